@@ -1,0 +1,268 @@
+"""Every exception that the package raises.  All of them pickle.
+
+    OciSidecarError
+    ├─ SpecError            wrong before any call; holds every fault at once, each with its field path
+    ├─ ConfigError          credentials, region or endpoint cannot be used; names the file and the setting
+    ├─ PlanError            AmbiguousResource · NotOurs · InUse · StalePlan
+    ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
+    │  └─ NotAuthenticated · NotAuthorizedOrNotFound · Throttled · LimitExceeded · Conflict
+    │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
+    ├─ WaitError            ResourceFailed · WaitTimedOut
+    ├─ ApplyFailed          .deployment (what exists now), .causes
+    ├─ DestroyFailed        .remaining, .causes
+    ├─ ChecksFailed         .report
+    └─ Cancelled            .reason, .deployment
+
+A message says what was tried, on which key, what the service answered and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from ocisidecar.deployment import Deployment
+    from ocisidecar.verify import Report
+
+
+class OciSidecarError(Exception):
+    """Root of everything the package raises on purpose."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by attributes, because the constructors take keyword-only arguments."""
+        return (_rebuild, (type(self), self.args, self.__dict__))
+
+
+def _rebuild(
+    cls: type[OciSidecarError], args: tuple[object, ...], state: Mapping[str, object]
+) -> OciSidecarError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+@frozen
+class SpecFault:
+    """One thing that is wrong in a spec.
+
+    Attributes:
+        path: where, as a user would write it: `instances["web"].sidecars["prometheus"].memory_limit_in_gbs`.
+        message: what is expected there and in which unit, and what was given.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class SpecError(OciSidecarError):
+    """A spec cannot be deployed; found before any call, all faults at once."""
+
+    def __init__(self, faults: Sequence[SpecFault]) -> None:
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        super().__init__(f"{len(self.faults)} fault{'s'[: len(self.faults) != 1]} in the spec:\n{lines}")
+
+
+class ConfigError(OciSidecarError):
+    """Credentials, region or endpoint cannot be used; the message names the file, the setting and the remedy."""
+
+
+class PlanError(OciSidecarError):
+    """What exists and what is wanted do not lead to a plan."""
+
+
+class AmbiguousResource(PlanError):
+    """Several live resources claim one key and nothing tells which is right."""
+
+
+class NotOurs(PlanError):
+    """A resource stands where ours should go, and it does not carry this deployment's tags."""
+
+
+class InUse(PlanError):
+    """Something that is to be deleted is used by others, which the message lists."""
+
+    def __init__(self, message: str, *, users: Sequence[str]) -> None:
+        self.users = tuple(users)
+        super().__init__(message)
+
+
+class StalePlan(PlanError):
+    """The resources moved, or the digest differs, since the plan was made; nothing was changed: plan again."""
+
+
+class ServiceCallError(OciSidecarError):
+    """The service refused a call.
+
+    Attributes:
+        operation: the SDK's word for what was tried, e.g. `create_subnet`.
+        key: the resource it was tried for, e.g. `subnet/main`; empty for reads of a whole compartment.
+        status: HTTP status; 0 when no answer arrived.
+        code: OCI's error code, e.g. `IncorrectState`; empty when the body held none.
+        service_message: the service's own text.
+        opc_request_id: what Oracle support asks for; empty when no answer arrived.
+        attempts: how often it was tried.
+    """
+
+    advice = "Read the service's message; if it does not help, give the opc-request-id to Oracle support."
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        key: str = "",
+        status: int = 0,
+        code: str = "",
+        service_message: str = "",
+        opc_request_id: str = "",
+        attempts: int = 1,
+        advice: str | None = None,
+    ) -> None:
+        self.operation = operation
+        self.key = key
+        self.status = status
+        self.code = code
+        self.service_message = service_message
+        self.opc_request_id = opc_request_id
+        self.attempts = attempts
+        if advice is not None:
+            self.advice = advice
+        target = f" for {key}" if key else ""
+        answer = f"{status} {code or 'without a code'}" if status else "no answer"
+        tries = f" after {attempts} attempts" if attempts > 1 else ""
+        super().__init__(
+            f"{operation}{target}: {answer}{tries}: {_shorten(service_message)} {self.advice}"
+            + (f" (opc-request-id {opc_request_id})" if opc_request_id else "")
+        )
+
+
+def _shorten(text: str, limit: int = 240) -> str:
+    flat = " ".join(text.split())
+    flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    return flat if flat.endswith((".", "…", "!", "?")) else flat + "."
+
+
+class NotAuthenticated(ServiceCallError):
+    """401: the key, fingerprint, token or clock is wrong."""
+
+    advice = (
+        "Check user, tenancy, fingerprint and key_file of the profile, that the public key is uploaded, and that "
+        "this machine's clock is right to within 5 minutes."
+    )
+
+
+class NotAuthorizedOrNotFound(ServiceCallError):
+    """404, or 403: absent or not allowed; OCI does not say which."""
+
+    advice = (
+        "OCI answers this both when the resource is absent and when a permission is missing: check the OCID, the "
+        "region and the policies of the calling user."
+    )
+
+
+class Throttled(ServiceCallError):
+    """429, still after the retries."""
+
+    advice = "Other callers use up this tenancy's request rate: run again later or lower max_workers."
+
+
+class LimitExceeded(ServiceCallError):
+    """400 LimitExceeded or QuotaExceeded."""
+
+    advice = "Delete what is not needed, or ask for more on the Limits page of the console, then run again."
+
+
+class Conflict(ServiceCallError):
+    """409 or 412: the resource is busy, referenced or changed meanwhile."""
+
+    advice = "Run again when the other change has ended; what the message names is in the way."
+
+
+class OutOfHostCapacity(ServiceCallError):
+    """No host has room for the shape here; every placement allowed was tried."""
+
+    advice = "Allow more availability domains or shapes with with_placement(PlacementSpec(...)), or try later."
+
+
+class ServiceUnavailable(ServiceCallError):
+    """5xx, still after the retries."""
+
+    advice = "The service has a fault; run again later: what exists is tagged and will be found."
+
+
+class ConnectionLost(ServiceCallError):
+    """No answer arrived, still after the retries."""
+
+    advice = "Check network, proxy and endpoint, then run again: what exists is tagged and will be found."
+
+
+class WaitError(OciSidecarError):
+    """A resource did not reach the state that was waited for."""
+
+
+class ResourceFailed(WaitError):
+    """The service says that the resource failed; the message holds the work request's errors."""
+
+    def __init__(self, message: str, *, key: str, resource_id: str, state: str, errors: Sequence[str]) -> None:
+        self.key = key
+        self.resource_id = resource_id
+        self.state = state
+        self.errors = tuple(errors)
+        super().__init__(message)
+
+
+class WaitTimedOut(WaitError):
+    """The time given was over before the state was reached."""
+
+    def __init__(self, message: str, *, key: str, last_state: str, waited_seconds: float) -> None:
+        self.key = key
+        self.last_state = last_state
+        self.waited_seconds = waited_seconds
+        super().__init__(message)
+
+
+class ApplyFailed(OciSidecarError):
+    """An apply stopped; what exists is tagged and listed, and applying again continues.
+
+    Attributes:
+        deployment: what exists now.
+        causes: key of the failed step → what went wrong.
+    """
+
+    def __init__(self, message: str, *, deployment: Deployment, causes: Mapping[str, Exception]) -> None:
+        self.deployment = deployment
+        self.causes = dict(causes)
+        super().__init__(message)
+
+
+class DestroyFailed(OciSidecarError):
+    """A destroy stopped; `remaining` lists what still exists, and destroying again continues."""
+
+    def __init__(self, message: str, *, remaining: Mapping[str, str], causes: Mapping[str, Exception]) -> None:
+        self.remaining = dict(remaining)
+        self.causes = dict(causes)
+        super().__init__(message)
+
+
+class ChecksFailed(OciSidecarError):
+    """`verify()` found failures; `report` holds every check."""
+
+    def __init__(self, message: str, *, report: Report) -> None:
+        self.report = report
+        super().__init__(message)
+
+
+class Cancelled(OciSidecarError):
+    """The caller cancelled; what exists is tagged and listed, and applying again continues."""
+
+    def __init__(self, reason: str, *, deployment: Deployment | None = None) -> None:
+        self.reason = reason
+        self.deployment = deployment
+        super().__init__(reason)

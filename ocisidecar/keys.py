@@ -1,0 +1,80 @@
+"""Names of resources inside one deployment, and bodies that speak of resources which do not exist yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from attrs import frozen
+
+
+@frozen(order=True)
+class Key:
+    """Identity of a resource within its deployment: OCI's singular noun and a name, e.g. `subnet/main`."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Key | None:
+        """Return the key that `str()` gave, or None when `text` is not one."""
+        kind, slash, name = text.partition("/")
+        return cls(kind, name) if slash and kind and name else None
+
+
+@frozen
+class Ref:
+    """A value known only once `key` exists: its `field`, by default its OCID."""
+
+    key: Key
+    field: str = "id"
+
+    def __str__(self) -> str:
+        return f"<{self.key}.{self.field}>"
+
+
+@frozen
+class Text:
+    """A string with references in it, e.g. a policy statement that names a group by OCID."""
+
+    parts: tuple[str | Ref, ...]
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
+
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+"""What travels in a request or an answer: OCI's wire form, with its camelCase keys."""
+
+Body: TypeAlias = "None | bool | int | float | str | Ref | Text | Sequence[Body] | Mapping[str, Body]"
+"""Wire form in which references stand where an OCID will be."""
+
+
+def references(body: Body) -> Iterator[Ref]:
+    """Yield every reference in `body`, in order, with repetitions."""
+    if isinstance(body, Ref):
+        yield body
+    elif isinstance(body, Text):
+        yield from (part for part in body.parts if isinstance(part, Ref))
+    elif isinstance(body, Mapping):
+        for value in body.values():
+            yield from references(value)
+    elif isinstance(body, Sequence) and not isinstance(body, str):
+        for value in body:
+            yield from references(value)
+
+
+def resolve(body: Body, lookup: Callable[[Ref], str]) -> Json:
+    """Return `body` in wire form, each reference replaced by what `lookup` gives for it."""
+    if isinstance(body, Ref):
+        return lookup(body)
+    if isinstance(body, Text):
+        return "".join(lookup(part) if isinstance(part, Ref) else part for part in body.parts)
+    if isinstance(body, Mapping):
+        return {name: resolve(value, lookup) for name, value in body.items()}
+    if isinstance(body, Sequence) and not isinstance(body, str):
+        return [resolve(value, lookup) for value in body]
+    return body

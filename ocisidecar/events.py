@@ -1,0 +1,104 @@
+"""What happens during an apply or a destroy, as values.
+
+Events are frozen, pickle, and turn into plain dicts with `to_dict()`.  They are delivered on the thread that
+called `apply` or `destroy`; while a handler runs nothing new is started, so keep it short.  An exception from a
+handler cancels the run and propagates: it is the caller's bug, not ours to swallow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import asdict, field, frozen
+
+
+@frozen(kw_only=True)
+class Event:
+    """Base of all events.
+
+    Attributes:
+        deployment: name of the deployment.
+        elapsed_seconds: since the run began.
+        sequence: counts up by one within a run.
+    """
+
+    deployment: str
+    elapsed_seconds: float = 0.0
+    sequence: int = 0
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the event as plain data, with its class name under `event`."""
+        return {"event": type(self).__name__, **asdict(self)}
+
+
+@frozen(kw_only=True)
+class PlanReady(Event):
+    """The plan is made; `counts` says how many steps of which action it has."""
+
+    counts: dict[str, int] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class StepEvent(Event):
+    """Base of the events about one resource."""
+
+    key: str
+    action: str
+
+
+@frozen(kw_only=True)
+class StepStarted(StepEvent):
+    """The step's first request is about to be sent."""
+
+
+@frozen(kw_only=True)
+class StepWaiting(StepEvent):
+    """The service accepted the change; `state` is the lifecycle state seen last."""
+
+    state: str
+    resource_id: str = ""
+
+
+@frozen(kw_only=True)
+class StepRetrying(StepEvent):
+    """A request failed in a way that passes; it is sent again after `wait_seconds`."""
+
+    reason: str
+    attempt: int
+    wait_seconds: float
+
+
+@frozen(kw_only=True)
+class StepFinished(StepEvent):
+    """The resource is as wanted."""
+
+    resource_id: str = ""
+
+
+@frozen(kw_only=True)
+class StepFailed(StepEvent):
+    """The step ended with `error`, the text of the exception."""
+
+    error: str
+
+
+@frozen(kw_only=True)
+class ReplacementReady(StepEvent):
+    """The new instance is healthy and the old one still runs: switch traffic now.
+
+    The old instance is deleted only after the handler has returned.
+    """
+
+    old_resource_id: str
+    new_resource_id: str
+
+
+@frozen(kw_only=True)
+class ApplyFinished(Event):
+    """The run ended well; `resources` is the number of live resources."""
+
+    resources: int
+
+
+Handler = Callable[[Event], None]
+"""Receives events; blocking in it blocks the run."""

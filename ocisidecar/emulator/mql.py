@@ -5,17 +5,17 @@
 Pure: text and datapoints in, numbers out.  Nested and arithmetic queries are refused with `QueryError`.
 
 Source: Oracle's "Monitoring Query Language (MQL) Reference".  UNCONFIRMED: that a datapoint bears the start
-of its interval, how `rate()` and `increment()` choose the two values that they compare, and that absence can
-be detected for three days at most.
+of its window, that `rate()` and `increment()` compare with the last value before it, and that absence can be
+detected for three days at most.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import pairwise
 
 from attrs import frozen
 
@@ -23,6 +23,9 @@ from ocisidecar.emulator.syntax import Cursor
 
 ABSENCE_DETECTION_SECONDS = 2 * 3600.0
 """How long after its last datapoint a stream still counts as absent, when the query names no period."""
+
+DEFAULT_RESOLUTION_SECONDS = 60.0
+"""Source: oci.monitoring.models.SummarizeMetricsDataDetails.resolution."""
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_INTERVAL_SECONDS = 86400.0
@@ -164,6 +167,11 @@ _TOKEN = re.compile(
 )
 
 
+def parse_duration(text: str) -> float:
+    """Return the seconds of an interval such as `5m`; QueryError when it is none between 1m and 1d."""
+    return _Parser(Cursor(text, _TOKEN)).duration(_LONGEST_INTERVAL_SECONDS)
+
+
 def parse(text: str) -> Query:
     """Return the query that the text states.
 
@@ -192,7 +200,7 @@ class _Parser:
         cursor = self.cursor
         metric = cursor.take("word")
         cursor.expect("[")
-        interval = self._duration(_LONGEST_INTERVAL_SECONDS)
+        interval = self.duration(_LONGEST_INTERVAL_SECONDS)
         cursor.expect("]")
         matchers = self._matchers()
         cursor.expect(".")
@@ -246,7 +254,7 @@ class _Parser:
                 raise cursor.error("percentile() takes a fraction between 0 and 1")
         elif function == "absent":
             is_bare = cursor.sees(")")
-            argument = ABSENCE_DETECTION_SECONDS if is_bare else self._duration(_LONGEST_ABSENCE_SECONDS)
+            argument = ABSENCE_DETECTION_SECONDS if is_bare else self.duration(_LONGEST_ABSENCE_SECONDS)
         elif function not in _STATISTICS and function not in _CHANGES:
             raise cursor.error(f"unknown statistic {function!r}")
         cursor.expect(")")
@@ -268,7 +276,7 @@ class _Parser:
         cursor.expect(")")
         return Comparison("in" if sign == "in" else "not in", (low, high))
 
-    def _duration(self, longest: float) -> float:
+    def duration(self, longest: float) -> float:
         text = self.cursor.take("duration")
         seconds = float(text[:-1]) * _UNITS[text[-1]]
         if not 0 < seconds <= longest:
@@ -277,27 +285,37 @@ class _Parser:
 
 
 def evaluate(
-    query: Query, streams_of: Callable[[str], Iterable[Stream]], *, start: float, end: float
+    query: Query,
+    streams_of: Callable[[str], Iterable[Stream]],
+    *,
+    start: float,
+    end: float,
+    resolution_seconds: float = DEFAULT_RESOLUTION_SECONDS,
 ) -> tuple[Series, ...]:
     """Return what the query says about [start, end), one series per group that has a value there.
 
     Args:
         query: what is asked.
         streams_of: the streams of a metric name.
-        start: seconds since the epoch; intervals are aligned to multiples of their length.
-        end: the first moment that no longer counts.
+        start: seconds since the epoch.
+        end: the first moment at which no window begins any more.
+        resolution_seconds: how far apart windows begin; each is as long as the query's interval.
     """
+    first = int(start // resolution_seconds)
+    starts = [
+        number * resolution_seconds
+        for number in range(first, first + int((end - start) // resolution_seconds) + 2)
+        if number * resolution_seconds < end
+    ]
     groups = [
-        [_select(selection, streams_of(selection.metric), start=start, end=end) for selection in group]
+        [_select(selection, streams_of(selection.metric), starts, end) for selection in group]
         for group in query.alternatives
     ]
-    if len(query.selections) == 1:
-        return groups[0][0]
-    return _joined(groups)
+    return groups[0][0] if len(query.selections) == 1 else _joined(groups)
 
 
 def _select(
-    selection: Selection, streams: Iterable[Stream], *, start: float, end: float
+    selection: Selection, streams: Iterable[Stream], starts: Sequence[float], end: float
 ) -> tuple[Series, ...]:
     members: dict[tuple[tuple[str, str], ...], list[Stream]] = {}
     for stream in streams:
@@ -307,55 +325,52 @@ def _select(
             members.setdefault(tuple(sorted(shown.items())), []).append(stream)
     answers = []
     for dimensions, group in members.items():
-        points = _aggregate(selection, group, start=start, end=end)
-        if selection.comparison is not None:
-            points = [(moment, float(selection.comparison(value))) for moment, value in points]
+        merged = sorted((point for stream in group for point in stream.datapoints), key=_time)
+        points = tuple(_aggregate(selection, merged, starts, end))
         if points:
-            answers.append(Series(dict(dimensions), tuple(points), group[0].metadata))
+            answers.append(Series(dict(dimensions), points, group[0].metadata))
     return tuple(answers)
 
 
 def _aggregate(
-    selection: Selection, streams: Sequence[Stream], *, start: float, end: float
-) -> list[tuple[float, float]]:
-    step = selection.interval_seconds
-    buckets: dict[float, list[Datapoint]] = {}
-    for point in sorted((p for stream in streams for p in stream.datapoints), key=lambda point: point.time):
-        buckets.setdefault(point.time // step * step, []).append(point)
-    if selection.statistic == "absent":
-        return _absences(buckets, selection, start=start, end=end)
+    selection: Selection, merged: Sequence[Datapoint], starts: Sequence[float], end: float
+) -> Iterator[tuple[float, float]]:
+    for start in starts:
+        low = bisect_left(merged, start, key=_time)
+        high = bisect_left(merged, start + selection.interval_seconds, key=_time)
+        before = merged[low - 1] if low else None
+        if selection.statistic == "absent":
+            is_over = start + selection.interval_seconds <= end
+            value = _absence(selection, start, before, is_empty=low == high) if is_over else None
+        elif low == high:
+            value = None
+        else:
+            value = _statistic(selection, merged[low:high], before)
+        if value is not None:
+            yield start, value if selection.comparison is None else float(selection.comparison(value))
+
+
+def _time(point: Datapoint) -> float:
+    return point.time
+
+
+def _absence(selection: Selection, start: float, before: Datapoint | None, *, is_empty: bool) -> float | None:
+    """Return 1 for a window without data, until the detection period after the last datapoint is over."""
+    if not is_empty:
+        return 0.0
+    period = selection.argument or ABSENCE_DETECTION_SECONDS
+    return 1.0 if before is not None and start - before.time <= period else None
+
+
+def _statistic(selection: Selection, points: Sequence[Datapoint], before: Datapoint | None) -> float | None:
     if selection.statistic in _CHANGES:
-        values = _changes(buckets, per_second=selection.statistic == "rate", step=step)
-    elif selection.argument is not None:
-        values = {at: _percentile(points, selection.argument) for at, points in buckets.items()}
-    else:
-        values = {at: _STATISTICS[selection.statistic](points) for at, points in buckets.items()}
-    return [(at, values[at]) for at in sorted(values) if start // step * step <= at < end]
-
-
-def _absences(
-    buckets: Mapping[float, Sequence[Datapoint]], selection: Selection, *, start: float, end: float
-) -> list[tuple[float, float]]:
-    """Say 1 for every interval without a datapoint, until the detection period after the last one is over."""
-    step, period = selection.interval_seconds, selection.argument or ABSENCE_DETECTION_SECONDS
-    first = start // step * step
-    answers = []
-    for number in range(max(0, int((end - first) // step))):
-        at = first + number * step
-        last = max((seen for seen in buckets if seen <= at), default=None)
-        if last is not None and at - last <= period:
-            answers.append((at, float(last != at)))
-    return answers
-
-
-def _changes(
-    buckets: Mapping[float, Sequence[Datapoint]], *, per_second: bool, step: float
-) -> dict[float, float]:
-    changes = {}
-    for earlier, later in pairwise(sorted(buckets)):
-        change = buckets[later][-1].value - buckets[earlier][-1].value
-        changes[later] = change / (later - earlier if per_second else (later - earlier) / step)
-    return changes
+        if before is None:
+            return None
+        change = points[-1].value - before.value
+        return change if selection.statistic == "increment" else change / (points[-1].time - before.time)
+    if selection.argument is not None:
+        return _percentile(points, selection.argument)
+    return _STATISTICS[selection.statistic](points)
 
 
 def _percentile(points: Sequence[Datapoint], fraction: float) -> float:
@@ -378,8 +393,7 @@ def _joined(groups: Sequence[Sequence[Sequence[Series]]]) -> tuple[Series, ...]:
                 known = truths.setdefault(dimensions, {})
                 known[at] = max(truth, known.get(at, 0.0))
     return tuple(
-        Series(dict(dimensions), tuple(sorted(points.items())))
-        for dimensions, points in sorted(truths.items())
+        Series(dict(dimensions), tuple(sorted(points.items()))) for dimensions, points in sorted(truths.items())
     )
 
 

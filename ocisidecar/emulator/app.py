@@ -1,0 +1,259 @@
+"""One request, one answer: everything that is common to all operations of all services happens here once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+from werkzeug import Request, Response
+
+from ocisidecar.emulator.declare import Answer, Call, Operation, Service
+from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.faults import Lose, Refuse
+from ocisidecar.emulator.regions import REGIONS
+from ocisidecar.emulator.router import Match, Router
+from ocisidecar.emulator.signature import Principal
+from ocisidecar.emulator.throttle import Throttle
+from ocisidecar.emulator.tokens import MAX_LENGTH, Remembered, digest
+from ocisidecar.emulator.world import World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+MAX_CLIENT_REQUEST_ID: Final = 98
+
+
+@frozen(kw_only=True)
+class RecordedRequest:
+    """One request that reached the emulator, in the order of arrival.
+
+    Args:
+        method: HTTP method.
+        path: as sent, without the query.
+        query: the query parameters.
+        service: the emulator's name of the service, empty when no operation matched.
+        operation: the SDK method's name, empty when no operation matched.
+        region: which region's endpoint was asked.
+        status: of the answer; 0 when the client got none.
+        is_write: whether the operation changes anything.
+        time: seconds since the epoch on the emulator's clock.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    service: str
+    operation: str
+    region: str
+    status: int
+    is_write: bool
+    time: float
+
+
+class App:
+    """Answers requests.  Thread-safe: operations run one at a time, under the world's lock."""
+
+    def __init__(self, world: World, services: Sequence[Service], throttle: Throttle) -> None:
+        self.world = world
+        self._router = Router(services)
+        self._throttle = throttle
+        self._requests: list[RecordedRequest] = []
+        self._lock = threading.Lock()
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """What has been asked since the start or the last `forget`."""
+        with self._lock:
+            return tuple(self._requests)
+
+    def forget(self) -> None:
+        """Drop the recorded requests."""
+        with self._lock:
+            self._requests.clear()
+
+    def exchange(self, request: Request) -> tuple[Response, Lose | None]:
+        """Return the answer and, when a fault says so, how it gets lost on its way."""
+        match: Match | None = None
+        loss: Lose | None = None
+        try:
+            match = self._router.match(request.method, request.path)
+            principal = self._verify(request)
+            answer, loss = self._perform(request, match, principal)
+            response = _success(match.operation, answer)
+        except ServiceError as error:
+            response = _refusal(error)
+        except _Lost as lost:
+            response, loss = Response(status=500), lost.loss
+        self._finish(response, request, match)
+        self._note(request, match, 0 if loss is not None else response.status_code)
+        return response, loss
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as a WSGI application; a lost answer raises ConnectionResetError."""
+        response, loss = self.exchange(Request(environ))
+        if loss is not None:
+            raise ConnectionResetError(f"an injected fault: {loss.manner}")
+        return response(environ, start_response)
+
+    def _verify(self, request: Request) -> Principal:
+        target = request.environ.get("RAW_URI") or request.full_path.rstrip("?")
+        principal = self.world.keys.verify(request.method, target, request.headers, request.get_data())
+        if "," in request.headers.get("content-type", ""):
+            # Two Content-Type headers: OCI's front end answers 400 without a body.
+            raise _Bare(400)
+        return principal
+
+    def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Answer, Lose | None]:
+        """Do what is asked for, once; returns the answer and whether it gets lost."""
+        operation, world = match.operation, self.world
+        body = _read_body(request, operation)
+        effects = world.faults.strike(operation.service.name, operation.name, body)
+        losses = [effect for effect in effects if isinstance(effect, Lose)]
+        if any(not loss.is_committed for loss in losses):
+            raise _Lost(losses[0])
+        for effect in effects:
+            if isinstance(effect, Refuse):
+                raise _refused(effect)
+        with world.lock:
+            now = world.clock.time()
+            self._throttle.admit(operation.service.name, now)
+            call = Call(
+                world=world,
+                operation=operation,
+                region=match.region,
+                principal=principal,
+                path=match.path,
+                query=request.args,
+                headers=request.headers,
+                body=body,
+                now=now,
+                effects=effects,
+            )
+            try:
+                answer = _once(call)
+            except ServiceError:
+                if losses:
+                    raise _Lost(losses[0]) from None
+                raise
+        return answer, losses[0] if losses else None
+
+    def _finish(self, response: Response, request: Request, match: Match | None) -> None:
+        client_id = request.headers.get("opc-request-id", "")[:MAX_CLIENT_REQUEST_ID]
+        ids = self.world.ids
+        response.headers["opc-request-id"] = f"{client_id}/{ids.request_part()}/{ids.request_part()}"
+        response.headers["x-content-type-options"] = "nosniff"
+        if match is not None:
+            response.headers.update(match.operation.service.headers)
+
+    def _note(self, request: Request, match: Match | None, status: int) -> None:
+        operation = match.operation if match is not None else None
+        recorded = RecordedRequest(
+            method=request.method,
+            path=request.path,
+            query=request.args.to_dict(),
+            service=operation.service.name if operation is not None else "",
+            operation=operation.name if operation is not None else "",
+            region=match.region if match is not None else "",
+            status=status,
+            is_write=operation.is_write if operation is not None else request.method != "GET",
+            time=self.world.clock.time(),
+        )
+        with self._lock:
+            self._requests.append(recorded)
+
+
+class _Lost(Exception):  # noqa: N818 - not an error of the program
+    """The request gets no answer."""
+
+    def __init__(self, loss: Lose) -> None:
+        super().__init__()
+        self.loss = loss
+
+
+class _Bare(ServiceError):
+    """A refusal without a body."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__("", "", status=status)
+
+
+def _refused(effect: Refuse) -> ServiceError:
+    if not effect.has_body:
+        return _Bare(effect.status)
+    headers = {} if effect.retry_after is None else {"retry-after": str(effect.retry_after)}
+    return ServiceError(effect.code, effect.message, status=effect.status, headers=headers)
+
+
+def _read_body(request: Request, operation: Operation) -> Any:
+    """Return the checked JSON body; ServiceError 400 when it is not what the operation takes."""
+    for name in operation.query:
+        if not request.args.get(name):
+            raise ServiceError("MissingParameter", f"Missing parameter: {name}")
+    if operation.details is None:
+        return {}
+    try:
+        value = json.loads(request.get_data() or b"null")
+    except ValueError as exc:
+        raise ServiceError("CannotParseRequest") from exc
+    return operation.details.read(value)
+
+
+def _once(call: Call) -> Answer:
+    """Run the operation, unless its retry token says that it ran before."""
+    service = call.operation.service
+    if service.is_global and call.operation.is_write:
+        _require_home_region(call)
+    token = call.headers.get("opc-retry-token") if call.operation.is_create else None
+    if token is None:
+        return call.operation.handler(call)
+    if not 1 <= len(token) <= MAX_LENGTH:
+        raise invalid(f"opc-retry-token must have 1 to {MAX_LENGTH} characters")
+    key = (service.name, call.operation.name, call.region, token)
+    payload = digest([call.body, dict(call.path)])
+    remembered = call.world.tokens.recall(key, call.now)
+    if remembered is None:
+        answer = call.operation.handler(call)
+        resource = (answer.record.kind, answer.record.id) if answer.record is not None else None
+        call.world.tokens.remember(key, Remembered(payload, answer, resource, call.now))
+        return answer
+    if remembered.payload != payload:
+        raise ServiceError(call.world.assumptions.retry_token_mismatch, status=409)
+    if remembered.resource is not None and not call.world.is_live(*remembered.resource, call.now):
+        raise ServiceError("InvalidatedRetryToken")
+    original: Answer = remembered.answer
+    return original
+
+
+def _require_home_region(call: Call) -> None:
+    home = REGIONS[call.world.home_region]
+    if call.region != home.name:
+        raise ServiceError(
+            "NotAllowed",
+            f"Please go to your home region {home.key} to execute CREATE, UPDATE and DELETE operations.",
+        )
+
+
+def _success(operation: Operation, answer: Answer) -> Response:
+    status = operation.status if answer.status is None else answer.status
+    response = Response(status=status, headers=dict(answer.headers))
+    if isinstance(answer.body, bytes):
+        response.set_data(answer.body)
+    elif answer.body is not None:
+        response.set_data(json.dumps(answer.body, separators=(",", ":")).encode())
+        response.headers["content-type"] = "application/json"
+    else:
+        del response.headers["content-type"]
+    return response
+
+
+def _refusal(error: ServiceError) -> Response:
+    response = Response(status=error.status, headers=error.headers)
+    if isinstance(error, _Bare):
+        del response.headers["content-type"]
+    else:
+        response.set_data(json.dumps({"code": error.code, "message": error.message}).encode())
+        response.headers["content-type"] = "application/json"
+    return response

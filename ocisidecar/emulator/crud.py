@@ -1,0 +1,264 @@
+"""The usual operations of a collection, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import inf
+from typing import Final
+
+from ocisidecar.emulator.declare import Answer, Call, Collection, Named
+from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.faults import Stick
+from ocisidecar.emulator.ids import etag, timestamp
+from ocisidecar.emulator.lifecycle import Phase, Timeline
+from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.world import Record, World
+
+USABLE: Final = frozenset({"AVAILABLE", "ACTIVE", "INACTIVE"})
+"""States in which a resource can be changed and referred to."""
+
+
+def declare_collection(collection: Collection) -> Collection:
+    """Declare the operations of a collection with its service."""
+    service, item = collection.service, collection.item
+    if collection.details is not None:
+        service.declare(
+            "POST",
+            collection.path,
+            f"create_{collection.noun}",
+            create,
+            details=collection.details,
+            headers=("etag",),
+            is_create=True,
+            collection=collection,
+        )
+    service.declare(
+        "GET",
+        collection.path,
+        f"list_{collection.plural}",
+        list_records,
+        listing=service.listing,
+        query=collection.query,
+        collection=collection,
+    )
+    service.declare("GET", item, f"get_{collection.noun}", get, headers=("etag",), collection=collection)
+    if collection.changes is not None:
+        service.declare(
+            "PUT",
+            item,
+            f"update_{collection.noun}",
+            update,
+            details=collection.changes,
+            headers=("etag",),
+            collection=collection,
+        )
+    if collection.is_deletable:
+        service.declare("DELETE", item, f"delete_{collection.noun}", delete, status=204, collection=collection)
+    return collection
+
+
+def of(call: Call) -> Collection:
+    """Return the collection that the call's operation belongs to."""
+    collection = call.operation.collection
+    if collection is None:
+        raise TypeError(f"{call.operation.name} belongs to no collection")
+    return collection
+
+
+def create(call: Call) -> Answer:
+    """Create a resource and answer with it."""
+    record = make(call, of(call))
+    return shown(call, record, made=record)
+
+
+def get(call: Call) -> Answer:
+    """Answer with one resource."""
+    return shown(call, call.get(of(call).kind, call.resource_id))
+
+
+def list_records(call: Call) -> Answer:
+    """Answer with a page of resources."""
+    collection = of(call)
+    if "compartmentId" in call.query:
+        call.compartment(call.query["compartmentId"])
+    records = select(
+        call,
+        call.world.store.all(collection.kind, call.now),
+        ("compartmentId", *collection.filters),
+    )
+    return page_of_records(call, records, lambda record: summary(call.world, collection, record, call.now))
+
+
+def update(call: Call) -> Answer:
+    """Change the members that may change and answer with the resource."""
+    collection = of(call)
+    record = usable(call, collection.kind, call.resource_id)
+    check_etag(call, collection, record)
+    changes = dict(call.body)
+    check_defined_tags(call, changes)
+    check_references(call, collection, {**record.body, **changes}, tuple(changes))
+    if collection.revise is not None:
+        changes = collection.revise(call, record, changes)
+    record.change(changes)
+    return shown(call, record)
+
+
+def delete(call: Call) -> Answer:
+    """Let a resource go."""
+    collection = of(call)
+    record = call.get(collection.kind, call.resource_id)
+    check_etag(call, collection, record)
+    state = record.state_at(call.now)
+    if state in {name for name, _ in collection.dying}:
+        raise ServiceError("IncorrectState", f"{record.id} is in state {state}")
+    if collection.release is not None:
+        collection.release(call, record)
+    record.move_on(call.now, phases(call, record.id, collection.dying))
+    return Answer()
+
+
+def make(call: Call, collection: Collection) -> Record:
+    """Check the call's body, add what the service adds, and keep the new resource."""
+    world, body = call.world, call.body
+    if "compartmentId" in body:
+        call.compartment(body["compartmentId"])
+    for member, kind in collection.parents.items():
+        if member in body:
+            usable(call, kind, body[member])
+    check_defined_tags(call, body)
+    check_references(call, collection, body, tuple(body))
+    check_unique(call, collection, body)
+    if collection.limit:
+        world.require_free(
+            collection.limit,
+            lambda: sum(
+                record.region == call.region and not record.is_builtin
+                for record in world.store.all(collection.kind, call.now)
+            ),
+        )
+    added = collection.complete(call) if collection.complete is not None else {}
+    region = "" if call.operation.service.is_global else call.region
+    record_id = world.ids.ocid(collection.ocid, region, collection.binding)
+    record = world.record(
+        collection.kind,
+        record_id,
+        {"id": record_id, **common_members(call), **body, **added},
+        timeline=Timeline.starting(call.now, phases(call, record_id, collection.born)),
+        now=call.now,
+        region=call.region,
+    )
+    if collection.details is not None and "displayName" in collection.details.fields:
+        record.body.setdefault("displayName", default_name(collection.kind, call.now))
+    if collection.created is not None:
+        collection.created(call, record)
+    return record
+
+
+def common_members(call: Call) -> JsonObject:
+    """Return the members that every new resource has."""
+    created = timestamp(call.now)
+    default_tags = {"Oracle-Tags": {"CreatedBy": call.principal.id, "CreatedOn": created}}
+    given = call.body.get("definedTags", {})
+    has_defaults = call.world.assumptions.are_default_tags_added
+    call.body["definedTags"] = {**default_tags, **given} if has_defaults else given
+    return {"timeCreated": created, "freeformTags": {}}
+
+
+def default_name(kind: str, now: float) -> str:
+    """Return the displayName of what was created without one."""
+    return kind.replace("-", "") + datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S")
+
+
+def usable(call: Call, kind: str, record_id: str) -> Record:
+    """Return a record in a state that lets others build on it; 404 without it, 409 while it is busy."""
+    record = call.get(kind, record_id)
+    state = record.state_at(call.now)
+    if state not in USABLE:
+        raise ServiceError("IncorrectState", f"{record.id} is in state {state}")
+    return record
+
+
+def check_references(call: Call, collection: Collection, body: JsonObject, members: Sequence[str]) -> None:
+    """Raise ServiceError 400 for a reference to what is not there or belongs to another owner."""
+    for member, kind in collection.references.items():
+        if member not in members:
+            continue
+        value = body[member]
+        for record_id in value if isinstance(value, list) else [value]:
+            related = call.related(kind, record_id)
+            owner = collection.owner
+            if owner and related.body.get(owner) != body.get(owner):
+                raise invalid(f"{member} {record_id} does not belong to {owner} {body.get(owner)}")
+            if related.state_at(call.now) not in USABLE:
+                raise ServiceError("IncorrectState", f"{record_id} is in state {related.state_at(call.now)}")
+
+
+def check_unique(call: Call, collection: Collection, body: JsonObject) -> None:
+    """Raise ServiceError 409 when a name that must be unique is taken."""
+    unique = collection.unique
+    if unique is None or unique.member not in body:
+        return
+    wanted = {name: body.get(name) for name in (unique.member, *unique.scope)}
+    for record in call.world.where(collection.kind, call.now, **wanted):
+        if record.state_at(call.now) not in {"DELETED", "TERMINATED"}:
+            raise ServiceError(unique.code, unique.message, status=409)
+
+
+def check_defined_tags(call: Call, body: JsonObject) -> None:
+    """Raise ServiceError 400 for a defined tag that no tag namespace defines."""
+    for namespace, tags in body.get("definedTags", {}).items():
+        for key in tags:
+            known = call.world.where("tag", call.now, tagNamespaceName=namespace, name=key, isRetired=False)
+            if namespace != "Oracle-Tags" and next(known, None) is None:
+                raise invalid(f"Invalid tags: {namespace}.{key} is not defined")
+
+
+def check_etag(call: Call, collection: Collection, record: Record) -> None:
+    """Raise ServiceError 412 when if-match names another version; `--gzip` marks compressed answers."""
+    wanted = call.headers.get("if-match")
+    if wanted in {None, "*"}:
+        return
+    if (wanted or "").strip('"').removesuffix("--gzip") != tag(collection, record, call.now):
+        raise ServiceError("NoEtagMatch")
+
+
+def tag(collection: Collection, record: Record, now: float) -> str:
+    """Return the record's entity tag."""
+    return etag(record.id, record.version, record.state_at(now), collection.etag)
+
+
+def phases(call: Call, record_id: str, named: Named) -> list[Phase]:
+    """Draw the durations of a lifecycle; a stuck one never leaves its first state."""
+    drawn = call.world.phases(record_id, named)
+    if call.effect(Stick) is not None:
+        drawn[0] = (drawn[0][0], inf)
+    return drawn
+
+
+def shown(call: Call, record: Record, *, status: int | None = None, made: Record | None = None) -> Answer:
+    """Answer with a resource and its entity tag."""
+    collection = of(call)
+    return Answer(
+        body=view(call.world, collection, record, call.now),
+        status=status,
+        headers={"etag": tag(collection, record, call.now)},
+        record=made,
+    )
+
+
+def view(world: World, collection: Collection, record: Record, now: float) -> JsonObject:
+    """Return a resource's wire JSON at `now`."""
+    body = {**record.body, "lifecycleState": record.state_at(now)}
+    if collection.view is not None:
+        body.update(collection.view(world, record, now))
+    if collection.service.are_nulls_written:
+        return body
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def summary(world: World, collection: Collection, record: Record, now: float) -> JsonObject:
+    """Return what a list shows of a resource."""
+    body = view(world, collection, record, now)
+    return {name: value for name, value in body.items() if name not in collection.summary_without}

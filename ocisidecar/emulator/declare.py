@@ -1,0 +1,269 @@
+"""The words in which services are declared: a service, its operations, its collections of resources.
+
+A service file declares; the engine does what is common (`crud`, `paging`, `app`).  Every declared operation is
+enumerable, so that a test can call each one through the real SDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from attrs import Factory, define, field, frozen
+
+from ocisidecar.emulator.errors import ServiceError, invalid, not_found
+from ocisidecar.emulator.faults import Effect
+from ocisidecar.emulator.ids import Binding
+from ocisidecar.emulator.regions import REGIONS
+from ocisidecar.emulator.shapes import JsonObject, Shape
+from ocisidecar.emulator.signature import Principal
+from ocisidecar.emulator.world import Record, World
+
+Listing = Literal["array", "items"]
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What an operation answers.
+
+    Args:
+        body: JSON value; None sends no body; bytes are sent as they are.
+        status: the operation's own one when None.
+        headers: besides the ones that every answer has.
+        record: the resource that a create made, for the memory of retry tokens.
+    """
+
+    body: Any = None
+    status: int | None = None
+    headers: Mapping[str, str] = Factory(dict)
+    record: Record | None = None
+
+
+@define(eq=False, kw_only=True)
+class Call:
+    """One verified request on its way through an operation."""
+
+    world: World
+    operation: Operation
+    region: str
+    principal: Principal
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: JsonObject
+    now: float
+    effects: Sequence[Effect] = ()
+
+    @property
+    def resource_id(self) -> str:
+        """The last parameter in the path."""
+        return list(self.path.values())[-1]
+
+    def find(self, kind: str, record_id: str) -> Record | None:
+        """Return a record that this call's endpoint sees, or None."""
+        record = self.world.store.find(kind, record_id, self.now)
+        if record is None or (record.region != self.region and not self.operation.service.is_global):
+            return None
+        return record
+
+    def get(self, kind: str, record_id: str) -> Record:
+        """Return the record that the call is about; ServiceError 404 without one."""
+        record = self.find(kind, record_id)
+        if record is None:
+            raise not_found()
+        return record
+
+    def related(self, kind: str, record_id: str) -> Record:
+        """Return a record that the body refers to; ServiceError 400 without one."""
+        record = self.find(kind, record_id)
+        if record is None:
+            raise ServiceError("RelatedResourceNotAuthorizedOrNotFound")
+        return record
+
+    def compartment(self, compartment_id: str) -> Record:
+        """Return an active compartment or the tenancy; ServiceError 404 without one."""
+        record = self.world.store.find("compartment", compartment_id, self.now)
+        if record is None or record.state_at(self.now) != "ACTIVE":
+            raise not_found()
+        return record
+
+    def domain(self, name: str) -> None:
+        """Raise ServiceError 400 unless `name` is an availability domain of the endpoint's region."""
+        if name not in REGIONS[self.region].domain_names():
+            raise invalid(f"Availability domain {name} is not known in {self.region}")
+
+    def effect(self, kind: type[Effect]) -> Any:
+        """Return the injected effect of one kind, or None."""
+        return next((effect for effect in self.effects if isinstance(effect, kind)), None)
+
+
+Handler = Callable[[Call], Answer]
+Named = Sequence[tuple[str | None, str]]
+"""Phases of a lifecycle: state, and the field of Latencies that says how long it lasts."""
+
+
+@frozen(kw_only=True)
+class Permission:
+    """What a resource principal needs for an operation: `use log-content` and the like."""
+
+    verb: str
+    resource_type: str
+
+
+@frozen(kw_only=True, eq=False)
+class Operation:
+    """One operation of OCI's API that the emulator answers.
+
+    Args:
+        service: whose it is.
+        client: the SDK's client class, as module.Class below `oci`.
+        name: the SDK's method.
+        method: HTTP method.
+        path: with version and parameters, e.g. /20160918/vcns/{vcnId}.
+        handler: does it.
+        status: of success.
+        listing: of lists: a bare array, or an object with `items`.
+        headers: response headers that success always bears, besides opc-request-id.
+        details: the shape of the request body; None when the body is ignored.
+        query: query parameters that are required.
+        is_write: whether it changes anything.
+        is_create: whether opc-retry-token applies.
+        permission: lets resource principals call it.
+        collection: the collection it belongs to.
+    """
+
+    service: Service
+    client: str
+    name: str
+    method: str
+    path: str
+    handler: Handler
+    status: int = 200
+    listing: Listing | None = None
+    headers: tuple[str, ...] = ()
+    details: Shape | None = None
+    query: tuple[str, ...] = ()
+    is_write: bool
+    is_create: bool = False
+    permission: Permission | None = None
+    collection: Collection | None = None
+
+
+@define(eq=False, kw_only=True)
+class Service:
+    """A service: hosts' first labels become path prefixes, everything else is common to its operations.
+
+    Args:
+        name: ours, as in fault rules and records of requests: core, identity, ...
+        prefixes: path segments that select it, the first labels of its real hosts.
+        version: the path's version segment with a leading slash, or the empty string.
+        client: the SDK's client class below `oci`.
+        listing: the shape of its lists.
+        are_nulls_written: whether absent members are sent as null or left out.
+        is_global: one set of resources for all regions, written in the home region only.
+        headers: sent with each of its answers.
+        undeclared: first path segments of operations that OCI has and this emulator has not: 501.
+        page_token_length: about how long its page tokens are.
+    """
+
+    name: str
+    prefixes: tuple[str, ...]
+    version: str
+    client: str
+    listing: Listing = "array"
+    are_nulls_written: bool = False
+    is_global: bool = False
+    headers: Mapping[str, str] = Factory(dict)
+    undeclared: frozenset[str] = frozenset()
+    page_token_length: int = 80
+    operations: list[Operation] = field(factory=list, init=False)
+
+    def operation(self, method: str, path: str, name: str, **facts: Any) -> Callable[[Handler], Handler]:
+        """Declare the decorated function as an operation; `facts` are Operation's other arguments."""
+
+        def declare(handler: Handler) -> Handler:
+            self.declare(method, path, name, handler, **facts)
+            return handler
+
+        return declare
+
+    def declare(self, method: str, path: str, name: str, handler: Handler, **facts: Any) -> None:
+        """Declare an operation; the path stands below the version."""
+        facts = {"client": self.client, "is_write": method != "GET", **facts}
+        self.operations.append(
+            Operation(service=self, method=method, path=self.version + path, name=name, handler=handler, **facts)
+        )
+
+
+@frozen(kw_only=True, eq=False)
+class Collection:
+    """Resources of one kind with the usual operations; `crud.declare_collection` declares those.
+
+    Args:
+        service: whose they are.
+        kind: OCI's singular noun with dashes.
+        noun: in SDK method names; `plural` in list methods.
+        ocid: the kind slot of their ids.
+        item: path of one resource; without its last segment it is the collection's.
+        details: what create accepts; None declares no create.
+        changes: what update accepts; None declares no update.
+        filters: query parameters that select by equality with the member of the same name.
+        query: query parameters that list requires.
+        parents: members naming what must exist and be usable: 404, or 409 IncorrectState.
+        references: members naming, singly or in a list, what must exist besides: 400.
+        owner: the member by which parents' children belong together: references must agree on it.
+        born: states after create; dying: states after delete.
+        etag: digits of its entity tag, or "decimal".
+        binding: how the unique part of its ids begins.
+        limit: name of the service limit on their number per region.
+        unique: refuses a name that is taken: the member, the code and the text.
+        summary_without: members that lists leave out.
+        complete: returns the members that the service adds on create, or refuses the body.
+        revise: checks and adapts the changes of an update.
+        release: refuses the delete while something needs the resource, or undoes what it holds.
+        created: is told about the new record.
+        view: adds members that depend on time or on other records.
+        is_deletable: declares delete.
+    """
+
+    service: Service
+    kind: str
+    noun: str
+    plural: str
+    ocid: str
+    item: str
+    details: Shape | None = None
+    changes: Shape | None = None
+    filters: tuple[str, ...] = ("displayName", "lifecycleState")
+    query: tuple[str, ...] = ("compartmentId",)
+    parents: Mapping[str, str] = Factory(dict)
+    references: Mapping[str, str] = Factory(dict)
+    owner: str = ""
+    born: Named
+    dying: Named
+    etag: str = "8"
+    binding: Binding = "aaaaaaaa"
+    limit: str = ""
+    unique: Unique | None = None
+    summary_without: frozenset[str] = frozenset()
+    complete: Callable[[Call], JsonObject] | None = None
+    revise: Callable[[Call, Record, JsonObject], JsonObject] | None = None
+    release: Callable[[Call, Record], None] | None = None
+    created: Callable[[Call, Record], None] | None = None
+    view: Callable[[World, Record, float], JsonObject] | None = None
+    is_deletable: bool = True
+
+    @property
+    def path(self) -> str:
+        """The path of the collection."""
+        return self.item.rsplit("/", 1)[0]
+
+
+@frozen(kw_only=True)
+class Unique:
+    """A member whose value may be taken once per scope (other members that must agree)."""
+
+    member: str
+    scope: tuple[str, ...]
+    code: str
+    message: str

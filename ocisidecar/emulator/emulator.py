@@ -1,0 +1,259 @@
+"""The emulator as an object: start it, point clients at it, look into it."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.emulator.app import App, RecordedRequest
+from ocisidecar.emulator.declare import Operation
+from ocisidecar.emulator.faults import Fault, FaultSchedule
+from ocisidecar.emulator.ids import Ids, timestamp
+from ocisidecar.emulator.lifecycle import Latencies, Timeline
+from ocisidecar.emulator.regions import HOME
+from ocisidecar.emulator.server import Door
+from ocisidecar.emulator.services import SERVICES
+from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint
+from ocisidecar.emulator.throttle import Throttle
+from ocisidecar.emulator.world import ENDED, Assumptions, World
+
+KEY_BITS: Final = 2048
+PUBLIC_EXPONENT: Final = 65537
+
+
+@functools.cache
+def _operator_key() -> rsa.RSAPrivateKey:
+    """One key per process: making one costs 100 ms, and no emulator outlives its process."""
+    return rsa.generate_private_key(PUBLIC_EXPONENT, KEY_BITS)
+
+
+class Emulator:
+    """An Oracle Cloud tenancy on a loopback port, for as long as the `with` block lasts.
+
+    Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine, nothing is
+    kept.  All methods are thread-safe.
+
+    Args:
+        latencies: how long things take; nothing takes time by default.
+        faults: faults in force from the start.
+        seed: decides every identifier and everything drawn.
+        clock: the time that lifecycles follow; the system's by default.
+        port: of the loopback interface; 0 picks a free one.
+        limits: service limits by name, e.g. {"vcn-count": 5}; what is not named is unlimited.
+        assumptions: choices where OCI's behaviour is not known.
+        requests_per_second: what each service admits before it answers 429; None for no limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        latencies: Latencies | None = None,
+        faults: Sequence[Fault] = (),
+        seed: int = 0,
+        clock: Clock | None = None,
+        port: int = 0,
+        limits: Mapping[str, int] | None = None,
+        assumptions: Assumptions | None = None,
+        requests_per_second: float | None = None,
+    ) -> None:
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self._latencies = Latencies() if latencies is None else latencies
+        self._faults = tuple(faults)
+        self._seed = seed
+        self._port = port
+        self._limits = dict(limits or {})
+        self._assumptions = Assumptions() if assumptions is None else assumptions
+        self._key = _operator_key()
+        self._app = App(self._new_world(), SERVICES, Throttle(requests_per_second))
+        self._door: Door | None = None
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> Self:
+        """Open the port; a started emulator stays as it is."""
+        if self._door is None:
+            self._door = Door(self._app, self._port)
+        return self
+
+    def close(self) -> None:
+        """Close the port and all connections; can be called again."""
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+        if self._directory is not None:
+            self._directory.cleanup()
+            self._directory = None
+
+    @property
+    def endpoint(self) -> str:
+        """The URL for clients' `service_endpoint`.
+
+        A region's name and a service's prefix may follow: `{endpoint}/us-ashburn-1/iaas`.
+        """
+        if self._door is None:
+            raise RuntimeError("the emulator is not started: use `with Emulator() as emulator:` or start()")
+        return self._door.endpoint
+
+    @property
+    def tenancy_id(self) -> str:
+        """The OCID of the tenancy."""
+        return self._app.world.tenancy_id
+
+    @property
+    def compartment_id(self) -> str:
+        """The OCID of a compartment that is ready for use."""
+        return self._app.world.compartment_id
+
+    @property
+    def oci_config(self) -> dict[str, str]:
+        """A configuration that every client of the OCI SDK accepts: an administrator of the tenancy."""
+        return {
+            "user": self._app.world.user_id,
+            "tenancy": self.tenancy_id,
+            "fingerprint": fingerprint(self._key.public_key()),
+            "key_content": self._pem(),
+            "region": self._app.world.home_region,
+        }
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Every operation that is declared."""
+        return tuple(operation for service in SERVICES for operation in service.operations)
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """Every request since the start or the last reset, in order of arrival."""
+        return self._app.requests
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that point a program at the emulator without touching ~/.oci.
+
+        The configuration that they name lies in a private directory which `close` removes.  oci-cli and this
+        library follow the variables; the SDK itself reads OCI_CONFIG_FILE only.
+        """
+        if self._directory is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="ocisidecar-emulator-")
+            self.write_config(Path(self._directory.name))
+        config = str(Path(self._directory.name) / "config")
+        return {
+            "OCISIDECAR_ENDPOINT": self.endpoint,
+            "OCISIDECAR_COMPARTMENT_ID": self.compartment_id,
+            "OCI_CONFIG_FILE": config,
+            "OCI_CLI_CONFIG_FILE": config,
+            "OCI_CLI_RC_FILE": str(Path(self._directory.name) / "oci_cli_rc"),
+            "OCI_CLI_PROFILE": "DEFAULT",
+            "OCI_CLI_AUTH": "api_key",
+            "OCI_CLI_REGION": self._app.world.home_region,
+            "OCI_CLI_ENDPOINT": self.endpoint,
+        }
+
+    def write_config(self, directory: Path) -> Path:
+        """Write `config`, `key.pem` and an empty `oci_cli_rc` into a directory; returns the config's path."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = directory / "key.pem"
+        config = directory / "config"
+        settings = {**self.oci_config, "key_file": str(key.resolve())}
+        del settings["key_content"]
+        lines = ["[DEFAULT]", *(f"{name}={value}" for name, value in settings.items()), ""]
+        contents = {key: self._pem(), config: "\n".join(lines), directory / "oci_cli_rc": ""}
+        for path, text in contents.items():
+            path.touch(mode=0o600)
+            path.chmod(0o600)
+            path.write_text(text)
+        return config
+
+    def live(self) -> dict[str, list[str]]:
+        """Return the OCIDs of the resources that clients made and that are not deleted, by kind.
+
+        Kinds are OCI's nouns with dashes (`container-instance`).  What belongs to a resource and goes with it
+        (a VCN's defaults, an instance's containers and VNIC) does not count, nor does what the tenancy has from
+        the start.
+        """
+        world = self._app.world
+        with world.lock:
+            now = world.clock.time()
+            found = {
+                kind: [
+                    record.id
+                    for record in world.store.all(kind, now)
+                    if not record.is_builtin and not record.is_part and record.state_at(now) not in ENDED
+                ]
+                for kind in world.store.kinds()
+            }
+        return {kind: ids for kind, ids in found.items() if ids}
+
+    def inject(self, *faults: Fault) -> None:
+        """Put faults into force; each counts the calls from now on."""
+        self._app.world.faults.add(faults)
+
+    def clear_faults(self) -> None:
+        """End all faults."""
+        self._app.world.faults.clear()
+
+    def reset(self) -> None:
+        """Forget all resources and requests, and put the faults from the start into force again.
+
+        Endpoint, tenancy, compartment and keys stay.
+        """
+        self._app.world = self._new_world()
+        self._app.forget()
+
+    def _pem(self) -> str:
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+
+    def _new_world(self) -> World:
+        ids = Ids(self._seed)
+        world = World(
+            clock=self.clock,
+            seed=self._seed,
+            latencies=self._latencies,
+            assumptions=self._assumptions,
+            limits=self._limits,
+            keys=KeyRing(self._key, self.clock.time),
+            tenancy_id=ids.ocid("tenancy"),
+            compartment_id=ids.ocid("compartment"),
+            user_id=ids.ocid("user"),
+            home_region=HOME,
+            faults=FaultSchedule(self._seed),
+            ids=ids,
+        )
+        found_tenancy(world)
+        world.keys.add_api_key(Principal(id=world.user_id, tenancy_id=world.tenancy_id), self._key.public_key())
+        world.faults.add(self._faults)
+        return world
+
+
+def found_tenancy(world: World) -> None:
+    """Put the tenancy and the ready compartment into an empty world."""
+    now = world.clock.time()
+    shared = {"timeCreated": timestamp(now), "freeformTags": {}, "definedTags": {}}
+    active = Timeline(((now, "ACTIVE"),))
+    compartments = (
+        {"id": world.tenancy_id, "name": "emulated", "description": "The emulated tenancy"},
+        {
+            "id": world.compartment_id,
+            "compartmentId": world.tenancy_id,
+            "name": "sandbox",
+            "description": "A compartment that is ready for use",
+        },
+    )
+    for body in compartments:
+        world.record("compartment", body["id"], {**body, **shared}, timeline=active, now=now, is_builtin=True)

@@ -1,0 +1,69 @@
+"""Identifiers with the shapes of the real ones, the same ones for the same seed and order of requests."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from ocisidecar.emulator.regions import REGIONS
+
+Binding = Literal["aaaaaaaa", "amaaaaaa", "an", "ab"]
+"""How the unique part of an OCID begins; `an` and `ab` are followed by the region's stem."""
+
+UNIQUE_LENGTH: Final = 60
+
+
+class Ids:
+    """Makes identifiers.  Call it under the emulator's lock: numbering is what makes it repeatable."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._count = 0
+        self._random = random.Random(seed)  # noqa: S311 - identifiers, no secrets
+
+    def ocid(self, kind: str, region: str = "", binding: Binding = "aaaaaaaa") -> str:
+        """Return a new OCID; kinds without a region (identity's) have an empty slot."""
+        self._count += 1
+        start: str = binding
+        if len(binding) < len("aaaaaaaa"):
+            start += REGIONS[region].stem
+        digest = hashlib.sha256(f"{self._seed}/{kind}/{self._count}".encode()).digest()
+        tail = base64.b32encode(digest + digest[:8]).decode().lower().rstrip("=")
+        slot = REGIONS[region].slot if region else ""
+        return f"ocid1.{kind}.oc1.{slot}.{(start + tail)[:UNIQUE_LENGTH]}"
+
+    def request_part(self) -> str:
+        """Return 32 upper-case hexadecimal digits."""
+        return f"{self._random.getrandbits(128):032X}"
+
+    def hexadecimal(self, digits: int) -> str:
+        """Return that many lower-case hexadecimal digits."""
+        return f"{self._random.getrandbits(4 * digits):0{digits}x}"
+
+
+def etag(resource_id: str, version: int, state: str | None, style: str) -> str:
+    """Return an entity tag: `style` is the number of hexadecimal digits, or "decimal"."""
+    digest = hashlib.sha256(f"{resource_id}/{version}/{state}".encode()).hexdigest()
+    if style == "decimal":
+        return str(int(digest[:8], 16))
+    return digest[: int(style)]
+
+
+def kind_of(ocid: str) -> str:
+    """Return the kind slot of an OCID, or the empty string."""
+    parts = ocid.split(".")
+    return parts[1] if len(parts) > 1 and parts[0] == "ocid1" else ""
+
+
+def timestamp(moment: float) -> str:
+    """Return a moment as OCI writes it: UTC with milliseconds and a Z."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> float:
+    """Return the seconds since the epoch of an RFC 3339 text; ValueError when it is none."""
+    parsed = datetime.fromisoformat(text)
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

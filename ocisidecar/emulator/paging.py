@@ -1,0 +1,122 @@
+"""Lists: selection by equality, order, and pages with opaque tokens."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from ocisidecar.emulator.declare import Answer, Call
+from ocisidecar.emulator.errors import invalid
+from ocisidecar.emulator.faults import Stale
+from ocisidecar.emulator.world import Record
+
+MAX_PAGE_SIZE: Final = 1000
+
+T = TypeVar("T")
+SortKey = tuple[Any, int]
+
+
+def select(call: Call, records: Sequence[Record], filters: Sequence[str]) -> list[Record]:
+    """Return the records that the query's equality filters admit and that a stale list already shows."""
+    wanted = {name: call.query[name] for name in filters if name in call.query}
+    state = wanted.pop("lifecycleState", None)
+    stale = call.effect(Stale)
+    selected = []
+    for record in records:
+        if record.region != call.region and not call.operation.service.is_global:
+            continue
+        if stale is not None and call.now - record.created_at < stale.seconds:
+            continue
+        if state is not None and record.state_at(call.now) != state.upper():
+            continue
+        if all(record.body.get(name) == value for name, value in wanted.items()):
+            selected.append(record)
+    return selected
+
+
+def page_of_records(call: Call, records: Sequence[Record], view: Callable[[Record], Any]) -> Answer:
+    """Answer one page, ordered by sortBy and sortOrder.
+
+    Without sortBy the order is by time of creation, newest first, as for TIMECREATED; names ascend.
+    Source: oci.core.VirtualNetworkClient.list_vcns, sort_by and sort_order.
+    """
+    by = call.query.get("sortBy", "timeCreated")
+    order = call.query.get("sortOrder", "")
+    if order.upper() not in {"", "ASC", "DESC"}:
+        raise invalid(f"sortOrder must be ASC or DESC: {order}")
+    member = _SORT_MEMBERS.get(by.upper().replace("_", ""))
+    if member is None:
+        raise invalid(f"sortBy is unknown: {by}")
+    is_descending = order.upper() == "DESC" or (not order and member == "timeCreated")
+
+    def key(record: Record) -> SortKey:
+        name = "" if member == "timeCreated" else record.body.get(member) or record.body.get("name") or ""
+        return (name, record.sequence)
+
+    return page(call, sorted(records, key=key, reverse=is_descending), key, view, is_descending=is_descending)
+
+
+_SORT_MEMBERS: Final = {
+    "TIMECREATED": "timeCreated",
+    "TIMEACCEPTED": "timeCreated",
+    "DISPLAYNAME": "displayName",
+    "NAME": "displayName",
+}
+
+
+def page_of_items(call: Call, items: Sequence[Any]) -> Answer:
+    """Answer one page of values that have an order of their own."""
+    numbered = list(enumerate(items))
+    return page(call, numbered, lambda pair: ("", pair[0]), lambda pair: pair[1])
+
+
+def page(
+    call: Call,
+    rows: Sequence[T],
+    key: Callable[[T], SortKey],
+    view: Callable[[T], Any],
+    *,
+    is_descending: bool = False,
+) -> Answer:
+    """Answer the rows behind the page token, at most `limit` of them.
+
+    A token names the last row that was seen, so rows that come or go between two pages neither repeat nor hide
+    others.
+    """
+    limit = _limit(call)
+    token = call.query.get("page")
+    if token:
+        last = _read_token(token)
+        rows = [row for row in rows if (key(row) < last if is_descending else key(row) > last)]
+    shown = rows[:limit]
+    headers = {}
+    if len(rows) > limit:
+        headers["opc-next-page"] = _token(key(shown[-1]), call.operation.service.page_token_length)
+    items = [view(row) for row in shown]
+    return Answer(body={"items": items} if call.operation.listing == "items" else items, headers=headers)
+
+
+def _limit(call: Call) -> int:
+    text = call.query.get("limit")
+    if text is None:
+        return call.world.assumptions.default_page_size
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PAGE_SIZE:
+        raise invalid(f"limit must be 1 to {MAX_PAGE_SIZE}: {text}")
+    return int(text)
+
+
+def _token(last: SortKey, length: int) -> str:
+    """Real tokens of some services exceed 1000 characters, so clients must not assume short ones."""
+    text = json.dumps(last)
+    return base64.urlsafe_b64encode(text.ljust(length * 3 // 4).encode()).decode()
+
+
+def _read_token(token: str) -> SortKey:
+    try:
+        name, sequence = json.loads(base64.urlsafe_b64decode(token))
+    except (binascii.Error, ValueError, TypeError) as exc:
+        raise invalid("Wrong pagination token format.") from exc
+    return (name, int(sequence))

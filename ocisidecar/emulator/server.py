@@ -1,0 +1,127 @@
+"""The app behind a loopback port: HTTP/1.1 with keep-alive, each answer in one write."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import threading
+from typing import Any, Final
+
+from werkzeug import Request, Response
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from ocisidecar.emulator.app import App
+from ocisidecar.emulator.faults import Lose
+
+LOOPBACK: Final = "127.0.0.1"
+BACKLOG: Final = 256
+POLL_SECONDS: Final = 0.02
+WRITE_BUFFER: Final = 1 << 20
+JOIN_SECONDS: Final = 5.0
+
+
+class _Handler(WSGIRequestHandler):
+    """Speaks HTTP.  Buffered output and TCP_NODELAY: a second small write would wait 40 ms for an ACK.
+
+    werkzeug's own way of answering closes the connection after each request; this one keeps it.
+    """
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = WRITE_BUFFER
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        if environ.get("wsgi.input_terminated"):
+            body = environ["wsgi.input"].read()
+        else:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        response, loss = self.server.emulated.exchange(Request(environ))
+        data = response.get_data()
+        if loss is None:
+            self._send(response, data)
+        else:
+            self._lose(response, data, loss)
+
+    def _send(self, response: Response, data: bytes, length: int | None = None) -> None:
+        self.send_response_only(response.status_code)
+        self.send_header("date", self.date_time_string())
+        for name, value in response.headers.items():
+            if name.lower() != "content-length":
+                self.send_header(name, value)
+        if response.status_code != 204:  # noqa: PLR2004 - No Content has no length either
+            self.send_header("content-length", str(len(data) if length is None else length))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _lose(self, response: Response, data: bytes, loss: Lose) -> None:
+        self.close_connection = True
+        if loss.manner == "truncate":
+            self._send(response, data[: len(data) // 2], len(data))
+        elif loss.manner == "silence":
+            # Returns when the client gives up, or when the emulator closes.
+            self.connection.recv(1)
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Log nothing: the emulator has a recorder."""
+
+
+class _Server(ThreadedWSGIServer):
+    """Knows its open connections, so that closing leaves no socket and no thread behind."""
+
+    def __init__(self, listener: socket.socket, app: App) -> None:
+        self.emulated = app
+        self._open: dict[socket.socket, threading.Thread] = {}
+        self._guard = threading.Lock()
+        host, port = listener.getsockname()
+        super().__init__(host, port, app, handler=_Handler, fd=listener.fileno())
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one connection until it ends."""
+        with self._guard:
+            self._open[request] = threading.current_thread()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._guard:
+                del self._open[request]
+
+    def hang_up(self) -> None:
+        """End every connection and wait for its thread."""
+        with self._guard:
+            connections = list(self._open.items())
+        for connection, thread in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(JOIN_SECONDS)
+
+
+class Door:
+    """A running server on a loopback port.
+
+    Opening binds the port (OSError when it is taken; 0 picks a free one).  Closing returns after the last
+    connection has ended.
+    """
+
+    def __init__(self, app: App, port: int = 0) -> None:
+        with socket.create_server((LOOPBACK, port), backlog=BACKLOG) as listener:
+            self._server = _Server(listener, app)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_SECONDS,), name="oci-emulator", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the port."""
+        return f"http://{LOOPBACK}:{self._server.port}"
+
+    def close(self) -> None:
+        """Stop listening and end all connections."""
+        self._server.shutdown()
+        self._thread.join(JOIN_SECONDS)
+        self._server.hang_up()

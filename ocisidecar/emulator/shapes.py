@@ -1,0 +1,228 @@
+"""What a request body may hold, as data: one line per object, checked by one reader.
+
+A field is written `name`, `name!` when it is required, `name:type` when it is no string, and `name=A|B` when
+only these words are allowed.  Nested objects are passed as keywords:
+
+    body("direction!=INGRESS|EGRESS isStateless:bool tcpOptions", tcpOptions=PORTS)
+    body("routeRules!", routeRules=many(ROUTE_RULE))
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from attrs import evolve, frozen
+
+from ocisidecar.emulator.errors import ServiceError, invalid
+
+JsonObject = dict[str, Any]
+
+
+class Reader(Protocol):
+    """Checks one JSON value and returns it without its nulls."""
+
+    def read(self, value: Any, path: str) -> Any:
+        """Return the value, or raise ServiceError 400 naming `path`."""
+        ...
+
+
+def _string(value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        raise _mistyped(path, "a string")
+    return value
+
+
+def _boolean(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise _mistyped(path, "a boolean")
+    return value
+
+
+def _integer(value: Any, path: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _mistyped(path, "an integer")
+    return value
+
+
+def _number(value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _mistyped(path, "a number")
+    return float(value)
+
+
+def _strings(value: Any, path: str) -> list[str]:
+    if not isinstance(value, list):
+        raise _mistyped(path, "an array of strings")
+    return [_string(item, f"{path}[{index}]") for index, item in enumerate(value)]
+
+
+def _string_map(value: Any, path: str) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise _mistyped(path, "an object with string values")
+    return {key: _string(item, f"{path}.{key}") for key, item in value.items()}
+
+
+MAX_FREEFORM_TAGS: Final = 10
+MAX_TAG_KEY: Final = 100
+MAX_TAG_VALUE: Final = 256
+
+
+def _freeform_tags(value: Any, path: str) -> dict[str, str]:
+    """Source: Oracle, "Resource Tags", limits on tags; the text is the one of refused keys with a dot."""
+    tags = _string_map(value, path)
+    if len(tags) > MAX_FREEFORM_TAGS:
+        raise invalid(f"Invalid tags: at most {MAX_FREEFORM_TAGS} free-form tags, got {len(tags)}")
+    for key, text in tags.items():
+        if not re.fullmatch(rf"[\x21-\x2d\x2f-\x7e]{{1,{MAX_TAG_KEY}}}", key):
+            raise invalid(f"Invalid tags: key '{key}'")
+        if len(text) > MAX_TAG_VALUE:
+            raise invalid(f"Invalid tags: the value of '{key}' exceeds {MAX_TAG_VALUE} characters")
+    return tags
+
+
+def _defined_tags(value: Any, path: str) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
+        raise _mistyped(path, "an object of objects")
+    for namespace, tags in value.items():
+        for key, text in tags.items():
+            if isinstance(text, str) and len(text) > MAX_TAG_VALUE:
+                raise invalid(f"Invalid tags: {namespace}.{key} exceeds {MAX_TAG_VALUE} characters")
+    return value
+
+
+def _anything(value: Any, path: str) -> Any:  # noqa: ARG001 - one signature for all types
+    return value
+
+
+def _mistyped(path: str, expected: str) -> ServiceError:
+    return ServiceError("CannotParseRequest", f"Unable to parse {path}: expected {expected}")
+
+
+_TYPES: Final[Mapping[str, Callable[[Any, str], Any]]] = {
+    "": _string,
+    "bool": _boolean,
+    "int": _integer,
+    "number": _number,
+    "strings": _strings,
+    "map": _string_map,
+    "tags": _freeform_tags,
+    "defined": _defined_tags,
+    "any": _anything,
+}
+
+
+@frozen
+class Field:
+    """One member of an object.
+
+    Args:
+        name: the JSON name.
+        is_required: absent or null is refused.
+        words: the words allowed, empty for any.
+        reader: checks the value.
+    """
+
+    name: str
+    is_required: bool
+    words: tuple[str, ...]
+    reader: Callable[[Any, str], Any]
+
+
+@frozen
+class Shape:
+    """A JSON object with known members."""
+
+    fields: Mapping[str, Field]
+
+    def read(self, value: Any, path: str = "") -> JsonObject:
+        """Return the object without its nulls; ServiceError 400 names the member that is wrong."""
+        if not isinstance(value, dict):
+            raise _mistyped(path or "the request body", "an object")
+        dot = f"{path}." if path else ""
+        result: JsonObject = {}
+        for name, item in value.items():
+            field = self.fields.get(name)
+            if field is None:
+                raise ServiceError("CannotParseRequest", f"Unrecognized field: {dot}{name}")
+            if item is None:
+                continue
+            result[name] = field.reader(item, dot + name)
+            if field.words and result[name] not in field.words:
+                raise invalid(f"{dot}{name} must be one of {', '.join(field.words)}: {item}")
+        for field in self.fields.values():
+            if field.is_required and field.name not in result:
+                raise ServiceError("MissingParameter", f"Missing parameter: {dot}{field.name}")
+        return result
+
+    def plus(self, other: Shape) -> Shape:
+        """Return a shape with the members of both."""
+        return evolve(self, fields={**self.fields, **other.fields})
+
+
+@frozen
+class Variants:
+    """An object whose shape is told by one of its members, which is always required."""
+
+    discriminator: str
+    shapes: Mapping[str, Shape]
+
+    def read(self, value: Any, path: str) -> JsonObject:
+        """Return the object without its nulls."""
+        if not isinstance(value, dict):
+            raise _mistyped(path, "an object")
+        word = value.get(self.discriminator)
+        if word is None:
+            raise ServiceError("MissingParameter", f"Missing parameter: {path}.{self.discriminator}")
+        if word not in self.shapes:
+            raise invalid(f"{path}.{self.discriminator} must be one of {', '.join(self.shapes)}: {word}")
+        rest = {name: item for name, item in value.items() if name != self.discriminator}
+        return {self.discriminator: word, **self.shapes[word].read(rest, path)}
+
+
+@frozen
+class Many:
+    """An array of objects."""
+
+    item: Reader
+
+    def read(self, value: Any, path: str) -> list[Any]:
+        """Return the objects without their nulls."""
+        if not isinstance(value, list):
+            raise _mistyped(path, "an array")
+        return [self.item.read(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
+
+
+def many(item: Reader) -> Many:
+    """Return an array of `item`."""
+    return Many(item)
+
+
+_WORD = re.compile(r"(?P<name>\w+)(?P<required>!)?(:(?P<type>\w+))?(=(?P<words>\S+))?")
+
+
+def body(text: str, /, **nested: Reader) -> Shape:
+    """Return the shape that `text` describes; see the module for the notation."""
+    fields = {}
+    for match in map(_WORD.fullmatch, text.split()):
+        if match is None:
+            raise ValueError(f"not a field: {text}")
+        name, words = match["name"], tuple(match["words"].split("|")) if match["words"] else ()
+        reader = nested[name].read if name in nested else _TYPES[match["type"] or ""]
+        fields[name] = Field(name, match["required"] is not None, words, reader)
+    return Shape(fields)
+
+
+TAGS: Final = body("freeformTags:tags definedTags:defined")
+
+
+def tagged(text: str, /, **nested: Reader) -> Shape:
+    """Return a shape that has freeformTags and definedTags besides."""
+    return body(text, **nested).plus(TAGS)
+
+
+def require_length(value: Sequence[Any], path: str, *, least: int = 0, most: int) -> None:
+    """Raise ServiceError 400 unless `least` <= len(value) <= `most`."""
+    if not least <= len(value) <= most:
+        raise invalid(f"{path} must hold {least} to {most} items, got {len(value)}")

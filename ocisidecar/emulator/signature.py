@@ -1,0 +1,166 @@
+"""Who calls: OCI's RSA request signatures, API keys, and the tokens that the emulator itself issues.
+
+Source: Oracle, "Request Signatures"; oci.signer, oci.auth.signers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from attrs import frozen
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+from ocisidecar.emulator.errors import ServiceError
+
+MAX_SKEW_SECONDS: Final = 300
+BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+BODY_HEADERS: Final = frozenset({"content-length", "content-type", "x-content-sha256"})
+
+_FIELD = re.compile(r'(\w+)="([^"]*)"')
+
+
+@frozen(kw_only=True)
+class Principal:
+    """Who signed a request.
+
+    Args:
+        id: the OCID of the user or of the resource.
+        tenancy_id: its tenancy.
+        resource_type: the type word in matching rules, e.g. computecontainerinstance; empty for users.
+        compartment_id: of the resource.
+    """
+
+    id: str
+    tenancy_id: str
+    resource_type: str = ""
+    compartment_id: str = ""
+
+
+@frozen
+class _Key:
+    principal: Principal
+    public: RSAPublicKey
+    expires_at: float | None = None
+
+
+def fingerprint(public: RSAPublicKey) -> str:
+    """Return the fingerprint by which OCI names an API key: MD5 of its DER form, in pairs."""
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    digest = hashlib.md5(der, usedforsecurity=False).hexdigest()
+    return ":".join(digest[index : index + 2] for index in range(0, len(digest), 2))
+
+
+class KeyRing:
+    """The public keys that are known, by keyId.  Thread-safe: entries are only added and removed whole."""
+
+    def __init__(self, authority: RSAPrivateKey, now: Callable[[], float]) -> None:
+        self._authority = authority
+        self._now = now
+        self._keys: dict[str, _Key] = {}
+
+    def add_api_key(self, principal: Principal, public: RSAPublicKey) -> str:
+        """Accept requests that this key signs for a user; returns the fingerprint."""
+        mark = fingerprint(public)
+        self._keys[f"{principal.tenancy_id}/{principal.id}/{mark}"] = _Key(principal, public)
+        return mark
+
+    def remove_api_key(self, principal: Principal, mark: str) -> None:
+        """Refuse the key from now on."""
+        self._keys.pop(f"{principal.tenancy_id}/{principal.id}/{mark}", None)
+
+    def issue_token(
+        self, principal: Principal, public: RSAPublicKey, *, seconds: float, claims: Mapping[str, str] | None = None
+    ) -> str:
+        """Return a session or resource principal token that is good for `seconds` with this key."""
+        now = self._now()
+        payload = {
+            "sub": principal.id,
+            "tenant": principal.tenancy_id,
+            "iat": int(now),
+            "exp": int(now + seconds),
+            **(claims or {}),
+        }
+        header = {"alg": "RS256", "typ": "JWT", "kid": "emulator"}
+        text = ".".join(_base64url(json.dumps(part).encode()) for part in (header, payload))
+        seal = self._authority.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        token = f"{text}.{_base64url(seal)}"
+        self._keys[f"ST${token}"] = _Key(principal, public, now + seconds)
+        return token
+
+    def verify(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Principal:
+        """Return who signed; ServiceError 401 when the signature is missing, incomplete, late or wrong.
+
+        Args:
+            method: the HTTP method.
+            target: raw path and query as they came over the wire.
+            headers: request headers by any-case name.
+            body: the body's bytes.
+        """
+        scheme, _, rest = headers.get("authorization", "").partition(" ")
+        given = dict(_FIELD.findall(rest))
+        names = given.get("headers", "").lower().split()
+        key = self._keys.get(given.get("keyId", ""))
+        is_complete = (
+            scheme.lower() == "signature"
+            and given.get("algorithm", "").lower() == "rsa-sha256"
+            and _required(method) <= set(names)
+            and ("date" in names or "x-date" in names)
+        )
+        if not is_complete or key is None:
+            raise ServiceError("NotAuthenticated")
+        if key.expires_at is not None and key.expires_at <= self._now():
+            raise ServiceError("NotAuthenticated")
+        _check_date(headers.get("x-date") if "x-date" in names else headers.get("date"))
+        if method in BODY_METHODS and headers.get("x-content-sha256") != _sha256(body):
+            raise ServiceError("NotAuthenticated")
+        try:
+            signature = base64.b64decode(given.get("signature", ""), validate=True)
+            text = _signing_string(names, method, target, headers)
+            key.public.verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        except (InvalidSignature, binascii.Error) as exc:
+            raise ServiceError("NotAuthenticated", "Failed to verify the HTTP(S) Signature") from exc
+        return key.principal
+
+
+def _required(method: str) -> frozenset[str]:
+    always = frozenset({"(request-target)", "host"})
+    return always | BODY_HEADERS if method in BODY_METHODS else always
+
+
+def _check_date(text: str | None) -> None:
+    """The client's clock is compared with real time: what it signs is its own wall clock."""
+    try:
+        sent = parsedate_to_datetime(text or "").timestamp()
+    except ValueError as exc:
+        raise ServiceError("NotAuthenticated") from exc
+    if abs(time.time() - sent) > MAX_SKEW_SECONDS:
+        raise ServiceError("NotAuthenticated")
+
+
+def _signing_string(names: list[str], method: str, target: str, headers: Mapping[str, str]) -> str:
+    lines = []
+    for name in names:
+        value = f"{method.lower()} {target}" if name == "(request-target)" else headers.get(name)
+        if value is None:
+            raise ServiceError("NotAuthenticated")
+        lines.append(f"{name}: {value}")
+    return "\n".join(lines)
+
+
+def _sha256(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")

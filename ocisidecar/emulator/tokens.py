@@ -1,0 +1,53 @@
+"""The memory behind opc-retry-token: a create that comes again gets the answer it got.
+
+Source: oci.container_instances.ContainerInstanceClient.create_container_instance, opc_retry_token: a token
+expires after 24 hours, and earlier when a conflicting operation (a delete) invalidates it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+from attrs import frozen
+
+LIFETIME_SECONDS: Final = 24 * 3600
+MAX_LENGTH: Final = 64
+
+TokenKey = tuple[str, str, str, str]
+"""Service, operation, region and token."""
+
+
+@frozen
+class Remembered:
+    """What the first request with a token asked for and led to."""
+
+    payload: str
+    answer: Any
+    resource: tuple[str, str] | None
+    at: float
+
+
+class RetryTokens:
+    """Answers of successful creates by token.  Used under the emulator's lock."""
+
+    def __init__(self) -> None:
+        self._memory: dict[TokenKey, Remembered] = {}
+
+    def recall(self, key: TokenKey, now: float) -> Remembered | None:
+        """Return what a token that is not yet expired stands for."""
+        remembered = self._memory.get(key)
+        if remembered is not None and now - remembered.at >= LIFETIME_SECONDS:
+            del self._memory[key]
+            return None
+        return remembered
+
+    def remember(self, key: TokenKey, remembered: Remembered) -> None:
+        """Keep the first answer to a token."""
+        self._memory[key] = remembered
+
+
+def digest(payload: Any) -> str:
+    """Return the same text for bodies that are equal as JSON."""
+    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,200 @@
+"""The emulated cloud's state: its resources, and everything that decides how it answers."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import Factory, define, field, frozen
+
+from ocisidecar.clock import Clock
+from ocisidecar.emulator.errors import ServiceError
+from ocisidecar.emulator.faults import FaultSchedule
+from ocisidecar.emulator.ids import Ids
+from ocisidecar.emulator.lifecycle import Latencies, Phase, Timeline
+from ocisidecar.emulator.regions import HOME, REGIONS
+from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.signature import KeyRing
+from ocisidecar.emulator.tokens import RetryTokens
+
+ENDED: Final = frozenset({None, "DELETED", "TERMINATED"})
+
+
+@define(eq=False)
+class Record:
+    """One resource, or one part of a resource.
+
+    Args:
+        kind: OCI's singular noun with dashes, e.g. route-table.
+        region: where it lives; the home region's name for identity's kinds.
+        sequence: rises with every creation.
+        body: its wire JSON without lifecycleState, which `timeline` tells.
+        timeline: its states, past and planned.
+        is_builtin: made by the service itself (defaults of a VCN, the tenancy): never counted as left over.
+        is_part: belongs to another record, and goes with it.
+        hidden: what no answer shows.
+        version: rises with every change, for the entity tag.
+    """
+
+    kind: str
+    id: str
+    region: str
+    sequence: int
+    created_at: float
+    body: JsonObject
+    timeline: Timeline
+    is_builtin: bool = False
+    is_part: bool = False
+    hidden: dict[str, Any] = Factory(dict)
+    version: int = 0
+
+    def state_at(self, now: float) -> str | None:
+        """Return the lifecycle state at `now`, None once it has vanished."""
+        return self.timeline.state_at(now)
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Take over `changes` and get a new entity tag."""
+        self.body.update(changes)
+        self.version += 1
+
+    def move_on(self, now: float, phases: Sequence[Phase]) -> None:
+        """Enter the first of `phases` now, and get a new entity tag."""
+        self.timeline = self.timeline.then(now, phases)
+        self.version += 1
+
+
+class Store:
+    """All records by kind and id, in order of creation.  Used under the emulator's lock."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, dict[str, Record]] = {}
+        self._sequence = 0
+
+    def add(self, record: Record) -> Record:
+        """Keep the record."""
+        self._kinds.setdefault(record.kind, {})[record.id] = record
+        return record
+
+    def next_sequence(self) -> int:
+        """Return a number greater than all before."""
+        self._sequence += 1
+        return self._sequence
+
+    def find(self, kind: str, record_id: str, now: float) -> Record | None:
+        """Return the record, or None when there is none (any more) at `now`."""
+        record = self._kinds.get(kind, {}).get(record_id)
+        return record if record is not None and record.state_at(now) is not None else None
+
+    def all(self, kind: str, now: float) -> list[Record]:
+        """Return what is there at `now` of one kind, oldest first; forgets what has vanished."""
+        records = self._kinds.get(kind, {})
+        vanished = [record.id for record in records.values() if record.timeline.entered(None) <= now]
+        for record_id in vanished:
+            del records[record_id]
+        return list(records.values())
+
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kinds that there are or have been."""
+        return tuple(self._kinds)
+
+
+@frozen(kw_only=True)
+class Assumptions:
+    """What OCI's documents leave open and no recording shows: each choice can be turned.
+
+    Args:
+        retry_token_mismatch: code of the 409 for a retry token that comes again with another payload.
+        logging_create_status: status of an accepted log group or log, 202 or 200.
+        are_default_tags_added: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
+        min_health_check_interval_in_seconds: the smallest interval of a container's health check.
+        default_page_size: how many items a list holds when `limit` is not given.
+    """
+
+    retry_token_mismatch: str = "InvalidatedRetryToken"
+    logging_create_status: int = 202
+    are_default_tags_added: bool = False
+    min_health_check_interval_in_seconds: int = 1
+    default_page_size: int = 100
+
+
+@define(eq=False, kw_only=True)
+class World:
+    """Everything behind the endpoint; `reset` of an emulator makes a new one."""
+
+    clock: Clock
+    seed: int
+    latencies: Latencies
+    assumptions: Assumptions
+    limits: Mapping[str, int]
+    keys: KeyRing
+    tenancy_id: str
+    compartment_id: str
+    user_id: str
+    home_region: str
+    faults: FaultSchedule
+    ids: Ids
+    store: Store = field(factory=Store)
+    tokens: RetryTokens = field(factory=RetryTokens)
+    lock: threading.RLock = field(factory=threading.RLock)
+
+    def phases(self, chance: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
+        """Return phases whose durations are drawn: the second word names a field of Latencies, or is empty."""
+        key = f"{self.seed}/{chance}"
+        return [(state, self.latencies.draw(name, f"{key}/{state}") if name else 0.0) for state, name in named]
+
+    def record(
+        self,
+        kind: str,
+        record_id: str,
+        body: JsonObject,
+        *,
+        timeline: Timeline,
+        now: float,
+        region: str = HOME,
+        is_builtin: bool = False,
+        is_part: bool = False,
+    ) -> Record:
+        """Create and keep a record; its body begins with its id."""
+        return self.store.add(
+            Record(
+                kind=kind,
+                id=record_id,
+                region=region,
+                sequence=self.store.next_sequence(),
+                created_at=now,
+                body=body,
+                timeline=timeline,
+                is_builtin=is_builtin,
+                is_part=is_part,
+            )
+        )
+
+    def domain_ids(self, region: str) -> dict[str, str]:
+        """Return the ids of a region's availability domains by name; they are the same for the same seed."""
+        return {
+            name: Ids(zlib.crc32(f"{self.seed}/{name}".encode())).ocid("availabilitydomain")
+            for name in REGIONS[region].domain_names()
+        }
+
+    def is_live(self, kind: str, record_id: str, now: float) -> bool:
+        """Tell whether a resource is there and neither deleted nor about to be."""
+        record = self.store.find(kind, record_id, now)
+        return record is not None and record.state_at(now) not in ENDED | {"DELETING", "TERMINATING"}
+
+    def where(self, kind: str, now: float, **members: Any) -> Iterator[Record]:
+        """Yield the records of a kind whose bodies have these values."""
+        for record in self.store.all(kind, now):
+            if all(record.body.get(name) == value for name, value in members.items()):
+                yield record
+
+    def require_free(self, limit: str, taken: Callable[[], int]) -> None:
+        """Raise ServiceError LimitExceeded when the service limit `limit` is used up."""
+        if limit in self.limits and taken() >= self.limits[limit]:
+            # The blank at the end is theirs.
+            raise ServiceError(
+                "LimitExceeded",
+                f"The following service limits were exceeded: {limit}. Request a service limit increase from "
+                "the service limits page in the console. ",
+            )

@@ -169,7 +169,11 @@ _TOKEN = re.compile(
 
 def parse_duration(text: str) -> float:
     """Return the seconds of an interval such as `5m`; QueryError when it is none between 1m and 1d."""
-    return _Parser(Cursor(text, _TOKEN)).duration(_LONGEST_INTERVAL_SECONDS)
+    cursor = Cursor(text, _TOKEN)
+    seconds = _Parser(cursor).duration(_LONGEST_INTERVAL_SECONDS)
+    if cursor.kind != "end":
+        raise cursor.error("expected nothing more")
+    return seconds
 
 
 def parse(text: str) -> Query:

@@ -6,16 +6,16 @@ from ocisidecar.emulator.mql import Datapoint, Series, Stream, evaluate, parse
 from ocisidecar.emulator.syntax import QueryError
 
 STREAMS = (
-    Stream(
-        {"pool": "a", "host": "a1"}, [Datapoint(0, 10.0), Datapoint(30, 20.0, count=3), Datapoint(60, 40.0)]
-    ),
+    Stream({"pool": "a", "host": "a1"}, [Datapoint(0, 10.0), Datapoint(30, 20.0, count=3), Datapoint(60, 40.0)]),
     Stream({"pool": "a", "host": "a2"}, [Datapoint(59, 1.0), Datapoint(180, 5.0)]),
     Stream({"pool": "b", "host": "b1"}, [Datapoint(120, 7.0)], metadata={"unit": "count"}),
 )
 
 
-def ask(text: str, *, start: float = 0, end: float = 240) -> dict[str, list[tuple[float, float]]]:
-    answers = evaluate(parse(text), lambda metric: STREAMS if metric == "Load" else (), start=start, end=end)
+def ask(text: str, *, start: float = 0, end: float = 240, **options: float) -> dict[str, list[tuple[float, float]]]:
+    answers = evaluate(
+        parse(text), lambda metric: STREAMS if metric == "Load" else (), start=start, end=end, **options
+    )
     return {",".join(sorted(series.dimensions.values())): list(series.points) for series in answers}
 
 
@@ -129,9 +129,9 @@ class TestEvaluating:
         assert set(ask(f"Load[1m]{{{matchers}}}.max()")) == hosts
 
     def test_rate_is_the_change_per_second_and_increment_per_interval(self):
-        """From 20 at the end of one minute to 40 at the end of the next."""
+        """From 20 at second 30 to 40 at second 60."""
         assert ask('Load[1m]{host="a1"}.increment()') == {"a,a1": [(60, 20.0)]}
-        assert ask('Load[1m]{host="a1"}.rate()') == {"a,a1": [(60, 20.0 / 60)]}
+        assert ask('Load[1m]{host="a1"}.rate()') == {"a,a1": [(60, 20.0 / 30)]}
 
     def test_a_threshold_turns_values_into_truths(self):
         """Each value becomes 1 where the comparison holds and 0 elsewhere."""
@@ -145,8 +145,13 @@ class TestEvaluating:
             "a,a1": [(0, 0.0), (60, 0.0), (120, 1.0), (180, 1.0)]
         }
 
-    def test_the_end_of_the_window_is_excluded(self):
-        """A datapoint at `end` belongs to the next window."""
+    def test_windows_longer_than_the_resolution_overlap(self):
+        """Two-minute windows begin every minute, so a datapoint counts in two of them."""
+        assert ask('Load[2m]{host="b1"}.count()', resolution_seconds=60) == {"b,b1": [(60, 1.0), (120, 1.0)]}
+        assert ask('Load[2m]{host="b1"}.count()', resolution_seconds=120) == {"b,b1": [(120, 1.0)]}
+
+    def test_the_end_of_the_time_range_is_excluded(self):
+        """No window begins at `end`."""
         assert ask('Load[1m]{host="b1"}.max()', end=120) == {}
         assert ask('Load[1m]{host="b1"}.max()', start=120, end=121) == {"b,b1": [(120, 7.0)]}
 
@@ -166,8 +171,8 @@ class TestEvaluating:
     def test_no_datapoint_is_lost_or_counted_twice(self, raw):
         """The counts over all intervals add up to what was posted, whatever its order."""
         stream = Stream({"host": "x"}, [Datapoint(*each) for each in raw])
-        (series,) = evaluate(parse("Load[5m].count()"), lambda _: (stream,), start=0, end=3600)
-        assert sum(value for _, value in series.points) == sum(count for _, _, count in raw)
-        assert [moment for moment, _ in series.points] == sorted(
-            {moment // 300 * 300 for moment, _, _ in raw}
+        (series,) = evaluate(
+            parse("Load[5m].count()"), lambda _: (stream,), start=0, end=3600, resolution_seconds=300
         )
+        assert sum(value for _, value in series.points) == sum(count for _, _, count in raw)
+        assert [moment for moment, _ in series.points] == sorted({moment // 300 * 300 for moment, _, _ in raw})

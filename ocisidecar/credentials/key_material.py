@@ -1,0 +1,123 @@
+"""Keys and tokens as text: read, judged, and never shown.
+
+No key, pass phrase or token is in a message, in a repr, or in a local variable of a frame that an error from
+here carries.  Hence secrets travel as `Setting`s, whose repr hides them, and the failure of a library that
+parses one is noted inside the `except` block and raised outside it, so that nothing is chained to the error.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from ocisidecar.clock import Clock
+from ocisidecar.credentials.settings import Setting, Settings, expand, read_file
+from ocisidecar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+T = TypeVar("T")
+
+
+def key_entry(settings: Settings) -> str:
+    """Return which entry gives the key; `key_content` is the stronger one, as in the SDK's Signer."""
+    return "key_content" if settings.get("key_content") else "key_file"
+
+
+def key_text(settings: Settings) -> Setting:
+    """Return the private key's PEM text; it need not be valid.
+
+    Raises:
+        ConfigError: no entry gives it, or the file cannot be read.
+    """
+    (setting,) = settings.require(key_entry(settings))
+    if settings.get("key_content"):
+        return setting
+    return read_file(
+        expand(setting.value, settings.environment),
+        f"key_file ({setting.source})",
+        remedy="name the file of the private key; `oci setup keys` makes a pair.",
+    )
+
+
+def parse_key(load: Callable[[bytes, bytes | None], T], key: Setting, pass_phrase: Setting | None) -> T:
+    """Return what `load`, a function of the SDK, makes of PEM and pass phrase.
+
+    Raises:
+        ConfigError: it refuses them; says what is wrong with the key.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from oci.exceptions import InvalidPrivateKey
+
+    with contextlib.suppress(InvalidPrivateKey, UnsupportedAlgorithm, TypeError, ValueError):
+        return load(key.value.strip().encode(), pass_phrase.value.encode() if pass_phrase else None)
+    raise ConfigError(f"the key in {key.source} {_key_fault(key, pass_phrase)}")
+
+
+def _key_fault(key: Setting, pass_phrase: Setting | None) -> str:
+    if "-----BEGIN" not in key.value:
+        return "is no PEM text: it must be an RSA private key that begins with a -----BEGIN line."
+    if "PRIVATE KEY-----" not in key.value:
+        return "is not a private one: name the private half of the pair, which stays on this machine."
+    if "ENCRYPTED" not in key.value:
+        return "cannot be decoded: it must be a complete RSA private key in PKCS#8 or PKCS#1."
+    if pass_phrase is None:
+        return "is encrypted: give pass_phrase in the profile, or OCI_CLI_PASSPHRASE."
+    return f"is encrypted, and pass_phrase ({pass_phrase.source}) does not open it: correct that."
+
+
+def require_rsa(private_key: object, key: Setting) -> RSAPrivateKey:
+    """Return the key that was parsed from `key`.
+
+    Raises:
+        ConfigError: it is of another kind, which OCI does not take.
+    """
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    if not isinstance(private_key, RSAPrivateKey):
+        raise ConfigError(
+            f"the key in {key.source} is no RSA key, and OCI takes no other: make one with `oci setup keys`."
+        )
+    return private_key
+
+
+def fingerprint_of(private_key: RSAPrivateKey) -> str:
+    """Return what the console shows for an API key: the colon-separated MD5 of the public key in DER.
+
+    Source: Oracle, "Required Keys and OCIDs", how to get the key's fingerprint.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.md5(public, usedforsecurity=False).digest().hex(":")
+
+
+def require_unexpired(token: Setting, clock: Clock, *, remedy: str) -> None:
+    """Return when `token` is a JWT whose time is not over.
+
+    Raises:
+        ConfigError: it is none, or has expired; ends with the `remedy`.
+    """
+    claims = _claims(token)
+    if claims is None:
+        raise ConfigError(f"{token.source} holds no token (a JWT): {remedy}")
+    expiry = claims.get("exp")
+    if isinstance(expiry, int | float) and expiry <= clock.time():
+        moment = datetime.fromtimestamp(expiry, UTC)
+        raise ConfigError(f"the token in {token.source} expired at {moment:%Y-%m-%d %H:%M} UTC: {remedy}")
+
+
+def _claims(token: Setting) -> Mapping[str, object] | None:
+    """Return the claims of a JWT, unverified; None when it is none."""
+    try:
+        header, claims, _ = (base64.urlsafe_b64decode(part + "==") for part in token.value.strip().split("."))
+        parsed = json.loads(header), json.loads(claims)
+    except ValueError:
+        return None
+    return parsed[1] if all(isinstance(part, dict) for part in parsed) else None

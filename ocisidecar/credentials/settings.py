@@ -1,0 +1,286 @@
+"""Where each setting comes from: argument > `OCISIDECAR_*` > `OCI_CLI_*` > profile of the configuration file.
+
+Everything here is pure but for reading the configuration file; the environment is passed in.  A value never
+shows in a repr, because some of them are keys and pass phrases; its source does, so that a message can say
+where a wrong value stands.
+
+Source: the variables are those of oci-cli (`oci_cli/cli_constants.py`, read 2026-01) and of the SDK
+(`oci/config.py`).  oci-cli has none for the compartment.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+
+from attrs import field, frozen
+
+from ocisidecar.errors import ConfigError
+
+V = TypeVar("V")
+
+DEFAULT_CONFIG_FILE = "~/.oci/config"
+DEFAULT_PROFILE = "DEFAULT"
+
+# Setting → variables, the stronger first.
+_CONTEXT_VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "config_file": ("OCISIDECAR_CONFIG_FILE", "OCI_CLI_CONFIG_FILE", "OCI_CONFIG_FILE"),
+    "profile": ("OCISIDECAR_PROFILE", "OCI_CLI_PROFILE"),
+    "auth": ("OCISIDECAR_AUTH", "OCI_CLI_AUTH"),
+    "region": ("OCISIDECAR_REGION", "OCI_CLI_REGION"),
+    "compartment_id": ("OCISIDECAR_COMPARTMENT_ID",),
+    "endpoint": ("OCISIDECAR_ENDPOINT", "OCI_CLI_ENDPOINT"),
+    "federation_endpoint": ("OCI_CLI_FEDERATION_ENDPOINT",),
+}
+_IDENTITY_VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "user": ("OCI_CLI_USER",),
+    "tenancy": ("OCI_CLI_TENANCY",),
+    "fingerprint": ("OCI_CLI_FINGERPRINT",),
+    "key_file": ("OCI_CLI_KEY_FILE",),
+    "key_content": ("OCI_CLI_KEY_CONTENT",),
+    "pass_phrase": ("OCI_CLI_PASSPHRASE",),
+    "security_token_file": ("OCI_CLI_SECURITY_TOKEN_FILE",),
+    "delegation_token_file": ("OCI_CLI_DELEGATION_TOKEN_FILE",),
+}
+# The SDK asks this one only when the profile names no region.
+_LAST_RESORT_VARIABLES: Mapping[str, tuple[str, ...]] = {"region": ("OCI_REGION",)}
+VARIABLES: Mapping[str, tuple[str, ...]] = {**_CONTEXT_VARIABLES, **_IDENTITY_VARIABLES}
+
+# What a profile, or a mapping in its place, may say → the setting's name.
+_ENTRIES: Mapping[str, str] = {
+    **{name: name for name in _IDENTITY_VARIABLES},
+    "region": "region",
+    "authentication_type": "auth",
+}
+
+
+class Hidden(Mapping[str, V]):
+    """A view of a mapping whose repr shows no value; the environment and a profile hold secrets."""
+
+    def __init__(self, values: Mapping[str, V]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> V:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@frozen
+class Setting:
+    """A value and where it stands.
+
+    Attributes:
+        value: the text; may be a secret.
+        source: for messages: `OCI_CLI_REGION`, `profile DEFAULT of /home/ada/.oci/config`, a file's path.
+    """
+
+    value: str = field(repr=False)
+    source: str
+
+
+@frozen
+class Settings:
+    """All that was found, the strongest source of each.
+
+    Attributes:
+        by_name: setting → value and source.
+        place: where most of them stand, for messages about what is missing.
+        profile: the profile's name, for commands that a message proposes.
+        is_mapping: the caller gave a mapping, which variables of the identity do not complete.
+        environment: the variables that were looked at.
+    """
+
+    by_name: Mapping[str, Setting]
+    place: str
+    profile: str
+    environment: Mapping[str, str]
+    is_mapping: bool = False
+
+    def get(self, name: str) -> Setting | None:
+        """Return the setting, or None when nobody says anything."""
+        return self.by_name.get(name)
+
+    def require(self, *names: str) -> tuple[Setting, ...]:
+        """Return the settings, in the order of `names`.
+
+        Raises:
+            ConfigError: nobody gives some of them; names them all, and the variables that could.
+        """
+        missing = [name for name in names if name not in self.by_name]
+        if missing:
+            them = "it" if len(missing) == 1 else "them"
+            variables = ", ".join(VARIABLES[name][-1] for name in missing)
+            raise ConfigError(
+                f"{self.place} has no {', '.join(missing)}: "
+                + (f"add {them}." if self.is_mapping else f"add {them} (see `oci setup config`), or set {variables}.")
+            )
+        return tuple(self.by_name[name] for name in names)
+
+
+def find(name: str, *, argument: str | None, environment: Mapping[str, str]) -> Setting | None:
+    """Return a setting that no file holds: the argument, else the strongest variable that is not empty.
+
+    Args:
+        name: a key of `VARIABLES`, e.g. `endpoint` or `compartment_id`.
+        argument: what the caller said; None for nothing.
+        environment: usually `os.environ`.
+    """
+    if argument is not None:
+        return Setting(argument, f"the argument {name}")
+    return _from_environment({name: VARIABLES[name]}, environment).get(name)
+
+
+def gather(
+    config: str | os.PathLike[str] | Mapping[str, object] | None,
+    *,
+    profile: str | None,
+    arguments: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    is_file_needed: bool,
+) -> Settings:
+    """Put the sources together; blocks only for reading one file.
+
+    Args:
+        config: path of a configuration file, or a mapping with the entries of a profile as the SDK takes it; a
+            mapping is an argument, hence stronger than the environment, and complete: no file and none of
+            `OCI_CLI_USER`, `OCI_CLI_KEY_FILE` and their like is mixed in.  None means `OCISIDECAR_CONFIG_FILE`,
+            `OCI_CLI_CONFIG_FILE` or `OCI_CONFIG_FILE`, then `~/.oci/config`.  (The SDK itself looks at
+            `OCI_CONFIG_FILE` only when `~/.oci/config` is absent.)
+        profile: section of the file; None means the variables, then `DEFAULT`.
+        arguments: what the caller said beyond that, by setting.
+        environment: usually `os.environ`.
+        is_file_needed: False reads a file only when one, or a profile, is named.
+
+    Raises:
+        ConfigError: the file is missing, unreadable, not INI, or has no such profile.
+    """
+    given = {name: Setting(value, f"the argument {name}") for name, value in arguments.items() if value is not None}
+    context = _from_environment(_CONTEXT_VARIABLES, environment)
+    weakest = _from_environment(_LAST_RESORT_VARIABLES, environment)
+    if isinstance(config, Mapping):
+        if profile is not None:
+            raise ConfigError(
+                "profile names a section of a configuration file, but config is a mapping: leave one of them out."
+            )
+        entries = _entries(config, "config")
+        by_name = {**weakest, **context, **entries, **given}
+        return Settings(by_name, "config", DEFAULT_PROFILE, environment, is_mapping=True)
+    identity = _from_environment(_IDENTITY_VARIABLES, environment)
+    named_file = Setting(os.fspath(config), "config") if config is not None else context.get("config_file")
+    named_profile = Setting(profile, "profile") if profile is not None else context.get("profile")
+    section = named_profile.value if named_profile else DEFAULT_PROFILE
+    path = expand(named_file.value if named_file else DEFAULT_CONFIG_FILE, environment)
+    is_named = named_file is not None or named_profile is not None
+    if is_named or (is_file_needed and (path.exists() or not identity)):
+        place = f"profile {section} of {path}"
+        entries = _entries(_read_profile(path, section), place)
+    else:
+        place, entries = "the environment", {}
+    return Settings({**weakest, **entries, **context, **identity, **given}, place, section, environment)
+
+
+def variable(name: str, environment: Mapping[str, str]) -> Setting | None:
+    """Return the variable `name`; None when it is not set, or empty."""
+    return Setting(environment[name], name) if environment.get(name) else None
+
+
+def expand(path: str, environment: Mapping[str, str]) -> Path:
+    """Return `path` with a leading `~/` replaced by the home directory."""
+    if not path.startswith("~/"):
+        return Path(path)
+    return Path(environment.get("HOME") or Path.home(), path.removeprefix("~/"))
+
+
+def read_file(path: Path, what: str, *, remedy: str) -> Setting:
+    """Return a text file's content, held as a secret; bytes that are no UTF-8 are replaced.
+
+    Raises:
+        ConfigError: the file is missing or cannot be read; says `what` it is for and the `remedy`.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{what} {path} does not exist: {remedy}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{what} {path} cannot be read ({error.strerror}): it must be a file that this user may read "
+            f"(`chmod 600` and the right owner)."
+        ) from error
+    return Setting(text, str(path))
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """Return ` (did you mean x, y?)` for the words of `known` that look like `word`; else an empty text."""
+    near = get_close_matches(word.lower(), known, n=3) or get_close_matches(word, known, n=3)
+    return f" (did you mean {', '.join(near)}?)" if near else ""
+
+
+def _from_environment(
+    variables: Mapping[str, tuple[str, ...]], environment: Mapping[str, str]
+) -> dict[str, Setting]:
+    found = {}
+    for name, candidates in variables.items():
+        settings = (variable(candidate, environment) for candidate in candidates)
+        setting = next(filter(None, settings), None)
+        if setting:
+            found[name] = setting
+    return found
+
+
+def _entries(profile: Mapping[str, object], source: str) -> dict[str, Setting]:
+    found = {}
+    for entry, name in _ENTRIES.items():
+        if not isinstance(profile.get(entry) or "", str | os.PathLike):
+            raise ConfigError(f"{entry} ({source}) must be text: give a str.")
+        if profile.get(entry):
+            found[name] = Setting(str(profile[entry]), source)
+    return found
+
+
+def _read_profile(path: Path, name: str) -> Mapping[str, str]:
+    remedy = (
+        "make it with `oci setup config`, name another one (config=, OCISIDECAR_CONFIG_FILE), or use "
+        "auth='instance_principal' or 'resource_principal', which need none."
+    )
+    text = read_file(path, "the configuration file", remedy=remedy)
+    parser = configparser.ConfigParser(interpolation=None)
+    line = _parse(parser, text)
+    if line is not None:
+        raise ConfigError(
+            f"the configuration file {path} is no INI file (line {line}): it must hold [PROFILE] lines and "
+            "below each one `name=value` lines, every profile and name once."
+        )
+    profiles = [DEFAULT_PROFILE] * bool(parser.defaults()) + parser.sections()
+    if name not in profiles:
+        raise ConfigError(
+            f"the configuration file {path} has no profile {name}{did_you_mean(name, profiles)}: it has "
+            f"{', '.join(profiles) or 'none'}; name one (profile=, OCISIDECAR_PROFILE) or add [{name}]."
+        )
+    if parser[name].get("key_content"):
+        raise ConfigError(
+            f"profile {name} of {path} holds key_content, which a file must not: put the key into a file of its "
+            "own and name that with key_file."
+        )
+    return parser[name]
+
+
+def _parse(parser: configparser.ConfigParser, text: Setting) -> int | None:
+    """Fill `parser`; return the number of the first line that is no INI.
+
+    The parser's own error quotes the line, which may be a pass phrase, so it goes no further than here.
+    """
+    try:
+        parser.read_string(text.value)
+    except configparser.Error as error:
+        errors = getattr(error, "errors", ())
+        return errors[0][0] if errors else getattr(error, "lineno", 1)
+    return None

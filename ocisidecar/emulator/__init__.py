@@ -12,6 +12,7 @@ from ocisidecar.emulator.app import RecordedRequest
 from ocisidecar.emulator.emulator import Emulator
 from ocisidecar.emulator.faults import Fault
 from ocisidecar.emulator.lifecycle import Latencies
+from ocisidecar.emulator.serving import serve
 from ocisidecar.emulator.world import Assumptions
 
-__all__ = ["Assumptions", "Emulator", "Fault", "Latencies", "RecordedRequest"]
+__all__ = ["Assumptions", "Emulator", "Fault", "Latencies", "RecordedRequest", "serve"]

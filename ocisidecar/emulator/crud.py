@@ -8,13 +8,13 @@ from math import inf
 from typing import Final
 
 from ocisidecar.emulator.declare import Answer, Call, Collection, Named
-from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Stick
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.shapes import JsonObject
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.world import ENDED, Record, World
 
 USABLE: Final = frozenset({"AVAILABLE", "ACTIVE", "INACTIVE"})
 """States in which a resource can be changed and referred to."""
@@ -111,6 +111,8 @@ def delete(call: Call) -> Answer:
     record = call.get(collection.kind, call.resource_id)
     check_etag(call, collection, record)
     state = record.state_at(call.now)
+    if state in ENDED:
+        raise not_found()
     if state in {name for name, _ in collection.dying}:
         raise ServiceError("IncorrectState", f"{record.id} is in state {state}")
     if collection.release is not None:
@@ -202,7 +204,8 @@ def check_unique(call: Call, collection: Collection, body: JsonObject) -> None:
         return
     wanted = {name: body.get(name) for name in (unique.member, *unique.scope)}
     for record in call.world.where(collection.kind, call.now, **wanted):
-        if record.state_at(call.now) not in {"DELETED", "TERMINATED"}:
+        is_seen = call.operation.service.is_global or record.region == call.region
+        if is_seen and record.state_at(call.now) not in {"DELETED", "TERMINATED"}:
             raise ServiceError(unique.code, unique.message, status=409)
 
 
@@ -250,7 +253,9 @@ def shown(call: Call, record: Record, *, status: int | None = None, made: Record
 
 def view(world: World, collection: Collection, record: Record, now: float) -> JsonObject:
     """Return a resource's wire JSON at `now`."""
-    body = {**record.body, "lifecycleState": record.state_at(now)}
+    body = dict(record.body)
+    if collection.state_member:
+        body[collection.state_member] = record.state_at(now)
     if collection.view is not None:
         body.update(collection.view(world, record, now))
     if collection.service.are_nulls_written:

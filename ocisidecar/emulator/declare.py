@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import Factory, define, field, frozen
+from werkzeug.datastructures import Headers
 
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Effect
@@ -49,7 +50,7 @@ class Call:
     principal: Principal
     path: Mapping[str, str]
     query: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Headers
     body: JsonObject
     now: float
     effects: Sequence[Effect] = ()
@@ -224,6 +225,7 @@ class Collection:
         created: is told about the new record.
         view: adds members that depend on time or on other records.
         is_deletable: declares delete.
+        state_member: the member that tells the state, empty for none.
     """
 
     service: Service
@@ -252,6 +254,7 @@ class Collection:
     created: Callable[[Call, Record], None] | None = None
     view: Callable[[World, Record, float], JsonObject] | None = None
     is_deletable: bool = True
+    state_member: str = "lifecycleState"
 
     @property
     def path(self) -> str:

@@ -41,6 +41,9 @@ class Router:
     def __init__(self, services: Sequence[Service]) -> None:
         self._services = tuple(services)
         self._prefixes = {prefix for service in services for prefix in service.prefixes}
+        self._first_segments = {
+            service.name: {operation.path.split("/")[2] for operation in service.operations} for service in services
+        }
         self._root = _Node()
         for service in services:
             for operation in service.operations:
@@ -89,12 +92,14 @@ class Router:
         return found
 
     def _is_undeclared(self, segments: list[str], prefix: str) -> bool:
+        """Tell whether OCI has such paths: other operations on what is declared, or what a service names."""
+        if len(segments) < 2:  # noqa: PLR2004 - a version and a collection
+            return False
+        version, first = "/" + segments[0], segments[1]
         return any(
-            (not prefix or prefix in service.prefixes)
-            and "/" + segments[0] == service.version
-            and segments[1] in service.undeclared
+            version == service.version and first in service.undeclared | self._first_segments[service.name]
             for service in self._services
-            if len(segments) > 1
+            if not prefix or prefix in service.prefixes
         )
 
 

@@ -1,7 +1,8 @@
 """What a request body may hold, as data: one line per object, checked by one reader.
 
 A field is written `name`, `name!` when it is required, `name:type` when it is no string, and `name=A|B` when
-only these words are allowed.  Nested objects are passed as keywords:
+only these words are allowed.  `name:unsupported` is OCI's but not emulated: 501 instead of ignoring it.
+Nested objects are passed as keywords:
 
     body("direction!=INGRESS|EGRESS isStateless:bool tcpOptions", tcpOptions=PORTS)
     body("routeRules!", routeRules=many(ROUTE_RULE))
@@ -96,6 +97,10 @@ def _anything(value: Any, path: str) -> Any:  # noqa: ARG001 - one signature for
     return value
 
 
+def _unsupported(value: Any, path: str) -> Any:
+    raise ServiceError("MethodNotImplemented", f"The emulator does not know {path} ({value})")
+
+
 def _mistyped(path: str, expected: str) -> ServiceError:
     return ServiceError("CannotParseRequest", f"Unable to parse {path}: expected {expected}")
 
@@ -110,6 +115,7 @@ _TYPES: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "tags": _freeform_tags,
     "defined": _defined_tags,
     "any": _anything,
+    "unsupported": _unsupported,
 }
 
 

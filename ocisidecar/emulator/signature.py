@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from werkzeug.datastructures import Headers
 
 from ocisidecar.emulator.errors import ServiceError
 
@@ -98,13 +99,13 @@ class KeyRing:
         self._keys[f"ST${token}"] = _Key(principal, public, now + seconds)
         return token
 
-    def verify(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Principal:
+    def verify(self, method: str, target: str, headers: Headers, body: bytes) -> Principal:
         """Return who signed; ServiceError 401 when the signature is missing, incomplete, late or wrong.
 
         Args:
             method: the HTTP method.
             target: raw path and query as they came over the wire.
-            headers: request headers by any-case name.
+            headers: request headers.
             body: the body's bytes.
         """
         scheme, _, rest = headers.get("authorization", "").partition(" ")
@@ -148,7 +149,7 @@ def _check_date(text: str | None) -> None:
         raise ServiceError("NotAuthenticated")
 
 
-def _signing_string(names: list[str], method: str, target: str, headers: Mapping[str, str]) -> str:
+def _signing_string(names: list[str], method: str, target: str, headers: Headers) -> str:
     lines = []
     for name in names:
         value = f"{method.lower()} {target}" if name == "(request-target)" else headers.get(name)

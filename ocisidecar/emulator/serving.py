@@ -1,0 +1,37 @@
+"""The emulator as a program of its own, for clients in other processes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from ocisidecar.emulator.emulator import Emulator
+
+
+def serve(port: int, config_dir: str | Path) -> None:
+    """Run an emulator on a loopback port until Ctrl-C.
+
+    Writes `config` and a fresh API key into `config_dir` (made when missing, files readable by their owner only)
+    and prints the endpoint, so that `oci --config-file DIR/config --endpoint URL ...` works.
+
+    Args:
+        port: 0 picks a free one.
+        config_dir: where the configuration goes.
+
+    Raises:
+        OSError: the port is taken, or the directory cannot be written.
+    """
+    with Emulator(port=port) as emulator:
+        config = emulator.write_config(Path(config_dir))
+        sys.stdout.write(
+            f"endpoint     {emulator.endpoint}\n"
+            f"config       {config}\n"
+            f"tenancy      {emulator.tenancy_id}\n"
+            f"compartment  {emulator.compartment_id}\n"
+        )
+        sys.stdout.flush()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            sys.stdout.write("stopped\n")

@@ -42,7 +42,10 @@ class Router:
         self._services = tuple(services)
         self._prefixes = {prefix for service in services for prefix in service.prefixes}
         self._first_segments = {
-            service.name: {operation.path.split("/")[2] for operation in service.operations} for service in services
+            service.name: {
+                operation.path.removeprefix(service.version).split("/")[1] for operation in service.operations
+            }
+            for service in services
         }
         self._root = _Node()
         for service in services:

@@ -7,6 +7,17 @@ from typing import Final
 from ocisidecar.emulator.declare import Service
 from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES
 from ocisidecar.emulator.services.identity import IDENTITY
+from ocisidecar.emulator.services.logging_management import LOGGING
 from ocisidecar.emulator.services.network import CORE
+from ocisidecar.emulator.services.notification import SUBSCRIPTIONS_SERVICE, TOPICS_SERVICE
+from ocisidecar.emulator.services.object_storage import OBJECT_STORAGE
 
-SERVICES: Final[tuple[Service, ...]] = (CORE, IDENTITY, CONTAINER_INSTANCES)
+SERVICES: Final[tuple[Service, ...]] = (
+    CORE,
+    IDENTITY,
+    CONTAINER_INSTANCES,
+    LOGGING,
+    TOPICS_SERVICE,
+    SUBSCRIPTIONS_SERVICE,
+    OBJECT_STORAGE,
+)

@@ -1,0 +1,130 @@
+"""Notifications: topics, the subscriptions that wait for confirmation, and messages.
+
+Source: oci.ons.NotificationControlPlaneClient and NotificationDataPlaneClient.  UNCONFIRMED: the code of the 409
+for a topic's name that is taken, that subscriptions vanish with their topic, and the host in `apiEndpoint`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection, Permission, Service, Unique
+from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.shapes import JsonObject, body, tagged
+from ocisidecar.emulator.world import Record, World
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+"""Source: oci.ons.NotificationDataPlaneClient.publish_message."""
+
+CONFIRMED_AT_ONCE: Final = frozenset({"ORACLE_FUNCTIONS"})
+"""Protocols whose endpoints belong to the tenancy, so that nobody has to confirm."""
+
+TOPICS_SERVICE: Final = Service(
+    name="notification",
+    prefixes=("notification",),
+    version="/20181201",
+    client="ons.NotificationControlPlaneClient",
+)
+SUBSCRIPTIONS_SERVICE: Final = Service(
+    name="notification_data",
+    prefixes=("notification",),
+    version="/20181201",
+    client="ons.NotificationDataPlaneClient",
+)
+
+
+def _complete_topic(call: Call) -> JsonObject:
+    return {"apiEndpoint": f"https://cell1.notification.{call.region}.oci.oraclecloud.com"}
+
+
+def _show_topic(world: World, record: Record, now: float) -> JsonObject:
+    return {"id": None, "topicId": record.id, "etag": crud.tag(TOPICS, record, now)}
+
+
+def _release_topic(call: Call, record: Record) -> None:
+    for subscription in call.world.where("subscription", call.now, topicId=record.id):
+        subscription.move_on(call.now, [("DELETED", 0.0), (None, 0.0)])
+
+
+TOPICS: Final = crud.declare_collection(
+    Collection(
+        service=TOPICS_SERVICE,
+        kind="topic",
+        noun="topic",
+        plural="topics",
+        ocid="onstopic",
+        item="/topics/{topicId}",
+        details=tagged("name! compartmentId! description"),
+        changes=tagged("description!"),
+        filters=("id", "name", "lifecycleState"),
+        born=[("CREATING", "notification"), ("ACTIVE", "")],
+        dying=[("DELETING", "notification"), (None, "")],
+        unique=Unique(
+            member="name",
+            scope=(),
+            code="NotAuthorizedOrResourceAlreadyExists",
+            message="Authorization failed or requested resource already exists.",
+        ),
+        complete=_complete_topic,
+        release=_release_topic,
+        view=_show_topic,
+    )
+)
+
+
+@SUBSCRIPTIONS_SERVICE.operation(
+    "POST",
+    "/topics/{topicId}/messages",
+    "publish_message",
+    details=body("title body!"),
+    permission=Permission(verb="use", resource_type="ons-topics"),
+)
+def publish_message(call: Call) -> Answer:
+    """Accept a message for a topic."""
+    topic = call.get("topic", call.resource_id)
+    size = len(call.body["body"].encode())
+    if not 0 < size <= MAX_MESSAGE_BYTES:
+        raise invalid(f"body must have 1 to {MAX_MESSAGE_BYTES} bytes, got {size}")
+    message_id = call.world.ids.hexadecimal(32)
+    topic.hidden.setdefault("messages", []).append({"id": message_id, **call.body})
+    return Answer(body={"messageId": message_id, "timeStamp": timestamp(call.now)})
+
+
+def _complete_subscription(call: Call) -> JsonObject:
+    topic = call.get("topic", call.body["topicId"])
+    if topic.state_at(call.now) != "ACTIVE":
+        raise ServiceError("IncorrectState", f"{topic.id} is in state {topic.state_at(call.now)}")
+    return {"createdTime": int(call.now * 1000), "timeCreated": None, "metadata": None}
+
+
+def _confirm(call: Call, record: Record) -> None:
+    if record.body["protocol"] in CONFIRMED_AT_ONCE:
+        record.move_on(call.now, [("ACTIVE", 0.0)])
+
+
+def _show_subscription(world: World, record: Record, now: float) -> JsonObject:
+    return {"etag": crud.tag(SUBSCRIPTIONS, record, now)}
+
+
+SUBSCRIPTIONS: Final = crud.declare_collection(
+    Collection(
+        service=SUBSCRIPTIONS_SERVICE,
+        kind="subscription",
+        noun="subscription",
+        plural="subscriptions",
+        ocid="onssubscription",
+        item="/subscriptions/{subscriptionId}",
+        details=tagged(
+            "topicId! compartmentId! endpoint! metadata"
+            " protocol!=CUSTOM_HTTPS|EMAIL|HTTPS|ORACLE_FUNCTIONS|PAGERDUTY|SLACK|SMS"
+        ),
+        filters=("topicId",),
+        born=[("PENDING", "")],
+        dying=[("DELETED", "notification"), (None, "")],
+        complete=_complete_subscription,
+        created=_confirm,
+        view=_show_subscription,
+    )
+)

@@ -1,0 +1,186 @@
+"""Work requests: how a service tells the progress of what it has accepted.  Written once for all services.
+
+A work request follows a timeline of its own, ACCEPTED, IN_PROGRESS, then SUCCEEDED or FAILED; its resources'
+action is IN_PROGRESS until the end.
+
+Source: oci.container_instances.models.WorkRequest, oci.logging.models.WorkRequest, oci.work_requests.models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any, Final
+
+from attrs import frozen
+
+from ocisidecar.emulator import paging
+from ocisidecar.emulator.declare import Answer, Call, Collection, Service
+from ocisidecar.emulator.faults import Fail
+from ocisidecar.emulator.ids import Binding, timestamp
+from ocisidecar.emulator.lifecycle import Timeline
+from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.world import Record
+
+UNFINISHED: Final = frozenset({"ACCEPTED", "IN_PROGRESS"})
+
+
+@frozen
+class Touched:
+    """A resource that a work request is about.
+
+    Args:
+        entity_type: the service's word for its kind.
+        action: CREATED, UPDATED, DELETED or RELATED: what will have happened to it.
+        identifier: its OCID.
+        uri: its path in the service's API.
+    """
+
+    entity_type: str
+    action: str
+    identifier: str
+    uri: str
+
+
+@frozen(kw_only=True)
+class WorkRequests:
+    """The work requests of one service.
+
+    Args:
+        service: whose they are.
+        ocid: the kind slot of their ids.
+        binding: how the unique part of their ids begins.
+        filters: query parameters of the list that select by equality, and the member that each is compared with;
+            `resourceId` is compared with the resources'.
+    """
+
+    service: Service
+    ocid: str
+    binding: Binding = "aaaaaaaa"
+    filters: Mapping[str, str]
+
+    @property
+    def kind(self) -> str:
+        """The kind of their records."""
+        return f"{self.service.name}-work-request"
+
+    def declare(self) -> WorkRequests:
+        """Declare list, get, list errors and list logs with the service."""
+        collection = Collection(
+            service=self.service,
+            kind=self.kind,
+            noun="work_request",
+            plural="work_requests",
+            ocid=self.ocid,
+            item="/workRequests/{workRequestId}",
+            born=(),
+            dying=(),
+        )
+        service, item, facts = self.service, collection.item, {"collection": collection}
+        listing = {"listing": service.listing, **facts}
+        service.declare(
+            "GET", collection.path, "list_work_requests", self._list, query=("compartmentId",), **listing
+        )
+        service.declare("GET", item, "get_work_request", self._get, **facts)
+        service.declare("GET", f"{item}/errors", "list_work_request_errors", self._parts("errors"), **listing)
+        service.declare("GET", f"{item}/logs", "list_work_request_logs", self._parts("logs"), **listing)
+        return self
+
+    def open(
+        self,
+        call: Call,
+        *,
+        operation_type: str,
+        compartment_id: str,
+        resources: Sequence[Touched],
+        seconds: float,
+    ) -> dict[str, str]:
+        """Keep a work request that ends after `seconds`, FAILED when the call was injected a failure.
+
+        Args:
+            call: what it was accepted for.
+            operation_type: CREATE_LOG and the like.
+            compartment_id: where the work is done.
+            resources: what it is about.
+            seconds: how long the work takes; infinite for work that is stuck.
+
+        Returns:
+            The response header that names the work request.
+        """
+        failure = call.effect(Fail)
+        request_id = call.world.ids.ocid(self.ocid, call.region, self.binding)
+        started: list[tuple[str | None, float]] = [("ACCEPTED", 0.0), ("IN_PROGRESS", seconds)]
+        record = call.world.record(
+            self.kind,
+            request_id,
+            {
+                "id": request_id,
+                "operationType": operation_type,
+                "compartmentId": compartment_id,
+                "timeAccepted": timestamp(call.now),
+            },
+            timeline=Timeline.starting(call.now, [*started, ("FAILED" if failure else "SUCCEEDED", inf)]),
+            now=call.now,
+            region=call.region,
+            is_part=True,
+        )
+        record.hidden["resources"] = tuple(resources)
+        record.hidden["errors"] = [{"code": failure.code, "message": failure.message}] if failure else []
+        record.hidden["logs"] = [{"message": message} for message in (failure.logs if failure else ())]
+        return {"opc-work-request-id": request_id}
+
+    def view(self, record: Record, now: float) -> JsonObject:
+        """Return the wire JSON of a work request at `now`."""
+        status = record.state_at(now)
+        is_finished = status not in UNFINISHED
+        ended = timestamp(record.timeline.settled_at) if is_finished else None
+        body = {
+            **record.body,
+            "status": status,
+            "percentComplete": 100.0 if is_finished else 0.0,
+            "resources": [_resource(touched, status) for touched in record.hidden["resources"]],
+            "timeStarted": record.body["timeAccepted"] if status != "ACCEPTED" else None,
+            "timeFinished": ended,
+        }
+        return body if self.service.are_nulls_written else {key: body[key] for key in body if body[key] is not None}
+
+    def _list(self, call: Call) -> Answer:
+        call.compartment(call.query["compartmentId"])
+        records = paging.select(call, call.world.store.all(self.kind, call.now), ("compartmentId",))
+        chosen = [record for record in records if self._is_wanted(call, record)]
+        return paging.page_of_records(call, chosen, lambda record: self.view(record, call.now))
+
+    def _is_wanted(self, call: Call, record: Record) -> bool:
+        shown = self.view(record, call.now)
+        wanted = {member: call.query[name] for name, member in self.filters.items() if name in call.query}
+        identifier = wanted.pop("resourceId", None)
+        touched = {resource.identifier for resource in record.hidden["resources"]}
+        return (identifier is None or identifier in touched) and all(
+            shown.get(member) == value for member, value in wanted.items()
+        )
+
+    def _get(self, call: Call) -> Answer:
+        return Answer(body=self.view(call.get(self.kind, call.resource_id), call.now))
+
+    def _parts(self, member: str) -> Any:
+        def list_parts(call: Call) -> Answer:
+            record = call.get(self.kind, call.resource_id)
+            is_finished = record.state_at(call.now) not in UNFINISHED
+            moment = {"timestamp": timestamp(record.timeline.settled_at)} if is_finished else {}
+            return paging.page_of_items(call, [{**part, **moment} for part in record.hidden[member] if moment])
+
+        return list_parts
+
+
+def _resource(touched: Touched, status: str | None) -> JsonObject:
+    action = touched.action
+    if status in UNFINISHED:
+        action = "IN_PROGRESS"
+    elif status == "FAILED":
+        action = "FAILED"
+    return {
+        "entityType": touched.entity_type,
+        "actionType": action,
+        "identifier": touched.identifier,
+        "entityUri": touched.uri,
+    }

@@ -1,0 +1,47 @@
+"""Specs: what a user writes, as frozen values.  Importing this loads nothing beyond attrs.
+
+Constructors only normalise; `ocisidecar.spec.validate` finds what is wrong, all of it at once.
+"""
+
+from __future__ import annotations
+
+from ocisidecar.spec.access import AccessSpec
+from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
+from ocisidecar.spec.deployment import DeploymentSpec, RepositorySpec, as_deployment
+from ocisidecar.spec.health import HealthCheck
+from ocisidecar.spec.instance import DnsConfig, InstanceSpec, PlacementSpec, Port, RolloutSpec
+from ocisidecar.spec.logs import LoggingSpec
+from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
+from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
+from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext, Statement
+from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.volume import Mount, VolumeSpec
+
+__all__ = [
+    "AccessSpec",
+    "AlarmSpec",
+    "DeploymentSpec",
+    "DnsConfig",
+    "HealthCheck",
+    "ImagePullSecret",
+    "InstanceSecurityContext",
+    "InstanceSpec",
+    "LoggingSpec",
+    "Mount",
+    "NetworkSpec",
+    "PlacementSpec",
+    "Plain",
+    "Port",
+    "PrometheusConfig",
+    "RepositorySpec",
+    "RolloutSpec",
+    "ScrapeTarget",
+    "SecretRef",
+    "SecurityContext",
+    "SidecarSpec",
+    "Statement",
+    "TopicSpec",
+    "VolumeSpec",
+    "as_deployment",
+]

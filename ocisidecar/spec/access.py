@@ -1,0 +1,59 @@
+"""How a deployment's containers get their rights from OCI."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import field, frozen
+
+from ocisidecar.spec.rules import RESOURCE_NAME, checked, matches
+
+
+@frozen(kw_only=True)
+class AccessSpec:
+    """Dynamic group and policy of a deployment: use `deployment`, `of`, `existing` or `none`.
+
+    A dynamic group sees a resource's type, compartment and defined tags only.  Without a defined tag the true
+    boundary is therefore the compartment: every container instance in it has the deployment's rights.
+
+    Source: Oracle documentation, "Managing Dynamic Groups".
+    """
+
+    kind: Literal["deployment", "of", "existing", "none"]
+    defined_tag: str | None = field(
+        default=None, metadata=checked(matches(r"[^\s.']{1,100}\.[^\s.']{1,100}", "'namespace.key'"))
+    )
+    name: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
+    dynamic_group: str | None = field(
+        default=None,
+        metadata=checked(
+            matches(
+                r"ocid1\.dynamicgroup\.[A-Za-z0-9._-]+|[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100})?",
+                "a dynamic group's OCID, its name, or 'identity domain/name'",
+            )
+        ),
+    )
+
+    @classmethod
+    def deployment(cls, *, defined_tag: str | None = None) -> AccessSpec:
+        """Make a dynamic group and a policy with exactly the statements that the containers declare.
+
+        `defined_tag` is the `namespace.key` of a tag that exists: instances get it with the deployment's name as
+        value, and the group admits only those.
+        """
+        return cls(kind="deployment", defined_tag=defined_tag)
+
+    @classmethod
+    def of(cls, deployment: str) -> AccessSpec:
+        """Use the group and the policy that another deployment of the same compartment and region made."""
+        return cls(kind="of", name=deployment)
+
+    @classmethod
+    def existing(cls, dynamic_group: str) -> AccessSpec:
+        """Write the policy for a dynamic group that exists: its OCID, name, or `domain/name`."""
+        return cls(kind="existing", dynamic_group=dynamic_group)
+
+    @classmethod
+    def none(cls) -> AccessSpec:
+        """Make neither group nor policy; the containers work with what others have granted."""
+        return cls(kind="none")

@@ -1,0 +1,150 @@
+"""Alarms, and the topics that they notify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
+
+from attrs import field, frozen
+
+from ocisidecar.spec.normal import as_tuple, same
+from ocisidecar.spec.rules import RESOURCE_NAME, checked, duration, length, matches, ocid
+
+INSTANCES = "$instances"
+"""In an alarm's query: the display names of the deployment's instances, as a pattern for `=~`."""
+
+Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
+
+
+@frozen
+class TopicSpec:
+    """A notification topic that the deployment makes; its name is made unique in the tenancy.
+
+    Source: oci.ons.models.CreateTopicDetails.
+    """
+
+    name: str = field(metadata=checked(RESOURCE_NAME))
+    description: str | None = field(default=None, kw_only=True, metadata=checked(length(1, 400)))
+
+
+Destination: TypeAlias = str | TopicSpec
+
+
+def _destinations(value: Iterable[Destination]) -> tuple[Destination, ...]:
+    return as_tuple(value, same)
+
+
+@frozen
+class AlarmSpec:
+    """An alarm on metrics of the deployment's compartment; also ready-made, see the class methods.
+
+    Container Instances emit CpuUtilization, MemoryUtilization, CpuUsed, MemoryUsed and EphemeralStorageUsed for an
+    instance and ContainerCpuUsed, ContainerMemoryUsed and ContainerEphemeralStorageUsed for a container: nothing
+    about network traffic or restarts.
+
+    Attributes:
+        name: unique in the deployment, and the alarm's display name.
+        query: Monitoring query with a condition; `$instances` stands for the deployment's instances, as in
+            `CpuUtilization[1m]{resourceDisplayName =~ "$instances"}.mean() > 80`.
+        severity: how urgent it is.
+        namespace: metric namespace.
+        resource_group: of the metrics; None means those without one.
+        pending_duration: how long the condition must hold, PT1M to PT1H.
+        body: text of the notification.
+        repeat_notification_duration: PT1M to P30D; None means that a firing alarm notifies once.
+        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI takes one of each service.
+        message_format: of notifications.
+        is_enabled: whether it is evaluated.
+
+    Source: oci.monitoring.models.CreateAlarmDetails; Oracle documentation, "Container Instance Metrics".
+    """
+
+    name: str = field(metadata=checked(RESOURCE_NAME))
+    query: str = field(kw_only=True, metadata=checked(length(3, 4096), matches(r"\S.*[\s\S]*", "a query")))
+    severity: Severity = field(default="CRITICAL", kw_only=True)
+    namespace: str = field(
+        default="oci_computecontainerinstance",
+        kw_only=True,
+        metadata=checked(matches(r"[A-Za-z][A-Za-z0-9_]*", "letters, digits and '_', the first a letter")),
+    )
+    resource_group: str | None = field(
+        default=None,
+        kw_only=True,
+        metadata=checked(matches(r"[A-Za-z][A-Za-z0-9._$-]*", "letters, digits, '.', '_', '-' and '$'")),
+    )
+    pending_duration: str = field(default="PT5M", kw_only=True, metadata=checked(duration("PT1M", "PT1H")))
+    body: str | None = field(default=None, kw_only=True, metadata=checked(length(1, 1000)))
+    repeat_notification_duration: str | None = field(
+        default=None, kw_only=True, metadata=checked(duration("PT1M", "P30D"))
+    )
+    destinations: tuple[Destination, ...] = field(
+        default=(), kw_only=True, converter=_destinations, metadata=checked(each=(ocid("onstopic", "stream"),))
+    )
+    message_format: Literal["RAW", "PRETTY_JSON", "ONS_OPTIMIZED"] = field(default="RAW", kw_only=True)
+    is_enabled: bool = field(default=True, kw_only=True)
+
+    @classmethod
+    def cpu_utilization(
+        cls,
+        threshold: float = 80,
+        *,
+        name: str = "cpu-utilization",
+        severity: Severity = "WARNING",
+        destinations: Sequence[Destination] = (),
+    ) -> AlarmSpec:
+        """Fire when an instance uses more than `threshold` % of its CPU on average."""
+        query = f"{_of_instances('CpuUtilization')}.mean() > {threshold:g}"
+        return cls(name, query=query, severity=severity, destinations=tuple(destinations))
+
+    @classmethod
+    def memory_utilization(
+        cls,
+        threshold: float = 80,
+        *,
+        name: str = "memory-utilization",
+        severity: Severity = "WARNING",
+        destinations: Sequence[Destination] = (),
+    ) -> AlarmSpec:
+        """Fire when an instance uses more than `threshold` % of its memory on average."""
+        query = f"{_of_instances('MemoryUtilization')}.mean() > {threshold:g}"
+        return cls(name, query=query, severity=severity, destinations=tuple(destinations))
+
+    @classmethod
+    def ephemeral_storage(
+        cls,
+        threshold_in_gbs: float = 12,
+        *,
+        name: str = "ephemeral-storage",
+        severity: Severity = "CRITICAL",
+        destinations: Sequence[Destination] = (),
+    ) -> AlarmSpec:
+        """Fire when an instance has filled more than so many GB of its 15 GB of ephemeral storage."""
+        query = f"{_of_instances('EphemeralStorageUsed')}.max() > {threshold_in_gbs * 1024**3:.0f}"
+        return cls(name, query=query, severity=severity, destinations=tuple(destinations))
+
+    @classmethod
+    def absence(
+        cls,
+        *,
+        name: str = "absence",
+        severity: Severity = "CRITICAL",
+        destinations: Sequence[Destination] = (),
+    ) -> AlarmSpec:
+        """Fire when an instance that had emitted metrics stops doing so."""
+        query = f"{_of_instances('CpuUtilization')}.absent()"
+        return cls(name, query=query, severity=severity, destinations=tuple(destinations))
+
+    def query_for(self, display_names: Sequence[str]) -> str:
+        """Return the query with `$instances` replaced by a pattern that matches these display names."""
+        return self.query.replace(INSTANCES, "|".join(sorted(display_names)))
+
+    def contradictions(self) -> list[tuple[str, str]]:
+        """Return what is wrong between fields, as pairs of field and message."""
+        topics = [one for one in self.destinations if isinstance(one, TopicSpec) or ".onstopic." in one]
+        if len(topics) > 1 or len(self.destinations) - len(topics) > 1:
+            return [("destinations", "OCI takes one topic and one stream at most for an alarm")]
+        return []
+
+
+def _of_instances(metric: str) -> str:
+    return f'{metric}[1m]{{resourceDisplayName =~ "{INSTANCES}"}}'

@@ -1,0 +1,140 @@
+"""What is deployed, changed and destroyed as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import evolve, field, frozen
+
+from ocisidecar.keys import Key, Ref
+from ocisidecar.spec.access import AccessSpec
+from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
+from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.logs import LoggingSpec
+from ocisidecar.spec.named import with_item, without_item
+from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.normal import as_tuple, same, text_map
+from ocisidecar.spec.rules import RESOURCE_NAME, checked, matches
+from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+
+
+@frozen
+class RepositorySpec:
+    """A repository for images in the tenancy's container registry.
+
+    Attributes:
+        name: without registry and namespace, e.g. `acme/web`; unique in the tenancy.
+        is_public: whether everybody may pull from it.
+        is_immutable: whether a pushed tag stays what it is.
+
+    Source: oci.artifacts.models.CreateContainerRepositoryDetails.
+    """
+
+    name: str = field(
+        metadata=checked(matches(r"[a-z0-9]+([._/-][a-z0-9]+)*", "lower-case words joined by '/', '-', '_' or '.'"))
+    )
+    is_public: bool = field(default=False, kw_only=True)
+    is_immutable: bool = field(default=False, kw_only=True)
+
+
+def _instances(value: Iterable[InstanceSpec]) -> tuple[InstanceSpec, ...]:
+    return as_tuple(value, same)
+
+
+def _alarms(value: Iterable[AlarmSpec]) -> tuple[AlarmSpec, ...]:
+    return as_tuple(value, same)
+
+
+def _repositories(value: Iterable[RepositorySpec]) -> tuple[RepositorySpec, ...]:
+    return as_tuple(value, same)
+
+
+@frozen
+class DeploymentSpec:
+    """What is tagged, applied and destroyed as one.
+
+    It may hold no instances: then it is a network, access or logging that others share with `.of(name)`.
+
+    Attributes:
+        name: unique in the compartment and region.
+        instances: by unique name.
+        network: None means `NetworkSpec.private()`.
+        access: None means `AccessSpec.deployment()`.
+        logging: None means `LoggingSpec.deployment()` where a container refers to a log, else none.
+        alarms: by unique name.
+        repositories: by unique name; made before anything else.
+        freeform_tags, defined_tags: of every resource that can have tags.
+    """
+
+    name: str = field(metadata=checked(RESOURCE_NAME))
+    instances: tuple[InstanceSpec, ...] = field(default=(), converter=_instances)
+    network: NetworkSpec | None = field(default=None, kw_only=True)
+    access: AccessSpec | None = field(default=None, kw_only=True)
+    logging: LoggingSpec | None = field(default=None, kw_only=True)
+    alarms: tuple[AlarmSpec, ...] = field(default=(), kw_only=True, converter=_alarms)
+    repositories: tuple[RepositorySpec, ...] = field(default=(), kw_only=True, converter=_repositories)
+    freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM)
+    defined_tags: Mapping[str, Mapping[str, str]] = field(
+        factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
+    )
+
+    def with_instance(self, instance: InstanceSpec) -> DeploymentSpec:
+        """Return a copy with the instance added, or replaced by name."""
+        return evolve(self, instances=with_item(self.instances, instance))
+
+    def without_instance(self, name: str) -> DeploymentSpec:
+        """Return a copy without the instance of this name; without such an instance, an equal copy."""
+        return evolve(self, instances=without_item(self.instances, name))
+
+    def instance(self, name: str) -> InstanceSpec:
+        """Return the instance of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for instance in self.instances:
+            if instance.name == name:
+                return instance
+        raise KeyError(name)
+
+    @property
+    def effective_network(self) -> NetworkSpec:
+        """The network, default included."""
+        return self.network or NetworkSpec.private()
+
+    @property
+    def effective_access(self) -> AccessSpec:
+        """The access, default included."""
+        return self.access or AccessSpec.deployment()
+
+    @property
+    def effective_logging(self) -> LoggingSpec:
+        """The logging, default included."""
+        if self.logging is not None:
+            return self.logging
+        return LoggingSpec.deployment() if any(log_references(self)) else LoggingSpec.none()
+
+    @property
+    def topics(self) -> tuple[TopicSpec, ...]:
+        """The topics that the alarms bring along, each once, in order."""
+        found = (one for alarm in self.alarms for one in alarm.destinations if isinstance(one, TopicSpec))
+        return tuple(dict.fromkeys(found))
+
+
+def log_references(deployment: DeploymentSpec) -> Iterable[tuple[str, str, str, str]]:
+    """Yield instance, container, environment variable and log name wherever a container refers to a log."""
+    for instance in deployment.instances:
+        for container in instance.containers:
+            for variable, value in container.environment_variables.items():
+                if isinstance(value, Ref) and value.key.kind == "log":
+                    yield instance.name, container.name, variable, value.key.name
+
+
+def as_deployment(what: DeploymentSpec | InstanceSpec) -> DeploymentSpec:
+    """Return the deployment that `what` means: an instance alone is a deployment of its name."""
+    return what if isinstance(what, DeploymentSpec) else DeploymentSpec(what.name, (what,))
+
+
+def log_key(name: str) -> Key:
+    """Return the key of a log."""
+    return Key("log", name)

@@ -1,0 +1,93 @@
+"""Which network a deployment's instances are in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from attrs import field, frozen
+
+from ocisidecar.spec.normal import texts
+from ocisidecar.spec.rules import DNS_LABEL, RESOURCE_NAME, checked, cidr, count, ocid
+
+_VCN_CIDR = "10.0.0.0/16"
+_SUBNET_CIDR = "10.0.0.0/24"
+
+
+@frozen(kw_only=True)
+class NetworkSpec:
+    """The network of a deployment: use `private`, `public`, `existing` or `of`.
+
+    Attributes:
+        cidr_block: of a VCN that the deployment makes.
+        subnet_cidr_block: of its subnet, within `cidr_block`.
+        dns_label: of VCN and subnet; needed for host names.
+        subnet_id: of an existing subnet.
+        nsg_ids: of existing network security groups that the instances join.
+        is_public_ip_assigned: whether instances in an existing subnet get a public address.
+        deployment: name of the deployment whose network is shared.
+    """
+
+    kind: Literal["private", "public", "existing", "of"]
+    cidr_block: str = field(default=_VCN_CIDR, metadata=checked(cidr(16, 30)))
+    subnet_cidr_block: str = field(default=_SUBNET_CIDR, metadata=checked(cidr(16, 30)))
+    dns_label: str | None = field(default=None, metadata=checked(DNS_LABEL))
+    subnet_id: str | None = field(default=None, metadata=checked(ocid("subnet")))
+    nsg_ids: tuple[str, ...] = field(
+        default=(),
+        converter=texts,
+        metadata=checked(count(0, 5, unit="groups"), each=(ocid("networksecuritygroup"),)),
+    )
+    is_public_ip_assigned: bool = False
+    deployment: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
+
+    @classmethod
+    def private(
+        cls,
+        *,
+        cidr_block: str = _VCN_CIDR,
+        subnet_cidr_block: str = _SUBNET_CIDR,
+        dns_label: str | None = None,
+    ) -> NetworkSpec:
+        """Make a VCN whose subnet admits no public address; it reaches out through a NAT and a service gateway.
+
+        Source: Oracle documentation, "VCNs and Subnets": a VCN is /16 to /30.
+        """
+        return cls(kind="private", cidr_block=cidr_block, subnet_cidr_block=subnet_cidr_block, dns_label=dns_label)
+
+    @classmethod
+    def public(
+        cls,
+        *,
+        cidr_block: str = _VCN_CIDR,
+        subnet_cidr_block: str = _SUBNET_CIDR,
+        dns_label: str | None = None,
+    ) -> NetworkSpec:
+        """Make a VCN whose instances get public addresses; only the declared ports are open, to their sources."""
+        return cls(
+            kind="public",
+            cidr_block=cidr_block,
+            subnet_cidr_block=subnet_cidr_block,
+            dns_label=dns_label,
+            is_public_ip_assigned=True,
+        )
+
+    @classmethod
+    def existing(
+        cls, subnet_id: str, *, nsg_ids: Sequence[str] = (), is_public_ip_assigned: bool = False
+    ) -> NetworkSpec:
+        """Use a subnet that exists, and up to 5 network security groups; neither is changed or deleted.
+
+        Ports of instances are then opened by whoever owns these groups.
+        """
+        return cls(
+            kind="existing",
+            subnet_id=subnet_id,
+            nsg_ids=tuple(nsg_ids),
+            is_public_ip_assigned=is_public_ip_assigned,
+        )
+
+    @classmethod
+    def of(cls, deployment: str, *, is_public_ip_assigned: bool = False) -> NetworkSpec:
+        """Use the network that another deployment of the same compartment and region made."""
+        return cls(kind="of", deployment=deployment, is_public_ip_assigned=is_public_ip_assigned)

@@ -1,0 +1,61 @@
+"""Prometheus: scrapes the other containers and keeps what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ocisidecar.spec import sidecar
+from ocisidecar.spec.health import HealthCheck
+from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
+from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.volume import FileContent, VolumeSpec
+
+IMAGE = "quay.io/prometheus/prometheus:v3.5.0"
+PORT = 9090
+_NOBODY = 65534
+_WRITE_AHEAD_LOG_GBS = 1
+
+
+def prometheus(
+    *,
+    image_url: str | None = None,
+    config: FileContent | None = None,
+    scrape_interval_in_seconds: int = 15,
+    remote_write: Sequence[str] = (),
+    retention_size_in_gbs: int = 4,
+) -> sidecar.SidecarSpec:
+    """Return Prometheus, which scrapes every other container of the instance that declares metrics.
+
+    Args:
+        image_url: an image with the same command line instead of the pinned official one.
+        config: your own `prometheus.yml` instead of the generated one; the next two arguments then mean nothing.
+        scrape_interval_in_seconds: time between two scrapes of a target.
+        remote_write: URLs that receive every sample, without credentials; for those write your own `config`.
+        retention_size_in_gbs: GB of samples kept, of the instance's 15 GB; a write-ahead log comes on top.
+
+    Its data ends with the instance.  Port 9090 is not opened by this: add it to the instance's `ports` for that.
+    """
+    generated = PrometheusConfig(
+        scrape_interval_in_seconds=scrape_interval_in_seconds, remote_write=tuple(remote_write)
+    )
+    content = generated if config is None else config
+    return sidecar.SidecarSpec(
+        "prometheus",
+        image_url=image_url or IMAGE,
+        arguments=(
+            "--config.file=/etc/prometheus/prometheus.yml",
+            "--storage.tsdb.path=/prometheus",
+            f"--storage.tsdb.retention.size={retention_size_in_gbs}GB",
+            f"--web.listen-address=0.0.0.0:{PORT}",
+        ),
+        mounts={
+            "/etc/prometheus": VolumeSpec.config_file("prometheus-config", {"prometheus.yml": content}),
+            "/prometheus": VolumeSpec.empty_dir("prometheus-data"),
+        },
+        health_checks=(HealthCheck.http(PORT, path="/-/healthy"),),
+        scrape=ScrapeTarget(PORT),
+        vcpus_limit=0.5,
+        memory_limit_in_gbs=1,
+        ephemeral_storage_in_gbs=retention_size_in_gbs + _WRITE_AHEAD_LOG_GBS,
+        security_context=SecurityContext.restricted(run_as_user=_NOBODY),
+    )

@@ -1,0 +1,149 @@
+"""What a single field may hold, as data beside the field: `field(metadata=checked(between(1, 64, unit="GB")))`.
+
+A rule takes a value of the right type and returns what is expected and what was given, or None when it holds.
+`None` is never given to a rule.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+Rule: TypeAlias = Callable[[Any], str | None]
+
+FIELD_RULES = "ocisidecar.rules"
+ELEMENT_RULES = "ocisidecar.element_rules"
+NAME_RULES = "ocisidecar.name_rules"
+
+
+def checked(*rules: Rule, each: tuple[Rule, ...] = (), names: tuple[Rule, ...] = ()) -> Mapping[str, object]:
+    """Return field metadata: `rules` for the whole value, `each` for elements, `names` for a mapping's keys."""
+    return {FIELD_RULES: rules, ELEMENT_RULES: each, NAME_RULES: names}
+
+
+def between(low: float, high: float, *, unit: str = "") -> Rule:
+    """Demand a number within both bounds."""
+    return lambda value: (
+        None if low <= value <= high else f"must be {low:g} to {high:g}{_after(unit)}, got {value:g}"
+    )
+
+
+def above(low: float, *, unit: str = "") -> Rule:
+    """Demand a number greater than `low`."""
+    return lambda value: None if value > low else f"must be more than {low:g}{_after(unit)}, got {value:g}"
+
+
+def at_least(low: float, *, unit: str = "") -> Rule:
+    """Demand a number not smaller than `low`."""
+    return lambda value: None if value >= low else f"must be at least {low:g}{_after(unit)}, got {value:g}"
+
+
+def count(low: int, high: int, *, unit: str) -> Rule:
+    """Demand so many elements."""
+    return lambda value: (
+        None if low <= len(value) <= high else f"must hold {low} to {high} {unit}, got {len(value)}"
+    )
+
+
+def length(low: int, high: int) -> Rule:
+    """Demand so many characters."""
+    return lambda value: (
+        None if low <= len(value) <= high else f"must be {low} to {high} characters, got {len(value)}"
+    )
+
+
+def matches(pattern: str, expectation: str) -> Rule:
+    """Demand that the whole text matches; `expectation` says in words what that means."""
+    compiled = re.compile(pattern)
+    return lambda value: None if compiled.fullmatch(value) else f"must be {expectation}, got {value!r}"
+
+
+def ocid(*kinds: str) -> Rule:
+    """Demand the OCID of one of the resource types, e.g. `ocid("subnet")`.
+
+    Source: Oracle Cloud Identifiers, "ocid1.<resource type>.<realm>.[region][.future use].<unique id>".
+    """
+    pattern = re.compile(rf"ocid1\.({'|'.join(kinds)})\.[a-z0-9-]+\.[a-zA-Z0-9._-]*\.[a-zA-Z0-9._-]+")
+    example = " or ".join(f"ocid1.{kind}.…" for kind in kinds)
+    return lambda value: None if pattern.fullmatch(value) else f"must be an OCID ({example}), got {value!r}"
+
+
+def cidr(shortest: int, longest: int) -> Rule:
+    """Demand an IPv4 network in CIDR notation whose prefix length lies within both bounds."""
+
+    def rule(value: str) -> str | None:
+        try:
+            network = ipaddress.IPv4Network(value)
+        except ValueError as error:
+            return f"must be an IPv4 CIDR block such as 10.0.0.0/16, got {value!r} ({error})"
+        if "/" in value and shortest <= network.prefixlen <= longest:
+            return None
+        return f"must have a prefix length of /{shortest} to /{longest}, got {value!r}"
+
+    return rule
+
+
+def ip_address(value: str) -> str | None:
+    """Demand an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return f"must be an IP address, got {value!r}"
+    return None
+
+
+def duration(low: str, high: str) -> Rule:
+    """Demand an ISO 8601 duration of days, hours, minutes and seconds within both bounds, e.g. `PT5M`."""
+    shortest, longest = _seconds(low), _seconds(high)
+
+    def rule(value: str) -> str | None:
+        seconds = _seconds(value)
+        if seconds is not None and shortest is not None and longest is not None and shortest <= seconds <= longest:
+            return None
+        return f"must be an ISO 8601 duration of {low} to {high}, got {value!r}"
+
+    return rule
+
+
+def absolute_path(value: str) -> str | None:
+    """Demand an absolute, normalised path."""
+    if re.fullmatch(r"(/[^/\0]+)+/?", value) and not {".", ".."} & set(value.split("/")):
+        return None
+    return f"must be an absolute path without '.' and '..', and not '/', got {value!r}"
+
+
+def relative_path(value: str) -> str | None:
+    """Demand a relative path that stays below where it starts."""
+    if re.fullmatch(r"[^/\0]+(/[^/\0]+)*", value) and not {".", ".."} & set(value.split("/")):
+        return None
+    return f"must be a relative path without '.' and '..', got {value!r}"
+
+
+RESOURCE_NAME = matches(r"[A-Za-z][A-Za-z0-9_-]{0,62}", "1 to 63 letters, digits, '-' and '_', the first a letter")
+"""Names that become part of keys, tags, display names and, in places, host names."""
+
+PORT = between(1, 65535)
+DISPLAY_NAME = length(1, 255)
+DNS_LABEL = matches(r"[A-Za-z][A-Za-z0-9]{0,14}", "1 to 15 letters and digits, the first a letter")
+HOSTNAME_LABEL = matches(
+    r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a host name label: 1 to 63 letters, digits and inner '-'"
+)
+ENVIRONMENT_NAME = matches(r"[A-Za-z_][A-Za-z0-9_.-]*", "a name of letters, digits, '_', '.' and '-'")
+IMAGE_URL = matches(
+    r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?",
+    "an image reference such as fra.ocir.io/namespace/web:1.4",
+)
+
+
+def _after(unit: str) -> str:
+    return f" {unit}" if unit else ""
+
+
+def _seconds(value: str) -> int | None:
+    found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", value)
+    if found is None or value == "P":
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

@@ -1,0 +1,91 @@
+"""Where metrics are, and the Prometheus configuration that follows from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import field, frozen
+
+from ocisidecar.spec.normal import as_tuple, same, text_map, texts
+from ocisidecar.spec.rules import PORT, between, checked, matches
+
+
+@frozen
+class ScrapeTarget:
+    """Metrics in Prometheus format that a container of the instance serves.
+
+    Attributes:
+        port: TCP port; all containers of an instance share one network, so it is reached at 127.0.0.1.
+        path: of the URL.
+        parameters: of the URL's query.
+        labels: put on every sample; `instance` replaces the label that Prometheus makes of the address.
+    """
+
+    port: int = field(metadata=checked(PORT))
+    path: str = field(default="/metrics", kw_only=True, metadata=checked(matches(r"/[^\s?#]*", "an URL path")))
+    parameters: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map)
+    labels: Mapping[str, str] = field(
+        factory=dict,
+        kw_only=True,
+        converter=text_map,
+        metadata=checked(names=(matches(r"[a-zA-Z_][a-zA-Z0-9_]*", "a label name"),)),
+    )
+
+
+@frozen
+class PrometheusConfig:
+    """A file whose content is made when the instance is composed: a scrape job for each of its scrape targets.
+
+    Attributes:
+        scrape_interval_in_seconds: time between two scrapes of a target.
+        remote_write: URLs that receive every sample; without credentials, since the file is no secret.
+    """
+
+    scrape_interval_in_seconds: int = field(default=15, kw_only=True, metadata=checked(between(1, 3600, unit="s")))
+    remote_write: tuple[str, ...] = field(
+        default=(),
+        kw_only=True,
+        converter=texts,
+        metadata=checked(each=(matches(r"https?://[^\s@]+", "an http or https URL without user and password"),)),
+    )
+
+    def render(self, targets: Iterable[tuple[str, ScrapeTarget]], *, labels: Mapping[str, str]) -> str:
+        """Return the file for `targets`, pairs of container name and target; `labels` go on every sample.
+
+        JSON is written because every YAML reader takes it and the standard library makes it without surprises.
+        """
+        interval = f"{self.scrape_interval_in_seconds}s"
+        document: dict[str, object] = {
+            "global": {"scrape_interval": interval, "external_labels": dict(sorted(labels.items()))},
+            "scrape_configs": list(_jobs(targets)),
+        }
+        if self.remote_write:
+            document["remote_write"] = [{"url": url} for url in self.remote_write]
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_scrape_targets(value: ScrapeTarget | Sequence[ScrapeTarget] | None) -> tuple[ScrapeTarget, ...]:
+    """Normalise what `scrape=` takes: none, one or several."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, ScrapeTarget) else as_tuple(value, same)
+
+
+def _jobs(targets: Iterable[tuple[str, ScrapeTarget]]) -> Iterable[Mapping[str, object]]:
+    jobs_of: dict[str, int] = {}
+    for container, target in targets:
+        number = jobs_of[container] = jobs_of.get(container, 0) + 1
+        job: dict[str, object] = {
+            "job_name": container if number == 1 else f"{container}-{number}",
+            "metrics_path": target.path,
+            "static_configs": [
+                {
+                    "targets": [f"127.0.0.1:{target.port}"],
+                    "labels": {"container": container, **dict(sorted(target.labels.items()))},
+                }
+            ],
+        }
+        if target.parameters:
+            job["params"] = {name: [value] for name, value in sorted(target.parameters.items())}
+        yield job

@@ -1,0 +1,62 @@
+"""Secrets by reference, and the values that may be read in clear."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import field, frozen
+
+from ocisidecar.spec.rules import checked, length, matches, ocid
+
+
+@frozen
+class SecretRef:
+    """A secret in OCI Vault; its content is read when a deployment is applied, and enters no plan, tag or log.
+
+    Attributes:
+        secret_id: OCID of the secret.
+        version: version number; None means the current one, and then a new version alone changes no plan.
+    """
+
+    secret_id: str = field(metadata=checked(ocid("vaultsecret", "vaultsecretversion")))
+    version: int | None = field(default=None, kw_only=True)
+
+
+@frozen
+class Plain:
+    """An environment value that may be read in clear although its name is a secret's.
+
+    OCI returns environment variables to everyone who may read the container.
+    """
+
+    value: str = field(repr=False)
+
+
+@frozen
+class ImagePullSecret:
+    """What lets OCI pull images from a private registry that is no OCIR repository of the tenancy.
+
+    Attributes:
+        registry_endpoint: the registry as written in front of the image's name, e.g. `ghcr.io`.
+        version: of a basic secret: change it together with the password, because the password itself enters no
+            digest and a changed one would go unnoticed.
+
+    Source: oci.container_instances.models.CreateBasicImagePullSecretDetails, CreateVaultImagePullSecretDetails.
+    """
+
+    registry_endpoint: str = field(metadata=checked(matches(r"[^\s/]+(/[^\s/]+)*", "a registry such as ghcr.io")))
+    kind: Literal["basic", "vault"] = field(kw_only=True)
+    secret_id: str | None = field(default=None, kw_only=True, metadata=checked(ocid("vaultsecret")))
+    username: str | None = field(default=None, kw_only=True, repr=False, metadata=checked(length(1, 1024)))
+    password: str | None = field(default=None, kw_only=True, repr=False, metadata=checked(length(1, 4096)))
+    version: str = field(default="1", kw_only=True)
+
+    @classmethod
+    def vault(cls, registry_endpoint: str, *, secret_id: str) -> ImagePullSecret:
+        """Name a vault secret that holds `{"username": …, "password": …}`; OCI reads it at each pull."""
+        return cls(registry_endpoint, kind="vault", secret_id=secret_id)
+
+    @classmethod
+    def basic(cls, registry_endpoint: str, *, username: str, password: str, version: str = "1") -> ImagePullSecret:
+        """Give user name and password as they are; they travel in base64 and are never shown."""
+        return cls(registry_endpoint, kind="basic", username=username, password=password, version=version)

@@ -119,7 +119,7 @@ def compose(
     ]
     vnic = _vnic(instance, deployment.effective_network)
     body = wire.present(
-        displayName=_display_name(instance, replica),
+        displayName=instance.display_name_of(replica),
         shape=on_shape,
         shapeConfig=_shape_config(instance, on_shape),
         containers=containers,
@@ -179,12 +179,6 @@ def app_limits(instance: InstanceSpec, shape: str) -> tuple[float | None, float 
 def _with_rest(instance: InstanceSpec, shape: str) -> SidecarSpec:
     vcpus, memory = app_limits(instance, shape)
     return evolve(instance.app, vcpus_limit=vcpus, memory_limit_in_gbs=memory)
-
-
-def _display_name(instance: InstanceSpec, replica: int) -> str:
-    if instance.display_name is not None and instance.replicas == 1:
-        return instance.display_name
-    return f"{instance.display_name or instance.name}-{replica}"
 
 
 def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:

@@ -6,11 +6,12 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.rules import RESOURCE_NAME, checked, matches
 
 
-@frozen(kw_only=True)
-class AccessSpec:
+@frozen(kw_only=True, repr=False)
+class AccessSpec(Brief):
     """Dynamic group and policy of a deployment: use `deployment`, `of`, `existing` or `none`.
 
     A dynamic group sees a resource's type, compartment and defined tags only.  Without a defined tag the true

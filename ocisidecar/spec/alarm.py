@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import as_tuple, same
 from ocisidecar.spec.rules import RESOURCE_NAME, checked, duration, length, matches, ocid
 
@@ -16,8 +17,8 @@ INSTANCES = "$instances"
 Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
 
 
-@frozen
-class TopicSpec:
+@frozen(repr=False)
+class TopicSpec(Brief):
     """A notification topic that the deployment makes; its name is made unique in the tenancy.
 
     Source: oci.ons.models.CreateTopicDetails.
@@ -34,8 +35,8 @@ def _destinations(value: Iterable[Destination]) -> tuple[Destination, ...]:
     return as_tuple(value, same)
 
 
-@frozen
-class AlarmSpec:
+@frozen(repr=False)
+class AlarmSpec(Brief):
     """An alarm on metrics of the deployment's compartment; also ready-made, see the class methods.
 
     Container Instances emit CpuUtilization, MemoryUtilization, CpuUsed, MemoryUsed and EphemeralStorageUsed for an

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from ocisidecar.keys import Ref
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.health import HealthCheck, as_health_checks
 from ocisidecar.spec.normal import as_dict, same, texts
 from ocisidecar.spec.rules import ENVIRONMENT_NAME, IMAGE_URL, above, absolute_path, at_least, checked
@@ -28,8 +29,8 @@ def _names_only(value: Mapping[str, object]) -> str:
     return "{" + ", ".join(f"{name!r}: …" for name in value) + "}"
 
 
-@frozen(kw_only=True)
-class ContainerFields:
+@frozen(kw_only=True, repr=False)
+class ContainerFields(Brief):
     """One container, apart from its name, tags and security context.
 
     Attributes:

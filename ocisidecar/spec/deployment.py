@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 from ocisidecar.keys import Key, Ref
 from ocisidecar.spec.access import AccessSpec
 from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.named import with_item, without_item
@@ -18,8 +19,8 @@ from ocisidecar.spec.rules import RESOURCE_NAME, checked, matches
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
 
 
-@frozen
-class RepositorySpec:
+@frozen(repr=False)
+class RepositorySpec(Brief):
     """A repository for images in the tenancy's container registry.
 
     Attributes:
@@ -49,8 +50,8 @@ def _repositories(value: Iterable[RepositorySpec]) -> tuple[RepositorySpec, ...]
     return as_tuple(value, same)
 
 
-@frozen
-class DeploymentSpec:
+@frozen(repr=False)
+class DeploymentSpec(Brief):
     """What is tagged, applied and destroyed as one.
 
     It may hold no instances: then it is a network, access or logging that others share with `.of(name)`.

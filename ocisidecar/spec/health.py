@@ -7,14 +7,15 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import as_tuple, same, text_map
 from ocisidecar.spec.rules import PORT, at_least, checked, matches
 
 FailureAction = Literal["KILL", "NONE"]
 
 
-@frozen
-class HealthCheck:
+@frozen(repr=False)
+class HealthCheck(Brief):
     """A check of one container: use `http` or `tcp`.
 
     OCI connects to the container's port from outside it, so the program must listen on 0.0.0.0.

@@ -7,6 +7,7 @@ from typing import Literal
 
 from attrs import evolve, field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.container import ContainerFields
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.named import with_item, without_item
@@ -34,8 +35,8 @@ VCN = "vcn"
 """As a source of traffic: every address of the deployment's VCN."""
 
 
-@frozen
-class Port:
+@frozen(repr=False)
+class Port(Brief):
     """A port of the instance that others may reach.
 
     Attributes:
@@ -67,8 +68,8 @@ def _numbered(value: Iterable[int | str], word: str) -> tuple[str, ...]:
     return as_tuple(value, lambda item: f"{word}-{item}" if isinstance(item, int) else item)
 
 
-@frozen(kw_only=True)
-class PlacementSpec:
+@frozen(kw_only=True, repr=False)
+class PlacementSpec(Brief):
     """Where instances may run, in the order in which it is tried when a place has no capacity.
 
     Attributes:
@@ -92,8 +93,8 @@ class PlacementSpec:
     spread: bool = True
 
 
-@frozen(kw_only=True)
-class RolloutSpec:
+@frozen(kw_only=True, repr=False)
+class RolloutSpec(Brief):
     """How an instance is replaced when something changes that OCI cannot change in place.
 
     Attributes:
@@ -110,8 +111,8 @@ class RolloutSpec:
     healthy_timeout_in_seconds: int = field(default=600, metadata=checked(between(1, 86400, unit="s")))
 
 
-@frozen(kw_only=True)
-class DnsConfig:
+@frozen(kw_only=True, repr=False)
+class DnsConfig(Brief):
     """How containers resolve names; what is empty comes from the subnet's DHCP options.
 
     Source: oci.container_instances.models.CreateContainerDnsConfigDetails.
@@ -134,7 +135,7 @@ def _pull_secrets(value: Iterable[ImagePullSecret]) -> tuple[ImagePullSecret, ..
     return as_tuple(value, same)
 
 
-@frozen
+@frozen(repr=False)
 class InstanceSpec(ContainerFields):
     """An app container with its sidecars and volumes, run as `replicas` equal container instances.
 
@@ -233,6 +234,17 @@ class InstanceSpec(ContainerFields):
         """Return a copy with the pull secret added, or replaced by registry."""
         others = (one for one in self.image_pull_secrets if one.registry_endpoint != secret.registry_endpoint)
         return evolve(self, image_pull_secrets=(*others, secret))
+
+    @property
+    def display_names(self) -> tuple[str, ...]:
+        """The display names of its container instances, one for each replica."""
+        return tuple(self.display_name_of(replica) for replica in range(self.replicas))
+
+    def display_name_of(self, replica: int) -> str:
+        """Return the display name of one container instance."""
+        if self.display_name is not None and self.replicas == 1:
+            return self.display_name
+        return f"{self.display_name or self.name}-{replica}"
 
     @property
     def app(self) -> SidecarSpec:

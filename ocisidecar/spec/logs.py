@@ -7,6 +7,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import texts
 from ocisidecar.spec.rules import RESOURCE_NAME, checked, count, ocid
 
@@ -22,8 +23,8 @@ def _retention(days: int) -> str | None:
     return f"must be one of {', '.join(map(str, _RETENTION_DAYS))} days, got {days}"
 
 
-@frozen(kw_only=True)
-class LoggingSpec:
+@frozen(kw_only=True, repr=False)
+class LoggingSpec(Brief):
     """Log group and logs of a deployment: use `deployment`, `existing`, `of` or `none`.
 
     Attributes:

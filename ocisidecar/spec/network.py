@@ -7,6 +7,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import texts
 from ocisidecar.spec.rules import DNS_LABEL, RESOURCE_NAME, checked, cidr, count, ocid
 
@@ -14,8 +15,8 @@ _VCN_CIDR = "10.0.0.0/16"
 _SUBNET_CIDR = "10.0.0.0/24"
 
 
-@frozen(kw_only=True)
-class NetworkSpec:
+@frozen(kw_only=True, repr=False)
+class NetworkSpec(Brief):
     """The network of a deployment: use `private`, `public`, `existing` or `of`.
 
     Attributes:
@@ -88,6 +89,16 @@ class NetworkSpec:
         )
 
     @classmethod
-    def of(cls, deployment: str, *, is_public_ip_assigned: bool = False) -> NetworkSpec:
-        """Use the network that another deployment of the same compartment and region made."""
-        return cls(kind="of", deployment=deployment, is_public_ip_assigned=is_public_ip_assigned)
+    def of(
+        cls, deployment: str, *, cidr_block: str = _VCN_CIDR, is_public_ip_assigned: bool = False
+    ) -> NetworkSpec:
+        """Use the network that another deployment of the same compartment and region made.
+
+        Give its `cidr_block` where it is not the default, for ports that are open to `"vcn"`.
+        """
+        return cls(
+            kind="of",
+            deployment=deployment,
+            cidr_block=cidr_block,
+            is_public_ip_assigned=is_public_ip_assigned,
+        )

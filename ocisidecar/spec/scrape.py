@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import as_tuple, same, text_map, texts
 from ocisidecar.spec.rules import PORT, between, checked, matches
 
 
-@frozen
-class ScrapeTarget:
+@frozen(repr=False)
+class ScrapeTarget(Brief):
     """Metrics in Prometheus format that a container of the instance serves.
 
     Attributes:
@@ -33,8 +34,8 @@ class ScrapeTarget:
     )
 
 
-@frozen
-class PrometheusConfig:
+@frozen(repr=False)
+class PrometheusConfig(Brief):
     """A file whose content is made when the instance is composed: a scrape job for each of its scrape targets.
 
     Attributes:

@@ -6,11 +6,12 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.rules import checked, length, matches, ocid
 
 
-@frozen
-class SecretRef:
+@frozen(repr=False)
+class SecretRef(Brief):
     """A secret in OCI Vault; its content is read when a deployment is applied, and enters no plan, tag or log.
 
     Attributes:
@@ -22,8 +23,8 @@ class SecretRef:
     version: int | None = field(default=None, kw_only=True)
 
 
-@frozen
-class Plain:
+@frozen(repr=False)
+class Plain(Brief):
     """An environment value that may be read in clear although its name is a secret's.
 
     OCI returns environment variables to everyone who may read the container.
@@ -32,8 +33,8 @@ class Plain:
     value: str = field(repr=False)
 
 
-@frozen
-class ImagePullSecret:
+@frozen(repr=False)
+class ImagePullSecret(Brief):
     """What lets OCI pull images from a private registry that is no OCIR repository of the tenancy.
 
     Attributes:

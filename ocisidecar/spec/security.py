@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import as_tuple, same
 from ocisidecar.spec.rules import at_least, checked, length, matches
 
@@ -36,8 +37,8 @@ def _capabilities(value: Iterable[Capability]) -> tuple[Capability, ...]:
     return as_tuple(value, same)
 
 
-@frozen(kw_only=True)
-class SecurityContext:
+@frozen(kw_only=True, repr=False)
+class SecurityContext(Brief):
     """Linux user, root file system and capabilities of one container; None leaves it to the image and the service.
 
     Attributes:
@@ -81,8 +82,8 @@ class SecurityContext:
         return found
 
 
-@frozen(kw_only=True)
-class InstanceSecurityContext:
+@frozen(kw_only=True, repr=False)
+class InstanceSecurityContext(Brief):
     """Group ownership of volumes for all containers of an instance.
 
     Attributes:
@@ -96,8 +97,8 @@ class InstanceSecurityContext:
     fs_group_change_policy: Literal["ALWAYS", "ON_ROOT_MISMATCH"] | None = None
 
 
-@frozen
-class Statement:
+@frozen(repr=False)
+class Statement(Brief):
     """A right that a container needs from OCI, as a part of one IAM policy statement.
 
     `Allow <the deployment's group> to <verb> <resource_type> in compartment id <its compartment> where <where>`.

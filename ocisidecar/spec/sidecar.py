@@ -14,7 +14,7 @@ from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
 
 
-@frozen
+@frozen(repr=False)
 class SidecarSpec(ContainerFields):
     """A container beside the app, with all that it contributes to the instance; a preset makes a ready one.
 
@@ -41,5 +41,13 @@ class SidecarSpec(ContainerFields):
     faults: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
 
     prometheus = staticmethod(presets.prometheus.prometheus)
-    node_exporter = staticmethod(presets.node_exporter.node_exporter)
+    management_agent = staticmethod(presets.management_agent.management_agent)
     log_forwarder = staticmethod(presets.log_forwarder.log_forwarder)
+    grafana = staticmethod(presets.grafana.grafana)
+    node_exporter = staticmethod(presets.node_exporter.node_exporter)
+    nginx_exporter = staticmethod(presets.nginx_exporter.nginx_exporter)
+    redis_exporter = staticmethod(presets.redis_exporter.redis_exporter)
+    postgres_exporter = staticmethod(presets.postgres_exporter.postgres_exporter)
+    mysql_exporter = staticmethod(presets.mysql_exporter.mysql_exporter)
+    blackbox_exporter = staticmethod(presets.blackbox_exporter.blackbox_exporter)
+    cadvisor = staticmethod(presets.cadvisor.cadvisor)

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
+from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import as_dict, same
 from ocisidecar.spec.rules import RESOURCE_NAME, checked, ocid, relative_path
 from ocisidecar.spec.scrape import PrometheusConfig
@@ -43,8 +44,8 @@ def _names(files: Mapping[str, object]) -> str:
     return "{" + ", ".join(f"{name!r}: …" for name in files) + "}"
 
 
-@frozen
-class VolumeSpec:
+@frozen(repr=False)
+class VolumeSpec(Brief):
     """A volume of an instance: use `empty_dir`, `config_file` or `file_system`.
 
     Attributes:
@@ -134,8 +135,8 @@ class VolumeSpec:
         return found
 
 
-@frozen
-class Mount:
+@frozen(repr=False)
+class Mount(Brief):
     """Where and how a container sees a volume.
 
     Attributes:

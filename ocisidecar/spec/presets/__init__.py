@@ -5,6 +5,30 @@ Nothing else in the package knows any of them: what a sidecar contributes is dat
 
 from __future__ import annotations
 
-from ocisidecar.spec.presets import log_forwarder, node_exporter, prometheus
+from ocisidecar.spec.presets import (
+    blackbox_exporter,
+    cadvisor,
+    grafana,
+    log_forwarder,
+    management_agent,
+    mysql_exporter,
+    nginx_exporter,
+    node_exporter,
+    postgres_exporter,
+    prometheus,
+    redis_exporter,
+)
 
-__all__ = ["log_forwarder", "node_exporter", "prometheus"]
+__all__ = [
+    "blackbox_exporter",
+    "cadvisor",
+    "grafana",
+    "log_forwarder",
+    "management_agent",
+    "mysql_exporter",
+    "nginx_exporter",
+    "node_exporter",
+    "postgres_exporter",
+    "prometheus",
+    "redis_exporter",
+]

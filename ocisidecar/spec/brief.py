@@ -1,0 +1,36 @@
+"""How specs print themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from attrs import Attribute, AttrsInstance, fields
+
+
+class Brief:
+    """Prints like the call that makes it: positional values, then what differs from its default; no secrets."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._shown())})"
+
+    def _shown(self) -> Iterator[str]:
+        attributes = [one for one in fields(cast("type[AttrsInstance]", type(self))) if one.repr]
+        for one in attributes:
+            if not one.kw_only:
+                yield _text(one, getattr(self, one.name))
+        for one in attributes:
+            value = getattr(self, one.name)
+            if one.kw_only and value != _default(one):
+                yield f"{one.name}={_text(one, value)}"
+
+
+def _default(attribute: Attribute[Any]) -> object:
+    factory = getattr(attribute.default, "factory", None)
+    return attribute.default if factory is None else factory()
+
+
+def _text(attribute: Attribute[Any], value: object) -> str:
+    return attribute.repr(value) if callable(attribute.repr) else repr(value)

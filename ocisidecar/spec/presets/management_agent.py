@@ -1,0 +1,71 @@
+"""Oracle's management agent: sends what Prometheus has gathered to OCI Monitoring."""
+
+from __future__ import annotations
+
+from ocisidecar.spec import sidecar
+from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.security import SecurityContext, Statement
+from ocisidecar.spec.volume import FileContent, VolumeSpec
+
+_USER = 1000
+_NO_KEY = (
+    "has no response_file: give the agent its install key with "
+    "SidecarSpec.management_agent(response_file=SecretRef('ocid1.vaultsecret…')), a secret with the content of an "
+    "input.rsp as the service hands it out for an install key"
+)
+
+
+def management_agent(
+    *,
+    image_url: str | None = None,
+    response_file: FileContent | None = None,
+    version: str = "1",
+    metric_namespace: str = "ocisidecar",
+    scrape_url: str = 'http://127.0.0.1:9090/federate?match[]={job!=""}',
+) -> sidecar.SidecarSpec:
+    """Return the management agent; a spec without `response_file` is refused, because it could not register.
+
+    Args:
+        image_url: an image instead of our own, which is looked up below the provisioner's `image_prefix`.
+        response_file: content of `input.rsp` with the install key, best as `SecretRef`.
+        version: change it together with a `response_file` given literally, which enters no digest.
+        metric_namespace: where the metrics appear in OCI Monitoring: not `oci_…` or `oracle_…`.
+        scrape_url: what the agent reads: by default everything that the Prometheus beside it has.
+
+    Source: Oracle documentation, "Management Agent: Create a Response File", "Required IAM Policies".
+    """
+    mounts = {"/opt/oracle": VolumeSpec.empty_dir("management-agent-data")}
+    if response_file is not None:
+        mounts["/opt/oracle/mgmtagent_secret"] = VolumeSpec.config_file(
+            "management-agent-secret", {"input.rsp": response_file}, secret_version=version
+        )
+    return sidecar.SidecarSpec(
+        "management-agent",
+        image_url=image_url or own_image("management-agent"),
+        environment_variables={
+            "OCISIDECAR_METRIC_NAMESPACE": metric_namespace,
+            "OCISIDECAR_SCRAPE_URL": scrape_url,
+        },
+        mounts=mounts,
+        statements=(
+            Statement(
+                "use",
+                "metrics",
+                where=f"target.metrics.namespace='{metric_namespace}'",
+                reason="management-agent posts metrics",
+                principal="managementagent",
+            ),
+            Statement(
+                "manage",
+                "management-agents",
+                reason="management-agent reports its own state",
+                principal="managementagent",
+            ),
+        ),
+        is_essential=False,
+        vcpus_limit=0.5,
+        memory_limit_in_gbs=1,
+        ephemeral_storage_in_gbs=2,
+        security_context=SecurityContext.restricted(run_as_user=_USER, is_root_file_system_readonly=False),
+        faults=() if response_file is not None else (_NO_KEY,),
+    )

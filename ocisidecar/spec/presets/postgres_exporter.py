@@ -1,0 +1,52 @@
+"""PostgreSQL exporter: connections, transactions, locks and replication of a PostgreSQL."""
+
+from __future__ import annotations
+
+from ocisidecar.spec import sidecar
+from ocisidecar.spec.health import HealthCheck
+from ocisidecar.spec.scrape import ScrapeTarget
+from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.volume import FileContent, VolumeSpec
+
+IMAGE = "quay.io/prometheuscommunity/postgres-exporter:v0.17.1"
+PORT = 9187
+_NOBODY = 65534
+_SECRETS = "/etc/postgres-exporter"
+
+
+def postgres_exporter(
+    *,
+    image_url: str | None = None,
+    data_source_uri: str = "127.0.0.1:5432/postgres?sslmode=disable",
+    user: str = "postgres_exporter",
+    password: FileContent | None = None,
+    version: str = "1",
+) -> sidecar.SidecarSpec:
+    """Return the PostgreSQL exporter.
+
+    Args:
+        image_url: an image with the same command line instead of the pinned official one.
+        data_source_uri: `host:port/database?options`, without user and password.
+        user: database user, best a member of `pg_monitor`.
+        password: its password, best as `SecretRef`; None means that the server asks for none.
+        version: change it together with a `password` given literally, which enters no digest.
+    """
+    environment = {"DATA_SOURCE_URI": data_source_uri, "DATA_SOURCE_USER": user}
+    mounts = {}
+    if password is not None:
+        environment["DATA_SOURCE_PASS_FILE"] = f"{_SECRETS}/password"
+        mounts[_SECRETS] = VolumeSpec.config_file(
+            "postgres-exporter-secret", {"password": password}, secret_version=version
+        )
+    return sidecar.SidecarSpec(
+        "postgres-exporter",
+        image_url=image_url or IMAGE,
+        arguments=(f"--web.listen-address=0.0.0.0:{PORT}",),
+        environment_variables=environment,
+        mounts=mounts,
+        health_checks=(HealthCheck.http(PORT),),
+        scrape=ScrapeTarget(PORT),
+        vcpus_limit=0.1,
+        memory_limit_in_gbs=0.125,
+        security_context=SecurityContext.restricted(run_as_user=_NOBODY),
+    )

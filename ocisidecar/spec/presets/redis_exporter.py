@@ -1,0 +1,53 @@
+"""Redis exporter: memory, clients and key spaces of a Redis."""
+
+from __future__ import annotations
+
+from ocisidecar.spec import sidecar
+from ocisidecar.spec.health import HealthCheck
+from ocisidecar.spec.scrape import ScrapeTarget
+from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.volume import FileContent, VolumeSpec
+
+IMAGE = "quay.io/oliver006/redis_exporter:v1.74.0"
+PORT = 9121
+_USER = 59000
+_SECRETS = "/etc/redis-exporter"
+
+
+def redis_exporter(
+    *,
+    image_url: str | None = None,
+    address: str = "redis://127.0.0.1:6379",
+    user: str | None = None,
+    passwords: FileContent | None = None,
+    version: str = "1",
+) -> sidecar.SidecarSpec:
+    """Return the Redis exporter.
+
+    Args:
+        image_url: an image with the same command line instead of the pinned official one.
+        address: of the Redis, without user and password.
+        user: of Redis' access control list; None means the default user.
+        passwords: `{"<address>": "<password>"}` in JSON, best as `SecretRef`; None means without a password.
+        version: change it together with `passwords` given literally, which enter no digest.
+    """
+    arguments = [f"--redis.addr={address}", f"--web.listen-address=0.0.0.0:{PORT}"]
+    mounts = {}
+    if user is not None:
+        arguments.append(f"--redis.user={user}")
+    if passwords is not None:
+        arguments.append(f"--redis.password-file={_SECRETS}/passwords.json")
+        mounts[_SECRETS] = VolumeSpec.config_file(
+            "redis-exporter-secret", {"passwords.json": passwords}, secret_version=version
+        )
+    return sidecar.SidecarSpec(
+        "redis-exporter",
+        image_url=image_url or IMAGE,
+        arguments=arguments,
+        mounts=mounts,
+        health_checks=(HealthCheck.http(PORT, path="/health"),),
+        scrape=ScrapeTarget(PORT),
+        vcpus_limit=0.1,
+        memory_limit_in_gbs=0.125,
+        security_context=SecurityContext.restricted(run_as_user=_USER),
+    )

@@ -165,7 +165,7 @@ class App:
             self._requests.append(recorded)
 
 
-class _Lost(Exception):  # noqa: N818 - not an error of the program
+class _Lost(Exception):
     """The request gets no answer."""
 
     def __init__(self, loss: Lose) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Final
 
+from attrs import evolve
+
 from ocisidecar.emulator.declare import Answer, Call, Collection, Named
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Stick
@@ -88,7 +90,8 @@ def list_records(call: Call) -> Answer:
         call.world.store.all(collection.kind, call.now),
         ("compartmentId", *collection.filters),
     )
-    return page_of_records(call, records, lambda record: summary(call.world, collection, record, call.now))
+    answer = page_of_records(call, records, lambda record: summary(call.world, collection, record, call.now))
+    return answer if collection.tally is None else evolve(answer, body=answer.body | collection.tally(call, records))
 
 
 def update(call: Call) -> Answer:
@@ -142,7 +145,7 @@ def make(call: Call, collection: Collection) -> Record:
         )
     added = collection.complete(call) if collection.complete is not None else {}
     region = "" if call.operation.service.is_global else call.region
-    record_id = world.ids.ocid(collection.ocid, region, collection.binding)
+    record_id = world.ids.ocid(collection.ocid, region, collection.binding, slots=collection.ocid_slots)
     record = world.record(
         collection.kind,
         record_id,

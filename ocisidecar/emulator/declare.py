@@ -165,6 +165,7 @@ class Service:
         headers: sent with each of its answers.
         undeclared: first path segments of operations that OCI has and this emulator has not: 501.
         page_token_length: about how long its page tokens are.
+        is_remainder_told: whether lists tell how many items later pages hold.
     """
 
     name: str
@@ -177,6 +178,7 @@ class Service:
     headers: Mapping[str, str] = Factory(dict)
     undeclared: frozenset[str] = frozenset()
     page_token_length: int = 80
+    is_remainder_told: bool = False
     operations: list[Operation] = field(factory=list, init=False)
 
     def operation(self, method: str, path: str, name: str, **facts: Any) -> Callable[[Handler], Handler]:
@@ -205,6 +207,7 @@ class Collection:
         kind: OCI's singular noun with dashes.
         noun: in SDK method names; `plural` in list methods.
         ocid: the kind slot of their ids.
+        ocid_slots: what stands between region and unique part of their ids, with a dot at the end.
         item: path of one resource; without its last segment it is the collection's.
         details: what create accepts; None declares no create.
         changes: what update accepts; None declares no update.
@@ -224,6 +227,7 @@ class Collection:
         release: refuses the delete while something needs the resource, or undoes what it holds.
         created: is told about the new record.
         view: adds members that depend on time or on other records.
+        tally: returns what a list's object holds beside `items` about all that was found.
         is_deletable: declares delete.
         state_member: the member that tells the state, empty for none.
     """
@@ -233,6 +237,7 @@ class Collection:
     noun: str
     plural: str
     ocid: str
+    ocid_slots: str = ""
     item: str
     details: Shape | None = None
     changes: Shape | None = None
@@ -253,6 +258,7 @@ class Collection:
     release: Callable[[Call, Record], None] | None = None
     created: Callable[[Call, Record], None] | None = None
     view: Callable[[World, Record, float], JsonObject] | None = None
+    tally: Callable[[Call, Sequence[Record]], JsonObject] | None = None
     is_deletable: bool = True
     state_member: str = "lifecycleState"
 

@@ -65,7 +65,9 @@ NO_CAPACITY: Final = "Out of host capacity."
 
 @frozen(kw_only=True)
 class Fault:
-    """A rule: the calls it hits, and its effect.  Make one with the class methods, which all take these too:
+    """A rule: the calls it hits, and its effect.
+
+    Make one with the class methods, which all take these arguments too.
 
     Args:
         operation: an SDK method's name, optionally after its service and a dot; `*` and `?` are wild

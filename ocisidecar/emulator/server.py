@@ -66,7 +66,7 @@ class _Handler(WSGIRequestHandler):
             # Returns when the client gives up, or when the emulator closes.
             self.connection.recv(1)
 
-    def log(self, type: str, message: str, *args: Any) -> None:
+    def log(self, *_args: Any) -> None:
         """Log nothing: the emulator has a recorder."""
 
 

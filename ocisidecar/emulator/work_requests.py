@@ -50,6 +50,7 @@ class WorkRequests:
         service: whose they are.
         ocid: the kind slot of their ids.
         binding: how the unique part of their ids begins.
+        client: the SDK's client class that reads them, the service's own one by default.
         filters: query parameters of the list that select by equality, and the member that each is compared with;
             `resourceId` is compared with the resources'.
     """
@@ -57,6 +58,7 @@ class WorkRequests:
     service: Service
     ocid: str
     binding: Binding = "aaaaaaaa"
+    client: str = ""
     filters: Mapping[str, str]
 
     @property
@@ -76,7 +78,8 @@ class WorkRequests:
             born=(),
             dying=(),
         )
-        service, item, facts = self.service, collection.item, {"collection": collection}
+        service, item = self.service, collection.item
+        facts = {"collection": collection, "client": self.client or service.client}
         listing = {"listing": service.listing, **facts}
         service.declare(
             "GET", collection.path, "list_work_requests", self._list, query=("compartmentId",), **listing

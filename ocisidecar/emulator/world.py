@@ -14,6 +14,7 @@ from ocisidecar.emulator.errors import ServiceError
 from ocisidecar.emulator.faults import FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.lifecycle import Latencies, Phase, Timeline
+from ocisidecar.emulator.metric_store import MetricStore
 from ocisidecar.emulator.regions import HOME, REGIONS
 from ocisidecar.emulator.shapes import JsonObject
 from ocisidecar.emulator.signature import KeyRing
@@ -112,7 +113,7 @@ class Assumptions:
         default_page_size: how many items a list holds when `limit` is not given.
     """
 
-    retry_token_mismatch: str = "InvalidatedRetryToken"
+    retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code
     logging_create_status: int = 202
     are_default_tags_added: bool = False
     min_health_check_interval_in_seconds: int = 1
@@ -136,6 +137,7 @@ class World:
     faults: FaultSchedule
     ids: Ids
     store: Store = field(factory=Store)
+    metrics: MetricStore = field(factory=MetricStore)
     tokens: RetryTokens = field(factory=RetryTokens)
     lock: threading.RLock = field(factory=threading.RLock)
 

@@ -1,0 +1,302 @@
+"""Core: VNICs and their private and public addresses.
+
+A container instance brings its VNIC; here it is attached, read, changed and let go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from itertools import chain
+from typing import Final
+
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.errors import ServiceError, invalid, not_found
+from ocisidecar.emulator.ids import Binding, timestamp
+from ocisidecar.emulator.lifecycle import Phase, Timeline
+from ocisidecar.emulator.services.core import CORE, cidr, mac_tail
+from ocisidecar.emulator.shapes import JsonObject, body, require_length, tagged
+from ocisidecar.emulator.world import Record, World
+
+MAX_GROUPS: Final = 5
+PUBLIC_BLOCKS: Final = tuple(map(IPv4Network, ("203.0.113.0/24", "198.51.100.0/24", "198.18.0.0/15")))
+"""Blocks that no host of the internet has.  Source: RFC 5737, RFC 2544."""
+FIRST_HOST: Final = 2
+"""The first address is the network's, the second the virtual router's, the last one is reserved."""
+HOSTNAME: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+
+
+def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Timeline) -> Record:
+    """Make the VNIC that `details` (CreateContainerVnicDetails) ask for, with its addresses.
+
+    Args:
+        call: the create that brings it.
+        details: checked against their shape.
+        owner: members that it shares with what it belongs to: compartmentId, availabilityDomain, resource_id.
+        timeline: of the VNIC and its addresses.
+    """
+    subnet = call.related("subnet", details["subnetId"])
+    _check_vnic(call, subnet, details, owner)
+    shared = {
+        "availabilityDomain": owner["availabilityDomain"],
+        "compartmentId": owner["compartmentId"],
+        "freeformTags": details.get("freeformTags", {}),
+        "definedTags": details.get("definedTags", {}),
+        "subnetId": subnet.id,
+        "timeCreated": timestamp(call.now),
+        "hostnameLabel": details.get("hostnameLabel"),
+        "displayName": details.get("displayName") or crud.default_name("vnic", call.now),
+    }
+    address = _free_address(call, subnet, details.get("privateIp"))
+    vnic = _part(
+        call,
+        "vnic",
+        "ab",
+        {
+            **shared,
+            "isPrimary": True,
+            "macAddress": f"02:00:17:{mac_tail(call.world)}",
+            "nsgIds": details.get("nsgIds", []),
+            "privateIp": address,
+            "skipSourceDestCheck": details.get("skipSourceDestCheck", False),
+        },
+        timeline,
+    )
+    vnic.hidden["resource_id"] = owner["resource_id"]
+    subnet.hidden.setdefault("addresses", {})[address] = vnic.id
+    private = _part(
+        call,
+        "private-ip",
+        "aaaaaaaa",
+        {**shared, "ipAddress": address, "isPrimary": True, "vnicId": vnic.id},
+        timeline,
+    )
+    vnic.hidden["addresses"] = [private]
+    is_public = details.get("isPublicIpAssigned", not subnet.body["prohibitPublicIpOnVnic"])
+    if is_public:
+        public = public_address(
+            call,
+            owner["compartmentId"],
+            scope="AVAILABILITY_DOMAIN",
+            assigned={
+                "assignedEntityType": "PRIVATE_IP",
+                "assignedEntityId": private.id,
+                "privateIpId": private.id,
+            },
+            timeline=timeline,
+        )
+        vnic.body["publicIp"] = public.body["ipAddress"]
+        vnic.hidden["addresses"].append(public)
+    return vnic
+
+
+def release_vnic(vnic: Record, now: float, phases: list[Phase]) -> None:
+    """Let a VNIC and its addresses go through `phases`."""
+    for record in (vnic, *vnic.hidden["addresses"]):
+        record.move_on(now, phases)
+
+
+def public_address(
+    call: Call, compartment_id: str, *, scope: str, assigned: JsonObject, timeline: Timeline | None = None
+) -> Record:
+    """Make an ephemeral public IP that something brings with it."""
+    return _part(
+        call,
+        "public-ip",
+        "aaaaaaaa",
+        {
+            "compartmentId": compartment_id,
+            "definedTags": {},
+            "displayName": crud.default_name("public-ip", call.now),
+            "freeformTags": {},
+            "ipAddress": _free_public_address(call.world, call.now),
+            "lifetime": "EPHEMERAL",
+            "scope": scope,
+            "timeCreated": timestamp(call.now),
+            **assigned,
+        },
+        timeline or Timeline(((call.now, "ASSIGNED"),)),
+    )
+
+
+def _part(call: Call, kind: str, binding: Binding, members: JsonObject, timeline: Timeline) -> Record:
+    record_id = call.world.ids.ocid(kind.replace("-", ""), call.region, binding)
+    return call.world.record(
+        kind,
+        record_id,
+        {"id": record_id, **members},
+        timeline=timeline,
+        now=call.now,
+        region=call.region,
+        is_part=True,
+    )
+
+
+def _check_vnic(call: Call, subnet: Record, details: JsonObject, owner: JsonObject) -> None:
+    if subnet.state_at(call.now) not in crud.USABLE:
+        raise ServiceError("IncorrectState", f"{subnet.id} is in state {subnet.state_at(call.now)}")
+    domain = subnet.body.get("availabilityDomain", owner["availabilityDomain"])
+    if domain != owner["availabilityDomain"]:
+        raise invalid(f"Subnet {subnet.id} is in availability domain {domain}")
+    if details.get("isPublicIpAssigned") and subnet.body["prohibitPublicIpOnVnic"]:
+        # UNCONFIRMED: the text.
+        raise invalid(f"Subnet {subnet.id} prohibits public IPs on its VNICs")
+    check_groups(call, details.get("nsgIds", []), subnet.body["vcnId"])
+    _check_hostname(call, subnet.id, details.get("hostnameLabel"))
+
+
+def check_groups(call: Call, group_ids: list[str], vcn_id: str) -> None:
+    """Raise ServiceError 400 unless these are at most five groups of the VCN."""
+    require_length(group_ids, "nsgIds", most=MAX_GROUPS)
+    for group_id in group_ids:
+        group = call.related("network-security-group", group_id)
+        if group.body["vcnId"] != vcn_id:
+            raise invalid(f"nsgIds {group_id} does not belong to {vcn_id}")
+
+
+def _check_hostname(call: Call, subnet_id: str, label: str | None) -> None:
+    if label is None:
+        return
+    if not HOSTNAME.fullmatch(label):
+        raise invalid(f"hostnameLabel {label} must be a host name of at most 63 characters")
+    if next(call.world.where("vnic", call.now, subnetId=subnet_id, hostnameLabel=label), None) is not None:
+        raise invalid(f"hostnameLabel {label} is taken in {subnet_id}")
+
+
+def _free_address(call: Call, subnet: Record, wanted: str | None) -> str:
+    block = cidr(subnet.body["cidrBlock"])
+    given: dict[str, str] = subnet.hidden.setdefault("addresses", {})
+
+    def is_taken(address: str) -> bool:
+        return address in given and call.world.store.find("vnic", given[address], call.now) is not None
+
+    if wanted is not None:
+        reserved = {str(block[0]), str(block[1]), str(block[-1])}
+        if wanted in reserved or not cidr(wanted).subnet_of(block):
+            raise invalid(f"privateIp {wanted} is not an address for hosts of {block}")
+        if is_taken(wanted):
+            raise ServiceError("Conflict", f"privateIp {wanted} is in use in {subnet.id}")
+        return wanted
+    for index in range(FIRST_HOST, block.num_addresses - 1):
+        if not is_taken(str(block[index])):
+            return str(block[index])
+    # UNCONFIRMED: code and text.
+    raise ServiceError("LimitExceeded", f"Subnet {subnet.id} has no free private IP")
+
+
+def _free_public_address(world: World, now: float) -> str:
+    taken = {record.body["ipAddress"] for record in world.store.all("public-ip", now)}
+    hosts: Iterator[str] = map(str, chain.from_iterable(block.hosts() for block in PUBLIC_BLOCKS))
+    return next(address for address in hosts if address not in taken)
+
+
+def _revise_vnic(call: Call, vnic: Record, changes: JsonObject) -> JsonObject:
+    subnet = call.get("subnet", vnic.body["subnetId"])
+    check_groups(call, changes.get("nsgIds", []), subnet.body["vcnId"])
+    if changes.get("hostnameLabel") != vnic.body["hostnameLabel"]:
+        _check_hostname(call, subnet.id, changes.get("hostnameLabel"))
+    return changes
+
+
+VNICS: Final = Collection(
+    service=CORE,
+    kind="vnic",
+    noun="vnic",
+    plural="vnics",
+    ocid="vnic",
+    item="/vnics/{vnicId}",
+    changes=tagged(
+        "displayName hostnameLabel nsgIds:strings skipSourceDestCheck:bool routeTableId:unsupported "
+        "securityAttributes:unsupported"
+    ),
+    born=(),
+    dying=(),
+    revise=_revise_vnic,
+)
+CORE.declare("GET", VNICS.item, "get_vnic", crud.get, headers=("etag",), collection=VNICS)
+CORE.declare(
+    "PUT", VNICS.item, "update_vnic", crud.update, headers=("etag",), details=VNICS.changes, collection=VNICS
+)
+
+PRIVATE_IPS: Final = Collection(
+    service=CORE,
+    kind="private-ip",
+    noun="private_ip",
+    plural="private_ips",
+    ocid="privateip",
+    item="/privateIps/{privateIpId}",
+    filters=("ipAddress", "subnetId", "vnicId"),
+    born=(),
+    dying=(),
+    state_member="",
+)
+CORE.declare("GET", PRIVATE_IPS.item, "get_private_ip", crud.get, headers=("etag",), collection=PRIVATE_IPS)
+
+
+@CORE.operation("GET", PRIVATE_IPS.path, "list_private_ips", listing="array", collection=PRIVATE_IPS)
+def list_private_ips(call: Call) -> Answer:
+    """Answer with the private IPs of a subnet or VNIC; one of them must be named."""
+    if not {"subnetId", "vnicId"} & set(call.query):
+        raise ServiceError("MissingParameter", "Missing parameter: subnetId or vnicId")
+    return crud.list_records(call)
+
+
+PUBLIC_IPS: Final = Collection(
+    service=CORE,
+    kind="public-ip",
+    noun="public_ip",
+    plural="public_ips",
+    ocid="publicip",
+    item="/publicIps/{publicIpId}",
+    filters=("scope", "lifetime", "availabilityDomain"),
+    query=("scope", "compartmentId"),
+    born=(),
+    dying=(),
+)
+CORE.declare("GET", PUBLIC_IPS.item, "get_public_ip", crud.get, headers=("etag",), collection=PUBLIC_IPS)
+CORE.declare(
+    "GET",
+    PUBLIC_IPS.path,
+    "list_public_ips",
+    crud.list_records,
+    listing="array",
+    query=PUBLIC_IPS.query,
+    collection=PUBLIC_IPS,
+)
+
+
+@CORE.operation(
+    "POST",
+    "/publicIps/actions/getByIpAddress",
+    "get_public_ip_by_ip_address",
+    is_write=False,
+    headers=("etag",),
+    details=body("ipAddress!"),
+    collection=PUBLIC_IPS,
+)
+def get_public_ip_by_ip_address(call: Call) -> Answer:
+    """Answer with the public IP object of an address."""
+    return _first_public_ip(call, "ipAddress")
+
+
+@CORE.operation(
+    "POST",
+    "/publicIps/actions/getByPrivateIpId",
+    "get_public_ip_by_private_ip_id",
+    is_write=False,
+    headers=("etag",),
+    details=body("privateIpId!"),
+    collection=PUBLIC_IPS,
+)
+def get_public_ip_by_private_ip_id(call: Call) -> Answer:
+    """Answer with the public IP object that belongs to a private one."""
+    return _first_public_ip(call, "privateIpId")
+
+
+def _first_public_ip(call: Call, member: str) -> Answer:
+    for record in call.world.where("public-ip", call.now, **{member: call.body[member]}):
+        if record.region == call.region:
+            return crud.shown(call, record)
+    raise not_found()

@@ -1,0 +1,106 @@
+"""What the resources of virtual cloud networks have in common.  API: core/20160918.
+
+Source: oci.core.VirtualNetworkClient and oci.core.models; the texts of refusals are quoted from live answers
+except where UNCONFIRMED stands.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network
+from typing import Final
+
+from ocisidecar.emulator.declare import Call, Service
+from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.work_requests import WorkRequests
+from ocisidecar.emulator.world import Record, World
+
+CORE: Final = Service(
+    name="core",
+    prefixes=("iaas",),
+    version="/20160918",
+    client="core.VirtualNetworkClient",
+    page_token_length=1200,
+    undeclared=frozenset(
+        {
+            "bootVolumes",
+            "byoipRanges",
+            "captureFilters",
+            "cpes",
+            "crossConnects",
+            "drgAttachments",
+            "drgs",
+            "images",
+            "instanceConfigurations",
+            "instancePools",
+            "instances",
+            "ipsecConnections",
+            "ipv6",
+            "localPeeringGateways",
+            "publicIpPools",
+            "remotePeeringConnections",
+            "shapes",
+            "virtualCircuits",
+            "vlans",
+            "vnicAttachments",
+            "volumes",
+            "vtaps",
+        }
+    ),
+)
+
+BORN: Final = (("PROVISIONING", "network"), ("AVAILABLE", ""))
+DYING: Final = (("TERMINATING", "network"), (None, ""))
+
+WORK_REQUESTS: Final = WorkRequests(
+    service=CORE,
+    client="work_requests.WorkRequestClient",
+    ocid="coreservicesworkrequest",
+    binding="ab",
+    filters={"resourceId": "resourceId"},
+).declare()
+
+
+def cidr(text: str) -> IPv4Network:
+    """Return the block; ServiceError 400 when it is none, or has host bits."""
+    try:
+        return IPv4Network(text)
+    except ValueError as exc:
+        raise invalid(f"The requested CIDR {text} is invalid: unable to parse.") from exc
+
+
+def check_dns_label(label: str) -> None:
+    """Raise ServiceError 400 unless it has up to 15 letters and digits, a letter first.
+
+    Source: oci.core.models.CreateVcnDetails.dns_label.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,14}", label):
+        raise invalid(f"dnsLabel {label} must have 1 to 15 letters or digits and begin with a letter")
+
+
+def mac_tail(world: World) -> str:
+    """Return the last three bytes of a new MAC address."""
+    digits = world.ids.hexadecimal(6).upper()
+    return ":".join(digits[index : index + 2] for index in range(0, len(digits), 2))
+
+
+def require_unused(call: Call, record: Record, users: dict[str, str]) -> None:
+    """Raise ServiceError 409 when a live resource mentions `record`: kinds and the member that names it."""
+    for kind, member in users.items():
+        for user in call.world.store.all(kind, call.now):
+            value = user.body.get(member)
+            if value == record.id or (isinstance(value, list) and record.id in value):
+                raise in_use(record, kind)
+
+
+def in_use(record: Record, kind: str) -> ServiceError:
+    """Return the refusal to delete what something of `kind` needs."""
+    word = "Gateway" if kind.endswith("-gateway") else kind.title().replace("-", "")
+    return ServiceError("IncorrectState", f"{record.id} is associated with {word} that is in use")
+
+
+def refuse_default(call: Call, record: Record) -> None:
+    """Raise ServiceError 409 for one of a VCN's own defaults, which go with it.  UNCONFIRMED: the text."""
+    vcn = call.find("vcn", record.body["vcnId"])
+    if record.is_builtin and vcn is not None:
+        raise ServiceError("IncorrectState", f"{record.id} is a default of {vcn.id} and cannot be deleted")

@@ -1,0 +1,175 @@
+"""Core: internet, NAT and service gateways, and the catalogue of Oracle services."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.errors import ServiceError, not_found
+from ocisidecar.emulator.ids import Ids
+from ocisidecar.emulator.paging import page_of_items
+from ocisidecar.emulator.regions import REGIONS
+from ocisidecar.emulator.services.addresses import public_address
+from ocisidecar.emulator.services.core import BORN, CORE, DYING, in_use
+from ocisidecar.emulator.shapes import JsonObject, body, many, require_length, tagged
+from ocisidecar.emulator.world import Record
+
+SERVICE_IDS: Final = many(body("serviceId!"))
+
+
+def services_of(region: str) -> list[JsonObject]:
+    """Return the catalogue of one region: object storage, and everything.
+
+    Source: oci.core.models.Service; the wording is quoted from live answers.
+    """
+    key = REGIONS[region].key
+    entries = (
+        (f"OCI {key} Object Storage", f"oci-{key.lower()}-objectstorage"),
+        (f"All {key} Services In Oracle Services Network", all_services(region)),
+    )
+    return [
+        {"cidrBlock": label, "description": name, "id": Ids(number).ocid("service", region), "name": name}
+        for number, (name, label) in enumerate(entries)
+    ]
+
+
+def all_services(region: str) -> str:
+    """Return the label that stands for all of Oracle's services of a region."""
+    return f"all-{REGIONS[region].key.lower()}-services-in-oracle-services-network"
+
+
+def _require_first(call: Call, kind: str, title: str) -> None:
+    """Refuse a second gateway of a kind; recorded for NAT gateways, by analogy for the others."""
+    if next(call.world.where(kind, call.now, vcnId=call.body["vcnId"]), None) is not None:
+        raise ServiceError("LimitExceeded", f"{title} limit per VCN reached")
+
+
+def _release(call: Call, gateway: Record) -> None:
+    for table in call.world.where("route-table", call.now, vcnId=gateway.body["vcnId"]):
+        if any(rule["networkEntityId"] == gateway.id for rule in table.body["routeRules"]):
+            raise in_use(gateway, "route-table")
+
+
+SHARED: Final[dict[str, Any]] = {
+    "service": CORE,
+    "parents": {"vcnId": "vcn"},
+    "references": {"routeTableId": "route-table"},
+    "owner": "vcnId",
+    "born": BORN,
+    "dying": DYING,
+}
+
+
+def _complete_internet_gateway(call: Call) -> JsonObject:
+    _require_first(call, "internet-gateway", "Internet gateway")
+    return {}
+
+
+INTERNET_GATEWAYS: Final = crud.declare_collection(
+    Collection(
+        kind="internet-gateway",
+        noun="internet_gateway",
+        plural="internet_gateways",
+        ocid="internetgateway",
+        item="/internetGateways/{igId}",
+        details=tagged("compartmentId! vcnId! isEnabled!:bool displayName routeTableId"),
+        changes=tagged("isEnabled:bool displayName routeTableId"),
+        filters=("vcnId", "displayName", "lifecycleState"),
+        complete=_complete_internet_gateway,
+        release=_release,
+        **SHARED,
+    )
+)
+
+
+def _complete_nat_gateway(call: Call) -> JsonObject:
+    _require_first(call, "nat-gateway", "NAT gateway")
+    address = public_address(
+        call, call.body["compartmentId"], scope="REGION", assigned={"assignedEntityType": "NAT_GATEWAY"}
+    )
+    return {
+        "blockTraffic": call.body.get("blockTraffic", False),
+        "natIp": address.body["ipAddress"],
+        "publicIpId": address.id,
+    }
+
+
+def _assign_address(call: Call, gateway: Record) -> None:
+    call.get("public-ip", gateway.body["publicIpId"]).body["assignedEntityId"] = gateway.id
+
+
+def _release_nat_gateway(call: Call, gateway: Record) -> None:
+    _release(call, gateway)
+    address = call.get("public-ip", gateway.body["publicIpId"])
+    address.move_on(call.now, crud.phases(call, gateway.id, DYING))
+
+
+NAT_GATEWAYS: Final = crud.declare_collection(
+    Collection(
+        kind="nat-gateway",
+        noun="nat_gateway",
+        plural="nat_gateways",
+        ocid="natgateway",
+        item="/natGateways/{natGatewayId}",
+        etag="decimal",
+        details=tagged("compartmentId! vcnId! displayName blockTraffic:bool routeTableId publicIpId:unsupported"),
+        changes=tagged("displayName blockTraffic:bool routeTableId"),
+        filters=("vcnId", "displayName", "lifecycleState"),
+        complete=_complete_nat_gateway,
+        created=_assign_address,
+        release=_release_nat_gateway,
+        **SHARED,
+    )
+)
+
+
+def _attached(call: Call, services: list[JsonObject]) -> list[JsonObject]:
+    """Return the services with their names; ServiceError when one is unknown or they are too many."""
+    require_length(services, "services", most=1)
+    known = {entry["id"]: entry["name"] for entry in services_of(call.region)}
+    if any(service["serviceId"] not in known for service in services):
+        raise ServiceError("RelatedResourceNotAuthorizedOrNotFound")
+    return [{**service, "serviceName": known[service["serviceId"]]} for service in services]
+
+
+def _complete_service_gateway(call: Call) -> JsonObject:
+    _require_first(call, "service-gateway", "Service gateway")
+    return {"blockTraffic": False, "services": _attached(call, call.body["services"])}
+
+
+def _revise_service_gateway(call: Call, _gateway: Record, changes: JsonObject) -> JsonObject:
+    return {**changes, "services": _attached(call, changes["services"])} if "services" in changes else changes
+
+
+SERVICE_GATEWAYS: Final = crud.declare_collection(
+    Collection(
+        kind="service-gateway",
+        noun="service_gateway",
+        plural="service_gateways",
+        ocid="servicegateway",
+        item="/serviceGateways/{serviceGatewayId}",
+        details=tagged("compartmentId! vcnId! services! displayName routeTableId", services=SERVICE_IDS),
+        changes=tagged("displayName blockTraffic:bool routeTableId services", services=SERVICE_IDS),
+        filters=("vcnId", "lifecycleState"),
+        complete=_complete_service_gateway,
+        revise=_revise_service_gateway,
+        release=_release,
+        **SHARED,
+    )
+)
+
+
+@CORE.operation("GET", "/services", "list_services", listing="array")
+def list_services(call: Call) -> Answer:
+    """Answer with the services that a service gateway can reach."""
+    return page_of_items(call, services_of(call.region))
+
+
+@CORE.operation("GET", "/services/{serviceId}", "get_service")
+def get_service(call: Call) -> Answer:
+    """Answer with one of these services."""
+    for entry in services_of(call.region):
+        if entry["id"] == call.resource_id:
+            return Answer(body=entry)
+    raise not_found()

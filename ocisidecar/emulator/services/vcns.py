@@ -1,0 +1,309 @@
+"""Core: VCNs with their default objects, and subnets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network
+from typing import Final
+
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.lifecycle import Timeline
+from ocisidecar.emulator.services.core import (
+    BORN,
+    CORE,
+    DYING,
+    WORK_REQUESTS,
+    check_dns_label,
+    cidr,
+    in_use,
+    mac_tail,
+)
+from ocisidecar.emulator.shapes import JsonObject, body, require_length, tagged
+from ocisidecar.emulator.work_requests import Touched
+from ocisidecar.emulator.world import Record
+
+MAX_CIDRS: Final = 5
+MAX_SECURITY_LISTS: Final = 5
+VCN_PREFIX_LENGTHS: Final = range(16, 31)
+ANYWHERE: Final = "0.0.0.0/0"
+DEFAULTS: Final = {
+    "route-table": "defaultRouteTableId",
+    "security-list": "defaultSecurityListId",
+    "dhcp-options": "defaultDhcpOptionsId",
+}
+USERS: Final = ("subnet", "internet-gateway", "nat-gateway", "service-gateway")
+OWN: Final = ("network-security-group", "route-table", "security-list", "dhcp-options")
+
+
+def _complete_vcn(call: Call) -> JsonObject:
+    given = call.body
+    if ("cidrBlock" in given) == ("cidrBlocks" in given):
+        raise invalid("Exactly one of cidrBlock and cidrBlocks must be given")
+    blocks = given.get("cidrBlocks") or [given.get("cidrBlock")]
+    require_length(blocks, "cidrBlocks", least=1, most=MAX_CIDRS)
+    _check_blocks([cidr(block) for block in blocks])
+    label = given.get("dnsLabel")
+    if label is not None:
+        check_dns_label(label)
+    return {
+        "cidrBlock": blocks[0],
+        "cidrBlocks": blocks,
+        "vcnDomainName": label and f"{label}.oraclevcn.com",
+        "isIpv6Enabled": None,
+    }
+
+
+def _check_blocks(blocks: Sequence[IPv4Network]) -> None:
+    for index, block in enumerate(blocks):
+        if block.prefixlen not in VCN_PREFIX_LENGTHS:
+            raise invalid(f"The requested CIDR {block} is invalid: size must be between /16 and /30.")
+        for other in blocks[:index]:
+            if block.overlaps(other):
+                raise invalid(f"The requested CIDR {block} is invalid: CIDR {other} overlaps with this CIDR.")
+
+
+def _add_defaults(call: Call, vcn: Record) -> None:
+    """Make the objects that every VCN is born with."""
+    label = vcn.body.get("dnsLabel")
+    options: list[JsonObject] = [
+        {"type": "DomainNameServer", "serverType": "VcnLocalPlusInternet", "customDnsServers": []}
+    ]
+    if label is not None:
+        options.append({"type": "SearchDomain", "searchDomainNames": [f"{label}.oraclevcn.com"]})
+    contents: dict[str, tuple[str, str, JsonObject]] = {
+        "route-table": ("routetable", "Default Route Table for", {"routeRules": []}),
+        "security-list": ("securitylist", "Default Security List for", default_rules(vcn.body["cidrBlocks"])),
+        "dhcp-options": (
+            "dhcpoptions",
+            "Default DHCP Options for",
+            {"options": options, "domainNameType": "CUSTOM_DOMAIN"},
+        ),
+    }
+    for kind, (ocid, title, members) in contents.items():
+        record_id = call.world.ids.ocid(ocid, call.region)
+        call.world.record(
+            kind,
+            record_id,
+            {
+                "id": record_id,
+                "compartmentId": vcn.body["compartmentId"],
+                "vcnId": vcn.id,
+                "displayName": f"{title} {vcn.body['displayName']}",
+                "timeCreated": timestamp(call.now),
+                "freeformTags": {},
+                "definedTags": vcn.body["definedTags"],
+                **members,
+            },
+            timeline=Timeline(((call.now, "AVAILABLE"),)),
+            now=call.now,
+            region=call.region,
+            is_builtin=True,
+        )
+        vcn.body[DEFAULTS[kind]] = record_id
+
+
+def default_rules(cidr_blocks: Iterable[str]) -> JsonObject:
+    """Return the rules of a default security list: everything out; SSH and ICMP errors in."""
+    ssh = {"destinationPortRange": {"min": 22, "max": 22}}
+    ingress: list[JsonObject] = [
+        {"protocol": "6", "source": ANYWHERE, "tcpOptions": ssh},
+        {"protocol": "1", "source": ANYWHERE, "icmpOptions": {"type": 3, "code": 4}},
+        *({"protocol": "1", "source": block, "icmpOptions": {"type": 3}} for block in cidr_blocks),
+    ]
+    egress: list[JsonObject] = [{"protocol": "all", "destination": ANYWHERE}]
+    return {
+        "ingressSecurityRules": [{"isStateless": False, "sourceType": "CIDR_BLOCK", **rule} for rule in ingress],
+        "egressSecurityRules": [{"isStateless": False, "destinationType": "CIDR_BLOCK", **rule} for rule in egress],
+    }
+
+
+def _release_vcn(call: Call, vcn: Record) -> None:
+    for kind in (*USERS, *OWN):
+        for user in call.world.where(kind, call.now, vcnId=vcn.id):
+            if not user.is_builtin:
+                raise in_use(vcn, kind)
+    ending = crud.phases(call, vcn.id, DYING)
+    for kind, member in DEFAULTS.items():
+        call.get(kind, vcn.body[member]).move_on(call.now, ending)
+
+
+VCNS: Final = crud.declare_collection(
+    Collection(
+        service=CORE,
+        kind="vcn",
+        noun="vcn",
+        plural="vcns",
+        ocid="vcn",
+        item="/vcns/{vcnId}",
+        binding="amaaaaaa",
+        limit="vcn-count",
+        details=tagged(
+            "compartmentId! cidrBlock cidrBlocks:strings displayName dnsLabel isIpv6Enabled:bool "
+            "byoipv6CidrDetails:unsupported ipv6PrivateCidrBlocks:unsupported isZprOnly:unsupported "
+            "isOracleGuaAllocationEnabled:unsupported securityAttributes:unsupported"
+        ),
+        changes=tagged("displayName securityAttributes:unsupported isZprOnly:unsupported"),
+        born=BORN,
+        dying=DYING,
+        complete=_complete_vcn,
+        created=_add_defaults,
+        release=_release_vcn,
+    )
+)
+
+
+def _changed(call: Call, vcn: Record) -> Answer:
+    headers = WORK_REQUESTS.open(
+        call,
+        operation_type=call.operation.name.upper(),
+        compartment_id=vcn.body["compartmentId"],
+        resources=[Touched("vcn", "UPDATED", vcn.id, f"/vcns/{vcn.id}")],
+        seconds=0.0,
+    )
+    return Answer(headers=headers)
+
+
+@CORE.operation(
+    "POST",
+    "/vcns/{vcnId}/actions/addCidr",
+    "add_vcn_cidr",
+    status=202,
+    headers=("opc-work-request-id",),
+    details=body("cidrBlock!"),
+)
+def add_vcn_cidr(call: Call) -> Answer:
+    """Give a VCN one more block."""
+    vcn = crud.usable(call, "vcn", call.resource_id)
+    blocks = [*vcn.body["cidrBlocks"], call.body["cidrBlock"]]
+    require_length(blocks, "cidrBlocks", most=MAX_CIDRS)
+    _check_blocks([cidr(block) for block in blocks])
+    vcn.change({"cidrBlocks": blocks})
+    return _changed(call, vcn)
+
+
+@CORE.operation(
+    "POST",
+    "/vcns/{vcnId}/actions/removeCidr",
+    "remove_vcn_cidr",
+    status=202,
+    headers=("opc-work-request-id",),
+    details=body("cidrBlock!"),
+)
+def remove_vcn_cidr(call: Call) -> Answer:
+    """Take a block from a VCN, unless a subnet lies in it."""
+    vcn = crud.usable(call, "vcn", call.resource_id)
+    block = cidr(call.body["cidrBlock"])
+    blocks = [text for text in vcn.body["cidrBlocks"] if cidr(text) != block]
+    if not blocks or len(blocks) == len(vcn.body["cidrBlocks"]):
+        raise invalid(f"The requested CIDR {block} is invalid: not one of several blocks of the VCN.")
+    for subnet in call.world.where("subnet", call.now, vcnId=vcn.id):
+        if cidr(subnet.body["cidrBlock"]).overlaps(block):
+            raise in_use(vcn, "subnet")
+    vcn.change({"cidrBlock": blocks[0], "cidrBlocks": blocks})
+    return _changed(call, vcn)
+
+
+def _complete_subnet(call: Call) -> JsonObject:
+    given = call.body
+    vcn = call.get("vcn", given["vcnId"])
+    block = _subnet_block(call, vcn)
+    lists = given.get("securityListIds") or [vcn.body["defaultSecurityListId"]]
+    require_length(lists, "securityListIds", most=MAX_SECURITY_LISTS)
+    if "availabilityDomain" in given:
+        call.domain(given["availabilityDomain"])
+    is_private = given.get("prohibitPublicIpOnVnic", given.get("prohibitInternetIngress", False))
+    return {
+        "cidrBlock": str(block),
+        "ipv4CidrBlocks": [str(block)],
+        "dhcpOptionsId": given.get("dhcpOptionsId", vcn.body["defaultDhcpOptionsId"]),
+        "routeTableId": given.get("routeTableId", vcn.body["defaultRouteTableId"]),
+        "securityListIds": lists,
+        "prohibitPublicIpOnVnic": is_private,
+        "prohibitInternetIngress": given.get("prohibitInternetIngress", is_private),
+        "subnetDomainName": _subnet_domain(call, vcn),
+        "virtualRouterIp": str(block[1]),
+        "virtualRouterMac": f"00:00:17:{mac_tail(call.world)}",
+    }
+
+
+def _subnet_block(call: Call, vcn: Record) -> IPv4Network:
+    given = call.body
+    blocks = [*given.get("ipv4CidrBlocks", []), *([given["cidrBlock"]] if "cidrBlock" in given else [])]
+    if len(blocks) != 1:
+        raise invalid("Exactly one of cidrBlock and ipv4CidrBlocks must be given, with one block")
+    block = cidr(blocks[0])
+    if not any(block.subnet_of(cidr(whole)) for whole in vcn.body["cidrBlocks"]):
+        # UNCONFIRMED: the text.
+        raise invalid(f"The requested CIDR {block} is invalid: it is not within the CIDRs of the VCN.")
+    for other in call.world.where("subnet", call.now, vcnId=vcn.id):
+        taken = other.body["cidrBlock"]
+        if block.overlaps(cidr(taken)):
+            owner = f"subnet {other.id} with CIDR {taken}"
+            raise invalid(f"The requested CIDR {block} is invalid: {owner} overlaps with this CIDR.")
+    return block
+
+
+def _subnet_domain(call: Call, vcn: Record) -> str | None:
+    label = call.body.get("dnsLabel")
+    if label is None:
+        return None
+    check_dns_label(label)
+    if "dnsLabel" not in vcn.body:
+        raise invalid(f"dnsLabel {label} needs a VCN that has one")
+    if next(call.world.where("subnet", call.now, vcnId=vcn.id, dnsLabel=label), None) is not None:
+        raise invalid(f"dnsLabel {label} is taken in {vcn.id}")
+    return f"{label}.{vcn.body['vcnDomainName']}"
+
+
+def _release_subnet(call: Call, subnet: Record) -> None:
+    for vnic in call.world.where("vnic", call.now, subnetId=subnet.id):
+        raise ServiceError(
+            "Conflict",
+            f"The Subnet {subnet.id} references the VNIC {vnic.id}. You must remove the reference to proceed "
+            "with this operation.",
+        )
+
+
+def _revise_subnet(_call: Call, subnet: Record, changes: JsonObject) -> JsonObject:
+    if changes.get("cidrBlock", subnet.body["cidrBlock"]) != subnet.body["cidrBlock"]:
+        raise ServiceError("MethodNotImplemented", "The emulator does not resize subnets")
+    require_length(changes.get("securityListIds", []), "securityListIds", most=MAX_SECURITY_LISTS)
+    return changes
+
+
+SUBNETS: Final = crud.declare_collection(
+    Collection(
+        service=CORE,
+        kind="subnet",
+        noun="subnet",
+        plural="subnets",
+        ocid="subnet",
+        item="/subnets/{subnetId}",
+        limit="subnet-count",
+        details=tagged(
+            "compartmentId! vcnId! availabilityDomain cidrBlock ipv4CidrBlocks:strings dhcpOptionsId displayName "
+            "dnsLabel prohibitInternetIngress:bool prohibitPublicIpOnVnic:bool routeTableId "
+            "securityListIds:strings ipv6CidrBlock:unsupported ipv6CidrBlocks:unsupported"
+        ),
+        changes=tagged(
+            "dhcpOptionsId displayName routeTableId securityListIds:strings cidrBlock ipv6CidrBlock:unsupported "
+            "ipv6CidrBlocks:unsupported"
+        ),
+        filters=("vcnId", "displayName", "lifecycleState"),
+        parents={"vcnId": "vcn"},
+        references={
+            "routeTableId": "route-table",
+            "securityListIds": "security-list",
+            "dhcpOptionsId": "dhcp-options",
+        },
+        owner="vcnId",
+        born=BORN,
+        dying=DYING,
+        complete=_complete_subnet,
+        revise=_revise_subnet,
+        release=_release_subnet,
+    )
+)

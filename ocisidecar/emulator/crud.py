@@ -91,7 +91,9 @@ def list_records(call: Call) -> Answer:
         ("compartmentId", *collection.filters),
     )
     answer = page_of_records(call, records, lambda record: summary(call.world, collection, record, call.now))
-    return answer if collection.tally is None else evolve(answer, body=answer.body | collection.tally(call, records))
+    return (
+        answer if collection.tally is None else evolve(answer, body=answer.body | collection.tally(call, records))
+    )
 
 
 def update(call: Call) -> Answer:

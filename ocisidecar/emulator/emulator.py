@@ -21,6 +21,7 @@ from ocisidecar.emulator.lifecycle import Latencies, Timeline
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.server import Door
 from ocisidecar.emulator.services import SERVICES
+from ocisidecar.emulator.services.artifacts import push
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint
 from ocisidecar.emulator.throttle import Throttle
 from ocisidecar.emulator.world import ENDED, Assumptions, World
@@ -197,6 +198,12 @@ class Emulator:
                 for kind in world.store.kinds()
             }
         return {kind: ids for kind, ids in found.items() if ids}
+
+    def push_image(self, repository_id: str, version: str) -> str:
+        """Put an image, tagged `version`, into a container repository, as a registry would; returns its OCID."""
+        world = self._app.world
+        with world.lock:
+            return push(world, repository_id, version).id
 
     def inject(self, *faults: Fault) -> None:
         """Put faults into force; each counts the calls from now on."""

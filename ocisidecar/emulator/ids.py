@@ -24,8 +24,8 @@ class Ids:
         self._count = 0
         self._random = random.Random(seed)  # noqa: S311 - identifiers, no secrets
 
-    def ocid(self, kind: str, region: str = "", binding: Binding = "aaaaaaaa") -> str:
-        """Return a new OCID; kinds without a region (identity's) have an empty slot."""
+    def ocid(self, kind: str, region: str = "", binding: Binding = "aaaaaaaa", *, slots: str = "") -> str:
+        """Return a new OCID; kinds without a region (identity's) have an empty slot, a few have further `slots`."""
         self._count += 1
         start: str = binding
         if len(binding) < len("aaaaaaaa"):
@@ -33,7 +33,7 @@ class Ids:
         digest = hashlib.sha256(f"{self._seed}/{kind}/{self._count}".encode()).digest()
         tail = base64.b32encode(digest + digest[:8]).decode().lower().rstrip("=")
         slot = REGIONS[region].slot if region else ""
-        return f"ocid1.{kind}.oc1.{slot}.{(start + tail)[:UNIQUE_LENGTH]}"
+        return f"ocid1.{kind}.oc1.{slot}.{slots}{(start + tail)[:UNIQUE_LENGTH]}"
 
     def request_part(self) -> str:
         """Return 32 upper-case hexadecimal digits."""

@@ -96,7 +96,10 @@ def page(
     if len(rows) > limit:
         headers["opc-next-page"] = _token(key(shown[-1]), call.operation.service.page_token_length)
     items = [view(row) for row in shown]
-    return Answer(body={"items": items} if call.operation.listing == "items" else items, headers=headers)
+    if call.operation.listing != "items":
+        return Answer(body=items, headers=headers)
+    remainder = {"remainingItemsCount": len(rows) - len(shown)} if call.operation.service.is_remainder_told else {}
+    return Answer(body={"items": items, **remainder}, headers=headers)
 
 
 def _limit(call: Call) -> int:

@@ -39,7 +39,7 @@ def _complete_topic(call: Call) -> JsonObject:
     return {"apiEndpoint": f"https://cell1.notification.{call.region}.oci.oraclecloud.com"}
 
 
-def _show_topic(world: World, record: Record, now: float) -> JsonObject:
+def _show_topic(_world: World, record: Record, now: float) -> JsonObject:
     return {"id": None, "topicId": record.id, "etag": crud.tag(TOPICS, record, now)}
 
 
@@ -104,7 +104,7 @@ def _confirm(call: Call, record: Record) -> None:
         record.move_on(call.now, [("ACTIVE", 0.0)])
 
 
-def _show_subscription(world: World, record: Record, now: float) -> JsonObject:
+def _show_subscription(_world: World, record: Record, now: float) -> JsonObject:
     return {"etag": crud.tag(SUBSCRIPTIONS, record, now)}
 
 

@@ -1,0 +1,53 @@
+"""The datapoints that were posted, by metric stream."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from attrs import Factory, define, frozen
+
+from ocisidecar.emulator.mql import Datapoint, Stream
+
+
+@frozen(kw_only=True)
+class StreamKey:
+    """What tells one metric stream from another; dimensions are pairs in the order of their keys."""
+
+    region: str
+    compartment_id: str
+    namespace: str
+    resource_group: str | None
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+@define
+class _Kept:
+    metadata: Mapping[str, str] | None = None
+    datapoints: list[Datapoint] = Factory(list)
+
+
+class MetricStore:
+    """All streams, in the order of their first datapoint.  Used under the emulator's lock."""
+
+    def __init__(self) -> None:
+        self._streams: dict[StreamKey, _Kept] = {}
+
+    def add(
+        self, key: StreamKey, datapoints: Sequence[Datapoint], metadata: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep datapoints of a stream; the latest metadata holds for the whole stream."""
+        kept = self._streams.setdefault(key, _Kept())
+        kept.datapoints.extend(datapoints)
+        kept.metadata = metadata or kept.metadata
+
+    def keys(self, region: str, compartment_ids: Collection[str]) -> Iterator[StreamKey]:
+        """Yield the streams of some compartments in a region."""
+        for key in self._streams:
+            if key.region == region and key.compartment_id in compartment_ids:
+                yield key
+
+    def stream(self, key: StreamKey) -> Stream:
+        """Return what was posted under a key, oldest first."""
+        kept = self._streams[key]
+        return Stream(dict(key.dimensions), sorted(kept.datapoints, key=lambda point: point.time), kept.metadata)

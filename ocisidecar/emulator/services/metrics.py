@@ -1,0 +1,293 @@
+"""Monitoring: datapoints are posted, listed and summarized.  API: monitoring/20180401.
+
+Posting has a host of its own in reality, hence a prefix of its own here.
+
+Source: oci.monitoring.MonitoringClient.post_metric_data, summarize_metrics_data and list_metrics, and the members
+of their models; the texts for timestamps, for missing dimensions and for a call without any valid metric are
+recorded from the real service.  UNCONFIRMED: the other texts, and the 404 for a compartment that is not there.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Hashable, Iterator
+from typing import Final
+
+from ocisidecar.emulator import mql
+from ocisidecar.emulator.declare import Answer, Call, Permission, Service
+from ocisidecar.emulator.errors import invalid
+from ocisidecar.emulator.ids import moment, timestamp
+from ocisidecar.emulator.metric_store import StreamKey
+from ocisidecar.emulator.paging import page_of_items
+from ocisidecar.emulator.shapes import JsonObject, body, many
+from ocisidecar.emulator.syntax import QueryError
+from ocisidecar.emulator.world import World
+
+MAX_STREAMS: Final = 50
+MAX_DIMENSIONS: Final = 20
+MAX_AGE_SECONDS: Final = 2 * 3600
+MAX_LEAD_SECONDS: Final = 10 * 60
+DEFAULT_RANGE_SECONDS: Final = 3 * 3600
+
+MONITORING: Final = Service(
+    name="monitoring",
+    prefixes=("telemetry",),
+    version="/20180401",
+    client="monitoring.MonitoringClient",
+    are_nulls_written=True,
+)
+METRIC_INGESTION: Final = Service(
+    name="metric_ingestion",
+    prefixes=("telemetry-ingestion",),
+    version="/20180401",
+    client="monitoring.MonitoringClient",
+    are_nulls_written=True,
+)
+
+_METRIC = body(
+    "namespace resourceGroup compartmentId name dimensions:map metadata:map datapoints",
+    datapoints=many(body("timestamp value:number count:int")),
+)
+_NAMESPACE = re.compile(r"(?!oci_|oracle_)[A-Za-z]\w*", re.ASCII)
+_NAME = re.compile(r"[A-Za-z][\w.$-]*", re.ASCII)
+_DIMENSION_KEY = re.compile(r"[!-~]{1,256}")
+_DIMENSION_VALUE = re.compile(r".{1,512}", re.DOTALL)
+_METADATA = re.compile(r".{0,256}", re.DOTALL)
+
+
+@METRIC_INGESTION.operation(
+    "POST",
+    "/metrics",
+    "post_metric_data",
+    details=body("metricData! batchAtomicity=ATOMIC|NON_ATOMIC", metricData=many(_METRIC)),
+    permission=Permission(verb="use", resource_type="metrics"),
+)
+def post_metric_data(call: Call) -> Answer:
+    """Keep the metrics that are valid and tell which are not; ATOMIC keeps all or none."""
+    metrics = call.body["metricData"]
+    faults = [(metric, _fault(metric, call.now)) for metric in metrics]
+    failed = [(metric, fault) for metric, fault in faults if fault is not None]
+    valid = [metric for metric, fault in faults if fault is None]
+    if failed and (not valid or call.body.get("batchAtomicity") == "ATOMIC"):
+        raise invalid(f"No valid metrics. All metrics failed input validation. First failure: {failed[0][1]}")
+    if len({_key(call, metric) for metric in valid}) > MAX_STREAMS:
+        raise invalid(f"A call must not exceed {MAX_STREAMS} unique metric streams")
+    for compartment_id in {metric["compartmentId"] for metric in valid}:
+        call.compartment(compartment_id)
+    for metric in valid:
+        points = [
+            mql.Datapoint(moment(point["timestamp"]), point["value"], point.get("count", 1))
+            for point in metric["datapoints"]
+        ]
+        call.world.metrics.add(_key(call, metric), points, metric.get("metadata"))
+    return Answer(
+        body={
+            "failedMetricsCount": len(failed),
+            "failedMetrics": [{"message": fault, "metricData": _shown_metric(metric)} for metric, fault in failed],
+        }
+    )
+
+
+def _key(call: Call, metric: JsonObject) -> StreamKey:
+    return StreamKey(
+        region=call.region,
+        compartment_id=metric["compartmentId"],
+        namespace=metric["namespace"],
+        resource_group=metric.get("resourceGroup"),
+        name=metric["name"],
+        dimensions=tuple(sorted(metric["dimensions"].items())),
+    )
+
+
+def _fault(metric: JsonObject, now: float) -> str | None:
+    """Return the first thing that is wrong with a metric."""
+    for member in ("namespace", "compartmentId", "name", "dimensions", "datapoints"):
+        if not metric.get(member):
+            return f"{member} can not be null or empty"
+    checks: tuple[tuple[str, re.Pattern[str], list[str]], ...] = (
+        ("namespace", _NAMESPACE, [metric["namespace"]]),
+        ("resourceGroup", _NAME, [metric["resourceGroup"]] if "resourceGroup" in metric else []),
+        ("name", _NAME, [metric["name"]]),
+        ("dimension key", _DIMENSION_KEY, list(metric["dimensions"])),
+        ("dimension value", _DIMENSION_VALUE, list(metric["dimensions"].values())),
+        ("metadata", _METADATA, [text for pair in metric.get("metadata", {}).items() for text in pair]),
+    )
+    for what, pattern, texts in checks:
+        for text in texts:
+            if not pattern.fullmatch(text):
+                return f"{what} is not valid: {text}"
+    if len(metric["dimensions"]) > MAX_DIMENSIONS:
+        return f"dimensions must not exceed {MAX_DIMENSIONS}"
+    return next((fault for point in metric["datapoints"] if (fault := _datapoint_fault(point, now))), None)
+
+
+def _datapoint_fault(point: JsonObject, now: float) -> str | None:
+    if "timestamp" not in point or "value" not in point:
+        return "datapoint timestamp and value can not be null"
+    try:
+        at = moment(point["timestamp"])
+    except ValueError:
+        return f"The datapoint timestamp is not valid: {point['timestamp']}"
+    if not now - MAX_AGE_SECONDS < at < now + MAX_LEAD_SECONDS:
+        return "The datapoint timestamps must be between 2 hours ago and 10 minutes from now."
+    if not math.isfinite(point["value"]):
+        return "The datapoint value must be a finite number."
+    if point.get("count", 1) <= 0:
+        return "The datapoint count must be greater than zero."
+    return None
+
+
+def _shown_metric(metric: JsonObject) -> JsonObject:
+    shown = {member: metric.get(member) for member in _METRIC.fields}
+    shown["datapoints"] = [
+        {"count": point.get("count"), "timestamp": _instant(point.get("timestamp")), "value": point.get("value")}
+        for point in metric.get("datapoints", ())
+    ]
+    return shown
+
+
+def _instant(text: str | None) -> str | None:
+    """Return a time as the service writes it; what is no time stays as it came."""
+    try:
+        return timestamp(moment(text)) if text is not None else None
+    except ValueError:
+        return text
+
+
+@MONITORING.operation(
+    "POST",
+    "/metrics/actions/summarizeMetricsData",
+    "summarize_metrics_data",
+    details=body("namespace! resourceGroup query! startTime endTime resolution"),
+    query=("compartmentId",),
+    listing="array",
+    is_write=False,
+)
+def summarize_metrics_data(call: Call) -> Answer:
+    """Evaluate a query over the datapoints in [startTime, endTime)."""
+    asked = call.body
+    query = parse_query(asked["query"])
+    end = _time(call, "endTime", call.now)
+    start = _time(call, "startTime", end - DEFAULT_RANGE_SECONDS)
+    if start >= end:
+        raise invalid("startTime must be before endTime")
+    resolution = min(_resolution(asked.get("resolution", "1m")), query.selections[0].interval_seconds)
+    found = mql.evaluate(
+        query,
+        streams_of(call.world, call.region, compartments_of(call), asked["namespace"], asked.get("resourceGroup")),
+        start=start,
+        end=end,
+        resolution_seconds=resolution,
+    )
+    shared = {
+        "namespace": asked["namespace"],
+        "resourceGroup": asked.get("resourceGroup"),
+        "compartmentId": call.query["compartmentId"],
+        "name": query.selections[0].metric,
+        "resolution": None,
+    }
+    return Answer(
+        body=[
+            {
+                **shared,
+                "dimensions": series.dimensions,
+                "metadata": series.metadata or {},
+                "aggregatedDatapoints": [
+                    {"timestamp": timestamp(at), "value": value} for at, value in series.points
+                ],
+            }
+            for series in found
+        ]
+    )
+
+
+def parse_query(text: str) -> mql.Query:
+    """Return what a query says; ServiceError 400 when it says nothing."""
+    try:
+        return mql.parse(text)
+    except QueryError as exc:
+        raise invalid(f"Invalid query: {exc}") from exc
+
+
+def streams_of(
+    world: World, region: str, compartment_ids: frozenset[str], namespace: str, resource_group: str | None
+) -> Callable[[str], Iterator[mql.Stream]]:
+    """Return what finds the streams of a metric name; without a resource group only streams that have none."""
+
+    def find(name: str) -> Iterator[mql.Stream]:
+        for key in world.metrics.keys(region, compartment_ids):
+            if (key.namespace, key.resource_group, key.name) == (namespace, resource_group, name):
+                yield world.metrics.stream(key)
+
+    return find
+
+
+def compartments_of(call: Call) -> frozenset[str]:
+    """Return the compartments that the query parameters name; only the tenancy may include what is below it."""
+    compartment_id = call.query["compartmentId"]
+    call.compartment(compartment_id)
+    if call.query.get("compartmentIdInSubtree", "false") != "true":
+        return frozenset({compartment_id})
+    if compartment_id != call.world.tenancy_id:
+        raise invalid("compartmentIdInSubtree can be true for the tenancy only")
+    return frozenset(record.id for record in call.world.store.all("compartment", call.now))
+
+
+def _time(call: Call, member: str, default: float) -> float:
+    try:
+        return moment(call.body[member]) if member in call.body else default
+    except ValueError as exc:
+        raise invalid(f"{member} is no RFC 3339 time: {call.body[member]}") from exc
+
+
+def _resolution(text: str) -> float:
+    try:
+        return mql.parse_duration(text)
+    except QueryError as exc:
+        raise invalid(f"Invalid resolution: {exc}") from exc
+
+
+@MONITORING.operation(
+    "POST",
+    "/metrics/actions/listMetrics",
+    "list_metrics",
+    details=body(
+        "name namespace resourceGroup dimensionFilters:map groupBy:strings"
+        " sortBy=NAMESPACE|NAME|RESOURCEGROUP sortOrder=ASC|DESC"
+    ),
+    query=("compartmentId",),
+    listing="array",
+    is_write=False,
+)
+def list_metrics(call: Call) -> Answer:
+    """Answer with a page of the metrics that were posted."""
+    asked = call.body
+    group_by = asked.get("groupBy", [])
+    if not set(group_by) <= set(_SORT_MEMBERS.values()):
+        raise invalid("groupBy knows namespace, name and resourceGroup only")
+    shown = {*group_by, "compartmentId"} if group_by else {*_SORT_MEMBERS.values(), "compartmentId", "dimensions"}
+    wanted = {name: asked[name] for name in _SORT_MEMBERS.values() if name in asked}
+    dimensions = {} if group_by else asked.get("dimensionFilters", {})
+    rows: dict[Hashable, JsonObject] = {}
+    for key in call.world.metrics.keys(call.region, compartments_of(call)):
+        metric = _listed(key)
+        if wanted.items() <= metric.items() and dimensions.items() <= metric["dimensions"].items():
+            row = {name: metric[name] if name in shown else None for name in metric}
+            rows.setdefault(tuple(row.values()) if group_by else key, row)
+    by = _SORT_MEMBERS[asked.get("sortBy", "NAMESPACE")]
+    ordered = sorted(rows.values(), key=lambda row: row[by] or "", reverse=asked.get("sortOrder") == "DESC")
+    return page_of_items(call, ordered)
+
+
+_SORT_MEMBERS: Final = {"NAMESPACE": "namespace", "NAME": "name", "RESOURCEGROUP": "resourceGroup"}
+
+
+def _listed(key: StreamKey) -> JsonObject:
+    return {
+        "name": key.name,
+        "namespace": key.namespace,
+        "resourceGroup": key.resource_group,
+        "compartmentId": key.compartment_id,
+        "dimensions": dict(key.dimensions),
+    }

@@ -3,7 +3,7 @@
     OciSidecarError
     ├─ SpecError            wrong before any call; holds every fault at once, each with its field path
     ├─ ConfigError          credentials, region or endpoint cannot be used; names the file and the setting
-    ├─ PlanError            AmbiguousResource · NotOurs · InUse · StalePlan
+    ├─ PlanError            AmbiguousResource · DeploymentNotFound · InUse · NotOurs · StalePlan
     ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
     │  └─ NotAuthenticated · NotAuthorizedOrNotFound · Throttled · LimitExceeded · Conflict
     │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
@@ -36,9 +36,7 @@ class OciSidecarError(Exception):
         return (_rebuild, (type(self), self.args, self.__dict__))
 
 
-def _rebuild(
-    cls: type[OciSidecarError], args: tuple[object, ...], state: Mapping[str, object]
-) -> OciSidecarError:
+def _rebuild(cls: type[OciSidecarError], args: tuple[object, ...], state: Mapping[str, object]) -> OciSidecarError:
     error = cls.__new__(cls)
     error.args = args
     error.__dict__.update(state)
@@ -86,6 +84,16 @@ class NotOurs(PlanError):
     """A resource stands where ours should go, and it does not carry this deployment's tags."""
 
 
+class DeploymentNotFound(PlanError):
+    """Nothing of that name exists in the compartment and region."""
+
+    def __init__(self, name: str, *, known: Sequence[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        there = f"there are {', '.join(known)}" if known else "there are none"
+        super().__init__(f"No deployment {name!r} exists in this compartment and region; {there}.")
+
+
 class InUse(PlanError):
     """Something that is to be deleted is used by others, which the message lists."""
 
@@ -109,6 +117,7 @@ class ServiceCallError(OciSidecarError):
         service_message: the service's own text.
         opc_request_id: what Oracle support asks for; empty when no answer arrived.
         attempts: how often it was tried.
+        retry_after_seconds: when the service asked to be called again, where it did.
     """
 
     advice = "Read the service's message; if it does not help, give the opc-request-id to Oracle support."
@@ -123,7 +132,7 @@ class ServiceCallError(OciSidecarError):
         service_message: str = "",
         opc_request_id: str = "",
         attempts: int = 1,
-        advice: str | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
         self.operation = operation
         self.key = key
@@ -132,14 +141,26 @@ class ServiceCallError(OciSidecarError):
         self.service_message = service_message
         self.opc_request_id = opc_request_id
         self.attempts = attempts
-        if advice is not None:
-            self.advice = advice
+        self.retry_after_seconds = retry_after_seconds
         target = f" for {key}" if key else ""
         answer = f"{status} {code or 'without a code'}" if status else "no answer"
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         super().__init__(
             f"{operation}{target}: {answer}{tries}: {_shorten(service_message)} {self.advice}"
             + (f" (opc-request-id {opc_request_id})" if opc_request_id else "")
+        )
+
+    def after(self, attempts: int) -> ServiceCallError:
+        """Return the same error as it stands after so many attempts."""
+        return type(self)(
+            operation=self.operation,
+            key=self.key,
+            status=self.status,
+            code=self.code,
+            service_message=self.service_message,
+            opc_request_id=self.opc_request_id,
+            attempts=attempts,
+            retry_after_seconds=self.retry_after_seconds,
         )
 
 
@@ -234,11 +255,20 @@ class ApplyFailed(OciSidecarError):
     Attributes:
         deployment: what exists now.
         causes: key of the failed step → what went wrong.
+        deployments: for a sequence, what exists of each, in its order; the others went on.
     """
 
-    def __init__(self, message: str, *, deployment: Deployment, causes: Mapping[str, Exception]) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        deployment: Deployment,
+        causes: Mapping[str, Exception],
+        deployments: Sequence[Deployment] = (),
+    ) -> None:
         self.deployment = deployment
         self.causes = dict(causes)
+        self.deployments = tuple(deployments)
         super().__init__(message)
 
 

@@ -63,20 +63,30 @@ def owner(identity: Identity, kind: str, tags: Mapping[str, str]) -> tuple[str, 
 
 
 def tags_for(
-    identity: Identity, key: Key, sections: Mapping[str, Body], uses: tuple[str, ...] = ()
+    identity: Identity,
+    key: Key,
+    sections: Mapping[str, Body],
+    *,
+    hidden: Mapping[str, Body],
+    uses: tuple[str, ...] = (),
 ) -> dict[str, str]:
-    """Return our free-form tags for the resource `key` whose replace-only content is `sections`.
+    """Return our free-form tags for the resource `key`.
 
-    `uses` names the shared deployments that the resource depends on, so that those can list their users.
+    Args:
+        identity: the deployment's.
+        key: of the resource.
+        sections: its replace-only content, by section.
+        hidden: what can be changed in place but cannot be read back.
+        uses: shared deployments that it depends on, so that those can list their users.
     """
-    parts = [f"{name}={_hash(_canonical(body), _PART_HEX_DIGITS)}" for name, body in sorted(sections.items())]
-    tags = {
+    hashes = {name: _hash(_canonical(body), _PART_HEX_DIGITS) for name, body in {**sections, **hidden}.items()}
+    parts = [f"{name}={value}" for name, value in sorted(hashes.items())]
+    return {
         TAG_DEPLOYMENT: identity.tag,
         TAG_KEY: str(key),
         TAG_DIGEST: digest(sections),
-        TAG_PARTS: ",".join([*parts, *(f"of={name}" for name in sorted(uses))])[:_TAG_VALUE_LIMIT],
+        TAG_PARTS: ",".join([*(f"of={name}" for name in sorted(uses)), *parts])[:_TAG_VALUE_LIMIT],
     }
-    return {name: value for name, value in tags.items() if value}
 
 
 def digest(sections: Mapping[str, Body]) -> str:

@@ -27,13 +27,18 @@ class Key:
 
 @frozen
 class Ref:
-    """A value known only once `key` exists: its `field`, by default its OCID."""
+    """A value known only once `key` exists: its `field`, by default its OCID.
+
+    `deployment` names the shared deployment that `key` belongs to; empty means the deployment at hand.
+    """
 
     key: Key
     field: str = "id"
+    deployment: str = ""
 
     def __str__(self) -> str:
-        return f"<{self.key}.{self.field}>"
+        owner = f"{self.deployment}:" if self.deployment else ""
+        return f"<{owner}{self.key}.{self.field}>"
 
 
 @frozen
@@ -46,10 +51,10 @@ class Text:
         return "".join(map(str, self.parts))
 
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """What travels in a request or an answer: OCI's wire form, with its camelCase keys."""
 
-Body: TypeAlias = "None | bool | int | float | str | Ref | Text | Sequence[Body] | Mapping[str, Body]"
+Body: TypeAlias = "bool | int | float | str | Ref | Text | Sequence[Body] | Mapping[str, Body] | None"
 """Wire form in which references stand where an OCID will be."""
 
 

@@ -1,0 +1,503 @@
+"""Carrying out plans: ready nodes in parallel, the deepest first, on one coordinating thread.
+
+The thread that called `apply` owns all state; worker threads make requests and post what came of them to one
+queue.  Several plans run side by side without sharing a fate: when a node fails, nothing more is started for its
+deployment, what is in flight finishes, and the others go on.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from attrs import define, evolve, field, frozen
+
+from ocisidecar.cancel import Cancel
+from ocisidecar.errors import Cancelled, OciSidecarError, ResourceFailed, WaitTimedOut
+from ocisidecar.events import (
+    Event,
+    Handler,
+    ReplacementReady,
+    StepFailed,
+    StepFinished,
+    StepRetrying,
+    StepStarted,
+    StepWaiting,
+)
+from ocisidecar.graph import Node, NodeId, Verb, nodes_of
+from ocisidecar.keys import Key, Ref
+from ocisidecar.plan import SECRET, Action, Live, Phase, Plan, value_of
+from ocisidecar.resources import KINDS, NEEDS
+from ocisidecar.resources.kind import Kind, Site, Started
+from ocisidecar.session import Caller, Session, is_capacity_shortage
+from ocisidecar.steps import RUNGS, Attempt, Done, Job, perform, read_secret
+from ocisidecar.waiter import Goal, Sight, Verdict, Waiter, Watch, look
+
+_IDLE_SECONDS = 3600.0
+
+
+@frozen
+class Limits:
+    """How much at a time and how long."""
+
+    max_workers: int = 16
+    wait_timeout_in_seconds: float = 1200.0
+
+
+@frozen
+class Outcome:
+    """What came of one plan.
+
+    Attributes:
+        resources: what exists now, by key.
+        causes: failed key → exception; empty when all went well.
+        is_cancelled: whether it was cut short from outside.
+    """
+
+    plan: Plan
+    resources: Mapping[Key, Live]
+    causes: Mapping[str, Exception]
+    is_cancelled: bool
+
+
+@frozen
+class _Post:
+    """What a worker tells the coordinating thread."""
+
+    node: NodeId
+    done: Done | None = None
+    error: Exception | None = None
+    attempt: Attempt = Attempt()
+
+
+@frozen
+class _Looked:
+    watches: tuple[Watch, ...]
+    sights: tuple[Sight, ...]
+    error: Exception | None = None
+
+
+@frozen
+class _Retried:
+    event: StepRetrying
+
+
+@frozen
+class _Wake:
+    """The run was cancelled."""
+
+
+@define
+class Executor:
+    """One run of one or more plans.
+
+    Args:
+        session: makes the calls.
+        pool: runs the workers.
+        plans: what to carry out, with the site of each.
+        snapshot_of: `Ref` of a shared deployment → its value.
+        cancel: ends the run.
+        handler: receives the events, on the calling thread.
+    """
+
+    session: Session
+    pool: ThreadPoolExecutor
+    plans: Sequence[tuple[Plan, Site]]
+    limits: Limits
+    cancel: Cancel
+    handler: Handler | None
+    _nodes: dict[NodeId, Node] = field(factory=dict, init=False)
+    _plans: dict[str, tuple[Plan, Site]] = field(factory=dict, init=False)
+    _blocked: dict[NodeId, set[NodeId]] = field(factory=dict, init=False)
+    _waiting_for: dict[NodeId, list[NodeId]] = field(factory=dict, init=False)
+    _ready: list[NodeId] = field(factory=list, init=False)
+    _attempts: dict[NodeId, Attempt] = field(factory=dict, init=False)
+    _resources: dict[tuple[str, Key], Live] = field(factory=dict, init=False)
+    _causes: dict[str, dict[str, Exception]] = field(factory=dict, init=False)
+    _cancelled: set[str] = field(factory=set, init=False)
+    _inbox: queue.SimpleQueue[_Post | _Looked | _Retried | _Wake] = field(factory=queue.SimpleQueue, init=False)
+    _waiter: Waiter = field(factory=Waiter, init=False)
+    _in_flight: int = field(default=0, init=False)
+    _started: float = field(default=0.0, init=False)
+    _sequence: int = field(default=0, init=False)
+
+    def run(self) -> tuple[Outcome, ...]:
+        """Carry everything out and return one outcome per plan, in order.  Blocks.
+
+        An exception from the handler, or Ctrl-C, cancels the run: requests in flight finish first, then it
+        propagates (Ctrl-C as cancelled outcomes).
+        """
+        self._prepare()
+        wake = _Wake()
+        listener: Callable[[], None] = lambda: self._inbox.put(wake)  # noqa: E731 needed by name to forget it
+        self.cancel.listen(listener)
+        try:
+            self._loop()
+        except KeyboardInterrupt:
+            self.cancel.set("interrupted by Ctrl-C")
+            self._drain()
+        except BaseException:
+            self.cancel.set("the event handler raised an exception")
+            self.handler = None
+            self._drain()
+            raise
+        finally:
+            self.cancel.forget(listener)
+        return tuple(self._outcome(plan) for plan, _ in self.plans)
+
+    def emit(self, event: Event) -> None:
+        """Stamp and deliver an event."""
+        self._sequence += 1
+        elapsed = self._now() - self._started
+        if self.handler is not None:
+            self.handler(evolve(event, elapsed_seconds=elapsed, sequence=self._sequence))
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        self._started = self._now()
+        for plan, site in self.plans:
+            self._plans[plan.name] = (plan, site)
+            for step in plan.steps:
+                if step.live is not None:
+                    self._resources[plan.name, step.key] = step.live
+                elif step.old:
+                    self._resources[plan.name, step.key] = step.old[-1]
+            for node in nodes_of(plan, NEEDS):
+                self._nodes[node.id] = node
+        for node in self._nodes.values():
+            self._blocked[node.id] = set(node.needs)
+            for need in node.needs:
+                self._waiting_for.setdefault(need, []).append(node.id)
+        self._ready = [node for node, needs in self._blocked.items() if not needs]
+
+    def _loop(self) -> None:
+        while True:
+            self._start_ready()
+            now = self._now()
+            for watches in self._waiter.take_due(now):
+                self._submit_look(watches)
+            due = self._waiter.seconds_until_due(now)
+            if not self._in_flight and (due is None or self.cancel.reason is not None):
+                self._give_up_watching()
+                return
+            seconds = min(due if due is not None else _IDLE_SECONDS, self.cancel.seconds_left or _IDLE_SECONDS)
+            message = self._receive(seconds)
+            if message is not None:
+                self._handle(message)
+
+    def _receive(self, seconds: float) -> _Post | _Looked | _Retried | _Wake | None:
+        return self.session.clock.receive(self._inbox, seconds, is_busy=self._in_flight > 0)
+
+    def _drain(self) -> None:
+        """Let what is in flight finish, and start nothing."""
+        while self._in_flight:
+            message = self._inbox.get()
+            if isinstance(message, _Post):
+                self._in_flight -= 1
+                self._record(message)
+            elif isinstance(message, _Looked):
+                self._in_flight -= 1
+        self._give_up_watching()
+
+    def _handle(self, message: _Post | _Looked | _Retried | _Wake) -> None:
+        if isinstance(message, _Retried):
+            self.emit(message.event)
+        elif isinstance(message, _Post):
+            self._in_flight -= 1
+            self._settle(message)
+        elif isinstance(message, _Looked):
+            self._in_flight -= 1
+            self._see(message)
+
+    def _start_ready(self) -> None:
+        if self.cancel.reason is not None:
+            self._cancelled.update(node.deployment for node in self._ready)
+            return
+        self._ready.sort(key=lambda node: (self._nodes[node].depth, node.key), reverse=True)
+        while self._ready and self._in_flight < self.limits.max_workers:
+            node = self._ready.pop(0)
+            if node.deployment in self._causes:
+                continue
+            self._submit(node)
+
+    # -- nodes ---------------------------------------------------------------------------------------------
+
+    def _submit(self, node_id: NodeId) -> None:
+        node = self._nodes[node_id]
+        if node_id not in self._attempts:
+            self.emit(StepStarted(deployment=node_id.deployment, key=str(node_id.key), action=_word(node)))
+        job = self._job(node)
+        self._in_flight += 1
+        self.pool.submit(self._work, job)
+
+    def _job(self, node: Node) -> Job:
+        plan, site = self._plans[node.id.deployment]
+        deployment, key, action = node.id.deployment, str(node.id.key), _word(node)
+
+        def notify(reason: str, attempt: int, wait_seconds: float) -> None:
+            event = StepRetrying(
+                deployment=deployment,
+                key=key,
+                action=action,
+                reason=reason,
+                attempt=attempt,
+                wait_seconds=wait_seconds,
+            )
+            self._inbox.put(_Retried(event))
+
+        caller = self.session.caller(self.cancel, key=key, notify=notify)
+        return Job(
+            node,
+            KINDS[node.id.key.kind],
+            site,
+            plan.desired.get(node.id.key),
+            self._lookup_of(plan, caller),
+            caller,
+            self._attempts.get(node.id, Attempt()),
+        )
+
+    def _lookup_of(self, plan: Plan, caller: Caller) -> Callable[[Ref], str]:
+        def lookup(ref: Ref) -> str:
+            if ref.key.kind == SECRET:
+                return read_secret(caller, ref)
+            if ref.deployment:
+                return value_of(plan.snapshot.of(ref.deployment)[ref.key][0], ref)
+            return value_of(self._resources[plan.name, ref.key], ref)
+
+        return lookup
+
+    def _work(self, job: Job) -> None:
+        """Run on a worker thread; whatever happens is posted."""
+        try:
+            post = _Post(job.node.id, perform(job))
+        except BaseException as error:  # noqa: BLE001 a lost exception would hang the run
+            post = _Post(job.node.id, error=_as_exception(error), attempt=job.attempt)
+        self._inbox.put(post)
+
+    def _settle(self, post: _Post) -> None:
+        """Take in what a worker did: finished, to be waited for, or failed."""
+        node = self._nodes[post.node]
+        self._record(post)
+        if post.error is not None:
+            self._fail(node, post.error)
+        elif post.node.verb is Verb.DELETE:
+            self._watch(node, Goal.GONE, node.live.id if node.live else "", "", "DELETING")
+        elif post.done is not None and post.done.started is not None:
+            self._attempts[post.node] = post.done.attempt
+            started = post.done.started
+            if started.phase is Phase.READY and not self._must_be_healthy(node):
+                self._finish(node)
+            else:
+                goal = Goal.HEALTHY if started.phase is Phase.READY else Goal.READY
+                self._watch(node, goal, started.id, started.work_request_id, started.state)
+
+    def _record(self, post: _Post) -> None:
+        """Remember what exists, as soon as it does."""
+        if post.done is not None and post.done.started is not None and post.done.started.id:
+            node, started = self._nodes[post.node], post.done.started
+            self._resources[post.node.deployment, post.node.key] = _live_of(node, started)
+
+    def _watch(self, node: Node, goal: Goal, live_id: str, work_request_id: str, state: str) -> None:
+        plan, site = self._plans[node.id.deployment]
+        kind, caller = KINDS[node.id.key.kind], self.session.caller(self.cancel)
+        want = plan.desired.get(node.id.key)
+        rollout = want.rollout if want is not None else None
+        timeout = self.limits.wait_timeout_in_seconds
+        if goal is Goal.HEALTHY and rollout is not None:
+            timeout = float(rollout.healthy_timeout_in_seconds)
+        parents = (
+            kind.parents_of(self._lookup_of(plan, caller), want)
+            if want is not None
+            else kind.parents_from(node.live)
+        )
+        watch = Watch(node.id, kind, site, goal, live_id, self._now(), timeout, work_request_id, parents, state)
+        self._waiter.add(watch, self._now())
+        self._tell_state(node, state, live_id)
+
+    def _must_be_healthy(self, node: Node) -> bool:
+        return node.step.action is Action.REPLACE and not node.step.has_downtime and node.id.verb is Verb.CREATE
+
+    def _finish(self, node: Node) -> None:
+        deployment, key = node.id.deployment, node.id.key
+        live = self._resources.get((deployment, key))
+        if node.id.verb is Verb.DELETE:
+            if live is not None and node.live is not None and live.id == node.live.id:
+                del self._resources[deployment, key]
+        elif self._must_be_healthy(node) and live is not None:
+            self.emit(
+                ReplacementReady(
+                    deployment=deployment,
+                    key=str(key),
+                    action=_word(node),
+                    old_resource_id=node.step.old[-1].id,
+                    new_resource_id=live.id,
+                )
+            )
+        resource_id = live.id if live is not None else ""
+        self.emit(StepFinished(deployment=deployment, key=str(key), action=_word(node), resource_id=resource_id))
+        for later in self._waiting_for.get(node.id, ()):
+            self._blocked[later].discard(node.id)
+            if not self._blocked[later]:
+                self._ready.append(later)
+
+    def _fail(self, node: Node, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self._cancelled.add(node.id.deployment)
+            return
+        self._causes.setdefault(node.id.deployment, {})[str(node.id.key)] = error
+        self._stop_watching(node.id.deployment)
+        self.emit(
+            StepFailed(deployment=node.id.deployment, key=str(node.id.key), action=_word(node), error=str(error))
+        )
+
+    # -- looks ---------------------------------------------------------------------------------------------
+
+    def _submit_look(self, watches: tuple[Watch, ...]) -> None:
+        caller = self.session.caller(self.cancel)
+
+        def work() -> None:
+            try:
+                message = _Looked(watches, look(watches, caller))
+            except BaseException as error:  # noqa: BLE001 as above
+                message = _Looked(watches, (), _as_exception(error))
+            self._inbox.put(message)
+
+        self._in_flight += 1
+        self.pool.submit(work)
+
+    def _see(self, looked: _Looked) -> None:
+        now = self._now()
+        for watch in looked.watches if looked.error is not None else ():
+            self._waiter.remove(watch.node, now)
+            self._fail(self._nodes[watch.node], _as_exception(looked.error))
+        for sight in looked.sights:
+            self._take_in(sight, now)
+        self._waiter.looked(looked.watches, now)
+
+    def _take_in(self, sight: Sight, now: float) -> None:
+        watch, node = sight.watch, self._nodes[sight.watch.node]
+        if sight.live is not None and node.id.verb is not Verb.DELETE:
+            self._resources[node.id.deployment, node.id.key] = sight.live
+        if sight.verdict is Verdict.REACHED:
+            self._waiter.remove(watch.node, now)
+            if watch.goal is Goal.READY and self._must_be_healthy(node):
+                self._watch(node, Goal.HEALTHY, sight.live.id if sight.live else "", "", "ACTIVE")
+            else:
+                self._finish(node)
+        elif sight.verdict is Verdict.NOT_YET:
+            self._still_waiting(watch, node, sight, now)
+        else:
+            self._waiter.remove(watch.node, now)
+            self._recover(node, sight)
+
+    def _still_waiting(self, watch: Watch, node: Node, sight: Sight, now: float) -> None:
+        state = sight.live.state if sight.live is not None else watch.state
+        if state != watch.state:
+            watch.state = state
+            self._tell_state(node, state, watch.live_id)
+        waited = now - watch.since
+        if waited >= watch.timeout_seconds:
+            self._waiter.remove(watch.node, now)
+            message = (
+                f"{node.id.key} ({watch.live_id or 'no OCID yet'}) was still {state} after {waited:.0f} s of "
+                f"waiting until it is {watch.goal.value}. Apply again to go on waiting, or look at its work "
+                "requests in the console."
+            )
+            error = WaitTimedOut(message, key=str(node.id.key), last_state=state, waited_seconds=waited)
+            self._fail(node, error)
+
+    def _recover(self, node: Node, sight: Sight) -> None:
+        """Go on after a failure or a disappearance: another placement, another token, or the end."""
+        attempt = self._attempts.get(node.id, Attempt())
+        want = self._plans[node.id.deployment][0].desired.get(node.id.key)
+        placements = len(want.placements) if want is not None else 0
+        is_short = is_capacity_shortage(" ".join(sight.evidence))
+        if sight.verdict is Verdict.FAILED and is_short and attempt.placement + 1 < placements:
+            self._retry(node, attempt.next_placement(), sight)
+        elif sight.verdict is Verdict.VANISHED and node.id.verb is Verb.CREATE and attempt.rung + 1 < RUNGS:
+            self._retry(node, attempt.next_rung(), sight)
+        else:
+            self._fail(node, _resource_failed(node, sight))
+
+    def _retry(self, node: Node, attempt: Attempt, sight: Sight) -> None:
+        reason = "; ".join(sight.evidence) or "it vanished"
+        event = StepRetrying(
+            deployment=node.id.deployment,
+            key=str(node.id.key),
+            action=_word(node),
+            reason=reason,
+            attempt=attempt.placement + attempt.rung,
+            wait_seconds=0.0,
+        )
+        self.emit(event)
+        self._attempts[node.id] = attempt
+        self._submit(node.id)
+
+    def _stop_watching(self, deployment: str) -> None:
+        """What is under way in the service goes on there; applying again waits for it."""
+        for watch in self._waiter.watches:
+            if watch.node.deployment == deployment:
+                self._waiter.remove(watch.node, self._now())
+
+    def _give_up_watching(self) -> None:
+        for watch in self._waiter.watches:
+            self._cancelled.add(watch.node.deployment)
+
+    # -- small things --------------------------------------------------------------------------------------
+
+    def _tell_state(self, node: Node, state: str, live_id: str) -> None:
+        self.emit(
+            StepWaiting(
+                deployment=node.id.deployment,
+                key=str(node.id.key),
+                action=_word(node),
+                state=state,
+                resource_id=live_id,
+            )
+        )
+
+    def _outcome(self, plan: Plan) -> Outcome:
+        resources = {key: live for (name, key), live in self._resources.items() if name == plan.name}
+        causes = self._causes.get(plan.name, {})
+        is_cancelled = self.cancel.reason is not None and plan.name in self._cancelled
+        return Outcome(plan, resources, causes, is_cancelled and not causes)
+
+    def _now(self) -> float:
+        return self.session.clock.time()
+
+
+def _word(node: Node) -> str:
+    return node.id.verb.value
+
+
+def _live_of(node: Node, started: Started) -> Live:
+    created = started.body.get("timeCreated")
+    return Live(
+        node.id.key,
+        node.id.deployment,
+        started.id,
+        started.state,
+        started.phase,
+        started.body or (node.live.body if node.live else {}),
+        str(created or ""),
+    )
+
+
+def _resource_failed(node: Node, sight: Sight) -> ResourceFailed:
+    live_id = sight.live.id if sight.live is not None else sight.watch.live_id
+    state = sight.live.state if sight.live is not None else "gone"
+    said = "; ".join(sight.evidence) or "the service gives no reason"
+    return ResourceFailed(
+        f"{node.id.verb.value} of {node.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. Remedy the cause "
+        "and apply again: the failed resource is then replaced.",
+        key=str(node.id.key),
+        resource_id=live_id,
+        state=state,
+        errors=sight.evidence,
+    )
+
+
+def _as_exception(error: BaseException | None) -> Exception:
+    return error if isinstance(error, Exception) else OciSidecarError(f"a worker ended with {error!r}")

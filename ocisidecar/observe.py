@@ -1,0 +1,134 @@
+"""Reading what exists: the place once, and everything tagged as ours with one list per kind and scope."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from attrs import frozen
+
+from ocisidecar.credentials import Credentials
+from ocisidecar.errors import ConfigError
+from ocisidecar.identity import Identity
+from ocisidecar.keys import Json, Key
+from ocisidecar.plan import Live, Phase, Snapshot
+from ocisidecar.resources import KINDS
+from ocisidecar.resources.kind import Site, text
+from ocisidecar.session import Caller
+
+T = TypeVar("T")
+
+_ALL_SERVICES_PREFIX = "all-"
+
+
+@frozen
+class Place:
+    """Facts about tenancy and region that do not change while we look.
+
+    Attributes:
+        home_region: where IAM is written.
+        availability_domains: full names, in the service's order.
+        services_id, services_cidr: the entry of the service catalogue that stands for all services.
+    """
+
+    home_region: str
+    availability_domains: tuple[str, ...]
+    services_id: str
+    services_cidr: str
+
+
+def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor) -> Place:
+    """Read the place with three requests.
+
+    Raises:
+        ConfigError: the tenancy is not subscribed to the region.
+    """
+    tenancy = credentials.tenancy_id
+    subscriptions, domains, services = _all(
+        pool,
+        (
+            lambda: caller.call("identity.IdentityClient", "list_region_subscriptions", tenancy).data,
+            lambda: caller.call("identity.IdentityClient", "list_availability_domains", tenancy).data,
+            lambda: list(caller.pages("core.VirtualNetworkClient", "list_services")),
+        ),
+    )
+    regions = {text(one, "regionName"): bool(one.get("isHomeRegion")) for one in _objects(subscriptions)}
+    if credentials.region not in regions:
+        near = difflib.get_close_matches(credentials.region, regions, n=1, cutoff=0.0)
+        raise ConfigError(
+            f"The tenancy is not subscribed to the region {credentials.region!r} ({credentials.source}); did you "
+            f"mean {near[0]!r}? Subscribed are {', '.join(sorted(regions))}."
+            if near
+            else f"The tenancy {tenancy} shows no region subscription ({credentials.source})."
+        )
+    every = [one for one in _objects(services) if text(one, "cidrBlock").startswith(_ALL_SERVICES_PREFIX)]
+    return Place(
+        home_region=next((name for name, is_home in regions.items() if is_home), credentials.region),
+        availability_domains=tuple(text(one, "name") for one in _objects(domains)),
+        services_id=text(every[0], "id") if every else "",
+        services_cidr=text(every[0], "cidrBlock") if every else "",
+    )
+
+
+def take_snapshot(
+    caller: Caller, site: Site, pool: ThreadPoolExecutor, *, log_groups: Iterable[str] = ()
+) -> Snapshot:
+    """Return everything that is ours in the region and compartment.
+
+    `log_groups` are groups that are not ours but hold logs that may be.  Reads only; one list per kind and scope.
+    """
+    kinds = [kind for kind in KINDS.values() if kind.name != "log"]
+    found = _all(pool, [_observer(kind.name, caller, site) for kind in kinds])
+    lives = [live for some in found for live in some]
+    groups = [live for live in lives if live.key.kind == "log-group"]
+    groups += [_foreign_group(group) for group in log_groups]
+    logs = _all(pool, [_observer("log", caller, site, (group,)) for group in groups])
+    return Snapshot((*lives, *(live for some in logs for live in some)))
+
+
+def keeping(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:
+    """Return the keys that hold data → what they hold.  A group that holds data keeps its logs, and they it."""
+    held = {
+        key: words
+        for key, found in lives.items()
+        if KINDS[key.kind].keeps_data and (words := KINDS[key.kind].holdings(caller, found[0]))
+    }
+    return held
+
+
+def site_of(identity: Identity, place: Place, image_prefix: str | None) -> Site:
+    """Return the site of a deployment at `place`."""
+    return Site(
+        identity,
+        place.home_region,
+        place.availability_domains,
+        place.services_id,
+        place.services_cidr,
+        image_prefix,
+    )
+
+
+def _observer(
+    kind: str, caller: Caller, site: Site, parents: Sequence[Live] = ()
+) -> Callable[[], tuple[Live, ...]]:
+    return lambda: KINDS[kind].observe(caller, site, parents)
+
+
+def _foreign_group(group_id: str) -> Live:
+    return Live(Key("log-group", "existing"), "", group_id, "ACTIVE", Phase.READY, {})
+
+
+def _all(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Make all calls at once and return their results in order; the first error wins after all have ended."""
+    futures: list[Future[T]] = [pool.submit(call) for call in calls]
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    if errors:
+        raise errors[0]
+    return [future.result() for future in futures]
+
+
+def _objects(data: Json) -> list[Mapping[str, Json]]:
+    entries = data if isinstance(data, Sequence) and not isinstance(data, str) else ()
+    return [entry for entry in entries if isinstance(entry, Mapping)]

@@ -1,0 +1,181 @@
+"""From a spec and a snapshot to a plan.  Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+
+from attrs import evolve
+
+from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault
+from ocisidecar.identity import Identity, used_deployments
+from ocisidecar.keys import Body, Key, Ref, references, resolve
+from ocisidecar.plan import (
+    TAG_FIELDS,
+    Action,
+    Change,
+    Desired,
+    Live,
+    Plan,
+    Snapshot,
+    covers,
+    diff,
+    removal,
+    value_of,
+)
+from ocisidecar.resources import KINDS, NEEDS
+from ocisidecar.resources.kind import Site
+from ocisidecar.spec import DeploymentSpec
+
+
+def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
+    """Return everything that `spec` asks for at `site`, with the deployment's tags on all of it."""
+    wanted = (one for kind in KINDS.values() for one in kind.desire(spec, site))
+    return {one.key: evolve(one, body=_tagged(one.body, spec)) for one in wanted}
+
+
+def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings: tuple[str, ...] = ()) -> Plan:
+    """Return the plan that brings `spec` about.
+
+    Raises:
+        SpecError: a shared deployment that the spec names does not exist or lacks what is asked of it.
+        AmbiguousResource: see `diff`.
+    """
+    desired = desire(spec, site)
+    _check_shared(spec.name, desired, snapshot)
+    retained = frozenset(key for key in snapshot.of(spec.name) if KINDS[key.kind].keeps_data)
+    steps = diff(site.identity, desired, snapshot, retained=retained)
+    return Plan(identity=site.identity, steps=steps, desired=desired, snapshot=snapshot, warnings=warnings)
+
+
+def plan_adopt(
+    spec: DeploymentSpec,
+    site: Site,
+    snapshot: Snapshot,
+    adopted: Mapping[Key, Live],
+    *,
+    warnings: tuple[str, ...] = (),
+) -> Plan:
+    """Return the plan that takes `adopted` resources over and brings the rest of `spec` about.
+
+    Raises:
+        PlanError: a resource cannot become what the spec asks for without being replaced, or is not asked for.
+    """
+    desired = desire(spec, site)
+    ids = {key: live.id for key, live in adopted.items()}
+    disguised = []
+    for key, live in adopted.items():
+        if key not in desired:
+            near = difflib.get_close_matches(str(key), map(str, desired), n=1, cutoff=0.0)
+            raise PlanError(f"{key} is not asked for by the spec; did you mean {near[0]}?")
+        want = desired[key]
+        _check_adoptable(want, live, ids, snapshot)
+        tags = {**live.tags, **want.tags(site.identity)}
+        disguised.append(evolve(live, body={**live.body, "freeformTags": tags}))
+    together = Snapshot((*snapshot.resources, *disguised))
+    plan = plan_apply(spec, site, together, warnings=warnings)
+    steps = tuple(
+        evolve(
+            step,
+            action=Action.ADOPT,
+            changed_fields=step.changed_fields | {"freeformTags"},
+            changes=(Change(step.key.kind, "is taken over"), *step.changes),
+        )
+        if step.key in adopted
+        else step
+        for step in plan.steps
+    )
+    return evolve(plan, steps=steps, snapshot=snapshot)
+
+
+def plan_removal(
+    identity: Identity, snapshot: Snapshot, *, retain: Collection[str], with_data: Mapping[Key, str]
+) -> Plan:
+    """Return the plan that removes a deployment.
+
+    Args:
+        identity: the deployment's.
+        snapshot: what is live.
+        retain: keys (`subnet/main`) or kinds (`log-group`) to keep; what they need is kept with them.
+        with_data: keys that are kept because they hold data → what they hold.
+
+    Raises:
+        InUse: other deployments use this one.
+        PlanError: `retain` names what the deployment does not have.
+    """
+    users = tuple(
+        sorted(
+            {live.deployment for live in snapshot.resources if identity.name in used_deployments(live.tags)}
+            - {identity.name}
+        )
+    )
+    if users:
+        raise InUse(
+            f"{identity.name} cannot be destroyed: it is used by {', '.join(users)}. Destroy those first.",
+            users=users,
+        )
+    live = snapshot.of(identity.name)
+    reasons = dict(with_data)
+    for word in retain:
+        matching = [key for key in live if word in {str(key), key.kind}]
+        if not matching and live:
+            near = difflib.get_close_matches(word, [*map(str, live), *(key.kind for key in live)], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise PlanError(f"retain names {word!r}, which {identity.name} does not have{hint}")
+        reasons.update(dict.fromkeys(matching, "is to be retained"))
+    steps = removal(identity, snapshot, retained=_with_needs(reasons, live))
+    return Plan(identity=identity, steps=steps, snapshot=snapshot, is_destroy=True)
+
+
+def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, str]:
+    """Add what kept resources stand on: a subnet cannot stay without its VCN."""
+    kept = dict(reasons)
+    queue = list(reasons)
+    while queue:
+        key = queue.pop()
+        for need in live:
+            if need.kind in NEEDS[key.kind] and need not in kept:
+                kept[need] = f"is needed by {key}"
+                queue.append(need)
+    return kept
+
+
+def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot) -> None:
+    faults = {}
+    for want in desired.values():
+        for ref in references(want.body):
+            if ref.deployment and ref.key not in snapshot.of(ref.deployment):
+                known = ", ".join(one for one in snapshot.deployments() if one != name) or "none"
+                message = (
+                    f"is asked of the deployment {ref.deployment!r}, which does not have it; deployments here: "
+                    f"{known}"
+                )
+                faults[ref.deployment, ref.key] = SpecFault(str(ref.key), message)
+    if faults:
+        raise SpecError(tuple(faults.values()))
+
+
+def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:
+    """Refuse what would have to be replaced, as far as the resource shows its replace-only fields."""
+
+    def lookup(ref: Ref) -> str:
+        lives = snapshot.of(ref.deployment).get(ref.key, ())
+        return ids.get(ref.key) or (value_of(lives[0], ref) if lives else str(ref))
+
+    shown = [name for name in want.sections if name in want.body and name in live.body]
+    differing = [name for name in shown if not covers(live.body[name], resolve(want.body[name], lookup))]
+    if differing:
+        raise PlanError(
+            f"{want.key} cannot be taken over: {live.id} differs in {', '.join(sorted(differing))}, which cannot "
+            "be changed in place. Change the spec to what exists, or let a new resource be made."
+        )
+
+
+def _tagged(body: Mapping[str, Body], spec: DeploymentSpec) -> dict[str, Body]:
+    tagged = dict(body)
+    for name, tags in zip(TAG_FIELDS, (spec.freeform_tags, spec.defined_tags), strict=True):
+        own = body.get(name)
+        merged = {**tags, **(own if isinstance(own, Mapping) else {})}
+        if merged:
+            tagged[name] = merged
+    return tagged

@@ -1,0 +1,544 @@
+"""The provisioner: plans, applies, finds and destroys deployments in one compartment of one region."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, overload
+
+from ocisidecar.cancel import Cancel
+from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.deployment import Deployment
+from ocisidecar.errors import (
+    ApplyFailed,
+    Cancelled,
+    ConfigError,
+    DeploymentNotFound,
+    DestroyFailed,
+    SpecError,
+    SpecFault,
+    StalePlan,
+)
+from ocisidecar.events import ApplyFinished, Event, Handler, PlanReady
+from ocisidecar.executor import Executor, Limits, Outcome
+from ocisidecar.identity import OWN_TAGS, Identity
+from ocisidecar.keys import Key
+from ocisidecar.observe import Place, keeping, read_place, site_of, take_snapshot
+from ocisidecar.plan import Live, Phase, Plan, Snapshot
+from ocisidecar.planning import plan_adopt, plan_apply, plan_removal
+from ocisidecar.resources import KINDS
+from ocisidecar.resources.kind import Site
+from ocisidecar.session import Caller, Session
+from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
+from ocisidecar.spec.validate import check, spec_warnings
+
+if TYPE_CHECKING:
+    from ocisidecar.credentials import Credentials
+    from ocisidecar.emulator import Emulator, Fault, Latencies
+
+Spec = DeploymentSpec | InstanceSpec
+What = Spec | Plan
+
+
+class Provisioner:
+    """Plans, applies, finds and destroys deployments.
+
+    All methods block.  A provisioner may be used by several threads; each call brings its own `cancel`.  Make one
+    with `from_config` (the cloud) or `local` (the built-in emulator).  `close()` is optional.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        compartment_id: str,
+        image_prefix: str | None = None,
+        accepts_symbolic_images: bool = False,
+        limits: Limits | None = None,
+        on_event: Handler | None = None,
+    ) -> None:
+        self._session = session
+        self._compartment_id = compartment_id
+        self._image_prefix = image_prefix
+        self._accepts_symbolic_images = accepts_symbolic_images
+        self._limits = limits or Limits()
+        self._on_event = on_event
+        self._emulator: Emulator | None = None
+        self._pool = ThreadPoolExecutor(self._limits.max_workers, thread_name_prefix="ocisidecar")
+        self._place: Place | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_config(
+        cls,
+        config: str | os.PathLike[str] | Mapping[str, object] | None = None,
+        *,
+        profile: str | None = None,
+        auth: str | None = None,
+        signer: object | None = None,
+        region: str | None = None,
+        compartment_id: str | None = None,
+        endpoint: str | None = None,
+        image_prefix: str | None = None,
+        max_workers: int = 16,
+        wait_timeout_in_seconds: float = 1200.0,
+        on_event: Handler | None = None,
+        clock: Clock | None = None,
+    ) -> Provisioner:
+        """Return a provisioner for a real tenancy.
+
+        Of each setting the argument counts, else `OCISIDECAR_*`, else `OCI_CLI_*`, else the configuration file.
+        Reads files; makes no request, except that `instance_principal` asks the metadata service.
+
+        Args:
+            config: path of a configuration file, or a mapping with a profile's entries.
+            profile: its section; `DEFAULT` by default.
+            auth: `api_key`, `security_token`, `instance_principal` or `resource_principal`.
+            signer: a ready signer of the SDK, instead of `auth`.
+            region: region name or short code.
+            compartment_id: where deployments live.
+            endpoint: base URL for all services in place of the region's own, e.g. an emulator's; `{region}` and
+                `{service}` in it are replaced.
+            image_prefix: registry path of our own images, e.g. `fra.ocir.io/acme/ocisidecar`.
+            max_workers: requests in flight, 1 to 64; beyond 16 the SDK gets slower, not faster.
+            wait_timeout_in_seconds: how long one resource may take to become ready or to go.
+            on_event: receives the events of every call.
+            clock: where time comes from; the system's by default.
+
+        Raises:
+            ConfigError: the credentials or the region cannot be used, or no compartment is named.
+        """
+        from ocisidecar.credentials import find, load_credentials
+
+        environment = os.environ
+        ticking = clock or SystemClock()
+        credentials = load_credentials(
+            config,
+            profile=profile,
+            auth=auth,
+            signer=signer,
+            region=region,
+            environment=environment,
+            clock=ticking,
+        )
+        url = endpoint or environment.get("OCISIDECAR_ENDPOINT") or environment.get("OCI_CLI_ENDPOINT")
+        return cls(
+            Session(credentials, ticking, url),
+            compartment_id=_compartment(compartment_id, credentials),
+            image_prefix=image_prefix or environment.get("OCISIDECAR_IMAGE_PREFIX"),
+            limits=Limits(max_workers, wait_timeout_in_seconds),
+            on_event=on_event,
+        )
+
+    @classmethod
+    def local(
+        cls,
+        *,
+        containers: str = "simulated",
+        latencies: Latencies | None = None,
+        faults: Iterable[Fault] = (),
+        seed: int = 0,
+        on_event: Handler | None = None,
+        clock: Clock | None = None,
+        wait_timeout_in_seconds: float = 1200.0,
+    ) -> Provisioner:
+        """Return a provisioner with an emulator of its own, under `.emulator`; no account, no network.
+
+        Args:
+            containers: `simulated`.
+            latencies: how long things take in the emulator; nothing takes time by default.
+            faults: what goes wrong in the emulator.
+            seed: decides every id and everything drawn in the emulator.
+            on_event: receives the events of every call.
+            clock: time of both sides; a `VirtualClock` makes waiting instantaneous.
+            wait_timeout_in_seconds: how long one resource may take to become ready or to go.
+
+        Raises:
+            ConfigError: `containers` is none of the above.
+        """
+        from ocisidecar.credentials import load_credentials
+        from ocisidecar.emulator import Emulator
+
+        if containers not in {"simulated", "auto"}:
+            raise ConfigError(f"containers={containers!r}: this version runs 'simulated' containers only")
+        ticking = clock or SystemClock()
+        emulator = Emulator(latencies=latencies, faults=tuple(faults), seed=seed, clock=ticking).start()
+        credentials = load_credentials(emulator.oci_config, environment={}, clock=ticking)
+        provisioner = cls(
+            Session(credentials, ticking, emulator.endpoint),
+            compartment_id=emulator.compartment_id,
+            accepts_symbolic_images=True,
+            limits=Limits(wait_timeout_in_seconds=wait_timeout_in_seconds),
+            on_event=on_event,
+        )
+        provisioner._emulator = emulator
+        return provisioner
+
+    @property
+    def emulator(self) -> Emulator:
+        """The emulator of a local provisioner.
+
+        Raises:
+            ConfigError: this provisioner talks to a real tenancy.
+        """
+        if self._emulator is None:
+            raise ConfigError("Only Provisioner.local() has an emulator")
+        return self._emulator
+
+    @property
+    def session(self) -> Session:
+        """The session, for calls of your own under the same policy."""
+        return self._session
+
+    @property
+    def compartment_id(self) -> str:
+        """The compartment in which deployments live."""
+        return self._compartment_id
+
+    @property
+    def region(self) -> str:
+        """The region in which deployments live."""
+        return self._session.credentials.region
+
+    def close(self) -> None:
+        """Close connections, worker threads and a local emulator; can be called again."""
+        self._pool.shutdown()
+        self._session.close()
+        if self._emulator is not None:
+            self._emulator.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- planning ------------------------------------------------------------------------------------------
+
+    @overload
+    def plan(self, what: Spec, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Plan: ...
+    @overload
+    def plan(
+        self, what: Sequence[Spec], *, on_event: Handler | None = None, cancel: Cancel | None = None
+    ) -> tuple[Plan, ...]: ...
+    def plan(
+        self, what: Spec | Sequence[Spec], *, on_event: Handler | None = None, cancel: Cancel | None = None
+    ) -> Plan | tuple[Plan, ...]:
+        """Return what `apply` would do; reads only.
+
+        A sequence means independent deployments, and gives a tuple in the same order.
+
+        Raises:
+            SpecError: the spec is wrong; every fault at once, before any request.
+            PlanError: what exists and what is wanted do not go together.
+            ServiceCallError: a read failed.
+            Cancelled: `cancel` was set.
+        """
+        specs = [as_deployment(one) for one in (what if isinstance(what, Sequence) else [what])]
+        plans = self._plans(specs, cancel or Cancel())
+        for plan in plans:
+            self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
+        return plans if isinstance(what, Sequence) else plans[0]
+
+    def plan_destroy(
+        self,
+        target: str | Spec | Deployment,
+        *,
+        retain: Iterable[str] = (),
+        purge: bool = False,
+        cancel: Cancel | None = None,
+    ) -> Plan:
+        """Return what `destroy` would do; reads only.
+
+        Args:
+            target: the deployment, by name, by spec or itself.
+            retain: keys or kinds to keep.
+            purge: also remove log groups and repositories that hold data.
+            cancel: ends it.
+
+        Raises:
+            InUse: other deployments use this one.
+            PlanError: `retain` names what does not exist.
+            ServiceCallError: a read failed.
+        """
+        caller = self._session.caller(cancel or Cancel())
+        identity = self._identity(_name_of(target))
+        site = self._site(identity.name, caller)
+        snapshot = take_snapshot(caller, site, self._pool)
+        data = {} if purge else keeping(caller, snapshot.of(identity.name))
+        return plan_removal(identity, snapshot, retain=tuple(retain), with_data=data)
+
+    def adopt(self, spec: Spec, resources: Mapping[str, str], *, cancel: Cancel | None = None) -> Plan:
+        """Return a plan that takes existing resources over into the deployment; `apply` carries it out.
+
+        Args:
+            spec: what they become part of.
+            resources: key → OCID, e.g. `{"vcn/main": "ocid1.vcn..."}`.
+            cancel: ends it.
+
+        Raises:
+            SpecError: the spec, or a key, is wrong.
+            PlanError: a resource cannot become what the spec asks for.
+            NotAuthorizedOrNotFound: an OCID does not exist.
+        """
+        deployment = as_deployment(spec)
+        check(deployment, image_prefix=self._image_prefix, accepts_symbolic_images=self._accepts_symbolic_images)
+        caller = self._session.caller(cancel or Cancel())
+        site = self._site(deployment.name, caller)
+        adopted = {}
+        for word, live_id in resources.items():
+            key = Key.parse(word)
+            if key is None or key.kind not in KINDS:
+                raise SpecError([SpecFault(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
+            adopted[key] = KINDS[key.kind].foreign(caller, site, key, live_id)
+        snapshot = take_snapshot(caller, site, self._pool)
+        return plan_adopt(deployment, site, snapshot, adopted, warnings=spec_warnings(deployment))
+
+    # -- changing ------------------------------------------------------------------------------------------
+
+    @overload
+    def apply(
+        self,
+        what: What,
+        *,
+        expect: str | None = None,
+        on_event: Handler | None = None,
+        cancel: Cancel | None = None,
+    ) -> Deployment: ...
+    @overload
+    def apply(
+        self,
+        what: Sequence[What],
+        *,
+        expect: str | None = None,
+        on_event: Handler | None = None,
+        cancel: Cancel | None = None,
+    ) -> tuple[Deployment, ...]: ...
+    def apply(
+        self,
+        what: What | Sequence[What],
+        *,
+        expect: str | None = None,
+        on_event: Handler | None = None,
+        cancel: Cancel | None = None,
+    ) -> Deployment | tuple[Deployment, ...]:
+        """Bring about what the spec or plan says, and return what exists then.
+
+        Can be cut off at any request and run again: it continues, and nothing is lost or doubled.  A sequence
+        means independent deployments: one failure does not stop the others.
+
+        Args:
+            what: a spec, a plan, or a sequence of either.
+            expect: digest of a plan that was shown before; a plan that differs is not carried out.
+            on_event: receives the events, on this thread.
+            cancel: ends it.
+
+        Raises:
+            SpecError, PlanError: before any change.
+            StalePlan: the resources moved since the plan was made, or the digest differs; nothing was changed.
+            ApplyFailed: a step failed; `.deployment` says what exists, `.causes` why.
+            Cancelled: it was cancelled, or Ctrl-C was pressed; `.deployment` says what exists.
+        """
+        cancelling = cancel or Cancel(clock=self._session.clock)
+        items = list(what) if isinstance(what, Sequence) else [what]
+        plans = self._settled(items, cancelling)
+        _expect(plans, expect)
+        for plan in plans:
+            self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
+        deployments = self._run(plans, on_event, cancelling)
+        return deployments if isinstance(what, Sequence) else deployments[0]
+
+    def destroy(
+        self,
+        target: str | Spec | Deployment | Plan,
+        *,
+        retain: Iterable[str] = (),
+        purge: bool = False,
+        on_event: Handler | None = None,
+        cancel: Cancel | None = None,
+    ) -> Deployment:
+        """Remove a deployment and return what was kept; a deployment that does not exist is no error.
+
+        Log groups and repositories that are not empty are kept unless `purge`.  Can be cut off at any request
+        and run again.
+
+        Raises:
+            InUse: other deployments use this one; nothing was changed.
+            DestroyFailed: a step failed; `.remaining` says what exists, `.causes` why.
+            Cancelled: it was cancelled, or Ctrl-C was pressed.
+        """
+        cancelling = cancel or Cancel(clock=self._session.clock)
+        plan = (
+            self._settled([target], cancelling)[0]
+            if isinstance(target, Plan)
+            else self.plan_destroy(target, retain=retain, purge=purge, cancel=cancelling)
+        )
+        self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
+        return self._run((plan,), on_event, cancelling)[0]
+
+    # -- finding -------------------------------------------------------------------------------------------
+
+    def get(self, name: str, *, cancel: Cancel | None = None) -> Deployment:
+        """Return a deployment by name; no spec is needed.
+
+        Raises:
+            DeploymentNotFound: nothing of it exists.
+        """
+        snapshot = self._snapshot(name, cancel)
+        if name not in snapshot.deployments():
+            raise DeploymentNotFound(name, known=snapshot.deployments())
+        return self._deployment(name, snapshot.of(name))
+
+    def list(self, *, cancel: Cancel | None = None) -> tuple[Deployment, ...]:
+        """Return all deployments in the compartment and region, by name."""
+        snapshot = self._snapshot("", cancel)
+        return tuple(self._deployment(name, snapshot.of(name)) for name in snapshot.deployments())
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _plans(self, specs: Sequence[DeploymentSpec], cancel: Cancel) -> tuple[Plan, ...]:
+        self._check(specs)
+        caller = self._session.caller(cancel)
+        groups = {spec.effective_logging.log_group_id for spec in specs} - {None}
+        site = self._site(specs[0].name, caller) if specs else None
+        if site is None:
+            return ()
+        snapshot = take_snapshot(caller, site, self._pool, log_groups=[group for group in groups if group])
+        return tuple(
+            plan_apply(spec, site.named(spec.name), snapshot, warnings=spec_warnings(spec)) for spec in specs
+        )
+
+    def _check(self, specs: Sequence[DeploymentSpec]) -> None:
+        names = [spec.name for spec in specs]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise SpecError([SpecFault(name, "names more than one deployment of the sequence") for name in doubled])
+        for spec in specs:
+            check(spec, image_prefix=self._image_prefix, accepts_symbolic_images=self._accepts_symbolic_images)
+
+    def _settled(self, items: Sequence[What], cancel: Cancel) -> tuple[Plan, ...]:
+        """Return a plan for each item: made now for specs, checked against what is live now for plans."""
+        specs = [as_deployment(item) for item in items if not isinstance(item, Plan)]
+        fresh = {plan.name: plan for plan in self._plans(specs, cancel)}
+        given = [item for item in items if isinstance(item, Plan)]
+        if given:
+            snapshot = self._snapshot(given[0].name, cancel)
+            for plan in given:
+                _check_fresh(plan, snapshot, self._identity(plan.name))
+        return tuple(item if isinstance(item, Plan) else fresh[as_deployment(item).name] for item in items)
+
+    def _run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
+        caller = self._session.caller(cancel)
+        executor = Executor(
+            self._session,
+            self._pool,
+            [(plan, self._site(plan.name, caller)) for plan in plans],
+            self._limits,
+            cancel,
+            on_event or self._on_event,
+        )
+        outcomes = executor.run()
+        deployments = tuple(self._deployment_of(outcome) for outcome in outcomes)
+        _raise_failures(outcomes, deployments, cancel)
+        for outcome in outcomes:
+            executor.emit(ApplyFinished(deployment=outcome.plan.name, resources=len(outcome.resources)))
+        return deployments
+
+    def _deployment_of(self, outcome: Outcome) -> Deployment:
+        return self._deployment(outcome.plan.name, {key: (live,) for key, live in outcome.resources.items()})
+
+    def _deployment(self, name: str, lives: Mapping[Key, Sequence[Live]]) -> Deployment:
+        resources = {str(key): found[0].id for key, found in sorted(lives.items())}
+        return Deployment(self._identity(name), resources, self)
+
+    def _snapshot(self, name: str, cancel: Cancel | None) -> Snapshot:
+        caller = self._session.caller(cancel or Cancel())
+        return take_snapshot(caller, self._site(name, caller), self._pool)
+
+    def _identity(self, name: str) -> Identity:
+        return Identity(self._session.credentials.tenancy_id, self.region, self._compartment_id, name)
+
+    def _site(self, name: str, caller: Caller) -> Site:
+        with self._lock:
+            if self._place is None:
+                self._place = read_place(caller, self._session.credentials, self._pool)
+            return site_of(self._identity(name), self._place, self._image_prefix)
+
+    def _emit(self, on_event: Handler | None, event: Event) -> None:
+        handler = on_event or self._on_event
+        if handler is not None:
+            handler(event)
+
+
+def _compartment(compartment_id: str | None, credentials: Credentials) -> str:
+    found = compartment_id or credentials.compartment_id
+    if not found:
+        raise ConfigError(
+            "No compartment is named: pass compartment_id=... or set OCISIDECAR_COMPARTMENT_ID "
+            f"({credentials.source})"
+        )
+    return found
+
+
+def _name_of(target: str | Spec | Deployment) -> str:
+    return target if isinstance(target, str) else target.name
+
+
+def _expect(plans: Sequence[Plan], digest: str | None) -> None:
+    digests = [plan.digest for plan in plans]
+    if digest is not None and digests != [digest]:
+        raise StalePlan(
+            f"The plan has the digest {', '.join(digests)} and {digest} was expected: look at the new plan and "
+            "apply with its digest. Nothing was changed."
+        )
+
+
+def _check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
+    if plan.identity != identity:
+        raise StalePlan(
+            f"The plan of {plan.name} is for compartment {plan.identity.compartment_id} in "
+            f"{plan.identity.region}, not for this provisioner's. Nothing was changed."
+        )
+    before, now = (_standing(one, plan) for one in (plan.snapshot, snapshot))
+    moved = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if moved:
+        raise StalePlan(
+            f"{', '.join(moved)} of {plan.name} changed since the plan was made: plan again. Nothing was changed."
+        )
+
+
+def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase, tuple[str, ...]]]]:
+    """Return what a plan rests on: ids, phases and our tags by key."""
+    return {
+        str(key): [(live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS)) for live in lives]
+        for key, lives in snapshot.of(plan.name).items()
+    }
+
+
+def _raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment], cancel: Cancel) -> None:
+    for outcome, deployment in zip(outcomes, deployments, strict=True):
+        if not outcome.causes:
+            continue
+        name, count = outcome.plan.name, len(deployment.resources)
+        said = "; ".join(f"{key}: {error}" for key, error in outcome.causes.items())
+        first = next(iter(outcome.causes.values()))
+        if outcome.plan.is_destroy:
+            message = f"{name} is not gone: {said} {count} resources remain; destroy again to continue."
+            raise DestroyFailed(message, remaining=deployment.resources, causes=outcome.causes) from first
+        message = f"{name} is not complete: {said} {count} resources exist and are tagged; apply again to continue."
+        raise ApplyFailed(
+            message, deployment=deployment, causes=outcome.causes, deployments=tuple(deployments)
+        ) from first
+    for outcome, deployment in zip(outcomes, deployments, strict=True):
+        if outcome.is_cancelled:
+            count = len(deployment.resources)
+            raise Cancelled(
+                f"{outcome.plan.name} was cancelled: {cancel.reason}. {count} resources exist and are tagged; "
+                "run it again to continue.",
+                deployment=deployment,
+            )

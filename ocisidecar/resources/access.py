@@ -1,0 +1,101 @@
+"""Dynamic group and policy: what the containers may do, and nothing else.
+
+Statements name the group by OCID, because a group deleted and made again under its old name is another one, and
+every statement comes with its reason.  IAM is written, and read, in the tenancy's home region.
+
+Source: oci.identity.models; Oracle, "Managing Dynamic Groups" and "Policy Syntax".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ocisidecar.keys import Body, Json, Key, Ref, Text
+from ocisidecar.plan import Desired
+from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.session import CREATE_AFTER_IAM, Caller
+from ocisidecar.spec import DeploymentSpec, Statement
+from ocisidecar.statements import statements_of
+
+_GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "managementagent": "agents"}
+"""Kind of principal → name of the group for it."""
+
+
+class IdentityKind(Kind):
+    """What the IAM kinds have in common."""
+
+    client = "identity.IdentityClient"
+
+    def region(self, site: Site) -> str | None:
+        """Return the home region."""
+        return site.home_region
+
+
+class DynamicGroup(IdentityKind):
+    """Who the containers are.  API: identity/20160918, DynamicGroup."""
+
+    name = "dynamic-group"
+    noun = "dynamic_group"
+    mutable = frozenset({"description", "matchingRule"})
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield a group per kind of principal that some container speaks as."""
+        access = spec.effective_access
+        if access.kind != "deployment":
+            return
+        for principal in sorted({statement.principal for statement in statements_of(spec, site.image_prefix)}):
+            name = _GROUP_NAMES[principal]
+            body: dict[str, Body] = {
+                "compartmentId": site.identity.tenancy_id,
+                "name": site.unique_name(name),
+                "description": f"Containers of the deployment {spec.name}",
+                "matchingRule": _matching_rule(principal, site, access.defined_tag),
+            }
+            yield self.desired(name, body)
+
+    def entries(self, caller: Caller, site: Site) -> Iterator[Mapping[str, Json]]:
+        """Yield the tenancy's groups: they live in its root compartment."""
+        yield from caller.pages(
+            self.client, "list_dynamic_groups", site.identity.tenancy_id, region=site.home_region
+        )
+
+
+class Policy(IdentityKind):
+    """What they may do.  API: identity/20160918, Policy."""
+
+    name = "policy"
+    noun = "policy"
+    needs = ("dynamic-group",)
+    mutable = frozenset({"description", "statements"})
+    create_intent = CREATE_AFTER_IAM
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield one policy with the least that the containers need."""
+        access = spec.effective_access
+        statements = statements_of(spec, site.image_prefix)
+        if access.kind not in {"deployment", "existing"} or not statements:
+            return
+        reasons = "; ".join(dict.fromkeys(statement.reason for statement in statements))
+        body: dict[str, Body] = {
+            "compartmentId": site.identity.compartment_id,
+            "name": site.unique_name(),
+            "description": f"{spec.name}: {reasons}"[:400],
+            "statements": [_statement(one, access.dynamic_group, site) for one in statements],
+        }
+        yield self.desired("main", body)
+
+
+def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
+    clauses = [f"resource.type = '{principal}'", f"resource.compartment.id = '{site.identity.compartment_id}'"]
+    if defined_tag is not None and principal == "computecontainerinstance":
+        clauses.append(f"tag.{defined_tag}.value = '{site.identity.name}'")
+    return f"ALL {{{', '.join(clauses)}}}"
+
+
+def _statement(statement: Statement, group: str | None, site: Site) -> Body:
+    where = f" where {statement.where}" if statement.where else ""
+    rest = f" to {statement.verb} {statement.resource_type} in compartment id {site.identity.compartment_id}{where}"
+    if group is None:
+        return Text(("Allow dynamic-group id ", Ref(Key("dynamic-group", _GROUP_NAMES[statement.principal])), rest))
+    subject = f"id {group}" if group.startswith("ocid1.") else group
+    return f"Allow dynamic-group {subject}{rest}"

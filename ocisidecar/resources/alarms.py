@@ -1,0 +1,81 @@
+"""Alarms and the topics that they notify.
+
+Source: oci.monitoring.models.CreateAlarmDetails, AlarmSummary; oci.ons.models.CreateTopicDetails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ocisidecar.keys import Body, Key, Ref
+from ocisidecar.plan import Desired
+from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.spec import AlarmSpec, DeploymentSpec, TopicSpec
+
+
+class Topic(Kind):
+    """A notification topic; subscribers are added by whoever wants to be notified.
+
+    API: ons/20181201, NotificationTopic.  Its OCID is called `topicId`, and names are unique in the tenancy.
+    """
+
+    name = "topic"
+    client = "ons.NotificationControlPlaneClient"
+    noun = "topic"
+    id_field = "topicId"
+    mutable = frozenset({"description"})
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield the topics that the alarms name."""
+        for topic in spec.topics:
+            body: dict[str, Body] = {
+                "compartmentId": site.identity.compartment_id,
+                "name": site.unique_name(topic.name),
+                "description": topic.description or f"Alarms of the deployment {spec.name}",
+            }
+            yield self.desired(topic.name, body)
+
+
+class Alarm(Kind):
+    """An alarm.  API: monitoring/20180401, Alarm.
+
+    The list shows only a summary; what it leaves out is compared by hash.
+    """
+
+    name = "alarm"
+    client = "monitoring.MonitoringClient"
+    noun = "alarm"
+    needs = ("topic",)
+    mutable = frozenset(
+        {"displayName", "namespace", "query", "severity", "destinations", "isEnabled", "resourceGroup"}
+    )
+    hidden = frozenset({"pendingDuration", "body", "repeatNotificationDuration", "messageFormat"})
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield the alarms, watching the metrics of the deployment's compartment."""
+        display_names = [
+            instance.display_name_of(replica) for instance in spec.instances for replica in range(instance.replicas)
+        ]
+        for alarm in spec.alarms:
+            yield self.desired(alarm.name, self._body(alarm, site, display_names))
+
+    def _body(self, alarm: AlarmSpec, site: Site, display_names: list[str]) -> dict[str, Body]:
+        return {
+            "compartmentId": site.identity.compartment_id,
+            "metricCompartmentId": site.identity.compartment_id,
+            "displayName": site.display_name(alarm.name),
+            "namespace": alarm.namespace,
+            "resourceGroup": alarm.resource_group,
+            "query": alarm.query_for(display_names),
+            "severity": alarm.severity,
+            "destinations": [_destination(one) for one in alarm.destinations],
+            "isEnabled": alarm.is_enabled,
+            "pendingDuration": alarm.pending_duration,
+            "body": alarm.body,
+            "repeatNotificationDuration": alarm.repeat_notification_duration,
+            "messageFormat": alarm.message_format,
+        }
+
+
+def _destination(destination: str | TopicSpec) -> Body:
+    return destination if isinstance(destination, str) else Ref(Key("topic", destination.name))

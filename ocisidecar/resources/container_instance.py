@@ -1,0 +1,154 @@
+"""Container instances: what all the rest is for.
+
+Only names, tags and the VNIC's attributes can be changed in place; whatever else differs is a replacement.  No
+list shows the VNIC's attributes, so they are compared by hash.
+
+Source: oci.container_instances.models (API 20210415); oci.core.models.UpdateVnicDetails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+
+from ocisidecar.compose import VNIC_MUTABLE, compose
+from ocisidecar.keys import Body, Json
+from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase, Placement, Rollout
+from ocisidecar.resources.kind import Kind, Site, Started, merge_tags, text
+from ocisidecar.session import ACTION, UPDATE, Caller
+from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
+
+_VNICS = "vnics"
+_NETWORK_CLIENT = "core.VirtualNetworkClient"
+
+
+class ContainerInstance(Kind):
+    """A container instance.  API: container_instances/20210415, ContainerInstance."""
+
+    name = "container-instance"
+    client = "container_instances.ContainerInstanceClient"
+    noun = "container_instance"
+    needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
+    mutable = frozenset({"displayName"})
+    hidden = frozenset({_VNICS})
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield every replica of every instance."""
+        for instance in spec.instances:
+            for replica in range(instance.replicas):
+                yield self._replica(spec, instance, replica, site)
+
+    def _replica(self, spec: DeploymentSpec, instance: InstanceSpec, replica: int, site: Site) -> Desired:
+        composed = compose(spec, instance, replica=replica, image_prefix=site.image_prefix)
+        has_address = instance.private_ip is not None or instance.hostname_label is not None
+        return Desired(
+            key=composed.key,
+            body={"compartmentId": site.identity.compartment_id, **composed.body},
+            mutable=self.mutable | frozenset(TAG_FIELDS),
+            hidden=self.hidden,
+            sections=composed.sections,
+            placements=ladder(instance.placement, instance.shape, replica, site.availability_domains),
+            rollout=Rollout(
+                instance.name,
+                instance.rollout.replace == "overlap" and not has_address,
+                instance.rollout.max_unavailable,
+                instance.rollout.healthy_timeout_in_seconds,
+            ),
+        )
+
+    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+        """Change the VNIC first, then names and tags, whose hash says that the VNIC is as wanted."""
+        if _VNICS in fields:
+            self._update_vnic(caller, live, fields[_VNICS])
+        plain = {name: value for name, value in fields.items() if name != _VNICS}
+        return super().update(caller, site, live, plain)
+
+    def start(self, caller: Caller, site: Site, live: Live) -> None:
+        """Start a stopped instance; a no-op when it runs."""
+        self.act(caller, live, "start")
+
+    def act(self, caller: Caller, live: Live, verb: str) -> None:
+        """Ask for `start`, `stop` or `restart`; the first two do nothing where there is nothing to do."""
+        caller.call(self.client, f"{verb}_container_instance", live.id, intent=ACTION)
+
+    def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
+        """Return whether every container runs and every health check of it says so."""
+        return all(_is_working(container) for container in self.containers(caller, site, live.id))
+
+    def containers(self, caller: Caller, site: Site, instance_id: str) -> Sequence[Mapping[str, Json]]:
+        """Return the instance's containers in full: the instance shows no more than their names."""
+        entries = caller.pages(
+            self.client,
+            "list_containers",
+            site.identity.compartment_id,
+            container_instance_id=instance_id,
+        )
+        ids = [text(entry, "id") for entry in entries if text(entry, "lifecycleState") != "DELETED"]
+        return [caller.call(self.client, "get_container", container_id).body for container_id in ids]
+
+    def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
+        """Return the lifecycle details and the errors of the instance's work requests."""
+        details = super().failure(caller, site, live, work_request_id)
+        requests = [work_request_id] if work_request_id else self._work_requests(caller, site, live)
+        errors = [
+            f"{text(error, 'code')}: {text(error, 'message')}"
+            for request in requests
+            for error in caller.pages(self.client, "list_work_request_errors", request)
+        ]
+        return tuple(dict.fromkeys((*details, *errors)))
+
+    def _work_requests(self, caller: Caller, site: Site, live: Live | None) -> list[str]:
+        if live is None:
+            return []
+        entries = caller.pages(self.client, "list_work_requests", site.identity.compartment_id, resource_id=live.id)
+        return [text(entry, "id") for entry in entries if text(entry, "status") == "FAILED"]
+
+    def _update_vnic(self, caller: Caller, live: Live, vnics: Json) -> None:
+        wanted = vnics[0] if isinstance(vnics, Sequence) and vnics else {}
+        shown = caller.call(self.client, "get_container_instance", live.id).body.get(_VNICS)
+        if not isinstance(wanted, Mapping) or not isinstance(shown, Sequence):
+            return
+        fields = {name: value for name, value in wanted.items() if name in VNIC_MUTABLE}
+        for vnic in shown:
+            if isinstance(vnic, Mapping) and vnic.get("vnicId"):
+                now = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId"))
+                caller.call(
+                    _NETWORK_CLIENT,
+                    "update_vnic",
+                    text(vnic, "vnicId"),
+                    merge_tags(now.body, fields),
+                    intent=UPDATE,
+                )
+
+
+def ladder(
+    placement: PlacementSpec, shape: str, replica: int, availability_domains: Sequence[str]
+) -> tuple[Placement, ...]:
+    """Return where to try, in order: all domains with the first shape, then all with the next.  Pure.
+
+    With `spread` replicas begin in different availability domains.
+    """
+    domains = [_full_name(one, availability_domains) for one in placement.availability_domains]
+    domains = domains or list(availability_domains)
+    if placement.spread and domains:
+        shift = replica % len(domains)
+        domains = domains[shift:] + domains[:shift]
+    shapes = dict.fromkeys((shape, *placement.shapes))
+    faults = placement.fault_domains or ("",)
+    return tuple(Placement(domain, fault, one) for one, domain, fault in product(shapes, domains, faults))
+
+
+def _full_name(domain: str, availability_domains: Sequence[str]) -> str:
+    """Return the tenancy's full name of `AD-2`; a name that does not exist goes out as it is, to be refused."""
+    return next((name for name in availability_domains if name == domain or name.endswith(f"-{domain}")), domain)
+
+
+def _is_working(container: Mapping[str, Json]) -> bool:
+    checks = container.get("healthChecks")
+    statuses = (
+        [text(check, "status") for check in checks if isinstance(check, Mapping)]
+        if isinstance(checks, Sequence)
+        else []
+    )
+    is_running = Phase.READY is {"ACTIVE": Phase.READY}.get(text(container, "lifecycleState"))
+    return is_running and all(status == "HEALTHY" for status in statuses)

@@ -1,0 +1,313 @@
+"""What every kind of resource can do, with the one default that fits the SDK's regular names.
+
+A kind is one class that answers every question about its resources: what a spec asks for (`desire`, pure), what
+exists (`observe`), and how it is made, changed and removed.  It never waits: `ocisidecar.waiter` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from attrs import evolve, frozen
+
+from ocisidecar.errors import NotAuthorizedOrNotFound
+from ocisidecar.identity import Identity, owner
+from ocisidecar.keys import Body, Json, Key, Ref
+from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase
+from ocisidecar.session import CREATE, DELETE, UPDATE, Answer, Caller, Intent
+from ocisidecar.spec import DeploymentSpec
+
+
+@frozen
+class Site:
+    """Where a deployment lives, and the few facts about that place that bodies depend on.
+
+    Attributes:
+        identity: tenancy, region, compartment and name of the deployment.
+        home_region: where IAM is written.
+        availability_domains: full names, in the service's order.
+        services_id: OCID of the "all services in the Oracle Services Network" entry of this region.
+        services_cidr: its label, used as a route's destination.
+        image_prefix: registry path of our own images.
+    """
+
+    identity: Identity
+    home_region: str
+    availability_domains: tuple[str, ...] = ()
+    services_id: str = ""
+    services_cidr: str = ""
+    image_prefix: str | None = None
+
+    def named(self, name: str) -> Site:
+        """Return the site of another deployment at the same place."""
+        return evolve(self, identity=self.identity.sibling(name))
+
+    def display_name(self, name: str = "main") -> str:
+        """Return how a resource is shown in the console."""
+        return self.identity.name if name == "main" else f"{self.identity.name}-{name}"
+
+    def unique_name(self, name: str = "main") -> str:
+        """Return a name for kinds whose names are unique in the tenancy."""
+        return f"ocisidecar-{self.display_name(name)}-{self.identity.suffix}"
+
+
+@frozen
+class Started:
+    """A change that the service accepted: the resource as far as the answer shows it.
+
+    `id` is empty where only the work request knows it; `served` is the answer's Date header.
+    """
+
+    id: str
+    state: str
+    phase: Phase
+    body: Mapping[str, Json]
+    work_request_id: str = ""
+    served: str = ""
+
+
+NETWORK_PHASES: Mapping[str, Phase] = {
+    "PROVISIONING": Phase.PENDING,
+    "UPDATING": Phase.PENDING,
+    "AVAILABLE": Phase.READY,
+    "TERMINATING": Phase.GOING,
+}
+"""State words of core network resources; a word that is not here means gone."""
+
+ACTIVE_PHASES: Mapping[str, Phase] = {
+    "CREATING": Phase.PENDING,
+    "UPDATING": Phase.PENDING,
+    "ACTIVE": Phase.READY,
+    "AVAILABLE": Phase.READY,
+    "INACTIVE": Phase.STOPPED,
+    "FAILED": Phase.FAILED,
+    "DELETING": Phase.GOING,
+}
+"""State words of the other services."""
+
+
+class Kind:
+    """A kind of resource.  Stateless; the methods that take a `Caller` make requests and are thread-safe.
+
+    Attributes:
+        name: OCI's singular noun, with dashes: first half of the resource's key.
+        client: the SDK client, e.g. `core.VirtualNetworkClient`.
+        noun: the SDK's noun: `subnet` stands for `list_subnets`, `create_subnet` and so on.
+        needs: kinds that it refers to; they are made before and removed after it.
+        phases: what its state words mean; a word that is not there means gone.
+        mutable: body fields that can be changed in place and are shown by a list.
+        hidden: body fields that can be changed in place but that no list shows.
+        keeps_data: holds what a user may miss; destroy keeps it when it is not empty.
+    """
+
+    name: ClassVar[str]
+    client: ClassVar[str]
+    noun: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+    phases: ClassVar[Mapping[str, Phase]] = ACTIVE_PHASES
+    mutable: ClassVar[frozenset[str]] = frozenset()
+    hidden: ClassVar[frozenset[str]] = frozenset()
+    keeps_data: ClassVar[bool] = False
+    id_field: ClassVar[str] = "id"
+    create_intent: ClassVar[Intent] = CREATE
+
+    @property
+    def plural(self) -> str:
+        """The noun in `list_...`."""
+        ends_in_consonant_y = self.noun[-1] == "y" and self.noun[-2] not in "aeiou"
+        return f"{self.noun[:-1]}ies" if ends_in_consonant_y else f"{self.noun}s"
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield what `spec` asks for.  Pure."""
+        raise LookupError(f"{type(self).__name__} does not say what {spec.name} asks for at {site}")
+
+    def entries(self, caller: Caller, site: Site) -> Iterator[Mapping[str, Json]]:
+        """Yield all resources of the kind at `site`, ours or not, in wire form."""
+        yield from caller.pages(
+            self.client, f"list_{self.plural}", site.identity.compartment_id, region=self.region(site)
+        )
+
+    def list_live(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
+        """Return what is live and ours, of every deployment in the region and compartment.
+
+        `parents` are the resources to list below, for kinds that are listed per parent.
+        """
+        del parents
+        lives = (self.live(entry, site) for entry in self.entries(caller, site))
+        return tuple(live for live in lives if live is not None)
+
+    def observe(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
+        """Return `list_live` with everything that a plan compares."""
+        return self.list_live(caller, site, parents)
+
+    def parents_of(self, lookup: Callable[[Ref], str], want: Desired) -> tuple[Live, ...]:
+        """Return the resources below which `want` is listed; none for kinds listed per compartment."""
+        del lookup, want
+        return ()
+
+    def get(self, caller: Caller, site: Site, live_id: str) -> Live | None:
+        """Return one resource by OCID, or None when it is gone or no longer ours."""
+        answer = self.read(caller, site, live_id)
+        return None if answer is None else self.live(answer.body, site)
+
+    def parents_from(self, live: Live | None) -> tuple[Live, ...]:
+        """Return the resources below which `live` is listed."""
+        del live
+        return ()
+
+    def read(self, caller: Caller, site: Site, live_id: str) -> Answer | None:
+        """Return the service's answer for one OCID, or None on 404."""
+        try:
+            return caller.call(self.client, f"get_{self.noun}", live_id, region=self.region(site))
+        except NotAuthorizedOrNotFound:
+            return None
+
+    def foreign(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
+        """Return a resource that is not ours (yet) as if it were `key` of the site's deployment.
+
+        Raises:
+            NotAuthorizedOrNotFound: the OCID does not exist.
+        """
+        body = caller.call(self.client, f"get_{self.noun}", live_id, region=self.region(site)).body
+        state = text(body, "lifecycleState")
+        phase = self.phase(state) or Phase.GOING
+        return Live(key, site.identity.name, live_id, state, phase, body, text(body, "timeCreated"))
+
+    def holdings(self, caller: Caller, live: Live) -> str:
+        """Return what data a live resource of a data-bearing kind holds, in words; empty when none."""
+        del caller
+        raise LookupError(f"{live.key} holds no data")
+
+    def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:
+        """Ask for a new resource."""
+        answer = caller.call(
+            self.client,
+            f"create_{self.noun}",
+            body,
+            intent=self.create_intent,
+            region=self.region(site),
+            opc_retry_token=token,
+        )
+        return self.started(answer)
+
+    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+        """Change `fields` of `live`; tags are merged with those that it has now."""
+        now = self.read(caller, site, live.id)
+        body = fields if now is None else merge_tags(now.body, fields)
+        options = {"if_match": now.etag} if now is not None and now.etag else {}
+        answer = caller.call(
+            self.client,
+            f"update_{self.noun}",
+            live.id,
+            body,
+            intent=UPDATE,
+            region=self.region(site),
+            **options,
+        )
+        return self.started(answer, live)
+
+    def delete(self, caller: Caller, site: Site, live: Live) -> None:
+        """Ask for the removal of `live`; it being gone already is no error."""
+        try:
+            caller.call(self.client, f"delete_{self.noun}", live.id, intent=DELETE, region=self.region(site))
+        except NotAuthorizedOrNotFound:
+            if self.read(caller, site, live.id) is not None:
+                raise
+
+    def start(self, caller: Caller, site: Site, live: Live) -> None:
+        """Start a stopped resource; only container instances can be."""
+        raise LookupError(f"{live.key} at {site.identity.tag} cannot be started by {caller.key}")
+
+    def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
+        """Return whether the resource does its work; a kind without health checks is healthy when ready."""
+        del caller, site
+        return live.phase is Phase.READY
+
+    def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
+        """Return what the service says about a failure: work request errors and lifecycle details."""
+        del caller, site, work_request_id
+        details = live.body.get("lifecycleDetails") if live is not None else None
+        return (str(details),) if details else ()
+
+    def has_failed(self, caller: Caller, site: Site, work_request_id: str) -> bool:
+        """Return whether the work request of a resource that no list shows has failed."""
+        del caller, site, work_request_id
+        return False
+
+    def region(self, site: Site) -> str | None:
+        """Return the region to send calls to; None means the session's."""
+        del site
+        return None
+
+    def phase(self, state: str) -> Phase | None:
+        """Return what a state word means; None means gone."""
+        return self.phases.get(state)
+
+    def live(self, entry: Mapping[str, Json], site: Site) -> Live | None:
+        """Return the entry of a list or a GET as a value, or None when it is gone or not ours."""
+        tags = entry.get("freeformTags")
+        ours = owner(site.identity, self.name, tags_of(tags))
+        state = text(entry, "lifecycleState")
+        phase = self.phase(state)
+        if ours is None or phase is None:
+            return None
+        name, key = ours
+        return Live(key, name, text(entry, self.id_field), state, phase, entry, text(entry, "timeCreated"))
+
+    def started(self, answer: Answer, live: Live | None = None) -> Started:
+        """Return an answer to a create or update as a value; without a body the outcome is still to come."""
+        known = live.id if live is not None else ""
+        if not answer.body:
+            return Started(known, "ACCEPTED", Phase.PENDING, {}, answer.work_request_id)
+        state = text(answer.body, "lifecycleState")
+        return Started(
+            text(answer.body, self.id_field) or known,
+            state,
+            self.phase(state) or Phase.READY,
+            answer.body,
+            answer.work_request_id,
+            answer.headers.get("date", ""),
+        )
+
+    def desired(self, name: str, body: Mapping[str, Body]) -> Desired:
+        """Return `body` as a desired value, its fields sorted into mutable, hidden and replace-only ones."""
+        body = {field: value for field, value in body.items() if value is not None}
+        in_place = self.mutable | self.hidden | frozenset(TAG_FIELDS) | {"compartmentId"}
+        return Desired(
+            key=Key(self.name, name),
+            body=body,
+            mutable=self.mutable | frozenset(TAG_FIELDS),
+            hidden=self.hidden,
+            sections={field: value for field, value in body.items() if field not in in_place},
+        )
+
+
+def text(entry: Mapping[str, Json], name: str) -> str:
+    """Return a field of an answer as text; empty when it is null or absent."""
+    value = entry.get(name)
+    return "" if value is None else str(value)
+
+
+def tags_of(value: Json) -> dict[str, str]:
+    """Return free-form tags from wire form."""
+    return {name: str(tag) for name, tag in value.items()} if isinstance(value, Mapping) else {}
+
+
+def merge_tags(now: Mapping[str, Json], fields: Mapping[str, Json]) -> dict[str, Json]:
+    """Return `fields` with tags that keep what others have put on the resource: an update replaces whole maps."""
+    merged = dict(fields)
+    for name in TAG_FIELDS:
+        old, new = now.get(name), fields.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            merged[name] = _merge(old, new)
+    return merged
+
+
+def _merge(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, Json]:
+    merged = dict(old)
+    for name, value in new.items():
+        before = old.get(name)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        merged[name] = _merge(before, value) if both else value  # type: ignore[arg-type]
+    return merged

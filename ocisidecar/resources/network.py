@@ -1,0 +1,168 @@
+"""The network of a deployment: VCN, gateways, route table, security list and subnet.
+
+The default network is really private.  It has a security list of its own, because the VCN's default one admits
+SSH from everywhere, and reaches OCI's services and the internet through a service and a NAT gateway.  A public
+network has an internet gateway instead: OCI refuses a route table that holds both an internet gateway and the
+service gateway's "all services" route.
+
+Source: oci.core.models (API 20160918); Oracle, "Security Lists" and "Access to Oracle Services: Service Gateway".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from ocisidecar.keys import Body, Key, Ref
+from ocisidecar.plan import Desired
+from ocisidecar.resources.kind import NETWORK_PHASES, Kind, Site
+from ocisidecar.spec import DeploymentSpec, NetworkSpec
+
+_ANYWHERE = "0.0.0.0/0"
+_VCN = Ref(Key("vcn", "main"))
+
+
+class NetworkKind(Kind):
+    """What the kinds of a deployment's own network have in common."""
+
+    client = "core.VirtualNetworkClient"
+    phases = NETWORK_PHASES
+    made_for: ClassVar[tuple[str, ...]] = ("private", "public")
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield the one resource of this kind that a network has, if the deployment makes its own."""
+        network = spec.effective_network
+        if network.kind in self.made_for:
+            base: dict[str, Body] = {
+                "compartmentId": site.identity.compartment_id,
+                "displayName": site.display_name(),
+            }
+            yield self.desired("main", base | self.body(network, site))
+
+    def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
+        """Return the fields of the create request beside compartment and display name."""
+        raise LookupError(f"{type(self).__name__} has no body for {network} at {site}")
+
+
+class Vcn(NetworkKind):
+    """A virtual cloud network.  API: core/20160918, Vcn."""
+
+    name = "vcn"
+    noun = "vcn"
+    mutable = frozenset({"displayName"})
+
+    def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
+        """Return address range and DNS label."""
+        del site
+        return {"cidrBlocks": [network.cidr_block], "dnsLabel": network.dns_label}
+
+
+class InternetGateway(NetworkKind):
+    """The way out, and in, of a public network.  API: core/20160918, InternetGateway."""
+
+    name = "internet-gateway"
+    noun = "internet_gateway"
+    needs = ("vcn",)
+    mutable = frozenset({"displayName", "isEnabled"})
+    made_for = ("public",)
+
+    def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
+        """Return an enabled gateway."""
+        del network, site
+        return {"vcnId": _VCN, "isEnabled": True}
+
+
+class NatGateway(NetworkKind):
+    """The way out of a private network.  API: core/20160918, NatGateway."""
+
+    name = "nat-gateway"
+    noun = "nat_gateway"
+    needs = ("vcn",)
+    mutable = frozenset({"displayName", "blockTraffic"})
+    made_for = ("private",)
+
+    def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
+        """Return an open gateway with a public IP of OCI's choice."""
+        del network, site
+        return {"vcnId": _VCN, "blockTraffic": False}
+
+
+class ServiceGateway(NetworkKind):
+    """The way from a private network to OCI's own services.  API: core/20160918, ServiceGateway."""
+
+    name = "service-gateway"
+    noun = "service_gateway"
+    needs = ("vcn",)
+    mutable = frozenset({"displayName", "services"})
+    made_for = ("private",)
+
+    def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
+        """Return a gateway to all services of the region."""
+        del network
+        return {"vcnId": _VCN, "services": [{"serviceId": site.services_id}]}
+
+
+class RouteTable(NetworkKind):
+    """Where packets go.  API: core/20160918, RouteTable."""
+
+    name = "route-table"
+    noun = "route_table"
+    needs = ("vcn", "internet-gateway", "nat-gateway", "service-gateway")
+    mutable = frozenset({"displayName", "routeRules"})
+
+    def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
+        """Return the rules: everything to the internet gateway, or to NAT and service gateway."""
+        if network.kind == "public":
+            return {"vcnId": _VCN, "routeRules": [_route(InternetGateway.name, _ANYWHERE, "CIDR_BLOCK")]}
+        rules = [
+            _route(NatGateway.name, _ANYWHERE, "CIDR_BLOCK"),
+            _route(ServiceGateway.name, site.services_cidr, "SERVICE_CIDR_BLOCK"),
+        ]
+        return {"vcnId": _VCN, "routeRules": rules}
+
+
+class SecurityList(NetworkKind):
+    """The subnet's own security list: nothing in, everything out; what comes in is the NSG's business.
+
+    API: core/20160918, SecurityList.
+    """
+
+    name = "security-list"
+    noun = "security_list"
+    needs = ("vcn",)
+    mutable = frozenset({"displayName", "ingressSecurityRules", "egressSecurityRules"})
+
+    def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
+        """Return the rules."""
+        del network, site
+        everything: Body = {"destination": _ANYWHERE, "destinationType": "CIDR_BLOCK", "protocol": "all"}
+        return {"vcnId": _VCN, "ingressSecurityRules": [], "egressSecurityRules": [everything]}
+
+
+class Subnet(NetworkKind):
+    """The subnet of the instances.  API: core/20160918, Subnet."""
+
+    name = "subnet"
+    noun = "subnet"
+    needs = ("vcn", "route-table", "security-list")
+    mutable = frozenset({"displayName", "routeTableId", "securityListIds"})
+
+    def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
+        """Return a regional subnet; a private one refuses public IPs."""
+        del site
+        return {
+            "vcnId": _VCN,
+            "cidrBlock": network.subnet_cidr_block,
+            "dnsLabel": network.dns_label,
+            "prohibitPublicIpOnVnic": network.kind == "private",
+            "routeTableId": Ref(Key("route-table", "main")),
+            "securityListIds": [Ref(Key("security-list", "main"))],
+        }
+
+
+def _route(gateway: str, destination: str, destination_type: str) -> Body:
+    return {
+        "networkEntityId": Ref(Key(gateway, "main")),
+        "destination": destination,
+        "destinationType": destination_type,
+    }

@@ -1,0 +1,177 @@
+"""The network security group: exactly the ports that the spec declares.
+
+Adding rules takes no retry token, so a repeated add would double them: rules are read first, compared by content,
+and what is there twice is a difference like any other.
+
+Source: oci.core.models.AddNetworkSecurityGroupSecurityRulesDetails (at most 25 rules a call), SecurityRule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from attrs import evolve
+
+from ocisidecar.errors import ConnectionLost
+from ocisidecar.keys import Body, Json, Key, Ref
+from ocisidecar.plan import Desired, Live, covers
+from ocisidecar.resources.kind import NETWORK_PHASES, Kind, Site, Started, text
+from ocisidecar.session import ACTION, Caller
+from ocisidecar.spec import DeploymentSpec
+
+T = TypeVar("T")
+
+_VCN = Key("vcn", "main")
+_RULES = "securityRules"
+_RULES_PER_CALL = 25
+_PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}
+
+
+class NetworkSecurityGroup(Kind):
+    """An NSG with its rules.  API: core/20160918, NetworkSecurityGroup."""
+
+    name = "network-security-group"
+    client = "core.VirtualNetworkClient"
+    noun = "network_security_group"
+    needs = ("vcn",)
+    phases = NETWORK_PHASES
+    mutable = frozenset({"displayName", _RULES})
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield one group for all instances, with a rule per port and source, and free egress.
+
+        In a shared network the group is the deployment's own, in the other's VCN.
+        """
+        network = spec.effective_network
+        if network.kind in {"private", "public", "of"}:
+            body: dict[str, Body] = {
+                "compartmentId": site.identity.compartment_id,
+                "displayName": site.display_name(),
+                "vcnId": Ref(_VCN, deployment=network.deployment or ""),
+                _RULES: [*_ingress(spec), _egress()],
+            }
+            yield self.desired("main", body)
+
+    def entries(self, caller: Caller, site: Site) -> Iterator[Mapping[str, Json]]:
+        """Yield the compartment's groups; this list takes the compartment as an option."""
+        yield from caller.pages(
+            self.client, "list_network_security_groups", compartment_id=site.identity.compartment_id
+        )
+
+    def observe(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
+        """Return the groups with their rules."""
+        return tuple(
+            evolve(live, body={**live.body, _RULES: self._rules(caller, live.id)})
+            for live in self.list_live(caller, site, parents)
+        )
+
+    def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:
+        """Make the group, then bring its rules about; a replayed group may hold some already."""
+        plain = {name: value for name, value in body.items() if name != _RULES}
+        started = super().create(caller, site, plain, token)
+        self._set_rules(caller, started.id, body[_RULES])
+        return started
+
+    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+        """Change names and tags where they differ, and rules by content."""
+        plain = {name: value for name, value in fields.items() if name != _RULES}
+        started = super().update(caller, site, live, plain)
+        if _RULES in fields:
+            self._set_rules(caller, live.id, fields[_RULES])
+        return started
+
+    def _rules(self, caller: Caller, group_id: str) -> list[Mapping[str, Json]]:
+        return list(caller.pages(self.client, "list_network_security_group_security_rules", group_id))
+
+    def _set_rules(self, caller: Caller, group_id: str, wanted: Json) -> None:
+        rules = [rule for rule in wanted if isinstance(rule, Mapping)] if isinstance(wanted, Sequence) else []
+        missing, extra = _difference(self._rules(caller, group_id), rules)
+        for batch in _batches(missing):
+            self._add(caller, group_id, batch)
+        for batch in _batches([text(rule, "id") for rule in extra]):
+            body = {"securityRuleIds": batch}
+            caller.call(
+                self.client,
+                "remove_network_security_group_security_rules",
+                group_id,
+                body,
+                intent=ACTION,
+            )
+
+    def _add(self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]]) -> None:
+        """Add rules once: after a lost answer the group is read and only what is missing is sent again."""
+        try:
+            caller.call(
+                self.client,
+                "add_network_security_group_security_rules",
+                group_id,
+                {_RULES: rules},
+                intent=ACTION,
+            )
+        except ConnectionLost:
+            missing, _ = _difference(self._rules(caller, group_id), rules)
+            if len(missing) == len(rules):
+                raise
+            for batch in _batches(missing):
+                self._add(caller, group_id, batch)
+
+
+def _ingress(spec: DeploymentSpec) -> list[Body]:
+    network = spec.effective_network
+    opened = {
+        (port.protocol, port.port, source)
+        for instance in spec.instances
+        for port in instance.ports
+        for source in port.sources
+    }
+    vcn: Body = network.cidr_block
+    if network.kind == "of":
+        vcn = Ref(_VCN, "cidrBlock", deployment=network.deployment or "")
+    return [
+        _rule(protocol, number, vcn if source == "vcn" else source, source)
+        for protocol, number, source in sorted(opened)
+    ]
+
+
+def _rule(protocol: str, number: int, source: Body, word: str) -> Body:
+    span = {"min": number, "max": number}
+    return {
+        "direction": "INGRESS",
+        "protocol": _PROTOCOL_NUMBERS[protocol],
+        "source": source,
+        "sourceType": "CIDR_BLOCK",
+        f"{protocol}Options": {"destinationPortRange": span},
+        "isStateless": False,
+        "description": f"{protocol} {number} from {word}",
+    }
+
+
+def _egress() -> Body:
+    return {
+        "direction": "EGRESS",
+        "protocol": "all",
+        "destination": "0.0.0.0/0",
+        "destinationType": "CIDR_BLOCK",
+        "isStateless": False,
+        "description": "everything out",
+    }
+
+
+def _difference(
+    live: Sequence[Mapping[str, Json]], wanted: Sequence[Mapping[str, Json]]
+) -> tuple[list[Mapping[str, Json]], list[Mapping[str, Json]]]:
+    """Return (wanted rules that are missing, live rules that are too many)."""
+    rest, missing = list(live), []
+    for rule in wanted:
+        match = next((one for one in rest if covers(one, rule)), None)
+        if match is None:
+            missing.append(rule)
+        else:
+            rest.remove(match)
+    return missing, rest
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _RULES_PER_CALL):
+        yield items[start : start + _RULES_PER_CALL]

@@ -1,0 +1,42 @@
+"""Repositories of the tenancy's container registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ocisidecar.keys import Body
+from ocisidecar.plan import Desired, Live
+from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.session import Caller
+from ocisidecar.spec import DeploymentSpec
+
+
+class ContainerRepository(Kind):
+    """A repository.  API: artifacts/20160918, ContainerRepository.
+
+    No list shows `isImmutable`, so that field is compared by hash.
+    """
+
+    name = "container-repository"
+    client = "artifacts.ArtifactsClient"
+    noun = "container_repository"
+    mutable = frozenset({"isPublic"})
+    hidden = frozenset({"isImmutable"})
+    keeps_data = True
+
+    def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
+        """Yield the repositories under the names that images are pushed to."""
+        for repository in spec.repositories:
+            body: dict[str, Body] = {
+                "compartmentId": site.identity.compartment_id,
+                "displayName": repository.name,
+                "isPublic": repository.is_public,
+                "isImmutable": repository.is_immutable,
+            }
+            yield self.desired(repository.name, body)
+
+    def holdings(self, caller: Caller, live: Live) -> str:
+        """Return how many images it holds."""
+        del caller
+        count = live.body.get("imageCount")
+        return f"holds {count} images" if count else ""

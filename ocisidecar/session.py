@@ -1,0 +1,410 @@
+"""Calling OCI: the one place that knows the SDK, what is retried, how fast requests may go and what errors mean.
+
+Answers come back in wire form (the SDK's own `skip_deserialization`): what a kind sends and what it reads are then
+one vocabulary, an unknown state word or field cannot break the SDK's models, and a list of a thousand instances
+costs a tenth of the time.
+
+The SDK's retries and circuit breaker are switched off, because both know too little: its retries send a fresh
+token per call and never wait out a lingering VNIC, and its breaker is shared by all clients of the process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from attrs import define, field, frozen
+
+from ocisidecar.cancel import Cancel
+from ocisidecar.clock import Clock
+from ocisidecar.credentials import Credentials
+from ocisidecar.errors import (
+    ConfigError,
+    Conflict,
+    ConnectionLost,
+    LimitExceeded,
+    NotAuthenticated,
+    NotAuthorizedOrNotFound,
+    OutOfHostCapacity,
+    ServiceCallError,
+    ServiceUnavailable,
+    Throttled,
+)
+from ocisidecar.keys import Json
+from ocisidecar.pace import Budget, Pace
+
+_LOG = logging.getLogger("ocisidecar.session")
+_TIMEOUT_SECONDS = (10, 60)  # connect, read: the SDK's own defaults
+_PAGE_LIMIT = 1000
+
+Notify = Callable[[str, int, float], None]
+"""Told of a retry: reason, number of the attempt that failed, seconds until the next."""
+
+
+@frozen
+class Patience:
+    """How long a kind of failure is waited out: at most `attempts` sends within `seconds`."""
+
+    attempts: int
+    seconds: float
+    first_wait_seconds: float
+    longest_wait_seconds: float
+
+
+PATIENCE: Mapping[str, Patience] = {
+    "throttled": Patience(200, 600.0, 0.2, 30.0),
+    "unavailable": Patience(8, 600.0, 0.5, 30.0),
+    "lost": Patience(8, 600.0, 0.5, 30.0),
+    "busy": Patience(200, 330.0, 0.5, 8.0),
+    "not yet": Patience(100, 240.0, 0.5, 15.0),
+}
+"""By kind of failure.  "busy" outlasts the 300 s that some services need to give a VNIC back; "not yet" is the
+four minutes for which the Go SDK expects IAM writes to spread (its `common/retry` package)."""
+
+
+@frozen
+class Intent:
+    """What a call means for retrying.
+
+    Attributes:
+        is_write: it changes something; a busy resource is waited for.
+        is_repeatable: sending it twice does no harm (reads, PUT, DELETE, creates with a token).
+        is_delete: 409 Conflict and 412 PreconditionFailed mean "still referenced" and are waited out.
+        follows_iam_write: refers to a group or policy that may have been written a moment ago.
+    """
+
+    is_write: bool = False
+    is_repeatable: bool = True
+    is_delete: bool = False
+    follows_iam_write: bool = False
+
+
+READ = Intent()
+CREATE = Intent(is_write=True)
+CREATE_AFTER_IAM = Intent(is_write=True, follows_iam_write=True)
+UPDATE = Intent(is_write=True)
+ACTION = Intent(is_write=True, is_repeatable=False)
+DELETE = Intent(is_write=True, is_delete=True)
+
+_BUSY_CODES = frozenset({"IncorrectState", "LockConflict", "ResourceLocked", "ExternalServerIncorrectState"})
+_BEING_MODIFIED = "currently being modified"
+_COSTS_BUDGET = frozenset({"unavailable", "lost"})
+_IAM_LAG_CODES = frozenset({"NotAuthorizedOrNotFound", "RelatedResourceNotAuthorizedOrNotFound"})
+
+
+def waits_for(error: ServiceCallError, intent: Intent) -> str | None:
+    """Return the entry of `PATIENCE` under which `error` is waited out, or None when it is final."""
+    if isinstance(error, OutOfHostCapacity):
+        return None
+    if error.status == 0:
+        return "lost" if intent.is_repeatable else None
+    if error.status == 429:
+        return "throttled"
+    if error.status >= 500:
+        return "unavailable" if error.status != 501 and intent.is_repeatable else None
+    if intent.is_write and error.status == 409:
+        is_busy = error.code in _BUSY_CODES or _BEING_MODIFIED in error.service_message
+        return "busy" if is_busy or (intent.is_delete and error.code == "Conflict") else None
+    if intent.is_delete and (error.status, error.code) == (412, "PreconditionFailed"):
+        return "busy"
+    if intent.follows_iam_write and error.status in {400, 404} and error.code in _IAM_LAG_CODES:
+        return "not yet"
+    return None
+
+
+def _error_class(status: int, code: str, message: str) -> type[ServiceCallError]:
+    if status >= 400 and is_capacity_shortage(f"{code} {message}"):
+        return OutOfHostCapacity
+    if code in {"LimitExceeded", "QuotaExceeded"}:
+        return LimitExceeded
+    if status >= 500:
+        return ServiceUnavailable
+    return {
+        0: ConnectionLost,
+        401: NotAuthenticated,
+        403: NotAuthorizedOrNotFound,
+        404: NotAuthorizedOrNotFound,
+        409: Conflict,
+        412: Conflict,
+        429: Throttled,
+    }.get(status, ServiceCallError)
+
+
+def is_capacity_shortage(text: str) -> bool:
+    """Return whether an error text means that no host has room.
+
+    OCI sends it as 500 InternalError, as 400, and as text of a failed work request: only the words are common.
+    """
+    lowered = text.lower()
+    return "out of host capacity" in lowered or "outofcapacity" in lowered
+
+
+@frozen
+class Answer:
+    """A 2xx answer: body in wire form (None when empty) and headers with lower-case names."""
+
+    status: int
+    data: Json
+    headers: Mapping[str, str]
+
+    @property
+    def body(self) -> Mapping[str, Json]:
+        """The body as an object; empty when there is none."""
+        return self.data if isinstance(self.data, Mapping) else {}
+
+    @property
+    def etag(self) -> str | None:
+        """The resource's version, to be sent back in if-match."""
+        return self.headers.get("etag")
+
+    @property
+    def work_request_id(self) -> str:
+        """OCID of the work request that carries the change out, or empty."""
+        return self.headers.get("opc-work-request-id", "")
+
+
+@define
+class Session:
+    """Signed calls to OCI with one retry policy.  Thread-safe: each thread gets clients of its own.
+
+    Args:
+        credentials: signer, region and tenancy.
+        clock: where time comes from.
+        endpoint: base URL for all services, in place of the region's; `{region}` and `{service}` in it are
+            replaced by the region's name and the SDK's module name.
+    """
+
+    credentials: Credentials
+    clock: Clock
+    endpoint: str | None = None
+    _local: threading.local = field(factory=threading.local, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _clients: list[Any] = field(factory=list, init=False)
+    _paces: dict[str, Pace] = field(factory=dict, init=False)
+    _budgets: dict[str, Budget] = field(factory=dict, init=False)
+
+    def caller(self, cancel: Cancel, *, key: str = "", notify: Notify | None = None) -> Caller:
+        """Return what makes the calls for one resource."""
+        return Caller(self, cancel, key, notify)
+
+    def close(self) -> None:
+        """Close the connections; the session opens new ones when it is used again."""
+        with self._lock:
+            clients, self._clients = self._clients, []
+            self._local = threading.local()
+        for client in clients:
+            client.base_client.session.close()
+
+    def client(self, path: str, region: str) -> Any:
+        """Return this thread's client for `path`, e.g. `core.VirtualNetworkClient`."""
+        clients: dict[tuple[str, str], Any] = self._local.__dict__.setdefault("clients", {})
+        if (path, region) not in clients:
+            clients[path, region] = client = self._make_client(path, region)
+            with self._lock:
+                self._clients.append(client)
+        return clients[path, region]
+
+    def pace(self, service: str) -> Pace:
+        """Return the rate keeper that all threads share for a service."""
+        with self._lock:
+            return self._paces.setdefault(service, Pace(self.clock))
+
+    def budget(self, service: str) -> Budget:
+        """Return the retry budget that all threads share for a service."""
+        with self._lock:
+            return self._budgets.setdefault(service, Budget())
+
+    def _make_client(self, path: str, region: str) -> Any:
+        import oci
+
+        module, _, name = path.rpartition(".")
+        client_class = getattr(importlib.import_module(f"oci.{module}"), name)
+        options: dict[str, Any] = {}
+        if self.endpoint is not None:
+            options["service_endpoint"] = self.endpoint.format(region=region, service=module).rstrip("/")
+        return client_class(
+            {**self.credentials.client_config, "region": region},
+            signer=self.credentials.signer,
+            retry_strategy=oci.retry.NoneRetryStrategy(),
+            circuit_breaker_strategy=oci.circuit_breaker.NoCircuitBreakerStrategy(),
+            timeout=_TIMEOUT_SECONDS,
+            skip_deserialization=True,
+            **options,
+        )
+
+
+@frozen
+class Caller:
+    """Calls for one resource, under one `Cancel`; retries are told to `notify`."""
+
+    session: Session
+    cancel: Cancel
+    key: str = ""
+    notify: Notify | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The session's clock."""
+        return self.session.clock
+
+    def call(
+        self,
+        client: str,
+        operation: str,
+        *args: object,
+        intent: Intent = READ,
+        region: str | None = None,
+        **options: object,
+    ) -> Answer:
+        """Send one request and retry what passes, for as long as `PATIENCE` says.
+
+        Args:
+            client: SDK client, e.g. `core.VirtualNetworkClient`.
+            operation: its method, e.g. `create_subnet`.
+            *args: passed to the method.
+            **options: passed to the method.
+            intent: what the call means for retrying.
+            region: where to send it; the session's own by default.
+
+        Raises:
+            ServiceCallError: the service refused, or no answer arrived, after the retries.
+            Cancelled: before a request or during a wait for the next.
+        """
+        from tenacity import Retrying
+
+        service = client.partition(".")[0]
+        pace = self.session.pace(service)
+        budget = self.session.budget(service)
+        rule = _Rule(self, intent, pace, budget, self.clock.time())
+
+        def attempt() -> Answer:
+            self.cancel.check()
+            if wait := pace.reserve():
+                self.sleep(wait)
+            return self._send(client, operation, args, options, region)
+
+        retrying = Retrying(
+            retry=rule.should_retry,
+            stop=rule.should_stop,
+            wait=rule.seconds_to_wait,
+            sleep=self.sleep,
+            before_sleep=rule.tell,
+            reraise=True,
+        )
+        try:
+            answer = retrying(attempt)
+        except ServiceCallError as error:
+            raise error.after(retrying.statistics["attempt_number"]) from None
+        budget.succeeded()
+        pace.succeeded()
+        return answer
+
+    def pages(
+        self, client: str, operation: str, *args: object, region: str | None = None, **options: object
+    ) -> Iterator[Mapping[str, Json]]:
+        """Yield the entries of a list operation, page by page; both bare arrays and `{items}` are understood."""
+        query: dict[str, Any] = {**options, "limit": _PAGE_LIMIT}
+        while True:
+            answer = self.call(client, operation, *args, region=region, **query)
+            entries = answer.body.get("items") if isinstance(answer.data, Mapping) else answer.data
+            if isinstance(entries, list):
+                yield from (entry for entry in entries if isinstance(entry, Mapping))
+            if not answer.headers.get("opc-next-page"):
+                return
+            query["page"] = answer.headers["opc-next-page"]
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, and raise `Cancelled` at once when it is cancelled meanwhile."""
+        self.cancel.check()
+        left = self.cancel.seconds_left
+        self.clock.sleep(seconds if left is None else min(seconds, left), self.cancel.event)
+        self.cancel.check()
+
+    def _send(
+        self,
+        client: str,
+        operation: str,
+        args: tuple[object, ...],
+        options: Mapping[str, object],
+        region: str | None,
+    ) -> Answer:
+        import oci
+
+        method = getattr(self.session.client(client, region or self.session.credentials.region), operation)
+        try:
+            response = method(*args, **options)
+        except oci.exceptions.ServiceError as error:
+            raise self._refused(operation, error) from None
+        except (oci.exceptions.RequestException, oci.exceptions.ConnectTimeout) as error:
+            raise self._lost(operation, f"{type(error).__name__}: {error.args[0]}") from None
+        except oci.exceptions.ClientError as error:
+            raise ConfigError(f"{operation}: the SDK refused to send it: {error}") from error
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
+        if isinstance(response.data, str) and operation != "get_namespace":
+            raise self._lost(operation, f"the answer cannot be read: {response.data[:80]!r}")
+        return Answer(response.status, response.data, headers)
+
+    def _refused(self, operation: str, error: Any) -> ServiceCallError:
+        status, code, message = error.status, str(error.code or ""), str(error.message or "")
+        return _error_class(status, code, message)(
+            operation=operation,
+            key=self.key,
+            status=status,
+            code=code,
+            service_message=message,
+            opc_request_id=str(error.request_id or ""),
+            retry_after_seconds=_seconds((error.headers or {}).get("retry-after")),
+        )
+
+    def _lost(self, operation: str, message: str) -> ServiceCallError:
+        return ConnectionLost(operation=operation, key=self.key, service_message=message)
+
+
+def _seconds(value: str | None) -> float | None:
+    return float(value) if value is not None and value.isdigit() else None
+
+
+@define
+class _Rule:
+    """Tenacity's questions about one call, answered from `PATIENCE`."""
+
+    caller: Caller
+    intent: Intent
+    pace: Pace
+    budget: Budget
+    started: float
+    waits: str | None = None
+
+    def should_retry(self, state: Any) -> bool:
+        error = state.outcome.exception()
+        self.waits = waits_for(error, self.intent) if isinstance(error, ServiceCallError) else None
+        if self.waits == "throttled":
+            self.pace.throttled()
+        return self.waits is not None
+
+    def should_stop(self, state: Any) -> bool:
+        patience = PATIENCE[str(self.waits)]
+        is_late = self.caller.clock.time() - self.started >= patience.seconds
+        if is_late or state.attempt_number >= patience.attempts:
+            return True
+        return self.waits in _COSTS_BUDGET and not self.budget.spend()
+
+    def seconds_to_wait(self, state: Any) -> float:
+        from tenacity import wait_exponential_jitter
+
+        patience = PATIENCE[str(self.waits)]
+        asked: float | None = state.outcome.exception().retry_after_seconds
+        if asked is not None:
+            return min(asked, patience.longest_wait_seconds)
+        first, longest = patience.first_wait_seconds, patience.longest_wait_seconds
+        return float(wait_exponential_jitter(first, longest, exp_base=1.6, jitter=first)(state))
+
+    def tell(self, state: Any) -> None:
+        error: ServiceCallError = state.outcome.exception()
+        answer = f"{error.status} {error.code}".strip() if error.status else "no answer"
+        if self.caller.notify is not None:
+            self.caller.notify(f"{answer} ({self.waits})", state.attempt_number, state.next_action.sleep)

@@ -1,0 +1,274 @@
+"""Carrying out one node: the requests that create, change, start or remove one resource.
+
+The ladder of retry tokens lives here.  A token depends only on what is wanted and on the rung, so a rerun after a
+lost answer gets the resource that was made, and two runs at a time get one set.  When a token's resource is dead
+(deleted, failed), the next rung is climbed, a bounded number of times; before a new placement is tried, and after
+a create on one, everything is listed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from attrs import evolve, frozen
+
+from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
+from ocisidecar.graph import Node, Verb
+from ocisidecar.identity import TAG_DIGEST, retry_token
+from ocisidecar.keys import Json, Ref, resolve
+from ocisidecar.plan import Desired, Live, Phase, Placement
+from ocisidecar.resources.kind import Kind, Site, Started
+from ocisidecar.session import Caller
+
+RUNGS = 6
+"""How often a create is tried with a fresh token before it is given up."""
+
+_REPLAY_SECONDS = 5.0
+_NAME_TAKEN_SUFFIX = "AlreadyExists"
+_NAME_TAKEN_WORDS = "already uses this display name"
+
+
+@frozen
+class Attempt:
+    """Which placement and which token a create is at."""
+
+    placement: int = 0
+    rung: int = 0
+
+    def next_placement(self) -> Attempt:
+        """Return the first try at the next placement."""
+        return Attempt(self.placement + 1, 0)
+
+    def next_rung(self) -> Attempt:
+        """Return the next try at this placement."""
+        return Attempt(self.placement, self.rung + 1)
+
+
+@frozen
+class Job:
+    """Everything that carrying out one node needs."""
+
+    node: Node
+    kind: Kind
+    site: Site
+    want: Desired | None
+    lookup: Callable[[Ref], str]
+    caller: Caller
+    attempt: Attempt = Attempt()
+
+
+@frozen
+class Done:
+    """What came of it: the resource as the service showed it (None after a removal), and at which attempt."""
+
+    started: Started | None
+    attempt: Attempt = Attempt()
+
+
+def perform(job: Job) -> Done:
+    """Make the requests of one node and return what they started; does not wait for it."""
+    return _PERFORM[job.node.id.verb](job)
+
+
+def read_secret(caller: Caller, ref: Ref) -> str:
+    """Return a vault secret's content in base64; `ref.field` is its version number or `current`.
+
+    Source: oci.secrets.SecretsClient.get_secret_bundle.
+    """
+    version = {"version_number": int(ref.field)} if ref.field.isdigit() else {}
+    bundle = caller.call("secrets.SecretsClient", "get_secret_bundle", ref.key.name, **version).body
+    content = bundle.get("secretBundleContent")
+    return str(content.get("content", "")) if isinstance(content, Mapping) else ""
+
+
+def _create(job: Job) -> Done:
+    want = _wanted(job)
+    placements = want.placements or (None,)
+    attempt = job.attempt
+    tried: list[str] = []
+    while attempt.placement < len(placements):
+        if attempt.placement:
+            _remove_failed(job, want)
+            if (found := _find(job, want)) is not None:
+                return Done(_as_started(found), attempt)
+        try:
+            started, attempt = _climb(job, want, placements[attempt.placement], attempt)
+        except OutOfHostCapacity as error:
+            tried.append(str(placements[attempt.placement] or "here"))
+            last = error
+            attempt = attempt.next_placement()
+            continue
+        if attempt.placement:
+            started = _oldest(job, want, started)
+        return Done(started, attempt)
+    raise OutOfHostCapacity(
+        operation=f"create_{job.kind.noun}",
+        key=job.caller.key,
+        status=500,
+        code="InternalError",
+        service_message=f"Out of host capacity; tried {', '.join(tried) or 'every placement'}.",
+        opc_request_id=last.opc_request_id if tried else "",
+        attempts=len(placements),
+    )
+
+
+def _climb(job: Job, want: Desired, placement: Placement | None, attempt: Attempt) -> tuple[Started, Attempt]:
+    """Create with the token of `attempt`, climbing while the token's resource is dead."""
+    body = _body(job, want, placement)
+    while True:
+        token = retry_token(job.site.identity, want.key, want.digest, str(placement or ""), attempt.rung)
+        try:
+            answer = job.kind.create(job.caller, job.site, body, token)
+        except Conflict as error:
+            if (found := _find(job, want)) is not None:
+                return _as_started(found), attempt
+            if _is_name_taken(error):
+                raise _not_ours(job, error) from error
+            if error.code != "InvalidatedRetryToken" or attempt.rung + 1 >= RUNGS:
+                raise
+        else:
+            if not _may_be_replay(answer):
+                return answer, attempt
+            if (alive := _alive(job, answer)) is not None:
+                return alive, attempt
+            if attempt.rung + 1 >= RUNGS:
+                return answer, attempt
+        attempt = attempt.next_rung()
+
+
+def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:
+    body = resolve(want.body, job.lookup)
+    assert isinstance(body, dict)  # noqa: S101 `want.body` is a mapping, and `resolve` keeps the shape
+    own = want.tags(job.site.identity)
+    tags = body.get("freeformTags")
+    body["freeformTags"] = {**(tags if isinstance(tags, Mapping) else {}), **own}
+    if placement is not None:
+        body["availabilityDomain"] = placement.availability_domain
+        body["shape"] = placement.shape
+        if placement.fault_domain:
+            body["faultDomain"] = placement.fault_domain
+    return body
+
+
+def _update(job: Job) -> Done:
+    want, live = _wanted(job), _live(job)
+    fields = {name: want.body[name] for name in job.node.step.changed_fields if name in want.body}
+    body = resolve(fields, job.lookup)
+    tags = resolve(want.body.get("freeformTags", {}), job.lookup)
+    assert isinstance(body, dict)  # noqa: S101 as above
+    body["freeformTags"] = {
+        **(tags if isinstance(tags, Mapping) else {}),
+        **want.tags(job.site.identity),
+    }
+    return Done(job.kind.update(job.caller, job.site, live, body))
+
+
+def _start(job: Job) -> Done:
+    live = _live(job)
+    if job.node.step.changed_fields:
+        _update(job)
+    job.kind.start(job.caller, job.site, live)
+    return Done(Started(live.id, "STARTING", Phase.PENDING, live.body))
+
+
+def _await(job: Job) -> Done:
+    return Done(_as_started(_live(job)))
+
+
+def _delete(job: Job) -> Done:
+    live = _live(job)
+    if live.phase is not Phase.GOING:
+        job.kind.delete(job.caller, job.site, live)
+    return Done(None)
+
+
+_PERFORM: Mapping[Verb, Callable[[Job], Done]] = {
+    Verb.CREATE: _create,
+    Verb.UPDATE: _update,
+    Verb.ADOPT: _update,
+    Verb.START: _start,
+    Verb.AWAIT: _await,
+    Verb.DELETE: _delete,
+}
+
+
+def _wanted(job: Job) -> Desired:
+    if job.want is None:
+        raise LookupError(f"{job.node.id.key} is not wanted, so it cannot be made")
+    return job.want
+
+
+def _live(job: Job) -> Live:
+    if job.node.live is None:
+        raise LookupError(f"{job.node.id.key} is not live, so it cannot be changed")
+    return job.node.live
+
+
+def _find(job: Job, want: Desired) -> Live | None:
+    """Return the oldest live resource that is what `want` asks for."""
+    return next(iter(_matches(job, want)), None)
+
+
+def _matches(job: Job, want: Desired) -> list[Live]:
+    standing = [live for live in _lives(job, want) if live.phase not in {Phase.FAILED, Phase.GOING}]
+    return sorted(standing, key=lambda live: (live.time_created, live.id))
+
+
+def _lives(job: Job, want: Desired) -> list[Live]:
+    lives = job.kind.list_live(job.caller, job.site, job.kind.parents_of(job.lookup, want))
+    return [
+        live
+        for live in lives
+        if live.deployment == job.site.identity.name
+        and live.key == want.key
+        and live.tags.get(TAG_DIGEST) == want.digest
+    ]
+
+
+def _remove_failed(job: Job, want: Desired) -> None:
+    """Remove what found no room at an earlier placement; its error text has been reported."""
+    for live in _lives(job, want):
+        if live.phase is Phase.FAILED:
+            job.kind.delete(job.caller, job.site, live)
+
+
+def _oldest(job: Job, want: Desired, started: Started) -> Started:
+    """Keep the oldest of several that one key got by chance, and let the others go."""
+    matching = _matches(job, want)
+    for extra in matching[1:]:
+        job.kind.delete(job.caller, job.site, extra)
+    return _as_started(matching[0]) if matching else started
+
+
+def _as_started(live: Live) -> Started:
+    return Started(live.id, live.state, live.phase, live.body)
+
+
+def _may_be_replay(started: Started) -> bool:
+    """Return whether the answer may be the stored one of an earlier request with the same token."""
+    created, served = started.body.get("timeCreated"), started.served
+    if not started.id or not isinstance(created, str) or not served:
+        return bool(started.id)
+    age = parsedate_to_datetime(served) - datetime.fromisoformat(created)
+    return age.total_seconds() > _REPLAY_SECONDS
+
+
+def _alive(job: Job, started: Started) -> Started | None:
+    live = job.kind.get(job.caller, job.site, started.id)
+    if live is None or live.phase in {Phase.FAILED, Phase.GOING}:
+        return None
+    return evolve(_as_started(live), work_request_id=started.work_request_id)
+
+
+def _is_name_taken(error: ServiceCallError) -> bool:
+    return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
+
+
+def _not_ours(job: Job, error: ServiceCallError) -> NotOurs:
+    return NotOurs(
+        f"{job.caller.key} cannot be created: a resource of that name exists without this deployment's tags. "
+        f"The service said: {error.service_message} (opc-request-id {error.opc_request_id}). Take it over with "
+        f'provisioner.adopt(spec, {{"{job.caller.key}": "<its OCID>"}}), rename the deployment, or remove it.'
+    )

@@ -119,10 +119,8 @@ class Settings:
         if missing:
             them = "it" if len(missing) == 1 else "them"
             variables = ", ".join(VARIABLES[name][-1] for name in missing)
-            raise ConfigError(
-                f"{self.place} has no {', '.join(missing)}: "
-                + (f"add {them}." if self.is_mapping else f"add {them} (see `oci setup config`), or set {variables}.")
-            )
+            otherwise = "" if self.is_mapping else f" (see `oci setup config`), or set {variables}"
+            raise ConfigError(f"{self.place} has no {', '.join(missing)}: add {them}{otherwise}.")
         return tuple(self.by_name[name] for name in names)
 
 

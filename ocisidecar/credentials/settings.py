@@ -34,6 +34,7 @@ _CONTEXT_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "region": ("OCISIDECAR_REGION", "OCI_CLI_REGION"),
     "compartment_id": ("OCISIDECAR_COMPARTMENT_ID",),
     "endpoint": ("OCISIDECAR_ENDPOINT", "OCI_CLI_ENDPOINT"),
+    "image_prefix": ("OCISIDECAR_IMAGE_PREFIX",),
     "federation_endpoint": ("OCI_CLI_FEDERATION_ENDPOINT",),
 }
 _IDENTITY_VARIABLES: Mapping[str, tuple[str, ...]] = {

@@ -4,8 +4,8 @@ Everything here is pure but for reading the configuration file; the environment 
 shows in a repr, because some of them are keys and pass phrases; its source does, so that a message can say
 where a wrong value stands.
 
-Source: the variables are those of oci-cli (`oci_cli/cli_constants.py`, read 2026-01) and of the SDK
-(`oci/config.py`).  oci-cli has none for the compartment.
+Source: the variables are those of oci-cli (`oci_cli/cli_constants.py`, 3.95.1) and of the SDK
+(`oci/config.py`, 2.189.0).  oci-cli has none for the compartment.
 """
 
 from __future__ import annotations

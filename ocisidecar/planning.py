@@ -175,7 +175,7 @@ def _tagged(body: Mapping[str, Body], spec: DeploymentSpec) -> dict[str, Body]:
     tagged = dict(body)
     for name, tags in zip(TAG_FIELDS, (spec.freeform_tags, spec.defined_tags), strict=True):
         own = body.get(name)
-        merged = {**tags, **(own if isinstance(own, Mapping) else {})}
+        merged: dict[str, Body] = {**tags, **(own if isinstance(own, Mapping) else {})}
         if merged:
             tagged[name] = merged
     return tagged

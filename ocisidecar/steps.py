@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -77,7 +78,7 @@ def read_secret(caller: Caller, ref: Ref) -> str:
 
     Source: oci.secrets.SecretsClient.get_secret_bundle.
     """
-    version = {"version_number": int(ref.field)} if ref.field.isdigit() else {}
+    version: dict[str, Any] = {"version_number": int(ref.field)} if ref.field.isdigit() else {}
     bundle = caller.call("secrets.SecretsClient", "get_secret_bundle", ref.key.name, **version).body
     content = bundle.get("secretBundleContent")
     return str(content.get("content", "")) if isinstance(content, Mapping) else ""

@@ -18,6 +18,7 @@ from ocisidecar.plan import Live, Phase
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.session import Caller
 
+_FIRST_SECONDS = 0.05
 _SHORTEST_SECONDS = 0.3
 _LONGEST_SECONDS = 10.0
 _SHARE_OF_WAITED = 0.03
@@ -100,7 +101,7 @@ class Waiter:
         group = self._groups.setdefault((watch.kind.name, parent, single), _Group())
         if not group.watches:
             group.reached = 0
-            group.due = now + _SHORTEST_SECONDS
+            group.due = now + interval(0.0, 1)
         group.watches[watch.node] = watch
 
     def remove(self, node: NodeId, now: float) -> None:
@@ -148,11 +149,13 @@ def interval(
 ) -> float:
     """Return the seconds until the next look at `waiting` resources.  Pure.
 
-    A single resource is looked at every 3 % of the time it has taken so far.  For a crowd only the last one
+    A single resource is looked at almost at once, because much is done when it is answered, and then every 3 % of
+    the time it has taken so far.  For a crowd only the last one
     matters, so looks are rarer until some have arrived; from then on the crowd's own rate says how long the rest
     will take, and a third of that is waited.
     """
-    alone = max(_SHORTEST_SECONDS, _SHARE_OF_WAITED * waited_seconds)
+    soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 4 * waited_seconds))
+    alone = max(soon, _SHARE_OF_WAITED * waited_seconds)
     crowd = min(alone * (1.0 + log(waiting)), _LONGEST_SECONDS)
     if not seconds_since_first_reached or reached < _ARRIVALS_WITH_A_RATE:
         return crowd

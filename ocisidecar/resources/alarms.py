@@ -53,9 +53,7 @@ class Alarm(Kind):
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield the alarms, watching the metrics of the deployment's compartment."""
-        display_names = [
-            instance.display_name_of(replica) for instance in spec.instances for replica in range(instance.replicas)
-        ]
+        display_names = [name for instance in spec.instances for name in instance.display_names]
         for alarm in spec.alarms:
             yield self.desired(alarm.name, self._body(alarm, site, display_names))
 

@@ -89,8 +89,8 @@ class NetworkSecurityGroup(Kind):
         missing, extra = _difference(self._rules(caller, group_id), rules)
         for batch in _batches(missing):
             self._add(caller, group_id, batch)
-        for batch in _batches([text(rule, "id") for rule in extra]):
-            body = {"securityRuleIds": batch}
+        for ids in _batches([text(rule, "id") for rule in extra]):
+            body = {"securityRuleIds": ids}
             caller.call(
                 self.client,
                 "remove_network_security_group_security_rules",

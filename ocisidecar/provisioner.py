@@ -124,11 +124,12 @@ class Provisioner:
             environment=environment,
             clock=ticking,
         )
-        url = endpoint or environment.get("OCISIDECAR_ENDPOINT") or environment.get("OCI_CLI_ENDPOINT")
+        url = find("endpoint", argument=endpoint, environment=environment)
+        prefix = find("image_prefix", argument=image_prefix, environment=environment)
         return cls(
-            Session(credentials, ticking, url),
+            Session(credentials, ticking, url.value if url else None),
             compartment_id=_compartment(compartment_id, credentials),
-            image_prefix=image_prefix or environment.get("OCISIDECAR_IMAGE_PREFIX"),
+            image_prefix=prefix.value if prefix else None,
             limits=Limits(max_workers, wait_timeout_in_seconds),
             on_event=on_event,
         )

@@ -1,0 +1,38 @@
+"""Pytest fixtures for programs that use ocisidecar or any other OCI client.  Installed with the package.
+
+    def test_my_deployment(oci_provisioner):
+        deployment = oci_provisioner.apply(my_spec)
+        assert deployment.verify().ok
+
+    def test_my_client(oci_emulator, monkeypatch):
+        for name, value in oci_emulator.environment.items():
+            monkeypatch.setenv(name, value)
+        ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ocisidecar.emulator import Emulator
+    from ocisidecar.provisioner import Provisioner
+
+
+@pytest.fixture
+def oci_provisioner() -> Iterator[Provisioner]:
+    """A provisioner with an emulator of its own, in which time passes only when somebody waits."""
+    from ocisidecar.clock import VirtualClock
+    from ocisidecar.provisioner import Provisioner
+
+    with Provisioner.local(clock=VirtualClock()) as provisioner:
+        yield provisioner
+
+
+@pytest.fixture
+def oci_emulator(oci_provisioner: Provisioner) -> Emulator:
+    """The emulator that `oci_provisioner` talks to; other clients may talk to it at the same time."""
+    return oci_provisioner.emulator

@@ -61,3 +61,16 @@ def identity(client: Callable[..., Any]) -> Any:
 def instances(client: Callable[..., Any]) -> Any:
     """The container instance client."""
     return client("container_instances.ContainerInstanceClient")
+
+
+@pytest.fixture
+def refused() -> Callable[..., oci.exceptions.ServiceError]:
+    """Makes a call that must be refused with a status and a code; returns the error."""
+
+    def refused(status: int, code: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        with pytest.raises(oci.exceptions.ServiceError) as caught:
+            call(*arguments, **options)
+        assert (caught.value.status, caught.value.code) == (status, code), caught.value.message
+        return caught.value
+
+    return refused

@@ -1,0 +1,73 @@
+"""Topics, subscriptions and messages."""
+
+import pytest
+
+
+@pytest.fixture
+def topics(client):
+    return client("ons.NotificationControlPlaneClient")
+
+
+@pytest.fixture
+def subscriptions(client):
+    return client("ons.NotificationDataPlaneClient")
+
+
+@pytest.fixture
+def topic(emulator, topics):
+    return topics.create_topic({"name": "alerts", "compartmentId": emulator.compartment_id}).data
+
+
+def test_a_topic_is_named_by_topic_id(emulator, topics, topic):
+    """A topic has `topicId` and `apiEndpoint`, and is listed by name or id."""
+    assert topic.topic_id.startswith("ocid1.onstopic.")
+    assert topic.api_endpoint.startswith("https://")
+    for selection in ({"name": "alerts"}, {"id": topic.topic_id}):
+        assert [one.topic_id for one in topics.list_topics(emulator.compartment_id, **selection).data] == [
+            topic.topic_id
+        ]
+    assert topics.list_topics(emulator.compartment_id, name="other").data == []
+
+
+def test_a_topic_name_is_taken_once_in_the_tenancy(emulator, topics, topic, refused):
+    """The same name is refused in another compartment too."""
+    details = {"name": topic.name, "compartmentId": emulator.tenancy_id}
+    refused(409, "NotAuthorizedOrResourceAlreadyExists", topics.create_topic, details)
+
+
+def test_an_update_changes_the_description(topics, topic):
+    """The name stays."""
+    changed = topics.update_topic(topic.topic_id, {"description": "pages people"}).data
+    assert (changed.name, changed.description) == ("alerts", "pages people")
+
+
+@pytest.mark.parametrize(("protocol", "state"), [("EMAIL", "PENDING"), ("ORACLE_FUNCTIONS", "ACTIVE")])
+def test_a_subscription_waits_for_confirmation(emulator, subscriptions, topic, protocol, state):
+    """A subscription is PENDING until somebody confirms it, unless nobody has to."""
+    details = {"topicId": topic.topic_id, "compartmentId": emulator.compartment_id, "protocol": protocol}
+    made = subscriptions.create_subscription({**details, "endpoint": "ops@example.com"}).data
+    assert made.lifecycle_state == state
+    assert isinstance(made.created_time, int)
+    listed = subscriptions.list_subscriptions(emulator.compartment_id, topic_id=topic.topic_id).data
+    assert [one.id for one in listed] == [made.id]
+
+
+def test_subscriptions_go_with_their_topic(emulator, topics, subscriptions, topic):
+    """Deleting a topic leaves nothing behind."""
+    details = {"topicId": topic.topic_id, "compartmentId": emulator.compartment_id, "protocol": "EMAIL"}
+    subscriptions.create_subscription({**details, "endpoint": "ops@example.com"})
+    topics.delete_topic(topic.topic_id)
+    assert emulator.live() == {}
+
+
+def test_a_message_gets_an_id(subscriptions, topic):
+    """A published message is accepted with an id and a time."""
+    result = subscriptions.publish_message(topic.topic_id, {"title": "t", "body": "b"}).data
+    assert result.message_id
+    assert result.time_stamp is not None
+
+
+def test_a_message_of_more_than_64_kib_is_refused(subscriptions, topic, refused):
+    """The size is counted in bytes."""
+    assert subscriptions.publish_message(topic.topic_id, {"body": "x" * 65536}).status == 200
+    refused(400, "InvalidParameter", subscriptions.publish_message, topic.topic_id, {"body": "é" * 32769})

@@ -109,7 +109,7 @@ def compose(
     """
     name = f"{instance.name}-{replica}"
     on_shape = shape or instance.shape
-    volumes = volumes_of(instance)
+    volumes = instance.all_volumes
     files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
     config_volumes = {volume.name for volume in volumes if volume.kind == "config_file"}
     logging = deployment.effective_logging
@@ -139,18 +139,6 @@ def compose(
         sections=_sections(instance, body, containers, vnic, files),
         statements=tuple(_statements(instance, image_prefix)),
     )
-
-
-def volumes_of(instance: InstanceSpec) -> tuple[VolumeSpec, ...]:
-    """Return the instance's own volumes and those that mounts bring along, each once, sorted by name."""
-    brought = (
-        mount.volume
-        for container in instance.containers
-        for mount in container.mounts.values()
-        if isinstance(mount.volume, VolumeSpec)
-    )
-    named = {volume.name: volume for volume in (*brought, *instance.volumes)}
-    return tuple(named[name] for name in sorted(named))
 
 
 def resolve_image(image_url: str, image_prefix: str | None) -> str:
@@ -294,14 +282,19 @@ def _sections(
         for name, section in CONTAINER_SECTIONS.items():
             if name in container:
                 put(section, f"{container['displayName']}.{name}", container[name])
-    for volume in volumes_of(instance):
+    for volume in instance.all_volumes:
         put("volumes", volume.name, {**wire.volume(volume, {}), "configs": None})
         for path, data in files[volume.name].items():
-            put("config", f"{volume.name}/{path}", data if volume.secret_version is None else volume.secret_version)
+            put("config", f"{volume.name}/{path}", _shown(data, volume.secret_version))
     put("network", "vnic", {name: value for name, value in vnic.items() if name not in VNIC_MUTABLE})
     for secret in instance.image_pull_secrets:
         put("pull", secret.registry_endpoint, [secret.kind, secret.secret_id, secret.version])
     return sections
+
+
+def _shown(data: Body, secret_version: str | None) -> Body:
+    """Return what enters the digest for a file: a reference or a version in place of a secret."""
+    return data if secret_version is None or isinstance(data, Ref) else secret_version
 
 
 def _statements(instance: InstanceSpec, image_prefix: str | None) -> Iterator[tuple[str, Statement]]:

@@ -9,10 +9,14 @@ from attrs import field, frozen
 
 from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import as_tuple, same
-from ocisidecar.spec.rules import RESOURCE_NAME, checked, duration, length, matches, ocid
+from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, duration, length, matches, ocid
 
 INSTANCES = "$instances"
 """In an alarm's query: the display names of the deployment's instances, as a pattern for `=~`."""
+
+_QUERY = matches(
+    r"[^\r\n]*[A-Za-z][\w.$-]*\[\d+[mhd]\][^\r\n]*", "a Monitoring query such as CpuUtilization[1m].mean() > 80"
+)
 
 Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
 
@@ -61,7 +65,7 @@ class AlarmSpec(Brief):
     """
 
     name: str = field(metadata=checked(RESOURCE_NAME))
-    query: str = field(kw_only=True, metadata=checked(length(3, 4096), matches(r"\S.*[\s\S]*", "a query")))
+    query: str = field(kw_only=True, metadata=checked(length(3, 4096), _QUERY))
     severity: Severity = field(default="CRITICAL", kw_only=True)
     namespace: str = field(
         default="oci_computecontainerinstance",
@@ -139,7 +143,7 @@ class AlarmSpec(Brief):
         """Return the query with `$instances` replaced by a pattern that matches these display names."""
         return self.query.replace(INSTANCES, "|".join(sorted(display_names)))
 
-    def contradictions(self) -> list[tuple[str, str]]:
+    def contradictions(self) -> list[Fault]:
         """Return what is wrong between fields, as pairs of field and message."""
         topics = [one for one in self.destinations if isinstance(one, TopicSpec) or ".onstopic." in one]
         if len(topics) > 1 or len(self.destinations) - len(topics) > 1:

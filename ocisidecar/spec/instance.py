@@ -17,10 +17,12 @@ from ocisidecar.spec.rules import (
     HOSTNAME_LABEL,
     PORT,
     RESOURCE_NAME,
+    SHAPE_NAME,
     above,
     at_least,
     between,
     checked,
+    cidr,
     count,
     ip_address,
     matches,
@@ -35,6 +37,14 @@ VCN = "vcn"
 """As a source of traffic: every address of the deployment's VCN."""
 
 
+_IS_CIDR = cidr(0, 32)
+
+
+def _source(value: str) -> str | None:
+    fault = None if value == VCN else _IS_CIDR(value)
+    return fault and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
+
+
 @frozen(repr=False)
 class Port(Brief):
     """A port of the instance that others may reach.
@@ -47,7 +57,10 @@ class Port(Brief):
 
     port: int = field(metadata=checked(PORT))
     sources: tuple[str, ...] = field(
-        default=(VCN,), kw_only=True, converter=texts, metadata=checked(count(1, 100, unit="sources"))
+        default=(VCN,),
+        kw_only=True,
+        converter=texts,
+        metadata=checked(count(1, 100, unit="sources"), each=(_source,)),
     )
     protocol: Literal["tcp", "udp"] = field(default="tcp", kw_only=True)
 
@@ -89,7 +102,7 @@ class PlacementSpec(Brief):
         converter=_fault_domains,
         metadata=checked(each=(matches(r"FAULT-DOMAIN-[1-3]", "1 to 3 or 'FAULT-DOMAIN-1' to '-3'"),)),
     )
-    shapes: tuple[str, ...] = field(default=(), converter=texts)
+    shapes: tuple[str, ...] = field(default=(), converter=texts, metadata=checked(each=(SHAPE_NAME,)))
     spread: bool = True
 
 
@@ -163,7 +176,7 @@ class InstanceSpec(ContainerFields):
     """
 
     name: str = field(metadata=checked(RESOURCE_NAME))
-    shape: str = field(default="CI.Standard.E4.Flex", kw_only=True)
+    shape: str = field(default="CI.Standard.E4.Flex", kw_only=True, metadata=checked(SHAPE_NAME))
     ocpus: float = field(default=1, kw_only=True, metadata=checked(above(0, unit="OCPUs")))
     memory_in_gbs: float | None = field(default=None, kw_only=True, metadata=checked(above(0, unit="GB")))
     ports: tuple[Port, ...] = field(default=(), kw_only=True, converter=_ports)
@@ -273,3 +286,19 @@ class InstanceSpec(ContainerFields):
     def containers(self) -> tuple[SidecarSpec, ...]:
         """The app and its sidecars."""
         return (self.app, *self.sidecars)
+
+    @property
+    def declared_volumes(self) -> tuple[VolumeSpec, ...]:
+        """Its own volumes and those that mounts bring along, as often as they are declared."""
+        return self.volumes + tuple(
+            mount.volume
+            for container in self.containers
+            for mount in container.mounts.values()
+            if isinstance(mount.volume, VolumeSpec)
+        )
+
+    @property
+    def all_volumes(self) -> tuple[VolumeSpec, ...]:
+        """Its own volumes and those that mounts bring along, each once, sorted by name."""
+        named = {volume.name: volume for volume in self.declared_volumes}
+        return tuple(named[name] for name in sorted(named))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 
@@ -28,3 +29,8 @@ def with_item(items: Sequence[N], item: N) -> tuple[N, ...]:
 def without_item(items: Sequence[N], name: str) -> tuple[N, ...]:
     """Return `items` without the one called `name`."""
     return tuple(one for one in items if one.name != name)
+
+
+def repeated(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that occur more than once, sorted."""
+    return tuple(sorted(name for name, times in Counter(names).items() if times > 1))

@@ -13,6 +13,9 @@ from typing import Any, TypeAlias
 
 Rule: TypeAlias = Callable[[Any], str | None]
 
+Fault: TypeAlias = tuple[str, str]
+"""Where something is wrong, as a path below what is looked at, and what."""
+
 FIELD_RULES = "ocisidecar.rules"
 ELEMENT_RULES = "ocisidecar.element_rules"
 NAME_RULES = "ocisidecar.name_rules"
@@ -125,6 +128,7 @@ RESOURCE_NAME = matches(r"[A-Za-z][A-Za-z0-9_-]{0,62}", "1 to 63 letters, digits
 """Names that become part of keys, tags, display names and, in places, host names."""
 
 PORT = between(1, 65535)
+SHAPE_NAME = matches(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a shape such as CI.Standard.E4.Flex")
 DISPLAY_NAME = length(1, 255)
 DNS_LABEL = matches(r"[A-Za-z][A-Za-z0-9]{0,14}", "1 to 15 letters and digits, the first a letter")
 HOSTNAME_LABEL = matches(

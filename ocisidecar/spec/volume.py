@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.normal import as_dict, same
-from ocisidecar.spec.rules import RESOURCE_NAME, checked, ocid, relative_path
+from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, ocid, relative_path
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import SecretRef
 
@@ -121,7 +121,7 @@ class VolumeSpec(Brief):
             subnet_id=subnet_id,
         )
 
-    def contradictions(self) -> list[tuple[str, str]]:
+    def contradictions(self) -> list[Fault]:
         """Return what is wrong between fields, as pairs of field and message."""
         found = [
             (f'files["{name}"]', f"cannot read {content}: give an existing file, or the content itself")

@@ -1,0 +1,97 @@
+"""Whether values are what the fields' annotations say, at any depth."""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Union, get_args, get_origin
+
+from attrs import Attribute, fields, has, resolve_types
+
+from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.rules import Fault
+
+_WORDS: Mapping[Any, str] = {
+    str: "text",
+    bytes: "bytes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple: "a list",
+    Mapping: "a mapping with text as keys",
+}
+_ELEMENT_HINT: Mapping[Any, int] = {tuple: 0, Mapping: 1}
+"""Which type argument is that of the elements."""
+
+
+def parts_of(value: Any, path: str) -> Iterator[tuple[Attribute[Any], object, str]]:
+    """Yield field, value and path for each field of an attrs value; nothing for another."""
+    if has(type(value)):
+        for attribute in fields(resolve_types(type(value))):
+            yield attribute, getattr(value, attribute.name), f"{path}.{attribute.name}".removeprefix(".")
+
+
+def elements_of(value: object, path: str) -> Iterator[tuple[object, str]]:
+    """Yield each element of a tuple or mapping with its path: by name where it has one, else by position."""
+    if isinstance(value, Mapping):
+        for name, element in value.items():
+            yield element, f'{path}["{name}"]'
+    elif isinstance(value, tuple):
+        for position, element in enumerate(value):
+            name = getattr(element, "name", None)
+            yield element, f'{path}["{name}"]' if isinstance(name, str) and name else f"{path}[{position}]"
+
+
+def misfits(value: Any, path: str = "") -> Iterator[Fault]:
+    """Yield a fault for every value below `value`, an attrs value, that is not what its annotation says."""
+    for attribute, item, field_path in parts_of(value, path):
+        yield from _misfits(item, attribute.type, field_path, is_shown=attribute.repr is True)
+
+
+def _misfits(value: object, hint: Any, path: str, *, is_shown: bool) -> Iterator[Fault]:
+    option = next((one for one in _options(hint) if _fits(value, one)), None)
+    if option is None:
+        yield path, f"must be {_described(hint)}, got {_got(value, hint, is_shown=is_shown)}"
+    elif get_origin(option) in _ELEMENT_HINT:
+        element_hint = get_args(option)[_ELEMENT_HINT[get_origin(option)]]
+        for element, element_path in elements_of(value, path):
+            yield from _misfits(element, element_hint, element_path, is_shown=is_shown)
+    else:
+        yield from misfits(value, path)
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+
+
+def _fits(value: object, option: Any) -> bool:
+    """Return whether the value itself, elements apart, is of this kind."""
+    kind = get_origin(option) or option
+    if kind is Literal:
+        return value in get_args(option)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind is Mapping:
+        return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
+    return isinstance(value, kind)
+
+
+def _described(hint: Any) -> str:
+    return " or ".join(_word(option) for option in _options(hint) if option is not type(None))
+
+
+def _word(option: Any) -> str:
+    if get_origin(option) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(option)))
+    kind = get_origin(option) or option
+    return _WORDS.get(kind, kind.__name__)
+
+
+def _got(value: object, hint: Any, *, is_shown: bool) -> str:
+    if not is_shown or not isinstance(value, str | int | float | None):
+        return f"a value of type {type(value).__name__}"
+    known = [word for option in _options(hint) if get_origin(option) is Literal for word in get_args(option)]
+    return repr(value) + (did_you_mean(value, known) if isinstance(value, str) else "")

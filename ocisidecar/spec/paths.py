@@ -1,0 +1,26 @@
+"""Where faults are: paths as a user would write them, e.g. `instances["web"].sidecars["prometheus"].image_url`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.rules import Fault
+from ocisidecar.spec.sidecar import SidecarSpec
+
+
+def joined(path: str, rest: str) -> str:
+    """Return `rest`, a path below `path`, as a path of its own."""
+    return f"{path}.{rest}".strip(".")
+
+
+def below(path: str, faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Yield the faults, found below `path`, with whole paths."""
+    return ((joined(path, rest), message) for rest, message in faults)
+
+
+def containers_of(instance: InstanceSpec) -> Iterator[tuple[str, SidecarSpec]]:
+    """Yield each container with its path below the instance; the app's fields are the instance's own."""
+    yield "", instance.app
+    for sidecar in instance.sidecars:
+        yield f'sidecars["{sidecar.name}"]', sidecar

@@ -1,0 +1,102 @@
+"""What is wrong in a spec: everything at once, before any call.
+
+First the types of all values; then each field's own rules, what contradicts itself within a part, and whether each
+instance is sound in itself; then how the parts of the deployment fit together.  What holds a value of the wrong
+type is left out of the later steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from attrs import Attribute, has
+
+from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.spec.assembly import assembly_faults, image_faults
+from ocisidecar.spec.budget import budget_faults
+from ocisidecar.spec.conformance import elements_of, misfits, parts_of
+from ocisidecar.spec.deployment import DeploymentSpec
+from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.paths import below
+from ocisidecar.spec.rules import ELEMENT_RULES, FIELD_RULES, NAME_RULES, Fault, Rule
+from ocisidecar.spec.warn import spec_warnings
+from ocisidecar.spec.wiring import deployment_faults, membership_faults
+
+__all__ = ["check", "spec_warnings", "validate"]
+
+
+def validate(
+    spec: DeploymentSpec, *, image_prefix: str | None = None, accepts_symbolic_images: bool = False
+) -> tuple[SpecFault, ...]:
+    """Return every fault of the spec.  Pure.
+
+    Args:
+        spec: what is to be deployed.
+        image_prefix: registry and path below which our own images are.
+        accepts_symbolic_images: whether our own images may go without it, as in the emulator.
+    """
+    faults = list(_faults(spec, need_prefix=image_prefix is None and not accepts_symbolic_images))
+    return tuple(SpecFault(path, message) for path, message in dict.fromkeys(faults))
+
+
+def check(spec: DeploymentSpec, *, image_prefix: str | None = None, accepts_symbolic_images: bool = False) -> None:
+    """Raise when the spec has any fault; the arguments are those of `validate`.
+
+    Raises:
+        SpecError: holds every fault.
+    """
+    faults = validate(spec, image_prefix=image_prefix, accepts_symbolic_images=accepts_symbolic_images)
+    if faults:
+        raise SpecError(faults)
+
+
+def _faults(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Fault]:
+    misfitting = tuple(misfits(spec))
+    wrong = {path for path, _ in misfitting}
+    yield from misfitting
+    yield from _part_faults(spec, "", wrong)
+    for instance, path in elements_of(spec.instances, "instances"):
+        if isinstance(instance, InstanceSpec) and not _holds(wrong, path):
+            yield from below(path, assembly_faults(instance))
+            yield from below(path, budget_faults(instance))
+            yield from below(path, image_faults(instance) if need_prefix else ())
+            yield from below(path, () if wrong else membership_faults(instance, spec))
+    if not wrong:
+        yield from deployment_faults(spec)
+
+
+def _part_faults(part: object, path: str, wrong: Collection[str]) -> Iterator[Fault]:
+    """Yield what breaks a rule of its field, or contradicts itself, in a part and all parts below it."""
+    for attribute, value, field_path in parts_of(part, path):
+        if field_path in wrong:
+            continue
+        yield from _rule_faults(attribute, value, field_path, wrong)
+        yield from _part_faults(value, field_path, wrong)
+        for element, element_path in elements_of(value, field_path):
+            yield from _part_faults(element, element_path, wrong)
+    if hasattr(part, "contradictions") and not _holds(wrong, path):
+        yield from below(path, part.contradictions())
+
+
+def _rule_faults(attribute: Attribute[Any], value: object, path: str, wrong: Collection[str]) -> Iterator[Fault]:
+    if value is None:
+        return
+    rules = attribute.metadata
+    yield from _broken(rules.get(FIELD_RULES, ()), value, path)
+    for element, element_path in elements_of(value, path):
+        if element_path not in wrong and not has(type(element)):
+            yield from _broken(rules.get(ELEMENT_RULES, ()), element, element_path)
+    if isinstance(value, Mapping):
+        for name in value:
+            yield from _broken(rules.get(NAME_RULES, ()), name, f'{path}["{name}"]')
+
+
+def _broken(rules: Iterable[Rule], value: object, path: str) -> Iterator[Fault]:
+    found = (rule(value) for rule in rules)
+    yield from ((path, message) for message in found if message is not None)
+
+
+def _holds(wrong: Iterable[str], path: str) -> bool:
+    """Return whether something at or below `path` is wrong."""
+    return any(one == path or one.startswith((f"{path}.", f"{path}[")) for one in wrong)

@@ -1,0 +1,47 @@
+"""What works but deserves a look; shown with every plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ocisidecar.spec.deployment import DeploymentSpec
+from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.limits import SHAPES
+from ocisidecar.spec.paths import containers_of, joined
+
+_WHOLE_INTERNET = "0.0.0.0/0"
+
+
+def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
+    """Return what is noteworthy in a valid spec, each with its path.  Pure."""
+    return tuple(
+        f'instances["{instance.name}"]{path and "."}{path}: {message}'
+        for instance in spec.instances
+        for path, message in _warnings(instance, spec)
+    )
+
+
+def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
+    for shape in (instance.shape, *instance.placement.shapes):
+        if shape not in SHAPES:
+            yield "shape", f"{shape} is not known beforehand: its limits are not checked ({', '.join(SHAPES)} are)"
+    for port in instance.ports:
+        if _WHOLE_INTERNET in port.sources:
+            yield "ports", f"{port.protocol} {port.port} is open to the whole internet"
+    if instance.ports and spec.effective_network.kind == "existing":
+        yield (
+            "ports",
+            "are opened by whoever owns the existing subnet, not by this deployment",
+        )
+    for path, container in containers_of(instance):
+        yield from ((path, warning) for warning in container.warnings)
+        if not _is_pinned(container.image_url):
+            yield joined(path, "image_url"), f"{container.image_url} can change without a new plan: pin a version"
+        if container.statements and spec.effective_access.kind == "none":
+            needs = ", ".join(f"{one.verb} {one.resource_type}" for one in container.statements)
+            yield joined(path, "statements"), f"AccessSpec.none() grants nothing: others must grant {needs}"
+
+
+def _is_pinned(image_url: str) -> bool:
+    _, colon, tag = image_url.rpartition("/")[2].partition(":")
+    return "@" in image_url or bool(colon and tag != "latest")

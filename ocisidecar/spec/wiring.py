@@ -1,0 +1,116 @@
+"""Whether the parts of a deployment fit together: names, networks, logs, alarms, tags."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+
+from ocisidecar.keys import Ref
+from ocisidecar.spec import limits
+from ocisidecar.spec.alarm import INSTANCES
+from ocisidecar.spec.deployment import DeploymentSpec
+from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.logs import LoggingSpec
+from ocisidecar.spec.named import repeated
+from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.paths import below, containers_of
+from ocisidecar.spec.rules import Fault
+
+_RESERVED = "ocisidecar-"
+_OWN_PLACE = limits.FREEFORM_TAGS - limits.OWN_TAGS
+
+
+def deployment_faults(spec: DeploymentSpec) -> Iterator[Fault]:
+    """Yield what does not fit between the parts of a deployment."""
+    for field in ("instances", "alarms", "repositories"):
+        for name in repeated(one.name for one in getattr(spec, field)):
+            yield f'{field}["{name}"].name', "is there twice: every one needs a name of its own"
+    for name in repeated(topic.name for topic in spec.topics):
+        yield "alarms", f"notify two different topics called {name!r}: make them equal, or name them differently"
+    yield from below("network", _network(spec.effective_network))
+    yield from _sharing(spec)
+    for alarm in spec.alarms:
+        if INSTANCES in alarm.query and not spec.instances:
+            yield (
+                f'alarms["{alarm.name}"].query',
+                f"{INSTANCES} stands for the instances, and there are none",
+            )
+    yield from below("freeform_tags", _tags(spec.freeform_tags, _OWN_PLACE))
+
+
+def membership_faults(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]:
+    """Yield what does not fit between an instance and its deployment, with paths below the instance."""
+    yield from _address(instance, spec.effective_network)
+    yield from _references(instance, spec)
+    yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _OWN_PLACE))
+    yield from below("vnic_freeform_tags", _tags(instance.vnic_freeform_tags, limits.FREEFORM_TAGS))
+    yield from below("container_freeform_tags", _tags(instance.container_freeform_tags, limits.FREEFORM_TAGS))
+    for sidecar in instance.sidecars:
+        path = f'sidecars["{sidecar.name}"].freeform_tags'
+        yield from below(path, _tags(sidecar.freeform_tags, limits.FREEFORM_TAGS))
+
+
+def _tags(tags: Mapping[str, str], most: int) -> Iterator[Fault]:
+    if len(tags) > most:
+        used = f", {limits.OWN_TAGS} of which are this library's" if most < limits.FREEFORM_TAGS else ""
+        yield "", f"OCI takes {limits.FREEFORM_TAGS} free-form tags on a resource{used}, got {len(tags)}"
+    for name in tags:
+        if name.startswith(_RESERVED):
+            yield "", f"tags that start with {_RESERVED!r} are this library's, got {name!r}"
+
+
+def _network(network: NetworkSpec) -> Iterator[Fault]:
+    vcn, subnet = _block(network.cidr_block), _block(network.subnet_cidr_block)
+    if network.kind in {"private", "public"} and vcn and subnet and not subnet.subnet_of(vcn):
+        yield "subnet_cidr_block", f"{subnet} must lie within cidr_block {vcn}"
+
+
+def _sharing(spec: DeploymentSpec) -> Iterator[Fault]:
+    shared = {
+        "network": spec.effective_network.deployment,
+        "access": spec.effective_access.name,
+        "logging": spec.effective_logging.name,
+    }
+    for field, name in shared.items():
+        if name == spec.name:
+            yield field, f".of({name!r}) names this deployment itself: name the one that has the {field}"
+
+
+def _address(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Fault]:
+    is_made = network.kind in {"private", "public"}
+    for field in ("private_ip", "hostname_label"):
+        if getattr(instance, field) is not None and instance.replicas > 1:
+            yield field, f"can belong to one instance only, and there are {instance.replicas} replicas"
+    if instance.hostname_label is not None and is_made and network.dns_label is None:
+        yield "hostname_label", "needs a network with dns_label, e.g. NetworkSpec.private(dns_label='web')"
+    subnet, address = _block(network.subnet_cidr_block), _block(instance.private_ip or "")
+    if is_made and subnet and address and not address.subnet_of(subnet):
+        yield "private_ip", f"must lie in the subnet {subnet}, got {instance.private_ip}"
+
+
+def _block(text: str) -> ipaddress.IPv4Network | None:
+    """Return the network or single address, or None for what its own rule has refused."""
+    try:
+        return ipaddress.IPv4Network(text)
+    except ValueError:
+        return None
+
+
+def _references(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]:
+    for path, container in containers_of(instance):
+        for variable, value in container.environment_variables.items():
+            if isinstance(value, Ref):
+                place = below(f'environment_variables["{variable}"]', _reference(value, spec.effective_logging))
+                yield from below(path, place)
+
+
+def _reference(ref: Ref, logging: LoggingSpec) -> Iterator[Fault]:
+    if ref.key.kind != "log":
+        yield "", f"only a log of the deployment can be referred to, e.g. Ref(Key('log', 'app')), got {ref}"
+    elif logging.kind == "none":
+        yield "", f"refers to the log {ref.key.name!r}, and the deployment has LoggingSpec.none()"
+    elif ref.key.name not in logging.log_names and logging.log_id is None:
+        known = ", ".join(logging.log_names)
+        guess = did_you_mean(ref.key.name, logging.log_names)
+        yield "", f"there is no log {ref.key.name!r}{guess}; the deployment's log_names are: {known}"

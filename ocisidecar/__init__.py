@@ -14,46 +14,213 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ocisidecar.cancel import Cancel as Cancel
     from ocisidecar.deployment import Deployment as Deployment
+    from ocisidecar.errors import AmbiguousResource as AmbiguousResource
     from ocisidecar.errors import ApplyFailed as ApplyFailed
     from ocisidecar.errors import Cancelled as Cancelled
+    from ocisidecar.errors import ChecksFailed as ChecksFailed
+    from ocisidecar.errors import ConfigError as ConfigError
+    from ocisidecar.errors import Conflict as Conflict
+    from ocisidecar.errors import ConnectionLost as ConnectionLost
+    from ocisidecar.errors import DeploymentNotFound as DeploymentNotFound
+    from ocisidecar.errors import DestroyFailed as DestroyFailed
+    from ocisidecar.errors import InUse as InUse
+    from ocisidecar.errors import LimitExceeded as LimitExceeded
+    from ocisidecar.errors import NotAuthenticated as NotAuthenticated
+    from ocisidecar.errors import NotAuthorizedOrNotFound as NotAuthorizedOrNotFound
+    from ocisidecar.errors import NotOurs as NotOurs
     from ocisidecar.errors import OciSidecarError as OciSidecarError
+    from ocisidecar.errors import OutOfHostCapacity as OutOfHostCapacity
+    from ocisidecar.errors import PlanError as PlanError
+    from ocisidecar.errors import ResourceFailed as ResourceFailed
+    from ocisidecar.errors import ServiceCallError as ServiceCallError
+    from ocisidecar.errors import ServiceUnavailable as ServiceUnavailable
+    from ocisidecar.errors import SpecError as SpecError
+    from ocisidecar.errors import SpecFault as SpecFault
+    from ocisidecar.errors import StalePlan as StalePlan
+    from ocisidecar.errors import Throttled as Throttled
+    from ocisidecar.errors import WaitError as WaitError
+    from ocisidecar.errors import WaitTimedOut as WaitTimedOut
+    from ocisidecar.events import ApplyFinished as ApplyFinished
+    from ocisidecar.events import Event as Event
+    from ocisidecar.events import PlanReady as PlanReady
+    from ocisidecar.events import ReplacementReady as ReplacementReady
+    from ocisidecar.events import StepFailed as StepFailed
+    from ocisidecar.events import StepFinished as StepFinished
+    from ocisidecar.events import StepRetrying as StepRetrying
+    from ocisidecar.events import StepStarted as StepStarted
+    from ocisidecar.events import StepWaiting as StepWaiting
+    from ocisidecar.plan import Action as Action
+    from ocisidecar.plan import Change as Change
     from ocisidecar.plan import Plan as Plan
+    from ocisidecar.plan import Step as Step
+    from ocisidecar.progress import Progress as Progress
     from ocisidecar.provisioner import Provisioner as Provisioner
+    from ocisidecar.spec import AccessSpec as AccessSpec
+    from ocisidecar.spec import AlarmSpec as AlarmSpec
+    from ocisidecar.spec import DeploymentSpec as DeploymentSpec
+    from ocisidecar.spec import DnsConfig as DnsConfig
+    from ocisidecar.spec import HealthCheck as HealthCheck
+    from ocisidecar.spec import ImagePullSecret as ImagePullSecret
+    from ocisidecar.spec import InstanceSecurityContext as InstanceSecurityContext
+    from ocisidecar.spec import InstanceSpec as InstanceSpec
+    from ocisidecar.spec import LoggingSpec as LoggingSpec
+    from ocisidecar.spec import Mount as Mount
+    from ocisidecar.spec import NetworkSpec as NetworkSpec
+    from ocisidecar.spec import PlacementSpec as PlacementSpec
+    from ocisidecar.spec import Port as Port
+    from ocisidecar.spec import RepositorySpec as RepositorySpec
+    from ocisidecar.spec import RolloutSpec as RolloutSpec
+    from ocisidecar.spec import ScrapeTarget as ScrapeTarget
+    from ocisidecar.spec import SecretRef as SecretRef
+    from ocisidecar.spec import SecurityContext as SecurityContext
+    from ocisidecar.spec import SidecarSpec as SidecarSpec
+    from ocisidecar.spec import Statement as Statement
+    from ocisidecar.spec import TopicSpec as TopicSpec
+    from ocisidecar.spec import VolumeSpec as VolumeSpec
+    from ocisidecar.spec.files import dump_spec as dump_spec
+    from ocisidecar.spec.files import load_spec as load_spec
 
-_HOMES = {
-    "cancel": ("Cancel",),
-    "deployment": ("Deployment",),
-    "plan": ("Action", "Change", "Plan", "Step"),
-    "provisioner": ("Provisioner",),
-    "spec": (
-        "AccessSpec",
-        "AlarmSpec",
-        "DeploymentSpec",
-        "DnsConfig",
-        "HealthCheck",
-        "ImagePullSecret",
-        "InstanceSecurityContext",
-        "InstanceSpec",
-        "LoggingSpec",
-        "Mount",
-        "NetworkSpec",
-        "PlacementSpec",
-        "Port",
-        "RepositorySpec",
-        "RolloutSpec",
-        "ScrapeTarget",
-        "SecretRef",
-        "SecurityContext",
-        "SidecarSpec",
-        "Statement",
-        "TopicSpec",
-        "VolumeSpec",
-    ),
+_HOME_OF = {
+    "AccessSpec": "spec",
+    "Action": "plan",
+    "AlarmSpec": "spec",
+    "AmbiguousResource": "errors",
+    "ApplyFailed": "errors",
+    "ApplyFinished": "events",
+    "Cancel": "cancel",
+    "Cancelled": "errors",
+    "Change": "plan",
+    "ChecksFailed": "errors",
+    "ConfigError": "errors",
+    "Conflict": "errors",
+    "ConnectionLost": "errors",
+    "Deployment": "deployment",
+    "DeploymentNotFound": "errors",
+    "DeploymentSpec": "spec",
+    "DestroyFailed": "errors",
+    "DnsConfig": "spec",
+    "Event": "events",
+    "HealthCheck": "spec",
+    "ImagePullSecret": "spec",
+    "InUse": "errors",
+    "InstanceSecurityContext": "spec",
+    "InstanceSpec": "spec",
+    "LimitExceeded": "errors",
+    "LoggingSpec": "spec",
+    "Mount": "spec",
+    "NetworkSpec": "spec",
+    "NotAuthenticated": "errors",
+    "NotAuthorizedOrNotFound": "errors",
+    "NotOurs": "errors",
+    "OciSidecarError": "errors",
+    "OutOfHostCapacity": "errors",
+    "PlacementSpec": "spec",
+    "Plan": "plan",
+    "PlanError": "errors",
+    "PlanReady": "events",
+    "Port": "spec",
+    "Progress": "progress",
+    "Provisioner": "provisioner",
+    "ReplacementReady": "events",
+    "RepositorySpec": "spec",
+    "ResourceFailed": "errors",
+    "RolloutSpec": "spec",
+    "ScrapeTarget": "spec",
+    "SecretRef": "spec",
+    "SecurityContext": "spec",
+    "ServiceCallError": "errors",
+    "ServiceUnavailable": "errors",
+    "SidecarSpec": "spec",
+    "SpecError": "errors",
+    "SpecFault": "errors",
+    "StalePlan": "errors",
+    "Statement": "spec",
+    "Step": "plan",
+    "StepFailed": "events",
+    "StepFinished": "events",
+    "StepRetrying": "events",
+    "StepStarted": "events",
+    "StepWaiting": "events",
+    "Throttled": "errors",
+    "TopicSpec": "spec",
+    "VolumeSpec": "spec",
+    "WaitError": "errors",
+    "WaitTimedOut": "errors",
+    "dump_spec": "spec.files",
+    "load_spec": "spec.files",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+"""Public name → module; loaded when the name is first used."""
 
 __version__ = "0.1.0"
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = [
+    "AccessSpec",
+    "Action",
+    "AlarmSpec",
+    "AmbiguousResource",
+    "ApplyFailed",
+    "ApplyFinished",
+    "Cancel",
+    "Cancelled",
+    "Change",
+    "ChecksFailed",
+    "ConfigError",
+    "Conflict",
+    "ConnectionLost",
+    "Deployment",
+    "DeploymentNotFound",
+    "DeploymentSpec",
+    "DestroyFailed",
+    "DnsConfig",
+    "Event",
+    "HealthCheck",
+    "ImagePullSecret",
+    "InUse",
+    "InstanceSecurityContext",
+    "InstanceSpec",
+    "LimitExceeded",
+    "LoggingSpec",
+    "Mount",
+    "NetworkSpec",
+    "NotAuthenticated",
+    "NotAuthorizedOrNotFound",
+    "NotOurs",
+    "OciSidecarError",
+    "OutOfHostCapacity",
+    "PlacementSpec",
+    "Plan",
+    "PlanError",
+    "PlanReady",
+    "Port",
+    "Progress",
+    "Provisioner",
+    "ReplacementReady",
+    "RepositorySpec",
+    "ResourceFailed",
+    "RolloutSpec",
+    "ScrapeTarget",
+    "SecretRef",
+    "SecurityContext",
+    "ServiceCallError",
+    "ServiceUnavailable",
+    "SidecarSpec",
+    "SpecError",
+    "SpecFault",
+    "StalePlan",
+    "Statement",
+    "Step",
+    "StepFailed",
+    "StepFinished",
+    "StepRetrying",
+    "StepStarted",
+    "StepWaiting",
+    "Throttled",
+    "TopicSpec",
+    "VolumeSpec",
+    "WaitError",
+    "WaitTimedOut",
+    "dump_spec",
+    "load_spec",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -48,8 +48,9 @@ class SystemClock:
         """Block for `seconds` or until `wake` is set."""
         (wake or threading.Event()).wait(seconds)
 
-    def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, is_busy: bool) -> T | None:  # noqa: ARG002
-        """Return the next item of `inbox`, or None after `seconds`."""
+    def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, is_busy: bool) -> T | None:
+        """Return the next item of `inbox`, or None after `seconds`, whoever is at work."""
+        del is_busy
         try:
             return inbox.get(timeout=seconds)
         except queue.Empty:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from attrs import define, evolve, field, frozen
 
@@ -27,9 +27,9 @@ from ocisidecar.events import (
 )
 from ocisidecar.graph import Node, NodeId, Verb, nodes_of
 from ocisidecar.keys import Key, Ref
-from ocisidecar.plan import SECRET, Action, Live, Phase, Plan, value_of
+from ocisidecar.plan import VAULT_SECRET, Action, Live, Phase, Plan, value_of
 from ocisidecar.resources import KINDS, NEEDS
-from ocisidecar.resources.kind import Kind, Site, Started
+from ocisidecar.resources.kind import Site, Started
 from ocisidecar.session import Caller, Session, is_capacity_shortage
 from ocisidecar.steps import RUNGS, Attempt, Done, Job, perform, read_secret
 from ocisidecar.waiter import Goal, Sight, Verdict, Waiter, Watch, look
@@ -63,19 +63,26 @@ class Outcome:
 
 @frozen
 class _Post:
-    """What a worker tells the coordinating thread."""
+    """A worker has done, or failed to do, what a node asks for."""
 
     node: NodeId
-    done: Done | None = None
-    error: Exception | None = None
-    attempt: Attempt = Attempt()
+    future: Future[Done]
+
+    @property
+    def error(self) -> BaseException | None:
+        return self.future.exception()
+
+    @property
+    def started(self) -> Started | None:
+        return None if self.error is not None else self.future.result().started
 
 
 @frozen
 class _Looked:
+    """A worker has looked, or failed to look, at what is waited for."""
+
     watches: tuple[Watch, ...]
-    sights: tuple[Sight, ...]
-    error: Exception | None = None
+    future: Future[tuple[Sight, ...]]
 
 
 @frozen
@@ -129,9 +136,7 @@ class Executor:
         propagates (Ctrl-C as cancelled outcomes).
         """
         self._prepare()
-        wake = _Wake()
-        listener: Callable[[], None] = lambda: self._inbox.put(wake)  # noqa: E731 needed by name to forget it
-        self.cancel.listen(listener)
+        self.cancel.listen(self._wake)
         try:
             self._loop()
         except KeyboardInterrupt:
@@ -143,7 +148,7 @@ class Executor:
             self._drain()
             raise
         finally:
-            self.cancel.forget(listener)
+            self.cancel.forget(self._wake)
         return tuple(self._outcome(plan) for plan, _ in self.plans)
 
     def emit(self, event: Event) -> None:
@@ -190,6 +195,10 @@ class Executor:
     def _receive(self, seconds: float) -> _Post | _Looked | _Retried | _Wake | None:
         return self.session.clock.receive(self._inbox, seconds, is_busy=self._in_flight > 0)
 
+    def _wake(self) -> None:
+        """Interrupt a poll sleep; called on whatever thread cancels."""
+        self._inbox.put(_Wake())
+
     def _drain(self) -> None:
         """Let what is in flight finish, and start nothing."""
         while self._in_flight:
@@ -228,9 +237,9 @@ class Executor:
         node = self._nodes[node_id]
         if node_id not in self._attempts:
             self.emit(StepStarted(deployment=node_id.deployment, key=str(node_id.key), action=_word(node)))
-        job = self._job(node)
         self._in_flight += 1
-        self.pool.submit(self._work, job)
+        future = self.pool.submit(perform, self._job(node))
+        future.add_done_callback(lambda done: self._inbox.put(_Post(node_id, done)))
 
     def _job(self, node: Node) -> Job:
         plan, site = self._plans[node.id.deployment]
@@ -260,7 +269,7 @@ class Executor:
 
     def _lookup_of(self, plan: Plan, caller: Caller) -> Callable[[Ref], str]:
         def lookup(ref: Ref) -> str:
-            if ref.key.kind == SECRET:
+            if ref.key.kind == VAULT_SECRET:
                 return read_secret(caller, ref)
             if ref.deployment:
                 return value_of(plan.snapshot.of(ref.deployment)[ref.key][0], ref)
@@ -268,25 +277,16 @@ class Executor:
 
         return lookup
 
-    def _work(self, job: Job) -> None:
-        """Run on a worker thread; whatever happens is posted."""
-        try:
-            post = _Post(job.node.id, perform(job))
-        except BaseException as error:  # noqa: BLE001 a lost exception would hang the run
-            post = _Post(job.node.id, error=_as_exception(error), attempt=job.attempt)
-        self._inbox.put(post)
-
     def _settle(self, post: _Post) -> None:
         """Take in what a worker did: finished, to be waited for, or failed."""
-        node = self._nodes[post.node]
+        node, started = self._nodes[post.node], post.started
         self._record(post)
         if post.error is not None:
             self._fail(node, post.error)
         elif post.node.verb is Verb.DELETE:
             self._watch(node, Goal.GONE, node.live.id if node.live else "", "", "DELETING")
-        elif post.done is not None and post.done.started is not None:
-            self._attempts[post.node] = post.done.attempt
-            started = post.done.started
+        elif started is not None:
+            self._attempts[post.node] = post.future.result().attempt
             if started.phase is Phase.READY and not self._must_be_healthy(node):
                 self._finish(node)
             else:
@@ -295,9 +295,9 @@ class Executor:
 
     def _record(self, post: _Post) -> None:
         """Remember what exists, as soon as it does."""
-        if post.done is not None and post.done.started is not None and post.done.started.id:
-            node, started = self._nodes[post.node], post.done.started
-            self._resources[post.node.deployment, post.node.key] = _live_of(node, started)
+        if post.started is not None and post.started.id:
+            live = _live_of(self._nodes[post.node], post.started)
+            self._resources[post.node.deployment, post.node.key] = live
 
     def _watch(self, node: Node, goal: Goal, live_id: str, work_request_id: str, state: str) -> None:
         plan, site = self._plans[node.id.deployment]
@@ -342,7 +342,8 @@ class Executor:
             if not self._blocked[later]:
                 self._ready.append(later)
 
-    def _fail(self, node: Node, error: Exception) -> None:
+    def _fail(self, node: Node, problem: BaseException) -> None:
+        error = problem if isinstance(problem, Exception) else OciSidecarError(f"a worker ended with {problem!r}")
         if isinstance(error, Cancelled):
             self._cancelled.add(node.id.deployment)
             return
@@ -355,25 +356,20 @@ class Executor:
     # -- looks ---------------------------------------------------------------------------------------------
 
     def _submit_look(self, watches: tuple[Watch, ...]) -> None:
-        caller = self.session.caller(self.cancel)
-
-        def work() -> None:
-            try:
-                message = _Looked(watches, look(watches, caller))
-            except BaseException as error:  # noqa: BLE001 as above
-                message = _Looked(watches, (), _as_exception(error))
-            self._inbox.put(message)
-
         self._in_flight += 1
-        self.pool.submit(work)
+        future = self.pool.submit(look, watches, self.session.caller(self.cancel))
+        future.add_done_callback(lambda done: self._inbox.put(_Looked(watches, done)))
 
     def _see(self, looked: _Looked) -> None:
         now = self._now()
-        for watch in looked.watches if looked.error is not None else ():
-            self._waiter.remove(watch.node, now)
-            self._fail(self._nodes[watch.node], _as_exception(looked.error))
-        for sight in looked.sights:
-            self._take_in(sight, now)
+        error = looked.future.exception()
+        if error is not None:
+            for watch in looked.watches:
+                self._waiter.remove(watch.node, now)
+                self._fail(self._nodes[watch.node], error)
+        else:
+            for sight in looked.future.result():
+                self._take_in(sight, now)
         self._waiter.looked(looked.watches, now)
 
     def _take_in(self, sight: Sight, now: float) -> None:
@@ -497,7 +493,3 @@ def _resource_failed(node: Node, sight: Sight) -> ResourceFailed:
         state=state,
         errors=sight.evidence,
     )
-
-
-def _as_exception(error: BaseException | None) -> Exception:
-    return error if isinstance(error, Exception) else OciSidecarError(f"a worker ended with {error!r}")

@@ -72,6 +72,11 @@ def references(body: Body) -> Iterator[Ref]:
             yield from references(value)
 
 
+def resolve_fields(fields: Mapping[str, Body], lookup: Callable[[Ref], str]) -> dict[str, Json]:
+    """Return `fields` in wire form, as `resolve` does."""
+    return {name: resolve(value, lookup) for name, value in fields.items()}
+
+
 def resolve(body: Body, lookup: Callable[[Ref], str]) -> Json:
     """Return `body` in wire form, each reference replaced by what `lookup` gives for it."""
     if isinstance(body, Ref):
@@ -79,7 +84,7 @@ def resolve(body: Body, lookup: Callable[[Ref], str]) -> Json:
     if isinstance(body, Text):
         return "".join(lookup(part) if isinstance(part, Ref) else part for part in body.parts)
     if isinstance(body, Mapping):
-        return {name: resolve(value, lookup) for name, value in body.items()}
+        return resolve_fields(body, lookup)
     if isinstance(body, Sequence) and not isinstance(body, str):
         return [resolve(value, lookup) for value in body]
     return body

@@ -90,12 +90,11 @@ def take_snapshot(
 
 def keeping(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:
     """Return the keys that hold data → what they hold.  A group that holds data keeps its logs, and they it."""
-    held = {
+    return {
         key: words
         for key, found in lives.items()
         if KINDS[key.kind].keeps_data and (words := KINDS[key.kind].holdings(caller, found[0]))
     }
-    return held
 
 
 def site_of(identity: Identity, place: Place, image_prefix: str | None) -> Site:

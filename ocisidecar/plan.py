@@ -17,7 +17,7 @@ from ocisidecar.errors import AmbiguousResource
 from ocisidecar.identity import TAG_DIGEST, Identity, changed_sections, digest, tags_for
 from ocisidecar.keys import Body, Json, Key, Ref, references, resolve
 
-SECRET = "secret"
+VAULT_SECRET = "secret"  # noqa: S105 a kind, not a password
 """Kind of the references that stand for a vault secret's content: `secret/<OCID>`, its version as field."""
 TAG_FIELDS = ("freeformTags", "definedTags")
 
@@ -123,7 +123,9 @@ class Desired:
     @property
     def needs(self) -> frozenset[Key]:
         """Keys of the same deployment that must be ready first."""
-        return frozenset(ref.key for ref in references(self.body) if not ref.deployment and ref.key.kind != SECRET)
+        return frozenset(
+            ref.key for ref in references(self.body) if not ref.deployment and ref.key.kind != VAULT_SECRET
+        )
 
     @property
     def digest(self) -> str:

@@ -1,13 +1,7 @@
 """Pytest fixtures for programs that use ocisidecar or any other OCI client.  Installed with the package.
 
-    def test_my_deployment(oci_provisioner):
-        deployment = oci_provisioner.apply(my_spec)
-        assert deployment.verify().ok
-
-    def test_my_client(oci_emulator, monkeypatch):
-        for name, value in oci_emulator.environment.items():
-            monkeypatch.setenv(name, value)
-        ...
+`oci_provisioner` is a provisioner on an emulator of its own: `oci_provisioner.apply(spec).verify()` in a test.
+`oci_emulator` is that emulator, for any client: its `endpoint` and `oci_config`, or its `environment` for programs.
 """
 
 from __future__ import annotations

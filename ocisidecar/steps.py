@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
 from ocisidecar.graph import Node, Verb
 from ocisidecar.identity import TAG_DIGEST, retry_token
-from ocisidecar.keys import Json, Ref, resolve
+from ocisidecar.keys import Json, Ref, resolve, resolve_fields
 from ocisidecar.plan import Desired, Live, Phase, Placement
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.session import Caller
@@ -140,8 +140,7 @@ def _climb(job: Job, want: Desired, placement: Placement | None, attempt: Attemp
 
 
 def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:
-    body = resolve(want.body, job.lookup)
-    assert isinstance(body, dict)  # noqa: S101 `want.body` is a mapping, and `resolve` keeps the shape
+    body = resolve_fields(want.body, job.lookup)
     own = want.tags(job.site.identity)
     tags = body.get("freeformTags")
     body["freeformTags"] = {**(tags if isinstance(tags, Mapping) else {}), **own}
@@ -156,9 +155,8 @@ def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Jso
 def _update(job: Job) -> Done:
     want, live = _wanted(job), _live(job)
     fields = {name: want.body[name] for name in job.node.step.changed_fields if name in want.body}
-    body = resolve(fields, job.lookup)
-    tags = resolve(want.body.get("freeformTags", {}), job.lookup)
-    assert isinstance(body, dict)  # noqa: S101 as above
+    body = resolve_fields(fields, job.lookup)
+    tags = resolve(want.body.get("freeformTags"), job.lookup)
     body["freeformTags"] = {
         **(tags if isinstance(tags, Mapping) else {}),
         **want.tags(job.site.identity),

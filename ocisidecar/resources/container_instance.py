@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 from ocisidecar.compose import VNIC_MUTABLE, compose
-from ocisidecar.keys import Body, Json
-from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase, Placement, Rollout
+from ocisidecar.keys import Json
+from ocisidecar.plan import TAG_FIELDS, Desired, Live, Placement, Rollout
 from ocisidecar.resources.kind import Kind, Site, Started, merge_tags, text
 from ocisidecar.session import ACTION, UPDATE, Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
@@ -65,6 +65,7 @@ class ContainerInstance(Kind):
 
     def start(self, caller: Caller, site: Site, live: Live) -> None:
         """Start a stopped instance; a no-op when it runs."""
+        del site
         self.act(caller, live, "start")
 
     def act(self, caller: Caller, live: Live, verb: str) -> None:
@@ -150,5 +151,4 @@ def _is_working(container: Mapping[str, Json]) -> bool:
         if isinstance(checks, Sequence)
         else []
     )
-    is_running = Phase.READY is {"ACTIVE": Phase.READY}.get(text(container, "lifecycleState"))
-    return is_running and all(status == "HEALTHY" for status in statuses)
+    return text(container, "lifecycleState") == "ACTIVE" and all(status == "HEALTHY" for status in statuses)

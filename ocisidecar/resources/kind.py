@@ -298,16 +298,13 @@ def merge_tags(now: Mapping[str, Json], fields: Mapping[str, Json]) -> dict[str,
     """Return `fields` with tags that keep what others have put on the resource: an update replaces whole maps."""
     merged = dict(fields)
     for name in TAG_FIELDS:
-        old, new = now.get(name), fields.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            merged[name] = _merge(old, new)
+        if name in fields:
+            merged[name] = _merge(now.get(name), fields[name])
     return merged
 
 
-def _merge(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, Json]:
-    merged = dict(old)
-    for name, value in new.items():
-        before = old.get(name)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        merged[name] = _merge(before, value) if both else value  # type: ignore[arg-type]
-    return merged
+def _merge(old: Json, new: Json) -> Json:
+    """Return `new` laid over `old`; defined tags are merged within each namespace."""
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return new
+    return {**old, **{name: _merge(old.get(name), value) for name, value in new.items()}}

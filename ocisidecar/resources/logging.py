@@ -118,6 +118,7 @@ class Log(LoggingKind):
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
         """Change the log; an update carries all fields that it wants to keep."""
+        del site
         now = self._read(caller, live)
         keep = {
             name: now.body[name] for name in ("displayName", "isEnabled", "retentionDuration") if name in now.body

@@ -13,6 +13,7 @@ from ocisidecar.emulator.emulator import Emulator
 from ocisidecar.emulator.faults import Fault
 from ocisidecar.emulator.lifecycle import Latencies
 from ocisidecar.emulator.serving import serve
+from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.emulator.world import Assumptions
 
-__all__ = ["Assumptions", "Emulator", "Fault", "Latencies", "RecordedRequest", "serve"]
+__all__ = ["Assumptions", "ContainerScript", "Emulator", "Fault", "Latencies", "RecordedRequest", "serve"]

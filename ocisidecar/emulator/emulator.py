@@ -23,6 +23,7 @@ from ocisidecar.emulator.server import Door
 from ocisidecar.emulator.services import SERVICES
 from ocisidecar.emulator.services.artifacts import push
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint
+from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
 from ocisidecar.emulator.throttle import Throttle
 from ocisidecar.emulator.world import ENDED, Assumptions, World
 
@@ -47,6 +48,8 @@ class Emulator:
         faults: faults in force from the start.
         seed: decides every identifier and everything drawn.
         clock: the time that lifecycles follow; the system's by default.
+        scripts: what simulated containers do, by a pattern for their display name or image; of several that
+            match, the last counts.
         port: of the loopback interface; 0 picks a free one.
         limits: service limits by name, e.g. {"vcn-count": 5}; what is not named is unlimited.
         assumptions: choices where OCI's behaviour is not known.
@@ -60,6 +63,7 @@ class Emulator:
         faults: Sequence[Fault] = (),
         seed: int = 0,
         clock: Clock | None = None,
+        scripts: Mapping[str, ContainerScript] | None = None,
         port: int = 0,
         limits: Mapping[str, int] | None = None,
         assumptions: Assumptions | None = None,
@@ -69,6 +73,7 @@ class Emulator:
         self._latencies = Latencies() if latencies is None else latencies
         self._faults = tuple(faults)
         self._seed = seed
+        self._scripts = dict(scripts or {})
         self._port = port
         self._limits = dict(limits or {})
         self._assumptions = Assumptions() if assumptions is None else assumptions
@@ -209,6 +214,11 @@ class Emulator:
         """Put faults into force; each counts the calls from now on."""
         self._app.world.faults.add(faults)
 
+    def script(self, pattern: str, script: ContainerScript) -> None:
+        """Say what containers do that are started from now on, as `scripts` does."""
+        self._scripts.pop(pattern, None)
+        self._scripts[pattern] = script
+
     def clear_faults(self) -> None:
         """End all faults."""
         self._app.world.faults.clear()
@@ -241,6 +251,7 @@ class Emulator:
             home_region=HOME,
             faults=FaultSchedule(self._seed),
             ids=ids,
+            pods=SimulatedPods(self._scripts),
         )
         found_tenancy(world)
         world.keys.add_api_key(Principal(id=world.user_id, tenancy_id=world.tenancy_id), self._key.public_key())

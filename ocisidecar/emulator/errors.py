@@ -32,10 +32,11 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "InvalidatedRetryToken": (
         409,
         (
-            "The retry token you provided was used in an earlier request that resulted in a system update, but a "
-            "subsequent operation has invalidated the token. This can happen, for example, in cases where an "
-            "entity created with the same token has since been deleted. If the system state change associated with this "
-            "request should be performed again, then retry with a different retry token."
+            "The retry token you provided was used in an earlier request that resulted in a system update, "
+            "but a subsequent operation has invalidated the token. This can happen, for example, in cases "
+            "where an entity created with the same token has since been deleted. If the system state change "
+            "associated with this request should be performed again, then retry with a different retry "
+            "token."
         ),
     ),
     "NotAuthorizedOrResourceAlreadyExists": (

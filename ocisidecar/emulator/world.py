@@ -15,6 +15,7 @@ from ocisidecar.emulator.faults import FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.lifecycle import Latencies, Phase, Timeline
 from ocisidecar.emulator.metric_store import MetricStore
+from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME, REGIONS
 from ocisidecar.emulator.shapes import JsonObject
 from ocisidecar.emulator.signature import KeyRing
@@ -136,6 +137,7 @@ class World:
     home_region: str
     faults: FaultSchedule
     ids: Ids
+    pods: Pods
     store: Store = field(factory=Store)
     metrics: MetricStore = field(factory=MetricStore)
     tokens: RetryTokens = field(factory=RetryTokens)

@@ -7,7 +7,7 @@ from typing import Final
 from ocisidecar.emulator.declare import Service
 from ocisidecar.emulator.services.alarms import ALARMS
 from ocisidecar.emulator.services.artifacts import ARTIFACTS
-from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES
+from ocisidecar.emulator.services.containers import CONTAINER_INSTANCES
 from ocisidecar.emulator.services.identity import IDENTITY
 from ocisidecar.emulator.services.logging_ingestion import INGESTION
 from ocisidecar.emulator.services.logging_management import LOGGING

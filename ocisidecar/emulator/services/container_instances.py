@@ -1,12 +1,29 @@
-"""Container Instances.  API: containerinstances/20210415."""
+"""Container Instances: the instances and what can be done with them.  API: containerinstances/20210415.
+
+Source: oci.container_instances.ContainerInstanceClient and models.  UNCONFIRMED: that an instance refuses
+changes with 409 IncorrectState while another change is under way, and the text of that.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from math import isfinite
 from typing import Final
 
-from ocisidecar.emulator.crud import declare_collection
-from ocisidecar.emulator.declare import Collection, Service
-from ocisidecar.emulator.shapes import body, many, tagged
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection, Service
+from ocisidecar.emulator.errors import ServiceError, not_found
+from ocisidecar.emulator.faults import Fail
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
+from ocisidecar.emulator.paging import page_of_items
+from ocisidecar.emulator.pods import Pod
+from ocisidecar.emulator.services.addresses import attach_vnic, release_vnic
+from ocisidecar.emulator.services.instance_details import INSTANCE, check_instance
+from ocisidecar.emulator.services.instance_shapes import HARDWARE, shape_config
+from ocisidecar.emulator.shapes import JsonObject, body, tagged
+from ocisidecar.emulator.work_requests import Touched, WorkRequests
+from ocisidecar.emulator.world import ENDED, Record, World
 
 CONTAINER_INSTANCES: Final = Service(
     name="container_instances",
@@ -16,8 +33,145 @@ CONTAINER_INSTANCES: Final = Service(
     listing="items",
     are_nulls_written=True,
 )
+WORK_REQUESTS: Final = WorkRequests(
+    service=CONTAINER_INSTANCES,
+    ocid="computecontainerworkrequest",
+    binding="ab",
+    filters={"workRequestId": "id", "status": "status", "resourceId": "resourceId"},
+).declare()
 
-INSTANCES: Final = declare_collection(
+SETTLED: Final = frozenset({"ACTIVE", "INACTIVE"})
+ATTACHED_AFTER: Final = 0.25
+"""The share of the creating time after which the VNIC is there."""
+
+
+def _complete(call: Call) -> JsonObject:
+    """Return the instance's own members, free of configuration data and secrets."""
+    check_instance(call)
+    details = call.body
+    for part in (*details["containers"], *details["vnics"]):
+        crud.check_defined_tags(call, part)
+    volumes = [_public_volume(volume) for volume in details.get("volumes", [])]
+    return {
+        "displayName": details.get("displayName") or _default_name("container-instance", call.now),
+        "tenantId": call.world.tenancy_id,
+        "systemTags": {},
+        "faultDomain": details.get("faultDomain", "FAULT-DOMAIN-1"),
+        "lifecycleDetails": None,
+        "volumes": volumes,
+        "volumeCount": len(volumes),
+        "containerCount": len(details["containers"]),
+        "timeUpdated": timestamp(call.now),
+        "shapeConfig": shape_config(details["shape"], details["shapeConfig"]),
+        "dnsConfig": details.get("dnsConfig"),
+        "gracefulShutdownTimeoutInSeconds": details.get("gracefulShutdownTimeoutInSeconds", 0),
+        "imagePullSecrets": [
+            _without(secret, "username", "password") for secret in details.get("imagePullSecrets", [])
+        ],
+        "containerRestartPolicy": details.get("containerRestartPolicy", "ALWAYS"),
+        "securityContext": details.get("securityContext"),
+    }
+
+
+def _public_volume(volume: JsonObject) -> JsonObject:
+    if "configs" not in volume:
+        return volume
+    return {**volume, "configs": [{**config, "data": ""} for config in volume["configs"]]}
+
+
+def _without(members: JsonObject, *names: str) -> JsonObject:
+    return {name: value for name, value in members.items() if name not in names}
+
+
+def _default_name(kind: str, now: float) -> str:
+    return f"{kind}-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M}"
+
+
+def _view(_world: World, instance: Record, now: float) -> JsonObject:
+    vnic = instance.hidden["vnic"]
+    is_attached = vnic.timeline.entered("AVAILABLE") <= now
+    return {"vnics": [{"vnicId": vnic.id if is_attached else None}]}
+
+
+def _bring_up(call: Call, instance: Record) -> None:
+    """Make what the instance consists of: its VNIC, its containers, and what runs them."""
+    failure = call.effect(Fail)
+    if failure is not None:
+        ready = instance.timeline.settled_at
+        instance.timeline = Timeline(((call.now, "CREATING"), (ready, "FAILED")))
+        instance.body["lifecycleDetails"] = failure.message
+    duration = instance.timeline.settled_at - call.now
+    attached = ATTACHED_AFTER * duration if isfinite(duration) else 0.0
+    owner = {**instance.body, "resource_id": instance.id}
+    instance.hidden["vnic"] = attach_vnic(
+        call,
+        call.body["vnics"][0],
+        owner,
+        Timeline.starting(call.now, [("PROVISIONING", attached), ("AVAILABLE", 0.0)]),
+    )
+    containers = [
+        _container(call, instance, {**details, "displayName": _container_name(call, details, number)})
+        for number, details in enumerate(call.body["containers"], 1)
+    ]
+    instance.hidden["containers"] = containers
+    instance.body["containers"] = [
+        {"containerId": container.id, "displayName": container.body["displayName"]} for container in containers
+    ]
+    instance.hidden["pod"] = Pod(
+        id=instance.id,
+        details={**call.body, "containerRestartPolicy": instance.body["containerRestartPolicy"]},
+        containers={container.id: container.hidden["details"] for container in containers},
+        address=instance.hidden["vnic"].body["privateIp"],
+    )
+    if instance.timeline.entered("ACTIVE") <= instance.timeline.settled_at:
+        _run(call.world, instance, instance.timeline.settled_at)
+
+
+def _run(world: World, instance: Record, at: float) -> None:
+    """Start the containers; an instance whose containers all end for good turns INACTIVE."""
+    over = world.pods.launch(instance.hidden["pod"], at)
+    if isfinite(over):
+        instance.timeline = Timeline((*instance.timeline.points, (over, "INACTIVE")))
+
+
+def _container_name(call: Call, details: JsonObject, number: int) -> str:
+    return details.get("displayName") or f"{_default_name('container', call.now)}-{number}"
+
+
+def _container(call: Call, instance: Record, details: JsonObject) -> Record:
+    record_id = call.world.ids.ocid("computecontainer", call.region, "an")
+    optional = dict.fromkeys(
+        ("command", "arguments", "workingDirectory", "volumeMounts", "resourceConfig", "securityContext")
+    )
+    record = call.world.record(
+        "container",
+        record_id,
+        {
+            "id": record_id,
+            "compartmentId": instance.body["compartmentId"],
+            "containerInstanceId": instance.id,
+            "availabilityDomain": instance.body["availabilityDomain"],
+            "faultDomain": instance.body["faultDomain"],
+            "systemTags": {},
+            "freeformTags": {},
+            "definedTags": {},
+            "timeCreated": timestamp(call.now),
+            "timeUpdated": timestamp(call.now),
+            **optional,
+            "environmentVariables": {},
+            "isResourcePrincipalDisabled": False,
+            **details,
+        },
+        timeline=instance.timeline,
+        now=call.now,
+        region=call.region,
+        is_part=True,
+    )
+    record.hidden["details"] = details
+    return record
+
+
+INSTANCES: Final = crud.declare_collection(
     Collection(
         service=CONTAINER_INSTANCES,
         kind="container-instance",
@@ -27,12 +181,179 @@ INSTANCES: Final = declare_collection(
         item="/containerInstances/{containerInstanceId}",
         binding="an",
         etag="64",
-        details=tagged(
-            "compartmentId! availabilityDomain! shape! shapeConfig:any containers! vnics! displayName",
-            containers=many(body("imageUrl!")),
-            vnics=many(body("subnetId!")),
-        ),
+        limit="container-instance-count",
+        filters=("lifecycleState", "displayName", "availabilityDomain"),
+        summary_without=frozenset({"containers", "vnics", "volumes", "imagePullSecrets", "dnsConfig", "tenantId"}),
         born=(("CREATING", "container_instance_create"), ("ACTIVE", "")),
-        dying=(("DELETING", "container_instance_delete"), ("DELETED", "deleted_visible"), (None, "")),
+        dying=(
+            ("DELETING", "container_instance_delete"),
+            ("DELETED", "deleted_visible"),
+            (GONE, ""),
+        ),
+        complete=_complete,
+        created=_bring_up,
+        view=_view,
+        is_deletable=False,
     )
 )
+ACCEPTED: Final = {"status": 202, "headers": ("opc-work-request-id",), "collection": INSTANCES}
+
+
+@CONTAINER_INSTANCES.operation(
+    "POST",
+    INSTANCES.path,
+    "create_container_instance",
+    details=INSTANCE,
+    headers=("etag", "opc-work-request-id"),
+    is_create=True,
+    collection=INSTANCES,
+)
+def create_container_instance(call: Call) -> Answer:
+    """Create an instance; the answer shows it before anything is there."""
+    instance = crud.make(call, INSTANCES)
+    first = crud.view(call.world, INSTANCES, instance, call.now)
+    first.update(lifecycleState="CREATING", vnics=[{"vnicId": None}])
+    ready = instance.timeline.points[1][0]
+    headers = _accept(call, instance, "CREATE", "CREATED", ready - call.now)
+    return Answer(body=first, headers={"etag": crud.tag(INSTANCES, instance, call.now), **headers}, record=instance)
+
+
+@CONTAINER_INSTANCES.operation(
+    "PUT",
+    INSTANCES.item,
+    "update_container_instance",
+    details=tagged("displayName"),
+    **ACCEPTED,
+)
+def update_container_instance(call: Call) -> Answer:
+    """Change name and tags, the only members that can change."""
+    instance = _settled(call)
+    crud.check_defined_tags(call, call.body)
+    return _change(call, instance, "UPDATE", {**call.body, "timeUpdated": timestamp(call.now)})
+
+
+@CONTAINER_INSTANCES.operation(
+    "POST",
+    f"{INSTANCES.item}/actions/changeCompartment",
+    "change_container_instance_compartment",
+    details=body("compartmentId!"),
+    **ACCEPTED,
+)
+def change_container_instance_compartment(call: Call) -> Answer:
+    """Move an instance with everything that belongs to it."""
+    instance = _settled(call)
+    move = {"compartmentId": call.compartment(call.body["compartmentId"]).id}
+    vnic = instance.hidden["vnic"]
+    for part in (*instance.hidden["containers"], vnic, *vnic.hidden["addresses"]):
+        part.change(move)
+    return _change(call, instance, "MOVE", move)
+
+
+@CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/start", "start_container_instance", **ACCEPTED)
+def start_container_instance(call: Call) -> Answer:
+    """Start an inactive instance: its containers run anew."""
+    return _act(call, "START", when="INACTIVE", then="ACTIVE")
+
+
+@CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/stop", "stop_container_instance", **ACCEPTED)
+def stop_container_instance(call: Call) -> Answer:
+    """Stop an active instance; it keeps its VNIC."""
+    return _act(call, "STOP", when="ACTIVE", then="INACTIVE")
+
+
+@CONTAINER_INSTANCES.operation(
+    "POST", f"{INSTANCES.item}/actions/restart", "restart_container_instance", **ACCEPTED
+)
+def restart_container_instance(call: Call) -> Answer:
+    """Stop and start an active instance."""
+    return _act(call, "RESTART", when="ACTIVE", then="ACTIVE")
+
+
+@CONTAINER_INSTANCES.operation("DELETE", INSTANCES.item, "delete_container_instance", **ACCEPTED)
+def delete_container_instance(call: Call) -> Answer:
+    """Delete an instance: its record stays readable for a while, its VNIC goes after it."""
+    instance = _settled(call, SETTLED | {"FAILED"})
+    ending = crud.phases(call, instance.id, INSTANCES.dying)
+    seconds = ending[0][1]
+    failure = call.effect(Fail)
+    if failure is not None:
+        ending = [("DELETING", seconds), ("FAILED", 0.0)]
+        instance.body["lifecycleDetails"] = failure.message
+    else:
+        (_, release), *_ = call.world.phases(instance.id, (("RELEASING", "vnic_release"),))
+        release_vnic(instance.hidden["vnic"], call.now, [("TERMINATING", seconds + release), (GONE, 0.0)])
+    for record in (instance, *instance.hidden["containers"]):
+        record.move_on(call.now, ending)
+    call.world.pods.remove(instance.id)
+    return Answer(headers=_accept(call, instance, "DELETE", "DELETED", seconds))
+
+
+def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
+    """Return the instance if it can be changed now; 404 without it, 409 while it is busy, 412 for another etag."""
+    instance = call.get("container-instance", call.path["containerInstanceId"])
+    state = instance.state_at(call.now)
+    if state in ENDED:
+        raise not_found()
+    if state not in states:
+        raise ServiceError("IncorrectState", f"{instance.id} is in state {state}")
+    crud.check_etag(call, INSTANCES, instance)
+    return instance
+
+
+def _change(call: Call, instance: Record, verb: str, changes: JsonObject) -> Answer:
+    """Take over changes that do not touch the containers: the instance is UPDATING, then as it was."""
+    state, planned = instance.state_at(call.now), instance.timeline.points
+    (_, seconds), *_ = updating = _updating(call, instance, state)
+    instance.change(changes)
+    instance.move_on(call.now, updating)
+    later = [point for point in planned if point[0] > call.now + seconds]
+    instance.timeline = Timeline((*instance.timeline.points, *later))
+    return Answer(headers=_accept(call, instance, verb, "UPDATED", seconds))
+
+
+def _act(call: Call, verb: str, *, when: str, then: str) -> Answer:
+    """Change the power state; in another state than `when` the request is accepted and does nothing."""
+    instance = _settled(call)
+    if instance.state_at(call.now) != when:
+        return Answer(headers=_accept(call, instance, verb, "UPDATED", 0.0))
+    if call.effect(Fail) is not None:
+        then = when
+    (_, seconds), *_ = updating = _updating(call, instance, then)
+    instance.move_on(call.now, updating)
+    if call.effect(Fail) is None:
+        if when == "ACTIVE":
+            call.world.pods.halt(instance.id, call.now)
+        if then == "ACTIVE":
+            _run(call.world, instance, call.now + seconds)
+    return Answer(headers=_accept(call, instance, verb, "UPDATED", seconds))
+
+
+def _updating(call: Call, instance: Record, then: str | None) -> list[Phase]:
+    return crud.phases(call, instance.id, (("UPDATING", "container_instance_action"), (then, "")))
+
+
+def _accept(call: Call, instance: Record, verb: str, action: str, seconds: float) -> dict[str, str]:
+    return WORK_REQUESTS.open(
+        call,
+        operation_type=f"{verb}_CONTAINER_INSTANCE",
+        compartment_id=instance.body["compartmentId"],
+        resources=[
+            Touched("containerInstance", action, instance.id, f"/20210415/containerInstances/{instance.id}")
+        ],
+        seconds=seconds,
+    )
+
+
+@CONTAINER_INSTANCES.operation(
+    "GET",
+    "/containerInstanceShapes",
+    "list_container_instance_shapes",
+    listing="items",
+    query=("compartmentId",),
+)
+def list_container_instance_shapes(call: Call) -> Answer:
+    """Answer with the shapes; the emulator has all of them in all availability domains."""
+    call.compartment(call.query["compartmentId"])
+    if "availabilityDomain" in call.query:
+        call.domain(call.query["availabilityDomain"])
+    return page_of_items(call, [hardware.summary(name) for name, hardware in HARDWARE.items()])

@@ -1,0 +1,156 @@
+"""Container Instances: the containers of instances, their state and their output.
+
+UNCONFIRMED: that a container which waits for its restart is INACTIVE.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.errors import ServiceError, not_found
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES, SETTLED, WORK_REQUESTS
+from ocisidecar.emulator.shapes import JsonObject, tagged
+from ocisidecar.emulator.work_requests import Touched
+from ocisidecar.emulator.world import Record, World
+
+__all__ = ["CONTAINERS", "CONTAINER_INSTANCES"]
+
+MAX_LOG_BYTES: Final = 256 * 1024
+"""Source: oci.container_instances.ContainerInstanceClient.retrieve_logs."""
+
+
+def _view(world: World, container: Record, now: float) -> JsonObject:
+    """Return the members that tell how the container is; one that never ran has no health yet."""
+    checks = container.body.get("healthChecks") or []
+    if container.state_at(now) != "ACTIVE":
+        return {
+            "lifecycleDetails": None,
+            "exitCode": None,
+            "timeTerminated": None,
+            "containerRestartAttemptCount": 0,
+            "healthChecks": [{**check, "status": "UNKNOWN", "statusDetails": None} for check in checks],
+        }
+    status = world.pods.status(container.id, now)
+    return {
+        "lifecycleState": "ACTIVE" if status.is_running else "INACTIVE",
+        "lifecycleDetails": "CONTAINER_RUNNING" if status.is_running else "CONTAINER_TERMINATED",
+        "exitCode": status.exit_code,
+        "timeTerminated": None if status.terminated_at is None else timestamp(status.terminated_at),
+        "containerRestartAttemptCount": status.restarts,
+        "healthChecks": [
+            {**check, "status": health, "statusDetails": None}
+            for check, health in zip(checks, status.health, strict=True)
+        ],
+    }
+
+
+CONTAINERS: Final = Collection(
+    service=CONTAINER_INSTANCES,
+    kind="container",
+    noun="container",
+    plural="containers",
+    ocid="computecontainer",
+    item="/containers/{containerId}",
+    etag="64",
+    filters=("containerInstanceId", "displayName", "availabilityDomain"),
+    summary_without=frozenset(
+        {
+            "arguments",
+            "command",
+            "containerRestartAttemptCount",
+            "environmentVariables",
+            "exitCode",
+            "healthChecks",
+            "timeTerminated",
+            "volumeMounts",
+            "workingDirectory",
+        }
+    ),
+    born=(),
+    dying=(),
+    view=_view,
+)
+CONTAINER_INSTANCES.declare(
+    "GET", CONTAINERS.item, "get_container", crud.get, headers=("etag",), collection=CONTAINERS
+)
+
+
+@CONTAINER_INSTANCES.operation(
+    "GET",
+    CONTAINERS.path,
+    "list_containers",
+    listing="items",
+    query=("compartmentId",),
+    collection=CONTAINERS,
+)
+def list_containers(call: Call) -> Answer:
+    """Answer with containers; their state is the one of the process, not of the record."""
+    call.compartment(call.query["compartmentId"])
+    wanted = call.query.get("lifecycleState")
+    query = {name: value for name, value in call.query.items() if name != "lifecycleState"}
+    call.query = query
+    records = select(call, call.world.store.all("container", call.now), ("compartmentId", *CONTAINERS.filters))
+    chosen = [
+        record
+        for record in records
+        if wanted is None or crud.view(call.world, CONTAINERS, record, call.now)["lifecycleState"] == wanted
+    ]
+    return page_of_records(call, chosen, lambda record: crud.summary(call.world, CONTAINERS, record, call.now))
+
+
+@CONTAINER_INSTANCES.operation(
+    "PUT",
+    CONTAINERS.item,
+    "update_container",
+    status=202,
+    headers=("opc-work-request-id",),
+    details=tagged("displayName"),
+    collection=CONTAINERS,
+)
+def update_container(call: Call) -> Answer:
+    """Change a container's name and tags."""
+    container = call.get("container", call.resource_id)
+    if container.state_at(call.now) not in SETTLED:
+        raise ServiceError("IncorrectState", f"{container.id} is in state {container.state_at(call.now)}")
+    crud.check_etag(call, CONTAINERS, container)
+    crud.check_defined_tags(call, call.body)
+    container.change({**call.body, "timeUpdated": timestamp(call.now)})
+    for entry in call.get("container-instance", container.body["containerInstanceId"]).body["containers"]:
+        if entry["containerId"] == container.id:
+            entry["displayName"] = container.body["displayName"]
+    headers = WORK_REQUESTS.open(
+        call,
+        operation_type="UPDATE_CONTAINER",
+        compartment_id=container.body["compartmentId"],
+        resources=[Touched("container", "UPDATED", container.id, f"/20210415/containers/{container.id}")],
+        seconds=0.0,
+    )
+    return Answer(headers=headers)
+
+
+@CONTAINER_INSTANCES.operation(
+    "POST",
+    f"{CONTAINERS.item}/actions/retrieveLogs",
+    "retrieve_logs",
+    is_write=False,
+    collection=CONTAINERS,
+)
+def retrieve_logs(call: Call) -> Answer:
+    """Answer with the newest output of the container's current run, or of the one before it.
+
+    409 once the container has ended for good or its instance is not active, as seen in live use.
+    """
+    container = call.get("container", call.resource_id)
+    instance = call.get("container-instance", container.body["containerInstanceId"])
+    state = instance.state_at(call.now)
+    if state != "ACTIVE" or call.world.pods.status(container.id, call.now).is_over:
+        raise ServiceError("IncorrectState", f"Logs of {container.id} cannot be retrieved in its state")
+    is_previous = call.query.get("isPrevious", "").lower() == "true"
+    text = call.world.pods.logs(container.id, call.now, is_previous=is_previous)
+    if text is None:
+        raise not_found()
+    return Answer(body=text.encode()[-MAX_LOG_BYTES:], headers={"content-type": "text/plain; charset=utf-8"})

@@ -1,0 +1,93 @@
+"""Container Instances: the shapes that there are and what they admit.
+
+Source: Oracle, "Container Instances Shapes" for E3, E4 and A1; E5's range is what third-party validators use;
+the defaults per OCPU are those of the compute shapes of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+
+from ocisidecar.emulator.errors import invalid
+from ocisidecar.emulator.shapes import JsonObject
+
+MAX_BANDWIDTH_IN_GBPS: Final = 40.0
+
+
+@frozen(kw_only=True)
+class HardwareShape:
+    """What a shape offers: OCPUs, memory in GB, and logical CPUs per OCPU."""
+
+    processor: str
+    max_ocpus: float
+    max_memory: float
+    default_memory_per_ocpu: float
+    cpus_per_ocpu: int = 2
+    max_memory_per_ocpu: float = 64.0
+
+    def summary(self, name: str) -> JsonObject:
+        """Return the shape as list_container_instance_shapes tells it."""
+        return {
+            "name": name,
+            "processorDescription": self.processor,
+            "ocpuOptions": {"min": 1.0, "max": self.max_ocpus},
+            "memoryOptions": {
+                "minInGBs": 1.0,
+                "maxInGBs": self.max_memory,
+                "defaultPerOcpuInGBs": self.default_memory_per_ocpu,
+                "minPerOcpuInGBs": 1.0,
+                "maxPerOcpuInGBs": self.max_memory_per_ocpu,
+            },
+            "networkingBandwidthOptions": {
+                "minInGbps": 1.0,
+                "maxInGbps": MAX_BANDWIDTH_IN_GBPS,
+                "defaultPerOcpuInGbps": 1.0,
+            },
+        }
+
+
+HARDWARE: Final[Mapping[str, HardwareShape]] = {
+    "CI.Standard.E3.Flex": HardwareShape(
+        processor="2.25 GHz AMD EPYC™ 7742 (Rome)", max_ocpus=64, max_memory=1024, default_memory_per_ocpu=16
+    ),
+    "CI.Standard.E4.Flex": HardwareShape(
+        processor="2.55 GHz AMD EPYC™ 7J13 (Milan)", max_ocpus=64, max_memory=1024, default_memory_per_ocpu=16
+    ),
+    "CI.Standard.E5.Flex": HardwareShape(
+        processor="2.4 GHz AMD EPYC™ 9J14 (Genoa)", max_ocpus=94, max_memory=1504, default_memory_per_ocpu=12
+    ),
+    "CI.Standard.A1.Flex": HardwareShape(
+        processor="3.0 GHz Ampere® Altra™",
+        max_ocpus=76,
+        max_memory=488,
+        default_memory_per_ocpu=6,
+        cpus_per_ocpu=1,
+    ),
+}
+
+
+def shape_config(shape: str, wanted: JsonObject) -> JsonObject:
+    """Return the whole shapeConfig for what was asked; ServiceError 400 when the shape does not admit it."""
+    hardware = HARDWARE.get(shape)
+    if hardware is None:
+        raise invalid(f"Shape {shape} is not one of {', '.join(HARDWARE)}")
+    ocpus = wanted["ocpus"]
+    if not 1 <= ocpus <= hardware.max_ocpus:
+        raise invalid(f"ocpus must be 1 to {hardware.max_ocpus:g} for {shape}: {ocpus:g}")
+    memory = wanted.get("memoryInGBs", min(ocpus * hardware.default_memory_per_ocpu, hardware.max_memory))
+    if not ocpus <= memory <= ocpus * hardware.max_memory_per_ocpu:
+        raise invalid(
+            f"Invalid ratio of memory in GB to OCPUs: {memory:g} to {ocpus:g}, 1 to "
+            f"{hardware.max_memory_per_ocpu:g} for {shape}"
+        )
+    if memory > hardware.max_memory:
+        raise invalid(f"memoryInGBs must be at most {hardware.max_memory:g} for {shape}: {memory:g}")
+    return {
+        "ocpus": ocpus,
+        "memoryInGBs": memory,
+        "processorDescription": hardware.processor,
+        "networkingBandwidthInGbps": min(ocpus, MAX_BANDWIDTH_IN_GBPS),
+    }

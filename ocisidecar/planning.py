@@ -11,7 +11,6 @@ from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault
 from ocisidecar.identity import Identity, used_deployments
 from ocisidecar.keys import Body, Key, Ref, references, resolve
 from ocisidecar.plan import (
-    TAG_FIELDS,
     Action,
     Change,
     Desired,
@@ -172,10 +171,12 @@ def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot
 
 
 def _tagged(body: Mapping[str, Body], spec: DeploymentSpec) -> dict[str, Body]:
+    """Return `body` with the deployment's tags under its own."""
     tagged = dict(body)
-    for name, tags in zip(TAG_FIELDS, (spec.freeform_tags, spec.defined_tags), strict=True):
+    given: dict[str, Mapping[str, Body]] = {"freeformTags": spec.freeform_tags, "definedTags": spec.defined_tags}
+    for name, tags in given.items():
         own = body.get(name)
-        merged: dict[str, Body] = {**tags, **(own if isinstance(own, Mapping) else {})}
+        merged = {**tags, **(own if isinstance(own, Mapping) else {})}
         if merged:
             tagged[name] = merged
     return tagged

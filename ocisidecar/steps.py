@@ -132,7 +132,7 @@ def _climb(job: Job, want: Desired, placement: Placement | None, attempt: Attemp
         else:
             if not _may_be_replay(answer):
                 return answer, attempt
-            if (alive := _alive(job, answer)) is not None:
+            if (alive := _alive(job, want, answer)) is not None:
                 return alive, attempt
             if attempt.rung + 1 >= RUNGS:
                 return answer, attempt
@@ -254,8 +254,8 @@ def _may_be_replay(started: Started) -> bool:
     return age.total_seconds() > _REPLAY_SECONDS
 
 
-def _alive(job: Job, started: Started) -> Started | None:
-    live = job.kind.get(job.caller, job.site, started.id)
+def _alive(job: Job, want: Desired, started: Started) -> Started | None:
+    live = job.kind.get(job.caller, job.site, started.id, job.kind.parents_of(job.lookup, want))
     if live is None or live.phase in {Phase.FAILED, Phase.GOING}:
         return None
     return evolve(_as_started(live), work_request_id=started.work_request_id)

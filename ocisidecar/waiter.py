@@ -173,7 +173,7 @@ def look(watches: Sequence[Watch], caller: Caller) -> tuple[Sight, ...]:
 def _sight(watch: Watch, lives: Sequence[Live], caller: Caller) -> Sight:
     found = next((live for live in lives if _matches(watch, live)), None)
     if found is None and watch.live_id:
-        found = watch.kind.get(caller, watch.site, watch.live_id)
+        found = watch.kind.get(caller, watch.site, watch.live_id, watch.parents)
     if watch.goal is Goal.GONE:
         verdict = Verdict.REACHED if found is None else Verdict.NOT_YET
         return Sight(watch, verdict, found)

@@ -146,9 +146,9 @@ class Kind:
         del lookup, want
         return ()
 
-    def get(self, caller: Caller, site: Site, live_id: str) -> Live | None:
+    def get(self, caller: Caller, site: Site, live_id: str, parents: Sequence[Live] = ()) -> Live | None:
         """Return one resource by OCID, or None when it is gone or no longer ours."""
-        answer = self.read(caller, site, live_id)
+        answer = self.read(caller, site, live_id, parents)
         return None if answer is None else self.live(answer.body, site)
 
     def parents_from(self, live: Live | None) -> tuple[Live, ...]:
@@ -156,8 +156,9 @@ class Kind:
         del live
         return ()
 
-    def read(self, caller: Caller, site: Site, live_id: str) -> Answer | None:
+    def read(self, caller: Caller, site: Site, live_id: str, parents: Sequence[Live] = ()) -> Answer | None:
         """Return the service's answer for one OCID, or None on 404."""
+        del parents
         try:
             return caller.call(self.client, f"get_{self.noun}", live_id, region=self.region(site))
         except NotAuthorizedOrNotFound:

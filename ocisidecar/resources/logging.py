@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ocisidecar.errors import NotAuthorizedOrNotFound, ServiceCallError
 from ocisidecar.keys import Body, Json, Key, Ref
@@ -116,33 +117,36 @@ class Log(LoggingKind):
         )
         return self.started(answer)
 
+    def read(self, caller: Caller, site: Site, live_id: str, parents: Sequence[Live] = ()) -> Answer | None:
+        """Return the service's answer for one log of the parent group, or None on 404."""
+        del site
+        try:
+            return caller.call(self.client, "get_log", parents[0].id, live_id)
+        except NotAuthorizedOrNotFound:
+            return None
+
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
         """Change the log; an update carries all fields that it wants to keep."""
-        del site
-        now = self._read(caller, live)
-        keep = {
-            name: now.body[name] for name in ("displayName", "isEnabled", "retentionDuration") if name in now.body
-        }
-        body = merge_tags(now.body, {**keep, **fields})
-        options = {"if_match": now.etag} if now.etag else {}
+        now = self.read(caller, site, live.id, self.parents_from(live))
+        known = now.body if now is not None else live.body
+        keep = {name: known[name] for name in sorted(self.mutable & known.keys())}
+        body = merge_tags(known, {**keep, **fields})
+        options: dict[str, Any] = {"if_match": now.etag} if now is not None and now.etag else {}
         group = text(live.body, _GROUP)
         answer = caller.call(self.client, "update_log", group, live.id, body, intent=UPDATE, **options)
         return self.started(answer, live)
 
     def delete(self, caller: Caller, site: Site, live: Live) -> None:
         """Ask for the removal of the log."""
-        del site
         try:
             caller.call(self.client, "delete_log", text(live.body, _GROUP), live.id, intent=DELETE)
         except NotAuthorizedOrNotFound:
-            return
+            if self.read(caller, site, live.id, self.parents_from(live)) is not None:
+                raise
 
     def holdings(self, caller: Caller, live: Live) -> str:
         """Return whether any line was ever written to it."""
         return _lines_in(caller, f"{text(live.body, _GROUP)}/{live.id}", live)
-
-    def _read(self, caller: Caller, live: Live) -> Answer:
-        return caller.call(self.client, "get_log", text(live.body, _GROUP), live.id)
 
 
 def _group(group_id: str) -> Live:

@@ -156,6 +156,11 @@ class Answer:
         return self.data if isinstance(self.data, Mapping) else {}
 
     @property
+    def text(self) -> str:
+        """The body of an operation that answers with plain text; empty for any other."""
+        return self.data if isinstance(self.data, str) else ""
+
+    @property
     def etag(self) -> str | None:
         """The resource's version, to be sent back in if-match."""
         return self.headers.get("etag")
@@ -346,7 +351,19 @@ class Caller:
         _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
         if isinstance(response.data, str) and operation != "get_namespace":
             raise self._lost(operation, f"the answer cannot be read: {response.data[:80]!r}")
-        return Answer(response.status, response.data, headers)
+        return Answer(response.status, self._whole(operation, response.data), headers)
+
+    def _whole(self, operation: str, data: Any) -> Json:
+        """Read an answer that the SDK leaves as a stream, which is text; return any other as it is."""
+        from oci._vendor import requests
+
+        wire: Json = data
+        if isinstance(data, requests.Response):
+            try:
+                wire = data.content.decode("utf-8", "replace")
+            except requests.exceptions.RequestException as error:
+                raise self._lost(operation, f"{type(error).__name__}: {error}") from None
+        return wire
 
     def _refused(self, operation: str, error: Any) -> ServiceCallError:
         status, code, message = error.status, str(error.code or ""), str(error.message or "")

@@ -1,0 +1,51 @@
+"""An emulator in a process of its own, so that its CPU time is not counted as the library's."""
+
+from __future__ import annotations
+
+import multiprocessing
+from contextlib import contextmanager
+
+from attrs import frozen
+
+from ocisidecar.emulator import Emulator, Latencies
+
+
+@frozen
+class Cloud:
+    """The other end of the pipe: attributes of the emulator, read on demand."""
+
+    endpoint: str
+    oci_config: dict
+    compartment_id: str
+    _pipe: object
+
+    def ask(self, word):
+        """Return `timelines`, the number of `requests`, or what is `live`; `forget` makes counting start anew."""
+        self._pipe.send(word)
+        return self._pipe.recv()
+
+
+def _serve(pipe, latencies, options):
+    answers = {
+        "timelines": lambda emulator: emulator.timelines(),
+        "requests": lambda emulator: [(one.method, one.operation, one.status) for one in emulator.requests],
+        "live": lambda emulator: emulator.live(),
+    }
+    with Emulator(latencies=latencies, **options) as emulator:
+        pipe.send((emulator.endpoint, emulator.oci_config, emulator.compartment_id))
+        while (word := pipe.recv()) is not None:
+            pipe.send(answers[word](emulator))
+
+
+@contextmanager
+def cloud(latencies=None, **options):
+    """Yield a running `Cloud`; it ends with the block."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, latencies or Latencies(), options), daemon=True)
+    process.start()
+    try:
+        yield Cloud(*here.recv(), here)
+    finally:
+        here.send(None)
+        process.join()

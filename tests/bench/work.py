@@ -1,0 +1,65 @@
+"""The work that is measured: what DESIGN calls "the same work", with N container instances."""
+
+from __future__ import annotations
+
+from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
+from ocisidecar.graph import Verb, nodes_of
+from ocisidecar.resources import NEEDS
+
+PORTS = (80, 81, 82, 83, 84)
+
+
+def spec(count, name="web"):
+    """A private network with an NSG of 6 rules, group, policy, log group, log, alarm, N instances of 3 containers."""
+    web = (
+        InstanceSpec("web", image_url="docker.io/acme/web:1.4", memory_in_gbs=8, ports=PORTS, replicas=count)
+        .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
+        .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
+        .with_sidecar(SidecarSpec.prometheus())
+        .with_sidecar(SidecarSpec.log_forwarder())
+    )
+    return DeploymentSpec(name, [web], alarms=[AlarmSpec.cpu_utilization(80)])
+
+
+def critical_path(plan, durations):
+    """Seconds that the longest chain of `plan` takes when each key takes what `durations` says."""
+    nodes = {node.id: node for node in nodes_of(plan, NEEDS)}
+    done = {}
+
+    def finish(node_id):
+        if node_id not in done:
+            node = nodes[node_id]
+            before = max((finish(need) for need in node.needs), default=0.0)
+            own = node_id.live_id if node_id.verb is Verb.DELETE else str(node_id.key)
+            done[node_id] = before + durations.get(own, 0.0)
+        return done[node_id]
+
+    return max((finish(node) for node in nodes), default=0.0)
+
+
+def ready_after(timelines, resources):
+    """Key → seconds from a resource's creation until it was ready, as the emulator drew it."""
+    return {key: _between(timelines[live_id], first=0) for key, live_id in resources.items() if live_id in timelines}
+
+
+def gone_after(timelines, resources):
+    """OCID → seconds from a resource's deletion until it was gone, as the emulator drew it."""
+    return {
+        live_id: _between(timelines[live_id], first=_deletion(timelines[live_id]))
+        for live_id in resources.values()
+        if live_id in timelines
+    }
+
+
+def _between(points, *, first):
+    settled = next(
+        (moment for moment, state in points[first + 1 :] if state in {"AVAILABLE", "ACTIVE", "DELETED", None}),
+        points[first][0],
+    )
+    return settled - points[first][0]
+
+
+def _deletion(points):
+    words = [state for _, state in points]
+    going = [index for index, word in enumerate(words) if word in {"TERMINATING", "DELETING"}]
+    return going[0] if going else len(words) - 1

@@ -35,6 +35,7 @@ from ocisidecar.steps import RUNGS, Attempt, Done, Job, perform, read_secret
 from ocisidecar.waiter import Goal, Sight, Verdict, Waiter, Watch, look
 
 _IDLE_SECONDS = 3600.0
+_GOALS: Mapping[Verb, Goal] = {Verb.STOP: Goal.STOPPED, Verb.RESTART: Goal.RESTARTED}
 
 
 @frozen
@@ -290,7 +291,7 @@ class Executor:
             if started.phase is Phase.READY and not self._must_be_healthy(node):
                 self._finish(node)
             else:
-                goal = Goal.HEALTHY if started.phase is Phase.READY else Goal.READY
+                goal = Goal.HEALTHY if started.phase is Phase.READY else _GOALS.get(node.id.verb, Goal.READY)
                 self._watch(node, goal, started.id, started.work_request_id, started.state)
 
     def _record(self, post: _Post) -> None:

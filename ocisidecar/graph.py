@@ -21,6 +21,8 @@ class Verb(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     START = "start"
+    STOP = "stop"
+    RESTART = "restart"
     ADOPT = "adopt"
     AWAIT = "await"
     DELETE = "delete"
@@ -31,6 +33,8 @@ _UP_VERBS: Mapping[Action, Verb] = {
     Action.REPLACE: Verb.CREATE,
     Action.UPDATE: Verb.UPDATE,
     Action.START: Verb.START,
+    Action.STOP: Verb.STOP,
+    Action.RESTART: Verb.RESTART,
     Action.ADOPT: Verb.ADOPT,
 }
 

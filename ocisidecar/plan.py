@@ -29,6 +29,8 @@ class Action(StrEnum):
     UPDATE = "update"
     REPLACE = "replace"
     START = "start"
+    STOP = "stop"
+    RESTART = "restart"
     ADOPT = "adopt"
     DELETE = "delete"
     NOOP = "no-op"

@@ -164,12 +164,12 @@ def _update(job: Job) -> Done:
     return Done(job.kind.update(job.caller, job.site, live, body))
 
 
-def _start(job: Job) -> Done:
-    live = _live(job)
+def _act(job: Job) -> Done:
+    live, verb = _live(job), job.node.id.verb
     if job.node.step.changed_fields:
         _update(job)
-    job.kind.start(job.caller, job.site, live)
-    return Done(Started(live.id, "STARTING", Phase.PENDING, live.body))
+    work_request_id = job.kind.act(job.caller, live, verb.value)
+    return Done(Started(live.id, f"{verb.value} accepted", Phase.PENDING, live.body, work_request_id))
 
 
 def _await(job: Job) -> Done:
@@ -187,7 +187,9 @@ _PERFORM: Mapping[Verb, Callable[[Job], Done]] = {
     Verb.CREATE: _create,
     Verb.UPDATE: _update,
     Verb.ADOPT: _update,
-    Verb.START: _start,
+    Verb.START: _act,
+    Verb.STOP: _act,
+    Verb.RESTART: _act,
     Verb.AWAIT: _await,
     Verb.DELETE: _delete,
 }

@@ -7,7 +7,7 @@ where many are waited for, their own rate of completion says when the last one m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from math import log
 
@@ -32,7 +32,18 @@ class Goal(StrEnum):
 
     READY = "ready"
     HEALTHY = "healthy"
+    STOPPED = "stopped"
+    RESTARTED = "restarted"
     GONE = "gone"
+
+
+_PHASES: Mapping[Goal, Phase] = {
+    Goal.READY: Phase.READY,
+    Goal.HEALTHY: Phase.READY,
+    Goal.STOPPED: Phase.STOPPED,
+    Goal.RESTARTED: Phase.READY,
+}
+_SETTLED = frozenset({Phase.READY, Phase.STOPPED})
 
 
 class Verdict(StrEnum):
@@ -184,9 +195,25 @@ def _sight(watch: Watch, lives: Sequence[Live], caller: Caller) -> Sight:
         return Sight(watch, Verdict.FAILED, found, evidence)
     if found.phase is Phase.GOING:
         return Sight(watch, Verdict.VANISHED, found)
-    is_there = found.phase is Phase.READY
+    is_there = found.phase is _PHASES[watch.goal]
+    is_doubtful = watch.goal is Goal.RESTARTED or not is_there
+    if watch.work_request_id and found.phase in _SETTLED and is_doubtful:
+        return _judge_by_work(watch, found, caller)
     if is_there and watch.goal is Goal.HEALTHY:
         is_there = watch.kind.is_healthy(caller, watch.site, found)
+    return Sight(watch, Verdict.REACHED if is_there else Verdict.NOT_YET, found)
+
+
+def _judge_by_work(watch: Watch, found: Live, caller: Caller) -> Sight:
+    """Judge a resource at rest whose state does not tell whether it has been through what was asked.
+
+    It may not have begun, the work may have failed, or it is over already, as with containers that run once.
+    """
+    outcome = watch.kind.work(caller, watch.work_request_id)
+    if outcome is Phase.FAILED:
+        evidence = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
+        return Sight(watch, Verdict.FAILED, found, evidence)
+    is_there = outcome is Phase.READY and watch.goal is not Goal.STOPPED
     return Sight(watch, Verdict.REACHED if is_there else Verdict.NOT_YET, found)
 
 
@@ -194,7 +221,8 @@ def _absent(watch: Watch, caller: Caller) -> Sight:
     if watch.live_id:
         return Sight(watch, Verdict.VANISHED, None)
     has_taken_long = caller.clock.time() - watch.since >= _DOUBT_SECONDS
-    if has_taken_long and watch.kind.has_failed(caller, watch.site, watch.work_request_id):
+    is_known = has_taken_long and watch.work_request_id
+    if is_known and watch.kind.work(caller, watch.work_request_id) is Phase.FAILED:
         evidence = watch.kind.failure(caller, watch.site, None, watch.work_request_id)
         return Sight(watch, Verdict.FAILED, None, evidence)
     return Sight(watch, Verdict.NOT_YET, None)

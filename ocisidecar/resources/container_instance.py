@@ -63,14 +63,10 @@ class ContainerInstance(Kind):
         plain = {name: value for name, value in fields.items() if name != _VNICS}
         return super().update(caller, site, live, plain)
 
-    def start(self, caller: Caller, site: Site, live: Live) -> None:
-        """Start a stopped instance; a no-op when it runs."""
-        del site
-        self.act(caller, live, "start")
-
-    def act(self, caller: Caller, live: Live, verb: str) -> None:
+    def act(self, caller: Caller, live: Live, verb: str) -> str:
         """Ask for `start`, `stop` or `restart`; the first two do nothing where there is nothing to do."""
-        caller.call(self.client, f"{verb}_container_instance", live.id, intent=ACTION)
+        intent = ACTION if verb == "restart" else UPDATE
+        return caller.call(self.client, f"{verb}_{self.noun}", live.id, intent=intent).work_request_id
 
     def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
         """Return whether every container runs and every health check of it says so."""

@@ -87,6 +87,13 @@ ACTIVE_PHASES: Mapping[str, Phase] = {
 """State words of the other services."""
 
 
+_WORK_PHASES: Mapping[str, Phase] = {
+    "SUCCEEDED": Phase.READY,
+    "FAILED": Phase.FAILED,
+    "CANCELED": Phase.FAILED,
+}
+
+
 class Kind:
     """A kind of resource.  Stateless; the methods that take a `Caller` make requests and are thread-safe.
 
@@ -216,9 +223,9 @@ class Kind:
             if self.read(caller, site, live.id) is not None:
                 raise
 
-    def start(self, caller: Caller, site: Site, live: Live) -> None:
-        """Start a stopped resource; only container instances can be."""
-        raise LookupError(f"{live.key} at {site.identity.tag} cannot be started by {caller.key}")
+    def act(self, caller: Caller, live: Live, verb: str) -> str:
+        """Ask for `start`, `stop` or `restart` and return the work request; only container instances know these."""
+        raise LookupError(f"{verb} of {live.key} is not possible ({caller.key})")
 
     def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
         """Return whether the resource does its work; a kind without health checks is healthy when ready."""
@@ -231,10 +238,10 @@ class Kind:
         details = live.body.get("lifecycleDetails") if live is not None else None
         return (str(details),) if details else ()
 
-    def has_failed(self, caller: Caller, site: Site, work_request_id: str) -> bool:
-        """Return whether the work request of a resource that no list shows has failed."""
-        del caller, site, work_request_id
-        return False
+    def work(self, caller: Caller, work_request_id: str) -> Phase:
+        """Return what became of a work request: READY when it succeeded, FAILED, or PENDING."""
+        request = caller.call(self.client, "get_work_request", work_request_id).body
+        return _WORK_PHASES.get(text(request, "status"), Phase.PENDING)
 
     def region(self, site: Site) -> str | None:
         """Return the region to send calls to; None means the session's."""

@@ -27,14 +27,6 @@ class LoggingKind(Kind):
 
     client = "logging.LoggingManagementClient"
 
-    def has_failed(self, caller: Caller, site: Site, work_request_id: str) -> bool:
-        """Return whether the work request ended badly."""
-        del site
-        if not work_request_id:
-            return False
-        request = caller.call(self.client, "get_work_request", work_request_id).body
-        return text(request, "status") in {"FAILED", "CANCELED"}
-
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
         """Return the work request's errors."""
         del site, live

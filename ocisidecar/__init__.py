@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ocisidecar.errors import WaitError as WaitError
     from ocisidecar.errors import WaitTimedOut as WaitTimedOut
     from ocisidecar.events import ApplyFinished as ApplyFinished
+    from ocisidecar.events import ApplyStopped as ApplyStopped
     from ocisidecar.events import Event as Event
     from ocisidecar.events import PlanReady as PlanReady
     from ocisidecar.events import ReplacementReady as ReplacementReady
@@ -87,6 +88,7 @@ _HOME_OF = {
     "AmbiguousResource": "errors",
     "ApplyFailed": "errors",
     "ApplyFinished": "events",
+    "ApplyStopped": "events",
     "Cancel": "cancel",
     "Cancelled": "errors",
     "Change": "plan",
@@ -159,6 +161,7 @@ __all__ = [
     "AmbiguousResource",
     "ApplyFailed",
     "ApplyFinished",
+    "ApplyStopped",
     "Cancel",
     "Cancelled",
     "Change",

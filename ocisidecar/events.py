@@ -100,5 +100,13 @@ class ApplyFinished(Event):
     resources: int
 
 
+@frozen(kw_only=True)
+class ApplyStopped(Event):
+    """The run ended early, failed or cancelled; `resources` exist, are tagged and stay.  The call then raises."""
+
+    reason: str
+    resources: int
+
+
 Handler = Callable[[Event], None]
 """Receives events; blocking in it blocks the run."""

@@ -22,7 +22,7 @@ from ocisidecar.errors import (
     SpecFault,
     StalePlan,
 )
-from ocisidecar.events import ApplyFinished, Event, Handler, PlanReady
+from ocisidecar.events import ApplyFinished, ApplyStopped, Event, Handler, PlanReady
 from ocisidecar.executor import Executor, Limits, Outcome
 from ocisidecar.identity import OWN_TAGS, Identity
 from ocisidecar.keys import Key
@@ -445,9 +445,9 @@ class Provisioner:
         )
         outcomes = executor.run()
         deployments = tuple(self._deployment_of(outcome) for outcome in outcomes)
-        _raise_failures(outcomes, deployments, cancel)
         for outcome in outcomes:
-            executor.emit(ApplyFinished(deployment=outcome.plan.name, resources=len(outcome.resources)))
+            executor.emit(_ending(outcome, cancel))
+        _raise_failures(outcomes, deployments, cancel)
         return deployments
 
     def _deployment_of(self, outcome: Outcome) -> Deployment:
@@ -519,6 +519,15 @@ def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase
         str(key): [(live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS)) for live in lives]
         for key, lives in snapshot.of(plan.name).items()
     }
+
+
+def _ending(outcome: Outcome, cancel: Cancel) -> Event:
+    name, count = outcome.plan.name, len(outcome.resources)
+    if outcome.causes:
+        return ApplyStopped(deployment=name, reason=f"{', '.join(outcome.causes)} failed", resources=count)
+    if outcome.is_cancelled:
+        return ApplyStopped(deployment=name, reason=f"cancelled: {cancel.reason}", resources=count)
+    return ApplyFinished(deployment=name, resources=count)
 
 
 def _raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment], cancel: Cancel) -> None:

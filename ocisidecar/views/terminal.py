@@ -1,0 +1,88 @@
+"""Pages in a terminal, and as plain text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ocisidecar.views.page import Page, Row, Section, Tone, printable
+
+TEXT_WIDTH: Final = 110
+_WIDEST_SUBJECT: Final = 44
+_STYLES: Final[Mapping[Tone, str]] = {
+    Tone.PLAIN: "",
+    Tone.CALM: "dim",
+    Tone.GOOD: "green",
+    Tone.CHANGE: "yellow",
+    Tone.BAD: "bold red",
+}
+
+
+def as_text(page: Page) -> str:
+    """Return the page as plain text of at most `TEXT_WIDTH` columns, without a newline at the end."""
+    console = Console(file=io.StringIO(), width=TEXT_WIDTH, color_system=None, force_jupyter=False)
+    with console.capture() as captured:
+        console.print(renderable(page))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def renderable(page: Page) -> RenderableType:
+    """Return the page as something that a rich console prints in its own width and colours."""
+    return Group(*_parts(page))
+
+
+def style_of(tone: Tone) -> str:
+    """Return rich's style for a tone."""
+    return _STYLES[tone]
+
+
+def _parts(page: Page) -> Iterator[RenderableType]:
+    if page.title:
+        yield Text(printable(page.title), style="bold")
+    width = _subject_width(page)
+    for section in page.sections:
+        yield Text()
+        yield Text(section.heading, style="bold underline")
+        yield _table(section, width)
+    if page.notes:
+        yield Text()
+        yield from (_note(note) for note in page.notes)
+    if page.summary:
+        if page.sections or page.notes:
+            yield Text()
+        yield Text(printable(page.summary), style=_STYLES[page.tone])
+
+
+def _note(note: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(Text("!", style=_STYLES[Tone.CHANGE]), Text(printable(note)))
+    return grid
+
+
+def _subject_width(page: Page) -> int:
+    rows = [row for section in page.sections for row in section.rows]
+    lengths = [len(row.subject) for row in rows] + [len(one.label) + 2 for row in rows for one in row.details]
+    return min(max(lengths, default=0), _WIDEST_SUBJECT)
+
+
+def _table(section: Section, subject_width: int) -> RenderableType:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=1)
+    grid.add_column(width=subject_width, overflow="fold")
+    grid.add_column(overflow="fold")
+    for row in section.rows:
+        _add(grid, row)
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _add(grid: Table, row: Row) -> None:
+    style = _STYLES[row.tone]
+    grid.add_row(Text(row.sign, style=style), Text(printable(row.subject), style=style), Text(printable(row.text)))
+    for detail in row.details:
+        grid.add_row("", Text(f"  {printable(detail.label)}", style="dim"), Text(printable(detail.text), style="dim"))

@@ -124,4 +124,7 @@ def count_of(number: int, noun: str) -> str:
 
 def printable(text: str) -> str:
     """Return the text without control characters, which in a terminal could do anything."""
-    return "".join(character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )

@@ -85,4 +85,6 @@ def _add(grid: Table, row: Row) -> None:
     style = _STYLES[row.tone]
     grid.add_row(Text(row.sign, style=style), Text(printable(row.subject), style=style), Text(printable(row.text)))
     for detail in row.details:
-        grid.add_row("", Text(f"  {printable(detail.label)}", style="dim"), Text(printable(detail.text), style="dim"))
+        grid.add_row(
+            "", Text(f"  {printable(detail.label)}", style="dim"), Text(printable(detail.text), style="dim")
+        )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from attrs import frozen
 
@@ -55,9 +56,9 @@ def owner(identity: Identity, kind: str, tags: Mapping[str, str]) -> tuple[str, 
 
     `identity` gives region and compartment; its name plays no part.
     """
-    name, dot, suffix = tags.get(TAG_DEPLOYMENT, "").rpartition(".")
+    name, _, suffix = tags.get(TAG_DEPLOYMENT, "").rpartition(".")
     key = Key.parse(tags.get(TAG_KEY, ""))
-    if not dot or suffix != identity.suffix or key is None or key.kind != kind:
+    if not name or suffix != identity.suffix or key is None or key.kind != kind:
         return None
     return name, key
 
@@ -79,13 +80,14 @@ def tags_for(
         hidden: what can be changed in place but cannot be read back.
         uses: shared deployments that it depends on, so that those can list their users.
     """
-    hashes = {name: _hash(_canonical(body), _PART_HEX_DIGITS) for name, body in {**sections, **hidden}.items()}
-    parts = [f"{name}={value}" for name, value in sorted(hashes.items())]
+    parts = [f"of={name}" for name in sorted(uses)]
+    for bodies in (hidden, sections):
+        parts += [f"{name}={_hash(_canonical(bodies[name]), _PART_HEX_DIGITS)}" for name in sorted(bodies)]
     return {
         TAG_DEPLOYMENT: identity.tag,
         TAG_KEY: str(key),
         TAG_DIGEST: digest(sections),
-        TAG_PARTS: ",".join([*(f"of={name}" for name in sorted(uses)), *parts])[:_TAG_VALUE_LIMIT],
+        TAG_PARTS: _fitting(parts),
     }
 
 
@@ -117,6 +119,12 @@ def retry_token(identity: Identity, key: Key, content: str, placement: str, rung
     """
     seed = [identity.tenancy_id, identity.region, identity.compartment_id, identity.name, str(key)]
     return _hash("\n".join([*seed, content, placement, str(rung)]), 40)
+
+
+def _fitting(parts: Sequence[str]) -> str:
+    """Return the first parts that fit into a tag; the last ones are sections, which the digest covers anyway."""
+    ends = accumulate(len(part) + 1 for part in parts)
+    return ",".join(part for part, end in zip(parts, ends, strict=True) if end - 1 <= _TAG_VALUE_LIMIT)
 
 
 def _parts(tags: Mapping[str, str]) -> dict[str, str]:

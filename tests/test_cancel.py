@@ -1,0 +1,89 @@
+"""Cancelling: once, from anywhere, by hand or by a deadline."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ocisidecar.cancel import Cancel
+from ocisidecar.clock import VirtualClock
+from ocisidecar.errors import Cancelled
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+def test_a_fresh_cancel_lets_everything_pass():
+    """Nothing is cancelled until somebody says so."""
+    cancel = Cancel()
+    cancel.check()
+    assert (cancel.reason, cancel.seconds_left, cancel.event.is_set()) == (None, None, False)
+
+
+def test_a_set_cancel_raises_with_its_reason():
+    """Whoever comes to a checkpoint learns why it ends."""
+    cancel = Cancel()
+    cancel.set("the user closed the window")
+    with pytest.raises(Cancelled) as caught:
+        cancel.check()
+    assert caught.value.reason == "the user closed the window"
+    assert cancel.event.is_set()
+
+
+def test_the_first_reason_stays():
+    """A second cause does not hide the first."""
+    cancel = Cancel()
+    cancel.set("first")
+    cancel.set("second")
+    assert cancel.reason == "first"
+
+
+def test_a_deadline_cancels_by_itself(clock):
+    """So many seconds after construction it is set, not before."""
+    cancel = Cancel(60, clock=clock)
+    clock.advance(59.5)
+    cancel.check()
+    assert cancel.seconds_left == 0.5
+    clock.advance(0.5)
+    assert cancel.reason == "the deadline of 60 s passed"
+    assert cancel.event.is_set()
+
+
+def test_no_time_is_left_after_the_deadline(clock):
+    """What is left is never negative, so it can be slept."""
+    cancel = Cancel(1, clock=clock)
+    clock.advance(5)
+    assert cancel.seconds_left == 0.0
+
+
+def test_a_reason_given_before_the_deadline_stays(clock):
+    """The deadline adds nothing to what is cancelled already."""
+    cancel = Cancel(1, clock=clock)
+    cancel.set("by hand")
+    clock.advance(5)
+    assert cancel.reason == "by hand"
+
+
+def test_listeners_are_told_at_once():
+    """The coordinating thread is woken, however long it means to wait."""
+    cancel, told = Cancel(), []
+    listener = lambda: told.append(threading.get_ident())  # noqa: E731 - it is forgotten by name
+    cancel.listen(listener)
+    setter = threading.Thread(target=cancel.set, args=("from another thread",))
+    setter.start()
+    setter.join()
+    assert len(told) == 1
+    assert told[0] != threading.get_ident()
+
+
+def test_a_forgotten_listener_is_not_told():
+    """A run that has ended is not woken."""
+    cancel, told = Cancel(), []
+    cancel.listen(told.clear)
+    cancel.listen(listener := lambda: told.append("told"))
+    cancel.forget(listener)
+    cancel.set("now")
+    assert told == []

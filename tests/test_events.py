@@ -1,0 +1,78 @@
+"""Events are values that travel."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+
+import attrs
+import pytest
+
+from ocisidecar import events
+from ocisidecar.events import Event, PlanReady, StepFinished
+
+VALUES = {
+    "deployment": "web",
+    "elapsed_seconds": 1.5,
+    "sequence": 7,
+    "counts": {"create": 3},
+    "key": "subnet/main",
+    "action": "create",
+    "state": "PROVISIONING",
+    "resource_id": "ocid1.subnet",
+    "reason": "429 TooManyRequests (throttled)",
+    "attempt": 2,
+    "wait_seconds": 0.5,
+    "error": "create_subnet: 409",
+    "old_resource_id": "ocid1.old",
+    "new_resource_id": "ocid1.new",
+    "resources": 12,
+}
+CLASSES = [
+    cls
+    for _, cls in inspect.getmembers(events, inspect.isclass)
+    if issubclass(cls, Event) and cls not in {Event, events.StepEvent}
+]
+
+
+def example(cls):
+    """Return an event of the class with a value in every field."""
+    return cls(**{field.name: VALUES[field.name] for field in attrs.fields(cls)})
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+class TestEveryEvent:
+    """What holds for all of them."""
+
+    def test_pickles(self, cls):
+        """An event crosses to another process unchanged."""
+        event = example(cls)
+        assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301 - our own bytes
+
+    def test_is_frozen(self, cls):
+        """A handler cannot change what the next one sees."""
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            example(cls).deployment = "other"
+
+    def test_turns_into_plain_data(self, cls):
+        """Its dictionary holds its class name and every field, and is JSON."""
+        event = example(cls)
+        fields = {field.name: VALUES[field.name] for field in attrs.fields(cls)}
+        assert json.loads(json.dumps(event.to_dict())) == {"event": cls.__name__, **fields}
+
+    def test_takes_keywords_only(self, cls):
+        """A field that is added later breaks nobody."""
+        with pytest.raises(TypeError):
+            cls("web")
+
+
+def test_stamps_have_defaults():
+    """The run stamps events; whoever makes one need not."""
+    event = StepFinished(deployment="web", key="subnet/main", action="create")
+    assert (event.elapsed_seconds, event.sequence, event.resource_id) == (0.0, 0, "")
+
+
+def test_counts_are_not_shared():
+    """Two events do not share their counts."""
+    assert PlanReady(deployment="a").counts is not PlanReady(deployment="b").counts

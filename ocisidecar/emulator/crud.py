@@ -16,6 +16,7 @@ from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.tagging import check_defined_tags, with_defaults
 from ocisidecar.emulator.world import ENDED, Record, World
 
 USABLE: Final = frozenset({"AVAILABLE", "ACTIVE", "INACTIVE"})
@@ -36,15 +37,16 @@ def declare_collection(collection: Collection) -> Collection:
             is_create=True,
             collection=collection,
         )
-    service.declare(
-        "GET",
-        collection.path,
-        f"list_{collection.plural}",
-        list_records,
-        listing=service.listing,
-        query=collection.query,
-        collection=collection,
-    )
+    if collection.is_listed:
+        service.declare(
+            "GET",
+            collection.path,
+            f"list_{collection.plural}",
+            list_records,
+            listing=service.listing,
+            query=collection.query,
+            collection=collection,
+        )
     service.declare("GET", item, f"get_{collection.noun}", get, headers=("etag",), collection=collection)
     if collection.changes is not None:
         service.declare(
@@ -151,7 +153,14 @@ def make(call: Call, collection: Collection) -> Record:
     record = world.record(
         collection.kind,
         record_id,
-        {"id": record_id, **common_members(call), **body, **added},
+        {
+            "id": record_id,
+            "timeCreated": timestamp(call.now),
+            "freeformTags": {},
+            **body,
+            "definedTags": with_defaults(call, body),
+            **added,
+        },
         timeline=Timeline.starting(call.now, phases(call, record_id, collection.born)),
         now=call.now,
         region=call.region,
@@ -161,16 +170,6 @@ def make(call: Call, collection: Collection) -> Record:
     if collection.created is not None:
         collection.created(call, record)
     return record
-
-
-def common_members(call: Call) -> JsonObject:
-    """Return the members that every new resource has."""
-    created = timestamp(call.now)
-    default_tags = {"Oracle-Tags": {"CreatedBy": call.principal.id, "CreatedOn": created}}
-    given = call.body.get("definedTags", {})
-    has_defaults = call.world.assumptions.are_default_tags_added
-    call.body["definedTags"] = {**default_tags, **given} if has_defaults else given
-    return {"timeCreated": created, "freeformTags": {}}
 
 
 def default_name(kind: str, now: float) -> str:
@@ -211,16 +210,7 @@ def check_unique(call: Call, collection: Collection, body: JsonObject) -> None:
     for record in call.world.where(collection.kind, call.now, **wanted):
         is_seen = call.operation.service.is_global or record.region == call.region
         if is_seen and record.state_at(call.now) not in {"DELETED", "TERMINATED"}:
-            raise ServiceError(unique.code, unique.message, status=409)
-
-
-def check_defined_tags(call: Call, body: JsonObject) -> None:
-    """Raise ServiceError 400 for a defined tag that no tag namespace defines."""
-    for namespace, tags in body.get("definedTags", {}).items():
-        for key in tags:
-            known = call.world.where("tag", call.now, tagNamespaceName=namespace, name=key, isRetired=False)
-            if namespace != "Oracle-Tags" and next(known, None) is None:
-                raise invalid(f"Invalid tags: {namespace}.{key} is not defined")
+            raise ServiceError(unique.code, unique.message.replace("{name}", body[unique.member]), status=409)
 
 
 def check_etag(call: Call, collection: Collection, record: Record) -> None:

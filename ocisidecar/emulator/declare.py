@@ -228,6 +228,7 @@ class Collection:
         created: is told about the new record.
         view: adds members that depend on time or on other records.
         tally: returns what a list's object holds beside `items` about all that was found.
+        is_listed: declares list.
         is_deletable: declares delete.
         state_member: the member that tells the state, empty for none.
     """
@@ -259,6 +260,7 @@ class Collection:
     created: Callable[[Call, Record], None] | None = None
     view: Callable[[World, Record, float], JsonObject] | None = None
     tally: Callable[[Call, Sequence[Record]], JsonObject] | None = None
+    is_listed: bool = True
     is_deletable: bool = True
     state_member: str = "lifecycleState"
 
@@ -270,7 +272,10 @@ class Collection:
 
 @frozen(kw_only=True)
 class Unique:
-    """A member whose value may be taken once per scope (other members that must agree)."""
+    """A member whose value may be taken once per scope (other members that must agree).
+
+    `{name}` in the message stands for the value.
+    """
 
     member: str
     scope: tuple[str, ...]

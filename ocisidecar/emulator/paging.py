@@ -86,7 +86,7 @@ def page(
     A token names the last row that was seen, so rows that come or go between two pages neither repeat nor hide
     others.
     """
-    limit = _limit(call)
+    limit = page_limit(call)
     token = call.query.get("page")
     if token:
         last = _read_token(token)
@@ -102,7 +102,8 @@ def page(
     return Answer(body={"items": items, **remainder}, headers=headers)
 
 
-def _limit(call: Call) -> int:
+def page_limit(call: Call) -> int:
+    """Return how many items a page of this list may hold; ServiceError 400 when `limit` is out of range."""
     text = call.query.get("limit")
     if text is None:
         return call.world.assumptions.default_page_size

@@ -17,7 +17,7 @@ from attrs import frozen
 from ocisidecar.emulator import paging
 from ocisidecar.emulator.declare import Answer, Call, Collection, Service
 from ocisidecar.emulator.faults import Fail
-from ocisidecar.emulator.ids import Binding, timestamp
+from ocisidecar.emulator.ids import Binding, etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.shapes import JsonObject
 from ocisidecar.emulator.world import Record
@@ -51,15 +51,21 @@ class WorkRequests:
         ocid: the kind slot of their ids.
         binding: how the unique part of their ids begins.
         client: the SDK's client class that reads them, the service's own one by default.
+        has_parts: whether errors and logs can be listed.
         filters: query parameters of the list that select by equality, and the member that each is compared with;
             `resourceId` is compared with the resources'.
+        summary_without: members that the list leaves out.
+        etag: digits of their entity tags; empty where they have none.
     """
 
     service: Service
     ocid: str
     binding: Binding = "aaaaaaaa"
     client: str = ""
+    has_parts: bool = True
     filters: Mapping[str, str]
+    summary_without: frozenset[str] = frozenset()
+    etag: str = ""
 
     @property
     def kind(self) -> str:
@@ -85,6 +91,8 @@ class WorkRequests:
             "GET", collection.path, "list_work_requests", self._list, query=("compartmentId",), **listing
         )
         service.declare("GET", item, "get_work_request", self._get, **facts)
+        if not self.has_parts:
+            return self
         service.declare("GET", f"{item}/errors", "list_work_request_errors", self._parts("errors"), **listing)
         service.declare("GET", f"{item}/logs", "list_work_request_logs", self._parts("logs"), **listing)
         return self
@@ -151,7 +159,11 @@ class WorkRequests:
         call.compartment(call.query["compartmentId"])
         records = paging.select(call, call.world.store.all(self.kind, call.now), ("compartmentId",))
         chosen = [record for record in records if self._is_wanted(call, record)]
-        return paging.page_of_records(call, chosen, lambda record: self.view(record, call.now))
+        return paging.page_of_records(call, chosen, lambda record: self._summary(record, call.now))
+
+    def _summary(self, record: Record, now: float) -> JsonObject:
+        shown = self.view(record, now)
+        return {name: value for name, value in shown.items() if name not in self.summary_without}
 
     def _is_wanted(self, call: Call, record: Record) -> bool:
         shown = self.view(record, call.now)
@@ -163,7 +175,9 @@ class WorkRequests:
         )
 
     def _get(self, call: Call) -> Answer:
-        return Answer(body=self.view(call.get(self.kind, call.resource_id), call.now))
+        record = call.get(self.kind, call.resource_id)
+        tag = etag(record.id, 0, record.state_at(call.now), self.etag) if self.etag else ""
+        return Answer(body=self.view(record, call.now), headers={"etag": tag} if tag else {})
 
     def _parts(self, member: str) -> Any:
         def list_parts(call: Call) -> Answer:

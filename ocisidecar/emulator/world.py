@@ -182,6 +182,15 @@ class World:
             for name in REGIONS[region].domain_names()
         }
 
+    def path_to_root(self, compartment_id: str, now: float) -> tuple[str, ...]:
+        """Return the OCIDs from a compartment up to the tenancy, both included."""
+        path = []
+        record = self.store.find("compartment", compartment_id, now)
+        while record is not None:
+            path.append(record.id)
+            record = self.store.find("compartment", record.body.get("compartmentId", ""), now)
+        return tuple(path)
+
     def is_live(self, kind: str, record_id: str, now: float) -> bool:
         """Tell whether a resource is there and neither deleted nor about to be."""
         record = self.store.find(kind, record_id, now)

@@ -22,6 +22,7 @@ from ocisidecar.emulator.services.addresses import attach_vnic, release_vnic
 from ocisidecar.emulator.services.instance_details import INSTANCE, check_instance
 from ocisidecar.emulator.services.instance_shapes import HARDWARE, shape_config
 from ocisidecar.emulator.shapes import JsonObject, body, tagged
+from ocisidecar.emulator.tagging import check_defined_tags
 from ocisidecar.emulator.work_requests import Touched, WorkRequests
 from ocisidecar.emulator.world import ENDED, Record, World
 
@@ -50,7 +51,7 @@ def _complete(call: Call) -> JsonObject:
     check_instance(call)
     details = call.body
     for part in (*details["containers"], *details["vnics"]):
-        crud.check_defined_tags(call, part)
+        check_defined_tags(call, part)
     volumes = [_public_volume(volume) for volume in details.get("volumes", [])]
     return {
         "displayName": details.get("displayName") or _default_name("container-instance", call.now),
@@ -228,7 +229,7 @@ def create_container_instance(call: Call) -> Answer:
 def update_container_instance(call: Call) -> Answer:
     """Change name and tags, the only members that can change."""
     instance = _settled(call)
-    crud.check_defined_tags(call, call.body)
+    check_defined_tags(call, call.body)
     return _change(call, instance, "UPDATE", {**call.body, "timeUpdated": timestamp(call.now)})
 
 

@@ -14,10 +14,9 @@ from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES, SETTLED, WORK_REQUESTS
 from ocisidecar.emulator.shapes import JsonObject, tagged
+from ocisidecar.emulator.tagging import check_defined_tags
 from ocisidecar.emulator.work_requests import Touched
 from ocisidecar.emulator.world import Record, World
-
-__all__ = ["CONTAINERS", "CONTAINER_INSTANCES"]
 
 MAX_LOG_BYTES: Final = 256 * 1024
 """Source: oci.container_instances.ContainerInstanceClient.retrieve_logs."""
@@ -117,7 +116,7 @@ def update_container(call: Call) -> Answer:
     if container.state_at(call.now) not in SETTLED:
         raise ServiceError("IncorrectState", f"{container.id} is in state {container.state_at(call.now)}")
     crud.check_etag(call, CONTAINERS, container)
-    crud.check_defined_tags(call, call.body)
+    check_defined_tags(call, call.body)
     container.change({**call.body, "timeUpdated": timestamp(call.now)})
     for entry in call.get("container-instance", container.body["containerInstanceId"]).body["containers"]:
         if entry["containerId"] == container.id:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from ocisidecar.emulator.crud import declare_collection
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service
-from ocisidecar.emulator.paging import page_of_items
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
+from ocisidecar.emulator.errors import invalid, not_found
+from ocisidecar.emulator.faults import Fail
+from ocisidecar.emulator.paging import page_limit, page_of_items, page_of_records, select
 from ocisidecar.emulator.regions import FAULT_DOMAINS, REGIONS
-from ocisidecar.emulator.shapes import tagged
+from ocisidecar.emulator.shapes import JsonObject, tagged
+from ocisidecar.emulator.work_requests import Touched, WorkRequests
+from ocisidecar.emulator.world import ENDED, Record, World
 
 IDENTITY: Final = Service(
     name="identity",
@@ -17,43 +21,77 @@ IDENTITY: Final = Service(
     client="identity.IdentityClient",
     is_global=True,
     headers={"cache-control": "no-cache, no-store, must-revalidate", "pragma": "no-cache"},
+    undeclared=frozenset(
+        {
+            "authenticationPolicies",
+            "domains",
+            "groups",
+            "iamWorkRequests",
+            "identityProviders",
+            "networkSources",
+            "tags",
+            "taggingWorkRequests",
+            "userGroupMemberships",
+        }
+    ),
 )
+WORK_REQUESTS: Final = WorkRequests(
+    service=IDENTITY,
+    ocid="identityworkrequest",
+    filters={"resourceIdentifier": "resourceId"},
+    has_parts=False,
+).declare()
 
-COMPARTMENTS: Final = declare_collection(
-    Collection(
-        service=IDENTITY,
-        kind="compartment",
-        noun="compartment",
-        plural="compartments",
-        ocid="compartment",
-        item="/compartments/{compartmentId}",
-        details=tagged("compartmentId! name! description!"),
-        changes=tagged("name description"),
-        filters=("name", "lifecycleState"),
-        born=(("CREATING", "identity"), ("ACTIVE", "")),
-        dying=(("DELETING", "identity"), ("DELETED", "")),
-        etag="40",
+BORN: Final = (("CREATING", "identity"), ("ACTIVE", ""))
+DYING: Final = (("DELETING", "identity"), (None, ""))
+
+
+@IDENTITY.operation("GET", "/tenancies/{tenancyId}", "get_tenancy")
+def get_tenancy(call: Call) -> Answer:
+    """Answer with the tenancy."""
+    _require_tenancy(call)
+    root = call.get("compartment", call.world.tenancy_id)
+    return Answer(
+        body={
+            "id": root.id,
+            "name": root.body["name"],
+            "description": root.body["description"],
+            "homeRegionKey": REGIONS[call.world.home_region].key,
+            "upiIdcsCompatibilityLayerEndpoint": None,
+            "freeformTags": root.body["freeformTags"],
+            "definedTags": root.body["definedTags"],
+        }
     )
-)
+
+
+@IDENTITY.operation("GET", "/regions", "list_regions", listing="array")
+def list_regions(_call: Call) -> Answer:
+    """Answer with the regions that there are."""
+    return Answer(body=[{"key": region.key, "name": region.name} for region in REGIONS.values()])
 
 
 @IDENTITY.operation(
     "GET", "/tenancies/{tenancyId}/regionSubscriptions", "list_region_subscriptions", listing="array"
 )
 def list_region_subscriptions(call: Call) -> Answer:
-    """Answer with the regions that the tenancy uses."""
-    call.get("compartment", call.resource_id)
+    """Answer with the regions that the tenancy uses: all of them."""
+    _require_tenancy(call)
     return Answer(
         body=[
             {
+                "isHomeRegion": region.name == call.world.home_region,
                 "regionKey": region.key,
                 "regionName": region.name,
                 "status": "READY",
-                "isHomeRegion": region.name == call.world.home_region,
             }
             for region in REGIONS.values()
         ]
     )
+
+
+def _require_tenancy(call: Call) -> None:
+    if call.resource_id != call.world.tenancy_id:
+        raise not_found()
 
 
 @IDENTITY.operation(
@@ -62,31 +100,132 @@ def list_region_subscriptions(call: Call) -> Answer:
 def list_availability_domains(call: Call) -> Answer:
     """Answer with the availability domains of the endpoint's region."""
     call.compartment(call.query["compartmentId"])
+    domains = call.world.domain_ids(call.region)
     return page_of_items(
         call,
         [
             {"compartmentId": call.world.tenancy_id, "id": domain_id, "name": name}
-            for name, domain_id in call.world.domain_ids(call.region).items()
+            for name, domain_id in domains.items()
         ],
     )
 
 
 @IDENTITY.operation(
-    "GET", "/faultDomains", "list_fault_domains", listing="array", query=("compartmentId", "availabilityDomain")
+    "GET",
+    "/faultDomains",
+    "list_fault_domains",
+    listing="array",
+    query=("compartmentId", "availabilityDomain"),
 )
 def list_fault_domains(call: Call) -> Answer:
     """Answer with the fault domains of one availability domain."""
     call.compartment(call.query["compartmentId"])
     domain = call.query["availabilityDomain"]
     call.domain(domain)
+    stem = call.world.domain_ids(call.region)[domain].replace("availabilitydomain", "faultdomain")
     return Answer(
         body=[
             {
                 "availabilityDomain": domain,
                 "compartmentId": call.world.tenancy_id,
-                "id": f"{call.world.domain_ids(call.region)[domain]}{number}",
+                "id": f"{stem[:-1]}{number}",
                 "name": name,
             }
-            for number, name in enumerate(FAULT_DOMAINS)
+            for number, name in enumerate(FAULT_DOMAINS, 2)
         ]
+    )
+
+
+def _is_accessible(_world: World, _compartment: Record, _now: float) -> JsonObject:
+    return {"isAccessible": True}
+
+
+COMPARTMENTS: Final = Collection(
+    service=IDENTITY,
+    kind="compartment",
+    noun="compartment",
+    plural="compartments",
+    ocid="compartment",
+    item="/compartments/{compartmentId}",
+    details=tagged("compartmentId! name! description!"),
+    changes=tagged("name description"),
+    filters=("name", "lifecycleState"),
+    born=BORN,
+    dying=(("DELETING", "identity"), ("DELETED", "")),
+    etag="40",
+    unique=Unique(
+        member="name",
+        scope=("compartmentId",),
+        code="CompartmentAlreadyExists",
+        message="Compartment '{name}' already exists",
+    ),
+    view=_is_accessible,
+    summary_without=frozenset({"isAccessible"}),
+    is_listed=False,
+    is_deletable=False,
+)
+crud.declare_collection(COMPARTMENTS)
+
+
+@IDENTITY.operation(
+    "GET",
+    COMPARTMENTS.path,
+    "list_compartments",
+    listing="array",
+    query=("compartmentId",),
+    collection=COMPARTMENTS,
+)
+def list_compartments(call: Call) -> Answer:
+    """Answer with the compartments directly below one, or with all below the tenancy; deleted ones too."""
+    parent = call.compartment(call.query["compartmentId"])
+    is_deep = call.query.get("compartmentIdInSubtree", "").lower() == "true"
+    if is_deep and parent.id != call.world.tenancy_id:
+        raise invalid("compartmentIdInSubtree can be true for the tenancy only")
+    records = [
+        record
+        for record in select(call, call.world.store.all("compartment", call.now), COMPARTMENTS.filters)
+        if (is_deep and record.id != parent.id) or record.body.get("compartmentId") == parent.id
+    ]
+    answer = page_of_records(call, records, lambda record: crud.summary(call.world, COMPARTMENTS, record, call.now))
+    return Answer(body=answer.body, headers={**answer.headers, "opc-limit": str(page_limit(call))})
+
+
+@IDENTITY.operation(
+    "DELETE",
+    COMPARTMENTS.item,
+    "delete_compartment",
+    status=202,
+    headers=("opc-work-request-id",),
+    collection=COMPARTMENTS,
+)
+def delete_compartment(call: Call) -> Answer:
+    """Delete a compartment; one that holds anything stays, and its work request fails."""
+    compartment = crud.usable(call, "compartment", call.resource_id)
+    crud.check_etag(call, COMPARTMENTS, compartment)
+    if compartment.id == call.world.tenancy_id:
+        raise not_found()
+    (_, seconds), *_ = ending = crud.phases(call, compartment.id, COMPARTMENTS.dying)
+    if _is_empty(call, compartment):
+        compartment.move_on(call.now, ending)
+    else:
+        # UNCONFIRMED: code and text.
+        reason = Fail(code="CompartmentNotEmpty", message="The compartment is not empty.", logs=())
+        call.effects = (*call.effects, reason)
+    headers = WORK_REQUESTS.open(
+        call,
+        operation_type="DELETE_COMPARTMENT",
+        compartment_id=compartment.body["compartmentId"],
+        resources=[Touched("compartment", "DELETED", compartment.id, f"/compartments/{compartment.id}")],
+        seconds=seconds,
+    )
+    return Answer(headers=headers)
+
+
+def _is_empty(call: Call, compartment: Record) -> bool:
+    store = call.world.store
+    return not any(
+        record.body.get("compartmentId") == compartment.id and record.state_at(call.now) not in ENDED
+        for kind in store.kinds()
+        if not kind.endswith("-work-request")
+        for record in store.all(kind, call.now)
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ocisidecar.emulator import crud, paging
+from ocisidecar.emulator import crud, paging, tagging
 from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Fail
@@ -31,7 +31,7 @@ LOGGING: Final = Service(
     undeclared=frozenset({"logGroups", "logSavedSearches", "unifiedAgentConfigurations", "v2"}),
 )
 WORK_REQUESTS: Final = WorkRequests(
-    service=LOGGING, ocid="logworkrequest", filters={"id": "id", "status": "status"}
+    service=LOGGING, ocid="logworkrequest", filters={"id": "id", "status": "status"}, etag="8"
 ).declare()
 
 BORN: Final = (("CREATING", "logging"), ("ACTIVE", ""))
@@ -140,7 +140,7 @@ def _update(call: Call) -> Answer:
     collection, record = crud.of(call), _found(call)
     crud.usable(call, collection.kind, record.id)
     crud.check_etag(call, collection, record)
-    crud.check_defined_tags(call, call.body)
+    tagging.check_defined_tags(call, call.body)
     _require_retention(call.body)
     if call.body.get("displayName", record.body["displayName"]) != record.body["displayName"]:
         crud.check_unique(call, collection, {**record.body, **call.body})

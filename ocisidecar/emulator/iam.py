@@ -1,0 +1,203 @@
+"""The two small languages of IAM: matching rules of dynamic groups and policy statements, read into values.
+
+Source: Oracle, "Writing Matching Rules to Define Dynamic Groups" and "Policy Syntax".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Final
+
+from attrs import define, frozen
+
+VERBS: Final = ("inspect", "read", "use", "manage")
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<string>'[^']*')|(?P<pattern>/[^/\s']*/)|(?P<mark>!=|[={},()])|(?P<word>[^\s'={},()!]+))"
+)
+_RULE_ATTRIBUTE = re.compile(
+    r"(?:instance|resource)(?:\.compartment)?\.id|resource\.type|tag\.[\w-]+\.[\w-]+\.value"
+)
+
+
+@frozen
+class Comparison:
+    """`attribute = 'value'`; a value between slashes is a pattern with `*`."""
+
+    attribute: str
+    is_equal: bool
+    value: str
+
+    def holds(self, facts: Mapping[str, str]) -> bool:
+        """Tell whether the facts satisfy it; what is not known satisfies nothing."""
+        if self.attribute not in facts:
+            return False
+        fact = facts[self.attribute]
+        if self.value.startswith("/"):
+            return fnmatchcase(fact, self.value.strip("/")) is self.is_equal
+        return (fact == self.value) is self.is_equal
+
+    def attributes(self) -> set[str]:
+        """Return the attributes that it looks at."""
+        return {self.attribute}
+
+
+@frozen
+class Combination:
+    """ALL or ANY of several conditions."""
+
+    is_all: bool
+    parts: tuple[Condition, ...]
+
+    def holds(self, facts: Mapping[str, str]) -> bool:
+        """Tell whether the facts satisfy it."""
+        return (all if self.is_all else any)(part.holds(facts) for part in self.parts)
+
+    def attributes(self) -> set[str]:
+        """Return the attributes that its parts look at."""
+        return set().union(*(part.attributes() for part in self.parts))
+
+
+Condition = Comparison | Combination
+
+
+@frozen(kw_only=True)
+class Statement:
+    """One policy statement.
+
+    Args:
+        subject_kind: group, dynamic-group, service, any-user or any-group.
+        subjects: names or OCIDs; a domain's name before a slash is dropped.
+        verb: one of VERBS, or empty when permissions are listed.
+        resource_type: what the verb is about, or the listed permissions.
+        compartment: an OCID, a path of names with colons, or empty for the tenancy.
+        condition: behind `where`.
+    """
+
+    subject_kind: str
+    subjects: tuple[str, ...]
+    verb: str
+    resource_type: str
+    compartment: str
+    condition: Condition | None
+
+
+@define
+class _Reader:
+    """Reads tokens from left to right; ValueError at the first that does not fit."""
+
+    tokens: list[str]
+    position: int = 0
+
+    @classmethod
+    def of(cls, text: str) -> _Reader:
+        tokens, position = [], 0
+        text = text.strip()
+        while position < len(text):
+            match = _TOKEN.match(text, position)
+            if match is None:
+                raise ValueError(f"cannot read {text[position:]!r}")
+            tokens.append(match.group().strip())
+            position = match.end()
+        return cls(tokens)
+
+    def peek(self) -> str:
+        return self.tokens[self.position] if self.position < len(self.tokens) else ""
+
+    def take(self, *expected: str) -> str:
+        token = self.peek()
+        if not token or (expected and token.lower() not in expected):
+            wanted = " or ".join(expected) or "more"
+            raise ValueError(f"expected {wanted} instead of {token!r}")
+        self.position += 1
+        return token
+
+    def skip(self, token: str) -> bool:
+        is_there = self.peek().lower() == token
+        self.position += is_there
+        return is_there
+
+    def finish(self) -> None:
+        if self.peek():
+            raise ValueError(f"unexpected {self.peek()!r}")
+
+    def condition(self) -> Condition:
+        if self.peek().lower() not in {"all", "any"}:
+            return self.comparison()
+        is_all = self.take().lower() == "all"
+        self.take("{")
+        parts = [self.condition()]
+        while self.skip(","):
+            parts.append(self.condition())
+        self.take("}")
+        return Combination(is_all, tuple(parts))
+
+    def comparison(self) -> Comparison:
+        attribute = self.take()
+        is_equal = self.take("=", "!=") == "="
+        value = self.take()
+        if value[0] not in "'/":
+            raise ValueError(f"the value {value} needs quotes")
+        return Comparison(attribute, is_equal, value.strip("'"))
+
+
+def read_matching_rule(text: str) -> Condition:
+    """Return the rule; ValueError when it is none."""
+    reader = _Reader.of(text)
+    rule = reader.condition()
+    reader.finish()
+    for attribute in rule.attributes():
+        if not _RULE_ATTRIBUTE.fullmatch(attribute):
+            raise ValueError(f"unknown attribute {attribute}")
+    return rule
+
+
+def read_statement(text: str) -> Statement:
+    """Return the statement; ValueError when it is none.  Resource types are not checked."""
+    reader = _Reader.of(text)
+    reader.take("allow")
+    kind, subjects = _subjects(reader)
+    reader.take("to")
+    verb, resource_type = _permissions(reader)
+    reader.take("in")
+    compartment = ""
+    if reader.take("tenancy", "compartment").lower() == "compartment":
+        reader.skip("id")
+        compartment = reader.take().strip("'")
+    condition = reader.condition() if reader.skip("where") else None
+    reader.finish()
+    return Statement(
+        subject_kind=kind,
+        subjects=subjects,
+        verb=verb,
+        resource_type=resource_type,
+        compartment=compartment,
+        condition=condition,
+    )
+
+
+def _subjects(reader: _Reader) -> tuple[str, tuple[str, ...]]:
+    kind = reader.take("group", "dynamic-group", "service", "any-user", "any-group").lower()
+    if kind.startswith("any-"):
+        return kind, ()
+    names = []
+    while True:
+        reader.skip("id")
+        name = reader.take()
+        if reader.skip("/"):
+            name = reader.take()
+        names.append(name.strip("'").rpartition("/")[2])
+        if not reader.skip(","):
+            return kind, tuple(names)
+
+
+def _permissions(reader: _Reader) -> tuple[str, str]:
+    if not reader.skip("{"):
+        return reader.take(*VERBS).lower(), reader.take().lower()
+    permissions = [reader.take()]
+    while reader.skip(","):
+        permissions.append(reader.take())
+    reader.take("}")
+    return "", " ".join(permissions)

@@ -1,0 +1,154 @@
+"""Identity: dynamic groups and policies.
+
+Source: oci.identity.models; Oracle, "Policy Statements Limit per Compartment Hierarchy".
+UNCONFIRMED: codes and texts of refused names, rules and statements, beyond those of compartments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ocisidecar.emulator.crud import declare_collection
+from ocisidecar.emulator.declare import Call, Collection, Unique
+from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.iam import read_matching_rule, read_statement
+from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
+from ocisidecar.emulator.shapes import JsonObject, require_length, tagged
+from ocisidecar.emulator.world import Record
+
+MAX_STATEMENTS_PER_POLICY: Final = 50
+MAX_STATEMENTS_PER_PATH: Final = 500
+MAX_STATEMENT_LENGTH: Final = 1024
+NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+def check_name(call: Call) -> None:
+    """Raise ServiceError 400 unless the name has 1 to 100 letters, digits, dots, dashes and underscores."""
+    if not NAME.fullmatch(call.body["name"]):
+        raise invalid(f"Invalid name: {call.body['name']}")
+
+
+def _check_rule(text: str) -> None:
+    try:
+        read_matching_rule(text)
+    except ValueError as exc:
+        raise invalid(f"Invalid matching rule: {exc}") from exc
+
+
+def _complete_group(call: Call) -> JsonObject:
+    check_name(call)
+    if call.body["compartmentId"] != call.world.tenancy_id:
+        raise invalid("compartmentId of a dynamic group must be the tenancy's OCID")
+    _check_rule(call.body["matchingRule"])
+    return {}
+
+
+def _revise_group(_call: Call, _group: Record, changes: JsonObject) -> JsonObject:
+    if "matchingRule" in changes:
+        _check_rule(changes["matchingRule"])
+    return changes
+
+
+DYNAMIC_GROUPS: Final = declare_collection(
+    Collection(
+        service=IDENTITY,
+        kind="dynamic-group",
+        noun="dynamic_group",
+        plural="dynamic_groups",
+        ocid="dynamicgroup",
+        item="/dynamicGroups/{dynamicGroupId}",
+        details=tagged("compartmentId! name! matchingRule! description!"),
+        changes=tagged("matchingRule description"),
+        filters=("name", "lifecycleState"),
+        born=BORN,
+        dying=DYING,
+        etag="40",
+        limit="dynamic-group-count",
+        unique=Unique(
+            member="name",
+            scope=(),
+            code="DynamicGroupAlreadyExists",
+            message="Dynamic Group '{name}' already exists",
+        ),
+        complete=_complete_group,
+        revise=_revise_group,
+    )
+)
+
+
+def _check_statements(call: Call, compartment_id: str, statements: Sequence[str], replaced: int) -> None:
+    require_length(statements, "statements", least=1, most=MAX_STATEMENTS_PER_POLICY)
+    for text in statements:
+        require_length(text, "a statement", least=1, most=MAX_STATEMENT_LENGTH)
+        try:
+            statement = read_statement(text)
+        except ValueError as exc:
+            raise invalid(f"Invalid statement '{text}': {exc}") from exc
+        if statement.compartment:
+            _check_compartment(call, compartment_id, statement.compartment)
+    added = len(statements) - replaced
+    if max(_statements_on_paths(call, compartment_id)) + added > MAX_STATEMENTS_PER_PATH:
+        raise ServiceError("LimitExceeded", f"More than {MAX_STATEMENTS_PER_PATH} statements on a path")
+
+
+def _check_compartment(call: Call, compartment_id: str, wanted: str) -> None:
+    """A statement speaks of the policy's compartment or of one below it, by OCID or by names from there."""
+    found = call.world.store.find("compartment", wanted, call.now)
+    if found is None:
+        found = call.world.store.find("compartment", compartment_id, call.now)
+        for name in wanted.split(":"):
+            children = call.world.where("compartment", call.now, compartmentId=found and found.id, name=name)
+            found = next(children, None)
+    if found is None or compartment_id not in call.world.path_to_root(found.id, call.now):
+        raise invalid(f"Compartment {{{wanted}}} does not exist or is not part of the policy compartment subtree")
+
+
+def _statements_on_paths(call: Call, compartment_id: str) -> Iterable[int]:
+    """Yield, for each path to the root that leads through the compartment, how many statements lie on it."""
+    for compartment in call.world.store.all("compartment", call.now):
+        path = call.world.path_to_root(compartment.id, call.now)
+        if compartment_id in path:
+            yield sum(
+                len(policy.body["statements"])
+                for policy in call.world.store.all("policy", call.now)
+                if policy.body["compartmentId"] in path
+            )
+
+
+def _complete_policy(call: Call) -> JsonObject:
+    check_name(call)
+    _check_statements(call, call.body["compartmentId"], call.body["statements"], 0)
+    return {}
+
+
+def _revise_policy(call: Call, policy: Record, changes: JsonObject) -> JsonObject:
+    if "statements" in changes:
+        replaced = len(policy.body["statements"])
+        _check_statements(call, policy.body["compartmentId"], changes["statements"], replaced)
+    return changes
+
+
+POLICIES: Final = declare_collection(
+    Collection(
+        service=IDENTITY,
+        kind="policy",
+        noun="policy",
+        plural="policies",
+        ocid="policy",
+        item="/policies/{policyId}",
+        details=tagged("compartmentId! name! statements!:strings description! versionDate"),
+        changes=tagged("statements:strings description versionDate"),
+        filters=("name", "lifecycleState"),
+        born=BORN,
+        dying=DYING,
+        etag="40",
+        limit="policy-count",
+        unique=Unique(
+            member="name", scope=(), code="PolicyAlreadyExists", message="Policy '{name}' already exists"
+        ),
+        complete=_complete_policy,
+        revise=_revise_policy,
+    )
+)

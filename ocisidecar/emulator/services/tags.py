@@ -1,0 +1,196 @@
+"""Identity: tag namespaces, their tags, and tag defaults.
+
+Source: oci.identity.IdentityClient: a namespace or tag is retired before it can be deleted.
+UNCONFIRMED: codes and texts of refusals.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection, Unique
+from ocisidecar.emulator.errors import ServiceError, invalid, not_found
+from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY, WORK_REQUESTS
+from ocisidecar.emulator.shapes import JsonObject, Variants, body, tagged
+from ocisidecar.emulator.work_requests import Touched
+from ocisidecar.emulator.world import Record
+
+VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values!:strings"), "DEFAULT": body("")})
+
+
+def _not_retired(_call: Call) -> JsonObject:
+    return {"isRetired": False}
+
+
+def _release_namespace(call: Call, namespace: Record) -> None:
+    _require_retired(namespace)
+    if next(call.world.where("tag", call.now, tagNamespaceId=namespace.id), None) is not None:
+        raise ServiceError("IncorrectState", f"{namespace.body['name']} still has tags")
+
+
+def _require_retired(record: Record) -> None:
+    if not record.body["isRetired"]:
+        raise ServiceError("IncorrectState", f"{record.body['name']} must be retired first")
+
+
+NAMESPACES: Final = crud.declare_collection(
+    Collection(
+        service=IDENTITY,
+        kind="tag-namespace",
+        noun="tag_namespace",
+        plural="tag_namespaces",
+        ocid="tagnamespace",
+        item="/tagNamespaces/{tagNamespaceId}",
+        details=tagged("compartmentId! name! description! locks:unsupported"),
+        changes=tagged("description isRetired:bool"),
+        filters=("lifecycleState",),
+        born=BORN,
+        dying=DYING,
+        etag="40",
+        unique=Unique(
+            member="name",
+            scope=(),
+            code="TagNamespaceAlreadyExists",
+            message="Tag Namespace '{name}' already exists",
+        ),
+        complete=_not_retired,
+        release=_release_namespace,
+    )
+)
+
+
+TAGS: Final = Collection(
+    service=IDENTITY,
+    kind="tag",
+    noun="tag",
+    plural="tags",
+    ocid="tagdefinition",
+    item="/tagNamespaces/{tagNamespaceId}/tags/{tagName}",
+    details=tagged("name! description! isCostTracking:bool validator", validator=VALIDATOR),
+    changes=tagged("description isRetired:bool isCostTracking:bool validator", validator=VALIDATOR),
+    filters=("lifecycleState",),
+    born=BORN,
+    dying=DYING,
+    etag="40",
+    summary_without=frozenset({"tagNamespaceId", "tagNamespaceName", "validator"}),
+    unique=Unique(
+        member="name",
+        scope=("tagNamespaceId",),
+        code="TagDefinitionAlreadyExists",
+        message="Tag '{name}' already exists",
+    ),
+)
+ITEM: Final = {"collection": TAGS, "headers": ("etag",)}
+
+
+@IDENTITY.operation("POST", TAGS.path, "create_tag", details=TAGS.details, is_create=True, **ITEM)
+def create_tag(call: Call) -> Answer:
+    """Define a tag in a namespace."""
+    namespace = crud.usable(call, "tag-namespace", call.path["tagNamespaceId"])
+    call.body = {
+        **call.body,
+        "compartmentId": namespace.body["compartmentId"],
+        "tagNamespaceId": namespace.id,
+        "tagNamespaceName": namespace.body["name"],
+        "isRetired": False,
+        "isCostTracking": call.body.get("isCostTracking", False),
+    }
+    record = crud.make(call, TAGS)
+    return crud.shown(call, record, made=record)
+
+
+@IDENTITY.operation("GET", TAGS.path, "list_tags", listing="array", collection=TAGS)
+def list_tags(call: Call) -> Answer:
+    """Answer with the tags of a namespace."""
+    namespace = call.get("tag-namespace", call.path["tagNamespaceId"])
+    tags = list(call.world.where("tag", call.now, tagNamespaceId=namespace.id))
+    return page_of_records(
+        call,
+        select(call, tags, TAGS.filters),
+        lambda record: crud.summary(call.world, TAGS, record, call.now),
+    )
+
+
+@IDENTITY.operation("GET", TAGS.item, "get_tag", **ITEM)
+def get_tag(call: Call) -> Answer:
+    """Answer with one tag."""
+    return crud.shown(call, _tag(call))
+
+
+@IDENTITY.operation("PUT", TAGS.item, "update_tag", details=TAGS.changes, **ITEM)
+def update_tag(call: Call) -> Answer:
+    """Change or retire a tag."""
+    tag = _tag(call)
+    crud.check_etag(call, TAGS, tag)
+    tag.change(call.body)
+    return crud.shown(call, tag)
+
+
+@IDENTITY.operation(
+    "DELETE", TAGS.item, "delete_tag", status=202, headers=("opc-work-request-id",), collection=TAGS
+)
+def delete_tag(call: Call) -> Answer:
+    """Delete a retired tag."""
+    tag = _tag(call)
+    crud.check_etag(call, TAGS, tag)
+    _require_retired(tag)
+    (_, seconds), *_ = ending = crud.phases(call, tag.id, DYING)
+    tag.move_on(call.now, ending)
+    headers = WORK_REQUESTS.open(
+        call,
+        operation_type="DELETE_TAG_DEFINITION",
+        compartment_id=tag.body["compartmentId"],
+        resources=[Touched(tag.kind, "DELETED", tag.id, f"/{tag.kind}/{tag.id}")],
+        seconds=seconds,
+    )
+    return Answer(headers=headers)
+
+
+def _tag(call: Call) -> Record:
+    wanted = {"tagNamespaceId": call.path["tagNamespaceId"], "name": call.path["tagName"]}
+    tag = next(call.world.where("tag", call.now, **wanted), None)
+    if tag is None:
+        raise not_found()
+    return tag
+
+
+def _complete_default(call: Call) -> JsonObject:
+    definition = call.related("tag", call.body["tagDefinitionId"])
+    wanted = {"compartmentId": call.body["compartmentId"], "tagDefinitionId": definition.id}
+    if next(call.world.where("tag-default", call.now, **wanted), None) is not None:
+        raise invalid(f"A tag default for {definition.body['name']} exists in the compartment")
+    return {
+        "isRequired": call.body.get("isRequired", False),
+        "tagDefinitionName": definition.body["name"],
+        "tagNamespaceId": definition.body["tagNamespaceId"],
+        "freeformTags": None,
+        "definedTags": None,
+    }
+
+
+def _note_namespace(call: Call, default: Record) -> None:
+    definition = call.related("tag", default.body["tagDefinitionId"])
+    default.hidden["namespace"] = definition.body["tagNamespaceName"]
+
+
+TAG_DEFAULTS: Final = crud.declare_collection(
+    Collection(
+        service=IDENTITY,
+        kind="tag-default",
+        noun="tag_default",
+        plural="tag_defaults",
+        ocid="tagdefault",
+        item="/tagDefaults/{tagDefaultId}",
+        details=body("compartmentId! tagDefinitionId! value! isRequired:bool locks:unsupported"),
+        changes=body("value! isRequired:bool"),
+        filters=("id", "tagDefinitionId", "lifecycleState"),
+        query=(),
+        born=BORN,
+        dying=DYING,
+        etag="40",
+        complete=_complete_default,
+        created=_note_namespace,
+    )
+)

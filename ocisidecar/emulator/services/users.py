@@ -1,0 +1,120 @@
+"""Identity: users and their API keys, as far as it takes to sign requests.
+
+Source: oci.identity.IdentityClient, oci.identity.models.User and ApiKey.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declare import Answer, Call, Collection, Unique
+from ocisidecar.emulator.errors import ServiceError, invalid, not_found
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
+from ocisidecar.emulator.shapes import JsonObject, body, tagged
+from ocisidecar.emulator.signature import Principal
+from ocisidecar.emulator.world import Record
+
+MAX_API_KEYS: Final = 3
+CAPABILITIES: Final = (
+    "canUseConsolePassword",
+    "canUseApiKeys",
+    "canUseAuthTokens",
+    "canUseSmtpCredentials",
+    "canUseDbCredentials",
+    "canUseCustomerSecretKeys",
+    "canUseOAuth2ClientCredentials",
+)
+
+
+def _complete(call: Call) -> JsonObject:
+    return {
+        "capabilities": dict.fromkeys(CAPABILITIES, True),
+        "emailVerified": False,
+        "isMfaActivated": False,
+        "timeModified": timestamp(call.now),
+    }
+
+
+def _found(_call: Call, user: Record) -> None:
+    user.hidden["api_keys"] = {}
+
+
+def _release(call: Call, user: Record) -> None:
+    for mark in user.hidden["api_keys"]:
+        call.world.keys.remove_api_key(_principal(call, user), mark)
+
+
+USERS: Final = crud.declare_collection(
+    Collection(
+        service=IDENTITY,
+        kind="user",
+        noun="user",
+        plural="users",
+        ocid="user",
+        item="/users/{userId}",
+        details=tagged("compartmentId! name! description! email"),
+        changes=tagged("description email dbUserName:unsupported"),
+        filters=("name", "lifecycleState"),
+        born=BORN,
+        dying=DYING,
+        etag="40",
+        unique=Unique(member="name", scope=(), code="UserAlreadyExists", message="User '{name}' already exists"),
+        complete=_complete,
+        created=_found,
+        release=_release,
+    )
+)
+
+
+def _principal(call: Call, user: Record) -> Principal:
+    return Principal(id=user.id, tenancy_id=call.world.tenancy_id)
+
+
+@IDENTITY.operation("GET", f"{USERS.item}/apiKeys", "list_api_keys", listing="array")
+def list_api_keys(call: Call) -> Answer:
+    """Answer with a user's API keys."""
+    return Answer(body=list(call.get("user", call.path["userId"]).hidden["api_keys"].values()))
+
+
+@IDENTITY.operation(
+    "POST", f"{USERS.item}/apiKeys", "upload_api_key", details=body("key!"), is_create=True, headers=("etag",)
+)
+def upload_api_key(call: Call) -> Answer:
+    """Accept requests signed with one more key of a user."""
+    user = crud.usable(call, "user", call.path["userId"])
+    keys = user.hidden["api_keys"]
+    if len(keys) >= MAX_API_KEYS:
+        raise ServiceError("LimitExceeded", f"A user can have {MAX_API_KEYS} API keys")
+    try:
+        public = load_pem_public_key(call.body["key"].encode())
+    except (ValueError, UnsupportedAlgorithm) as exc:
+        raise invalid("key is no public key in PEM format") from exc
+    if not isinstance(public, RSAPublicKey):
+        raise invalid("key is no RSA key")
+    principal = _principal(call, user)
+    mark = call.world.keys.add_api_key(principal, public)
+    keys[mark] = {
+        "keyId": f"{principal.tenancy_id}/{user.id}/{mark}",
+        "keyValue": call.body["key"],
+        "fingerprint": mark,
+        "userId": user.id,
+        "timeCreated": timestamp(call.now),
+        "lifecycleState": "ACTIVE",
+    }
+    return Answer(body=keys[mark], headers={"etag": call.world.ids.hexadecimal(40)})
+
+
+@IDENTITY.operation("DELETE", f"{USERS.item}/apiKeys/{{fingerprint}}", "delete_api_key", status=204)
+def delete_api_key(call: Call) -> Answer:
+    """Refuse one of a user's keys from now on."""
+    user = call.get("user", call.path["userId"])
+    if user.hidden["api_keys"].pop(call.path["fingerprint"], None) is None:
+        raise not_found()
+    call.world.keys.remove_api_key(_principal(call, user), call.path["fingerprint"])
+    return Answer()

@@ -1,0 +1,42 @@
+"""Defined tags: which ones may be used, and which ones a tenancy adds by itself.
+
+Source: Oracle, "Managing Tag Defaults"; Oracle-Tags as seen in live answers.
+"""
+
+from __future__ import annotations
+
+from ocisidecar.emulator.declare import Call
+from ocisidecar.emulator.errors import invalid
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.shapes import JsonObject
+
+AUTOMATIC: str = "Oracle-Tags"
+"""The namespace of the tags that a tenancy has from the start."""
+
+
+def check_defined_tags(call: Call, body: JsonObject) -> None:
+    """Raise ServiceError 400 for a defined tag that no tag namespace defines."""
+    for namespace, tags in body.get("definedTags", {}).items():
+        for key in tags:
+            known = call.world.where("tag", call.now, tagNamespaceName=namespace, name=key, isRetired=False)
+            if namespace != AUTOMATIC and next(known, None) is None:
+                raise invalid(f"Invalid tags: {namespace}.{key} is not defined")
+
+
+def with_defaults(call: Call, body: JsonObject) -> JsonObject:
+    """Return the defined tags that a new resource gets: the given ones, and defaults of its compartments."""
+    tags: JsonObject = {}
+    created = timestamp(call.now)
+    if call.world.assumptions.are_default_tags_added:
+        tags[AUTOMATIC] = {"CreatedBy": call.principal.id, "CreatedOn": created}
+    given: JsonObject = body.get("definedTags", {})
+    above = call.world.path_to_root(body.get("compartmentId", ""), call.now)
+    for default in call.world.store.all("tag-default", call.now):
+        if default.body["compartmentId"] not in above:
+            continue
+        namespace, key = default.hidden["namespace"], default.body["tagDefinitionName"]
+        if default.body["isRequired"] and key not in given.get(namespace, {}):
+            raise invalid(f"Invalid tags: {namespace}.{key} is required")
+        value = default.body["value"].replace("${iam.principal.name}", call.principal.id)
+        tags.setdefault(namespace, {})[key] = value.replace("${oci.datetime}", created)
+    return {name: {**tags.get(name, {}), **given.get(name, {})} for name in {**tags, **given}}

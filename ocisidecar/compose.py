@@ -220,7 +220,7 @@ def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
 
 def _vnic(instance: InstanceSpec, network: NetworkSpec) -> Mapping[str, Body]:
     existing = network.kind == "existing"
-    subnet = Ref(Key("subnet", "main"), deployment=network.deployment or "")
+    subnet = Ref(Key("subnet", "main"), deployment=network.name or "")
     return wire.present(
         subnetId=network.subnet_id if existing else subnet,
         nsgIds=list(network.nsg_ids) if existing else [Ref(Key("network-security-group", "main"))],

@@ -17,6 +17,11 @@ class AccessSpec(Brief):
     A dynamic group sees a resource's type, compartment and defined tags only.  Without a defined tag the true
     boundary is therefore the compartment: every container instance in it has the deployment's rights.
 
+    Attributes:
+        defined_tag: `namespace.key` of the tag that narrows the group.
+        name: the deployment whose group and policy are shared.
+        dynamic_group: an existing group.
+
     Source: Oracle documentation, "Managing Dynamic Groups".
     """
 
@@ -45,9 +50,9 @@ class AccessSpec(Brief):
         return cls(kind="deployment", defined_tag=defined_tag)
 
     @classmethod
-    def of(cls, deployment: str) -> AccessSpec:
+    def of(cls, name: str) -> AccessSpec:
         """Use the group and the policy that another deployment of the same compartment and region made."""
-        return cls(kind="of", name=deployment)
+        return cls(kind="of", name=name)
 
     @classmethod
     def existing(cls, dynamic_group: str) -> AccessSpec:

@@ -23,11 +23,12 @@ class Brief:
                 yield _text(one, getattr(self, one.name))
         for one in attributes:
             value = getattr(self, one.name)
-            if one.kw_only and value != _default(one):
+            if one.kw_only and value != default_of(one):
                 yield f"{one.name}={_text(one, value)}"
 
 
-def _default(attribute: Attribute[Any]) -> object:
+def default_of(attribute: Attribute[Any]) -> object:
+    """Return the value that a field has when it is left out; `attrs.NOTHING` when it must not be."""
     factory = getattr(attribute.default, "factory", None)
     return attribute.default if factory is None else factory()
 

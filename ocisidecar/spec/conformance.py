@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 from attrs import Attribute, fields, has, resolve_types
@@ -19,9 +20,10 @@ _WORDS: Mapping[Any, str] = {
     int: "a whole number",
     float: "a number",
     tuple: "a list",
+    Sequence: "a list",
     Mapping: "a mapping with text as keys",
 }
-_ELEMENT_HINT: Mapping[Any, int] = {tuple: 0, Mapping: 1}
+_ELEMENT_HINT: Mapping[Any, int] = {tuple: 0, Sequence: 0, Mapping: 1}
 """Which type argument is that of the elements."""
 
 
@@ -46,52 +48,60 @@ def elements_of(value: object, path: str) -> Iterator[tuple[object, str]]:
 def misfits(value: Any, path: str = "") -> Iterator[Fault]:
     """Yield a fault for every value below `value`, an attrs value, that is not what its annotation says."""
     for attribute, item, field_path in parts_of(value, path):
-        yield from _misfits(item, attribute.type, field_path, is_shown=attribute.repr is True)
+        yield from misfits_of(item, attribute.type, field_path, is_shown=attribute.repr is True)
 
 
-def _misfits(value: object, hint: Any, path: str, *, is_shown: bool) -> Iterator[Fault]:
-    option = next((one for one in _options(hint) if _fits(value, one)), None)
-    if option is None:
+def misfits_of(value: object, hint: Any, path: str, *, is_shown: bool) -> Iterator[Fault]:
+    """Yield a fault for a value, and every value below it, that is not what `hint` says.
+
+    `is_shown` says whether messages may show the value.
+    """
+    fitting = next((option for option in _options(hint) if _fits(value, *option)), None)
+    if fitting is None:
         yield path, f"must be {_described(hint)}, got {_got(value, hint, is_shown=is_shown)}"
-    elif get_origin(option) in _ELEMENT_HINT:
-        element_hint = get_args(option)[_ELEMENT_HINT[get_origin(option)]]
+        return
+    kind, arguments = fitting
+    if kind in _ELEMENT_HINT:
         for element, element_path in elements_of(value, path):
-            yield from _misfits(element, element_hint, element_path, is_shown=is_shown)
+            yield from misfits_of(element, arguments[_ELEMENT_HINT[kind]], element_path, is_shown=is_shown)
     else:
         yield from misfits(value, path)
 
 
-def _options(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+@cache
+def _options(hint: Any) -> tuple[tuple[Any, tuple[Any, ...]], ...]:
+    """Return the kinds of value that a hint allows, each with its type arguments."""
+    members = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+    return tuple((get_origin(member) or member, get_args(member)) for member in members)
 
 
-def _fits(value: object, option: Any) -> bool:
+def _fits(value: object, kind: Any, arguments: tuple[Any, ...]) -> bool:
     """Return whether the value itself, elements apart, is of this kind."""
-    kind = get_origin(option) or option
     if kind is Literal:
-        return value in get_args(option)
+        return value in arguments
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is Mapping:
         return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
+    if kind is Sequence:
+        return isinstance(value, tuple)
     return isinstance(value, kind)
 
 
 def _described(hint: Any) -> str:
-    return " or ".join(_word(option) for option in _options(hint) if option is not type(None))
+    return " or ".join(_word(*option) for option in _options(hint) if option[0] is not type(None))
 
 
-def _word(option: Any) -> str:
-    if get_origin(option) is Literal:
-        return "one of " + ", ".join(map(repr, get_args(option)))
-    kind = get_origin(option) or option
+def _word(kind: Any, arguments: tuple[Any, ...]) -> str:
+    if kind is Literal:
+        return "one of " + ", ".join(map(repr, arguments))
     return _WORDS.get(kind, kind.__name__)
 
 
 def _got(value: object, hint: Any, *, is_shown: bool) -> str:
     if not is_shown or not isinstance(value, str | int | float | None):
         return f"a value of type {type(value).__name__}"
-    known = [word for option in _options(hint) if get_origin(option) is Literal for word in get_args(option)]
+    known = [word for kind, arguments in _options(hint) if kind is Literal for word in arguments]
     return repr(value) + (did_you_mean(value, known) if isinstance(value, str) else "")

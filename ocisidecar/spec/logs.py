@@ -78,9 +78,9 @@ class LoggingSpec(Brief):
         )
 
     @classmethod
-    def of(cls, deployment: str, *, log_names: Sequence[str] = _LOG_NAMES) -> LoggingSpec:
+    def of(cls, name: str, *, log_names: Sequence[str] = _LOG_NAMES) -> LoggingSpec:
         """Use the logs, named as there, that another deployment of the same compartment and region made."""
-        return cls(kind="of", name=deployment, log_names=tuple(log_names))
+        return cls(kind="of", name=name, log_names=tuple(log_names))
 
     @classmethod
     def none(cls) -> LoggingSpec:

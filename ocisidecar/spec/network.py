@@ -26,7 +26,7 @@ class NetworkSpec(Brief):
         subnet_id: of an existing subnet.
         nsg_ids: of existing network security groups that the instances join.
         is_public_ip_assigned: whether instances in an existing subnet get a public address.
-        deployment: name of the deployment whose network is shared.
+        name: the deployment whose network is shared.
     """
 
     kind: Literal["private", "public", "existing", "of"]
@@ -40,7 +40,7 @@ class NetworkSpec(Brief):
         metadata=checked(count(0, 5, unit="groups"), each=(ocid("networksecuritygroup"),)),
     )
     is_public_ip_assigned: bool = False
-    deployment: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
+    name: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
 
     @classmethod
     def private(
@@ -89,16 +89,14 @@ class NetworkSpec(Brief):
         )
 
     @classmethod
-    def of(
-        cls, deployment: str, *, cidr_block: str = _VCN_CIDR, is_public_ip_assigned: bool = False
-    ) -> NetworkSpec:
+    def of(cls, name: str, *, cidr_block: str = _VCN_CIDR, is_public_ip_assigned: bool = False) -> NetworkSpec:
         """Use the network that another deployment of the same compartment and region made.
 
         Give its `cidr_block` where it is not the default, for ports that are open to `"vcn"`.
         """
         return cls(
             kind="of",
-            deployment=deployment,
+            name=name,
             cidr_block=cidr_block,
             is_public_ip_assigned=is_public_ip_assigned,
         )

@@ -11,7 +11,7 @@ from ocisidecar.spec.sidecar import SidecarSpec
 
 def joined(path: str, rest: str) -> str:
     """Return `rest`, a path below `path`, as a path of its own."""
-    return f"{path}.{rest}".strip(".")
+    return path + rest if rest.startswith("[") else f"{path}.{rest}".strip(".")
 
 
 def below(path: str, faults: Iterable[Fault]) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 
-from ocisidecar.keys import Ref
+from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import limits
 from ocisidecar.spec.alarm import INSTANCES
 from ocisidecar.spec.deployment import DeploymentSpec
@@ -68,7 +68,7 @@ def _network(network: NetworkSpec) -> Iterator[Fault]:
 
 def _sharing(spec: DeploymentSpec) -> Iterator[Fault]:
     shared = {
-        "network": spec.effective_network.deployment,
+        "network": spec.effective_network.name,
         "access": spec.effective_access.name,
         "logging": spec.effective_logging.name,
     }
@@ -106,7 +106,7 @@ def _references(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]
 
 
 def _reference(ref: Ref, logging: LoggingSpec) -> Iterator[Fault]:
-    if ref.key.kind != "log":
+    if ref != Ref(Key("log", ref.key.name)):
         yield "", f"only a log of the deployment can be referred to, e.g. Ref(Key('log', 'app')), got {ref}"
     elif logging.kind == "none":
         yield "", f"refers to the log {ref.key.name!r}, and the deployment has LoggingSpec.none()"

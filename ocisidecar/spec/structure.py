@@ -1,0 +1,341 @@
+"""Between specs and plain documents of mappings, lists and scalars, by cattrs.
+
+Structuring answers keys and words that are not known, all of them at once.  Values of a wrong type pass into the
+spec as they are, because `ocisidecar.spec.validate` judges those.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial, reduce
+from inspect import Parameter, signature
+from operator import or_
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from attrs import NOTHING, fields, has, resolve_types
+from cattrs import Converter
+
+from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.keys import Key, Ref
+from ocisidecar.spec import presets
+from ocisidecar.spec.alarm import AlarmSpec
+from ocisidecar.spec.brief import default_of
+from ocisidecar.spec.conformance import misfits_of
+from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
+from ocisidecar.spec.instance import InstanceSpec, Port
+from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.paths import below
+from ocisidecar.spec.rules import Fault
+from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
+from ocisidecar.spec.secret import Plain, SecretRef
+from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.volume import Mount, VolumeSpec
+
+Document: TypeAlias = "bool | int | float | str | Sequence[Document] | Mapping[str, Document] | None"
+"""What YAML and JSON can hold."""
+
+_READY_ALARMS = ("cpu_utilization", "memory_utilization", "ephemeral_storage", "absence")
+_UNSET: tuple[object, ...] = (None, (), {})
+"""Values of a field that mean the same as an argument left out."""
+
+
+class _FaultsFound(Exception):
+    """What structuring a part found wrong, with paths below that part."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(self.faults)
+
+
+def structured(document: Document, *, directory: Path) -> DeploymentSpec:
+    """Return the deployment that a document describes; one with `image_url` is that of an instance alone.
+
+    Args:
+        document: a mapping.
+        directory: what the paths of `{file: …}` are relative to.
+
+    Raises:
+        SpecError: the document is no mapping, or holds keys or words that are not known.
+    """
+    if not isinstance(document, Mapping):
+        raise SpecError([SpecFault("", f"a spec is a mapping with a name, got {type(document).__name__}")])
+    cls: Any = InstanceSpec if "image_url" in document else DeploymentSpec
+    try:
+        spec: DeploymentSpec | InstanceSpec = _structuring(directory).structure(document, cls)
+    except _FaultsFound as error:
+        raise SpecError([SpecFault(path, message) for path, message in error.faults]) from None
+    return as_deployment(spec)
+
+
+def unstructured(spec: DeploymentSpec) -> dict[str, Document]:
+    """Return the document from which `structured` makes an equal spec, without what equals its default."""
+    return _arguments(spec, DeploymentSpec)
+
+
+@cache
+def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
+    """Return type hint and default of each argument of an attrs class or a function."""
+    if has(make):
+        ordered = sorted(fields(resolve_types(make)), key=lambda one: bool(one.kw_only))
+        return {one.name: (one.type, default_of(one)) for one in ordered}
+    hints = get_type_hints(make)
+    return {
+        name: (hints[name], NOTHING if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in signature(make).parameters.items()
+    }
+
+
+@cache
+def _positional(make: Any) -> str | None:
+    """Return the argument that may be given alone, without its name."""
+    first = next(iter(signature(make).parameters.values()))
+    return None if first.kind is Parameter.KEYWORD_ONLY else first.name
+
+
+@cache
+def _ways(cls: type) -> Mapping[str, Callable[..., Any]]:
+    """Return the class methods by which documents may make a part: those named by its `kind`, and ready alarms."""
+    kind = next((one for one in fields(resolve_types(cls)) if one.name == "kind"), None)
+    names = _READY_ALARMS if cls is AlarmSpec else get_args(kind.type) if kind else ()
+    return {name: getattr(cls, name) for name in names}
+
+
+@cache
+def _presets() -> Mapping[str, Callable[..., SidecarSpec]]:
+    return {name: getattr(SidecarSpec, name) for name in presets.__all__}
+
+
+def _structuring(directory: Path) -> Converter:
+    """Return a converter whose hooks are tried from last to first."""
+    converter = Converter()
+    for scalar in (str, int, float, bool, bytes, Path):
+        converter.register_structure_hook(scalar, _unchanged)
+    hooks: Sequence[tuple[Callable[[Any], bool], Callable[[Any, Any], Any]]] = (
+        (lambda _: True, _unchanged),
+        (has, partial(_part, converter)),
+        (lambda hint: hint is SidecarSpec, partial(_sidecar, converter)),
+        (lambda hint: hint is Mount, partial(_mount, converter)),
+        (lambda hint: get_origin(hint) in {tuple, Sequence}, partial(_sequence, converter)),
+        (lambda hint: get_origin(hint) is Mapping, partial(_mapping, converter)),
+        (_is_text_or_part, partial(_text_or_part, converter)),
+        (lambda hint: Plain in get_args(hint), _environment_value),
+        (lambda hint: PrometheusConfig in get_args(hint), partial(_content, converter, directory)),
+        (lambda hint: NoneType in get_args(hint), partial(_optional, converter)),
+    )
+    for applies, hook in hooks:
+        converter.register_structure_hook_func(applies, hook)
+    return converter
+
+
+def _unchanged(value: Any, _: Any) -> Any:
+    return value
+
+
+def _optional(converter: Converter, value: Any, hint: Any) -> Any:
+    others = [option for option in get_args(hint) if option is not NoneType]
+    return None if value is None else converter.structure(value, reduce(or_, others))
+
+
+def _is_text_or_part(hint: Any) -> bool:
+    is_union = get_origin(hint) in {Union, UnionType}
+    return is_union and str in get_args(hint) and any(map(has, get_args(hint)))
+
+
+def _text_or_part(converter: Converter, value: Any, hint: Any) -> Any:
+    part = next(option for option in get_args(hint) if has(option))
+    return value if isinstance(value, str) else converter.structure(value, part)
+
+
+def _sequence(converter: Converter, value: Any, hint: Any) -> Any:
+    if isinstance(value, str) or value is None:
+        return value
+    items = value if isinstance(value, Sequence) else [value]
+    names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
+    paths = [f'["{name}"]' if isinstance(name, str) else f"[{index}]" for index, name in enumerate(names)]
+    element = get_args(hint)[0]
+    made = _all(converter, {index: (paths[index], item, element) for index, item in enumerate(items)})
+    return tuple(made.values())
+
+
+def _mapping(converter: Converter, value: Any, hint: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    element = get_args(hint)[1]
+    return _all(converter, {name: (f'["{name}"]', item, element) for name, item in value.items()})
+
+
+def _part(converter: Converter, value: Any, cls: type) -> Any:
+    ways = _ways(cls)
+    words = list(value) if isinstance(value, Mapping) else [value]
+    if len(words) == 1 and words[0] in ways:
+        word = words[0]
+        return _at(word, lambda: _made(converter, ways[word], value[word] if isinstance(value, Mapping) else {}))
+    if ways and cls is not AlarmSpec:
+        given = ", ".join(map(str, words))
+        raise _FaultsFound([("", f"must be one of {', '.join(ways)}, got {given}{did_you_mean(given, ways)}")])
+    return _made(converter, cls, value)
+
+
+def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
+    arguments = dict(value) if isinstance(value, Mapping) else {}
+    preset = value if isinstance(value, str) else arguments.pop("preset", None)
+    if preset is None:
+        return _made(converter, cls, value)
+    known = _presets()
+    if preset not in known:
+        guess = did_you_mean(str(preset), known)
+        raise _FaultsFound([("preset", f"{preset!r} is not known{guess}; known are {', '.join(known)}")])
+    return _made(converter, known[preset], arguments)
+
+
+def _mount(converter: Converter, value: Any, cls: type) -> Any:
+    if isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _ways(VolumeSpec):
+        return Mount(converter.structure(value, VolumeSpec))
+    return _made(converter, cls, value)
+
+
+def _environment_value(value: Any, _: Any) -> Any:
+    word, inner = _only_item(value)
+    if word == "plain":
+        return Plain(inner)
+    if word == "ref":
+        key = Key.parse(str(inner))
+        if key is None:
+            raise _FaultsFound([("ref", f"must be <kind>/<name> such as log/app, got {inner!r}")])
+        return Ref(key)
+    return value
+
+
+def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
+    word, inner = _only_item(value)
+    if word == "file":
+        return directory / str(inner)
+    if word == "secret":
+        return _at(word, lambda: converter.structure(inner, SecretRef))
+    if word == "prometheus":
+        return _at(word, lambda: converter.structure(inner, PrometheusConfig))
+    if word == "base64":
+        try:
+            return base64.b64decode(str(inner), validate=True)
+        except binascii.Error as error:
+            raise _FaultsFound([("base64", f"is no base64: {error}")]) from None
+    return value
+
+
+def _only_item(value: Any) -> tuple[Any, Any]:
+    return next(iter(value.items())) if isinstance(value, Mapping) and len(value) == 1 else (None, None)
+
+
+def _made(converter: Converter, make: Any, value: Any) -> Any:
+    """Call `make` with the structured values of a mapping; a scalar is its first argument."""
+    given = value
+    if isinstance(value, str | int | float) and _positional(make):
+        given = {_positional(make): value}
+    if not isinstance(given, Mapping):
+        return value
+    parameters = _parameters(make)
+    faults = [(str(name), _unknown(str(name), parameters)) for name in given if name not in parameters]
+    faults += [
+        (name, "is missing")
+        for name, (_, default) in parameters.items()
+        if default is NOTHING and name not in given
+    ]
+    known = {name: (name, given[name], parameters[name][0]) for name in given if name in parameters}
+    arguments = _all(converter, known, faults)
+    if not has(make):
+        _refuse(
+            fault
+            for name, item in arguments.items()
+            for fault in misfits_of(item, parameters[name][0], name, is_shown=False)
+        )
+    return make(**arguments)
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"unknown key{did_you_mean(name, known) or '; known are ' + ', '.join(known)}"
+
+
+def _all(
+    converter: Converter, items: Mapping[Any, tuple[str, Any, Any]], faults: Sequence[Fault] = ()
+) -> dict[Any, Any]:
+    """Structure items given as path, value and hint; raise the faults of all of them, and those given, at once."""
+    made, found = {}, list(faults)
+    for name, (path, value, hint) in items.items():
+        try:
+            made[name] = converter.structure(value, hint)
+        except _FaultsFound as error:
+            found += below(path, error.faults)
+    _refuse(found)
+    return made
+
+
+def _at(path: str, structure: Callable[[], Any]) -> Any:
+    try:
+        return structure()
+    except _FaultsFound as error:
+        raise _FaultsFound(below(path, error.faults)) from None
+
+
+def _refuse(faults: Iterable[Fault]) -> None:
+    found = tuple(faults)
+    if found:
+        raise _FaultsFound(found)
+
+
+def _plain(value: object) -> Any:
+    """Return a value of a spec in the form that documents have."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if type(value) in _PLAIN:
+        return _PLAIN[type(value)](value)
+    return _plain_part(value) if has(type(value)) else value
+
+
+def _plain_part(part: Any) -> Any:
+    cls: Any = type(part)
+    if hasattr(part, "kind"):
+        way = _ways(cls)[part.kind]
+        arguments = _arguments(part, way)
+        return {part.kind: _shortened(arguments, way)} if arguments else part.kind
+    arguments = _arguments(part, cls)
+    return _shortened(arguments, cls) if cls in _SHORT else arguments
+
+
+def _arguments(part: Any, make: Callable[..., Any]) -> dict[str, Any]:
+    """Return the arguments with which `make` makes the part, without those equal to their default."""
+    values = {name: (getattr(part, name), default) for name, (_, default) in _parameters(make).items()}
+    return {
+        name: _plain(value)
+        for name, (value, default) in values.items()
+        if value != default and not (default is None and value in _UNSET)
+    }
+
+
+def _shortened(arguments: dict[str, Any], make: Callable[..., Any]) -> Any:
+    """Return an argument alone where it is the first and only one."""
+    return next(iter(arguments.values())) if list(arguments) == [_positional(make)] else arguments
+
+
+def _plain_content(content: bytes) -> Any:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode("ascii")}
+
+
+_SHORT = frozenset({Port, ScrapeTarget, Mount})
+"""Parts that documents may give by their first argument alone, wherever they stand."""
+
+_PLAIN: Mapping[type, Callable[[Any], Any]] = {
+    bytes: _plain_content,
+    Ref: lambda ref: {"ref": str(ref.key)},
+    Plain: lambda plain: {"plain": plain.value},
+    SecretRef: lambda secret: {"secret": _shortened(_arguments(secret, SecretRef), SecretRef)},
+    PrometheusConfig: lambda config: {"prometheus": _arguments(config, PrometheusConfig)},
+}

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
+from ocisidecar.compare import covers
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.identity import TAG_DIGEST, Identity, changed_sections, digest, tags_for
 from ocisidecar.keys import Body, Json, Key, Ref, references, resolve
@@ -105,6 +106,7 @@ class Desired:
         hidden: fields of `body` that can be changed in place but that no list shows; compared by hash.
         sections: everything else, by section; a difference there means replacement.
         uses: shared deployments that `body` refers to.
+        after: keys that must be ready first although `body` does not refer to them.
         placements: where to try, in order; only container instances have any.
         rollout: None for kinds that cannot exist twice at a time.
     """
@@ -114,6 +116,7 @@ class Desired:
     mutable: frozenset[str]
     sections: Mapping[str, Body] = field(repr=False)
     hidden: frozenset[str] = frozenset()
+    after: frozenset[Key] = frozenset()
     placements: tuple[Placement, ...] = ()
     rollout: Rollout | None = None
 
@@ -125,9 +128,8 @@ class Desired:
     @property
     def needs(self) -> frozenset[Key]:
         """Keys of the same deployment that must be ready first."""
-        return frozenset(
-            ref.key for ref in references(self.body) if not ref.deployment and ref.key.kind != VAULT_SECRET
-        )
+        referred = (ref.key for ref in references(self.body) if not ref.deployment and ref.key.kind != VAULT_SECRET)
+        return self.after | frozenset(referred)
 
     @property
     def digest(self) -> str:
@@ -257,7 +259,7 @@ class Plan:
                 step.live.id if step.live else "",
                 [live.id for live in step.old],
                 [str(change) for change in step.changes],
-                self.desired[step.key].digest if step.key in self.desired else "",
+                _content(self.desired.get(step.key)),
             ]
             for step in self.steps
         ]
@@ -449,25 +451,12 @@ def value_of(live: Live, ref: Ref) -> str:
     return live.id if ref.field == "id" else str(live.body.get(ref.field, ""))
 
 
-def covers(live: Json, wanted: Json) -> bool:
-    """Return whether `live` says everything that `wanted` says.
-
-    Services add fields and defaults of their own and keep no order in lists, so extra keys and another order
-    count as equal, while an extra or missing list entry does not.
-    """
-    if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(covers(live.get(name), value) for name, value in wanted.items())
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        if not isinstance(live, Sequence) or isinstance(live, str) or len(live) != len(wanted):
-            return False
-        rest = list(live)
-        for value in wanted:
-            match = next((entry for entry in rest if covers(entry, value)), None)
-            if match is None and value is not None:
-                return False
-            rest.remove(match)
-        return True
-    return live == wanted
+def _content(want: Desired | None) -> str:
+    """Return a hash of everything that is sent, except secrets: those are in the body alone."""
+    if want is None:
+        return ""
+    in_place = {name: want.body[name] for name in (want.mutable | want.hidden) & want.body.keys()}
+    return digest({"in place": in_place, "replace": want.sections})
 
 
 def _show(value: Json, limit: int = 160) -> str:

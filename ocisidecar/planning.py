@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from attrs import evolve
 
+from ocisidecar.compare import covers
 from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault
 from ocisidecar.identity import Identity, used_deployments
 from ocisidecar.keys import Body, Key, Ref, references, resolve
@@ -17,7 +18,6 @@ from ocisidecar.plan import (
     Live,
     Plan,
     Snapshot,
-    covers,
     diff,
     removal,
     value_of,
@@ -29,8 +29,11 @@ from ocisidecar.spec import DeploymentSpec
 
 def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
     """Return everything that `spec` asks for at `site`, with the deployment's tags on all of it."""
-    wanted = (one for kind in KINDS.values() for one in kind.desire(spec, site))
-    return {one.key: evolve(one, body=_tagged(one.body, spec)) for one in wanted}
+    wanted = {one.key: one for kind in KINDS.values() for one in kind.desire(spec, site)}
+    return {
+        key: evolve(one, body=_tagged(one.body, spec), after=one.after & wanted.keys())
+        for key, one in wanted.items()
+    }
 
 
 def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings: tuple[str, ...] = ()) -> Plan:

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from attrs import evolve
 
+from ocisidecar.compare import pair_up
 from ocisidecar.errors import ConnectionLost
 from ocisidecar.keys import Body, Json, Key, Ref
-from ocisidecar.plan import Desired, Live, covers
+from ocisidecar.plan import Desired, Live
 from ocisidecar.resources.kind import NETWORK_PHASES, Kind, Site, Started, text
 from ocisidecar.session import ACTION, Caller
 from ocisidecar.spec import DeploymentSpec
@@ -48,7 +49,7 @@ class NetworkSecurityGroup(Kind):
             body: dict[str, Body] = {
                 "compartmentId": site.identity.compartment_id,
                 "displayName": site.display_name(),
-                "vcnId": Ref(_VCN, deployment=network.deployment or ""),
+                "vcnId": Ref(_VCN, deployment=network.name or ""),
                 _RULES: [*_ingress(spec), _egress()],
             }
             yield self.desired("main", body)
@@ -127,7 +128,7 @@ def _ingress(spec: DeploymentSpec) -> list[Body]:
     }
     vcn: Body = network.cidr_block
     if network.kind == "of":
-        vcn = Ref(_VCN, "cidrBlock", deployment=network.deployment or "")
+        vcn = Ref(_VCN, "cidrBlock", deployment=network.name or "")
     return [
         _rule(protocol, number, vcn if source == "vcn" else source, source)
         for protocol, number, source in sorted(opened)
@@ -162,14 +163,10 @@ def _difference(
     live: Sequence[Mapping[str, Json]], wanted: Sequence[Mapping[str, Json]]
 ) -> tuple[list[Mapping[str, Json]], list[Mapping[str, Json]]]:
     """Return (wanted rules that are missing, live rules that are too many)."""
-    rest, missing = list(live), []
-    for rule in wanted:
-        match = next((one for one in rest if covers(one, rule)), None)
-        if match is None:
-            missing.append(rule)
-        else:
-            rest.remove(match)
-    return missing, rest
+    pairs = pair_up(live, wanted)
+    found = set(pairs.values())
+    missing = [rule for index, rule in enumerate(wanted) if index not in found]
+    return missing, [rule for index, rule in enumerate(live) if index not in pairs]
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -1,0 +1,110 @@
+"""Small values for tests of plans: what is wanted, and what is live as if a service had made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ocisidecar.identity import Identity
+from ocisidecar.keys import Body, Json, Key, Ref, resolve_fields
+from ocisidecar.plan import TAG_FIELDS, Action, Desired, Live, Phase, Plan, Rollout, Snapshot, Step, diff
+
+IDENTITY = Identity("ocid1.tenancy.oc1..t", "eu-frankfurt-1", "ocid1.compartment.oc1..c", "web")
+STATES = {
+    Phase.READY: "ACTIVE",
+    Phase.PENDING: "CREATING",
+    Phase.STOPPED: "INACTIVE",
+    Phase.FAILED: "FAILED",
+    Phase.GOING: "DELETING",
+}
+
+
+def key(text: str) -> Key:
+    """Return the key that `text` writes."""
+    parsed = Key.parse(text)
+    assert parsed is not None, text
+    return parsed
+
+
+def refs(texts: Iterable[str]) -> list[Body]:
+    """Return references to keys; `platform:vcn/main` names one of another deployment."""
+    pairs = (text.rpartition(":") for text in texts)
+    return [Ref(key(name), deployment=deployment) for deployment, _, name in pairs]
+
+
+def want(
+    name: str,
+    *,
+    size: int = 1,
+    title: str = "title",
+    secret: str | None = None,
+    refers: Sequence[str] = (),
+    refers_mutably: Sequence[str] = (),
+    after: Iterable[str] = (),
+    rollout: Rollout | None = None,
+) -> Desired:
+    """Return a wanted resource: `size` and `refers` need a replacement, `title` and `refers_mutably` do not.
+
+    `secret` can be changed in place and is never shown.
+    """
+    body: dict[str, Body] = {"title": title, "size": size, "refers": refs(refers), "uses": refs(refers_mutably)}
+    if secret is not None:
+        body["secret"] = secret
+    return Desired(
+        key=key(name),
+        body=body,
+        mutable=frozenset({"title", "uses", *TAG_FIELDS}),
+        hidden=frozenset({"secret"}),
+        sections={"size": body["size"], "refers": body["refers"]},
+        after=frozenset(map(key, after)),
+        rollout=rollout,
+    )
+
+
+def live(
+    made: Desired,
+    *,
+    number: int = 1,
+    phase: Phase = Phase.READY,
+    shows: Mapping[str, Json] | None = None,
+    tags: Mapping[str, str] | None = None,
+    identity: Identity = IDENTITY,
+) -> Live:
+    """Return the `number`-th resource made of `made`, showing what was asked for unless `shows` says otherwise."""
+    shown = {name: value for name, value in made.body.items() if name not in made.hidden}
+    body = resolve_fields(shown, lambda ref: live_id(ref.key))
+    return Live(
+        made.key,
+        identity.name,
+        live_id(made.key, number),
+        STATES[phase],
+        phase,
+        {**body, "freeformTags": {**made.tags(identity), **(tags or {})}, **(shows or {})},
+        f"2026-01-01T00:00:0{number}Z",
+    )
+
+
+def live_id(named: Key, number: int = 1) -> str:
+    """Return the OCID of the `number`-th resource of a key."""
+    return f"ocid1.{named.kind}.{named.name}.{number}"
+
+
+def steps_of(
+    wanted: Iterable[Desired], existing: Iterable[Live] = (), *, retained: Iterable[str] = ()
+) -> dict[str, Step]:
+    """Return the steps from `existing` to `wanted` by key, in order."""
+    desired = {one.key: one for one in wanted}
+    steps = diff(IDENTITY, desired, Snapshot(tuple(existing)), retained=frozenset(map(key, retained)))
+    return {str(step.key): step for step in steps}
+
+
+def actions(steps: Mapping[str, Step]) -> dict[str, Action]:
+    """Return what is done with each key."""
+    return {name: step.action for name, step in steps.items()}
+
+
+def plan(wanted: Iterable[Desired], existing: Iterable[Live] = ()) -> Plan:
+    """Return the plan from `existing` to `wanted`."""
+    desired = {one.key: one for one in wanted}
+    snapshot = Snapshot(tuple(existing))
+    steps = diff(IDENTITY, desired, snapshot, retained=frozenset())
+    return Plan(identity=IDENTITY, steps=steps, desired=desired, snapshot=snapshot)

@@ -11,9 +11,18 @@ It is written from OCI's API, not from this library: any official client works a
 from ocisidecar.emulator.app import RecordedRequest
 from ocisidecar.emulator.emulator import Emulator
 from ocisidecar.emulator.faults import Fault
-from ocisidecar.emulator.lifecycle import Latencies
+from ocisidecar.emulator.lifecycle import Latencies, Lifetime
 from ocisidecar.emulator.serving import serve
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.emulator.world import Assumptions
 
-__all__ = ["Assumptions", "ContainerScript", "Emulator", "Fault", "Latencies", "RecordedRequest", "serve"]
+__all__ = [
+    "Assumptions",
+    "ContainerScript",
+    "Emulator",
+    "Fault",
+    "Latencies",
+    "Lifetime",
+    "RecordedRequest",
+    "serve",
+]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 from werkzeug import Request, Response
 
+from ocisidecar.emulator.access import authorise
 from ocisidecar.emulator.declare import Answer, Call, Operation, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.faults import Lose, Refuse
@@ -133,6 +134,7 @@ class App:
                 effects=effects,
             )
             try:
+                authorise(call)
                 answer = _once(call)
             except ServiceError:
                 if losses:

@@ -103,12 +103,31 @@ Named = Sequence[tuple[str | None, str]]
 """Phases of a lifecycle: state, and the field of Latencies that says how long it lasts."""
 
 
+@frozen
+class Target:
+    """What a call touches: a compartment, and the variables that conditions of policies may look at."""
+
+    compartment_id: str
+    facts: Mapping[str, str] = Factory(dict)
+
+
+def _named_compartment(call: Call) -> Sequence[Target]:
+    return [Target(call.body.get("compartmentId") or call.query.get("compartmentId", ""))]
+
+
 @frozen(kw_only=True)
 class Permission:
-    """What a resource principal needs for an operation: `use log-content` and the like."""
+    """What a resource principal needs for an operation: `use log-content` and the like.
+
+    Args:
+        verb: inspect, read, use or manage.
+        resource_type: as in policy statements.
+        targets: what the call touches; by default the compartment that it names.
+    """
 
     verb: str
     resource_type: str
+    targets: Callable[[Call], Sequence[Target]] = _named_compartment
 
 
 @frozen(kw_only=True, eq=False)

@@ -7,34 +7,26 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
-
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from typing import Self
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator.app import App, RecordedRequest
 from ocisidecar.emulator.declare import Operation
 from ocisidecar.emulator.faults import Fault, FaultSchedule
-from ocisidecar.emulator.ids import Ids, timestamp
-from ocisidecar.emulator.lifecycle import Latencies, Timeline
+from ocisidecar.emulator.founding import found_tenancy, found_user
+from ocisidecar.emulator.ids import Ids
+from ocisidecar.emulator.lifecycle import Latencies, Lifetime
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.server import Door
 from ocisidecar.emulator.services import SERVICES
 from ocisidecar.emulator.services.artifacts import push
-from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint
+from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
 from ocisidecar.emulator.throttle import Throttle
-from ocisidecar.emulator.world import ENDED, Assumptions, World
+from ocisidecar.emulator.world import ENDED, Assumptions, World, lifetime
 
-KEY_BITS: Final = 2048
-PUBLIC_EXPONENT: Final = 65537
-
-
-@functools.cache
-def _operator_key() -> rsa.RSAPrivateKey:
-    """One key per process: making one costs 100 ms, and no emulator outlives its process."""
-    return rsa.generate_private_key(PUBLIC_EXPONENT, KEY_BITS)
+_operator_key = functools.cache(make_key)
+"""One key per process: making one costs 100 ms, and no emulator outlives its process."""
 
 
 class Emulator:
@@ -132,7 +124,7 @@ class Emulator:
             "user": self._app.world.user_id,
             "tenancy": self.tenancy_id,
             "fingerprint": fingerprint(self._key.public_key()),
-            "key_content": self._pem(),
+            "key_content": pem(self._key),
             "region": self._app.world.home_region,
         }
 
@@ -177,12 +169,71 @@ class Emulator:
         settings = {**self.oci_config, "key_file": str(key.resolve())}
         del settings["key_content"]
         lines = ["[DEFAULT]", *(f"{name}={value}" for name, value in settings.items()), ""]
-        contents = {key: self._pem(), config: "\n".join(lines), directory / "oci_cli_rc": ""}
+        contents = {key: pem(self._key), config: "\n".join(lines), directory / "oci_cli_rc": ""}
         for path, text in contents.items():
             path.touch(mode=0o600)
             path.chmod(0o600)
             path.write_text(text)
         return config
+
+    def add_user(self, name: str) -> dict[str, str]:
+        """Make one more administrator with an API key of its own; returns a configuration for SDK clients."""
+        world = self._app.world
+        key = make_key()
+        with world.lock:
+            principal = Principal(id=world.ids.ocid("user"), tenancy_id=world.tenancy_id)
+            found_user(world, principal.id, name)
+        mark = world.keys.add_api_key(principal, key.public_key())
+        return {**self.oci_config, "user": principal.id, "fingerprint": mark, "key_content": pem(key)}
+
+    def issue_token(
+        self, *, public_key: str | None = None, resource_id: str | None = None, seconds: float = 3600
+    ) -> str:
+        """Return a token that is accepted as `ST$<token>` together with signatures of a private key.
+
+        Args:
+            public_key: the key's public half in PEM format; by default that of `oci_config`.
+            resource_id: makes it the resource principal token of this container instance, whose permissions
+                come from policies; by default it is a session token of the administrator.
+            seconds: how long it is good, on the emulator's clock.
+
+        Raises:
+            ValueError: `public_key` is no RSA key in PEM format.
+            LookupError: there is no such container instance.
+        """
+        world = self._app.world
+        public = self._key.public_key() if public_key is None else read_public_key(public_key)
+        if resource_id is None:
+            principal = Principal(id=world.user_id, tenancy_id=world.tenancy_id)
+            return world.keys.issue_token(principal, public, seconds=seconds)
+        with world.lock:
+            record = world.store.find("container-instance", resource_id, world.clock.time())
+        if record is None:
+            raise LookupError(f"there is no container instance {resource_id}")
+        principal = Principal(
+            id=record.id,
+            tenancy_id=world.tenancy_id,
+            resource_type="computecontainerinstance",
+            compartment_id=record.body["compartmentId"],
+        )
+        claims = {
+            "res_tenant": principal.tenancy_id,
+            "res_compartment": principal.compartment_id,
+            "res_type": principal.resource_type,
+            "res_id": principal.id,
+        }
+        return world.keys.issue_token(principal, public, seconds=seconds, claims=claims)
+
+    def lifetimes(self) -> tuple[Lifetime, ...]:
+        """Return when each resource came and went, in order of creation: what a benchmark's limit comes from.
+
+        The same resources count as for `live`; those that are gone are still told.
+        """
+        world = self._app.world
+        with world.lock:
+            return tuple(
+                lifetime(record) for record in world.store.history if not record.is_builtin and not record.is_part
+            )
 
     def live(self) -> dict[str, list[str]]:
         """Return the OCIDs of the resources that clients made and that are not deleted, by kind.
@@ -231,11 +282,6 @@ class Emulator:
         self._app.world = self._new_world()
         self._app.forget()
 
-    def _pem(self) -> str:
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode()
-
     def _new_world(self) -> World:
         ids = Ids(self._seed)
         world = World(
@@ -254,24 +300,7 @@ class Emulator:
             pods=SimulatedPods(self._scripts),
         )
         found_tenancy(world)
+        found_user(world, world.user_id, "operator")
         world.keys.add_api_key(Principal(id=world.user_id, tenancy_id=world.tenancy_id), self._key.public_key())
         world.faults.add(self._faults)
         return world
-
-
-def found_tenancy(world: World) -> None:
-    """Put the tenancy and the ready compartment into an empty world."""
-    now = world.clock.time()
-    shared = {"timeCreated": timestamp(now), "freeformTags": {}, "definedTags": {}}
-    active = Timeline(((now, "ACTIVE"),))
-    compartments = (
-        {"id": world.tenancy_id, "name": "emulated", "description": "The emulated tenancy"},
-        {
-            "id": world.compartment_id,
-            "compartmentId": world.tenancy_id,
-            "name": "sandbox",
-            "description": "A compartment that is ready for use",
-        },
-    )
-    for body in compartments:
-        world.record("compartment", body["id"], {**body, **shared}, timeline=active, now=now, is_builtin=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from math import inf
 from typing import Final
 
@@ -49,10 +49,36 @@ class Timeline:
         """Return when `state` is entered (the last time), or infinity when it never is."""
         return next((moment for moment, word in reversed(self.points) if word == state), inf)
 
+    def first(self, states: Container[str | None]) -> float | None:
+        """Return when one of these states is first entered; None when that is never."""
+        moments = (moment for moment, word in self.points if word in states and moment < inf)
+        return next(moments, None)
+
     @property
     def settled_at(self) -> float:
         """When the last state is entered."""
         return self.points[-1][0]
+
+
+@frozen(kw_only=True)
+class Lifetime:
+    """When a resource came and went: seconds since the epoch, None for what has not been planned.
+
+    Args:
+        kind: OCI's noun with dashes.
+        id: its OCID.
+        created: when the create was accepted.
+        ready: when it is usable.
+        deleting: when the delete was accepted.
+        gone: when it is deleted.
+    """
+
+    kind: str
+    id: str
+    created: float
+    ready: float | None
+    deleting: float | None
+    gone: float | None
 
 
 @frozen(kw_only=True)

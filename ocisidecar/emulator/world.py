@@ -13,7 +13,7 @@ from ocisidecar.clock import Clock
 from ocisidecar.emulator.errors import ServiceError
 from ocisidecar.emulator.faults import FaultSchedule
 from ocisidecar.emulator.ids import Ids
-from ocisidecar.emulator.lifecycle import Latencies, Phase, Timeline
+from ocisidecar.emulator.lifecycle import Latencies, Lifetime, Phase, Timeline
 from ocisidecar.emulator.metric_store import MetricStore
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME, REGIONS
@@ -67,15 +67,33 @@ class Record:
         self.version += 1
 
 
+def lifetime(record: Record) -> Lifetime:
+    """Return when a resource came and went."""
+    first = record.timeline.first
+    return Lifetime(
+        kind=record.kind,
+        id=record.id,
+        created=record.created_at,
+        ready=first({"AVAILABLE", "ACTIVE"}),
+        deleting=first({"DELETING", "TERMINATING"}),
+        gone=first(ENDED),
+    )
+
+
 class Store:
-    """All records by kind and id, in order of creation.  Used under the emulator's lock."""
+    """All records by kind and id, in order of creation.  Used under the emulator's lock.
+
+    `history` holds those that have vanished too.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[str, dict[str, Record]] = {}
         self._sequence = 0
+        self.history: list[Record] = []
 
     def add(self, record: Record) -> Record:
         """Keep the record."""
+        self.history.append(record)
         self._kinds.setdefault(record.kind, {})[record.id] = record
         return record
 
@@ -190,6 +208,18 @@ class World:
             path.append(record.id)
             record = self.store.find("compartment", record.body.get("compartmentId", ""), now)
         return tuple(path)
+
+    def compartment_below(self, compartment_id: str, wanted: str, now: float) -> Record | None:
+        """Return the compartment that a statement in `compartment_id` names: an OCID, or names and colons."""
+        found = self.store.find("compartment", wanted, now)
+        if found is not None:
+            return found
+        found = self.store.find("compartment", compartment_id, now)
+        for name in wanted.split(":"):
+            if found is None:
+                return None
+            found = next(self.where("compartment", now, compartmentId=found.id, name=name), None)
+        return found
 
     def is_live(self, kind: str, record_id: str, now: float) -> bool:
         """Tell whether a resource is there and neither deleted nor about to be."""

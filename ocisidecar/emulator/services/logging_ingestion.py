@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ocisidecar.emulator.declare import Answer, Call, Permission, Service
+from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import moment, timestamp
 from ocisidecar.emulator.services.logging_management import LOGS
@@ -28,6 +28,11 @@ INGESTION: Final = Service(
 )
 
 
+def _target(call: Call) -> list[Target]:
+    log = call.find(LOGS.kind, call.resource_id)
+    return [Target(log.body["compartmentId"], {"target.loggroup.id": log.body["logGroupId"]})] if log else []
+
+
 @INGESTION.operation(
     "POST",
     "/logs/{logId}/actions/push",
@@ -38,7 +43,7 @@ INGESTION: Final = Service(
             body("source! type! subject defaultlogentrytime! entries!", entries=many(body("data! id! time")))
         ),
     ),
-    permission=Permission(verb="use", resource_type="log-content"),
+    permission=Permission(verb="use", resource_type="log-content", targets=_target),
 )
 def put_logs(call: Call) -> Answer:
     """Keep all entries of a call, or none."""

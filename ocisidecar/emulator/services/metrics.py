@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from ocisidecar.emulator import mql
-from ocisidecar.emulator.declare import Answer, Call, Permission, Service
+from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment, timestamp
 from ocisidecar.emulator.metric_store import StreamKey
@@ -56,12 +56,20 @@ _DIMENSION_VALUE = re.compile(r".{1,512}", re.DOTALL)
 _METADATA = re.compile(r".{0,256}", re.DOTALL)
 
 
+def _targets(call: Call) -> list[Target]:
+    """A call may post to several compartments and namespaces; each needs the permission."""
+    return [
+        Target(metric["compartmentId"], {"target.metrics.namespace": metric["namespace"]})
+        for metric in call.body["metricData"]
+    ]
+
+
 @METRIC_INGESTION.operation(
     "POST",
     "/metrics",
     "post_metric_data",
     details=body("metricData! batchAtomicity=ATOMIC|NON_ATOMIC", metricData=many(_METRIC)),
-    permission=Permission(verb="use", resource_type="metrics"),
+    permission=Permission(verb="use", resource_type="metrics", targets=_targets),
 )
 def post_metric_data(call: Call) -> Answer:
     """Keep the metrics that are valid and tell which are not; ATOMIC keeps all or none."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ocisidecar.emulator.access import note_version
 from ocisidecar.emulator.crud import declare_collection
 from ocisidecar.emulator.declare import Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid
@@ -45,9 +46,14 @@ def _complete_group(call: Call) -> JsonObject:
     return {}
 
 
-def _revise_group(_call: Call, _group: Record, changes: JsonObject) -> JsonObject:
+def _note_rule(call: Call, group: Record) -> None:
+    note_version(call, group, group.body["matchingRule"])
+
+
+def _revise_group(call: Call, group: Record, changes: JsonObject) -> JsonObject:
     if "matchingRule" in changes:
         _check_rule(changes["matchingRule"])
+        note_version(call, group, changes["matchingRule"])
     return changes
 
 
@@ -73,6 +79,7 @@ DYNAMIC_GROUPS: Final = declare_collection(
             message="Dynamic Group '{name}' already exists",
         ),
         complete=_complete_group,
+        created=_note_rule,
         revise=_revise_group,
     )
 )
@@ -95,12 +102,7 @@ def _check_statements(call: Call, compartment_id: str, statements: Sequence[str]
 
 def _check_compartment(call: Call, compartment_id: str, wanted: str) -> None:
     """A statement speaks of the policy's compartment or of one below it, by OCID or by names from there."""
-    found = call.world.store.find("compartment", wanted, call.now)
-    if found is None:
-        found = call.world.store.find("compartment", compartment_id, call.now)
-        for name in wanted.split(":"):
-            children = call.world.where("compartment", call.now, compartmentId=found and found.id, name=name)
-            found = next(children, None)
+    found = call.world.compartment_below(compartment_id, wanted, call.now)
     if found is None or compartment_id not in call.world.path_to_root(found.id, call.now):
         raise invalid(f"Compartment {{{wanted}}} does not exist or is not part of the policy compartment subtree")
 
@@ -123,10 +125,15 @@ def _complete_policy(call: Call) -> JsonObject:
     return {}
 
 
+def _note_statements(call: Call, policy: Record) -> None:
+    note_version(call, policy, policy.body["statements"])
+
+
 def _revise_policy(call: Call, policy: Record, changes: JsonObject) -> JsonObject:
     if "statements" in changes:
         replaced = len(policy.body["statements"])
         _check_statements(call, policy.body["compartmentId"], changes["statements"], replaced)
+        note_version(call, policy, changes["statements"])
     return changes
 
 
@@ -149,6 +156,7 @@ POLICIES: Final = declare_collection(
             member="name", scope=(), code="PolicyAlreadyExists", message="Policy '{name}' already exists"
         ),
         complete=_complete_policy,
+        created=_note_statements,
         revise=_revise_policy,
     )
 )

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declare import Answer, Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
 from ocisidecar.emulator.shapes import JsonObject, body, tagged
-from ocisidecar.emulator.signature import Principal
+from ocisidecar.emulator.signature import Principal, read_public_key
 from ocisidecar.emulator.world import Record
 
 MAX_API_KEYS: Final = 3
@@ -92,11 +88,9 @@ def upload_api_key(call: Call) -> Answer:
     if len(keys) >= MAX_API_KEYS:
         raise ServiceError("LimitExceeded", f"A user can have {MAX_API_KEYS} API keys")
     try:
-        public = load_pem_public_key(call.body["key"].encode())
-    except (ValueError, UnsupportedAlgorithm) as exc:
-        raise invalid("key is no public key in PEM format") from exc
-    if not isinstance(public, RSAPublicKey):
-        raise invalid("key is no RSA key")
+        public = read_public_key(call.body["key"])
+    except ValueError as exc:
+        raise invalid(f"key: {exc}") from exc
     principal = _principal(call, user)
     mark = call.world.keys.add_api_key(principal, public)
     keys[mark] = {

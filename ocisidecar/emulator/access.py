@@ -1,0 +1,104 @@
+"""Who may do what: users are administrators, resource principals have what policies give their dynamic groups.
+
+A rule or statement counts from `Latencies.iam_propagation` after it was written.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Final
+
+from ocisidecar.emulator.declare import Call, Permission, Target
+from ocisidecar.emulator.errors import not_found
+from ocisidecar.emulator.iam import VERBS, Statement, read_matching_rule, read_statement
+from ocisidecar.emulator.world import Record
+
+FAMILIES: Final = {
+    "logging-family": frozenset({"log-groups", "log-content"}),
+    "compute-container-family": frozenset({"compute-container-instances", "compute-containers"}),
+    "ons-family": frozenset({"ons-topics", "ons-subscriptions"}),
+}
+
+_rule = functools.cache(read_matching_rule)
+_statement = functools.cache(read_statement)
+
+
+def authorise(call: Call) -> None:
+    """Raise ServiceError 404, as OCI does, when the principal may not do this."""
+    if not call.principal.resource_type:
+        return
+    permission = call.operation.permission
+    if permission is None:
+        raise not_found()
+    groups = set(_groups(call))
+    statements = list(_statements(call, groups))
+    for target in permission.targets(call):
+        if not any(_grants(call, *granted, permission, target) for granted in statements):
+            raise not_found()
+
+
+def note_version(call: Call, record: Record, value: object) -> None:
+    """Remember what a dynamic group or policy says from the end of the propagation on."""
+    (_, lag), *_ = call.world.phases(f"{record.id}/{record.version}", (("PROPAGATING", "iam_propagation"),))
+    record.hidden.setdefault("versions", []).append((call.now + lag, value))
+
+
+def _in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
+    for record in call.world.store.all(kind, call.now):
+        values = [value for since, value in record.hidden["versions"] if since <= call.now]
+        if values and record.state_at(call.now) == "ACTIVE":
+            yield record, values[-1]
+
+
+def _groups(call: Call) -> Iterator[str]:
+    """Yield the OCIDs and names of the dynamic groups that the principal is in."""
+    principal = call.principal
+    facts = {
+        "resource.id": principal.id,
+        "resource.type": principal.resource_type,
+        "resource.compartment.id": principal.compartment_id,
+        **{
+            f"tag.{namespace}.{key}.value": str(value)
+            for namespace, tags in _tags(call).items()
+            for key, value in tags.items()
+        },
+    }
+    for group, rule in _in_force(call, "dynamic-group"):
+        if _rule(str(rule)).holds(facts):
+            yield group.id
+            yield group.body["name"]
+
+
+def _tags(call: Call) -> dict[str, dict[str, object]]:
+    resource = call.world.store.find("container-instance", call.principal.id, call.now)
+    tags: dict[str, dict[str, object]] = resource.body["definedTags"] if resource is not None else {}
+    return tags
+
+
+def _statements(call: Call, groups: set[str]) -> Iterator[tuple[Record, Statement]]:
+    for policy, texts in _in_force(call, "policy"):
+        if isinstance(texts, list):
+            for statement in map(_statement, texts):
+                is_for_all = statement.subject_kind in {"any-user", "any-group"}
+                is_for_groups = statement.subject_kind == "dynamic-group" and groups & set(statement.subjects)
+                if is_for_all or is_for_groups:
+                    yield policy, statement
+
+
+def _grants(call: Call, policy: Record, statement: Statement, permission: Permission, target: Target) -> bool:
+    """Tell whether a statement of a policy covers the permission on the target."""
+    wanted = permission.resource_type
+    is_type = statement.resource_type in {wanted, "all-resources"} or wanted in FAMILIES.get(
+        statement.resource_type, ()
+    )
+    if not is_type or not statement.verb or VERBS.index(statement.verb) < VERBS.index(permission.verb):
+        return False
+    path = call.world.path_to_root(target.compartment_id, call.now)
+    named = call.world.tenancy_id
+    if statement.compartment:
+        found = call.world.compartment_below(policy.body["compartmentId"], statement.compartment, call.now)
+        if found is None:
+            return False
+        named = found.id
+    return named in path and (statement.condition is None or statement.condition.holds(target.facts))

@@ -1,0 +1,43 @@
+"""What a tenancy has from the start: itself, a compartment that is ready for use, an administrator."""
+
+from __future__ import annotations
+
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.lifecycle import Timeline
+from ocisidecar.emulator.world import World
+
+
+def found_user(world: World, user_id: str, name: str) -> None:
+    """Put an administrator into the tenancy."""
+    now = world.clock.time()
+    body = {
+        "id": user_id,
+        "compartmentId": world.tenancy_id,
+        "name": name,
+        "description": name,
+        "emailVerified": False,
+        "isMfaActivated": False,
+        "timeCreated": timestamp(now),
+        "freeformTags": {},
+        "definedTags": {},
+    }
+    active = Timeline(((now, "ACTIVE"),))
+    world.record("user", user_id, body, timeline=active, now=now, is_builtin=True).hidden["api_keys"] = {}
+
+
+def found_tenancy(world: World) -> None:
+    """Put the tenancy and the ready compartment into an empty world."""
+    now = world.clock.time()
+    shared = {"timeCreated": timestamp(now), "freeformTags": {}, "definedTags": {}}
+    active = Timeline(((now, "ACTIVE"),))
+    compartments = (
+        {"id": world.tenancy_id, "name": "emulated", "description": "The emulated tenancy"},
+        {
+            "id": world.compartment_id,
+            "compartmentId": world.tenancy_id,
+            "name": "sandbox",
+            "description": "A compartment that is ready for use",
+        },
+    )
+    for body in compartments:
+        world.record("compartment", body["id"], {**body, **shared}, timeline=active, now=now, is_builtin=True)

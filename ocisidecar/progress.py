@@ -24,26 +24,21 @@ from ocisidecar.events import (
     StepRetrying,
     StepWaiting,
 )
+from ocisidecar.graph import Verb
 from ocisidecar.views.page import Tone, count_of, printable
 from ocisidecar.views.terminal import style_of
 
-_DONE: Final[Mapping[str, str]] = {
-    "create": "created",
-    "update": "updated",
-    "start": "started",
-    "adopt": "taken over",
-    "await": "ready",
-    "delete": "deleted",
+_WORDS: Final[Mapping[Verb, tuple[str, str]]] = {
+    Verb.CREATE: ("creating", "created"),
+    Verb.UPDATE: ("updating", "updated"),
+    Verb.START: ("starting", "started"),
+    Verb.STOP: ("stopping", "stopped"),
+    Verb.RESTART: ("restarting", "restarted"),
+    Verb.ADOPT: ("taking over", "taken over"),
+    Verb.AWAIT: ("waiting", "ready"),
+    Verb.DELETE: ("deleting", "deleted"),
 }
-"""A step's action, once it is done."""
-_UNDER_WAY: Final[Mapping[str, str]] = {
-    "create": "creating",
-    "update": "updating",
-    "start": "starting",
-    "adopt": "taking over",
-    "await": "waiting",
-    "delete": "deleting",
-}
+"""What a step is called while it is under way, and once it is done."""
 _NODES: Final[Mapping[str, int]] = {"replace": 2, "no-op": 0}
 """How many steps of a run an action of a plan makes; every other one makes one."""
 
@@ -185,7 +180,7 @@ def _line(event: Event, *, is_live: bool) -> _Line | None:
         case ReplacementReady():
             return _Line("⇄", "has a healthy replacement; the old one goes next", Tone.CHANGE)
         case StepFinished():
-            return _Line("✓", _DONE[event.action], Tone.GOOD)
+            return _Line("✓", _WORDS[Verb(event.action)][1], Tone.GOOD)
         case StepFailed():
             return _Line("✗", f"failed: {event.error}", Tone.BAD)
         case ApplyFinished():
@@ -199,4 +194,4 @@ def _line(event: Event, *, is_live: bool) -> _Line | None:
 
 def _under_way(event: StepEvent) -> str:
     state = f" ({event.state})" if isinstance(event, StepWaiting) else ""
-    return f"{_UNDER_WAY[event.action]}{state}"
+    return f"{_WORDS[Verb(event.action)][0]}{state}"

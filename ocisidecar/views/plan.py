@@ -10,13 +10,15 @@ from attrs import evolve
 
 from ocisidecar.keys import Body, Key
 from ocisidecar.plan import Action, Change, Desired, Plan, Step
-from ocisidecar.views.page import Detail, Page, Row, Tone, count_of, sections_by_kind, words_for
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sections_by_kind, words_for
 
 _SIGNS: Final[Mapping[Action, tuple[str, Tone]]] = {
     Action.CREATE: ("+", Tone.GOOD),
     Action.UPDATE: ("~", Tone.CHANGE),
     Action.REPLACE: ("±", Tone.CHANGE),
     Action.START: ("▶", Tone.GOOD),
+    Action.STOP: ("■", Tone.BAD),
+    Action.RESTART: ("↻", Tone.CHANGE),
     Action.ADOPT: ("←", Tone.GOOD),
     Action.DELETE: ("-", Tone.BAD),
     Action.NOOP: ("=", Tone.CALM),
@@ -26,6 +28,8 @@ _COUNTED: Final[Mapping[Action, str]] = {
     Action.ADOPT: "to take over",
     Action.UPDATE: "to update",
     Action.START: "to start",
+    Action.STOP: "to stop",
+    Action.RESTART: "to restart",
     Action.REPLACE: "to replace",
     Action.DELETE: "to delete",
     Action.NOOP: "unchanged",
@@ -40,9 +44,9 @@ def plan_page(plan: Plan) -> Page:
     shown = [step for step in plan.steps if step.is_write or _is_kept(step)]
     if not plan.changes:
         return Page(title="", sections=_sections(shown, plan), notes=plan.warnings, summary=_nothing_to_do(plan))
-    verb = "removes" if plan.is_destroy else "changes"
+    aim = "Plan to remove" if plan.is_destroy else "Plan for"
     return Page(
-        title=f"What this {verb} for {plan.name} in {plan.identity.region}:",
+        title=f"{aim} {plan.name} in {plan.identity.region}",
         sections=_sections(shown, plan),
         notes=plan.warnings,
         summary=f"{plan.name}: {_counts(plan)}.  Digest {plan.digest}.",
@@ -50,7 +54,7 @@ def plan_page(plan: Plan) -> Page:
     )
 
 
-def _sections(steps: Sequence[Step], plan: Plan) -> tuple:
+def _sections(steps: Sequence[Step], plan: Plan) -> tuple[Section, ...]:
     rows = [(step.key, _row(step, plan.desired.get(step.key))) for step in steps]
     return sections_by_kind(_gathered(rows))
 
@@ -151,10 +155,14 @@ def _watched(body: Mapping[str, Body]) -> Iterator[Detail]:
 def _containers(body: Mapping[str, Body]) -> Iterator[Detail]:
     config = body.get("shapeConfig")
     size = config if isinstance(config, Mapping) else {}
-    amounts = [f"{size[name]} {unit}" for name, unit in (("ocpus", "OCPU"), ("memoryInGBs", "GB")) if name in size]
-    yield Detail("shape", ", ".join([str(body.get("shape")), *amounts]))
+    amounts = (_amount(size.get("ocpus"), "OCPU"), _amount(size.get("memoryInGBs"), "GB"))
+    yield Detail("shape", ", ".join(filter(None, (str(body.get("shape")), *amounts))))
     for container in _objects(body.get("containers")):
         yield Detail(str(container.get("displayName")), str(container.get("imageUrl")))
+
+
+def _amount(value: Body, unit: str) -> str:
+    return f"{value:g} {unit}" if isinstance(value, int | float) else ""
 
 
 _FACTS: Final[Mapping[str, Callable[[Mapping[str, Body]], Iterator[Detail]]]] = {

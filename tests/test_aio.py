@@ -1,0 +1,142 @@
+"""The only asynchronous surface."""
+
+import asyncio
+import threading
+
+import pytest
+
+from ocisidecar import Cancel, Cancelled, aio
+
+
+def blocking(amount: int, *, factor: int = 1) -> int:
+    return amount * factor
+
+
+class Call:
+    """A call that runs until it is cancelled, then ends as told."""
+
+    def __init__(self, ending=None):
+        self.has_begun = threading.Event()
+        self.may_end = threading.Event()
+        self.reason = None
+        self.has_ended = False
+        self.ending = ending
+
+    def __call__(self, *, cancel: Cancel | None = None) -> str:
+        self.has_begun.set()
+        assert cancel is not None
+        cancel.event.wait()
+        self.may_end.wait()
+        self.reason = cancel.reason
+        self.has_ended = True
+        if self.ending is not None:
+            raise self.ending
+        return "result"
+
+
+async def begun(call, **kwargs):
+    task = asyncio.create_task(aio.run(call, **kwargs))
+    await asyncio.to_thread(call.has_begun.wait)
+    return task
+
+
+class TestRun:
+    def test_result_and_arguments_pass_through(self):
+        """A call gets its arguments, and its result is returned."""
+        assert asyncio.run(aio.run(blocking, 6, factor=7)) == 42
+
+    def test_exception_passes_through(self):
+        """What the call raises is raised to who awaits it."""
+
+        def failing():
+            raise LookupError("no such thing")
+
+        with pytest.raises(LookupError, match="no such thing"):
+            asyncio.run(aio.run(failing))
+
+    def test_event_loop_goes_on_during_the_call(self):
+        """Other tasks run while the call blocks."""
+
+        async def main():
+            call = Call()
+            cancel = Cancel()
+            call.may_end.set()
+            task = await begun(call, cancel=cancel)
+            cancel.set("enough")
+            return await task
+
+        assert asyncio.run(main()) == "result"
+
+    def test_cancelling_the_task_sets_cancel_and_waits_for_the_call(self):
+        """A cancelled task ends only when its call has, and carries what the call raised as its cause."""
+
+        async def main():
+            call = Call(Cancelled("stopped half-way"))
+            task = await begun(call)
+            task.cancel()
+            await asyncio.sleep(0)
+            was_done_early = task.done()
+            call.may_end.set()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            return call, was_done_early, caught.value
+
+        call, was_done_early, error = asyncio.run(main())
+        assert not was_done_early
+        assert call.has_ended
+        assert call.reason == "the asyncio task was cancelled"
+        assert isinstance(error.__cause__, Cancelled)
+
+    def test_cancelling_again_does_not_abandon_the_call(self):
+        """However often the task is cancelled, it waits for the call."""
+
+        async def main():
+            call = Call()
+            task = await begun(call)
+            for _ in range(3):
+                task.cancel()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            was_done_early = task.done()
+            call.may_end.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return call.has_ended and not was_done_early
+
+        assert asyncio.run(main())
+
+    def test_given_cancel_is_used(self):
+        """A cancel that the caller passes is the one that is set."""
+
+        async def main():
+            call, cancel = Call(), Cancel()
+            call.may_end.set()
+            task = await begun(call, cancel=cancel)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return cancel.reason
+
+        assert asyncio.run(main()) == "the asyncio task was cancelled"
+
+    def test_call_without_cancel_runs_to_its_end(self):
+        """A cancelled task waits for a call that cannot be cancelled."""
+
+        async def main():
+            begins, ends = threading.Event(), threading.Event()
+
+            def call():
+                begins.set()
+                ends.wait()
+
+            task = asyncio.create_task(aio.run(call))
+            await asyncio.to_thread(begins.wait)
+            task.cancel()
+            await asyncio.sleep(0)
+            was_done_early = task.done()
+            ends.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return was_done_early
+
+        assert asyncio.run(main()) is False

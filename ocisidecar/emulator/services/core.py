@@ -58,6 +58,7 @@ WORK_REQUESTS: Final = WorkRequests(
     ocid="coreservicesworkrequest",
     binding="ab",
     filters={"resourceId": "resourceId"},
+    summary_without=frozenset({"resources"}),
 ).declare()
 
 

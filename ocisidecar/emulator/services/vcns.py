@@ -173,10 +173,13 @@ def _changed(call: Call, vcn: Record) -> Answer:
     status=202,
     headers=("opc-work-request-id",),
     details=body("cidrBlock!"),
+    is_create=True,
 )
 def add_vcn_cidr(call: Call) -> Answer:
     """Give a VCN one more block."""
     vcn = crud.usable(call, "vcn", call.resource_id)
+    crud.check_etag(call, VCNS, vcn)
+    crud.check_etag(call, VCNS, vcn)
     blocks = [*vcn.body["cidrBlocks"], call.body["cidrBlock"]]
     require_length(blocks, "cidrBlocks", most=MAX_CIDRS)
     _check_blocks([cidr(block) for block in blocks])
@@ -191,10 +194,13 @@ def add_vcn_cidr(call: Call) -> Answer:
     status=202,
     headers=("opc-work-request-id",),
     details=body("cidrBlock!"),
+    is_create=True,
 )
 def remove_vcn_cidr(call: Call) -> Answer:
     """Take a block from a VCN, unless a subnet lies in it."""
     vcn = crud.usable(call, "vcn", call.resource_id)
+    crud.check_etag(call, VCNS, vcn)
+    crud.check_etag(call, VCNS, vcn)
     block = cidr(call.body["cidrBlock"])
     blocks = [text for text in vcn.body["cidrBlocks"] if cidr(text) != block]
     if not blocks or len(blocks) == len(vcn.body["cidrBlocks"]):

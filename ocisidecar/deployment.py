@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from ocisidecar.errors import ConfigError, SpecError, SpecFault
 from ocisidecar.identity import Identity
+from ocisidecar.moments import Since, beginning
+from ocisidecar.plan import Action
+from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
+from ocisidecar.spec.nearest import did_you_mean
 
 if TYPE_CHECKING:
+    from ocisidecar.cancel import Cancel
+    from ocisidecar.diagnose import Diagnosis
+    from ocisidecar.events import Handler
+    from ocisidecar.instances import Container, Instance
+    from ocisidecar.log_lines import LogLine
+    from ocisidecar.metrics import MetricRow
     from ocisidecar.provisioner import Provisioner
+    from ocisidecar.spec import DeploymentSpec, InstanceSpec
+    from ocisidecar.verify import Report
+
+_LAST_HOUR = timedelta(hours=1)
 
 
 @frozen
 class Deployment:
     """What exists of a deployment.  Equal when identity and resources are; pickles without its connection.
+
+    Works without a spec: everything is found by the tags.  Methods that talk to OCI block, may be called by several
+    threads, and raise `ServiceCallError` when OCI refuses, `Cancelled` when their `cancel` is set, and
+    `ConfigError` when the deployment came from another process.
 
     Attributes:
         identity: tenancy, region, compartment and name.
@@ -31,6 +53,215 @@ class Deployment:
         """The deployment's name."""
         return self.identity.name
 
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        """The container instances with their containers, read once, when first asked for; `refresh()` looks again.
+
+        Takes two lists and a request for each container; none when the deployment holds no instance.
+        """
+        from ocisidecar.instances import read_instances
+
+        if not any(key.startswith("container-instance/") for key in self.resources):
+            return ()
+        return read_instances(self._connection.reader(self.name))
+
+    @property
+    def console_url(self) -> str:
+        """Where the console lists the container instances of the region.
+
+        UNCONFIRMED: not documented; the address is that of the commercial realm.
+        """
+        return f"https://cloud.oracle.com/compute/container-instances?region={self.identity.region}"
+
+    def refresh(self, *, cancel: Cancel | None = None) -> Deployment:
+        """Return the deployment as it is now.
+
+        Raises:
+            DeploymentNotFound: nothing of it exists any more.
+        """
+        return self._connection.get(self.name, cancel=cancel)
+
+    def verify(
+        self,
+        spec: DeploymentSpec | InstanceSpec | None = None,
+        *,
+        max_restarts: int = 0,
+        health_timeout_in_seconds: float = 60.0,
+        cancel: Cancel | None = None,
+    ) -> Report:
+        """Check that everything is there and works, and return one entry for each check; changes nothing.
+
+        Args:
+            spec: also checks that everything is as it says, and which sidecars are not essential.
+            max_restarts: how often a container may have been started again.
+            health_timeout_in_seconds: how long to wait while a health check has no verdict yet; 0 for not at all.
+            cancel: ends it.
+        """
+        from ocisidecar.verify import verify
+
+        return verify(
+            self._connection.reader(self.name, cancel=cancel),
+            self.resources,
+            spec,
+            max_restarts=max_restarts,
+            health_timeout_in_seconds=health_timeout_in_seconds,
+        )
+
+    def diagnose(self, *, cancel: Cancel | None = None) -> Diagnosis:
+        """Return what is wrong and why, the likeliest cause first, with evidence and remedy; changes nothing."""
+        from ocisidecar.diagnose import diagnose
+
+        return diagnose(self._connection.reader(self.name, cancel=cancel), self.resources)
+
+    def logs(
+        self,
+        container: str | None = None,
+        *,
+        instance: str | None = None,
+        follow: bool = False,
+        since: Since | None = None,
+        tail: int | None = None,
+        previous: bool = False,
+        cancel: Cancel | None = None,
+    ) -> Iterator[LogLine]:
+        """Return the lines that the containers wrote, merged in the order of time.
+
+        OCI has no more than the newest 256 KB of a container's current run.  Of a container that has ended the
+        run before is tried; where that is refused too, a line of the stream `note` says so.
+
+        Args:
+            container: only the containers of this name.
+            instance: only this instance, e.g. `web-0`.
+            follow: go on until all containers have ended; looks every 2 s.  No line comes twice, and a `note` says
+                where lines are missing because more than 256 KB were written between two looks.
+            since: nothing older than this; lines without a time always come.
+            tail: of what is there at first, the last so many lines of each container.
+            previous: the run before the current one; not together with `follow`.
+            cancel: ends following, with `Cancelled`.
+
+        Raises:
+            SpecError: there is no such container or instance, or the arguments contradict each other.
+        """
+        from ocisidecar.container_logs import follow_logs, read_logs
+
+        faults = []
+        if follow and previous:
+            faults.append(SpecFault("previous", "an earlier run cannot be followed"))
+        if tail is not None and tail < 0:
+            faults.append(SpecFault("tail", f"must be 0 lines or more, got {tail}"))
+        if faults:
+            raise SpecError(faults)
+        reader = self._connection.reader(self.name, cancel=cancel)
+        start = None if since is None else beginning(since, reader.caller.clock)
+        chosen = self._containers(container, instance)
+        if follow:
+            return follow_logs(reader, chosen, since=start, tail=tail)
+        return read_logs(reader, chosen, since=start, tail=tail, previous=previous)
+
+    def metrics(
+        self,
+        query: str,
+        *,
+        namespace: str = NATIVE_NAMESPACE,
+        since: Since = _LAST_HOUR,
+        resource_group: str | None = None,
+        resolution: str | None = None,
+        cancel: Cancel | None = None,
+    ) -> tuple[MetricRow, ...]:
+        """Return the datapoints that a query finds in the deployment's compartment, until now.
+
+        Args:
+            query: in Monitoring's query language, e.g. `CpuUtilization[1m]{resourceDisplayName =~
+                "$instances"}.mean()`; `$instances` stands for the deployment's instances, as in an `AlarmSpec`.
+            namespace: of the metric.
+            since: the beginning.
+            resource_group: of the metric; None means those without one.
+            resolution: distance between two datapoints, e.g. `5m`; by default the query's interval.
+            cancel: ends it.
+        """
+        from ocisidecar.metrics import read_metrics
+
+        reader = self._connection.reader(self.name, cancel=cancel)
+        if INSTANCES in query:
+            query = query.replace(INSTANCES, "|".join(one.display_name for one in self.instances))
+        return read_metrics(
+            reader,
+            query,
+            namespace=namespace,
+            since=beginning(since, reader.caller.clock),
+            resource_group=resource_group,
+            resolution=resolution,
+        )
+
+    def start(
+        self, *, instance: str | None = None, on_event: Handler | None = None, cancel: Cancel | None = None
+    ) -> Deployment:
+        """Start what is stopped, and return when it runs; `instance` names one of several.
+
+        Raises:
+            PlanError: there is no such instance.
+            ApplyFailed: an instance did not get there; `.causes` says why.
+        """
+        return self._connection.act(self.name, Action.START, instance=instance, on_event=on_event, cancel=cancel)
+
+    def stop(
+        self, *, instance: str | None = None, on_event: Handler | None = None, cancel: Cancel | None = None
+    ) -> Deployment:
+        """Stop what runs, and return when it is stopped; what was in memory and in ephemeral volumes is lost.
+
+        A stopped instance costs nothing but counts against the limits.  Applying its spec starts it again.
+        Raises as `start` does.
+
+        Source: Oracle documentation, "Stopping and Starting a Container Instance".
+        """
+        return self._connection.act(self.name, Action.STOP, instance=instance, on_event=on_event, cancel=cancel)
+
+    def restart(
+        self, *, instance: str | None = None, on_event: Handler | None = None, cancel: Cancel | None = None
+    ) -> Deployment:
+        """Restart what runs and start what is stopped, all at once, and return when it runs.
+
+        What was in memory and in ephemeral volumes is lost.  Raises as `start` does.
+        """
+        return self._connection.act(self.name, Action.RESTART, instance=instance, on_event=on_event, cancel=cancel)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return identity, resources and instances as plain data; reads the instances and their addresses."""
+        return {
+            "deployment": self.name,
+            "region": self.identity.region,
+            "compartment_id": self.identity.compartment_id,
+            "resources": dict(self.resources),
+            "instances": [instance.to_dict() for instance in self.instances],
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return `to_dict()` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        from ocisidecar.views import deployment_text
+
+        return deployment_text(self)
+
+    def _repr_html_(self) -> str:
+        from ocisidecar.views import deployment_html
+
+        return deployment_html(self)
+
+    @property
+    def _connection(self) -> Provisioner:
+        if self._provisioner is None:
+            raise ConfigError(f"{self.name} has no connection here: get it with provisioner.get({self.name!r})")
+        return self._provisioner
+
+    def _containers(self, container: str | None, instance: str | None) -> tuple[Container, ...]:
+        """Return the containers of these names, each None meaning all."""
+        _check_known("instance", instance, [one.name for one in self.instances])
+        chosen = [one for each in self.instances if instance in {None, each.name} for one in each.containers]
+        _check_known("container", container, [one.name for one in chosen])
+        return tuple(one for one in chosen if container in {None, one.name})
+
     def __getstate__(self) -> tuple[Identity, Mapping[str, str]]:
         return self.identity, self.resources
 
@@ -39,3 +270,9 @@ class Deployment:
         object.__setattr__(self, "identity", identity)
         object.__setattr__(self, "resources", resources)
         object.__setattr__(self, "_provisioner", None)
+
+
+def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
+    if name is not None and name not in known:
+        there = ", ".join(dict.fromkeys(known)) or "none"
+        raise SpecError([SpecFault(what, f"there is no {name!r}, there are {there}{did_you_mean(name, known)}")])

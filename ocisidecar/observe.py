@@ -12,10 +12,10 @@ from attrs import frozen
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError
 from ocisidecar.identity import Identity
-from ocisidecar.keys import Json, Key
+from ocisidecar.keys import Key
 from ocisidecar.plan import Live, Phase, Snapshot
 from ocisidecar.resources import KINDS
-from ocisidecar.resources.kind import Site, text
+from ocisidecar.resources.kind import Site, objects, text
 from ocisidecar.session import Caller
 
 T = TypeVar("T")
@@ -39,6 +39,23 @@ class Place:
     services_cidr: str
 
 
+@frozen
+class Reader:
+    """What reads one deployment: under one `Cancel`, several requests at a time."""
+
+    caller: Caller
+    site: Site
+    pool: ThreadPoolExecutor
+
+    def all(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make all calls at once and return their results in order; the first error wins after all have ended."""
+        return _all(self.pool, calls)
+
+    def snapshot(self) -> Snapshot:
+        """Return everything that is ours in the region and compartment."""
+        return take_snapshot(self.caller, self.site, self.pool)
+
+
 def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor) -> Place:
     """Read the place with three requests.
 
@@ -54,7 +71,7 @@ def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecuto
             lambda: list(caller.pages("core.VirtualNetworkClient", "list_services")),
         ),
     )
-    regions = {text(one, "regionName"): bool(one.get("isHomeRegion")) for one in _objects(subscriptions)}
+    regions = {text(one, "regionName"): bool(one.get("isHomeRegion")) for one in objects(subscriptions)}
     if credentials.region not in regions:
         near = difflib.get_close_matches(credentials.region, regions, n=1, cutoff=0.0)
         raise ConfigError(
@@ -63,10 +80,10 @@ def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecuto
             if near
             else f"The tenancy {tenancy} shows no region subscription ({credentials.source})."
         )
-    every = [one for one in _objects(services) if text(one, "cidrBlock").startswith(_ALL_SERVICES_PREFIX)]
+    every = [one for one in objects(services) if text(one, "cidrBlock").startswith(_ALL_SERVICES_PREFIX)]
     return Place(
         home_region=next((name for name, is_home in regions.items() if is_home), credentials.region),
-        availability_domains=tuple(text(one, "name") for one in _objects(domains)),
+        availability_domains=tuple(text(one, "name") for one in objects(domains)),
         services_id=text(every[0], "id") if every else "",
         services_cidr=text(every[0], "cidrBlock") if every else "",
     )
@@ -126,8 +143,3 @@ def _all(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], T]]) -> list[T]:
     if errors:
         raise errors[0]
     return [future.result() for future in futures]
-
-
-def _objects(data: Json) -> list[Mapping[str, Json]]:
-    entries = data if isinstance(data, Sequence) and not isinstance(data, str) else ()
-    return [entry for entry in entries if isinstance(entry, Mapping)]

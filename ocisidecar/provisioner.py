@@ -26,9 +26,10 @@ from ocisidecar.events import ApplyFinished, ApplyStopped, Event, Handler, PlanR
 from ocisidecar.executor import Executor, Limits, Outcome
 from ocisidecar.identity import OWN_TAGS, Identity
 from ocisidecar.keys import Key
-from ocisidecar.observe import Place, keeping, read_place, site_of, take_snapshot
-from ocisidecar.plan import Live, Phase, Plan, Snapshot
+from ocisidecar.observe import Place, Reader, keeping, read_place, site_of, take_snapshot
+from ocisidecar.plan import Action, Live, Phase, Plan, Snapshot
 from ocisidecar.planning import plan_adopt, plan_apply, plan_removal
+from ocisidecar.power import plan_power
 from ocisidecar.resources import KINDS
 from ocisidecar.resources.kind import Site
 from ocisidecar.session import Caller, Session
@@ -382,6 +383,20 @@ class Provisioner:
         self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
         return self._run((plan,), on_event, cancelling)[0]
 
+    def act(
+        self,
+        name: str,
+        action: Action,
+        *,
+        instance: str | None = None,
+        on_event: Handler | None = None,
+        cancel: Cancel | None = None,
+    ) -> Deployment:
+        """Start, stop or restart a deployment's instances and wait until they are; see `Deployment.stop`."""
+        cancelling = cancel or Cancel(clock=self._session.clock)
+        plan = plan_power(self._identity(name), self._snapshot(name, cancelling), action, instance=instance)
+        return self._run((plan,), on_event, cancelling)[0]
+
     # -- finding -------------------------------------------------------------------------------------------
 
     def get(self, name: str, *, cancel: Cancel | None = None) -> Deployment:
@@ -399,6 +414,11 @@ class Provisioner:
         """Return all deployments in the compartment and region, by name."""
         snapshot = self._snapshot("", cancel)
         return tuple(self._deployment(name, snapshot.of(name)) for name in snapshot.deployments())
+
+    def reader(self, name: str, *, cancel: Cancel | None = None) -> Reader:
+        """Return what reads the deployment `name`; for `Deployment`'s own use."""
+        caller = self._session.caller(cancel or Cancel(clock=self._session.clock))
+        return Reader(caller, self._site(name, caller), self._pool)
 
     # -- inside --------------------------------------------------------------------------------------------
 

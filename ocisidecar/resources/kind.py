@@ -7,16 +7,19 @@ exists (`observe`), and how it is made, changed and removed.  It never waits: `o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from http import HTTPStatus
+from typing import Any, ClassVar
 
 from attrs import evolve, frozen
 
-from ocisidecar.errors import NotAuthorizedOrNotFound
+from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
 from ocisidecar.identity import Identity, owner
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase
 from ocisidecar.session import CREATE, DELETE, UPDATE, Answer, Caller, Intent
 from ocisidecar.spec import DeploymentSpec
+
+_UPDATE_TRIES = 5
 
 
 @frozen
@@ -200,14 +203,27 @@ class Kind:
         return self.started(answer)
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
-        """Change `fields` of `live`; tags are merged with those that it has now."""
-        now = self.read(caller, site, live.id)
-        body = fields if now is None else merge_tags(now.body, fields)
-        options = {"if_match": now.etag} if now is not None and now.etag else {}
+        """Change `fields` of `live`; tags are merged with those that it has now.
+
+        The resource is read first and changed only as it was read: where somebody else, or a lifecycle step,
+        came between, it is read again.
+        """
+        for _ in range(_UPDATE_TRIES - 1):
+            try:
+                return self._update_as_read(caller, site, live, fields)
+            except Conflict as error:
+                if error.status != HTTPStatus.PRECONDITION_FAILED:
+                    raise
+        return self._update_as_read(caller, site, live, fields)
+
+    def _update_as_read(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+        now = self.read(caller, site, live.id, self.parents_from(live))
+        body = fields if now is None else self.merged(now.body, fields)
+        options: dict[str, Any] = {"if_match": now.etag} if now is not None and now.etag else {}
         answer = caller.call(
             self.client,
             f"update_{self.noun}",
-            live.id,
+            *self.path_of(live),
             body,
             intent=UPDATE,
             region=self.region(site),
@@ -215,12 +231,21 @@ class Kind:
         )
         return self.started(answer, live)
 
+    def merged(self, now: Mapping[str, Json], fields: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Return the update's body, given what the resource is now."""
+        return merge_tags(now, fields)
+
+    def path_of(self, live: Live) -> tuple[str, ...]:
+        """Return the OCIDs in the path of `live`."""
+        return (live.id,)
+
     def delete(self, caller: Caller, site: Site, live: Live) -> None:
         """Ask for the removal of `live`; it being gone already is no error."""
         try:
-            caller.call(self.client, f"delete_{self.noun}", live.id, intent=DELETE, region=self.region(site))
+            path = self.path_of(live)
+            caller.call(self.client, f"delete_{self.noun}", *path, intent=DELETE, region=self.region(site))
         except NotAuthorizedOrNotFound:
-            if self.read(caller, site, live.id) is not None:
+            if self.read(caller, site, live.id, self.parents_from(live)) is not None:
                 raise
 
     def act(self, caller: Caller, live: Live, verb: str) -> str:
@@ -295,6 +320,12 @@ def text(entry: Mapping[str, Json], name: str) -> str:
     """Return a field of an answer as text; empty when it is null or absent."""
     value = entry.get(name)
     return "" if value is None else str(value)
+
+
+def objects(value: Json) -> list[Mapping[str, Json]]:
+    """Return the objects in an answer's list; none when it is null or absent."""
+    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return [entry for entry in entries if isinstance(entry, Mapping)]
 
 
 def tags_of(value: Json) -> dict[str, str]:

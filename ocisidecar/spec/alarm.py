@@ -18,6 +18,12 @@ _QUERY = matches(
     r"[^\r\n]*[A-Za-z][\w.$-]*\[\d+[mhd]\][^\r\n]*", "a Monitoring query such as CpuUtilization[1m].mean() > 80"
 )
 
+NATIVE_NAMESPACE = "oci_computecontainerinstance"
+"""Metric namespace of what Container Instances emit themselves.
+
+Source: Oracle documentation, "Container Instance Metrics".
+"""
+
 Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
 
 
@@ -68,7 +74,7 @@ class AlarmSpec(Brief):
     query: str = field(kw_only=True, metadata=checked(length(3, 4096), _QUERY))
     severity: Severity = field(default="CRITICAL", kw_only=True)
     namespace: str = field(
-        default="oci_computecontainerinstance",
+        default=NATIVE_NAMESPACE,
         kw_only=True,
         metadata=checked(matches(r"[A-Za-z][A-Za-z0-9_]*", "letters, digits and '_', the first a letter")),
     )

@@ -1,0 +1,34 @@
+"""Points in time as OCI writes them and as users give them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from ocisidecar.clock import Clock
+from ocisidecar.errors import SpecError, SpecFault
+
+Since = datetime | timedelta
+"""A moment with a time zone, or how long ago it was."""
+
+
+def now(clock: Clock) -> datetime:
+    """Return the clock's time in UTC."""
+    return datetime.fromtimestamp(clock.time(), UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return `moment` in the form that OCI takes: UTC, with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def beginning(since: Since, clock: Clock) -> datetime:
+    """Return the moment that `since` means.
+
+    Raises:
+        SpecError: it has no time zone.
+    """
+    if isinstance(since, timedelta):
+        return now(clock) - since
+    if since.tzinfo is None:
+        raise SpecError([SpecFault("since", f"must have a time zone, got {since}")])
+    return since

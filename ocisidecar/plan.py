@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from ocisidecar.compare import covers
+from ocisidecar.compare import covers, difference
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.identity import TAG_DIGEST, Identity, changed_sections, digest, tags_for
 from ocisidecar.keys import Body, Json, Key, Ref, references, resolve
@@ -57,6 +57,7 @@ class Live:
         state: the service's word for its lifecycle state; `phase` is what that means.
         body: the answer in wire form.
         time_created: RFC 3339, empty where the kind has none.
+        known: what is known of its replace-only content, by section; None means: as `body` shows it.
     """
 
     key: Key
@@ -66,6 +67,7 @@ class Live:
     phase: Phase
     body: Mapping[str, Json] = field(repr=False, eq=False)
     time_created: str = ""
+    known: Mapping[str, Json] | None = field(default=None, repr=False, eq=False)
 
     @property
     def tags(self) -> Mapping[str, str]:
@@ -364,7 +366,7 @@ def _step(
         changes = (Change(want.key.kind, "does not exist yet"),)
         return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes)
     if forced or not matching:
-        return _replacement(identity, want, standing, forced)
+        return _replacement(identity, want, standing, forced, lookup)
     if len(matching) > 1 and want.rollout is None:
         ids = ", ".join(live.id for live in matching)
         raise AmbiguousResource(
@@ -395,14 +397,22 @@ def _step(
     )
 
 
-def _replacement(identity: Identity, want: Desired, standing: Sequence[Live], forced: Sequence[Key]) -> Step:
+def _replacement(
+    identity: Identity,
+    want: Desired,
+    standing: Sequence[Live],
+    forced: Sequence[Key],
+    lookup: Callable[[Ref], str],
+) -> Step:
     if forced:
         changes = tuple(Change(str(need), "is replaced") for need in forced)
     elif all(live.phase is Phase.FAILED for live in standing):
         changes = (Change("lifecycleState", f"is {standing[-1].state}"),)
     else:
         names = changed_sections(standing[-1].tags, want.tags(identity))
-        changes = tuple(Change(name, "changed") for name in names) or (Change("content", "changed"),)
+        changes = tuple(
+            change for name in names for change in _section_changes(name, want, standing[-1], lookup)
+        ) or (Change("content", "changed"),)
     overlap = want.rollout is not None and want.rollout.overlap and not forced
     return Step(
         action=Action.REPLACE,
@@ -412,6 +422,23 @@ def _replacement(identity: Identity, want: Desired, standing: Sequence[Live], fo
         old=tuple(standing),
         has_downtime=not overlap,
     )
+
+
+def _section_changes(name: str, want: Desired, live: Live, lookup: Callable[[Ref], str]) -> tuple[Change, ...]:
+    """Return what changed in a section, as far as it is known what it was."""
+    known = (live.body if live.known is None else live.known).get(name)
+    wanted = resolve(want.sections.get(name), lookup)
+    pairs = {}
+    if isinstance(known, Mapping) and isinstance(wanted, Mapping):
+        pairs = {part: (known.get(part), wanted.get(part)) for part in sorted({*known, *wanted})}
+    elif known is not None and not isinstance(wanted, Mapping):
+        pairs = {name: (known, wanted)}
+    changes = (
+        Change(part, "changed", *difference(before, after))
+        for part, (before, after) in pairs.items()
+        if not covers(before, after)
+    )
+    return tuple(changes) or (Change(name, "changed"),)
 
 
 def _immutable_needs(want: Desired) -> frozenset[Key]:
@@ -426,7 +453,7 @@ def _changed_fields(
     for name in sorted(want.mutable & want.body.keys()):
         wanted = resolve(want.body[name], lookup)
         if not covers(live.body.get(name), wanted):
-            changed.append((name, _show(live.body.get(name)), _show(wanted)))
+            changed.append((name, *difference(live.body.get(name), wanted)))
     ours = want.tags(identity)
     changed += [(name, "", "") for name in changed_sections(live.tags, ours) if name in want.hidden]
     if not changed and not covers(dict(live.tags), ours):
@@ -457,13 +484,6 @@ def _content(want: Desired | None) -> str:
         return ""
     in_place = {name: want.body[name] for name in (want.mutable | want.hidden) & want.body.keys()}
     return digest({"in place": in_place, "replace": want.sections})
-
-
-def _show(value: Json, limit: int = 160) -> str:
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _in_order(desired: Mapping[Key, Desired]) -> Iterable[Key]:

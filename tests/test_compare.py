@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocisidecar.compare import covers, pair_up
+from ocisidecar.compare import covers, difference, pair_up
 
 
 class TestCovers:
@@ -66,3 +66,34 @@ class TestPairUp:
     def test_what_finds_none_is_left_out(self):
         """The caller sees what is missing and what is too much."""
         assert pair_up([1, 3], [1, 2]) == {0: 0}
+
+
+class TestDifference:
+    """What is told of a difference."""
+
+    @pytest.mark.parametrize(
+        ("shown", "wanted", "told"),
+        [
+            ("a", "b", ("a", "b")),
+            (None, True, ("", "true")),
+            ([1, 2], [2, 3], ("1", "3")),
+            ([], [{"port": 80}], ("", '{"port": 80}')),
+            ({"a": 1, "b": 2, "c": 0}, {"a": 1, "b": 3}, ("b=2", "b=3")),
+            ({}, {"b": 3}, ("", "b=3")),
+            ([{"description": "tcp 80", "p": 80}], [{"description": "tcp 81", "p": 81}], ("tcp 80", "tcp 81")),
+        ],
+        ids=str,
+    )
+    def test_only_what_has_no_counterpart_is_told(self, shown, wanted, told):
+        """Of a list of twenty rules the one that is missing, by its description."""
+        assert difference(shown, wanted) == told
+
+    def test_what_a_description_does_not_tell_apart_is_told_in_full(self):
+        """A rule whose port was changed by hand still has its old description."""
+        told = difference([{"description": "web", "p": 80}], [{"description": "web", "p": 81}])
+        assert told == ('{"description": "web", "p": 80}', '{"description": "web", "p": 81}')
+
+    def test_long_text_is_shortened(self):
+        """To 240 characters."""
+        before, after = difference(["x" * 1000], "y" * 1000)
+        assert (len(before), len(after), after[-1]) == (240, 240, "…")

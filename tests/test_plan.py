@@ -133,7 +133,7 @@ class TestSteps:
     def test_long_values_are_shortened(self):
         """A plan stays readable, whatever a field holds."""
         step = only(want("vcn/main", title="x" * 1000), live(VCN, shows={"title": ["y" * 500]}))
-        assert [len(change.before) for change in step.changes] == [160]
+        assert [len(change.before) for change in step.changes] == [240]
         assert step.changes[0].before.startswith('["yyy')
         assert step.changes[0].after.endswith("x…")
 
@@ -157,10 +157,25 @@ class TestSteps:
         assert steps["subnet/main"].changed_fields == {"uses"}
 
     def test_what_cannot_change_in_place_is_replaced(self):
-        """The section that changed is the reason; a kind that cannot exist twice has a downtime."""
+        """What changed is the reason, as far as it is shown; a kind that cannot exist twice has a downtime."""
         step = only(want("vcn/main", size=2), live(VCN))
-        assert (step.action, step.reason, step.has_downtime) == (Action.REPLACE, "size changed", True)
+        assert (step.action, step.reason, step.has_downtime) == (Action.REPLACE, "size changed: 1 → 2", True)
         assert (step.live, step.old) == (None, (live(VCN),))
+
+    @pytest.mark.parametrize(
+        ("known", "changes"),
+        [
+            ({"size": {"a": 1, "b": 1}}, ["a changed: 1 → 2", "b changed: 1 → –", "c changed: – → 3"]),
+            ({"size": {"a": 2, "c": 3}}, ["size changed"]),
+            ({"size": 7}, ["size changed"]),
+            ({}, ["size changed"]),
+        ],
+    )
+    def test_a_section_is_told_part_by_part_where_it_is_known(self, known, changes):
+        """What is not known, or looks the same, is told by the section's name."""
+        before = evolve(live(VCN), known=known)
+        wanted = evolve(VCN, sections={**VCN.sections, "size": {"a": 2, "c": 3}})
+        assert list(map(str, only(wanted, before).changes)) == changes
 
     def test_a_digest_that_differs_alone_is_a_reason(self):
         """A digest edited by hand, or of a version that hashed otherwise: the content counts as changed."""
@@ -206,7 +221,9 @@ class TestSteps:
 
     def test_two_networks_are_nobodys_guess(self):
         """Which VCN the rest stands in cannot be told, so a person decides."""
-        with pytest.raises(AmbiguousResource, match=r"vcn/main exists 2 times \(ocid1.vcn.main.1, ocid1.vcn.main.2"):
+        with pytest.raises(
+            AmbiguousResource, match=r"vcn/main exists 2 times \(ocid1.vcn.main.1, ocid1.vcn.main.2"
+        ):
             only(VCN, live(VCN), live(VCN, number=2))
 
 
@@ -243,14 +260,14 @@ class TestDiff:
         alarm = want("alarm/cpu", refers_mutably=["topic/ops"])
         steps = steps_of([want("topic/ops", size=2), alarm], [live(want("topic/ops")), live(alarm)])
         assert actions(steps) == {"topic/ops": Action.REPLACE, "alarm/cpu": Action.UPDATE}
-        assert steps["alarm/cpu"].changes[0].after == '["<topic/ops.id>"]'
+        assert steps["alarm/cpu"].changes[0].after == "<topic/ops.id>"
 
     def test_references_to_shared_resources_are_looked_up_in_their_deployment(self):
         """The subnet's table is the platform's; where the platform has none the key stands for it."""
         subnet = want("subnet/main", refers_mutably=["platform:route-table/main"])
         shared = live(TABLE, identity=IDENTITY.sibling("platform"))
         assert only(subnet, live(subnet), shared).action is Action.NOOP
-        assert only(subnet, live(subnet)).changes[0].after == '["<platform:route-table/main.id>"]'
+        assert only(subnet, live(subnet)).changes[0].after == "<platform:route-table/main.id>"
 
     def test_resources_of_other_deployments_are_not_touched(self):
         """Two deployments in one compartment do not see each other."""
@@ -320,7 +337,7 @@ class TestPlan:
         assert document["counts"] == {"replace": 1, "create": 1}
         vcn, table = document["steps"]
         assert (vcn["action"], vcn["removes"], vcn["has_downtime"]) == ("replace", ["ocid1.vcn.main.1"], True)
-        assert vcn["changes"] == [{"field": "size", "reason": "changed", "before": "", "after": ""}]
+        assert vcn["changes"] == [{"field": "size", "reason": "changed", "before": "2", "after": "1"}]
         assert (table["needs"], table["id"]) == (["vcn/main"], None)
 
     def test_no_view_shows_a_body(self):
@@ -336,5 +353,7 @@ class TestPlan:
 
     def test_reasons_are_joined(self):
         """One line per step."""
-        step = Step(action=Action.UPDATE, key=VCN.key, changes=(Change("a", "differs", "1", "2"), Change("b", "went")))
+        step = Step(
+            action=Action.UPDATE, key=VCN.key, changes=(Change("a", "differs", "1", "2"), Change("b", "went"))
+        )
         assert step.reason == "a differs: 1 → 2; b went"

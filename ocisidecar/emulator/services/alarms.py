@@ -162,7 +162,7 @@ def _status(call: Call, alarm: Record) -> JsonObject:
         "timestampTriggered": alarm.body["timeUpdated"] if since is None else timestamp(since),
         "status": status,
         "suppression": suppression,
-        "alarmSummary": alarm.body["alarmSummary"],
+        "alarmSummary": alarm.body["alarmSummary"] or f"{alarm.body['displayName']} is {status}",
     }
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
 from ocisidecar.emulator.errors import invalid, not_found
-from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.services.object_storage import NAMESPACE
 from ocisidecar.emulator.shapes import JsonObject, body, tagged
@@ -51,6 +51,7 @@ def _complete(call: Call) -> JsonObject:
         "isImmutable": call.body.get("isImmutable", False),
         "isPublic": call.body.get("isPublic", False),
         "billableSizeInGBs": 0,
+        "systemTags": {},
     }
 
 
@@ -161,7 +162,10 @@ def lookup_container_image_by_uri(call: Call) -> Answer:
 def get_container_configuration(call: Call) -> Answer:
     """Answer with the namespace, and whether a push makes a repository that is not there."""
     call.compartment(call.query["compartmentId"])
-    return Answer(body={"isRepositoryCreatedOnFirstPush": True, "namespace": NAMESPACE})
+    return Answer(
+        body={"isRepositoryCreatedOnFirstPush": True, "namespace": NAMESPACE},
+        headers={"etag": etag(NAMESPACE, 0, None, IMAGES.etag)},
+    )
 
 
 def push(world: World, repository_id: str, version: str) -> Record:
@@ -195,6 +199,7 @@ def push(world: World, repository_id: str, version: str) -> Record:
         "versions": [{"createdBy": world.user_id, "timeCreated": created, "version": version}],
         "freeformTags": {},
         "definedTags": {},
+        "systemTags": {},
     }
     timeline = Timeline.starting(now, [("AVAILABLE", 0.0)])
     return world.record(

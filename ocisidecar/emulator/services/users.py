@@ -10,7 +10,7 @@ from typing import Final
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declare import Answer, Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
-from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
 from ocisidecar.emulator.shapes import JsonObject, body, tagged
 from ocisidecar.emulator.signature import Principal, read_public_key
@@ -101,14 +101,18 @@ def upload_api_key(call: Call) -> Answer:
         "timeCreated": timestamp(call.now),
         "lifecycleState": "ACTIVE",
     }
-    return Answer(body=keys[mark], headers={"etag": call.world.ids.hexadecimal(40)})
+    return Answer(body=keys[mark], headers={"etag": etag(mark, 0, "ACTIVE", USERS.etag)})
 
 
 @IDENTITY.operation("DELETE", f"{USERS.item}/apiKeys/{{fingerprint}}", "delete_api_key", status=204)
 def delete_api_key(call: Call) -> Answer:
     """Refuse one of a user's keys from now on."""
     user = call.get("user", call.path["userId"])
-    if user.hidden["api_keys"].pop(call.path["fingerprint"], None) is None:
+    mark = call.path["fingerprint"]
+    if mark not in user.hidden["api_keys"]:
         raise not_found()
-    call.world.keys.remove_api_key(_principal(call, user), call.path["fingerprint"])
+    if call.headers.get("if-match") not in {None, "*", etag(mark, 0, "ACTIVE", USERS.etag)}:
+        raise ServiceError("NoEtagMatch")
+    del user.hidden["api_keys"][mark]
+    call.world.keys.remove_api_key(_principal(call, user), mark)
     return Answer()

@@ -1,0 +1,56 @@
+"""Every operation that the emulator declares is called by the real SDK and held against the SDK's own words."""
+
+import json
+
+import pytest
+
+from ocisidecar.emulator import Emulator
+from tests.emulator.contract.sdk import methods_of
+from tests.emulator.contract.sdk_contract import faults
+from tests.emulator.contract.walk import exchanges
+
+OPERATIONS = {f"{one.client.split('.')[0]}.{one.name}": one for one in Emulator().operations}
+
+
+@pytest.fixture(scope="module")
+def walked():
+    return exchanges()
+
+
+@pytest.fixture(params=OPERATIONS)
+def operation(request):
+    return OPERATIONS[request.param]
+
+
+@pytest.fixture
+def answers(walked, operation):
+    called = (operation.client, operation.name)
+    return [one for one in walked if (one.client, one.name) == called and one.status < 400]
+
+
+def test_each_declared_operation_answers_as_the_sdk_expects(operation, answers):
+    """Status, headers, shape, types, required members, discriminators and words of every answer."""
+    assert answers, f"no step of the walk calls {operation.client}.{operation.name}"
+    assert {one.path_template for one in answers} == {operation.path}
+    assert {one.method for one in answers} == {operation.method}
+    assert [fault for answer in answers for fault in faults(answer)] == []
+
+
+def test_each_declaration_tells_the_truth_about_its_operation(operation, answers):
+    """What the table declares (status, headers, list shape, retry token) is what is answered."""
+    for answer in answers:
+        assert answer.status == operation.status
+        assert set(operation.headers) <= set(answer.headers)
+        if operation.listing is not None:
+            assert isinstance(answer.body, list if operation.listing == "array" else dict)
+    assert operation.is_create is ("opc_retry_token" in methods_of(operation.client)[operation.name].options)
+
+
+def test_a_refusal_is_a_code_and_a_message(walked):
+    """The body of every error is an object with exactly these two texts, and it has a request id."""
+    refusals = [one for one in walked if one.status >= 400]
+    assert refusals
+    for refusal in refusals:
+        body = json.loads(refusal.content)
+        assert {name: type(text) for name, text in body.items()} == {"code": str, "message": str}
+        assert refusal.headers["opc-request-id"]

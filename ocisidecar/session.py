@@ -411,14 +411,15 @@ class _Rule:
         return self.waits in _COSTS_BUDGET and not self.budget.spend()
 
     def seconds_to_wait(self, state: Any) -> float:
-        from tenacity import wait_exponential_jitter
+        from tenacity import wait_exponential, wait_random
 
         patience = PATIENCE[str(self.waits)]
         asked: float | None = state.outcome.exception().retry_after_seconds
         if asked is not None:
             return min(asked, patience.longest_wait_seconds)
         first, longest = patience.first_wait_seconds, patience.longest_wait_seconds
-        return float(wait_exponential_jitter(first, longest, exp_base=1.6, jitter=first)(state))
+        growing = wait_exponential(multiplier=first, max=longest, exp_base=1.6) + wait_random(0, first)
+        return float(growing(state))
 
     def tell(self, state: Any) -> None:
         error: ServiceCallError = state.outcome.exception()

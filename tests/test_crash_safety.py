@@ -178,4 +178,6 @@ def test_a_run_cut_at_any_request_converges_when_run_again(name, commits_last):
                 if name == "destroy":
                     assert cloud.live() == {}
                 else:
-                    assert not one.plan(deployment() if name == "apply" else deployment("fra.ocir.io/acme/web:1.5")).changes
+                    assert not one.plan(
+                        deployment() if name == "apply" else deployment("fra.ocir.io/acme/web:1.5")
+                    ).changes

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from ocisidecar.errors import NotAuthorizedOrNotFound, ServiceCallError
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import Desired, Live, Phase
 from ocisidecar.resources.kind import Kind, Site, Started, merge_tags, text
-from ocisidecar.session import CREATE, DELETE, UPDATE, Answer, Caller
+from ocisidecar.session import CREATE, Answer, Caller
 from ocisidecar.spec import DeploymentSpec
 
 _GROUP = "logGroupId"
@@ -117,24 +116,14 @@ class Log(LoggingKind):
         except NotAuthorizedOrNotFound:
             return None
 
-    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
-        """Change the log; an update carries all fields that it wants to keep."""
-        now = self.read(caller, site, live.id, self.parents_from(live))
-        known = now.body if now is not None else live.body
-        keep = {name: known[name] for name in sorted(self.mutable & known.keys())}
-        body = merge_tags(known, {**keep, **fields})
-        options: dict[str, Any] = {"if_match": now.etag} if now is not None and now.etag else {}
-        group = text(live.body, _GROUP)
-        answer = caller.call(self.client, "update_log", group, live.id, body, intent=UPDATE, **options)
-        return self.started(answer, live)
+    def merged(self, now: Mapping[str, Json], fields: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Return the update's body: it carries all fields that are to stay."""
+        keep = {name: now[name] for name in sorted(self.mutable & now.keys())}
+        return merge_tags(now, {**keep, **fields})
 
-    def delete(self, caller: Caller, site: Site, live: Live) -> None:
-        """Ask for the removal of the log."""
-        try:
-            caller.call(self.client, "delete_log", text(live.body, _GROUP), live.id, intent=DELETE)
-        except NotAuthorizedOrNotFound:
-            if self.read(caller, site, live.id, self.parents_from(live)) is not None:
-                raise
+    def path_of(self, live: Live) -> tuple[str, ...]:
+        """Return the OCIDs of group and log."""
+        return (text(live.body, _GROUP), live.id)
 
     def holdings(self, caller: Caller, live: Live) -> str:
         """Return whether any line was ever written to it."""

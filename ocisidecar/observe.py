@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -103,6 +103,15 @@ def take_snapshot(
     groups += [_foreign_group(group) for group in log_groups]
     logs = _all(pool, [_observer("log", caller, site, (group,)) for group in groups])
     return Snapshot((*lives, *(live for some in logs for live in some)))
+
+
+def explained(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collection[str]) -> Snapshot:
+    """Return the snapshot with what is known of the replace-only content of these kinds.  Reads only."""
+    lives = [live for live in snapshot.resources if live.key.kind not in kinds]
+    for kind in kinds:
+        found = [live for live in snapshot.resources if live.key.kind == kind]
+        lives += KINDS[kind].explained(caller, site, found)
+    return Snapshot(tuple(lives))
 
 
 def keeping(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:

@@ -26,7 +26,7 @@ from ocisidecar.events import ApplyFinished, ApplyStopped, Event, Handler, PlanR
 from ocisidecar.executor import Executor, Limits, Outcome
 from ocisidecar.identity import OWN_TAGS, Identity
 from ocisidecar.keys import Key
-from ocisidecar.observe import Place, Reader, keeping, read_place, site_of, take_snapshot
+from ocisidecar.observe import Place, Reader, explained, keeping, read_place, site_of, take_snapshot
 from ocisidecar.plan import Action, Live, Phase, Plan, Snapshot
 from ocisidecar.planning import plan_adopt, plan_apply, plan_removal
 from ocisidecar.power import plan_power
@@ -430,9 +430,9 @@ class Provisioner:
         if site is None:
             return ()
         snapshot = take_snapshot(caller, site, self._pool, log_groups=[group for group in groups if group])
-        return tuple(
-            plan_apply(spec, site.named(spec.name), snapshot, warnings=spec_warnings(spec)) for spec in specs
-        )
+        plans = _plans_for(specs, site, snapshot)
+        replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
+        return _plans_for(specs, site, explained(caller, site, snapshot, replaced)) if replaced else plans
 
     def _check(self, specs: Sequence[DeploymentSpec]) -> None:
         names = [spec.name for spec in specs]
@@ -494,6 +494,10 @@ class Provisioner:
         handler = on_event or self._on_event
         if handler is not None:
             handler(event)
+
+
+def _plans_for(specs: Sequence[DeploymentSpec], site: Site, snapshot: Snapshot) -> tuple[Plan, ...]:
+    return tuple(plan_apply(spec, site.named(spec.name), snapshot, warnings=spec_warnings(spec)) for spec in specs)
 
 
 def _compartment(compartment_id: str | None, credentials: Credentials) -> str:

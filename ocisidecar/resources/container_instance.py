@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from ocisidecar.compose import VNIC_MUTABLE, compose
+from attrs import evolve
+
+from ocisidecar.compose import CONTAINER_SECTIONS, INSTANCE_SECTIONS, VNIC_MUTABLE, compose
 from ocisidecar.keys import Json, Key
 from ocisidecar.plan import TAG_FIELDS, Desired, Live, Placement, Rollout
 from ocisidecar.resources.kind import Kind, Site, Started, merge_tags, objects, text
@@ -19,6 +21,8 @@ from ocisidecar.session import ACTION, UPDATE, Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
 
 _VNICS = "vnics"
+_TOLD = frozenset({"image", "resources"})
+"""Sections of containers whose values a plan tells; the others' are long, and the section's name says enough."""
 _RIGHTS = frozenset({Key("policy", "main")})
 """OCI pulls the images with the rights that the policy gives."""
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
@@ -71,6 +75,16 @@ class ContainerInstance(Kind):
         intent = ACTION if verb == "restart" else UPDATE
         return caller.call(self.client, f"{verb}_{self.noun}", live.id, intent=intent).work_request_id
 
+    def explained(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
+        """Return the instances with what one list shows of their containers: images and limits, for instance."""
+        entries = list(caller.pages(self.client, "list_containers", site.identity.compartment_id))
+        return tuple(
+            evolve(
+                live, known=_known(live, [one for one in entries if text(one, "containerInstanceId") == live.id])
+            )
+            for live in lives
+        )
+
     def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
         """Return whether every container runs and every health check of it says so."""
         return all(_is_working(container) for container in self.containers(caller, site, live.id))
@@ -119,6 +133,19 @@ class ContainerInstance(Kind):
                     merge_tags(now.body, fields),
                     intent=UPDATE,
                 )
+
+
+def _known(live: Live, containers: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    """Return the sections as far as instance and containers show them, in the form that `compose` gives them."""
+    known: dict[str, dict[str, Json]] = {}
+    for name, section in INSTANCE_SECTIONS.items():
+        if live.body.get(name) is not None:
+            known.setdefault(section, {})[name] = live.body[name]
+    for container in containers:
+        for name, section in CONTAINER_SECTIONS.items():
+            if section in _TOLD and container.get(name) is not None:
+                known.setdefault(section, {})[f"{text(container, 'displayName')}.{name}"] = container[name]
+    return dict(known)
 
 
 def ladder(

@@ -151,6 +151,11 @@ class Kind:
         """Return `list_live` with everything that a plan compares."""
         return self.list_live(caller, site, parents)
 
+    def explained(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
+        """Return `lives` with what is known of their replace-only content, so that a plan can tell what changed."""
+        del caller, site
+        return tuple(lives)
+
     def parents_of(self, lookup: Callable[[Ref], str], want: Desired) -> tuple[Live, ...]:
         """Return the resources below which `want` is listed; none for kinds listed per compartment."""
         del lookup, want

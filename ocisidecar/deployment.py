@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ocisidecar.log_lines import LogLine
     from ocisidecar.metrics import MetricRow
     from ocisidecar.provisioner import Provisioner
+    from ocisidecar.report import Report
     from ocisidecar.spec import DeploymentSpec, InstanceSpec
-    from ocisidecar.verify import Report
 
 _LAST_HOUR = timedelta(hours=1)
 

@@ -25,7 +25,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
-    from ocisidecar.verify import Report
+    from ocisidecar.report import Report
 
 
 class OciSidecarError(Exception):

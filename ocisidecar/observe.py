@@ -51,9 +51,9 @@ class Reader:
         """Make all calls at once and return their results in order; the first error wins after all have ended."""
         return _all(self.pool, calls)
 
-    def snapshot(self) -> Snapshot:
-        """Return everything that is ours in the region and compartment."""
-        return take_snapshot(self.caller, self.site, self.pool)
+    def snapshot(self, *, log_groups: Iterable[str] = ()) -> Snapshot:
+        """Return everything that is ours in the region and compartment; see `take_snapshot`."""
+        return take_snapshot(self.caller, self.site, self.pool, log_groups=log_groups)
 
 
 def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor) -> Place:

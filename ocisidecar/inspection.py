@@ -1,0 +1,72 @@
+"""What a deployment looks like at one moment: read at once, judged by `checks` and `diagnose`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from attrs import field, frozen
+
+from ocisidecar.instances import Instance, read_instances
+from ocisidecar.keys import Key
+from ocisidecar.observe import Reader
+from ocisidecar.plan import Live, Snapshot
+from ocisidecar.resources import KINDS
+from ocisidecar.resources.kind import Site
+
+
+@frozen(kw_only=True)
+class Inspection:
+    """What a deployment looks like at one moment.
+
+    Attributes:
+        site: where it lives.
+        snapshot: everything that is ours there, of all deployments.
+        lives: its live resources by key, oldest first.
+        gone: keys that it is known to have had and that are gone, confirmed by a request for each, with their OCID.
+        unseen: keys of which the same cannot be told, because they live in what belongs to somebody else.
+        instances: its container instances.
+        volumes: name of the instance → names of its volumes.
+    """
+
+    site: Site
+    snapshot: Snapshot = field(repr=False)
+    lives: Mapping[Key, tuple[Live, ...]] = field(repr=False)
+    gone: Mapping[Key, str]
+    unseen: tuple[Key, ...]
+    instances: tuple[Instance, ...] = field(repr=False)
+    volumes: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+    def of_kind(self, kind: str) -> list[Live]:
+        """Return the live resources of one kind, by key."""
+        return [lives[0] for key, lives in sorted(self.lives.items()) if key.kind == kind]
+
+
+def inspect(reader: Reader, resources: Mapping[str, str], *, log_groups: Iterable[str] = ()) -> Inspection:
+    """Read everything that the control plane tells about a deployment.
+
+    Args:
+        reader: of the deployment.
+        resources: what it is known to have had: key → OCID.
+        log_groups: OCIDs of groups that are not ours but hold logs of the deployment.
+    """
+    snapshot = reader.snapshot(log_groups=log_groups)
+    lives = snapshot.of(reader.site.identity.name)
+    parsed = {key: live_id for word, live_id in resources.items() if (key := Key.parse(word)) is not None}
+    absent = {key: live_id for key, live_id in sorted(parsed.items()) if key not in lives and key.kind in KINDS}
+    unseen = tuple(key for key in absent if key.kind == "log")
+    doubtful = [key for key in absent if key not in unseen]
+    found = reader.all(
+        [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in doubtful],
+    )
+    late = {key: (live,) for key, live in zip(doubtful, found, strict=True) if live is not None}
+    instances = read_instances(reader)
+    return Inspection(
+        site=reader.site,
+        snapshot=snapshot,
+        lives={**lives, **late},
+        gone={key: absent[key] for key in doubtful if key not in late},
+        unseen=unseen,
+        instances=instances,
+        volumes={instance.name: instance.volume_names for instance in instances},
+    )

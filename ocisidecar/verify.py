@@ -1,0 +1,71 @@
+"""Checking that a deployment is there and works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from attrs import evolve
+
+from ocisidecar.checks import Case, run_checks
+from ocisidecar.container_logs import has_log
+from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.inspection import Inspection, inspect
+from ocisidecar.instances import read_instances
+from ocisidecar.observe import Reader
+from ocisidecar.planning import plan_apply
+from ocisidecar.polling import looks
+from ocisidecar.report import Report
+from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
+
+_LOOK_EVERY_SECONDS = 2.0
+
+
+def verify(
+    reader: Reader,
+    resources: Mapping[str, str],
+    spec: DeploymentSpec | InstanceSpec | None,
+    *,
+    max_restarts: int,
+    health_timeout_in_seconds: float,
+) -> Report:
+    """Return the report of all checks; see `Deployment.verify`.  Reads only.
+
+    Raises:
+        SpecError: the spec is of another deployment, or asks for what a shared deployment does not have.
+    """
+    name = reader.site.identity.name
+    declared = None if spec is None else as_deployment(spec)
+    if declared is not None and declared.name != name:
+        raise SpecError([SpecFault("name", f"must be that of the deployment, {name!r}, got {declared.name!r}")])
+    group = declared.effective_logging.log_group_id if declared is not None else None
+    inspection = inspect(reader, resources, log_groups=[group] if group is not None else [])
+    inspection, waited = _with_verdicts(reader, inspection, health_timeout_in_seconds)
+    plan = None if declared is None else plan_apply(declared, reader.site, inspection.snapshot)
+    case = Case(
+        inspection=inspection,
+        logs=_logs(reader, inspection),
+        spec=declared,
+        plan=plan,
+        max_restarts=max_restarts,
+        waited_seconds=waited,
+    )
+    return Report(name, run_checks(case))
+
+
+def _with_verdicts(reader: Reader, inspection: Inspection, timeout_seconds: float) -> tuple[Inspection, float]:
+    """Look again until every running container's health checks have a verdict; also returns the seconds waited."""
+    for waited in looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS):
+        if waited:
+            inspection = evolve(inspection, instances=read_instances(reader))
+        containers = [one for instance in inspection.instances for one in instance.containers]
+        is_open = any(one.health == "UNKNOWN" and one.is_running for one in containers)
+        if not is_open or waited >= timeout_seconds:
+            break
+    return inspection, waited
+
+
+def _logs(reader: Reader, inspection: Inspection) -> dict[str, tuple[bool, str]]:
+    containers = [one for instance in inspection.instances for one in instance.containers]
+    found = reader.all([partial(has_log, reader.caller, one) for one in containers])
+    return {one.key: result for one, result in zip(containers, found, strict=True)}

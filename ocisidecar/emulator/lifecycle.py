@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -35,6 +35,10 @@ class Timeline:
             points.append((moment, state))
             moment += seconds
         return Timeline(tuple(points))
+
+    def renamed(self, words: Mapping[str | None, str]) -> Timeline:
+        """Return this timeline with other words for some states."""
+        return Timeline(tuple((moment, words.get(state, state)) for moment, state in self.points))
 
     def state_at(self, now: float) -> str | None:
         """Return the state at `now`: the last one entered, or the first one before that."""

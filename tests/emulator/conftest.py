@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,12 @@ from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator
 
 
+@functools.cache
+def _signer(user: str, tenancy: str, fingerprint: str, key: str) -> Any:
+    """One signer per user: reading a key costs 40 ms."""
+    return oci.signer.Signer(tenancy, user, fingerprint, private_key_file_location=None, private_key_content=key)
+
+
 def make_client(emulator: Emulator, client: str, *, path: str = "", **options: Any) -> Any:
     """Return an SDK client (`core.VirtualNetworkClient`) for an endpoint of the emulator."""
     module, name = client.split(".")
@@ -21,6 +28,7 @@ def make_client(emulator: Emulator, client: str, *, path: str = "", **options: A
         "retry_strategy": oci.retry.NoneRetryStrategy(),
         "circuit_breaker_strategy": oci.circuit_breaker.NoCircuitBreakerStrategy(),
         "timeout": (2, 10),
+        "signer": _signer(*(config[name] for name in ("user", "tenancy", "fingerprint", "key_content"))),
         **options,
     }
     return getattr(getattr(oci, module), name)(config, service_endpoint=emulator.endpoint + path, **options)
@@ -37,6 +45,19 @@ def emulator(clock: VirtualClock) -> Iterator[Emulator]:
     """A running emulator in which nothing takes time."""
     with Emulator(clock=clock, seed=1) as running:
         yield running
+
+
+@pytest.fixture
+def make_emulator(clock: VirtualClock) -> Iterator[Callable[..., Emulator]]:
+    """Starts emulators with other settings, on the same clock."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Emulator(clock=clock, **settings))
+
+
+@pytest.fixture
+def client_of() -> Callable[..., Any]:
+    """Makes SDK clients for any emulator."""
+    return make_client
 
 
 @pytest.fixture
@@ -74,3 +95,81 @@ def refused() -> Callable[..., oci.exceptions.ServiceError]:
         return caught.value
 
     return refused
+
+
+@pytest.fixture
+def compartment(emulator: Emulator) -> str:
+    """The compartment that is ready for use."""
+    return emulator.compartment_id
+
+
+@pytest.fixture
+def refusal() -> Callable[..., oci.exceptions.ServiceError]:
+    """Makes a call that must be refused and returns the refusal."""
+
+    def refused(call: Callable[..., Any], *arguments: Any, **options: Any) -> oci.exceptions.ServiceError:
+        with pytest.raises(oci.exceptions.ServiceError) as caught:
+            call(*arguments, **options)
+        return caught.value
+
+    return refused
+
+
+@pytest.fixture
+def vcn(network: Any, compartment: str) -> Any:
+    """A VCN with the block 10.0.0.0/16 and a DNS label."""
+    details = {
+        "compartmentId": compartment,
+        "cidrBlocks": ["10.0.0.0/16"],
+        "displayName": "net",
+        "dnsLabel": "net",
+    }
+    return network.create_vcn(details).data
+
+
+@pytest.fixture
+def make_subnet(network: Any, compartment: str, vcn: Any) -> Callable[..., Any]:
+    """Makes subnets of the VCN, 10.0.0.0/24 unless said otherwise."""
+
+    def make(**members: Any) -> Any:
+        details = {"compartmentId": compartment, "vcnId": vcn.id, "cidrBlock": "10.0.0.0/24", **members}
+        return network.create_subnet(details).data
+
+    return make
+
+
+@pytest.fixture
+def subnet(make_subnet: Callable[..., Any]) -> Any:
+    """A public subnet."""
+    return make_subnet(dnsLabel="sub")
+
+
+@pytest.fixture
+def domain(identity: Any, compartment: str) -> str:
+    """The name of the first availability domain."""
+    return identity.list_availability_domains(compartment).data[0].name
+
+
+@pytest.fixture
+def instance_details(compartment: str, domain: str, subnet: Any) -> Callable[..., dict[str, Any]]:
+    """Returns what creates an instance with one container, changed by the keywords."""
+
+    def details(**changes: Any) -> dict[str, Any]:
+        return {
+            "compartmentId": compartment,
+            "availabilityDomain": domain,
+            "displayName": "web-0",
+            "shape": "CI.Standard.E4.Flex",
+            "shapeConfig": {"ocpus": 1, "memoryInGBs": 4},
+            "containers": [{"displayName": "web", "imageUrl": "web:1.4"}],
+            "vnics": [{"subnetId": subnet.id}],
+            **changes,
+        }
+
+    return details
+
+
+@pytest.fixture
+def make_instance(instances: Any, instance_details: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
+    """Creates instances; returns the SDK's response."""
+    return lambda **changes: instances.create_container_instance(instance_details(**changes))

@@ -6,12 +6,6 @@ import oci
 import pytest
 
 
-@pytest.fixture
-def vcn(emulator, network):
-    details = {"compartmentId": emulator.compartment_id, "cidrBlocks": ["10.0.0.0/16"], "displayName": "net"}
-    return network.create_vcn(details).data
-
-
 def test_create_answers_with_etag_and_request_id(emulator, network):
     """A create answers 200 with an etag, and the request id begins with the client's own."""
     details = {"compartmentId": emulator.compartment_id, "cidrBlocks": ["10.0.0.0/16"]}
@@ -23,7 +17,8 @@ def test_create_answers_with_etag_and_request_id(emulator, network):
     assert parts[0] == response.request.header_params["opc-request-id"]
 
 
-def test_endpoint_paths_select_region_and_service(emulator, client, vcn):
+@pytest.mark.usefixtures("vcn")
+def test_endpoint_paths_select_region_and_service(emulator, client):
     """A resource is seen through its own region's endpoints only, with or without the service's prefix."""
     seen = {
         path: len(client("core.VirtualNetworkClient", path=path).list_vcns(emulator.compartment_id).data)

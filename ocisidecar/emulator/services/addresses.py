@@ -85,7 +85,7 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
                 "assignedEntityId": private.id,
                 "privateIpId": private.id,
             },
-            timeline=timeline,
+            timeline=timeline.renamed({"PROVISIONING": "ASSIGNING", "AVAILABLE": "ASSIGNED"}),
         )
         vnic.body["publicIp"] = public.body["ipAddress"]
         vnic.hidden["addresses"].append(public)

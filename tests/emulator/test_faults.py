@@ -1,0 +1,241 @@
+"""Faults on demand: which calls they hit, and what the client then sees."""
+
+from __future__ import annotations
+
+import time
+
+import oci
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocisidecar.emulator import Emulator, Fault, Latencies
+from ocisidecar.emulator.faults import FaultSchedule
+
+LOST = (oci.exceptions.RequestException, oci.exceptions.ConnectTimeout)
+
+
+@pytest.fixture
+def details(compartment):
+    return {"compartmentId": compartment, "cidrBlocks": ["10.0.0.0/16"]}
+
+
+@given(st.integers(1, 6), st.one_of(st.none(), st.integers(0, 4)), st.integers(0, 12))
+def test_nth_and_times_say_exactly_which_calls_are_hit(nth, times, calls):
+    """Of all matching calls, those from the nth on are hit, `times` of them, and no others."""
+    schedule = FaultSchedule(seed=0)
+    schedule.add([Fault.reset("create_*", nth=nth, times=times)])
+    hits = []
+    for number in range(1, calls + 1):
+        schedule.strike("core", "get_vcn", {})
+        if schedule.strike("core", "create_vcn", {}):
+            hits.append(number)
+    last = calls if times is None else min(calls, nth + times - 1)
+    assert hits == list(range(nth, last + 1))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_hit"),
+    [
+        ("create_vcn", True),
+        ("core.create_vcn", True),
+        ("core.*", True),
+        ("*", True),
+        ("create_*", True),
+        ("identity.*", False),
+        ("create", False),
+    ],
+)
+def test_patterns_name_operations_with_or_without_their_service(pattern, is_hit):
+    """A pattern with a dot is compared with service and operation, one without with the operation."""
+    assert Fault.reset(pattern).matches("core", "create_vcn", {}) is is_hit
+
+
+def test_probability_is_drawn_from_the_seed():
+    """The same seed hits the same calls; about the given share of them."""
+
+    def hits(seed):
+        schedule = FaultSchedule(seed=seed)
+        schedule.add([Fault.reset("*", times=None, probability=0.3)])
+        return [bool(schedule.strike("core", "get_vcn", {})) for _ in range(1000)]
+
+    assert hits(1) == hits(1) != hits(2)
+    assert 200 < sum(hits(1)) < 400
+
+
+def test_an_error_is_answered_with_its_text_and_retry_after(emulator, network, details, refusal):
+    """Status, code, message and Retry-After are those of the fault; the call after it succeeds."""
+    emulator.inject(Fault.error("create_vcn", "TooManyRequests", "slow down", retry_after=7))
+    error = refusal(network.create_vcn, details)
+    assert (error.status, error.code, error.message) == (429, "TooManyRequests", "slow down")
+    assert error.headers["retry-after"] == "7"
+    assert network.create_vcn(details).status == 200
+
+
+def test_an_error_defaults_to_oci_s_words(emulator, network, compartment, refusal):
+    """A code alone is answered with the status and text that OCI has for it."""
+    emulator.inject(Fault.error("list_vcns", "IncorrectState"))
+    error = refusal(network.list_vcns, compartment)
+    assert (error.status, error.message) == (409, "Incorrect State")
+    assert "retry-after" not in error.headers
+
+
+def test_an_empty_error_has_no_body(emulator, network, compartment, refusal):
+    """A refusal can come without a body: it has no code."""
+    emulator.inject(Fault.empty_error("list_vcns"))
+    error = refusal(network.list_vcns, compartment)
+    assert (error.status, error.code) == (400, None)
+
+
+def test_an_expired_token_is_401(emulator, network, compartment, refusal):
+    """The session ends in the middle of the work."""
+    emulator.inject(Fault.expired_token(nth=2))
+    network.list_vcns(compartment)
+    assert refusal(network.list_vcns, compartment).code == "NotAuthenticated"
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_a_reset_loses_the_answer_before_or_after_it_happened(emulator, network, details, after_commit):
+    """The client gets no answer; whether the resource exists is what the fault says."""
+    emulator.inject(Fault.reset("create_vcn", after_commit=after_commit))
+    with pytest.raises(LOST):
+        network.create_vcn(details, opc_retry_token="once")
+    assert len(emulator.live().get("vcn", [])) == after_commit
+    network.create_vcn(details, opc_retry_token="once")
+    assert len(emulator.live()["vcn"]) == 1
+    assert [request.status for request in emulator.requests] == [0, 200]
+
+
+def test_silence_lasts_until_the_client_gives_up(emulator, client, details):
+    """Nothing comes until the client's own timeout, although the resource was made."""
+    emulator.inject(Fault.timeout("create_vcn", after_commit=True))
+    network = client("core.VirtualNetworkClient", timeout=(1, 0.2))
+    began = time.monotonic()
+    with pytest.raises(LOST):
+        network.create_vcn(details)
+    assert time.monotonic() - began >= 0.2
+    assert len(emulator.live()["vcn"]) == 1
+
+
+def test_a_truncated_answer_is_no_answer(emulator, network, details):
+    """Half of the body comes although the resource was made."""
+    emulator.inject(Fault.truncated("create_vcn"))
+    with pytest.raises(LOST):
+        network.create_vcn(details)
+    assert len(emulator.live()["vcn"]) == 1
+
+
+def test_power_loss_is_two_faults(emulator, network, details):
+    """One answer is lost after commit, and nothing is reached from then on, until the faults are cleared."""
+    emulator.inject(
+        Fault.reset("*", nth=2, after_commit=True),
+        Fault.reset("*", nth=3, times=None),
+    )
+    network.create_vcn(details)
+    for _ in range(3):
+        with pytest.raises(LOST):
+            network.create_vcn(details)
+    assert len(emulator.live()["vcn"]) == 2
+    emulator.clear_faults()
+    assert network.create_vcn(details).status == 200
+
+
+def test_a_stale_list_hides_what_is_young(emulator, clock, network, details, compartment):
+    """Lists show a resource only when it is old enough; a GET shows it at once."""
+    emulator.inject(Fault.stale_list(seconds=5, times=None))
+    vcn = network.create_vcn(details).data
+    assert network.list_vcns(compartment).data == []
+    assert network.get_vcn(vcn.id).data.id == vcn.id
+    clock.advance(5)
+    assert [found.id for found in network.list_vcns(compartment).data] == [vcn.id]
+
+
+def test_a_stuck_resource_stays_as_it_began(emulator, clock, network, instances, details, make_instance):
+    """A stuck create never gets ready, and neither does its work request; others are not touched."""
+    emulator.inject(Fault.stuck("create_container_instance"))
+    response = make_instance()
+    clock.advance(10**6)
+    request = instances.get_work_request(response.headers["opc-work-request-id"]).data
+    assert instances.get_container_instance(response.data.id).data.lifecycle_state == "CREATING"
+    assert (request.status, request.time_finished) == ("IN_PROGRESS", None)
+    assert network.create_vcn(details).data.lifecycle_state == "AVAILABLE"
+
+
+def test_a_failed_create_tells_why(emulator, instances, make_instance):
+    """The create is accepted; then the instance is FAILED, and the work request has error and logs."""
+    emulator.inject(Fault.failed(message="The image cannot be pulled.", code="ImagePull", logs=["pulling", "403"]))
+    response = make_instance()
+    assert (response.status, response.data.lifecycle_state) == (200, "CREATING")
+    instance = instances.get_container_instance(response.data.id).data
+    assert (instance.lifecycle_state, instance.lifecycle_details) == ("FAILED", "The image cannot be pulled.")
+    request_id = response.headers["opc-work-request-id"]
+    assert instances.get_work_request(request_id).data.status == "FAILED"
+    [error] = instances.list_work_request_errors(request_id).data.items
+    assert (error.code, error.message) == ("ImagePull", "The image cannot be pulled.")
+    assert [entry.message for entry in instances.list_work_request_logs(request_id).data.items] == [
+        "pulling",
+        "403",
+    ]
+    assert emulator.live()["container-instance"] == [response.data.id]
+
+
+def test_capacity_is_out_for_what_is_named_only(emulator, make_instance, domain, refusal):
+    """A synchronous shortage answers 500 in one availability domain and not in the others."""
+    emulator.inject(Fault.out_of_capacity(availability_domain="AD-1"))
+    error = refusal(make_instance)
+    assert (error.status, error.code, error.message) == (500, "InternalError", "Out of host capacity.")
+    assert make_instance(availabilityDomain=domain.replace("AD-1", "AD-2")).status == 200
+    assert refusal(make_instance).status == 500
+
+
+def test_capacity_can_run_out_after_the_answer(emulator, instances, make_instance):
+    """An asynchronous shortage of a shape ends the accepted create FAILED."""
+    emulator.inject(Fault.out_of_capacity(shape="CI.Standard.A1.Flex", is_synchronous=False))
+    failed = make_instance(shape="CI.Standard.A1.Flex").data
+    made = make_instance(displayName="web-1").data
+    assert instances.get_container_instance(failed.id).data.lifecycle_details == "Out of host capacity."
+    assert instances.get_container_instance(made.id).data.lifecycle_state == "ACTIVE"
+
+
+def test_faults_from_the_start_are_in_force_again_after_reset(make_emulator, client_of, refusal):
+    """A reset arms the faults that the emulator was made with, and drops the injected ones."""
+    emulator = make_emulator(faults=[Fault.error("list_vcns", "InternalError")])
+    network = client_of(emulator, "core.VirtualNetworkClient")
+    for _ in range(2):
+        assert refusal(network.list_vcns, emulator.compartment_id).status == 500
+        emulator.inject(Fault.error("list_vcns", "InternalError", times=None))
+        emulator.reset()
+
+
+def test_a_limited_service_answers_429_until_time_passes(make_emulator, client_of, clock, refusal):
+    """A service admits its requests per second and refuses the next one, without Retry-After."""
+    emulator = make_emulator(requests_per_second=3)
+    network, identity = (
+        client_of(emulator, name) for name in ("core.VirtualNetworkClient", "identity.IdentityClient")
+    )
+    for _ in range(3):
+        network.list_vcns(emulator.compartment_id)
+    error = refusal(network.list_vcns, emulator.compartment_id)
+    assert (error.status, error.code) == (429, "TooManyRequests")
+    assert "retry-after" not in error.headers
+    assert identity.list_regions().status == 200
+    clock.advance(0.34)
+    assert network.list_vcns(emulator.compartment_id).status == 200
+
+
+def test_a_rate_below_one_is_refused():
+    """A limit that admits nothing raises ValueError."""
+    with pytest.raises(ValueError, match="requests_per_second"):
+        Emulator(requests_per_second=0)
+
+
+def test_latencies_and_faults_meet(make_emulator, client_of, clock):
+    """A failed delete leaves the compartment's resources in place."""
+    emulator = make_emulator(latencies=Latencies(network=2))
+    network = client_of(emulator, "core.VirtualNetworkClient")
+    emulator.inject(Fault.stuck("delete_vcn"))
+    vcn = network.create_vcn({"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}).data
+    clock.advance(2)
+    network.delete_vcn(vcn.id)
+    clock.advance(100)
+    assert network.get_vcn(vcn.id).data.lifecycle_state == "TERMINATING"

@@ -1,0 +1,49 @@
+"""Lifecycles as pure functions of the time, and the durations that are drawn for them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocisidecar.emulator import Latencies
+from ocisidecar.emulator.lifecycle import Timeline
+
+PHASES = st.lists(
+    st.tuples(st.sampled_from(["CREATING", "ACTIVE", "DELETING", None]), st.integers(0, 100)), min_size=1
+)
+MOMENTS = st.integers(0, 1000)
+
+
+@given(PHASES, MOMENTS)
+def test_the_first_phase_holds_from_the_start(phases, start):
+    """At its start a timeline is in its first phase that lasts, and before it in the first."""
+    timeline = Timeline.starting(start, phases)
+    assert timeline.state_at(start - 1) == phases[0][0]
+    lasting = next((state for state, seconds in phases if seconds > 0), phases[-1][0])
+    assert timeline.state_at(start) == lasting
+
+
+@given(PHASES, PHASES, MOMENTS, st.integers(0, 200), MOMENTS)
+def test_continuing_never_changes_the_past(before, after, start, later, moment):
+    """What was seen before a change is seen the same way after it."""
+    timeline = Timeline.starting(start, before)
+    now = start + later
+    seen = min(moment, now - 1)
+    assert timeline.then(now, after).state_at(seen) == timeline.state_at(seen)
+
+
+@given(st.floats(0.1, 100), st.floats(0, 1), st.text())
+def test_a_drawn_duration_stays_within_the_jitter(mean, jitter, chance):
+    """A duration is drawn within the share around its mean, and the same chance draws the same one."""
+    latencies = Latencies(network=mean, jitter=jitter)
+    drawn = latencies.draw("network", chance)
+    assert mean * (1 - jitter) * 0.999 <= drawn <= mean * (1 + jitter) * 1.001
+    assert drawn == latencies.draw("network", chance)
+
+
+@pytest.mark.parametrize("wrong", [{"network": -1}, {"jitter": 1.5}])
+def test_impossible_latencies_are_refused(wrong):
+    """Negative durations and shares above one raise ValueError naming the field."""
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Latencies(**wrong)

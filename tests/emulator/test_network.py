@@ -1,0 +1,497 @@
+"""Core: networks as OCI builds them, and every refusal that keeps them whole."""
+
+from __future__ import annotations
+
+import pytest
+from oci.core import models
+
+from ocisidecar.emulator import Latencies
+
+ANYWHERE = "0.0.0.0/0"
+
+
+def rule(**members):
+    return {"direction": "INGRESS", "protocol": "6", "source": "10.0.0.0/16", "sourceType": "CIDR_BLOCK", **members}
+
+
+@pytest.fixture
+def group(network, compartment, vcn):
+    return network.create_network_security_group({"compartmentId": compartment, "vcnId": vcn.id}).data
+
+
+@pytest.fixture
+def gateway(network, compartment, vcn):
+    details = {"compartmentId": compartment, "vcnId": vcn.id, "isEnabled": True}
+    return network.create_internet_gateway(details).data
+
+
+@pytest.fixture
+def make_table(network, compartment, vcn):
+    def make(*rules):
+        details = {"compartmentId": compartment, "vcnId": vcn.id, "routeRules": list(rules)}
+        return network.create_route_table(details).data
+
+    return make
+
+
+def route(entity, destination=ANYWHERE, kind="CIDR_BLOCK"):
+    return {"networkEntityId": entity.id, "destination": destination, "destinationType": kind}
+
+
+class TestVcn:
+    def test_it_is_born_with_defaults(self, network, vcn):
+        """Route table, security list and DHCP options exist, named after the VCN, and do not count as live."""
+        assert vcn.vcn_domain_name == "net.oraclevcn.com"
+        assert (vcn.cidr_block, vcn.cidr_blocks) == ("10.0.0.0/16", ["10.0.0.0/16"])
+        table = network.get_route_table(vcn.default_route_table_id).data
+        security = network.get_security_list(vcn.default_security_list_id).data
+        options = network.get_dhcp_options(vcn.default_dhcp_options_id).data
+        assert table.display_name == "Default Route Table for net"
+        assert security.display_name == "Default Security List for net"
+        assert options.display_name == "Default DHCP Options for net"
+        assert table.route_rules == []
+        assert [option.type for option in options.options] == ["DomainNameServer", "SearchDomain"]
+
+    def test_its_default_security_list_admits_ssh(self, network, vcn):
+        """Out goes everything; in come SSH, and the ICMP messages as recorded."""
+        security = network.get_security_list(vcn.default_security_list_id).data
+        [egress] = security.egress_security_rules
+        assert (egress.protocol, egress.destination) == ("all", ANYWHERE)
+        ssh, unreachable, local = security.ingress_security_rules
+        assert (ssh.source, ssh.tcp_options.destination_port_range.min) == (ANYWHERE, 22)
+        assert (unreachable.source, unreachable.icmp_options.type, unreachable.icmp_options.code) == (
+            ANYWHERE,
+            3,
+            4,
+        )
+        assert (local.source, local.icmp_options.type, local.icmp_options.code) == ("10.0.0.0/16", 3, None)
+
+    def test_it_takes_its_defaults_with_it(self, emulator, network, vcn, refusal):
+        """Deleting the VCN deletes them; network objects vanish at once."""
+        network.delete_vcn(vcn.id)
+        assert emulator.live() == {}
+        assert refusal(network.get_vcn, vcn.id).status == 404
+        assert refusal(network.get_route_table, vcn.default_route_table_id).status == 404
+        assert refusal(network.delete_vcn, vcn.id).status == 404
+
+    @pytest.mark.parametrize(
+        ("members", "text"),
+        [
+            ({"cidrBlocks": ["10.0.0.0/33"]}, "The requested CIDR 10.0.0.0/33 is invalid: unable to parse."),
+            ({"cidrBlocks": ["10.0.0.1/16"]}, "The requested CIDR 10.0.0.1/16 is invalid: unable to parse."),
+            ({"cidrBlocks": ["10.0.0.0/8"]}, "between /16 and /30"),
+            ({"cidrBlocks": ["10.0.0.0/16", "10.0.1.0/24"]}, "overlaps"),
+            ({"cidrBlocks": [f"10.{n}.0.0/16" for n in range(6)]}, "cidrBlocks"),
+            ({"cidrBlock": "10.0.0.0/16", "cidrBlocks": ["10.0.0.0/16"]}, "Exactly one"),
+            ({}, "Exactly one"),
+            ({"cidrBlock": "10.0.0.0/16", "dnsLabel": "1st"}, "dnsLabel"),
+        ],
+    )
+    def test_impossible_blocks_and_labels_are_refused(self, network, compartment, refusal, members, text):
+        """Blocks must be /16 to /30, at most five, apart; labels begin with a letter."""
+        error = refusal(network.create_vcn, {"compartmentId": compartment, **members})
+        assert (error.status, error.code) == (400, "InvalidParameter")
+        assert text in error.message
+
+    @pytest.mark.usefixtures("subnet")
+    def test_blocks_are_added_and_removed_by_work_requests(self, network, client, vcn, refusal):
+        """AddCidr and removeCidr answer 202 with a core work request; a block in use stays."""
+        response = network.add_vcn_cidr(vcn.id, {"cidrBlock": "10.1.0.0/16"})
+        assert response.status == 202
+        requests = client("work_requests.WorkRequestClient")
+        done = requests.get_work_request(response.headers["opc-work-request-id"]).data
+        assert (done.status, done.resources[0].identifier) == ("SUCCEEDED", vcn.id)
+        assert refusal(network.remove_vcn_cidr, vcn.id, {"cidrBlock": "10.0.0.0/16"}).code == "IncorrectState"
+        network.remove_vcn_cidr(vcn.id, {"cidrBlock": "10.1.0.0/16"})
+        assert network.get_vcn(vcn.id).data.cidr_blocks == ["10.0.0.0/16"]
+        assert refusal(network.remove_vcn_cidr, vcn.id, {"cidrBlock": "10.0.0.0/16"}).status in {400, 409}
+
+    def test_their_number_can_be_limited(self, make_emulator, client_of, refusal):
+        """A service limit is refused with the recorded text, trailing blank included, in its region only."""
+        emulator = make_emulator(limits={"vcn-count": 1})
+        details = {"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}
+        network = client_of(emulator, "core.VirtualNetworkClient")
+        network.create_vcn(details)
+        error = refusal(network.create_vcn, details)
+        assert (error.status, error.code) == (400, "LimitExceeded")
+        assert error.message == (
+            "The following service limits were exceeded: vcn-count. Request a service limit increase from the "
+            "service limits page in the console. "
+        )
+        elsewhere = client_of(emulator, "core.VirtualNetworkClient", path="/us-ashburn-1")
+        assert elsewhere.create_vcn(details).status == 200
+
+    def test_a_name_is_made_up_where_none_was_given(self, network, compartment):
+        """DisplayName defaults to the kind and the time."""
+        vcn = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
+        assert vcn.display_name == f"vcn{vcn.time_created:%Y%m%d%H%M%S}"
+
+    def test_what_the_emulator_does_not_know_is_501(self, network, compartment, refusal):
+        """Members and operations of OCI that are not emulated are refused as such, never ignored."""
+        details = {"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}
+        assert refusal(network.create_vcn, {**details, "isZprOnly": True}).status == 501
+        assert refusal(network.list_drgs, compartment).status == 501
+        assert refusal(network.create_vcn, {**details, "colour": "red"}).code == "CannotParseRequest"
+
+
+class TestSubnet:
+    def test_it_gets_what_its_vcn_has(self, vcn, subnet):
+        """Omitted table, list and options are the VCN's defaults; the router is the first host."""
+        assert subnet.route_table_id == vcn.default_route_table_id
+        assert subnet.security_list_ids == [vcn.default_security_list_id]
+        assert subnet.dhcp_options_id == vcn.default_dhcp_options_id
+        assert (subnet.virtual_router_ip, subnet.subnet_domain_name) == ("10.0.0.1", "sub.net.oraclevcn.com")
+        assert subnet.availability_domain is None
+        assert subnet.virtual_router_mac.startswith("00:00:17:")
+
+    def test_prohibiting_public_ips_prohibits_ingress(self, make_subnet):
+        """ProhibitInternetIngress turns true with prohibitPublicIpOnVnic."""
+        made = make_subnet(prohibitPublicIpOnVnic=True)
+        assert (made.prohibit_public_ip_on_vnic, made.prohibit_internet_ingress) == (True, True)
+
+    def test_an_overlap_names_the_other_subnet(self, make_subnet, subnet, refusal):
+        """Two subnets of a VCN cannot share addresses."""
+        error = refusal(make_subnet, cidrBlock="10.0.0.128/25")
+        assert error.message == (
+            f"The requested CIDR 10.0.0.128/25 is invalid: subnet {subnet.id} with CIDR 10.0.0.0/24 overlaps with "
+            "this CIDR."
+        )
+
+    @pytest.mark.parametrize(
+        ("members", "status", "code"),
+        [
+            ({"cidrBlock": "10.1.0.0/24"}, 400, "InvalidParameter"),
+            ({"cidrBlock": "nonsense"}, 400, "InvalidParameter"),
+            ({"availabilityDomain": "AD-9"}, 400, "InvalidParameter"),
+            ({"dnsLabel": "way-too-long-label"}, 400, "InvalidParameter"),
+            ({"vcnId": "ocid1.vcn.oc1..none"}, 404, "NotAuthorizedOrNotFound"),
+            ({"compartmentId": "ocid1.compartment.oc1..none"}, 404, "NotAuthorizedOrNotFound"),
+            ({"routeTableId": "ocid1.routetable.oc1..none"}, 400, "RelatedResourceNotAuthorizedOrNotFound"),
+            ({"securityListIds": ["none"]}, 400, "RelatedResourceNotAuthorizedOrNotFound"),
+            ({"freeformTags": {"a.b": "c"}}, 400, "InvalidParameter"),
+            ({"freeformTags": {str(n): "" for n in range(11)}}, 400, "InvalidParameter"),
+            ({"freeformTags": {"a": "x" * 257}}, 400, "InvalidParameter"),
+            ({"definedTags": {"no": {"such": "tag"}}}, 400, "InvalidParameter"),
+        ],
+    )
+    def test_wrong_members_are_refused(self, make_subnet, refusal, members, status, code):
+        """Blocks, domains, labels, references and tags must make sense."""
+        error = refusal(make_subnet, **members)
+        assert (error.status, error.code) == (status, code)
+
+    def test_references_must_be_of_its_vcn(self, network, compartment, make_subnet, refusal):
+        """A route table of another VCN is refused."""
+        other = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
+        assert refusal(make_subnet, routeTableId=other.default_route_table_id).code == "InvalidParameter"
+
+    @pytest.mark.usefixtures("subnet")
+    def test_it_keeps_its_vcn(self, network, vcn, refusal):
+        """A VCN with a subnet cannot be deleted."""
+        error = refusal(network.delete_vcn, vcn.id)
+        assert (error.status, error.code) == (409, "IncorrectState")
+        assert error.message == f"{vcn.id} is associated with Subnet that is in use"
+
+    def test_an_update_takes_mutable_members_only(self, network, subnet, refusal):
+        """Names and references change; what a subnet is made of does not."""
+        assert network.update_subnet(subnet.id, {"displayName": "renamed"}).data.display_name == "renamed"
+        assert refusal(network.update_subnet, subnet.id, {"dnsLabel": "other"}).code == "CannotParseRequest"
+        assert refusal(network.update_subnet, subnet.id, {"cidrBlock": "10.0.0.0/25"}).status == 501
+
+    def test_a_stale_etag_is_refused(self, network, subnet, refusal):
+        """if-match must name the current version, a compressed answer's mark allowed."""
+        etag = network.get_subnet(subnet.id).headers["etag"]
+        renamed = network.update_subnet(subnet.id, {"displayName": "a"}, if_match=f"{etag}--gzip")
+        assert renamed.headers["etag"] != etag
+        error = refusal(network.update_subnet, subnet.id, {"displayName": "b"}, if_match=etag)
+        assert (error.status, error.code) == (412, "NoEtagMatch")
+        assert refusal(network.delete_subnet, subnet.id, if_match=etag).status == 412
+        assert network.delete_subnet(subnet.id, if_match=renamed.headers["etag"]).status == 204
+
+
+class TestRouting:
+    def test_a_rule_given_as_cidr_block_answers_as_destination(self, make_table, gateway):
+        """The deprecated member is answered together with the ones that replace it."""
+        [stored] = make_table({"networkEntityId": gateway.id, "cidrBlock": ANYWHERE}).route_rules
+        assert (stored.cidr_block, stored.destination, stored.destination_type) == (
+            ANYWHERE,
+            ANYWHERE,
+            "CIDR_BLOCK",
+        )
+
+    def test_a_gateway_in_a_rule_cannot_be_deleted(self, network, make_table, gateway, refusal):
+        """The rule goes first."""
+        table = make_table(route(gateway))
+        assert refusal(network.delete_internet_gateway, gateway.id).code == "IncorrectState"
+        network.update_route_table(table.id, {"routeRules": []})
+        assert network.delete_internet_gateway(gateway.id).status == 204
+
+    def test_a_table_in_use_cannot_be_deleted(self, network, make_table, make_subnet, vcn, refusal):
+        """Neither one of a subnet nor the VCN's default can go."""
+        table = make_table()
+        made = make_subnet(routeTableId=table.id)
+        error = refusal(network.delete_route_table, table.id)
+        assert error.message == f"{table.id} is associated with Subnet that is in use"
+        assert refusal(network.delete_route_table, vcn.default_route_table_id).status == 409
+        network.delete_subnet(made.id)
+        assert network.delete_route_table(table.id).status == 204
+
+    def test_services_are_reached_through_a_service_gateway(self, network, compartment, vcn, make_table, refusal):
+        """The label of all services is the destination, and cannot stand beside an internet gateway's route."""
+        bucket, everything = network.list_services().data
+        assert everything.cidr_block == "all-fra-services-in-oracle-services-network"
+        assert everything.name == "All FRA Services In Oracle Services Network"
+        assert network.get_service(bucket.id).data.cidr_block == "oci-fra-objectstorage"
+        details = {"compartmentId": compartment, "vcnId": vcn.id, "services": [{"serviceId": everything.id}]}
+        gateway = network.create_service_gateway(details).data
+        assert gateway.services[0].service_name == everything.name
+        to_services = route(gateway, everything.cidr_block, "SERVICE_CIDR_BLOCK")
+        nat = network.create_nat_gateway({"compartmentId": compartment, "vcnId": vcn.id}).data
+        assert nat.nat_ip.startswith("203.0.113.")
+        make_table(to_services, route(nat))
+        internet = network.create_internet_gateway(
+            {"compartmentId": compartment, "vcnId": vcn.id, "isEnabled": True}
+        ).data
+        assert refusal(make_table, to_services, route(internet)).code == "InvalidParameter"
+        assert refusal(make_table, route(gateway)).code == "InvalidParameter"
+        assert refusal(make_table, route(internet, everything.cidr_block, "SERVICE_CIDR_BLOCK")).status == 400
+        assert refusal(make_table, route(gateway, "all", "SERVICE_CIDR_BLOCK")).status == 400
+
+    @pytest.mark.parametrize("entity", ["ocid1.internetgateway.oc1..none", "ocid1.vcn.oc1..x", "nonsense"])
+    def test_a_rule_to_nowhere_is_refused(self, make_table, refusal, entity):
+        """The target of a rule must exist and be something that routes."""
+        error = refusal(make_table, {"networkEntityId": entity, "destination": ANYWHERE})
+        assert (error.status, error.code) == (400, "RelatedResourceNotAuthorizedOrNotFound")
+
+    @pytest.mark.usefixtures("gateway")
+    def test_a_second_gateway_of_a_kind_is_refused(self, network, compartment, vcn, refusal):
+        """A VCN has one internet gateway and one NAT gateway."""
+        details = {"compartmentId": compartment, "vcnId": vcn.id}
+        network.create_nat_gateway(details)
+        error = refusal(network.create_nat_gateway, details)
+        assert (error.code, error.message) == ("LimitExceeded", "NAT gateway limit per VCN reached")
+        assert refusal(network.create_internet_gateway, {**details, "isEnabled": True}).code == "LimitExceeded"
+
+    @pytest.mark.usefixtures("gateway")
+    def test_a_gateway_keeps_its_vcn(self, network, vcn, refusal):
+        """The refusal does not tell which kind of gateway it is."""
+        error = refusal(network.delete_vcn, vcn.id)
+        assert error.message == f"{vcn.id} is associated with Gateway that is in use"
+
+    def test_own_dhcp_options_can_replace_the_defaults(self, network, compartment, vcn, make_subnet, refusal):
+        """Options of a subnet cannot be deleted, and types without their members are refused."""
+        details = {
+            "compartmentId": compartment,
+            "vcnId": vcn.id,
+            "options": [
+                {"type": "DomainNameServer", "serverType": "CustomDnsServer", "customDnsServers": ["1.1.1.1"]}
+            ],
+        }
+        options = network.create_dhcp_options(details).data
+        made = make_subnet(dhcpOptionsId=options.id)
+        assert refusal(network.delete_dhcp_options, options.id).status == 409
+        assert refusal(network.delete_dhcp_options, vcn.default_dhcp_options_id).status == 409
+        network.delete_subnet(made.id)
+        network.delete_dhcp_options(options.id)
+        details["options"] = [{"serverType": "VcnLocal"}]
+        assert refusal(network.create_dhcp_options, details).code == "MissingParameter"
+
+
+class TestSecurity:
+    def test_rules_are_added_listed_changed_and_removed(self, network, group, refusal):
+        """Each rule has a short id; the direction filters; an equal rule is added again."""
+        ports = {"destinationPortRange": {"min": 80, "max": 80}}
+        out = {"direction": "EGRESS", "protocol": "all", "destination": ANYWHERE, "destinationType": "CIDR_BLOCK"}
+        added = network.add_network_security_group_security_rules(
+            group.id, {"securityRules": [rule(tcpOptions=ports), out]}
+        ).data.security_rules
+        assert all(len(entry.id) == 6 and entry.is_valid and not entry.is_stateless for entry in added)
+        network.add_network_security_group_security_rules(group.id, {"securityRules": [rule(tcpOptions=ports)]})
+        found = network.list_network_security_group_security_rules(group.id, direction="INGRESS").data
+        assert len(found) == 2
+        updated = network.update_network_security_group_security_rules(
+            group.id, {"securityRules": [{**rule(protocol="17"), "id": found[0].id}]}
+        ).data.security_rules
+        assert [entry.protocol for entry in updated] == ["17"]
+        removal = {"securityRuleIds": [entry.id for entry in found]}
+        assert network.remove_network_security_group_security_rules(group.id, removal).status == 204
+        [left] = network.list_network_security_group_security_rules(group.id).data
+        assert left.direction == "EGRESS"
+        assert refusal(network.remove_network_security_group_security_rules, group.id, removal).status == 404
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"source": "nonsense"},
+            {"protocol": "tcp"},
+            {"protocol": "17", "tcpOptions": {"destinationPortRange": {"min": 1, "max": 2}}},
+            {"tcpOptions": {"destinationPortRange": {"min": 0, "max": 2}}},
+            {"tcpOptions": {"destinationPortRange": {"min": 3, "max": 2}}},
+            {"direction": "SIDEWAYS"},
+            {"sourceType": "NETWORK_SECURITY_GROUP", "source": "ocid1.networksecuritygroup.oc1..none"},
+            {"sourceType": "SERVICE_CIDR_BLOCK", "source": "all-moon-services"},
+            {"direction": "EGRESS"},
+        ],
+    )
+    def test_wrong_rules_are_refused(self, network, group, refusal, wrong):
+        """Ends, protocols and ports must make sense; none of the call's rules is added."""
+        rules = {"securityRules": [rule(), rule(**wrong)]}
+        assert refusal(network.add_network_security_group_security_rules, group.id, rules).status == 400
+        assert network.list_network_security_group_security_rules(group.id).data == []
+
+    def test_numbers_of_rules_are_limited(self, network, group, refusal):
+        """At most 25 rules per call and 120 per group."""
+        add = network.add_network_security_group_security_rules
+        assert refusal(add, group.id, {"securityRules": [rule()] * 26}).code == "InvalidParameter"
+        for _ in range(4):
+            add(group.id, {"securityRules": [rule()] * 25})
+        assert refusal(add, group.id, {"securityRules": [rule()] * 21}).code == "LimitExceeded"
+
+    def test_a_rule_turns_invalid_with_the_group_it_names(self, network, compartment, vcn, group):
+        """A group that others' rules mention can be deleted."""
+        other = network.create_network_security_group({"compartmentId": compartment, "vcnId": vcn.id}).data
+        named = rule(source=other.id, sourceType="NETWORK_SECURITY_GROUP")
+        network.add_network_security_group_security_rules(group.id, {"securityRules": [named]})
+        network.delete_network_security_group(other.id)
+        [found] = network.list_network_security_group_security_rules(group.id).data
+        assert found.is_valid is False
+
+    def test_a_group_with_vnics_is_kept(self, network, make_instance, subnet, group, refusal):
+        """412 PreconditionFailed with the recorded text, although no if-match was sent."""
+        made = make_instance(vnics=[{"subnetId": subnet.id, "nsgIds": [group.id]}]).data
+        [member] = network.list_network_security_group_vnics(group.id).data
+        assert member.resource_id == made.id
+        error = refusal(network.delete_network_security_group, group.id)
+        assert (error.status, error.code) == (412, "PreconditionFailed")
+        assert error.message == (
+            f"NetworkSecurityGroup {group.id} cannot be deleted since it still has vnics attached to it"
+        )
+        network.update_vnic(member.vnic_id, models.UpdateVnicDetails(nsg_ids=[]))
+        assert network.delete_network_security_group(group.id).status == 204
+
+    def test_a_security_list_in_use_is_kept(self, network, compartment, vcn, make_subnet, refusal):
+        """Rules of a list are replaced as a whole; a list of a subnet stays."""
+        details = {
+            "compartmentId": compartment,
+            "vcnId": vcn.id,
+            "ingressSecurityRules": [{"protocol": "6", "source": "10.0.0.0/16"}],
+            "egressSecurityRules": [],
+        }
+        made = network.create_security_list(details).data
+        assert made.ingress_security_rules[0].source_type == "CIDR_BLOCK"
+        attached = make_subnet(securityListIds=[made.id])
+        assert refusal(network.delete_security_list, made.id).status == 409
+        assert refusal(network.delete_security_list, vcn.default_security_list_id).status == 409
+        changed = network.update_security_list(made.id, {"ingressSecurityRules": []}).data
+        assert (changed.ingress_security_rules, changed.egress_security_rules) == ([], [])
+        network.delete_subnet(attached.id)
+        network.delete_security_list(made.id)
+
+
+class TestAddresses:
+    def test_addresses_are_given_from_the_second_host(self, network, make_instance, subnet):
+        """The first VNIC gets .2, the next .3; both are found by subnet and by VNIC."""
+        for _ in range(2):
+            make_instance()
+        found = network.list_private_ips(subnet_id=subnet.id).data
+        assert sorted(entry.ip_address for entry in found) == ["10.0.0.2", "10.0.0.3"]
+        [same] = network.list_private_ips(vnic_id=found[0].vnic_id).data
+        assert network.get_private_ip(same.id).data.ip_address == found[0].ip_address
+
+    def test_an_address_is_given_again_after_its_vnic(self, instances, make_instance, vnic_of):
+        """The address of a deleted instance is free."""
+        first = make_instance().data
+        address = vnic_of(first.id).private_ip
+        instances.delete_container_instance(first.id)
+        assert vnic_of(make_instance().data.id).private_ip == address
+
+    def test_a_wished_address_must_be_free(self, make_instance, subnet, vnic_of, refusal):
+        """An address outside the subnet, a reserved one and a taken one are refused."""
+
+        def vnics(address):
+            return [{"subnetId": subnet.id, "privateIp": address}]
+
+        assert vnic_of(make_instance(vnics=vnics("10.0.0.77")).data.id).private_ip == "10.0.0.77"
+        assert refusal(make_instance, vnics=vnics("10.0.0.77")).code == "Conflict"
+        for wrong in ("10.0.1.5", "10.0.0.0", "10.0.0.1", "10.0.0.255", "nonsense"):
+            assert refusal(make_instance, vnics=vnics(wrong)).code == "InvalidParameter"
+
+    def test_a_full_subnet_is_refused(self, make_subnet, make_instance, refusal):
+        """A /30 has one address for hosts."""
+        small = make_subnet(cidrBlock="10.0.9.0/30")
+        make_instance(vnics=[{"subnetId": small.id}])
+        assert refusal(make_instance, vnics=[{"subnetId": small.id}]).code == "LimitExceeded"
+
+    def test_public_addresses_are_objects(self, network, compartment, make_instance, vnic_of, subnet):
+        """A VNIC in a public subnet gets one unless told otherwise; it is found by address and by private IP."""
+        vnic = vnic_of(make_instance().data.id)
+        address = network.get_public_ip_by_ip_address({"ipAddress": vnic.public_ip}).data
+        assert (address.lifetime, address.lifecycle_state) == ("EPHEMERAL", "ASSIGNED")
+        [private] = network.list_private_ips(vnic_id=vnic.id).data
+        by_private = network.get_public_ip_by_private_ip_id({"privateIpId": private.id}).data
+        assert by_private.id == network.get_public_ip(address.id).data.id == address.id
+        listed = network.list_public_ips("AVAILABILITY_DOMAIN", compartment).data
+        assert [entry.id for entry in listed] == [address.id]
+        without = [{"subnetId": subnet.id, "isPublicIpAssigned": False}]
+        assert vnic_of(make_instance(vnics=without).data.id).public_ip is None
+
+    def test_a_private_subnet_gives_none(self, make_subnet, make_instance, vnic_of, refusal):
+        """ProhibitPublicIpOnVnic turns the default off and refuses the wish."""
+        private = make_subnet(cidrBlock="10.0.2.0/24", prohibitPublicIpOnVnic=True)
+        assert vnic_of(make_instance(vnics=[{"subnetId": private.id}]).data.id).public_ip is None
+        wish = [{"subnetId": private.id, "isPublicIpAssigned": True}]
+        assert refusal(make_instance, vnics=wish).code == "InvalidParameter"
+
+    def test_a_vnic_can_be_changed(self, network, make_instance, vnic_of, group, refusal):
+        """Groups, host name and tags change; a taken or wrong host name is refused."""
+        vnic = vnic_of(make_instance().data.id)
+        changes = {"nsgIds": [group.id], "hostnameLabel": "web", "freeformTags": {"a": "b"}}
+        changed = network.update_vnic(vnic.id, changes).data
+        assert (changed.nsg_ids, changed.hostname_label, changed.freeform_tags) == ([group.id], "web", {"a": "b"})
+        other = vnic_of(make_instance().data.id)
+        assert refusal(network.update_vnic, other.id, {"hostnameLabel": "web"}).code == "InvalidParameter"
+        assert refusal(network.update_vnic, other.id, {"hostnameLabel": "-"}).code == "InvalidParameter"
+        assert refusal(network.update_vnic, other.id, {"nsgIds": ["x"] * 6}).code == "InvalidParameter"
+
+    def test_a_subnet_with_a_vnic_is_kept(self, network, make_instance, subnet, vnic_of, refusal):
+        """409 Conflict names both."""
+        vnic = vnic_of(make_instance().data.id)
+        error = refusal(network.delete_subnet, subnet.id)
+        assert (error.status, error.code) == (409, "Conflict")
+        assert error.message == (
+            f"The Subnet {subnet.id} references the VNIC {vnic.id}. You must remove the reference to proceed with "
+            "this operation."
+        )
+
+    def test_listing_private_ips_needs_a_place(self, network, refusal):
+        """Without subnet or VNIC the list is refused."""
+        assert refusal(network.list_private_ips).status == 400
+
+
+@pytest.fixture
+def vnic_of(network, instances):
+    """Returns the VNIC of an instance."""
+
+    def find(instance_id):
+        return network.get_vnic(instances.get_container_instance(instance_id).data.vnics[0].vnic_id).data
+
+    return find
+
+
+def test_networks_take_their_time(make_emulator, client_of, clock, refusal):
+    """With a latency a VCN is PROVISIONING first: nothing can be built on it, and it goes as slowly."""
+    emulator = make_emulator(latencies=Latencies(network=2))
+    network = client_of(emulator, "core.VirtualNetworkClient")
+    vcn = network.create_vcn({"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}).data
+    subnet = {"compartmentId": emulator.compartment_id, "vcnId": vcn.id, "cidrBlock": "10.0.0.0/24"}
+    assert vcn.lifecycle_state == "PROVISIONING"
+    assert refusal(network.create_subnet, subnet).code == "IncorrectState"
+    clock.advance(2)
+    made = network.create_subnet(subnet).data
+    clock.advance(2)
+    network.delete_subnet(made.id)
+    assert network.get_subnet(made.id).data.lifecycle_state == "TERMINATING"
+    assert refusal(network.delete_subnet, made.id).code == "IncorrectState"
+    assert refusal(network.delete_vcn, vcn.id).code == "IncorrectState"
+    clock.advance(2)
+    assert refusal(network.get_subnet, made.id).status == 404
+    assert network.delete_vcn(vcn.id).status == 204

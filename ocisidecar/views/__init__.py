@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ocisidecar.views.deployment import deployment_page, status_page
 from ocisidecar.views.notebook import as_html
 from ocisidecar.views.plan import plan_page
-from ocisidecar.views.terminal import as_text, renderable
+from ocisidecar.views.report import report_page
+from ocisidecar.views.terminal import as_text, show
 
 if TYPE_CHECKING:
+    from ocisidecar.deployment import Deployment
     from ocisidecar.plan import Plan
+    from ocisidecar.report import Report
+
+__all__ = [
+    "deployment_html",
+    "deployment_page",
+    "deployment_text",
+    "plan_html",
+    "plan_page",
+    "plan_text",
+    "report_html",
+    "report_page",
+    "report_text",
+    "show",
+    "status_page",
+]
 
 
 def plan_text(plan: Plan) -> str:
@@ -20,3 +38,23 @@ def plan_text(plan: Plan) -> str:
 def plan_html(plan: Plan) -> str:
     """Return a plan as HTML."""
     return as_html(plan_page(plan))
+
+
+def deployment_text(deployment: Deployment) -> str:
+    """Return a deployment's resources as plain text."""
+    return as_text(deployment_page(deployment))
+
+
+def deployment_html(deployment: Deployment) -> str:
+    """Return a deployment's resources as HTML."""
+    return as_html(deployment_page(deployment))
+
+
+def report_text(report: Report) -> str:
+    """Return a report as plain text."""
+    return as_text(report_page(report))
+
+
+def report_html(report: Report) -> str:
+    """Return a report as HTML."""
+    return as_html(report_page(report))

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ocisidecar.views.page import Page, Row, Section, Tone, printable
 
-TEXT_WIDTH: Final = 110
+TEXT_WIDTH: Final = 140
 _WIDEST_SUBJECT: Final = 44
 _STYLES: Final[Mapping[Tone, str]] = {
     Tone.PLAIN: "",
@@ -33,8 +33,15 @@ def as_text(page: Page) -> str:
 
 
 def renderable(page: Page) -> RenderableType:
-    """Return the page as something that a rich console prints in its own width and colours."""
+    """Return the page as something that rich prints in a console's own width and colours."""
     return Group(*_parts(page))
+
+
+def show(page: Page, console: Console) -> None:
+    """Print the page: in the width and the colours of a terminal, elsewhere as plain text."""
+    console.print(
+        renderable(page) if console.is_terminal else Text(as_text(page)), soft_wrap=not console.is_terminal
+    )
 
 
 def style_of(tone: Tone) -> str:

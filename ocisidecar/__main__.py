@@ -1,0 +1,7 @@
+"""`python -m ocisidecar`."""
+
+import sys
+
+from ocisidecar.cli import main
+
+sys.exit(main())

@@ -1,0 +1,78 @@
+"""What a deployment looks like: everything that it consists of, or how its instances are doing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ocisidecar.keys import Key
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sections_by_kind
+
+if TYPE_CHECKING:
+    from ocisidecar.deployment import Deployment
+    from ocisidecar.instances import Container, Instance
+
+_INSTANCE = "container-instance"
+_HEALTH_WORDS = {"HEALTHY": "healthy", "UNHEALTHY": "unhealthy", "UNKNOWN": "health not known yet"}
+
+
+def deployment_page(deployment: Deployment) -> Page:
+    """Return every resource with its OCID; makes no request."""
+    keyed = [(key, ocid) for word, ocid in deployment.resources.items() if (key := Key.parse(word)) is not None]
+    return Page(
+        title=f"{deployment.name} in {deployment.identity.region}",
+        sections=sections_by_kind((key, Row(sign="•", subject=str(key), text=ocid)) for key, ocid in keyed),
+        summary=f"{deployment.name}: {count_of(len(keyed), 'resource')}.",
+    )
+
+
+def status_page(deployment: Deployment) -> Page:
+    """Return how the instances and their containers are doing, with addresses; reads them if need be."""
+    rows = tuple(_instance(instance) for instance in deployment.instances)
+    others = sum(not word.startswith(f"{_INSTANCE}/") for word in deployment.resources)
+    working = sum(row.tone is Tone.GOOD for row in rows)
+    is_well = working == len(rows)
+    return Page(
+        title=f"{deployment.name} in {deployment.identity.region}",
+        sections=(Section("Instances", rows),) if rows else (),
+        summary=(
+            f"{deployment.name}: {working} of {count_of(len(rows), 'instance')} working, "
+            f"{count_of(others, 'other resource')}."
+        ),
+        tone=Tone.GOOD if is_well else Tone.BAD,
+    )
+
+
+def _instance(instance: Instance) -> Row:
+    is_well = instance.is_active and all(_is_well(container) for container in instance.containers)
+    public = f", public {instance.public_ip}" if instance.public_ip else ""
+    address = f"at {instance.private_ip or 'no address yet'}{public}"
+    size = f"{instance.shape}, {instance.ocpus:g} OCPU, {instance.memory_in_gbs:g} GB"
+    place = f"{instance.availability_domain} {instance.fault_domain}"
+    return Row(
+        sign="✓" if is_well else "✗",
+        subject=instance.name,
+        text=f"{instance.lifecycle_state} {address}",
+        tone=Tone.GOOD if is_well else Tone.BAD,
+        details=(
+            *([Detail("why", instance.lifecycle_details)] if instance.lifecycle_details else []),
+            Detail("shape", size),
+            Detail("place", place),
+            *(Detail(container.name, ", ".join(_words(container))) for container in instance.containers),
+        ),
+    )
+
+
+def _is_well(container: Container) -> bool:
+    return container.is_running and container.health != "UNHEALTHY"
+
+
+def _words(container: Container) -> Iterator[str]:
+    yield "running" if container.is_running else container.lifecycle_details or container.lifecycle_state
+    if container.health is not None:
+        yield _HEALTH_WORDS.get(container.health, container.health)
+    if container.restart_count:
+        yield count_of(container.restart_count, "restart")
+    if container.exit_code is not None:
+        yield f"exit code {container.exit_code}"
+    yield container.image_url

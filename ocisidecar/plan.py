@@ -45,6 +45,7 @@ class Phase(StrEnum):
     STOPPED = "stopped"
     FAILED = "failed"
     GOING = "going"
+    GONE = "gone"
 
 
 @frozen

@@ -27,6 +27,7 @@ RUNGS = 6
 """How often a create is tried with a fresh token before it is given up."""
 
 _REPLAY_SECONDS = 5.0
+_DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
 _NAME_TAKEN_SUFFIX = "AlreadyExists"
 _NAME_TAKEN_WORDS = "already uses this display name"
 
@@ -213,7 +214,7 @@ def _find(job: Job, want: Desired) -> Live | None:
 
 
 def _matches(job: Job, want: Desired) -> list[Live]:
-    standing = [live for live in _lives(job, want) if live.phase not in {Phase.FAILED, Phase.GOING}]
+    standing = [live for live in _lives(job, want) if live.phase not in _DEAD]
     return sorted(standing, key=lambda live: (live.time_created, live.id))
 
 
@@ -258,7 +259,7 @@ def _may_be_replay(started: Started) -> bool:
 
 def _alive(job: Job, want: Desired, started: Started) -> Started | None:
     live = job.kind.get(job.caller, job.site, started.id, job.kind.parents_of(job.lookup, want))
-    if live is None or live.phase in {Phase.FAILED, Phase.GOING}:
+    if live is None or live.phase in _DEAD:
         return None
     return evolve(_as_started(live), work_request_id=started.work_request_id)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from math import log
+from math import sqrt
 
 from attrs import define, field, frozen
 
@@ -18,8 +18,8 @@ from ocisidecar.plan import Live, Phase
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.session import Caller
 
-_FIRST_SECONDS = 0.05
-_SHORTEST_SECONDS = 0.3
+_FIRST_SECONDS = 0.02
+_SHORTEST_SECONDS = 0.25
 _LONGEST_SECONDS = 10.0
 _SHARE_OF_WAITED = 0.03
 _LOOKS_PER_REMAINING = 3
@@ -165,9 +165,9 @@ def interval(
     matters, so looks are rarer until some have arrived; from then on the crowd's own rate says how long the rest
     will take, and a third of that is waited.
     """
-    soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 4 * waited_seconds))
+    soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 5 * waited_seconds))
     alone = max(soon, _SHARE_OF_WAITED * waited_seconds)
-    crowd = min(alone * (1.0 + log(waiting)), _LONGEST_SECONDS)
+    crowd = min(alone * sqrt(waiting), _LONGEST_SECONDS)
     if not seconds_since_first_reached or reached < _ARRIVALS_WITH_A_RATE:
         return crowd
     remaining = waiting * seconds_since_first_reached / reached
@@ -175,9 +175,13 @@ def interval(
 
 
 def look(watches: Sequence[Watch], caller: Caller) -> tuple[Sight, ...]:
-    """Look at one group: one list for all, and a GET or work request where the list leaves doubt."""
+    """Look at one group: one list for all, and a GET or work request where the list leaves doubt.
+
+    Health is looked at one by one, since no list shows it.
+    """
     kind, site = watches[0].kind, watches[0].site
-    lives = kind.list_live(caller, site, watches[0].parents)
+    is_single = watches[0].goal is Goal.HEALTHY
+    lives = () if is_single else kind.list_live(caller, site, watches[0].parents)
     return tuple(_sight(watch, lives, caller) for watch in watches)
 
 
@@ -186,14 +190,15 @@ def _sight(watch: Watch, lives: Sequence[Live], caller: Caller) -> Sight:
     if found is None and watch.live_id:
         found = watch.kind.get(caller, watch.site, watch.live_id, watch.parents)
     if watch.goal is Goal.GONE:
-        verdict = Verdict.REACHED if found is None else Verdict.NOT_YET
+        is_gone = found is None or found.phase is Phase.GONE
+        verdict = Verdict.REACHED if is_gone else Verdict.NOT_YET
         return Sight(watch, verdict, found)
     if found is None:
         return _absent(watch, caller)
     if found.phase is Phase.FAILED:
         evidence = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
         return Sight(watch, Verdict.FAILED, found, evidence)
-    if found.phase is Phase.GOING:
+    if found.phase in {Phase.GOING, Phase.GONE}:
         return Sight(watch, Verdict.VANISHED, found)
     is_there = found.phase is _PHASES[watch.goal]
     is_doubtful = watch.goal is Goal.RESTARTED or not is_there
@@ -231,4 +236,5 @@ def _absent(watch: Watch, caller: Caller) -> Sight:
 def _matches(watch: Watch, live: Live) -> bool:
     if watch.live_id:
         return live.id == watch.live_id
-    return live.key == watch.node.key and live.deployment == watch.node.deployment
+    is_same = live.key == watch.node.key and live.deployment == watch.node.deployment
+    return is_same and live.phase is not Phase.GONE

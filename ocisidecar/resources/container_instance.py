@@ -8,7 +8,7 @@ Source: oci.container_instances.models (API 20210415); oci.core.models.UpdateVni
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from attrs import evolve
@@ -89,16 +89,17 @@ class ContainerInstance(Kind):
         """Return whether every container runs and every health check of it says so."""
         return all(_is_working(container) for container in self.containers(caller, site, live.id))
 
-    def containers(self, caller: Caller, site: Site, instance_id: str) -> Sequence[Mapping[str, Json]]:
-        """Return the instance's containers in full: the instance shows no more than their names."""
+    def containers(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
+        """Yield the instance's containers in full, one request each: the instance shows only their names."""
         entries = caller.pages(
             self.client,
             "list_containers",
             site.identity.compartment_id,
             container_instance_id=instance_id,
         )
-        ids = [text(entry, "id") for entry in entries if text(entry, "lifecycleState") != "DELETED"]
-        return [caller.call(self.client, "get_container", container_id).body for container_id in ids]
+        for entry in entries:
+            if text(entry, "lifecycleState") != "DELETED":
+                yield caller.call(self.client, "get_container", text(entry, "id")).body
 
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
         """Return the lifecycle details and the errors of the instance's work requests."""

@@ -76,7 +76,7 @@ NETWORK_PHASES: Mapping[str, Phase] = {
     "AVAILABLE": Phase.READY,
     "TERMINATING": Phase.GOING,
 }
-"""State words of core network resources; a word that is not here means gone."""
+"""State words of core network resources; a word that is not here (TERMINATED) means gone."""
 
 ACTIVE_PHASES: Mapping[str, Phase] = {
     "CREATING": Phase.PENDING,
@@ -87,7 +87,7 @@ ACTIVE_PHASES: Mapping[str, Phase] = {
     "FAILED": Phase.FAILED,
     "DELETING": Phase.GOING,
 }
-"""State words of the other services."""
+"""State words of the other services; a word that is not here (DELETED) means gone."""
 
 
 _WORK_PHASES: Mapping[str, Phase] = {
@@ -139,7 +139,7 @@ class Kind:
         )
 
     def list_live(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
-        """Return what is live and ours, of every deployment in the region and compartment.
+        """Return what is ours, of every deployment in the region and compartment; also what just went.
 
         `parents` are the resources to list below, for kinds that are listed per parent.
         """
@@ -148,8 +148,8 @@ class Kind:
         return tuple(live for live in lives if live is not None)
 
     def observe(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
-        """Return `list_live` with everything that a plan compares."""
-        return self.list_live(caller, site, parents)
+        """Return what is live of `list_live`, with everything that a plan compares."""
+        return tuple(live for live in self.list_live(caller, site, parents) if live.phase is not Phase.GONE)
 
     def explained(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
         """Return `lives` with what is known of their replace-only content, so that a plan can tell what changed."""
@@ -164,7 +164,8 @@ class Kind:
     def get(self, caller: Caller, site: Site, live_id: str, parents: Sequence[Live] = ()) -> Live | None:
         """Return one resource by OCID, or None when it is gone or no longer ours."""
         answer = self.read(caller, site, live_id, parents)
-        return None if answer is None else self.live(answer.body, site)
+        live = None if answer is None else self.live(answer.body, site)
+        return None if live is None or live.phase is Phase.GONE else live
 
     def parents_from(self, live: Live | None) -> tuple[Live, ...]:
         """Return the resources below which `live` is listed."""
@@ -187,7 +188,7 @@ class Kind:
         """
         body = caller.call(self.client, f"get_{self.noun}", live_id, region=self.region(site)).body
         state = text(body, "lifecycleState")
-        phase = self.phase(state) or Phase.GOING
+        phase = self.phase(state)
         return Live(key, site.identity.name, live_id, state, phase, body, text(body, "timeCreated"))
 
     def holdings(self, caller: Caller, live: Live) -> str:
@@ -278,20 +279,20 @@ class Kind:
         del site
         return None
 
-    def phase(self, state: str) -> Phase | None:
-        """Return what a state word means; None means gone."""
-        return self.phases.get(state)
+    def phase(self, state: str) -> Phase:
+        """Return what a state word means."""
+        return self.phases.get(state, Phase.GONE)
 
     def live(self, entry: Mapping[str, Json], site: Site) -> Live | None:
-        """Return the entry of a list or a GET as a value, or None when it is gone or not ours."""
+        """Return the entry of a list or a GET as a value, or None when it is not ours."""
         tags = entry.get("freeformTags")
         ours = owner(site.identity, self.name, tags_of(tags))
         state = text(entry, "lifecycleState")
-        phase = self.phase(state)
-        if ours is None or phase is None:
+        if ours is None:
             return None
         name, key = ours
-        return Live(key, name, text(entry, self.id_field), state, phase, entry, text(entry, "timeCreated"))
+        created = text(entry, "timeCreated")
+        return Live(key, name, text(entry, self.id_field), state, self.phase(state), entry, created)
 
     def started(self, answer: Answer, live: Live | None = None) -> Started:
         """Return an answer to a create or update as a value; without a body the outcome is still to come."""
@@ -302,7 +303,7 @@ class Kind:
         return Started(
             text(answer.body, self.id_field) or known,
             state,
-            self.phase(state) or Phase.READY,
+            self.phase(state) if state else Phase.READY,
             answer.body,
             answer.work_request_id,
             answer.headers.get("date", ""),

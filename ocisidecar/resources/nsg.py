@@ -64,7 +64,7 @@ class NetworkSecurityGroup(Kind):
         """Return the groups with their rules."""
         return tuple(
             evolve(live, body={**live.body, _RULES: self._rules(caller, live.id)})
-            for live in self.list_live(caller, site, parents)
+            for live in super().observe(caller, site, parents)
         )
 
     def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:

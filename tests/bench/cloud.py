@@ -20,14 +20,14 @@ class Cloud:
     _pipe: object
 
     def ask(self, word):
-        """Return `timelines`, the number of `requests`, or what is `live`; `forget` makes counting start anew."""
+        """Return `lifetimes`, the number of `requests`, or what is `live`."""
         self._pipe.send(word)
         return self._pipe.recv()
 
 
 def _serve(pipe, latencies, options):
     answers = {
-        "timelines": lambda emulator: emulator.timelines(),
+        "lifetimes": lambda emulator: emulator.lifetimes(),
         "requests": lambda emulator: [(one.method, one.operation, one.status) for one in emulator.requests],
         "live": lambda emulator: emulator.live(),
     }

@@ -63,7 +63,7 @@ def against_the_limit(count, target):
         before = len(site.ask("requests"))
         deployment, wall, cpu = timed(lambda: one.apply(spec(count)))
         requests = len(site.ask("requests")) - before
-        limit = critical_path(plan, ready_after(site.ask("timelines"), deployment.resources))
+        limit = critical_path(plan, ready_after(site.ask("lifetimes"), deployment.resources))
         row(f"apply N={count}: time / critical path", f"{wall / limit:.3f} ({wall:.1f} s / {limit:.1f} s)", target)
         row(f"apply N={count}: requests", f"{requests}", "≤ 150" if count == 50 else "–")
         row(f"apply N={count}: library CPU", f"{cpu:.2f} s", "–")
@@ -76,7 +76,7 @@ def against_the_limit(count, target):
         before = len(site.ask("requests"))
         _, wall, _ = timed(lambda: one.destroy("web", purge=True))
         requests = len(site.ask("requests")) - before
-        limit = critical_path(plan, gone_after(site.ask("timelines"), deployment.resources))
+        limit = critical_path(plan, gone_after(site.ask("lifetimes")))
         row(f"destroy N={count}: time / critical path", f"{wall / limit:.3f} ({wall:.1f} s / {limit:.1f} s)", target)
         row(f"destroy N={count}: requests", f"{requests}", "–")
         assert site.ask("live") == {}, site.ask("live")

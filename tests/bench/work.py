@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
 from ocisidecar.graph import Verb, nodes_of
 from ocisidecar.resources import NEEDS
@@ -37,29 +39,12 @@ def critical_path(plan, durations):
     return max((finish(node) for node in nodes), default=0.0)
 
 
-def ready_after(timelines, resources):
+def ready_after(lifetimes, resources):
     """Key → seconds from a resource's creation until it was ready, as the emulator drew it."""
-    return {key: _between(timelines[live_id], first=0) for key, live_id in resources.items() if live_id in timelines}
+    spans = {one.id: one.ready - one.created for one in lifetimes}
+    return {key: spans[live_id] for key, live_id in resources.items() if live_id in spans}
 
 
-def gone_after(timelines, resources):
+def gone_after(lifetimes):
     """OCID → seconds from a resource's deletion until it was gone, as the emulator drew it."""
-    return {
-        live_id: _between(timelines[live_id], first=_deletion(timelines[live_id]))
-        for live_id in resources.values()
-        if live_id in timelines
-    }
-
-
-def _between(points, *, first):
-    settled = next(
-        (moment for moment, state in points[first + 1 :] if state in {"AVAILABLE", "ACTIVE", "DELETED", None}),
-        points[first][0],
-    )
-    return settled - points[first][0]
-
-
-def _deletion(points):
-    words = [state for _, state in points]
-    going = [index for index, word in enumerate(words) if word in {"TERMINATING", "DELETING"}]
-    return going[0] if going else len(words) - 1
+    return {one.id: one.gone - one.deleting for one in lifetimes if isfinite(one.gone) and isfinite(one.deleting)}

@@ -118,7 +118,7 @@ def _running(case: Case) -> Iterator[Check]:
 def _restarts(case: Case) -> Iterator[Check]:
     """No container was started again more often than allowed."""
     for _, container in _containers(case):
-        times = f"restarted {container.restart_count} times{_last_exit(container)}"
+        times = f"restart count {container.restart_count}{_last_exit(container)}"
         is_good = container.restart_count <= case.max_restarts
         yield _check("restarts", container.key, Status.PASSED if is_good else _bad(case, container), times)
 

@@ -19,8 +19,8 @@ from ocisidecar.spec.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from ocisidecar.cancel import Cancel
-    from ocisidecar.diagnose import Diagnosis
     from ocisidecar.events import Handler
+    from ocisidecar.findings import Diagnosis
     from ocisidecar.instances import Container, Instance
     from ocisidecar.log_lines import LogLine
     from ocisidecar.metrics import MetricRow

@@ -1,0 +1,227 @@
+"""Finding out why a deployment does not work.
+
+Evidence is read first: states, work request errors of instances that failed, last lines of containers in trouble.
+Judging it is pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from attrs import frozen
+
+from ocisidecar.container_logs import last_lines
+from ocisidecar.exit_codes import COULD_NOT_START, KILLED, meaning
+from ocisidecar.findings import Diagnosis, Finding
+from ocisidecar.inspection import Inspection, inspect
+from ocisidecar.instances import Container, Instance
+from ocisidecar.keys import Key
+from ocisidecar.moments import now
+from ocisidecar.observe import Reader
+from ocisidecar.plan import Phase
+from ocisidecar.resources import KINDS
+from ocisidecar.resources.kind import objects
+from ocisidecar.session import is_capacity_shortage
+
+_LAST_LINES = 10
+_STUCK_SECONDS = 15 * 60
+_MEMORY = re.compile(r"\bmemory\b|\boom", re.IGNORECASE)
+_TEXTS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("limit-exceeded", re.compile(r"limit ?exceeded|quota ?exceeded|limits were exceeded", re.IGNORECASE)),
+    ("image-pull-failed", re.compile(r"\bimage|\bpull|manifest", re.IGNORECASE)),
+    ("missing-right", re.compile(r"not ?authorized|unauthorized|denied|forbidden", re.IGNORECASE)),
+)
+"""What error texts of instances speak of, the first match counts.
+
+UNCONFIRMED: all of them; work requests carry codes of the service's own, and only their words tell causes apart.
+"""
+
+
+@frozen(kw_only=True)
+class _Case:
+    """The evidence.
+
+    Attributes:
+        errors: key → what the service says about a resource that failed or is stopped.
+        tails: container's key → its last lines.
+        ages: key → seconds since a resource that is not ready was made.
+    """
+
+    inspection: Inspection
+    errors: Mapping[Key, tuple[str, ...]]
+    tails: Mapping[str, tuple[str, ...]]
+    ages: Mapping[Key, float]
+
+
+def diagnose(reader: Reader, resources: Mapping[str, str]) -> Diagnosis:
+    """Return what is wrong, ranked; see `Deployment.diagnose`.  Reads only."""
+    inspection = inspect(reader, resources)
+    case = _Case(
+        inspection=inspection,
+        errors=_read_errors(reader, inspection),
+        tails=_read_tails(reader, inspection),
+        ages=_ages(reader, inspection),
+    )
+    return Diagnosis.of(reader.site.identity.name, (finding for rule in _RULES for finding in rule(case)))
+
+
+def _read_errors(reader: Reader, inspection: Inspection) -> dict[Key, tuple[str, ...]]:
+    failed = [live for lives in inspection.lives.values() for live in lives if live.phase is Phase.FAILED]
+    said = reader.all(
+        [partial(KINDS[live.key.kind].failure, reader.caller, reader.site, live, "") for live in failed]
+    )
+    return {live.key: errors for live, errors in zip(failed, said, strict=True)}
+
+
+def _read_tails(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
+    troubled = [one for _, one in _containers(inspection) if _is_troubled(one)]
+    tails = reader.all([partial(last_lines, reader.caller, one, _LAST_LINES) for one in troubled])
+    return {one.key: lines for one, lines in zip(troubled, tails, strict=True)}
+
+
+def _ages(reader: Reader, inspection: Inspection) -> dict[Key, float]:
+    moment = now(reader.caller.clock)
+    return {
+        live.key: (moment - datetime.fromisoformat(live.time_created)).total_seconds()
+        for lives in inspection.lives.values()
+        for live in lives
+        if live.phase is Phase.PENDING and live.time_created
+    }
+
+
+# -- rules -----------------------------------------------------------------------------------------------------
+
+
+def _gone(case: _Case) -> Iterator[Finding]:
+    for key, live_id in case.inspection.gone.items():
+        yield Finding(cause="resource-gone", key=str(key), evidence=(f"{live_id} does not exist any more",))
+
+
+def _failed(case: _Case) -> Iterator[Finding]:
+    for key, errors in case.errors.items():
+        live = case.inspection.lives[key][0]
+        yield Finding(cause=_cause_in(" ".join(errors)), key=str(key), evidence=(f"state {live.state}", *errors))
+
+
+def _cut_off(case: _Case) -> Iterator[Finding]:
+    for live in case.inspection.of_kind("nat-gateway"):
+        if live.body.get("blockTraffic") is True:
+            yield Finding(cause="no-way-out", key=str(live.key), evidence=("the NAT gateway blocks all traffic",))
+    for live in case.inspection.of_kind("internet-gateway"):
+        if live.body.get("isEnabled") is False:
+            yield Finding(cause="no-way-out", key=str(live.key), evidence=("the internet gateway is disabled",))
+    for live in case.inspection.of_kind("route-table"):
+        if not objects(live.body.get("routeRules")):
+            yield Finding(cause="no-way-out", key=str(live.key), evidence=("the route table has no rule",))
+
+
+def _rightless(case: _Case) -> Iterator[Finding]:
+    for live in case.inspection.of_kind("policy"):
+        if not live.body.get("statements"):
+            yield Finding(cause="missing-right", key=str(live.key), evidence=("the policy has no statement",))
+
+
+def _containers_in_trouble(case: _Case) -> Iterator[Finding]:
+    for instance, container in _containers(case.inspection):
+        if not _is_troubled(container):
+            continue
+        lines = case.tails[container.key]
+        quoted = tuple(f"log: {line}" for line in lines) or ("OCI gives no log of it",)
+        for cause in _causes_of(instance, container, lines):
+            yield Finding(cause=cause, key=container.key, evidence=(*_seen(container), *quoted))
+
+
+def _stopped(case: _Case) -> Iterator[Finding]:
+    for instance in case.inspection.instances:
+        is_done = instance.restart_policy != "ALWAYS" and all(
+            one.exit_code is not None for one in instance.containers
+        )
+        if instance.lifecycle_state == "INACTIVE" and not is_done:
+            yield Finding(cause="instance-stopped", key=instance.key, evidence=("state INACTIVE",))
+
+
+def _stuck(case: _Case) -> Iterator[Finding]:
+    for key, seconds in case.ages.items():
+        if seconds > _STUCK_SECONDS:
+            state = case.inspection.lives[key][0].state
+            yield Finding(cause="stuck", key=str(key), evidence=(f"{state} since {seconds / 60:.0f} minutes",))
+
+
+def _logs_disabled(case: _Case) -> Iterator[Finding]:
+    for live in case.inspection.of_kind("log"):
+        if live.body.get("isEnabled") is False:
+            yield Finding(cause="log-disabled", key=str(live.key), evidence=("isEnabled is false",))
+
+
+_RULES: tuple[Callable[[_Case], Iterator[Finding]], ...] = (
+    _gone,
+    _failed,
+    _cut_off,
+    _rightless,
+    _containers_in_trouble,
+    _stopped,
+    _stuck,
+    _logs_disabled,
+)
+
+
+def _cause_in(said: str) -> str:
+    """Return the cause that an instance's error texts speak of."""
+    if is_capacity_shortage(said):
+        return "out-of-host-capacity"
+    return next((cause for cause, pattern in _TEXTS if pattern.search(said)), "instance-failed")
+
+
+def _causes_of(instance: Instance, container: Container, lines: Sequence[str]) -> Iterator[str]:
+    """Yield why a container is in trouble; nothing where its instance being off explains it."""
+    code = container.exit_code
+    if not instance.is_active and instance.restart_policy == "ALWAYS":
+        return
+    if code == KILLED:
+        yield from _killers(container, lines)
+    elif container.is_running and container.health == "UNHEALTHY":
+        yield "unhealthy"
+    elif code in COULD_NOT_START:
+        yield "cannot-start"
+    elif container.restart_count or instance.restart_policy == "ALWAYS":
+        yield "crash-loop"
+    elif code:
+        yield "container-ended"
+
+
+def _killers(container: Container, lines: Sequence[str]) -> Iterator[str]:
+    """Yield who may have killed a container: the exit code is the same, so without other evidence both."""
+    said = " ".join((container.lifecycle_details, *lines))
+    verdicts = {one.status for one in container.health_checks if one.failure_action == "KILL"}
+    is_memory = _MEMORY.search(said) is not None
+    if verdicts - {"HEALTHY"} and not is_memory:
+        yield "killed-by-health-check"
+    if "UNHEALTHY" not in verdicts or is_memory:
+        yield "out-of-memory"
+
+
+def _seen(container: Container) -> tuple[str, ...]:
+    """Return a container's state, restarts, exit code, limits and failing checks in words."""
+    seen = [f"state {container.lifecycle_details or container.lifecycle_state}"]
+    if container.restart_count:
+        seen.append(f"restart count {container.restart_count}")
+    if container.exit_code is not None:
+        seen.append(f"last exit code {container.exit_code}: {meaning(container.exit_code)}")
+    if container.exit_code == KILLED and container.memory_limit_in_gbs is not None:
+        seen.append(f"its memory limit is {container.memory_limit_in_gbs:g} GB")
+    failing = [one for one in container.health_checks if one.status == "UNHEALTHY"]
+    seen += [f"health check {one.name} is UNHEALTHY {one.status_details}".rstrip() for one in failing]
+    return tuple(seen)
+
+
+def _is_troubled(container: Container) -> bool:
+    return not container.is_running or container.restart_count > 0 or container.health == "UNHEALTHY"
+
+
+def _containers(inspection: Inspection) -> Iterator[tuple[Instance, Container]]:
+    for instance in inspection.instances:
+        for container in instance.containers:
+            yield instance, container

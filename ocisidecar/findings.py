@@ -1,0 +1,165 @@
+"""What `diagnose()` finds: causes with their evidence and remedy, the likeliest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class Cause:
+    """Something that goes wrong: what it is in words, and what helps."""
+
+    title: str
+    remedy: str
+
+
+CAUSES: Mapping[str, Cause] = {
+    "resource-gone": Cause(
+        title="A resource of the deployment is gone",
+        remedy="Apply the spec again: it makes what is missing.",
+    ),
+    "out-of-host-capacity": Cause(
+        title="OCI has no host with room for the shape there",
+        remedy="Allow more availability domains or shapes with with_placement(PlacementSpec(...)), or try later.",
+    ),
+    "limit-exceeded": Cause(
+        title="A service limit or a compartment quota is used up",
+        remedy="Delete what is not needed (stopped and failed instances count too), or ask for a higher limit.",
+    ),
+    "no-way-out": Cause(
+        title="The subnet has no way out, so images cannot be pulled and nothing can be sent to OCI",
+        remedy="Apply the spec again: it restores gateways and routes.",
+    ),
+    "image-pull-failed": Cause(
+        title="An image cannot be pulled",
+        remedy=(
+            "Check its name and tag, that it is built for the shape's processor, that the registry can be reached "
+            "from the subnet, and the right to pull: `read repos` for OCIR, with_pull_secret(...) for others."
+        ),
+    ),
+    "missing-right": Cause(
+        title="A right is missing",
+        remedy="Give the user or the dynamic group what the evidence names; a new policy may take minutes to work.",
+    ),
+    "instance-failed": Cause(
+        title="OCI says that the instance failed",
+        remedy="Remedy what the evidence names, then apply again: the failed instance is replaced.",
+    ),
+    "cannot-start": Cause(
+        title="A container's command cannot be started",
+        remedy="Check command and arguments against the image: the file must exist there and be executable.",
+    ),
+    "out-of-memory": Cause(
+        title="A container was killed, most likely for want of memory",
+        remedy="Raise its memory_limit_in_gbs, the instance's memory_in_gbs, or make it need less.",
+    ),
+    "killed-by-health-check": Cause(
+        title="A failing health check has a container killed again and again",
+        remedy=(
+            "Check that the program listens on 0.0.0.0 at the check's port and answers its path in time; give it "
+            "a longer initial_delay_in_seconds if it starts slowly."
+        ),
+    ),
+    "crash-loop": Cause(
+        title="A container ends and is started again and again",
+        remedy="Read its last lines in the evidence and repair what they name.",
+    ),
+    "container-ended": Cause(
+        title="A container has ended with an error and is not started again",
+        remedy="Read its last lines in the evidence; restart() runs it again.",
+    ),
+    "unhealthy": Cause(
+        title="A container runs but its health check fails",
+        remedy="Check that the program listens on 0.0.0.0 at the check's port and answers its path in time.",
+    ),
+    "stuck": Cause(
+        title="A change takes far longer than usual",
+        remedy="Look at its work request in the console; apply again to go on waiting.",
+    ),
+    "instance-stopped": Cause(
+        title="An instance is stopped",
+        remedy="Start it with start(), or apply the spec again.",
+    ),
+    "log-disabled": Cause(
+        title="A log is disabled: what is sent to it is lost",
+        remedy="Apply the spec again: it enables the log.",
+    ),
+}
+"""By code, in the order in which one explains the next: what comes first is named first."""
+
+_RANKS = {code: rank for rank, code in enumerate(CAUSES, 1)}
+
+
+@frozen(kw_only=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        cause: a key of `CAUSES`, for programs.
+        key: of what: a resource (`vcn/main`) or a container (`container-instance/web-0/prometheus`).
+        evidence: what was seen: states, errors of work requests, exit codes, last log lines.
+    """
+
+    cause: str
+    key: str
+    evidence: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The cause in words."""
+        return CAUSES[self.cause].title
+
+    @property
+    def remedy(self) -> str:
+        """What helps."""
+        return CAUSES[self.cause].remedy
+
+    @property
+    def rank(self) -> int:
+        """From 1, the cause that explains most."""
+        return _RANKS[self.cause]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the finding as plain data."""
+        return {
+            "cause": self.cause,
+            "key": self.key,
+            "rank": self.rank,
+            "title": self.title,
+            "evidence": list(self.evidence),
+            "remedy": self.remedy,
+        }
+
+
+@frozen
+class Diagnosis:
+    """What is wrong with the deployment of this name, the likeliest cause first; no findings when nothing is."""
+
+    deployment: str
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, deployment: str, findings: Iterable[Finding]) -> Diagnosis:
+        """Return the findings in the order of their rank and key."""
+        return cls(deployment, tuple(sorted(findings, key=lambda one: (one.rank, one.key))))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the diagnosis as plain data."""
+        return {"deployment": self.deployment, "findings": [finding.to_dict() for finding in self.findings]}
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return `to_dict()` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        from ocisidecar.views import findings_text
+
+        return findings_text(self)
+
+    def _repr_html_(self) -> str:
+        from ocisidecar.views import findings_html
+
+        return findings_html(self)

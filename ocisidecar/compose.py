@@ -112,7 +112,7 @@ def compose(
     volumes = instance.all_volumes
     files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
     config_volumes = {volume.name for volume in volumes if volume.kind == "config_file"}
-    logging = deployment.effective_logging
+    logging = deployment.logging or LoggingSpec.deployment()
     containers = [
         _container(container, logging, image_prefix, config_volumes)
         for container in (_with_rest(instance, on_shape), *instance.sidecars)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import evolve, field, frozen
 
-from ocisidecar.keys import Key, Ref
+from ocisidecar.keys import Ref
 from ocisidecar.spec.access import AccessSpec
 from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
 from ocisidecar.spec.brief import Brief
@@ -113,7 +113,13 @@ class DeploymentSpec(Brief):
         """The logging, default included."""
         if self.logging is not None:
             return self.logging
-        return LoggingSpec.deployment() if any(log_references(self)) else LoggingSpec.none()
+        refers_to_log = any(
+            isinstance(value, Ref) and value.key.kind == "log"
+            for instance in self.instances
+            for container in instance.containers
+            for value in container.environment_variables.values()
+        )
+        return LoggingSpec.deployment() if refers_to_log else LoggingSpec.none()
 
     @property
     def topics(self) -> tuple[TopicSpec, ...]:
@@ -122,20 +128,6 @@ class DeploymentSpec(Brief):
         return tuple(dict.fromkeys(found))
 
 
-def log_references(deployment: DeploymentSpec) -> Iterable[tuple[str, str, str, str]]:
-    """Yield instance, container, environment variable and log name wherever a container refers to a log."""
-    for instance in deployment.instances:
-        for container in instance.containers:
-            for variable, value in container.environment_variables.items():
-                if isinstance(value, Ref) and value.key.kind == "log":
-                    yield instance.name, container.name, variable, value.key.name
-
-
 def as_deployment(what: DeploymentSpec | InstanceSpec) -> DeploymentSpec:
     """Return the deployment that `what` means: an instance alone is a deployment of its name."""
     return what if isinstance(what, DeploymentSpec) else DeploymentSpec(what.name, (what,))
-
-
-def log_key(name: str) -> Key:
-    """Return the key of a log."""
-    return Key("log", name)

@@ -292,6 +292,8 @@ def _plain(value: object) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return {"file": str(value)}
     if type(value) in _PLAIN:
         return _PLAIN[type(value)](value)
     return _plain_part(value) if has(type(value)) else value

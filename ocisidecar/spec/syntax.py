@@ -82,7 +82,8 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Iterator[dict[H
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
+    is_simple = text.replace("\n", "").isprintable()
+    style = "|" if is_simple and "\n" in text else None if is_simple else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -70,7 +70,7 @@ def _sharing(spec: DeploymentSpec) -> Iterator[Fault]:
     shared = {
         "network": spec.effective_network.name,
         "access": spec.effective_access.name,
-        "logging": spec.effective_logging.name,
+        "logging": spec.logging.name if spec.logging else None,
     }
     for field, name in shared.items():
         if name == spec.name:
@@ -98,10 +98,11 @@ def _block(text: str) -> ipaddress.IPv4Network | None:
 
 
 def _references(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]:
+    logging = spec.logging or LoggingSpec.deployment()
     for path, container in containers_of(instance):
         for variable, value in container.environment_variables.items():
             if isinstance(value, Ref):
-                place = below(f'environment_variables["{variable}"]', _reference(value, spec.effective_logging))
+                place = below(f'environment_variables["{variable}"]', _reference(value, logging))
                 yield from below(path, place)
 
 

@@ -1,0 +1,231 @@
+"""Presets: pinned, restricted, wired, and with arguments that their pinned version accepts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+
+from ocisidecar.keys import Key, Ref
+from ocisidecar.spec import (
+    DeploymentSpec,
+    InstanceSpec,
+    PrometheusConfig,
+    ScrapeTarget,
+    SecretRef,
+    SidecarSpec,
+    VolumeSpec,
+    presets,
+)
+from ocisidecar.spec.validate import spec_warnings, validate
+
+SECRET = SecretRef("ocid1.vaultsecret.oc1.fra.secret")
+PRESETS: dict[str, Callable[..., SidecarSpec]] = {name: getattr(SidecarSpec, name) for name in presets.__all__}
+EXPORTERS = [name for name in PRESETS if name.endswith("_exporter")]
+
+
+def volume_at(sidecar: SidecarSpec, path: str) -> VolumeSpec:
+    volume = sidecar.mounts[path].volume
+    assert isinstance(volume, VolumeSpec)
+    return volume
+
+
+def with_all(*sidecars: SidecarSpec) -> DeploymentSpec:
+    instance = InstanceSpec("web", image_url="nginx:1.27", ocpus=2, sidecars=sidecars)
+    return DeploymentSpec("web", [instance.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")])
+
+
+def test_every_preset_of_the_contract_is_there():
+    """The presets are the eleven that the package promises."""
+    assert set(PRESETS) == {
+        "prometheus",
+        "management_agent",
+        "log_forwarder",
+        "grafana",
+        "node_exporter",
+        "nginx_exporter",
+        "redis_exporter",
+        "postgres_exporter",
+        "mysql_exporter",
+        "blackbox_exporter",
+        "cadvisor",
+    }
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_images_are_pinned(name: str):
+    """Each preset's image has a version, which is not `latest`, and can be replaced."""
+    assert re.search(r":v?\d+\.\d+", PRESETS[name]().image_url)
+    assert PRESETS[name](image_url="mine:1").image_url == "mine:1"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_bounded(name: str):
+    """Each preset limits CPU and memory, and all but cAdvisor run without root and capabilities."""
+    sidecar = PRESETS[name]()
+    assert sidecar.vcpus_limit
+    assert sidecar.memory_limit_in_gbs
+    if name != "cadvisor":
+        assert sidecar.security_context
+        assert sidecar.security_context.is_non_root_user_check_enabled
+        assert sidecar.security_context.drop_capabilities == ("ALL",)
+
+
+def test_all_fit_into_one_instance():
+    """All presets together make a valid instance on two OCPUs: no name, port, volume or limit clashes."""
+    sidecars = [make() for name, make in PRESETS.items() if name != "management_agent"]
+    spec = with_all(*sidecars, SidecarSpec.management_agent(response_file=SECRET))
+    assert validate(spec, accepts_symbolic_images=True) == ()
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_exporters_are_scraped_and_checked(name: str):
+    """Each exporter serves metrics on the port that it is told to listen on, and that OCI checks."""
+    sidecar = PRESETS[name]()
+    port = sidecar.scrape[0].port
+    assert sidecar.scrape[0] == ScrapeTarget(port)
+    assert f"--web.listen-address=0.0.0.0:{port}" in sidecar.arguments
+    assert [check.port for check in sidecar.health_checks] == [port]
+
+
+def test_prometheus_scrapes_what_is_there():
+    """Prometheus' configuration is generated and read-only, and its data is bounded within the 15 GB."""
+    sidecar = SidecarSpec.prometheus(
+        remote_write=["https://example.org/write"], scrape_interval_in_seconds=30, retention_size_in_gbs=8
+    )
+    config = volume_at(sidecar, "/etc/prometheus").files["prometheus.yml"]
+    assert config == PrometheusConfig(scrape_interval_in_seconds=30, remote_write=["https://example.org/write"])
+    assert "--storage.tsdb.retention.size=8GB" in sidecar.arguments
+    assert sidecar.ephemeral_storage_in_gbs == 9
+    own = SidecarSpec.prometheus(config="scrape_configs: []\n")
+    assert volume_at(own, "/etc/prometheus").files["prometheus.yml"] == b"scrape_configs: []\n"
+
+
+def test_prometheus_config_renders():
+    """The file holds one job for each target, with labels, parameters and remote writes."""
+    config = PrometheusConfig(remote_write=["https://example.org/write"])
+    targets = [
+        ("web", ScrapeTarget(80, labels={"instance": "w"})),
+        ("web", ScrapeTarget(81, path="/probe", parameters={"target": "x"})),
+    ]
+    document = json.loads(config.render(targets, labels={"deployment": "shop"}))
+    assert document["global"] == {"scrape_interval": "15s", "external_labels": {"deployment": "shop"}}
+    assert document["remote_write"] == [{"url": "https://example.org/write"}]
+    assert document["scrape_configs"] == [
+        {
+            "job_name": "web",
+            "metrics_path": "/metrics",
+            "static_configs": [{"targets": ["127.0.0.1:80"], "labels": {"container": "web", "instance": "w"}}],
+        },
+        {
+            "job_name": "web-2",
+            "metrics_path": "/probe",
+            "static_configs": [{"targets": ["127.0.0.1:81"], "labels": {"container": "web"}}],
+            "params": {"target": ["x"]},
+        },
+    ]
+
+
+def test_blackbox_probes_its_targets():
+    """Each target is scraped through /probe with the module of its kind and its own name as instance."""
+    sidecar = SidecarSpec.blackbox_exporter(targets=["https://example.org/health", "tcp://127.0.0.1:5432"])
+    assert sidecar.scrape[1:] == (
+        ScrapeTarget(
+            9115,
+            path="/probe",
+            parameters={"module": "http_2xx", "target": "https://example.org/health"},
+            labels={"instance": "https://example.org/health"},
+        ),
+        ScrapeTarget(
+            9115,
+            path="/probe",
+            parameters={"module": "tcp_connect", "target": "127.0.0.1:5432"},
+            labels={"instance": "tcp://127.0.0.1:5432"},
+        ),
+    )
+    content = volume_at(sidecar, "/etc/blackbox_exporter").files["config.yml"]
+    assert isinstance(content, bytes)
+    modules = json.loads(content)["modules"]
+    assert modules["http_2xx"]["prober"] == "http"
+    assert modules["tcp_connect"]["prober"] == "tcp"
+    assert not sidecar.faults
+
+
+def test_blackbox_refuses_what_it_cannot_probe():
+    """A target without a known scheme, or with a password, is a fault."""
+    sidecar = SidecarSpec.blackbox_exporter(targets=["example.org", "https://user:word@example.org"])
+    assert len(sidecar.faults) == 2
+
+
+def test_log_forwarder_ships_to_the_log():
+    """The forwarder gets the log's OCID, shares the volume by name and asks for the right to push, no more."""
+    sidecar = SidecarSpec.log_forwarder(volume="files", log_name="audit")
+    assert sidecar.environment_variables["OCISIDECAR_LOG_ID"] == Ref(Key("log", "audit"))
+    assert sidecar.mounts["/logs"].volume == "files"
+    (statement,) = sidecar.statements
+    assert (statement.verb, statement.resource_type) == ("use", "log-content")
+    assert statement.where == "request.permission='LOG_CONTENT_PUSH'"
+
+
+def test_management_agent_gets_its_key_as_a_file():
+    """The install key travels in a file, never in the environment, and the agent may post to its namespace only."""
+    sidecar = SidecarSpec.management_agent(response_file=SECRET, metric_namespace="shop")
+    assert volume_at(sidecar, "/opt/oracle/mgmtagent_secret").files == {"input.rsp": SECRET}
+    assert not sidecar.faults
+    assert sidecar.statements[0].where == "target.metrics.namespace='shop'"
+    assert {statement.principal for statement in sidecar.statements} == {"managementagent"}
+    assert "install key" in SidecarSpec.management_agent().faults[0]
+
+
+def test_grafana_has_no_default_password():
+    """Without a password there is no administrator; with one it is read from a file."""
+    assert SidecarSpec.grafana().environment_variables["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    sidecar = SidecarSpec.grafana(admin_password=SECRET)
+    assert "GF_AUTH_ANONYMOUS_ENABLED" not in sidecar.environment_variables
+    assert sidecar.environment_variables["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/etc/grafana-secret/admin_password"
+    assert volume_at(sidecar, "/etc/grafana-secret").files == {"admin_password": SECRET}
+
+
+def test_mysql_exporter_uses_what_its_version_accepts():
+    """mysqld_exporter 0.15 and later get address and user as flags, and the password from an option file."""
+    assert SidecarSpec.mysql_exporter().arguments[:2] == (
+        "--mysqld.address=127.0.0.1:3306",
+        "--mysqld.username=exporter",
+    )
+    sidecar = SidecarSpec.mysql_exporter(my_cnf="[client]\npassword=x\n", version="2")
+    assert "--config.my-cnf=/etc/mysql-exporter/my.cnf" in sidecar.arguments
+    assert "DATA_SOURCE_NAME" not in sidecar.environment_variables
+    assert volume_at(sidecar, "/etc/mysql-exporter").secret_version == "2"
+
+
+def test_postgres_exporter_reads_the_password_from_a_file():
+    """The PostgreSQL exporter gets address and user as variables, and the password from a file."""
+    assert SidecarSpec.postgres_exporter().environment_variables == {
+        "DATA_SOURCE_URI": "127.0.0.1:5432/postgres?sslmode=disable",
+        "DATA_SOURCE_USER": "postgres_exporter",
+    }
+    sidecar = SidecarSpec.postgres_exporter(password=SECRET)
+    assert sidecar.environment_variables["DATA_SOURCE_PASS_FILE"] == "/etc/postgres-exporter/password"
+
+
+def test_redis_exporter_reads_the_passwords_from_a_file():
+    """The Redis exporter gets a user and a file with passwords only where it is told to."""
+    assert SidecarSpec.redis_exporter().arguments[0] == "--redis.addr=redis://127.0.0.1:6379"
+    assert not SidecarSpec.redis_exporter().mounts
+    sidecar = SidecarSpec.redis_exporter(user="metrics", passwords=SECRET)
+    assert "--redis.user=metrics" in sidecar.arguments
+    assert "--redis.password-file=/etc/redis-exporter/passwords.json" in sidecar.arguments
+
+
+def test_nginx_exporter_uses_double_dashes():
+    """The NGINX exporter, since 1.0, takes its flags with two dashes."""
+    assert SidecarSpec.nginx_exporter().arguments[0] == "--nginx.scrape-uri=http://127.0.0.1:80/stub_status"
+
+
+def test_cadvisor_warns():
+    """CAdvisor brings a warning that says why it is blind and what to use instead."""
+    (warning,) = spec_warnings(with_all(SidecarSpec.cadvisor()))
+    assert warning.startswith('instances["web"].sidecars["cadvisor"]: cadvisor is blind')
+    assert "ContainerCpuUsed" in warning

@@ -1,0 +1,172 @@
+"""Specs as values: builders, normalising, printing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from attrs import evolve, exceptions
+
+from ocisidecar.keys import Key, Ref
+from ocisidecar.spec import (
+    AccessSpec,
+    AlarmSpec,
+    DeploymentSpec,
+    ImagePullSecret,
+    InstanceSpec,
+    LoggingSpec,
+    Mount,
+    NetworkSpec,
+    PlacementSpec,
+    Plain,
+    Port,
+    RolloutSpec,
+    SidecarSpec,
+    TopicSpec,
+    VolumeSpec,
+    as_deployment,
+)
+
+WEB = InstanceSpec("web", image_url="nginx:1.27")
+LOGS = VolumeSpec.empty_dir("logs")
+
+
+def test_importing_specs_is_cheap():
+    """Importing the specs loads neither the SDK nor any parser, engine or view."""
+    code = (
+        "import sys, ocisidecar.spec;"
+        "heavy = {'oci', 'docker', 'tenacity', 'cattrs', 'yaml', 'rich', 'werkzeug', 'threading', 'random'};"
+        "before = set(sys.argv[1].split(','));"
+        "print(sorted(heavy & set(sys.modules) - before))"
+    )
+    bare = subprocess.run(
+        [sys.executable, "-c", "import sys, attrs; print(','.join(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    done = subprocess.run([sys.executable, "-c", code, bare], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_specs_are_frozen():
+    """A field of a spec cannot be set."""
+    with pytest.raises(exceptions.FrozenInstanceError):
+        WEB.name = "other"  # type: ignore[misc]
+
+
+def test_builders_return_copies():
+    """Every `with_` method leaves the spec as it was and changes one thing in the copy."""
+    placement, rollout = PlacementSpec(spread=False), RolloutSpec(replace="stop_first")
+    secret = ImagePullSecret.vault("ghcr.io", secret_id="ocid1.vaultsecret.oc1.fra.a")
+    assert WEB.with_image("nginx:2").image_url == "nginx:2"
+    assert WEB.with_placement(placement).placement == placement
+    assert WEB.with_rollout(rollout).rollout == rollout
+    assert WEB.with_pull_secret(secret).image_pull_secrets == (secret,)
+    assert InstanceSpec("web", image_url="nginx:1.27") == WEB
+
+
+def test_builders_replace_by_name():
+    """Adding what has the same name replaces it in its place."""
+    two = WEB.with_sidecar(SidecarSpec.node_exporter()).with_sidecar(SidecarSpec.cadvisor())
+    replaced = two.with_sidecar(SidecarSpec("node-exporter", image_url="mine:1"))
+    assert [(one.name, one.image_url == "mine:1") for one in replaced.sidecars] == [
+        ("node-exporter", True),
+        ("cadvisor", False),
+    ]
+    assert replaced.without_sidecar("cadvisor").without_sidecar("unknown").sidecars == replaced.sidecars[:1]
+    memory = VolumeSpec.empty_dir("logs", backing_store="MEMORY")
+    mounted = WEB.with_volume(LOGS, mount_path="/logs").with_volume(memory, mount_path="/var/log", sub_path="a")
+    assert mounted.volumes == (memory,)
+    assert mounted.mounts == {"/logs": Mount("logs"), "/var/log": Mount("logs", sub_path="a")}
+    first = ImagePullSecret.basic("ghcr.io", username="u", password="p")
+    second = ImagePullSecret.basic("ghcr.io", username="u", password="q", version="2")
+    assert WEB.with_pull_secret(first).with_pull_secret(second).image_pull_secrets == (second,)
+
+
+def test_deployments_hold_instances_by_name():
+    """Instances are added, replaced, found and removed by name."""
+    shop = DeploymentSpec("shop").with_instance(WEB).with_instance(evolve(WEB, name="api"))
+    assert shop.with_instance(evolve(WEB, ocpus=2)).instance("web").ocpus == 2
+    assert shop.without_instance("web").instances == (shop.instance("api"),)
+    with pytest.raises(KeyError):
+        shop.instance("unknown")
+
+
+def test_an_instance_alone_is_a_deployment():
+    """An instance alone means a deployment of its name."""
+    assert as_deployment(WEB) == DeploymentSpec("web", [WEB])
+    assert as_deployment(DeploymentSpec("x")) == DeploymentSpec("x")
+
+
+def test_defaults_of_a_deployment():
+    """Without words the network is private, the access is the deployment's, and logs exist where one is used."""
+    shop = DeploymentSpec("shop", [WEB])
+    assert shop.effective_network == NetworkSpec.private()
+    assert shop.effective_access == AccessSpec.deployment()
+    assert shop.effective_logging == LoggingSpec.none()
+    forwarding = shop.with_instance(WEB.with_sidecar(SidecarSpec.log_forwarder()))
+    assert forwarding.effective_logging == LoggingSpec.deployment()
+    written = evolve(forwarding, network=NetworkSpec.public(), access=AccessSpec.none(), logging=LoggingSpec.none())
+    assert written.effective_network.is_public_ip_assigned
+    assert written.effective_access.kind == "none"
+    assert written.effective_logging.kind == "none"
+
+
+def test_topics_come_from_alarms():
+    """The deployment's topics are those that its alarms bring along, each once."""
+    topic = TopicSpec("ops")
+    alarms = [
+        AlarmSpec.cpu_utilization(destinations=[topic]),
+        AlarmSpec.memory_utilization(destinations=[topic]),
+        AlarmSpec.ephemeral_storage(destinations=["ocid1.onstopic.oc1.fra.a"]),
+    ]
+    assert DeploymentSpec("shop", alarms=alarms).topics == (topic,)
+
+
+def test_alarm_queries_name_the_instances():
+    """`$instances` becomes a pattern of display names, and thresholds are in the metric's unit."""
+    assert AlarmSpec.cpu_utilization(90).query_for(["web-1", "web-0"]) == (
+        'CpuUtilization[1m]{resourceDisplayName =~ "web-0|web-1"}.mean() > 90'
+    )
+    assert AlarmSpec.ephemeral_storage(12).query.endswith(".max() > 12884901888")
+    assert AlarmSpec.absence().query.endswith(".absent()")
+
+
+def test_display_names():
+    """Replicas are numbered; a display name given for one instance is taken as it is."""
+    assert evolve(WEB, replicas=2).display_names == ("web-0", "web-1")
+    assert evolve(WEB, display_name="The Web").display_names == ("The Web",)
+    assert evolve(WEB, display_name="The Web", replicas=2).display_names == ("The Web-0", "The Web-1")
+
+
+def test_constructors_normalise():
+    """Numbers become ports and domains, sequences tuples, mappings copies, one scrape target a tuple of one."""
+    variables = {"A": "x"}
+    instance = InstanceSpec("web", image_url="a:1", ports=[80], environment_variables=variables, command=["run"])
+    variables["A"] = "changed"
+    assert instance.ports == (Port(80),)
+    assert evolve(instance, scrape=None).scrape == ()
+    assert instance.command == ("run",)
+    assert instance.environment_variables == {"A": "x"}
+    placement = PlacementSpec(availability_domains=[1, "AD-2"], fault_domains=[3])
+    assert placement.availability_domains == ("AD-1", "AD-2")
+    assert placement.fault_domains == ("FAULT-DOMAIN-3",)
+
+
+def test_specs_print_like_the_call_that_makes_them():
+    """A spec prints its positional values and what differs from its default."""
+    assert repr(WEB) == "InstanceSpec('web', image_url='nginx:1.27')"
+    assert repr(Port(80, sources=["10.0.0.0/8"])) == "Port(80, sources=('10.0.0.0/8',))"
+    assert repr(NetworkSpec.private()) == "NetworkSpec(kind='private')"
+
+
+def test_printing_shows_no_secret():
+    """Environment values, file contents and passwords are in no repr."""
+    instance = (
+        evolve(WEB, environment_variables={"A": "hunter2", "B": Plain("hunter2"), "C": Ref(Key("log", "app"))})
+        .with_volume(VolumeSpec.config_file("c", {"x": "hunter2"}), mount_path="/c")
+        .with_pull_secret(ImagePullSecret.basic("ghcr.io", username="hunter2", password="hunter2"))
+    )
+    assert "hunter2" not in repr(DeploymentSpec("shop", [instance]))

@@ -1,0 +1,605 @@
+"""Validation: every fault at once, each with its path, value, range and unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from ocisidecar.errors import SpecError
+from ocisidecar.keys import Key, Ref
+from ocisidecar.spec import (
+    AccessSpec,
+    AlarmSpec,
+    DeploymentSpec,
+    DnsConfig,
+    HealthCheck,
+    ImagePullSecret,
+    InstanceSpec,
+    LoggingSpec,
+    NetworkSpec,
+    PlacementSpec,
+    Plain,
+    Port,
+    RepositorySpec,
+    RolloutSpec,
+    ScrapeTarget,
+    SecretRef,
+    SecurityContext,
+    SidecarSpec,
+    Statement,
+    TopicSpec,
+    VolumeSpec,
+)
+from ocisidecar.spec.validate import check, validate
+
+WEB = InstanceSpec("web", image_url="nginx:1.27")
+SHOP = DeploymentSpec("shop", [WEB])
+SIDECAR = SidecarSpec("extra", image_url="extra:1")
+
+
+def faults_of(spec: DeploymentSpec, **options: Any) -> list[str]:
+    return [str(fault) for fault in validate(spec, **options)]
+
+
+def web(**fields: Any) -> list[str]:
+    """Return the faults of the instance `web` with these fields, without its path."""
+    prefix = 'instances["web"].'
+    return [fault.removeprefix(prefix) for fault in faults_of(SHOP.with_instance(evolve(WEB, **fields)))]
+
+
+def extra(**fields: Any) -> list[str]:
+    """Return the faults of a sidecar with these fields, without its path."""
+    prefix = 'sidecars["extra"].'
+    return [fault.removeprefix(prefix) for fault in web(sidecars=[evolve(SIDECAR, **fields)])]
+
+
+def test_check_raises_every_fault_at_once():
+    """`check` raises one SpecError that holds the faults of all parts, and passes a valid spec."""
+    check(SHOP)
+    broken = SHOP.with_instance(evolve(WEB, replicas=0, ocpus=100, ports=[0]))
+    with pytest.raises(SpecError) as raised:
+        check(evolve(broken, name="not a name", network=NetworkSpec.private(cidr_block="10.0.0.0/99")))
+    assert {fault.path for fault in raised.value.faults} == {
+        "name",
+        'instances["web"].replicas',
+        'instances["web"].ocpus',
+        'instances["web"].ports[0].port',
+        "network.cidr_block",
+    }
+    assert "5 faults in the spec" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"ocpus": "1"}, "ocpus: must be a number, got '1'"),
+        ({"ocpus": True}, "ocpus: must be a number, got True"),
+        ({"ocpus": float("nan")}, "ocpus: must be a number, got nan"),
+        ({"replicas": 1.5}, "replicas: must be a whole number, got 1.5"),
+        ({"command": "echo hi"}, "command: must be a list, got 'echo hi'"),
+        ({"arguments": ["a", 1]}, "arguments[1]: must be text, got 1"),
+        (
+            {"environment_variables": ["A=1"]},
+            "environment_variables: must be a mapping with text as keys, got a value of type list",
+        ),
+        (
+            {"environment_variables": {1: "x"}},
+            "environment_variables: must be a mapping with text as keys, got a value of type dict",
+        ),
+        (
+            {"environment_variables": {"A": 8080}},
+            'environment_variables["A"]: must be text or Plain or Ref, got a value of type int',
+        ),
+        ({"placement": None}, "placement: must be PlacementSpec, got None"),
+        ({"ports": ["80"]}, "ports[0]: must be Port, got '80'"),
+        ({"ports": 80}, "ports: must be a list, got 80"),
+        ({"sidecars": [b"x"]}, "sidecars[0]: must be SidecarSpec, got a value of type bytes"),
+        (
+            {"container_restart_policy": "always"},
+            (
+                "container_restart_policy: must be one of 'ALWAYS', 'NEVER', 'ON_FAILURE', got "
+                "'always', did you mean 'ALWAYS'?"
+            ),
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(fields: dict[str, Any], fault: str):
+    """A value of the wrong type is a fault that says what is expected and, unless it may be secret, what it is."""
+    assert web(**fields) == [fault]
+
+
+def test_wrong_types_do_not_hide_faults_elsewhere():
+    """Beside a value of the wrong type, rules of other fields and faults of other instances are still found."""
+    spec = SHOP.with_instance(evolve(WEB, ocpus="1", replicas=0))
+    spec = spec.with_instance(InstanceSpec("other", image_url="a:1", memory_in_gbs=1000, mounts={"/x": "nothing"}))
+    assert [fault.split(":")[0] for fault in faults_of(spec)] == [
+        'instances["web"].ocpus',
+        'instances["web"].replicas',
+        'instances["other"].mounts["/x"]',
+        'instances["other"].memory_in_gbs',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        (
+            {"image_url": "no image"},
+            "image_url: must be an image reference such as fra.ocir.io/namespace/web:1.4, got 'no image'",
+        ),
+        ({"shape": "CI Standard"}, "shape: must be a shape such as CI.Standard.E4.Flex, got 'CI Standard'"),
+        (
+            {"working_directory": "srv"},
+            "working_directory: must be an absolute path without '.' and '..', and not '/', got 'srv'",
+        ),
+        (
+            {"environment_variables": {"A=B": "x"}},
+            "environment_variables[\"A=B\"]: must be a name of letters, digits, '_', '.' and '-', got 'A=B'",
+        ),
+        ({"vcpus_limit": 0}, "vcpus_limit: must be more than 0 logical CPUs, got 0"),
+        ({"ephemeral_storage_in_gbs": -1}, "ephemeral_storage_in_gbs: must be at least 0 GB, got -1"),
+        ({"replicas": 1001}, "replicas: must be 1 to 1000 replicas, got 1001"),
+        (
+            {"graceful_shutdown_timeout_in_seconds": 301},
+            "graceful_shutdown_timeout_in_seconds: must be 0 to 300 s, got 301",
+        ),
+        (
+            {"ports": [Port(80, sources=["anyone"])]},
+            "ports[0].sources[0]: must be 'vcn' or an IPv4 CIDR block such as 203.0.113.0/24, got 'anyone'",
+        ),
+        ({"ports": [Port(80, sources=[])]}, "ports[0].sources: must hold 1 to 100 sources, got 0"),
+        ({"display_name": ""}, "display_name: must be 1 to 255 characters, got 0"),
+        ({"private_ip": "10.0.0"}, "private_ip: must be an IP address, got '10.0.0'"),
+        (
+            {"dns_config": DnsConfig(nameservers=["dns"])},
+            "dns_config.nameservers[0]: must be an IP address, got 'dns'",
+        ),
+        (
+            {"freeform_tags": {"a.b": "x"}},
+            "freeform_tags[\"a.b\"]: must be 1 to 100 characters without blanks and dots, got 'a.b'",
+        ),
+        ({"freeform_tags": {"a": "x" * 257}}, 'freeform_tags["a"]: must be 0 to 256 characters, got 257'),
+        (
+            {"placement": PlacementSpec(availability_domains=["one"])},
+            "placement.availability_domains[0]: must be 1, 'AD-1' or 'Uocm:PHX-AD-1', got 'one'",
+        ),
+        (
+            {"placement": PlacementSpec(fault_domains=[4])},
+            "placement.fault_domains[0]: must be 1 to 3 or 'FAULT-DOMAIN-1' to '-3', got 'FAULT-DOMAIN-4'",
+        ),
+        (
+            {"rollout": RolloutSpec(max_unavailable=-1)},
+            "rollout.max_unavailable: must be at least 0 replicas, got -1",
+        ),
+        (
+            {"health_checks": [HealthCheck.http(80, path="health")]},
+            "health_checks[0].path: must be an URL path that starts with '/', got 'health'",
+        ),
+        (
+            {"health_checks": [HealthCheck.tcp(80, interval_in_seconds=0)]},
+            "health_checks[0].interval_in_seconds: must be at least 1 s, got 0",
+        ),
+        (
+            {"image_pull_secrets": [ImagePullSecret.vault("ghcr.io", secret_id="x")]},
+            "image_pull_secrets[0].secret_id: must be an OCID (ocid1.vaultsecret.…), got 'x'",
+        ),
+        (
+            {"scrape": ScrapeTarget(80, labels={"a-b": "x"})},
+            "scrape[0].labels[\"a-b\"]: must be a label name, got 'a-b'",
+        ),
+    ],
+)
+def test_a_value_out_of_range_is_named(fields: dict[str, Any], fault: str):
+    """A value that breaks its field's rule is a fault with the range and the value."""
+    assert web(**fields) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        (
+            Statement("own", "metrics", reason="r"),
+            "verb: must be one of 'inspect', 'read', 'use', 'manage', got 'own'",
+        ),
+        (
+            Statement("use", "Metrics", reason="r"),
+            "resource_type: must be a resource type such as log-content, got 'Metrics'",
+        ),
+        (
+            Statement("use", "metrics\nAllow any-user to", reason="r"),
+            "resource_type: must be a resource type such as log-content, got 'metrics\\nAllow any-user to'",
+        ),
+        (
+            Statement("use", "metrics", where='x="y"', reason="r"),
+            "where: must be one condition in a line, its values in single quotes, got 'x=\"y\"'",
+        ),
+        (
+            Statement("use", "metrics", where="x='y", reason="r"),
+            'where: must close its quotes and braces, got "x=\'y"',
+        ),
+        (Statement("use", "metrics", reason=""), "reason: must be 1 to 400 characters, got 0"),
+    ],
+)
+def test_policy_statements_cannot_be_broken_out_of(statement: Statement, fault: str):
+    """A verb, type or condition that is no part of one policy statement is a fault."""
+    assert web(statements=[statement]) == [f"statements[0].{fault}"]
+
+
+@pytest.mark.parametrize(
+    ("volume", "fault"),
+    [
+        (VolumeSpec.config_file("v", {}), "files: must hold at least one file"),
+        (
+            VolumeSpec.config_file("v", {"../x": ""}),
+            "files[\"../x\"]: must be a relative path without '.' and '..', got '../x'",
+        ),
+        (
+            VolumeSpec.config_file("v", {"x": Path("missing.toml")}),
+            'files["x"]: cannot read missing.toml: give an existing file, or the content itself',
+        ),
+        (
+            VolumeSpec.config_file("v", {"x": SecretRef("mine")}),
+            (
+                'files["x"].secret_id: must be an OCID (ocid1.vaultsecret.… or '
+                "ocid1.vaultsecretversion.…), got 'mine'"
+            ),
+        ),
+        (
+            VolumeSpec.config_file("v", {"x": 5}),
+            'files["x"]: must be bytes or Path or SecretRef or PrometheusConfig, got a value of type int',
+        ),
+        (VolumeSpec("v", kind="file_system"), "mount_target_id: must be given together with export_id"),
+    ],
+)
+def test_volumes(volume: VolumeSpec, fault: str):
+    """A volume that OCI would refuse is a fault; contents are never shown."""
+    assert web(volumes=[volume]) == [f'volumes["v"].{fault}']
+
+
+def test_unknown_volume_names_the_line_to_add():
+    """A mount of a volume that nobody declares suggests the nearest name and the line to add."""
+    (fault,) = faults_of(
+        SHOP.with_instance(
+            WEB.with_volume(VolumeSpec.empty_dir("log"), mount_path="/logs").with_sidecar(
+                SidecarSpec.log_forwarder()
+            )
+        ),
+        accepts_symbolic_images=True,
+    )
+    assert fault == (
+        'instances["web"].sidecars["log-forwarder"].mounts["/logs"]: there is no volume \'logs\', did you mean '
+        '\'log\'?; add .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")'
+    )
+
+
+def test_volumes_and_mounts_clash():
+    """One name for two volumes, and one path mounted twice, are faults."""
+    assert web(volumes=[VolumeSpec.empty_dir("v"), VolumeSpec.empty_dir("v", backing_store="MEMORY")]) == [
+        'volumes["v"].name: every volume needs a name of its own'
+    ]
+    first, second = VolumeSpec.empty_dir("v"), VolumeSpec.empty_dir("v", backing_store="MEMORY")
+    assert web(mounts={"/a": first}, sidecars=[evolve(SIDECAR, mounts={"/a": second})]) == [
+        'sidecars["extra"].mounts["/a"]: brings a volume \'v\' that differs from another of this name'
+    ]
+    assert web(volumes=[first], mounts={"/a": "v", "/a/": "v"}) == ['mounts["/a"]: is mounted twice']
+    assert web(mounts={"/a": first}, sidecars=[evolve(SIDECAR, mounts={"/a": first})]) == []
+
+
+def test_container_names_are_unique():
+    """Two sidecars of one name, or one named like the app, are faults."""
+    assert web(sidecars=[SIDECAR, SIDECAR]) == ['sidecars["extra"].name: every container needs a name of its own']
+    assert web(sidecars=[evolve(SIDECAR, name="web")]) == [
+        (
+            'sidecars["web"].name: every container needs a name of its own '
+            "(the app's container is named like the instance)"
+        )
+    ]
+
+
+def test_ports_clash():
+    """A port that two containers use, or that is opened twice, is a fault."""
+    assert web(health_checks=[HealthCheck.tcp(8080)], sidecars=[evolve(SIDECAR, scrape=ScrapeTarget(8080))]) == [
+        'sidecars["extra"]: port 8080 is used by web and extra: the containers of an instance share one network'
+    ]
+    assert web(ports=[80, Port(80, sources=["10.0.0.0/8"]), Port(80, protocol="udp")]) == [
+        "ports: tcp 80 is opened twice: put all its sources in one Port"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["DB_PASSWORD", "TOKEN", "github_token", "CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "API_KEY"]
+)
+def test_secrets_in_the_environment_are_refused(name: str):
+    """A literal value of a variable named like a secret is a fault that says what to do and shows no value."""
+    (fault,) = web(environment_variables={name: "hunter2"})
+    assert fault.startswith(f'environment_variables["{name}"]: looks like a secret')
+    assert "SecretRef" in fault
+    assert "hunter2" not in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DB_PASSWORD_FILE", "/run/x"), ("MAX_TOKENS", "9"), ("TOKEN_TTL", "9"), ("TOKEN", ""), ("TOKEN", Plain("x"))],
+)
+def test_what_only_resembles_a_secret_passes(name: str, value: str | Plain):
+    """Paths and numbers, empty values and those declared as plain are no faults."""
+    assert web(environment_variables={name: value}) == []
+
+
+def test_own_images_need_a_prefix_in_the_cloud():
+    """One of our images without image_prefix is a fault that names the field and the build command."""
+    spec = SHOP.with_instance(WEB.with_sidecar(SidecarSpec.grafana()))
+    (fault,) = faults_of(spec)
+    assert fault.startswith('instances["web"].sidecars["grafana"].image_url: \'ocisidecar/grafana:')
+    assert "python scripts/build_all.py" in fault
+    assert "image_prefix" in fault
+    assert faults_of(spec, image_prefix="fra.ocir.io/acme/ocisidecar") == []
+    assert faults_of(spec, accepts_symbolic_images=True) == []
+
+
+def test_preset_faults_are_reported():
+    """What a preset found wrong is a fault at its sidecar."""
+    (fault,) = faults_of(SHOP.with_instance(WEB.with_sidecar(SidecarSpec.management_agent(image_url="a:1"))))
+    assert fault.startswith('instances["web"].sidecars["management-agent"]: has no response_file')
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"ocpus": 65}, "ocpus: must be 1 to 64 OCPUs on CI.Standard.E4.Flex, got 65"),
+        ({"memory_in_gbs": 65}, "memory_in_gbs: must be 1 to 64 GB with 1 OCPUs on CI.Standard.E4.Flex, got 65"),
+        (
+            {"ocpus": 4, "memory_in_gbs": 3},
+            "memory_in_gbs: must be 4 to 256 GB with 4 OCPUs on CI.Standard.E4.Flex, got 3",
+        ),
+        (
+            {"placement": PlacementSpec(shapes=["CI.Standard.A1.Flex"]), "vcpus_limit": 2},
+            "vcpus_limit: must be at most 1 logical CPUs of 1 OCPUs on CI.Standard.A1.Flex, got 2",
+        ),
+        (
+            {"memory_in_gbs": 2, "memory_limit_in_gbs": 3},
+            "memory_limit_in_gbs: must be at most 2 GB of memory on CI.Standard.E4.Flex, got 3",
+        ),
+        (
+            {"vcpus_limit": 1.5, "sidecars": [evolve(SIDECAR, vcpus_limit=0.75)]},
+            (
+                "vcpus_limit: the containers' limits add up to 2.25 of 2 logical CPUs of 1 OCPUs on "
+                "CI.Standard.E4.Flex (web 1.5 + extra 0.75)"
+            ),
+        ),
+        (
+            {"memory_in_gbs": 1, "sidecars": [evolve(SIDECAR, memory_limit_in_gbs=1)]},
+            (
+                "memory_limit_in_gbs: the containers' limits add up to 1 of 1 GB of memory on "
+                "CI.Standard.E4.Flex, which leaves nothing to the app (extra 1)"
+            ),
+        ),
+        (
+            {"ephemeral_storage_in_gbs": 12, "sidecars": [SidecarSpec.prometheus()]},
+            (
+                "ephemeral_storage_in_gbs: an instance has 15 GB of it, its containers declare 17 "
+                "(web 12 + prometheus 5)"
+            ),
+        ),
+        (
+            {"environment_variables": {"A": "x" * 65536}},
+            "environment_variables: names and values must be 65536 bytes at most in all, got 65537",
+        ),
+        (
+            {"environment_variables": {"A": Plain("é" * 32768)}},
+            "environment_variables: names and values must be 65536 bytes at most in all, got 65537",
+        ),
+        ({"arguments": ["x" * 65537]}, "arguments: must be 65536 bytes at most in all, got 65537"),
+        (
+            {"sidecars": [evolve(SIDECAR, name=f"s{i}") for i in range(60)]},
+            "sidecars: OCI runs at most 60 containers in an instance, got 61",
+        ),
+        (
+            {"volumes": [VolumeSpec.empty_dir(f"v{i}") for i in range(33)]},
+            "volumes: OCI attaches at most 32 volumes to an instance, got 33",
+        ),
+    ],
+)
+def test_budget(fields: dict[str, Any], fault: str):
+    """What does not fit OCI's limits or the shape is a fault with what it adds up to."""
+    assert web(**fields) == [fault]
+
+
+def test_budget_boundaries():
+    """Exactly the capacity fits, and an unknown shape is not judged."""
+    assert (
+        web(
+            vcpus_limit=1.25,
+            memory_limit_in_gbs=15,
+            sidecars=[evolve(SIDECAR, vcpus_limit=0.75, memory_limit_in_gbs=1)],
+        )
+        == []
+    )
+    assert web(shape="CI.Standard.Next.Flex", ocpus=500, vcpus_limit=5000) == []
+    assert web(ephemeral_storage_in_gbs=15, environment_variables={"A": "x" * 65535}, arguments=["x" * 65536]) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        (
+            DeploymentSpec("shop", [WEB, WEB]),
+            'instances["web"].name: is there twice: every one needs a name of its own',
+        ),
+        (
+            evolve(SHOP, alarms=[AlarmSpec.absence()] * 2),
+            'alarms["absence"].name: is there twice: every one needs a name of its own',
+        ),
+        (
+            evolve(SHOP, repositories=[RepositorySpec("Acme")]),
+            "repositories[\"Acme\"].name: must be lower-case words joined by '/', '-', '_' or '.', got 'Acme'",
+        ),
+        (
+            evolve(SHOP, network=NetworkSpec.private(cidr_block="10.1.0.0/16")),
+            "network.subnet_cidr_block: 10.0.0.0/24 must lie within cidr_block 10.1.0.0/16",
+        ),
+        (
+            evolve(SHOP, network=NetworkSpec.private(cidr_block="10.0.0.1/16")),
+            (
+                "network.cidr_block: must be an IPv4 CIDR block such as 10.0.0.0/16, got "
+                "'10.0.0.1/16' (10.0.0.1/16 has host bits set)"
+            ),
+        ),
+        (
+            evolve(SHOP, network=NetworkSpec.private(dns_label="my-net")),
+            "network.dns_label: must be 1 to 15 letters and digits, the first a letter, got 'my-net'",
+        ),
+        (
+            evolve(SHOP, network=NetworkSpec.existing("subnet")),
+            "network.subnet_id: must be an OCID (ocid1.subnet.…), got 'subnet'",
+        ),
+        (
+            evolve(SHOP, network=NetworkSpec.existing("ocid1.subnet.oc1.fra.a", nsg_ids=["x"])),
+            "network.nsg_ids[0]: must be an OCID (ocid1.networksecuritygroup.…), got 'x'",
+        ),
+        (
+            evolve(SHOP, network=NetworkSpec.of("shop")),
+            "network: .of('shop') names this deployment itself: name the one that has the network",
+        ),
+        (
+            evolve(SHOP, access=AccessSpec.of("shop")),
+            "access: .of('shop') names this deployment itself: name the one that has the access",
+        ),
+        (
+            evolve(SHOP, access=AccessSpec.deployment(defined_tag="key")),
+            "access.defined_tag: must be 'namespace.key', got 'key'",
+        ),
+        (
+            evolve(SHOP, logging=LoggingSpec.deployment(retention_duration_in_days=31)),
+            "logging.retention_duration_in_days: must be one of 30, 60, 90, 120, 150, 180 days, got 31",
+        ),
+        (evolve(SHOP, logging=LoggingSpec.existing()), "logging.log_id: give either log_id or log_group_id"),
+        (
+            evolve(SHOP, alarms=[AlarmSpec("a", query="CpuUtilization > 3")]),
+            (
+                'alarms["a"].query: must be a Monitoring query such as CpuUtilization[1m].mean() '
+                "> 80, got 'CpuUtilization > 3'"
+            ),
+        ),
+        (
+            evolve(SHOP, alarms=[AlarmSpec("a", query="A[1m].max() > 3", pending_duration="PT2H")]),
+            "alarms[\"a\"].pending_duration: must be an ISO 8601 duration of PT1M to PT1H, got 'PT2H'",
+        ),
+        (
+            evolve(SHOP, alarms=[AlarmSpec("a", query="A[1m].max() > 3", pending_duration="P")]),
+            "alarms[\"a\"].pending_duration: must be an ISO 8601 duration of PT1M to PT1H, got 'P'",
+        ),
+        (
+            evolve(SHOP, alarms=[AlarmSpec.absence(destinations=["me@example.org"])]),
+            (
+                'alarms["absence"].destinations[0]: must be an OCID (ocid1.onstopic.… or '
+                "ocid1.stream.…), got 'me@example.org'"
+            ),
+        ),
+        (
+            evolve(SHOP, alarms=[AlarmSpec.absence(destinations=[TopicSpec("a"), TopicSpec("b")])]),
+            'alarms["absence"].destinations: OCI takes one topic and one stream at most for an alarm',
+        ),
+        (
+            evolve(
+                SHOP,
+                alarms=[
+                    AlarmSpec.absence(destinations=[TopicSpec("a")]),
+                    AlarmSpec.cpu_utilization(destinations=[TopicSpec("a", description="x")]),
+                ],
+            ),
+            "alarms: notify two different topics called 'a': make them equal, or name them differently",
+        ),
+        (
+            DeploymentSpec("shop", alarms=[AlarmSpec.absence()]),
+            'alarms["absence"].query: $instances stands for the instances, and there are none',
+        ),
+        (
+            evolve(SHOP, freeform_tags={f"t{i}": "" for i in range(7)}),
+            "freeform_tags: OCI takes 10 free-form tags on a resource, 4 of which are this library's, got 7",
+        ),
+        (
+            evolve(SHOP, freeform_tags={"ocisidecar-key": "x"}),
+            "freeform_tags: tags that start with 'ocisidecar-' are this library's, got 'ocisidecar-key'",
+        ),
+    ],
+)
+def test_deployments(spec: DeploymentSpec, fault: str):
+    """What is wrong between the parts of a deployment is a fault."""
+    assert fault in faults_of(spec)
+
+
+def test_tags_of_parts():
+    """Containers and VNICs take ten tags, an instance six with those of its deployment."""
+    seven = {f"t{i}": "" for i in range(7)}
+    eleven = {f"t{i}": "" for i in range(11)}
+    assert web(freeform_tags=seven) == [
+        "freeform_tags: OCI takes 10 free-form tags on a resource, 4 of which are this library's, got 7"
+    ]
+    message = "OCI takes 10 free-form tags on a resource, got 11"
+    assert web(vnic_freeform_tags=eleven) == [f"vnic_freeform_tags: {message}"]
+    assert web(container_freeform_tags=eleven) == [f"container_freeform_tags: {message}"]
+    assert extra(freeform_tags=eleven) == [f"freeform_tags: {message}"]
+    assert web(container_freeform_tags=seven, vnic_freeform_tags=seven) == []
+
+
+def test_addresses():
+    """A fixed address or host name must be possible: one replica, a network with names, inside the subnet."""
+    assert web(private_ip="10.0.0.5", replicas=2) == [
+        "private_ip: can belong to one instance only, and there are 2 replicas"
+    ]
+    assert web(private_ip="10.0.1.5") == ["private_ip: must lie in the subnet 10.0.0.0/24, got 10.0.1.5"]
+    assert web(hostname_label="web") == [
+        "hostname_label: needs a network with dns_label, e.g. NetworkSpec.private(dns_label='web')"
+    ]
+    elsewhere = evolve(SHOP, network=NetworkSpec.of("platform"))
+    instance = evolve(WEB, private_ip="172.16.0.9", hostname_label="web")
+    assert faults_of(elsewhere.with_instance(instance)) == []
+
+
+def test_a_single_address_is_no_network():
+    """A CIDR block needs a prefix length, and one that OCI takes."""
+    for block in ("10.0.0.0", "10.0.0.0/8"):
+        spec = evolve(SHOP, network=NetworkSpec.private(cidr_block=block))
+        assert f"network.cidr_block: must have a prefix length of /16 to /30, got {block!r}" in faults_of(spec)
+
+
+def test_log_references():
+    """A reference to a log that the deployment does not have is a fault with the nearest name."""
+    path = 'environment_variables["LOG"]'
+    assert web(environment_variables={"LOG": Ref(Key("log", "ap"))}) == [
+        f"{path}: there is no log 'ap', did you mean 'app'?; the deployment's log_names are: app"
+    ]
+    assert web(environment_variables={"LOG": Ref(Key("subnet", "main"))}) == [
+        (
+            f"{path}: only a log of the deployment can be referred to, e.g. Ref(Key('log', 'app')), "
+            f"got <subnet/main.id>"
+        )
+    ]
+    instance = evolve(WEB, environment_variables={"LOG": Ref(Key("log", "any"))})
+    assert faults_of(evolve(SHOP, logging=LoggingSpec.none()).with_instance(instance)) == [
+        f"instances[\"web\"].{path}: refers to the log 'any', and the deployment has LoggingSpec.none()"
+    ]
+    existing = LoggingSpec.existing(log_id="ocid1.log.oc1.fra.a")
+    assert faults_of(evolve(SHOP, logging=existing).with_instance(instance)) == []
+
+
+def test_pull_secrets_are_unique():
+    """Two secrets for one registry are a fault."""
+    secret = ImagePullSecret.vault("ghcr.io", secret_id="ocid1.vaultsecret.oc1.fra.a")
+    assert web(image_pull_secrets=[secret, secret]) == [
+        "image_pull_secrets: there is more than one secret for the registry 'ghcr.io'"
+    ]
+
+
+def test_security_contexts_contradict_themselves():
+    """A group without a user, and user 0 under the check for it, are faults."""
+    assert web(container_security_context=SecurityContext(run_as_group=5)) == [
+        "container_security_context.run_as_group: needs run_as_user"
+    ]
+    assert web(container_security_context=SecurityContext.restricted(run_as_user=0)) == [
+        "container_security_context.run_as_user: is 0, which is_non_root_user_check_enabled refuses"
+    ]

@@ -1,0 +1,305 @@
+"""Hypothesis strategies for specs that pass validation in the emulator, for laws about all of them."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ocisidecar.keys import Key, Ref
+from ocisidecar.spec import (
+    AccessSpec,
+    AlarmSpec,
+    DeploymentSpec,
+    DnsConfig,
+    HealthCheck,
+    ImagePullSecret,
+    InstanceSecurityContext,
+    InstanceSpec,
+    LoggingSpec,
+    Mount,
+    NetworkSpec,
+    PlacementSpec,
+    Plain,
+    Port,
+    RepositorySpec,
+    RolloutSpec,
+    ScrapeTarget,
+    SecretRef,
+    SecurityContext,
+    SidecarSpec,
+    Statement,
+    TopicSpec,
+    VolumeSpec,
+)
+from ocisidecar.spec.security import CAPABILITIES
+
+LOWER = string.ascii_lowercase
+
+
+def ocids(kind: str) -> st.SearchStrategy[str]:
+    """OCIDs of a resource type."""
+    return st.text(LOWER + string.digits, min_size=4, max_size=8).map(lambda end: f"ocid1.{kind}.oc1.fra.{end}")
+
+
+names = st.builds(
+    lambda head, tail: head + tail, st.sampled_from(LOWER), st.text(LOWER + "-_0123456789", max_size=8)
+)
+texts = st.text(max_size=30)
+some_text = st.text(min_size=1, max_size=30)
+tag_maps = st.dictionaries(st.text(LOWER + "-_:/", min_size=1, max_size=10), texts, max_size=2)
+defined_tag_maps = st.dictionaries(names, st.dictionaries(names, texts, max_size=2), max_size=2)
+cidr_blocks = st.sampled_from(["10.1.0.0/16", "0.0.0.0/0", "203.0.113.7/32"])
+secret_refs = st.builds(SecretRef, ocids("vaultsecret"), version=st.none() | st.integers(1, 9))
+contents = texts | st.binary(max_size=20) | secret_refs
+label_names = st.text(string.ascii_uppercase, min_size=1, max_size=6).map(lambda name: f"V_{name}_V")
+environments = st.dictionaries(
+    label_names, texts | st.builds(Plain, texts) | st.just(Ref(Key("log", "app"))), max_size=3
+)
+
+security_contexts = st.builds(
+    SecurityContext,
+    run_as_user=st.integers(1, 70000),
+    run_as_group=st.none() | st.integers(0, 70000),
+    is_non_root_user_check_enabled=st.none() | st.booleans(),
+    is_root_file_system_readonly=st.none() | st.booleans(),
+    add_capabilities=st.lists(st.sampled_from(CAPABILITIES), max_size=2),
+    drop_capabilities=st.lists(st.sampled_from(CAPABILITIES), max_size=2),
+)
+statements = st.builds(
+    Statement,
+    st.sampled_from(["inspect", "read", "use", "manage"]),
+    st.sampled_from(["metrics", "object-family"]),
+    where=st.none() | st.just("target.metrics.namespace='web'"),
+    reason=some_text,
+    principal=st.sampled_from(["computecontainerinstance", "managementagent"]),
+)
+timings: dict[str, Any] = {
+    "name": st.none() | some_text,
+    "initial_delay_in_seconds": st.integers(0, 60),
+    "interval_in_seconds": st.integers(1, 60),
+    "timeout_in_seconds": st.integers(1, 60),
+    "failure_threshold": st.integers(1, 5),
+    "success_threshold": st.integers(1, 5),
+    "failure_action": st.sampled_from(["KILL", "NONE"]),
+}
+
+
+def health_checks(port: int) -> st.SearchStrategy[HealthCheck]:
+    """Health checks of a port."""
+    headers = st.dictionaries(names, texts, max_size=2)
+    http = st.builds(HealthCheck.http, st.just(port), path=st.just("/health"), headers=headers, **timings)
+    return http | st.builds(HealthCheck.tcp, st.just(port), **timings)
+
+
+def volumes(name: str) -> st.SearchStrategy[VolumeSpec]:
+    """Volumes of all kinds with this name."""
+    files = st.dictionaries(st.sampled_from(["a.toml", "conf.d/b.ini", "x"]), contents, min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(
+            VolumeSpec.empty_dir, st.just(name), backing_store=st.sampled_from(["EPHEMERAL_STORAGE", "MEMORY"])
+        ),
+        st.builds(VolumeSpec.config_file, st.just(name), files, secret_version=st.none() | some_text),
+        st.builds(
+            VolumeSpec.file_system,
+            st.just(name),
+            mount_target_id=ocids("mounttarget"),
+            export_id=ocids("export"),
+            mount_options=st.dictionaries(names, st.none() | some_text, max_size=2),
+            is_encrypted_in_transit=st.none() | st.booleans(),
+        ),
+    )
+
+
+PRESETS = (
+    SidecarSpec.prometheus(),
+    SidecarSpec.management_agent(response_file=SecretRef("ocid1.vaultsecret.oc1.fra.key")),
+    SidecarSpec.log_forwarder(),
+    SidecarSpec.grafana(),
+    SidecarSpec.node_exporter(),
+    SidecarSpec.nginx_exporter(),
+    SidecarSpec.redis_exporter(passwords="{}"),
+    SidecarSpec.postgres_exporter(password=SecretRef("ocid1.vaultsecret.oc1.fra.pg")),
+    SidecarSpec.mysql_exporter(my_cnf="[client]\npassword=x\n"),
+    SidecarSpec.blackbox_exporter(),
+    SidecarSpec.cadvisor(),
+)
+
+
+@st.composite
+def sidecars(draw: st.DrawFn, index: int) -> SidecarSpec:
+    """Sidecars that are no preset; the index keeps name, volume and port apart from those of others."""
+    port = 20000 + index
+    volume = draw(volumes(f"own-{index}"))
+    return SidecarSpec(
+        f"extra-{index}",
+        image_url="ghcr.io/acme/extra:1.0",
+        command=draw(st.lists(some_text, max_size=2)),
+        arguments=draw(st.lists(some_text, max_size=2)),
+        working_directory=draw(st.none() | st.just("/srv")),
+        environment_variables=draw(environments),
+        mounts={"/own": Mount(volume, is_read_only=draw(st.none() | st.booleans())), "/logs": "logs"},
+        health_checks=draw(st.lists(health_checks(port), max_size=2)),
+        scrape=draw(
+            st.lists(
+                st.builds(
+                    ScrapeTarget,
+                    st.just(port),
+                    path=st.sampled_from(["/metrics", "/probe"]),
+                    parameters=st.dictionaries(names, texts, max_size=1),
+                    labels=st.dictionaries(st.sampled_from(["instance", "team"]), texts, max_size=1),
+                ),
+                max_size=2,
+            )
+        ),
+        statements=draw(st.lists(statements, max_size=2)),
+        is_essential=draw(st.booleans()),
+        vcpus_limit=draw(st.none() | st.floats(0.01, 0.1)),
+        memory_limit_in_gbs=draw(st.none() | st.floats(0.01, 0.1)),
+        is_resource_principal_disabled=draw(st.none() | st.booleans()),
+        security_context=draw(st.none() | security_contexts),
+        freeform_tags=draw(tag_maps),
+        defined_tags=draw(defined_tag_maps),
+        warnings=draw(st.lists(some_text, max_size=1)),
+    )
+
+
+@st.composite
+def instances(draw: st.DrawFn, name: str) -> InstanceSpec:
+    """Instances of this name that fit their shape."""
+    presets = draw(st.lists(st.sampled_from(PRESETS), max_size=3, unique_by=lambda preset: preset.name))
+    extras = [draw(sidecars(index)) for index in range(draw(st.integers(0, 2)))]
+    ocpus = draw(st.sampled_from([2, 4.0, 8]))
+    replicas = draw(st.integers(1, 3))
+    instance = InstanceSpec(
+        name,
+        image_url=draw(st.sampled_from(["fra.ocir.io/acme/web:1.4", "nginx:1.27"])),
+        shape=draw(st.sampled_from(["CI.Standard.E4.Flex", "CI.Standard.E3.Flex", "CI.Standard.Next.Flex"])),
+        ocpus=ocpus,
+        memory_in_gbs=draw(st.none() | st.just(ocpus * 8)),
+        environment_variables=draw(environments),
+        ports=draw(
+            st.lists(
+                st.builds(
+                    Port,
+                    st.integers(1, 65535),
+                    sources=st.lists(cidr_blocks | st.just("vcn"), min_size=1, max_size=2),
+                    protocol=st.sampled_from(["tcp", "udp"]),
+                ),
+                max_size=2,
+                unique_by=lambda port: (port.protocol, port.port),
+            )
+        ),
+        replicas=replicas,
+        sidecars=(*presets, *extras),
+        placement=draw(
+            st.builds(
+                PlacementSpec,
+                availability_domains=st.lists(st.sampled_from([1, "AD-2", "Uocm:PHX-AD-3"]), max_size=2),
+                fault_domains=st.lists(st.integers(1, 3), max_size=2),
+                shapes=st.lists(st.just("CI.Standard.E3.Flex"), max_size=1),
+                spread=st.booleans(),
+            )
+        ),
+        rollout=draw(
+            st.builds(
+                RolloutSpec,
+                replace=st.sampled_from(["overlap", "stop_first"]),
+                max_unavailable=st.integers(0, 2),
+                probe=st.none() | health_checks(80),
+                healthy_timeout_in_seconds=st.integers(1, 900),
+            )
+        ),
+        image_pull_secrets=draw(
+            st.lists(
+                st.builds(ImagePullSecret.vault, st.just("ghcr.io"), secret_id=ocids("vaultsecret"))
+                | st.builds(ImagePullSecret.basic, st.just("ghcr.io"), username=some_text, password=some_text),
+                max_size=1,
+            )
+        ),
+        container_restart_policy=draw(st.sampled_from(["ALWAYS", "NEVER", "ON_FAILURE"])),
+        dns_config=draw(st.none() | st.builds(DnsConfig, nameservers=st.just(["169.254.169.254"]))),
+        security_context=draw(
+            st.none()
+            | st.builds(
+                InstanceSecurityContext,
+                fs_group=st.none() | st.integers(0, 9),
+                fs_group_change_policy=st.sampled_from([None, "ALWAYS", "ON_ROOT_MISMATCH"]),
+            )
+        ),
+        container_security_context=draw(st.none() | security_contexts),
+        display_name=draw(st.none() | some_text),
+        skip_source_dest_check=draw(st.none() | st.booleans()),
+        freeform_tags=draw(tag_maps),
+        vnic_defined_tags=draw(defined_tag_maps),
+        private_ip="10.0.0.9" if replicas == 1 and draw(st.booleans()) else None,
+    )
+    return instance.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs").with_volume(
+        draw(volumes("data")), mount_path="/data", sub_path=draw(st.none() | st.just("a/b"))
+    )
+
+
+networks = st.one_of(
+    st.builds(NetworkSpec.private, dns_label=st.none() | st.just("web")),
+    st.just(NetworkSpec.public(cidr_block="10.0.0.0/20")),
+    st.builds(NetworkSpec.existing, ocids("subnet"), nsg_ids=st.lists(ocids("networksecuritygroup"), max_size=2)),
+    st.just(NetworkSpec.of("Platform", is_public_ip_assigned=True)),
+)
+accesses = st.one_of(
+    st.builds(AccessSpec.deployment, defined_tag=st.none() | st.just("ops.deployment")),
+    st.just(AccessSpec.of("Platform")),
+    st.builds(AccessSpec.existing, ocids("dynamicgroup") | st.just("Default/group")),
+    st.just(AccessSpec.none()),
+)
+loggings = st.one_of(
+    st.builds(
+        LoggingSpec.deployment,
+        log_names=st.just(["audit", "app"]),
+        retention_duration_in_days=st.sampled_from([30, 180]),
+    ),
+    st.builds(LoggingSpec.existing, log_id=ocids("log")),
+    st.builds(LoggingSpec.existing, log_group_id=ocids("loggroup")),
+    st.just(LoggingSpec.of("Platform")),
+)
+topics = st.builds(TopicSpec, st.just("ops"), description=st.just("on call"))
+alarms = st.one_of(
+    st.builds(AlarmSpec.cpu_utilization, st.integers(1, 99), destinations=st.lists(topics, max_size=1)),
+    st.builds(AlarmSpec.memory_utilization, severity=st.sampled_from(["INFO", "ERROR"])),
+    st.just(AlarmSpec.ephemeral_storage()),
+    st.builds(AlarmSpec.absence, destinations=st.lists(ocids("onstopic"), max_size=1)),
+    st.builds(
+        AlarmSpec,
+        st.just("custom"),
+        query=st.just("requests[1m].rate() > 5"),
+        namespace=st.just("web"),
+        resource_group=st.none() | st.just("a.b"),
+        pending_duration=st.sampled_from(["PT1M", "PT1H"]),
+        body=st.none() | some_text,
+        repeat_notification_duration=st.none() | st.just("PT4H"),
+        message_format=st.sampled_from(["RAW", "PRETTY_JSON"]),
+        is_enabled=st.booleans(),
+    ),
+)
+
+
+@st.composite
+def deployments(draw: st.DrawFn) -> DeploymentSpec:
+    """Deployments that pass validation where our own images may be symbolic."""
+    chosen = draw(st.lists(names, min_size=1, max_size=2, unique=True))
+    return DeploymentSpec(
+        draw(names),
+        [draw(instances(name)) for name in chosen],
+        network=draw(st.none() | networks),
+        access=draw(st.none() | accesses),
+        logging=draw(st.none() | loggings),
+        alarms=draw(st.lists(alarms, max_size=2, unique_by=lambda alarm: alarm.name)),
+        repositories=draw(
+            st.lists(
+                st.builds(RepositorySpec, st.just("acme/web"), is_public=st.booleans(), is_immutable=st.booleans()),
+                max_size=1,
+            )
+        ),
+        freeform_tags=draw(tag_maps),
+        defined_tags=draw(defined_tag_maps),
+    )

@@ -31,7 +31,7 @@ from ocisidecar.plan import VAULT_SECRET, Action, Live, Phase, Plan, value_of
 from ocisidecar.resources import KINDS, NEEDS
 from ocisidecar.resources.kind import Site, Started
 from ocisidecar.session import Caller, Session, is_capacity_shortage
-from ocisidecar.steps import RUNGS, Attempt, Done, Job, perform, read_secret
+from ocisidecar.steps import RUNGS, Attempt, Done, Job, complete, perform, read_secret
 from ocisidecar.waiter import Goal, Sight, Verdict, Waiter, Watch, look
 
 _IDLE_SECONDS = 3600.0
@@ -123,6 +123,7 @@ class Executor:
     _attempts: dict[NodeId, Attempt] = field(factory=dict, init=False)
     _resources: dict[tuple[str, Key], Live] = field(factory=dict, init=False)
     _causes: dict[str, dict[str, Exception]] = field(factory=dict, init=False)
+    _completed: set[NodeId] = field(factory=set, init=False)
     _cancelled: set[str] = field(factory=set, init=False)
     _inbox: queue.SimpleQueue[_Post | _Looked | _Retried | _Wake] = field(factory=queue.SimpleQueue, init=False)
     _waiter: Waiter = field(factory=Waiter, init=False)
@@ -288,11 +289,25 @@ class Executor:
             self._watch(node, Goal.GONE, node.live.id if node.live else "", "", "DELETING")
         elif started is not None:
             self._attempts[post.node] = post.future.result().attempt
-            if started.phase is Phase.READY and not self._must_be_healthy(node):
-                self._finish(node)
+            if started.phase is Phase.READY:
+                self._go_on(node)
             else:
-                goal = Goal.HEALTHY if started.phase is Phase.READY else _GOALS.get(node.id.verb, Goal.READY)
+                goal = _GOALS.get(node.id.verb, Goal.READY)
                 self._watch(node, goal, started.id, started.work_request_id, started.state)
+
+    def _go_on(self, node: Node) -> None:
+        """Take the next step with a resource that is ready: complete it, see that it is healthy, or finish."""
+        kind = KINDS[node.id.key.kind]
+        live = self._resources[node.id.deployment, node.id.key]
+        if kind.is_completed_when_ready and node.id.verb is Verb.CREATE and node.id not in self._completed:
+            self._completed.add(node.id)
+            self._in_flight += 1
+            future = self.pool.submit(complete, self._job(node), live)
+            future.add_done_callback(lambda done: self._inbox.put(_Post(node.id, done)))
+        elif self._must_be_healthy(node):
+            self._watch(node, Goal.HEALTHY, live.id, "", live.state)
+        else:
+            self._finish(node)
 
     def _record(self, post: _Post) -> None:
         """Remember what exists, as soon as it does."""
@@ -379,8 +394,8 @@ class Executor:
             self._resources[node.id.deployment, node.id.key] = sight.live
         if sight.verdict is Verdict.REACHED:
             self._waiter.remove(watch.node, now)
-            if watch.goal is Goal.READY and self._must_be_healthy(node):
-                self._watch(node, Goal.HEALTHY, sight.live.id if sight.live else "", "", "ACTIVE")
+            if watch.goal is Goal.READY:
+                self._go_on(node)
             else:
                 self._finish(node)
         elif sight.verdict is Verdict.NOT_YET:

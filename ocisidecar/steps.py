@@ -74,6 +74,13 @@ def perform(job: Job) -> Done:
     return _PERFORM[job.node.id.verb](job)
 
 
+def complete(job: Job, live: Live) -> Done:
+    """Do what can only be done to a resource that is ready."""
+    want = _wanted(job)
+    job.kind.complete(job.caller, job.site, live, resolve_fields(want.body, job.lookup))
+    return Done(_as_started(live), job.attempt)
+
+
 def read_secret(caller: Caller, ref: Ref) -> str:
     """Return a vault secret's content in base64; `ref.field` is its version number or `current`.
 

@@ -108,6 +108,7 @@ class Kind:
         phases: what its state words mean; a word that is not there means gone.
         mutable: body fields that can be changed in place and are shown by a list.
         hidden: body fields that can be changed in place but that no list shows.
+        is_completed_when_ready: a new resource needs `complete` before it is what was asked for.
         keeps_data: holds what a user may miss; destroy keeps it when it is not empty.
     """
 
@@ -118,6 +119,7 @@ class Kind:
     phases: ClassVar[Mapping[str, Phase]] = ACTIVE_PHASES
     mutable: ClassVar[frozenset[str]] = frozenset()
     hidden: ClassVar[frozenset[str]] = frozenset()
+    is_completed_when_ready: ClassVar[bool] = False
     keeps_data: ClassVar[bool] = False
     id_field: ClassVar[str] = "id"
     create_intent: ClassVar[Intent] = CREATE
@@ -207,6 +209,10 @@ class Kind:
             opc_retry_token=token,
         )
         return self.started(answer)
+
+    def complete(self, caller: Caller, site: Site, live: Live, body: Mapping[str, Json]) -> None:
+        """Bring about what a create request cannot ask for; does nothing where it is so already."""
+        raise LookupError(f"{live.key} at {site.identity.tag} is complete when made, {caller.key} with {body}")
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
         """Change `fields` of `live`; tags are merged with those that it has now.

@@ -37,6 +37,7 @@ class NetworkSecurityGroup(Kind):
     noun = "network_security_group"
     needs = ("vcn",)
     phases = NETWORK_PHASES
+    is_completed_when_ready = True
     mutable = frozenset({"displayName", _RULES})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
@@ -68,11 +69,14 @@ class NetworkSecurityGroup(Kind):
         )
 
     def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:
-        """Make the group, then bring its rules about; a replayed group may hold some already."""
+        """Ask for the group without its rules."""
         plain = {name: value for name, value in body.items() if name != _RULES}
-        started = super().create(caller, site, plain, token)
-        self._set_rules(caller, started.id, body[_RULES])
-        return started
+        return super().create(caller, site, plain, token)
+
+    def complete(self, caller: Caller, site: Site, live: Live, body: Mapping[str, Json]) -> None:
+        """Bring the rules about; a group that an earlier run made may hold some already."""
+        del site
+        self._set_rules(caller, live.id, body[_RULES])
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
         """Change names and tags where they differ, and rules by content."""

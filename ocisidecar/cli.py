@@ -157,12 +157,12 @@ def _verify(options: Options) -> int:
 
 
 def _diagnose(options: Options) -> int:
-    from ocisidecar.views import diagnosis_page
+    from ocisidecar.views import findings_page
 
     name, _ = _target(options.target)
     with _provisioner(options) as provisioner:
         diagnosis = provisioner.get(name).diagnose()
-    _show(diagnosis, diagnosis_page, options)
+    _show(diagnosis, findings_page, options)
     return CHECKS_FAILED if diagnosis.findings else OK
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ocisidecar.views.deployment import deployment_page, status_page
+from ocisidecar.views.findings import findings_page
 from ocisidecar.views.notebook import as_html
 from ocisidecar.views.plan import plan_page
 from ocisidecar.views.report import report_page
@@ -12,6 +13,7 @@ from ocisidecar.views.terminal import as_text, show
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
+    from ocisidecar.findings import Diagnosis
     from ocisidecar.plan import Plan
     from ocisidecar.report import Report
 
@@ -19,6 +21,9 @@ __all__ = [
     "deployment_html",
     "deployment_page",
     "deployment_text",
+    "findings_html",
+    "findings_page",
+    "findings_text",
     "plan_html",
     "plan_page",
     "plan_text",
@@ -58,3 +63,13 @@ def report_text(report: Report) -> str:
 def report_html(report: Report) -> str:
     """Return a report as HTML."""
     return as_html(report_page(report))
+
+
+def findings_text(diagnosis: Diagnosis) -> str:
+    """Return findings as plain text."""
+    return as_text(findings_page(diagnosis))
+
+
+def findings_html(diagnosis: Diagnosis) -> str:
+    """Return findings as HTML."""
+    return as_html(findings_page(diagnosis))

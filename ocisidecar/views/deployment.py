@@ -33,8 +33,9 @@ def status_page(deployment: Deployment) -> Page:
     working = sum(row.tone is Tone.GOOD for row in rows)
     is_well = working == len(rows)
     return Page(
-        title=f"{deployment.name} in {deployment.identity.region}",
-        sections=(Section("Instances", rows),) if rows else (),
+        sections=(Section(f"Instances of {deployment.name} in {deployment.identity.region}", rows),)
+        if rows
+        else (),
         summary=(
             f"{deployment.name}: {working} of {count_of(len(rows), 'instance')} working, "
             f"{count_of(others, 'other resource')}."

@@ -57,13 +57,13 @@ class Page:
     """Everything there is to see of one value.
 
     Attributes:
-        title: the first line; empty when the summary says it all.
+        title: the first line, where there are several sections.
         sections: in the order in which they are read.
         notes: what deserves a look, after the sections.
         summary: the last line, and its tone.
     """
 
-    title: str
+    title: str = ""
     sections: tuple[Section, ...] = ()
     notes: tuple[str, ...] = ()
     summary: str = ""

@@ -43,10 +43,12 @@ def plan_page(plan: Plan) -> Page:
     """Return what there is to see of a plan; no environment value, config file content or secret is in it."""
     shown = [step for step in plan.steps if step.is_write or _is_kept(step)]
     if not plan.changes:
-        return Page(title="", sections=_sections(shown, plan), notes=plan.warnings, summary=_nothing_to_do(plan))
-    aim = "Plan to remove" if plan.is_destroy else "Plan for"
+        return Page(sections=_sections(shown, plan), notes=plan.warnings, summary=_nothing_to_do(plan))
+    region = plan.identity.region
     return Page(
-        title=f"{aim} {plan.name} in {plan.identity.region}",
+        title=f"Plan to remove {plan.name} from {region}"
+        if plan.is_destroy
+        else f"Plan for {plan.name} in {region}",
         sections=_sections(shown, plan),
         notes=plan.warnings,
         summary=f"{plan.name}: {_counts(plan)}.  Digest {plan.digest}.",
@@ -114,12 +116,12 @@ def _gathered(rows: Iterable[tuple[Key, Row]]) -> Iterator[tuple[Key, Row]]:
         return key.kind, key.name.rstrip("0123456789"), evolve(row, subject="")
 
     for _, alike in groupby(rows, likeness):
-        (key, row), *others = alike
-        if not others:
-            yield key, row
-            continue
-        last = others[-1][0].name
-        yield key, evolve(row, subject=f"{key} … {last}", text=f"{len(others) + 1} ×: {row.text}")
+        replicas = sorted(alike, key=lambda keyed: (len(keyed[0].name), keyed[0].name))
+        key, row = replicas[0]
+        if len(replicas) > 1:
+            last = replicas[-1][0].name
+            row = evolve(row, subject=f"{key} … {last}", text=f"{len(replicas)} ×: {row.text}")
+        yield key, row
 
 
 # -- what a new resource will be like --------------------------------------------------------------------------
@@ -146,6 +148,7 @@ def _permissions(body: Mapping[str, Body]) -> Iterator[Detail]:
         verb_and_type, _, rest = permission.partition(" in compartment ")
         _, _, condition = rest.partition(" where ")
         yield Detail("allows", f"{verb_and_type} where {condition}" if condition else verb_and_type)
+    yield Detail("because", str(body.get("description")))
 
 
 def _watched(body: Mapping[str, Body]) -> Iterator[Detail]:

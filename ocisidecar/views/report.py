@@ -16,7 +16,7 @@ _SIGNS: Final[Mapping[Status, tuple[str, Tone]]] = {
 }
 """Worst first: a kind of check has the sign of its worst."""
 
-_MEANINGS: Final[Mapping[str, str]] = {
+MEANINGS: Final[Mapping[str, str]] = {
     "ready": "every resource is there and in its ready state",
     "as-declared": "applying the spec again would change nothing",
     "running": "every container runs",
@@ -42,8 +42,11 @@ def report_page(report: Report) -> Page:
         by_name.setdefault(check.name, []).append(check)
     counts = ", ".join(f"{number} {word}" for word, number in report.counts.items()) or "nothing to check"
     return Page(
-        title=f"Checks of {report.deployment}",
-        sections=(Section("Checks", tuple(_row(name, checks) for name, checks in by_name.items())),),
+        sections=(
+            Section(
+                f"Checks of {report.deployment}", tuple(_row(name, checks) for name, checks in by_name.items())
+            ),
+        ),
         summary=f"{report.deployment} {'is fine' if report.ok else 'is not fine'}: {counts}.",
         tone=Tone.GOOD if report.ok else Tone.BAD,
     )
@@ -55,7 +58,7 @@ def _row(name: str, checks: Sequence[Check]) -> Row:
     return Row(
         sign=sign,
         subject=name,
-        text=f"{_MEANINGS.get(name, name)} ({passed} of {len(checks)})",
+        text=f"{MEANINGS.get(name, name)} ({passed} of {len(checks)})",
         tone=tone,
         details=tuple(
             Detail(one.key, one.reason or f"{one.status.value}: {one.detail}")

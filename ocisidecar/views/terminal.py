@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ocisidecar.views.page import Page, Row, Section, Tone, printable
 
-TEXT_WIDTH: Final = 140
+TEXT_WIDTH: Final = 160
 _WIDEST_SUBJECT: Final = 44
 _STYLES: Final[Mapping[Tone, str]] = {
     Tone.PLAIN: "",
@@ -53,9 +53,10 @@ def _parts(page: Page) -> Iterator[RenderableType]:
     if page.title:
         yield Text(printable(page.title), style="bold")
     width = _subject_width(page)
-    for section in page.sections:
-        yield Text()
-        yield Text(section.heading, style="bold underline")
+    for position, section in enumerate(page.sections):
+        if position or page.title:
+            yield Text()
+        yield Text(printable(section.heading), style="bold underline")
         yield _table(section, width)
     if page.notes:
         yield Text()

@@ -1,0 +1,452 @@
+"""What people see, in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+from attrs import evolve
+from rich.console import Console
+
+from ocisidecar import (
+    Deployment,
+    DeploymentSpec,
+    ImagePullSecret,
+    InstanceSpec,
+    Plan,
+    Port,
+    Provisioner,
+    RolloutSpec,
+    SidecarSpec,
+    VolumeSpec,
+)
+from ocisidecar.clock import VirtualClock
+from ocisidecar.demo_spec import web
+from ocisidecar.findings import CAUSES, Diagnosis, Finding
+from ocisidecar.identity import Identity
+from ocisidecar.instances import Attachment, Attachments, Container, Instance
+from ocisidecar.keys import Key, resolve_fields
+from ocisidecar.plan import Action, Change, Live, Phase, Snapshot, Step
+from ocisidecar.planning import plan_apply, plan_removal
+from ocisidecar.report import Check, Report, Status
+from ocisidecar.resources import KINDS
+from ocisidecar.resources.kind import Site
+from ocisidecar.spec import as_deployment
+from ocisidecar.views import (
+    deployment_page,
+    findings_page,
+    plan_html,
+    plan_page,
+    plan_text,
+    report_page,
+    show,
+    status_page,
+)
+from ocisidecar.views.notebook import as_html
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, words_for
+from ocisidecar.views.report import MEANINGS
+from ocisidecar.views.terminal import TEXT_WIDTH, as_text
+
+IDENTITY = Identity("ocid1.tenancy.oc1..t", "eu-frankfurt-1", "ocid1.compartment.oc1..c", "web")
+SITE = Site(IDENTITY, "eu-frankfurt-1", ("Emul:AD-1",), "ocid1.service.oc1..all", "all-fra-services", None)
+SECRET = "s3cr3t-value"
+
+
+def plan_for(spec, snapshot=None, **words) -> Plan:
+    return plan_apply(as_deployment(spec), SITE, snapshot or Snapshot(), **words)
+
+
+def as_applied(plan: Plan, *, known=None) -> Snapshot:
+    """What is live once the plan was applied."""
+    lives = []
+    for key, want in plan.desired.items():
+        body = resolve_fields(want.body, lambda ref: f"ocid1.{ref.key.kind}.{ref.key.name}")
+        tags = {**(body.get("freeformTags") or {}), **want.tags(IDENTITY)}
+        shown = known if key.kind == "container-instance" else None
+        lives.append(
+            Live(
+                key,
+                plan.name,
+                f"ocid1.{key.kind}.{key.name}",
+                "ACTIVE",
+                Phase.READY,
+                {**body, "freeformTags": tags},
+                known=shown,
+            )
+        )
+    return Snapshot(tuple(lives))
+
+
+def without_digest(text: str) -> str:
+    """The digest covers all that is sent; what is sent is not this test's business."""
+    return re.sub(r"Digest [0-9a-f]{16}", "Digest …", text) + "\n"
+
+
+class Elements(HTMLParser):
+    """The tags, attributes and text of a piece of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags, self.attributes, self.text, self.open = set(), set(), [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class TestPlan:
+    """A plan reads like a diff."""
+
+    def test_everything_new(self, golden):
+        """Each resource has a sign, a key, what it is for and what it will be like."""
+        plan = plan_for(web, warnings=('instances["web"].image_url: can change without a new plan',))
+        golden("views/plan_new.txt", without_digest(str(plan)))
+        golden("views/plan_new.html", without_digest(plan._repr_html_()))
+
+    def test_changes(self, golden):
+        """What changes in place and what is replaced is told field by field; the rest is counted."""
+        app = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", memory_in_gbs=4, ports=[80])
+        known = {
+            "image": {"web.imageUrl": "fra.ocir.io/acme/web:1.4"},
+            "shape": {"shape": "CI.Standard.E4.Flex", "shapeConfig": {"ocpus": 1.0, "memoryInGBs": 4.0}},
+        }
+        before = as_applied(plan_for(app), known=known)
+        after = evolve(app.with_image("fra.ocir.io/acme/web:1.5"), ports=[80, 443], memory_in_gbs=8)
+        golden("views/plan_changes.txt", without_digest(str(plan_for(after, before))))
+
+    def test_removal(self, golden):
+        """A destroy says what goes, and what stays and why."""
+        snapshot = as_applied(plan_for(web))
+        plan = plan_removal(IDENTITY, snapshot, retain=(), with_data={Key("log-group", "main"): "holds log lines"})
+        golden("views/plan_removal.txt", without_digest(str(plan)))
+
+    def test_nothing_to_do_is_one_line(self):
+        """A plan without changes says so, and nothing else."""
+        assert str(plan_for(web, as_applied(plan_for(web)))) == "web is as wanted: 12 resources, nothing to do."
+
+    def test_nothing_to_remove_is_one_line(self):
+        """Destroying what does not exist is no news."""
+        assert str(plan_removal(IDENTITY, Snapshot(), retain=(), with_data={})) == "web does not exist."
+
+    def test_kept_resources_are_told_though_nothing_changes(self):
+        """A second destroy still says what stays."""
+        group = Live(Key("log-group", "main"), "web", "ocid1.loggroup", "ACTIVE", Phase.READY, {})
+        text = str(plan_removal(IDENTITY, Snapshot((group,)), retain=("log-group",), with_data={}))
+        assert "=  log-group/main" in text
+        assert "is to be retained" in text
+        assert text.endswith("web: nothing to delete, 1 kept.")
+
+    def test_replicas_are_one_row(self):
+        """Fifty equal instances need one row, not fifty."""
+        text = str(plan_for(evolve(web, replicas=50)))
+        assert "container-instance/web-0 … web-49" in text
+        assert "50 ×: runs the app" in text
+        assert "61 to create" in text
+
+    def test_downtime_is_told(self):
+        """A replacement that stops first says that there is a downtime."""
+        spec = web.with_rollout(RolloutSpec(replace="stop_first"))
+        plan = plan_for(spec.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(spec)))
+        assert "yes: the old one goes before the new one comes" in str(plan)
+
+    def test_no_replacement_without_a_reason(self):
+        """Every replaced key has at least one line of its own below it."""
+        plan = plan_for(web.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(web)))
+        (row,) = plan_page(plan).sections[0].rows
+        assert row.details[0] == Detail("image", "changed")
+
+    @pytest.mark.parametrize("action", Action)
+    def test_every_action_has_a_sign(self, action):
+        """No action is left out of the view, and none looks like another."""
+        step = Step(action=action, key=Key("vcn", "main"), changes=(Change("kept", "for a test"),))
+        (section,) = plan_page(Plan(identity=IDENTITY, steps=(step,))).sections
+        assert len(section.rows[0].sign) == 1
+
+    def test_signs_differ(self):
+        """A reader who knows the signs needs no words."""
+        steps = tuple(
+            Step(action=action, key=Key("vcn", action.name), changes=(Change("kept", ""),)) for action in Action
+        )
+        (section,) = plan_page(Plan(identity=IDENTITY, steps=steps)).sections
+        assert len({row.sign for row in section.rows}) == len(Action)
+
+    def test_no_secret_is_shown(self):
+        """Environment values, file contents and pull secrets appear in no form of a plan."""
+        spec = (
+            InstanceSpec("web", image_url="web:1", environment_variables={"TOKEN": SECRET})
+            .with_volume(VolumeSpec.config_file("conf", {"app.toml": SECRET}), mount_path="/conf")
+            .with_pull_secret(ImagePullSecret.basic("fra.ocir.io", username="user", password=SECRET))
+        )
+        before = as_applied(plan_for(InstanceSpec("web", image_url="web:1", environment_variables={"TOKEN": "x"})))
+        for plan in (plan_for(spec), plan_for(spec, before)):
+            for shown in (str(plan), plan._repr_html_(), plan.to_json(), repr(plan)):
+                assert SECRET not in shown
+
+    def test_facts_of_every_kind(self, golden):
+        """Alarms, topics and repositories say what they will be like, too."""
+        spec = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1", ports=[Port(53, protocol="udp")])])
+        spec = spec.with_instance(InstanceSpec("jobs", image_url="jobs:1", sidecars=[SidecarSpec.redis_exporter()]))
+        golden("views/plan_fleet.txt", without_digest(str(plan_for(spec))))
+
+
+@pytest.fixture(scope="module")
+def deployment():
+    with Provisioner.local(clock=VirtualClock()) as provisioner:
+        yield provisioner.apply(web)
+
+
+class TestDeployment:
+    """A deployment, as a list of what there is and as a state of affairs."""
+
+    def test_resources(self, deployment):
+        """Every resource stands under its heading with its OCID, on one line that can be copied."""
+        lines = str(deployment).splitlines()
+        for key, ocid in deployment.resources.items():
+            assert any(key in line and line.endswith(ocid) for line in lines)
+
+    def test_printing_makes_no_request(self, deployment):
+        """A deployment can be printed without a connection."""
+        provisioner = deployment._provisioner
+        before = len(provisioner.emulator.requests)
+        assert str(deployment)
+        assert deployment._repr_html_()
+        assert len(provisioner.emulator.requests) == before
+
+    def test_status_of_what_works(self, deployment):
+        """An instance that works has its address and its containers below it."""
+        page = status_page(deployment)
+        (section,) = page.sections
+        (row,) = section.rows
+        assert (row.sign, row.subject, row.text) == ("✓", "web-0", "ACTIVE at 10.0.0.2")
+        assert [one.label for one in row.details][2:] == ["web", "log-forwarder", "node-exporter", "prometheus"]
+        assert page.summary == "web: 1 of 1 instance working, 11 other resources."
+
+    def test_every_check_has_a_meaning(self, deployment):
+        """No check of a real report is shown without saying what it means."""
+        assert {check.name for check in deployment.verify(web).checks} <= MEANINGS.keys()
+
+    def test_status_of_a_deployment_without_instances(self):
+        """A shared network has no instances, which is no fault."""
+        with Provisioner.local(clock=VirtualClock()) as provisioner:
+            page = status_page(provisioner.apply(DeploymentSpec("platform")))
+        assert (page.sections, page.tone) == ((), Tone.GOOD)
+
+
+def container(**words) -> Container:
+    given = {
+        "name": "web",
+        "id": "ocid1.computecontainer",
+        "instance": "web-0",
+        "instance_id": "ocid1.computecontainerinstance",
+        "image_url": "web:1",
+        "lifecycle_state": "ACTIVE",
+        "lifecycle_details": "",
+        "is_running": True,
+        "health": None,
+        "health_checks": (),
+        "restart_count": 0,
+        "exit_code": None,
+        "vcpus_limit": None,
+        "memory_limit_in_gbs": None,
+        "volume_names": (),
+    }
+    return Container(**(given | words))
+
+
+def instance(*containers, attachment=Attachment(), **words) -> Instance:  # noqa: B008 - a frozen value
+    given = {
+        "name": "web-0",
+        "key": "container-instance/web-0",
+        "id": "ocid1.computecontainerinstance",
+        "display_name": "web-0",
+        "lifecycle_state": "ACTIVE",
+        "lifecycle_details": "",
+        "availability_domain": "AD-1",
+        "fault_domain": "FAULT-DOMAIN-1",
+        "shape": "CI.Standard.E4.Flex",
+        "ocpus": 1.0,
+        "memory_in_gbs": 4.0,
+        "restart_policy": "ALWAYS",
+        "time_created": "",
+        "containers": containers,
+        "attachments": Attachments(lambda: {"ocid1.computecontainerinstance": attachment}),
+    }
+    return Instance(**(given | words))
+
+
+class Standing:
+    """As much of a deployment as its status needs."""
+
+    name = "web"
+    identity = IDENTITY
+    resources: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+    def __init__(self, *instances):
+        self.instances = instances
+
+
+class TestStatus:
+    """How instances and containers are doing."""
+
+    def test_addresses(self):
+        """The public address is told where there is one, and that there is none yet."""
+        public = instance(attachment=Attachment(private_ip="10.0.0.2", public_ip="203.0.113.7"))
+        texts = [status_page(Standing(one)).sections[0].rows[0].text for one in (public, instance())]
+        assert texts == ["ACTIVE at 10.0.0.2, public 203.0.113.7", "ACTIVE at no address yet"]
+
+    @pytest.mark.parametrize(
+        ("words", "sign", "told"),
+        [
+            ({"health": "HEALTHY"}, "✓", "running, healthy, web:1"),
+            ({"health": "UNKNOWN"}, "✓", "running, health not known yet, web:1"),
+            ({"health": "UNHEALTHY"}, "✗", "running, unhealthy, web:1"),
+            ({"restart_count": 2}, "✓", "running, 2 restarts, web:1"),
+            (
+                {"is_running": False, "lifecycle_state": "INACTIVE", "exit_code": 137},
+                "✗",
+                "INACTIVE, exit code 137, web:1",
+            ),
+            ({"is_running": False, "lifecycle_details": "Image is missing"}, "✗", "Image is missing, web:1"),
+        ],
+    )
+    def test_containers(self, words, sign, told):
+        """A container's line says what matters, and one that does not work spoils its instance."""
+        row = status_page(Standing(instance(container(**words)))).sections[0].rows[0]
+        assert (row.sign, row.details[-1]) == (sign, Detail("web", told))
+
+    def test_a_failed_instance_says_why(self):
+        """OCI's own words stand below it, and the summary is a bad one."""
+        failed = instance(lifecycle_state="FAILED", lifecycle_details="Out of host capacity.")
+        page = status_page(Standing(failed))
+        assert page.sections[0].rows[0].details[0] == Detail("why", "Out of host capacity.")
+        assert (page.summary[:18], page.tone) == ("web: 0 of 1 instan", Tone.BAD)
+
+
+class TestReport:
+    """A report shows each kind of check once, and everything that did not pass."""
+
+    REPORT = Report(
+        "web",
+        (
+            Check(name="running", key="container-instance/web-0/web", status=Status.PASSED, detail="ACTIVE"),
+            Check(name="running", key="container-instance/web-0/cache", status=Status.FAILED, detail="exit code 1"),
+            Check(name="alarms", key="alarm/cpu", status=Status.WARNED, detail="disabled"),
+            Check(name="ready", key="vcn/main", status=Status.PASSED, detail="AVAILABLE"),
+            Check(name="metrics-arrive", key="web", status=Status.SKIPPED, reason="containers are simulated"),
+        ),
+    )
+
+    def test_text(self, golden):
+        """What passed is counted, what did not is told with its evidence or reason."""
+        golden("views/report.txt", str(self.REPORT) + "\n")
+
+    def test_html_says_the_same(self):
+        """A notebook shows every line that the terminal shows."""
+        text = " ".join(Elements(self.REPORT._repr_html_()).text)
+        assert all(word in text for word in ("exit code 1", "alarm/cpu", "containers are simulated", "not fine"))
+
+    def test_tone(self):
+        """The last line is good when nothing failed."""
+        good = Report("web", self.REPORT.checks[2:])
+        assert (report_page(self.REPORT).tone, report_page(good).tone) == (Tone.BAD, Tone.GOOD)
+        assert report_page(Report("web", ())).summary == "web is fine: nothing to check."
+
+
+class TestFindings:
+    """A diagnosis says what is wrong, what says so, and what helps."""
+
+    def test_findings(self, golden):
+        """Evidence and remedy stand below each cause."""
+        finding = Finding(cause=next(iter(CAUSES)), key="subnet/main", evidence=("subnet/main is gone",))
+        golden("views/findings.txt", str(Diagnosis("web", (finding,))) + "\n")
+        assert "subnet/main is gone" in Diagnosis("web", (finding,))._repr_html_()
+
+    def test_nothing_found_is_one_line(self):
+        """No findings, no headings."""
+        assert as_text(findings_page(Diagnosis("web", ()))) == "web: nothing wrong was found."
+
+
+class TestPages:
+    """Both media show the same page, safely."""
+
+    HOSTILE = '<script>alert("x")</script> & \x1b[31mred\x07\r'
+    PAGE = Page(
+        title=HOSTILE,
+        sections=(
+            Section(
+                "Rows",
+                (
+                    Row(
+                        sign="+", subject=HOSTILE, text=HOSTILE, tone=Tone.GOOD, details=(Detail(HOSTILE, HOSTILE),)
+                    ),
+                ),
+            ),
+        ),
+        notes=(HOSTILE,),
+        summary=HOSTILE,
+        tone=Tone.BAD,
+    )
+
+    def test_html_is_escaped(self):
+        """Whatever a service answers, no element or attribute but ours comes into a notebook."""
+        elements = Elements(as_html(self.PAGE))
+        assert elements.tags == {"div", "p", "b", "table", "tr", "th", "td"}
+        assert elements.attributes == {"class", "style", "colspan"}
+        assert elements.open == []
+        assert "".join(elements.text).count('<script>alert("x")</script>') == 7
+
+    def test_control_characters_do_not_reach_the_terminal(self):
+        """A log line cannot move the cursor or change the title."""
+        text = as_text(self.PAGE)
+        assert not [one for one in text if not one.isprintable() and one != "\n"]
+        assert "�[31mred" in text
+
+    def test_html_and_text_say_the_same(self):
+        """Every word of one view is in the other."""
+        plan = plan_for(web)
+        html_words = set(" ".join(Elements(plan_html(plan)).text).split())
+        assert html_words == set(unescape(plan_text(plan)).split())
+
+    def test_a_page_without_rows(self):
+        """A summary alone needs no table."""
+        page = Page(summary="done")
+        assert as_text(page) == "done"
+        assert Elements(as_html(page)).tags == {"div", "p"}
+
+    def test_plain_text_has_no_trailing_blanks(self):
+        """Text that goes into files and diffs is clean."""
+        lines = str(plan_for(web)).splitlines()
+        assert all(line == line.rstrip() and len(line) <= TEXT_WIDTH for line in lines)
+
+    @pytest.mark.parametrize("is_terminal", [True, False])
+    def test_colours_are_for_terminals(self, is_terminal):
+        """A file gets the plain text, a terminal colours."""
+        console = Console(file=io.StringIO(), force_terminal=is_terminal, width=200, color_system="standard")
+        show(self.PAGE, console)
+        written = console.file.getvalue()
+        assert ("\x1b[" in written) is is_terminal
+        if not is_terminal:
+            assert written == as_text(self.PAGE) + "\n"
+
+    def test_every_kind_has_words(self):
+        """A new kind does not appear without saying what it is for."""
+        assert all(words_for(kind).purpose for kind in KINDS)
+
+    def test_an_unknown_kind_is_shown_all_the_same(self):
+        """A later version's resources stand under a heading of their own."""
+        with_later = {"vcn/main": "ocid1.vcn", "dashboard/main": "ocid1.dashboard"}
+        page = deployment_page(Deployment(IDENTITY, with_later))
+        assert [one.heading for one in page.sections] == ["Network", "Other"]

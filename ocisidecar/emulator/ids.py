@@ -6,6 +6,8 @@ import base64
 import hashlib
 import random
 from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from itertools import chain
 from typing import Final, Literal
 
 from ocisidecar.emulator.regions import REGIONS
@@ -14,6 +16,7 @@ Binding = Literal["aaaaaaaa", "amaaaaaa", "an", "ab"]
 """How the unique part of an OCID begins; `an` and `ab` are followed by the region's stem."""
 
 UNIQUE_LENGTH: Final = 60
+PUBLIC_BLOCKS: Final = tuple(map(IPv4Network, ("203.0.113.0/24", "198.51.100.0/24", "198.18.0.0/15")))
 
 
 class Ids:
@@ -22,6 +25,7 @@ class Ids:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._count = 0
+        self._public = chain.from_iterable(block.hosts() for block in PUBLIC_BLOCKS)
         self._random = random.Random(seed)  # noqa: S311 - identifiers, no secrets
 
     def ocid(self, kind: str, region: str = "", binding: Binding = "aaaaaaaa", *, slots: str = "") -> str:
@@ -34,6 +38,13 @@ class Ids:
         tail = base64.b32encode(digest + digest[:8]).decode().lower().rstrip("=")
         slot = REGIONS[region].slot if region else ""
         return f"ocid1.{kind}.oc1.{slot}.{slots}{(start + tail)[:UNIQUE_LENGTH]}"
+
+    def public_address(self) -> str:
+        """Return a public IPv4 address that was not given before, from blocks that no host of the internet has.
+
+        Source: RFC 5737, RFC 2544.
+        """
+        return str(next(self._public))
 
     def request_part(self) -> str:
         """Return 32 upper-case hexadecimal digits."""

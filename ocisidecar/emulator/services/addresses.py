@@ -6,9 +6,7 @@ A container instance brings its VNIC; here it is attached, read, changed and let
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from ipaddress import IPv4Network
-from itertools import chain
+from ipaddress import IPv4Address
 from typing import Final
 
 from ocisidecar.emulator import crud
@@ -18,11 +16,9 @@ from ocisidecar.emulator.ids import Binding, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
 from ocisidecar.emulator.services.core import CORE, cidr, mac_tail
 from ocisidecar.emulator.shapes import JsonObject, body, require_length, tagged
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.world import Record
 
 MAX_GROUPS: Final = 5
-PUBLIC_BLOCKS: Final = tuple(map(IPv4Network, ("203.0.113.0/24", "198.51.100.0/24", "198.18.0.0/15")))
-"""Blocks that no host of the internet has.  Source: RFC 5737, RFC 2544."""
 FIRST_HOST: Final = 2
 """The first address is the network's, the second the virtual router's, the last one is reserved."""
 HOSTNAME: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -33,12 +29,11 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
 
     Args:
         call: the create that brings it.
-        details: checked against their shape.
+        details: checked by `check_vnic`.
         owner: members that it shares with what it belongs to: compartmentId, availabilityDomain, resource_id.
         timeline: of the VNIC and its addresses.
     """
     subnet = call.related("subnet", details["subnetId"])
-    _check_vnic(call, subnet, details, owner)
     shared = {
         "availabilityDomain": owner["availabilityDomain"],
         "compartmentId": owner["compartmentId"],
@@ -59,7 +54,7 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
             "isPrimary": True,
             "macAddress": f"02:00:17:{mac_tail(call.world)}",
             "nsgIds": details.get("nsgIds", []),
-            "privateIp": address,
+            "privateIp": str(address),
             "skipSourceDestCheck": details.get("skipSourceDestCheck", False),
         },
         timeline,
@@ -70,7 +65,7 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
         call,
         "private-ip",
         "aaaaaaaa",
-        {**shared, "ipAddress": address, "isPrimary": True, "vnicId": vnic.id},
+        {**shared, "ipAddress": str(address), "isPrimary": True, "vnicId": vnic.id},
         timeline,
     )
     vnic.hidden["addresses"] = [private]
@@ -111,7 +106,7 @@ def public_address(
             "definedTags": {},
             "displayName": crud.default_name("public-ip", call.now),
             "freeformTags": {},
-            "ipAddress": _free_public_address(call.world, call.now),
+            "ipAddress": call.world.ids.public_address(),
             "lifetime": "EPHEMERAL",
             "scope": scope,
             "timeCreated": timestamp(call.now),
@@ -134,17 +129,20 @@ def _part(call: Call, kind: str, binding: Binding, members: JsonObject, timeline
     )
 
 
-def _check_vnic(call: Call, subnet: Record, details: JsonObject, owner: JsonObject) -> None:
+def check_vnic(call: Call, details: JsonObject, availability_domain: str) -> None:
+    """Raise ServiceError unless a VNIC can be made in the subnet as `details` ask for."""
+    subnet = call.related("subnet", details["subnetId"])
     if subnet.state_at(call.now) not in crud.USABLE:
         raise ServiceError("IncorrectState", f"{subnet.id} is in state {subnet.state_at(call.now)}")
-    domain = subnet.body.get("availabilityDomain", owner["availabilityDomain"])
-    if domain != owner["availabilityDomain"]:
+    domain = subnet.body.get("availabilityDomain", availability_domain)
+    if domain != availability_domain:
         raise invalid(f"Subnet {subnet.id} is in availability domain {domain}")
     if details.get("isPublicIpAssigned") and subnet.body["prohibitPublicIpOnVnic"]:
         # UNCONFIRMED: the text.
         raise invalid(f"Subnet {subnet.id} prohibits public IPs on its VNICs")
     check_groups(call, details.get("nsgIds", []), subnet.body["vcnId"])
     _check_hostname(call, subnet.id, details.get("hostnameLabel"))
+    _free_address(call, subnet, details.get("privateIp"))
 
 
 def check_groups(call: Call, group_ids: list[str], vcn_id: str) -> None:
@@ -165,31 +163,25 @@ def _check_hostname(call: Call, subnet_id: str, label: str | None) -> None:
         raise invalid(f"hostnameLabel {label} is taken in {subnet_id}")
 
 
-def _free_address(call: Call, subnet: Record, wanted: str | None) -> str:
+def _free_address(call: Call, subnet: Record, wanted: str | None) -> IPv4Address:
     block = cidr(subnet.body["cidrBlock"])
-    given: dict[str, str] = subnet.hidden.setdefault("addresses", {})
+    given: dict[IPv4Address, str] = subnet.hidden.setdefault("addresses", {})
 
-    def is_taken(address: str) -> bool:
+    def is_taken(address: IPv4Address) -> bool:
         return address in given and call.world.store.find("vnic", given[address], call.now) is not None
 
     if wanted is not None:
-        reserved = {str(block[0]), str(block[1]), str(block[-1])}
-        if wanted in reserved or not cidr(wanted).subnet_of(block):
+        address = cidr(wanted)[0]
+        if address not in block or address in {block[0], block[1], block[-1]}:
             raise invalid(f"privateIp {wanted} is not an address for hosts of {block}")
-        if is_taken(wanted):
+        if is_taken(address):
             raise ServiceError("Conflict", f"privateIp {wanted} is in use in {subnet.id}")
-        return wanted
+        return address
     for index in range(FIRST_HOST, block.num_addresses - 1):
-        if not is_taken(str(block[index])):
-            return str(block[index])
+        if not is_taken(block[index]):
+            return block[index]
     # UNCONFIRMED: code and text.
     raise ServiceError("LimitExceeded", f"Subnet {subnet.id} has no free private IP")
-
-
-def _free_public_address(world: World, now: float) -> str:
-    taken = {record.body["ipAddress"] for record in world.store.all("public-ip", now)}
-    hosts: Iterator[str] = map(str, chain.from_iterable(block.hosts() for block in PUBLIC_BLOCKS))
-    return next(address for address in hosts if address not in taken)
 
 
 def _revise_vnic(call: Call, vnic: Record, changes: JsonObject) -> JsonObject:

@@ -18,7 +18,7 @@ from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.pods import Pod
-from ocisidecar.emulator.services.addresses import attach_vnic, release_vnic
+from ocisidecar.emulator.services.addresses import attach_vnic, check_vnic, release_vnic
 from ocisidecar.emulator.services.instance_details import INSTANCE, check_instance
 from ocisidecar.emulator.services.instance_shapes import HARDWARE, shape_config
 from ocisidecar.emulator.shapes import JsonObject, body, tagged
@@ -50,6 +50,7 @@ def _complete(call: Call) -> JsonObject:
     """Return the instance's own members, free of configuration data and secrets."""
     check_instance(call)
     details = call.body
+    check_vnic(call, details["vnics"][0], details["availabilityDomain"])
     for part in (*details["containers"], *details["vnics"]):
         check_defined_tags(call, part)
     volumes = [_public_volume(volume) for volume in details.get("volumes", [])]

@@ -6,7 +6,6 @@ Source: oci.container_instances.models, Create*Details; limits from the docstrin
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Final
 
@@ -124,7 +123,7 @@ def _check_files(volume: JsonObject) -> None:
 def _decode(text: str, path: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as exc:
+    except ValueError as exc:
         raise invalid(f"{path} must be base64") from exc
 
 

@@ -1,0 +1,153 @@
+"""Simulated containers: what a script says they do, seen through the API."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocisidecar.emulator import ContainerScript
+from ocisidecar.emulator.pods import Pod
+from ocisidecar.emulator.simulated_pods import SimulatedPods
+
+
+@pytest.fixture
+def run(emulator, instances, make_instance):
+    """Starts an instance whose container follows a script; returns a function that reads the container."""
+
+    def start(script, policy="ALWAYS", **members):
+        emulator.script("web", script)
+        containers = [{"displayName": "web", "imageUrl": "web:1.4", **members}]
+        made = make_instance(containers=containers, containerRestartPolicy=policy).data
+        start.instance_id = made.id
+        start.container_id = made.containers[0].container_id
+        return lambda: instances.get_container(start.container_id).data
+
+    return start
+
+
+def test_a_container_runs_and_says_so(run, instances, clock):
+    """By default it runs, has no exit code, is healthy, and its log grows in OCI's line format."""
+    read = run(ContainerScript(lines=["hello"]), healthChecks=[{"healthCheckType": "TCP", "port": 80}])
+    seen = read()
+    assert (seen.lifecycle_state, seen.lifecycle_details) == ("ACTIVE", "CONTAINER_RUNNING")
+    assert (seen.exit_code, seen.container_restart_attempt_count) == (None, 0)
+    assert seen.health_checks[0].status == "HEALTHY"
+    first = instances.retrieve_logs(run.container_id).data.text.splitlines()
+    assert first[-1].endswith("Z stdout F hello")
+    clock.advance(60)
+    assert len(instances.retrieve_logs(run.container_id).data.text.splitlines()) == len(first) + 2
+
+
+@pytest.mark.parametrize(("policy", "code"), [("NEVER", 3), ("NEVER", 0), ("ON_FAILURE", 0)])
+def test_a_container_that_ends_for_good_takes_its_instance_along(run, instances, clock, refusal, policy, code):
+    """It is INACTIVE with its exit code, the instance turns INACTIVE, and logs are 409 from then on."""
+    read = run(ContainerScript(exits_after_seconds=5, exit_code=code), policy)
+    clock.advance(4)
+    assert instances.get_container_instance(run.instance_id).data.lifecycle_state == "ACTIVE"
+    clock.advance(1)
+    assert instances.get_container_instance(run.instance_id).data.lifecycle_state == "INACTIVE"
+    seen = read()
+    assert (seen.lifecycle_state, seen.lifecycle_details, seen.exit_code) == (
+        "INACTIVE",
+        "CONTAINER_TERMINATED",
+        code,
+    )
+    assert seen.time_terminated is not None
+    assert refusal(instances.retrieve_logs, run.container_id).code == "IncorrectState"
+
+
+@pytest.mark.parametrize(("policy", "code"), [("ALWAYS", 0), ("ALWAYS", 1), ("ON_FAILURE", 1)])
+def test_a_crash_loop_counts_its_restarts(run, instances, clock, policy, code):
+    """The container is started again and again, the instance stays ACTIVE, and the last run's log is kept."""
+    read = run(ContainerScript(exits_after_seconds=1, exit_code=code, lines=["boom"]), policy)
+    assert read().container_restart_attempt_count == 0
+    clock.advance(12)
+    seen = read()
+    assert (seen.container_restart_attempt_count, seen.exit_code) == (1, code)
+    clock.advance(300)
+    assert read().container_restart_attempt_count > 2
+    assert instances.get_container_instance(run.instance_id).data.lifecycle_state == "ACTIVE"
+    assert "boom" in instances.retrieve_logs(run.container_id, is_previous=True).data.text
+
+
+def test_there_is_no_previous_run_at_first(run, instances, refusal):
+    """IsPrevious without a restart is 404."""
+    run(ContainerScript())
+    assert refusal(instances.retrieve_logs, run.container_id, is_previous=True).status == 404
+
+
+def test_running_out_of_memory_is_exit_137(run, clock):
+    """The kernel's kill shows as 137, whatever the program would have returned."""
+    read = run(ContainerScript(exits_after_seconds=1, is_out_of_memory=True), "NEVER")
+    clock.advance(1)
+    assert read().exit_code == 137
+
+
+def test_an_unhealthy_container_is_killed_and_restarted(run, clock):
+    """After delay and threshold a failing check with KILL ends the run; the restart policy goes on from there."""
+    check = {
+        "healthCheckType": "HTTP",
+        "path": "/",
+        "port": 80,
+        "initialDelayInSeconds": 10,
+        "intervalInSeconds": 5,
+        "failureThreshold": 2,
+    }
+    read = run(ContainerScript(is_healthy=False), healthChecks=[check])
+    assert read().health_checks[0].status == "UNKNOWN"
+    clock.advance(21)
+    assert (read().exit_code, read().container_restart_attempt_count) == (137, 0)
+    clock.advance(10)
+    assert read().container_restart_attempt_count == 1
+
+
+def test_an_unhealthy_container_may_stay(run, clock):
+    """With the failure action NONE the check says UNHEALTHY and the container runs on."""
+    check = {"healthCheckType": "TCP", "port": 80, "failureAction": "NONE", "intervalInSeconds": 1}
+    read = run(ContainerScript(is_healthy=False), healthChecks=[check])
+    clock.advance(100)
+    seen = read()
+    assert (seen.lifecycle_state, seen.health_checks[0].status) == ("ACTIVE", "UNHEALTHY")
+
+
+def test_scripts_are_found_by_name_or_image():
+    """The last pattern that matches the name or the image counts."""
+    pods = SimulatedPods({"*": ContainerScript(exits_after_seconds=1), "db:*": ContainerScript()})
+    containers = {
+        "one": {"displayName": "web", "imageUrl": "web:1"},
+        "two": {"displayName": "store", "imageUrl": "db:1"},
+    }
+    pods.launch(Pod(id="pod", details={"containerRestartPolicy": "NEVER"}, containers=containers, address=""), 0)
+    assert pods.status("one", 5).is_over
+    assert not pods.status("two", 5).is_over
+
+
+@given(
+    st.sampled_from(["ALWAYS", "NEVER", "ON_FAILURE"]),
+    st.one_of(st.none(), st.integers(0, 50)),
+    st.integers(0, 2),
+    st.lists(st.integers(0, 2000), min_size=2, max_size=2),
+)
+def test_time_never_undoes_a_run(policy, seconds, code, moments):
+    """Restarts only grow; what is over stays over; a container that ends for good ended when launch said."""
+    earlier, later = sorted(moments)
+    pods = SimulatedPods({"*": ContainerScript(exits_after_seconds=seconds, exit_code=code)})
+    details = {"displayName": "web", "imageUrl": "web:1"}
+    pod = Pod(id="pod", details={"containerRestartPolicy": policy}, containers={"one": details}, address="")
+    over = pods.launch(pod, 0)
+    before, after = pods.status("one", earlier), pods.status("one", later)
+    assert before.restarts <= after.restarts
+    assert before.is_over <= after.is_over
+    assert after.is_over == (over <= later)
+    assert (over == inf) == (policy == "ALWAYS" or seconds is None or (policy == "ON_FAILURE" and code != 0))
+
+
+def test_logs_keep_the_newest_part(run, instances):
+    """At most 256 KB come back, from the end."""
+    run(ContainerScript(lines=["x" * 1024] * 300 + ["last"]))
+    content = instances.retrieve_logs(run.container_id).data.content
+    assert len(content) == 256 * 1024
+    assert content.endswith(b"last\n")

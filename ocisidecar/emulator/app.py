@@ -246,7 +246,7 @@ def _success(operation: Operation, answer: Answer) -> Response:
     elif answer.body is not None:
         response.set_data(json.dumps(answer.body, separators=(",", ":")).encode())
         response.headers["content-type"] = "application/json"
-    else:
+    elif "content-type" not in answer.headers:
         del response.headers["content-type"]
     return response
 

@@ -255,7 +255,7 @@ def view(world: World, collection: Collection, record: Record, now: float) -> Js
         body.update(collection.view(world, record, now))
     if collection.service.are_nulls_written:
         return body
-    return {name: value for name, value in body.items() if value is not None}
+    return {name: value for name, value in body.items() if value is not None or name in collection.nulls}
 
 
 def summary(world: World, collection: Collection, record: Record, now: float) -> JsonObject:

@@ -185,6 +185,7 @@ class Service:
         undeclared: first path segments of operations that OCI has and this emulator has not: 501.
         page_token_length: about how long its page tokens are.
         is_remainder_told: whether lists tell how many items later pages hold.
+        is_limit_told: whether lists tell, as opc-limit, how many items a page may hold.
     """
 
     name: str
@@ -198,6 +199,7 @@ class Service:
     undeclared: frozenset[str] = frozenset()
     page_token_length: int = 80
     is_remainder_told: bool = False
+    is_limit_told: bool = False
     operations: list[Operation] = field(factory=list, init=False)
 
     def operation(self, method: str, path: str, name: str, **facts: Any) -> Callable[[Handler], Handler]:
@@ -241,6 +243,7 @@ class Collection:
         limit: name of the service limit on their number per region.
         unique: refuses a name that is taken: the member, the code and the text.
         summary_without: members that lists leave out.
+        nulls: members that are sent as null although the service leaves the others out.
         complete: returns the members that the service adds on create, or refuses the body.
         revise: checks and adapts the changes of an update.
         release: refuses the delete while something needs the resource, or undoes what it holds.
@@ -273,6 +276,7 @@ class Collection:
     limit: str = ""
     unique: Unique | None = None
     summary_without: frozenset[str] = frozenset()
+    nulls: frozenset[str] = frozenset()
     complete: Callable[[Call], JsonObject] | None = None
     revise: Callable[[Call, Record, JsonObject], JsonObject] | None = None
     release: Callable[[Call, Record], None] | None = None

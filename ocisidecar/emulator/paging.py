@@ -86,13 +86,13 @@ def page(
     A token names the last row that was seen, so rows that come or go between two pages neither repeat nor hide
     others.
     """
-    limit = page_limit(call)
+    limit = _limit(call)
     token = call.query.get("page")
     if token:
         last = _read_token(token)
         rows = [row for row in rows if (key(row) < last if is_descending else key(row) > last)]
     shown = rows[:limit]
-    headers = {}
+    headers = {"opc-limit": str(limit)} if call.operation.service.is_limit_told else {}
     if len(rows) > limit:
         headers["opc-next-page"] = _token(key(shown[-1]), call.operation.service.page_token_length)
     items = [view(row) for row in shown]
@@ -102,8 +102,7 @@ def page(
     return Answer(body={"items": items, **remainder}, headers=headers)
 
 
-def page_limit(call: Call) -> int:
-    """Return how many items a page of this list may hold; ServiceError 400 when `limit` is out of range."""
+def _limit(call: Call) -> int:
     text = call.query.get("limit")
     if text is None:
         return call.world.assumptions.default_page_size

@@ -8,7 +8,7 @@ from ocisidecar.emulator import crud
 from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.faults import Fail
-from ocisidecar.emulator.paging import page_limit, page_of_items, page_of_records, select
+from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.regions import FAULT_DOMAINS, REGIONS
 from ocisidecar.emulator.shapes import JsonObject, tagged
 from ocisidecar.emulator.work_requests import Touched, WorkRequests
@@ -20,6 +20,7 @@ IDENTITY: Final = Service(
     version="/20160918",
     client="identity.IdentityClient",
     is_global=True,
+    is_limit_told=True,
     headers={"cache-control": "no-cache, no-store, must-revalidate", "pragma": "no-cache"},
     undeclared=frozenset(
         {
@@ -101,12 +102,11 @@ def list_availability_domains(call: Call) -> Answer:
     """Answer with the availability domains of the endpoint's region."""
     call.compartment(call.query["compartmentId"])
     domains = call.world.domain_ids(call.region)
-    return page_of_items(
-        call,
-        [
+    return Answer(
+        body=[
             {"compartmentId": call.world.tenancy_id, "id": domain_id, "name": name}
             for name, domain_id in domains.items()
-        ],
+        ]
     )
 
 
@@ -186,8 +186,7 @@ def list_compartments(call: Call) -> Answer:
         for record in select(call, call.world.store.all("compartment", call.now), COMPARTMENTS.filters)
         if (is_deep and record.id != parent.id) or record.body.get("compartmentId") == parent.id
     ]
-    answer = page_of_records(call, records, lambda record: crud.summary(call.world, COMPARTMENTS, record, call.now))
-    return Answer(body=answer.body, headers={**answer.headers, "opc-limit": str(page_limit(call))})
+    return page_of_records(call, records, lambda record: crud.summary(call.world, COMPARTMENTS, record, call.now))
 
 
 @IDENTITY.operation(

@@ -57,7 +57,8 @@ def put_logs(call: Call) -> Answer:
     if sum(len(given["data"].encode()) for batch in batches for given in batch["entries"]) > MAX_CALL_BYTES:
         raise ServiceError("RequestEntityTooLarge", f"A call must not exceed {MAX_CALL_BYTES} bytes", status=413)
     log.hidden.setdefault("entries", []).extend(entries)
-    return Answer()
+    # Recorded: a type, and nothing that has it.
+    return Answer(headers={"content-type": "application/json"})
 
 
 def _entry(call: Call, log: Record, batch: JsonObject, given: JsonObject) -> JsonObject:

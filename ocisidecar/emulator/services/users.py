@@ -34,6 +34,8 @@ def _complete(call: Call) -> JsonObject:
         "emailVerified": False,
         "isMfaActivated": False,
         "timeModified": timestamp(call.now),
+        "identityProviderId": None,
+        "externalIdentifier": None,
     }
 
 
@@ -54,6 +56,7 @@ USERS: Final = crud.declare_collection(
         plural="users",
         ocid="user",
         item="/users/{userId}",
+        nulls=frozenset({"identityProviderId", "externalIdentifier"}),
         details=tagged("compartmentId! name! description! email"),
         changes=tagged("description email dbUserName:unsupported"),
         filters=("name", "lifecycleState"),

@@ -7,6 +7,8 @@ from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import oci
+import pytest
 from attrs import define, field
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -128,10 +130,12 @@ def subnets(walk: Walk) -> None:
     subnet = network.create_subnet(
         walk.made(**vcn, **tables, cidrBlock="10.0.1.0/24", dnsLabel="sub", prohibitPublicIpOnVnic=False)
     )
-    network.create_subnet(walk.made(**vcn, cidrBlock="10.0.2.0/24", prohibitPublicIpOnVnic=True))
+    domain = walk.client("identity.IdentityClient", "/identity").list_availability_domains(home)[0].name
+    bound = network.create_subnet(walk.made(**vcn, cidrBlock="10.0.2.0/24", availabilityDomain=domain))
     network.list_subnets(home, vcn_id=walk.ids["vcn"])
-    network.get_subnet(subnet.id)
-    network.update_subnet(subnet.id, {"displayName": "renamed"})
+    for one in (subnet, bound):
+        network.get_subnet(one.id)
+        network.update_subnet(one.id, {"displayName": "renamed"})
     walk.ids["subnet"] = subnet.id
 
 
@@ -262,14 +266,18 @@ def identities(walk: Walk) -> None:
     client.list_compartments(tenancy)
     made = client.create_compartment({"compartmentId": walk.home, "name": "child", "description": "child"})
     client.get_compartment(made.id)
+    client.get_compartment(tenancy)
     client.update_compartment(made.id, {"description": "changed"})
-    user = client.create_user({"compartmentId": tenancy, "name": "walker", "description": "walks"})
+    person = {"compartmentId": tenancy, "name": "walker", "description": "walks", "email": "walker@example.com"}
+    user = client.create_user(person)
     client.list_users(tenancy)
     client.get_user(user.id)
     client.update_user(user.id, {"description": "changed"})
-    key = client.upload_api_key(user.id, {"key": _public_key()})
+    key = rsa.generate_private_key(65537, 2048).public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    uploaded = client.upload_api_key(user.id, {"key": pem})
     client.list_api_keys(user.id)
-    client.delete_api_key(user.id, key.fingerprint)
+    client.delete_api_key(user.id, uploaded.fingerprint)
     client.delete_user(user.id)
     rule = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{walk.home}'}}"
     members = {"compartmentId": tenancy, "description": "walk"}
@@ -404,6 +412,29 @@ def registry(walk: Walk) -> None:
     client.delete_container_repository(repository.id)
 
 
+def refusals(walk: Walk) -> None:
+    """What the real service refuses in recordings: each of these ends in an error."""
+    now = _now(walk)
+    batch = {"source": "s", "type": "t", "defaultlogentrytime": now, "entries": [{"id": "1", "data": "x"}]}
+    metric = {"namespace": "app", "compartmentId": walk.home, "name": "Load", "dimensions": {}, "datapoints": []}
+    unknown_key = {"fingerprint": "00:" * 15 + "00"}
+    stranger = Witness("identity.IdentityClient", walk.emulator, walk.exchanges, "/identity", unknown_key)
+    gated = walk.network.create_vcn(walk.made(cidrBlocks=["10.8.0.0/16"]))
+    walk.network.create_internet_gateway(walk.made(vcnId=gated.id, isEnabled=True))
+    ingestion = walk.client("loggingingestion.LoggingClient", "/ingestion")
+    monitoring = Witness("monitoring.MonitoringClient", walk.emulator, walk.exchanges, "/telemetry-ingestion")
+    unknown = "ocid1.log.oc1.eu-frankfurt-1.unknown"
+    for refused in (
+        stranger.list_regions,
+        lambda: ingestion.put_logs(unknown, {"specversion": "1.0", "logEntryBatches": [batch]}),
+        lambda: monitoring.post_metric_data({"metricData": [metric]}),
+        lambda: walk.network.delete_vcn(gated.id),
+        lambda: walk.network.get_vcn("ocid1.vcn.oc1.eu-frankfurt-1.unknown"),
+    ):
+        with pytest.raises(oci.exceptions.ServiceError):
+            refused()
+
+
 def tear_down(walk: Walk) -> None:
     instances, network, ids = walk.instances, walk.network, walk.ids
     instances.stop_container_instance(ids["instance"])
@@ -443,16 +474,11 @@ def tear_down(walk: Walk) -> None:
     logging.delete_log_group(ids["log_group"])
 
 
-def _public_key() -> str:
-    key = rsa.generate_private_key(65537, 2048).public_key()
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
 def _now(walk: Walk) -> datetime:
     return datetime.fromtimestamp(walk.emulator.clock.time(), UTC)
 
 
 STEPS = (
     vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, tags, logging,
-    entries, metrics, alarms, registry, tear_down,
+    entries, metrics, alarms, registry, refusals, tear_down,
 )  # fmt: skip

@@ -58,19 +58,27 @@ class Witness:
     A create is sent twice with one retry token and must be answered twice alike.  A list of several items is
     read again page by page and must hold the same items in the same order, and none under a name that nothing has.
     What if-match protects is first asked for with a stale one and must refuse.
+
+    Args:
+        client: module.Class below `oci`.
+        emulator: which one.
+        exchanges: where to keep the answers.
+        path: what follows the emulator's endpoint.
+        changes: to the configuration that the emulator gives.
     """
 
     client: str
     emulator: Emulator
     exchanges: list[Exchange]
     path: str = ""
+    changes: Mapping[str, str] = field(factory=dict)
     _sdk: Any = field(init=False)
     _asked: dict[str, Any] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         module, cls = self.client.split(".")
         self._sdk = getattr(getattr(oci, module), cls)(
-            self.emulator.oci_config,
+            {**self.emulator.oci_config, **self.changes},
             service_endpoint=self.emulator.endpoint + self.path,
             retry_strategy=oci.retry.NoneRetryStrategy(),
             circuit_breaker_strategy=oci.circuit_breaker.NoCircuitBreakerStrategy(),

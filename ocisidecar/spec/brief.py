@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from attrs import Attribute, AttrsInstance, fields
@@ -25,6 +25,12 @@ class Brief:
             value = getattr(self, one.name)
             if one.kw_only and value != default_of(one):
                 yield f"{one.name}={_text(one, value)}"
+
+
+def names_only(value: object) -> str:
+    """Show a mapping without its values; anything else not at all."""
+    names = value if isinstance(value, Mapping) else ()
+    return "{" + ", ".join(f"{name!r}: …" for name in names) + "}"
 
 
 def default_of(attribute: Attribute[Any]) -> object:

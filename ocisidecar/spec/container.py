@@ -8,7 +8,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from ocisidecar.keys import Ref
-from ocisidecar.spec.brief import Brief
+from ocisidecar.spec.brief import Brief, names_only
 from ocisidecar.spec.health import HealthCheck, as_health_checks
 from ocisidecar.spec.normal import as_dict, same, texts
 from ocisidecar.spec.rules import ENVIRONMENT_NAME, IMAGE_URL, above, absolute_path, at_least, checked
@@ -23,10 +23,6 @@ EnvironmentValue: TypeAlias = str | Plain | Ref
 
 def _environment(value: Mapping[str, EnvironmentValue]) -> Mapping[str, EnvironmentValue]:
     return as_dict(value, same)
-
-
-def _names_only(value: Mapping[str, object]) -> str:
-    return "{" + ", ".join(f"{name!r}: …" for name in value) + "}"
 
 
 @frozen(kw_only=True, repr=False)
@@ -58,7 +54,7 @@ class ContainerFields(Brief):
     arguments: tuple[str, ...] = field(default=(), converter=texts)
     working_directory: str | None = field(default=None, metadata=checked(absolute_path))
     environment_variables: Mapping[str, EnvironmentValue] = field(
-        factory=dict, converter=_environment, repr=_names_only, metadata=checked(names=(ENVIRONMENT_NAME,))
+        factory=dict, converter=_environment, repr=names_only, metadata=checked(names=(ENVIRONMENT_NAME,))
     )
     mounts: Mapping[str, Mount] = field(factory=dict, converter=as_mounts, metadata=checked(names=(absolute_path,)))
     health_checks: tuple[HealthCheck, ...] = field(default=(), converter=as_health_checks)

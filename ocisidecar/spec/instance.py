@@ -214,11 +214,11 @@ class InstanceSpec(ContainerFields):
     )
 
     def with_volume(
-        self, volume: VolumeSpec, *, mount_path: str, is_read_only: bool | None = None, sub_path: str | None = None
+        self, volume: VolumeSpec, *, mount_path: str, is_read_only: bool = False, sub_path: str | None = None
     ) -> InstanceSpec:
         """Return a copy with the volume declared, or replaced by name, and mounted in the app's container.
 
-        Sidecars mount it by its name.  None as `is_read_only` means: only a config-file volume is.
+        Sidecars mount it by its name.
         """
         mount = Mount(volume.name, is_read_only=is_read_only, sub_path=sub_path)
         return evolve(self, volumes=with_item(self.volumes, volume), mounts={**self.mounts, mount_path: mount})

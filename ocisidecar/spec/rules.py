@@ -135,6 +135,10 @@ HOSTNAME_LABEL = matches(
     r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a host name label: 1 to 63 letters, digits and inner '-'"
 )
 ENVIRONMENT_NAME = matches(r"[A-Za-z_][A-Za-z0-9_.-]*", "a name of letters, digits, '_', '.' and '-'")
+IMAGE_PREFIX = matches(
+    r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*/?",
+    "a registry with a path, such as fra.ocir.io/namespace/path",
+)
 IMAGE_URL = matches(
     r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?",
     "an image reference such as fra.ocir.io/namespace/web:1.4",

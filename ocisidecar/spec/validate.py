@@ -19,7 +19,7 @@ from ocisidecar.spec.conformance import elements_of, misfits, parts_of
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.paths import below
-from ocisidecar.spec.rules import ELEMENT_RULES, FIELD_RULES, NAME_RULES, Fault, Rule
+from ocisidecar.spec.rules import ELEMENT_RULES, FIELD_RULES, IMAGE_PREFIX, NAME_RULES, Fault, Rule
 from ocisidecar.spec.warn import spec_warnings
 from ocisidecar.spec.wiring import deployment_faults, membership_faults
 
@@ -37,6 +37,8 @@ def validate(
         accepts_symbolic_images: whether our own images may go without it, as in the emulator.
     """
     faults = list(_faults(spec, need_prefix=image_prefix is None and not accepts_symbolic_images))
+    if image_prefix is not None:
+        faults += _broken((IMAGE_PREFIX,), image_prefix, "image_prefix")
     return tuple(SpecFault(path, message) for path, message in dict.fromkeys(faults))
 
 
@@ -74,7 +76,8 @@ def _part_faults(part: object, path: str, wrong: Collection[str]) -> Iterator[Fa
         yield from _rule_faults(attribute, value, field_path, wrong)
         yield from _part_faults(value, field_path, wrong)
         for element, element_path in elements_of(value, field_path):
-            yield from _part_faults(element, element_path, wrong)
+            if element_path not in wrong:
+                yield from _part_faults(element, element_path, wrong)
     if hasattr(part, "contradictions") and not _holds(wrong, path):
         yield from below(path, part.contradictions())
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
+from ocisidecar.spec.brief import Brief, names_only
 from ocisidecar.spec.normal import as_dict, same
 from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, ocid, relative_path
 from ocisidecar.spec.scrape import PrometheusConfig
@@ -40,10 +40,6 @@ def _read(content: FileContent) -> StoredContent:
     return content
 
 
-def _names(files: Mapping[str, object]) -> str:
-    return "{" + ", ".join(f"{name!r}: …" for name in files) + "}"
-
-
 @frozen(repr=False)
 class VolumeSpec(Brief):
     """A volume of an instance: use `empty_dir`, `config_file` or `file_system`.
@@ -62,7 +58,7 @@ class VolumeSpec(Brief):
     kind: Literal["empty_dir", "config_file", "file_system"] = field(kw_only=True)
     backing_store: Literal["EPHEMERAL_STORAGE", "MEMORY"] = field(default="EPHEMERAL_STORAGE", kw_only=True)
     files: Mapping[str, StoredContent] = field(
-        factory=dict, kw_only=True, converter=_stored, repr=_names, metadata=checked(names=(relative_path,))
+        factory=dict, kw_only=True, converter=_stored, repr=names_only, metadata=checked(names=(relative_path,))
     )
     secret_version: str | None = field(default=None, kw_only=True)
     mount_target_id: str | None = field(default=None, kw_only=True, metadata=checked(ocid("mounttarget")))

@@ -146,8 +146,12 @@ def test_json_files(tmp_path: Path):
 
 def test_a_dump_holds_no_defaults():
     """Only what differs from its default is written, names first, long texts as blocks."""
-    web = InstanceSpec("web", image_url="nginx:1.27", ports=[80]).with_volume(
-        VolumeSpec.config_file("c", {"x": "a\nb\n"}), mount_path="/c"
+    web = InstanceSpec(
+        "web",
+        image_url="nginx:1.27",
+        ports=[80],
+        volumes=[VolumeSpec.config_file("c", {"x": "a\nb\n"})],
+        mounts={"/c": "c"},
     )
     assert dump_spec(evolve(DeploymentSpec("shop", [web]), network=NetworkSpec.public())) == (
         "name: shop\n"

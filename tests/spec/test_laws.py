@@ -3,15 +3,58 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
+from attrs import evolve, fields, has
 from hypothesis import HealthCheck as Health
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ocisidecar.compose import compose
-from ocisidecar.spec import DeploymentSpec
+from ocisidecar.spec import DeploymentSpec, Mount, NetworkSpec, SecurityContext, SidecarSpec, VolumeSpec
 from ocisidecar.spec.files import dump_spec, load_spec
 from ocisidecar.spec.validate import validate
 from tests.strategies import deployments
+
+JUNK: tuple[object, ...] = (
+    None,
+    -1,
+    1.5,
+    True,
+    "",
+    "x",
+    "10.0.0.0/24",
+    b"x",
+    [],
+    [1],
+    [None],
+    {},
+    {"a": 1},
+    {1: 2},
+    {"/x": Mount(5)},  # type: ignore[arg-type]
+    float("inf"),
+    object(),
+    [VolumeSpec(5, kind="z")],  # type: ignore[arg-type]
+    [SidecarSpec(5, image_url=5)],  # type: ignore[arg-type]
+    NetworkSpec.of(5),  # type: ignore[arg-type]
+    SecurityContext(run_as_user="x"),  # type: ignore[arg-type]
+)
+
+
+def with_junk(part: Any) -> Iterator[Callable[[object], Any]]:
+    """Yield, for every field at every depth, what puts a value there."""
+    for attribute in fields(type(part)):
+        value = getattr(part, attribute.name)
+        put = partial(lambda name, item: evolve(part, **{name: item}), attribute.name)
+        yield put
+        if has(type(value)):
+            yield from (lambda item, inner=inner, put=put: put(inner(item)) for inner in with_junk(value))
+        if isinstance(value, tuple) and value and has(type(value[0])):
+            for inner in with_junk(value[0]):
+                yield lambda item, inner=inner, put=put, rest=value[1:]: put((inner(item), *rest))
+
 
 slow = settings(max_examples=25, deadline=None, suppress_health_check=[Health.too_slow, Health.data_too_large])
 
@@ -21,6 +64,17 @@ slow = settings(max_examples=25, deadline=None, suppress_health_check=[Health.to
 def test_generated_deployments_are_valid(spec: DeploymentSpec):
     """The strategy yields only specs without a fault."""
     assert validate(spec, accepts_symbolic_images=True) == ()
+
+
+@slow
+@given(deployments(), st.data())
+def test_no_value_is_too_wrong(spec: DeploymentSpec, data: st.DataObject):
+    """Whatever stands in whichever field, constructors and printing pass and validation returns faults."""
+    put = data.draw(st.sampled_from(list(with_junk(spec))))
+    for junk in JUNK:
+        broken = put(junk)
+        assert repr(broken)
+        assert all(fault.message for fault in validate(broken))
 
 
 @slow

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from oci_lexer_parser import parse_policy_statements
 
 from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import (
@@ -177,6 +178,15 @@ def test_management_agent_gets_its_key_as_a_file():
     assert sidecar.statements[0].where == "target.metrics.namespace='shop'"
     assert {statement.principal for statement in sidecar.statements} == {"managementagent"}
     assert "install key" in SidecarSpec.management_agent().faults[0]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_statements_are_policy_syntax(name: str):
+    """What a preset asks for is one sentence in OCI's policy language."""
+    for statement in PRESETS[name]().statements:
+        where = f" where {statement.where}" if statement.where else ""
+        sentence = f"Allow dynamic-group g to {statement.verb} {statement.resource_type} in compartment c{where}"
+        assert parse_policy_statements(sentence)
 
 
 def test_grafana_has_no_default_password():

@@ -79,7 +79,10 @@ def test_builders_replace_by_name():
     memory = VolumeSpec.empty_dir("logs", backing_store="MEMORY")
     mounted = WEB.with_volume(LOGS, mount_path="/logs").with_volume(memory, mount_path="/var/log", sub_path="a")
     assert mounted.volumes == (memory,)
-    assert mounted.mounts == {"/logs": Mount("logs"), "/var/log": Mount("logs", sub_path="a")}
+    assert mounted.mounts == {
+        "/logs": Mount("logs", is_read_only=False),
+        "/var/log": Mount("logs", is_read_only=False, sub_path="a"),
+    }
     first = ImagePullSecret.basic("ghcr.io", username="u", password="p")
     second = ImagePullSecret.basic("ghcr.io", username="u", password="q", version="2")
     assert WEB.with_pull_secret(first).with_pull_secret(second).image_pull_secrets == (second,)

@@ -338,6 +338,12 @@ def test_own_images_need_a_prefix_in_the_cloud():
     assert "image_prefix" in fault
     assert faults_of(spec, image_prefix="fra.ocir.io/acme/ocisidecar") == []
     assert faults_of(spec, accepts_symbolic_images=True) == []
+    assert faults_of(spec, image_prefix="https://fra.ocir.io/acme") == [
+        (
+            "image_prefix: must be a registry with a path, such as fra.ocir.io/namespace/path, "
+            "got 'https://fra.ocir.io/acme'"
+        )
+    ]
 
 
 def test_preset_faults_are_reported():

@@ -1,0 +1,154 @@
+"""Resource principals: a container may do what policies give to the dynamic groups that its instance is in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import oci
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from ocisidecar.emulator import Latencies
+
+USE = "Allow dynamic-group web to use metrics in compartment id {compartment}"
+
+
+@pytest.fixture
+def emulator(make_emulator):
+    """An emulator in which IAM takes ten minutes to take effect."""
+    return make_emulator(latencies=Latencies(iam_propagation=600))
+
+
+@pytest.fixture
+def post(emulator, client, make_instance, compartment):
+    """Posts a metric as the container of an instance; returns the answer's status."""
+    instance = make_instance().data
+    key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
+    signer = oci.auth.signers.SecurityTokenSigner(emulator.issue_token(resource_id=instance.id, seconds=10**6), key)
+    monitoring = client("monitoring.MonitoringClient", signer=signer)
+
+    def send(namespace="web"):
+        metric = {
+            "namespace": namespace,
+            "compartmentId": compartment,
+            "name": "requests",
+            "dimensions": {"a": "b"},
+            "datapoints": [
+                {"timestamp": datetime.fromtimestamp(emulator.clock.time(), UTC).isoformat(), "value": 1}
+            ],
+        }
+        try:
+            return monitoring.post_metric_data({"metricData": [metric]}).status
+        except oci.exceptions.ServiceError as error:
+            return error.status
+
+    return send
+
+
+@pytest.fixture
+def allow(identity, emulator, compartment):
+    """Makes the dynamic group of all instances in the compartment, and a policy with the statement."""
+
+    def write(statement=USE, rule=None):
+        identity.create_dynamic_group(
+            {
+                "compartmentId": emulator.tenancy_id,
+                "name": "web",
+                "description": "web",
+                "matchingRule": rule
+                or f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{compartment}'}}",
+            }
+        )
+        details = {
+            "compartmentId": compartment,
+            "name": "web",
+            "description": "web",
+            "statements": [statement.format(compartment=compartment)],
+        }
+        return identity.create_policy(details).data
+
+    return write
+
+
+def test_nothing_is_allowed_without_a_policy(post):
+    """A container's first metric is 404, as OCI says it."""
+    assert post() == 404
+
+
+def test_a_policy_takes_effect_after_its_propagation(post, allow, clock):
+    """In the window after the write it counts for nothing; afterwards it allows what it says."""
+    allow()
+    assert post() == 404
+    clock.advance(600)
+    assert post() == 200
+
+
+def test_a_removed_policy_allows_nothing(post, allow, identity, clock):
+    """Deleting the policy ends the permission."""
+    policy = allow()
+    clock.advance(600)
+    identity.delete_policy(policy.id)
+    assert post() == 404
+
+
+def test_a_changed_policy_counts_as_before_until_it_propagates(post, allow, identity, clock, compartment):
+    """The old statements stay in force for the window."""
+    policy = allow()
+    clock.advance(600)
+    statement = f"Allow dynamic-group web to read metrics in compartment id {compartment}"
+    identity.update_policy(policy.id, {"statements": [statement]})
+    assert post() == 200
+    clock.advance(600)
+    assert post() == 404
+
+
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        ("Allow dynamic-group web to manage metrics in compartment id {compartment}", 200),
+        ("Allow dynamic-group web to read metrics in compartment id {compartment}", 404),
+        ("Allow dynamic-group web to use log-content in compartment id {compartment}", 404),
+        ("Allow dynamic-group web to manage all-resources in compartment id {compartment}", 200),
+        ("Allow dynamic-group other to use metrics in compartment id {compartment}", 404),
+        ("Allow any-user to use metrics in compartment id {compartment}", 200),
+        (
+            f"{USE} where target.metrics.namespace='web'",
+            200,
+        ),
+        (
+            f"{USE} where target.metrics.namespace='other'",
+            404,
+        ),
+    ],
+)
+def test_a_statement_gives_what_it_says(post, allow, clock, statement, status):
+    """Verb, resource type, group and condition decide."""
+    allow(statement)
+    clock.advance(600)
+    assert post() == status
+
+
+def test_a_rule_that_does_not_match_gives_nothing(post, allow, clock):
+    """The wrong resource type, seen in the wild, matches no container."""
+    allow(rule="ALL {resource.type='computecontainerfamily'}")
+    clock.advance(600)
+    assert post() == 404
+
+
+def test_a_container_is_no_operator(emulator, client, make_instance, allow, clock, compartment, refusal):
+    """Operations without a declared permission are closed to resource principals."""
+    allow("Allow any-user to manage all-resources in compartment id {compartment}")
+    clock.advance(600)
+    key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
+    token = emulator.issue_token(resource_id=make_instance().data.id)
+    signer = oci.auth.signers.SecurityTokenSigner(token, key)
+    network = client("core.VirtualNetworkClient", signer=signer)
+    assert refusal(network.list_vcns, compartment).code == "NotAuthorizedOrNotFound"
+
+
+def test_a_token_needs_an_instance(emulator):
+    """Asking for the token of what does not exist raises LookupError, of a wrong key ValueError."""
+    with pytest.raises(LookupError, match="nobody"):
+        emulator.issue_token(resource_id="nobody")
+    with pytest.raises(ValueError, match="PEM"):
+        emulator.issue_token(public_key="nonsense")

@@ -1,0 +1,393 @@
+"""Identity: what a tenancy consists of, and who may write where."""
+
+from __future__ import annotations
+
+import oci
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from ocisidecar.emulator import Assumptions, Latencies
+from ocisidecar.emulator.signature import make_key, pem
+
+
+@pytest.fixture
+def make_compartment(identity, emulator):
+    def make(name, parent=None, **members):
+        place = {"compartmentId": parent or emulator.tenancy_id, "name": name, "description": name}
+        return identity.create_compartment({**place, **members}).data
+
+    return make
+
+
+class TestTenancy:
+    def test_it_has_a_home_and_other_regions(self, emulator, identity):
+        """One subscription is the home region; get_tenancy names the same one by its key."""
+        subscriptions = identity.list_region_subscriptions(emulator.tenancy_id).data
+        [home] = [entry for entry in subscriptions if entry.is_home_region]
+        assert (home.region_name, home.status) == ("eu-frankfurt-1", "READY")
+        assert identity.get_tenancy(emulator.tenancy_id).data.home_region_key == home.region_key == "FRA"
+        names = {entry.region_name for entry in subscriptions}
+        assert {"us-ashburn-1", "us-phoenix-1", "uk-london-1"} < names
+        assert {region.name for region in identity.list_regions().data} == names
+
+    def test_other_tenancies_are_not_seen(self, identity, refusal):
+        """Somebody else's tenancy is 404."""
+        assert refusal(identity.get_tenancy, "ocid1.tenancy.oc1..other").status == 404
+
+    def test_domains_belong_to_the_endpoint_s_region(self, client, compartment):
+        """Each region has its availability domains, with the tenancy's prefix and OCI's odd names."""
+        names = {
+            region: [
+                domain.name
+                for domain in client("identity.IdentityClient", path=f"/{region}/identity")
+                .list_availability_domains(compartment)
+                .data
+            ]
+            for region in ("eu-frankfurt-1", "us-ashburn-1", "us-phoenix-1", "sa-saopaulo-1")
+        }
+        assert names["us-phoenix-1"] == [f"Emul:PHX-AD-{n}" for n in (1, 2, 3)]
+        assert names["us-ashburn-1"] == [f"Emul:US-ASHBURN-AD-{n}" for n in (1, 2, 3)]
+        assert names["eu-frankfurt-1"] == [f"Emul:EU-FRANKFURT-1-AD-{n}" for n in (1, 2, 3)]
+        assert len(names["sa-saopaulo-1"]) == 1
+
+    def test_a_domain_has_three_fault_domains(self, identity, compartment, domain, refusal):
+        """They are listed for a domain of the region only."""
+        found = identity.list_fault_domains(compartment, domain).data
+        assert [entry.name for entry in found] == ["FAULT-DOMAIN-1", "FAULT-DOMAIN-2", "FAULT-DOMAIN-3"]
+        assert len({entry.id for entry in found}) == 3
+        assert refusal(identity.list_fault_domains, compartment, "AD-1").status == 400
+
+    def test_answers_must_not_be_cached(self, identity):
+        """Identity, and no other service, sends the recorded cache headers."""
+        headers = identity.list_regions().headers
+        assert headers["cache-control"] == "no-cache, no-store, must-revalidate"
+        assert headers["pragma"] == "no-cache"
+
+    def test_writes_go_to_the_home_region(self, client, emulator, refusal):
+        """Elsewhere they are 403 NotAllowed with the recorded text; reads work, and see the same."""
+        away = client("identity.IdentityClient", path="/us-ashburn-1")
+        error = refusal(
+            away.create_compartment,
+            {"compartmentId": emulator.tenancy_id, "name": "a", "description": "a"},
+        )
+        assert (error.status, error.code) == (403, "NotAllowed")
+        assert error.message == (
+            "Please go to your home region FRA to execute CREATE, UPDATE and DELETE operations."
+        )
+        assert [entry.id for entry in away.list_compartments(emulator.tenancy_id).data] == [emulator.compartment_id]
+
+
+class TestCompartments:
+    def test_they_form_a_tree(self, emulator, identity, make_compartment, refusal):
+        """A list shows one level, or all below the tenancy; the tenancy is the root without a parent."""
+        parent = make_compartment("parent")
+        child = make_compartment("child", parent.id)
+        level = {entry.id for entry in identity.list_compartments(emulator.tenancy_id).data}
+        assert level == {emulator.compartment_id, parent.id}
+        deep = identity.list_compartments(emulator.tenancy_id, compartment_id_in_subtree=True)
+        assert {entry.id for entry in deep.data} == level | {child.id}
+        assert deep.headers["opc-limit"] == "100"
+        assert refusal(identity.list_compartments, parent.id, compartment_id_in_subtree=True).status == 400
+        root = identity.get_compartment(emulator.tenancy_id).data
+        assert (root.compartment_id, root.is_accessible) == (None, True)
+        assert deep.data[0].is_accessible is None
+
+    def test_a_name_is_taken_once_per_level(self, make_compartment, refusal):
+        """Among siblings a name is unique: 409 with the kind's own code."""
+        first = make_compartment("a")
+        error = refusal(make_compartment, "a")
+        assert (error.status, error.code) == (409, "CompartmentAlreadyExists")
+        assert make_compartment("a", first.id).name == "a"
+
+    def test_an_empty_one_can_be_deleted(self, emulator, identity, make_compartment):
+        """The work request succeeds; the compartment stays listed as DELETED and its name is free."""
+        made = make_compartment("a")
+        response = identity.delete_compartment(made.id)
+        assert response.status == 202
+        request = identity.get_work_request(response.headers["opc-work-request-id"]).data
+        assert (request.status, request.operation_type) == ("SUCCEEDED", "DELETE_COMPARTMENT")
+        assert identity.get_compartment(made.id).data.lifecycle_state == "DELETED"
+        assert emulator.live() == {}
+        assert make_compartment("a").id != made.id
+
+    def test_one_with_resources_is_kept(self, identity, network, make_compartment, refusal):
+        """Its work request fails, and nothing can be created in a deleted one."""
+        made = make_compartment("a")
+        details = {"compartmentId": made.id, "cidrBlock": "10.0.0.0/16"}
+        vcn = network.create_vcn(details).data
+        response = identity.delete_compartment(made.id)
+        assert identity.get_work_request(response.headers["opc-work-request-id"]).data.status == "FAILED"
+        assert identity.get_compartment(made.id).data.lifecycle_state == "ACTIVE"
+        network.delete_vcn(vcn.id)
+        identity.delete_compartment(made.id)
+        assert refusal(network.create_vcn, details).status == 404
+
+    def test_the_tenancy_cannot_be_deleted(self, emulator, identity, refusal):
+        """The root stays."""
+        assert refusal(identity.delete_compartment, emulator.tenancy_id).status == 404
+
+    def test_it_can_be_renamed(self, identity, make_compartment):
+        """Name and description change."""
+        made = make_compartment("a")
+        assert identity.update_compartment(made.id, {"name": "b"}).data.name == "b"
+
+
+class TestPolicies:
+    @pytest.fixture
+    def make_group(self, identity, emulator):
+        def make(name="web", rule="ALL {resource.type='computecontainerinstance'}", **members):
+            details = {
+                "compartmentId": emulator.tenancy_id,
+                "name": name,
+                "description": name,
+                "matchingRule": rule,
+                **members,
+            }
+            return identity.create_dynamic_group(details).data
+
+        return make
+
+    @pytest.fixture
+    def make_policy(self, identity, compartment):
+        def make(*statements, name="web", **members):
+            details = {
+                "compartmentId": compartment,
+                "name": name,
+                "description": name,
+                "statements": list(statements),
+                **members,
+            }
+            return identity.create_policy(details).data
+
+        return make
+
+    def test_groups_are_unique_and_live_in_the_tenancy(self, emulator, identity, make_group, refusal):
+        """A second one of a name and one in a compartment are refused; deleting frees the name."""
+        made = make_group()
+        assert (made.lifecycle_state, len(identity.list_dynamic_groups(emulator.tenancy_id).data)) == ("ACTIVE", 1)
+        error = refusal(make_group)
+        assert (error.status, error.code) == (409, "DynamicGroupAlreadyExists")
+        assert error.message == "Dynamic Group 'web' already exists"
+        assert refusal(make_group, "other", compartmentId=emulator.compartment_id).status == 400
+        assert identity.delete_dynamic_group(made.id).status == 204
+        assert refusal(identity.get_dynamic_group, made.id).status == 404
+        assert make_group().id != made.id
+
+    def test_a_rule_can_be_changed(self, identity, make_group, refusal):
+        """Updates are checked as creates are; the name never changes."""
+        made = make_group()
+        rule = "ANY {resource.id = 'x'}"
+        assert identity.update_dynamic_group(made.id, {"matchingRule": rule}).data.matching_rule == rule
+        assert refusal(identity.update_dynamic_group, made.id, {"matchingRule": "ALL {"}).status == 400
+        assert refusal(identity.update_dynamic_group, made.id, {"name": "x"}).code == "CannotParseRequest"
+
+    @pytest.mark.parametrize("name", ["", "with blank", "x" * 101, "sl/ash"])
+    def test_names_are_restricted(self, make_group, make_policy, refusal, name):
+        """Letters, digits, dots, dashes and underscores, 1 to 100 of them."""
+        assert refusal(make_group, name).code == "InvalidParameter"
+        assert refusal(make_policy, "Allow any-user to use metrics in tenancy", name=name).status == 400
+
+    def test_policies_are_unique_in_the_tenancy(self, identity, make_policy, refusal, compartment):
+        """A name is taken once; statements can be replaced."""
+        statement = f"Allow dynamic-group web to use metrics in compartment id {compartment}"
+        made = make_policy(statement)
+        assert made.statements == [statement]
+        assert refusal(make_policy, statement).code == "PolicyAlreadyExists"
+        other = statement.replace("use", "read")
+        assert identity.update_policy(made.id, {"statements": [other]}).data.statements == [other]
+        assert refusal(identity.update_policy, made.id, {"statements": []}).status == 400
+        assert identity.delete_policy(made.id).status == 204
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "",
+            "Allow",
+            "Allow group a to eat metrics in tenancy",
+            "Allow group a to use metrics in compartment nowhere",
+        ],
+    )
+    def test_impossible_statements_are_refused(self, make_policy, refusal, statement):
+        """Syntax, verbs and compartments are checked."""
+        error = refusal(make_policy, statement)
+        assert (error.status, error.code) == (400, "InvalidParameter")
+
+    def test_a_statement_speaks_of_compartments_below_the_policy(
+        self, emulator, make_compartment, make_policy, refusal
+    ):
+        """By OCID or by a path of names from the policy's place; not of others."""
+        parent = make_compartment("parent")
+        child = make_compartment("child", parent.id)
+        there = {"compartmentId": parent.id}
+        make_policy("Allow group a to use metrics in compartment child", name="by-name", **there)
+        make_policy(f"Allow group a to use metrics in compartment id {child.id}", name="by-id", **there)
+        root = {"compartmentId": emulator.tenancy_id}
+        make_policy("Allow group a to use metrics in compartment parent:child", name="by-path", **root)
+        wrong = f"Allow group a to use metrics in compartment id {emulator.compartment_id}"
+        assert "does not exist or is not part" in refusal(make_policy, wrong, name="wrong", **there).message
+
+    def test_statements_are_limited_along_a_path(self, emulator, make_policy, refusal):
+        """At most 500 statements lie on the way from a compartment to the root."""
+        statements = ["Allow group a to use metrics in tenancy"] * 50
+        root = {"compartmentId": emulator.tenancy_id}
+        for number in range(10):
+            make_policy(*statements, name=f"p{number}", **root)
+        error = refusal(make_policy, statements[0], name="one-more")
+        assert (error.status, error.code) == (400, "LimitExceeded")
+
+    def test_changes_take_their_time(self, make_emulator, client_of, clock):
+        """With a latency a group is CREATING first."""
+        emulator = make_emulator(latencies=Latencies(identity=3))
+        identity = client_of(emulator, "identity.IdentityClient")
+        details = {
+            "compartmentId": emulator.tenancy_id,
+            "name": "a",
+            "description": "a",
+            "matchingRule": "ALL {resource.id='a'}",
+        }
+        made = identity.create_dynamic_group(details).data
+        assert made.lifecycle_state == "CREATING"
+        clock.advance(3)
+        assert identity.get_dynamic_group(made.id).data.lifecycle_state == "ACTIVE"
+
+
+class TestTags:
+    @pytest.fixture
+    def namespace(self, identity, emulator):
+        details = {"compartmentId": emulator.tenancy_id, "name": "ops", "description": "ops"}
+        return identity.create_tag_namespace(details).data
+
+    @pytest.fixture
+    def tag(self, identity, namespace):
+        return identity.create_tag(namespace.id, {"name": "role", "description": "role"}).data
+
+    def test_defined_tags_must_be_defined(self, identity, network, compartment, namespace, tag, refusal):
+        """A resource can bear a defined tag while the tag exists and is not retired."""
+        details = {
+            "compartmentId": compartment,
+            "cidrBlock": "10.0.0.0/16",
+            "definedTags": {"ops": {"role": "web"}},
+        }
+        assert network.create_vcn(details).data.defined_tags == {"ops": {"role": "web"}}
+        identity.update_tag(namespace.id, tag.name, {"isRetired": True})
+        assert refusal(network.create_vcn, details).message.startswith("Invalid tags")
+
+    def test_what_is_not_retired_cannot_be_deleted(self, emulator, identity, namespace, tag, refusal):
+        """Tag and namespace are retired first, and the namespace goes after its tags."""
+        assert refusal(identity.delete_tag, namespace.id, tag.name).code == "IncorrectState"
+        assert refusal(identity.delete_tag_namespace, namespace.id).code == "IncorrectState"
+        identity.update_tag_namespace(namespace.id, {"isRetired": True})
+        assert refusal(identity.delete_tag_namespace, namespace.id).code == "IncorrectState"
+        identity.update_tag(namespace.id, tag.name, {"isRetired": True})
+        identity.delete_tag(namespace.id, tag.name)
+        assert identity.delete_tag_namespace(namespace.id).status == 204
+        assert refusal(identity.get_tag_namespace, namespace.id).status == 404
+        assert emulator.live() == {}
+
+    def test_a_retired_tag_can_be_deleted(self, identity, namespace, tag):
+        """Its work request succeeds and it is gone."""
+        identity.update_tag(namespace.id, tag.name, {"isRetired": True})
+        response = identity.delete_tag(namespace.id, tag.name)
+        assert identity.get_work_request(response.headers["opc-work-request-id"]).data.status == "SUCCEEDED"
+        assert identity.list_tags(namespace.id).data == []
+
+    def test_names_are_unique(self, emulator, identity, namespace, tag, refusal):
+        """Namespaces in the tenancy, tags in their namespace."""
+        details = {"compartmentId": emulator.compartment_id, "name": "ops", "description": "x"}
+        assert refusal(identity.create_tag_namespace, details).code == "TagNamespaceAlreadyExists"
+        again = {"name": tag.name, "description": "x"}
+        assert refusal(identity.create_tag, namespace.id, again).code == "TagDefinitionAlreadyExists"
+
+    def test_a_tag_default_is_added_below_its_compartment(self, identity, emulator, network, tag, refusal):
+        """New resources bear it, variables filled in; a user's own value goes first; a required one is a must."""
+        details = {
+            "compartmentId": emulator.tenancy_id,
+            "tagDefinitionId": tag.id,
+            "value": "by ${iam.principal.name}",
+        }
+        default = identity.create_tag_default(details).data
+        assert refusal(identity.create_tag_default, details).status == 400
+        vcn = {"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}
+        user = emulator.oci_config["user"]
+        assert network.create_vcn(vcn).data.defined_tags == {"ops": {"role": f"by {user}"}}
+        own = {"ops": {"role": "mine"}}
+        assert network.create_vcn({**vcn, "definedTags": own}).data.defined_tags == own
+        identity.update_tag_default(default.id, {"value": "x", "isRequired": True})
+        assert refusal(network.create_vcn, vcn).message.startswith("Invalid tags")
+        identity.delete_tag_default(default.id)
+        assert network.create_vcn(vcn).data.defined_tags == {}
+
+    def test_the_tenancy_s_own_defaults_can_be_turned_on(self, make_emulator, client_of):
+        """Oracle-Tags tell who created what and when, as in many tenancies."""
+        emulator = make_emulator(assumptions=Assumptions(are_default_tags_added=True))
+        network = client_of(emulator, "core.VirtualNetworkClient")
+        vcn = network.create_vcn({"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}).data
+        assert set(vcn.defined_tags["Oracle-Tags"]) == {"CreatedBy", "CreatedOn"}
+        again = {"definedTags": vcn.defined_tags}
+        assert network.update_vcn(vcn.id, again).data.defined_tags == vcn.defined_tags
+
+
+class TestUsers:
+    @pytest.fixture
+    def public_key(self):
+        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        key = make_key()
+        return key, key.public_key().public_bytes(encoding, form).decode()
+
+    def test_an_uploaded_key_signs_requests_until_it_is_deleted(
+        self, emulator, client, identity, public_key, refusal
+    ):
+        """A new user with a key of its own is accepted; without the key no more."""
+        private, public = public_key
+        place = {"compartmentId": emulator.tenancy_id, "name": "new", "description": "new"}
+        user = identity.create_user(place).data
+        uploaded = identity.upload_api_key(user.id, {"key": public}).data
+        assert uploaded.key_id == f"{emulator.tenancy_id}/{user.id}/{uploaded.fingerprint}"
+        config = {
+            **emulator.oci_config,
+            "user": user.id,
+            "fingerprint": uploaded.fingerprint,
+            "key_content": pem(private),
+        }
+        own = client("identity.IdentityClient", config=config)
+        assert own.list_regions().status == 200
+        assert [entry.fingerprint for entry in identity.list_api_keys(user.id).data] == [uploaded.fingerprint]
+        identity.delete_api_key(user.id, uploaded.fingerprint)
+        assert refusal(own.list_regions).code == "NotAuthenticated"
+        assert refusal(identity.delete_api_key, user.id, uploaded.fingerprint).status == 404
+
+    def test_deleting_a_user_ends_its_keys(self, emulator, client, identity, public_key, refusal):
+        """The keys go with the user."""
+        private, public = public_key
+        place = {"compartmentId": emulator.tenancy_id, "name": "new", "description": "new"}
+        user = identity.create_user(place).data
+        mark = identity.upload_api_key(user.id, {"key": public}).data.fingerprint
+        identity.delete_user(user.id)
+        config = {**emulator.oci_config, "user": user.id, "fingerprint": mark, "key_content": pem(private)}
+        assert refusal(client("identity.IdentityClient", config=config).list_regions).status == 401
+
+    def test_what_is_no_key_is_refused(self, emulator, identity, public_key, refusal):
+        """Only RSA keys in PEM format, three per user."""
+        user = emulator.oci_config["user"]
+        assert refusal(identity.upload_api_key, user, {"key": "nonsense"}).status == 400
+        for _ in range(3):
+            identity.upload_api_key(user, {"key": public_key[1]})
+            public = make_key().public_key()
+            text = public.public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            ).decode()
+            public_key = (None, text)
+        assert refusal(identity.upload_api_key, user, {"key": public_key[1]}).code == "LimitExceeded"
+
+    def test_the_operator_is_a_user(self, emulator, identity):
+        """Who signs can be read, by name too."""
+        found = identity.list_users(emulator.tenancy_id, name="operator").data
+        assert [user.id for user in found] == [emulator.oci_config["user"]]
+
+
+def test_the_sdk_s_composite_operations_work(emulator, identity):
+    """They wait for the lifecycle state."""
+    composite = oci.identity.IdentityClientCompositeOperations(identity)
+    details = {"compartmentId": emulator.tenancy_id, "name": "a", "description": "a"}
+    made = composite.create_compartment_and_wait_for_state(details, ["ACTIVE"]).data
+    assert composite.delete_compartment_and_wait_for_state(made.id, ["SUCCEEDED"]).data.status == "SUCCEEDED"

@@ -111,12 +111,8 @@ def compose(
     on_shape = shape or instance.shape
     volumes = instance.all_volumes
     files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
-    config_volumes = {volume.name for volume in volumes if volume.kind == "config_file"}
     logging = deployment.logging or LoggingSpec.deployment()
-    containers = [
-        _container(container, logging, image_prefix, config_volumes)
-        for container in (_with_rest(instance, on_shape), *instance.sidecars)
-    ]
+    containers = _containers(instance, on_shape, logging, image_prefix)
     vnic = _vnic(instance, deployment.effective_network)
     body = wire.present(
         displayName=instance.display_name_of(replica),
@@ -173,6 +169,16 @@ def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:
     known = SHAPES.get(shape)
     memory = known.memory(instance.ocpus, instance.memory_in_gbs) if known else instance.memory_in_gbs
     return wire.present(ocpus=wire.number(instance.ocpus), memoryInGBs=wire.number(memory))
+
+
+def _containers(
+    instance: InstanceSpec, shape: str, logging: LoggingSpec, image_prefix: str | None
+) -> list[dict[str, Body]]:
+    config_volumes = {volume.name for volume in instance.all_volumes if volume.kind == "config_file"}
+    return [
+        _container(container, logging, image_prefix, config_volumes)
+        for container in (_with_rest(instance, shape), *instance.sidecars)
+    ]
 
 
 def _container(

@@ -47,25 +47,29 @@ def management_agent(
             "OCISIDECAR_SCRAPE_URL": scrape_url,
         },
         mounts=mounts,
-        statements=(
-            Statement(
-                "use",
-                "metrics",
-                where=f"target.metrics.namespace='{metric_namespace}'",
-                reason="management-agent posts metrics",
-                principal="managementagent",
-            ),
-            Statement(
-                "manage",
-                "management-agents",
-                reason="management-agent reports its own state",
-                principal="managementagent",
-            ),
-        ),
+        statements=_statements(metric_namespace),
         is_essential=False,
         vcpus_limit=0.5,
         memory_limit_in_gbs=1,
         ephemeral_storage_in_gbs=2,
         security_context=SecurityContext.restricted(run_as_user=_USER, is_root_file_system_readonly=False),
         faults=() if response_file is not None else (_NO_KEY,),
+    )
+
+
+def _statements(metric_namespace: str) -> tuple[Statement, ...]:
+    return (
+        Statement(
+            "use",
+            "metrics",
+            where=f"target.metrics.namespace='{metric_namespace}'",
+            reason="management-agent posts metrics",
+            principal="managementagent",
+        ),
+        Statement(
+            "manage",
+            "management-agents",
+            reason="management-agent reports its own state",
+            principal="managementagent",
+        ),
     )

@@ -32,7 +32,7 @@ _IN_YOUR_TENANCY = """\
 from ocisidecar import Provisioner
 
 with Provisioner.from_config(
-    compartment_id="ocid1.compartment.oc1..…",      # where it shall live
+    compartment_id="ocid1.compartment.oc1..…",  # where it shall live
     image_prefix="fra.ocir.io/<namespace>/ocisidecar",  # where you pushed the log forwarder's image
 ) as provisioner:
     print(provisioner.plan(web))  # reads only
@@ -41,7 +41,7 @@ with Provisioner.from_config(
 
 
 def run(console: Console, *, containers: str = "auto") -> None:
-    """Show everything, from the spec to the empty cloud.  Blocks, for about ten seconds.
+    """Show everything, from the spec to the empty cloud.  Blocks for some ten seconds.
 
     Args:
         console: where.
@@ -56,18 +56,18 @@ def run(console: Console, *, containers: str = "auto") -> None:
         "ocisidecar runs an app with its monitoring sidecars on OCI Container Instances (containers in Oracle's "
         "cloud, without servers to manage). This demo talks to an OCI emulator inside this process: real SDK "
         "calls, signed and sent over HTTP, to 127.0.0.1 only. No account is used and nothing is left behind. "
-        f"Things take as long as in the cloud, but time runs {_SPEED} times as fast.",
+        f"Things take about as long as in the cloud, but time runs {_SPEED} times as fast.",
     )
+    clock = FastClock(_SPEED)
     with (
-        Provisioner.local(containers=containers, latencies=_LATENCIES, clock=FastClock(_SPEED)) as provisioner,
-        Progress(console) as progress,
+        Provisioner.local(containers=containers, latencies=_LATENCIES, clock=clock) as provisioner,
+        Progress(console, clock=clock) as progress,
     ):
         _deploy(console, provisioner, progress)
         _change(console, provisioner, progress)
         _remove(console, provisioner, progress)
-        calls = len(provisioner.emulator.requests)
     _heading(console, "Next")
-    _say(console, f"That was {calls} requests in {console.get_time() - began:.0f} s. The same in your tenancy:")
+    _say(console, f"That took {console.get_time() - began:.0f} s. The same in your tenancy:")
     _show_code(console, _IN_YOUR_TENANCY)
     _say(console, "Or on the command line: python -m ocisidecar --help. What it can do: README.md.")
 
@@ -78,7 +78,7 @@ def _deploy(console: Console, provisioner: Provisioner, progress: Progress) -> N
     _heading(console, "2. The plan: what has to be created for that; nothing is changed yet")
     plan = provisioner.plan(demo_spec.web)
     show(plan_page(plan), console)
-    _heading(console, "3. Applying the plan; what does not depend on each other happens at the same time")
+    _heading(console, "3. Applying the plan; what can happen at the same time does")
     deployment = provisioner.apply(plan, on_event=progress)
     _heading(console, "4. What exists now")
     show(status_page(deployment), console)

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.events import (
     ApplyFinished,
     ApplyStopped,
@@ -105,10 +106,14 @@ class Progress:
     Args:
         console: where to show it; standard output by default.
         refreshes_per_second: how often the live part moves; 0 means only when something happens.
+        clock: the provisioner's, where that is not the system's.
     """
 
-    def __init__(self, console: Console | None = None, *, refreshes_per_second: float = 8.0) -> None:
+    def __init__(
+        self, console: Console | None = None, *, refreshes_per_second: float = 8.0, clock: Clock | None = None
+    ) -> None:
         self._console = console or Console(force_jupyter=False)
+        self._clock = clock or SystemClock()
         self._refreshes_per_second = refreshes_per_second
         self._status = _Status()
         self._began = 0.0
@@ -116,7 +121,7 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Take in one event and show it."""
-        self._began = self._console.get_time() - event.elapsed_seconds
+        self._began = self._clock.time() - event.elapsed_seconds
         self._status = self._status.after(event)
         if isinstance(event, StepEvent) and self._live is None and self._console.is_terminal:
             self._live = self._start()
@@ -155,13 +160,15 @@ class Progress:
         return live
 
     def _print(self, event: Event, line: _Line) -> None:
-        text = Text(f"{event.elapsed_seconds:7.1f} s  ", style=style_of(Tone.CALM))
-        text.append(f"{line.sign} {printable(self._status.subject(event))}", style=style_of(line.tone))
-        text.append(f" {printable(line.text)}", style=style_of(Tone.PLAIN))
+        text = Text.assemble(
+            (f"{event.elapsed_seconds:7.1f} s  ", style_of(Tone.CALM)),
+            (f"{line.sign} {printable(self._status.subject(event))}", style_of(line.tone)),
+            f" {printable(line.text)}",
+        )
         self._console.print(text, soft_wrap=True)
 
     def _view(self) -> RenderableType:
-        status, seconds = self._status, self._console.get_time() - self._began
+        status, seconds = self._status, self._clock.time() - self._began
         lines = [
             Text(f"    {status.subject(event)} {_under_way(event)}", style=style_of(Tone.CALM), no_wrap=True)
             for event in status.running.values()

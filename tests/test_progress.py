@@ -31,19 +31,9 @@ WEB = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4")
 STEP = {"deployment": "web", "key": "vcn/main", "action": "create"}
 
 
-class Seconds:
-    """A console's time, moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def seconds() -> Seconds:
-    return Seconds()
+def clock() -> VirtualClock:
+    return VirtualClock(0)
 
 
 @pytest.fixture
@@ -52,10 +42,8 @@ def file() -> Console:
 
 
 @pytest.fixture
-def terminal(seconds) -> Console:
-    return Console(
-        file=io.StringIO(), force_terminal=True, width=100, height=25, color_system=None, get_time=seconds
-    )
+def terminal() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=100, height=25, color_system=None)
 
 
 def shown(console: Console) -> str:
@@ -130,12 +118,12 @@ class TestLines:
 class TestLive:
     """In a terminal, what is under way is shown below what is done."""
 
-    def test_what_is_under_way(self, terminal, seconds):
+    def test_what_is_under_way(self, terminal, clock):
         """How far it is, how long it takes, and each step with its state."""
-        progress = Progress(terminal, refreshes_per_second=0)
+        progress = Progress(terminal, refreshes_per_second=0, clock=clock)
         progress(PlanReady(deployment="web", counts={"create": 3, "replace": 1, "no-op": 4}))
         progress(StepStarted(**STEP, elapsed_seconds=0.5))
-        seconds.now += 2.0
+        clock.advance(2.0)
         progress(StepWaiting(**STEP, state="PROVISIONING", elapsed_seconds=2.5))
         progress.close()
         text = shown(terminal)

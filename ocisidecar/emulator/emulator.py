@@ -70,7 +70,7 @@ class Emulator:
         self._limits = dict(limits or {})
         self._assumptions = Assumptions() if assumptions is None else assumptions
         self._key = _operator_key()
-        self._app = App(self._new_world(), SERVICES, Throttle(requests_per_second))
+        self.app = App(self._new_world(), SERVICES, Throttle(requests_per_second))
         self._door: Door | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -85,7 +85,7 @@ class Emulator:
     def start(self) -> Self:
         """Open the port; a started emulator stays as it is."""
         if self._door is None:
-            self._door = Door(self._app, self._port)
+            self._door = Door(self.app, self._port)
         return self
 
     def close(self) -> None:
@@ -110,22 +110,22 @@ class Emulator:
     @property
     def tenancy_id(self) -> str:
         """The OCID of the tenancy."""
-        return self._app.world.tenancy_id
+        return self.app.world.tenancy_id
 
     @property
     def compartment_id(self) -> str:
         """The OCID of a compartment that is ready for use."""
-        return self._app.world.compartment_id
+        return self.app.world.compartment_id
 
     @property
     def oci_config(self) -> dict[str, str]:
         """A configuration that every client of the OCI SDK accepts: an administrator of the tenancy."""
         return {
-            "user": self._app.world.user_id,
+            "user": self.app.world.user_id,
             "tenancy": self.tenancy_id,
             "fingerprint": fingerprint(self._key.public_key()),
             "key_content": pem(self._key),
-            "region": self._app.world.home_region,
+            "region": self.app.world.home_region,
         }
 
     @property
@@ -136,7 +136,7 @@ class Emulator:
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
         """Every request since the start or the last reset, in order of arrival."""
-        return self._app.requests
+        return self.app.requests
 
     @property
     def environment(self) -> dict[str, str]:
@@ -157,7 +157,7 @@ class Emulator:
             "OCI_CLI_RC_FILE": str(Path(self._directory.name) / "oci_cli_rc"),
             "OCI_CLI_PROFILE": "DEFAULT",
             "OCI_CLI_AUTH": "api_key",
-            "OCI_CLI_REGION": self._app.world.home_region,
+            "OCI_CLI_REGION": self.app.world.home_region,
             "OCI_CLI_ENDPOINT": self.endpoint,
         }
 
@@ -178,7 +178,7 @@ class Emulator:
 
     def add_user(self, name: str) -> dict[str, str]:
         """Make one more administrator with an API key of its own; returns a configuration for SDK clients."""
-        world = self._app.world
+        world = self.app.world
         key = make_key()
         with world.lock:
             principal = Principal(id=world.ids.ocid("user"), tenancy_id=world.tenancy_id)
@@ -201,7 +201,7 @@ class Emulator:
             ValueError: `public_key` is no RSA key in PEM format.
             LookupError: there is no such container instance.
         """
-        world = self._app.world
+        world = self.app.world
         public = self._key.public_key() if public_key is None else read_public_key(public_key)
         if resource_id is None:
             principal = Principal(id=world.user_id, tenancy_id=world.tenancy_id)
@@ -229,7 +229,7 @@ class Emulator:
 
         The same resources count as for `live`; those that are gone are still told.
         """
-        world = self._app.world
+        world = self.app.world
         with world.lock:
             return tuple(
                 lifetime(record) for record in world.store.history if not record.is_builtin and not record.is_part
@@ -242,7 +242,7 @@ class Emulator:
         (a VCN's defaults, an instance's containers and VNIC) does not count, nor does what the tenancy has from
         the start.
         """
-        world = self._app.world
+        world = self.app.world
         with world.lock:
             now = world.clock.time()
             found = {
@@ -257,13 +257,13 @@ class Emulator:
 
     def push_image(self, repository_id: str, version: str) -> str:
         """Put an image, tagged `version`, into a container repository, as a registry would; returns its OCID."""
-        world = self._app.world
+        world = self.app.world
         with world.lock:
             return push(world, repository_id, version).id
 
     def inject(self, *faults: Fault) -> None:
         """Put faults into force; each counts the calls from now on."""
-        self._app.world.faults.add(faults)
+        self.app.world.faults.add(faults)
 
     def script(self, pattern: str, script: ContainerScript) -> None:
         """Say what containers do that are started from now on, as `scripts` does."""
@@ -272,15 +272,15 @@ class Emulator:
 
     def clear_faults(self) -> None:
         """End all faults."""
-        self._app.world.faults.clear()
+        self.app.world.faults.clear()
 
     def reset(self) -> None:
         """Forget all resources and requests, and put the faults from the start into force again.
 
         Endpoint, tenancy, compartment and keys stay.
         """
-        self._app.world = self._new_world()
-        self._app.forget()
+        self.app.world = self._new_world()
+        self.app.forget()
 
     def _new_world(self) -> World:
         ids = Ids(self._seed)

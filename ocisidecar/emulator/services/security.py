@@ -185,7 +185,7 @@ def list_rules(call: Call) -> Answer:
     "POST",
     "/networkSecurityGroups/{networkSecurityGroupId}/actions/addSecurityRules",
     "add_network_security_group_security_rules",
-    details=body("securityRules!", securityRules=many(ADD_RULE)),
+    details=body("securityRules", securityRules=many(ADD_RULE)),
 )
 def add_rules(call: Call) -> Answer:
     """Add rules; what is equal to a rule that is there is added again."""
@@ -211,7 +211,7 @@ def add_rules(call: Call) -> Answer:
     "POST",
     "/networkSecurityGroups/{networkSecurityGroupId}/actions/updateSecurityRules",
     "update_network_security_group_security_rules",
-    details=body("securityRules!", securityRules=many(UPDATE_RULE)),
+    details=body("securityRules", securityRules=many(UPDATE_RULE)),
 )
 def update_rules(call: Call) -> Answer:
     """Replace rules by their ids."""
@@ -235,13 +235,13 @@ def update_rules(call: Call) -> Answer:
     "/networkSecurityGroups/{networkSecurityGroupId}/actions/removeSecurityRules",
     "remove_network_security_group_security_rules",
     status=204,
-    details=body("securityRuleIds!:strings"),
+    details=body("securityRuleIds:strings"),
 )
 def remove_rules(call: Call) -> Answer:
     """Remove rules by their ids."""
     group = _group(call)
     rules = {rule["id"]: rule for rule in group.hidden["rules"]}
-    ids = call.body["securityRuleIds"]
+    ids = call.body.get("securityRuleIds", [])
     require_length(ids, "securityRuleIds", least=1, most=MAX_RULES_PER_CALL)
     _require_rules(rules, ids)
     group.hidden["rules"] = [rule for rule_id, rule in rules.items() if rule_id not in ids]
@@ -271,7 +271,7 @@ def list_members(call: Call) -> Answer:
 
 
 def _given(call: Call) -> list[JsonObject]:
-    rules: list[JsonObject] = call.body["securityRules"]
+    rules: list[JsonObject] = call.body.get("securityRules", [])
     require_length(rules, "securityRules", least=1, most=MAX_RULES_PER_CALL)
     return rules
 

@@ -17,7 +17,7 @@ from ocisidecar.emulator.shapes import JsonObject, Variants, body, tagged
 from ocisidecar.emulator.work_requests import Touched
 from ocisidecar.emulator.world import Record
 
-VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values!:strings"), "DEFAULT": body("")})
+VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), "DEFAULT": body("")})
 
 
 def _not_retired(_call: Call) -> JsonObject:

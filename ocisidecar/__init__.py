@@ -68,7 +68,9 @@ if TYPE_CHECKING:
     from ocisidecar.spec import Mount as Mount
     from ocisidecar.spec import NetworkSpec as NetworkSpec
     from ocisidecar.spec import PlacementSpec as PlacementSpec
+    from ocisidecar.spec import Plain as Plain
     from ocisidecar.spec import Port as Port
+    from ocisidecar.spec import PrometheusConfig as PrometheusConfig
     from ocisidecar.spec import RepositorySpec as RepositorySpec
     from ocisidecar.spec import RolloutSpec as RolloutSpec
     from ocisidecar.spec import ScrapeTarget as ScrapeTarget
@@ -117,11 +119,13 @@ _HOME_OF = {
     "OciSidecarError": "errors",
     "OutOfHostCapacity": "errors",
     "PlacementSpec": "spec",
+    "Plain": "spec",
     "Plan": "plan",
     "PlanError": "errors",
     "PlanReady": "events",
     "Port": "spec",
     "Progress": "progress",
+    "PrometheusConfig": "spec",
     "Provisioner": "provisioner",
     "ReplacementReady": "events",
     "RepositorySpec": "spec",
@@ -190,11 +194,13 @@ __all__ = [
     "OciSidecarError",
     "OutOfHostCapacity",
     "PlacementSpec",
+    "Plain",
     "Plan",
     "PlanError",
     "PlanReady",
     "Port",
     "Progress",
+    "PrometheusConfig",
     "Provisioner",
     "ReplacementReady",
     "RepositorySpec",

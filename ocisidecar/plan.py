@@ -367,7 +367,7 @@ def _step(
         changes = (Change(want.key.kind, "does not exist yet"),)
         return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes)
     if forced or not matching:
-        return _replacement(identity, want, standing, forced, lookup)
+        return _replacement(identity, want, standing, forced, lookup, can_overlap=not replaced)
     if len(matching) > 1 and want.rollout is None:
         ids = ", ".join(live.id for live in matching)
         raise AmbiguousResource(
@@ -404,7 +404,10 @@ def _replacement(
     standing: Sequence[Live],
     forced: Sequence[Key],
     lookup: Callable[[Ref], str],
+    *,
+    can_overlap: bool,
 ) -> Step:
+    """Return the step; the old one cannot stay until the new one is there where both need what is replaced too."""
     if forced:
         changes = tuple(Change(str(need), "is replaced") for need in forced)
     elif all(live.phase is Phase.FAILED for live in standing):
@@ -414,7 +417,7 @@ def _replacement(
         changes = tuple(
             change for name in names for change in _section_changes(name, want, standing[-1], lookup)
         ) or (Change("content", "changed"),)
-    overlap = want.rollout is not None and want.rollout.overlap and not forced
+    overlap = want.rollout is not None and want.rollout.overlap and can_overlap
     return Step(
         action=Action.REPLACE,
         key=want.key,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
+from urllib.parse import urlsplit
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.clock import Clock, SystemClock
@@ -103,7 +104,8 @@ class Provisioner:
             compartment_id: where deployments live.
             endpoint: base URL for all services in place of the region's own, e.g. an emulator's; `{region}` and
                 `{service}` in it are replaced.
-            image_prefix: registry path of our own images, e.g. `fra.ocir.io/acme/ocisidecar`.
+            image_prefix: registry path of our own images, e.g. `fra.ocir.io/acme/ocisidecar`.  Not needed with
+                an endpoint on this machine's loopback: that is an emulator, which takes symbolic names.
             max_workers: requests in flight, 1 to 64; beyond 16 the SDK gets slower, not faster.
             wait_timeout_in_seconds: how long one resource may take to become ready or to go.
             on_event: receives the events of every call.
@@ -131,6 +133,7 @@ class Provisioner:
             Session(credentials, ticking, url.value if url else None),
             compartment_id=_compartment(compartment_id, credentials),
             image_prefix=prefix.value if prefix else None,
+            accepts_symbolic_images=_is_loopback(url.value if url else ""),
             limits=Limits(max_workers, wait_timeout_in_seconds),
             on_event=on_event,
         )
@@ -508,6 +511,11 @@ def _compartment(compartment_id: str | None, credentials: Credentials) -> str:
             f"({credentials.source})"
         )
     return found
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _name_of(target: str | Spec | Deployment) -> str:

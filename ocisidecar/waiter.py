@@ -25,6 +25,7 @@ _SHARE_OF_WAITED = 0.03
 _LOOKS_PER_REMAINING = 3
 _ARRIVALS_WITH_A_RATE = 2
 _DOUBT_SECONDS = 5.0
+_HEALTH_PATIENCE = 4.0
 
 
 class Goal(StrEnum):
@@ -98,6 +99,12 @@ class _Group:
     first_reached: float = 0.0
     reached: int = 0
 
+    @property
+    def patience(self) -> float:
+        """How much rarer than usual to look: health checks have periods of seconds themselves."""
+        goals = {watch.goal for watch in self.watches.values()}
+        return _HEALTH_PATIENCE if Goal.HEALTHY in goals else 1.0
+
 
 @define
 class Waiter:
@@ -152,7 +159,7 @@ class Waiter:
         if group.watches:
             waited = now - min(watch.since for watch in group.watches.values())
             since_first = now - group.first_reached if group.reached else None
-            group.due = now + interval(waited, len(group.watches), group.reached, since_first)
+            group.due = now + interval(waited, len(group.watches), group.reached, since_first) * group.patience
 
 
 def interval(

@@ -89,14 +89,9 @@ class NetworkSpec(Brief):
         )
 
     @classmethod
-    def of(cls, name: str, *, cidr_block: str = _VCN_CIDR, is_public_ip_assigned: bool = False) -> NetworkSpec:
+    def of(cls, name: str, *, is_public_ip_assigned: bool = False) -> NetworkSpec:
         """Use the network that another deployment of the same compartment and region made.
 
-        Give its `cidr_block` where it is not the default, for ports that are open to `"vcn"`.
+        The deployment's instances get a network security group of their own in it.
         """
-        return cls(
-            kind="of",
-            name=name,
-            cidr_block=cidr_block,
-            is_public_ip_assigned=is_public_ip_assigned,
-        )
+        return cls(kind="of", name=name, is_public_ip_assigned=is_public_ip_assigned)

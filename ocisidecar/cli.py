@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except OciSidecarError as error:
-        return _complain(str(error), _exit_code(error))
+        return _complain(str(error), exit_code(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
@@ -83,7 +83,8 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-def _exit_code(error: OciSidecarError) -> int:
+def exit_code(error: OciSidecarError) -> int:
+    """Return the exit code that says what kind of error it was."""
     if isinstance(error, ChecksFailed):
         return CHECKS_FAILED
     if isinstance(error, Cancelled):
@@ -331,21 +332,26 @@ def _logs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--instance", metavar="NAME", help="only this instance, e.g. web-0")
     parser.add_argument("--follow", "-f", action="store_true", help="go on until interrupted")
     parser.add_argument(
-        "--since", type=_since, metavar="WHEN", help="e.g. 90s, 10m, 2h, 1d or 2026-03-01T10:00:00Z"
+        "--since", type=moment, metavar="WHEN", help="e.g. 90s, 10m, 2h, 1d or 2026-03-01T10:00:00Z"
     )
     parser.add_argument("--tail", type=_count, metavar="N", help="only the last N lines of each container")
     parser.add_argument("--previous", action="store_true", help="of the run before the last restart")
 
 
-def _since(text: str) -> datetime | timedelta:
+def moment(text: str) -> datetime | timedelta:
+    """Return what `--since` means: a span such as 10m, or an RFC 3339 time, UTC where it does not say.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
     number, unit = text[:-1], text[-1:]
     if unit in _SECONDS_PER_UNIT and number.isdecimal():
         return timedelta(seconds=int(number) * _SECONDS_PER_UNIT[unit])
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is neither 90s, 10m, 2h, 1d nor an RFC 3339 time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _count(text: str) -> int:

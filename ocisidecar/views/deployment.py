@@ -19,6 +19,8 @@ _HEALTH_WORDS = {"HEALTHY": "healthy", "UNHEALTHY": "unhealthy", "UNKNOWN": "hea
 def deployment_page(deployment: Deployment) -> Page:
     """Return every resource with its OCID; makes no request."""
     keyed = [(key, ocid) for word, ocid in deployment.resources.items() if (key := Key.parse(word)) is not None]
+    if not keyed:
+        return Page(summary=f"{deployment.name}: no resources.")
     return Page(
         title=f"{deployment.name} in {deployment.identity.region}",
         sections=sections_by_kind((key, Row(sign="•", subject=str(key), text=ocid)) for key, ocid in keyed),

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from attrs import evolve, frozen
 
 from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.ids import moment
 
 JsonObject = dict[str, Any]
 
@@ -93,6 +94,15 @@ def _defined_tags(value: Any, path: str) -> dict[str, dict[str, Any]]:
     return value
 
 
+def _time(value: Any, path: str) -> str:
+    text = _string(value, path)
+    try:
+        moment(text)
+    except ValueError as exc:
+        raise _mistyped(path, "an RFC 3339 time") from exc
+    return text
+
+
 def _anything(value: Any, path: str) -> Any:  # noqa: ARG001 - one signature for all types
     return value
 
@@ -110,6 +120,7 @@ _TYPES: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "bool": _boolean,
     "int": _integer,
     "number": _number,
+    "time": _time,
     "strings": _strings,
     "map": _string_map,
     "tags": _freeform_tags,

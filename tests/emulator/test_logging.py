@@ -255,6 +255,24 @@ class TestEntries:
         """Many entries together must not exceed the size of a call."""
         refused(413, "RequestEntityTooLarge", push, *["x" * 1000 * 1000] * 11)
 
+    def test_a_call_without_entries_is_refused(self, push, refused):
+        """A batch must hold something."""
+        refused(400, "InvalidParameter", push)
+
+    def test_a_time_that_is_none_is_refused(self, emulator, client, log_id, refused):
+        """Entries and searches name RFC 3339 times."""
+        entry = {"id": "1", "data": "x", "time": "noon"}
+        batch = {"source": "s", "type": "t", "defaultlogentrytime": "2026-01-01T00:00:00Z", "entries": [entry]}
+        ingestion, search = client("loggingingestion.LoggingClient"), client("loggingsearch.LogSearchClient")
+        body = {"specversion": "1.0", "logEntryBatches": [batch]}
+        refused(400, "CannotParseRequest", ingestion.put_logs, log_id, body)
+        body = {
+            "timeStart": "noon",
+            "timeEnd": "2026-01-01T00:00:00Z",
+            "searchQuery": f'search "{emulator.compartment_id}"',
+        }
+        refused(400, "CannotParseRequest", search.search_logs, body)
+
     def test_entries_go_with_their_log(self, emulator, logging, push, search, group_id, log_id):
         """A deleted log's entries are not found any more."""
         push("hello")

@@ -92,11 +92,28 @@ class TestPosting:
         """The window is open at both ends."""
         assert post(metric(1.0, age=age)).data.failed_metrics_count == 0
 
-    def test_a_count_must_be_positive(self, post, metric):
-        """A datapoint that occurred zero times is refused."""
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"count": 0}, "The datapoint count must be greater than zero."),
+            ({"value": None}, "datapoint timestamp and value can not be null"),
+            ({"timestamp": None}, "datapoint timestamp and value can not be null"),
+            ({"value": float("inf")}, "The datapoint value must be a finite number."),
+        ],
+    )
+    def test_a_wrong_datapoint_fails_its_metric(self, post, metric, change, message):
+        """A datapoint has a time, a finite value and a positive count."""
         wrong = metric(1.0)
-        wrong["datapoints"][0]["count"] = 0
-        assert post(metric(1.0), wrong).data.failed_metrics_count == 1
+        wrong["datapoints"][0] |= change
+        assert [one.message for one in post(metric(1.0), wrong).data.failed_metrics] == [message]
+
+    def test_a_time_that_is_none_is_refused(self, emulator, monitoring, post, metric, refused):
+        """Datapoints, ranges and suppressions name RFC 3339 times."""
+        wrong = metric(1.0)
+        wrong["datapoints"][0]["timestamp"] = "noon"
+        refused(400, "CannotParseRequest", post, metric(1.0), wrong)
+        asked = {"namespace": "app", "query": "Load[1m].max()", "startTime": "noon"}
+        refused(400, "CannotParseRequest", monitoring.summarize_metrics_data, emulator.compartment_id, asked)
 
     def test_when_all_fail_the_call_is_refused(self, post, metric, refused):
         """All fail: 400 with the recorded text."""
@@ -165,7 +182,6 @@ class TestReading:
         [
             {"query": "Load[1m]"},
             {"query": "Load[1m].max()", "resolution": "1x"},
-            {"query": "Load[1m].max()", "startTime": "yesterday"},
             {"query": "Load[1m].max()", "startTime": "2030-01-01T00:00:00Z"},
         ],
     )
@@ -182,6 +198,10 @@ class TestReading:
         assert ask(emulator.tenancy_id, details).data == []
         assert len(ask(emulator.tenancy_id, details, compartment_id_in_subtree=True).data) == 1
         refused(400, "InvalidParameter", ask, emulator.compartment_id, details, compartment_id_in_subtree=True)
+
+    def test_grouping_by_a_dimension_is_refused(self, emulator, monitoring, refused):
+        """Lists are grouped by namespace, name and resource group only."""
+        refused(400, "InvalidParameter", monitoring.list_metrics, emulator.compartment_id, {"groupBy": ["host"]})
 
     def test_metrics_are_listed_and_grouped(self, emulator, monitoring, post, metric):
         """Each stream is one entry, unless grouped; dimensions and names select."""

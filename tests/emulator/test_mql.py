@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocisidecar.emulator.mql import Datapoint, Series, Stream, evaluate, parse
+from ocisidecar.emulator.mql import Datapoint, Series, Stream, evaluate, parse, parse_duration
 from ocisidecar.emulator.syntax import QueryError
 
 STREAMS = (
@@ -74,6 +74,13 @@ class TestReading:
         """An alarm can tell a query that says true or false from one that says numbers."""
         assert parse(text).is_condition is is_condition
 
+    @pytest.mark.parametrize("text", ["5m 5m", "5", "", "2d"])
+    def test_a_duration_is_one_word(self, text):
+        """A resolution is minutes, hours or a day, and nothing else."""
+        assert parse_duration("5m") == 300
+        with pytest.raises(QueryError):
+            parse_duration(text)
+
 
 class TestEvaluating:
     @pytest.mark.parametrize(
@@ -127,6 +134,10 @@ class TestEvaluating:
     def test_matchers_select_streams(self, matchers, hosts):
         """All matchers must hold, and a stream without the dimension never matches."""
         assert set(ask(f"Load[1m]{{{matchers}}}.max()")) == hosts
+
+    def test_several_dimensions_group_together(self):
+        """Grouping by pool and host tells streams apart by both."""
+        assert set(ask("Load[1m].groupBy(pool, host).max()")) == {"a,a1", "a,a2", "b,b1"}
 
     def test_rate_is_the_change_per_second_and_increment_per_interval(self):
         """From 20 at second 30 to 40 at second 60."""

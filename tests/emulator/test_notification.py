@@ -2,6 +2,8 @@
 
 import pytest
 
+from ocisidecar.emulator import Emulator, Latencies
+
 
 @pytest.fixture
 def topics(client):
@@ -50,6 +52,21 @@ def test_a_subscription_waits_for_confirmation(emulator, subscriptions, topic, p
     assert isinstance(made.created_time, int)
     listed = subscriptions.list_subscriptions(emulator.compartment_id, topic_id=topic.topic_id).data
     assert [one.id for one in listed] == [made.id]
+
+
+def test_a_topic_on_its_way_out_takes_no_subscription(clock, client_of, refused):
+    """While a topic is DELETING nothing can be attached to it."""
+    with Emulator(clock=clock, latencies=Latencies(notification=5)) as emulator:
+        topics = client_of(emulator, "ons.NotificationControlPlaneClient")
+        subscriptions = client_of(emulator, "ons.NotificationDataPlaneClient")
+        topic_id = topics.create_topic({"name": "alerts", "compartmentId": emulator.compartment_id}).data.topic_id
+        details = {"topicId": topic_id, "compartmentId": emulator.compartment_id, "protocol": "EMAIL"}
+        details["endpoint"] = "ops@example.com"
+        refused(409, "IncorrectState", subscriptions.create_subscription, details)
+        clock.advance(5)
+        subscriptions.create_subscription(details)
+        topics.delete_topic(topic_id)
+        refused(409, "IncorrectState", subscriptions.create_subscription, details)
 
 
 def test_subscriptions_go_with_their_topic(emulator, topics, subscriptions, topic):

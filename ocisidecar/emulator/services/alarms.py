@@ -58,7 +58,7 @@ _OPTIONAL: Final = (
     " evaluationSlackDuration alarmSummary"
 )
 _NESTED: Final[dict[str, Reader]] = {
-    "suppression": body("description timeSuppressFrom! timeSuppressUntil!"),
+    "suppression": body("description timeSuppressFrom!:time timeSuppressUntil!:time"),
     "overrides": many(body(f"pendingDuration body ruleName query {_SEVERITY.format('')}")),
 }
 

@@ -33,12 +33,12 @@ SEARCH: Final = Service(
     "POST",
     "/search",
     "search_logs",
-    details=body("timeStart! timeEnd! searchQuery! isReturnFieldInfo:bool"),
+    details=body("timeStart!:time timeEnd!:time searchQuery! isReturnFieldInfo:bool"),
     is_write=False,
 )
 def search_logs(call: Call) -> Answer:
     """Answer with a page of the entries that a query finds in [timeStart, timeEnd)."""
-    start, end = _time(call, "timeStart"), _time(call, "timeEnd")
+    start, end = moment(call.body["timeStart"]), moment(call.body["timeEnd"])
     if not 0 < end - start <= MAX_RANGE_SECONDS:
         raise invalid("timeEnd must be after timeStart, by 14 days at most")
     try:
@@ -57,13 +57,6 @@ def search_logs(call: Call) -> Answer:
     fields = _fields(results) if call.body.get("isReturnFieldInfo") else []
     summary = {"resultCount": len(results), "fieldCount": len(fields)}
     return Answer(body={"results": results, "fields": fields, "summary": summary}, headers=answer.headers)
-
-
-def _time(call: Call, member: str) -> float:
-    try:
-        return moment(call.body[member])
-    except ValueError as exc:
-        raise invalid(f"{member} is no RFC 3339 time: {call.body[member]}") from exc
 
 
 def _logs(call: Call, query: LogQuery) -> Iterator[Record]:

@@ -124,7 +124,7 @@ class Executor:
     _resources: dict[tuple[str, Key], Live] = field(factory=dict, init=False)
     _causes: dict[str, dict[str, Exception]] = field(factory=dict, init=False)
     _completed: set[NodeId] = field(factory=set, init=False)
-    _cancelled: set[str] = field(factory=set, init=False)
+    _done: set[NodeId] = field(factory=set, init=False)
     _inbox: queue.SimpleQueue[_Post | _Looked | _Retried | _Wake] = field(factory=queue.SimpleQueue, init=False)
     _waiter: Waiter = field(factory=Waiter, init=False)
     _in_flight: int = field(default=0, init=False)
@@ -187,7 +187,6 @@ class Executor:
                 self._submit_look(watches)
             due = self._waiter.seconds_until_due(now)
             if not self._in_flight and (due is None or self.cancel.reason is not None):
-                self._give_up_watching()
                 return
             seconds = min(due if due is not None else _IDLE_SECONDS, self.cancel.seconds_left or _IDLE_SECONDS)
             message = self._receive(seconds)
@@ -210,7 +209,6 @@ class Executor:
                 self._record(message)
             elif isinstance(message, _Looked):
                 self._in_flight -= 1
-        self._give_up_watching()
 
     def _handle(self, message: _Post | _Looked | _Retried | _Wake) -> None:
         if isinstance(message, _Retried):
@@ -224,7 +222,6 @@ class Executor:
 
     def _start_ready(self) -> None:
         if self.cancel.reason is not None:
-            self._cancelled.update(node.deployment for node in self._ready)
             return
         self._ready.sort(key=lambda node: (self._nodes[node].depth, node.key), reverse=True)
         while self._ready and self._in_flight < self.limits.max_workers:
@@ -352,6 +349,7 @@ class Executor:
                 )
             )
         resource_id = live.id if live is not None else ""
+        self._done.add(node.id)
         self.emit(StepFinished(deployment=deployment, key=str(key), action=_word(node), resource_id=resource_id))
         for later in self._waiting_for.get(node.id, ()):
             self._blocked[later].discard(node.id)
@@ -361,7 +359,6 @@ class Executor:
     def _fail(self, node: Node, problem: BaseException) -> None:
         error = problem if isinstance(problem, Exception) else OciSidecarError(f"a worker ended with {problem!r}")
         if isinstance(error, Cancelled):
-            self._cancelled.add(node.id.deployment)
             return
         self._causes.setdefault(node.id.deployment, {})[str(node.id.key)] = error
         self._stop_watching(node.id.deployment)
@@ -453,10 +450,6 @@ class Executor:
             if watch.node.deployment == deployment:
                 self._waiter.remove(watch.node, self._now())
 
-    def _give_up_watching(self) -> None:
-        for watch in self._waiter.watches:
-            self._cancelled.add(watch.node.deployment)
-
     # -- small things --------------------------------------------------------------------------------------
 
     def _tell_state(self, node: Node, state: str, live_id: str) -> None:
@@ -473,8 +466,8 @@ class Executor:
     def _outcome(self, plan: Plan) -> Outcome:
         resources = {key: live for (name, key), live in self._resources.items() if name == plan.name}
         causes = self._causes.get(plan.name, {})
-        is_cancelled = self.cancel.reason is not None and plan.name in self._cancelled
-        return Outcome(plan, resources, causes, is_cancelled and not causes)
+        is_complete = all(node in self._done for node in self._nodes if node.deployment == plan.name)
+        return Outcome(plan, resources, causes, is_cancelled=not is_complete and not causes)
 
     def _now(self) -> float:
         return self.session.clock.time()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import oci
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ocisidecar.emulator import Assumptions, Emulator, Fault, Latencies
 
@@ -45,6 +46,18 @@ class TestManagement:
         assert (resource.action_type, resource.entity_type) == ("CREATED", "loggroup")
         assert resource.entity_uri == f"/logGroups/{resource.identifier}"
         assert emulator.live() == {"log-group": [resource.identifier]}
+
+    def test_the_sdks_composite_operations_and_paginators_work(self, emulator, client):
+        """The SDK waits for the work request that a create names, and reads all pages of a list."""
+        logging = client("logging.LoggingManagementClient")
+        composite = oci.logging.LoggingManagementClientCompositeOperations(logging)
+        home = emulator.compartment_id
+        for name in ("a", "b", "c"):
+            details = {"compartmentId": home, "displayName": name}
+            waited = composite.create_log_group_and_wait_for_state(details, wait_for_states=["SUCCEEDED"])
+            assert waited.data.operation_type == "CREATE_LOG_GROUP"
+        groups = oci.pagination.list_call_get_all_results(logging.list_log_groups, home, limit=2).data
+        assert {group.display_name for group in groups} == {"a", "b", "c"}
 
     def test_the_status_of_creates_can_be_200(self, clock):
         """What no recording shows is a choice of the test."""
@@ -153,6 +166,39 @@ class TestManagement:
         assert [log.id for log in logging.list_logs(group_id, display_name="app").data] == [log_id]
         assert len(logging.list_logs(group_id, log_type="CUSTOM").data) == 2
         assert logging.list_logs(group_id, log_type="SERVICE").data == []
+
+
+@pytest.fixture
+def push_as_container(emulator, client, clock, make_instance):
+    """Push an entry to a log with the token of a container instance."""
+    key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
+    token = emulator.issue_token(resource_id=make_instance().data.id, seconds=3600)
+    ingestion = client("loggingingestion.LoggingClient", signer=oci.auth.signers.SecurityTokenSigner(token, key))
+    moment = datetime.fromtimestamp(clock.time(), UTC)
+
+    def push(log_id):
+        batch = {"source": "s", "type": "t", "defaultlogentrytime": moment, "entries": [{"id": "1", "data": "x"}]}
+        return ingestion.put_logs(log_id, {"specversion": "1.0", "logEntryBatches": [batch]})
+
+    return push
+
+
+def test_a_container_pushes_to_the_log_group_that_its_policy_names(
+    emulator, identity, logging, made, push_as_container, refused
+):
+    """A policy for one log group lets a container push there, and nowhere else."""
+    home, ids = emulator.compartment_id, {}
+    for name in ("mine", "other"):
+        group_id = made(logging.create_log_group({"compartmentId": home, "displayName": name}))
+        ids[name] = (group_id, made(logging.create_log(group_id, {"displayName": "app", "logType": "CUSTOM"})))
+    rule = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{home}'}}"
+    members = {"compartmentId": emulator.tenancy_id, "name": "web", "description": "web"}
+    identity.create_dynamic_group({**members, "matchingRule": rule})
+    where = f"where target.loggroup.id='{ids['mine'][0]}'"
+    statement = f"Allow dynamic-group web to use log-content in compartment id {home} {where}"
+    identity.create_policy({**members, "statements": [statement]})
+    assert push_as_container(ids["mine"][1]).status == 200
+    refused(404, "NotAuthorizedOrNotFound", push_as_container, ids["other"][1])
 
 
 class TestEntries:

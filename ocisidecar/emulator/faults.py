@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict, Unpack
 
 from attrs import Factory, define, field, frozen
 
@@ -63,6 +63,14 @@ CREATE_INSTANCE: Final = "create_container_instance"
 NO_CAPACITY: Final = "Out of host capacity."
 
 
+class Rule(TypedDict, total=False):
+    """Which of the matching calls are hit; see Fault."""
+
+    nth: int
+    times: int | None
+    probability: float
+
+
 @frozen(kw_only=True)
 class Fault:
     """A rule: the calls it hits, and its effect.
@@ -75,6 +83,7 @@ class Fault:
         nth: the first matching call that is hit, from 1.
         times: how many calls are hit from then on; None for all.
         probability: each of those is hit with this probability, drawn from the emulator's seed.
+        only: the calls whose body's members end with these words.
     """
 
     operation: str
@@ -93,7 +102,7 @@ class Fault:
         *,
         status: int | None = None,
         retry_after: int | None = None,
-        **rule: Any,
+        **rule: Unpack[Rule],
     ) -> Fault:
         """Refuse with `code`; status and message default to what OCI says for it."""
         default_status, default_message = CODES.get(code, (500, code))
@@ -106,37 +115,37 @@ class Fault:
         return cls(operation=operation, effect=effect, **rule)
 
     @classmethod
-    def empty_error(cls, operation: str, status: int = 400, **rule: Any) -> Fault:
+    def empty_error(cls, operation: str, status: int = 400, **rule: Unpack[Rule]) -> Fault:
         """Refuse with an empty body, as OCI's front end does for some malformed requests."""
         return cls(operation=operation, effect=Refuse(status=status, code="", message="", has_body=False), **rule)
 
     @classmethod
-    def expired_token(cls, operation: str = "*", **rule: Any) -> Fault:
+    def expired_token(cls, operation: str = "*", **rule: Unpack[Rule]) -> Fault:
         """Refuse with 401, as when a session token has run out."""
         return cls.error(operation, "NotAuthenticated", **rule)
 
     @classmethod
-    def reset(cls, operation: str, *, after_commit: bool = False, **rule: Any) -> Fault:
+    def reset(cls, operation: str, *, after_commit: bool = False, **rule: Unpack[Rule]) -> Fault:
         """Close the connection without an answer, before or after the operation happened."""
         return cls(operation=operation, effect=Lose(manner="reset", is_committed=after_commit), **rule)
 
     @classmethod
-    def timeout(cls, operation: str, *, after_commit: bool = False, **rule: Any) -> Fault:
+    def timeout(cls, operation: str, *, after_commit: bool = False, **rule: Unpack[Rule]) -> Fault:
         """Say nothing until the client gives up, before or after the operation happened."""
         return cls(operation=operation, effect=Lose(manner="silence", is_committed=after_commit), **rule)
 
     @classmethod
-    def truncated(cls, operation: str, **rule: Any) -> Fault:
+    def truncated(cls, operation: str, **rule: Unpack[Rule]) -> Fault:
         """Let the operation happen, then send half of the answer and close the connection."""
         return cls(operation=operation, effect=Lose(manner="truncate", is_committed=True), **rule)
 
     @classmethod
-    def stale_list(cls, operation: str = "list_*", *, seconds: float, **rule: Any) -> Fault:
+    def stale_list(cls, operation: str = "list_*", *, seconds: float, **rule: Unpack[Rule]) -> Fault:
         """Hide resources younger than `seconds` from lists."""
         return cls(operation=operation, effect=Stale(seconds=seconds), **rule)
 
     @classmethod
-    def stuck(cls, operation: str, **rule: Any) -> Fault:
+    def stuck(cls, operation: str, **rule: Unpack[Rule]) -> Fault:
         """Accept the operation and never finish it."""
         return cls(operation=operation, effect=Stick(), **rule)
 
@@ -148,7 +157,7 @@ class Fault:
         code: str = "InternalError",
         message: str = "The container could not be started.",
         logs: Sequence[str] = (),
-        **rule: Any,
+        **rule: Unpack[Rule],
     ) -> Fault:
         """Accept the operation, then end it FAILED with this error in its work request."""
         return cls(operation=operation, effect=Fail(code=code, message=message, logs=tuple(logs)), **rule)
@@ -161,19 +170,22 @@ class Fault:
         fault_domain: str | None = None,
         shape: str | None = None,
         is_synchronous: bool = True,
-        times: int | None = None,
-        **rule: Any,
+        **rule: Unpack[Rule],
     ) -> Fault:
-        """Have no host for container instances that ask for all that is given (all of them by default).
+        """Have no host for container instances that ask for all that is given; `times` is None here.
 
-        Synchronous: 500 InternalError.  Otherwise the create is accepted and ends FAILED.  `times` is None.
-        An availability domain is matched by the end of its name ("AD-1").
+        Synchronous: the create is refused with 500 InternalError.  Otherwise it is accepted and ends FAILED.
+        Words are compared with the end of what is asked for: "AD-1" is enough.
         """
         wanted = {"availabilityDomain": availability_domain, "faultDomain": fault_domain, "shape": shape}
+        effect: Effect = (
+            Refuse(status=500, code="InternalError", message=NO_CAPACITY)
+            if is_synchronous
+            else Fail(code="InternalError", message=NO_CAPACITY, logs=())
+        )
         only = {name: word for name, word in wanted.items() if word is not None}
-        if is_synchronous:
-            return cls.error(CREATE_INSTANCE, "InternalError", NO_CAPACITY, times=times, only=only, **rule)
-        return cls.failed(message=NO_CAPACITY, times=times, only=only, **rule)
+        all_calls: Rule = {"times": None, **rule}
+        return cls(operation=CREATE_INSTANCE, effect=effect, only=only, **all_calls)
 
     def matches(self, service: str, operation: str, body: Any) -> bool:
         """Tell whether a call is one that this rule counts."""

@@ -20,13 +20,18 @@ PUBLIC_BLOCKS: Final = tuple(map(IPv4Network, ("203.0.113.0/24", "198.51.100.0/2
 
 
 class Ids:
-    """Makes identifiers.  Call it under the emulator's lock: numbering is what makes it repeatable."""
+    """Makes identifiers.
+
+    Called under the emulator's lock, except `request_part`: numbering is what makes them repeatable.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._count = 0
         self._public = chain.from_iterable(block.hosts() for block in PUBLIC_BLOCKS)
         self._random = random.Random(seed)  # noqa: S311 - identifiers, no secrets
+        # Request ids are drawn outside the lock, so they must not shift the others.
+        self._requests = random.Random(seed)  # noqa: S311 - identifiers, no secrets
 
     def ocid(self, kind: str, region: str = "", binding: Binding = "aaaaaaaa", *, slots: str = "") -> str:
         """Return a new OCID; kinds without a region (identity's) have an empty slot, a few have further `slots`."""
@@ -48,7 +53,7 @@ class Ids:
 
     def request_part(self) -> str:
         """Return 32 upper-case hexadecimal digits."""
-        return f"{self._random.getrandbits(128):032X}"
+        return f"{self._requests.getrandbits(128):032X}"
 
     def hexadecimal(self, digits: int) -> str:
         """Return that many lower-case hexadecimal digits."""

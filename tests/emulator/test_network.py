@@ -397,12 +397,13 @@ class TestAddresses:
         [same] = network.list_private_ips(vnic_id=found[0].vnic_id).data
         assert network.get_private_ip(same.id).data.ip_address == found[0].ip_address
 
-    def test_an_address_is_given_again_after_its_vnic(self, instances, make_instance, vnic_of):
-        """The address of a deleted instance is free."""
-        first = make_instance().data
-        address = vnic_of(first.id).private_ip
-        instances.delete_container_instance(first.id)
-        assert vnic_of(make_instance().data.id).private_ip == address
+    def test_an_address_is_given_again_after_its_vnic(self, instances, make_subnet, make_instance, vnic_of):
+        """The address of a deleted instance is free: a small subnet serves one instance after the other."""
+        vnics = [{"subnetId": make_subnet(cidrBlock="10.0.9.0/29").id}]
+        for number in range(8):
+            made = make_instance(vnics=vnics).data
+            assert vnic_of(made.id).private_ip == f"10.0.9.{2 + number % 5}"
+            instances.delete_container_instance(made.id)
 
     def test_a_wished_address_must_be_free(self, make_instance, subnet, vnic_of, refusal):
         """An address outside the subnet, a reserved one and a taken one are refused."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address
+from itertools import chain
 from typing import Final
 
 from ocisidecar.emulator import crud
@@ -60,7 +61,9 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
         timeline,
     )
     vnic.hidden["resource_id"] = owner["resource_id"]
-    subnet.hidden.setdefault("addresses", {})[address] = vnic.id
+    subnet.hidden["addresses"][address] = vnic.id
+    if "privateIp" not in details:
+        subnet.hidden["behind"] = int(address) - int(cidr(subnet.body["cidrBlock"])[0]) + 1
     private = _part(
         call,
         "private-ip",
@@ -177,7 +180,9 @@ def _free_address(call: Call, subnet: Record, wanted: str | None) -> IPv4Address
         if is_taken(address):
             raise ServiceError("Conflict", f"privateIp {wanted} is in use in {subnet.id}")
         return address
-    for index in range(FIRST_HOST, block.num_addresses - 1):
+    # From behind the last one given, as looking through all would make N instances cost N squared.
+    behind = subnet.hidden.get("behind", FIRST_HOST)
+    for index in chain(range(behind, block.num_addresses - 1), range(FIRST_HOST, behind)):
         if not is_taken(block[index]):
             return block[index]
     # UNCONFIRMED: code and text.

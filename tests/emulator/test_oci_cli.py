@@ -1,7 +1,7 @@
 """oci-cli, unmodified, as a foreign client: it knows nothing of this package and believes it talks to OCI.
 
 It pins other versions than the SDK's, so it lives in a virtual environment of its own:
-`python -m venv .venv-cli && .venv-cli/bin/pip install oci-cli`, or OCISIDECAR_OCI_CLI names the executable.
+`python -m venv .venv-cli && .venv-cli/bin/pip install oci-cli`, or OCISIDECAR_OCI_CLI names the executable; `none` does without.
 """
 
 import json
@@ -67,8 +67,8 @@ class OciCli:
 def executable() -> str:
     local = ROOT / ".venv-cli" / "bin" / "oci"
     found = os.environ.get("OCISIDECAR_OCI_CLI") or (str(local) if local.exists() else shutil.which("oci"))
-    if not found:
-        pytest.skip("no oci-cli: neither OCISIDECAR_OCI_CLI, nor .venv-cli/bin/oci, nor oci on PATH")
+    if found in {None, "none"}:
+        pytest.skip("no oci-cli: neither OCISIDECAR_OCI_CLI, nor .venv-cli/bin/oci, nor oci on PATH, names one")
     return found
 
 

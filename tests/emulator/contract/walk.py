@@ -166,68 +166,55 @@ def security_groups(walk: Walk) -> None:
     walk.ids["nsg"] = group.id
 
 
+SECRET = b64encode(b"secret").decode()
+CHECK = {"port": 80, "intervalInSeconds": 10}
+CONTAINER = {
+    "displayName": "web",
+    "imageUrl": "busybox",
+    "command": ["sh"],
+    "arguments": ["-c", "true"],
+    "workingDirectory": "/",
+    "environmentVariables": {"A": "1"},
+    "isResourcePrincipalDisabled": True,
+    "resourceConfig": {"vcpusLimit": 1.0, "memoryLimitInGBs": 1.0},
+    "volumeMounts": [{"volumeName": "files", "mountPath": "/files", "isReadOnly": True}],
+    "healthChecks": [
+        {"healthCheckType": "HTTP", "path": "/", "name": "http", "headers": [{"name": "h", "value": "v"}], **CHECK},
+        {"healthCheckType": "TCP", "name": "tcp", **CHECK},
+    ],
+    "securityContext": {
+        "securityContextType": "LINUX",
+        "runAsUser": 1000,
+        "capabilities": {"dropCapabilities": ["ALL"]},
+    },
+}
+INSTANCE = {
+    "displayName": "web",
+    "shape": "CI.Standard.E4.Flex",
+    "shapeConfig": {"ocpus": 1, "memoryInGBs": 4},
+    "containers": [CONTAINER, {"imageUrl": "busybox"}],
+    "volumes": [
+        {"volumeType": "EMPTYDIR", "name": "scratch", "backingStore": "EPHEMERAL_STORAGE"},
+        {"volumeType": "CONFIGFILE", "name": "files", "configs": [{"fileName": "a", "data": SECRET}]},
+    ],
+    "imagePullSecrets": [
+        {"secretType": "BASIC", "registryEndpoint": "fra.ocir.io", "username": SECRET, "password": SECRET}
+    ],
+    "dnsConfig": {"nameservers": ["169.254.169.254"]},
+    "gracefulShutdownTimeoutInSeconds": 30,
+}
+
+
 def container_instances(walk: Walk) -> None:
-    instances, home = walk.instances, walk.home
+    instances, home, subnet = walk.instances, walk.home, {"subnetId": walk.ids["subnet"]}
     identity = walk.client("identity.IdentityClient", "/identity")
     domain = identity.list_availability_domains(home)[0].name
     instances.list_container_instance_shapes(home)
-    check = {"port": 80, "intervalInSeconds": 10}
-    container = {
-        "displayName": "web",
-        "imageUrl": "busybox",
-        "command": ["sh"],
-        "arguments": ["-c", "true"],
-        "workingDirectory": "/",
-        "environmentVariables": {"A": "1"},
-        "isResourcePrincipalDisabled": True,
-        "resourceConfig": {"vcpusLimit": 1.0, "memoryLimitInGBs": 1.0},
-        "volumeMounts": [{"volumeName": "files", "mountPath": "/files", "isReadOnly": True}],
-        "healthChecks": [
-            {
-                "healthCheckType": "HTTP",
-                "path": "/",
-                "name": "http",
-                "headers": [{"name": "h", "value": "v"}],
-                **check,
-            },
-            {"healthCheckType": "TCP", "name": "tcp", **check},
-        ],
-        "securityContext": {
-            "securityContextType": "LINUX",
-            "runAsUser": 1000,
-            "capabilities": {"dropCapabilities": ["ALL"]},
-        },
-    }
-    secret = b64encode(b"secret").decode()
-    body = walk.made(
-        availabilityDomain=domain,
-        displayName="web",
-        shape="CI.Standard.E4.Flex",
-        shapeConfig={"ocpus": 1, "memoryInGBs": 4},
-        containers=[container, {"imageUrl": "busybox"}],
-        vnics=[
-            {
-                "subnetId": walk.ids["subnet"],
-                "nsgIds": [walk.ids["nsg"]],
-                "isPublicIpAssigned": True,
-                "hostnameLabel": "web",
-            }
-        ],
-        volumes=[
-            {"volumeType": "EMPTYDIR", "name": "scratch", "backingStore": "EPHEMERAL_STORAGE"},
-            {"volumeType": "CONFIGFILE", "name": "files", "configs": [{"fileName": "a", "data": secret}]},
-        ],
-        imagePullSecrets=[
-            {"secretType": "BASIC", "registryEndpoint": "fra.ocir.io", "username": secret, "password": secret}
-        ],
-        dnsConfig={"nameservers": ["169.254.169.254"]},
-        gracefulShutdownTimeoutInSeconds=30,
-    )
+    vnic = {**subnet, "nsgIds": [walk.ids["nsg"]], "isPublicIpAssigned": True, "hostnameLabel": "web"}
+    body = walk.made(**INSTANCE, availabilityDomain=domain, vnics=[vnic])
     instance = instances.create_container_instance(body)
     request_id = walk.exchanges[-1].headers["opc-work-request-id"]
-    instances.create_container_instance(
-        {**body, "vnics": [{"subnetId": walk.ids["subnet"]}], "displayName": "other"}
-    )
+    instances.create_container_instance({**body, "vnics": [subnet], "displayName": "other"})
     instances.list_container_instances(home)
     shown = instances.get_container_instance(instance.id)
     instances.update_container_instance(instance.id, {"displayName": "renamed"})

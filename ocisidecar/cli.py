@@ -7,6 +7,7 @@ What was asked for goes to standard output, progress and errors to standard erro
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: the arguments are wrong (2), or help or version was asked for (0).
     """
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # signs such as ± are no reason to fail where they cannot be shown
     try:
         code: int = options.run(options)
     except KeyboardInterrupt:

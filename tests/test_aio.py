@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from ocisidecar import Cancel, Cancelled, aio
+from ocisidecar import Cancel, Cancelled, InstanceSpec, Provisioner, StepFinished, aio
+from ocisidecar.clock import VirtualClock
 
 
 def blocking(amount: int, *, factor: int = 1) -> int:
@@ -140,3 +141,33 @@ class TestRun:
             return was_done_early
 
         assert asyncio.run(main()) is False
+
+
+class TestProvisioner:
+    """A real call on the emulator."""
+
+    def test_a_cancelled_apply_can_be_continued(self):
+        """What exists is listed in the cause, and applying again completes it."""
+        web = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4")
+
+        async def main(provisioner):
+            loop, cancel = asyncio.get_running_loop(), Cancel()
+
+            def cancel_the_task(event):
+                if isinstance(event, StepFinished):
+                    loop.call_soon_threadsafe(task.cancel)
+                    cancel.event.wait()
+
+            task = asyncio.create_task(
+                aio.run(provisioner.apply, web, on_event=cancel_the_task, cancel=cancel),
+            )
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            return caught.value.__cause__, await aio.run(provisioner.apply, web)
+
+        with Provisioner.local(clock=VirtualClock()) as provisioner:
+            cause, deployment = asyncio.run(main(provisioner))
+        assert isinstance(cause, Cancelled)
+        assert cause.deployment is not None
+        assert 0 < len(cause.deployment.resources) < len(deployment.resources)
+        assert cause.deployment.resources.items() <= deployment.resources.items()

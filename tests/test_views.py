@@ -12,6 +12,7 @@ from attrs import evolve
 from rich.console import Console
 
 from ocisidecar import (
+    AlarmSpec,
     Deployment,
     DeploymentSpec,
     ImagePullSecret,
@@ -19,8 +20,10 @@ from ocisidecar import (
     Plan,
     Port,
     Provisioner,
+    RepositorySpec,
     RolloutSpec,
     SidecarSpec,
+    TopicSpec,
     VolumeSpec,
 )
 from ocisidecar.clock import VirtualClock
@@ -199,6 +202,8 @@ class TestPlan:
         """Alarms, topics and repositories say what they will be like, too."""
         spec = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1", ports=[Port(53, protocol="udp")])])
         spec = spec.with_instance(InstanceSpec("jobs", image_url="jobs:1", sidecars=[SidecarSpec.redis_exporter()]))
+        alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
+        spec = evolve(spec, alarms=[alarm], repositories=[RepositorySpec("web")])
         golden("views/plan_fleet.txt", without_digest(str(plan_for(spec))))
 
 

@@ -1,7 +1,8 @@
 """oci-cli, unmodified, as a foreign client: it knows nothing of this package and believes it talks to OCI.
 
 It pins other versions than the SDK's, so it lives in a virtual environment of its own:
-`python -m venv .venv-cli && .venv-cli/bin/pip install oci-cli`, or OCISIDECAR_OCI_CLI names the executable; `none` does without.
+`python -m venv .venv-cli && .venv-cli/bin/pip install oci-cli`.  Or OCISIDECAR_OCI_CLI names the executable; with
+`none` these tests are skipped.
 """
 
 import json

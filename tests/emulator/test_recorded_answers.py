@@ -58,6 +58,10 @@ class Recording:
     entry: dict[str, Any]
 
     @property
+    def title(self) -> str:
+        return f"{self.entry['operation']}-{self.status}"
+
+    @property
     def status(self) -> int:
         return self.entry["status"]
 
@@ -109,7 +113,7 @@ def walked():
     return exchanges()
 
 
-@pytest.fixture(params=RECORDINGS, ids=lambda one: f"{one.entry['operation']}-{one.status}")
+@pytest.fixture(params=RECORDINGS, ids=lambda one: one.title)
 def recording(request):
     return request.param
 
@@ -195,10 +199,11 @@ def test_ids_look_like_the_recorded_ones(recording, items):
                 assert (bool(wanted["slot"]), wanted["unique"][:2]) in forms, name
 
 
+@pytest.mark.parametrize(
+    "recording", [one for one in RECORDINGS if one.status >= 400], indirect=True, ids=lambda one: one.title
+)
 def test_refusals_have_the_recorded_words(recording, answers):
     """Code and text of an error are the recorded ones, whatever OCID stands in it."""
-    if recording.status < 400:
-        pytest.skip("a success")
     assert _words(recording.entry["body"]) in [_words(answer.body) for answer in answers]
 
 

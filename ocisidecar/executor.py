@@ -27,6 +27,7 @@ from ocisidecar.events import (
 )
 from ocisidecar.graph import Node, NodeId, Verb, nodes_of
 from ocisidecar.keys import Key, Ref
+from ocisidecar.outcome import Outcome
 from ocisidecar.plan import VAULT_SECRET, Action, Live, Phase, Plan, value_of
 from ocisidecar.resources import KINDS, NEEDS
 from ocisidecar.resources.kind import Site, Started
@@ -44,22 +45,6 @@ class Limits:
 
     max_workers: int = 16
     wait_timeout_in_seconds: float = 1200.0
-
-
-@frozen
-class Outcome:
-    """What came of one plan.
-
-    Attributes:
-        resources: what exists now, by key.
-        causes: failed key → exception; empty when all went well.
-        is_cancelled: whether it was cut short from outside.
-    """
-
-    plan: Plan
-    resources: Mapping[Key, Live]
-    causes: Mapping[str, Exception]
-    is_cancelled: bool
 
 
 @frozen

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import evolve
 
 from ocisidecar.compare import covers
-from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault
-from ocisidecar.identity import Identity, used_deployments
+from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
+from ocisidecar.identity import OWN_TAGS, Identity, used_deployments
 from ocisidecar.keys import Body, Key, Ref, references, resolve
 from ocisidecar.plan import (
     Action,
     Change,
     Desired,
     Live,
+    Phase,
     Plan,
     Snapshot,
     diff,
@@ -127,6 +128,39 @@ def plan_removal(
         reasons.update(dict.fromkeys(matching, "is to be retained"))
     steps = removal(identity, snapshot, retained=_with_needs(reasons, live))
     return Plan(identity=identity, steps=steps, snapshot=snapshot, is_destroy=True)
+
+
+def check_digest(plans: Sequence[Plan], digest: str | None) -> None:
+    """Raise StalePlan unless there is one plan and it has `digest`; None accepts everything."""
+    digests = [plan.digest for plan in plans]
+    if digest is not None and digests != [digest]:
+        raise StalePlan(
+            f"The plan has the digest {', '.join(digests)} and {digest} was expected: look at the new plan and "
+            "apply with its digest. Nothing was changed."
+        )
+
+
+def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
+    """Raise StalePlan unless `plan` is for this identity and what it rests on is as it was."""
+    if plan.identity != identity:
+        raise StalePlan(
+            f"The plan of {plan.name} is for compartment {plan.identity.compartment_id} in "
+            f"{plan.identity.region}, not for this provisioner's. Nothing was changed."
+        )
+    before, now = (_standing(one, plan) for one in (plan.snapshot, snapshot))
+    moved = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if moved:
+        raise StalePlan(
+            f"{', '.join(moved)} of {plan.name} changed since the plan was made: plan again. Nothing was changed."
+        )
+
+
+def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase, tuple[str, ...]]]]:
+    """Return what a plan rests on: ids, phases and our tags by key."""
+    return {
+        str(key): [(live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS)) for live in lives]
+        for key, lives in snapshot.of(plan.name).items()
+    }
 
 
 def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, str]:

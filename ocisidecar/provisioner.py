@@ -14,22 +14,19 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import (
-    ApplyFailed,
-    Cancelled,
     ConfigError,
     DeploymentNotFound,
-    DestroyFailed,
     SpecError,
     SpecFault,
-    StalePlan,
 )
-from ocisidecar.events import ApplyFinished, ApplyStopped, Event, Handler, PlanReady
-from ocisidecar.executor import Executor, Limits, Outcome
-from ocisidecar.identity import OWN_TAGS, Identity
+from ocisidecar.events import Event, Handler, PlanReady
+from ocisidecar.executor import Executor, Limits
+from ocisidecar.identity import Identity
 from ocisidecar.keys import Key
 from ocisidecar.observe import Place, Reader, explained, keeping, read_place, site_of, take_snapshot
-from ocisidecar.plan import Action, Live, Phase, Plan, Snapshot
-from ocisidecar.planning import plan_adopt, plan_apply, plan_removal
+from ocisidecar.outcome import Outcome, ending, raise_failures
+from ocisidecar.plan import Action, Live, Plan, Snapshot
+from ocisidecar.planning import check_digest, check_fresh, plan_adopt, plan_apply, plan_removal
 from ocisidecar.power import plan_power
 from ocisidecar.resources import KINDS
 from ocisidecar.resources.kind import Site
@@ -352,7 +349,7 @@ class Provisioner:
         cancelling = cancel or Cancel(clock=self._session.clock)
         items = list(what) if isinstance(what, Sequence) else [what]
         plans = self._settled(items, cancelling)
-        _expect(plans, expect)
+        check_digest(plans, expect)
         for plan in plans:
             self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
         deployments = self._run(plans, on_event, cancelling)
@@ -453,7 +450,7 @@ class Provisioner:
         if given:
             snapshot = self._snapshot(given[0].name, cancel)
             for plan in given:
-                _check_fresh(plan, snapshot, self._identity(plan.name))
+                check_fresh(plan, snapshot, self._identity(plan.name))
         return tuple(item if isinstance(item, Plan) else fresh[as_deployment(item).name] for item in items)
 
     def _run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
@@ -469,8 +466,8 @@ class Provisioner:
         outcomes = executor.run()
         deployments = tuple(self._deployment_of(outcome) for outcome in outcomes)
         for outcome in outcomes:
-            executor.emit(_ending(outcome, cancel))
-        _raise_failures(outcomes, deployments, cancel)
+            executor.emit(ending(outcome, cancel.reason))
+        raise_failures(outcomes, deployments, cancel.reason)
         return deployments
 
     def _deployment_of(self, outcome: Outcome) -> Deployment:
@@ -520,67 +517,3 @@ def _is_loopback(url: str) -> bool:
 
 def _name_of(target: str | Spec | Deployment) -> str:
     return target if isinstance(target, str) else target.name
-
-
-def _expect(plans: Sequence[Plan], digest: str | None) -> None:
-    digests = [plan.digest for plan in plans]
-    if digest is not None and digests != [digest]:
-        raise StalePlan(
-            f"The plan has the digest {', '.join(digests)} and {digest} was expected: look at the new plan and "
-            "apply with its digest. Nothing was changed."
-        )
-
-
-def _check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
-    if plan.identity != identity:
-        raise StalePlan(
-            f"The plan of {plan.name} is for compartment {plan.identity.compartment_id} in "
-            f"{plan.identity.region}, not for this provisioner's. Nothing was changed."
-        )
-    before, now = (_standing(one, plan) for one in (plan.snapshot, snapshot))
-    moved = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    if moved:
-        raise StalePlan(
-            f"{', '.join(moved)} of {plan.name} changed since the plan was made: plan again. Nothing was changed."
-        )
-
-
-def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase, tuple[str, ...]]]]:
-    """Return what a plan rests on: ids, phases and our tags by key."""
-    return {
-        str(key): [(live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS)) for live in lives]
-        for key, lives in snapshot.of(plan.name).items()
-    }
-
-
-def _ending(outcome: Outcome, cancel: Cancel) -> Event:
-    name, count = outcome.plan.name, len(outcome.resources)
-    if outcome.causes:
-        return ApplyStopped(deployment=name, reason=f"{', '.join(outcome.causes)} failed", resources=count)
-    if outcome.is_cancelled:
-        return ApplyStopped(deployment=name, reason=f"cancelled: {cancel.reason}", resources=count)
-    return ApplyFinished(deployment=name, resources=count)
-
-
-def _raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment], cancel: Cancel) -> None:
-    for outcome, deployment in zip(outcomes, deployments, strict=True):
-        if not outcome.causes:
-            continue
-        name, count = outcome.plan.name, len(deployment.resources)
-        said = "; ".join(f"{key}: {error}" for key, error in outcome.causes.items())
-        first = next(iter(outcome.causes.values()))
-        if outcome.plan.is_destroy:
-            message = f"{name} is not gone: {said} {count} resources remain; destroy again to continue."
-            raise DestroyFailed(message, remaining=deployment.resources, causes=outcome.causes) from first
-        message = f"{name} is not complete: {said} {count} resources exist and are tagged; apply again to continue."
-        raise ApplyFailed(
-            message, deployment=deployment, causes=outcome.causes, deployments=tuple(deployments)
-        ) from first
-    for outcome, deployment in zip(outcomes, deployments, strict=True):
-        if outcome.is_cancelled:
-            count = len(deployment.resources)
-            raise Cancelled(
-                f"{outcome.plan.name} was cancelled: {cancel.reason}. {count} resources exist and are tagged; "
-                "run it again to continue.",
-                deployment=deployment,
-            )

@@ -7,6 +7,7 @@ cleans up: the library sees an exception that it has no rule for, as if the proc
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Callable
@@ -92,8 +93,14 @@ def deployment(image="fra.ocir.io/acme/web:1.4"):
     return DeploymentSpec("web", [web], alarms=[alarm])
 
 
+@functools.cache
+def credentials_of(*config):
+    """The emulators of one process have one operator key, which is slow to parse."""
+    return load_credentials(dict(config), environment={})
+
+
 def provisioner(emulator, fuse=None):
-    credentials = load_credentials(emulator.oci_config, environment={})
+    credentials = credentials_of(*emulator.oci_config.items())
     endpoint, clock = emulator.endpoint, emulator.clock
     session = (
         Session(credentials, clock, endpoint)

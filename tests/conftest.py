@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from ocisidecar.clock import VirtualClock
+from ocisidecar.emulator import Emulator
+from ocisidecar.provisioner import Provisioner
+from ocisidecar.spec import InstanceSpec
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -26,3 +34,83 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """Time that passes only when somebody waits for it."""
+    return VirtualClock()
+
+
+@pytest.fixture
+def make_provisioner(clock: VirtualClock) -> Iterator[Callable[..., Provisioner]]:
+    """Makes provisioners with an emulator of their own: options are those of `Provisioner.local`."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Provisioner:
+            return stack.enter_context(Provisioner.local(**{"clock": clock, "seed": 1, **options}))
+
+        yield make
+
+
+@pytest.fixture
+def provisioner(make_provisioner: Callable[..., Provisioner]) -> Provisioner:
+    """A provisioner with an emulator of its own, in which nothing takes time."""
+    return make_provisioner()
+
+
+@pytest.fixture
+def emulator(provisioner: Provisioner) -> Emulator:
+    """The emulator that `provisioner` talks to."""
+    return provisioner.emulator
+
+
+@pytest.fixture
+def connect(clock: VirtualClock) -> Iterator[Callable[..., Provisioner]]:
+    """Makes provisioners for a given emulator, as for a tenancy; options are those of `Provisioner.from_config`."""
+    with ExitStack() as stack:
+
+        def make(emulator: Emulator, **options: Any) -> Provisioner:
+            settings = {"compartment_id": emulator.compartment_id, "endpoint": emulator.endpoint, "clock": clock}
+            return stack.enter_context(Provisioner.from_config(emulator.oci_config, **{**settings, **options}))
+
+        yield make
+
+
+@pytest.fixture
+def sdk(emulator: Emulator) -> Callable[[str], Any]:
+    """Makes plain SDK clients (`core.VirtualNetworkClient`) for the emulator; they take and give wire JSON."""
+
+    def make(path: str) -> Any:
+        import oci
+
+        module, _, name = path.rpartition(".")
+        return getattr(importlib.import_module(f"oci.{module}"), name)(
+            emulator.oci_config,
+            service_endpoint=emulator.endpoint,
+            retry_strategy=oci.retry.NoneRetryStrategy(),
+            circuit_breaker_strategy=oci.circuit_breaker.NoCircuitBreakerStrategy(),
+            skip_deserialization=True,
+        )
+
+    return make
+
+
+@pytest.fixture
+def web() -> InstanceSpec:
+    """One container in a network of its own."""
+    return InstanceSpec("web", image_url="docker.io/acme/web:1.4")
+
+
+@pytest.fixture
+def writes(emulator: Emulator) -> Callable[[], list[str]]:
+    """Return the operations that wrote something since it was last called."""
+    seen = 0
+
+    def since_last() -> list[str]:
+        nonlocal seen
+        new = emulator.requests[seen:]
+        seen += len(new)
+        return [request.operation for request in new if request.is_write]
+
+    return since_last

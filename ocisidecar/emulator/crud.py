@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from math import inf
 from typing import Final
@@ -134,8 +134,7 @@ def make(call: Call, collection: Collection) -> Record:
     if "compartmentId" in body:
         call.compartment(body["compartmentId"])
     for member, kind in collection.parents.items():
-        if member in body:
-            usable(call, kind, body[member])
+        usable(call, kind, body[member])
     check_defined_tags(call, body)
     check_references(call, collection, body, tuple(body))
     check_unique(call, collection, body)
@@ -179,9 +178,13 @@ def default_name(kind: str, now: float) -> str:
 
 def usable(call: Call, kind: str, record_id: str) -> Record:
     """Return a record in a state that lets others build on it; 404 without it, 409 while it is busy."""
-    record = call.get(kind, record_id)
+    return require_state(call, call.get(kind, record_id))
+
+
+def require_state(call: Call, record: Record, states: Container[str | None] = USABLE) -> Record:
+    """Return the record; ServiceError 409 when it is in none of the states.  UNCONFIRMED: the text."""
     state = record.state_at(call.now)
-    if state not in USABLE:
+    if state not in states:
         raise ServiceError("IncorrectState", f"{record.id} is in state {state}")
     return record
 
@@ -197,8 +200,7 @@ def check_references(call: Call, collection: Collection, body: JsonObject, membe
             owner = collection.owner
             if owner and related.body.get(owner) != body.get(owner):
                 raise invalid(f"{member} {record_id} does not belong to {owner} {body.get(owner)}")
-            if related.state_at(call.now) not in USABLE:
-                raise ServiceError("IncorrectState", f"{record_id} is in state {related.state_at(call.now)}")
+            require_state(call, related)
 
 
 def check_unique(call: Call, collection: Collection, body: JsonObject) -> None:

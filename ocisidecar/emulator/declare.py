@@ -234,7 +234,7 @@ class Collection:
         changes: what update accepts; None declares no update.
         filters: query parameters that select by equality with the member of the same name.
         query: query parameters that list requires.
-        parents: members naming what must exist and be usable: 404, or 409 IncorrectState.
+        parents: required members naming what must exist and be usable: 404, or 409 IncorrectState.
         references: members naming, singly or in a list, what must exist besides: 400.
         owner: the member by which parents' children belong together: references must agree on it.
         born: states after create; dying: states after delete.

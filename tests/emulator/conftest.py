@@ -9,6 +9,7 @@ from typing import Any
 
 import oci
 import pytest
+from oci._vendor import requests
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator
@@ -64,6 +65,20 @@ def client_of() -> Callable[..., Any]:
 def client(emulator: Emulator) -> Callable[..., Any]:
     """Makes SDK clients for the emulator."""
     return functools.partial(make_client, emulator)
+
+
+@pytest.fixture
+def raw(emulator: Emulator) -> Iterator[Callable[..., Any]]:
+    """Sends signed requests that no SDK client would send."""
+    config = emulator.oci_config
+    signer = _signer(*(config[name] for name in ("user", "tenancy", "fingerprint", "key_content")))
+    with requests.Session() as session:
+
+        def send(method: str, path: str, body: bytes | None = None) -> Any:
+            headers = {} if body is None else {"content-type": "application/json"}
+            return session.request(method, emulator.endpoint + path, data=body, headers=headers, auth=signer)
+
+        yield send
 
 
 @pytest.fixture

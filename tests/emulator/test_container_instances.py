@@ -7,7 +7,7 @@ import base64
 import oci
 import pytest
 
-from ocisidecar.emulator import Fault, Latencies
+from ocisidecar.emulator import ContainerScript, Fault, Latencies
 
 BIG = "x" * (64 * 1024)
 DATA = base64.b64encode(b"secret = 1").decode()
@@ -302,6 +302,29 @@ class TestWithoutLatency:
         found = {shape.name: shape for shape in shapes.data.items}
         assert found["CI.Standard.A1.Flex"].ocpu_options.max == 76
         assert found["CI.Standard.E4.Flex"].memory_options.max_per_ocpu_in_gbs == 64
+
+    def test_containers_are_found_by_what_they_do(self, emulator, instances, make_instance):
+        """The list of containers filters by instance and by the state of the process."""
+        emulator.script("ends", ContainerScript(exits_after_seconds=0))
+        containers = [container(displayName="ends"), container(displayName="runs")]
+        made = make_instance(containers=containers, containerRestartPolicy="NEVER").data
+        make_instance(displayName="other")
+
+        def names(**query):
+            found = instances.list_containers(emulator.compartment_id, container_instance_id=made.id, **query)
+            return sorted(item.display_name for item in found.data.items)
+
+        assert names() == ["ends", "runs"]
+        assert names(lifecycle_state="ACTIVE") == ["runs"]
+        assert names(lifecycle_state="INACTIVE") == ["ends"]
+
+    def test_a_container_of_a_busy_instance_refuses_changes(self, emulator, instances, make_instance, refusal):
+        """update_container while the instance is CREATING is 409; nothing is known of its health yet."""
+        emulator.inject(Fault.stuck("create_container_instance"))
+        container_id = make_instance(containers=[check()]).data.containers[0].container_id
+        assert refusal(instances.update_container, container_id, {"displayName": "x"}).code == "IncorrectState"
+        seen = instances.get_container(container_id).data
+        assert (seen.lifecycle_state, seen.health_checks[0].status) == ("CREATING", "UNKNOWN")
 
     def test_a_container_can_be_renamed(self, instances, make_instance):
         """update_container changes name and tags, seen in the instance too."""

@@ -17,6 +17,15 @@ def test_create_answers_with_etag_and_request_id(emulator, network):
     assert parts[0] == response.request.header_params["opc-request-id"]
 
 
+def test_malformed_requests_are_refused(raw):
+    """A missing query parameter and a body that is no JSON are told apart from what is not there."""
+    answer = raw("GET", "/20160918/vcns")
+    assert (answer.status_code, answer.json()["code"]) == (400, "MissingParameter")
+    for body in (b"{", b"", b"[]"):
+        answer = raw("POST", "/20160918/vcns", body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "CannotParseRequest")
+
+
 @pytest.mark.usefixtures("vcn")
 def test_endpoint_paths_select_region_and_service(emulator, client):
     """A resource is seen through its own region's endpoints only, with or without the service's prefix."""

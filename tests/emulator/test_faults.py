@@ -106,6 +106,14 @@ def test_a_reset_loses_the_answer_before_or_after_it_happened(emulator, network,
     assert [request.status for request in emulator.requests] == [0, 200]
 
 
+def test_a_lost_refusal_is_lost_too(emulator, network, compartment):
+    """What would have been refused gets no answer either, and nothing exists."""
+    emulator.inject(Fault.reset("create_vcn", after_commit=True))
+    with pytest.raises(LOST):
+        network.create_vcn({"compartmentId": compartment, "cidrBlock": "nonsense"})
+    assert emulator.live() == {}
+
+
 def test_silence_lasts_until_the_client_gives_up(emulator, client, details):
     """Nothing comes until the client's own timeout, although the resource was made."""
     emulator.inject(Fault.timeout("create_vcn", after_commit=True))

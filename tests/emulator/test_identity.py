@@ -5,6 +5,7 @@ from __future__ import annotations
 import oci
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ocisidecar.emulator import Assumptions, Latencies
 from ocisidecar.emulator.signature import make_key, pem
@@ -291,6 +292,11 @@ class TestTags:
         assert identity.get_work_request(response.headers["opc-work-request-id"]).data.status == "SUCCEEDED"
         assert identity.list_tags(namespace.id).data == []
 
+    def test_an_unknown_tag_is_not_found(self, identity, namespace, refusal):
+        """Neither to read nor to change."""
+        assert refusal(identity.get_tag, namespace.id, "nothing").status == 404
+        assert refusal(identity.update_tag, namespace.id, "nothing", {"isRetired": True}).status == 404
+
     def test_names_are_unique(self, emulator, identity, namespace, tag, refusal):
         """Namespaces in the tenancy, tags in their namespace."""
         details = {"compartmentId": emulator.compartment_id, "name": "ops", "description": "x"}
@@ -314,7 +320,12 @@ class TestTags:
         assert network.create_vcn({**vcn, "definedTags": own}).data.defined_tags == own
         identity.update_tag_default(default.id, {"value": "x", "isRequired": True})
         assert refusal(network.create_vcn, vcn).message.startswith("Invalid tags")
+        elsewhere = {**vcn, "compartmentId": emulator.tenancy_id}
         identity.delete_tag_default(default.id)
+        identity.create_tag_default({**details, "compartmentId": emulator.compartment_id})
+        assert network.create_vcn(elsewhere).data.defined_tags == {}
+        [below] = identity.list_tag_defaults(compartment_id=emulator.compartment_id).data
+        identity.delete_tag_default(below.id)
         assert network.create_vcn(vcn).data.defined_tags == {}
 
     def test_the_tenancy_s_own_defaults_can_be_turned_on(self, make_emulator, client_of):
@@ -369,7 +380,10 @@ class TestUsers:
     def test_what_is_no_key_is_refused(self, emulator, identity, public_key, refusal):
         """Only RSA keys in PEM format, three per user."""
         user = emulator.oci_config["user"]
-        assert refusal(identity.upload_api_key, user, {"key": "nonsense"}).status == 400
+        curve = ec.generate_private_key(ec.SECP256R1()).public_key()
+        other = curve.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        for wrong in ("nonsense", other.decode()):
+            assert refusal(identity.upload_api_key, user, {"key": wrong}).status == 400
         for _ in range(3):
             identity.upload_api_key(user, {"key": public_key[1]})
             public = make_key().public_key()

@@ -162,6 +162,7 @@ class TestSubnet:
         [
             ({"cidrBlock": "10.1.0.0/24"}, 400, "InvalidParameter"),
             ({"cidrBlock": "nonsense"}, 400, "InvalidParameter"),
+            ({"ipv4CidrBlocks": ["10.0.0.0/24"]}, 400, "InvalidParameter"),
             ({"availabilityDomain": "AD-9"}, 400, "InvalidParameter"),
             ({"dnsLabel": "way-too-long-label"}, 400, "InvalidParameter"),
             ({"vcnId": "ocid1.vcn.oc1..none"}, 404, "NotAuthorizedOrNotFound"),
@@ -190,6 +191,13 @@ class TestSubnet:
         error = refusal(network.delete_vcn, vcn.id)
         assert (error.status, error.code) == (409, "IncorrectState")
         assert error.message == f"{vcn.id} is associated with Subnet that is in use"
+
+    def test_labels_need_a_vcn_with_one_and_are_unique(self, network, compartment, make_subnet, refusal):
+        """Two subnets of a VCN have different labels, and none has one when the VCN has none."""
+        make_subnet(dnsLabel="sub")
+        assert "taken" in refusal(make_subnet, cidrBlock="10.0.1.0/24", dnsLabel="sub").message
+        plain = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
+        assert "needs" in refusal(make_subnet, vcnId=plain.id, dnsLabel="sub").message
 
     def test_an_update_takes_mutable_members_only(self, network, subnet, refusal):
         """Names and references change; what a subnet is made of does not."""
@@ -277,6 +285,21 @@ class TestRouting:
         error = refusal(network.delete_vcn, vcn.id)
         assert error.message == f"{vcn.id} is associated with Gateway that is in use"
 
+    def test_a_table_makes_sense_as_a_whole(self, network, compartment, make_table, gateway, refusal):
+        """One rule per destination, each with one, and targets of the same VCN."""
+        assert refusal(make_table, route(gateway), route(gateway)).code == "InvalidParameter"
+        assert refusal(make_table, {"networkEntityId": gateway.id}).code == "MissingParameter"
+        other = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
+        foreign = {"compartmentId": compartment, "vcnId": other.id, "routeRules": [route(gateway)]}
+        assert refusal(network.create_route_table, foreign).code == "InvalidParameter"
+
+    def test_unknown_services_are_refused(self, network, compartment, vcn, refusal):
+        """A service gateway reaches services of the catalogue only."""
+        details = {"compartmentId": compartment, "vcnId": vcn.id, "services": [{"serviceId": "none"}]}
+        error = refusal(network.create_service_gateway, details)
+        assert error.code == "RelatedResourceNotAuthorizedOrNotFound"
+        assert refusal(network.get_service, "none").status == 404
+
     def test_own_dhcp_options_can_replace_the_defaults(self, network, compartment, vcn, make_subnet, refusal):
         """Options of a subnet cannot be deleted, and types without their members are refused."""
         details = {
@@ -337,6 +360,19 @@ class TestSecurity:
         rules = {"securityRules": [rule(), rule(**wrong)]}
         assert refusal(network.add_network_security_group_security_rules, group.id, rules).status == 400
         assert network.list_network_security_group_security_rules(group.id).data == []
+
+    def test_a_group_of_another_vcn_is_refused(self, network, compartment, vcn, subnet, make_instance, refusal):
+        """Neither a rule nor a VNIC can name it."""
+        other = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
+        mine, foreign = (
+            network.create_network_security_group({"compartmentId": compartment, "vcnId": place}).data.id
+            for place in (vcn.id, other.id)
+        )
+        named = {"securityRules": [rule(source=foreign, sourceType="NETWORK_SECURITY_GROUP")]}
+        add = network.add_network_security_group_security_rules
+        assert "does not belong" in refusal(add, mine, named).message
+        vnics = [{"subnetId": subnet.id, "nsgIds": [foreign]}]
+        assert "does not belong" in refusal(make_instance, vnics=vnics).message
 
     def test_numbers_of_rules_are_limited(self, network, group, refusal):
         """At most 25 rules per call and 120 per group."""
@@ -463,6 +499,15 @@ class TestAddresses:
             "this operation."
         )
 
+    def test_a_subnet_of_one_domain_serves_that_domain(self, make_subnet, make_instance, domain, refusal):
+        """An instance in another availability domain is refused."""
+        bound = make_subnet(cidrBlock="10.0.3.0/24", availabilityDomain=domain.replace("AD-1", "AD-2"))
+        assert "availability domain" in refusal(make_instance, vnics=[{"subnetId": bound.id}]).message
+
+    def test_an_address_that_nobody_has_is_not_found(self, network, refusal):
+        """Looking for it is 404."""
+        assert refusal(network.get_public_ip_by_ip_address, {"ipAddress": "192.0.2.1"}).status == 404
+
     def test_listing_private_ips_needs_a_place(self, network, refusal):
         """Without subnet or VNIC the list is refused."""
         assert refusal(network.list_private_ips).status == 400
@@ -486,6 +531,12 @@ def test_networks_take_their_time(make_emulator, client_of, clock, refusal):
     subnet = {"compartmentId": emulator.compartment_id, "vcnId": vcn.id, "cidrBlock": "10.0.0.0/24"}
     assert vcn.lifecycle_state == "PROVISIONING"
     assert refusal(network.create_subnet, subnet).code == "IncorrectState"
+    clock.advance(2)
+    table = {"compartmentId": emulator.compartment_id, "vcnId": vcn.id, "routeRules": []}
+    young = network.create_route_table(table).data.id
+    assert refusal(network.create_subnet, {**subnet, "routeTableId": young}).code == "IncorrectState"
+    clock.advance(2)
+    network.delete_route_table(young)
     clock.advance(2)
     made = network.create_subnet(subnet).data
     clock.advance(2)

@@ -68,6 +68,13 @@ def test_core_tokens_are_long(network, compartment):
     assert len(network.list_vcns(compartment, limit=1).next_page) > 1000
 
 
+def test_orders_that_are_none_are_refused(emulator, raw):
+    """SortBy and sortOrder take known words only; the SDK itself checks them before it asks."""
+    for query in ("sortBy=COLOUR", "sortOrder=UP"):
+        answer = raw("GET", f"/20160918/vcns?compartmentId={emulator.compartment_id}&{query}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "InvalidParameter")
+
+
 @pytest.mark.parametrize("wrong", [{"limit": 0}, {"limit": 1001}, {"page": "nonsense"}, {"page": "W10="}])
 def test_impossible_pages_are_refused(network, compartment, refusal, wrong):
     """A limit outside 1 to 1000 and a token that is none are refused with 400 InvalidParameter."""

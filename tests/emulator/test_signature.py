@@ -112,6 +112,19 @@ def test_clocks_may_differ_by_five_minutes(emulator, ask, minutes, status):
     assert ask(signer, change).status_code == status
 
 
+@pytest.mark.parametrize("text", ["", "yesterday", None])
+def test_a_date_that_is_none_is_refused(emulator, ask, text):
+    """A missing or unreadable date is refused before the signature is looked at."""
+
+    def change(prepared):
+        prepared.headers.pop("date")
+        if text is not None:
+            prepared.headers["date"] = text
+
+    answer = ask(signer_of(emulator.oci_config), change)
+    assert refusal_of(answer) == (401, "NotAuthenticated", INCOMPLETE)
+
+
 @pytest.mark.parametrize("missing", ["date", "(request-target)", "host"])
 def test_a_header_that_is_not_signed_is_refused(emulator, ask, missing):
     """Each required header must be among the signed ones."""

@@ -134,9 +134,7 @@ def _part(call: Call, kind: str, binding: Binding, members: JsonObject, timeline
 
 def check_vnic(call: Call, details: JsonObject, availability_domain: str) -> None:
     """Raise ServiceError unless a VNIC can be made in the subnet as `details` ask for."""
-    subnet = call.related("subnet", details["subnetId"])
-    if subnet.state_at(call.now) not in crud.USABLE:
-        raise ServiceError("IncorrectState", f"{subnet.id} is in state {subnet.state_at(call.now)}")
+    subnet = crud.require_state(call, call.related("subnet", details["subnetId"]))
     domain = subnet.body.get("availabilityDomain", availability_domain)
     if domain != availability_domain:
         raise invalid(f"Subnet {subnet.id} is in availability domain {domain}")
@@ -152,7 +150,7 @@ def check_groups(call: Call, group_ids: list[str], vcn_id: str) -> None:
     """Raise ServiceError 400 unless these are at most five groups of the VCN."""
     require_length(group_ids, "nsgIds", most=MAX_GROUPS)
     for group_id in group_ids:
-        group = call.related("network-security-group", group_id)
+        group = crud.require_state(call, call.related("network-security-group", group_id))
         if group.body["vcnId"] != vcn_id:
             raise invalid(f"nsgIds {group_id} does not belong to {vcn_id}")
 

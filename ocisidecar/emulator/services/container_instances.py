@@ -12,7 +12,7 @@ from typing import Final
 
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declare import Answer, Call, Collection, Service
-from ocisidecar.emulator.errors import ServiceError, not_found
+from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
@@ -293,11 +293,9 @@ def delete_container_instance(call: Call) -> Answer:
 def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
     """Return the instance if it can be changed now; 404 without it, 409 while it is busy, 412 for another etag."""
     instance = call.get("container-instance", call.path["containerInstanceId"])
-    state = instance.state_at(call.now)
-    if state in ENDED:
+    if instance.state_at(call.now) in ENDED:
         raise not_found()
-    if state not in states:
-        raise ServiceError("IncorrectState", f"{instance.id} is in state {state}")
+    crud.require_state(call, instance, states)
     crud.check_etag(call, INSTANCES, instance)
     return instance
 

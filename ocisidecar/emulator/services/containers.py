@@ -112,9 +112,7 @@ def list_containers(call: Call) -> Answer:
 )
 def update_container(call: Call) -> Answer:
     """Change a container's name and tags."""
-    container = call.get("container", call.resource_id)
-    if container.state_at(call.now) not in SETTLED:
-        raise ServiceError("IncorrectState", f"{container.id} is in state {container.state_at(call.now)}")
+    container = crud.require_state(call, call.get("container", call.resource_id), SETTLED)
     crud.check_etag(call, CONTAINERS, container)
     check_defined_tags(call, call.body)
     container.change({**call.body, "timeUpdated": timestamp(call.now)})

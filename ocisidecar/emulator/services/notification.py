@@ -10,7 +10,7 @@ from typing import Final
 
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declare import Answer, Call, Collection, Permission, Service, Unique
-from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.shapes import JsonObject, body, tagged
 from ocisidecar.emulator.world import Record, World
@@ -93,9 +93,7 @@ def publish_message(call: Call) -> Answer:
 
 
 def _complete_subscription(call: Call) -> JsonObject:
-    topic = call.get("topic", call.body["topicId"])
-    if topic.state_at(call.now) != "ACTIVE":
-        raise ServiceError("IncorrectState", f"{topic.id} is in state {topic.state_at(call.now)}")
+    crud.usable(call, "topic", call.body["topicId"])
     return {"createdTime": int(call.now * 1000), "timeCreated": None, "metadata": None}
 
 

@@ -47,11 +47,9 @@ def _rule(call: Call, vcn_id: str, rule: JsonObject) -> JsonObject:
     target = kind_of(rule["networkEntityId"])
     if target not in TARGETS:
         raise ServiceError("RelatedResourceNotAuthorizedOrNotFound")
-    entity = call.related(TARGETS[target], rule["networkEntityId"])
+    entity = crud.require_state(call, call.related(TARGETS[target], rule["networkEntityId"]))
     if entity.body.get("vcnId", vcn_id) != vcn_id:
         raise invalid(f"networkEntityId {entity.id} does not belong to {vcn_id}")
-    if entity.state_at(call.now) not in crud.USABLE:
-        raise ServiceError("IncorrectState", f"{entity.id} is in state {entity.state_at(call.now)}")
     if is_service != (target == "servicegateway"):
         raise invalid("destinationType SERVICE_CIDR_BLOCK goes with a service gateway, CIDR_BLOCK with the others")
     if is_service:

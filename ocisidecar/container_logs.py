@@ -116,7 +116,7 @@ def _look(caller: Caller, container: Container, tail: Tail) -> _Batch:
     """Return what is new in one log since the last look at it."""
     glance = _glance(caller, container)
     if glance.refusal is None:
-        return _Batch(list(_joined(caller, container, tail, Window.of(glance.text))))
+        return _Batch(_joined(caller, container, tail, Window.of(glance.text)))
     if not isinstance(glance.refusal, Conflict):
         return _Batch([tail.note(str(glance.refusal), now(caller.clock))], is_over=True)
     previous = Window.of(_glance(caller, container, is_previous=True).text)
@@ -126,18 +126,20 @@ def _look(caller: Caller, container: Container, tail: Tail) -> _Batch:
     return _Batch([*lines, tail.note(_HAS_ENDED, now(caller.clock))], is_over=True)
 
 
-def _joined(caller: Caller, container: Container, tail: Tail, window: Window) -> Iterator[LogLine]:
-    """Yield what `window` adds; after a restart, the rest of the run before it first."""
+def _joined(caller: Caller, container: Container, tail: Tail, window: Window) -> list[LogLine]:
+    """Return what `window` adds: after a restart, the rest of the run before it first; notes bear the next time."""
     joint = tail.joint(window)
-    if joint is Joint.GAP:
-        yield tail.note(_GAP, now(caller.clock))
-    elif joint is Joint.RESTARTED:
+    missing = _GAP if joint is Joint.GAP else ""
+    rest: list[LogLine] = []
+    if joint is Joint.RESTARTED:
         previous = Window.of(_glance(caller, container, is_previous=True).text)
         if tail.joint(previous) is Joint.CONTINUES:
-            yield from tail.take(previous, is_last=True)
+            rest = tail.take(previous, is_last=True)
         else:
-            yield tail.note(_SKIPPED_RUN, now(caller.clock))
-    yield from tail.take(window)
+            missing = _SKIPPED_RUN
+    lines = tail.take(window)
+    time = next((line.time for line in lines if line.time is not None), now(caller.clock))
+    return [*rest, *([tail.note(missing, time)] if missing else []), *lines]
 
 
 def _is_over(caller: Caller, container: Container) -> bool:

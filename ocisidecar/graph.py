@@ -67,6 +67,10 @@ def nodes_of(plan: Plan, kind_needs: Mapping[str, tuple[str, ...]]) -> tuple[Nod
     """
     ups = {step.key: up for step in plan.steps if (up := _up_id(plan.name, step)) is not None}
     downs = {step.key: _down_ids(plan.name, step) for step in plan.steps}
+    users: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        for kind in kind_needs.get(step.key.kind, ()):
+            users.setdefault(kind, []).append(step)
     needs: dict[NodeId, set[NodeId]] = {}
     steps: dict[NodeId, tuple[Step, Live | None]] = {}
     for step in plan.steps:
@@ -78,7 +82,7 @@ def nodes_of(plan: Plan, kind_needs: Mapping[str, tuple[str, ...]]) -> tuple[Nod
                 needs[up].update(downs[step.key])
         for down, live in zip(downs[step.key], step.old, strict=True):
             steps[down] = (step, live)
-            needs[down] = _removal_needs(step, ups, downs, kind_needs)
+            needs[down] = _removal_needs(step, users.get(step.key.kind, ()), ups, downs)
     for earlier, later in _rollout_order(plan, ups, downs):
         needs[later].update(earlier)
     depths = _depths(needs)
@@ -101,29 +105,42 @@ def _down_ids(deployment: str, step: Step) -> tuple[NodeId, ...]:
 
 def _removal_needs(
     step: Step,
+    users: Iterable[Step],
     ups: Mapping[Key, NodeId],
     downs: Mapping[Key, tuple[NodeId, ...]],
-    kind_needs: Mapping[str, tuple[str, ...]],
 ) -> set[NodeId]:
-    needs: set[NodeId] = set()
-    for key, removed in downs.items():
-        if step.key.kind in kind_needs.get(key.kind, ()):
-            needs.update(removed)
-    if step.action is Action.DELETE:
-        needs.update(up for key, up in ups.items() if step.key.kind in kind_needs.get(key.kind, ()))
-    elif step.action is Action.REPLACE and not step.has_downtime:
-        needs.add(ups[step.key])
+    """Return what must be done before the removals of `step`; `users` are of kinds that refer to its kind.
+
+    Users go before, or are changed so that they no longer refer to it.  Only a resource that is to be replaced does
+    not wait for the removal of an overlapping user: that waits for its own successor, which waits for the
+    replacement.
+    """
+    needs = {ups[step.key]} if _overlaps(step) else set()
+    for user in users:
+        if not (step.has_downtime and _overlaps(user)):
+            needs.update(downs[user.key])
+        if step.action is Action.DELETE and user.live is not None and user.key in ups:
+            needs.add(ups[user.key])
     return needs
+
+
+def _overlaps(step: Step) -> bool:
+    return step.action is Action.REPLACE and not step.has_downtime
 
 
 def _rollout_order(
     plan: Plan, ups: Mapping[Key, NodeId], downs: Mapping[Key, tuple[NodeId, ...]]
 ) -> Iterable[tuple[frozenset[NodeId], NodeId]]:
-    """Yield (ends of one replica's replacement, beginning of a later one's) so that few are away at a time."""
+    """Yield (ends of one replica's replacement, beginning of a later one's) so that few are away at a time.
+
+    Where something that they need is replaced too, all have to go before it does, so there is no order.
+    """
+    replaced = {step.key for step in plan.steps if step.action is Action.REPLACE}
     groups: dict[str, list[Step]] = {}
     for step in plan.steps:
         want = plan.desired.get(step.key)
-        if step.action is Action.REPLACE and want is not None and want.rollout is not None:
+        is_free = step.key in replaced and not step.needs & replaced
+        if is_free and want is not None and want.rollout is not None:
             groups.setdefault(want.rollout.group, []).append(step)
     for steps in groups.values():
         rollout = plan.desired[steps[0].key].rollout

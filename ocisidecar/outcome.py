@@ -45,7 +45,7 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
         if not outcome.causes:
             continue
         name, count = outcome.plan.name, len(deployment.resources)
-        said = "; ".join(f"{key}: {error}" for key, error in outcome.causes.items())
+        said = _told(outcome.causes)
         first = next(iter(outcome.causes.values()))
         if outcome.plan.is_destroy:
             message = f"{name} is not gone: {said} {count} resources remain; destroy again to continue."
@@ -62,3 +62,9 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
                 "run it again to continue.",
                 deployment=deployment,
             )
+
+
+def _told(causes: Mapping[str, Exception], most: int = 3) -> str:
+    shown = [f"{key}: {error}" for key, error in list(causes.items())[:most]]
+    more = len(causes) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more, see .causes." if more else "")

@@ -114,9 +114,7 @@ class Waiter:
 
     def add(self, watch: Watch, now: float) -> None:
         """Watch one more resource."""
-        single = str(watch.node) if watch.goal is Goal.HEALTHY else ""
-        parent = watch.parents[0].id if watch.parents else ""
-        group = self._groups.setdefault((watch.kind.name, parent, single), _Group())
+        group = self._groups.setdefault(_group_key(watch), _Group())
         if not group.watches:
             group.reached = 0
             group.due = now + interval(0.0, 1)
@@ -147,19 +145,20 @@ class Waiter:
                 yield tuple(group.watches.values())
 
     def looked(self, watches: Sequence[Watch], now: float) -> None:
-        """Plan the next look at a group, after the reached ones were removed."""
-        for group in self._groups.values():
-            if group.is_looking and any(watch.node in group.watches for watch in watches):
-                self._reschedule(group, now)
-            elif group.is_looking and not group.watches:
-                group.is_looking = False
-
-    def _reschedule(self, group: _Group, now: float) -> None:
+        """Plan the next look at a group, after the reached ones were removed; others may have joined meanwhile."""
+        group = self._groups[_group_key(watches[0])]
         group.is_looking = False
         if group.watches:
             waited = now - min(watch.since for watch in group.watches.values())
             since_first = now - group.first_reached if group.reached else None
             group.due = now + interval(waited, len(group.watches), group.reached, since_first) * group.patience
+
+
+def _group_key(watch: Watch) -> tuple[str, str, str]:
+    """Return what tells one list from another: the kind, its parent, and for health the one resource."""
+    parent = watch.parents[0].id if watch.parents else ""
+    single = str(watch.node) if watch.goal is Goal.HEALTHY else ""
+    return watch.kind.name, parent, single
 
 
 def interval(

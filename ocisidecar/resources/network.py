@@ -152,7 +152,7 @@ class Subnet(NetworkKind):
         del site
         return {
             "vcnId": _VCN,
-            "cidrBlock": network.subnet_cidr_block,
+            "cidrBlock": network.subnet_block,
             "dnsLabel": network.dns_label,
             "prohibitPublicIpOnVnic": network.kind == "private",
             "routeTableId": Ref(Key("route-table", "main")),

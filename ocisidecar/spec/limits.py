@@ -68,3 +68,9 @@ Source: Oracle documentation, "Container Instance Shapes", for E3, E4 and A1.  U
 default memory per OCPU, which is that of the Compute shapes of the same name; it is always sent, so that the
 instance has what the budget was reckoned with.
 """
+
+ADDRESSES_KEPT_PER_SUBNET = 3
+"""The first two and the last address of a subnet are OCI's own.
+
+Source: Oracle documentation, "VCNs and Subnets", reserved IP addresses.
+"""

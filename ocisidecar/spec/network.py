@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Literal
 
@@ -12,7 +13,7 @@ from ocisidecar.spec.normal import texts
 from ocisidecar.spec.rules import DNS_LABEL, RESOURCE_NAME, checked, cidr, count, ocid
 
 _VCN_CIDR = "10.0.0.0/16"
-_SUBNET_CIDR = "10.0.0.0/24"
+_SUBNET_PREFIX_LENGTH = 20
 
 
 @frozen(kw_only=True, repr=False)
@@ -21,7 +22,7 @@ class NetworkSpec(Brief):
 
     Attributes:
         cidr_block: of a VCN that the deployment makes.
-        subnet_cidr_block: of its subnet, within `cidr_block`.
+        subnet_cidr_block: of its subnet, within `cidr_block`; None means `subnet_block`.
         dns_label: of VCN and subnet; needed for host names.
         subnet_id: of an existing subnet.
         nsg_ids: of existing network security groups that the instances join.
@@ -31,7 +32,7 @@ class NetworkSpec(Brief):
 
     kind: Literal["private", "public", "existing", "of"]
     cidr_block: str = field(default=_VCN_CIDR, metadata=checked(cidr(16, 30)))
-    subnet_cidr_block: str = field(default=_SUBNET_CIDR, metadata=checked(cidr(16, 30)))
+    subnet_cidr_block: str | None = field(default=None, metadata=checked(cidr(16, 30)))
     dns_label: str | None = field(default=None, metadata=checked(DNS_LABEL))
     subnet_id: str | None = field(default=None, metadata=checked(ocid("subnet")))
     nsg_ids: tuple[str, ...] = field(
@@ -47,21 +48,29 @@ class NetworkSpec(Brief):
         cls,
         *,
         cidr_block: str = _VCN_CIDR,
-        subnet_cidr_block: str = _SUBNET_CIDR,
+        subnet_cidr_block: str | None = None,
         dns_label: str | None = None,
     ) -> NetworkSpec:
         """Make a VCN whose subnet admits no public address; it reaches out through a NAT and a service gateway.
 
+        Without `subnet_cidr_block` the subnet is the first /20 of the VCN (4093 addresses), or all of a
+        smaller one.
+
         Source: Oracle documentation, "VCNs and Subnets": a VCN is /16 to /30.
         """
-        return cls(kind="private", cidr_block=cidr_block, subnet_cidr_block=subnet_cidr_block, dns_label=dns_label)
+        return cls(
+            kind="private",
+            cidr_block=cidr_block,
+            subnet_cidr_block=subnet_cidr_block,
+            dns_label=dns_label,
+        )
 
     @classmethod
     def public(
         cls,
         *,
         cidr_block: str = _VCN_CIDR,
-        subnet_cidr_block: str = _SUBNET_CIDR,
+        subnet_cidr_block: str | None = None,
         dns_label: str | None = None,
     ) -> NetworkSpec:
         """Make a VCN whose instances get public addresses; only the declared ports are open, to their sources."""
@@ -95,3 +104,14 @@ class NetworkSpec(Brief):
         The deployment's instances get a network security group of their own in it.
         """
         return cls(kind="of", name=name, is_public_ip_assigned=is_public_ip_assigned)
+
+    @property
+    def subnet_block(self) -> str:
+        """The subnet's range: as given, else the first /20 of the VCN, or all of a smaller one."""
+        if self.subnet_cidr_block is not None:
+            return self.subnet_cidr_block
+        try:
+            vcn = ipaddress.IPv4Network(self.cidr_block)
+        except ValueError:
+            return self.cidr_block
+        return str(next(vcn.subnets(new_prefix=max(vcn.prefixlen, _SUBNET_PREFIX_LENGTH))))

@@ -28,7 +28,7 @@ def deployment_faults(spec: DeploymentSpec) -> Iterator[Fault]:
             yield f'{field}["{name}"].name', "is there twice: every one needs a name of its own"
     for name in repeated(topic.name for topic in spec.topics):
         yield "alarms", f"notify two different topics called {name!r}: make them equal, or name them differently"
-    yield from below("network", _network(spec.effective_network))
+    yield from below("network", _network(spec.effective_network, sum(one.replicas for one in spec.instances)))
     yield from _sharing(spec)
     for alarm in spec.alarms:
         if INSTANCES in alarm.query and not spec.instances:
@@ -60,10 +60,15 @@ def _tags(tags: Mapping[str, str], most: int) -> Iterator[Fault]:
             yield "", f"tags that start with {_RESERVED!r} are this library's, got {name!r}"
 
 
-def _network(network: NetworkSpec) -> Iterator[Fault]:
-    vcn, subnet = _block(network.cidr_block), _block(network.subnet_cidr_block)
-    if network.kind in {"private", "public"} and vcn and subnet and not subnet.subnet_of(vcn):
+def _network(network: NetworkSpec, addresses: int) -> Iterator[Fault]:
+    vcn, subnet = _block(network.cidr_block), _block(network.subnet_block)
+    if network.kind not in {"private", "public"} or not vcn or not subnet:
+        return
+    if not subnet.subnet_of(vcn):
         yield "subnet_cidr_block", f"{subnet} must lie within cidr_block {vcn}"
+    free = subnet.num_addresses - limits.ADDRESSES_KEPT_PER_SUBNET
+    if addresses > free:
+        yield "subnet_cidr_block", f"{subnet} has {free} addresses for {addresses} container instances"
 
 
 def _sharing(spec: DeploymentSpec) -> Iterator[Fault]:
@@ -84,7 +89,7 @@ def _address(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Fault]:
             yield field, f"can belong to one instance only, and there are {instance.replicas} replicas"
     if instance.hostname_label is not None and is_made and network.dns_label is None:
         yield "hostname_label", "needs a network with dns_label, e.g. NetworkSpec.private(dns_label='web')"
-    subnet, address = _block(network.subnet_cidr_block), _block(instance.private_ip or "")
+    subnet, address = _block(network.subnet_block), _block(instance.private_ip or "")
     if is_made and subnet and address and not address.subnet_of(subnet):
         yield "private_ip", f"must lie in the subnet {subnet}, got {instance.private_ip}"
 

@@ -444,8 +444,14 @@ def test_budget_boundaries():
             "repositories[\"Acme\"].name: must be lower-case words joined by '/', '-', '_' or '.', got 'Acme'",
         ),
         (
-            evolve(SHOP, network=NetworkSpec.private(cidr_block="10.1.0.0/16")),
-            "network.subnet_cidr_block: 10.0.0.0/24 must lie within cidr_block 10.1.0.0/16",
+            evolve(SHOP, network=NetworkSpec.private(subnet_cidr_block="10.1.0.0/24")),
+            "network.subnet_cidr_block: 10.1.0.0/24 must lie within cidr_block 10.0.0.0/16",
+        ),
+        (
+            DeploymentSpec(
+                "shop", [evolve(WEB, replicas=14)], network=NetworkSpec.private(subnet_cidr_block="10.0.0.0/28")
+            ),
+            "network.subnet_cidr_block: 10.0.0.0/28 has 13 addresses for 14 container instances",
         ),
         (
             evolve(SHOP, network=NetworkSpec.private(cidr_block="10.0.0.1/16")),
@@ -557,7 +563,7 @@ def test_addresses():
     assert web(private_ip="10.0.0.5", replicas=2) == [
         "private_ip: can belong to one instance only, and there are 2 replicas"
     ]
-    assert web(private_ip="10.0.1.5") == ["private_ip: must lie in the subnet 10.0.0.0/24, got 10.0.1.5"]
+    assert web(private_ip="10.0.16.5") == ["private_ip: must lie in the subnet 10.0.0.0/20, got 10.0.16.5"]
     assert web(hostname_label="web") == [
         "hostname_label: needs a network with dns_label, e.g. NetworkSpec.private(dns_label='web')"
     ]
@@ -609,3 +615,13 @@ def test_security_contexts_contradict_themselves():
     assert web(container_security_context=SecurityContext.restricted(run_as_user=0)) == [
         "container_security_context.run_as_user: is 0, which is_non_root_user_check_enabled refuses"
     ]
+
+
+@pytest.mark.parametrize(
+    ("vcn", "subnet"),
+    [("10.7.0.0/16", "10.7.0.0/20"), ("10.7.0.0/24", "10.7.0.0/24"), ("nonsense", "nonsense")],
+)
+def test_a_subnet_follows_its_network(vcn, subnet):
+    """Who names only the VCN's range gets the first /20 of it, or all of a smaller one."""
+    assert NetworkSpec.private(cidr_block=vcn).subnet_block == subnet
+    assert NetworkSpec.public(cidr_block=vcn).subnet_block == subnet

@@ -6,6 +6,7 @@ import contextlib
 import io
 import socket
 import threading
+from http import HTTPStatus
 from typing import Any, Final
 
 from werkzeug import Request, Response
@@ -49,11 +50,11 @@ class _Handler(WSGIRequestHandler):
 
     def _send(self, response: Response, data: bytes, length: int | None = None) -> None:
         self.send_response_only(response.status_code)
-        self.send_header("date", self.date_time_string())
+        self.send_header("date", self.date_time_string(self.server.emulated.world.clock.time()))
         for name, value in response.headers.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)
-        if response.status_code != 204:  # noqa: PLR2004 - No Content has no length either
+        if response.status_code != HTTPStatus.NO_CONTENT:
             self.send_header("content-length", str(len(data) if length is None else length))
         self.end_headers()
         self.wfile.write(data)

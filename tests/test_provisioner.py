@@ -1,0 +1,344 @@
+"""The main way: plan, apply, apply again, destroy, and what each of them promises."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ocisidecar import (
+    Action,
+    AlarmSpec,
+    ApplyFailed,
+    ConfigError,
+    DeploymentNotFound,
+    DeploymentSpec,
+    InstanceSpec,
+    LoggingSpec,
+    PlanError,
+    Provisioner,
+    RepositorySpec,
+    SidecarSpec,
+    SpecError,
+    StalePlan,
+    TopicSpec,
+    VolumeSpec,
+)
+from ocisidecar.emulator import Fault
+
+MONITORED = (
+    InstanceSpec(
+        "web",
+        image_url="fra.ocir.io/acme/web:1.4",
+        shape="CI.Standard.E4.Flex",
+        ocpus=1,
+        memory_in_gbs=4,
+        ports=[80],
+    )
+    .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
+    .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
+    .with_sidecar(SidecarSpec.prometheus())
+    .with_sidecar(SidecarSpec.node_exporter())
+    .with_sidecar(SidecarSpec.log_forwarder())
+)
+EVERYTHING = DeploymentSpec(
+    "web",
+    [MONITORED],
+    alarms=[AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])],
+    repositories=[RepositorySpec("acme/web")],
+)
+
+
+def kept(plan):
+    """Key → reason of what a destroy keeps."""
+    return {str(step.key): step.reason for step in plan.steps if step.action is Action.NOOP}
+
+
+def write_a_line(sdk, clock, log_id):
+    now = datetime.fromtimestamp(clock.time(), UTC).isoformat().replace("+00:00", "Z")
+    entry = {"data": "hello", "id": "1", "time": now}
+    batch = {"entries": [entry], "source": "web-0", "type": "app", "defaultlogentrytime": now}
+    sdk("loggingingestion.LoggingClient").put_logs(log_id, {"specversion": "1.0", "logEntryBatches": [batch]})
+
+
+# -- apply -------------------------------------------------------------------------------------------------
+
+
+def test_the_quickstart_deploys_verifies_and_leaves_nothing(clock):
+    """What the documentation shows works as it stands there."""
+    web = MONITORED
+    with Provisioner.local(clock=clock) as provisioner:
+        plan = provisioner.plan(web)
+        deployment = provisioner.apply(plan)
+        deployment.verify().raise_for_failures()
+        provisioner.destroy("web")
+        assert provisioner.emulator.live() == {}
+
+
+def test_a_plan_changes_nothing(provisioner, writes):
+    """Planning sends reads only."""
+    provisioner.plan(EVERYTHING)
+    assert writes() == []
+
+
+def test_applying_again_writes_nothing(provisioner, writes):
+    """A second apply of the same spec sends reads only and returns the same resources."""
+    first = provisioner.apply(EVERYTHING)
+    writes()
+    assert provisioner.apply(EVERYTHING) == first
+    assert writes() == []
+    assert not provisioner.plan(EVERYTHING).changes
+
+
+def test_the_result_holds_exactly_what_is_live(provisioner, emulator):
+    """Every live resource of the tenancy is in the result, under its key, and nothing else is."""
+    deployment = provisioner.apply(EVERYTHING)
+    live = {resource for ids in emulator.live().values() for resource in ids}
+    assert set(deployment.resources.values()) == live
+    assert provisioner.get("web") == deployment
+    assert provisioner.list() == (deployment,)
+
+
+def test_a_deployment_that_does_not_exist_is_named_with_those_that_do(provisioner, web):
+    """get() of a wrong name says which names there are."""
+    provisioner.apply(web)
+    with pytest.raises(DeploymentNotFound, match="'wbe' exists.*there are web") as caught:
+        provisioner.get("wbe")
+    assert caught.value.known == ("web",)
+
+
+def test_an_emulator_belongs_to_local_provisioners_only(emulator, connect):
+    """A provisioner of a tenancy has no emulator to show."""
+    with pytest.raises(ConfigError, match="local"):
+        connect(emulator).emulator  # noqa: B018
+
+
+# -- plans that have become old ----------------------------------------------------------------------------
+
+
+def test_a_plan_is_not_carried_out_once_resources_moved(provisioner, web, writes):
+    """A plan made before another apply raises StalePlan, names what moved and changes nothing."""
+    plan = provisioner.plan(web)
+    provisioner.apply(web)
+    writes()
+    with pytest.raises(StalePlan, match=r"container-instance/web-0.*plan again\. Nothing was changed"):
+        provisioner.apply(plan)
+    assert writes() == []
+
+
+def test_a_plan_to_destroy_is_not_carried_out_once_resources_moved(provisioner, web, writes):
+    """A plan to destroy that was made before a change raises StalePlan and deletes nothing."""
+    provisioner.apply(web)
+    plan = provisioner.plan_destroy("web")
+    provisioner.apply(web.with_image("docker.io/acme/web:1.5"))
+    writes()
+    with pytest.raises(StalePlan):
+        provisioner.destroy(plan)
+    assert writes() == []
+
+
+def test_only_the_plan_that_was_seen_is_applied(provisioner, web, writes):
+    """expect= lets the digest that was shown through, and nothing else."""
+    digest = provisioner.plan(web).digest
+    with pytest.raises(StalePlan, match=digest):
+        provisioner.apply(web.with_image("docker.io/acme/web:1.5"), expect=digest)
+    assert writes() == []
+    provisioner.apply(web, expect=digest)
+
+
+def test_a_plan_for_another_compartment_is_refused(provisioner, emulator, connect, web, writes):
+    """A plan that belongs to another compartment raises StalePlan and says for which it is."""
+    elsewhere = connect(emulator, compartment_id=emulator.tenancy_id)
+    plan = elsewhere.plan(web)
+    writes()
+    with pytest.raises(StalePlan, match=f"for compartment {emulator.tenancy_id}"):
+        provisioner.apply(plan)
+    assert writes() == []
+
+
+# -- destroy -----------------------------------------------------------------------------------------------
+
+
+def test_destroy_with_purge_leaves_nothing(provisioner, emulator, sdk, clock):
+    """purge removes data too: a log group with lines, a repository with images."""
+    deployment = provisioner.apply(EVERYTHING)
+    write_a_line(sdk, clock, deployment.resources["log/app"])
+    emulator.push_image(deployment.resources["container-repository/acme/web"], "1.4")
+    result = provisioner.destroy("web", purge=True)
+    assert result.resources == {}
+    assert emulator.live() == {}
+
+
+def test_destroy_keeps_what_holds_data_and_says_so(provisioner, emulator, sdk, clock):
+    """Without purge a log group with lines and a repository with images stay, and plan and result say so."""
+    deployment = provisioner.apply(EVERYTHING)
+    write_a_line(sdk, clock, deployment.resources["log/app"])
+    emulator.push_image(deployment.resources["container-repository/acme/web"], "1.4")
+    plan = provisioner.plan_destroy("web")
+    assert kept(plan) == {
+        "container-repository/acme/web": "kept holds 1 images",
+        "log-group/main": "kept holds log lines",
+        "log/app": "kept holds log lines",
+    }
+    result = provisioner.destroy(plan)
+    assert sorted(result.resources) == sorted(kept(plan))
+    assert sorted(emulator.live()) == ["container-repository", "log", "log-group"]
+    assert provisioner.get("web") == result
+
+
+def test_destroy_removes_an_empty_log_group(provisioner, emulator):
+    """A log group that never got a line goes without purge, and so does a repository without images."""
+    provisioner.apply(EVERYTHING)
+    provisioner.destroy("web")
+    assert emulator.live() == {}
+
+
+def test_what_was_kept_is_used_again(provisioner, sdk, clock):
+    """An apply after a destroy that kept the logs finds them, and writes to the same group."""
+    before = provisioner.apply(MONITORED)
+    write_a_line(sdk, clock, before.resources["log/app"])
+    provisioner.destroy("web")
+    after = provisioner.apply(MONITORED)
+    assert after.resources["log/app"] == before.resources["log/app"]
+
+
+def test_a_retained_key_keeps_what_it_stands_on(provisioner, emulator, web):
+    """retain names one key; what that needs stays with it, and the plan tells both apart."""
+    provisioner.apply(web)
+    plan = provisioner.plan_destroy("web", retain=["subnet/main"])
+    reasons = kept(plan)
+    assert reasons["subnet/main"] == "kept is to be retained"
+    assert reasons["vcn/main"] == "kept is needed by subnet/main"
+    result = provisioner.destroy(plan)
+    assert sorted(result.resources) == sorted(reasons)
+    assert "container-instance" not in emulator.live()
+    assert "network-security-group" not in emulator.live()
+
+
+def test_a_retained_kind_keeps_all_of_it(provisioner, emulator, web):
+    """retain names a kind: every resource of it stays."""
+    provisioner.apply(EVERYTHING)
+    result = provisioner.destroy("web", retain=["topic", "alarm"])
+    assert sorted(result.resources) == ["alarm/cpu-utilization", "topic/oncall"]
+    assert sorted(emulator.live()) == ["alarm", "topic"]
+
+
+def test_retain_of_what_is_not_there_is_refused(provisioner, web, writes):
+    """A mistyped key raises PlanError with the nearest one, before anything is deleted."""
+    provisioner.apply(web)
+    writes()
+    with pytest.raises(PlanError, match="did you mean subnet/main"):
+        provisioner.destroy("web", retain=["subnets/main"])
+    assert writes() == []
+
+
+def test_destroying_what_does_not_exist_is_no_error(provisioner, web, writes):
+    """Destroying a missing deployment, or one a second time, returns an empty one and writes nothing."""
+    assert provisioner.destroy("nothing").resources == {}
+    provisioner.apply(web)
+    provisioner.destroy("web")
+    writes()
+    assert provisioner.destroy("web").resources == {}
+    assert writes() == []
+
+
+def test_destroy_takes_a_spec_a_deployment_or_a_name(provisioner, emulator, web):
+    """All three name the same deployment."""
+    for target in (lambda _: "web", lambda _: web, lambda deployment: deployment):
+        provisioner.destroy(target(provisioner.apply(web)))
+        assert emulator.live() == {}
+
+
+def test_destroy_leaves_alone_what_only_looks_like_ours(provisioner, emulator, sdk, web):
+    """A foreign resource with a copied deployment tag but without a valid key survives a destroy."""
+    deployment = provisioner.apply(web)
+    client = sdk("core.VirtualNetworkClient")
+    tags = client.get_vcn(deployment.resources["vcn/main"]).data["freeformTags"]
+    foreign = {
+        "compartmentId": emulator.compartment_id,
+        "cidrBlocks": ["10.9.0.0/16"],
+        "freeformTags": {**tags, "ocisidecar-key": "subnet/main"},
+    }
+    vcn = client.create_vcn(foreign).data["id"]
+    provisioner.destroy("web", purge=True)
+    assert emulator.live() == {"vcn": [vcn]}
+
+
+# -- sequences ---------------------------------------------------------------------------------------------
+
+
+def test_a_sequence_is_several_deployments_in_its_order(provisioner, web):
+    """Plans and deployments of a sequence come as tuples in the order that was given."""
+    specs = [InstanceSpec(name, image_url="docker.io/acme/web:1.4") for name in ("c", "a", "b")]
+    assert [plan.name for plan in provisioner.plan(specs)] == ["c", "a", "b"]
+    deployments = provisioner.apply(specs)
+    assert [one.name for one in deployments] == ["c", "a", "b"]
+    assert [one.name for one in provisioner.list()] == ["a", "b", "c"]
+    assert provisioner.apply([]) == ()
+
+
+def test_one_failure_of_a_sequence_does_not_stop_the_others(provisioner, emulator):
+    """ApplyFailed holds all deployments of the sequence, and only the failed one is incomplete."""
+    specs = [InstanceSpec(name, image_url="docker.io/acme/web:1.4") for name in ("a", "b", "c")]
+    fault = Fault.failed(message="image not found", only={"displayName": "b-0"})
+    emulator.inject(fault)
+    with pytest.raises(ApplyFailed, match="image not found") as caught:
+        provisioner.apply(specs)
+    error = caught.value
+    assert error.deployment.name == "b"
+    assert list(error.causes) == ["container-instance/b-0"]
+    assert [one.name for one in error.deployments] == ["a", "b", "c"]
+    for done in (error.deployments[0], error.deployments[2]):
+        assert done.instances[0].is_active
+    provisioner.apply(specs)
+    assert not any(plan.changes for plan in provisioner.plan(specs))
+
+
+def test_a_name_twice_in_a_sequence_is_a_fault_of_the_spec(provisioner, web, emulator):
+    """Two deployments of one name in a sequence are refused before any request."""
+    with pytest.raises(SpecError, match="more than one deployment"):
+        provisioner.apply([web, web])
+    assert emulator.requests == ()
+
+
+# -- adopting ----------------------------------------------------------------------------------------------
+
+
+def test_adopted_resources_become_part_of_the_deployment(provisioner, emulator, sdk):
+    """adopt() takes a log group over in place: same OCID, foreign tags kept, gone with the deployment."""
+    client = sdk("logging.LoggingManagementClient")
+    details = {
+        "compartmentId": emulator.compartment_id,
+        "displayName": "theirs",
+        "freeformTags": {"team": "a"},
+    }
+    client.create_log_group(details)
+    group = client.list_log_groups(emulator.compartment_id).data[0]["id"]
+    spec = DeploymentSpec("web", logging=LoggingSpec.deployment())
+    plan = provisioner.adopt(spec, {"log-group/main": group})
+    assert plan.counts["adopt"] == 1
+    deployment = provisioner.apply(plan)
+    assert deployment.resources["log-group/main"] == group
+    assert client.get_log_group(group).data["freeformTags"]["team"] == "a"
+    assert not provisioner.plan(spec).changes
+    provisioner.destroy("web", purge=True)
+    assert emulator.live() == {}
+
+
+def test_adopting_under_a_wrong_key_is_refused(provisioner, web, writes):
+    """A key that is none, or that the spec does not ask for, is named in the error."""
+    with pytest.raises(SpecError, match="must be a key such as"):
+        provisioner.adopt(web, {"nonsense": "ocid1.vcn.oc1..a"})
+    vcn = provisioner.apply(DeploymentSpec("other")).resources["vcn/main"]
+    writes()
+    with pytest.raises(PlanError, match="did you mean vcn/main"):
+        provisioner.adopt(web, {"vcn/man": vcn})
+    assert writes() == []
+
+
+def test_what_would_have_to_be_replaced_cannot_be_adopted(provisioner, emulator, sdk, web):
+    """A VCN of another address range is refused, with the field that differs."""
+    details = {"compartmentId": emulator.compartment_id, "cidrBlocks": ["10.9.0.0/16"]}
+    vcn = sdk("core.VirtualNetworkClient").create_vcn(details).data["id"]
+    with pytest.raises(PlanError, match="differs in cidrBlocks"):
+        provisioner.adopt(web, {"vcn/main": vcn})

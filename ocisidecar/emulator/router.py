@@ -96,7 +96,7 @@ class Router:
 
     def _is_undeclared(self, segments: list[str], prefix: str) -> bool:
         """Tell whether OCI has such paths: other operations on what is declared, or what a service names."""
-        if len(segments) < 2:  # noqa: PLR2004 - a version and a collection
+        if not segments[1:]:
             return False
         version, first = "/" + segments[0], segments[1]
         return any(

@@ -103,7 +103,7 @@ def _time(value: Any, path: str) -> str:
     return text
 
 
-def _anything(value: Any, path: str) -> Any:  # noqa: ARG001 - one signature for all types
+def _anything(value: Any, _path: str) -> Any:
     return value
 
 

@@ -72,22 +72,26 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
         timeline,
     )
     vnic.hidden["addresses"] = [private]
-    is_public = details.get("isPublicIpAssigned", not subnet.body["prohibitPublicIpOnVnic"])
-    if is_public:
-        public = public_address(
-            call,
-            owner["compartmentId"],
-            scope="AVAILABILITY_DOMAIN",
-            assigned={
-                "assignedEntityType": "PRIVATE_IP",
-                "assignedEntityId": private.id,
-                "privateIpId": private.id,
-            },
-            timeline=timeline.renamed({"PROVISIONING": "ASSIGNING", "AVAILABLE": "ASSIGNED"}),
-        )
-        vnic.body["publicIp"] = public.body["ipAddress"]
-        vnic.hidden["addresses"].append(public)
+    if details.get("isPublicIpAssigned", not subnet.body["prohibitPublicIpOnVnic"]):
+        _add_public_address(call, vnic, private)
     return vnic
+
+
+def _add_public_address(call: Call, vnic: Record, private: Record) -> None:
+    """Give a VNIC a public address, which comes and goes with it."""
+    public = public_address(
+        call,
+        vnic.body["compartmentId"],
+        scope="AVAILABILITY_DOMAIN",
+        assigned={
+            "assignedEntityType": "PRIVATE_IP",
+            "assignedEntityId": private.id,
+            "privateIpId": private.id,
+        },
+        timeline=vnic.timeline.renamed({"PROVISIONING": "ASSIGNING", "AVAILABLE": "ASSIGNED"}),
+    )
+    vnic.body["publicIp"] = public.body["ipAddress"]
+    vnic.hidden["addresses"].append(public)
 
 
 def release_vnic(vnic: Record, now: float, phases: list[Phase]) -> None:

@@ -118,7 +118,7 @@ SECURITY_LISTS: Final = crud.declare_collection(
 )
 
 
-def _found_group(call: Call, group: Record) -> None:  # noqa: ARG001 - a hook's signature
+def _found_group(_call: Call, group: Record) -> None:
     group.hidden["rules"] = []
 
 

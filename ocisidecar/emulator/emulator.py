@@ -20,6 +20,7 @@ from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.server import Door
 from ocisidecar.emulator.services import SERVICES
 from ocisidecar.emulator.services.artifacts import push
+from ocisidecar.emulator.services.vault import store
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
 from ocisidecar.emulator.throttle import Throttle
@@ -260,6 +261,12 @@ class Emulator:
         world = self.app.world
         with world.lock:
             return push(world, repository_id, version).id
+
+    def store_secret(self, *versions: bytes) -> str:
+        """Put a secret with these versions, the current one last, into the vault; returns its OCID."""
+        world = self.app.world
+        with world.lock:
+            return store(world, versions).id
 
     def inject(self, *faults: Fault) -> None:
         """Put faults into force; each counts the calls from now on."""

@@ -27,6 +27,7 @@ from ocisidecar.emulator.services.logging_search import SEARCH
 from ocisidecar.emulator.services.metrics import METRIC_INGESTION
 from ocisidecar.emulator.services.notification import SUBSCRIPTIONS_SERVICE, TOPICS_SERVICE
 from ocisidecar.emulator.services.object_storage import OBJECT_STORAGE
+from ocisidecar.emulator.services.vault import SECRETS
 
 PARTS: Final = (addresses, containers, gateways, policies, routing, security, tags, users, vcns)
 """Importing a part declares its operations with the service that it belongs to."""
@@ -44,4 +45,5 @@ SERVICES: Final[tuple[Service, ...]] = (
     SUBSCRIPTIONS_SERVICE,
     ARTIFACTS,
     OBJECT_STORAGE,
+    SECRETS,
 )

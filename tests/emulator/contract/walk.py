@@ -461,11 +461,16 @@ def tear_down(walk: Walk) -> None:
     logging.delete_log_group(ids["log_group"])
 
 
+def vault(walk: Walk) -> None:
+    secret_id = walk.emulator.store_secret(b"old", b"new")
+    walk.client("secrets.SecretsClient", "/secrets").get_secret_bundle(secret_id)
+
+
 def _now(walk: Walk) -> datetime:
     return datetime.fromtimestamp(walk.emulator.clock.time(), UTC)
 
 
 STEPS = (
     vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, tags, logging,
-    entries, metrics, alarms, registry, refusals, tear_down,
+    entries, metrics, alarms, registry, vault, refusals, tear_down,
 )  # fmt: skip

@@ -1,0 +1,57 @@
+"""Vault secrets, as far as reading their content: what image pull secrets and config files may refer to.
+
+Source: oci.secrets.SecretsClient.get_secret_bundle, oci.secrets.models.SecretBundle.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Final
+
+from ocisidecar.emulator.declare import Answer, Call, Service
+from ocisidecar.emulator.errors import invalid, not_found
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.lifecycle import Timeline
+from ocisidecar.emulator.regions import HOME
+from ocisidecar.emulator.world import Record, World
+
+KIND: Final = "secret"
+
+SECRETS: Final = Service(name="secrets", prefixes=("secrets",), version="/20190301", client="secrets.SecretsClient")
+
+
+def store(world: World, versions: Sequence[bytes]) -> Record:
+    """Keep a secret whose versions 1, 2, ... have these contents; the last one is the current one."""
+    now = world.clock.time()
+    secret_id = world.ids.ocid("vaultsecret", HOME, "amaaaaaa")
+    body = {"id": secret_id, "timeCreated": timestamp(now)}
+    timeline = Timeline.starting(now, [("ACTIVE", 0.0)])
+    record = world.record(KIND, secret_id, body, timeline=timeline, now=now, is_builtin=True)
+    record.hidden["versions"] = tuple(versions)
+    return record
+
+
+@SECRETS.operation("GET", "/secretbundles/{secretId}", "get_secret_bundle")
+def get_secret_bundle(call: Call) -> Answer:
+    """Answer with the content of one version, by default the current one, in base64."""
+    secret = call.find(KIND, call.resource_id)
+    if secret is None:
+        raise not_found()
+    versions: tuple[bytes, ...] = secret.hidden["versions"]
+    asked = call.query.get("versionNumber", str(len(versions)))
+    if not asked.isdigit():
+        raise invalid(f"versionNumber must be a number, got {asked}")
+    number = int(asked)
+    if not 1 <= number <= len(versions):
+        raise not_found()
+    is_current = number == len(versions)
+    content = base64.b64encode(versions[number - 1]).decode()
+    bundle = {
+        "secretId": secret.id,
+        "timeCreated": secret.body["timeCreated"],
+        "versionNumber": number,
+        "secretBundleContent": {"contentType": "BASE64", "content": content},
+        "stages": ["CURRENT", "LATEST"] if is_current else ["DEPRECATED"],
+    }
+    return Answer(body=bundle)

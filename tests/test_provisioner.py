@@ -102,7 +102,7 @@ def test_the_result_holds_exactly_what_is_live(provisioner, emulator):
 def test_a_deployment_that_does_not_exist_is_named_with_those_that_do(provisioner, web):
     """get() of a wrong name says which names there are."""
     provisioner.apply(web)
-    with pytest.raises(DeploymentNotFound, match="'wbe' exists.*there are web") as caught:
+    with pytest.raises(DeploymentNotFound, match=r"'wbe' exists.*there are web") as caught:
         provisioner.get("wbe")
     assert caught.value.known == ("web",)
 
@@ -160,7 +160,7 @@ def test_a_plan_for_another_compartment_is_refused(provisioner, emulator, connec
 
 
 def test_destroy_with_purge_leaves_nothing(provisioner, emulator, sdk, clock):
-    """purge removes data too: a log group with lines, a repository with images."""
+    """Purge removes data too: a log group with lines, a repository with images."""
     deployment = provisioner.apply(EVERYTHING)
     write_a_line(sdk, clock, deployment.resources["log/app"])
     emulator.push_image(deployment.resources["container-repository/acme/web"], "1.4")
@@ -203,7 +203,7 @@ def test_what_was_kept_is_used_again(provisioner, sdk, clock):
 
 
 def test_a_retained_key_keeps_what_it_stands_on(provisioner, emulator, web):
-    """retain names one key; what that needs stays with it, and the plan tells both apart."""
+    """Retain names one key; what that needs stays with it, and the plan tells both apart."""
     provisioner.apply(web)
     plan = provisioner.plan_destroy("web", retain=["subnet/main"])
     reasons = kept(plan)
@@ -215,8 +215,8 @@ def test_a_retained_key_keeps_what_it_stands_on(provisioner, emulator, web):
     assert "network-security-group" not in emulator.live()
 
 
-def test_a_retained_kind_keeps_all_of_it(provisioner, emulator, web):
-    """retain names a kind: every resource of it stays."""
+def test_a_retained_kind_keeps_all_of_it(provisioner, emulator):
+    """Retain names a kind: every resource of it stays."""
     provisioner.apply(EVERYTHING)
     result = provisioner.destroy("web", retain=["topic", "alarm"])
     assert sorted(result.resources) == ["alarm/cpu-utilization", "topic/oncall"]
@@ -267,7 +267,7 @@ def test_destroy_leaves_alone_what_only_looks_like_ours(provisioner, emulator, s
 # -- sequences ---------------------------------------------------------------------------------------------
 
 
-def test_a_sequence_is_several_deployments_in_its_order(provisioner, web):
+def test_a_sequence_is_several_deployments_in_its_order(provisioner):
     """Plans and deployments of a sequence come as tuples in the order that was given."""
     specs = [InstanceSpec(name, image_url="docker.io/acme/web:1.4") for name in ("c", "a", "b")]
     assert [plan.name for plan in provisioner.plan(specs)] == ["c", "a", "b"]

@@ -17,6 +17,7 @@ def looks(caller: Caller, *, every_seconds: float) -> Iterator[float]:
         Cancelled: the caller's `cancel` was set, also during a pause.
     """
     began = caller.clock.time()
+    yield 0.0
     while True:
-        yield caller.clock.time() - began
         caller.sleep(every_seconds)
+        yield caller.clock.time() - began

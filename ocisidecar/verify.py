@@ -40,7 +40,13 @@ def verify(
         raise SpecError([SpecFault("name", f"must be that of the deployment, {name!r}, got {declared.name!r}")])
     group = declared.effective_logging.log_group_id if declared is not None else None
     inspection = inspect(reader, resources, log_groups=[group] if group is not None else [])
-    inspection, waited = _with_verdicts(reader, inspection, health_timeout_in_seconds)
+    inspection, waited = next(
+        (seen, waited)
+        for seen, waited in map(
+            partial(_look_again, reader, inspection), looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS)
+        )
+        if _has_verdicts(seen) or waited >= health_timeout_in_seconds
+    )
     plan = None if declared is None else plan_apply(declared, reader.site, inspection.snapshot)
     case = Case(
         inspection=inspection,
@@ -53,16 +59,15 @@ def verify(
     return Report(name, run_checks(case))
 
 
-def _with_verdicts(reader: Reader, inspection: Inspection, timeout_seconds: float) -> tuple[Inspection, float]:
-    """Look again until every running container's health checks have a verdict; also returns the seconds waited."""
-    for waited in looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS):
-        if waited:
-            inspection = evolve(inspection, instances=read_instances(reader))
-        containers = [one for instance in inspection.instances for one in instance.containers]
-        is_open = any(one.health == "UNKNOWN" and one.is_running for one in containers)
-        if not is_open or waited >= timeout_seconds:
-            break
-    return inspection, waited
+def _look_again(reader: Reader, first: Inspection, waited: float) -> tuple[Inspection, float]:
+    """Return the inspection with its instances as they are after so many seconds, and these."""
+    return (evolve(first, instances=read_instances(reader)) if waited else first), waited
+
+
+def _has_verdicts(inspection: Inspection) -> bool:
+    """Return whether every health check of a running container has come to a verdict."""
+    containers = (one for instance in inspection.instances for one in instance.containers)
+    return not any(one.health == "UNKNOWN" and one.is_running for one in containers)
 
 
 def _logs(reader: Reader, inspection: Inspection) -> dict[str, tuple[bool, str]]:

@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from ocisidecar.keys import Json
 
-_LONGEST_TEXT = 240
+_LONGEST_TEXT = 500
 
 
 def covers(live: Json, wanted: Json) -> bool:

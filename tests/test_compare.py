@@ -94,6 +94,6 @@ class TestDifference:
         assert told == ('{"description": "web", "p": 80}', '{"description": "web", "p": 81}')
 
     def test_long_text_is_shortened(self):
-        """To 240 characters."""
+        """To 500 characters."""
         before, after = difference(["x" * 1000], "y" * 1000)
-        assert (len(before), len(after), after[-1]) == (240, 240, "…")
+        assert (len(before), len(after), after[-1]) == (500, 500, "…")

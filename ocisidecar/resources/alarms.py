@@ -1,6 +1,7 @@
 """Alarms and the topics that they notify.
 
-Source: oci.monitoring.models.CreateAlarmDetails, AlarmSummary; oci.ons.models.CreateTopicDetails.
+Source: oci.monitoring.models.CreateAlarmDetails, AlarmSummary; oci.ons.models.CreateTopicDetails,
+TopicAttributesDetails.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Topic(Kind):
     noun = "topic"
     id_field = "topicId"
     mutable = frozenset({"description"})
+    repeated = mutable
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield the topics that the alarms name."""

@@ -108,6 +108,7 @@ class Kind:
         phases: what its state words mean; a word that is not there means gone.
         mutable: body fields that can be changed in place and are shown by a list.
         hidden: body fields that can be changed in place but that no list shows.
+        repeated: body fields that every update must carry, changed or not.
         is_completed_when_ready: a new resource needs `complete` before it is what was asked for.
         keeps_data: holds what a user may miss; destroy keeps it when it is not empty.
     """
@@ -119,6 +120,7 @@ class Kind:
     phases: ClassVar[Mapping[str, Phase]] = ACTIVE_PHASES
     mutable: ClassVar[frozenset[str]] = frozenset()
     hidden: ClassVar[frozenset[str]] = frozenset()
+    repeated: ClassVar[frozenset[str]] = frozenset()
     is_completed_when_ready: ClassVar[bool] = False
     keeps_data: ClassVar[bool] = False
     id_field: ClassVar[str] = "id"
@@ -230,7 +232,7 @@ class Kind:
 
     def _update_as_read(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
         now = self.read(caller, site, live.id, self.parents_from(live))
-        body = fields if now is None else self.merged(now.body, fields)
+        body = fields if now is None else self._merged(now.body, fields)
         options: dict[str, Any] = {"if_match": now.etag} if now is not None and now.etag else {}
         answer = caller.call(
             self.client,
@@ -243,9 +245,9 @@ class Kind:
         )
         return self.started(answer, live)
 
-    def merged(self, now: Mapping[str, Json], fields: Mapping[str, Json]) -> Mapping[str, Json]:
-        """Return the update's body, given what the resource is now."""
-        return merge_tags(now, fields)
+    def _merged(self, now: Mapping[str, Json], fields: Mapping[str, Json]) -> Mapping[str, Json]:
+        same = {name: now[name] for name in sorted(self.repeated & now.keys())}
+        return merge_tags(now, {**same, **fields})
 
     def path_of(self, live: Live) -> tuple[str, ...]:
         """Return the OCIDs in the path of `live`."""

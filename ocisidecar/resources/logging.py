@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from ocisidecar.errors import NotAuthorizedOrNotFound, ServiceCallError
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import Desired, Live, Phase
-from ocisidecar.resources.kind import Kind, Site, Started, merge_tags, text
+from ocisidecar.resources.kind import Kind, Site, Started, text
 from ocisidecar.session import CREATE, Answer, Caller
 from ocisidecar.spec import DeploymentSpec
 
@@ -65,6 +65,7 @@ class Log(LoggingKind):
     noun = "log"
     needs = ("log-group",)
     mutable = frozenset({"displayName", "isEnabled", "retentionDuration"})
+    repeated = mutable
     keeps_data = True
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
@@ -115,11 +116,6 @@ class Log(LoggingKind):
             return caller.call(self.client, "get_log", parents[0].id, live_id)
         except NotAuthorizedOrNotFound:
             return None
-
-    def merged(self, now: Mapping[str, Json], fields: Mapping[str, Json]) -> Mapping[str, Json]:
-        """Return the update's body: it carries all fields that are to stay."""
-        keep = {name: now[name] for name in sorted(self.mutable & now.keys())}
-        return merge_tags(now, {**keep, **fields})
 
     def path_of(self, live: Live) -> tuple[str, ...]:
         """Return the OCIDs of group and log."""

@@ -6,13 +6,12 @@ are listed as skipped.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 from attrs import field, frozen
 
 from ocisidecar.exit_codes import meaning
-from ocisidecar.inspection import Inspection
+from ocisidecar.inspection import Inspection, statements_in
 from ocisidecar.instances import Container, Instance
 from ocisidecar.keys import Json, Key
 from ocisidecar.plan import Live, Phase, Plan
@@ -22,7 +21,6 @@ from ocisidecar.spec import DeploymentSpec
 from ocisidecar.spec.limits import SHAPES
 
 _EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
-_GROUP_ID = re.compile(r"dynamic-group id (?P<id>\S+)")
 _NOT_PROVEN = "this version asks the control plane only; whether it arrives takes a probe from a running container"
 
 
@@ -202,23 +200,16 @@ def _openness(case: Case, *, is_open: bool) -> Status:
 
 def _rights(case: Case) -> Iterator[Check]:
     """The dynamic group covers the compartment's instances, and the policy speaks of that group."""
-    groups = case.inspection.of_kind("dynamic-group")
-    for live in groups:
+    for live in case.inspection.of_kind("dynamic-group"):
         rule = text(live.body, "matchingRule")
         is_ours = case.inspection.site.identity.compartment_id in rule
         yield _check("rights", live.key, Status.PASSED if is_ours else Status.FAILED, rule or "has no rule")
-    ids = {live.id for live in groups}
     for live in case.inspection.of_kind("policy"):
-        listed = live.body.get("statements")
-        statements = [str(one) for one in listed] if isinstance(listed, list) else []
-        named = {found["id"] for one in statements for found in [_GROUP_ID.search(one)] if found is not None}
-        dangling = sorted(named - ids) if ids else []
-        if not statements:
-            yield _check("rights", live.key, Status.FAILED, "has no statements")
-        elif dangling:
-            yield _check("rights", live.key, Status.FAILED, f"speaks of a group that is gone: {dangling[0]}")
+        lost = case.inspection.lost_groups(live)
+        if lost:
+            yield _check("rights", live.key, Status.FAILED, f"speaks of a group that is gone: {lost[0]}")
         else:
-            yield _check("rights", live.key, Status.PASSED, f"{len(statements)} statements")
+            yield _check("rights", live.key, Status.PASSED, f"{len(statements_in(live))} statements")
 
 
 # -- telemetry -------------------------------------------------------------------------------------------------

@@ -120,8 +120,9 @@ def _cut_off(case: _Case) -> Iterator[Finding]:
 
 def _rightless(case: _Case) -> Iterator[Finding]:
     for live in case.inspection.of_kind("policy"):
-        if not live.body.get("statements"):
-            yield Finding(cause="missing-right", key=str(live.key), evidence=("the policy has no statement",))
+        for group in case.inspection.lost_groups(live):
+            seen = (f"the policy speaks of the dynamic group {group}, which is gone",)
+            yield Finding(cause="missing-right", key=str(live.key), evidence=seen)
 
 
 def _containers_in_trouble(case: _Case) -> Iterator[Finding]:
@@ -130,7 +131,7 @@ def _containers_in_trouble(case: _Case) -> Iterator[Finding]:
             continue
         lines = case.tails[container.key]
         quoted = tuple(f"log: {line}" for line in lines) or ("OCI gives no log of it",)
-        for cause in _causes_of(instance, container, lines):
+        for cause in causes_of(instance, container, lines):
             yield Finding(cause=cause, key=container.key, evidence=(*_seen(container), *quoted))
 
 
@@ -175,10 +176,13 @@ def _cause_in(said: str) -> str:
     return next((cause for cause, pattern in _TEXTS if pattern.search(said)), "instance-failed")
 
 
-def _causes_of(instance: Instance, container: Container, lines: Sequence[str]) -> Iterator[str]:
-    """Yield why a container is in trouble; nothing where its instance being off explains it."""
-    code = container.exit_code
-    if not instance.is_active and instance.restart_policy == "ALWAYS":
+def causes_of(instance: Instance, container: Container, lines: Sequence[str]) -> Iterator[str]:
+    """Yield why a container that does not work as it should is in trouble; pure.
+
+    Nothing where its instance being off explains it, or while it has not run yet.  `lines` are its last ones.
+    """
+    code, is_restarted = container.exit_code, instance.restart_policy == "ALWAYS"
+    if is_restarted and not instance.is_active:
         return
     if code == KILLED:
         yield from _killers(container, lines)
@@ -186,7 +190,7 @@ def _causes_of(instance: Instance, container: Container, lines: Sequence[str]) -
         yield "unhealthy"
     elif code in COULD_NOT_START:
         yield "cannot-start"
-    elif container.restart_count or instance.restart_policy == "ALWAYS":
+    elif container.restart_count or (is_restarted and code is not None):
         yield "crash-loop"
     elif code:
         yield "container-ended"

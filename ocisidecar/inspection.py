@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 
@@ -13,6 +14,8 @@ from ocisidecar.observe import Reader
 from ocisidecar.plan import Live, Snapshot
 from ocisidecar.resources import KINDS
 from ocisidecar.resources.kind import Site
+
+_GROUP_ID = re.compile(r"dynamic-group id (\S+)")
 
 
 @frozen(kw_only=True)
@@ -40,6 +43,21 @@ class Inspection:
     def of_kind(self, kind: str) -> list[Live]:
         """Return the live resources of one kind, by key."""
         return [lives[0] for key, lives in sorted(self.lives.items()) if key.kind == kind]
+
+    def lost_groups(self, policy: Live) -> list[str]:
+        """Return the OCIDs of dynamic groups that a policy speaks of and that the deployment has no more.
+
+        A deployment without a group of its own uses somebody else's, which is not judged.
+        """
+        ids = {live.id for live in self.of_kind("dynamic-group")}
+        named = set(_GROUP_ID.findall(" ".join(statements_in(policy))))
+        return sorted(named - ids) if ids else []
+
+
+def statements_in(policy: Live) -> list[str]:
+    """Return a policy's statements."""
+    listed = policy.body.get("statements")
+    return [str(one) for one in listed] if isinstance(listed, list) else []
 
 
 def inspect(reader: Reader, resources: Mapping[str, str], *, log_groups: Iterable[str] = ()) -> Inspection:

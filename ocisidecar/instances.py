@@ -195,14 +195,14 @@ def read_instances(reader: Reader) -> tuple[Instance, ...]:
         return list(caller.pages(CLIENT, "list_containers", compartment_id))
 
     def instances() -> list[Mapping[str, Json]]:
-        lives = kind.list_live(caller, site)
+        lives = kind.observe(caller, site)
         return [live.body for live in lives if live.deployment == site.identity.name]
 
     entries, listed = reader.all((instances, containers))
     lives = [live for entry in entries if (live := kind.live(entry, site)) is not None]
     ids = {live.id for live in lives}
     wanted = [text(one, "id") for one in listed if text(one, "containerInstanceId") in ids]
-    bodies = reader.all([partial(_read_container, reader, container_id) for container_id in wanted])
+    bodies = reader.all([partial(_read, reader, CLIENT, "get_container", container_id) for container_id in wanted])
     attachments = Attachments(partial(_read_attachments, reader, tuple(sorted(ids))))
     return tuple(
         _instance(live, [body for body in bodies if text(body, "containerInstanceId") == live.id], attachments)
@@ -210,32 +210,26 @@ def read_instances(reader: Reader) -> tuple[Instance, ...]:
     )
 
 
-def _read_container(reader: Reader, container_id: str) -> Mapping[str, Json]:
-    try:
-        return reader.caller.call(CLIENT, "get_container", container_id).body
-    except NotAuthorizedOrNotFound:
-        return {}
-
-
 def _read_attachments(reader: Reader, instance_ids: Sequence[str]) -> Mapping[str, Attachment]:
-    caller = reader.caller
-    bodies = reader.all(
-        [partial(caller.call, CLIENT, "get_container_instance", instance_id) for instance_id in instance_ids]
-    )
-    vnic_ids = [next((text(one, "vnicId") for one in objects(body.body.get("vnics"))), "") for body in bodies]
-    vnics = reader.all([partial(_read_vnic, reader, vnic_id) for vnic_id in vnic_ids])
+    bodies = reader.all([partial(_read, reader, CLIENT, "get_container_instance", one) for one in instance_ids])
+    vnic_ids = [next((text(one, "vnicId") for one in objects(body.get("vnics"))), "") for body in bodies]
+    vnics = reader.all([partial(_read, reader, _NETWORK_CLIENT, "get_vnic", vnic_id) for vnic_id in vnic_ids])
     return {
-        text(answer.body, "id"): Attachment(
+        instance_id: Attachment(
             private_ip=text(vnic, "privateIp"),
             public_ip=text(vnic, "publicIp"),
-            volume_names=tuple(text(volume, "name") for volume in objects(answer.body.get("volumes"))),
+            volume_names=tuple(text(volume, "name") for volume in objects(body.get("volumes"))),
         )
-        for answer, vnic in zip(bodies, vnics, strict=True)
+        for instance_id, body, vnic in zip(instance_ids, bodies, vnics, strict=True)
     }
 
 
-def _read_vnic(reader: Reader, vnic_id: str) -> Mapping[str, Json]:
-    return reader.caller.call(_NETWORK_CLIENT, "get_vnic", vnic_id).body if vnic_id else {}
+def _read(reader: Reader, client: str, operation: str, live_id: str) -> Mapping[str, Json]:
+    """Return one resource; empty without an OCID, or when it went while we were looking."""
+    try:
+        return reader.caller.call(client, operation, live_id).body if live_id else {}
+    except NotAuthorizedOrNotFound:
+        return {}
 
 
 def _instance(live: Live, containers: Sequence[Mapping[str, Json]], attachments: Attachments) -> Instance:

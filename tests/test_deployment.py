@@ -129,6 +129,14 @@ def test_a_container_that_goes_while_it_is_read_is_left_out(deployment, emulator
     assert len(deployment.instances[0].containers) == 1
 
 
+@pytest.mark.parametrize("operation", ["get_vnic", "get_container_instance"])
+def test_an_address_that_goes_while_it_is_read_is_empty(deployment, emulator, operation):
+    """404 for the VNIC, or for the instance, is no error either."""
+    (instance,) = deployment.instances
+    emulator.inject(Fault.error(operation, "NotAuthorizedOrNotFound"))
+    assert instance.private_ip == ""
+
+
 def test_a_deployment_without_instances_asks_for_none(provisioner, emulator):
     """A shared network has no instances and needs no request to say so."""
     deployment = provisioner.apply(DeploymentSpec("platform"))

@@ -372,11 +372,12 @@ def test_what_exists_twice_warns(case):
     assert found(report, "ready").detail == "exists 2 times; the next apply keeps one"
 
 
-def test_a_policy_without_statements_fails(case):
-    """It gives nothing."""
+def test_what_arrives_is_not_asked_without_instances(case):
+    """A shared network or policy sends nothing."""
     key = Key("policy", "main")
-    live = Live(key, "web", "ocid1.policy", "ACTIVE", Phase.READY, {"statements": []})
-    assert failed(judged(case, lives={key: (live,)}, instances=())) == {("rights", "policy/main")}
+    live = Live(key, "web", "ocid1.policy", "ACTIVE", Phase.READY, {"statements": None})
+    report = judged(case, lives={key: (live,)}, instances=())
+    assert [one.name for one in report.checks] == ["ready", "as-declared", "rights"]
 
 
 # -- the report ------------------------------------------------------------------------------------------------

@@ -50,12 +50,20 @@ if TYPE_CHECKING:
     from ocisidecar.events import StepRetrying as StepRetrying
     from ocisidecar.events import StepStarted as StepStarted
     from ocisidecar.events import StepWaiting as StepWaiting
+    from ocisidecar.findings import Diagnosis as Diagnosis
+    from ocisidecar.findings import Finding as Finding
+    from ocisidecar.instances import Container as Container
+    from ocisidecar.instances import Instance as Instance
+    from ocisidecar.log_lines import LogLine as LogLine
+    from ocisidecar.metrics import MetricRow as MetricRow
     from ocisidecar.plan import Action as Action
     from ocisidecar.plan import Change as Change
     from ocisidecar.plan import Plan as Plan
     from ocisidecar.plan import Step as Step
     from ocisidecar.progress import Progress as Progress
     from ocisidecar.provisioner import Provisioner as Provisioner
+    from ocisidecar.report import Check as Check
+    from ocisidecar.report import Report as Report
     from ocisidecar.spec import AccessSpec as AccessSpec
     from ocisidecar.spec import AlarmSpec as AlarmSpec
     from ocisidecar.spec import DeploymentSpec as DeploymentSpec
@@ -94,23 +102,30 @@ _HOME_OF = {
     "Cancel": "cancel",
     "Cancelled": "errors",
     "Change": "plan",
+    "Check": "report",
     "ChecksFailed": "errors",
     "ConfigError": "errors",
     "Conflict": "errors",
     "ConnectionLost": "errors",
+    "Container": "instances",
     "Deployment": "deployment",
     "DeploymentNotFound": "errors",
     "DeploymentSpec": "spec",
     "DestroyFailed": "errors",
+    "Diagnosis": "findings",
     "DnsConfig": "spec",
     "Event": "events",
+    "Finding": "findings",
     "HealthCheck": "spec",
     "ImagePullSecret": "spec",
     "InUse": "errors",
+    "Instance": "instances",
     "InstanceSecurityContext": "spec",
     "InstanceSpec": "spec",
     "LimitExceeded": "errors",
+    "LogLine": "log_lines",
     "LoggingSpec": "spec",
+    "MetricRow": "metrics",
     "Mount": "spec",
     "NetworkSpec": "spec",
     "NotAuthenticated": "errors",
@@ -128,6 +143,7 @@ _HOME_OF = {
     "PrometheusConfig": "spec",
     "Provisioner": "provisioner",
     "ReplacementReady": "events",
+    "Report": "report",
     "RepositorySpec": "spec",
     "ResourceFailed": "errors",
     "RolloutSpec": "spec",
@@ -169,23 +185,30 @@ __all__ = [
     "Cancel",
     "Cancelled",
     "Change",
+    "Check",
     "ChecksFailed",
     "ConfigError",
     "Conflict",
     "ConnectionLost",
+    "Container",
     "Deployment",
     "DeploymentNotFound",
     "DeploymentSpec",
     "DestroyFailed",
+    "Diagnosis",
     "DnsConfig",
     "Event",
+    "Finding",
     "HealthCheck",
     "ImagePullSecret",
     "InUse",
+    "Instance",
     "InstanceSecurityContext",
     "InstanceSpec",
     "LimitExceeded",
+    "LogLine",
     "LoggingSpec",
+    "MetricRow",
     "Mount",
     "NetworkSpec",
     "NotAuthenticated",
@@ -203,6 +226,7 @@ __all__ = [
     "PrometheusConfig",
     "Provisioner",
     "ReplacementReady",
+    "Report",
     "RepositorySpec",
     "ResourceFailed",
     "RolloutSpec",

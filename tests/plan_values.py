@@ -72,13 +72,15 @@ def live(
     """Return the `number`-th resource made of `made`, showing what was asked for unless `shows` says otherwise."""
     shown = {name: value for name, value in made.body.items() if name not in made.hidden}
     body = resolve_fields(shown, lambda ref: live_id(ref.key))
+    given = body.get("freeformTags")
+    all_tags = {**(given if isinstance(given, Mapping) else {}), **made.tags(identity), **(tags or {})}
     return Live(
         made.key,
         identity.name,
         live_id(made.key, number),
         STATES[phase],
         phase,
-        {**body, "freeformTags": {**made.tags(identity), **(tags or {})}, **(shows or {})},
+        {**body, "freeformTags": all_tags, **(shows or {})},
         f"2026-01-01T00:00:0{number}Z",
     )
 

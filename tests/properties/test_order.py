@@ -1,4 +1,4 @@
-"""Law: whatever is wanted and whatever exists, the nodes of a plan can be carried out, and nothing breaks meanwhile.
+"""Law: whatever is wanted and whatever exists, the nodes of a plan can be carried out, and nothing breaks.
 
 A model service plays the nodes in any order that their needs allow.  It refuses what OCI refuses: to make something
 before what it refers to is there, and to delete something that others still refer to.
@@ -63,7 +63,7 @@ OPTIONAL = sorted(
     if made.key.kind not in {"vcn", "route-table", "security-list", "subnet"}
 )
 FOLLOW_THE_VCN = {"route-table", "security-list", *(gateway.partition("/")[0] for gateway in GATEWAYS)}
-"""Kinds that are replaced with their VCN and never alone: they have no other content that cannot change in place."""
+"""Kinds that are replaced with their VCN and never alone: all else that they hold can be changed in place."""
 NEVER_FAIL = {"vcn", "subnet", "network-security-group", *FOLLOW_THE_VCN}
 UNGUARDED = {"policy", "alarm"}
 """What these refer to may be deleted under them."""
@@ -171,7 +171,7 @@ def _refers(one: Live) -> list[str]:
 @settings(max_examples=200)
 @given(universe=universes())
 def test_every_apply_can_be_carried_out(universe, last):
-    """No cycle, no refusal, and at the end exactly what is wanted exists, whichever of the ready nodes runs first."""
+    """No cycle, no refusal, and at the end exactly what is wanted exists, whichever ready node runs first."""
     service = play(universe.plan(), lambda ready: ready[-1 if last else 0])
     assert sorted(service.refers) == sorted(service.current[key] for key in universe.desired)
 

@@ -1,0 +1,46 @@
+"""Laws of the poll interval: a pure function of how long and for how many has been waited."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocisidecar.waiter import interval
+
+waits = st.floats(0, 1e5)
+counts = st.integers(1, 2000)
+reached = st.integers(0, 2000)
+spans = st.none() | st.floats(0, 1e5)
+
+
+@given(waited=waits, waiting=counts, arrived=reached, span=spans)
+def test_is_bounded(waited, waiting, arrived, span):
+    """Never so short that it floods the service, never so long that a ready resource goes unseen for long."""
+    seconds = interval(waited, waiting, arrived, span)
+    assert 0.02 <= seconds <= 10.0
+
+
+@given(earlier=waits, later=waits, waiting=counts)
+def test_grows_with_the_time_waited(earlier, later, waiting):
+    """What has taken long is looked at less often."""
+    earlier, later = sorted((earlier, later))
+    assert interval(earlier, waiting) <= interval(later, waiting)
+
+
+@given(waited=waits, fewer=counts, more=counts)
+def test_grows_with_the_number_waited_for(waited, fewer, more):
+    """For a crowd only the last one matters."""
+    fewer, more = sorted((fewer, more))
+    assert interval(waited, fewer) <= interval(waited, more)
+
+
+@given(waited=waits, waiting=counts, arrived=reached, span=spans)
+def test_arrivals_never_make_it_longer(waited, waiting, arrived, span):
+    """Once some have arrived, their rate can only call the next look earlier."""
+    assert interval(waited, waiting, arrived, span) <= interval(waited, waiting)
+
+
+@given(waited=st.floats(10, 3600))
+def test_a_single_resource_is_late_by_a_small_share(waited):
+    """One that takes a minute is noticed within two seconds."""
+    assert interval(waited, 1) <= max(0.25, 0.03 * waited)

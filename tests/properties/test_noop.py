@@ -1,0 +1,128 @@
+"""Laws of plans for every valid spec: what is as wanted is left alone, and what is not is told."""
+
+from __future__ import annotations
+
+from attrs import evolve
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ocisidecar.keys import Key, references
+from ocisidecar.plan import Action, Desired, Live, Phase, Snapshot
+from ocisidecar.planning import desire, plan_apply, plan_removal
+from ocisidecar.resources import KINDS, NEEDS
+from ocisidecar.resources.kind import Site
+from ocisidecar.spec import DeploymentSpec
+from tests.plan_values import IDENTITY, live, live_id
+from tests.strategies import deployments
+
+slow = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+def site_of(spec: DeploymentSpec) -> Site:
+    """Return a place with three availability domains for the spec."""
+    domains = tuple(f"Uocm:FRA-AD-{number}" for number in (1, 2, 3))
+    identity = IDENTITY.sibling(spec.name)
+    return Site(identity, "eu-frankfurt-1", domains, "ocid1.service.all", "all-fra-services", "fra.ocir.io/acme")
+
+
+def shared(desired: dict[Key, Desired]) -> list[Live]:
+    """Return what is referred to in other deployments; its fields hold its OCID, as in `live`."""
+    named = {
+        (ref.deployment, ref.key) for made in desired.values() for ref in references(made.body) if ref.deployment
+    }
+    return [
+        Live(key, deployment, live_id(key), "ACTIVE", Phase.READY, {"cidrBlock": live_id(key)})
+        for deployment, key in sorted(named)
+    ]
+
+
+def as_made(desired: dict[Key, Desired], site: Site) -> Snapshot:
+    """Return what is live when everything was made as it is wanted."""
+    made = [live(one, identity=site.identity) for one in desired.values()]
+    return Snapshot((*made, *shared(desired)))
+
+
+@slow
+@given(spec=deployments())
+def test_what_is_as_wanted_is_left_alone(spec):
+    """A second apply writes nothing."""
+    site = site_of(spec)
+    plan = plan_apply(spec, site, as_made(desire(spec, site), site))
+    assert {step.action for step in plan.steps} == {Action.NOOP}
+    assert plan.changes == ()
+
+
+@slow
+@given(spec=deployments())
+def test_a_first_apply_creates_everything_in_order(spec):
+    """Each step comes after what it needs."""
+    site = site_of(spec)
+    desired = desire(spec, site)
+    plan = plan_apply(spec, site, Snapshot(tuple(shared(desired))))
+    assert {step.action for step in plan.steps} == {Action.CREATE}
+    assert {step.key for step in plan.steps} == set(desired)
+    done = set()
+    for step in plan.steps:
+        assert step.needs <= done
+        done.add(step.key)
+
+
+@slow
+@given(spec=deployments())
+def test_kinds_say_what_they_refer_to(spec):
+    """Removal follows the kinds' needs, so what a body refers to is among them."""
+    for key, made in desire(spec, site_of(spec)).items():
+        assert {need.kind for need in made.needs} <= set(NEEDS[key.kind])
+
+
+@slow
+@given(spec=deployments())
+def test_planning_is_a_function(spec):
+    """The same spec and the same live resources give the same plan, to the last character."""
+    site = site_of(spec)
+    first, second = (plan_apply(spec, site, as_made(desire(spec, site), site)) for _ in range(2))
+    assert first == second
+    assert first.to_json() == second.to_json()
+
+
+@slow
+@given(spec=deployments())
+def test_what_is_no_longer_wanted_goes_unless_it_holds_data(spec):
+    """Of an empty spec of the same name the rest is a network, and what may be missed."""
+    site = site_of(spec)
+    plan = plan_apply(DeploymentSpec(spec.name), site, as_made(desire(spec, site), site))
+    wanted = desire(DeploymentSpec(spec.name), site)
+    for step in plan.steps:
+        stays = step.key in wanted or KINDS[step.key.kind].keeps_data
+        assert (step.action is Action.DELETE) == (not stays)
+
+
+@slow
+@given(spec=deployments())
+def test_destroy_removes_everything(spec):
+    """What an apply makes, a destroy names."""
+    site = site_of(spec)
+    desired = desire(spec, site)
+    plan = plan_removal(site.identity, as_made(desired, site), retain=(), with_data={})
+    assert {step.key for step in plan.steps} == set(desired)
+    assert {step.action for step in plan.steps} == {Action.DELETE}
+
+
+@slow
+@given(spec=deployments(), data=st.data())
+def test_a_resource_that_differs_has_a_step_with_a_reason(spec, data):
+    """Whatever was changed by hand is put right, and the plan says what it was."""
+    site = site_of(spec)
+    desired = desire(spec, site)
+    key = data.draw(st.sampled_from(sorted(desired)))
+    changeable = desired[key].mutable & desired[key].body.keys() - {"freeformTags"}
+    name = data.draw(st.sampled_from(sorted(changeable)))
+    snapshot = as_made(desired, site)
+    (mine,) = snapshot.of(spec.name)[key]
+    others = [one for one in snapshot.resources if one is not mine]
+    altered = evolve(mine, body={**mine.body, name: "changed by hand"})
+    (step,) = plan_apply(spec, site, Snapshot((altered, *others))).changes
+    assert (step.key, step.action, step.changed_fields) == (key, Action.UPDATE, {name})
+    assert step.reason.startswith(f"{name} differs")

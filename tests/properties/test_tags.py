@@ -1,0 +1,88 @@
+"""Laws of our tags: OCI takes them, and they prove what they say."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ocisidecar.identity import (
+    OWN_TAGS,
+    TAG_DIGEST,
+    Identity,
+    changed_sections,
+    digest,
+    owner,
+    tags_for,
+    used_deployments,
+)
+from ocisidecar.keys import Key
+from ocisidecar.planning import desire
+from ocisidecar.resources.kind import Site
+from tests.strategies import deployments
+
+words = st.text("abcdefghij-_", min_size=1, max_size=63)
+identities = st.builds(Identity, words, words, words, words)
+keys = st.builds(Key, words, words)
+sections = st.dictionaries(words, st.integers() | st.text(max_size=5), max_size=20)
+shared = st.lists(words, max_size=3, unique=True).map(tuple)
+
+
+@given(identity=identities, key=keys, content=sections, hidden=sections, uses=shared)
+def test_oci_takes_every_tag(identity, key, content, hidden, uses):
+    """Keys have at most 100 characters and neither dots nor blanks, values at most 256 characters."""
+    tags = tags_for(identity, key, content, hidden=hidden, uses=uses)
+    assert tuple(tags) == OWN_TAGS
+    assert all(len(name) <= 100 and not re.search(r"[.\s]", name) for name in tags)
+    assert all(len(value) <= 256 for value in tags.values())
+
+
+@given(identity=identities, key=keys, content=sections, uses=shared, other=identities)
+def test_tags_prove_their_owner_and_no_other(identity, key, content, uses, other):
+    """What was tagged is found by name and key; in another region or compartment it proves nothing."""
+    tags = tags_for(identity, key, content, hidden={}, uses=uses)
+    assert owner(identity, key.kind, tags) == (identity.name, key)
+    is_same_place = (other.region, other.compartment_id) == (identity.region, identity.compartment_id)
+    assert (owner(other, key.kind, tags) is not None) == is_same_place
+
+
+@given(identity=identities, key=keys, content=sections, uses=shared)
+def test_users_of_shared_deployments_are_always_found(identity, key, content, uses):
+    """However much a resource holds, what it uses is in its tags: destroying that would break it."""
+    tags = tags_for(identity, key, content, hidden={}, uses=uses)
+    assert used_deployments(tags) == tuple(sorted(uses))
+
+
+@given(before=sections, after=sections)
+def test_digest_and_content_agree(before, after):
+    """Two contents have one digest when they are equal, and only then."""
+    assert (digest(before) == digest(after)) == (before == after)
+
+
+@given(
+    identity=identities,
+    key=keys,
+    before=st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 2)),
+    after=st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 2)),
+)
+def test_exactly_the_changed_sections_are_named(identity, key, before, after):
+    """A plan's reasons are the truth, as long as the sections fit into a tag."""
+    old, new = (tags_for(identity, key, content, hidden={}) for content in (before, after))
+    names = {name for name in before | after if before.get(name) != after.get(name)}
+    assert set(changed_sections(old, new)) == names
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(spec=deployments())
+def test_every_resource_of_every_spec_can_be_tagged(spec):
+    """With the deployment's own and the user's tags there are ten at most, and different content differs."""
+    identity = Identity("ocid1.tenancy", "eu-frankfurt-1", "ocid1.compartment", spec.name)
+    desired = desire(spec, Site(identity, "eu-frankfurt-1", image_prefix="fra.ocir.io/acme"))
+    for key, made in desired.items():
+        given_tags = made.body.get("freeformTags") or {}
+        tags = {**given_tags, **made.tags(identity)}
+        assert len(tags) <= 10
+        assert all(len(value) <= 256 for value in tags.values())
+        assert owner(identity, key.kind, tags) == (spec.name, key)
+        assert tags[TAG_DIGEST] == made.digest

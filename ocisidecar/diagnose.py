@@ -28,6 +28,7 @@ from ocisidecar.session import is_capacity_shortage
 
 _LAST_LINES = 10
 _STUCK_SECONDS = 15 * 60
+_BEING_MADE = frozenset({"CREATING", "PROVISIONING"})
 _MEMORY = re.compile(r"\bmemory\b|\boom", re.IGNORECASE)
 _TEXTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("limit-exceeded", re.compile(r"limit ?exceeded|quota ?exceeded|limits were exceeded", re.IGNORECASE)),
@@ -45,9 +46,9 @@ class _Case:
     """The evidence.
 
     Attributes:
-        errors: key → what the service says about a resource that failed or is stopped.
+        errors: key → state of a resource that failed, and what the service says about it.
         tails: container's key → its last lines.
-        ages: key → seconds since a resource that is not ready was made.
+        ages: key → seconds since the creation of a resource began that is not over.
     """
 
     inspection: Inspection
@@ -73,7 +74,7 @@ def _read_errors(reader: Reader, inspection: Inspection) -> dict[Key, tuple[str,
     said = reader.all(
         [partial(KINDS[live.key.kind].failure, reader.caller, reader.site, live, "") for live in failed]
     )
-    return {live.key: errors for live, errors in zip(failed, said, strict=True)}
+    return {live.key: (f"state {live.state}", *errors) for live, errors in zip(failed, said, strict=True)}
 
 
 def _read_tails(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
@@ -88,7 +89,7 @@ def _ages(reader: Reader, inspection: Inspection) -> dict[Key, float]:
         live.key: (moment - datetime.fromisoformat(live.time_created)).total_seconds()
         for lives in inspection.lives.values()
         for live in lives
-        if live.phase is Phase.PENDING and live.time_created
+        if live.state in _BEING_MADE and live.time_created
     }
 
 
@@ -102,8 +103,7 @@ def _gone(case: _Case) -> Iterator[Finding]:
 
 def _failed(case: _Case) -> Iterator[Finding]:
     for key, errors in case.errors.items():
-        live = case.inspection.lives[key][0]
-        yield Finding(cause=_cause_in(" ".join(errors)), key=str(key), evidence=(f"state {live.state}", *errors))
+        yield Finding(cause=_cause_in(" ".join(errors)), key=str(key), evidence=errors)
 
 
 def _cut_off(case: _Case) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Vault secrets, as far as reading their content: what image pull secrets and config files may refer to.
 
-Source: oci.secrets.SecretsClient.get_secret_bundle, oci.secrets.models.SecretBundle.
+Source: oci.secrets.SecretsClient.get_secret_bundle, oci.secrets.models.SecretBundle; nulls as recorded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from ocisidecar.emulator.declare import Answer, Call, Service
 from ocisidecar.emulator.errors import invalid, not_found
-from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.world import Record, World
@@ -24,7 +24,7 @@ SECRETS: Final = Service(name="secrets", prefixes=("secrets",), version="/201903
 def store(world: World, versions: Sequence[bytes]) -> Record:
     """Keep a secret whose versions 1, 2, ... have these contents; the last one is the current one."""
     now = world.clock.time()
-    secret_id = world.ids.ocid("vaultsecret", HOME, "amaaaaaa")
+    secret_id = world.ids.ocid("vaultsecret", HOME)
     body = {"id": secret_id, "timeCreated": timestamp(now)}
     timeline = Timeline.starting(now, [("ACTIVE", 0.0)])
     record = world.record(KIND, secret_id, body, timeline=timeline, now=now, is_builtin=True)
@@ -51,7 +51,11 @@ def get_secret_bundle(call: Call) -> Answer:
         "secretId": secret.id,
         "timeCreated": secret.body["timeCreated"],
         "versionNumber": number,
+        "versionName": None,
         "secretBundleContent": {"contentType": "BASE64", "content": content},
+        "timeOfDeletion": None,
+        "timeOfExpiry": None,
         "stages": ["CURRENT", "LATEST"] if is_current else ["DEPRECATED"],
+        "metadata": None,
     }
-    return Answer(body=bundle)
+    return Answer(body=bundle, headers={"etag": etag(secret.id, number, None, "40")})

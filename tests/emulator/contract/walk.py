@@ -410,6 +410,7 @@ def refusals(walk: Walk) -> None:
     walk.network.create_internet_gateway(walk.made(vcnId=gated.id, isEnabled=True))
     ingestion = walk.client("loggingingestion.LoggingClient", "/ingestion")
     monitoring = Witness("monitoring.MonitoringClient", walk.emulator, walk.exchanges, "/telemetry-ingestion")
+    secrets = walk.client("secrets.SecretsClient", "/secrets")
     unknown = "ocid1.log.oc1.eu-frankfurt-1.unknown"
     for refused in (
         stranger.list_regions,
@@ -417,6 +418,7 @@ def refusals(walk: Walk) -> None:
         lambda: monitoring.post_metric_data({"metricData": [metric]}),
         lambda: walk.network.delete_vcn(gated.id),
         lambda: walk.network.get_vcn("ocid1.vcn.oc1.eu-frankfurt-1.unknown"),
+        lambda: secrets.get_secret_bundle("ocid1.vaultsecret.oc1.eu-frankfurt-1.unknown"),
     ):
         with pytest.raises(oci.exceptions.ServiceError):
             refused()

@@ -50,7 +50,7 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
         if outcome.plan.is_destroy:
             message = f"{name} is not gone: {said} {count} resources remain; destroy again to continue."
             raise DestroyFailed(message, remaining=deployment.resources, causes=outcome.causes) from first
-        message = f"{name} is not complete: {said} {count} resources exist and are tagged; run it again to continue."
+        message = f"{name} is not complete: {said} {count} resources exist, all tagged; run it again to continue."
         raise ApplyFailed(
             message, deployment=deployment, causes=outcome.causes, deployments=tuple(deployments)
         ) from first

@@ -28,7 +28,7 @@ from ocisidecar.events import (
 from ocisidecar.graph import Node, NodeId, Verb, nodes_of
 from ocisidecar.keys import Key, Ref
 from ocisidecar.outcome import Outcome
-from ocisidecar.plan import VAULT_SECRET, Action, Live, Phase, Plan, value_of
+from ocisidecar.plan import VAULT_SECRET, Live, Phase, Plan, value_of
 from ocisidecar.resources import KINDS, NEEDS
 from ocisidecar.resources.kind import Site, Started
 from ocisidecar.session import Caller, Session, is_capacity_shortage
@@ -315,7 +315,7 @@ class Executor:
         self._tell_state(node, state, live_id)
 
     def _must_be_healthy(self, node: Node) -> bool:
-        return node.step.action is Action.REPLACE and not node.step.has_downtime and node.id.verb is Verb.CREATE
+        return node.step.predecessor is not None and node.id.verb is not Verb.DELETE
 
     def _finish(self, node: Node) -> None:
         deployment, key = node.id.deployment, node.id.key
@@ -323,13 +323,13 @@ class Executor:
         if node.id.verb is Verb.DELETE:
             if live is not None and node.live is not None and live.id == node.live.id:
                 del self._resources[deployment, key]
-        elif self._must_be_healthy(node) and live is not None:
+        elif node.step.predecessor is not None and live is not None:
             self.emit(
                 ReplacementReady(
                     deployment=deployment,
                     key=str(key),
                     action=_word(node),
-                    old_resource_id=node.step.old[-1].id,
+                    old_resource_id=node.step.predecessor.id,
                     new_resource_id=live.id,
                 )
             )
@@ -479,9 +479,10 @@ def _resource_failed(node: Node, sight: Sight) -> ResourceFailed:
     live_id = sight.live.id if sight.live is not None else sight.watch.live_id
     state = sight.live.state if sight.live is not None else "gone"
     said = "; ".join(sight.evidence) or "the service gives no reason"
+    after = "apply again: it is then replaced" if node.id.verb is Verb.CREATE else "run it again"
     return ResourceFailed(
         f"{node.id.verb.value} of {node.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. Remedy the cause "
-        "and apply again: the failed resource is then replaced.",
+        f"and {after}.",
         key=str(node.id.key),
         resource_id=live_id,
         state=state,

@@ -83,6 +83,8 @@ def nodes_of(plan: Plan, kind_needs: Mapping[str, tuple[str, ...]]) -> tuple[Nod
         for down, live in zip(downs[step.key], step.old, strict=True):
             steps[down] = (step, live)
             needs[down] = _removal_needs(step, users.get(step.key.kind, ()), ups, downs)
+            if step.predecessor is not None and live.phase is not Phase.FAILED:
+                needs[down].add(ups[step.key])
     for earlier, later in _rollout_order(plan, ups, downs):
         needs[later].update(earlier)
     depths = _depths(needs)
@@ -94,8 +96,9 @@ def nodes_of(plan: Plan, kind_needs: Mapping[str, tuple[str, ...]]) -> tuple[Nod
 
 def _up_id(deployment: str, step: Step) -> NodeId | None:
     verb = _UP_VERBS.get(step.action)
-    if verb is None and step.live is not None and step.live.phase is Phase.PENDING:
-        verb = Verb.AWAIT if step.action is Action.NOOP else None
+    if step.action is Action.NOOP and step.live is not None:
+        is_awaited = step.live.phase is Phase.PENDING or step.predecessor is not None
+        verb = Verb.AWAIT if is_awaited else None
     return None if verb is None else NodeId(deployment, step.key, verb)
 
 
@@ -109,42 +112,41 @@ def _removal_needs(
     ups: Mapping[Key, NodeId],
     downs: Mapping[Key, tuple[NodeId, ...]],
 ) -> set[NodeId]:
-    """Return what must be done before the removals of `step`; `users` are of kinds that refer to its kind.
+    """Return what other steps must do before the removals of `step`; `users` are of kinds that refer to its kind.
 
     Users go before, or are changed so that they no longer refer to it.  Only a resource that is to be replaced does
     not wait for the removal of an overlapping user: that waits for its own successor, which waits for the
     replacement.
     """
-    needs = {ups[step.key]} if _overlaps(step) else set()
+    needs: set[NodeId] = set()
     for user in users:
-        if not (step.has_downtime and _overlaps(user)):
+        if not (step.has_downtime and user.predecessor is not None):
             needs.update(downs[user.key])
         if step.action is Action.DELETE and user.live is not None and user.key in ups:
             needs.add(ups[user.key])
     return needs
 
 
-def _overlaps(step: Step) -> bool:
-    return step.action is Action.REPLACE and not step.has_downtime
-
-
 def _rollout_order(
     plan: Plan, ups: Mapping[Key, NodeId], downs: Mapping[Key, tuple[NodeId, ...]]
 ) -> Iterable[tuple[frozenset[NodeId], NodeId]]:
-    """Yield (ends of one replica's replacement, beginning of a later one's) so that few are away at a time.
+    """Yield (ends of one replica's change, beginning of a later one's) so that few are away at a time.
 
-    Where something that they need is replaced too, all have to go before it does, so there is no order.
+    Replicas that are away already come first.  Where something that they need is replaced too, all have to go
+    before it does, so there is no order.
     """
     replaced = {step.key for step in plan.steps if step.action is Action.REPLACE}
     groups: dict[str, list[Step]] = {}
     for step in plan.steps:
         want = plan.desired.get(step.key)
-        is_free = step.key in replaced and not step.needs & replaced
-        if is_free and want is not None and want.rollout is not None:
+        if step.key in ups and not step.needs & replaced and want is not None and want.rollout is not None:
             groups.setdefault(want.rollout.group, []).append(step)
-    for steps in groups.values():
-        rollout = plan.desired[steps[0].key].rollout
+    for members in groups.values():
+        steps = [step for step in members if step.key in replaced]
+        away = frozenset(ups[step.key] for step in members if step.key not in replaced)
+        rollout = plan.desired[members[0].key].rollout
         width = max(1, rollout.max_unavailable if rollout is not None else 1)
+        yield from ((away, down) for step in steps if step.has_downtime for down in downs[step.key])
         for before, after in zip(steps, steps[width:], strict=False):
             ends = frozenset({ups[before.key], *downs[before.key]})
             begins = downs[after.key] if after.has_downtime else (ups[after.key],)

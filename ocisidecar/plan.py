@@ -206,6 +206,16 @@ class Step:
         return self.action is not Action.NOOP or bool(self.old)
 
     @property
+    def predecessor(self) -> Live | None:
+        """The newest of `old` that works until the resource that is made, or stays, does; None where there is none.
+
+        So it is in an overlapping replacement, also in one that an earlier run began.
+        """
+        if self.action is Action.DELETE or self.has_downtime:
+            return None
+        return next((live for live in reversed(self.old) if live.phase is not Phase.FAILED), None)
+
+    @property
     def reason(self) -> str:
         """All its reasons in one line."""
         return "; ".join(map(str, self.changes))

@@ -23,7 +23,7 @@ from ocisidecar.plan import Desired, Live, Phase, Placement
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.session import Caller
 
-RUNGS = 6
+RUNGS = 30
 """How often a create is tried with a fresh token before it is given up."""
 
 _REPLAY_SECONDS = 5.0

@@ -38,7 +38,9 @@ def test_python_snippets_run_one_after_the_other(oci_provisioner):
 def test_spec_file_commands_run_against_the_emulator(tmp_path):
     """plan, apply, verify, logs and destroy work as shown, with the spec file as shown."""
     (tmp_path / "web.yaml").write_text(blocks("yaml")[0])
-    lines = [line for line in commands() if re.match(r"python -m ocisidecar (plan|apply|verify|logs|destroy)", line)]
+    lines = [
+        line for line in commands() if re.match(r"python -m ocisidecar (plan|apply|verify|logs|destroy)", line)
+    ]
     assert len(lines) == 5
     with Emulator() as emulator:
         environment = os.environ | emulator.environment

@@ -12,7 +12,7 @@ PORTS = (80, 81, 82, 83, 84)
 
 
 def spec(count, name="web"):
-    """A private network with an NSG of 6 rules, group, policy, log group, log, alarm, N instances of 3 containers."""
+    """A private network with 6 rules, group, policy, log group, log, alarm, and N instances of 3 containers."""
     web = (
         InstanceSpec("web", image_url="docker.io/acme/web:1.4", memory_in_gbs=8, ports=PORTS, replicas=count)
         .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")

@@ -32,7 +32,7 @@ def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
     """Return everything that `spec` asks for at `site`, with the deployment's tags on all of it."""
     wanted = {one.key: one for kind in KINDS.values() for one in kind.desire(spec, site)}
     return {
-        key: evolve(one, body=_tagged(one.body, spec), after=one.after & wanted.keys())
+        key: evolve(one, body=_tagged(one.body, spec), after=frozenset(one.after & wanted.keys()))
         for key, one in wanted.items()
     }
 
@@ -62,20 +62,25 @@ def plan_adopt(
     """Return the plan that takes `adopted` resources over and brings the rest of `spec` about.
 
     Raises:
-        PlanError: a resource cannot become what the spec asks for without being replaced, or is not asked for.
+        PlanError: a resource cannot become what the spec asks for without being replaced, is not asked for, or
+            the deployment has one already.
     """
     desired = desire(spec, site)
     ids = {key: live.id for key, live in adopted.items()}
+    standing = snapshot.of(spec.name)
     disguised = []
     for key, live in adopted.items():
         if key not in desired:
             near = difflib.get_close_matches(str(key), map(str, desired), n=1, cutoff=0.0)
             raise PlanError(f"{key} is not asked for by the spec; did you mean {near[0]}?")
+        if any(one.id != live.id for one in standing.get(key, ())):
+            raise PlanError(f"{key} exists already ({standing[key][0].id}): {live.id} cannot take its place.")
         want = desired[key]
         _check_adoptable(want, live, ids, snapshot)
         tags = {**live.tags, **want.tags(site.identity)}
         disguised.append(evolve(live, body={**live.body, "freeformTags": tags}))
-    together = Snapshot((*snapshot.resources, *disguised))
+    others = (live for live in snapshot.resources if live.id not in ids.values())
+    together = Snapshot((*others, *disguised))
     plan = plan_apply(spec, site, together, warnings=warnings)
     steps = tuple(
         evolve(
@@ -195,8 +200,10 @@ def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot
     """Refuse what would have to be replaced, as far as the resource shows its replace-only fields."""
 
     def lookup(ref: Ref) -> str:
-        lives = snapshot.of(ref.deployment).get(ref.key, ())
-        return ids.get(ref.key) or (value_of(lives[0], ref) if lives else str(ref))
+        if not ref.deployment and ref.key in ids:
+            return ids[ref.key]
+        lives = snapshot.of(ref.deployment or live.deployment).get(ref.key, ())
+        return value_of(lives[0], ref) if lives else str(ref)
 
     shown = [name for name in want.sections if name in want.body and name in live.body]
     differing = [name for name in shown if not covers(live.body[name], resolve(want.body[name], lookup))]

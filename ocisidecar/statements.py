@@ -7,7 +7,7 @@ from ocisidecar.spec import DeploymentSpec, Statement
 
 
 def statements_of(spec: DeploymentSpec, image_prefix: str | None) -> tuple[Statement, ...]:
-    """Return the statements of all containers, and of all who share the deployment's access, each once, sorted."""
+    """Return the statements of all the deployment's containers, each once, sorted."""
     found = {
         (one.principal, one.resource_type, one.verb, one.where or ""): one
         for instance in spec.instances

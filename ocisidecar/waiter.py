@@ -1,4 +1,4 @@
-"""Waiting: what is watched, when to look next, and what was seen.  The only poll schedule of the package.
+"""Waiting for resources: what is watched, when to look next, and what was seen.  The only schedule for it.
 
 Waiting is batched: one list per kind answers for everything of that kind.  Absence and failure are confirmed by a
 GET, because lists lag.  There is no table of durations: the interval grows with the time already waited, and

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +18,19 @@ from ocisidecar.provisioner import Provisioner
 from ocisidecar.spec import InstanceSpec
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_configure() -> None:
+    """Let nothing in this process leave the machine, except tests that a real tenancy was named for."""
+    if not os.environ.get("OCISIDECAR_CLOUD_COMPARTMENT_ID"):
+        sys.addaudithook(_loopback_only)
+
+
+def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+        if not host.startswith("127.") and host not in {"::1", "localhost"}:
+            raise PermissionError(f"tests reach nothing but loopback, and this one wanted {host}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -320,11 +320,12 @@ class TestPlan:
             plan([want("vcn/main", secret="s")]),
             plan([want("vcn/other")]),
             plan([VCN], [live(VCN)]),
+            plan([], [live(VCN)]),
             plan([VCN], [live(want("vcn/main", size=2))]),
             evolve(plan([VCN]), identity=IDENTITY.sibling("api")),
             evolve(plan([VCN]), is_destroy=True),
         ],
-        ids=["size", "title", "hidden field", "key", "live", "replaced", "deployment", "destroy"],
+        ids=["size", "title", "hidden field", "key", "live", "unwanted", "replaced", "deployment", "destroy"],
     )
     def test_another_plan_has_another_digest(self, other):
         """Whoever approved one plan by its digest has not approved another."""

@@ -298,6 +298,8 @@ class Executor:
             self._resources[post.node.deployment, post.node.key] = live
 
     def _watch(self, node: Node, goal: Goal, live_id: str, work_request_id: str, state: str) -> None:
+        if self._is_over(node.id):
+            return
         plan, site = self._plans[node.id.deployment]
         kind, caller = KINDS[node.id.key.kind], self.session.caller(self.cancel)
         want = plan.desired.get(node.id.key)
@@ -346,7 +348,7 @@ class Executor:
         if isinstance(error, Cancelled):
             return
         self._causes.setdefault(node.id.deployment, {})[str(node.id.key)] = error
-        self._stop_watching(node.id.deployment)
+        self._stop_watching()
         self.emit(
             StepFailed(deployment=node.id.deployment, key=str(node.id.key), action=_word(node), error=str(error))
         )
@@ -374,7 +376,9 @@ class Executor:
         watch, node = sight.watch, self._nodes[sight.watch.node]
         if sight.live is not None and node.id.verb is not Verb.DELETE:
             self._resources[node.id.deployment, node.id.key] = sight.live
-        if sight.verdict is Verdict.REACHED:
+        if self._is_over(node.id):
+            self._waiter.remove(watch.node, now)
+        elif sight.verdict is Verdict.REACHED:
             self._waiter.remove(watch.node, now)
             if watch.goal is Goal.READY:
                 self._go_on(node)
@@ -429,11 +433,17 @@ class Executor:
         self._attempts[node.id] = attempt
         self._submit(node.id)
 
-    def _stop_watching(self, deployment: str) -> None:
-        """What is under way in the service goes on there; applying again waits for it."""
+    def _stop_watching(self) -> None:
         for watch in self._waiter.watches:
-            if watch.node.deployment == deployment:
+            if self._is_over(watch.node):
                 self._waiter.remove(watch.node, self._now())
+
+    def _is_over(self, node: NodeId) -> bool:
+        """Return whether nothing more is asked about a resource: its deployment failed, and its OCID is known.
+
+        What is under way in the service goes on there; applying again waits for it.
+        """
+        return node.deployment in self._causes and (node.deployment, node.key) in self._resources
 
     # -- small things --------------------------------------------------------------------------------------
 

@@ -67,4 +67,6 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
 def _told(causes: Mapping[str, Exception], most: int = 3) -> str:
     shown = [f"{key}: {error}" for key, error in list(causes.items())[:most]]
     more = len(causes) - len(shown)
-    return "; ".join(shown) + (f"; and {more} more, see .causes." if more else "")
+    return "; ".join(text.removesuffix(".") for text in shown) + (
+        f"; and {more} more, see .causes." if more else "."
+    )

@@ -86,8 +86,13 @@ def connect(clock: VirtualClock) -> Iterator[Callable[..., Provisioner]]:
     with ExitStack() as stack:
 
         def make(emulator: Emulator, **options: Any) -> Provisioner:
-            settings = {"compartment_id": emulator.compartment_id, "endpoint": emulator.endpoint, "clock": clock}
-            return stack.enter_context(Provisioner.from_config(emulator.oci_config, **{**settings, **options}))
+            settings = {
+                "config": emulator.oci_config,
+                "compartment_id": emulator.compartment_id,
+                "endpoint": emulator.endpoint,
+                "clock": clock,
+            }
+            return stack.enter_context(Provisioner.from_config(**{**settings, **options}))
 
         yield make
 

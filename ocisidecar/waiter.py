@@ -62,7 +62,6 @@ class Watch:
 
     Attributes:
         live_id: its OCID, or empty where only its tags identify it so far.
-        digest: of what is wanted; tells an old from a new resource of one key while `live_id` is empty.
         since: when the waiting began, in clock seconds.
         timeout_seconds: how long it may take.
     """
@@ -167,9 +166,8 @@ def interval(
     """Return the seconds until the next look at `waiting` resources.  Pure.
 
     A single resource is looked at almost at once, because much is done when it is answered, and then every 3 % of
-    the time it has taken so far.  For a crowd only the last one
-    matters, so looks are rarer until some have arrived; from then on the crowd's own rate says how long the rest
-    will take, and a third of that is waited.
+    the time it has taken so far.  For a crowd only the last one matters, so looks are rarer until some have
+    arrived; from then on the crowd's own rate says how long the rest will take, and a third of that is waited.
     """
     soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 5 * waited_seconds))
     alone = max(soon, _SHARE_OF_WAITED * waited_seconds)

@@ -185,6 +185,7 @@ class Service:
         undeclared: first path segments of operations that OCI has and this emulator has not: 501.
         page_token_length: about how long its page tokens are.
         is_remainder_told: whether lists tell how many items later pages hold.
+        most_per_page: the largest `limit` that its lists accept.
         is_limit_told: whether lists tell, as opc-limit, how many items a page may hold.
     """
 
@@ -199,6 +200,7 @@ class Service:
     undeclared: frozenset[str] = frozenset()
     page_token_length: int = 80
     is_remainder_told: bool = False
+    most_per_page: int = 1000
     is_limit_told: bool = False
     operations: list[Operation] = field(factory=list, init=False)
 

@@ -13,7 +13,6 @@ from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.faults import Stale
 from ocisidecar.emulator.world import Record
 
-MAX_PAGE_SIZE: Final = 1000
 
 T = TypeVar("T")
 SortKey = tuple[Any, int]
@@ -103,11 +102,11 @@ def page(
 
 
 def _limit(call: Call) -> int:
-    text = call.query.get("limit")
+    text, most = call.query.get("limit"), call.operation.service.most_per_page
     if text is None:
-        return call.world.assumptions.default_page_size
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_PAGE_SIZE:
-        raise invalid(f"limit must be 1 to {MAX_PAGE_SIZE}: {text}")
+        return min(most, call.world.assumptions.default_page_size)
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise invalid(f"limit must be 1 to {most}: {text}")
     return int(text)
 
 

@@ -94,3 +94,10 @@ def test_a_list_of_an_unknown_compartment_is_refused(network, refusal):
     """Listing where nothing can be seen is 404, as for resources."""
     error = refusal(network.list_vcns, "ocid1.compartment.oc1..nowhere")
     assert (error.status, error.code) == (404, "NotAuthorizedOrNotFound")
+
+
+def test_notifications_pages_are_short(client, emulator, refused):
+    """Topics come fifty at a time; asking for more is refused."""
+    topics = client("ons.NotificationControlPlaneClient")
+    refused(400, "InvalidParameter", topics.list_topics, emulator.compartment_id, limit=51)
+    assert topics.list_topics(emulator.compartment_id, limit=50).data == []

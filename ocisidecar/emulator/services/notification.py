@@ -21,17 +21,22 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 CONFIRMED_AT_ONCE: Final = frozenset({"ORACLE_FUNCTIONS"})
 """Protocols whose endpoints belong to the tenancy, so that nobody has to confirm."""
 
+MOST_PER_PAGE: Final = 50
+"""UNCONFIRMED: what public clients ask for at most."""
+
 TOPICS_SERVICE: Final = Service(
     name="notification",
     prefixes=("notification",),
     version="/20181201",
     client="ons.NotificationControlPlaneClient",
+    most_per_page=MOST_PER_PAGE,
 )
 SUBSCRIPTIONS_SERVICE: Final = Service(
     name="notification_data",
     prefixes=("notification",),
     version="/20181201",
     client="ons.NotificationDataPlaneClient",
+    most_per_page=MOST_PER_PAGE,
 )
 
 

@@ -165,7 +165,7 @@ class ServiceCallError(OciSidecarError):
 
 
 def _shorten(text: str, limit: int = 240) -> str:
-    flat = " ".join(text.split())
+    flat = " ".join(text.split()) or "(no text)"
     flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
     return flat if flat.endswith((".", "…", "!", "?")) else flat + "."
 

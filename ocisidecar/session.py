@@ -38,7 +38,12 @@ from ocisidecar.pace import Budget, Pace
 
 _LOG = logging.getLogger("ocisidecar.session")
 _TIMEOUT_SECONDS = (10, 60)  # connect, read: the SDK's own defaults
-_PAGE_LIMIT = 1000
+_PAGE_LIMIT = 100
+_PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
+"""Entries asked for per page, by service: what each is known to accept, since a larger number is refused.
+
+Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
+"""
 
 Notify = Callable[[str, int, float], None]
 """Told of a retry: reason, number of the attempt that failed, seconds until the next."""
@@ -229,7 +234,7 @@ class Session:
         client_class = getattr(importlib.import_module(f"oci.{module}"), name)
         options: dict[str, Any] = {}
         if self.endpoint is not None:
-            options["service_endpoint"] = self.endpoint.format(region=region, service=module).rstrip("/")
+            options["service_endpoint"] = _filled_in(self.endpoint, region, module)
         return client_class(
             {**self.credentials.client_config, "region": region},
             signer=self.credentials.signer,
@@ -239,6 +244,15 @@ class Session:
             skip_deserialization=True,
             **options,
         )
+
+
+def _filled_in(endpoint: str, region: str, service: str) -> str:
+    try:
+        return endpoint.format(region=region, service=service).rstrip("/")
+    except (LookupError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"endpoint {endpoint!r} cannot be filled in: {{region}} and {{service}} are known, and nothing else."
+        ) from error
 
 
 @frozen
@@ -311,7 +325,7 @@ class Caller:
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object
     ) -> Iterator[Mapping[str, Json]]:
         """Yield the entries of a list operation, page by page; both bare arrays and `{items}` are understood."""
-        query: dict[str, Any] = {**options, "limit": _PAGE_LIMIT}
+        query: dict[str, Any] = {**options, "limit": _PAGE_LIMITS.get(client.partition(".")[0], _PAGE_LIMIT)}
         while True:
             answer = self.call(client, operation, *args, region=region, **query)
             entries = answer.body.get("items") if isinstance(answer.data, Mapping) else answer.data
@@ -337,16 +351,19 @@ class Caller:
         region: str | None,
     ) -> Answer:
         import oci
+        from oci._vendor import requests
 
-        method = getattr(self.session.client(client, region or self.session.credentials.region), operation)
         try:
-            response = method(*args, **options)
+            target = self.session.client(client, region or self.session.credentials.region)
+            response = getattr(target, operation)(*args, **options)
         except oci.exceptions.ServiceError as error:
             raise self._refused(operation, error) from None
-        except (oci.exceptions.RequestException, oci.exceptions.ConnectTimeout) as error:
-            raise self._lost(operation, f"{type(error).__name__}: {error.args[0]}") from None
-        except oci.exceptions.ClientError as error:
-            raise ConfigError(f"{operation}: the SDK refused to send it: {error}") from error
+        except requests.exceptions.RequestException as error:
+            raise self._lost(operation, _told(error)) from None
+        except UnicodeDecodeError as error:
+            raise self._lost(operation, f"the answer cannot be read: {error}") from None
+        except _unsent() as error:
+            raise ConfigError(f"{operation}: the SDK could not send it: {type(error).__name__}: {error}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
         if isinstance(response.data, str) and operation != "get_namespace":
@@ -367,6 +384,9 @@ class Caller:
 
     def _refused(self, operation: str, error: Any) -> ServiceCallError:
         status, code, message = error.status, str(error.code or ""), str(error.message or "")
+        if error.original_request is None and status < 429:
+            # The signer's own request for a token: what it was answered says nothing about our resource.
+            status, code, message = 401, "", f"The signer got no token: {status} {code}: {message}"
         return _error_class(status, code, message)(
             operation=operation,
             key=self.key,
@@ -382,7 +402,34 @@ class Caller:
 
 
 def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdigit() else None
+    return float(value) if value is not None and value.isdecimal() else None
+
+
+def _told(error: Exception) -> str:
+    """Return what happened, without the SDK's wrapping and the page of advice that it appends."""
+    cause = next((one for one in error.args if isinstance(one, Exception)), error)
+    return f"{type(cause).__name__}: {cause.args[0] if cause.args else ''}"
+
+
+def _unsent() -> tuple[type[Exception], ...]:
+    """Return what the SDK raises where it sends nothing: it refuses an argument, or its signer gets no token.
+
+    Source: oci.auth.federation_client, oci.auth.certificate_retriever and oci.base_client; the breaker is that of
+    token requests, which a signer made by the user may have.
+    """
+    import jwt
+    from circuitbreaker import CircuitBreakerError
+    from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadataError
+    from oci.exceptions import ClientError
+
+    return (
+        ClientError,
+        ValueError,
+        RuntimeError,
+        jwt.PyJWTError,
+        InvalidCertificateFromInstanceMetadataError,
+        CircuitBreakerError,
+    )
 
 
 @define

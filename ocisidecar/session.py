@@ -352,13 +352,14 @@ class Caller:
     ) -> Answer:
         import oci
         from oci._vendor import requests
+        from urllib3.exceptions import HTTPError
 
         try:
             target = self.session.client(client, region or self.session.credentials.region)
             response = getattr(target, operation)(*args, **options)
         except oci.exceptions.ServiceError as error:
             raise self._refused(operation, error) from None
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             raise self._lost(operation, _told(error)) from None
         except UnicodeDecodeError as error:
             raise self._lost(operation, f"the answer cannot be read: {error}") from None

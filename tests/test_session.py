@@ -19,6 +19,7 @@ from ocisidecar.errors import (
     ConfigError,
     Conflict,
     ConnectionLost,
+    LimitExceeded,
     NotAuthenticated,
     NotAuthorizedOrNotFound,
     OutOfHostCapacity,
@@ -153,7 +154,7 @@ class TestWhatIsRetried:
 class TestThrottling:
     """429, with and without a Retry-After."""
 
-    def test_429_is_waited_out(self, session: Session, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
+    def test_429_is_waited_out(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
         """Ten refusals in a row fail nothing."""
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", times=10))
         assert list_vcns().data == []
@@ -417,6 +418,12 @@ class TestClients:
         caller.call(NETWORK, "list_vcns", emulator.compartment_id, region="us-phoenix-1")
         assert [request.region for request in emulator.requests] == [emulator.oci_config["region"], "us-phoenix-1"]
 
+    def test_without_an_endpoint_the_region_has_its_own(self, session: Session) -> None:
+        """Calls go to Oracle unless told otherwise."""
+        session.endpoint = None
+        endpoint = session.client(NETWORK, "eu-frankfurt-1").base_client.endpoint
+        assert endpoint.startswith("https://iaas.eu-frankfurt-1.")
+
     @pytest.mark.parametrize("tail", ["/{zone}", "/{0}", "/{", "/{region.x}"])
     def test_an_endpoint_that_cannot_be_filled_in_is_a_config_error(
         self, emulator: Emulator, make_session: Callable[..., Session], tail: str
@@ -460,6 +467,13 @@ class TestClients:
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", times=None))
         with pytest.raises(Throttled, match="max_workers"):
             list_vcns()
+
+    @pytest.mark.parametrize("code", ["LimitExceeded", "QuotaExceeded"])
+    def test_a_limit_is_a_limit(self, emulator: Emulator, create_vcn: Callable[..., Any], code: str) -> None:
+        """What has to be asked for on the Limits page is told as such, at once."""
+        emulator.inject(Fault.error("create_vcn", code, status=400))
+        with pytest.raises(LimitExceeded, match="Limits page"):
+            create_vcn()
 
     def test_a_wrong_key_is_told_after_one_request(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
         """401 is final for an API key: nothing that could be refreshed exists."""

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ocisidecar.events import ApplyFinished as ApplyFinished
     from ocisidecar.events import ApplyStopped as ApplyStopped
     from ocisidecar.events import Event as Event
+    from ocisidecar.events import Found as Found
     from ocisidecar.events import PlanReady as PlanReady
     from ocisidecar.events import ReplacementReady as ReplacementReady
     from ocisidecar.events import StepFailed as StepFailed
@@ -116,6 +117,7 @@ _HOME_OF = {
     "DnsConfig": "spec",
     "Event": "events",
     "Finding": "findings",
+    "Found": "events",
     "HealthCheck": "spec",
     "ImagePullSecret": "spec",
     "InUse": "errors",
@@ -199,6 +201,7 @@ __all__ = [
     "DnsConfig",
     "Event",
     "Finding",
+    "Found",
     "HealthCheck",
     "ImagePullSecret",
     "InUse",

@@ -39,6 +39,13 @@ class PlanReady(Event):
 
 
 @frozen(kw_only=True)
+class Found(Event):
+    """`get` or `list` found the deployment; `resources` is the number of its live resources."""
+
+    resources: int
+
+
+@frozen(kw_only=True)
 class StepEvent(Event):
     """Base of the events about one resource."""
 

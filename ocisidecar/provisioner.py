@@ -19,7 +19,7 @@ from ocisidecar.errors import (
     SpecError,
     SpecFault,
 )
-from ocisidecar.events import Event, Handler, PlanReady
+from ocisidecar.events import Event, Found, Handler, PlanReady
 from ocisidecar.executor import Executor, Limits
 from ocisidecar.identity import Identity
 from ocisidecar.keys import Key
@@ -244,7 +244,7 @@ class Provisioner:
         specs = [as_deployment(one) for one in (what if isinstance(what, Sequence) else [what])]
         plans = self._plans(specs, cancel or Cancel())
         for plan in plans:
-            self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
+            self._ready(plan, on_event)
         return plans if isinstance(what, Sequence) else plans[0]
 
     def plan_destroy(
@@ -253,6 +253,7 @@ class Provisioner:
         *,
         retain: Iterable[str] = (),
         purge: bool = False,
+        on_event: Handler | None = None,
         cancel: Cancel | None = None,
     ) -> Plan:
         """Return what `destroy` would do; reads only.
@@ -261,6 +262,7 @@ class Provisioner:
             target: the deployment, by name, by spec or itself.
             retain: keys or kinds to keep.
             purge: also remove log groups and repositories that hold data.
+            on_event: receives `PlanReady`.
             cancel: ends it.
 
         Raises:
@@ -273,14 +275,23 @@ class Provisioner:
         site = self._site(identity.name, caller)
         snapshot = take_snapshot(caller, site, self._pool)
         data = {} if purge else keeping(caller, snapshot.of(identity.name))
-        return plan_removal(identity, snapshot, retain=tuple(retain), with_data=data)
+        plan = plan_removal(identity, snapshot, retain=tuple(retain), with_data=data)
+        return self._ready(plan, on_event)
 
-    def adopt(self, spec: Spec, resources: Mapping[str, str], *, cancel: Cancel | None = None) -> Plan:
+    def adopt(
+        self,
+        spec: Spec,
+        resources: Mapping[str, str],
+        *,
+        on_event: Handler | None = None,
+        cancel: Cancel | None = None,
+    ) -> Plan:
         """Return a plan that takes existing resources over into the deployment; `apply` carries it out.
 
         Args:
             spec: what they become part of.
             resources: key → OCID, e.g. `{"vcn/main": "ocid1.vcn..."}`.
+            on_event: receives `PlanReady`.
             cancel: ends it.
 
         Raises:
@@ -299,7 +310,8 @@ class Provisioner:
                 raise SpecError([SpecFault(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
             adopted[key] = KINDS[key.kind].foreign(caller, site, key, live_id)
         snapshot = take_snapshot(caller, site, self._pool)
-        return plan_adopt(deployment, site, snapshot, adopted, warnings=spec_warnings(deployment))
+        plan = plan_adopt(deployment, site, snapshot, adopted, warnings=spec_warnings(deployment))
+        return self._ready(plan, on_event)
 
     # -- changing ------------------------------------------------------------------------------------------
 
@@ -351,7 +363,7 @@ class Provisioner:
         plans = self._settled(items, cancelling)
         check_digest(plans, expect)
         for plan in plans:
-            self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
+            self._ready(plan, on_event)
         deployments = self._run(plans, on_event, cancelling)
         return deployments if isinstance(what, Sequence) else deployments[0]
 
@@ -376,11 +388,10 @@ class Provisioner:
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
         plan = (
-            self._settled([target], cancelling)[0]
+            self._ready(self._settled([target], cancelling)[0], on_event)
             if isinstance(target, Plan)
-            else self.plan_destroy(target, retain=retain, purge=purge, cancel=cancelling)
+            else self.plan_destroy(target, retain=retain, purge=purge, on_event=on_event, cancel=cancelling)
         )
-        self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
         return self._run((plan,), on_event, cancelling)[0]
 
     def act(
@@ -399,7 +410,7 @@ class Provisioner:
 
     # -- finding -------------------------------------------------------------------------------------------
 
-    def get(self, name: str, *, cancel: Cancel | None = None) -> Deployment:
+    def get(self, name: str, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Deployment:
         """Return a deployment by name; no spec is needed.
 
         Raises:
@@ -408,12 +419,12 @@ class Provisioner:
         snapshot = self._snapshot(name, cancel)
         if name not in snapshot.deployments():
             raise DeploymentNotFound(name, known=snapshot.deployments())
-        return self._deployment(name, snapshot.of(name))
+        return self._found(name, snapshot, on_event)
 
-    def list(self, *, cancel: Cancel | None = None) -> tuple[Deployment, ...]:
+    def list(self, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> tuple[Deployment, ...]:
         """Return all deployments in the compartment and region, by name."""
         snapshot = self._snapshot("", cancel)
-        return tuple(self._deployment(name, snapshot.of(name)) for name in snapshot.deployments())
+        return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
 
     def reader(self, name: str, *, cancel: Cancel | None = None) -> Reader:
         """Return what reads the deployment `name`; for `Deployment`'s own use."""
@@ -476,6 +487,15 @@ class Provisioner:
     def _deployment(self, name: str, lives: Mapping[Key, Sequence[Live]]) -> Deployment:
         resources = {str(key): found[0].id for key, found in sorted(lives.items())}
         return Deployment(self._identity(name), resources, self)
+
+    def _ready(self, plan: Plan, on_event: Handler | None) -> Plan:
+        self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
+        return plan
+
+    def _found(self, name: str, snapshot: Snapshot, on_event: Handler | None) -> Deployment:
+        lives = snapshot.of(name)
+        self._emit(on_event, Found(deployment=name, resources=sum(map(len, lives.values()))))
+        return self._deployment(name, lives)
 
     def _snapshot(self, name: str, cancel: Cancel | None) -> Snapshot:
         caller = self._session.caller(cancel or Cancel())

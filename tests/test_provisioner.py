@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -342,3 +343,16 @@ def test_what_would_have_to_be_replaced_cannot_be_adopted(provisioner, emulator,
     vcn = sdk("core.VirtualNetworkClient").create_vcn(details).data["id"]
     with pytest.raises(PlanError, match="differs in cidrBlocks"):
         provisioner.adopt(web, {"vcn/main": vcn})
+
+
+def test_reading_verbs_tell_what_they_found(provisioner, web):
+    """Get and list report each deployment, plan_destroy and adopt their plan, once each."""
+    provisioner.apply(web)
+    heard = []
+    provisioner.get("web", on_event=heard.append)
+    provisioner.list(on_event=heard.append)
+    provisioner.plan_destroy("web", on_event=heard.append)
+    provisioner.destroy("web", purge=True, on_event=heard.append)
+    counts = Counter(type(event).__name__ for event in heard)
+    assert counts["Found"] == 2
+    assert counts["PlanReady"] == 2

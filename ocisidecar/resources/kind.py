@@ -259,7 +259,8 @@ class Kind:
             path = self.path_of(live)
             caller.call(self.client, f"delete_{self.noun}", *path, intent=DELETE, region=self.region(site))
         except NotAuthorizedOrNotFound:
-            if self.read(caller, site, live.id, self.parents_from(live)) is not None:
+            now = self.read(caller, site, live.id, self.parents_from(live))
+            if now is not None and self.phase(text(now.body, "lifecycleState")) is not Phase.GONE:
                 raise
 
     def act(self, caller: Caller, live: Live, verb: str) -> str:

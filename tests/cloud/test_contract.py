@@ -1,0 +1,18 @@
+"""The real service keeps the contract that the emulator keeps."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.resources.contract import cases, fulfil
+
+CASES = list(cases(f"contract-{uuid.uuid4().hex[:4]}").values())
+
+
+@pytest.mark.cloud
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_the_contract_is_kept(provisioner, number):
+    """Created, ready, found, left alone, updated in place, deleted, gone."""
+    fulfil(provisioner, CASES[number])

@@ -1,0 +1,162 @@
+"""What every kind of resource promises: created → ready → found → left alone → updated → deleted → gone.
+
+The contract is driven through a provisioner, so the same lines hold the emulator and a real tenancy to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import evolve, frozen
+
+from ocisidecar import (
+    Action,
+    AlarmSpec,
+    DeploymentSpec,
+    InstanceSpec,
+    LoggingSpec,
+    NetworkSpec,
+    Provisioner,
+    RepositorySpec,
+    Statement,
+    TopicSpec,
+)
+from ocisidecar.keys import Key
+from ocisidecar.observe import Reader
+from ocisidecar.plan import Live, Phase
+from ocisidecar.resources import KINDS
+
+NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
+"""For deployments without instances: no network is made."""
+METRICS = Statement("use", "metrics", where="target.metrics.namespace='contract'", reason="posts metrics")
+BUCKETS = Statement("read", "objects", reason="reads its data")
+APP = InstanceSpec(
+    "app",
+    image_url="docker.io/library/busybox:1.36",
+    command=["sleep", "86400"],
+    memory_in_gbs=2,
+    ports=[80],
+    statements=[METRICS],
+)
+CHANGED_APP = evolve(
+    APP, ports=[80, 443], statements=[METRICS, BUCKETS], display_name="renamed", vnic_display_name="renamed"
+)
+CPU = AlarmSpec("cpu", query="CpuUtilization[1m].mean() > 80", destinations=[TopicSpec("ops", description="day")])
+CHANGED_CPU = evolve(CPU, severity="WARNING", body="Too hot.", destinations=[TopicSpec("ops", description="night")])
+
+
+@frozen
+class Case:
+    """A deployment as it is made and as it is changed in place.
+
+    Attributes:
+        fields: what changes, by key; every resource of the deployment is there.
+    """
+
+    before: DeploymentSpec
+    after: DeploymentSpec
+    fields: Mapping[Key, frozenset[str]]
+
+
+def _case(before: DeploymentSpec, *, changes: Mapping[str, object], fields: Mapping[str, str]) -> Case:
+    keys = {text: Key.parse(text) for text in fields}
+    after = evolve(before, freeform_tags={"contract": "changed"}, **changes)
+    named = {key: frozenset({"freeformTags", *fields[text].split()}) for text, key in keys.items() if key}
+    return Case(before, after, named)
+
+
+def cases(prefix: str) -> Mapping[str, Case]:
+    """Return cases that hold every kind to the contract; names of deployments begin with `prefix`."""
+    repository = RepositorySpec(f"{prefix}/app")
+    own = dict.fromkeys(("vcn/main", "route-table/main", "security-list/main", "subnet/main"), "")
+    gateways = dict.fromkeys(("nat-gateway/main", "service-gateway/main"), "")
+    found = (
+        _case(
+            DeploymentSpec(f"{prefix}-public", network=NetworkSpec.public()),
+            changes={},
+            fields={**own, "internet-gateway/main": "", "network-security-group/main": ""},
+        ),
+        _case(
+            DeploymentSpec(f"{prefix}-app", [APP]),
+            changes={"instances": [CHANGED_APP]},
+            fields={
+                **own,
+                **gateways,
+                "network-security-group/main": "securityRules",
+                "dynamic-group/main": "",
+                "policy/main": "statements description",
+                "container-instance/app-0": "displayName vnics",
+            },
+        ),
+        _case(
+            DeploymentSpec(f"{prefix}-logs", network=NOWHERE, logging=LoggingSpec.deployment()),
+            changes={"logging": LoggingSpec.deployment(retention_duration_in_days=60)},
+            fields={"log-group/main": "", "log/app": "retentionDuration"},
+        ),
+        _case(
+            DeploymentSpec(f"{prefix}-images", network=NOWHERE, repositories=[repository]),
+            changes={"repositories": [evolve(repository, is_public=True, is_immutable=True)]},
+            fields={f"container-repository/{prefix}/app": "isPublic isImmutable"},
+        ),
+        _case(
+            DeploymentSpec(f"{prefix}-alarms", network=NOWHERE, alarms=[CPU]),
+            changes={"alarms": [CHANGED_CPU]},
+            fields={"topic/ops": "description", "alarm/cpu": "severity body"},
+        ),
+    )
+    return {case.before.name: case for case in found}
+
+
+def fulfil(provisioner: Provisioner, case: Case) -> None:
+    """Hold all kinds of a deployment to the contract; whatever happens, what was made is destroyed."""
+    name = case.before.name
+    reader = provisioner.reader(name)
+    try:
+        made = provisioner.apply(case.before).resources
+        assert set(made) == set(map(str, case.fields))
+        are_ready_and_found(reader, made)
+        is_left_alone(provisioner, case.before)
+        are_updated(provisioner, case)
+        lives = are_ready_and_found(reader, made)
+        is_left_alone(provisioner, case.after)
+    finally:
+        provisioner.destroy(name, purge=True)
+    are_gone(reader, lives)
+
+
+def are_ready_and_found(reader: Reader, made: Mapping[str, str]) -> list[Live]:
+    """List and GET agree on one ready resource for each key, and none holds data yet."""
+    found = reader.snapshot().of(reader.site.identity.name)
+    assert {str(key): [live.id for live in lives] for key, lives in found.items()} == {
+        key: [live_id] for key, live_id in made.items()
+    }
+    for key, (live,) in found.items():
+        kind = KINDS[key.kind]
+        got = kind.get(reader.caller, reader.site, live.id, kind.parents_from(live))
+        assert got is not None, key
+        assert (got.id, got.key, got.phase, got.tags) == (live.id, key, Phase.READY, live.tags)
+        assert not kind.keeps_data or kind.holdings(reader.caller, live) == ""
+    return [live for (live,) in found.values()]
+
+
+def is_left_alone(provisioner: Provisioner, spec: DeploymentSpec) -> None:
+    """What has been applied needs no second time."""
+    plan = provisioner.plan(spec)
+    assert [f"{step.action} {step.key}: {step.reason}" for step in plan.changes] == []
+
+
+def are_updated(provisioner: Provisioner, case: Case) -> None:
+    """Each resource is updated in place, in exactly the fields that changed."""
+    plan = provisioner.plan(case.after)
+    assert {step.action for step in plan.changes} == {Action.UPDATE}
+    assert {step.key: step.changed_fields for step in plan.changes} == case.fields
+    provisioner.apply(plan)
+
+
+def are_gone(reader: Reader, lives: Sequence[Live]) -> None:
+    """Neither list nor GET knows them any more, and deleting them again is no error."""
+    assert reader.snapshot().of(reader.site.identity.name) == {}
+    for live in lives:
+        kind = KINDS[live.key.kind]
+        assert kind.get(reader.caller, reader.site, live.id, kind.parents_from(live)) is None
+        kind.delete(reader.caller, reader.site, live)

@@ -1,0 +1,68 @@
+"""What loading the package loads, seen in a fresh interpreter; no timing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "oci",
+    "docker",
+    "tenacity",
+    "rich",
+    "werkzeug",
+    "cattrs",
+    "yaml",
+    "jwt",
+    "cryptography",
+    "asyncio",
+    "pytest",
+)
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the top-level packages that are loaded after `code`."""
+    tell = "import sys; print(*{name.split('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", f"{code}\n{tell}"]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+
+
+def test_the_package_alone_loads_nothing_heavy():
+    """`import ocisidecar` costs a program nothing that it does not use, not even attrs."""
+    assert loaded_by("import ocisidecar") & {*HEAVY, "attrs"} == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from ocisidecar import InstanceSpec, SidecarSpec; InstanceSpec('web', image_url='w', ports=[80])",
+        "from ocisidecar import Provisioner",
+        "from ocisidecar import Plan, StepFinished, ApplyFailed, Cancel, Deployment",
+        "import ocisidecar.cli",
+    ],
+    ids=["specs", "provisioner", "values", "cli"],
+)
+def test_public_names_load_nothing_heavy(code: str):
+    """A spec can be written, and the command line be parsed, without the SDK or any other heavy library."""
+    assert loaded_by(code) & set(HEAVY) == set()
+
+
+def test_the_pytest_plugin_loads_nothing_of_the_package():
+    """A suite that does not use the fixtures does not pay for them."""
+    code = "import ocisidecar.pytest_plugin, sys; print(*(m for m in sys.modules if m.startswith('ocisidecar')))"
+    assert {name for name in loaded_by(code) if name.startswith("ocisidecar.")} == {"ocisidecar.pytest_plugin"}
+
+
+def test_planning_without_an_account_needs_no_docker():
+    """A whole apply on the emulator loads the SDK, and no Docker client."""
+    code = (
+        "from ocisidecar import InstanceSpec, Provisioner\n"
+        "from ocisidecar.clock import VirtualClock\n"
+        "with Provisioner.local(clock=VirtualClock()) as provisioner:\n"
+        "    provisioner.apply(InstanceSpec('web', image_url='docker.io/acme/web:1'))\n"
+    )
+    loaded = loaded_by(code)
+    assert "oci" in loaded
+    assert loaded & {"docker", "rich"} == set()

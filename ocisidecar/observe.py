@@ -49,7 +49,7 @@ class Reader:
 
     def all(self, calls: Sequence[Callable[[], T]]) -> list[T]:
         """Make all calls at once and return their results in order; the first error wins after all have ended."""
-        return _all(self.pool, calls)
+        return _all(self.pool, self.caller, calls)
 
     def snapshot(self, *, log_groups: Iterable[str] = ()) -> Snapshot:
         """Return everything that is ours in the region and compartment; see `take_snapshot`."""
@@ -65,6 +65,7 @@ def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecuto
     tenancy = credentials.tenancy_id
     subscriptions, domains, services = _all(
         pool,
+        caller,
         (
             lambda: caller.call("identity.IdentityClient", "list_region_subscriptions", tenancy).data,
             lambda: caller.call("identity.IdentityClient", "list_availability_domains", tenancy).data,
@@ -97,11 +98,11 @@ def take_snapshot(
     `log_groups` are groups that are not ours but hold logs that may be.  Reads only; one list per kind and scope.
     """
     kinds = [kind for kind in KINDS.values() if kind.name != "log"]
-    found = _all(pool, [_observer(kind.name, caller, site) for kind in kinds])
+    found = _all(pool, caller, [_observer(kind.name, caller, site) for kind in kinds])
     lives = [live for some in found for live in some]
     groups = [live for live in lives if live.key.kind == "log-group"]
     groups += [_foreign_group(group) for group in log_groups]
-    logs = _all(pool, [_observer("log", caller, site, (group,)) for group in groups])
+    logs = _all(pool, caller, [_observer("log", caller, site, (group,)) for group in groups])
     return Snapshot((*lives, *(live for some in logs for live in some)))
 
 
@@ -145,10 +146,17 @@ def _foreign_group(group_id: str) -> Live:
     return Live(Key("log-group", "existing"), "", group_id, "ACTIVE", Phase.READY, {})
 
 
-def _all(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Make all calls at once and return their results in order; the first error wins after all have ended."""
+def _all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Make all calls at once and return their results in order; the first error wins after all have ended.
+
+    Ctrl-C cancels what the caller does, so that no retry goes on behind the back of whoever pressed it.
+    """
     futures: list[Future[T]] = [pool.submit(call) for call in calls]
-    errors = [error for future in futures if (error := future.exception()) is not None]
+    try:
+        errors = [error for future in futures if (error := future.exception()) is not None]
+    except KeyboardInterrupt:
+        caller.cancel.set("interrupted by Ctrl-C")
+        raise
     if errors:
         raise errors[0]
     return [future.result() for future in futures]

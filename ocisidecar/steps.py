@@ -17,14 +17,15 @@ from attrs import evolve, frozen
 
 from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
 from ocisidecar.graph import Node, Verb
-from ocisidecar.identity import TAG_DIGEST, retry_token
+from ocisidecar.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.keys import Json, Ref, resolve, resolve_fields
-from ocisidecar.plan import Desired, Live, Phase, Placement
+from ocisidecar.plan import VAULT_SECRET, Desired, Live, Phase, Placement
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.session import Caller
 
-RUNGS = 30
-"""How often a create is tried with a fresh token before it is given up."""
+RUNGS = 200
+"""How many tokens a create tries before it is given up: how often a VCN, say, can come and go within a day, which
+is how long OCI remembers tokens."""
 
 _REPLAY_SECONDS = 5.0
 _DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
@@ -125,17 +126,20 @@ def _create(job: Job) -> Done:
 
 def _climb(job: Job, want: Desired, placement: Placement | None, attempt: Attempt) -> tuple[Started, Attempt]:
     """Create with the token of `attempt`, climbing while the token's resource is dead."""
-    body = _body(job, want, placement)
+    body, content = _body(job, want, placement), _content(job, want)
+    is_looked_for = False
     while True:
-        token = retry_token(job.site.identity, want.key, want.digest, str(placement or ""), attempt.rung)
+        token = retry_token(job.site.identity, want.key, content, str(placement or ""), attempt.rung)
         try:
             answer = job.kind.create(job.caller, job.site, body, token)
         except Conflict as error:
-            if (found := _find(job, want)) is not None:
+            is_used_up = error.code == "InvalidatedRetryToken"
+            if not (is_used_up and is_looked_for) and (found := _find(job, want)) is not None:
                 return _as_started(found), attempt
+            is_looked_for = True
             if _is_name_taken(error):
                 raise _not_ours(job, error) from error
-            if error.code != "InvalidatedRetryToken" or attempt.rung + 1 >= RUNGS:
+            if not is_used_up or attempt.rung + 1 >= RUNGS:
                 raise
         else:
             if not _may_be_replay(job, answer):
@@ -145,6 +149,19 @@ def _climb(job: Job, want: Desired, placement: Placement | None, attempt: Attemp
             if attempt.rung + 1 >= RUNGS:
                 return answer, attempt
         attempt = attempt.next_rung()
+
+
+def _content(job: Job, want: Desired) -> str:
+    """Return a hash of what is asked for, with the OCIDs that it refers to, but of secrets only their names.
+
+    With the OCIDs, what stands in another VCN than before gets a token of its own, so that only what refers to
+    nothing has to climb when a deployment comes and goes.
+    """
+
+    def lookup(ref: Ref) -> str:
+        return str(ref) if ref.key.kind == VAULT_SECRET else job.lookup(ref)
+
+    return digest(resolve_fields(want.sections, lookup))
 
 
 def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:

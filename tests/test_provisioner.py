@@ -243,6 +243,18 @@ def test_destroying_what_does_not_exist_is_no_error(provisioner, web, writes):
     assert writes() == []
 
 
+def test_a_deployment_can_come_and_go(provisioner, emulator, web):
+    """Made again under the same name it gets new resources, and what stands in a new VCN needs no second try."""
+    ids = set()
+    for _ in range(4):
+        deployment = provisioner.apply(web)
+        assert not ids & set(deployment.resources.values())
+        ids |= set(deployment.resources.values())
+        provisioner.destroy("web")
+    operations = [request.operation for request in emulator.requests]
+    assert operations.count("create_subnet") == operations.count("create_container_instance") == 4
+
+
 def test_destroy_takes_a_spec_a_deployment_or_a_name(provisioner, emulator, web):
     """All three name the same deployment."""
     for target in (lambda _: "web", lambda _: web, lambda deployment: deployment):

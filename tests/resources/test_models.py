@@ -1,0 +1,123 @@
+"""Bodies say nothing that the SDK's models could not: field names, nesting and types, for every valid spec."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from ocisidecar.compose import VNIC_MUTABLE
+from ocisidecar.identity import Identity
+from ocisidecar.keys import resolve
+from ocisidecar.plan import TAG_FIELDS
+from ocisidecar.planning import desire
+from ocisidecar.resources import KINDS
+from ocisidecar.resources.kind import Site
+from tests.strategies import deployments
+
+NOT_SENT = {"network-security-group": {"securityRules"}}
+"""Fields of our bodies that go out in other requests than the create: AddNetworkSecurityGroupSecurityRules."""
+PATH = {"log": {"logGroupId"}}
+"""Fields that are a part of the path."""
+SUMMARIES = {
+    **dict.fromkeys(("alarm", "log", "log-group", "container-repository", "container-instance"), "{}Summary"),
+    "topic": "NotificationTopicSummary",
+}
+"""What lists show, where it is less than a GET does."""
+PLAIN = {"str": str, "int": int, "float": (int, float), "bool": bool, "datetime": str}
+
+
+def model(kind, pattern):
+    """Return a model of the kind's service by a name like `Create{}Details`."""
+    models = importlib.import_module(f"oci.{kind.client.partition('.')[0]}.models")
+    noun = "".join(word.title() for word in kind.noun.split("_"))
+    return getattr(models, pattern.format(noun)), models
+
+
+def faults(value, declared, models, where="body"):
+    """Yield what a wire value says that its declared type (`list[X]`, `dict(str, X)`, model, plain) does not."""
+    if value is None or declared == "object":
+        return
+    listed = re.fullmatch(r"list\[(.*)\]", declared)
+    mapped = re.fullmatch(r"dict\(str, (.*)\)", declared)
+    if not isinstance(value, list if listed else dict if mapped else object):
+        yield f"{where} is no {declared}: {value!r}"
+    elif listed:
+        for position, entry in enumerate(value):
+            yield from faults(entry, listed[1], models, f"{where}[{position}]")
+    elif mapped:
+        for name, entry in value.items():
+            yield from faults(entry, mapped[1], models, f"{where}.{name}")
+    elif declared in PLAIN:
+        is_plain = isinstance(value, PLAIN[declared]) and (declared == "bool" or not isinstance(value, bool))
+        yield from () if is_plain else (f"{where} is no {declared}: {value!r}",)
+    else:
+        yield from fields(value, declared, models, where)
+
+
+def fields(value, declared, models, where):
+    """Yield the faults of an object, which may say by a discriminator of what subtype it is."""
+    found = getattr(models, declared)
+    if hasattr(found, "get_subtype"):
+        attributes = found().attribute_map
+        found = getattr(models, found.get_subtype(value))
+        yield from () if set(attributes.values()) & value.keys() else (f"{where} has no discriminator",)
+    example = found()
+    names = {wire: name for name, wire in example.attribute_map.items()}
+    for wire, entry in value.items():
+        if wire not in names:
+            yield f"{where}.{wire} is unknown to {found.__name__}"
+        else:
+            yield from faults(entry, example.swagger_types[names[wire]], models, f"{where}.{wire}")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(spec=deployments())
+def test_every_body_is_one_of_the_sdks(spec):
+    """A misspelled field, which OCI would refuse or ignore, does not get that far."""
+    identity = Identity("ocid1.tenancy", "eu-frankfurt-1", "ocid1.compartment", spec.name)
+    site = Site(identity, "eu-frankfurt-1", ("Uocm:FRA-AD-1",), "ocid1.service", "all-fra", "fra.ocir.io/acme")
+    for key, made in desire(spec, site).items():
+        details, models = model(KINDS[key.kind], "Create{}Details")
+        left_out = NOT_SENT.get(key.kind, set()) | PATH.get(key.kind, set())
+        body = {name: value for name, value in made.body.items() if name not in left_out}
+        wire = resolve(body, lambda ref: f"ocid1.{ref.key.kind}")
+        assert list(faults(wire, details.__name__, models)) == []
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(spec=deployments())
+def test_rules_are_those_of_the_sdk(spec):
+    """Also the rules that are added to a security group."""
+    identity = Identity("ocid1.tenancy", "eu-frankfurt-1", "ocid1.compartment", spec.name)
+    for key, made in desire(spec, Site(identity, "eu-frankfurt-1", image_prefix="fra.ocir.io/acme")).items():
+        if key.kind == "network-security-group":
+            models = importlib.import_module("oci.core.models")
+            wire = resolve({"securityRules": made.body["securityRules"]}, lambda ref: f"ocid1.{ref.key.kind}")
+            assert list(faults(wire, "AddNetworkSecurityGroupSecurityRulesDetails", models)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_what_counts_as_changeable_can_be_changed(kind):
+    """Every field that is changed in place is one of the update request's."""
+    details, _ = model(kind, "Update{}Details" if kind.name != "topic" else "TopicAttributesDetails")
+    changeable = set(details().attribute_map.values())
+    elsewhere = NOT_SENT.get(kind.name, set()) | ({"vnics"} if kind.name == "container-instance" else set())
+    assert (kind.mutable | kind.hidden | set(TAG_FIELDS)) - elsewhere <= changeable
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_what_counts_as_shown_is_shown(kind):
+    """A field that is compared live is there in what a list shows; what is not is compared by hash."""
+    summary, _ = model(kind, SUMMARIES.get(kind.name, "{}"))
+    names = set(summary().attribute_map.values())
+    assert kind.mutable - NOT_SENT.get(kind.name, set()) <= names
+    assert not kind.hidden & names - {"vnics"}
+
+
+def test_changeable_fields_of_a_vnic_are_those_of_the_sdk():
+    """They are changed in a request of their own."""
+    details = importlib.import_module("oci.core.models").UpdateVnicDetails
+    assert set(details().attribute_map.values()) >= VNIC_MUTABLE

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from attrs import define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
-from ocisidecar.errors import Cancelled, OciSidecarError, ResourceFailed, WaitTimedOut
+from ocisidecar.errors import Cancelled, OciSidecarError
 from ocisidecar.events import (
     Event,
     Handler,
@@ -25,6 +25,7 @@ from ocisidecar.events import (
     StepStarted,
     StepWaiting,
 )
+from ocisidecar.failures import no_room, resource_failed, timed_out
 from ocisidecar.graph import Node, NodeId, Verb, nodes_of
 from ocisidecar.keys import Key, Ref
 from ocisidecar.outcome import Outcome
@@ -398,26 +399,21 @@ class Executor:
         waited = now - watch.since
         if waited >= watch.timeout_seconds:
             self._waiter.remove(watch.node, now)
-            message = (
-                f"{node.id.key} ({watch.live_id or 'no OCID yet'}) was still {state} after {waited:.0f} s of "
-                f"waiting until it is {watch.goal.value}. Apply again to go on waiting, or look at its work "
-                "requests in the console."
-            )
-            error = WaitTimedOut(message, key=str(node.id.key), last_state=state, waited_seconds=waited)
-            self._fail(node, error)
+            self._fail(node, timed_out(watch, waited_seconds=waited))
 
     def _recover(self, node: Node, sight: Sight) -> None:
         """Go on after a failure or a disappearance: another placement, another token, or the end."""
         attempt = self._attempts.get(node.id, Attempt())
         want = self._plans[node.id.deployment][0].desired.get(node.id.key)
-        placements = len(want.placements) if want is not None else 0
-        is_short = is_capacity_shortage(" ".join(sight.evidence))
-        if sight.verdict is Verdict.FAILED and is_short and attempt.placement + 1 < placements:
-            self._retry(node, attempt.next_placement(), sight)
-        elif sight.verdict is Verdict.VANISHED and node.id.verb is Verb.CREATE and attempt.rung + 1 < RUNGS:
+        is_create = want is not None and node.id.verb is Verb.CREATE
+        if sight.verdict is Verdict.VANISHED and is_create and attempt.rung + 1 < RUNGS:
             self._retry(node, attempt.next_rung(), sight)
+        elif want is None or not is_create or not is_capacity_shortage(" ".join(sight.evidence)):
+            self._fail(node, resource_failed(node, sight))
+        elif attempt.placement + 1 < len(want.placements):
+            self._retry(node, attempt.next_placement(), sight)
         else:
-            self._fail(node, _resource_failed(node, sight))
+            self._fail(node, no_room(want, operation=f"create_{sight.watch.kind.noun}"))
 
     def _retry(self, node: Node, attempt: Attempt, sight: Sight) -> None:
         reason = "; ".join(sight.evidence) or "it vanished"
@@ -482,19 +478,4 @@ def _live_of(node: Node, started: Started) -> Live:
         started.phase,
         started.body or (node.live.body if node.live else {}),
         str(created or ""),
-    )
-
-
-def _resource_failed(node: Node, sight: Sight) -> ResourceFailed:
-    live_id = sight.live.id if sight.live is not None else sight.watch.live_id
-    state = sight.live.state if sight.live is not None else "gone"
-    said = "; ".join(sight.evidence) or "the service gives no reason"
-    after = "apply again: it is then replaced" if node.id.verb is Verb.CREATE else "run it again"
-    return ResourceFailed(
-        f"{node.id.verb.value} of {node.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. Remedy the cause "
-        f"and {after}.",
-        key=str(node.id.key),
-        resource_id=live_id,
-        state=state,
-        errors=sight.evidence,
     )

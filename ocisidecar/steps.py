@@ -16,6 +16,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
+from ocisidecar.failures import no_room
 from ocisidecar.graph import Node, Verb
 from ocisidecar.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.keys import Json, Ref, resolve, resolve_fields
@@ -97,8 +98,7 @@ def _create(job: Job) -> Done:
     want = _wanted(job)
     placements = want.placements or (None,)
     attempt = job.attempt
-    tried: list[str] = []
-    while attempt.placement < len(placements):
+    while True:
         if attempt.placement:
             _remove_failed(job, want)
             if (found := _find(job, want)) is not None:
@@ -106,22 +106,11 @@ def _create(job: Job) -> Done:
         try:
             started, attempt = _climb(job, want, placements[attempt.placement], attempt)
         except OutOfHostCapacity as error:
-            tried.append(str(placements[attempt.placement] or "here"))
-            last = error
+            if attempt.placement + 1 >= len(placements):
+                raise no_room(want, operation=error.operation, opc_request_id=error.opc_request_id) from error
             attempt = attempt.next_placement()
-            continue
-        if attempt.placement:
-            started = _oldest(job, want, started)
-        return Done(started, attempt)
-    raise OutOfHostCapacity(
-        operation=f"create_{job.kind.noun}",
-        key=job.caller.key,
-        status=500,
-        code="InternalError",
-        service_message=f"Out of host capacity; tried {', '.join(tried) or 'every placement'}.",
-        opc_request_id=last.opc_request_id if tried else "",
-        attempts=len(placements),
-    )
+        else:
+            return Done(_oldest(job, want, started) if attempt.placement else started, attempt)
 
 
 def _climb(job: Job, want: Desired, placement: Placement | None, attempt: Attempt) -> tuple[Started, Attempt]:

@@ -1,0 +1,143 @@
+"""Where instances are put: the ladder of availability domains, fault domains and shapes."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from ocisidecar import ApplyFailed, OutOfHostCapacity, PlacementSpec, StepRetrying
+from ocisidecar.emulator import Fault, Latencies
+
+BIG, SMALL = "CI.Standard.E4.Flex", "CI.Standard.E3.Flex"
+WAYS = pytest.mark.parametrize("is_synchronous", [True, False], ids=["refused at once", "failed later"])
+
+
+@pytest.fixture
+def provisioner(make_provisioner):
+    """A provisioner with an emulator in which an instance takes its time, also to fail."""
+    return make_provisioner(latencies=Latencies(container_instance_create=20, container_instance_delete=10))
+
+
+@pytest.fixture
+def fill(emulator):
+    """Leaves no room where the keywords say."""
+    return lambda **where: emulator.inject(Fault.out_of_capacity(**where))
+
+
+def places_of(deployment):
+    """Where each instance is, in short: `AD-1`."""
+    return [one.availability_domain[-4:] for one in deployment.instances]
+
+
+def assert_one_per_key(provisioner, emulator, spec):
+    """Assert that no instance is doubled or left over, and that nothing is left to do."""
+    deployment = provisioner.get("web")
+    wanted = sorted(one for key, one in deployment.resources.items() if key.startswith("container-instance/"))
+    assert sorted(emulator.live()["container-instance"]) == wanted
+    assert len(wanted) == spec.replicas
+    assert not provisioner.plan(spec).changes
+
+
+@WAYS
+def test_a_full_domain_is_left_for_the_next(provisioner, emulator, fill, web, is_synchronous):
+    """The instance comes up in AD-2, the event says why, and what failed in AD-1 is removed."""
+    fill(availability_domain="AD-1", is_synchronous=is_synchronous)
+    heard = []
+    deployment = provisioner.apply(web, on_event=heard.append)
+    assert places_of(deployment) == ["AD-2"]
+    assert_one_per_key(provisioner, emulator, web)
+    retried = [one.reason for one in heard if isinstance(one, StepRetrying)]
+    assert is_synchronous or any("Out of host capacity" in reason for reason in retried)
+
+
+@WAYS
+def test_a_full_shape_is_left_for_the_next(provisioner, emulator, fill, web, is_synchronous):
+    """Where no domain has room for the first shape, the next one allowed is taken."""
+    spec = web.with_placement(PlacementSpec(shapes=[SMALL]))
+    fill(shape=BIG, is_synchronous=is_synchronous)
+    deployment = provisioner.apply(spec)
+    assert [one.shape for one in deployment.instances] == [SMALL]
+    assert places_of(deployment) == ["AD-1"]
+    assert_one_per_key(provisioner, emulator, spec)
+
+
+@WAYS
+def test_a_ladder_without_room_lists_what_was_tried(provisioner, emulator, fill, web, is_synchronous):
+    """OutOfHostCapacity names every placement and the remedy; with room again the next apply converges."""
+    spec = web.with_placement(PlacementSpec(availability_domains=[1, 3], fault_domains=[2], shapes=[SMALL]))
+    fill(is_synchronous=is_synchronous)
+    with pytest.raises(ApplyFailed) as caught:
+        provisioner.apply(spec)
+    cause = caught.value.causes["container-instance/web-0"]
+    assert isinstance(cause, OutOfHostCapacity)
+    said = str(cause)
+    places = "AD-1/FAULT-DOMAIN-2, AD-3/FAULT-DOMAIN-2"
+    assert f"tried {BIG} in {places}; {SMALL} in {places}." in said
+    assert "with_placement" in said
+    emulator.clear_faults()
+    assert places_of(provisioner.apply(spec)) == ["AD-1"]
+    assert_one_per_key(provisioner, emulator, spec)
+
+
+def test_replicas_spread_over_the_domains(provisioner, web):
+    """Each replica begins in another availability domain."""
+    deployment = provisioner.apply(evolve(web, replicas=4))
+    assert places_of(deployment) == ["AD-1", "AD-2", "AD-3", "AD-1"]
+
+
+def test_without_spread_all_replicas_begin_in_the_first_domain(provisioner, web):
+    """spread=False keeps them together."""
+    spec = evolve(web, replicas=3, placement=PlacementSpec(spread=False))
+    assert places_of(provisioner.apply(spec)) == ["AD-1"] * 3
+
+
+def test_a_domain_can_be_named_in_three_ways(provisioner, sdk, emulator, web):
+    """A number, its short and its full name mean the same domain."""
+    full = sdk("identity.IdentityClient").list_availability_domains(emulator.tenancy_id).data[1]["name"]
+    for domain in (2, "AD-2", full):
+        deployment = provisioner.apply(web.with_placement(PlacementSpec(availability_domains=[domain])))
+        assert [one.availability_domain for one in deployment.instances] == [full]
+        provisioner.destroy("web")
+
+
+def test_a_domain_that_does_not_exist_is_refused_by_oci(provisioner, web):
+    """AD-9 reaches OCI as it is, and its answer is told with the key."""
+    with pytest.raises(ApplyFailed, match="create_container_instance for container-instance/web-0: 400"):
+        provisioner.apply(web.with_placement(PlacementSpec(availability_domains=[9])))
+
+
+@WAYS
+def test_a_full_domain_moves_only_the_replicas_that_begin_there(provisioner, emulator, fill, web, is_synchronous):
+    """Two of three replicas stay where the spread puts them."""
+    spec = evolve(web, replicas=3)
+    fill(availability_domain="AD-2", is_synchronous=is_synchronous)
+    assert places_of(provisioner.apply(spec)) == ["AD-1", "AD-3", "AD-3"]
+    assert_one_per_key(provisioner, emulator, spec)
+
+
+@WAYS
+def test_a_replacement_moves_on_the_ladder_too(provisioner, emulator, fill, web, is_synchronous):
+    """The old instance runs until the new one is up, wherever that finds room."""
+    provisioner.apply(web)
+    fill(availability_domain="AD-1", is_synchronous=is_synchronous)
+    newer = web.with_image("docker.io/acme/web:1.5")
+    assert places_of(provisioner.apply(newer)) == ["AD-2"]
+    assert_one_per_key(provisioner, emulator, newer)
+
+
+def test_a_replacement_without_room_keeps_the_old_instance(provisioner, emulator, fill, web):
+    """A failed replacement costs nothing: the old instance is still there and still listed."""
+    old = provisioner.apply(web).resources["container-instance/web-0"]
+    fill()
+    with pytest.raises(ApplyFailed) as caught:
+        provisioner.apply(web.with_image("docker.io/acme/web:1.5"))
+    assert caught.value.deployment.resources["container-instance/web-0"] == old
+    assert emulator.live()["container-instance"] == [old]
+
+
+def test_a_lost_answer_on_a_later_rung_makes_no_second_instance(provisioner, emulator, fill, web):
+    """The create in AD-2 happened, its answer was lost: the instance is found, not made again."""
+    fill(availability_domain="AD-1")
+    emulator.inject(Fault.reset("create_container_instance", after_commit=True, nth=2))
+    assert places_of(provisioner.apply(web)) == ["AD-2"]
+    assert_one_per_key(provisioner, emulator, web)

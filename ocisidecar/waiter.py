@@ -18,14 +18,13 @@ from ocisidecar.plan import Live, Phase
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.session import Caller
 
-_FIRST_SECONDS = 0.02
-_SHORTEST_SECONDS = 0.25
+_FIRST_SECONDS = 0.005
+_SHORTEST_SECONDS = 0.3
 _LONGEST_SECONDS = 10.0
 _SHARE_OF_WAITED = 0.03
-_LOOKS_PER_REMAINING = 3
+_LOOKS_PER_REMAINING = 2.5
 _ARRIVALS_WITH_A_RATE = 2
 _DOUBT_SECONDS = 5.0
-_HEALTH_PATIENCE = 4.0
 
 
 class Goal(StrEnum):
@@ -45,6 +44,10 @@ _PHASES: Mapping[Goal, Phase] = {
     Goal.RESTARTED: Phase.READY,
 }
 _SETTLED = frozenset({Phase.READY, Phase.STOPPED})
+
+
+_PATIENCE: Mapping[Goal, float] = {Goal.HEALTHY: 4.0, Goal.GONE: 0.6}
+"""Health checks have periods of seconds themselves; removals are short and each level of them waits for the last."""
 
 
 class Verdict(StrEnum):
@@ -100,9 +103,8 @@ class _Group:
 
     @property
     def patience(self) -> float:
-        """How much rarer than usual to look: health checks have periods of seconds themselves."""
-        goals = {watch.goal for watch in self.watches.values()}
-        return _HEALTH_PATIENCE if Goal.HEALTHY in goals else 1.0
+        """How much rarer than usual to look, by what the most demanding of the group is waited for."""
+        return min(_PATIENCE.get(watch.goal, 1.0) for watch in self.watches.values())
 
 
 @define
@@ -167,9 +169,9 @@ def interval(
 
     A single resource is looked at almost at once, because much is done when it is answered, and then every 3 % of
     the time it has taken so far.  For a crowd only the last one matters, so looks are rarer until some have
-    arrived; from then on the crowd's own rate says how long the rest will take, and a third of that is waited.
+    arrived; from then on the crowd's own rate says how long the rest will take, and two fifths of that are waited.
     """
-    soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 5 * waited_seconds))
+    soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 60 * waited_seconds))
     alone = max(soon, _SHARE_OF_WAITED * waited_seconds)
     crowd = min(alone * sqrt(waiting), _LONGEST_SECONDS)
     if not seconds_since_first_reached or reached < _ARRIVALS_WITH_A_RATE:

@@ -17,7 +17,7 @@ spans = st.none() | st.floats(0, 1e5)
 def test_is_bounded(waited, waiting, arrived, span):
     """Never so short that it floods the service, never so long that a ready resource goes unseen for long."""
     seconds = interval(waited, waiting, arrived, span)
-    assert 0.02 <= seconds <= 10.0
+    assert 0.005 <= seconds <= 10.0
 
 
 @given(earlier=waits, later=waits, waiting=counts)
@@ -43,4 +43,4 @@ def test_arrivals_never_make_it_longer(waited, waiting, arrived, span):
 @given(waited=st.floats(10, 3600))
 def test_a_single_resource_is_late_by_a_small_share(waited):
     """One that takes a minute is noticed within two seconds."""
-    assert interval(waited, 1) <= max(0.25, 0.03 * waited)
+    assert interval(waited, 1) <= max(0.3, 0.03 * waited)

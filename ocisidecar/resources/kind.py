@@ -75,19 +75,21 @@ NETWORK_PHASES: Mapping[str, Phase] = {
     "UPDATING": Phase.PENDING,
     "AVAILABLE": Phase.READY,
     "TERMINATING": Phase.GOING,
+    "TERMINATED": Phase.GONE,
 }
-"""State words of core network resources; a word that is not here (TERMINATED) means gone."""
+"""State words of core network resources."""
 
 ACTIVE_PHASES: Mapping[str, Phase] = {
     "CREATING": Phase.PENDING,
     "UPDATING": Phase.PENDING,
     "ACTIVE": Phase.READY,
     "AVAILABLE": Phase.READY,
-    "INACTIVE": Phase.STOPPED,
+    "INACTIVE": Phase.READY,
     "FAILED": Phase.FAILED,
     "DELETING": Phase.GOING,
+    "DELETED": Phase.GONE,
 }
-"""State words of the other services; a word that is not here (DELETED) means gone."""
+"""State words of the other services.  What is INACTIVE is there, but switched off, e.g. a log."""
 
 
 _WORK_PHASES: Mapping[str, Phase] = {
@@ -105,7 +107,7 @@ class Kind:
         client: the SDK client, e.g. `core.VirtualNetworkClient`.
         noun: the SDK's noun: `subnet` stands for `list_subnets`, `create_subnet` and so on.
         needs: kinds that it refers to; they are made before and removed after it.
-        phases: what its state words mean; a word that is not there means gone.
+        phases: what its state words mean.
         mutable: body fields that can be changed in place and are shown by a list.
         hidden: body fields that can be changed in place but that no list shows.
         repeated: body fields that every update must carry, changed or not.
@@ -191,9 +193,13 @@ class Kind:
             NotAuthorizedOrNotFound: the OCID does not exist.
         """
         body = caller.call(self.client, f"get_{self.noun}", live_id, region=self.region(site)).body
+        return self.as_key(key, site.identity.name, body)
+
+    def as_key(self, key: Key, deployment: str, body: Mapping[str, Json]) -> Live:
+        """Return a resource as `key` of a deployment, whatever its tags say."""
         state = text(body, "lifecycleState")
-        phase = self.phase(state)
-        return Live(key, site.identity.name, live_id, state, phase, body, text(body, "timeCreated"))
+        live_id, created = text(body, self.id_field), text(body, "timeCreated")
+        return Live(key, deployment, live_id, state, self.phase(state), body, created)
 
     def holdings(self, caller: Caller, live: Live) -> str:
         """Return what data a live resource of a data-bearing kind holds, in words; empty when none."""
@@ -289,19 +295,17 @@ class Kind:
         return None
 
     def phase(self, state: str) -> Phase:
-        """Return what a state word means."""
-        return self.phases.get(state, Phase.GONE)
+        """Return what a state word means; without one a resource is ready, with an unknown one it is waited for."""
+        return self.phases.get(state, Phase.PENDING) if state else Phase.READY
 
     def live(self, entry: Mapping[str, Json], site: Site) -> Live | None:
         """Return the entry of a list or a GET as a value, or None when it is not ours."""
         tags = entry.get("freeformTags")
         ours = owner(site.identity, self.name, tags_of(tags))
-        state = text(entry, "lifecycleState")
         if ours is None:
             return None
-        name, key = ours
-        created = text(entry, "timeCreated")
-        return Live(key, name, text(entry, self.id_field), state, self.phase(state), entry, created)
+        deployment, key = ours
+        return self.as_key(key, deployment, entry)
 
     def started(self, answer: Answer, live: Live | None = None) -> Started:
         """Return an answer to a create or update as a value; without a body the outcome is still to come."""
@@ -312,7 +316,7 @@ class Kind:
         return Started(
             text(answer.body, self.id_field) or known,
             state,
-            self.phase(state) if state else Phase.READY,
+            self.phase(state),
             answer.body,
             answer.work_request_id,
             answer.headers.get("date", ""),

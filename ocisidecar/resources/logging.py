@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from ocisidecar.errors import NotAuthorizedOrNotFound, ServiceCallError
+from ocisidecar.errors import NotAuthorizedOrNotFound, PlanError, ServiceCallError
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import Desired, Live, Phase
 from ocisidecar.resources.kind import Kind, Site, Started, text
@@ -116,6 +116,18 @@ class Log(LoggingKind):
             return caller.call(self.client, "get_log", parents[0].id, live_id)
         except NotAuthorizedOrNotFound:
             return None
+
+    def foreign(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
+        """Return a log that is not ours yet; its group is looked for, since no request finds a log without it.
+
+        Raises:
+            PlanError: no group of the compartment holds it.
+        """
+        for group in caller.pages(self.client, "list_log_groups", site.identity.compartment_id):
+            answer = self.read(caller, site, live_id, (_group(text(group, "id")),))
+            if answer is not None:
+                return self.as_key(key, site.identity.name, answer.body)
+        raise PlanError(f"{key} cannot be taken over: no log group of the compartment holds {live_id}.")
 
     def path_of(self, live: Live) -> tuple[str, ...]:
         """Return the OCIDs of group and log."""

@@ -63,10 +63,11 @@ class NetworkSecurityGroup(Kind):
 
     def observe(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
         """Return the groups with their rules."""
-        return tuple(
-            evolve(live, body={**live.body, _RULES: self._rules(caller, live.id)})
-            for live in super().observe(caller, site, parents)
-        )
+        return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parents))
+
+    def foreign(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
+        """Return a group that is not ours yet, with its rules."""
+        return self._with_rules(caller, super().foreign(caller, site, key, live_id))
 
     def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:
         """Ask for the group without its rules."""
@@ -85,6 +86,9 @@ class NetworkSecurityGroup(Kind):
         if _RULES in fields:
             self._set_rules(caller, live.id, fields[_RULES])
         return started
+
+    def _with_rules(self, caller: Caller, live: Live) -> Live:
+        return evolve(live, body={**live.body, _RULES: self._rules(caller, live.id)})
 
     def _rules(self, caller: Caller, group_id: str) -> list[Mapping[str, Json]]:
         return list(caller.pages(self.client, "list_network_security_group_security_rules", group_id))

@@ -1,0 +1,98 @@
+"""The network that a deployment asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocisidecar.keys import Ref
+from ocisidecar.spec import InstanceSpec, NetworkSpec
+from tests.plan_values import key
+
+SUBNET_ID = "ocid1.subnet.oc1.eu-frankfurt-1.existing"
+WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4")
+OWN = {"vcn/main", "route-table/main", "security-list/main", "subnet/main", "network-security-group/main"}
+
+
+def network(desired):
+    """Return the keys of network resources."""
+    return {text for text in desired if not text.startswith("container-instance")}
+
+
+class TestWhichResources:
+    """What each kind of network consists of."""
+
+    @pytest.mark.parametrize(
+        ("spec", "expected"),
+        [
+            (None, OWN | {"nat-gateway/main", "service-gateway/main"}),
+            (NetworkSpec.private(), OWN | {"nat-gateway/main", "service-gateway/main"}),
+            (NetworkSpec.public(), OWN | {"internet-gateway/main"}),
+            (NetworkSpec.of("platform"), {"network-security-group/main"}),
+            (NetworkSpec.existing(SUBNET_ID), set()),
+        ],
+        ids=["default", "private", "public", "shared", "existing"],
+    )
+    def test_a_network_has(self, wanted, spec, expected):
+        """Nothing is made that is not needed, and nothing of others is touched."""
+        assert network(wanted(WEB, network=spec)) == expected
+
+    def test_a_deployment_without_instances_has_a_network_to_share(self, wanted):
+        """Others name it with `.of`."""
+        assert network(wanted()) == OWN | {"nat-gateway/main", "service-gateway/main"}
+
+
+class TestPrivateNetwork:
+    """Really private."""
+
+    def test_the_subnet_refuses_public_addresses(self, wanted):
+        """Nobody can give an instance one by accident."""
+        assert wanted(WEB)["subnet/main"].body["prohibitPublicIpOnVnic"] is True
+
+    def test_the_subnet_has_a_security_list_of_its_own(self, wanted):
+        """OCI's default one admits SSH from everywhere; ours admits nothing."""
+        desired = wanted(WEB)
+        assert desired["subnet/main"].body["securityListIds"] == [Ref(key("security-list/main"))]
+        assert desired["security-list/main"].body["ingressSecurityRules"] == []
+
+    def test_ways_out_are_nat_and_the_regions_services(self, wanted):
+        """Images of OCIR, logs and metrics do not cross the internet."""
+        rules = wanted(WEB)["route-table/main"].body["routeRules"]
+        assert [(rule["networkEntityId"].key, rule["destination"], rule["destinationType"]) for rule in rules] == [
+            (key("nat-gateway/main"), "0.0.0.0/0", "CIDR_BLOCK"),
+            (key("service-gateway/main"), "all-fra-services-in-oracle-services-network", "SERVICE_CIDR_BLOCK"),
+        ]
+        assert wanted(WEB)["service-gateway/main"].body["services"] == [{"serviceId": "ocid1.service.all"}]
+
+
+class TestPublicNetwork:
+    """Reachable where ports are declared."""
+
+    def test_instances_get_public_addresses(self, wanted):
+        """Through an internet gateway, and without the service gateway's route: OCI refuses both in one table."""
+        desired = wanted(WEB, network=NetworkSpec.public())
+        rules = desired["route-table/main"].body["routeRules"]
+        assert [rule["networkEntityId"].key for rule in rules] == [key("internet-gateway/main")]
+        assert desired["subnet/main"].body["prohibitPublicIpOnVnic"] is False
+        assert desired["container-instance/web-0"].body["vnics"][0]["isPublicIpAssigned"] is True
+
+
+class TestAddresses:
+    """Ranges and names."""
+
+    def test_ranges_are_the_specs(self, wanted):
+        """VCN and subnet get what was written."""
+        spec = NetworkSpec.private(cidr_block="172.16.0.0/20", subnet_cidr_block="172.16.4.0/24", dns_label="net")
+        desired = wanted(WEB, network=spec)
+        assert desired["vcn/main"].body["cidrBlocks"] == ["172.16.0.0/20"]
+        assert desired["subnet/main"].body["cidrBlock"] == "172.16.4.0/24"
+        assert [desired[name].body["dnsLabel"] for name in ("vcn/main", "subnet/main")] == ["net", "net"]
+
+    def test_without_a_label_none_is_sent(self, wanted):
+        """A null would be refused."""
+        assert "dnsLabel" not in wanted(WEB)["vcn/main"].body
+
+    def test_another_range_is_another_network(self, wanted):
+        """It cannot be changed in place, while names and rules can."""
+        before, after = wanted(WEB), wanted(WEB, network=NetworkSpec.private(cidr_block="172.16.0.0/16"))
+        assert before["vcn/main"].digest != after["vcn/main"].digest
+        assert before["route-table/main"].digest == after["route-table/main"].digest

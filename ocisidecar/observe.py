@@ -101,7 +101,7 @@ def take_snapshot(
     found = _all(pool, caller, [_observer(kind.name, caller, site) for kind in kinds])
     lives = [live for some in found for live in some]
     groups = [live for live in lives if live.key.kind == "log-group"]
-    groups += [_foreign_group(group) for group in log_groups]
+    groups += [_foreign_group(group) for group in sorted({*log_groups} - {one.id for one in groups})]
     logs = _all(pool, caller, [_observer("log", caller, site, (group,)) for group in groups])
     return Snapshot((*lives, *(live for some in logs for live in some)))
 

@@ -151,7 +151,7 @@ def _update(call: Call) -> Answer:
 
 def _delete(call: Call) -> Answer:
     collection, record = crud.of(call), _found(call)
-    crud.usable(call, collection.kind, record.id)
+    crud.require_state(call, record, crud.USABLE | {"FAILED"})
     crud.check_etag(call, collection, record)
     if next(call.world.where(LOGS.kind, call.now, logGroupId=record.id), None) is not None:
         raise ServiceError("Conflict", f"{record.id} cannot be deleted since it still has logs")

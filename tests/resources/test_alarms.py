@@ -1,0 +1,62 @@
+"""Alarms and the topics that they notify."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from ocisidecar import Action, AlarmSpec, DeploymentSpec, InstanceSpec, NetworkSpec, TopicSpec
+from ocisidecar.keys import Ref
+from tests.plan_values import IDENTITY, key
+
+NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
+TOPIC_ID = "ocid1.onstopic.oc1.eu-frankfurt-1.existing"
+HOT = AlarmSpec("hot", query="CpuUtilization[1m].mean() > 80", body="Too hot.", destinations=[TopicSpec("ops")])
+SPEC = DeploymentSpec("web", network=NOWHERE, alarms=[HOT])
+
+
+def test_an_alarm_watches_the_deployments_compartment(wanted):
+    """Its name tells whose it is."""
+    body = wanted(network=NOWHERE, alarms=[HOT])["alarm/hot"].body
+    assert body["compartmentId"] == body["metricCompartmentId"] == IDENTITY.compartment_id
+    assert body["displayName"] == "web-hot"
+    assert "resourceGroup" not in body
+
+
+def test_instances_in_a_query_are_the_deployments(wanted):
+    """All replicas, by their display names."""
+    web = InstanceSpec("web", image_url="x:1", replicas=2)
+    query = wanted(web, alarms=[AlarmSpec.cpu_utilization(90)])["alarm/cpu-utilization"].body["query"]
+    assert query == 'CpuUtilization[1m]{resourceDisplayName =~ "web-0|web-1"}.mean() > 90'
+
+
+def test_topics_are_made_once_and_existing_ones_used(wanted):
+    """A name is made unique in the tenancy."""
+    both = evolve(HOT, name="both", destinations=[TopicSpec("ops"), TOPIC_ID])
+    desired = wanted(network=NOWHERE, alarms=[HOT, both])
+    assert {name for name in desired if name.startswith("topic")} == {"topic/ops"}
+    assert desired["topic/ops"].body["name"] == f"ocisidecar-web-ops-{IDENTITY.suffix}"
+    assert desired["alarm/both"].body["destinations"] == [Ref(key("topic/ops")), TOPIC_ID]
+
+
+def test_a_topic_says_what_it_is_for(wanted):
+    """In the user's words, or in ours."""
+    described = evolve(HOT, destinations=[TopicSpec("ops", description="on call")])
+    texts = [wanted(network=NOWHERE, alarms=[one])["topic/ops"].body["description"] for one in (HOT, described)]
+    assert texts == ["Alarms of the deployment web", "on call"]
+
+
+def test_what_no_list_shows_is_seen_all_the_same(provisioner):
+    """The text of a notification is compared by hash, and sent when it differs."""
+    provisioner.apply(SPEC)
+    changed = evolve(SPEC, alarms=[evolve(HOT, body="Much too hot.")])
+    (step,) = provisioner.plan(changed).changes
+    assert (step.action, step.changed_fields, step.reason) == (Action.UPDATE, {"body"}, "body differs")
+    alarm = provisioner.apply(changed).resources["alarm/hot"]
+    body = as_shown(provisioner, alarm)
+    assert body["body"] == "Much too hot."
+
+
+def as_shown(provisioner, alarm_id):
+    """Return the alarm as a GET shows it."""
+    reader = provisioner.reader("web")
+    return reader.caller.call("monitoring.MonitoringClient", "get_alarm", alarm_id).body

@@ -262,10 +262,10 @@ def _defined_tags(deployment: DeploymentSpec, instance: InstanceSpec) -> Mapping
     for source in (deployment.defined_tags, instance.defined_tags):
         for namespace, values in source.items():
             tags.setdefault(namespace, {}).update(values)
-    tag = deployment.effective_access.defined_tag
-    if tag is not None:
-        namespace, _, key = tag.partition(".")
-        tags.setdefault(namespace, {})[key] = deployment.name
+    access = deployment.effective_access
+    if access.defined_tag is not None:
+        namespace, _, key = access.defined_tag.partition(".")
+        tags.setdefault(namespace, {})[key] = access.name or deployment.name
     return tags
 
 

@@ -108,7 +108,7 @@ class Desired:
         mutable: the fields of `body` that are compared live and changed in place.
         hidden: fields of `body` that can be changed in place but that no list shows; compared by hash.
         sections: everything else, by section; a difference there means replacement.
-        uses: shared deployments that `body` refers to.
+        relies_on: resources of shared deployments that it needs although `body` does not refer to them.
         after: keys that must be ready first although `body` does not refer to them.
         placements: where to try, in order; only container instances have any.
         rollout: None for kinds that cannot exist twice at a time.
@@ -119,14 +119,20 @@ class Desired:
     mutable: frozenset[str]
     sections: Mapping[str, Body] = field(repr=False)
     hidden: frozenset[str] = frozenset()
+    relies_on: frozenset[Ref] = frozenset()
     after: frozenset[Key] = frozenset()
     placements: tuple[Placement, ...] = ()
     rollout: Rollout | None = None
 
     @property
+    def shared(self) -> frozenset[Ref]:
+        """Resources of shared deployments that it needs."""
+        return self.relies_on | {ref for ref in references(self.body) if ref.deployment}
+
+    @property
     def uses(self) -> tuple[str, ...]:
-        """Shared deployments that it refers to, sorted."""
-        return tuple(sorted({ref.deployment for ref in references(self.body) if ref.deployment}))
+        """Shared deployments that it needs, sorted."""
+        return tuple(sorted({ref.deployment for ref in self.shared}))
 
     @property
     def needs(self) -> frozenset[Key]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
 from ocisidecar.compare import covers
 from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
 from ocisidecar.identity import OWN_TAGS, Identity, used_deployments
-from ocisidecar.keys import Body, Key, Ref, references, resolve
+from ocisidecar.keys import Body, Key, Ref, resolve
 from ocisidecar.plan import (
     Action,
     Change,
@@ -19,13 +19,19 @@ from ocisidecar.plan import (
     Phase,
     Plan,
     Snapshot,
+    Step,
     diff,
     removal,
     value_of,
 )
 from ocisidecar.resources import KINDS, NEEDS
+from ocisidecar.resources.access import right_of
 from ocisidecar.resources.kind import Site
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.statements import statements_of
+
+_SHARED_KINDS = frozenset({"vcn", "subnet", "dynamic-group", "policy", "log"})
+"""What other deployments use of a shared one."""
 
 
 def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
@@ -43,12 +49,20 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     Raises:
         SpecError: a shared deployment that the spec names does not exist or lacks what is asked of it.
         AmbiguousResource: see `diff`.
+        InUse: what other deployments use would have to go.
     """
     desired = desire(spec, site)
     _check_shared(spec.name, desired, snapshot)
     retained = frozenset(key for key in snapshot.of(spec.name) if KINDS[key.kind].keeps_data)
     steps = diff(site.identity, desired, snapshot, retained=retained)
-    return Plan(identity=site.identity, steps=steps, desired=desired, snapshot=snapshot, warnings=warnings)
+    _check_users(spec.name, steps, snapshot)
+    return Plan(
+        identity=site.identity,
+        steps=steps,
+        desired=desired,
+        snapshot=snapshot,
+        warnings=(*warnings, *_lacking_rights(spec, site, snapshot)),
+    )
 
 
 def plan_adopt(
@@ -111,12 +125,7 @@ def plan_removal(
         InUse: other deployments use this one.
         PlanError: `retain` names what the deployment does not have.
     """
-    users = tuple(
-        sorted(
-            {live.deployment for live in snapshot.resources if identity.name in used_deployments(live.tags)}
-            - {identity.name}
-        )
-    )
+    users = _users_of(identity.name, snapshot)
     if users:
         raise InUse(
             f"{identity.name} cannot be destroyed: it is used by {', '.join(users)}. Destroy those first.",
@@ -184,8 +193,8 @@ def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, 
 def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot) -> None:
     faults = {}
     for want in desired.values():
-        for ref in references(want.body):
-            if ref.deployment and ref.key not in snapshot.of(ref.deployment):
+        for ref in sorted(want.shared, key=str):
+            if ref.key not in snapshot.of(ref.deployment):
                 known = ", ".join(one for one in snapshot.deployments() if one != name) or "none"
                 message = (
                     f"is asked of the deployment {ref.deployment!r}, which does not have it; deployments here: "
@@ -196,8 +205,46 @@ def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot)
         raise SpecError(tuple(faults.values()))
 
 
+def _users_of(name: str, snapshot: Snapshot) -> tuple[str, ...]:
+    users = {live.deployment for live in snapshot.resources if name in used_deployments(live.tags)}
+    return tuple(sorted(users - {name}))
+
+
+def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
+    """Refuse to take away what others may stand on; their tags say whom they use, not what of it."""
+    users = _users_of(name, snapshot)
+    going = [
+        str(step.key)
+        for step in steps
+        if step.key.kind in _SHARED_KINDS and step.action in {Action.REPLACE, Action.DELETE}
+    ]
+    if users and going:
+        raise InUse(
+            f"{name} cannot be changed so: {', '.join(going)} would have to go, and {name} is used by "
+            f"{', '.join(users)}. Move those to another deployment first.",
+            users=users,
+        )
+
+
+def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Iterator[str]:
+    """Yield what the containers need and a shared policy does not say, as far as the words go."""
+    shared = spec.effective_access.name
+    for policy in snapshot.of(shared).get(Key("policy", "main"), ()) if shared else ():
+        granted = policy.body.get("statements")
+        said = [str(one) for one in granted] if isinstance(granted, Sequence) else []
+        for statement in statements_of(spec, site.image_prefix):
+            right = right_of(statement, site)
+            if not any(one.endswith(f" to {right}") for one in said):
+                yield (
+                    f"the policy of {shared} does not give the right to {right} ({statement.reason}): add it there "
+                    "to AccessSpec.deployment(statements=[...])"
+                )
+
+
 def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:
     """Refuse what would have to be replaced, as far as the resource shows its replace-only fields."""
+    if live.phase not in {Phase.READY, Phase.STOPPED}:
+        raise PlanError(f"{want.key} cannot be taken over: {live.id} is {live.state}.")
 
     def lookup(ref: Ref) -> str:
         if not ref.deployment and ref.key in ids:

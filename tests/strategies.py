@@ -247,8 +247,12 @@ networks = st.one_of(
     st.just(NetworkSpec.of("Platform", is_public_ip_assigned=True)),
 )
 accesses = st.one_of(
-    st.builds(AccessSpec.deployment, defined_tag=st.none() | st.just("ops.deployment")),
-    st.just(AccessSpec.of("Platform")),
+    st.builds(
+        AccessSpec.deployment,
+        defined_tag=st.none() | st.just("ops.deployment"),
+        statements=st.lists(statements, max_size=2),
+    ),
+    st.builds(AccessSpec.of, st.just("Platform"), defined_tag=st.none() | st.just("ops.deployment")),
     st.builds(AccessSpec.existing, ocids("dynamicgroup") | st.just("Default/group")),
     st.just(AccessSpec.none()),
 )

@@ -39,7 +39,7 @@ class DynamicGroup(IdentityKind):
     mutable = frozenset({"description", "matchingRule"})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield a group per kind of principal that some container speaks as."""
+        """Yield a group per kind of principal that has rights."""
         access = spec.effective_access
         if access.kind != "deployment":
             return
@@ -70,7 +70,7 @@ class Policy(IdentityKind):
     create_intent = CREATE_AFTER_IAM
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield one policy with the least that the containers need."""
+        """Yield one policy with the least that the containers, and those of who shares it, need."""
         access = spec.effective_access
         statements = statements_of(spec, site.image_prefix)
         if access.kind not in {"deployment", "existing"} or not statements:
@@ -92,9 +92,14 @@ def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
     return f"ALL {{{', '.join(clauses)}}}"
 
 
-def _statement(statement: Statement, group: str | None, site: Site) -> Body:
+def right_of(statement: Statement, site: Site) -> str:
+    """Return the part of a policy statement that says what is allowed, from the verb on."""
     where = f" where {statement.where}" if statement.where else ""
-    rest = f" to {statement.verb} {statement.resource_type} in compartment id {site.identity.compartment_id}{where}"
+    return f"{statement.verb} {statement.resource_type} in compartment id {site.identity.compartment_id}{where}"
+
+
+def _statement(statement: Statement, group: str | None, site: Site) -> Body:
+    rest = f" to {right_of(statement, site)}"
     if group is None:
         return Text(("Allow dynamic-group id ", Ref(Key("dynamic-group", _GROUP_NAMES[statement.principal])), rest))
     subject = f"id {group}" if group.startswith("ocid1.") else group

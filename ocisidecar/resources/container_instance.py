@@ -14,17 +14,18 @@ from itertools import product
 from attrs import evolve
 
 from ocisidecar.compose import CONTAINER_SECTIONS, INSTANCE_SECTIONS, VNIC_MUTABLE, compose
-from ocisidecar.keys import Json, Key
-from ocisidecar.plan import TAG_FIELDS, Desired, Live, Placement, Rollout
-from ocisidecar.resources.kind import Kind, Site, Started, merge_tags, objects, text
+from ocisidecar.keys import Json, Key, Ref
+from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase, Placement, Rollout
+from ocisidecar.resources.kind import ACTIVE_PHASES, Kind, Site, Started, merge_tags, objects, text
 from ocisidecar.session import ACTION, UPDATE, Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
 
 _VNICS = "vnics"
 _TOLD = frozenset({"image", "resources"})
 """Sections of containers whose values a plan tells; the others' are long, and the section's name says enough."""
-_RIGHTS = frozenset({Key("policy", "main")})
+_RIGHTS = Key("policy", "main")
 """OCI pulls the images with the rights that the policy gives."""
+_PHASES: Mapping[str, Phase] = {**ACTIVE_PHASES, "INACTIVE": Phase.STOPPED}
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
 
 
@@ -35,6 +36,7 @@ class ContainerInstance(Kind):
     client = "container_instances.ContainerInstanceClient"
     noun = "container_instance"
     needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
+    phases = _PHASES
     mutable = frozenset({"displayName"})
     hidden = frozenset({_VNICS})
 
@@ -53,7 +55,10 @@ class ContainerInstance(Kind):
             mutable=self.mutable | frozenset(TAG_FIELDS),
             hidden=self.hidden,
             sections=composed.sections,
-            after=_RIGHTS | {Key("container-repository", repository.name) for repository in spec.repositories},
+            relies_on=_shared_rights(spec),
+            after=frozenset(
+                {_RIGHTS, *(Key("container-repository", repository.name) for repository in spec.repositories)}
+            ),
             placements=ladder(instance.placement, instance.shape, replica, site.availability_domains),
             rollout=Rollout(
                 instance.name,
@@ -134,6 +139,11 @@ class ContainerInstance(Kind):
                     merge_tags(now.body, fields),
                     intent=UPDATE,
                 )
+
+
+def _shared_rights(spec: DeploymentSpec) -> frozenset[Ref]:
+    access = spec.effective_access
+    return frozenset({Ref(_RIGHTS, deployment=access.name)} if access.kind == "of" and access.name else ())
 
 
 def _known(live: Live, containers: Sequence[Mapping[str, Json]]) -> dict[str, Json]:

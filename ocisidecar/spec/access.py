@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from attrs import field, frozen
 
 from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.rules import RESOURCE_NAME, checked, matches
+from ocisidecar.spec.security import Statement, as_statements
 
 
 @frozen(kw_only=True, repr=False)
@@ -19,6 +21,7 @@ class AccessSpec(Brief):
 
     Attributes:
         defined_tag: `namespace.key` of the tag that narrows the group.
+        statements: rights beside those that the deployment's own containers declare.
         name: the deployment whose group and policy are shared.
         dynamic_group: an existing group.
 
@@ -29,6 +32,7 @@ class AccessSpec(Brief):
     defined_tag: str | None = field(
         default=None, metadata=checked(matches(r"[^\s.']{1,100}\.[^\s.']{1,100}", "'namespace.key'"))
     )
+    statements: tuple[Statement, ...] = field(default=(), converter=as_statements)
     name: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
     dynamic_group: str | None = field(
         default=None,
@@ -41,18 +45,23 @@ class AccessSpec(Brief):
     )
 
     @classmethod
-    def deployment(cls, *, defined_tag: str | None = None) -> AccessSpec:
+    def deployment(cls, *, defined_tag: str | None = None, statements: Sequence[Statement] = ()) -> AccessSpec:
         """Make a dynamic group and a policy with exactly the statements that the containers declare.
 
         `defined_tag` is the `namespace.key` of a tag that exists: instances get it with the deployment's name as
-        value, and the group admits only those.
+        value, and the group admits only those.  `statements` are added for the containers of other deployments
+        that share this access with `of`.
         """
-        return cls(kind="deployment", defined_tag=defined_tag)
+        return cls(kind="deployment", defined_tag=defined_tag, statements=tuple(statements))
 
     @classmethod
-    def of(cls, name: str) -> AccessSpec:
-        """Use the group and the policy that another deployment of the same compartment and region made."""
-        return cls(kind="of", name=name)
+    def of(cls, name: str, *, defined_tag: str | None = None) -> AccessSpec:
+        """Use the group and the policy that another deployment of the same compartment and region made.
+
+        Give its `defined_tag` where it has one, so that the instances here are admitted too.  The policy stays as
+        it is: what the containers here need stands in that deployment's `statements`.
+        """
+        return cls(kind="of", name=name, defined_tag=defined_tag)
 
     @classmethod
     def existing(cls, dynamic_group: str) -> AccessSpec:

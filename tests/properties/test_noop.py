@@ -6,7 +6,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocisidecar.keys import Key, references
+from ocisidecar.keys import Key
 from ocisidecar.plan import Action, Desired, Live, Phase, Snapshot
 from ocisidecar.planning import desire, plan_apply, plan_removal
 from ocisidecar.resources import KINDS, NEEDS
@@ -29,9 +29,7 @@ def site_of(spec: DeploymentSpec) -> Site:
 
 def shared(desired: dict[Key, Desired]) -> list[Live]:
     """Return what is referred to in other deployments; its fields hold its OCID, as in `live`."""
-    named = {
-        (ref.deployment, ref.key) for made in desired.values() for ref in references(made.body) if ref.deployment
-    }
+    named = {(ref.deployment, ref.key) for made in desired.values() for ref in made.shared}
     return [
         Live(key, deployment, live_id(key), "ACTIVE", Phase.READY, {"cidrBlock": live_id(key)})
         for deployment, key in sorted(named)

@@ -1,0 +1,302 @@
+"""Container instances: where they are tried, what can change in place, and when they work."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from ocisidecar import (
+    Action,
+    Cancel,
+    DeploymentSpec,
+    HealthCheck,
+    ImagePullSecret,
+    InstanceSpec,
+    NetworkSpec,
+    PlacementSpec,
+    RepositorySpec,
+    RolloutSpec,
+    SidecarSpec,
+    VolumeSpec,
+)
+from ocisidecar.emulator import Fault
+from ocisidecar.emulator.simulated_pods import ContainerScript
+from ocisidecar.errors import ApplyFailed
+from ocisidecar.plan import Phase
+from ocisidecar.resources import KINDS
+from ocisidecar.resources.container_instance import health, is_running, ladder
+from tests.plan_values import key
+
+KIND = KINDS["container-instance"]
+DOMAINS = ("Uocm:FRA-AD-1", "Uocm:FRA-AD-2", "Uocm:FRA-AD-3")
+E4, E5 = "CI.Standard.E4.Flex", "CI.Standard.E5.Flex"
+WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4")
+KEY = "container-instance/web-0"
+
+
+def places(placement, *, replica=0):
+    """Return the ladder as domain number, fault domain and shape."""
+    rungs = ladder(placement, E4, replica, DOMAINS)
+    return [(rung.availability_domain[-1], rung.fault_domain, rung.shape) for rung in rungs]
+
+
+class TestLadder:
+    """Where an instance is tried, in order."""
+
+    def test_all_domains_by_default(self):
+        """In the service's order, with a fault domain of OCI's choice."""
+        assert places(PlacementSpec()) == [("1", "", E4), ("2", "", E4), ("3", "", E4)]
+
+    def test_replicas_begin_in_different_domains(self):
+        """One domain's outage does not take all of them."""
+        firsts = [places(PlacementSpec(), replica=replica)[0][0] for replica in range(4)]
+        assert firsts == ["1", "2", "3", "1"]
+        together = [places(PlacementSpec(spread=False), replica=replica)[0][0] for replica in range(4)]
+        assert together == ["1"] * 4
+
+    def test_the_specs_order_counts(self):
+        """Numbers, short and full names mean the same domains."""
+        placement = PlacementSpec(availability_domains=[3, "AD-1", "Uocm:FRA-AD-2"])
+        assert [rung[0] for rung in places(placement)] == ["3", "1", "2"]
+
+    def test_other_shapes_come_after_all_domains(self):
+        """The shape asked for is preferred everywhere; naming it again changes nothing."""
+        placement = PlacementSpec(availability_domains=[1, 2], shapes=[E5, E4])
+        assert places(placement) == [("1", "", E4), ("2", "", E4), ("1", "", E5), ("2", "", E5)]
+
+    def test_fault_domains_are_tried_in_each_domain(self):
+        """Before the next availability domain."""
+        placement = PlacementSpec(availability_domains=[1, 2], fault_domains=[2, 1])
+        assert [rung[:2] for rung in places(placement)] == [
+            ("1", "FAULT-DOMAIN-2"),
+            ("1", "FAULT-DOMAIN-1"),
+            ("2", "FAULT-DOMAIN-2"),
+            ("2", "FAULT-DOMAIN-1"),
+        ]
+
+    def test_a_domain_that_does_not_exist_goes_out_as_it_is(self):
+        """The service's refusal says it better than a guess."""
+        (rung,) = ladder(PlacementSpec(availability_domains=[7]), E4, 0, DOMAINS)
+        assert rung.availability_domain == "AD-7"
+
+    def test_without_domains_there_is_no_ladder(self):
+        """A tenancy that shows none gets no guesses."""
+        assert ladder(PlacementSpec(), E4, 1, ()) == ()
+
+
+class TestDesire:
+    """What an instance is made of."""
+
+    def test_each_replica_is_a_resource(self, wanted):
+        """They differ in name, and start in different domains."""
+        desired = wanted(evolve(WEB, replicas=3))
+        found = {name: one for name, one in desired.items() if name.startswith("container-instance")}
+        assert set(found) == {f"container-instance/web-{number}" for number in range(3)}
+        assert len({one.placements[0].availability_domain for one in found.values()}) == 3
+        assert {one.body["displayName"] for one in found.values()} == {"web-0", "web-1", "web-2"}
+
+    def test_it_comes_after_its_rights_and_its_repository(self, wanted):
+        """OCI pulls the image with the policy's rights."""
+        private = evolve(WEB, image_url="fra.ocir.io/acme/web:1")
+        needs = wanted(private, repositories=[RepositorySpec("web")])[KEY].needs
+        assert needs >= {key("policy/main"), key("container-repository/web")}
+
+    @pytest.mark.parametrize(
+        ("fields", "overlap"),
+        [
+            ({}, True),
+            ({"rollout": RolloutSpec(replace="stop_first")}, False),
+            ({"private_ip": "10.0.0.7"}, False),
+            ({"hostname_label": "web"}, False),
+        ],
+        ids=["default", "asked", "address", "name"],
+    )
+    def test_an_address_of_its_own_forces_stop_first(self, wanted, fields, overlap):
+        """Two instances cannot have it at a time."""
+        network = NetworkSpec.private(dns_label="net")
+        assert wanted(evolve(WEB, **fields), network=network)[KEY].rollout.overlap is overlap
+
+    def test_rollout_is_the_specs(self, wanted):
+        """As the plan's order uses it."""
+        rollout = wanted(evolve(WEB, rollout=RolloutSpec(max_unavailable=2, healthy_timeout_in_seconds=60)))[
+            KEY
+        ].rollout
+        assert (rollout.group, rollout.max_unavailable, rollout.healthy_timeout_in_seconds) == ("web", 2, 60)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"display_name": "other"},
+            {"freeform_tags": {"team": "blue"}},
+            {"vnic_display_name": "other"},
+            {"placement": PlacementSpec(availability_domains=[2])},
+            {"rollout": RolloutSpec(max_unavailable=2)},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_what_can_change_in_place_replaces_nothing(self, wanted, change):
+        """Also not where it would be tried today: it runs where it runs."""
+        assert wanted(evolve(WEB, **change))[KEY].digest == wanted(WEB)[KEY].digest
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"image_url": "docker.io/acme/web:1.5"},
+            {"environment_variables": {"A": "1"}},
+            {"memory_in_gbs": 8},
+            {"command": ["run"]},
+            {"health_checks": [HealthCheck.tcp(80)]},
+            {"container_restart_policy": "NEVER"},
+            {"sidecars": [SidecarSpec("side", image_url="x:1")]},
+            {"volumes": [VolumeSpec.empty_dir("data")]},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_everything_else_replaces_it(self, wanted, change):
+        """OCI changes no container in place."""
+        assert wanted(evolve(WEB, **change))[KEY].digest != wanted(WEB)[KEY].digest
+
+    def test_secrets_enter_no_digest_and_no_tag(self, wanted, site):
+        """Another password is another version, which the user names; the password itself leaves no trace."""
+
+        def with_password(password, *, version="1"):
+            secret = ImagePullSecret.basic("ghcr.io", username="me", password=password, version=version)
+            return wanted(WEB.with_pull_secret(secret))[KEY]
+
+        first = with_password("hunter2")
+        assert with_password("hunter3").tags(site.identity) == first.tags(site.identity)
+        assert with_password("hunter3", version="2").digest != first.digest
+        assert "hunter2" not in repr(first)
+
+
+class TestLife:
+    """Containers and their health."""
+
+    @pytest.mark.parametrize(
+        ("container", "runs"),
+        [
+            ({"lifecycleState": "ACTIVE"}, True),
+            ({"lifecycleState": "ACTIVE", "lifecycleDetails": "CONTAINER_TERMINATED"}, False),
+            ({"lifecycleState": "CREATING"}, False),
+            ({}, False),
+        ],
+    )
+    def test_a_container_runs_when_it_is_active_and_has_not_ended(self, container, runs):
+        """Its state alone does not say."""
+        assert is_running(container) is runs
+
+    @pytest.mark.parametrize(
+        ("statuses", "verdict"),
+        [
+            (["HEALTHY", "HEALTHY"], "HEALTHY"),
+            (["HEALTHY", "UNKNOWN"], "UNKNOWN"),
+            (["UNKNOWN", "UNHEALTHY"], "UNHEALTHY"),
+            ([None], "UNKNOWN"),
+            ([], None),
+        ],
+        ids=str,
+    )
+    def test_the_worst_check_decides(self, statuses, verdict):
+        """One that has no verdict yet counts as unknown; without checks there is none."""
+        assert health({"healthChecks": [{"status": status} for status in statuses]}) == verdict
+
+    def test_without_checks_there_is_no_verdict(self):
+        """Null and absent are the same."""
+        assert health({"healthChecks": None}) is None
+
+    @pytest.mark.parametrize(
+        ("script", "is_healthy"),
+        [
+            (ContainerScript(), True),
+            (ContainerScript(is_healthy=False), False),
+        ],
+        ids=["healthy", "unhealthy"],
+    )
+    def test_an_instance_is_healthy_when_every_container_is(self, provisioner, emulator, clock, script, is_healthy):
+        """As OCI's own checks say, once they have been made."""
+        emulator.script("web", script)
+        provisioner.apply(evolve(WEB, health_checks=[HealthCheck.tcp(80)]))
+        clock.advance(60)
+        reader = provisioner.reader("web")
+        (live,) = reader.snapshot().of("web")[key(KEY)]
+        assert KIND.is_healthy(reader.caller, reader.site, live) is is_healthy
+
+
+class TestChanges:
+    """What goes out."""
+
+    def test_the_vnic_is_changed_with_its_own_request(self, provisioner, sdk):
+        """Its hash says that it is done; tags that others put there stay."""
+        instance_id = provisioner.apply(WEB).resources[KEY]
+        network, instances = sdk("core.VirtualNetworkClient"), sdk("container_instances.ContainerInstanceClient")
+        vnic_id = instances.get_container_instance(instance_id).data["vnics"][0]["vnicId"]
+        network.update_vnic(vnic_id, {"freeformTags": {"team": "blue"}})
+        changed = evolve(WEB, vnic_display_name="front", vnic_freeform_tags={"stage": "1"})
+        (step,) = provisioner.plan(changed).changes
+        assert (step.action, step.changed_fields) == (Action.UPDATE, {"vnics"})
+        provisioner.apply(changed)
+        vnic = network.get_vnic(vnic_id).data
+        assert (vnic["displayName"], vnic["freeformTags"]) == ("front", {"team": "blue", "stage": "1"})
+        assert provisioner.plan(changed).changes == ()
+
+    def test_a_stopped_instance_is_started_and_changed(self, provisioner, sdk):
+        """Both in one step."""
+        instance_id = provisioner.apply(WEB).resources[KEY]
+        sdk("container_instances.ContainerInstanceClient").stop_container_instance(instance_id)
+        (step,) = provisioner.plan(evolve(WEB, display_name="front")).changes
+        assert (step.action, step.changed_fields) == (Action.START, {"displayName"})
+        shown = provisioner.apply(evolve(WEB, display_name="front"))
+        assert shown.resources[KEY] == instance_id
+        assert provisioner.plan(evolve(WEB, display_name="front")).changes == ()
+
+    def test_a_start_whose_answer_is_lost_is_sent_again(self, provisioner, emulator, sdk):
+        """Starting twice is starting once, unlike restarting."""
+        instance_id = provisioner.apply(WEB).resources[KEY]
+        sdk("container_instances.ContainerInstanceClient").stop_container_instance(instance_id)
+        emulator.inject(Fault.reset("start_container_instance", after_commit=True))
+        provisioner.apply(WEB)
+        assert [one.operation for one in emulator.requests].count("start_container_instance") == 2
+        assert provisioner.plan(WEB).changes == ()
+
+    def test_what_it_was_is_told(self, provisioner):
+        """A plan names the old image and memory, which one list of containers shows."""
+        provisioner.apply(evolve(WEB, memory_in_gbs=4))
+        changed = evolve(WEB, image_url="docker.io/acme/web:1.5", memory_in_gbs=8)
+        (step,) = [step for step in provisioner.plan(changed).changes if step.key == key(KEY)]
+        told = {(change.before, change.after) for change in step.changes}
+        assert ("docker.io/acme/web:1.4", "docker.io/acme/web:1.5") in told
+        assert ("memoryInGBs=4", "memoryInGBs=8") in {(one.split(".0")[0], two.split(".0")[0]) for one, two in told}
+
+
+class TestFailure:
+    """Why an instance failed."""
+
+    def test_the_work_requests_errors_are_told(self, provisioner, emulator):
+        """With the lifecycle details, each once."""
+        emulator.inject(Fault.failed(code="ImagePullFailed", message="No such image."))
+        with pytest.raises(ApplyFailed, match=r"ImagePullFailed: No such image\."):
+            provisioner.apply(WEB)
+
+    def test_a_failure_of_an_earlier_run_is_told_too(self, provisioner, emulator):
+        """The instance's failed work requests are looked up."""
+        emulator.inject(Fault.failed(code="ImagePullFailed", message="No such image."))
+        with pytest.raises(ApplyFailed):
+            provisioner.apply(WEB)
+        reader = provisioner.reader("web")
+        (live,) = reader.snapshot().of("web")[key(KEY)]
+        assert live.phase is Phase.FAILED
+        assert "ImagePullFailed: No such image." in KIND.failure(reader.caller, reader.site, live, "")
+
+    def test_of_nothing_nothing_is_told(self, provisioner):
+        """An instance that is gone has no work requests to look up."""
+        reader = provisioner.reader("web")
+        caller = provisioner.session.caller(Cancel())
+        assert KIND.failure(caller, reader.site, None, "") == ()
+
+    def test_a_deployment_with_a_failed_instance_recovers(self, provisioner, emulator):
+        """The failed one is replaced by the next apply."""
+        emulator.inject(Fault.failed())
+        with pytest.raises(ApplyFailed):
+            provisioner.apply(DeploymentSpec("web", [WEB]))
+        provisioner.apply(WEB)
+        assert len(emulator.live()["container-instance"]) == 1

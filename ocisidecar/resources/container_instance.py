@@ -14,6 +14,7 @@ from itertools import product
 from attrs import evolve
 
 from ocisidecar.compose import CONTAINER_SECTIONS, INSTANCE_SECTIONS, VNIC_MUTABLE, compose
+from ocisidecar.errors import PlanError
 from ocisidecar.keys import Json, Key, Ref
 from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase, Placement, Rollout
 from ocisidecar.resources.kind import ACTIVE_PHASES, Kind, Site, Started, merge_tags, objects, text
@@ -65,6 +66,7 @@ class ContainerInstance(Kind):
                 instance.rollout.replace == "overlap" and not has_address,
                 instance.rollout.max_unavailable,
                 instance.rollout.healthy_timeout_in_seconds,
+                instance.rollout.probe,
             ),
         )
 
@@ -93,6 +95,14 @@ class ContainerInstance(Kind):
     def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
         """Return whether every container runs and every health check of it says so."""
         return all(_is_working(container) for container in self.containers(caller, site, live.id))
+
+    def address(self, caller: Caller, live: Live) -> str:
+        """Return its public address, else its private one; `live` is as a GET shows it, with its VNIC."""
+        for vnic in objects(live.body.get(_VNICS)):
+            if vnic.get("vnicId"):
+                shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId")).body
+                return text(shown, "publicIp") or text(shown, "privateIp")
+        return ""
 
     def containers(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
         """Yield the instance's containers in full, one request each: the instance shows only their names."""
@@ -124,21 +134,14 @@ class ContainerInstance(Kind):
         return [text(entry, "id") for entry in entries if text(entry, "status") == "FAILED"]
 
     def _update_vnic(self, caller: Caller, live: Live, vnics: Json) -> None:
-        wanted = vnics[0] if isinstance(vnics, Sequence) and vnics else {}
-        shown = caller.call(self.client, "get_container_instance", live.id).body.get(_VNICS)
-        if not isinstance(wanted, Mapping) or not isinstance(shown, Sequence):
-            return
-        fields = {name: value for name, value in wanted.items() if name in VNIC_MUTABLE}
-        for vnic in shown:
-            if isinstance(vnic, Mapping) and vnic.get("vnicId"):
-                now = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId"))
-                caller.call(
-                    _NETWORK_CLIENT,
-                    "update_vnic",
-                    text(vnic, "vnicId"),
-                    merge_tags(now.body, fields),
-                    intent=UPDATE,
-                )
+        shown = objects(caller.call(self.client, "get_container_instance", live.id).body.get(_VNICS))
+        vnic_ids = [text(vnic, "vnicId") for vnic in shown if vnic.get("vnicId")]
+        if not vnic_ids:
+            raise PlanError(f"{live.key} ({live.id}) has no VNIC yet: apply again when it is ready.")
+        fields = {name: value for vnic in objects(vnics) for name, value in vnic.items() if name in VNIC_MUTABLE}
+        for vnic_id in vnic_ids:
+            now = caller.call(_NETWORK_CLIENT, "get_vnic", vnic_id)
+            caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, merge_tags(now.body, fields), intent=UPDATE)
 
 
 def _shared_rights(spec: DeploymentSpec) -> frozenset[Ref]:

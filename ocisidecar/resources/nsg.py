@@ -26,6 +26,7 @@ T = TypeVar("T")
 _VCN = Key("vcn", "main")
 _RULES = "securityRules"
 _RULES_PER_CALL = 25
+_ADD_TRIES = 4
 _PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}
 
 
@@ -110,20 +111,24 @@ class NetworkSecurityGroup(Kind):
 
     def _add(self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]]) -> None:
         """Add rules once: after a lost answer the group is read and only what is missing is sent again."""
-        try:
-            caller.call(
-                self.client,
-                "add_network_security_group_security_rules",
-                group_id,
-                {_RULES: rules},
-                intent=ACTION,
-            )
-        except ConnectionLost:
-            missing, _ = _difference(self._rules(caller, group_id), rules)
-            if len(missing) == len(rules):
-                raise
-            for batch in _batches(missing):
-                self._add(caller, group_id, batch)
+        missing = rules
+        for tries_left in reversed(range(_ADD_TRIES)):
+            try:
+                caller.call(
+                    self.client,
+                    "add_network_security_group_security_rules",
+                    group_id,
+                    {_RULES: missing},
+                    intent=ACTION,
+                )
+            except ConnectionLost:
+                missing, _ = _difference(self._rules(caller, group_id), rules)
+                if not missing:
+                    return
+                if not tries_left:
+                    raise
+            else:
+                return
 
 
 def _ingress(spec: DeploymentSpec) -> list[Body]:

@@ -8,6 +8,7 @@ from attrs import evolve
 from ocisidecar import (
     Action,
     Cancel,
+    Cancelled,
     DeploymentSpec,
     HealthCheck,
     ImagePullSecret,
@@ -19,9 +20,9 @@ from ocisidecar import (
     SidecarSpec,
     VolumeSpec,
 )
-from ocisidecar.emulator import Fault
+from ocisidecar.emulator import Fault, Latencies
 from ocisidecar.emulator.simulated_pods import ContainerScript
-from ocisidecar.errors import ApplyFailed
+from ocisidecar.errors import ApplyFailed, PlanError
 from ocisidecar.plan import Phase
 from ocisidecar.resources import KINDS
 from ocisidecar.resources.container_instance import health, is_running, ladder
@@ -238,6 +239,16 @@ class TestChanges:
         vnic = network.get_vnic(vnic_id).data
         assert (vnic["displayName"], vnic["freeformTags"]) == ("front", {"team": "blue", "stage": "1"})
         assert provisioner.plan(changed).changes == ()
+
+    def test_a_vnic_that_is_not_there_yet_is_not_taken_for_changed(self, make_provisioner, clock):
+        """An instance in the making has none: the hash that says it is done is not written."""
+        provisioner = make_provisioner(latencies=Latencies(container_instance_create=20))
+        with pytest.raises(Cancelled):
+            provisioner.apply(WEB, cancel=Cancel(after_seconds=1, clock=clock))
+        reader = provisioner.reader("web")
+        (live,) = reader.snapshot().of("web")[key(KEY)]
+        with pytest.raises(PlanError, match=r"container-instance/web-0 .* has no VNIC yet"):
+            KIND.update(reader.caller, reader.site, live, {"vnics": [{"displayName": "front"}]})
 
     def test_a_stopped_instance_is_started_and_changed(self, provisioner, sdk):
         """Both in one step."""

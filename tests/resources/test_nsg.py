@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocisidecar import Cancel, DeploymentSpec, InstanceSpec, NetworkSpec, Port
+from ocisidecar import Action, Cancel, DeploymentSpec, InstanceSpec, NetworkSpec, Port
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import ApplyFailed
 from ocisidecar.keys import Ref
@@ -94,13 +94,19 @@ class TestRules:
         ids=["before", "after", "truncated", "second call"],
     )
     def test_a_lost_answer_never_doubles_a_rule(self, provisioner, emulator, rules, many, fault):
-        """The group is read, and only what is missing is sent again; what cannot be told fails and is repeated."""
+        """The group is read, and only what is missing is sent again."""
         emulator.inject(fault)
-        try:
-            provisioner.apply(many)
-        except ApplyFailed:
-            provisioner.apply(many)
+        provisioner.apply(many)
         assert len(rules()) == len(set(rules())) == 31
+
+    def test_answers_that_stay_away_end_in_an_error(self, provisioner, emulator, rules, many):
+        """After a few tries; the next apply adds the rules."""
+        emulator.inject(Fault.reset(ADD, times=None))
+        with pytest.raises(ApplyFailed, match="no answer"):
+            provisioner.apply(many)
+        emulator.clear_faults()
+        provisioner.apply(many)
+        assert len(rules()) == 31
 
     def test_rules_of_others_go(self, provisioner, sdk, rules):
         """A port that somebody opened by hand is closed by the next apply."""
@@ -120,3 +126,17 @@ class TestRules:
         assert "by hand" in rules()
         provisioner.apply(WEB)
         assert rules() == ["everything out"]
+
+    def test_a_group_is_taken_over_with_its_rules(self, provisioner, sdk, rules):
+        """The plan tells which rules differ, and the others are left as they are."""
+        vcn = provisioner.apply(DeploymentSpec("web", network=NetworkSpec.private())).resources["vcn/main"]
+        provisioner.destroy("web", retain=["vcn/main"])
+        details = {"compartmentId": provisioner.compartment_id, "vcnId": vcn, "displayName": "web"}
+        group = sdk("core.VirtualNetworkClient").create_network_security_group(details).data["id"]
+        plan = provisioner.adopt(WEB, {GROUP: group})
+        (step,) = [step for step in plan.steps if step.key == key(GROUP)]
+        assert (step.action, step.changed_fields) == (Action.ADOPT, {"securityRules", "freeformTags"})
+        assert "everything out" in step.reason
+        provisioner.apply(plan)
+        assert rules() == ["everything out"]
+        assert provisioner.plan(WEB).changes == ()

@@ -12,8 +12,9 @@ from ocisidecar import steps
 from ocisidecar.cancel import Cancel
 from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import load_credentials
-from ocisidecar.emulator import Emulator, Fault
-from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity
+from ocisidecar.emulator import Emulator, Fault, Latencies
+from ocisidecar.errors import ApplyFailed, Cancelled, Conflict, NotOurs, OutOfHostCapacity
+from ocisidecar.events import Event, StepWaiting
 from ocisidecar.graph import Verb, nodes_of
 from ocisidecar.keys import Key, Ref
 from ocisidecar.plan import Live, Phase, Plan, Snapshot, value_of
@@ -130,6 +131,17 @@ class TestRetryTokens:
         assert id_of(done) != failed
         assert done.attempt == Attempt(0, 1)
 
+    def test_the_failed_resource_that_is_to_be_replaced_is_climbed_over_however_young(
+        self, provisioner: Provisioner, emulator: Emulator, job_of: Callable[..., Job], web: InstanceSpec
+    ) -> None:
+        """A rerun right after a failure does not take the failed instance for the new one."""
+        emulator.inject(Fault.failed())
+        with pytest.raises(ApplyFailed):
+            provisioner.apply(web)
+        job = job_of(provisioner.plan(web), "container-instance/web-0")
+        (failed,) = job.node.step.old
+        assert id_of(perform(job)) != failed.id
+
     def test_the_ladder_has_an_end(self, caller: Caller, make_vcn: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         """A service that has forgotten every token's resource ends the climb with its own words."""
         monkeypatch.setattr(steps, "RUNGS", 2)
@@ -207,6 +219,17 @@ class TestPlacements:
         assert done.started is not None
         assert str(done.started.body["availabilityDomain"]).endswith("AD-2")
 
+    def test_a_fault_domain_is_asked_for_where_one_is_named(
+        self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec
+    ) -> None:
+        """Each placement of the ladder goes into the request as it is."""
+        provisioner.apply(web)
+        moved = web.with_placement(PlacementSpec(availability_domains=(2,), fault_domains=("FAULT-DOMAIN-3",)))
+        plan = provisioner.plan(moved.with_image("docker.io/acme/web:1.5"))
+        done = perform(job_of(plan, "container-instance/web-0"))
+        assert done.started is not None
+        assert done.started.body["faultDomain"] == "FAULT-DOMAIN-3"
+
     def test_no_room_anywhere_lists_what_was_tried(self, emulator: Emulator, elsewhere: Job) -> None:
         """The error names every domain and keeps the request's id."""
         emulator.inject(Fault.out_of_capacity())
@@ -255,6 +278,35 @@ class TestOtherVerbs:
         before = len(emulator.requests)
         assert perform(going) == Done(None)
         assert len(emulator.requests) == before
+
+    def test_what_comes_up_by_itself_is_only_waited_for(
+        self, make_provisioner: Callable[..., Provisioner], web: InstanceSpec
+    ) -> None:
+        """An apply that was cut off while an instance came up makes no second request for it."""
+        provisioner = make_provisioner(latencies=Latencies(container_instance_create=20.0))
+        cancel = Cancel()
+
+        def stop(event: Event) -> None:
+            if isinstance(event, StepWaiting) and event.key == "container-instance/web-0":
+                cancel.set("enough")
+
+        with pytest.raises(Cancelled):
+            provisioner.apply(web, cancel=cancel, on_event=stop)
+        before = len(provisioner.emulator.requests)
+        provisioner.apply(web)
+        assert not [request for request in provisioner.emulator.requests[before:] if request.is_write]
+
+    def test_what_is_stopped_is_started_and_changed_on_the_way(
+        self, provisioner: Provisioner, emulator: Emulator, web: InstanceSpec
+    ) -> None:
+        """A stopped instance with another name costs an update and a start, and no new instance."""
+        deployment = provisioner.apply(web)
+        deployment.stop()
+        before = len(emulator.requests)
+        tagged = evolve(web, freeform_tags={"team": "shop"})
+        assert provisioner.apply(tagged).resources == deployment.resources
+        writes = [request.operation for request in emulator.requests[before:] if request.is_write]
+        assert writes == ["update_container_instance", "start_container_instance"]
 
     def test_what_is_deleted_already_is_no_error(
         self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec

@@ -29,7 +29,7 @@ from ocisidecar.failures import no_room, resource_failed, timed_out
 from ocisidecar.graph import Node, NodeId, Verb, nodes_of
 from ocisidecar.keys import Key, Ref
 from ocisidecar.outcome import Outcome
-from ocisidecar.plan import VAULT_SECRET, Live, Phase, Plan, value_of
+from ocisidecar.plan import VAULT_SECRET, Action, Live, Phase, Plan, Rollout, value_of
 from ocisidecar.resources import KINDS, NEEDS
 from ocisidecar.resources.kind import Site, Started
 from ocisidecar.session import Caller, Session, is_capacity_shortage
@@ -303,8 +303,7 @@ class Executor:
             return
         plan, site = self._plans[node.id.deployment]
         kind, caller = KINDS[node.id.key.kind], self.session.caller(self.cancel)
-        want = plan.desired.get(node.id.key)
-        rollout = want.rollout if want is not None else None
+        want, rollout = plan.desired.get(node.id.key), self._rollout_of(node)
         timeout = self.limits.wait_timeout_in_seconds
         if goal is Goal.HEALTHY and rollout is not None:
             timeout = float(rollout.healthy_timeout_in_seconds)
@@ -313,12 +312,21 @@ class Executor:
             if want is not None
             else kind.parents_from(node.live)
         )
-        watch = Watch(node.id, kind, site, goal, live_id, self._now(), timeout, work_request_id, parents, state)
+        probe = rollout.probe if rollout is not None else None
+        watch = Watch(
+            node.id, kind, site, goal, live_id, self._now(), timeout, work_request_id, parents, state, probe
+        )
         self._waiter.add(watch, self._now())
         self._tell_state(node, state, live_id)
 
     def _must_be_healthy(self, node: Node) -> bool:
-        return node.step.predecessor is not None and node.id.verb is not Verb.DELETE
+        """Return whether others wait for the resource: its predecessor, or the next replica of a rollout."""
+        is_replacing = node.step.action is Action.REPLACE and self._rollout_of(node) is not None
+        return node.id.verb is not Verb.DELETE and (is_replacing or node.step.predecessor is not None)
+
+    def _rollout_of(self, node: Node) -> Rollout | None:
+        want = self._plans[node.id.deployment][0].desired.get(node.id.key)
+        return None if want is None else want.rollout
 
     def _finish(self, node: Node) -> None:
         deployment, key = node.id.deployment, node.id.key

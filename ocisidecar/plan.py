@@ -17,6 +17,7 @@ from ocisidecar.compare import covers, difference
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.identity import TAG_DIGEST, Identity, changed_sections, digest, tags_for
 from ocisidecar.keys import Body, Json, Key, Ref, references, resolve
+from ocisidecar.spec.health import HealthCheck
 
 VAULT_SECRET = "secret"  # noqa: S105 a kind, not a password
 """Kind of the references that stand for a vault secret's content: `secret/<OCID>`, its version as field."""
@@ -91,12 +92,13 @@ class Placement:
 
 @frozen
 class Rollout:
-    """How replicas of one instance are replaced; `group` is the instance's name."""
+    """How replicas of one instance are replaced; `group` is the instance's name, the rest as in `RolloutSpec`."""
 
     group: str
     overlap: bool
     max_unavailable: int = 0
     healthy_timeout_in_seconds: int = 600
+    probe: HealthCheck | None = None
 
 
 @frozen(kw_only=True)

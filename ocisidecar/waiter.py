@@ -15,8 +15,10 @@ from attrs import define, field, frozen
 
 from ocisidecar.graph import NodeId
 from ocisidecar.plan import Live, Phase
+from ocisidecar.probe import answers
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.session import Caller
+from ocisidecar.spec import HealthCheck
 
 _FIRST_SECONDS = 0.005
 _SHORTEST_SECONDS = 0.3
@@ -67,6 +69,7 @@ class Watch:
         live_id: its OCID, or empty where only its tags identify it so far.
         since: when the waiting began, in clock seconds.
         timeout_seconds: how long it may take.
+        probe: what a healthy one must answer too, or None.
     """
 
     node: NodeId
@@ -79,6 +82,7 @@ class Watch:
     work_request_id: str = ""
     parents: tuple[Live, ...] = ()
     state: str = ""
+    probe: HealthCheck | None = None
 
 
 @frozen
@@ -211,8 +215,12 @@ def _sight(watch: Watch, lives: Sequence[Live], caller: Caller) -> Sight:
     if watch.work_request_id and found.phase in _SETTLED and is_doubtful:
         return _judge_by_work(watch, found, caller)
     if is_there and watch.goal is Goal.HEALTHY:
-        is_there = watch.kind.is_healthy(caller, watch.site, found)
+        is_there = watch.kind.is_healthy(caller, watch.site, found) and _is_reached(watch, found, caller)
     return Sight(watch, Verdict.REACHED if is_there else Verdict.NOT_YET, found)
+
+
+def _is_reached(watch: Watch, found: Live, caller: Caller) -> bool:
+    return watch.probe is None or answers(watch.probe, watch.kind.address(caller, found))
 
 
 def _judge_by_work(watch: Watch, found: Live, caller: Caller) -> Sight:

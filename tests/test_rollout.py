@@ -160,6 +160,19 @@ def test_a_replica_that_is_away_comes_back_before_the_next_one_goes(provisioner,
     assert all(came <= went for came, went in zip(back, gone[1:], strict=False))
 
 
+def test_a_rollout_ends_at_the_first_replica_that_is_not_healthy(provisioner, emulator, web):
+    """With stop_first too: an image that does not work costs one replica, not all."""
+    rollout = RolloutSpec(replace="stop_first", healthy_timeout_in_seconds=60)
+    spec = evolve(web, replicas=3, health_checks=[HealthCheck.tcp(80)], rollout=rollout)
+    before = provisioner.apply(spec).resources
+    emulator.script("web", ContainerScript(is_healthy=False))
+    with pytest.raises(ApplyFailed, match="until it is healthy") as caught:
+        provisioner.apply(spec.with_image(NEW_IMAGE))
+    after = caught.value.deployment.resources
+    assert {key for key in after if after[key] != before[key]} == {"container-instance/web-0"}
+    assert len(emulator.live()["container-instance"]) == 3
+
+
 def test_max_unavailable_replaces_several_at_a_time(provisioner, emulator, web):
     """max_unavailable=2 replaces replicas in pairs."""
     spec = evolve(web, replicas=4, rollout=RolloutSpec(max_unavailable=2))

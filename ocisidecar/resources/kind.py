@@ -278,6 +278,10 @@ class Kind:
         del caller, site
         return live.phase is Phase.READY
 
+    def address(self, caller: Caller, live: Live) -> str:
+        """Return the address under which a resource that is ready can be reached."""
+        raise LookupError(f"{live.key} has no address ({caller.key})")
+
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
         """Return what the service says about a failure: work request errors and lifecycle details."""
         del caller, site, work_request_id

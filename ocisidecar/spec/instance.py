@@ -114,7 +114,9 @@ class RolloutSpec(Brief):
         replace: `overlap` makes the new instance healthy before the old one goes, under a new address;
             `stop_first` frees the address first, with a downtime.
         max_unavailable: how many replicas may be missing at a time; under `stop_first` at least one always is.
-        probe: checked from where the library runs, at the instance's address, before the new one counts as healthy.
+        probe: tried from where the library runs, at the new instance's public address or else its private one,
+            until it passes once; only then does the new instance count as healthy.  Its port, path, headers and
+            timeout count.
         healthy_timeout_in_seconds: how long the new instance may take to become healthy.
     """
 

@@ -151,8 +151,8 @@ def _all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], 
 
     Ctrl-C cancels what the caller does, so that no retry goes on behind the back of whoever pressed it.
     """
-    futures: list[Future[T]] = [pool.submit(call) for call in calls]
     try:
+        futures: list[Future[T]] = [pool.submit(call) for call in calls]
         errors = [error for future in futures if (error := future.exception()) is not None]
     except KeyboardInterrupt:
         caller.cancel.set("interrupted by Ctrl-C")

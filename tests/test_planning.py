@@ -93,6 +93,13 @@ class TestSharing:
             plan_removal(SITE.named("platform").identity, snapshot, retain=(), with_data={})
         assert caught.value.users == ("web",)
 
+    def test_what_users_stand_on_is_not_replaced(self):
+        """A change of a shared network that needs another VCN is refused with the users listed."""
+        moved = evolve(PLATFORM, network=NetworkSpec.private(cidr_block="172.16.0.0/16"))
+        with pytest.raises(InUse, match=r"vcn/main.* would have to go, and platform is used by web") as caught:
+            plan_apply(moved, SITE.named("platform"), Snapshot((*made(PLATFORM), *made(GUEST))))
+        assert caught.value.users == ("web",)
+
     def test_the_user_itself_can_be_destroyed(self):
         """Nobody uses it; the shared network is not its to remove."""
         plan = plan_removal(IDENTITY, Snapshot((*made(PLATFORM), *made(GUEST))), retain=(), with_data={})
@@ -128,6 +135,13 @@ class TestAdopt:
         """Adopting never deletes."""
         vcn = foreign("vcn/main", cidrBlocks=["172.16.0.0/16"])
         with pytest.raises(PlanError, match=r"vcn/main cannot be taken over: ocid1.foreign differs in cidrBlocks"):
+            plan_adopt(SPEC, SITE, Snapshot(), {vcn.key: vcn})
+
+    @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.FAILED, Phase.GOING, Phase.GONE])
+    def test_only_what_stands_can_be_taken_over(self, phase):
+        """What failed, comes up or goes away would be replaced or lost at once."""
+        vcn = evolve(foreign("vcn/main"), phase=phase, state="TERMINATING")
+        with pytest.raises(PlanError, match=r"vcn/main cannot be taken over: ocid1\.foreign is TERMINATING"):
             plan_adopt(SPEC, SITE, Snapshot(), {vcn.key: vcn})
 
     def test_references_to_existing_resources_count(self):

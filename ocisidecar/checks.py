@@ -67,8 +67,6 @@ def _ready(case: Case) -> Iterator[Check]:
     """Every resource is there and in its ready state."""
     for key, live_id in case.inspection.gone.items():
         yield _check("ready", key, Status.FAILED, f"is gone ({live_id})")
-    for key in case.inspection.unseen:
-        yield _skip("ready", key, "lies in a log group that is not the deployment's: give the spec to see it")
     for key, lives in sorted(case.inspection.lives.items()):
         if len(lives) > 1:
             yield _check("ready", key, Status.WARNED, f"exists {len(lives)} times; the next apply keeps one")

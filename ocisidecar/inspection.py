@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from attrs import field, frozen
@@ -26,8 +26,8 @@ class Inspection:
         site: where it lives.
         snapshot: everything that is ours there, of all deployments.
         lives: its live resources by key, oldest first.
-        gone: keys that it is known to have had and that are gone, confirmed by a request for each, with their OCID.
-        unseen: keys of which the same cannot be told, because they live in what belongs to somebody else.
+        gone: keys that it is known to have had and that are gone, with their OCID: not in a list and, but for logs,
+            not found by a request either.
         instances: its container instances.
         volumes: name of the instance → names of its volumes.
     """
@@ -36,7 +36,6 @@ class Inspection:
     snapshot: Snapshot = field(repr=False)
     lives: Mapping[Key, tuple[Live, ...]] = field(repr=False)
     gone: Mapping[Key, str]
-    unseen: tuple[Key, ...]
     instances: tuple[Instance, ...] = field(repr=False)
     volumes: Mapping[str, tuple[str, ...]] = field(repr=False)
 
@@ -60,20 +59,18 @@ def statements_in(policy: Live) -> list[str]:
     return [str(one) for one in listed] if isinstance(listed, list) else []
 
 
-def inspect(reader: Reader, resources: Mapping[str, str], *, log_groups: Iterable[str] = ()) -> Inspection:
+def inspect(reader: Reader, resources: Mapping[str, str]) -> Inspection:
     """Read everything that the control plane tells about a deployment.
 
     Args:
         reader: of the deployment.
         resources: what it is known to have had: key → OCID.
-        log_groups: OCIDs of groups that are not ours but hold logs of the deployment.
     """
-    snapshot = reader.snapshot(log_groups=log_groups)
+    snapshot = reader.snapshot()
     lives = snapshot.of(reader.site.identity.name)
     parsed = {key: live_id for word, live_id in resources.items() if (key := Key.parse(word)) is not None}
     absent = {key: live_id for key, live_id in sorted(parsed.items()) if key not in lives and key.kind in KINDS}
-    unseen = tuple(key for key in absent if key.kind == "log")
-    doubtful = [key for key in absent if key not in unseen]
+    doubtful = [key for key in absent if key.kind != "log"]
     found = reader.all(
         [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in doubtful],
     )
@@ -83,8 +80,7 @@ def inspect(reader: Reader, resources: Mapping[str, str], *, log_groups: Iterabl
         site=reader.site,
         snapshot=snapshot,
         lives={**lives, **late},
-        gone={key: absent[key] for key in doubtful if key not in late},
-        unseen=unseen,
+        gone={key: live_id for key, live_id in absent.items() if key not in late},
         instances=instances,
         volumes={instance.name: instance.volume_names for instance in instances},
     )

@@ -10,7 +10,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from ocisidecar.credentials import Credentials
-from ocisidecar.errors import ConfigError
+from ocisidecar.errors import ConfigError, SpecError, SpecFault
 from ocisidecar.identity import Identity
 from ocisidecar.keys import Key
 from ocisidecar.plan import Live, Phase, Snapshot
@@ -51,9 +51,9 @@ class Reader:
         """Make all calls at once and return their results in order; the first error wins after all have ended."""
         return _all(self.pool, self.caller, calls)
 
-    def snapshot(self, *, log_groups: Iterable[str] = ()) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """Return everything that is ours in the region and compartment; see `take_snapshot`."""
-        return take_snapshot(self.caller, self.site, self.pool, log_groups=log_groups)
+        return take_snapshot(self.caller, self.site, self.pool)
 
 
 def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor) -> Place:
@@ -93,17 +93,23 @@ def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecuto
 def take_snapshot(
     caller: Caller, site: Site, pool: ThreadPoolExecutor, *, log_groups: Iterable[str] = ()
 ) -> Snapshot:
-    """Return everything that is ours in the region and compartment.
+    """Return everything that is ours in the region and compartment.  Reads only; one list per kind and scope.
 
-    `log_groups` are groups that are not ours but hold logs that may be.  Reads only; one list per kind and scope.
+    Logs are looked for in every log group of the compartment, because ours may be in groups of others.
+
+    Raises:
+        SpecError: one of `log_groups` is not among those.
     """
-    kinds = [kind for kind in KINDS.values() if kind.name != "log"]
-    found = _all(pool, caller, [_observer(kind.name, caller, site) for kind in kinds])
-    lives = [live for some in found for live in some]
-    groups = [live for live in lives if live.key.kind == "log-group"]
-    groups += [_foreign_group(group) for group in sorted({*log_groups} - {one.id for one in groups})]
+    kinds = KINDS.keys() - {"log", "log-group"}
+    observers = [_observer(kind, caller, site) for kind in sorted(kinds)]
+    groups, *found = _all(pool, caller, [lambda: _log_groups(caller, site), *observers])
+    absent = sorted({*log_groups} - {group.id for group in groups})
+    if absent:
+        message = "must be a log group of the deployment's compartment, so that its logs are found again"
+        raise SpecError([SpecFault("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
     logs = _all(pool, caller, [_observer("log", caller, site, (group,)) for group in groups])
-    return Snapshot((*lives, *(live for some in logs for live in some)))
+    ours = [group for group in groups if group.deployment]
+    return Snapshot((*ours, *(live for some in (*found, *logs) for live in some)))
 
 
 def explained(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collection[str]) -> Snapshot:
@@ -142,8 +148,15 @@ def _observer(
     return lambda: KINDS[kind].observe(caller, site, parents)
 
 
-def _foreign_group(group_id: str) -> Live:
-    return Live(Key("log-group", "existing"), "", group_id, "ACTIVE", Phase.READY, {})
+def _log_groups(caller: Caller, site: Site) -> tuple[Live, ...]:
+    """Return all log groups of the compartment; those that are not ours belong to no deployment."""
+    kind = KINDS["log-group"]
+    lives = (
+        kind.live(entry, site)
+        or Live(Key("log-group", "existing"), "", text(entry, "id"), "ACTIVE", Phase.READY, entry)
+        for entry in kind.entries(caller, site)
+    )
+    return tuple(live for live in lives if live.phase is not Phase.GONE)
 
 
 def _all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:

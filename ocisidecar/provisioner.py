@@ -436,11 +436,11 @@ class Provisioner:
     def _plans(self, specs: Sequence[DeploymentSpec], cancel: Cancel) -> tuple[Plan, ...]:
         self._check(specs)
         caller = self._session.caller(cancel)
-        groups = {spec.effective_logging.log_group_id for spec in specs} - {None}
+        groups = [group for spec in specs if (group := spec.effective_logging.log_group_id) is not None]
         site = self._site(specs[0].name, caller) if specs else None
         if site is None:
             return ()
-        snapshot = take_snapshot(caller, site, self._pool, log_groups=[group for group in groups if group])
+        snapshot = take_snapshot(caller, site, self._pool, log_groups=groups)
         plans = _plans_for(specs, site, snapshot)
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
         return _plans_for(specs, site, explained(caller, site, snapshot, replaced)) if replaced else plans

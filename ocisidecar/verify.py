@@ -38,8 +38,7 @@ def verify(
     declared = None if spec is None else as_deployment(spec)
     if declared is not None and declared.name != name:
         raise SpecError([SpecFault("name", f"must be that of the deployment, {name!r}, got {declared.name!r}")])
-    group = declared.effective_logging.log_group_id if declared is not None else None
-    inspection = inspect(reader, resources, log_groups=[group] if group is not None else [])
+    inspection = inspect(reader, resources)
     inspection, waited = next(
         (seen, waited)
         for seen, waited in map(

@@ -140,6 +140,14 @@ def test_an_endpoint_where_nobody_listens_is_a_lost_connection(emulator, connect
         nobody.plan(web)
 
 
+def test_a_log_group_that_is_not_in_the_compartment_is_a_fault_of_the_spec(provisioner, writes):
+    """Logs are only made where they are found again; nothing is changed."""
+    group = "ocid1.loggroup.oc1.eu-frankfurt-1.aaaa"
+    with pytest.raises(SpecError, match=rf"logging.log_group_id: .*there is no {group}"):
+        provisioner.apply(DeploymentSpec("web", logging=LoggingSpec.existing(log_group_id=group)))
+    assert writes() == []
+
+
 # -- refusals ----------------------------------------------------------------------------------------------
 
 

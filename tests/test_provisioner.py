@@ -262,6 +262,17 @@ def test_destroy_takes_a_spec_a_deployment_or_a_name(provisioner, emulator, web)
         assert emulator.live() == {}
 
 
+def test_a_log_in_a_group_of_others_goes_and_the_group_stays(provisioner, emulator, sdk):
+    """Destroying by name finds the log that was made in an existing group."""
+    client = sdk("logging.LoggingManagementClient")
+    client.create_log_group({"compartmentId": emulator.compartment_id, "displayName": "theirs"})
+    group = client.list_log_groups(emulator.compartment_id).data[0]["id"]
+    provisioner.apply(DeploymentSpec("web", logging=LoggingSpec.existing(log_group_id=group)))
+    assert len(emulator.live()["log"]) == 1
+    provisioner.destroy("web")
+    assert emulator.live() == {"log-group": [group]}
+
+
 def test_destroy_leaves_alone_what_only_looks_like_ours(provisioner, emulator, sdk, web):
     """A foreign resource with a copied deployment tag but without a valid key survives a destroy."""
     deployment = provisioner.apply(web)

@@ -87,9 +87,17 @@ class Log(LoggingKind):
 
     def list_live(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
         """Return our logs in the given groups."""
-        entries = (entry for group in parents for entry in caller.pages(self.client, "list_logs", group.id))
-        lives = (self.live(entry, site) for entry in entries)
+        lives = (self.live(entry, site) for group in parents for entry in self._in_group(caller, site, group.id))
         return tuple(live for live in lives if live is not None)
+
+    def _in_group(self, caller: Caller, site: Site, group_id: str) -> list[Mapping[str, Json]]:
+        """Return a group's logs; a group that has gone meanwhile has none."""
+        try:
+            return list(caller.pages(self.client, "list_logs", group_id))
+        except NotAuthorizedOrNotFound:
+            if LogGroup().read(caller, site, group_id) is not None:
+                raise
+            return []
 
     def parents_of(self, lookup: Callable[[Ref], str], want: Desired) -> tuple[Live, ...]:
         """Return the wanted log's group."""

@@ -31,7 +31,7 @@ class LoggingSpec(Brief):
         log_names: names that containers may refer to.
         retention_duration_in_days: how long the service keeps lines: 30 to 180 days in steps of 30.
         log_id: of an existing log.
-        log_group_id: of an existing log group.
+        log_group_id: of an existing log group of the deployment's compartment.
         name: the deployment whose logs are shared.
 
     Source: oci.logging.models.CreateLogDetails.
@@ -68,7 +68,10 @@ class LoggingSpec(Brief):
         log_names: Sequence[str] = _LOG_NAMES,
         retention_duration_in_days: int = 30,
     ) -> LoggingSpec:
-        """Use one existing log for everything, or make logs in an existing group; give one of the two OCIDs."""
+        """Use one existing log for everything, or make logs in an existing group; give one of the two OCIDs.
+
+        The log may be anywhere; the group must be in the deployment's compartment, so that its logs are found again.
+        """
         return cls(
             kind="existing",
             log_id=log_id,

@@ -70,7 +70,7 @@ class LoggingSpec(Brief):
     ) -> LoggingSpec:
         """Use one existing log for everything, or make logs in an existing group; give one of the two OCIDs.
 
-        The log may be anywhere; the group must be in the deployment's compartment, so that its logs are found again.
+        The log may be anywhere; the group must be in the deployment's compartment, so that its logs are found.
         """
         return cls(
             kind="existing",

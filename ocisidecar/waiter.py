@@ -49,7 +49,7 @@ _SETTLED = frozenset({Phase.READY, Phase.STOPPED})
 
 
 _PATIENCE: Mapping[Goal, float] = {Goal.HEALTHY: 4.0, Goal.GONE: 0.6}
-"""Health checks have periods of seconds themselves; removals are short and each level of them waits for the last."""
+"""Health checks have periods of seconds; removals are short, and each level of them waits for the last."""
 
 
 class Verdict(StrEnum):

@@ -13,7 +13,6 @@ from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.faults import Stale
 from ocisidecar.emulator.world import Record
 
-
 T = TypeVar("T")
 SortKey = tuple[Any, int]
 

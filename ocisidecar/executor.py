@@ -282,7 +282,8 @@ class Executor:
         """Take the next step with a resource that is ready: complete it, see that it is healthy, or finish."""
         kind = KINDS[node.id.key.kind]
         live = self._resources[node.id.deployment, node.id.key]
-        if kind.is_completed_when_ready and node.id.verb is Verb.CREATE and node.id not in self._completed:
+        is_new = node.id.verb in {Verb.CREATE, Verb.AWAIT}
+        if kind.is_completed_when_ready and is_new and node.id not in self._completed:
             self._completed.add(node.id)
             self._in_flight += 1
             future = self.pool.submit(complete, self._job(node), live)
@@ -410,13 +411,17 @@ class Executor:
             self._fail(node, timed_out(watch, waited_seconds=waited))
 
     def _recover(self, node: Node, sight: Sight) -> None:
-        """Go on after a failure or a disappearance: another placement, another token, or the end."""
+        """Go on after a failure or a disappearance: another placement, another token, or the end.
+
+        What an earlier run began and failed is made again, as if it had been found failed.
+        """
         attempt = self._attempts.get(node.id, Attempt())
         want = self._plans[node.id.deployment][0].desired.get(node.id.key)
-        is_create = want is not None and node.id.verb is Verb.CREATE
-        if sight.verdict is Verdict.VANISHED and is_create and attempt.rung + 1 < RUNGS:
+        is_made = want is not None and node.id.verb in {Verb.CREATE, Verb.AWAIT}
+        is_older = node.id.verb is Verb.AWAIT and attempt == Attempt()
+        if is_made and attempt.rung + 1 < RUNGS and (sight.verdict is Verdict.VANISHED or is_older):
             self._retry(node, attempt.next_rung(), sight)
-        elif want is None or not is_create or not is_capacity_shortage(" ".join(sight.evidence)):
+        elif want is None or not is_made or not is_capacity_shortage(" ".join(sight.evidence)):
             self._fail(node, resource_failed(node, sight))
         elif attempt.placement + 1 < len(want.placements):
             self._retry(node, attempt.next_placement(), sight)

@@ -99,7 +99,7 @@ def _create(job: Job) -> Done:
     placements = want.placements or (None,)
     attempt = job.attempt
     while True:
-        if attempt.placement:
+        if attempt != Attempt():
             _remove_failed(job, want)
             if (found := _find(job, want)) is not None:
                 return Done(_as_started(found), attempt)
@@ -187,7 +187,8 @@ def _act(job: Job) -> Done:
 
 
 def _await(job: Job) -> Done:
-    return Done(_as_started(_live(job)))
+    """Leave what an earlier run began to the waiter; make it again once that has turned out to have failed."""
+    return Done(_as_started(_live(job))) if job.attempt == Attempt() else _create(job)
 
 
 def _delete(job: Job) -> Done:
@@ -243,7 +244,7 @@ def _lives(job: Job, want: Desired) -> list[Live]:
 
 
 def _remove_failed(job: Job, want: Desired) -> None:
-    """Remove what found no room at an earlier placement; its error text has been reported."""
+    """Remove what failed at an earlier attempt; its error text has been reported."""
     for live in _lives(job, want):
         if live.phase is Phase.FAILED:
             job.kind.delete(job.caller, job.site, live)
@@ -263,7 +264,7 @@ def _as_started(live: Live) -> Started:
 
 def _may_be_replay(job: Job, started: Started) -> bool:
     """Return whether the answer may be the stored one of an earlier request with the same token."""
-    if any(live.id == started.id for live in job.node.step.old):
+    if any(live.id == started.id for live in (*job.node.step.old, job.node.live) if live is not None):
         return True
     created, served = started.body.get("timeCreated"), started.served
     if not started.id or not isinstance(created, str) or not served:

@@ -241,3 +241,13 @@ def test_two_instances_of_a_deployment_roll_independently(provisioner, web):
     before = provisioner.apply(spec).resources
     after = provisioner.apply(spec.with_instance(web.with_image(NEW_IMAGE))).resources
     assert {key for key in after if after[key] != before[key]} == {"container-instance/web-0"}
+
+
+def test_what_an_earlier_run_began_and_fails_later_is_made_again(provisioner, emulator, clock, web):
+    """Run again while a doomed instance still comes up: it fails, and the same run replaces it."""
+    emulator.inject(Fault.failed(message="no such image"))
+    with pytest.raises(Cancelled):
+        provisioner.apply(web, cancel=Cancel(after_seconds=5, clock=clock))
+    deployment = provisioner.apply(web)
+    assert emulator.live()["container-instance"] == [deployment.resources["container-instance/web-0"]]
+    assert not provisioner.plan(web).changes

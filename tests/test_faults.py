@@ -1,0 +1,141 @@
+"""The law of faults: whatever goes wrong for a while, running again makes it right.
+
+Under any finite schedule of faults an apply, a change and a destroy either come through or end in one of our
+errors.  When the faults are over, the same calls come through, no key has two live resources, and after a destroy
+nothing is left.  `OCISIDECAR_FULL=1` tries many schedules, else a few, always the same.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ocisidecar import (
+    AlarmSpec,
+    DeploymentSpec,
+    InstanceSpec,
+    LoggingSpec,
+    OciSidecarError,
+    Provisioner,
+    TopicSpec,
+)
+from ocisidecar.clock import VirtualClock
+from ocisidecar.emulator import Fault, Latencies
+
+IS_FULL = os.environ.get("OCISIDECAR_FULL") == "1"
+SPEC = DeploymentSpec(
+    "web",
+    [InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", ports=[80], replicas=2)],
+    logging=LoggingSpec.deployment(),
+    alarms=[AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])],
+)
+CHANGED = DeploymentSpec(
+    "web",
+    [InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.5", ports=[443], replicas=1)],
+    logging=LoggingSpec.deployment(retention_duration_in_days=60),
+    alarms=[AlarmSpec.cpu_utilization(90)],
+)
+LATENCIES = Latencies(
+    identity=0.5,
+    network=1,
+    logging=2,
+    container_instance_create=20,
+    container_instance_delete=10,
+    vnic_release=30,
+    jitter=0.4,
+)
+
+operations = st.sampled_from(
+    [
+        "*",
+        "list_*",
+        "get_*",
+        "create_*",
+        "update_*",
+        "delete_*",
+        "create_vcn",
+        "create_subnet",
+        "create_dynamic_group",
+        "create_policy",
+        "create_log_group",
+        "create_log",
+        "create_container_instance",
+        "add_network_security_group_security_rules",
+        "remove_network_security_group_security_rules",
+        "delete_container_instance",
+        "delete_subnet",
+    ]
+)
+codes = st.sampled_from(
+    [
+        "TooManyRequests",
+        "InternalError",
+        "NotAuthorizedOrNotFound",
+        "IncorrectState",
+        "Conflict",
+        "LimitExceeded",
+        "NotAuthenticated",
+        "InvalidatedRetryToken",
+        "NoEtagMatch",
+    ]
+)
+rules = {"nth": st.integers(1, 8), "times": st.integers(1, 12)}
+faults = st.one_of(
+    st.builds(Fault.error, operations, codes, **rules),
+    st.builds(Fault.error, operations, st.just("TooManyRequests"), retry_after=st.integers(1, 60), **rules),
+    st.builds(Fault.error, operations, st.just("ServiceUnavailable"), status=st.just(503), **rules),
+    st.builds(Fault.empty_error, operations, st.sampled_from([400, 502, 504]), **rules),
+    st.builds(Fault.reset, operations, after_commit=st.booleans(), **rules),
+    st.builds(Fault.truncated, operations, **rules),
+    st.builds(Fault.stale_list, seconds=st.integers(1, 60), **rules),
+    st.builds(Fault.failed, st.sampled_from(["create_container_instance", "create_log*"]), **rules),
+    st.builds(
+        Fault.out_of_capacity,
+        availability_domain=st.none() | st.sampled_from(["AD-1", "AD-2", "AD-3"]),
+        is_synchronous=st.booleans(),
+        times=st.integers(1, 12),
+    ),
+)
+schedules = st.lists(faults, min_size=1, max_size=4)
+
+
+def attempt(job):
+    """Run `job`; its own errors are a way to end too, any other exception is not."""
+    try:
+        job()
+    except OciSidecarError as error:
+        return error
+    return None
+
+
+def assert_right(provisioner, spec):
+    """Assert that the spec comes through now, and that nothing is missing, doubled or left over."""
+    deployment = provisioner.apply(spec)
+    live = [one for ids in provisioner.emulator.live().values() for one in ids]
+    assert sorted(live) == sorted(deployment.resources.values())
+    assert not provisioner.plan(spec).changes
+
+
+@settings(
+    max_examples=600 if IS_FULL else 12,
+    derandomize=not IS_FULL,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(making=schedules, changing=schedules, removing=schedules, seed=st.integers(0, 99))
+def test_whatever_goes_wrong_for_a_while_running_again_makes_it_right(making, changing, removing, seed):
+    """Apply, change and destroy under faults, each followed by the same without faults."""
+    with Provisioner.local(clock=VirtualClock(), latencies=LATENCIES, seed=seed) as provisioner:
+        emulator = provisioner.emulator
+        for schedule, spec in ((making, SPEC), (changing, CHANGED)):
+            emulator.inject(*schedule)
+            attempt(lambda spec=spec: provisioner.apply(spec))
+            emulator.clear_faults()
+            assert_right(provisioner, spec)
+        emulator.inject(*removing)
+        attempt(lambda: provisioner.destroy("web", purge=True))
+        emulator.clear_faults()
+        provisioner.destroy("web", purge=True)
+        assert emulator.live() == {}

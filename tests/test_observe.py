@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -179,13 +178,12 @@ class TestAll:
         assert sorted(done) == ["one", "three", "two"]
 
     def test_ctrl_c_cancels_what_is_under_way(self, reader: Reader) -> None:
-        """A signal while requests are made sets the caller's cancel, and the interrupt goes on."""
-        cancel = reader.caller.cancel
+        """An interrupt while requests are handed out sets the caller's cancel, and goes on."""
 
-        def interrupted() -> None:
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            cancel.event.wait()
+        class Interrupted:
+            def submit(self, _call: object) -> None:
+                raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            reader.all([interrupted])
-        assert cancel.reason == "interrupted by Ctrl-C"
+            evolve(reader, pool=Interrupted()).all([threading.get_ident])
+        assert reader.caller.cancel.reason == "interrupted by Ctrl-C"

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from attrs import evolve
 
 from ocisidecar.compare import covers
+from ocisidecar.diff import diff, removal
 from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
 from ocisidecar.identity import OWN_TAGS, Identity, used_deployments
 from ocisidecar.keys import Body, Key, Ref, resolve
@@ -20,8 +21,6 @@ from ocisidecar.plan import (
     Plan,
     Snapshot,
     Step,
-    diff,
-    removal,
     value_of,
 )
 from ocisidecar.resources import KINDS, NEEDS

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ocisidecar.diff import diff
 from ocisidecar.identity import Identity
 from ocisidecar.keys import Body, Json, Key, Ref, resolve_fields
-from ocisidecar.plan import TAG_FIELDS, Action, Desired, Live, Phase, Plan, Rollout, Snapshot, Step, diff
+from ocisidecar.plan import TAG_FIELDS, Action, Desired, Live, Phase, Plan, Rollout, Snapshot, Step
 
 IDENTITY = Identity("ocid1.tenancy.oc1..t", "eu-frankfurt-1", "ocid1.compartment.oc1..c", "web")
 STATES = {

@@ -14,7 +14,19 @@ from attrs import frozen
 import ocisidecar
 
 ROOT = Path(ocisidecar.__file__).parent
-DECIDING = ("spec", "spec.*", "compose", "compare", "keys", "identity", "plan", "planning", "graph", "events")
+DECIDING = (
+    "spec",
+    "spec.*",
+    "compose",
+    "compare",
+    "keys",
+    "identity",
+    "plan",
+    "diff",
+    "planning",
+    "graph",
+    "events",
+)
 TELLING = ("errors", "statements", "outcome", "findings", "report", "log_lines", "moments", "exit_codes")
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 ONE_HOME = {

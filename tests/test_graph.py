@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ocisidecar.diff import removal
 from ocisidecar.graph import NodeId, Verb, nodes_of
 from ocisidecar.identity import Identity
-from ocisidecar.plan import Action, Change, Phase, Plan, Rollout, Snapshot, Step, removal
+from ocisidecar.plan import Action, Change, Phase, Plan, Rollout, Snapshot, Step
 from tests.plan_values import IDENTITY, key, live, live_id, plan, want
 
 NEEDS = {

@@ -7,6 +7,7 @@ import json
 import pytest
 from attrs import evolve
 
+from ocisidecar.diff import removal
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.keys import Key, Ref
 from ocisidecar.plan import (
@@ -19,7 +20,6 @@ from ocisidecar.plan import (
     Rollout,
     Snapshot,
     Step,
-    removal,
     value_of,
 )
 from tests.plan_values import IDENTITY, actions, key, live, live_id, plan, steps_of, want

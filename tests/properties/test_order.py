@@ -13,9 +13,10 @@ from attrs import define, evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocisidecar.diff import diff, removal
 from ocisidecar.graph import Node, NodeId, Verb, nodes_of
 from ocisidecar.keys import Key
-from ocisidecar.plan import Desired, Live, Phase, Plan, Rollout, Snapshot, diff, removal
+from ocisidecar.plan import Desired, Live, Phase, Plan, Rollout, Snapshot
 from ocisidecar.resources import NEEDS
 from tests.plan_values import IDENTITY, live, live_id, want
 

@@ -31,6 +31,7 @@ from ocisidecar import (
     ServiceUnavailable,
     SidecarSpec,
     SpecError,
+    StepRetrying,
     TopicSpec,
     WaitTimedOut,
 )
@@ -216,6 +217,18 @@ def test_a_refusal_names_call_key_request_and_remedy(provisioner, emulator, name
     assert remedy in str(error)
     assert bool(REQUEST_ID.search(str(error))) == bool(cause.status)
     emulator.clear_faults()
+    assert_converges(provisioner, emulator)
+
+
+def test_rights_that_spread_slowly_are_waited_for(provisioner, emulator, clock):
+    """A policy that names a group made a moment ago may be refused at first: that is waited out, and told."""
+    emulator.inject(Fault.error("create_policy", "NotAuthorizedOrNotFound", times=5))
+    heard, began = [], clock.time()
+    provisioner.apply(SPEC, on_event=heard.append)
+    retried = [one for one in heard if isinstance(one, StepRetrying)]
+    assert [one.reason for one in retried] == ["404 NotAuthorizedOrNotFound (not yet)"] * 5
+    assert {one.key for one in retried} == {"policy/main"}
+    assert clock.time() - began >= sum(one.wait_seconds for one in retried) > 2
     assert_converges(provisioner, emulator)
 
 

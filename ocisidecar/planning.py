@@ -153,6 +153,24 @@ def check_digest(plans: Sequence[Plan], digest: str | None) -> None:
         )
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Raise SpecError when two deployments of a sequence have one name."""
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise SpecError([SpecFault(name, "names more than one deployment of the sequence") for name in doubled])
+
+
+def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
+    """Raise when a plan to apply is to be destroyed, or the other way round.
+
+    Raises:
+        PlanError: it is the other kind of plan.
+    """
+    if plan.is_destroy != is_destroy:
+        removes, verb = ("removes it", "destroy") if plan.is_destroy else ("brings it about", "apply")
+        raise PlanError(f"This plan of {plan.name} {removes}: pass it to {verb}(). Nothing was changed.")
+
+
 def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
     """Raise StalePlan unless `plan` is for this identity and what it rests on is as it was."""
     if plan.identity != identity:

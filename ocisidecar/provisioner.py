@@ -26,7 +26,15 @@ from ocisidecar.keys import Key
 from ocisidecar.observe import Place, Reader, explained, keeping, read_place, site_of, take_snapshot
 from ocisidecar.outcome import Outcome, ending, raise_failures
 from ocisidecar.plan import Action, Live, Plan, Snapshot
-from ocisidecar.planning import check_digest, check_fresh, plan_adopt, plan_apply, plan_removal
+from ocisidecar.planning import (
+    check_digest,
+    check_fresh,
+    check_names,
+    check_purpose,
+    plan_adopt,
+    plan_apply,
+    plan_removal,
+)
 from ocisidecar.power import plan_power
 from ocisidecar.resources import KINDS
 from ocisidecar.resources.kind import Site
@@ -300,7 +308,7 @@ class Provisioner:
             NotAuthorizedOrNotFound: an OCID does not exist.
         """
         deployment = as_deployment(spec)
-        check(deployment, image_prefix=self._image_prefix, accepts_symbolic_images=self._accepts_symbolic_images)
+        self._check([deployment])
         caller = self._session.caller(cancel or Cancel())
         site = self._site(deployment.name, caller)
         adopted = {}
@@ -360,7 +368,7 @@ class Provisioner:
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
         items = list(what) if isinstance(what, Sequence) else [what]
-        plans = self._settled(items, cancelling)
+        plans = self._settled(items, cancelling, is_destroy=False)
         check_digest(plans, expect)
         for plan in plans:
             self._ready(plan, on_event)
@@ -388,7 +396,7 @@ class Provisioner:
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
         plan = (
-            self._ready(self._settled([target], cancelling)[0], on_event)
+            self._ready(self._settled([target], cancelling, is_destroy=True)[0], on_event)
             if isinstance(target, Plan)
             else self.plan_destroy(target, retain=retain, purge=purge, on_event=on_event, cancel=cancelling)
         )
@@ -446,23 +454,23 @@ class Provisioner:
         return _plans_for(specs, site, explained(caller, site, snapshot, replaced)) if replaced else plans
 
     def _check(self, specs: Sequence[DeploymentSpec]) -> None:
-        names = [spec.name for spec in specs]
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
-            raise SpecError([SpecFault(name, "names more than one deployment of the sequence") for name in doubled])
-        for spec in specs:
-            check(spec, image_prefix=self._image_prefix, accepts_symbolic_images=self._accepts_symbolic_images)
+        check_names([spec.name for spec in specs])
+        prefix, symbolic = self._image_prefix, self._accepts_symbolic_images
+        check(*specs, image_prefix=prefix, accepts_symbolic_images=symbolic)
 
-    def _settled(self, items: Sequence[What], cancel: Cancel) -> tuple[Plan, ...]:
+    def _settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
         """Return a plan for each item: made now for specs, checked against what is live now for plans."""
+        check_names([item.name for item in items])
         specs = [as_deployment(item) for item in items if not isinstance(item, Plan)]
-        fresh = {plan.name: plan for plan in self._plans(specs, cancel)}
         given = [item for item in items if isinstance(item, Plan)]
+        for plan in given:
+            check_purpose(plan, is_destroy=is_destroy)
+        fresh = {plan.name: plan for plan in self._plans(specs, cancel)}
         if given:
             snapshot = self._snapshot(given[0].name, cancel)
             for plan in given:
                 check_fresh(plan, snapshot, self._identity(plan.name))
-        return tuple(item if isinstance(item, Plan) else fresh[as_deployment(item).name] for item in items)
+        return tuple(item if isinstance(item, Plan) else fresh[item.name] for item in items)
 
     def _run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
         caller = self._session.caller(cancel)

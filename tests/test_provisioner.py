@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from ocisidecar import (
     Action,
@@ -154,6 +155,17 @@ def test_a_plan_for_another_compartment_is_refused(provisioner, emulator, connec
     writes()
     with pytest.raises(StalePlan, match=f"for compartment {emulator.tenancy_id}"):
         provisioner.apply(plan)
+    assert writes() == []
+
+
+def test_a_plan_is_carried_out_by_the_verb_it_was_made_for(provisioner, web, writes):
+    """A plan to destroy given to apply(), or the other way round, raises PlanError and changes nothing."""
+    with pytest.raises(PlanError, match=r"brings it about: pass it to apply\(\)"):
+        provisioner.destroy(provisioner.plan(web))
+    provisioner.apply(web)
+    writes()
+    with pytest.raises(PlanError, match=r"removes it: pass it to destroy\(\)"):
+        provisioner.apply(provisioner.plan_destroy("web"))
     assert writes() == []
 
 
@@ -322,6 +334,19 @@ def test_a_name_twice_in_a_sequence_is_a_fault_of_the_spec(provisioner, web, emu
     """Two deployments of one name in a sequence are refused before any request."""
     with pytest.raises(SpecError, match="more than one deployment"):
         provisioner.apply([web, web])
+    assert emulator.requests == ()
+    with pytest.raises(SpecError, match="more than one deployment"):
+        provisioner.apply([provisioner.plan(web), web])
+    assert emulator.live() == {}
+
+
+def test_the_faults_of_a_whole_sequence_come_at_once(provisioner, emulator, web):
+    """Each path begins with the name of its deployment."""
+    specs = [DeploymentSpec(name, [evolve(web, ocpus=0)]) for name in ("a", "b")]
+    with pytest.raises(SpecError) as caught:
+        provisioner.apply([web, *specs])
+    paths = {fault.path for fault in caught.value.faults}
+    assert {'a: instances["web"].ocpus', 'b: instances["web"].ocpus'} <= paths
     assert emulator.requests == ()
 
 

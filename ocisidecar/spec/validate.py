@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import Attribute, has
+from attrs import Attribute, evolve, has
 
 from ocisidecar.errors import SpecError, SpecFault
 from ocisidecar.spec.assembly import assembly_faults, image_faults
@@ -42,15 +42,24 @@ def validate(
     return tuple(SpecFault(path, message) for path, message in dict.fromkeys(faults))
 
 
-def check(spec: DeploymentSpec, *, image_prefix: str | None = None, accepts_symbolic_images: bool = False) -> None:
-    """Raise when the spec has any fault; the arguments are those of `validate`.
+def check(*specs: DeploymentSpec, image_prefix: str | None = None, accepts_symbolic_images: bool = False) -> None:
+    """Raise when a spec has any fault; of several, the paths begin with the deployment's name.
+
+    The other arguments are those of `validate`.
 
     Raises:
-        SpecError: holds every fault.
+        SpecError: holds every fault of all of them.
     """
-    faults = validate(spec, image_prefix=image_prefix, accepts_symbolic_images=accepts_symbolic_images)
-    if faults:
-        raise SpecError(faults)
+    found = [
+        (spec, fault)
+        for spec in specs
+        for fault in validate(spec, image_prefix=image_prefix, accepts_symbolic_images=accepts_symbolic_images)
+    ]
+    if found:
+        is_one = len(specs) == 1
+        raise SpecError(
+            [fault if is_one else evolve(fault, path=f"{spec.name}: {fault.path}") for spec, fault in found]
+        )
 
 
 def _faults(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Fault]:

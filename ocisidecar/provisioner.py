@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -16,38 +15,24 @@ from ocisidecar.deployment import Deployment
 from ocisidecar.errors import (
     ConfigError,
     DeploymentNotFound,
-    SpecError,
-    SpecFault,
 )
 from ocisidecar.events import Event, Found, Handler, PlanReady
 from ocisidecar.executor import Executor, Limits
-from ocisidecar.identity import Identity
 from ocisidecar.keys import Key
-from ocisidecar.observe import Place, Reader, explained, keeping, read_place, site_of, take_snapshot
+from ocisidecar.observe import Reader
 from ocisidecar.outcome import Outcome, ending, raise_failures
 from ocisidecar.plan import Action, Live, Plan, Snapshot
+from ocisidecar.planner import Planner, Spec, What
 from ocisidecar.planning import (
     check_digest,
-    check_fresh,
-    check_names,
-    check_purpose,
-    plan_adopt,
-    plan_apply,
-    plan_removal,
 )
 from ocisidecar.power import plan_power
-from ocisidecar.resources import KINDS
-from ocisidecar.resources.kind import Site
-from ocisidecar.session import Caller, Session
-from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
-from ocisidecar.spec.validate import check, spec_warnings
+from ocisidecar.session import Session
+from ocisidecar.spec import as_deployment
 
 if TYPE_CHECKING:
     from ocisidecar.credentials import Credentials
     from ocisidecar.emulator import Emulator, Fault, Latencies
-
-Spec = DeploymentSpec | InstanceSpec
-What = Spec | Plan
 
 
 class Provisioner:
@@ -68,15 +53,11 @@ class Provisioner:
         on_event: Handler | None = None,
     ) -> None:
         self._session = session
-        self._compartment_id = compartment_id
-        self._image_prefix = image_prefix
-        self._accepts_symbolic_images = accepts_symbolic_images
         self._limits = limits or Limits()
         self._on_event = on_event
         self._emulator: Emulator | None = None
         self._pool = ThreadPoolExecutor(self._limits.max_workers, thread_name_prefix="ocisidecar")
-        self._place: Place | None = None
-        self._lock = threading.Lock()
+        self._planner = Planner(session, self._pool, compartment_id, image_prefix, accepts_symbolic_images)
 
     @classmethod
     def from_config(
@@ -206,7 +187,7 @@ class Provisioner:
     @property
     def compartment_id(self) -> str:
         """The compartment in which deployments live."""
-        return self._compartment_id
+        return self._planner.compartment_id
 
     @property
     def region(self) -> str:
@@ -250,7 +231,7 @@ class Provisioner:
             Cancelled: `cancel` was set.
         """
         specs = [as_deployment(one) for one in (what if isinstance(what, Sequence) else [what])]
-        plans = self._plans(specs, cancel or Cancel())
+        plans = self._planner.plans(specs, cancel or Cancel())
         for plan in plans:
             self._ready(plan, on_event)
         return plans if isinstance(what, Sequence) else plans[0]
@@ -278,12 +259,8 @@ class Provisioner:
             PlanError: `retain` names what does not exist.
             ServiceCallError: a read failed.
         """
-        caller = self._session.caller(cancel or Cancel())
-        identity = self._identity(_name_of(target))
-        site = self._site(identity.name, caller)
-        snapshot = take_snapshot(caller, site, self._pool)
-        data = {} if purge else keeping(caller, snapshot.of(identity.name))
-        plan = plan_removal(identity, snapshot, retain=tuple(retain), with_data=data)
+        name = target if isinstance(target, str) else target.name
+        plan = self._planner.removal(name, retain=retain, purge=purge, cancel=cancel or Cancel())
         return self._ready(plan, on_event)
 
     def adopt(
@@ -307,18 +284,7 @@ class Provisioner:
             PlanError: a resource cannot become what the spec asks for.
             NotAuthorizedOrNotFound: an OCID does not exist.
         """
-        deployment = as_deployment(spec)
-        self._check([deployment])
-        caller = self._session.caller(cancel or Cancel())
-        site = self._site(deployment.name, caller)
-        adopted = {}
-        for word, live_id in resources.items():
-            key = Key.parse(word)
-            if key is None or key.kind not in KINDS:
-                raise SpecError([SpecFault(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
-            adopted[key] = KINDS[key.kind].foreign(caller, site, key, live_id)
-        snapshot = take_snapshot(caller, site, self._pool)
-        plan = plan_adopt(deployment, site, snapshot, adopted, warnings=spec_warnings(deployment))
+        plan = self._planner.adoption(as_deployment(spec), resources, cancel or Cancel())
         return self._ready(plan, on_event)
 
     # -- changing ------------------------------------------------------------------------------------------
@@ -368,7 +334,7 @@ class Provisioner:
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
         items = list(what) if isinstance(what, Sequence) else [what]
-        plans = self._settled(items, cancelling, is_destroy=False)
+        plans = self._planner.settled(items, cancelling, is_destroy=False)
         check_digest(plans, expect)
         for plan in plans:
             self._ready(plan, on_event)
@@ -396,7 +362,7 @@ class Provisioner:
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
         plan = (
-            self._ready(self._settled([target], cancelling, is_destroy=True)[0], on_event)
+            self._ready(self._planner.settled([target], cancelling, is_destroy=True)[0], on_event)
             if isinstance(target, Plan)
             else self.plan_destroy(target, retain=retain, purge=purge, on_event=on_event, cancel=cancelling)
         )
@@ -413,7 +379,8 @@ class Provisioner:
     ) -> Deployment:
         """Start, stop or restart a deployment's instances and wait until they are; see `Deployment.stop`."""
         cancelling = cancel or Cancel(clock=self._session.clock)
-        plan = plan_power(self._identity(name), self._snapshot(name, cancelling), action, instance=instance)
+        snapshot = self._planner.snapshot(name, cancelling)
+        plan = plan_power(self._planner.identity(name), snapshot, action, instance=instance)
         return self._run((plan,), on_event, cancelling)[0]
 
     # -- finding -------------------------------------------------------------------------------------------
@@ -424,60 +391,29 @@ class Provisioner:
         Raises:
             DeploymentNotFound: nothing of it exists.
         """
-        snapshot = self._snapshot(name, cancel)
+        snapshot = self._planner.snapshot(name, cancel or Cancel())
         if name not in snapshot.deployments():
             raise DeploymentNotFound(name, known=snapshot.deployments())
         return self._found(name, snapshot, on_event)
 
     def list(self, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> tuple[Deployment, ...]:
         """Return all deployments in the compartment and region, by name."""
-        snapshot = self._snapshot("", cancel)
+        snapshot = self._planner.snapshot("", cancel or Cancel())
         return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
 
     def reader(self, name: str, *, cancel: Cancel | None = None) -> Reader:
         """Return what reads the deployment `name`; for `Deployment`'s own use."""
         caller = self._session.caller(cancel or Cancel(clock=self._session.clock))
-        return Reader(caller, self._site(name, caller), self._pool)
+        return Reader(caller, self._planner.site(name, caller), self._pool)
 
     # -- inside --------------------------------------------------------------------------------------------
-
-    def _plans(self, specs: Sequence[DeploymentSpec], cancel: Cancel) -> tuple[Plan, ...]:
-        self._check(specs)
-        caller = self._session.caller(cancel)
-        groups = [group for spec in specs if (group := spec.effective_logging.log_group_id) is not None]
-        site = self._site(specs[0].name, caller) if specs else None
-        if site is None:
-            return ()
-        snapshot = take_snapshot(caller, site, self._pool, log_groups=groups)
-        plans = _plans_for(specs, site, snapshot)
-        replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
-        return _plans_for(specs, site, explained(caller, site, snapshot, replaced)) if replaced else plans
-
-    def _check(self, specs: Sequence[DeploymentSpec]) -> None:
-        check_names([spec.name for spec in specs])
-        prefix, symbolic = self._image_prefix, self._accepts_symbolic_images
-        check(*specs, image_prefix=prefix, accepts_symbolic_images=symbolic)
-
-    def _settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
-        """Return a plan for each item: made now for specs, checked against what is live now for plans."""
-        check_names([item.name for item in items])
-        specs = [as_deployment(item) for item in items if not isinstance(item, Plan)]
-        given = [item for item in items if isinstance(item, Plan)]
-        for plan in given:
-            check_purpose(plan, is_destroy=is_destroy)
-        fresh = {plan.name: plan for plan in self._plans(specs, cancel)}
-        if given:
-            snapshot = self._snapshot(given[0].name, cancel)
-            for plan in given:
-                check_fresh(plan, snapshot, self._identity(plan.name))
-        return tuple(item if isinstance(item, Plan) else fresh[item.name] for item in items)
 
     def _run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
         caller = self._session.caller(cancel)
         executor = Executor(
             self._session,
             self._pool,
-            [(plan, self._site(plan.name, caller)) for plan in plans],
+            [(plan, self._planner.site(plan.name, caller)) for plan in plans],
             self._limits,
             cancel,
             on_event or self._on_event,
@@ -494,7 +430,7 @@ class Provisioner:
 
     def _deployment(self, name: str, lives: Mapping[Key, Sequence[Live]]) -> Deployment:
         resources = {str(key): found[0].id for key, found in sorted(lives.items())}
-        return Deployment(self._identity(name), resources, self)
+        return Deployment(self._planner.identity(name), resources, self)
 
     def _ready(self, plan: Plan, on_event: Handler | None) -> Plan:
         self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
@@ -505,27 +441,10 @@ class Provisioner:
         self._emit(on_event, Found(deployment=name, resources=sum(map(len, lives.values()))))
         return self._deployment(name, lives)
 
-    def _snapshot(self, name: str, cancel: Cancel | None) -> Snapshot:
-        caller = self._session.caller(cancel or Cancel())
-        return take_snapshot(caller, self._site(name, caller), self._pool)
-
-    def _identity(self, name: str) -> Identity:
-        return Identity(self._session.credentials.tenancy_id, self.region, self._compartment_id, name)
-
-    def _site(self, name: str, caller: Caller) -> Site:
-        with self._lock:
-            if self._place is None:
-                self._place = read_place(caller, self._session.credentials, self._pool)
-            return site_of(self._identity(name), self._place, self._image_prefix)
-
     def _emit(self, on_event: Handler | None, event: Event) -> None:
         handler = on_event or self._on_event
         if handler is not None:
             handler(event)
-
-
-def _plans_for(specs: Sequence[DeploymentSpec], site: Site, snapshot: Snapshot) -> tuple[Plan, ...]:
-    return tuple(plan_apply(spec, site.named(spec.name), snapshot, warnings=spec_warnings(spec)) for spec in specs)
 
 
 def _compartment(compartment_id: str | None, credentials: Credentials) -> str:
@@ -541,7 +460,3 @@ def _compartment(compartment_id: str | None, credentials: Credentials) -> str:
 def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     return host in {"localhost", "::1"} or host.startswith("127.")
-
-
-def _name_of(target: str | Spec | Deployment) -> str:
-    return target if isinstance(target, str) else target.name

@@ -133,7 +133,7 @@ def run_with_fuse(emulator, job, whole, *, commits_last):
 def live_keys(emulator):
     """How many live resources there are of each key of ours; what is on its way out does not count."""
     with provisioner(emulator) as reader:
-        snapshot = reader._snapshot("web", None)
+        snapshot = reader.reader("web").snapshot()
     standing = {
         str(key): [live for live in lives if live.phase is not Phase.GOING]
         for key, lives in snapshot.of("web").items()

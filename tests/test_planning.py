@@ -7,9 +7,18 @@ from attrs import evolve
 
 from ocisidecar.errors import InUse, PlanError, SpecError, StalePlan
 from ocisidecar.plan import Action, Live, Phase, Snapshot
-from ocisidecar.planning import check_digest, check_fresh, desire, plan_adopt, plan_apply, plan_removal
+from ocisidecar.planning import (
+    check_digest,
+    check_fresh,
+    check_names,
+    check_purpose,
+    desire,
+    plan_adopt,
+    plan_apply,
+    plan_removal,
+)
 from ocisidecar.resources.kind import Site
-from ocisidecar.spec import DeploymentSpec, InstanceSpec, LoggingSpec, NetworkSpec
+from ocisidecar.spec import AccessSpec, DeploymentSpec, InstanceSpec, LoggingSpec, NetworkSpec, Statement
 from tests.plan_values import IDENTITY, actions, key, live
 
 DOMAINS = ("Uocm:FRA-AD-1", "Uocm:FRA-AD-2")
@@ -107,6 +116,50 @@ class TestSharing:
             "container-instance/web-0": Action.DELETE,
             "network-security-group/main": Action.DELETE,
         }
+
+
+class TestSharedAccess:
+    """Rights that another deployment's policy gives."""
+
+    METRICS = Statement("use", "metrics", reason="posts metrics")
+    BUCKETS = Statement("read", "objects", reason="reads its data")
+    GIVER = DeploymentSpec(
+        "platform", network=NetworkSpec.private(), access=AccessSpec.deployment(statements=[METRICS])
+    )
+
+    def plan(self, *statements, lives=None):
+        taker = DeploymentSpec("web", [evolve(WEB, statements=statements)], access=AccessSpec.of("platform"))
+        return plan_apply(taker, SITE, Snapshot(tuple(made(self.GIVER) if lives is None else lives)))
+
+    def test_rights_that_are_given_need_no_word(self):
+        """The policy says them."""
+        assert self.plan(self.METRICS).warnings == ()
+        assert self.plan().warnings == ()
+
+    def test_a_right_that_is_not_given_is_told(self):
+        """With its reason and where to add it; nobody else would notice before the container fails."""
+        (warning,) = self.plan(self.METRICS, self.BUCKETS).warnings
+        assert warning.startswith("the policy of platform does not give the right to read objects ")
+        assert warning.endswith("(reads its data): add it there to AccessSpec.deployment(statements=[...])")
+
+    def test_a_policy_whose_statements_are_not_shown_gives_none(self):
+        """In doubt it is told."""
+        hidden = [
+            evolve(one, body={**one.body, "statements": None}) if one.key.kind == "policy" else one
+            for one in made(self.GIVER)
+        ]
+        assert len(self.plan(self.METRICS, lives=hidden).warnings) == 1
+
+    def test_a_giver_in_use_is_not_destroyed(self):
+        """Sharing rights is using."""
+        taker = DeploymentSpec("web", [evolve(WEB, statements=[self.METRICS])], access=AccessSpec.of("platform"))
+        with pytest.raises(InUse, match=r"used by web\."):
+            plan_removal(
+                SITE.named("platform").identity,
+                Snapshot((*made(self.GIVER), *made(taker))),
+                retain=(),
+                with_data={},
+            )
 
 
 class TestAdopt:
@@ -222,6 +275,28 @@ class TestRemoval:
     def test_retaining_of_nothing_is_no_mistake(self):
         """A deployment that does not exist has nothing to keep, and destroying it is no error."""
         assert plan_removal(IDENTITY, Snapshot(), retain=["vcn"], with_data={}).steps == ()
+
+
+class TestPurpose:
+    """What is asked for makes sense before anything is read or done."""
+
+    def test_a_plan_is_carried_out_by_its_own_verb(self):
+        """Applying a removal, or destroying by a plan to apply, is a slip."""
+        applying = plan_apply(SPEC, SITE, Snapshot())
+        removing = plan_removal(IDENTITY, Snapshot(), retain=(), with_data={})
+        check_purpose(applying, is_destroy=False)
+        check_purpose(removing, is_destroy=True)
+        with pytest.raises(PlanError, match=r"This plan of web brings it about: pass it to apply\(\)"):
+            check_purpose(applying, is_destroy=True)
+        with pytest.raises(PlanError, match=r"This plan of web removes it: pass it to destroy\(\)"):
+            check_purpose(removing, is_destroy=False)
+
+    def test_deployments_of_a_sequence_have_names_of_their_own(self):
+        """Each name that is there twice is a fault."""
+        check_names(["web", "api"])
+        with pytest.raises(SpecError) as caught:
+            check_names(["web", "api", "web", "db", "db", "db"])
+        assert [fault.path for fault in caught.value.faults] == ["db", "web"]
 
 
 class TestStaleness:

@@ -109,26 +109,24 @@ class NetworkSecurityGroup(Kind):
                 intent=ACTION,
             )
 
-    def _add(self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]]) -> None:
+    def _add(
+        self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]], tries: int = _ADD_TRIES
+    ) -> None:
         """Add rules once: after a lost answer the group is read and only what is missing is sent again."""
-        missing = rules
-        for tries_left in reversed(range(_ADD_TRIES)):
-            try:
-                caller.call(
-                    self.client,
-                    "add_network_security_group_security_rules",
-                    group_id,
-                    {_RULES: missing},
-                    intent=ACTION,
-                )
-            except ConnectionLost:
-                missing, _ = _difference(self._rules(caller, group_id), rules)
-                if not missing:
-                    return
-                if not tries_left:
-                    raise
-            else:
-                return
+        try:
+            caller.call(
+                self.client,
+                "add_network_security_group_security_rules",
+                group_id,
+                {_RULES: rules},
+                intent=ACTION,
+            )
+        except ConnectionLost:
+            missing, _ = _difference(self._rules(caller, group_id), rules)
+            if missing and tries == 1:
+                raise
+            if missing:
+                self._add(caller, group_id, missing, tries - 1)
 
 
 def _ingress(spec: DeploymentSpec) -> list[Body]:

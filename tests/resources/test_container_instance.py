@@ -23,7 +23,7 @@ from ocisidecar import (
 from ocisidecar.emulator import Fault, Latencies
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import ApplyFailed, PlanError
-from ocisidecar.plan import Phase
+from ocisidecar.plan import Live, Phase
 from ocisidecar.resources import KINDS
 from ocisidecar.resources.container_instance import health, is_running, ladder
 from tests.plan_values import key
@@ -221,6 +221,26 @@ class TestLife:
         reader = provisioner.reader("web")
         (live,) = reader.snapshot().of("web")[key(KEY)]
         assert KIND.is_healthy(reader.caller, reader.site, live) is is_healthy
+
+
+class TestAddress:
+    """Where a probe reaches an instance."""
+
+    @pytest.mark.parametrize(
+        ("network", "start"), [(NetworkSpec.private(), "10.0."), (NetworkSpec.public(), "203.0.113.")]
+    )
+    def test_the_public_address_counts_where_there_is_one(self, provisioner, network, start):
+        """Else the private one."""
+        provisioner.apply(DeploymentSpec("web", [WEB], network=network))
+        reader = provisioner.reader("web")
+        instance_id = provisioner.get("web").resources[KEY]
+        live = KIND.get(reader.caller, reader.site, instance_id)
+        assert KIND.address(reader.caller, live).startswith(start)
+
+    def test_before_there_is_a_vnic_there_is_none(self):
+        """The VNIC comes some seconds after the instance."""
+        bare = Live(key(KEY), "web", "id", "CREATING", Phase.PENDING, {"vnics": [{"vnicId": None}]})
+        assert KIND.address(None, bare) == ""
 
 
 class TestChanges:

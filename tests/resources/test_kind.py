@@ -109,6 +109,8 @@ class TestDefaults:
             VCN.holdings(caller, BARE)
         with pytest.raises(LookupError, match="stop of vcn/main is not possible"):
             VCN.act(caller, BARE, "stop")
+        with pytest.raises(LookupError, match="vcn/main has no address"):
+            VCN.address(caller, BARE)
         with pytest.raises(LookupError, match=r"vcn/main at web.* is complete when made"):
             VCN.complete(caller, site, BARE, {})
 
@@ -141,6 +143,30 @@ class TestWireForm:
         }
         assert merge_tags({}, {"freeformTags": {"a": "1"}}) == {"freeformTags": {"a": "1"}}
         assert merge_tags(now, {"displayName": "x"}) == {"displayName": "x"}
+
+
+class TestWork:
+    """What became of a work request."""
+
+    @pytest.mark.parametrize(
+        ("status", "phase"),
+        [
+            ("SUCCEEDED", Phase.READY),
+            ("FAILED", Phase.FAILED),
+            ("CANCELED", Phase.FAILED),
+            ("IN_PROGRESS", Phase.PENDING),
+            ("ACCEPTED", Phase.PENDING),
+            ("NEW_WORD", Phase.PENDING),
+        ],
+    )
+    def test_its_status_says(self, status, phase):
+        """A word that is unknown is waited for."""
+
+        class Told:
+            def call(self, *_):
+                return Answer(200, {"status": status}, {})
+
+        assert VCN.work(Told(), "ocid1.workrequest") is phase
 
 
 class TestRequests:

@@ -8,7 +8,7 @@ import pytest
 
 from ocisidecar import Action, DeploymentSpec, LoggingSpec, NetworkSpec
 from ocisidecar.emulator import Fault, Latencies
-from ocisidecar.errors import ApplyFailed, PlanError
+from ocisidecar.errors import ApplyFailed, NotAuthorizedOrNotFound, PlanError
 from ocisidecar.keys import Ref
 from ocisidecar.plan import Phase
 from ocisidecar.resources import KINDS
@@ -111,6 +111,36 @@ class TestLifecycle:
         assert len(emulator.live()["log"]) == 1
 
 
+class TestGroupsThatGo:
+    """Somebody else may delete a group while its logs are listed."""
+
+    @pytest.fixture
+    def reader(self, provisioner):
+        provisioner.apply(LOGS)
+        return provisioner.reader("web")
+
+    def group(self, reader):
+        (live,) = reader.snapshot().of("web")[key("log-group/main")]
+        return live
+
+    def test_a_group_that_has_gone_has_no_logs(self, provisioner, reader):
+        """It is no error, and nothing is found."""
+        group = self.group(reader)
+        provisioner.destroy("web")
+        assert KINDS["log"].list_live(reader.caller, reader.site, (group,)) == ()
+
+    def test_a_group_that_may_not_be_read_is_an_error(self, emulator, reader):
+        """Taken for empty, its logs would be made a second time."""
+        group = self.group(reader)
+        emulator.inject(Fault.error("list_logs", "NotAuthorizedOrNotFound", times=None))
+        with pytest.raises(NotAuthorizedOrNotFound, match="list_logs"):
+            KINDS["log"].list_live(reader.caller, reader.site, (group,))
+
+    def test_without_a_work_request_there_is_no_evidence(self, reader):
+        """Nothing else tells why a log failed."""
+        assert KINDS["log"].failure(reader.caller, reader.site, None, "") == ()
+
+
 class TestAdopting:
     """Taking over logs that somebody else made."""
 
@@ -118,7 +148,7 @@ class TestAdopting:
         """No request finds a log without its group, so the groups are gone through."""
         client = sdk("logging.LoggingManagementClient")
         details = {"compartmentId": provisioner.compartment_id, "displayName": "ocisidecar-web"}
-        for name in ("another", "ocisidecar-web"):
+        for name in ("another", "ocisidecar-web", "a third"):
             client.create_log_group({**details, "displayName": name})
         groups = {one["displayName"]: one["id"] for one in client.list_log_groups(provisioner.compartment_id).data}
         group = groups["ocisidecar-web"]

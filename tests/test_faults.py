@@ -119,7 +119,7 @@ def assert_right(provisioner, spec):
 
 
 @settings(
-    max_examples=600 if IS_FULL else 12,
+    max_examples=600 if IS_FULL else 8,
     derandomize=not IS_FULL,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -35,7 +35,7 @@ SPEC = DeploymentSpec(
     logging=LoggingSpec.deployment(),
 )
 SLOW = Latencies(identity=1, network=1, logging=2, container_instance_create=20, container_instance_delete=10)
-POINTS = sys.maxsize if os.environ.get("OCISIDECAR_FULL") == "1" else 6
+POINTS = sys.maxsize if os.environ.get("OCISIDECAR_FULL") == "1" else 4
 """How many moments of a run are tried, spread evenly; all of them with OCISIDECAR_FULL=1."""
 
 

@@ -217,7 +217,7 @@ def test_a_stopped_instance_of_an_older_spec_is_replaced(provisioner, emulator, 
 def test_failed_instances_are_replaced_and_do_not_pile_up(provisioner, emulator, web):
     """However often an instance fails, the next apply removes the failed ones: they count against the limits."""
     emulator.inject(Fault.failed(message="no such image", times=None))
-    for _ in range(9):
+    for _ in range(4):
         with pytest.raises(ApplyFailed, match="no such image"):
             provisioner.apply(web)
         assert len(emulator.live()["container-instance"]) == 1

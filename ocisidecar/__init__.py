@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ocisidecar.errors import ConnectionLost as ConnectionLost
     from ocisidecar.errors import DeploymentNotFound as DeploymentNotFound
     from ocisidecar.errors import DestroyFailed as DestroyFailed
+    from ocisidecar.errors import EngineMissing as EngineMissing
     from ocisidecar.errors import InUse as InUse
     from ocisidecar.errors import LimitExceeded as LimitExceeded
     from ocisidecar.errors import NotAuthenticated as NotAuthenticated
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ocisidecar.errors import OciSidecarError as OciSidecarError
     from ocisidecar.errors import OutOfHostCapacity as OutOfHostCapacity
     from ocisidecar.errors import PlanError as PlanError
+    from ocisidecar.errors import PodFailed as PodFailed
     from ocisidecar.errors import ResourceFailed as ResourceFailed
     from ocisidecar.errors import ServiceCallError as ServiceCallError
     from ocisidecar.errors import ServiceUnavailable as ServiceUnavailable
@@ -115,6 +117,7 @@ _HOME_OF = {
     "DestroyFailed": "errors",
     "Diagnosis": "findings",
     "DnsConfig": "spec",
+    "EngineMissing": "errors",
     "Event": "events",
     "Finding": "findings",
     "Found": "events",
@@ -140,6 +143,7 @@ _HOME_OF = {
     "Plan": "plan",
     "PlanError": "errors",
     "PlanReady": "events",
+    "PodFailed": "errors",
     "Port": "spec",
     "Progress": "progress",
     "PrometheusConfig": "spec",
@@ -199,6 +203,7 @@ __all__ = [
     "DestroyFailed",
     "Diagnosis",
     "DnsConfig",
+    "EngineMissing",
     "Event",
     "Finding",
     "Found",
@@ -224,6 +229,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "PlanReady",
+    "PodFailed",
     "Port",
     "Progress",
     "PrometheusConfig",

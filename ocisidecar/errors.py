@@ -3,6 +3,8 @@
     OciSidecarError
     ├─ SpecError            wrong before any call; holds every fault at once, each with its field path
     ├─ ConfigError          credentials, region or endpoint cannot be used; names the file and the setting
+    │  └─ EngineMissing     no Docker engine answers
+    ├─ PodFailed            a local pod's containers could not be started
     ├─ PlanError            AmbiguousResource · DeploymentNotFound · InUse · NotOurs · StalePlan
     ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
     │  └─ NotAuthenticated · NotAuthorizedOrNotFound · Throttled · LimitExceeded · Conflict
@@ -70,6 +72,17 @@ class SpecError(OciSidecarError):
 
 class ConfigError(OciSidecarError):
     """Credentials, region or endpoint cannot be used; the message names the file, the setting and the remedy."""
+
+
+class EngineMissing(ConfigError):
+    """No Docker engine answers; the message says where one was looked for, why it failed and what to do."""
+
+
+class PodFailed(OciSidecarError):
+    """The containers of a local pod could not be started; nothing of it is left.
+
+    The message is what a container instance says in its `lifecycleDetails`, its wording UNCONFIRMED.
+    """
 
 
 class PlanError(OciSidecarError):

@@ -1,0 +1,45 @@
+"""Container instances as pods on a Docker engine: the one edge that touches `docker`.
+
+It takes a container instance as the API takes it, wire JSON with secrets and configuration data, and knows nothing
+of specs, of the control plane or of the emulator.  Naming it loads no `docker`; using `Engine` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ocisidecar.engine.values import ContainerState as ContainerState
+from ocisidecar.engine.values import Health as Health
+from ocisidecar.engine.values import Injection as Injection
+from ocisidecar.engine.values import PodAddress as PodAddress
+from ocisidecar.engine.values import Usage as Usage
+from ocisidecar.errors import EngineMissing as EngineMissing
+from ocisidecar.errors import PodFailed as PodFailed
+
+if TYPE_CHECKING:
+    from ocisidecar.engine.engine import Engine as Engine
+    from ocisidecar.engine.running import RunningPod as RunningPod
+
+__all__ = [
+    "ContainerState",
+    "Engine",
+    "EngineMissing",
+    "Health",
+    "Injection",
+    "PodAddress",
+    "PodFailed",
+    "RunningPod",
+    "Usage",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Engine":
+        from ocisidecar.engine.engine import Engine
+
+        return Engine
+    if name == "RunningPod":
+        from ocisidecar.engine.running import RunningPod
+
+        return RunningPod
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

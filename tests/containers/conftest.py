@@ -1,0 +1,74 @@
+"""Fixtures of the tests that run real containers; without a Docker engine these tests are skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from ocisidecar.clock import SystemClock
+from ocisidecar.engine import Engine, EngineMissing
+
+HERE = Path(__file__).parent
+BASE = "ocisidecar-test/debian:bookworm"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this directory, so that `-m "not containers"` leaves them out."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.containers)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The Docker engine, swept before and after; skips with the engine's own words when there is none."""
+    try:
+        engine = Engine.connect()
+    except EngineMissing as missing:
+        pytest.skip(str(missing))
+    with engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine) -> str:
+    """A small image with a shell; skips when the stand-ins were not built."""
+    if not engine.has_image(BASE):
+        pytest.skip(f"{BASE} is not there: build the stand-ins with tests/standins")
+    return BASE
+
+
+@pytest.fixture(scope="session")
+def standins(engine: Engine) -> Mapping[str, str]:
+    """Stand-ins for the official images: name (`prometheus`, `nginx`, …) → image on this engine."""
+    names = (
+        "debian",
+        "python",
+        "nginx",
+        "prometheus",
+        "node-exporter",
+        "nginx-exporter",
+        "redis-exporter",
+        "redis",
+        "management-agent",
+    )
+    images = {name: f"ocisidecar-test/{name}:1" for name in names}
+    if missing := [url for url in images.values() if not engine.has_image(url)]:
+        pytest.skip(f"{', '.join(missing)} are not there: build the stand-ins with tests/standins")
+    return images
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    """Wait for a condition: `eventually(lambda: pod.containers[0].restarts == 2)`; fails after `seconds`."""
+    clock = SystemClock()
+
+    def wait(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
+        deadline = clock.time() + seconds
+        while not condition():
+            assert clock.time() < deadline, f"still not so after {seconds} s"
+            clock.sleep(0.05)
+
+    return wait

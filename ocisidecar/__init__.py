@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment as Deployment
     from ocisidecar.errors import AmbiguousResource as AmbiguousResource
     from ocisidecar.errors import ApplyFailed as ApplyFailed
+    from ocisidecar.errors import BuildFailed as BuildFailed
     from ocisidecar.errors import Cancelled as Cancelled
     from ocisidecar.errors import ChecksFailed as ChecksFailed
     from ocisidecar.errors import ConfigError as ConfigError
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from ocisidecar.errors import DeploymentNotFound as DeploymentNotFound
     from ocisidecar.errors import DestroyFailed as DestroyFailed
     from ocisidecar.errors import EngineMissing as EngineMissing
+    from ocisidecar.errors import ImageError as ImageError
     from ocisidecar.errors import InUse as InUse
     from ocisidecar.errors import LimitExceeded as LimitExceeded
+    from ocisidecar.errors import LoginFailed as LoginFailed
     from ocisidecar.errors import NotAuthenticated as NotAuthenticated
     from ocisidecar.errors import NotAuthorizedOrNotFound as NotAuthorizedOrNotFound
     from ocisidecar.errors import NotOurs as NotOurs
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from ocisidecar.errors import OutOfHostCapacity as OutOfHostCapacity
     from ocisidecar.errors import PlanError as PlanError
     from ocisidecar.errors import PodFailed as PodFailed
+    from ocisidecar.errors import PushFailed as PushFailed
     from ocisidecar.errors import ResourceFailed as ResourceFailed
     from ocisidecar.errors import ServiceCallError as ServiceCallError
     from ocisidecar.errors import ServiceUnavailable as ServiceUnavailable
@@ -102,6 +106,7 @@ _HOME_OF = {
     "ApplyFailed": "errors",
     "ApplyFinished": "events",
     "ApplyStopped": "events",
+    "BuildFailed": "errors",
     "Cancel": "cancel",
     "Cancelled": "errors",
     "Change": "plan",
@@ -122,6 +127,7 @@ _HOME_OF = {
     "Finding": "findings",
     "Found": "events",
     "HealthCheck": "spec",
+    "ImageError": "errors",
     "ImagePullSecret": "spec",
     "InUse": "errors",
     "Instance": "instances",
@@ -130,6 +136,7 @@ _HOME_OF = {
     "LimitExceeded": "errors",
     "LogLine": "log_lines",
     "LoggingSpec": "spec",
+    "LoginFailed": "errors",
     "MetricRow": "metrics",
     "Mount": "spec",
     "NetworkSpec": "spec",
@@ -148,6 +155,7 @@ _HOME_OF = {
     "Progress": "progress",
     "PrometheusConfig": "spec",
     "Provisioner": "provisioner",
+    "PushFailed": "errors",
     "ReplacementReady": "events",
     "Report": "report",
     "RepositorySpec": "spec",
@@ -188,6 +196,7 @@ __all__ = [
     "ApplyFailed",
     "ApplyFinished",
     "ApplyStopped",
+    "BuildFailed",
     "Cancel",
     "Cancelled",
     "Change",
@@ -208,6 +217,7 @@ __all__ = [
     "Finding",
     "Found",
     "HealthCheck",
+    "ImageError",
     "ImagePullSecret",
     "InUse",
     "Instance",
@@ -216,6 +226,7 @@ __all__ = [
     "LimitExceeded",
     "LogLine",
     "LoggingSpec",
+    "LoginFailed",
     "MetricRow",
     "Mount",
     "NetworkSpec",
@@ -234,6 +245,7 @@ __all__ = [
     "Progress",
     "PrometheusConfig",
     "Provisioner",
+    "PushFailed",
     "ReplacementReady",
     "Report",
     "RepositorySpec",

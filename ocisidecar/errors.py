@@ -10,6 +10,7 @@
     │  └─ NotAuthenticated · NotAuthorizedOrNotFound · Throttled · LimitExceeded · Conflict
     │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
     ├─ WaitError            ResourceFailed · WaitTimedOut
+    ├─ ImageError           BuildFailed · LoginFailed · PushFailed
     ├─ ApplyFailed          .deployment (what exists now), .causes
     ├─ DestroyFailed        .remaining, .causes
     ├─ ChecksFailed         .report
@@ -259,6 +260,55 @@ class WaitTimedOut(WaitError):
         self.key = key
         self.last_state = last_state
         self.waited_seconds = waited_seconds
+        super().__init__(message)
+
+
+class ImageError(OciSidecarError):
+    """An image could not be built, pushed or looked into; the message holds the engine's or the tool's words."""
+
+
+class BuildFailed(ImageError):
+    """An image could not be built; the engine keeps what it made before, so that building again is quick.
+
+    Attributes:
+        image: name of the image.
+        platform: for which it was built.
+        step: the instruction that failed, e.g. `RUN apt-get update`; empty when it failed before the first.
+        log: the last lines of the build's output.
+        others: the failures of images that were built beside it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        image: str,
+        platform: str,
+        step: str = "",
+        log: Sequence[str] = (),
+        others: Sequence[BuildFailed] = (),
+    ) -> None:
+        self.image = image
+        self.platform = platform
+        self.step = step
+        self.log = tuple(log)
+        self.others = tuple(others)
+        super().__init__(message)
+
+
+class LoginFailed(ImageError):
+    """The registry does not take user name and password, or this user may not do there what was tried."""
+
+
+class PushFailed(ImageError):
+    """The registry, or the way to it, refused an image; the message holds its words.
+
+    Attributes:
+        reference: what was pushed, with registry and tag.
+    """
+
+    def __init__(self, message: str, *, reference: str) -> None:
+        self.reference = reference
         super().__init__(message)
 
 

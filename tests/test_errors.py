@@ -42,6 +42,12 @@ VALUES = {
     "causes": {"subnet/main": errors.Conflict(**CALL)},
     "report": "every check",
     "reason": "ctrl-c",
+    "image": "prometheus",
+    "platform": "linux/amd64",
+    "step": "RUN false",
+    "log": ["made by hand"],
+    "others": [],
+    "reference": "fra.ocir.io/acme/web:1",
 }
 CLASSES = [
     cls

@@ -17,6 +17,7 @@ from ocisidecar.emulator.founding import found_tenancy, found_user
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
 from ocisidecar.emulator.regions import HOME
+from ocisidecar.emulator.resource_principal import issue_token
 from ocisidecar.emulator.server import Door
 from ocisidecar.emulator.services import SERVICES
 from ocisidecar.emulator.services.artifacts import push
@@ -211,19 +212,7 @@ class Emulator:
             record = world.store.find("container-instance", resource_id, world.clock.time())
         if record is None:
             raise LookupError(f"there is no container instance {resource_id}")
-        principal = Principal(
-            id=record.id,
-            tenancy_id=world.tenancy_id,
-            resource_type="computecontainerinstance",
-            compartment_id=record.body["compartmentId"],
-        )
-        claims = {
-            "res_tenant": principal.tenancy_id,
-            "res_compartment": principal.compartment_id,
-            "res_type": principal.resource_type,
-            "res_id": principal.id,
-        }
-        return world.keys.issue_token(principal, public, seconds=seconds, claims=claims)
+        return issue_token(world, record, public, seconds)
 
     def lifetimes(self) -> tuple[Lifetime, ...]:
         """Return when each resource came and went, in order of creation: what a benchmark's limit comes from.

@@ -5,15 +5,15 @@ Log lines bear the prefix that OCI's have: time, stream, and F for a full line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from math import inf
+from math import inf, isfinite
 from typing import Final
 
 from attrs import define, frozen
 
 from ocisidecar.emulator.ids import timestamp
-from ocisidecar.emulator.pods import ContainerStatus, Health, Pod
+from ocisidecar.emulator.pods import ContainerStatus, Health, Host, Pod
 from ocisidecar.emulator.shapes import JsonObject
 
 KILLED: Final = 137
@@ -113,8 +113,8 @@ class SimulatedPods:
         self._pods: dict[str, dict[str, _Life]] = {}
         self._lives: dict[str, _Life] = {}
 
-    def launch(self, pod: Pod, at: float) -> float:
-        """Start the containers at a moment; returns when all will have ended for good, or infinity."""
+    def launch(self, pod: Pod, at: float, host: Host) -> None:
+        """Start the containers at a moment, and tell at once when all will have ended for good."""
         policy = pod.details["containerRestartPolicy"]
         lives = {
             container_id: _Life(details, self._script(details), policy, at)
@@ -122,17 +122,22 @@ class SimulatedPods:
         }
         self._pods[pod.id] = lives
         self._lives.update(lives)
-        return max(life.ends_at() for life in lives.values())
+        host.started(at)
+        over = max(life.ends_at() for life in lives.values())
+        if isfinite(over):
+            host.over(over)
 
-    def halt(self, pod_id: str, at: float) -> None:
+    def halt(self, pod_id: str, at: float, halted: Callable[[float], None]) -> None:
         """Stop the containers at a moment."""
         for life in self._pods[pod_id].values():
             life.halted = min(life.halted, at)
+        halted(at)
 
-    def remove(self, pod_id: str) -> None:
+    def remove(self, pod_id: str, at: float, removed: Callable[[float], None]) -> None:
         """Forget the pod."""
         for container_id in self._pods.pop(pod_id, {}):
             del self._lives[container_id]
+        removed(at)
 
     def status(self, container_id: str, now: float) -> ContainerStatus:
         """Return how a container of a launched pod is."""
@@ -158,6 +163,15 @@ class SimulatedPods:
         life = self._lives[container_id]
         runs = life.runs(now)[: -1 if is_previous else None]
         return "".join(_lines(life, runs[-1], now)) if runs else None
+
+    def reach(self, pod_id: str, port: int) -> str | None:
+        """Return None: nothing listens."""
+        del pod_id, port
+
+    def close(self) -> None:
+        """Forget all pods."""
+        self._pods.clear()
+        self._lives.clear()
 
     def _script(self, details: JsonObject) -> ContainerScript:
         found = ContainerScript()

@@ -20,7 +20,7 @@ from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import Binding, etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.shapes import JsonObject
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.world import Record, World
 
 UNFINISHED: Final = frozenset({"ACCEPTED", "IN_PROGRESS"})
 
@@ -113,7 +113,7 @@ class WorkRequests:
             operation_type: CREATE_LOG and the like.
             compartment_id: where the work is done.
             resources: what it is about.
-            seconds: how long the work takes; infinite for work that is stuck.
+            seconds: how long the work takes; infinite for work that is stuck, or that `finish` ends.
 
         Returns:
             The response header that names the work request.
@@ -136,9 +136,16 @@ class WorkRequests:
             is_part=True,
         )
         record.hidden["resources"] = tuple(resources)
-        record.hidden["errors"] = [{"code": failure.code, "message": failure.message}] if failure else []
-        record.hidden["logs"] = [{"message": message} for message in (failure.logs if failure else ())]
+        _note_failure(record, failure)
         return {"opc-work-request-id": request_id}
+
+    def finish(self, world: World, request_id: str, at: float, failure: Fail | None = None) -> None:
+        """End a work request at a moment, which may lie ahead: FAILED with a failure, else SUCCEEDED."""
+        record = world.store.find(self.kind, request_id, at)
+        if record is None:
+            raise KeyError(request_id)
+        record.timeline = record.timeline.then(at, [("FAILED" if failure else "SUCCEEDED", inf)])
+        _note_failure(record, failure)
 
     def view(self, record: Record, now: float) -> JsonObject:
         """Return the wire JSON of a work request at `now`."""
@@ -187,6 +194,11 @@ class WorkRequests:
             return paging.page_of_items(call, [{**part, **moment} for part in record.hidden[member] if moment])
 
         return list_parts
+
+
+def _note_failure(record: Record, failure: Fail | None) -> None:
+    record.hidden["errors"] = [{"code": failure.code, "message": failure.message}] if failure else []
+    record.hidden["logs"] = [{"message": message} for message in (failure.logs if failure else ())]
 
 
 def _resource(touched: Touched, status: str | None) -> JsonObject:

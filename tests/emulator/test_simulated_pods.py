@@ -13,6 +13,28 @@ from ocisidecar.emulator.pods import Pod
 from ocisidecar.emulator.simulated_pods import SimulatedPods
 
 
+class Told:
+    """A host that remembers what it is told."""
+
+    def __init__(self):
+        self.start = self.end = inf
+
+    def started(self, at):
+        self.start = at
+
+    def over(self, at):
+        self.end = at
+
+
+def launched(scripts, containers, policy):
+    """Return pods with one that runs since 0, and its host."""
+    pods, told = SimulatedPods(scripts), Told()
+    details = {"containerRestartPolicy": policy}
+    pod = Pod(id="pod", details=details, containers=containers, address="10.0.0.2", subnet="10.0.0.0/24", region="")
+    pods.launch(pod, 0, told)
+    return pods, told
+
+
 @pytest.fixture
 def run(emulator, instances, make_instance):
     """Starts an instance whose container follows a script; returns a function that reads the container."""
@@ -115,12 +137,12 @@ def test_an_unhealthy_container_may_stay(run, clock):
 
 def test_scripts_are_found_by_name_or_image():
     """The last pattern that matches the name or the image counts."""
-    pods = SimulatedPods({"*": ContainerScript(exits_after_seconds=1), "db:*": ContainerScript()})
+    scripts = {"*": ContainerScript(exits_after_seconds=1), "db:*": ContainerScript()}
     containers = {
         "one": {"displayName": "web", "imageUrl": "web:1"},
         "two": {"displayName": "store", "imageUrl": "db:1"},
     }
-    pods.launch(Pod(id="pod", details={"containerRestartPolicy": "NEVER"}, containers=containers, address=""), 0)
+    pods, _ = launched(scripts, containers, "NEVER")
     assert pods.status("one", 5).is_over
     assert not pods.status("two", 5).is_over
 
@@ -132,17 +154,17 @@ def test_scripts_are_found_by_name_or_image():
     st.lists(st.integers(0, 2000), min_size=2, max_size=2),
 )
 def test_time_never_undoes_a_run(policy, seconds, code, moments):
-    """Restarts only grow; what is over stays over; a container that ends for good ended when launch said."""
+    """Restarts only grow; what is over stays over; a container that ends for good ends when the host was told."""
     earlier, later = sorted(moments)
-    pods = SimulatedPods({"*": ContainerScript(exits_after_seconds=seconds, exit_code=code)})
     details = {"displayName": "web", "imageUrl": "web:1"}
-    pod = Pod(id="pod", details={"containerRestartPolicy": policy}, containers={"one": details}, address="")
-    over = pods.launch(pod, 0)
+    scripts = {"*": ContainerScript(exits_after_seconds=seconds, exit_code=code)}
+    pods, told = launched(scripts, {"one": details}, policy)
     before, after = pods.status("one", earlier), pods.status("one", later)
     assert before.restarts <= after.restarts
     assert before.is_over <= after.is_over
-    assert after.is_over == (over <= later)
-    assert (over == inf) == (policy == "ALWAYS" or seconds is None or (policy == "ON_FAILURE" and code != 0))
+    assert told.start == 0
+    assert after.is_over == (told.end <= later)
+    assert (told.end == inf) == (policy == "ALWAYS" or seconds is None or (policy == "ON_FAILURE" and code != 0))
 
 
 def test_logs_keep_the_newest_part(run, instances):

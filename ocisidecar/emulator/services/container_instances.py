@@ -6,8 +6,9 @@ changes with 409 IncorrectState while another change is under way, and the text 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from math import isfinite
+from math import inf, isfinite
 from typing import Final
 
 from ocisidecar.emulator import crud
@@ -19,6 +20,7 @@ from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.pods import Pod
 from ocisidecar.emulator.services.addresses import attach_vnic, check_vnic, release_vnic
+from ocisidecar.emulator.services.instance_changes import Change, leave_open
 from ocisidecar.emulator.services.instance_details import INSTANCE, check_instance
 from ocisidecar.emulator.services.instance_shapes import HARDWARE, shape_config
 from ocisidecar.emulator.shapes import JsonObject, body, tagged
@@ -119,21 +121,25 @@ def _bring_up(call: Call, instance: Record) -> None:
     instance.body["containers"] = [
         {"containerId": container.id, "displayName": container.body["displayName"]} for container in containers
     ]
-    instance.hidden["pod"] = Pod(
+    instance.hidden["pod"] = _pod(call, instance)
+
+
+def _pod(call: Call, instance: Record) -> Pod:
+    vnic = instance.hidden["vnic"]
+    containers = {container.id: container.hidden["details"] for container in instance.hidden["containers"]}
+    told = ("displayName", "containerRestartPolicy")
+    return Pod(
         id=instance.id,
-        details={**call.body, "containerRestartPolicy": instance.body["containerRestartPolicy"]},
-        containers={container.id: container.hidden["details"] for container in containers},
-        address=instance.hidden["vnic"].body["privateIp"],
+        details={
+            **call.body,
+            **{name: instance.body[name] for name in told},
+            "containers": list(containers.values()),
+        },
+        containers=containers,
+        address=vnic.body["privateIp"],
+        subnet=call.related("subnet", vnic.body["subnetId"]).body["cidrBlock"],
+        region=instance.region,
     )
-    if instance.timeline.entered("ACTIVE") <= instance.timeline.settled_at:
-        _run(call.world, instance, instance.timeline.settled_at)
-
-
-def _run(world: World, instance: Record, at: float) -> None:
-    """Start the containers; an instance whose containers all end for good turns INACTIVE."""
-    over = world.pods.launch(instance.hidden["pod"], at)
-    if isfinite(over):
-        instance.timeline = Timeline((*instance.timeline.points, (over, "INACTIVE")))
 
 
 def _container_name(call: Call, details: JsonObject, number: int) -> str:
@@ -215,8 +221,14 @@ def create_container_instance(call: Call) -> Answer:
     instance = crud.make(call, INSTANCES)
     first = crud.view(call.world, INSTANCES, instance, call.now)
     first.update(lifecycleState="CREATING", vnics=[{"vnicId": None}])
-    ready = instance.timeline.points[1][0]
-    headers = _accept(call, instance, "CREATE", "CREATED", ready - call.now)
+    ready = instance.timeline.settled_at
+    if call.effect(Fail) is not None:
+        headers = _accept(call, instance, "CREATE", "CREATED", ready - call.now)
+    else:
+        for record in (instance, *instance.hidden["containers"]):
+            leave_open(record)
+        headers = _accept(call, instance, "CREATE", "CREATED", inf)
+        _change_of(call, instance, headers, ready).launch()
     return Answer(body=first, headers={"etag": crud.tag(INSTANCES, instance, call.now), **headers}, record=instance)
 
 
@@ -275,19 +287,21 @@ def restart_container_instance(call: Call) -> Answer:
 def delete_container_instance(call: Call) -> Answer:
     """Delete an instance: its record stays readable for a while, its VNIC goes after it."""
     instance = _settled(call, SETTLED | {"FAILED"})
-    ending = crud.phases(call, instance.id, INSTANCES.dying)
-    seconds = ending[0][1]
+    (deleting, seconds), *deleted = crud.phases(call, instance.id, INSTANCES.dying)
+    records = (instance, *instance.hidden["containers"])
     failure = call.effect(Fail)
     if failure is not None:
-        ending = [("DELETING", seconds), ("FAILED", 0.0)]
         instance.body["lifecycleDetails"] = failure.message
-    else:
-        (_, release), *_ = call.world.phases(instance.id, (("RELEASING", "vnic_release"),))
-        release_vnic(instance.hidden["vnic"], call.now, [("TERMINATING", seconds + release), (GONE, 0.0)])
-    for record in (instance, *instance.hidden["containers"]):
-        record.move_on(call.now, ending)
-    call.world.pods.remove(instance.id)
-    return Answer(headers=_accept(call, instance, "DELETE", "DELETED", seconds))
+        for record in records:
+            record.move_on(call.now, [(deleting, seconds), ("FAILED", 0.0)])
+        return Answer(headers=_accept(call, instance, "DELETE", "DELETED", seconds))
+    (_, release), *_ = call.world.phases(instance.id, (("RELEASING", "vnic_release"),))
+    release_vnic(instance.hidden["vnic"], call.now, [("TERMINATING", inf), (GONE, 0.0)])
+    for record in records:
+        record.move_on(call.now, [(deleting, inf), *deleted])
+    headers = _accept(call, instance, "DELETE", "DELETED", inf)
+    _change_of(call, instance, headers, call.now + seconds).remove(call.now, release, deleted)
+    return Answer(headers=headers)
 
 
 def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
@@ -316,20 +330,34 @@ def _act(call: Call, verb: str, *, when: str, then: str) -> Answer:
     instance = _settled(call)
     if instance.state_at(call.now) != when:
         return Answer(headers=_accept(call, instance, verb, "UPDATED", 0.0))
+    (updating, seconds), last = _updating(call, instance, then)
     if call.effect(Fail) is not None:
-        then = when
-    (_, seconds), *_ = updating = _updating(call, instance, then)
-    instance.move_on(call.now, updating)
-    if call.effect(Fail) is None:
-        if when == "ACTIVE":
-            call.world.pods.halt(instance.id, call.now)
-        if then == "ACTIVE":
-            _run(call.world, instance, call.now + seconds)
-    return Answer(headers=_accept(call, instance, verb, "UPDATED", seconds))
+        instance.move_on(call.now, [(updating, seconds), (when, 0.0)])
+        return Answer(headers=_accept(call, instance, verb, "UPDATED", seconds))
+    instance.move_on(call.now, [(updating, inf), last])
+    headers = _accept(call, instance, verb, "UPDATED", inf)
+    change = _change_of(call, instance, headers, call.now + seconds)
+    if verb == "START":
+        change.launch()
+    elif verb == "STOP":
+        change.halt(call.now)
+    else:
+        change.relaunch(call.now)
+    return Answer(headers=headers)
 
 
 def _updating(call: Call, instance: Record, then: str | None) -> list[Phase]:
     return crud.phases(call, instance.id, (("UPDATING", "container_instance_action"), (then, "")))
+
+
+def _change_of(call: Call, instance: Record, headers: Mapping[str, str], due: float) -> Change:
+    return Change(
+        world=call.world,
+        instance=instance,
+        work_requests=WORK_REQUESTS,
+        request_id=headers["opc-work-request-id"],
+        due=due,
+    )
 
 
 def _accept(call: Call, instance: Record, verb: str, action: str, seconds: float) -> dict[str, str]:

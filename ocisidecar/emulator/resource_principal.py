@@ -1,0 +1,87 @@
+"""Resource principals of container instances: their tokens, and the files in which containers find them.
+
+Source: oci.auth.signers.resource_principals_signer for the claims and variables.  UNCONFIRMED: the directory, from
+a report of live use; and how early a token is replaced.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from ocisidecar.emulator.signature import Principal, make_key, pem
+from ocisidecar.emulator.world import Record, World
+
+TYPE: Final = "computecontainerinstance"
+DIRECTORY: Final = "/var/oci/rp-identity"
+SESSION_FILE: Final = "session_token"
+KEY_FILE: Final = "private_key"
+
+
+def issue_token(world: World, instance: Record, public: RSAPublicKey, seconds: float) -> str:
+    """Return a token by which requests that this key signs are the instance's, for `seconds`."""
+    principal = Principal(
+        id=instance.id,
+        tenancy_id=world.tenancy_id,
+        resource_type=TYPE,
+        compartment_id=instance.body["compartmentId"],
+    )
+    claims = {
+        "res_tenant": principal.tenancy_id,
+        "res_compartment": principal.compartment_id,
+        "res_type": principal.resource_type,
+        "res_id": principal.id,
+    }
+    return world.keys.issue_token(principal, public, seconds=seconds, claims=claims)
+
+
+def variables(region: str, endpoint: str) -> dict[str, str]:
+    """Return the environment variables by which programs find principal, region and emulator."""
+    latest = f"{DIRECTORY}/latest"
+    return {
+        "OCI_RESOURCE_PRINCIPAL_VERSION": "2.2",
+        "OCI_RESOURCE_PRINCIPAL_RPST": f"{latest}/{SESSION_FILE}",
+        "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": f"{latest}/{KEY_FILE}",
+        "OCI_RESOURCE_PRINCIPAL_REGION": region,
+        "OCISIDECAR_ENDPOINT": endpoint,
+    }
+
+
+class PrincipalFiles:
+    """Token and private key in `<directory>/latest`, a link that is switched so that both change at once.
+
+    Their readers are containers with user ids of their own choice, so the files are readable by all who get to
+    them: in a container that has the mount every process may act as the instance, as in OCI.  On the host the
+    parent directory must be private.
+
+    Args:
+        directory: mounted into the containers; made here.
+        issue: makes the token for a public key.
+    """
+
+    def __init__(self, directory: Path, issue: Callable[[RSAPublicKey], str]) -> None:
+        self.directory = directory
+        self._issue = issue
+        self._generation = 0
+        directory.mkdir()
+        directory.chmod(0o755)
+
+    def renew(self) -> None:
+        """Put a new key and its token in the place of the old ones; takes about 100 ms."""
+        key = make_key()
+        self._generation += 1
+        fresh = self.directory / str(self._generation)
+        contents: Mapping[str, str] = {SESSION_FILE: self._issue(key.public_key()), KEY_FILE: pem(key)}
+        fresh.mkdir()
+        fresh.chmod(0o755)
+        for name, text in contents.items():
+            (fresh / name).write_text(text)
+            (fresh / name).chmod(0o644)
+        link = self.directory / "next"
+        link.symlink_to(fresh.name)
+        link.rename(self.directory / "latest")
+        shutil.rmtree(self.directory / str(self._generation - 1), ignore_errors=True)

@@ -1,0 +1,72 @@
+"""Container Instances: the metrics that the service itself posts about running instances and their containers.
+
+Source: Oracle, "Container Instance Metrics"; the containers' names from Datadog's list of OCI metrics.
+EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine tells neither while containers
+run.  UNCONFIRMED: that CpuUsed counts what was used since the datapoint before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ocisidecar.emulator.metric_store import StreamKey
+from ocisidecar.emulator.mql import Datapoint
+from ocisidecar.emulator.pods import ContainerUsage
+from ocisidecar.emulator.services.instance_shapes import HARDWARE
+from ocisidecar.emulator.world import Record, World
+
+NAMESPACE: Final = "oci_computecontainerinstance"
+INTERVAL_SECONDS: Final = 60
+"""UNCONFIRMED: how often the service posts."""
+
+_GB: Final = 1024**3
+
+
+def record_usage(world: World, instance: Record, at: float, usages: Mapping[str, ContainerUsage]) -> None:
+    """Keep one datapoint per metric of an instance and of those of its containers that run."""
+    body = instance.body
+    dimensions = {
+        "availabilityDomain": body["availabilityDomain"],
+        "faultDomain": body["faultDomain"],
+        "resourceId": instance.id,
+        "resourceDisplayName": body["displayName"],
+    }
+    cores = sum(usage.cpu_cores for usage in usages.values())
+    memory = sum(usage.memory_in_bytes for usage in usages.values())
+    shape = body["shapeConfig"]
+    values = {
+        "CpuUtilization": 100 * cores / (shape["ocpus"] * HARDWARE[body["shape"]].cpus_per_ocpu),
+        "MemoryUtilization": 100 * memory / (shape["memoryInGBs"] * _GB),
+        "CpuUsed": _core_nanoseconds(cores),
+        "MemoryUsed": memory,
+    }
+    _post(world, instance, at, dimensions, values)
+    for container in instance.hidden["containers"]:
+        usage = usages.get(container.id)
+        if usage is not None:
+            named = {"containerDisplayName": container.body["displayName"], "containerOCID": container.id}
+            own = {
+                "ContainerCpuUsed": _core_nanoseconds(usage.cpu_cores),
+                "ContainerMemoryUsed": usage.memory_in_bytes,
+            }
+            _post(world, instance, at, {**dimensions, **named}, own)
+
+
+def _core_nanoseconds(cores: float) -> float:
+    return cores * INTERVAL_SECONDS * 1e9
+
+
+def _post(
+    world: World, instance: Record, at: float, dimensions: Mapping[str, str], values: Mapping[str, float]
+) -> None:
+    for name, value in values.items():
+        key = StreamKey(
+            region=instance.region,
+            compartment_id=instance.body["compartmentId"],
+            namespace=NAMESPACE,
+            resource_group=None,
+            name=name,
+            dimensions=tuple(sorted(dimensions.items())),
+        )
+        world.metrics.add(key, [Datapoint(at, value)])

@@ -43,6 +43,6 @@ while
     code=$?
     kill -0 "$nginx" 2>/dev/null
 do :; done
-kill "$publisher"
+kill "$publisher" 2>/dev/null || :
 publish
 exit "$code"

@@ -35,4 +35,4 @@ build_all() { # all at once; fails when one of them failed
 }
 
 build_all python nginx prometheus node-exporter nginx-exporter redis-exporter redis
-#build_all grafana management-agent
+build_all grafana management-agent

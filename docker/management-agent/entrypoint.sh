@@ -1,0 +1,58 @@
+#!/bin/bash
+# Waits for what is scraped, then runs the base image's own entrypoint and ends with its exit code.
+#
+# It stays process 1, because the base's entrypoint is a shell that leaves SIGTERM to its children, and process 1
+# without a handler gets none: here everything in the container is told, and 0 means that all of it has ended.
+set -euo pipefail
+
+readonly response_file=/opt/oracle/mgmtagent_secret/input.rsp
+readonly agent=/opt/oracle/mgmt_agent/agent_inst
+readonly grace_in_seconds=25 # of the 30 that OCI grants
+
+say() { echo "management-agent: $*" >&2; }
+
+is_configured() { [ -d "$agent/config" ] && [ ! -e "$agent/config/configure.required" ]; }
+
+check_response_file() {
+    if is_configured; then
+        say "registered already: the agent goes on with its state in /opt/oracle"
+    elif [ ! -s "$response_file" ]; then
+        say "$response_file is absent or empty: mount a CONFIGFILE volume with input.rsp there"
+        exit 78
+    elif ! grep -q '^[[:space:]]*ManagementAgentInstallKey[[:space:]]*=' "$response_file"; then
+        say "$response_file has no ManagementAgentInstallKey"
+        exit 78
+    fi
+}
+
+wait_for_source() { # a source that stays away is no reason to fail: the agent asks again and again
+    local address=${OCISIDECAR_SCRAPE_URL#*://}
+    address=${address%%/*}
+    local host=${address%:*} port=${address##*:} deadline=$((SECONDS + OCISIDECAR_WAIT_IN_SECONDS))
+    [ "$host" != "$address" ] || port=80
+    until (: </dev/tcp/"$host"/"$port") 2>/dev/null; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            say "nothing listens on $host:$port after $OCISIDECAR_WAIT_IN_SECONDS s; the agent starts all the same"
+            return
+        fi
+        sleep 1
+    done
+}
+
+stop() {
+    trap '' TERM INT
+    kill -TERM -1 2>/dev/null || exit 0
+    for ((waited = 0; waited < grace_in_seconds * 5; waited++)); do
+        kill -0 -1 2>/dev/null || exit 0
+        sleep 0.2
+    done
+    say "processes were still running after $grace_in_seconds s"
+    exit 143
+}
+
+trap stop TERM INT
+check_response_file
+wait_for_source
+/opt/ocisidecar/mirror-log.sh "$agent/log/mgmt_agent.log" /logs/management-agent.log &
+"$AGENT_ENTRYPOINT" &
+wait "$!"

@@ -1,0 +1,18 @@
+#!/bin/bash
+# Appends what the agent logs to a file that other containers see; of that file at most one old one is kept.
+set -euo pipefail
+
+readonly source=$1 target=$2 limit_in_characters=4194304
+
+[ -w "$(dirname "$target")" ] || exit 0 # no such volume is mounted
+
+written=0
+# Lines from before this start are there already.
+tail --lines=0 --follow=name --retry "$source" 2>/dev/null | while IFS= read -r line; do
+    printf '%s\n' "$line" >>"$target"
+    written=$((written + ${#line} + 1))
+    if [ "$written" -ge "$limit_in_characters" ]; then
+        mv "$target" "$target.1"
+        written=0
+    fi
+done

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Runs each time before the agent starts; images built on this one put their own in its place.
+echo "nothing to do before the stand-in starts"

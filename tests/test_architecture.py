@@ -33,6 +33,7 @@ ONE_HOME = {
     "oci": {"session", "credentials", "credentials.*"},
     "tenacity": {"session"},
     "circuitbreaker": {"session"},
+    "docker": {"engine", "engine.*"},
     "time": {"clock", "emulator.*"},
     "random": {"emulator.*"},
     "rich": {"progress", "views.*", "cli", "demo"},
@@ -40,6 +41,7 @@ ONE_HOME = {
     "cattrs": {"spec.structure"},
     "yaml": {"spec.syntax"},
 }
+SHARED = {"engine", "engine.restarts", "engine.values"}
 SHOW_THE_EMULATOR = {"provisioner", "cli", "demo", "pytest_plugin"}
 
 
@@ -123,10 +125,16 @@ def test_each_library_has_one_home(package: str):
     assert {name for name in found if not is_one_of(name, ONE_HOME[package])} == set()
 
 
-def test_the_emulator_shares_nothing_but_the_clock():
-    """A witness does not use what it bears witness to."""
+def test_the_emulator_shares_nothing_but_the_clock_and_the_engine():
+    """A witness does not use what it bears witness to; what runs containers stands on neither side."""
     used = {home(one.imported) for one in IMPORTS if is_one_of(one.importer, ("emulator", "emulator.*"))} - {None}
-    assert {name for name in used if not is_one_of(name, ("emulator", "emulator.*"))} == {"clock"}
+    assert {name for name in used if not is_one_of(name, ("emulator", "emulator.*"))} <= {*SHARED, "clock"}
+
+
+def test_the_engine_knows_neither_specs_nor_the_control_plane():
+    """It takes wire JSON; of the package it uses the clock and the errors."""
+    used = {home(one.imported) for one in IMPORTS if is_one_of(one.importer, ("engine", "engine.*"))} - {None}
+    assert {name for name in used if not is_one_of(name, ("engine", "engine.*"))} <= {"clock", "errors"}
 
 
 def test_only_what_shows_the_emulator_imports_it():

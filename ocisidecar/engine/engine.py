@@ -1,0 +1,176 @@
+"""The Docker engine, as far as pods need it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakSet
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+
+from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.engine import images
+from ocisidecar.engine.networks import Networks, remove_network
+from ocisidecar.engine.owner import KIND, Owner
+from ocisidecar.engine.running import Inject, PodRequest, RunningPod, remove_container
+from ocisidecar.engine.values import PodAddress
+from ocisidecar.errors import EngineMissing
+
+_TIMEOUT_SECONDS = 120
+_SOCKET = "unix:///var/run/docker.sock"
+_BY_UNIX_SOCKET = "http+docker://localhost"
+"""What the client calls its base URL when it talks to a socket of this machine."""
+
+
+class Engine:
+    """A Docker engine that runs container instances as pods.  Thread-safe; use `connect`.
+
+    Pods are reached at their own address where the engine runs on this machine under Linux.  Elsewhere, as with
+    Docker Desktop, only at published ports: there every port that a health check asks is published by itself.
+    """
+
+    def __init__(self, api: docker.APIClient) -> None:
+        self._api = api
+        facts = api.info()
+        self._host_cpus: int = facts["NCPU"]
+        self._is_local = (
+            sys.platform == "linux"
+            and api.base_url == _BY_UNIX_SOCKET
+            and facts["OperatingSystem"] != "Docker Desktop"
+        )
+        self._owner = Owner.current()
+        self._networks = Networks(api, labels=self._owner.labels, is_local=self._is_local)
+        self._pods: WeakSet[RunningPod] = WeakSet()
+
+    @classmethod
+    def connect(cls, base_url: str | None = None) -> Engine:
+        """Return the engine at `base_url`, by default where `DOCKER_HOST` says, else on its usual socket.
+
+        Raises:
+            EngineMissing: none answers there.
+        """
+        where = base_url or os.environ.get("DOCKER_HOST") or _SOCKET
+        tls = None if base_url else docker.utils.kwargs_from_env().get("tls")
+        try:
+            return cls(docker.APIClient(where, version="auto", timeout=_TIMEOUT_SECONDS, tls=tls or False))
+        except (DockerException, OSError) as failure:
+            raise EngineMissing(
+                f"No Docker engine answers at {where}: {failure}. Start one that you may use, or name it in "
+                "DOCKER_HOST; without one, containers can only be simulated."
+            ) from failure
+
+    @staticmethod
+    def is_available() -> bool:
+        """Tell whether `connect` finds an engine."""
+        try:
+            Engine.connect().close()
+        except EngineMissing:
+            return False
+        return True
+
+    @property
+    def api(self) -> docker.APIClient:
+        """The connection, for what has nothing to do with pods; thread-safe, and closed with this object."""
+        return self._api
+
+    def has_image(self, url: str) -> bool:
+        """Tell whether the engine has an image, without asking any registry."""
+        return images.find(self._api, url) is not None
+
+    def run_pod(
+        self,
+        details: Mapping[str, Any],
+        *,
+        name: str,
+        images: Mapping[str, str] | None = None,
+        publish: Mapping[int, int] | None = None,
+        address: PodAddress | None = None,
+        inject: Inject | None = None,
+        on_change: Callable[[], None] | None = None,
+        clock: Clock | None = None,
+    ) -> RunningPod:
+        """Run a container instance, and block until all its containers were started.
+
+        First it sweeps.  The containers are started at the same time, as in OCI.
+
+        Args:
+            details: CreateContainerInstanceDetails in wire form, with secrets and configuration data.  Of use here
+                are shape, containers, volumes, the VNIC's host name, DNS, restart policy, pull secrets of type
+                BASIC and security contexts; the rest belongs to the control plane.
+            name: shown by the engine's own tools, and the pod's host name where its VNIC has none.
+            images: name of a container, or its `imageUrl` → image to run in its place.
+            publish: port of the pod → port of 127.0.0.1 on the engine's host, 0 for any free one.
+            address: where the pod wants to be; where that range is in use, the engine picks another.
+            inject: asked once per container before each start of the pod, with the gateway's address and the
+                container's name.
+            on_change: called on a thread of its own after a container started, ended or changed its health;
+                changes in quick succession may be told as one.
+            clock: what back-off, delays and intervals count on; by default real time.
+
+        Raises:
+            PodFailed: an image is missing, a volume cannot be had, or a container could not be started.  Nothing
+                of the pod is left.
+        """
+        self.sweep()
+        request = PodRequest(
+            details=details,
+            name=name,
+            images=images or {},
+            publish={**self._ports_to_probe(details), **(publish or {})},
+            address=address,
+            inject=inject,
+            clock=clock or SystemClock(),
+        )
+        with ExitStack() as undo:
+            pod = RunningPod(
+                self._api,
+                request,
+                networks=self._networks,
+                labels=self._owner.labels,
+                host_cpus=self._host_cpus,
+                on_change=on_change,
+            )
+            undo.callback(pod.close)
+            self._pods.add(pod)
+            pod.start()
+            undo.pop_all()
+        return pod
+
+    def sweep(self) -> None:
+        """Remove what dead processes of this machine left; nothing without our labels, nothing of the living."""
+        ours = {"label": [KIND]}
+        for container in self._api.containers(all=True, filters=ours):
+            if self._owner.may_sweep(container["Labels"]):
+                remove_container(self._api, container["Id"])
+        for volume in self._api.volumes(filters=ours)["Volumes"] or ():
+            if self._owner.may_sweep(volume["Labels"] or {}):
+                with suppress(NotFound, APIError):
+                    self._api.remove_volume(volume["Name"])
+        for network in self._api.networks(filters=ours):
+            if self._owner.may_sweep(network["Labels"] or {}):
+                remove_network(self._api, network["Id"])
+
+    def close(self) -> None:
+        """Close its pods and the connections to the engine."""
+        for pod in tuple(self._pods):
+            pod.close()
+        self._api.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ports_to_probe(self, details: Mapping[str, Any]) -> dict[int, int]:
+        if self._is_local:
+            return {}
+        checks = (check for container in details["containers"] for check in container.get("healthChecks") or ())
+        return {check["port"]: 0 for check in checks}

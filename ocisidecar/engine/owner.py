@@ -1,0 +1,93 @@
+"""Whose a thing on the engine is, and whether its owner still lives.
+
+Process ids mean something on one machine and in one process namespace only, so a label names that place too: an
+engine that several machines or containers use is swept by each of them for its own dead alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+KIND = "ocisidecar"
+"""The label that everything of ours on an engine bears; without it nothing is ever touched."""
+OWNER = "ocisidecar.owner"
+PLACE = "ocisidecar.place"
+POD = "ocisidecar.pod"
+POD_ID = "ocisidecar.pod-id"
+CONTAINER = "ocisidecar.container"
+
+_PROCESSES = Path("/proc")
+_STATE, _START = 0, 19
+"""Where proc(5) has a process' state and start time, counted from behind its name in parentheses."""
+
+
+@frozen
+class Owner:
+    """A process, told from others that had its id before.
+
+    Attributes:
+        place: the machine and process namespace.
+        pid: its id there.
+        started: when it was started, in the system's own words.
+    """
+
+    place: str
+    pid: int
+    started: str
+
+    @classmethod
+    def current(cls) -> Owner:
+        """Return this process."""
+        pid = os.getpid()
+        return cls(_place(), pid, process_start(pid) or "")
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What everything that the process makes on an engine bears."""
+        return {KIND: "pod", OWNER: f"{self.pid}-{self.started}", PLACE: self.place}
+
+    def may_sweep(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether what bears these labels was left behind by a process of this place that is dead."""
+        pid, _, started = labels.get(OWNER, "").partition("-")
+        if KIND not in labels or labels.get(PLACE) != self.place or not pid.isdecimal():
+            return False
+        return process_start(int(pid)) != started
+
+
+def process_start(pid: int) -> str | None:
+    """Return when a process was started, None when it is dead; empty where the system does not tell.
+
+    There an id that a new process was given looks alive, and what it owns is kept rather than swept.
+    """
+    if sys.platform == "win32":  # signal 0 is Ctrl-C there
+        return ""
+    if (_PROCESSES / "self" / "stat").exists():
+        return _start_by_proc(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        return ""
+    return ""
+
+
+def _start_by_proc(pid: int) -> str | None:
+    try:
+        fields = (_PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[_STATE] in {"Z", "X"} else fields[_START]
+
+
+def _place() -> str:
+    namespace = _PROCESSES / "self" / "ns" / "pid"
+    words = socket.gethostname() + (str(namespace.readlink()) if namespace.is_symlink() else "")
+    return hashlib.sha256(words.encode()).hexdigest()[:12]

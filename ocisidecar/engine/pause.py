@@ -1,0 +1,97 @@
+"""The image of the container that holds a pod's network, address and volumes: a program that does nothing.
+
+Why an image of our own: the network's owner must outlive every other container of the pod, a user's machine may
+reach no registry, and an image of the pod need not hold a shell.  So the program is ten machine instructions, kept
+here as data, and the image is loaded from memory.  It is built the same each time, to the last byte, so that
+loading it twice, or from two processes, gives one image.
+
+The empty directories in it carry the permissions that an empty volume takes over when it is first mounted there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import tarfile
+from collections.abc import Mapping
+
+IMAGE = "ocisidecar-pause:1"
+PROGRAM = "pause"
+MAX_VOLUMES = 32
+"""Source: oci.container_instances.models.CreateContainerInstanceDetails.volumes."""
+
+_MACHINES: Mapping[str, tuple[int, bytes]] = {
+    # again: mov eax, 34 (pause); syscall; jmp again
+    "amd64": (62, bytes.fromhex("b822000000 0f05 ebf7")),
+    # again: mov x0..x4, 0; mov x8, 73 (ppoll); svc 0; b again
+    "arm64": (
+        183,
+        b"".join(
+            word.to_bytes(4, "little")
+            for word in (
+                *(0xD2800000 | register for register in range(5)),
+                0xD2800008 | 73 << 5,
+                0xD4000001,
+                0x17FFFFF9,
+            )
+        ),
+    ),
+}
+"""Architecture in the engine's words → machine number of ELF and the program."""
+
+ARCHITECTURES = tuple(_MACHINES)
+_LOAD_ADDRESS = 0x400000
+_HEADER_BYTES = 64 + 56
+
+
+def volume_directory(number: int) -> str:
+    """Return where the pause container mounts the volume of this number, counted from 0."""
+    return f"/volumes/{number:02}"
+
+
+def program(architecture: str) -> bytes:
+    """Return a static ELF program for Linux that waits until it is killed."""
+    machine, code = _MACHINES[architecture]
+    size = _HEADER_BYTES + len(code)
+    identification = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    entry = _LOAD_ADDRESS + _HEADER_BYTES
+    header = struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, entry, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, 0x1000)
+    return identification + header + segment + code
+
+
+def image_archive(architecture: str) -> bytes:
+    """Return the image in the form that `docker load` takes."""
+    layer = _archive({PROGRAM: program(architecture)}, directories=["volumes", *_volume_directories()])
+    config = json.dumps(
+        {
+            "architecture": architecture,
+            "os": "linux",
+            "created": "2026-01-01T00:00:00Z",
+            "config": {"Entrypoint": [f"/{PROGRAM}"]},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        }
+    ).encode()
+    config_name = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = json.dumps([{"Config": config_name, "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]).encode()
+    return _archive({config_name: config, "layer.tar": layer, "manifest.json": manifest})
+
+
+def _volume_directories() -> list[str]:
+    return [volume_directory(number).lstrip("/") for number in range(MAX_VOLUMES)]
+
+
+def _archive(files: Mapping[str, bytes], *, directories: list[str] | None = None) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in directories or []:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
+            archive.addfile(entry)
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o555
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()

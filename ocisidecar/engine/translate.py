@@ -1,0 +1,191 @@
+"""From a container instance's body to what the engine's API takes.  Pure.
+
+The engine's own words (`HostConfig`, `NanoCpus`, …) are those of the Docker Engine API 1.41, ContainerCreate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from ocisidecar.engine.values import Injection
+from ocisidecar.errors import PodFailed
+
+Json = dict[str, Any]
+BYTES_PER_GB = 1024**3
+"""What OCI calls a GB of memory.  INFER: shapes of 16 GB show 16 GiB inside."""
+
+_LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
+"""Enough for the newest 256 KB in OCI's form, whatever logging the engine is set to otherwise."""
+
+
+@frozen(kw_only=True)
+class Capacity:
+    """What a container without a limit of its own may use: the whole instance, but no more CPUs than the host has.
+
+    The kernel holds each container to it by itself, not the sum of them.
+    """
+
+    cpus: float
+    memory_in_bytes: int
+
+
+def capacity(details: Mapping[str, Any], *, host_cpus: int) -> Capacity:
+    """Return what the instance's shape gives.
+
+    Source: Oracle documentation, "Container Instance Shapes": an OCPU is one logical CPU on Arm, two on x86.
+    UNCONFIRMED: the memory per OCPU where the body names none; as the Compute shapes of the same name.
+    """
+    is_arm = re.search(r"\.A\d|Ampere", details["shape"]) is not None
+    ocpus = details["shapeConfig"]["ocpus"]
+    memory_in_gbs = details["shapeConfig"].get("memoryInGBs") or ocpus * (6 if is_arm else 16)
+    return Capacity(
+        cpus=min(ocpus * (1 if is_arm else 2), host_cpus), memory_in_bytes=int(memory_in_gbs * BYTES_PER_GB)
+    )
+
+
+def container_name(details: Mapping[str, Any], number: int) -> str:
+    """Return the name of the instance's container of this number, counted from 0."""
+    return details.get("displayName") or f"container-{number + 1}"
+
+
+def container_config(
+    details: Mapping[str, Any],
+    *,
+    image: str,
+    network_owner: str,
+    limits: Capacity,
+    groups: Sequence[str],
+    mounts: Sequence[Json],
+    injection: Injection,
+    labels: Mapping[str, str],
+) -> Json:
+    """Return what creates one container.
+
+    Args:
+        details: CreateContainerDetails.
+        image: instead of its `imageUrl`.
+        network_owner: id of the container whose network it shares.
+        limits: of the instance.
+        groups: supplemental groups of its processes.
+        mounts: its volumes.
+        injection: what the platform adds.
+        labels: of the container.
+    """
+    context = details.get("securityContext") or {}
+    own = details.get("resourceConfig") or {}
+    environment = {**(details.get("environmentVariables") or {}), **injection.environment_variables}
+    injected = [bind(str(path), directory) for directory, path in injection.mounts.items()]
+    memory = _memory(own.get("memoryLimitInGBs"), limits)
+    capabilities = context.get("capabilities") or {}
+    return {
+        "Image": image,
+        "Entrypoint": details.get("command") or None,
+        "Cmd": details.get("arguments") or None,
+        "WorkingDir": details.get("workingDirectory") or "",
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "User": _user(context),
+        "Labels": dict(labels),
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {
+            "NetworkMode": f"container:{network_owner}",
+            "NanoCpus": int(min(own.get("vcpusLimit") or limits.cpus, limits.cpus) * 1e9),
+            "Memory": memory,
+            "MemorySwap": memory,
+            "ReadonlyRootfs": bool(context.get("isRootFileSystemReadonly")),
+            "CapAdd": capabilities.get("addCapabilities") or [],
+            "CapDrop": capabilities.get("dropCapabilities") or [],
+            "GroupAdd": list(groups),
+            "Mounts": [*mounts, *injected],
+            "LogConfig": _LOGS,
+        },
+    }
+
+
+def _memory(limit_in_gbs: float | None, limits: Capacity) -> int:
+    if limit_in_gbs is None:
+        return limits.memory_in_bytes
+    return min(int(limit_in_gbs * BYTES_PER_GB), limits.memory_in_bytes)
+
+
+def _user(context: Mapping[str, Any]) -> str:
+    user, group = context.get("runAsUser"), context.get("runAsGroup")
+    if user is None:
+        return ""
+    return str(user) if group is None else f"{user}:{group}"
+
+
+def check_user(details: Mapping[str, Any], *, name: str, image_user: str) -> None:
+    """Refuse a container that would run as root although its body forbids that.
+
+    Raises:
+        PodFailed: it would.
+    """
+    context = details.get("securityContext") or {}
+    user = str(context.get("runAsUser", image_user)).partition(":")[0]
+    if context.get("isNonRootUserCheckEnabled") and user in {"", "0", "root"}:
+        raise PodFailed(
+            f"Container {name} would run as root, which isNonRootUserCheckEnabled forbids: "
+            f"set runAsUser, or USER in the image {details['imageUrl']}."
+        )
+
+
+def network_owner_config(
+    details: Mapping[str, Any],
+    *,
+    image: str,
+    name: str,
+    network: str,
+    ip: str | None,
+    publish: Mapping[int, int],
+    mounts: Sequence[Json],
+    labels: Mapping[str, str],
+) -> Json:
+    """Return what creates the container that holds the pod's network and volumes.
+
+    Args:
+        details: CreateContainerInstanceDetails.
+        image: the pause image.
+        name: the pod's, which becomes its host name where its VNIC names none.
+        network: name of the network it joins.
+        ip: its address there; None lets the engine choose.
+        publish: port of the pod → port of this machine's loopback, 0 for any free one.
+        mounts: all volumes of the pod.
+        labels: of the container.
+    """
+    vnic: Mapping[str, Any] = next(iter(details.get("vnics") or ()), {})
+    hostname = vnic.get("hostnameLabel") or re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:63]
+    dns = details.get("dnsConfig") or {}
+    return {
+        "Image": image,
+        "Hostname": hostname,
+        "Labels": dict(labels),
+        "ExposedPorts": {f"{port}/tcp": {} for port in publish},
+        "HostConfig": {
+            "NetworkMode": network,
+            "PortBindings": {
+                f"{port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(host_port) if host_port else ""}]
+                for port, host_port in publish.items()
+            },
+            "Dns": dns.get("nameservers") or [],
+            "DnsSearch": dns.get("searches") or [],
+            "DnsOptions": dns.get("options") or [],
+            "Mounts": list(mounts),
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "LogConfig": {"Type": "none"},
+        },
+        "NetworkingConfig": {
+            "EndpointsConfig": {
+                network: {"Aliases": [hostname], "IPAMConfig": {"IPv4Address": ip} if ip is not None else None}
+            }
+        },
+    }
+
+
+def bind(source: str, target: str, *, is_read_only: bool = True) -> Json:
+    """Return a mount of a directory of the engine's host."""
+    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": is_read_only}

@@ -14,6 +14,7 @@ import pytest
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator
+from ocisidecar.engine.routes import is_in_pod_network
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.spec import InstanceSpec
 
@@ -21,7 +22,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_configure() -> None:
-    """Let nothing in this process leave the machine, except tests that a real tenancy was named for."""
+    """Let nothing in this process leave the machine and its pods, except tests of a real tenancy."""
     if not os.environ.get("OCISIDECAR_CLOUD_COMPARTMENT_ID"):
         sys.addaudithook(_loopback_only)
 
@@ -29,7 +30,7 @@ def pytest_configure() -> None:
 def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         host = str(arguments[1][0])
-        if not host.startswith("127.") and host not in {"::1", "localhost"}:
+        if not host.startswith("127.") and host not in {"::1", "localhost"} and not is_in_pod_network(host):
             raise PermissionError(f"tests reach nothing but loopback, and this one wanted {host}")
 
 

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from uuid import uuid4
 
 import docker
 from attrs import define, field, frozen
 from docker.errors import APIError, NotFound
 
+from ocisidecar.engine.routes import BRIDGE_PREFIX, host_routes
 from ocisidecar.engine.values import PodAddress
 from ocisidecar.errors import PodFailed
 
-BRIDGE_PREFIX = "ocisc"
-"""Of the bridges' names, which the kernel limits to 15 characters."""
-
-_ROUTES = Path("/proc/net/route")
-_DESTINATION, _MASK = 1, 7
+_IN_USE = 403
+"""Status of what the engine refuses because something is attached, whatever HTTP means by it."""
 
 
 @frozen(kw_only=True)
@@ -99,7 +96,7 @@ class Networks:
             return known if wanted.ip not in {*known.ips, known.gateway} else None
         subnet = ipaddress.IPv4Network(wanted.cidr)
         gateway = str(subnet[1])
-        if wanted.ip == gateway or (self._is_local and any(subnet.overlaps(route) for route in host_routes())):
+        if wanted.ip == gateway or (self._is_local and any(subnet.overlaps(route) for _, route in host_routes())):
             return None
         ipam = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=wanted.cidr, gateway=gateway)])
         try:
@@ -142,17 +139,3 @@ def remove_network(api: docker.APIClient, network_id: str) -> None:
     except APIError as refusal:
         if refusal.status_code != _IN_USE:
             raise
-
-
-_IN_USE = 403
-
-
-def host_routes() -> Iterator[ipaddress.IPv4Network]:
-    """Yield the ranges that this machine has routes to, the default route apart; none where it does not say."""
-    if not _ROUTES.exists():
-        return
-    for line in _ROUTES.read_text().splitlines()[1:]:
-        columns = line.split()
-        destination, mask = (int(columns[at], 16).to_bytes(4, "little") for at in (_DESTINATION, _MASK))
-        if any(mask):
-            yield ipaddress.IPv4Network((destination, str(ipaddress.IPv4Address(mask))))

@@ -1,0 +1,36 @@
+"""What this machine has routes to: read to keep clear of it, and to tell pods from the rest of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, ip_address
+from pathlib import Path
+
+BRIDGE_PREFIX = "ocisc"
+"""Of the names of our networks' bridges, which the kernel limits to 15 characters."""
+
+_TABLE = Path("/proc/net/route")
+_INTERFACE, _DESTINATION, _MASK = 0, 1, 7
+
+
+def host_routes(table: Path = _TABLE) -> Iterator[tuple[str, IPv4Network]]:
+    """Yield interface and range of each route but the default one; nothing on systems without such a table.
+
+    Source: proc_net(5); addresses are hexadecimal, in the byte order of x86 and Arm.
+    """
+    if not table.exists():
+        return
+    for line in table.read_text().splitlines()[1:]:
+        columns = line.split()
+        destination, mask = (int(columns[at], 16).to_bytes(4, "little") for at in (_DESTINATION, _MASK))
+        if any(mask):
+            yield columns[_INTERFACE], IPv4Network((destination, str(IPv4Address(mask))))
+
+
+def is_in_pod_network(host: str) -> bool:
+    """Tell whether an address lies in a network of a pod on this machine, by the routes there are now."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for interface, network in host_routes() if interface.startswith(BRIDGE_PREFIX))

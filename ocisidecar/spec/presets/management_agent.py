@@ -21,7 +21,7 @@ def management_agent(
     response_file: FileContent | None = None,
     version: str = "1",
     metric_namespace: str = "ocisidecar",
-    scrape_url: str = 'http://127.0.0.1:9090/federate?match[]={job!=""}',
+    scrape_url: str = "http://127.0.0.1:9090/federate?match%5B%5D=%7Bjob%21%3D%22%22%7D",
 ) -> sidecar.SidecarSpec:
     """Return the management agent; a spec without `response_file` is refused, because it could not register.
 

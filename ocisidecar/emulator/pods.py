@@ -102,6 +102,11 @@ class Host(Protocol):
 class Pods(Protocol):
     """Runs pods.  Called under the emulator's lock: what takes time is done later, and told when it is done."""
 
+    @property
+    def containers(self) -> str:
+        """How containers run, as system tags of instances tell it: `simulated` or `docker`."""
+        ...
+
     def launch(self, pod: Pod, at: float, host: Host) -> None:
         """Start the containers, not later than at a moment if possible; `host` is told about them from then on."""
         ...

@@ -108,6 +108,8 @@ class SimulatedPods:
         scripts: what containers do, by a pattern for their display name or image; the last match counts.
     """
 
+    containers = "simulated"
+
     def __init__(self, scripts: Mapping[str, ContainerScript]) -> None:
         self._scripts = scripts
         self._pods: dict[str, dict[str, _Life]] = {}
@@ -164,7 +166,7 @@ class SimulatedPods:
         runs = life.runs(now)[: -1 if is_previous else None]
         return "".join(_lines(life, runs[-1], now)) if runs else None
 
-    def reach(self, pod_id: str, port: int) -> str | None:
+    def reach(self, pod_id: str, port: int) -> None:
         """Return None: nothing listens."""
         del pod_id, port
 

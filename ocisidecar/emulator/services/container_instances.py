@@ -43,6 +43,8 @@ WORK_REQUESTS: Final = WorkRequests(
     filters={"workRequestId": "id", "status": "status", "resourceId": "resourceId"},
 ).declare()
 
+SYSTEM_TAG: Final = "ocisidecar-emulator"
+"""Namespace of the tags with which instances tell that this is no cloud; OCI has none of this name."""
 SETTLED: Final = frozenset({"ACTIVE", "INACTIVE"})
 ATTACHED_AFTER: Final = 0.25
 """The share of the creating time after which the VNIC is there."""
@@ -59,7 +61,7 @@ def _complete(call: Call) -> JsonObject:
     return {
         "displayName": details.get("displayName") or _default_name("container-instance", call.now),
         "tenantId": call.world.tenancy_id,
-        "systemTags": {},
+        "systemTags": {SYSTEM_TAG: {"containers": call.world.pods.containers}},
         "faultDomain": details.get("faultDomain", "FAULT-DOMAIN-1"),
         "lifecycleDetails": None,
         "volumes": volumes,

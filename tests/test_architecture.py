@@ -31,7 +31,7 @@ TELLING = ("errors", "statements", "outcome", "findings", "report", "log_lines",
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 ONE_HOME = {
     "oci": {"session", "credentials", "credentials.*"},
-    "tenacity": {"session"},
+    "tenacity": {"session", "images.distribution"},
     "circuitbreaker": {"session"},
     "docker": {"engine", "engine.*"},
     "time": {"clock", "emulator.*"},

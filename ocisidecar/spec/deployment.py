@@ -87,6 +87,10 @@ class DeploymentSpec(Brief):
         """Return a copy without the instance of this name; without such an instance, an equal copy."""
         return evolve(self, instances=without_item(self.instances, name))
 
+    def with_images(self, images: Mapping[str, str]) -> DeploymentSpec:
+        """Return a copy whose containers run `images[x]` where their `image_url` is x; the others stay."""
+        return evolve(self, instances=[instance.with_images(images) for instance in self.instances])
+
     def instance(self, name: str) -> InstanceSpec:
         """Return the instance of this name.
 

@@ -237,6 +237,14 @@ class InstanceSpec(ContainerFields):
         """Return a copy whose app runs this image."""
         return evolve(self, image_url=image_url)
 
+    def with_images(self, images: Mapping[str, str]) -> InstanceSpec:
+        """Return a copy whose containers run `images[x]` where their `image_url` is x; the others stay.
+
+        `ocisidecar.images.pinned` gives such a mapping from our own images' symbolic names to pushed digests.
+        """
+        sidecars = [evolve(one, image_url=images.get(one.image_url, one.image_url)) for one in self.sidecars]
+        return evolve(self, image_url=images.get(self.image_url, self.image_url), sidecars=sidecars)
+
     def with_placement(self, placement: PlacementSpec) -> InstanceSpec:
         """Return a copy that runs where `placement` says."""
         return evolve(self, placement=placement)

@@ -137,6 +137,23 @@ def test_alarm_queries_name_the_instances():
     assert AlarmSpec.absence().query.endswith(".absent()")
 
 
+def test_images_are_replaced_by_what_stands_for_them():
+    """App and sidecars take the image that stands for theirs, in every instance; the others keep their own."""
+    instance = (
+        evolve(WEB, image_url="ocisidecar/app-with-metrics:0.1.0")
+        .with_sidecar(SidecarSpec.log_forwarder())
+        .with_sidecar(SidecarSpec.node_exporter())
+    )
+    exporter = SidecarSpec.node_exporter().image_url
+    images = {
+        "ocisidecar/app-with-metrics:0.1.0": "r/app@sha256:1",
+        "ocisidecar/log-forwarder:0.1.0": "r/lf@sha256:2",
+    }
+    pinned = DeploymentSpec("shop", [instance]).with_images(images).instance("web")
+    assert [one.image_url for one in pinned.containers] == ["r/app@sha256:1", "r/lf@sha256:2", exporter]
+    assert instance.with_images({}) == instance
+
+
 def test_display_names():
     """Replicas are numbered; a display name given for one instance is taken as it is."""
     assert evolve(WEB, replicas=2).display_names == ("web-0", "web-1")

@@ -1,0 +1,150 @@
+"""Building images with the engine's own builder, told step by step.
+
+The builder of the engine's API trusts what it holds: it builds upon a base of another platform, and takes a layer
+of another platform from its cache, without a word (measured with 20.10).  So the base is fetched for the platform
+that is wanted, and the platform of what was made is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+from docker.errors import DockerException, ImageNotFound
+from docker.utils import parse_repository_tag
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
+
+from ocisidecar.engine.engine import Engine
+from ocisidecar.errors import ImageError
+
+_STEP: Final = re.compile(r"Step (\d+)/(\d+) : (.*)")
+_FROM_CACHE: Final = " ---> Using cache"
+_NOISE: Final = (" --->", "Removing intermediate container ", "Successfully ")
+
+
+@frozen
+class Step:
+    """The builder begins step `number` of `count`."""
+
+    number: int
+    count: int
+    instruction: str
+
+
+@frozen
+class Reused:
+    """The step was not run, as its result is there."""
+
+
+@frozen
+class Output:
+    """The command of a step printed a line."""
+
+    line: str
+
+
+@frozen
+class Made:
+    """The builder made an image."""
+
+    image_id: str
+
+
+Told = Step | Reused | Output | Made
+
+
+def native_platform(engine: Engine) -> str:
+    """Return the platform on which the engine runs programs without emulation, e.g. `linux/amd64`."""
+    return f"linux/{engine.api.version()['Arch']}"
+
+
+def find_image(engine: Engine, image: str) -> tuple[str, int] | None:
+    """Return the platform and the size in bytes of an image that the engine holds, or None."""
+    try:
+        facts: Mapping[str, Any] = engine.api.inspect_image(image)
+    except ImageNotFound:
+        return None
+    return f"{facts['Os']}/{facts['Architecture']}", int(facts["Size"])
+
+
+def fetch_image(engine: Engine, image: str, platform: str) -> None:
+    """Let the engine hold `image` for `platform`: pull it unless it is there.
+
+    Raises:
+        ImageError: it cannot be pulled; the engine's words.
+    """
+    found = find_image(engine, image)
+    if found is not None and found[0] == platform:
+        return
+    try:
+        _pull(engine, image, platform)
+    except (DockerException, RequestException, HTTPError) as error:
+        raise ImageError(words_of(error)) from error
+
+
+def _pull(engine: Engine, image: str, platform: str) -> None:
+    repository, tag = parse_repository_tag(image)
+    for chunk in engine.api.pull(repository, tag=tag or "latest", platform=platform, stream=True, decode=True):
+        if "error" in chunk:
+            raise ImageError(str(chunk["error"]).strip())
+
+
+def tag_image(engine: Engine, image: str, reference: str) -> None:
+    """Give an image one more name; what had that name before keeps its others."""
+    engine.api.tag(image, reference)
+
+
+def build_image(
+    engine: Engine,
+    directory: Path,
+    *,
+    reference: str,
+    platform: str,
+    arguments: Mapping[str, str],
+    labels: Mapping[str, str],
+    is_cache_used: bool = True,
+) -> Iterator[Told]:
+    """Build a directory into an image tagged `reference`; blocks between what it yields.
+
+    Raises:
+        ImageError: the build failed; the engine's words.
+    """
+    try:
+        for chunk in engine.api.build(
+            path=str(directory),
+            tag=reference,
+            platform=platform,
+            buildargs=dict(arguments),
+            labels=dict(labels),
+            nocache=not is_cache_used,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        ):
+            yield from _told(chunk)
+    except (DockerException, RequestException, HTTPError) as error:
+        raise ImageError(words_of(error)) from error
+
+
+def _told(chunk: Mapping[str, Any]) -> Iterator[Told]:
+    if "error" in chunk:
+        raise ImageError(str(chunk["error"]).strip())
+    if "aux" in chunk and "ID" in chunk["aux"]:
+        yield Made(str(chunk["aux"]["ID"]))
+    for line in str(chunk.get("stream", "")).splitlines():
+        if found := _STEP.fullmatch(line):
+            yield Step(int(found[1]), int(found[2]), found[3])
+        elif line == _FROM_CACHE:
+            yield Reused()
+        elif line.strip() and not line.startswith(_NOISE):
+            yield Output(line.rstrip())
+
+
+def words_of(error: Exception) -> str:
+    """Return what the engine said, without the client's wrapping."""
+    said = getattr(error, "explanation", None) or error
+    return " ".join(str(said).split())

@@ -1,0 +1,83 @@
+"""Pushing and saving an image that the engine holds.
+
+The client raises nothing when a push fails: an `error` entry stands in the stream, and is looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
+
+from ocisidecar.engine.building import find_image, words_of
+from ocisidecar.engine.engine import Engine
+from ocisidecar.errors import ImageError
+
+
+@frozen
+class Sent:
+    """So many bytes of all layers looked at are with the registry, of those that it did not have."""
+
+    sent_bytes: int
+    total_bytes: int
+
+
+@frozen
+class Stored:
+    """The registry keeps the image under this digest."""
+
+    digest: str
+
+
+def push_image(
+    engine: Engine, image: str, reference: str, *, username: str, password: str
+) -> Iterator[Sent | Stored]:
+    """Push `image` as `reference`, which the engine keeps as a tag only meanwhile; blocks between what it yields.
+
+    Raises:
+        ImageError: the engine does not hold the image, or the registry or the way to it refused it: their words.
+    """
+    try:
+        is_ours = find_image(engine, reference) is None
+        engine.api.tag(image, reference)
+        try:
+            login = {"username": username, "password": password}
+            yield from _told(engine.api.push(reference, stream=True, decode=True, auth_config=login))
+        finally:
+            if is_ours:
+                engine.api.remove_image(reference, noprune=True)
+    except (DockerException, RequestException, HTTPError) as error:
+        raise ImageError(words_of(error)) from error
+
+
+def save_image(engine: Engine, image: str, path: Path) -> None:
+    """Write an image with its layers into an archive, as `docker save` does.
+
+    Raises:
+        ImageError: the engine does not hold it.
+    """
+    try:
+        with path.open("wb") as archive:
+            archive.writelines(engine.api.get_image(image))
+    except (DockerException, RequestException, HTTPError) as error:
+        raise ImageError(words_of(error)) from error
+
+
+def _told(chunks: Iterator[Mapping[str, Any]]) -> Iterator[Sent | Stored]:
+    layers: dict[str, tuple[int, int]] = {}
+    for chunk in chunks:
+        if "error" in chunk:
+            raise ImageError(str(chunk["error"]).strip())
+        progress = chunk.get("progressDetail") or {}
+        if "total" in progress:
+            # A layer's archive is a little larger than the layer: what is sent can pass the total.
+            total = int(progress["total"])
+            layers[str(chunk["id"])] = (min(int(progress["current"]), total), total)
+            yield Sent(sum(sent for sent, _ in layers.values()), sum(total for _, total in layers.values()))
+        if "Digest" in (chunk.get("aux") or {}):
+            yield Stored(str(chunk["aux"]["Digest"]))

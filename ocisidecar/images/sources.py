@@ -1,0 +1,79 @@
+"""Where this project's images are described: the checkout's `docker/`, or what an installation brought along."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Final
+
+from attrs import field, frozen
+
+from ocisidecar.errors import ConfigError
+
+INSTALLED: Final = "share/ocisidecar/docker"
+"""Below the installation's data directory: see `[options.data_files]` in setup.cfg."""
+
+_BASE: Final = re.compile(r"^ARG\s+BASE_IMAGE=(\S+)", re.MULTILINE | re.IGNORECASE)
+
+
+@frozen
+class ImageSource:
+    """A directory from which one image is built.
+
+    Attributes:
+        name: of the image, e.g. `prometheus`.
+        directory: holds the `Dockerfile` and what it copies.
+
+    Raises:
+        ConfigError: there is no `Dockerfile` in the directory.
+    """
+
+    name: str
+    directory: Path = field(converter=Path)
+
+    def __attrs_post_init__(self) -> None:
+        if not (self.directory / "Dockerfile").is_file():
+            raise ConfigError(f"image {self.name}: there is no Dockerfile in {self.directory}")
+
+    @property
+    def base_image(self) -> str | None:
+        """The image that it starts from, the default of its `ARG BASE_IMAGE`; None when it has no such argument."""
+        found = _BASE.search((self.directory / "Dockerfile").read_text(encoding="utf-8"))
+        return found[1] if found else None
+
+
+def own_images(directory: str | os.PathLike[str] | None = None) -> tuple[ImageSource, ...]:
+    """Return the sources of the project's own images, by name.
+
+    Args:
+        directory: holds one directory per image; by default `docker/` of the checkout that this package is
+            imported from, else `share/ocisidecar/docker` of the installation.
+
+    Raises:
+        ConfigError: no sources are there.
+    """
+    places = [Path(directory)] if directory is not None else [_checkout(), *_installation()]
+    for place in places:
+        found = sorted(place.glob("*/Dockerfile"))
+        if found:
+            return tuple(ImageSource(path.parent.name, path.parent) for path in found)
+    looked = ", ".join(str(place) for place in places)
+    raise ConfigError(
+        f"No image sources (<name>/Dockerfile) in {looked}: name their directory, or install ocisidecar anew."
+    )
+
+
+def _checkout() -> Path:
+    return Path(__file__).resolve().parents[2] / "docker"
+
+
+def _installation() -> list[Path]:
+    """Return the data directory that the installer's own list of files tells, whatever its scheme was."""
+    try:
+        files = distribution("ocisidecar").files or ()
+    except PackageNotFoundError:
+        return []
+    marks = [file for file in files if file.name == "Dockerfile" and INSTALLED in file.as_posix()]
+    return [Path(str(mark.locate())).resolve().parents[1] for mark in marks[:1]]

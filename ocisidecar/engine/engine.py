@@ -22,13 +22,17 @@ from ocisidecar.engine.values import PodAddress
 from ocisidecar.errors import EngineMissing
 
 _TIMEOUT_SECONDS = 120
+_CONNECTIONS = 256
+"""Kept open at most; each running container occupies one."""
 _SOCKET = "unix:///var/run/docker.sock"
 _BY_UNIX_SOCKET = "http+docker://localhost"
 """What the client calls its base URL when it talks to a socket of this machine."""
 
 
 class Engine:
-    """A Docker engine that runs container instances as pods.  Thread-safe; use `connect`.
+    """A Docker engine that runs container instances as pods.  Use `connect`.
+
+    Thread-safe: the threads of all pods share one client, which keeps no state but urllib3's pool of connections.
 
     Pods are reached at their own address where the engine runs on this machine under Linux.  Elsewhere, as with
     Docker Desktop, only at published ports: there every port that a health check asks is published by itself.
@@ -57,7 +61,11 @@ class Engine:
         where = base_url or os.environ.get("DOCKER_HOST") or _SOCKET
         tls = None if base_url else docker.utils.kwargs_from_env().get("tls")
         try:
-            return cls(docker.APIClient(where, version="auto", timeout=_TIMEOUT_SECONDS, tls=tls or False))
+            return cls(
+                docker.APIClient(
+                    where, version="auto", timeout=_TIMEOUT_SECONDS, tls=tls or False, max_pool_size=_CONNECTIONS
+                )
+            )
         except (DockerException, OSError) as failure:
             raise EngineMissing(
                 f"No Docker engine answers at {where}: {failure}. Start one that you may use, or name it in "

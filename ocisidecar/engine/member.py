@@ -146,7 +146,7 @@ class Member:
         now = self._clock.time()
         since, before = run.usage_seen or (run.started_at, 0.0)
         run.usage_seen = (now, cpu_seconds)
-        droppable = memory["stats"].get("inactive_file", memory["stats"].get("total_inactive_file", 0))
+        droppable = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
         return Usage(
             cpu_cores=(cpu_seconds - before) / (now - since) if now > since else 0.0,
             cpu_seconds=cpu_seconds,
@@ -183,7 +183,7 @@ class Member:
                 if self._halting.is_set():
                     break
         except ENGINE_FAILURES as failure:
-            self._failure = _words(failure)
+            self._failure = words_of(failure)
         finally:
             self._is_over = True
             self._begun.set()
@@ -209,7 +209,7 @@ class Member:
         try:
             self._api.start(container)
         except APIError as refusal:
-            run.refusal = _words(refusal)
+            run.refusal = words_of(refusal)
             run.exit_code = self._api.inspect_container(container)["State"]["ExitCode"] or COULD_NOT_RUN
             run.ended_at = self._clock.time()
             run.over.set()
@@ -276,5 +276,6 @@ class Member:
 _GONE, _ENDED = 404, 409
 
 
-def _words(failure: Exception) -> str:
+def words_of(failure: Exception) -> str:
+    """Return what the engine said."""
     return getattr(failure, "explanation", None) or str(failure)

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from ocisidecar.clock import Clock
 from ocisidecar.engine import images, owner, translate, volumes
 from ocisidecar.engine.health import Check
 from ocisidecar.engine.images import LocalImage
-from ocisidecar.engine.member import Member
+from ocisidecar.engine.member import ENGINE_FAILURES, Member, words_of
 from ocisidecar.engine.networks import Networks, Place
 from ocisidecar.engine.notifier import Notifier
 from ocisidecar.engine.values import ContainerState, Injection, PodAddress, Usage
@@ -48,8 +48,8 @@ class PodRequest:
 class RunningPod:
     """A container instance as containers that share one network, with volumes of their own.
 
-    Made by `Engine.run_pod`.  Thread-safe, but `stop`, `start` and `close` block, and are not to be called at the
-    same time.  It is closed when the interpreter exits; what a killed one leaves, `Engine.sweep` removes.
+    Made by `Engine.run_pod`.  Thread-safe; `stop`, `start` and `close` block, one of them at a time.  It is closed
+    when the interpreter exits; what a killed one leaves, `Engine.sweep` removes.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class RunningPod:
         self._id = uuid4().hex[:12]
         self._labels = {**labels, owner.POD: request.name, owner.POD_ID: self._id}
         self._limits = translate.capacity(request.details, host_cpus=host_cpus)
-        self._notifier = Notifier(on_change)
         self._members: dict[str, Member] = {}
         self._pause = ""
         self._address = ""
         self._published: dict[int, int] = {}
-        self._closing = threading.Lock()
+        self._power = threading.RLock()
         self._is_closed = False
         self._place: Place = networks.join(request.address)
+        self._notifier = Notifier(on_change)
         atexit.register(self.close)
 
     @property
@@ -121,11 +121,12 @@ class RunningPod:
 
         Blocks until all have ended.  Address, exit codes and output stay until `start` or `close`.
         """
-        members = tuple(self._members.values())
-        for member in members:
-            member.halt()
-        with ThreadPoolExecutor(max(len(members), 1)) as pool:
-            list(pool.map(lambda member: member.stop(grace_seconds), members))
+        with self._power:
+            members = tuple(self._members.values())
+            for member in members:
+                member.halt()
+            with ThreadPoolExecutor(max(len(members), 1)) as pool:
+                list(pool.map(lambda member: member.stop(grace_seconds), members))
 
     def start(self) -> None:
         """Run all containers anew with empty volumes, and block until each was started.
@@ -133,27 +134,31 @@ class RunningPod:
         Restarts and health count from the beginning.
 
         Raises:
-            PodFailed: a container could not be started; the others are stopped.
+            PodFailed: a container could not be started; none is left.
         """
-        try:
+        with self._power, ExitStack() as undo:
+            undo.callback(self._clear)
             self._clear()
-            self._launch()
-        except APIError as refusal:
-            raise PodFailed(f"Pod {self._request.name}: the engine refused: {refusal.explanation}") from refusal
+            try:
+                self._launch()
+            except ENGINE_FAILURES as failure:
+                said = words_of(failure)
+                raise PodFailed(f"Pod {self._request.name} could not be started: {said}") from failure
+            undo.pop_all()
 
     def close(self) -> None:
         """Kill the containers and remove everything that the pod had; afterwards a no-op.
 
         The listener is not called any more, and may itself be the caller.
         """
-        with self._closing:
+        with self._power:
             if self._is_closed:
                 return
             self._is_closed = True
-        atexit.unregister(self.close)
-        self._notifier.close()
-        self._clear()
-        self._networks.leave(self._place)
+            atexit.unregister(self.close)
+            self._notifier.close()
+            self._clear()
+            self._networks.leave(self._place)
 
     def _launch(self) -> None:
         request = self._request

@@ -1,63 +1,29 @@
-"""What `verify()` checks, one function for each kind of check.  Pure: all was read before.
+"""What `verify()` checks of what the control plane tells, one function for each kind of check.  Pure.
 
-Control plane only: whether metrics and log lines arrive takes a probe from a running container, so those checks
-are listed as skipped.
+Whether metrics and log lines arrive is the business of `ocisidecar.telemetry_checks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from attrs import field, frozen
-
+from ocisidecar.case import Case, bad, check, skip
 from ocisidecar.exit_codes import meaning
-from ocisidecar.inspection import Inspection, statements_in
+from ocisidecar.inspection import statements_in
 from ocisidecar.instances import Container, Instance
 from ocisidecar.keys import Json, Key
-from ocisidecar.plan import Live, Phase, Plan
+from ocisidecar.plan import Live, Phase
 from ocisidecar.report import Check, Status
 from ocisidecar.resources.kind import objects, text
-from ocisidecar.spec import DeploymentSpec
 from ocisidecar.spec.limits import SHAPES
+from ocisidecar.telemetry_checks import telemetry_checks
 
 _EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
-_NOT_PROVEN = "this version asks the control plane only; whether it arrives takes a probe from a running container"
-
-
-@frozen(kw_only=True)
-class Case:
-    """What the checks judge, and by which measure.
-
-    Attributes:
-        inspection: what was read.
-        logs: container's key → whether its log could be retrieved, and how much of it or why not.
-        spec: what was declared, where the caller knows.
-        plan: what applying that spec again would do.
-        max_restarts: how often a container may have been started again.
-        waited_seconds: how long health checks were given for a verdict.
-    """
-
-    inspection: Inspection
-    logs: Mapping[str, tuple[bool, str]] = field(repr=False)
-    spec: DeploymentSpec | None
-    plan: Plan | None
-    max_restarts: int
-    waited_seconds: float
-
-    def is_essential(self, container: Container) -> bool:
-        """Return whether a deployment without this container counts as failed; it does unless the spec says no."""
-        return container.name not in {
-            sidecar.name
-            for instance in (self.spec.instances if self.spec is not None else ())
-            if container.instance.rpartition("-")[0] == instance.name
-            for sidecar in instance.sidecars
-            if not sidecar.is_essential
-        }
 
 
 def run_checks(case: Case) -> tuple[Check, ...]:
     """Return one entry for each check, in a fixed order."""
-    return tuple(check for checks in _CHECKS for check in checks(case))
+    return tuple(one for checks in (*_CHECKS, telemetry_checks) for one in checks(case))
 
 
 # -- resources -------------------------------------------------------------------------------------------------
@@ -66,34 +32,34 @@ def run_checks(case: Case) -> tuple[Check, ...]:
 def _ready(case: Case) -> Iterator[Check]:
     """Every resource is there and in its ready state."""
     for key, live_id in case.inspection.gone.items():
-        yield _check("ready", key, Status.FAILED, f"is gone ({live_id})")
+        yield check("ready", key, Status.FAILED, f"is gone ({live_id})")
     for key, lives in sorted(case.inspection.lives.items()):
         if len(lives) > 1:
-            yield _check("ready", key, Status.WARNED, f"exists {len(lives)} times; the next apply keeps one")
+            yield check("ready", key, Status.WARNED, f"exists {len(lives)} times; the next apply keeps one")
         else:
             yield _ready_one(case, key, lives[0])
 
 
 def _ready_one(case: Case, key: Key, live: Live) -> Check:
     if live.phase is Phase.READY:
-        return _check("ready", key, Status.PASSED, live.state)
+        return check("ready", key, Status.PASSED, live.state)
     instance = next((one for one in case.inspection.instances if one.id == live.id), None)
     if live.phase is Phase.STOPPED and instance is not None and _has_done(instance):
-        return _check("ready", key, Status.PASSED, f"{live.state}: its containers ran once and ended well")
+        return check("ready", key, Status.PASSED, f"{live.state}: its containers ran once and ended well")
     details = text(live.body, "lifecycleDetails")
-    return _check("ready", key, Status.FAILED, f"{live.state}{': ' if details else ''}{details}")
+    return check("ready", key, Status.FAILED, f"{live.state}{': ' if details else ''}{details}")
 
 
 def _as_declared(case: Case) -> Iterator[Check]:
     """Everything is as the spec says, hidden fields included: applying it again would change nothing."""
     if case.plan is None:
-        yield _skip("as-declared", case.inspection.site.identity.name, "no spec was given to compare with")
+        yield skip("as-declared", case.inspection.site.identity.name, "no spec was given to compare with")
         return
     for step in case.plan.changes:
-        yield _check("as-declared", step.key, Status.FAILED, f"{step.action.value}: {step.reason}")
+        yield check("as-declared", step.key, Status.FAILED, f"{step.action.value}: {step.reason}")
     if not case.plan.changes:
         detail = f"applying the spec again would change none of {len(case.plan.steps)} resources"
-        yield _check("as-declared", case.plan.name, Status.PASSED, detail)
+        yield check("as-declared", case.plan.name, Status.PASSED, detail)
 
 
 # -- containers ------------------------------------------------------------------------------------------------
@@ -104,11 +70,11 @@ def _running(case: Case) -> Iterator[Check]:
     for instance, container in _containers(case):
         seen = container.lifecycle_details or container.lifecycle_state
         if container.is_running:
-            yield _check("running", container.key, Status.PASSED, seen)
+            yield check("running", container.key, Status.PASSED, seen)
         elif instance.restart_policy != "ALWAYS" and container.exit_code == 0:
-            yield _check("running", container.key, Status.PASSED, "ended with exit code 0")
+            yield check("running", container.key, Status.PASSED, "ended with exit code 0")
         else:
-            yield _check("running", container.key, _bad(case, container), f"{seen}{_last_exit(container)}")
+            yield check("running", container.key, bad(case, container), f"{seen}{_last_exit(container)}")
 
 
 def _restarts(case: Case) -> Iterator[Check]:
@@ -116,7 +82,7 @@ def _restarts(case: Case) -> Iterator[Check]:
     for _, container in _containers(case):
         times = f"restart count {container.restart_count}{_last_exit(container)}"
         is_good = container.restart_count <= case.max_restarts
-        yield _check("restarts", container.key, Status.PASSED if is_good else _bad(case, container), times)
+        yield check("restarts", container.key, Status.PASSED if is_good else bad(case, container), times)
 
 
 def _health(case: Case) -> Iterator[Check]:
@@ -125,15 +91,15 @@ def _health(case: Case) -> Iterator[Check]:
         verdicts = [f"{one.name} {one.status} {one.status_details}".strip() for one in container.health_checks]
         delay = max((one.initial_delay_in_seconds for one in container.health_checks), default=0)
         if container.health is None:
-            yield _skip("health", container.key, "it declares no health check")
+            yield skip("health", container.key, "it declares no health check")
         elif container.health == "UNKNOWN" and not container.is_running:
-            yield _skip("health", container.key, "it does not run")
+            yield skip("health", container.key, "it does not run")
         elif container.health == "UNKNOWN" and case.waited_seconds <= delay:
             reason = f"no verdict within {case.waited_seconds:.0f} s; the first check comes after {delay} s"
-            yield _skip("health", container.key, reason)
+            yield skip("health", container.key, reason)
         else:
-            status = Status.PASSED if container.health == "HEALTHY" else _bad(case, container)
-            yield _check("health", container.key, status, ", ".join(verdicts))
+            status = Status.PASSED if container.health == "HEALTHY" else bad(case, container)
+            yield check("health", container.key, status, ", ".join(verdicts))
 
 
 def _logs(case: Case) -> Iterator[Check]:
@@ -141,11 +107,11 @@ def _logs(case: Case) -> Iterator[Check]:
     for _, container in _containers(case):
         can_be_read, detail = case.logs[container.key]
         if can_be_read:
-            yield _check("logs", container.key, Status.PASSED, f"{detail} retrieved")
+            yield check("logs", container.key, Status.PASSED, f"{detail} retrieved")
         elif not container.is_running:
-            yield _skip("logs", container.key, "it does not run, and OCI gives no log of an ended container")
+            yield skip("logs", container.key, "it does not run, and OCI gives no log of an ended container")
         else:
-            yield _check("logs", container.key, _bad(case, container), detail)
+            yield check("logs", container.key, bad(case, container), detail)
 
 
 def _limits(case: Case) -> Iterator[Check]:
@@ -158,7 +124,7 @@ def _limits(case: Case) -> Iterator[Check]:
         fits = round(vcpus, 3) <= capacity and round(memory, 3) <= instance.memory_in_gbs
         room = f"{capacity:g}" if known is not None else "an unknown number of"
         detail = f"{vcpus:g} of {room} logical CPUs, {memory:g} of {instance.memory_in_gbs:g} GB"
-        yield _check("limits", instance.key, Status.PASSED if fits else Status.WARNED, detail)
+        yield check("limits", instance.key, Status.PASSED if fits else Status.WARNED, detail)
 
 
 def _volumes(case: Case) -> Iterator[Check]:
@@ -168,7 +134,7 @@ def _volumes(case: Case) -> Iterator[Check]:
         wanted = {name for container in instance.containers for name in container.volume_names}
         missing = sorted(wanted - set(there))
         detail = f"{', '.join(missing)} missing" if missing else f"{len(wanted)} mounted, {len(there)} there"
-        yield _check("volumes", instance.key, Status.FAILED if missing else Status.PASSED, detail)
+        yield check("volumes", instance.key, Status.FAILED if missing else Status.PASSED, detail)
 
 
 # -- network and rights ----------------------------------------------------------------------------------------
@@ -179,12 +145,12 @@ def _network(case: Case) -> Iterator[Check]:
     for live in case.inspection.of_kind("security-list"):
         admitted = [_rule(rule) for rule in objects(live.body.get("ingressSecurityRules"))]
         status = Status.WARNED if admitted else Status.PASSED
-        yield _check("network", live.key, status, f"admits {', '.join(admitted) or 'nothing'}")
+        yield check("network", live.key, status, f"admits {', '.join(admitted) or 'nothing'}")
     for live in case.inspection.of_kind("network-security-group"):
         rules = [rule for rule in objects(live.body.get("securityRules")) if text(rule, "direction") == "INGRESS"]
         is_open = any(text(rule, "source") in _EVERYWHERE for rule in rules)
         detail = f"admits {', '.join(map(_rule, rules)) or 'nothing'}"
-        yield _check("network", live.key, _openness(case, is_open=is_open), detail)
+        yield check("network", live.key, _openness(case, is_open=is_open), detail)
 
 
 def _openness(case: Case, *, is_open: bool) -> Status:
@@ -201,13 +167,13 @@ def _rights(case: Case) -> Iterator[Check]:
     for live in case.inspection.of_kind("dynamic-group"):
         rule = text(live.body, "matchingRule")
         is_ours = case.inspection.site.identity.compartment_id in rule
-        yield _check("rights", live.key, Status.PASSED if is_ours else Status.FAILED, rule or "has no rule")
+        yield check("rights", live.key, Status.PASSED if is_ours else Status.FAILED, rule or "has no rule")
     for live in case.inspection.of_kind("policy"):
         lost = case.inspection.lost_groups(live)
         if lost:
-            yield _check("rights", live.key, Status.FAILED, f"speaks of a group that is gone: {lost[0]}")
+            yield check("rights", live.key, Status.FAILED, f"speaks of a group that is gone: {lost[0]}")
         else:
-            yield _check("rights", live.key, Status.PASSED, f"{len(statements_in(live))} statements")
+            yield check("rights", live.key, Status.PASSED, f"{len(statements_in(live))} statements")
 
 
 # -- telemetry -------------------------------------------------------------------------------------------------
@@ -218,7 +184,7 @@ def _log_enabled(case: Case) -> Iterator[Check]:
     for live in case.inspection.of_kind("log"):
         is_enabled = live.body.get("isEnabled") is True
         detail = "enabled" if is_enabled else "disabled: what is sent to it is lost"
-        yield _check("log-enabled", live.key, Status.PASSED if is_enabled else Status.FAILED, detail)
+        yield check("log-enabled", live.key, Status.PASSED if is_enabled else Status.FAILED, detail)
 
 
 def _alarms(case: Case) -> Iterator[Check]:
@@ -227,19 +193,11 @@ def _alarms(case: Case) -> Iterator[Check]:
         destinations = live.body.get("destinations")
         count = len(destinations) if isinstance(destinations, list) else 0
         if live.body.get("isEnabled") is not True:
-            yield _check("alarms", live.key, Status.WARNED, "disabled")
+            yield check("alarms", live.key, Status.WARNED, "disabled")
         elif not count:
-            yield _check("alarms", live.key, Status.WARNED, "notifies nobody: it has no destination")
+            yield check("alarms", live.key, Status.WARNED, "notifies nobody: it has no destination")
         else:
-            yield _check("alarms", live.key, Status.PASSED, f"{text(live.body, 'severity')}, notifies {count}")
-
-
-def _arrival(case: Case) -> Iterator[Check]:
-    """Metrics and log lines arrive in OCI."""
-    if case.inspection.instances:
-        name = case.inspection.site.identity.name
-        yield _skip("metrics-arrive", name, _NOT_PROVEN)
-        yield _skip("log-lines-arrive", name, _NOT_PROVEN)
+            yield check("alarms", live.key, Status.PASSED, f"{text(live.body, 'severity')}, notifies {count}")
 
 
 _CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
@@ -255,26 +213,13 @@ _CHECKS: tuple[Callable[[Case], Iterator[Check]], ...] = (
     _rights,
     _log_enabled,
     _alarms,
-    _arrival,
 )
-
-
-def _check(name: str, key: Key | str, status: Status, detail: str) -> Check:
-    return Check(name=name, key=str(key), status=status, detail=detail)
-
-
-def _skip(name: str, key: Key | str, reason: str) -> Check:
-    return Check(name=name, key=str(key), status=Status.SKIPPED, reason=reason)
 
 
 def _containers(case: Case) -> Iterator[tuple[Instance, Container]]:
     for instance in case.inspection.instances:
         for container in instance.containers:
             yield instance, container
-
-
-def _bad(case: Case, container: Container) -> Status:
-    return Status.FAILED if case.is_essential(container) else Status.WARNED
 
 
 def _has_done(instance: Instance) -> bool:

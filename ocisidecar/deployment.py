@@ -87,24 +87,44 @@ class Deployment:
         *,
         max_restarts: int = 0,
         health_timeout_in_seconds: float = 60.0,
+        telemetry: bool = True,
+        is_nonce_sent: bool = True,
+        telemetry_timeout_in_seconds: float = 180.0,
         cancel: Cancel | None = None,
     ) -> Report:
-        """Check that everything is there and works, and return one entry for each check; changes nothing.
+        """Check that everything is there and works, and return one entry for each check.
+
+        Changes no resource.  To prove that metrics and lines arrive it sends some, with the rights of whoever
+        calls: an entry to each log, a datapoint to each metric namespace (`ocisidecar` without a management agent),
+        and a few GETs, marked with `?ocisidecar-nonce=…`, to the app's HTTP health check.  A log that holds an
+        entry keeps its group from being destroyed without `purge=True`.  What cannot be proven from here, because
+        no way leads to the instance, the user may not look, or the containers are simulated, is skipped with the
+        reason.
 
         Args:
             spec: also checks that everything is as it says, and which sidecars are not essential.
             max_restarts: how often a container may have been started again.
             health_timeout_in_seconds: how long to wait while a health check has no verdict yet; 0 for not at all.
+            telemetry: whether metrics and lines are checked at all; without it only the control plane is asked.
+            is_nonce_sent: whether something is sent for that; without it nothing is written.
+            telemetry_timeout_in_seconds: how long to wait until what was sent is found; how long that takes in the
+                cloud is UNCONFIRMED, a minute or two are common.
             cancel: ends it.
         """
-        from ocisidecar.verify import verify
+        from ocisidecar.verify import Measure, verify
 
         return verify(
             self._connection.reader(self.name, cancel=cancel),
             self.resources,
             spec,
-            max_restarts=max_restarts,
-            health_timeout_in_seconds=health_timeout_in_seconds,
+            reach=self._connection.reach,
+            measure=Measure(
+                max_restarts=max_restarts,
+                health_timeout_in_seconds=health_timeout_in_seconds,
+                telemetry=telemetry,
+                is_nonce_sent=is_nonce_sent,
+                telemetry_timeout_in_seconds=telemetry_timeout_in_seconds,
+            ),
         )
 
     def diagnose(self, *, cancel: Cancel | None = None) -> Diagnosis:

@@ -14,6 +14,7 @@ from functools import partial
 
 from attrs import asdict, define, field, frozen
 
+from ocisidecar.duties import Duty, duty_of
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound
 from ocisidecar.keys import Json
 from ocisidecar.observe import Reader
@@ -24,17 +25,24 @@ from ocisidecar.resources.kind import objects, text
 
 CLIENT = "container_instances.ContainerInstanceClient"
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
+_SIMULATION = ("ocisidecar-emulator", "containers", "simulated")
+"""Namespace, key and value of the system tag with which an emulator says that no container really runs."""
 
 
 @frozen(kw_only=True)
 class HealthCheckStatus:
-    """What one health check found: `HEALTHY`, `UNHEALTHY` or, before its first verdict, `UNKNOWN`."""
+    """What one health check found: `HEALTHY`, `UNHEALTHY` or, before its first verdict, `UNKNOWN`.
+
+    `path` is that of an HTTP check's URL, and empty for any other.
+    """
 
     name: str
     status: str
     status_details: str
     initial_delay_in_seconds: int
     failure_action: str
+    port: int = 0
+    path: str = ""
 
 
 @frozen(kw_only=True)
@@ -55,6 +63,7 @@ class Container:
         vcpus_limit: logical CPUs; None means no limit of its own.
         memory_limit_in_gbs: GB; None means no limit of its own.
         volume_names: the volumes that it mounts.
+        duty: what it does for telemetry.
     """
 
     name: str
@@ -72,6 +81,7 @@ class Container:
     vcpus_limit: float | None
     memory_limit_in_gbs: float | None
     volume_names: tuple[str, ...]
+    duty: Duty = field(factory=Duty)
 
     @property
     def key(self) -> str:
@@ -142,6 +152,7 @@ class Instance:
         restart_policy: `ALWAYS`, `NEVER` or `ON_FAILURE`.
         time_created: RFC 3339.
         containers: the app first.
+        is_simulated: whether the service says that its containers only pretend to run, as our emulator's may.
     """
 
     name: str
@@ -158,12 +169,23 @@ class Instance:
     restart_policy: str
     time_created: str
     containers: tuple[Container, ...]
+    is_simulated: bool = False
     _attachments: Attachments = field(eq=False, repr=False)
 
     @property
     def is_active(self) -> bool:
         """Whether it runs."""
         return self.lifecycle_state == "ACTIVE"
+
+    @property
+    def log_forwarder(self) -> Container | None:
+        """The container that ships log files, if there is one."""
+        return next((one for one in self.containers if one.duty.log_id), None)
+
+    @property
+    def metric_agent(self) -> Container | None:
+        """The container that sends metrics to OCI Monitoring, if there is one."""
+        return next((one for one in self.containers if one.duty.metric_namespace), None)
 
     @property
     def private_ip(self) -> str:
@@ -252,6 +274,7 @@ def _instance(live: Live, containers: Sequence[Mapping[str, Json]], attachments:
         restart_policy=text(body, "containerRestartPolicy"),
         time_created=live.time_created,
         containers=tuple(_container(one, live) for one in ordered),
+        is_simulated=_is_simulated(body),
         attachments=attachments,
     )
 
@@ -276,6 +299,7 @@ def _container(body: Mapping[str, Json], live: Live) -> Container:
         vcpus_limit=_number(limits.get("vcpusLimit")),
         memory_limit_in_gbs=_number(limits.get("memoryLimitInGBs")),
         volume_names=tuple(text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))),
+        duty=duty_of(body),
     )
 
 
@@ -286,7 +310,16 @@ def _check(body: Mapping[str, Json]) -> HealthCheckStatus:
         status_details=text(body, "statusDetails"),
         initial_delay_in_seconds=int(_number(body.get("initialDelayInSeconds")) or 0),
         failure_action=text(body, "failureAction"),
+        port=int(_number(body.get("port")) or 0),
+        path=text(body, "path") if text(body, "healthCheckType") == "HTTP" else "",
     )
+
+
+def _is_simulated(body: Mapping[str, Json]) -> bool:
+    tags = body.get("systemTags")
+    namespace, key, value = _SIMULATION
+    said = tags.get(namespace) if isinstance(tags, Mapping) else None
+    return isinstance(said, Mapping) and said.get(key) == value
 
 
 def _number(value: Json) -> float | None:

@@ -45,6 +45,12 @@ _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
 Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
 """
 
+METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
+"""The client that posts metrics: at a host of its own, to which the SDK does not switch by itself.
+
+Source: oci.monitoring.MonitoringClient.post_metric_data.
+"""
+
 Notify = Callable[[str, int, float], None]
 """Told of a retry: reason, number of the attempt that failed, seconds until the next."""
 
@@ -209,7 +215,10 @@ class Session:
             client.base_client.session.close()
 
     def client(self, path: str, region: str) -> Any:
-        """Return this thread's client for `path`, e.g. `core.VirtualNetworkClient`."""
+        """Return this thread's client for `path`, e.g. `core.VirtualNetworkClient`.
+
+        A path may end in `/` and the first part of a host that takes the place of the client's own.
+        """
         clients: dict[tuple[str, str], Any] = self._local.__dict__.setdefault("clients", {})
         if (path, region) not in clients:
             clients[path, region] = client = self._make_client(path, region)
@@ -230,11 +239,17 @@ class Session:
     def _make_client(self, path: str, region: str) -> Any:
         import oci
 
-        module, _, name = path.rpartition(".")
+        client, _, host = path.partition("/")
+        module, _, name = client.rpartition(".")
         client_class = getattr(importlib.import_module(f"oci.{module}"), name)
         options: dict[str, Any] = {}
         if self.endpoint is not None:
             options["service_endpoint"] = _filled_in(self.endpoint, region, module)
+        elif host:
+            template = f"https://{host}.{{region}}.{{secondLevelDomain}}"
+            options["service_endpoint"] = oci.regions.endpoint_for(
+                module, region=region, service_endpoint_template=template
+            )
         return client_class(
             {**self.credentials.client_config, "region": region},
             signer=self.credentials.signer,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from ocisidecar.checks import Case, run_checks
+from ocisidecar.case import Case
+from ocisidecar.checks import run_checks
 from ocisidecar.container_logs import has_log
 from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.evidence import Evidence
+from ocisidecar.front import Reach
 from ocisidecar.inspection import Inspection, inspect
 from ocisidecar.instances import read_instances
 from ocisidecar.observe import Reader
@@ -17,8 +20,22 @@ from ocisidecar.planning import plan_apply
 from ocisidecar.polling import looks
 from ocisidecar.report import Report
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
+from ocisidecar.telemetry import gather, open_ports
 
 _LOOK_EVERY_SECONDS = 2.0
+_SWITCHED_OFF = "telemetry=False: only the control plane was asked"
+_SIMULATED = "the containers are simulated: nothing runs that could send metrics or lines, or answer"
+
+
+@frozen(kw_only=True)
+class Measure:
+    """How a deployment is to be checked; see `Deployment.verify`."""
+
+    max_restarts: int
+    health_timeout_in_seconds: float
+    telemetry: bool
+    is_nonce_sent: bool
+    telemetry_timeout_in_seconds: float
 
 
 def verify(
@@ -26,10 +43,17 @@ def verify(
     resources: Mapping[str, str],
     spec: DeploymentSpec | InstanceSpec | None,
     *,
-    max_restarts: int,
-    health_timeout_in_seconds: float,
+    reach: Reach,
+    measure: Measure,
 ) -> Report:
-    """Return the report of all checks; see `Deployment.verify`.  Reads only.
+    """Return the report of all checks; see `Deployment.verify`.
+
+    Args:
+        reader: of the deployment.
+        resources: what it is known to have had: key → OCID.
+        spec: what was declared, where the caller knows.
+        reach: gives the way to a port of an instance.
+        measure: how it is to be checked.
 
     Raises:
         SpecError: the spec is of another deployment, or asks for what a shared deployment does not have.
@@ -44,18 +68,40 @@ def verify(
         for seen, waited in map(
             partial(_look_again, reader, inspection), looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS)
         )
-        if _has_verdicts(seen) or waited >= health_timeout_in_seconds
+        if _has_verdicts(seen) or waited >= measure.health_timeout_in_seconds
     )
     plan = None if declared is None else plan_apply(declared, reader.site, inspection.snapshot)
+    evidence, why_not = _evidence(reader, inspection, declared, reach, measure)
     case = Case(
         inspection=inspection,
         logs=_logs(reader, inspection),
         spec=declared,
         plan=plan,
-        max_restarts=max_restarts,
+        max_restarts=measure.max_restarts,
         waited_seconds=waited,
+        evidence=evidence,
+        why_no_evidence=why_not,
     )
     return Report(name, run_checks(case))
+
+
+def _evidence(
+    reader: Reader, inspection: Inspection, spec: DeploymentSpec | None, reach: Reach, measure: Measure
+) -> tuple[Evidence | None, str]:
+    """Return what can be found out about metrics and log lines, or why nothing was tried."""
+    if not measure.telemetry:
+        return None, _SWITCHED_OFF
+    if any(instance.is_simulated for instance in inspection.instances):
+        return None, _SIMULATED
+    evidence = gather(
+        reader,
+        inspection,
+        reach=reach,
+        open_ports=open_ports(inspection, spec),
+        is_nonce_sent=measure.is_nonce_sent,
+        timeout_in_seconds=measure.telemetry_timeout_in_seconds,
+    )
+    return evidence, ""
 
 
 def _look_again(reader: Reader, first: Inspection, waited: float) -> tuple[Inspection, float]:

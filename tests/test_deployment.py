@@ -73,6 +73,8 @@ def test_instances_show_their_containers(deployment, clock):
             status_details="",
             initial_delay_in_seconds=10,
             failure_action="KILL",
+            port=80,
+            path="/",
         ),
     )
 

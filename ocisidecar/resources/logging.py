@@ -16,7 +16,7 @@ from ocisidecar.session import CREATE, Answer, Caller
 from ocisidecar.spec import DeploymentSpec
 
 _GROUP = "logGroupId"
-_SEARCH_SPAN = timedelta(days=14)
+SEARCH_SPAN = timedelta(days=14)
 """UNCONFIRMED: the longest span that one log search accepts."""
 _LONGEST_RETENTION = timedelta(days=180)
 
@@ -158,7 +158,7 @@ def _lines_in(caller: Caller, path: str, live: Live) -> str:
     end = now + timedelta(minutes=1)
     while end > max(made, now - _LONGEST_RETENTION):
         query = {
-            "timeStart": _rfc3339(end - _SEARCH_SPAN),
+            "timeStart": _rfc3339(end - SEARCH_SPAN),
             "timeEnd": _rfc3339(end),
             "searchQuery": f'search "{compartment}/{path}" | limit 1',
         }
@@ -168,7 +168,7 @@ def _lines_in(caller: Caller, path: str, live: Live) -> str:
             return f"may hold log lines: they cannot be searched ({error.status} {error.code})"
         if answer.body.get("results"):
             return "holds log lines"
-        end -= _SEARCH_SPAN
+        end -= SEARCH_SPAN
     return ""
 
 

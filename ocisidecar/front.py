@@ -1,0 +1,90 @@
+"""Asking an instance itself over HTTP: its app, and its Prometheus for the targets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeAlias
+
+from ocisidecar.evidence import Front, Target, Targets
+from ocisidecar.instances import Instance
+from ocisidecar.keys import Json
+from ocisidecar.reach import fetch
+from ocisidecar.resources.kind import objects, tags_of, text
+
+Reach: TypeAlias = Callable[[Instance, int], str | None]
+"""Gives the base URL under which a port of an instance can be tried from here; None when there is no way."""
+
+_REQUESTS = 5
+NONCE = "ocisidecar-nonce"
+"""Parameter that marks a request, so that its line in the app's log is found again."""
+_TRY_INSIDE = "run verify() where the instance can be reached: in its VCN, or through a bastion"
+
+
+def ask_app(instance: Instance, reach: Reach, open_ports: Collection[int], *, nonce: str) -> Front:
+    """Ask the app a few times at the path of its HTTP health check, each request marked with the nonce."""
+    app = instance.containers[0] if instance.containers else None
+    check = next((one for one in (app.health_checks if app is not None else ()) if one.path), None)
+    if check is None:
+        return Front(reason="the app declares no HTTP health check, so nothing says where it answers")
+    base, reason = _way(instance, check.port, reach, open_ports)
+    if not base:
+        return Front(reason=reason)
+    path = f"/{check.path.lstrip('/')}"
+    marked = f"{path}{'&' if '?' in path else '?'}{NONCE}={nonce}" if nonce else path
+    first = fetch(base, marked)
+    if not first.status and not first.is_refused:
+        return Front(reason=f"{first.trouble}; {_TRY_INSIDE}")
+    more = [fetch(base, marked) for _ in range(_REQUESTS - 1)] if first.status else []
+    return Front(url=base + path, replies=(first, *more))
+
+
+def ask_prometheus(instance: Instance, reach: Reach, open_ports: Collection[int]) -> Targets:
+    """Ask the Prometheus beside the app for its targets.
+
+    Source: Prometheus documentation, "HTTP API", Targets.
+    """
+    port = next((one.duty.prometheus_port for one in instance.containers if one.duty.prometheus_port), None)
+    if port is None:
+        return Targets(reason="no Prometheus runs beside the app")
+    base, reason = _way(instance, port, reach, open_ports)
+    if not base:
+        return Targets(reason=reason)
+    reply = fetch(base, "/api/v1/targets?state=active")
+    if not reply.is_good:
+        if not reply.status and not reply.is_refused:
+            return Targets(reason=f"{reply.trouble}; {_TRY_INSIDE}")
+        return Targets(witness="Prometheus", reason=reply.trouble or f"it answered with status {reply.status}")
+    return Targets(found=_targets(reply.body), witness="Prometheus")
+
+
+def _way(instance: Instance, port: int, reach: Reach, open_ports: Collection[int]) -> tuple[str, str]:
+    """Return the base URL of a port, or why there is none."""
+    if port not in open_ports:
+        return (
+            "",
+            f"port {port} is not open to anybody outside of the instance: declare it in `ports` to have it asked",
+        )
+    base = reach(instance, port)
+    return (base, "") if base else ("", f"no address of the instance is known here; {_TRY_INSIDE}")
+
+
+def _targets(body: bytes) -> tuple[Target, ...]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return ()
+    data = answer.get("data") if isinstance(answer, Mapping) else None
+    active = data.get("activeTargets") if isinstance(data, Mapping) else None
+    return tuple(_target(one) for one in objects(active))
+
+
+def _target(entry: Mapping[str, Json]) -> Target:
+    labels, seconds = tags_of(entry.get("labels")), entry.get("lastScrapeDuration")
+    return Target(
+        job=labels.get("job", ""),
+        container=labels.get("container", ""),
+        state=text(entry, "health"),
+        seconds=float(seconds) if isinstance(seconds, int | float) else None,
+        error=text(entry, "lastError"),
+    )

@@ -1,0 +1,227 @@
+"""Finding out whether metrics and log lines arrive.
+
+Asks OCI what it has, and the instances themselves where they can be reached.  With a nonce it writes: one entry to
+each log that lines are sent to, one datapoint to each metric namespace, and a parameter in a few requests to the
+app; nothing else.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from functools import partial
+
+from attrs import evolve, frozen
+
+from ocisidecar.evidence import Evidence, Front, InstanceEvidence, Targets
+from ocisidecar.front import Reach, ask_app, ask_prometheus
+from ocisidecar.inquiry import Asked, Inquiry, ask, together
+from ocisidecar.inspection import Inspection
+from ocisidecar.instances import Instance
+from ocisidecar.keys import Json
+from ocisidecar.log_search import LogEntry
+from ocisidecar.metrics import MetricRow
+from ocisidecar.observe import Reader
+from ocisidecar.resources.kind import objects, text
+from ocisidecar.samples import SAMPLES, USAGE, samples_of, usage_of
+from ocisidecar.spec import DeploymentSpec
+from ocisidecar.telemetry_logs import ShippedLog, find_marked, find_shipped, send_entry, shipped_logs
+from ocisidecar.telemetry_metrics import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
+
+_SETTLING_SECONDS = 30.0
+"""For so long the app's own lines are waited for once others are there: an app may write none at all."""
+
+
+def gather(
+    reader: Reader,
+    inspection: Inspection,
+    *,
+    reach: Reach,
+    open_ports: Collection[int],
+    is_nonce_sent: bool,
+    timeout_in_seconds: float,
+) -> Evidence:
+    """Return what can be found out about a deployment's active instances.
+
+    Args:
+        reader: of the deployment.
+        inspection: its resources and instances.
+        reach: gives the way to a port of an instance.
+        open_ports: which ports may be tried.
+        is_nonce_sent: whether to write; see the module.
+        timeout_in_seconds: how long to wait for what was sent to be found.
+
+    Raises:
+        Cancelled: the reader's `cancel` was set.
+    """
+    return _Gathering(
+        reader=reader,
+        instances=tuple(one for one in inspection.instances if one.is_active),
+        logs=shipped_logs(inspection),
+        reach=reach,
+        open_ports=open_ports,
+        nonce=uuid.uuid4().hex if is_nonce_sent else "",
+    ).run(timeout_in_seconds)
+
+
+def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> frozenset[int]:
+    """Return the TCP ports that somebody outside of the instances may reach.
+
+    Those that the deployment's network security groups admit, and those that the spec declares: in a network of
+    somebody else the groups are theirs.
+    """
+    rules = [
+        rule
+        for live in inspection.of_kind("network-security-group")
+        for rule in objects(live.body["securityRules"])
+    ]
+    declared = {
+        port.port
+        for instance in (spec.instances if spec is not None else ())
+        for port in instance.ports
+        if port.protocol == "tcp"
+    }
+    return frozenset(declared.union(*map(_admitted, rules)))
+
+
+def _admitted(rule: Mapping[str, Json]) -> range:
+    """Return the TCP ports that a rule admits."""
+    if text(rule, "direction") != "INGRESS" or text(rule, "protocol") not in {"6", "all"}:
+        return range(0)
+    options = rule.get("tcpOptions")
+    span = options.get("destinationPortRange") if isinstance(options, Mapping) else None
+    if not isinstance(span, Mapping):
+        return range(1, 65536)
+    return range(int(text(span, "min")), int(text(span, "max")) + 1)
+
+
+@frozen(kw_only=True)
+class _Gathering:
+    """One deployment, and how it is asked."""
+
+    reader: Reader
+    instances: tuple[Instance, ...]
+    logs: tuple[ShippedLog, ...]
+    reach: Reach
+    open_ports: Collection[int]
+    nonce: str
+
+    def run(self, timeout_in_seconds: float) -> Evidence:
+        """Ask until everything is known or the time is over."""
+        fronts = self._fronts()
+        lines, datapoints = self._lines(fronts), self._datapoints()
+        entries, targets = self._entries(), self._targets()
+        samples, usage = self._samples(), self._usage()
+        inquiries = (lines, datapoints, entries, targets, samples, usage)
+        looks = [one.look for group in inquiries for one in group.values()]
+        ask(self.reader, looks, timeout_in_seconds=timeout_in_seconds)
+        sampled = together([one.result for one in samples.values()])
+        marked = [entry for one in lines.values() for entry in one.result.answer or ()]
+        return Evidence(
+            source=self._source if self.nonce else "",
+            lines={key: one.result for key, one in lines.items()},
+            datapoints={namespace: one.result for namespace, one in datapoints.items()},
+            usage=together([one.result for one in usage.values()]),
+            instances={
+                one.name: InstanceEvidence(
+                    front=fronts[one.name],
+                    entries=entries[one.name].result if one.name in entries else None,
+                    request=next((entry for entry in marked if entry.source == one.id), None),
+                    targets=targets[one.name].result.answer or Targets(),
+                    samples=_of(one, sampled) if one.metric_agent is not None else None,
+                )
+                for one in self.instances
+            },
+        )
+
+    @property
+    def _source(self) -> str:
+        return f"ocisidecar/{self.reader.site.identity.name}"
+
+    def _fronts(self) -> dict[str, Front]:
+        ask_one = partial(ask_app, reach=self.reach, open_ports=self.open_ports, nonce=self.nonce)
+        fronts = self.reader.all([partial(ask_one, instance) for instance in self.instances])
+        return {instance.name: front for instance, front in zip(self.instances, fronts, strict=True)}
+
+    def _lines(self, fronts: Mapping[str, Front]) -> dict[str, Inquiry[tuple[LogEntry, ...]]]:
+        """Send an entry to each log; what comes back are it and the lines of the marked requests."""
+        source, caller = self._source, self.reader.caller
+
+        def inquiry(log: ShippedLog) -> Inquiry[tuple[LogEntry, ...]]:
+            requested = {
+                instance.id
+                for instance in self.instances
+                if fronts[instance.name].is_reached and _ships_to(instance, log)
+            }
+
+            def is_enough(found: tuple[LogEntry, ...], seconds: float) -> bool:
+                sources = {entry.source for entry in found}
+                return source in sources and (seconds >= _SETTLING_SECONDS or requested <= sources)
+
+            return Inquiry(
+                partial(find_marked, caller, log, self.nonce),
+                is_enough,
+                partial(send_entry, caller, log, source=source, nonce=self.nonce),
+            )
+
+        return {log.key: inquiry(log) for log in self.logs} if self.nonce else {}
+
+    def _datapoints(self) -> dict[str, Inquiry[bool]]:
+        return {
+            namespace: Inquiry(
+                partial(find_datapoint, self.reader, namespace, self.nonce),
+                lambda is_there, _: is_there,
+                partial(send_datapoint, self.reader, namespace, self.nonce),
+            )
+            for namespace in (namespaces(self.instances) if self.nonce else ())
+        }
+
+    def _entries(self) -> dict[str, Inquiry[tuple[LogEntry, ...]]]:
+        def is_enough(found: tuple[LogEntry, ...], seconds: float) -> bool:
+            has_file = any(entry.subject for entry in found)
+            return has_file or (bool(found) and seconds >= _SETTLING_SECONDS)
+
+        return {
+            instance.name: Inquiry(partial(find_shipped, self.reader.caller, log, instance), is_enough)
+            for log in self.logs
+            for instance in self.instances
+            if _ships_to(instance, log)
+        }
+
+    def _targets(self) -> dict[str, Inquiry[Targets]]:
+        return {
+            instance.name: Inquiry(
+                partial(ask_prometheus, instance, self.reach, self.open_ports),
+                lambda seen, _: seen.are_up or not seen.witness,
+            )
+            for instance in self.instances
+        }
+
+    def _samples(self) -> dict[tuple[str, str], Inquiry[tuple[MetricRow, ...]]]:
+        def is_enough(rows: tuple[MetricRow, ...], _: float) -> bool:
+            return all(samples_of(rows, one) for one in self.instances if one.metric_agent is not None)
+
+        used = {one.duty.metric_namespace for each in self.instances if (one := each.metric_agent) is not None}
+        return {
+            (namespace, metric): Inquiry(partial(find_samples, self.reader, namespace, metric), is_enough)
+            for namespace in sorted(used)
+            for metric in SAMPLES
+        }
+
+    def _usage(self) -> dict[str, Inquiry[tuple[MetricRow, ...]]]:
+        def is_enough(rows: tuple[MetricRow, ...], _: float) -> bool:
+            return all(usage_of(rows, one) for one in self.instances)
+
+        return {
+            metric: Inquiry(partial(find_usage, self.reader, self.instances, metric), is_enough)
+            for metric in (USAGE if self.instances else ())
+        }
+
+
+def _ships_to(instance: Instance, log: ShippedLog) -> bool:
+    container = instance.log_forwarder
+    return container is not None and container.duty.log_id == log.id
+
+
+def _of(instance: Instance, sampled: Asked[tuple[MetricRow, ...]]) -> Asked[tuple[MetricRow, ...]]:
+    return evolve(sampled, answer=samples_of(sampled.answer or (), instance))

@@ -30,7 +30,10 @@ INGESTION: Final = Service(
 
 def _target(call: Call) -> list[Target]:
     log = call.find(LOGS.kind, call.resource_id)
-    return [Target(log.body["compartmentId"], {"target.loggroup.id": log.body["logGroupId"]})] if log else []
+    if log is None:
+        return []
+    facts = {"target.loggroup.id": log.body["logGroupId"], "request.permission": "LOG_CONTENT_PUSH"}
+    return [Target(log.body["compartmentId"], facts)]
 
 
 @INGESTION.operation(

@@ -1,0 +1,241 @@
+"""Which files there are, and which of them is which after a rotation.
+
+A file is known by device and inode, so a renamed one goes on where it was.  One that was emptied in place starts a
+new generation; the old one goes on in the copy that was made before (logrotate's copytruncate), if there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from log_forwarder.checkpoint import Saved
+from log_forwarder.generation import Generation, begins_like, fits, open_log
+from log_forwarder.journal import log
+from log_forwarder.metrics import Metrics
+
+Key = tuple[int, int]
+"""Device and inode."""
+
+_ROTATED: Final = re.compile(r"(?P<log>.+\.log)[.\-_]\d[\w.:+-]*")
+_COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
+_UNFINISHED_COPY_SECONDS: Final = 10.0
+_FORGET_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of the directory: where it is, of which log it is a part, and whether under the log's own name."""
+
+    path: str
+    log: str
+    modified_at: float
+
+    @property
+    def is_rotated(self) -> bool:
+        """Whether something was appended to the log's name."""
+        return self.path != self.log
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A generation whose file holds something else now; `generation` is None when an earlier run read it."""
+
+    saved: Saved
+    generation: Generation | None
+    scan: int
+
+
+class Directory:
+    """The generations below a directory.  Not thread-safe.
+
+    Args:
+        root: the log directory; it need not exist yet.
+        saved: what an earlier run knew.
+        metrics: counts what was seen.
+    """
+
+    def __init__(self, root: Path, saved: tuple[Saved, ...], metrics: Metrics) -> None:
+        self._root = root
+        self._saved = sorted(saved, key=lambda item: -item.acknowledged)
+        self._metrics = metrics
+        self._generations: dict[Key, Generation] = {}
+        self._seen_at: dict[Key, float] = {}
+        self._orphans: list[Orphan] = []
+        self._copies: set[Key] = set()
+        self._refused: set[str] = set()
+        self._scans = 0
+
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """Those that can be read, the oldest first."""
+        return tuple(self._generations.values())
+
+    def known(self) -> list[Saved]:
+        """Return what must be kept."""
+        present = [generation.known() for generation in self._generations.values()]
+        return present + [
+            orphan.saved if orphan.generation is None else orphan.generation.known() for orphan in self._orphans
+        ]
+
+    def scan(self, now: float, wall: float) -> None:
+        """Look what is there: open what is new, close what is gone and done.
+
+        Args:
+            now: seconds on a clock that never goes back.
+            wall: seconds since the epoch.
+        """
+        self._scans += 1
+        files = dict(_walk(self._root, ""))
+        self._recognise(files)
+        newcomers = {key: found for key, found in files.items() if key not in self._generations}
+        for key, found in sorted(newcomers.items(), key=lambda item: (item[1].is_rotated, item[1].modified_at)):
+            if found.log and key not in self._copies:
+                self._welcome(key, found, files, wall)
+        self._copies &= files.keys()
+        self._forget(files, now)
+        self._metrics.set("files", len(self._generations))
+
+    def replace(self, generation: Generation) -> Generation:
+        """Begin a new generation in the file of one that was truncated; the old one's copy is looked for."""
+        key = (generation.device, generation.inode)
+        log("truncated", path=generation.path, at=generation.position)
+        self._metrics.add("truncations_total")
+        self._orphans.append(Orphan(generation.here(), generation, self._scans))
+        self._generations[key] = Generation(generation.path, generation.duplicate())
+        return self._generations[key]
+
+    def close(self) -> None:
+        """Close all files."""
+        for generation in self._generations.values():
+            generation.close()
+        for orphan in self._orphans:
+            if orphan.generation is not None:
+                orphan.generation.close()
+
+    def _recognise(self, files: Mapping[Key, Found]) -> None:
+        """Find again, once, what an earlier run knew; what is not there any more may have a copy."""
+        for saved in self._saved:
+            key = (saved.device, saved.inode)
+            descriptor = self._open(files[key].path) if key in files and key not in self._generations else None
+            if descriptor is None:
+                self._orphans.append(Orphan(saved, None, self._scans))
+            elif fits(saved, descriptor):
+                self._generations[key] = Generation(saved.path, descriptor, saved)
+            else:
+                os.close(descriptor)
+                self._orphans.append(Orphan(saved, None, self._scans))
+        self._saved = []
+
+    def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found], wall: float) -> None:
+        """Take in a file that is not known: the copy of a generation, or a new one."""
+        descriptor = self._open(found.path)
+        if descriptor is None:
+            return
+        orphan = self._parent(found, descriptor) if found.is_rotated else None
+        if orphan is not None:
+            self._orphans.remove(orphan)
+            self._generations[key] = _adopt(orphan, descriptor)
+            return
+        if found.is_rotated and (original := self._original(found, files)) is not None:
+            if fits(original, descriptor):
+                self._copies.add(key)
+                os.close(descriptor)
+                return
+            is_young = wall - found.modified_at < _UNFINISHED_COPY_SECONDS
+            is_shorter = os.fstat(descriptor).st_size < original.acknowledged
+            if is_young and is_shorter and begins_like(original, descriptor):
+                os.close(descriptor)
+                return
+        log("file found", path=found.path)
+        self._generations[key] = Generation(found.log, descriptor)
+
+    def _parent(self, found: Found, descriptor: int) -> Orphan | None:
+        """Return the generation that was copied to a file before its own was emptied."""
+        candidates = (orphan for orphan in self._orphans if orphan.saved.path == found.log)
+        return next((one for one in candidates if one.saved.head.length and fits(one.saved, descriptor)), None)
+
+    def _original(self, found: Found, files: Mapping[Key, Found]) -> Saved | None:
+        """Return the generation that stands at the path of a rotated file's log and was read already."""
+        for key, generation in self._generations.items():
+            if key in files and files[key].path == found.log and generation.position:
+                return generation.here()
+        return None
+
+    def _forget(self, files: Mapping[Key, Found], now: float) -> None:
+        for key, generation in list(self._generations.items()):
+            if key in files:
+                self._seen_at[key] = now
+            away = now - self._seen_at.setdefault(key, now)
+            if key not in files and (generation.is_deleted or away > _FORGET_SECONDS) and generation.is_over(now):
+                log("file is gone and was read to its end", path=generation.path, bytes=generation.position)
+                generation.close()
+                del self._generations[key], self._seen_at[key]
+        for orphan in [one for one in self._orphans if one.scan < self._scans - 1]:
+            self._orphans.remove(orphan)
+            self._mourn(orphan)
+
+    def _mourn(self, orphan: Orphan) -> None:
+        """Say what can never be read."""
+        lost = 0
+        if orphan.generation is not None:
+            lost = orphan.generation.seen_size - orphan.generation.position
+            orphan.generation.close()
+        level = "WARNING" if lost > 0 else "INFO"
+        log(
+            "no copy of what was truncated or removed", level=level, path=orphan.saved.path, lost_bytes=max(0, lost)
+        )
+        self._metrics.add("lost_bytes_total", max(0, lost))
+
+    def _open(self, path: str) -> int | None:
+        try:
+            descriptor = open_log(self._root / path)
+        except OSError as exc:
+            if path not in self._refused:
+                self._refused.add(path)
+                log("cannot open a file", level="ERROR", path=path, reason=exc.strerror)
+            self._metrics.set("unreadable_files", len(self._refused))
+            return None
+        self._refused.discard(path)
+        return descriptor
+
+
+def _adopt(orphan: Orphan, descriptor: int) -> Generation:
+    log("goes on in the copy", path=orphan.saved.path, at=orphan.saved.acknowledged)
+    if orphan.generation is None:
+        return Generation(orphan.saved.path, descriptor, orphan.saved)
+    orphan.generation.move_to(descriptor)
+    return orphan.generation
+
+
+def _walk(root: Path, below: str) -> Iterator[tuple[Key, Found]]:
+    """Yield the regular files; `log` is empty for those that are of no log, which may yet be renamed ones."""
+    try:
+        with os.scandir(root / below) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
+    except OSError:
+        return
+    for entry in entries:
+        path = below + entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, path + "/")
+        elif entry.is_file(follow_symlinks=False):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            yield (status.st_dev, status.st_ino), Found(path, below + _log_of(entry.name), status.st_mtime)
+
+
+def _log_of(name: str) -> str:
+    """Return the name of the log that a file is part of, or nothing."""
+    if name.endswith(".log"):
+        return name
+    rotated = None if name.endswith(_COMPRESSED) else _ROTATED.fullmatch(name)
+    return rotated["log"] if rotated else ""

@@ -1,0 +1,264 @@
+"""One file from its first byte to its last, whatever it is called in between."""
+
+from __future__ import annotations
+
+import bisect
+import os
+import re
+import stat
+import uuid
+import zlib
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from log_forwarder.checkpoint import Mark, Saved
+from log_forwarder.records import MAX_RECORD_BYTES, Records, cut
+
+READ_BYTES: Final = 1 << 20
+MARK_BYTES: Final = 1024
+QUIET_SECONDS: Final = 5.0
+"""A file that was deleted is closed when its writer has let go of it for so long."""
+
+if READ_BYTES < 2 * MAX_RECORD_BYTES + 2:
+    raise AssertionError("a block must hold the longest record and the longest line after it")
+
+
+class Truncated(Exception):
+    """The file does not hold what was read from it any more: it was emptied, and maybe written again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long nothing may have been written before a record counts as complete, in seconds.
+
+    Args:
+        record: when it ends with a newline, and a line that continues it might follow.
+        partial: when it does not.
+    """
+
+    record: float
+    partial: float
+
+
+@dataclass(eq=False, slots=True)
+class Span:
+    """Bytes of a generation on their way: read, and settled as soon as they are acknowledged."""
+
+    end: int
+    tail: Mark
+    is_settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Records that were read.
+
+    Args:
+        records: their starts count from `offset`.
+        offset: in the file.
+        at: when the file was written last, in seconds since the epoch.
+        window: the bytes that they came from, and before them `overlap` bytes that had been read already.
+    """
+
+    records: Records
+    offset: int
+    at: float
+    window: bytes
+    overlap: int
+
+    @property
+    def end(self) -> int:
+        """The offset after the last record."""
+        return self.offset + self.records.consumed
+
+    def tail(self, end: int) -> Mark:
+        """Return the mark of the bytes before an offset within the block."""
+        stop = self.overlap + end - self.offset
+        return _mark(self.window[max(0, stop - MARK_BYTES) : stop])
+
+
+class Generation:
+    """An open file, what was read of it and what was acknowledged.  Not thread-safe.
+
+    Args:
+        path: of its log below the log directory, without what a rotation appended.
+        descriptor: of the open file; belongs to the generation from now on.
+        saved: what is known of it from an earlier run.
+    """
+
+    def __init__(self, path: str, descriptor: int, saved: Saved | None = None) -> None:
+        self.path = path
+        self.id = uuid.uuid4().hex if saved is None else saved.id
+        self.acknowledged = self.position = 0 if saved is None else saved.acknowledged
+        self._head = Mark() if saved is None else saved.head
+        self._tail = Mark() if saved is None else saved.tail
+        self._cuts = [] if saved is None else list(saved.cuts)
+        self._on_the_way: deque[Span] = deque()
+        self.seen_size = 0
+        self.grew_at = 0.0
+        self._is_waiting = False
+        self._attach(descriptor)
+
+    def _attach(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        status = os.fstat(descriptor)
+        self.device, self.inode = status.st_dev, status.st_ino
+        length = min(MARK_BYTES, self.position)
+        self._recent = os.pread(descriptor, length, self.position - length)
+
+    def move_to(self, descriptor: int) -> None:
+        """Go on in a copy, which `fits` has approved of."""
+        os.close(self._descriptor)
+        self._attach(descriptor)
+
+    def duplicate(self) -> int:
+        """Return another descriptor of the same file."""
+        return os.dup(self._descriptor)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether only the descriptor keeps the file."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    @property
+    def unread(self) -> int:
+        """How many bytes there are to be read."""
+        return max(0, os.fstat(self._descriptor).st_size - self.position)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything read was acknowledged."""
+        return not self._on_the_way
+
+    def is_over(self, now: float) -> bool:
+        """Whether everything was acknowledged, and nothing has been written for a while."""
+        return self.is_settled and not self.unread and now - self.grew_at > QUIET_SECONDS
+
+    def known(self) -> Saved:
+        """Return what must be kept; made only of what was read or acknowledged."""
+        return Saved(
+            id=self.id,
+            path=self.path,
+            device=self.device,
+            inode=self.inode,
+            acknowledged=self.acknowledged,
+            head=self._head,
+            tail=self._tail,
+            cuts=tuple(self._cuts),
+        )
+
+    def here(self) -> Saved:
+        """Return the same with the marks of what was read, for telling copies."""
+        length = len(self._recent)
+        return Saved(
+            id=self.id,
+            path=self.path,
+            device=self.device,
+            inode=self.inode,
+            acknowledged=self.position,
+            head=self._head,
+            tail=Mark(length, zlib.crc32(self._recent)),
+            cuts=(),
+        )
+
+    def read(self, joins: re.Pattern[bytes], patience: Patience, now: float) -> Block | None:
+        """Return the next records, or None when there are none to be had yet.
+
+        Args:
+            joins: see `records.joiner`.
+            patience: when a record counts as complete.
+            now: seconds on a clock that never goes back.
+
+        Raises:
+            Truncated: see there; nothing was consumed.
+        """
+        status = os.fstat(self._descriptor)
+        if status.st_size < self.position:
+            raise Truncated
+        if status.st_size != self.seen_size:
+            self.seen_size, self.grew_at, self._is_waiting = status.st_size, now, False
+        quiet = now - self.grew_at
+        if status.st_size == self.position or (self._is_waiting and quiet < patience.record):
+            return None
+        overlap = len(self._recent)
+        window = os.pread(self._descriptor, overlap + READ_BYTES, self.position - overlap)
+        if window[:overlap] != self._recent:
+            raise Truncated
+        block = window[overlap:]
+        records = self._cut(block, joins, patience, quiet)
+        self._is_waiting = not records.consumed
+        if not records.consumed:
+            return None
+        if self.position == 0:
+            self._head = _mark(block[: min(MARK_BYTES, records.consumed)])
+        offset = self.position
+        self.position += records.consumed
+        self._recent = window[: overlap + records.consumed][-MARK_BYTES:]
+        return Block(records, offset, status.st_mtime, window, overlap)
+
+    def _cut(self, block: bytes, joins: re.Pattern[bytes], patience: Patience, quiet: float) -> Records:
+        """Cut where an earlier run has cut; else at ends that are certain; else where patience ends."""
+        index = bisect.bisect_right(self._cuts, self.position)
+        if index < len(self._cuts) and self._cuts[index] - self.position <= len(block):
+            return cut(block[: self._cuts[index] - self.position], joins, is_end=True)
+        records = cut(block, joins, is_end=False)
+        if records.consumed:
+            return records
+        end = 0
+        if quiet >= patience.partial:
+            end = len(block)
+        elif quiet >= patience.record:
+            end = block.rfind(b"\n") + 1
+        if end:
+            self._cuts.append(self.position + end)
+        return cut(block[:end], joins, is_end=True)
+
+    def send(self, block: Block, end: int) -> Span:
+        """Note that what lies before an offset in the block just read is on its way; to be called in order."""
+        span = Span(end, block.tail(end))
+        self._on_the_way.append(span)
+        return span
+
+    def settle(self, span: Span) -> None:
+        """Note that a span was acknowledged; progress is made when all before it were."""
+        span.is_settled = True
+        while self._on_the_way and self._on_the_way[0].is_settled:
+            done = self._on_the_way.popleft()
+            self.acknowledged, self._tail = done.end, done.tail
+        while self._cuts and self._cuts[0] <= self.acknowledged:
+            self._cuts.pop(0)
+
+
+def fits(saved: Saved, descriptor: int) -> bool:
+    """Tell whether an open file begins with what a generation was up to its offset."""
+    if os.fstat(descriptor).st_size < saved.acknowledged:
+        return False
+    tail = os.pread(descriptor, saved.tail.length, saved.acknowledged - saved.tail.length)
+    return begins_like(saved, descriptor) and _mark(tail) == saved.tail
+
+
+def begins_like(saved: Saved, descriptor: int) -> bool:
+    """Tell whether an open file's first bytes are those of a generation, as far as both have them."""
+    return _mark(os.pread(descriptor, saved.head.length, 0)) == saved.head
+
+
+def open_log(path: Path) -> int | None:
+    """Return a descriptor of a regular file, None when it is gone or something else; OSError when refused."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _mark(data: bytes) -> Mark:
+    return Mark(len(data), zlib.crc32(data))

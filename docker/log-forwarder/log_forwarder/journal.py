@@ -1,0 +1,15 @@
+"""The forwarder's own log: one JSON object a line on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+
+
+def log(event: str, *, level: str = "INFO", **facts: object) -> None:
+    """Write one line; facts are values that a reader may see, never a token, a key or a line of a log."""
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = json.dumps({"time": time, "level": level, "event": event, **facts}, default=str)
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

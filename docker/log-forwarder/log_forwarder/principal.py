@@ -1,0 +1,129 @@
+"""The container instance's own identity: resource principal v2.2, and the signatures made with it.
+
+Source: oci.auth.signers.resource_principals_signer; Oracle, "Request Signatures".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+VERSION: Final = "2.2"
+SIGNED_HEADERS: Final = ("date", "(request-target)", "host", "content-length", "content-type", "x-content-sha256")
+
+_PREFIX: Final = "OCI_RESOURCE_PRINCIPAL_"
+
+
+class PrincipalError(Exception):
+    """Token or key are missing or unusable."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    token: str
+    key: RSAPrivateKey
+    stamp: tuple[object, ...]
+
+
+class ResourcePrincipal:
+    """Signs requests with the token and key of the container instance.  Thread-safe.
+
+    Both are read again when their files are replaced, which is how the platform renews them.
+
+    Args:
+        environment: holds OCI_RESOURCE_PRINCIPAL_VERSION, _RPST, _PRIVATE_PEM and maybe _PRIVATE_PEM_PASSPHRASE;
+            each of the last three is an absolute path or the value itself.
+
+    Raises:
+        PrincipalError: there is no such identity.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        version = environment.get(_PREFIX + "VERSION")
+        if version != VERSION:
+            raise PrincipalError(
+                f"{_PREFIX}VERSION must be {VERSION}, got {version!r}: is isResourcePrincipalDisabled set?"
+            )
+        self._sources = {
+            name: environment.get(_PREFIX + name, "") for name in ("RPST", "PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")
+        }
+        missing = [_PREFIX + name for name in ("RPST", "PRIVATE_PEM") if not self._sources[name]]
+        if missing:
+            raise PrincipalError(f"{' and '.join(missing)} not set")
+        self._lock = threading.Lock()
+        self._identity = self._read()
+
+    def claim(self, name: str) -> str:
+        """Return a claim of the token, or nothing; the token's signature is the service's business."""
+        try:
+            payload = self._identity.token.split(".")[1]
+            claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        except (IndexError, ValueError, binascii.Error):
+            return ""
+        return str(claims.get(name, "")) if isinstance(claims, dict) else ""
+
+    def reload(self) -> None:
+        """Read token and key again; PrincipalError when that fails, and those known before stay."""
+        with self._lock:
+            self._identity = self._read()
+
+    def authorization(self, values: Mapping[str, str]) -> str:
+        """Return the Authorization header for the values of SIGNED_HEADERS."""
+        identity = self._current()
+        text = "\n".join(f"{name}: {values[name]}" for name in SIGNED_HEADERS)
+        signature = base64.b64encode(identity.key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+        return (
+            f'Signature algorithm="rsa-sha256",headers="{" ".join(SIGNED_HEADERS)}",'
+            f'keyId="ST${identity.token}",signature="{signature}",version="1"'
+        )
+
+    def _current(self) -> _Identity:
+        with self._lock:
+            if self._stamp() != self._identity.stamp:
+                self._identity = self._read()
+            return self._identity
+
+    def _stamp(self) -> tuple[object, ...]:
+        """Return what changes when a file is replaced; a file that is missing now will be there soon."""
+        stamps: list[object] = []
+        for source in self._sources.values():
+            if source.startswith("/"):
+                try:
+                    status = Path(source).stat()
+                except OSError:
+                    return self._identity.stamp
+                stamps.append((status.st_ino, status.st_mtime_ns))
+        return tuple(stamps)
+
+    def _read(self) -> _Identity:
+        try:
+            stamp = tuple(
+                (status.st_ino, status.st_mtime_ns)
+                for status in (Path(source).stat() for source in self._sources.values() if source.startswith("/"))
+            )
+            token, pem, passphrase = (_value(source) for source in self._sources.values())
+        except OSError as exc:
+            raise PrincipalError(f"cannot read {exc.filename}: {exc.strerror}") from exc
+        try:
+            key = serialization.load_pem_private_key(pem.encode(), passphrase.encode() or None)
+        except (ValueError, TypeError) as exc:
+            raise PrincipalError(f"{_PREFIX}PRIVATE_PEM holds no usable key: {type(exc).__name__}") from exc
+        if not isinstance(key, RSAPrivateKey):
+            raise PrincipalError(f"{_PREFIX}PRIVATE_PEM holds no RSA key")
+        return _Identity(token, key, stamp)
+
+
+def _value(source: str) -> str:
+    if not source.startswith("/"):
+        return source
+    return Path(source).read_text(encoding="utf-8").strip()

@@ -1,0 +1,163 @@
+"""The program: one thread reads and packs, a few send, one answers probes."""
+
+from __future__ import annotations
+
+import queue
+import resource
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Final
+
+from log_forwarder import render
+from log_forwarder.checkpoint import Checkpoint, CheckpointError
+from log_forwarder.courier import Abandoned, Aside, Courier
+from log_forwarder.harvest import Call, Harvest
+from log_forwarder.journal import log
+from log_forwarder.metrics import Metrics
+from log_forwarder.principal import PrincipalError, ResourcePrincipal
+from log_forwarder.service import Service
+from log_forwarder.settings import Settings, SettingsError
+from log_forwarder.status import Pulse, StatusServer
+
+DRAINED: Final = 0
+NOT_DRAINED: Final = 1
+UNUSABLE: Final = 2
+
+QUIET_SECONDS: Final = 1.0
+"""After SIGTERM the others of the instance are stopping too: what they still write is waited for so long."""
+
+
+def main(environment: Mapping[str, str], stopping: threading.Event) -> int:
+    """Run until `stopping` is set; returns the exit status.
+
+    DRAINED: all that was written is accepted.  NOT_DRAINED: the grace period was over before; what is left is sent
+    by the next start.  UNUSABLE: settings, identity or volume are wrong, as said on stderr.
+    """
+    try:
+        settings = Settings.from_environment(environment)
+        principal = ResourcePrincipal(environment)
+        checkpoint = Checkpoint(settings.directory)
+    except (SettingsError, PrincipalError, CheckpointError) as exc:
+        for fault in str(exc).splitlines():
+            log("cannot start", level="ERROR", reason=fault)
+        return UNUSABLE
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return Program(settings, principal, checkpoint, stopping).run()
+
+
+class Program:
+    """The forwarder as it runs.
+
+    Args:
+        settings: all of it.
+        principal: whose logs they are.
+        checkpoint: of the settings' directory.
+        stopping: set when it is time to drain and end.
+    """
+
+    def __init__(
+        self, settings: Settings, principal: ResourcePrincipal, checkpoint: Checkpoint, stopping: threading.Event
+    ) -> None:
+        self._settings = settings
+        self._principal = principal
+        self._metrics = Metrics()
+        self._source = principal.claim("res_id") or socket.gethostname()
+        self._harvest = Harvest(settings, source=self._source, checkpoint=checkpoint, metrics=self._metrics)
+        self._stopping = stopping
+        self._given_up = threading.Event()
+        self._broken = threading.Event()
+        self._courier = Courier(
+            settings,
+            principal=principal,
+            aside=Aside(checkpoint.directory),
+            metrics=self._metrics,
+            hurry=self._stopping,
+            given_up=self._given_up,
+        )
+        self._calls: queue.Queue[Call] = queue.Queue(maxsize=1)
+        self._done: queue.Queue[Call] = queue.Queue()
+        self._pulse = Pulse(settings.stuck_seconds)
+
+    def run(self) -> int:
+        """Run until stopped; see `main`."""
+        status = StatusServer(self._settings.metrics_port, self._pulse, self._metrics)
+        for index in range(self._settings.senders):
+            threading.Thread(target=self._send, name=f"sender-{index}", daemon=True).start()
+        log("started", source=self._source, endpoint=self._settings.endpoint, port=status.server_address[1])
+        self._calls.put(Call(_started(self._source), ()))
+        while not self._stopping.is_set() and not self._broken.is_set():
+            self._turn(is_closing=False)
+        is_drained = self._drain()
+        self._given_up.set()
+        self._harvest.close()
+        log("drained" if is_drained else "not drained", level="INFO" if is_drained else "WARNING")
+        return DRAINED if is_drained else NOT_DRAINED
+
+    def _drain(self) -> bool:
+        """Wait until nothing more is written, then until everything is accepted, as far as time allows."""
+        stopped_at = time.monotonic()
+        deadline = stopped_at + self._settings.grace_seconds
+        halfway = stopped_at + self._settings.grace_seconds / 2
+        while (now := time.monotonic()) < deadline and not self._broken.is_set():
+            is_quiet = now - max(stopped_at, self._harvest.grew_at) >= QUIET_SECONDS
+            has_sent = self._turn(is_closing=is_quiet or now > halfway)
+            if is_quiet and not has_sent and not self._harvest.is_waiting:
+                return True
+        return False
+
+    def _turn(self, *, is_closing: bool) -> bool:
+        """Do what can be done now, or wait a little; returns whether there was something to send."""
+        call = self._harvest.next_call(time.monotonic(), is_closing=is_closing)
+        if call is None:
+            self._harvest.rest()
+            self._settle(is_waiting=True)
+            return False
+        while True:
+            try:
+                self._calls.put(call, timeout=self._settings.poll_seconds)
+            except queue.Full:
+                if self._given_up.is_set() or self._broken.is_set():
+                    return True
+            else:
+                self._settle(is_waiting=False)
+                return True
+            self._settle(is_waiting=False)
+
+    def _settle(self, *, is_waiting: bool) -> None:
+        """Take note of what was accepted; waits for one acknowledgement, or for new lines, if asked to."""
+        has_moved = not self._harvest.is_waiting
+        try:
+            call = self._done.get(timeout=self._settings.poll_seconds) if is_waiting else self._done.get_nowait()
+            while True:
+                self._harvest.settle(call)
+                has_moved = True
+                call = self._done.get_nowait()
+        except queue.Empty:
+            self._pulse.turn(has_moved=has_moved)
+
+    def _send(self) -> None:
+        """Deliver calls, one after the other; what ends this thread early ends the program."""
+        service = Service(self._settings, self._principal)
+        try:
+            while True:
+                call = self._calls.get()
+                self._courier.deliver(call.body, service.push)
+                self._done.put(call)
+        except Abandoned:
+            service.close()
+        finally:
+            if not self._given_up.is_set():
+                self._broken.set()
+
+
+def _started(source: str) -> bytes:
+    """Return the call that shows that lines can arrive, before the first one is written."""
+    space = render.id_space(source, uuid.uuid4().hex)
+    entry = render.entries([b"log forwarder started"], [0], space)
+    return render.details(
+        [render.batch(entry, source=source, subject=render.SUBJECT, kind=render.STARTED_TYPE, at=time.time())]
+    )

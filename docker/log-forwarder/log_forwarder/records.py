@@ -1,0 +1,138 @@
+"""From bytes to records: a record is a line together with the lines that continue it (a stack trace).
+
+Where a record ends follows from the bytes after its start alone, never from how much of them was there when it
+was read: the same bytes are cut the same way after a restart, and so get the same ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+MAX_RECORD_BYTES: Final = 256 * 1024
+"""Longer records are split.  Three times as much, should every byte be repaired, stays below 1 MB."""
+
+_JOIN: Final = b"\xff"
+"""Stands for a newline inside a record while a block is cut; no UTF-8 text has this byte."""
+
+_INNER: Final = 0x80
+"""What the first two bits of a byte look like that is not the first of its character."""
+
+_CONTROLS: Final = [code for code in range(0x20) if code != ord("\n")]
+_SHORT: Final = {8: rb"\b", 9: rb"\t", 12: rb"\f", 13: rb"\r"}
+_ESCAPES: Final = (
+    (b"\\", rb"\\"),
+    (b'"', rb"\""),
+    *((bytes([code]), _SHORT.get(code, rb"\u%04x" % code)) for code in _CONTROLS),
+    (_JOIN, rb"\n"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What was cut from a block.
+
+    Args:
+        texts: each record as the inside of a JSON string.
+        starts: where each begins in the block.
+        consumed: how many bytes of the block are done; blank lines among them are not in `texts`.
+    """
+
+    texts: list[bytes]
+    starts: list[int]
+    consumed: int
+
+
+def joiner(continuation: str) -> re.Pattern[bytes]:
+    """Return what finds the newlines inside records.
+
+    Args:
+        continuation: a regular expression for the beginning of lines that continue the one before.
+    """
+    return re.compile(rb"\n(?=" + continuation.encode() + rb")")
+
+
+def cut(block: bytes, joins: re.Pattern[bytes], *, is_end: bool) -> Records:
+    """Cut a block, which begins with a record, into records.
+
+    Args:
+        block: bytes of a file; at least 2 * MAX_RECORD_BYTES + 2 unless there are no more yet.
+        joins: see `joiner`.
+        is_end: the last record ends with the block.  Otherwise it is left for later, because the next line
+            may continue it.
+    """
+    whole = block
+    if not is_end and len(block) - (complete := block.rfind(b"\n") + 1) <= MAX_RECORD_BYTES:
+        whole = block[:complete]
+    marked = joins.sub(_JOIN, whole)
+    end = len(whole) if is_end else marked.rfind(b"\n", 0, max(0, len(marked) - 1)) + 1
+    lengths = [len(line) for line in marked[:end].split(b"\n")] if end else []
+    held = len(whole[end:].removesuffix(b"\n"))
+    if max(lengths, default=0) > MAX_RECORD_BYTES or held > MAX_RECORD_BYTES or not _is_text(whole[:end]):
+        return _cut_with_care(whole, lengths, end)
+    texts = _escape(marked[:end]).split(b"\n") if end else []
+    starts = []
+    start = 0
+    for length in lengths:
+        starts.append(start)
+        start += length + 1
+    return _without_blanks(texts, starts, end)
+
+
+def _cut_with_care(block: bytes, lengths: list[int], end: int) -> Records:
+    """Cut what has records that are too long, or bytes that are not UTF-8."""
+    texts, starts, start = [], [], 0
+    for length in lengths:
+        for first, last in _pieces(block, start, start + length):
+            starts.append(first)
+            texts.append(_repair(block[first:last]))
+        start += length + 1
+    *full, (end, _) = _pieces(block, end, len(block.removesuffix(b"\n")))
+    for first, last in full:
+        starts.append(first)
+        texts.append(_repair(block[first:last]))
+    return _without_blanks(texts, starts, end)
+
+
+def _pieces(block: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield a record's parts of MAX_RECORD_BYTES, and what is left; no part ends within a character."""
+    while end - start > MAX_RECORD_BYTES:
+        stop = start + MAX_RECORD_BYTES
+        while stop > start + MAX_RECORD_BYTES - 3 and block[stop] & 0xC0 == _INNER:
+            stop -= 1
+        yield start, stop
+        start = stop
+    yield start, max(start, end)
+
+
+def _without_blanks(texts: list[bytes], starts: list[int], consumed: int) -> Records:
+    if b"" in texts:
+        kept = [(text, start) for text, start in zip(texts, starts, strict=True) if text]
+        texts, starts = [text for text, _ in kept], [start for _, start in kept]
+    return Records(texts, starts, consumed)
+
+
+def _is_text(block: bytes) -> bool:
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _repair(record: bytes) -> bytes:
+    """Return a record escaped, with U+FFFD in place of what is not UTF-8."""
+    return _escape(record.decode("utf-8", "replace").encode().replace(b"\n", _JOIN) + b"\n").removesuffix(b"\n")
+
+
+def _escape(block: bytes) -> bytes:
+    """Escape for JSON; newlines stay, since they part records.  A carriage return before one goes.
+
+    Replacing what does not occur costs next to nothing, so this is faster than a look at each character.
+    """
+    block = block.replace(b"\r\n", b"\n").replace(b"\r" + _JOIN, _JOIN)
+    for plain, escaped in _ESCAPES:
+        block = block.replace(plain, escaped)
+    return block

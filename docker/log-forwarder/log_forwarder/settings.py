@@ -1,0 +1,140 @@
+"""What can be set, by environment variables only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Self
+
+_CONTINUATION: Final = (
+    r"[ \t]|Traceback \(most recent call last\)|Caused by: |"
+    r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)(?::|\n)"
+)
+"""Indented lines, and what Java and Python write at the margin of a stack trace."""
+
+_REGION_KEYS: Final = {"iad": "us-ashburn-1", "phx": "us-phoenix-1", "fra": "eu-frankfurt-1", "lhr": "uk-london-1"}
+"""OCIDs of the oldest regions have a key in place of a name.  Source: oci.regions.REGIONS_SHORT_NAMES."""
+
+_DOMAINS: Final = {
+    "oc1": "oraclecloud.com",
+    "oc2": "oraclegovcloud.com",
+    "oc3": "oraclegovcloud.com",
+    "oc4": "oraclegovcloud.uk",
+    "oc8": "oraclecloud8.com",
+    "oc9": "oraclecloud9.com",
+    "oc10": "oraclecloud10.com",
+    "oc14": "oraclecloud14.com",
+    "oc19": "oraclecloud.eu",
+}
+"""Source: oci.regions.REALMS."""
+
+
+class SettingsError(Exception):
+    """Environment variables are missing or wrong; all faults at once, a line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    variable: str
+    kind: type[float]
+    least: float
+    most: float
+
+
+def _number(default: float, variable: str, least: float, most: float) -> Any:
+    return field(default=default, metadata={"range": _Range(variable, type(default), least, most)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the forwarder runs; the README says what each is for.
+
+    Args:
+        log_id: OCID of the log.
+        directory: where the log files are.
+        endpoint: base URL of the ingestion service.
+        continuation: see `records.joiner`.
+    """
+
+    log_id: str
+    directory: Path
+    endpoint: str
+    continuation: str = _CONTINUATION
+    batch_entries: int = _number(10_000, "OCISIDECAR_BATCH_ENTRIES", 1, 100_000)
+    batch_bytes: int = _number(2_000_000, "OCISIDECAR_BATCH_BYTES", 10_000, 9_000_000)
+    senders: int = _number(2, "OCISIDECAR_SENDERS", 1, 16)
+    linger_seconds: float = _number(0.5, "OCISIDECAR_LINGER_SECONDS", 0, 60)
+    poll_seconds: float = _number(0.25, "OCISIDECAR_POLL_SECONDS", 0.01, 60)
+    record_quiet_seconds: float = _number(0.5, "OCISIDECAR_RECORD_QUIET_SECONDS", 0, 60)
+    partial_quiet_seconds: float = _number(5.0, "OCISIDECAR_PARTIAL_QUIET_SECONDS", 0, 3600)
+    request_timeout_seconds: float = _number(30.0, "OCISIDECAR_REQUEST_TIMEOUT_SECONDS", 0.1, 300)
+    backoff_seconds: float = _number(0.5, "OCISIDECAR_BACKOFF_SECONDS", 0.01, 60)
+    max_backoff_seconds: float = _number(30.0, "OCISIDECAR_MAX_BACKOFF_SECONDS", 0.01, 600)
+    grace_seconds: float = _number(25.0, "OCISIDECAR_GRACE_SECONDS", 0, 300)
+    stuck_seconds: float = _number(120.0, "OCISIDECAR_STUCK_SECONDS", 1, 3600)
+    metrics_port: int = _number(9180, "OCISIDECAR_METRICS_PORT", 0, 65_535)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Return the settings; SettingsError tells everything that is wrong."""
+        faults: list[str] = []
+        values: dict[str, Any] = {
+            "log_id": _required(environment, "OCISIDECAR_LOG_ID", faults),
+            "directory": Path(_required(environment, "OCISIDECAR_LOG_DIRECTORY", faults)),
+            "continuation": _pattern(environment, faults),
+        }
+        for one in fields(cls):
+            limits: _Range | None = one.metadata.get("range")
+            if limits is not None and (text := environment.get(limits.variable)):
+                values[one.name] = _parsed(text, limits, faults)
+        values["endpoint"] = _endpoint(environment, values["log_id"], faults)
+        if faults:
+            raise SettingsError("\n".join(faults))
+        return cls(**values)
+
+
+def _required(environment: Mapping[str, str], variable: str, faults: list[str]) -> str:
+    value = environment.get(variable, "")
+    if not value:
+        faults.append(f"{variable} is not set")
+    return value
+
+
+def _pattern(environment: Mapping[str, str], faults: list[str]) -> str:
+    text = environment.get("OCISIDECAR_CONTINUATION", _CONTINUATION)
+    try:
+        re.compile(text.encode())
+    except re.error as exc:
+        faults.append(f"OCISIDECAR_CONTINUATION is no regular expression: {exc}")
+    return text
+
+
+def _parsed(text: str, limits: _Range, faults: list[str]) -> float:
+    try:
+        value = limits.kind(text)
+        if limits.least <= value <= limits.most:
+            return value
+    except ValueError:
+        pass
+    faults.append(f"{limits.variable} must be a number from {limits.least:g} to {limits.most:g}, got {text!r}")
+    return limits.least
+
+
+def _endpoint(environment: Mapping[str, str], log_id: str, faults: list[str]) -> str:
+    """Return where the log is: its OCID names realm and region, so no other variable need be there."""
+    given = environment.get("OCISIDECAR_ENDPOINT", "").rstrip("/")
+    if given:
+        if not re.fullmatch(r"https?://[^/?#]+(/[^?#]*)?", given):
+            faults.append(f"OCISIDECAR_ENDPOINT must be a http or https URL, got {given!r}")
+        return given
+    parts = [*log_id.split("."), "", "", "", ""]
+    realm, slot = parts[2], parts[3]
+    region = _REGION_KEYS.get(slot, slot)
+    if log_id and (realm not in _DOMAINS or "-" not in region):
+        faults.append(
+            f"OCISIDECAR_LOG_ID names no realm and region that are known ({log_id}): set OCISIDECAR_ENDPOINT"
+        )
+        return ""
+    return f"https://ingestion.logging.{region}.oci.{_DOMAINS.get(realm, '')}"

@@ -1,0 +1,81 @@
+"""What others can ask over HTTP: /healthy and /metrics."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from log_forwarder.metrics import Metrics
+
+
+class Pulse:
+    """Tells whether the forwarder is alive and gets rid of what it reads.  Thread-safe.
+
+    Args:
+        stuck_seconds: for how long it may not turn, or hold what nobody accepts, before that is a fault.
+    """
+
+    def __init__(self, stuck_seconds: float) -> None:
+        self._limit = stuck_seconds
+        self._turned_at = self._moved_at = time.monotonic()
+
+    def turn(self, *, has_moved: bool) -> None:
+        """Note one turn of the main loop, and whether something was accepted or nothing waits."""
+        self._turned_at = time.monotonic()
+        if has_moved:
+            self._moved_at = self._turned_at
+
+    def fault(self) -> str:
+        """Return what is wrong, or nothing."""
+        now = time.monotonic()
+        if now - self._turned_at > self._limit:
+            return f"the main loop has not turned for {now - self._turned_at:.0f} s"
+        if now - self._moved_at > self._limit:
+            return f"nothing was accepted for {now - self._moved_at:.0f} s although entries wait; see stderr"
+        return ""
+
+
+class StatusServer(ThreadingHTTPServer):
+    """Answers on all interfaces, since probes come to the instance's address; port 0 picks a free one."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, pulse: Pulse, metrics: Metrics) -> None:
+        self.pulse = pulse
+        self.metrics = metrics
+        super().__init__(("", port), _Handler)
+        threading.Thread(target=self.serve_forever, name="status", daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: StatusServer
+
+    def do_GET(self) -> None:
+        """Answer."""
+        if self.path == "/metrics":
+            self.server.metrics.set("resident_memory_bytes", _resident_bytes())
+            self._answer(HTTPStatus.OK, self.server.metrics.text())
+        elif self.path == "/healthy":
+            fault = self.server.pulse.fault()
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE if fault else HTTPStatus.OK, (fault or "ok") + "\n")
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "there are /healthy and /metrics\n")
+
+    def _answer(self, status: HTTPStatus, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("content-type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: probes come every few seconds."""
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,2 +1,3 @@
 #!/bin/sh
+set -eu
 exec python3 /stand_in_grafana.py

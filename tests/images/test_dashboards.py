@@ -1,0 +1,93 @@
+"""Grafana's dashboards, as far as they can be judged without Grafana; `tests/containers` asks their queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+GRAFANA = Path(__file__).parents[2] / "docker" / "grafana"
+DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
+
+each_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a dashboard."""
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+def lost(given: object, kept: object, where: str = "") -> Iterator[str]:
+    """Yield the paths of what is in `given`, but not the same in `kept`."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        for name, value in given.items():
+            yield from lost(value, kept.get(name), f"{where}.{name}")
+    elif isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
+        for number, (one, other) in enumerate(zip(given, kept, strict=True)):
+            yield from lost(one, other, f"{where}[{number}]")
+    elif given != kept:
+        yield where
+
+
+def known_to_grafana(document: dict[str, Any]) -> object:
+    """Read and write a dashboard with Grafana's own models, which leave out what they do not know."""
+    register_default_plugins()
+    return json.loads(JSONEncoder().encode(Dashboard.from_json(document)))
+
+
+@each_dashboard
+def test_grafana_knows_every_field(path: Path) -> None:
+    """Nothing is lost when Grafana's own models read and write the dashboard."""
+    document = read(path)
+    assert not list(lost(document, known_to_grafana(document)))
+
+
+def test_a_field_that_grafana_does_not_know_is_found() -> None:
+    """The check above bites: a misspelt field of a panel is reported."""
+    document = read(DASHBOARDS[0])
+    document["panels"][0]["gridPosition"] = {}
+    assert list(lost(document, known_to_grafana(document))) == [".panels[0].gridPosition"]
+
+
+@each_dashboard
+def test_panels_ask_the_provisioned_source(path: Path) -> None:
+    """Every panel names the data source that the image provisions, has a query, and an id of its own."""
+    sources = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    panels = read(path)["panels"]
+    assert all(panel["datasource"]["uid"] == sources[0]["uid"] for panel in panels)
+    assert all(target["expr"] for panel in panels for target in panel["targets"])
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+@each_dashboard
+def test_panels_do_not_overlap(path: Path) -> None:
+    """Each cell of the grid, 24 columns wide, belongs to one panel at most."""
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in read(path)["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
+
+
+def test_dashboards_can_be_told_apart() -> None:
+    """Every dashboard has a uid and a title of its own: Grafana replaces one by another of the same uid."""
+    documents = [read(path) for path in DASHBOARDS]
+    assert len({document["uid"] for document in documents}) == len(documents)
+    assert len({document["title"] for document in documents}) == len(documents)
+
+
+def test_dashboards_are_provisioned() -> None:
+    """Grafana looks for dashboards where the image puts them."""
+    provider = yaml.safe_load((GRAFANA / "provisioning/dashboards/ocisidecar.yml").read_text())["providers"][0]
+    assert f"COPY dashboards {provider['options']['path']}" in (GRAFANA / "Dockerfile").read_text()

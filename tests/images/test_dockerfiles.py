@@ -1,0 +1,85 @@
+"""What every image of `docker/` has in common, as far as it can be read."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ocisidecar.images.sources import ImageSource, own_images
+from tests.standins.images import BASES
+
+ROOT = Path(__file__).parents[2]
+SHELL_SCRIPTS = sorted(path for folder in ("docker", "tests/standins") for path in (ROOT / folder).rglob("*.sh"))
+
+each_image = pytest.mark.parametrize("source", own_images(ROOT / "docker"), ids=lambda source: source.name)
+
+
+def instructions(source: ImageSource) -> list[tuple[str, str]]:
+    """Return (instruction, rest) of a Dockerfile, with continued lines joined."""
+    text = re.sub(r"\\\n", " ", (source.directory / "Dockerfile").read_text())
+    lines = [line.strip() for line in text.splitlines()]
+    pairs = (line.partition(" ") for line in lines if line and not line.startswith("#"))
+    return [(word.upper(), rest.strip()) for word, _, rest in pairs]
+
+
+def last(source: ImageSource, instruction: str) -> str:
+    """Return what the last such instruction says."""
+    return [rest for word, rest in instructions(source) if word == instruction][-1]
+
+
+@each_image
+def test_base_is_an_argument_with_a_full_and_pinned_default(source: ImageSource) -> None:
+    """A build without arguments takes one official release, from a registry that is named."""
+    assert source.base_image is not None
+    registry, _, rest = source.base_image.partition("/")
+    assert "." in registry
+    assert re.search(r":v?\d+\.\d+(\.\d+)?(-[\w.]+)?$", rest)
+    assert ("FROM", "${BASE_IMAGE}") in instructions(source)
+
+
+@each_image
+def test_no_image_is_taken_or_made_as_latest(source: ImageSource) -> None:
+    """The word `latest` stands in no Dockerfile."""
+    assert "latest" not in (source.directory / "Dockerfile").read_text()
+
+
+@each_image
+def test_user_is_numeric_and_not_root(source: ImageSource) -> None:
+    """Platforms can check a number, not a name: the last USER is one, and not 0."""
+    assert re.fullmatch(r"[1-9]\d*:\d+", last(source, "USER"))
+
+
+@each_image
+def test_program_gets_signals(source: ImageSource) -> None:
+    """The entrypoint is no shell command line, which would keep SIGTERM from the program."""
+    assert last(source, "ENTRYPOINT").startswith("[")
+    assert last(source, "STOPSIGNAL") == "SIGTERM"
+
+
+@each_image
+def test_image_is_explained_and_has_a_stand_in(source: ImageSource) -> None:
+    """A README stands beside each Dockerfile, and tests can build it without its official base."""
+    assert (source.directory / "README.md").is_file()
+    assert source.name in BASES
+
+
+@each_image
+def test_no_secret_is_set(source: ImageSource) -> None:
+    """No environment variable of an image is named like a password, key or token."""
+    names = re.findall(r"(\w+)=", " ".join(rest for word, rest in instructions(source) if word in {"ENV", "ARG"}))
+    assert not [name for name in names if re.search("PASSWORD|SECRET|TOKEN|KEY", name)]
+
+
+@pytest.mark.parametrize("script", SHELL_SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_shell_script_has_no_known_fault(script: Path) -> None:
+    """Shellcheck finds nothing, and the script is executable and ends when a command of it fails."""
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not installed")
+    found = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+    assert not found.stdout
+    assert script.stat().st_mode & 0o111
+    assert re.search(r"^set -eu", script.read_text(), re.MULTILINE)

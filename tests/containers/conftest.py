@@ -9,6 +9,10 @@ import pytest
 
 from ocisidecar.clock import SystemClock
 from ocisidecar.engine import Engine, EngineMissing
+from ocisidecar.images.build import build
+from ocisidecar.images.sources import own_images
+from ocisidecar.spec.presets.own_images import own_image
+from tests.standins.images import BASES, STAND_INS
 
 HERE = Path(__file__).parent
 BASE = "ocisidecar-test/debian:bookworm"
@@ -52,12 +56,23 @@ def standins(engine: Engine) -> Mapping[str, str]:
         "nginx-exporter",
         "redis-exporter",
         "redis",
+        "grafana",
         "management-agent",
     )
     images = {name: f"ocisidecar-test/{name}:1" for name in names}
     if missing := [url for url in images.values() if not engine.has_image(url)]:
         pytest.skip(f"{', '.join(missing)} are not there: build the stand-ins with tests/standins")
     return images
+
+
+@pytest.fixture(scope="session")
+def images(engine: Engine, standins: Mapping[str, str]) -> Mapping[str, str]:
+    """What runs in the place of every preset's image: stand-ins, and our own images built on stand-ins."""
+    assert set(BASES.values()) <= {*standins.values()}
+    built = build(
+        own_images(), version="test", base_images=BASES, repository_prefix="ocisidecar-test/own", engine=engine
+    )
+    return STAND_INS | {own_image(one.name): one.variants[0].reference for one in built}
 
 
 @pytest.fixture(scope="session")

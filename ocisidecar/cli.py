@@ -110,7 +110,7 @@ def _demo(options: Options) -> int:
 def _emulator(options: Options) -> int:
     from ocisidecar.emulator import serve
 
-    serve(options.port, options.config_dir)
+    serve(options.port, options.config_dir, containers=options.containers)
     return OK
 
 
@@ -304,6 +304,12 @@ def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument(
         "--config-dir", required=True, metavar="DIR", help="where an OCI configuration for it is written"
+    )
+    parser.add_argument(
+        "--containers",
+        choices=("simulated", "docker", "auto"),
+        default="simulated",
+        help="what runs containers (%(default)s)",
     )
 
 

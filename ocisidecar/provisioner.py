@@ -33,6 +33,7 @@ from ocisidecar.spec import as_deployment
 if TYPE_CHECKING:
     from ocisidecar.credentials import Credentials
     from ocisidecar.emulator import Emulator, Fault, Latencies
+    from ocisidecar.instances import Instance
 
 
 class Provisioner:
@@ -129,6 +130,7 @@ class Provisioner:
         cls,
         *,
         containers: str = "simulated",
+        images: Mapping[str, str] | None = None,
         latencies: Latencies | None = None,
         faults: Iterable[Fault] = (),
         seed: int = 0,
@@ -139,7 +141,9 @@ class Provisioner:
         """Return a provisioner with an emulator of its own, under `.emulator`; no account, no network.
 
         Args:
-            containers: `simulated`.
+            containers: `simulated`; `docker`, real ones on a Docker engine, which need a clock that runs by itself;
+                `auto` is docker where an engine answers and simulated elsewhere (`.emulator.containers` tells).
+            images: with Docker, the local image to run in place of one that a spec names, by its name there.
             latencies: how long things take in the emulator; nothing takes time by default.
             faults: what goes wrong in the emulator.
             seed: decides every id and everything drawn in the emulator.
@@ -148,15 +152,24 @@ class Provisioner:
             wait_timeout_in_seconds: how long one resource may take to become ready or to go.
 
         Raises:
-            ConfigError: `containers` is none of the above.
+            ConfigError: `containers` is none of the above, no Docker engine answers (EngineMissing), or it cannot
+                be used with `clock`.
         """
         from ocisidecar.credentials import load_credentials
         from ocisidecar.emulator import Emulator
 
-        if containers not in {"simulated", "auto"}:
-            raise ConfigError(f"containers={containers!r}: this version runs 'simulated' containers only")
         ticking = clock or SystemClock()
-        emulator = Emulator(latencies=latencies, faults=tuple(faults), seed=seed, clock=ticking).start()
+        try:
+            emulator = Emulator(
+                latencies=latencies,
+                faults=tuple(faults),
+                seed=seed,
+                clock=ticking,
+                containers=containers,
+                images=images,
+            ).start()
+        except ValueError as exc:
+            raise ConfigError(f"Provisioner.local: {exc}") from exc
         credentials = load_credentials(emulator.oci_config, environment={}, clock=ticking)
         provisioner = cls(
             Session(credentials, ticking, emulator.endpoint),
@@ -400,6 +413,17 @@ class Provisioner:
         """Return all deployments in the compartment and region, by name."""
         snapshot = self._planner.snapshot("", cancel or Cancel())
         return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
+
+    def reach(self, instance: Instance, port: int) -> str | None:
+        """Return the base URL under which a port of an instance may be reached from here, e.g. `http://10.0.0.2:80`.
+
+        In the cloud that is its public address or else its private one: whether a way leads there depends on
+        where this runs, and on the network's rules.  None when it has no address, or no container really runs.
+        """
+        if self._emulator is not None:
+            return self._emulator.reach(instance.id, port)
+        host = instance.public_ip or instance.private_ip
+        return f"http://{host}:{port}" if host else None
 
     def reader(self, name: str, *, cancel: Cancel | None = None) -> Reader:
         """Return what reads the deployment `name`; for `Deployment`'s own use."""

@@ -7,25 +7,30 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.clock import Clock, SystemClock, VirtualClock
 from ocisidecar.emulator.app import App, RecordedRequest
 from ocisidecar.emulator.declare import Operation
 from ocisidecar.emulator.faults import Fault, FaultSchedule
 from ocisidecar.emulator.founding import found_tenancy, found_user
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
+from ocisidecar.emulator.pod_doors import PodDoors
+from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
 from ocisidecar.emulator.server import Door
-from ocisidecar.emulator.services import SERVICES
+from ocisidecar.emulator.services import SERVICES, vulnerability_scanning
 from ocisidecar.emulator.services.artifacts import push
 from ocisidecar.emulator.services.vault import store
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
 from ocisidecar.emulator.throttle import Throttle
 from ocisidecar.emulator.world import ENDED, Assumptions, World, lifetime
+
+if TYPE_CHECKING:
+    from ocisidecar.engine import Engine
 
 _operator_key = functools.cache(make_key)
 """One key per process: making one costs 100 ms, and no emulator outlives its process."""
@@ -36,6 +41,10 @@ class Emulator:
 
     Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine, nothing is
     kept.  All methods are thread-safe.
+
+    With `containers="docker"` container instances are pods on a Docker engine: they need a clock on which time
+    passes by itself, become ACTIVE when they really run, and reach the emulator at their network's gateway, where
+    it listens while they are up.
 
     Args:
         latencies: how long things take; nothing takes time by default.
@@ -48,6 +57,13 @@ class Emulator:
         limits: service limits by name, e.g. {"vcn-count": 5}; what is not named is unlimited.
         assumptions: choices where OCI's behaviour is not known.
         requests_per_second: what each service admits before it answers 429; None for no limit.
+        containers: "simulated"; "docker", on the Docker engine that the environment names (DOCKER_HOST) or the
+            local one; "auto" is docker where an engine answers and simulated elsewhere.
+        images: with Docker, the local image to run in place of one that a container asks for, by its name there.
+
+    Raises:
+        EngineMissing: no Docker engine answers, and "docker" was asked for.
+        ValueError: `containers` is no such word, or "docker" was asked for on a `VirtualClock`.
     """
 
     def __init__(
@@ -62,6 +78,8 @@ class Emulator:
         limits: Mapping[str, int] | None = None,
         assumptions: Assumptions | None = None,
         requests_per_second: float | None = None,
+        containers: str = "simulated",
+        images: Mapping[str, str] | None = None,
     ) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
         self._latencies = Latencies() if latencies is None else latencies
@@ -72,6 +90,9 @@ class Emulator:
         self._limits = dict(limits or {})
         self._assumptions = Assumptions() if assumptions is None else assumptions
         self._key = _operator_key()
+        self._engine = _engine_for(containers, self.clock)
+        self._images = dict(images or {})
+        self._doors = PodDoors(lambda host: Door(self.app, host=host), lambda: self.endpoint)
         self.app = App(self._new_world(), SERVICES, Throttle(requests_per_second))
         self._door: Door | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
@@ -91,10 +112,13 @@ class Emulator:
         return self
 
     def close(self) -> None:
-        """Close the port and all connections; can be called again."""
+        """Close the port and all connections, and remove all real containers; can be called again."""
         if self._door is not None:
             self._door.close()
             self._door = None
+        self.app.world.pods.close()
+        if self._engine is not None:
+            self._engine.close()
         if self._directory is not None:
             self._directory.cleanup()
             self._directory = None
@@ -108,6 +132,18 @@ class Emulator:
         if self._door is None:
             raise RuntimeError("the emulator is not started: use `with Emulator() as emulator:` or start()")
         return self._door.endpoint
+
+    @property
+    def containers(self) -> Literal["simulated", "docker"]:
+        """What runs the containers."""
+        return "simulated" if self._engine is None else "docker"
+
+    def reach(self, instance_id: str, port: int) -> str | None:
+        """Return the URL under which a port of a container instance answers on this machine.
+
+        None for simulated instances, and for those that do not run.
+        """
+        return self.app.world.pods.reach(instance_id, port)
 
     @property
     def tenancy_id(self) -> str:
@@ -251,6 +287,35 @@ class Emulator:
         with world.lock:
             return push(world, repository_id, version).id
 
+    def cover_by_scanning(self, *repositories: str, scan_level: str = "STANDARD") -> str:
+        """Let a scan target cover repositories of the compartment, all when none is named; returns its OCID.
+
+        Nothing is scanned by it: results are what `store_scan_result` stores.
+
+        Args:
+            repositories: without registry and namespace.
+            scan_level: STANDARD, or NONE for a recipe that scans nothing.
+        """
+        world = self.app.world
+        with world.lock:
+            return vulnerability_scanning.cover(world, repositories, scan_level).id
+
+    def store_scan_result(self, repository: str, tag: str, *problems: Mapping[str, object]) -> str:
+        """Store what a scan of an image found, as if it ended now; returns the result's OCID.
+
+        Args:
+            repository: without registry and namespace.
+            tag: of the image.
+            problems: as in oci.vulnerability_scanning.models.ContainerScanResultProblem, in wire form:
+                `{"name": ..., "severity": "HIGH", "state": "OPEN"}`.
+
+        Raises:
+            LookupError: no scan target covers the repository.
+        """
+        world = self.app.world
+        with world.lock:
+            return vulnerability_scanning.store(world, repository, tag, problems).id
+
     def store_secret(self, *versions: bytes) -> str:
         """Put a secret with these versions, the current one last, into the vault; returns its OCID."""
         world = self.app.world
@@ -273,10 +338,28 @@ class Emulator:
     def reset(self) -> None:
         """Forget all resources and requests, and put the faults from the start into force again.
 
-        Endpoint, tenancy, compartment and keys stay.
+        Endpoint, tenancy, compartment and keys stay.  Returns when real containers are removed.
         """
+        former = self.app.world
         self.app.world = self._new_world()
         self.app.forget()
+        former.pods.close()
+
+    def _new_pods(self) -> Pods:
+        if self._engine is None:
+            return SimulatedPods(self._scripts)
+        from ocisidecar.emulator.docker_pods import DockerPods
+        from ocisidecar.emulator.pod_worker import Site
+
+        return DockerPods(
+            Site(
+                engine=self._engine,
+                clock=self.clock,
+                doors=self._doors,
+                images=self._images,
+                token_seconds=self._assumptions.resource_principal_lifetime_in_seconds,
+            )
+        )
 
     def _new_world(self) -> World:
         ids = Ids(self._seed)
@@ -293,10 +376,26 @@ class Emulator:
             home_region=HOME,
             faults=FaultSchedule(self._seed),
             ids=ids,
-            pods=SimulatedPods(self._scripts),
+            pods=self._new_pods(),
         )
         found_tenancy(world)
         found_user(world, world.user_id, "operator")
         world.keys.add_api_key(Principal(id=world.user_id, tenancy_id=world.tenancy_id), self._key.public_key())
         world.faults.add(self._faults)
         return world
+
+
+def _engine_for(containers: str, clock: Clock) -> Engine | None:
+    """Return the engine that runs the containers, None where they are simulated."""
+    if containers == "simulated":
+        return None
+    if containers not in {"docker", "auto"}:
+        raise ValueError(f"containers must be 'simulated', 'docker' or 'auto' (got {containers!r})")
+    from ocisidecar.engine import Engine
+
+    is_virtual = isinstance(clock, VirtualClock)
+    if containers == "auto" and (is_virtual or not Engine.is_available()):
+        return None
+    if is_virtual:
+        raise ValueError("containers='docker' needs a clock on which time passes by itself, not a VirtualClock")
+    return Engine.connect()

@@ -60,6 +60,7 @@ def page_of_records(call: Call, records: Sequence[Record], view: Callable[[Recor
 _SORT_MEMBERS: Final = {
     "TIMECREATED": "timeCreated",
     "TIMEACCEPTED": "timeCreated",
+    "TIMESTARTED": "timeCreated",
     "DISPLAYNAME": "displayName",
     "NAME": "displayName",
 }

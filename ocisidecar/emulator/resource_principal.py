@@ -60,22 +60,20 @@ class PrincipalFiles:
 
     Args:
         directory: mounted into the containers; made here.
-        issue: makes the token for a public key.
     """
 
-    def __init__(self, directory: Path, issue: Callable[[RSAPublicKey], str]) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._issue = issue
         self._generation = 0
         directory.mkdir()
         directory.chmod(0o755)
 
-    def renew(self) -> None:
-        """Put a new key and its token in the place of the old ones; takes about 100 ms."""
+    def renew(self, issue: Callable[[RSAPublicKey], str]) -> None:
+        """Put a new key, and the token that is issued for it, in the place of the old ones; takes about 100 ms."""
         key = make_key()
         self._generation += 1
         fresh = self.directory / str(self._generation)
-        contents: Mapping[str, str] = {SESSION_FILE: self._issue(key.public_key()), KEY_FILE: pem(key)}
+        contents: Mapping[str, str] = {SESSION_FILE: issue(key.public_key()), KEY_FILE: pem(key)}
         fresh.mkdir()
         fresh.chmod(0o755)
         for name, text in contents.items():

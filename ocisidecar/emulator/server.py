@@ -1,4 +1,4 @@
-"""The app behind a loopback port: HTTP/1.1 with keep-alive, each answer in one write."""
+"""The app behind a port: HTTP/1.1 with keep-alive, each answer in one write."""
 
 from __future__ import annotations
 
@@ -102,14 +102,14 @@ class _Server(ThreadedWSGIServer):
 
 
 class Door:
-    """A running server on a loopback port.
+    """A running server on a port of one address, this machine's loopback by default.
 
     Opening binds the port (OSError when it is taken; 0 picks a free one).  Closing returns after the last
     connection has ended.
     """
 
-    def __init__(self, app: App, port: int = 0) -> None:
-        with socket.create_server((LOOPBACK, port), backlog=BACKLOG) as listener:
+    def __init__(self, app: App, port: int = 0, *, host: str = LOOPBACK) -> None:
+        with socket.create_server((host, port), backlog=BACKLOG) as listener:
             self._server = _Server(listener, app)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL_SECONDS,), name="oci-emulator", daemon=True
@@ -119,7 +119,7 @@ class Door:
     @property
     def endpoint(self) -> str:
         """The URL of the port."""
-        return f"http://{LOOPBACK}:{self._server.port}"
+        return f"http://{self._server.host}:{self._server.port}"
 
     def close(self) -> None:
         """Stop listening and end all connections."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from ocisidecar.emulator.emulator import Emulator
 
 
-def serve(port: int, config_dir: str | Path) -> None:
+def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -> None:
     """Run an emulator on a loopback port until Ctrl-C.
 
     Writes `config` and a fresh API key into `config_dir` (made when missing, files readable by their owner only)
@@ -18,17 +18,20 @@ def serve(port: int, config_dir: str | Path) -> None:
     Args:
         port: 0 picks a free one.
         config_dir: where the configuration goes.
+        containers: what runs them, as for `Emulator`.
 
     Raises:
         OSError: the port is taken, or the directory cannot be written.
+        EngineMissing: no Docker engine answers, and "docker" was asked for.
     """
-    with Emulator(port=port) as emulator:
+    with Emulator(port=port, containers=containers) as emulator:
         config = emulator.write_config(Path(config_dir))
         sys.stdout.write(
             f"endpoint     {emulator.endpoint}\n"
             f"config       {config}\n"
             f"tenancy      {emulator.tenancy_id}\n"
             f"compartment  {emulator.compartment_id}\n"
+            f"containers   {emulator.containers}\n"
         )
         sys.stdout.flush()
         try:

@@ -130,6 +130,8 @@ class Assumptions:
         are_default_tags_added: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
         min_health_check_interval_in_seconds: the smallest interval of a container's health check.
         default_page_size: how many items a list holds when `limit` is not given.
+        resource_principal_lifetime_in_seconds: how long the tokens are good that real containers are given; they
+            are replaced at half that time.
     """
 
     retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code
@@ -137,6 +139,7 @@ class Assumptions:
     are_default_tags_added: bool = False
     min_health_check_interval_in_seconds: int = 1
     default_page_size: int = 100
+    resource_principal_lifetime_in_seconds: float = 3600
 
 
 @define(eq=False, kw_only=True)

@@ -28,6 +28,7 @@ from ocisidecar.emulator.services.metrics import METRIC_INGESTION
 from ocisidecar.emulator.services.notification import SUBSCRIPTIONS_SERVICE, TOPICS_SERVICE
 from ocisidecar.emulator.services.object_storage import OBJECT_STORAGE
 from ocisidecar.emulator.services.vault import SECRETS
+from ocisidecar.emulator.services.vulnerability_scanning import SCANNING
 
 PARTS: Final = (addresses, containers, gateways, policies, routing, security, tags, users, vcns)
 """Importing a part declares its operations with the service that it belongs to."""
@@ -46,4 +47,5 @@ SERVICES: Final[tuple[Service, ...]] = (
     ARTIFACTS,
     OBJECT_STORAGE,
     SECRETS,
+    SCANNING,
 )

@@ -1,0 +1,81 @@
+"""Containers that really run, on a Docker engine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ocisidecar.emulator.pod_worker import PodWorker, Site
+from ocisidecar.emulator.pods import ContainerStatus, Host, Pod
+
+
+class DockerPods:
+    """Pods on a Docker engine, each with a thread of its own, so that nothing here blocks.
+
+    What it makes bears the engine's labels; `close` removes it, and what a process that died left behind goes when
+    the next one begins.
+    """
+
+    containers = "docker"
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._pods: dict[str, PodWorker] = {}
+        self._by_container: dict[str, PodWorker] = {}
+        self._workers: list[PodWorker] = []
+        # Private on this machine, because what is inside is readable by every user id.
+        self._directory = tempfile.TemporaryDirectory(prefix="ocisidecar-pods-")
+        site.engine.sweep()
+
+    def launch(self, pod: Pod, at: float, host: Host) -> None:
+        """Begin to start the containers: they run as soon as they can, whatever the moment."""
+        del at
+        worker = self._pods.get(pod.id)
+        if worker is None:
+            worker = PodWorker(self._site, pod, Path(self._directory.name) / pod.id)
+            self._pods[pod.id] = worker
+            self._by_container.update(dict.fromkeys(pod.containers, worker))
+            self._workers = [one for one in self._workers if one.is_alive] + [worker]
+        worker.ask(lambda: worker.start(host))
+
+    def halt(self, pod_id: str, at: float, halted: Callable[[float], None]) -> None:
+        """Begin to stop the containers within the instance's grace period."""
+        del at
+        worker = self._pods[pod_id]
+        worker.ask(lambda: worker.stop(halted))
+
+    def remove(self, pod_id: str, at: float, removed: Callable[[float], None]) -> None:
+        """Begin to stop the containers within the instance's grace period, and then to remove them."""
+        worker = self._pods.pop(pod_id, None)
+        if worker is None:
+            removed(at)
+            return
+        for container_id in worker.pod.containers:
+            del self._by_container[container_id]
+        worker.ask(lambda: worker.end(removed))
+
+    def status(self, container_id: str, now: float) -> ContainerStatus:
+        """Return how a container is right now."""
+        del now
+        return self._by_container[container_id].status(container_id)
+
+    def logs(self, container_id: str, now: float, *, is_previous: bool) -> str | None:
+        """Return what the engine has of a run's output."""
+        del now
+        return self._by_container[container_id].logs(container_id, is_previous=is_previous)
+
+    def reach(self, pod_id: str, port: int) -> str | None:
+        """Return the URL of a port of a pod that runs."""
+        worker = self._pods.get(pod_id)
+        return None if worker is None else worker.url(port)
+
+    def close(self) -> None:
+        """Remove all pods without their grace periods; returns when nothing is left, or after two minutes."""
+        for worker in self._workers:
+            worker.ask(worker.abandon)
+        for worker in self._workers:
+            worker.join()
+        self._pods.clear()
+        self._by_container.clear()
+        self._directory.cleanup()

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ocisidecar.errors import ResourceFailed as ResourceFailed
     from ocisidecar.errors import ServiceCallError as ServiceCallError
     from ocisidecar.errors import ServiceUnavailable as ServiceUnavailable
+    from ocisidecar.errors import SettingFault as SettingFault
+    from ocisidecar.errors import SettingsError as SettingsError
     from ocisidecar.errors import SpecError as SpecError
     from ocisidecar.errors import SpecFault as SpecFault
     from ocisidecar.errors import StalePlan as StalePlan
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from ocisidecar.provisioner import Provisioner as Provisioner
     from ocisidecar.report import Check as Check
     from ocisidecar.report import Report as Report
+    from ocisidecar.settings import Settings as Settings
     from ocisidecar.spec import AccessSpec as AccessSpec
     from ocisidecar.spec import AlarmSpec as AlarmSpec
     from ocisidecar.spec import DeploymentSpec as DeploymentSpec
@@ -166,6 +169,9 @@ _HOME_OF = {
     "SecurityContext": "spec",
     "ServiceCallError": "errors",
     "ServiceUnavailable": "errors",
+    "SettingFault": "errors",
+    "Settings": "settings",
+    "SettingsError": "errors",
     "SidecarSpec": "spec",
     "SpecError": "errors",
     "SpecFault": "errors",
@@ -256,6 +262,9 @@ __all__ = [
     "SecurityContext",
     "ServiceCallError",
     "ServiceUnavailable",
+    "SettingFault",
+    "Settings",
+    "SettingsError",
     "SidecarSpec",
     "SpecError",
     "SpecFault",

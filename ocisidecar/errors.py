@@ -3,7 +3,8 @@
     OciSidecarError
     ├─ SpecError            wrong before any call; holds every fault at once, each with its field path
     ├─ ConfigError          credentials, region or endpoint cannot be used; names the file and the setting
-    │  └─ EngineMissing     no Docker engine answers
+    │  ├─ EngineMissing     no Docker engine answers
+    │  └─ SettingsError     a settings file is wrong; holds every fault at once, each with file and line
     ├─ PodFailed            a local pod's containers could not be started
     ├─ PlanError            AmbiguousResource · DeploymentNotFound · InUse · NotOurs · StalePlan
     ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
@@ -73,6 +74,33 @@ class SpecError(OciSidecarError):
 
 class ConfigError(OciSidecarError):
     """Credentials, region or endpoint cannot be used; the message names the file, the setting and the remedy."""
+
+
+@frozen
+class SettingFault:
+    """One thing that is wrong, unused or doubtful in a settings file.
+
+    Attributes:
+        place: file and line, or where else the value stands.
+        variable: which; empty when it is not about one.
+        message: what is allowed and what was given, never a secret.
+    """
+
+    place: str
+    variable: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.variable} {self.message}" if self.variable else f"{self.place}: {self.message}"
+
+
+class SettingsError(ConfigError):
+    """A settings file cannot be used; found before any call, all faults at once."""
+
+    def __init__(self, faults: Sequence[SettingFault]) -> None:
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  - {fault}" for fault in self.faults)
+        super().__init__(f"{len(self.faults)} fault{'s'[: len(self.faults) != 1]} in the settings:\n{lines}")
 
 
 class EngineMissing(ConfigError):

@@ -1,0 +1,305 @@
+"""What settings say, as a deployment.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from attrs import evolve
+
+from ocisidecar.settings.secret import Secret
+from ocisidecar.settings.table import Values, variables
+from ocisidecar.spec import (
+    AccessSpec,
+    AlarmSpec,
+    DeploymentSpec,
+    HealthCheck,
+    ImagePullSecret,
+    InstanceSpec,
+    LoggingSpec,
+    NetworkSpec,
+    PlacementSpec,
+    Port,
+    ScrapeTarget,
+    SidecarSpec,
+    Statement,
+    TopicSpec,
+    VolumeSpec,
+)
+from ocisidecar.spec.limits import SHAPES
+from ocisidecar.spec.presets import grafana, prometheus
+from ocisidecar.spec.presets.own_images import OWN_IMAGES, own_image
+
+_LOOPBACK: Final = "http://127.0.0.1"
+_OCIR: Final = ".ocir.io"
+_LOGICAL_CPUS_OF_UNKNOWN_SHAPES: Final = 2
+_MADE_UP_RESPONSE_FILE: Final = Secret(
+    "literal", text="ManagementAgentInstallKey=emulated\nAgentDisplayName=emulated\n"
+)
+_NO_RESPONSE_FILE: Final = (
+    "is needed with ENABLE_MANAGEMENT_AGENT_SIDECAR: make an install key in the console under Management Agents, "
+    "download its response file, put the content into a vault secret and write vault:<its OCID>"
+)
+_PROMETHEUS_OWN_PORT: Final = (
+    f"{prometheus.PORT} is the Prometheus sidecar's own port, so no metrics of the app are scraped: write the "
+    "app's port, or nothing"
+)
+_PULLS: Final = Statement("read", "repos", reason="OCI pulls the images from the tenancy's registry")
+
+Remark = tuple[str, str]
+"""A variable, and what is to be said of it."""
+
+
+def for_emulator(values: Values) -> Values:
+    """Return the settings without what only a tenancy has; an agent gets a made-up response file."""
+    plain: dict[str, Any] = {one.field: one.default for one in variables().values() if one.is_of_account}
+    response = values.mgmt_agent_response_file
+    if response is None or response.text is None:
+        plain["mgmt_agent_response_file"] = _MADE_UP_RESPONSE_FILE
+    for name in ("grafana_admin_password", "ocir_auth_token", "ocir_password"):
+        secret = getattr(values, name)
+        if secret is not None and secret.text is None:
+            plain[name] = None
+    return evolve(values, **plain)
+
+
+def deployment_spec(values: Values) -> DeploymentSpec:
+    """Return the deployment.  What `contradictions` names makes it a wrong one, but never fails here."""
+    instance = _with_sidecars(_app(values), values)
+    registries = _registries(instance, values)
+    instance = evolve(instance, image_pull_secrets=_pull_secrets(registries, values))
+    return DeploymentSpec(
+        instance.name,
+        (instance,),
+        network=_network(values),
+        access=_access(registries, values),
+        logging=_logging(values),
+        alarms=_alarms(values),
+        freeform_tags=values.freeform_tags,
+        defined_tags=values.defined_tags,
+    )
+
+
+def contradictions(values: Values) -> Iterator[Remark]:
+    """Yield what does not go together."""
+    if values.nsg_ocids and not values.subnet_ocid:
+        yield "NSG_OCIDS", "needs SUBNET_OCID: a network of its own has a group of its own"
+    if values.vcn_ocid and not values.subnet_ocid:
+        yield "VCN_OCID", "needs SUBNET_OCID: give both, or neither for a network of its own"
+    if values.enable_log_forwarder_sidecar:
+        needed = {"ENABLE_LOGGING": values.enable_logging, "ENABLE_SHARED_VOLUMES": values.enable_shared_volumes}
+        for name in (name for name, is_on in needed.items() if not is_on):
+            yield "ENABLE_LOG_FORWARDER_SIDECAR", f"needs {name}=true, or must be false itself"
+    if values.enable_management_agent_sidecar:
+        yield from _agent_contradictions(values)
+    if values.ocir_username and token(values) is None:
+        yield "OCIR_USERNAME", "needs OCIR_AUTH_TOKEN, or must be empty: instances then pull by a policy"
+
+
+def _agent_contradictions(values: Values) -> Iterator[Remark]:
+    if values.mgmt_agent_response_file is None:
+        yield "MGMT_AGENT_RESPONSE_FILE", _NO_RESPONSE_FILE
+    if not values.enable_prometheus_sidecar and _app_scrape(values) is None:
+        yield (
+            "ENABLE_MANAGEMENT_AGENT_SIDECAR",
+            "needs something to read: set ENABLE_PROMETHEUS_SIDECAR=true or PROMETHEUS_METRICS_PORT",
+        )
+
+
+def cautions(values: Values) -> Iterator[Remark]:
+    """Yield what works but may not be what was meant."""
+    if values.assign_public_ip and not values.allowed_cidr and not values.subnet_ocid:
+        yield "ASSIGN_PUBLIC_IP", "gives a public address that nobody may use: name who may, with ALLOWED_CIDR"
+    if values.prometheus_metrics_port is not None and _app_scrape(values) is None:
+        yield "PROMETHEUS_METRICS_PORT", _PROMETHEUS_OWN_PORT
+
+
+# -- parts -----------------------------------------------------------------------------------------------------
+
+
+def _app(values: Values) -> InstanceSpec:
+    variables_of_app = dict(values.container_env_vars)
+    if values.log_level is not None:
+        variables_of_app.setdefault("LOG_LEVEL", values.log_level)
+    domains = () if values.availability_domain is None else (values.availability_domain,)
+    instance = InstanceSpec(
+        values.container_instance_name or "monitoring-demo",
+        image_url=values.container_image or values.app_with_metrics_image or own_image("app-with-metrics"),
+        shape=values.container_shape,
+        ocpus=values.container_ocpus,
+        memory_in_gbs=values.container_memory_gb,
+        replicas=values.container_count,
+        ports=_ports(values),
+        environment_variables=variables_of_app,
+        health_checks=(HealthCheck.http(values.container_port),),
+        scrape=_app_scrape(values),
+        placement=PlacementSpec(availability_domains=domains),
+    )
+    if not values.enable_shared_volumes:
+        return instance
+    for name in ("metrics", "logs"):
+        instance = instance.with_volume(VolumeSpec.empty_dir(name), mount_path=f"/{name}")
+    return instance
+
+
+def _ports(values: Values) -> tuple[Port, ...]:
+    numbers = [values.container_port, *([grafana.PORT] if values.enable_grafana_sidecar else [])]
+    return tuple(
+        Port(number, sources=values.allowed_cidr) if values.allowed_cidr else Port(number) for number in numbers
+    )
+
+
+def _app_scrape(values: Values) -> ScrapeTarget | None:
+    port = values.prometheus_metrics_port
+    if port is None or (values.enable_prometheus_sidecar and port == prometheus.PORT):
+        return None
+    return ScrapeTarget(port, path=values.prometheus_metrics_path)
+
+
+def _with_sidecars(instance: InstanceSpec, values: Values) -> InstanceSpec:
+    app_url = f"{_LOOPBACK}:{values.container_port}"
+    choices: tuple[tuple[bool, Callable[[], SidecarSpec]], ...] = (
+        (values.enable_prometheus_sidecar, lambda: _prometheus(values)),
+        (values.enable_prometheus_exporters, SidecarSpec.node_exporter),
+        (
+            values.enable_nginx_exporter,
+            lambda: SidecarSpec.nginx_exporter(scrape_uri=f"{app_url}/stub_status"),
+        ),
+        (values.enable_redis_exporter, SidecarSpec.redis_exporter),
+        (values.enable_postgres_exporter, SidecarSpec.postgres_exporter),
+        (values.enable_mysql_exporter, SidecarSpec.mysql_exporter),
+        (values.enable_blackbox_exporter, lambda: SidecarSpec.blackbox_exporter(targets=(f"{app_url}/",))),
+        (values.enable_log_forwarder_sidecar, lambda: _log_forwarder(values)),
+        (values.enable_management_agent_sidecar, lambda: _management_agent(values)),
+        (values.enable_grafana_sidecar, lambda: _grafana(values)),
+    )
+    for is_on, make in choices:
+        if is_on:
+            instance = instance.with_sidecar(make())
+    return instance
+
+
+def _prometheus(values: Values) -> SidecarSpec:
+    sidecar = SidecarSpec.prometheus(
+        image_url=values.prometheus_sidecar_image, scrape_interval_in_seconds=values.prometheus_scrape_interval
+    )
+    return _limited(sidecar, values, values.prometheus_sidecar_memory_gb, values.prometheus_sidecar_ocpus)
+
+
+def _log_forwarder(values: Values) -> SidecarSpec:
+    sidecar = SidecarSpec.log_forwarder(image_url=values.log_forwarder_sidecar_image)
+    return _limited(sidecar, values, values.log_forwarder_sidecar_memory_gb, values.log_forwarder_sidecar_ocpus)
+
+
+def _management_agent(values: Values) -> SidecarSpec:
+    response = values.mgmt_agent_response_file
+    target = _app_scrape(values)
+    source = {}
+    if not values.enable_prometheus_sidecar and target is not None:
+        source = {"scrape_url": f"{_LOOPBACK}:{target.port}{target.path}"}
+    sidecar = SidecarSpec.management_agent(
+        image_url=values.mgmt_agent_sidecar_image,
+        response_file=response.content if response else None,
+        version=values.secrets_version,
+        metric_namespace=values.metrics_namespace,
+        **source,
+    )
+    return _limited(sidecar, values, values.mgmt_agent_sidecar_memory_gb, values.mgmt_agent_sidecar_ocpus)
+
+
+def _grafana(values: Values) -> SidecarSpec:
+    password = values.grafana_admin_password
+    sidecar = SidecarSpec.grafana(
+        image_url=values.grafana_sidecar_image,
+        admin_password=password.content if password else None,
+        version=values.secrets_version,
+    )
+    return _limited(sidecar, values, values.grafana_sidecar_memory_gb, values.grafana_sidecar_ocpus)
+
+
+def _limited(sidecar: SidecarSpec, values: Values, memory_gb: float | None, ocpus: float | None) -> SidecarSpec:
+    """Return the sidecar with these limits; OCI counts logical CPUs, of which an OCPU has one or two."""
+    shape = SHAPES.get(values.container_shape)
+    factor = shape.logical_cpus_per_ocpu if shape else _LOGICAL_CPUS_OF_UNKNOWN_SHAPES
+    return evolve(
+        sidecar,
+        memory_limit_in_gbs=sidecar.memory_limit_in_gbs if memory_gb is None else memory_gb,
+        vcpus_limit=sidecar.vcpus_limit if ocpus is None else ocpus * factor,
+    )
+
+
+def _network(values: Values) -> NetworkSpec:
+    if values.subnet_ocid:
+        return NetworkSpec.existing(
+            values.subnet_ocid, nsg_ids=values.nsg_ocids, is_public_ip_assigned=values.assign_public_ip
+        )
+    return NetworkSpec.public() if values.assign_public_ip else NetworkSpec.private()
+
+
+def _logging(values: Values) -> LoggingSpec:
+    if not values.enable_logging:
+        return LoggingSpec.none()
+    return LoggingSpec.deployment(retention_duration_in_days=values.log_retention_days)
+
+
+def _alarms(values: Values) -> tuple[AlarmSpec, ...]:
+    if not values.enable_alarms:
+        return ()
+    to = (values.notification_topic_ocid or TopicSpec("alarms"),)
+    return (
+        AlarmSpec.cpu_utilization(values.cpu_alarm_threshold, destinations=to),
+        AlarmSpec.memory_utilization(values.memory_alarm_threshold, destinations=to),
+        AlarmSpec.ephemeral_storage(destinations=to),
+        AlarmSpec.absence(destinations=to),
+    )
+
+
+def image_prefix(values: Values) -> str | None:
+    """Return the registry path below which our images are; None where the settings do not say it."""
+    if values.ocisidecar_image_prefix or not values.ocir_namespace:
+        return values.ocisidecar_image_prefix
+    host = registry(values)
+    return f"{host}/{values.ocir_namespace}/{values.ocir_repository}" if host else None
+
+
+def registry(values: Values) -> str | None:
+    """Return the registry's host; None where the settings do not say it."""
+    region = values.ocir_region or values.oci_region
+    return values.ocir_endpoint or (region and f"{region}{_OCIR}")
+
+
+def token(values: Values) -> Secret | None:
+    """Return the auth token for the registry."""
+    return values.ocir_auth_token or values.ocir_password
+
+
+def own_images(spec: DeploymentSpec) -> tuple[str, ...]:
+    """Return the symbolic names of our own images in the deployment, for which `image_prefix` is needed."""
+    images = (container.image_url for instance in spec.instances for container in instance.containers)
+    return tuple(dict.fromkeys(image for image in images if image.startswith(OWN_IMAGES)))
+
+
+def _registries(instance: InstanceSpec, values: Values) -> tuple[str, ...]:
+    """Return the hosts of Oracle's registry that the instance's images come from, each once."""
+    prefix = image_prefix(values) or f"any{_OCIR}"
+    images = (container.image_url for container in instance.containers)
+    hosts = ((prefix if image.startswith(OWN_IMAGES) else image).partition("/")[0] for image in images)
+    return tuple(dict.fromkeys(host for host in hosts if host.endswith(_OCIR)))
+
+
+def _pull_secrets(registries: Sequence[str], values: Values) -> tuple[ImagePullSecret, ...]:
+    given = token(values)
+    if given is None or not values.ocir_username:
+        return ()
+    return tuple(_pull_secret(host, values.ocir_username, given, values.secrets_version) for host in registries)
+
+
+def _pull_secret(host: str, username: str, given: Secret, version: str) -> ImagePullSecret:
+    if given.text is None:
+        return ImagePullSecret.vault(host, secret_id=given.word)
+    return ImagePullSecret.basic(host, username=username, password=given.text, version=version)
+
+
+def _access(registries: Sequence[str], values: Values) -> AccessSpec:
+    pulls_by_policy = registries and not values.ocir_username
+    return AccessSpec.deployment(statements=(_PULLS,) if pulls_by_policy else ())

@@ -1,0 +1,180 @@
+"""A file of shell assignments, read as text: nothing in it is executed.
+
+`export NAME="value"` and `NAME=value`, single and double quotes, comments, and `$NAME` or `${NAME}` for what stands
+earlier in the file mean what they mean to a shell.  Everything else of a shell's language is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+_GAP = re.compile(r"(?:[ \t\n;\ufeff]|(?:^|(?<=[ \t\n;\ufeff]))#[^\n]*)+", re.MULTILINE)
+_NAME = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=")
+_END = re.compile(r"(?=[ \t]*;|[ \t]*$|[ \t]+#)", re.MULTILINE)
+_REST_OF_LINE = re.compile(r"[^\n]*")
+_BARE = re.compile(r"[^\s'\"\\$`;&|<>()]+")
+_SINGLE_QUOTED = re.compile(r"'([^']*)'")
+_REFERENCE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPE_IN_QUOTES = re.compile(r"\\([\"\\$`\n])")
+_TEXT_IN_QUOTES = re.compile(r"[^\"\\$`]+")
+
+_NO_ASSIGNMENT = 'is no assignment: a line is NAME=value or export NAME="value", and nothing in it is executed'
+_NOT_EXECUTED = "holds a command, which is not executed: write its result"
+_NOT_EXPANDED = "holds an expansion that is not known here: only $NAME and ${NAME} are; write $ in single quotes"
+_NOT_CLOSED = "has a quote that is not closed"
+_NOT_QUOTED = "holds a sign that a shell would act on: put the value into single quotes"
+
+
+@frozen
+class Assignment:
+    """One assignment.
+
+    Attributes:
+        name: the variable.
+        value: what it is set to, after quotes and references.
+        line: where it begins, from 1.
+        span: of the value as written, as offsets in the text.
+    """
+
+    name: str
+    value: str = field(repr=False)
+    line: int
+    span: tuple[int, int]
+
+
+@frozen
+class Slip:
+    """Something that is no assignment: in which line, of which variable (or empty), and what is wrong."""
+
+    line: int
+    name: str
+    message: str
+
+
+@frozen
+class EnvFile:
+    """What a text holds, in its order.
+
+    Attributes:
+        assignments: all that could be read.
+        slips: all that could not.
+        referenced: names that values refer to.
+    """
+
+    assignments: tuple[Assignment, ...]
+    slips: tuple[Slip, ...]
+    referenced: frozenset[str]
+
+
+class _Refused(Exception):
+    """The value at hand cannot be read."""
+
+
+class _Reader:
+    """Walks through a text once."""
+
+    def __init__(self, text: str, overrides: Mapping[str, str]) -> None:
+        self.text = text
+        self.overrides = overrides
+        self.position = 0
+        self.known: dict[str, str] = {}
+        self.referenced: set[str] = set()
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        found = pattern.match(self.text, self.position)
+        if found:
+            self.position = found.end()
+        return found
+
+    @property
+    def line(self) -> int:
+        return self.text.count("\n", 0, self.position) + 1
+
+    def value(self) -> str:
+        parts = []
+        while not _END.match(self.text, self.position):
+            parts.append(self.word_part())
+        return "".join(parts)
+
+    def word_part(self) -> str:
+        sign = self.text[self.position]
+        if sign == '"':
+            return self.quoted()
+        if sign == "'":
+            found = self.take(_SINGLE_QUOTED)
+            if not found:
+                raise _Refused(_NOT_CLOSED)
+            return found[1]
+        if sign in "$`":
+            return self.reference()
+        found = self.take(_ESCAPE) or self.take(_BARE)
+        if not found:
+            raise _Refused(_NOT_QUOTED)
+        return found[1] if found.re is _ESCAPE else found[0]
+
+    def quoted(self) -> str:
+        self.position += 1
+        parts = []
+        while not self.text.startswith('"', self.position):
+            if self.position >= len(self.text):
+                raise _Refused(_NOT_CLOSED)
+            if found := self.take(_ESCAPE_IN_QUOTES):
+                parts.append(found[1].replace("\n", ""))
+            elif found := self.take(_TEXT_IN_QUOTES):
+                parts.append(found[0])
+            elif self.text[self.position] == "\\":
+                parts.append("\\")
+                self.position += 1
+            else:
+                parts.append(self.reference())
+        self.position += 1
+        return "".join(parts)
+
+    def reference(self) -> str:
+        if self.text.startswith(("`", "$("), self.position):
+            raise _Refused(_NOT_EXECUTED)
+        found = self.take(_REFERENCE)
+        if not found:
+            raise _Refused(_NOT_EXPANDED)
+        name = found[1] or found[2]
+        self.referenced.add(name)
+        if name not in self.known:
+            raise _Refused(f"refers to {name}, which is not set earlier in this file")
+        return self.known[name]
+
+
+def read_env_file(text: str, *, overrides: Mapping[str, str] | None = None) -> EnvFile:
+    """Return what a text assigns.  Pure.
+
+    Args:
+        text: of the file; a line may end in LF or CR LF.
+        overrides: values that count instead of the file's own wherever it refers to these names.
+    """
+    reader = _Reader(text.replace("\r\n", " \n"), overrides or {})
+    assignments: list[Assignment] = []
+    slips: list[Slip] = []
+    while True:
+        reader.take(_GAP)
+        if reader.position >= len(reader.text):
+            return EnvFile(tuple(assignments), tuple(slips), frozenset(reader.referenced))
+        line = reader.line
+        named = reader.take(_NAME)
+        if not named:
+            slips.append(Slip(line, "", _NO_ASSIGNMENT))
+            reader.take(_REST_OF_LINE)
+            continue
+        name, start = named[1], reader.position
+        try:
+            value = reader.value()
+        except _Refused as refusal:
+            slips.append(Slip(line, name, str(refusal)))
+            reader.position = start
+            reader.take(_REST_OF_LINE)
+            value = ""
+        else:
+            assignments.append(Assignment(name, value, line, (start, reader.position)))
+        reader.known[name] = reader.overrides.get(name, value)

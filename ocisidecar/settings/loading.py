@@ -1,0 +1,126 @@
+"""From a file's text and the environment to typed values, with everything that is wrong or unused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from ocisidecar.credentials import find
+from ocisidecar.errors import SettingFault
+from ocisidecar.settings.env_file import Assignment, EnvFile, read_env_file
+from ocisidecar.settings.kinds import PAIRS
+from ocisidecar.settings.secret import SECRET, Secret
+from ocisidecar.settings.table import UNUSED, Values, Variable, variables
+from ocisidecar.spec.nearest import did_you_mean
+
+_PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)
+_IN_CLEAR: Final = "holds the secret itself: better write where it is, {}"
+_NOT_FILLED_IN: Final = "is not filled in: {} is the template's; write your own value, or nothing"
+
+
+@frozen
+class Given:
+    """The text of a variable and where it stands: `web.env:12`, or the environment."""
+
+    text: str = field(repr=False)
+    place: str
+
+
+@frozen
+class Loaded:
+    """What a file and the environment say.
+
+    Attributes:
+        values: what could be read; the default for the rest.
+        places: variable → where it stands, of those that are given.
+        faults: what cannot be read.
+        unfilled: what the template's words still stand in.
+        warnings: what is unused, or works but had better not be.
+    """
+
+    values: Values
+    places: Mapping[str, str]
+    faults: tuple[SettingFault, ...]
+    unfilled: tuple[SettingFault, ...]
+    warnings: tuple[SettingFault, ...]
+
+
+def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
+    """Return what a settings file says; the environment counts before it.
+
+    Reads the files that secrets name; nothing else but the arguments.
+    """
+    outer = dict(_from_environment(environment))
+    file = read_env_file(text, overrides={name: given.text for name, given in outer.items()})
+    inner = {one.name: Given(one.value, f"{path.name}:{one.line}") for one in file.assignments}
+    faults = [SettingFault(f"{path.name}:{slip.line}", slip.name, slip.message) for slip in file.slips]
+    warnings = [*_unused(path, file), *_overridden(inner, outer)]
+    read: dict[str, Any] = {}
+    unfilled = []
+    for name, given in {**inner, **outer}.items():
+        variable = variables().get(name)
+        if variable is None or not given.text.strip():
+            continue
+        if variable.kind is not PAIRS and _PLACEHOLDER.search(given.text):
+            shown = "what stands there" if variable.kind is SECRET else repr(given.text)
+            unfilled.append(SettingFault(given.place, name, _NOT_FILLED_IN.format(shown)))
+            continue
+        try:
+            value = _value(variable, given.text, environment, path.parent)
+        except ValueError as error:
+            faults.append(SettingFault(given.place, name, str(error)))
+            continue
+        read[variable.field] = value
+        if isinstance(value, Secret) and value.place == "literal":
+            warnings.append(SettingFault(given.place, name, _IN_CLEAR.format(SECRET.allowed)))
+    places = {name: given.place for name, given in {**inner, **outer}.items()}
+    return Loaded(Values(**read), places, tuple(faults), tuple(unfilled), tuple(warnings))
+
+
+def _value(variable: Variable, text: str, environment: Mapping[str, str], directory: Path) -> object:
+    """Return the typed value.
+
+    Raises:
+        ValueError: it is none; says what is allowed, and what was given unless that is a secret.
+    """
+    try:
+        value = variable.kind.read(text.strip())
+    except ValueError as error:
+        given = "" if variable.kind is SECRET else f", got {text!r}"
+        raise ValueError(f"must be {variable.kind.allowed}{given}") from error
+    return value.found(environment, directory) if isinstance(value, Secret) else value
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
+    for name, variable in variables().items():
+        if variable.connection is not None:
+            setting = find(variable.connection, argument=None, environment=environment)
+            if setting is not None:
+                yield name, Given(setting.value, f"the environment ({setting.source})")
+                continue
+        if environment.get(name):
+            yield name, Given(environment[name], "the environment")
+
+
+def _unused(path: Path, file: EnvFile) -> Iterator[SettingFault]:
+    last: dict[str, Assignment] = {}
+    for one in file.assignments:
+        place = f"{path.name}:{one.line}"
+        if one.name in last:
+            yield SettingFault(place, one.name, f"is set again: line {last[one.name].line} counts no more")
+        last[one.name] = one
+        if one.name in UNUSED and one.value:
+            yield SettingFault(place, one.name, f"is not used: {UNUSED[one.name]}")
+        elif one.name not in variables() and one.name not in UNUSED and one.name not in file.referenced:
+            guess = did_you_mean(one.name, variables())
+            yield SettingFault(place, one.name, f"is not known{guess}: nothing reads it")
+
+
+def _overridden(inner: Mapping[str, Given], outer: Mapping[str, Given]) -> Iterator[SettingFault]:
+    for name, given in outer.items():
+        if name in inner and inner[name].text not in {"", given.text}:
+            yield SettingFault(inner[name].place, name, f"does not count: {given.place} sets it too")

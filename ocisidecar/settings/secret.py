@@ -1,0 +1,72 @@
+"""Secrets of a settings file: where they stand, and what was found there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from attrs import field, frozen
+
+from ocisidecar.settings.kinds import Kind
+from ocisidecar.spec.rules import ocid
+from ocisidecar.spec.secret import SecretRef
+
+Place = Literal["vault", "env", "file", "literal"]
+
+_IS_SECRET = ocid("vaultsecret")
+
+
+@frozen
+class Secret:
+    """A secret: a reference to OCI Vault, or its text.
+
+    Attributes:
+        place: where it stands.
+        word: the OCID, the variable's or the file's name; empty for a literal.
+        text: the secret itself; None in a vault.  Never shown.
+    """
+
+    place: Place
+    word: str = ""
+    text: str | None = field(default=None, repr=False)
+
+    @property
+    def content(self) -> SecretRef | str:
+        """What a spec takes as a file's content."""
+        return SecretRef(self.word) if self.text is None else self.text
+
+    def found(self, environment: Mapping[str, str], directory: Path) -> Secret:
+        """Return the secret with its text, read from the environment or the file that it names.
+
+        A relative file name is relative to `directory`.  Of a file the last line break is no part of the secret.
+
+        Raises:
+            ValueError: it is not there; says what to do, and never what a neighbour holds.
+        """
+        if self.place == "env":
+            if not environment.get(self.word):
+                raise ValueError(f"names the environment variable {self.word}, which is not set: export it first")
+            return Secret("env", self.word, environment[self.word])
+        if self.place == "file":
+            path = directory / Path(self.word).expanduser()
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"names the file {path}, which cannot be read ({error})") from error
+            return Secret("file", self.word, text.removesuffix("\n"))
+        return self
+
+
+def _secret(text: str) -> Secret:
+    place, colon, word = text.partition(":")
+    if colon and place == "vault":
+        if _IS_SECRET(word):
+            raise ValueError
+        return Secret("vault", word)
+    if colon and word and place in {"env", "file"}:
+        return Secret("env" if place == "env" else "file", word)
+    return Secret("literal", text=text)
+
+
+SECRET = Kind("vault:ocid1.vaultsecret.…, env:NAME or file:PATH", _secret)

@@ -1,0 +1,192 @@
+"""A settings file as a value: the deployment that it describes, and the connection to where it lives."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from attrs import frozen
+
+from ocisidecar.errors import SettingFault, SettingsError, SpecFault
+from ocisidecar.settings.deployment import (
+    Remark,
+    cautions,
+    contradictions,
+    deployment_spec,
+    for_emulator,
+    image_prefix,
+    own_images,
+)
+from ocisidecar.settings.loading import Loaded, load
+from ocisidecar.settings.table import Values, variables
+from ocisidecar.spec.validate import validate
+
+if TYPE_CHECKING:
+    from ocisidecar.events import Handler
+    from ocisidecar.provisioner import Provisioner
+    from ocisidecar.spec import DeploymentSpec
+
+_UNRESOLVED = (
+    "is needed to find {}: push with scripts/build_all.py, which writes the URLs into this file, or give "
+    "OCIR_NAMESPACE and OCIR_REGION where they are"
+)
+_INSTANCE = re.compile(r'^instances\["[^"]*"\]\.')
+_INDEX = re.compile(r'(ports)\[(?:\d+|"[^"]*")\]')
+
+
+@frozen
+class Settings:
+    """What an environment file such as `oci-monitoring.env` says; make one with `from_env_file`.
+
+    Equal when all values are; a secret never shows in a repr, a message or a warning.
+
+    Attributes:
+        path: of the file.
+        values: the value of each variable, by its name in lower case.
+        warnings: what is unused, unknown or doubtful, each with file and line.
+        is_local: whether they were read for an emulator.
+    """
+
+    path: Path
+    values: Values
+    warnings: tuple[SettingFault, ...]
+    is_local: bool
+    _loaded: Loaded
+
+    @classmethod
+    def from_env_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        local: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Read a settings file; nothing in it is executed.
+
+        Of each variable the process environment counts, else the file, else the default; of region, profile,
+        compartment and image prefix also its `OCISIDECAR_…` and `OCI_CLI_…`.  An empty value is none.
+        `scripts/oci-monitoring.env.template` lists all variables.
+
+        Args:
+            path: of the file, UTF-8.
+            local: read them for an emulator: what only a tenancy has (OCIDs, defined tags, vault secrets) and what
+                is not filled in counts as not given.
+            environment: by default the process's own.
+
+        Raises:
+            SettingsError: the file cannot be read or some of it cannot be understood; holds every fault.
+        """
+        place = Path(path)
+        try:
+            text = place.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError([SettingFault(str(place), "", f"cannot be read: {error}")]) from error
+        loaded = load(place, text, environment=os.environ if environment is None else environment)
+        values = for_emulator(loaded.values) if local else loaded.values
+        doubts = _placed(cautions(values), loaded.places)
+        settings = cls(place, values, (*loaded.warnings, *doubts), local, loaded)
+        if loaded.faults:
+            raise SettingsError([*loaded.faults, *settings._faults(deployment_spec(values))])
+        return settings
+
+    @property
+    def image_prefix(self) -> str | None:
+        """Registry path of our own images; None where the settings do not say it."""
+        return image_prefix(self.values)
+
+    def deployment_spec(self) -> DeploymentSpec:
+        """Return the deployment that they describe, ready to be planned.
+
+        Raises:
+            SettingsError: something is missing, not filled in, or wrong; holds every fault, each with file, line
+                and variable.
+        """
+        spec = deployment_spec(self.values)
+        faults = list(self._faults(spec))
+        if faults:
+            raise SettingsError(faults)
+        return spec
+
+    def provisioner(self, *, containers: str = "simulated", on_event: Handler | None = None) -> Provisioner:
+        """Return a provisioner for the compartment that they name, or with an emulator of its own if `is_local`.
+
+        Args:
+            containers: what runs containers in that emulator, as for `Provisioner.local`.
+            on_event: receives the events of every call.
+
+        Raises:
+            SettingsError: no compartment is named, or the profile belongs to another tenancy.
+            ConfigError: the credentials or the region cannot be used.
+        """
+        from ocisidecar.provisioner import Provisioner
+
+        values = self.values
+        if self.is_local:
+            return Provisioner.local(
+                containers=containers, on_event=on_event, wait_timeout_in_seconds=values.max_wait_time
+            )
+        missing = [one for one in self._not_given() if one.variable == "OCI_COMPARTMENT_OCID"]
+        if missing:
+            raise SettingsError(missing)
+        provisioner = Provisioner.from_config(
+            profile=values.oci_cli_profile,
+            region=values.oci_region,
+            compartment_id=values.oci_compartment_ocid,
+            image_prefix=self.image_prefix,
+            wait_timeout_in_seconds=values.max_wait_time,
+            on_event=on_event,
+        )
+        self.check_tenancy(provisioner.session.credentials.tenancy_id)
+        return provisioner
+
+    def check_tenancy(self, tenancy_id: str) -> None:
+        """Do nothing when this is the tenancy that they name, or when they name none.
+
+        Raises:
+            SettingsError: it is another.
+        """
+        wanted = self.values.oci_tenancy_ocid
+        if wanted not in {None, tenancy_id}:
+            message = f"is {wanted}, but the credentials belong to {tenancy_id}: name the right profile or tenancy"
+            raise SettingsError(list(_placed([("OCI_TENANCY_OCID", message)], self._loaded.places)))
+
+    def _faults(self, spec: DeploymentSpec) -> Iterator[SettingFault]:
+        places = self._loaded.places
+        if not self.is_local:
+            yield from self._not_given()
+        if not self._loaded.faults:  # what cannot be read would look like what was left out
+            yield from _placed(contradictions(self.values), places)
+        ours = () if self.is_local or self.image_prefix else own_images(spec)
+        if ours:
+            yield from _placed([("OCIR_NAMESPACE", _UNRESOLVED.format(" and ".join(ours)))], places)
+        faults = validate(spec, image_prefix=self.image_prefix, accepts_symbolic_images=True)
+        yield from _placed((_remark(fault, places) for fault in faults), places, otherwise=self.path.name)
+
+    def _not_given(self) -> Iterator[SettingFault]:
+        """Yield what is required or named, and still as in the template, or not there at all."""
+        yield from self._loaded.unfilled
+        told = {one.variable for one in self._loaded.unfilled}
+        for name, variable in variables().items():
+            if variable.is_required and name not in told and getattr(self.values, variable.field) is None:
+                place = self._loaded.places.get(name, self.path.name)
+                yield SettingFault(place, name, f"is not set, and is needed: {variable.says}")
+
+
+def _placed(
+    remarks: Iterable[Remark], places: Mapping[str, str], *, otherwise: str = "the default"
+) -> Iterator[SettingFault]:
+    yield from (SettingFault(places.get(name, otherwise), name, message) for name, message in remarks)
+
+
+def _remark(fault: SpecFault, places: Mapping[str, str]) -> Remark:
+    """Return the variable that a part of the spec comes from, those that are given first, and the fault."""
+    path = _INDEX.sub(r"\1[]", _INSTANCE.sub("", fault.path))
+    found = [one for one in variables().values() if one.target and path.startswith(one.target)]
+    if not found:
+        return "", str(fault)
+    best = max(found, key=lambda one: (len(one.target), one.name in places))
+    rest = path.removeprefix(best.target)
+    return best.name, f"{rest}: {fault.message}" if rest else fault.message

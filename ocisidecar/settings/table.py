@@ -1,0 +1,398 @@
+"""Every variable of a settings file, in one table: what it means, what it may be, and what it becomes.
+
+A field is the variable of its name in capitals.  The names are those of the environment file that this project grew
+from, so that such a file can be used as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import field, fields, frozen
+
+from ocisidecar.settings.kinds import (
+    DEFINED_TAGS,
+    FLAG,
+    GROUPS,
+    INTEGER,
+    LIST,
+    NUMBER,
+    PAIRS,
+    SECONDS,
+    TAGS,
+    TEXT,
+    Kind,
+    ocid,
+)
+from ocisidecar.settings.secret import SECRET, Secret
+
+_KEY: Final = "ocisidecar.variable"
+_NONE: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+@frozen(kw_only=True)
+class Variable:
+    """What is known of a variable.
+
+    Attributes:
+        name: in the file.
+        field: of `Values`.
+        says: what it means.
+        kind: what it may be.
+        default: its value when the file gives none, or an empty one.
+        example: text of the value in the template; None means the default.
+        target: path of what it becomes in the spec, below the instance or the deployment.
+        connection: the connection setting that it is; its `OCISIDECAR_…` and `OCI_CLI_…` variables count too.
+        is_of_account: it names something in a tenancy, of which an emulator knows nothing.
+        is_required: without it nothing can be deployed to a tenancy.
+    """
+
+    name: str
+    field: str
+    says: str
+    kind: Kind
+    default: object
+    example: str | None = None
+    target: str = ""
+    connection: str | None = None
+    is_of_account: bool = False
+    is_required: bool = False
+
+
+def _about(says: str, kind: Kind, **more: object) -> Mapping[str, object]:
+    return {_KEY: {"says": says, "kind": kind, **more}}
+
+
+def _is(says: str, kind: Kind, default: object = None, **more: object) -> Any:
+    return field(default=default, metadata=_about(says, kind, **more))
+
+
+def _image(what: str, target: str) -> Any:
+    says = f"Image of {what}. Empty: the one this version was tested with. scripts/build_all.py writes it here."
+    return _is(says, TEXT, example="", target=target)
+
+
+def _memory(name: str) -> Any:
+    path = f'sidecars["{name}"].memory_limit_in_gbs'
+    return _is("Its memory limit in GB. Empty: the preset's.", NUMBER, example="", target=path)
+
+
+def _ocpus(name: str) -> Any:
+    says = "Its CPU limit in OCPUs: one is 2 logical CPUs on x86 and 1 on Arm. Empty: the preset's."
+    return _is(says, NUMBER, example="", target=f'sidecars["{name}"].vcpus_limit')
+
+
+@frozen(kw_only=True)
+class Values:
+    """The value of each variable; None where there is none."""
+
+    oci_cli_profile: str | None = _is(
+        "Profile of ~/.oci/config. Empty: DEFAULT.", TEXT, example="DEFAULT", connection="profile"
+    )
+    oci_region: str | None = _is(
+        "Region, such as eu-frankfurt-1. Empty: the profile's.",
+        TEXT,
+        example="",
+        connection="region",
+        is_of_account=True,
+    )
+    oci_tenancy_ocid: str | None = _is(
+        "Tenancy; given, it must be the profile's.",
+        ocid("tenancy"),
+        example="",
+        is_of_account=True,
+    )
+    oci_compartment_ocid: str | None = _is(
+        "Compartment in which everything is made.",
+        ocid("compartment", "tenancy"),
+        example="ocid1.compartment.oc1..your-compartment",
+        connection="compartment_id",
+        is_of_account=True,
+        is_required=True,
+    )
+
+    container_instance_name: str | None = _is(
+        "Name of the deployment, of the instance and of the app's container.",
+        TEXT,
+        example="monitoring-demo",
+        target="name",
+        is_required=True,
+    )
+    app_with_metrics_image: str | None = _image("the demonstration app", "image_url")
+    container_image: str | None = _is(
+        "Image of your app. Empty: the demonstration app.",
+        TEXT,
+        example="${APP_WITH_METRICS_IMAGE}",
+        target="image_url",
+    )
+    container_shape: str = _is(
+        "Hardware: CI.Standard.E3.Flex, E4.Flex or E5.Flex (x86), CI.Standard.A1.Flex (Arm).",
+        TEXT,
+        "CI.Standard.E4.Flex",
+        target="shape",
+    )
+    container_ocpus: float = _is("OCPUs of an instance, all containers together.", NUMBER, 1.0, target="ocpus")
+    container_memory_gb: float | None = _is(
+        "GB of memory of an instance, all containers together. Empty: the shape's default.",
+        NUMBER,
+        example="4",
+        target="memory_in_gbs",
+    )
+    container_count: int = _is("How many equal instances.", INTEGER, 1, target="replicas")
+    container_port: int = _is("Port of the app; must answer HTTP at /.", INTEGER, 80, target="ports")
+    container_env_vars: Mapping[str, str] = _is(
+        "Environment of the app. No secrets: OCI shows them in clear.",
+        PAIRS,
+        _NONE,
+        example="ENV=development",
+        target="environment_variables",
+    )
+    log_level: str | None = _is(
+        "Given to the app as its variable LOG_LEVEL.", TEXT, example="", target='environment_variables["LOG_LEVEL"]'
+    )
+    availability_domain: int | None = _is(
+        "1, 2 or 3. Empty: whichever has room, replicas spread over all.",
+        INTEGER,
+        example="",
+        target="placement.availability_domains",
+    )
+    enable_shared_volumes: bool = _is(
+        "Give all containers /logs, and the app /metrics too: directories that live as long as the instance.",
+        FLAG,
+        default=True,
+    )
+
+    subnet_ocid: str | None = _is(
+        "Existing subnet. Empty: a network of its own is made.",
+        ocid("subnet"),
+        example="",
+        target="network.subnet_id",
+        is_of_account=True,
+    )
+    vcn_ocid: str | None = _is(
+        "VCN of SUBNET_OCID; the subnet itself says it, so this may stay empty.",
+        ocid("vcn"),
+        example="",
+        is_of_account=True,
+    )
+    nsg_ocids: tuple[str, ...] = _is(
+        "Existing network security groups for instances in SUBNET_OCID.",
+        GROUPS,
+        (),
+        example="",
+        target="network.nsg_ids",
+        is_of_account=True,
+    )
+    assign_public_ip: bool = _is("Give each instance a public address.", FLAG, default=False)
+    allowed_cidr: tuple[str, ...] = _is(
+        "Who may reach CONTAINER_PORT (and Grafana's): CIDR blocks. Empty: addresses of the VCN only.",
+        LIST,
+        (),
+        example="",
+        target="ports[].sources",
+    )
+
+    enable_logging: bool = _is("Make a log group and a log.", FLAG, default=True)
+    log_retention_days: int = _is(
+        "How long lines are kept: 30, 60, 90, 120, 150 or 180 days.",
+        INTEGER,
+        30,
+        target="logging.retention_duration_in_days",
+    )
+    enable_log_forwarder_sidecar: bool = _is(
+        "Run the log forwarder: it sends every *.log below /logs to that log.", FLAG, default=True
+    )
+    log_forwarder_sidecar_image: str | None = _image("the log forwarder", 'sidecars["log-forwarder"].image_url')
+    log_forwarder_sidecar_memory_gb: float | None = _memory("log-forwarder")
+    log_forwarder_sidecar_ocpus: float | None = _ocpus("log-forwarder")
+
+    enable_prometheus_sidecar: bool = _is("Run Prometheus: it scrapes all others.", FLAG, default=True)
+    prometheus_sidecar_image: str | None = _image("Prometheus", 'sidecars["prometheus"].image_url')
+    prometheus_sidecar_memory_gb: float | None = _memory("prometheus")
+    prometheus_sidecar_ocpus: float | None = _ocpus("prometheus")
+    prometheus_scrape_interval: int = _is(
+        "Seconds between two scrapes.", INTEGER, 15, target="scrape_interval_in_seconds"
+    )
+    prometheus_metrics_port: int | None = _is(
+        "Port at which the app serves metrics: 8081 of the demonstration app. Empty: it serves none.",
+        INTEGER,
+        example="8081",
+        target="scrape",
+    )
+    prometheus_metrics_path: str = _is("Path of the app's metrics.", TEXT, "/metrics", target="scrape[0].path")
+
+    enable_prometheus_exporters: bool = _is(
+        "Run the node exporter. (cAdvisor sees nothing in a container instance.)", FLAG, default=True
+    )
+    enable_nginx_exporter: bool = _is(
+        "Run the NGINX exporter; the app must serve /stub_status to 127.0.0.1.", FLAG, default=False, example="true"
+    )
+    enable_redis_exporter: bool = _is("Run the Redis exporter, for a Redis at port 6379.", FLAG, default=False)
+    enable_postgres_exporter: bool = _is(
+        "Run the PostgreSQL exporter, for a server at port 5432.", FLAG, default=False
+    )
+    enable_mysql_exporter: bool = _is("Run the MySQL exporter, for a server at port 3306.", FLAG, default=False)
+    enable_blackbox_exporter: bool = _is(
+        "Run the blackbox exporter: it asks the app at CONTAINER_PORT.", FLAG, default=False
+    )
+
+    enable_management_agent_sidecar: bool = _is(
+        "Run Oracle's management agent: it sends metrics to OCI Monitoring.", FLAG, default=False
+    )
+    mgmt_agent_response_file: Secret | None = field(
+        default=None,
+        metadata=_about(
+            "Content of input.rsp with its install key; needed with the agent.",
+            SECRET,
+            example="",
+        ),
+    )
+    mgmt_agent_sidecar_image: str | None = _image("the management agent", 'sidecars["management-agent"].image_url')
+    mgmt_agent_sidecar_memory_gb: float | None = _memory("management-agent")
+    mgmt_agent_sidecar_ocpus: float | None = _ocpus("management-agent")
+    metrics_namespace: str = _is("Where its metrics appear in OCI Monitoring.", TEXT, "container_monitoring")
+
+    enable_grafana_sidecar: bool = _is("Run Grafana with dashboards; opens port 3000.", FLAG, default=False)
+    grafana_admin_password: Secret | None = field(
+        default=None,
+        metadata=_about(
+            "Password of the user admin. Empty: no such user, everybody who reaches the port may look.",
+            SECRET,
+            example="",
+        ),
+    )
+    grafana_sidecar_image: str | None = _image("Grafana", 'sidecars["grafana"].image_url')
+    grafana_sidecar_memory_gb: float | None = _memory("grafana")
+    grafana_sidecar_ocpus: float | None = _ocpus("grafana")
+
+    enable_alarms: bool = _is("Make alarms: CPU, memory, full disk, no metrics at all.", FLAG, default=False)
+    cpu_alarm_threshold: float = _is("Percent of CPU.", NUMBER, 80.0, target='alarms["cpu-utilization"]')
+    memory_alarm_threshold: float = _is("Percent of memory.", NUMBER, 80.0, target='alarms["memory-utilization"]')
+    notification_topic_ocid: str | None = _is(
+        "Existing topic that alarms notify. Empty: a topic is made, which somebody has to subscribe to.",
+        ocid("onstopic"),
+        example="",
+        is_of_account=True,
+    )
+
+    ocir_region: str | None = _is(
+        "Region of the registry, such as fra or eu-frankfurt-1. Empty: OCI_REGION.", TEXT, example=""
+    )
+    ocir_endpoint: str | None = _is("Host of the registry. Empty: <OCIR_REGION>.ocir.io.", TEXT, example="")
+    ocir_namespace: str | None = _is(
+        "Object storage namespace of the tenancy. Empty: build_all.py asks for it.", TEXT, example=""
+    )
+    ocir_repository: str = _is("Path in the registry below which the images are.", TEXT, "ocisidecar")
+    ocir_username: str | None = _is(
+        "User for push and pull, such as <namespace>/oracleidentitycloudservice/ada@example.com. Empty: instances "
+        "pull by a policy.",
+        TEXT,
+        example="",
+    )
+    ocir_auth_token: Secret | None = field(
+        default=None,
+        metadata=_about(
+            'Auth token of that user; in a vault the secret is {"username": …, "password": …}.', SECRET, example=""
+        ),
+    )
+    ocir_password: Secret | None = field(
+        default=None, metadata=_about("The same as OCIR_AUTH_TOKEN, which counts first.", SECRET, example="")
+    )
+    ocisidecar_image_prefix: str | None = _is(
+        "Registry path of our images, instead of endpoint, namespace and path above.",
+        TEXT,
+        example="",
+        connection="image_prefix",
+    )
+    version: str | None = _is("Version that build_all.py gives to images. Empty: this package's.", TEXT, example="")
+    build_platform: tuple[str, ...] = _is(
+        "Platforms that build_all.py builds for: linux/amd64, linux/arm64.", LIST, ("linux/amd64",)
+    )
+    secrets_version: str = _is(
+        "Change it whenever a secret given by env: or file: changes: secrets enter no comparison.", TEXT, "1"
+    )
+
+    freeform_tags: Mapping[str, str] = _is(
+        "Tags of everything, at most 6.",
+        TAGS,
+        _NONE,
+        example='{"Environment":"Development"}',
+        target="freeform_tags",
+    )
+    defined_tags: Mapping[str, Mapping[str, str]] = _is(
+        "Defined tags of everything; their namespaces must exist.",
+        DEFINED_TAGS,
+        _NONE,
+        example="{}",
+        target="defined_tags",
+        is_of_account=True,
+    )
+
+    verbose: bool = _is("Show each request.", FLAG, default=False)
+    dry_run: bool = _is("deploy.py only shows what it would do.", FLAG, default=False)
+    auto_approve: bool = _is("deploy.py does not ask before it changes anything.", FLAG, default=False)
+    cleanup_on_failure: bool = _is(
+        "deploy.py destroys what it made when a first deployment fails; the reasons are shown before.",
+        FLAG,
+        default=False,
+    )
+    max_wait_time: int = _is("Seconds that one resource may take to become ready.", SECONDS, 1200)
+
+
+SECTIONS: Final[Mapping[str, str]] = {
+    "oci_cli_profile": "Account and region",
+    "container_instance_name": "The app and its instances",
+    "subnet_ocid": "Network",
+    "enable_logging": "Logs",
+    "enable_prometheus_sidecar": "Prometheus",
+    "enable_prometheus_exporters": "Exporters",
+    "enable_management_agent_sidecar": "Metrics in OCI Monitoring",
+    "enable_grafana_sidecar": "Grafana",
+    "enable_alarms": "Alarms",
+    "ocir_region": "Images and their registry",
+    "freeform_tags": "Tags",
+    "verbose": "Behaviour of the scripts",
+}
+"""Field → the heading that stands before it in the template."""
+
+_TERRAFORM = "Terraform is gone, and there is no state to keep: the tags of the resources are the state"
+_MACHINE = "no virtual machine is made: set ENABLE_PROMETHEUS_SIDECAR and ENABLE_GRAFANA_SIDECAR"
+_POLICY = "every call is retried as its error deserves, within MAX_WAIT_TIME"
+
+UNUSED: Final[Mapping[str, str]] = {
+    "CREATE_DASHBOARD": "no console dashboard is made: set ENABLE_GRAFANA_SIDECAR, which has dashboards",
+    "CREATE_NSG": "a network of its own always has a group that opens exactly the declared ports; in SUBNET_OCID "
+    "give your own groups as NSG_OCIDS",
+    "DASHBOARD_NAME": "no console dashboard is made: set ENABLE_GRAFANA_SIDECAR, which has dashboards",
+    "DEPLOY_MONITORING_VM": _MACHINE,
+    "ENABLE_AUDIT_LOGS": "OCI's Audit service always records every call; nothing would ever write to another log",
+    "ENABLE_GRAFANA": _MACHINE,
+    "ENABLE_MANAGEMENT_AGENT": "that agent could not work: set ENABLE_MANAGEMENT_AGENT_SIDECAR",
+    "GRAFANA_ADMIN_USER": "it is always admin, and exists only if GRAFANA_ADMIN_PASSWORD is given",
+    "LOG_GROUP_NAME": "the log group is named after the deployment, so that it can be found and removed with it",
+    "MGMT_AGENT_INSTALL_KEY_NAME": "give the install key itself, with MGMT_AGENT_RESPONSE_FILE",
+    "MGMT_AGENT_NAME": "write AgentDisplayName into the response file (MGMT_AGENT_RESPONSE_FILE)",
+    "MGMT_AGENT_VERSION": "the version is that of the image: set MGMT_AGENT_SIDECAR_IMAGE",
+    "PROMETHEUS_SCRAPE_TIMEOUT": "Prometheus' own default of 10 s holds, or the interval where that is shorter",
+    "RETRY_ATTEMPTS": _POLICY,
+    "RETRY_DELAY": _POLICY,
+    "SSH_PUBLIC_KEY": _MACHINE,
+    "TF_BACKEND": _TERRAFORM,
+    "TF_LOG": "Terraform is gone: set VERBOSE",
+    "TF_PLAN_FILE": "Terraform is gone: `deploy.py plan --json` prints a plan, and `--expect` holds a run to it",
+    "TF_STATE_BUCKET": _TERRAFORM,
+    "TF_WORKSPACE": "Terraform is gone: two deployments differ by CONTAINER_INSTANCE_NAME",
+}
+"""Variable of the old file that nothing reads any more → why, and what to do."""
+
+
+@cache
+def variables() -> Mapping[str, Variable]:
+    """Return every variable that is read, by name, in the order of the table."""
+    return {
+        one.name.upper(): Variable(name=one.name.upper(), field=one.name, default=one.default, **one.metadata[_KEY])
+        for one in fields(Values)
+    }

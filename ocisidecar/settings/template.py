@@ -1,0 +1,63 @@
+"""The settings file that users copy, made from the table of variables."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from ocisidecar.settings.kinds import TEXT
+from ocisidecar.settings.table import SECTIONS, UNUSED, Variable, variables
+
+_HEAD = """\
+# Settings of ocisidecar: what scripts/deploy.py deploys, and where.
+#
+# Copy this file, fill in what says "your-", and give it to the scripts:
+#   cp scripts/oci-monitoring.env.template oci-monitoring.env
+#   .venv/bin/python scripts/deploy.py plan --settings oci-monitoring.env
+# With --local the scripts use the built-in emulator, and it works as it stands.
+#
+# It is read, never executed: NAME="value", comments, and ${NAME} for a variable that stands earlier. A variable of
+# the environment counts before the file. A secret is vault:<OCID of a vault secret>, env:<name of a variable> or
+# file:<path, relative to this file>.
+"""
+
+
+def template() -> str:
+    """Return the text of `scripts/oci-monitoring.env.template`."""
+    return "\n".join([_HEAD.rstrip(), *_body(), "", *_unused(), ""])
+
+
+def _body() -> Iterator[str]:
+    for variable in variables().values():
+        if variable.field in SECTIONS:
+            yield from ("", f"# ---- {SECTIONS[variable.field]} ".ljust(100, "-"))
+        yield ""
+        yield from _comment(variable.says)
+        if variable.kind is not TEXT:
+            yield from _comment(f"Value: {variable.kind.allowed}.")
+        yield f"export {variable.name}={_quoted(_example(variable))}"
+
+
+def _example(variable: Variable) -> str:
+    if variable.example is not None:
+        return variable.example
+    if isinstance(variable.default, bool):
+        return str(variable.default).lower()
+    if isinstance(variable.default, tuple):
+        return ",".join(variable.default)
+    return f"{variable.default:g}" if isinstance(variable.default, float) else str(variable.default)
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if '"' in text or text == "{}" else f'"{text}"'
+
+
+def _unused() -> Iterator[str]:
+    yield "# ---- Variables of older files that are not used any more ".ljust(100, "-")
+    yield "#"
+    for name, reason in UNUSED.items():
+        yield from _comment(f"{name}: {reason}.")
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, 112, initial_indent="# ", subsequent_indent="#   ", break_on_hyphens=False)

@@ -1,0 +1,53 @@
+"""Writes values back into a settings file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ocisidecar.settings.env_file import read_env_file
+
+
+def write_values(path: str | os.PathLike[str], values: Mapping[str, str]) -> None:
+    """Set variables in a settings file; comments and all other lines stay as they are.
+
+    Of a variable that is assigned several times the last assignment is changed, because it counts; one that is not
+    there is added at the end.  The file is replaced at once: who reads it meanwhile sees the old or the new one.
+
+    Args:
+        path: of the file; a symbolic link stays one.
+        values: variable → value, without line breaks, quotes, backslashes and dollar signs.
+
+    Raises:
+        ValueError: a value holds such a sign.
+        OSError: the file cannot be read or written.
+    """
+    for name, value in values.items():
+        if any(sign in value for sign in '\n"\\$`'):
+            raise ValueError(f"{name} cannot be written to {path}: {value!r} holds a quote or another such sign")
+    file = Path(path).resolve()
+    with file.open(encoding="utf-8", newline="") as stream:
+        text = stream.read()
+    spans = {one.name: one.span for one in read_env_file(text).assignments}
+    known = sorted((spans[name], value) for name, value in values.items() if name in spans)
+    for (start, end), value in reversed(known):
+        text = f'{text[:start]}"{value}"{text[end:]}'
+    added = [f'export {name}="{value}"\n' for name, value in values.items() if name not in spans]
+    separator = "\n" if added and text and not text.endswith("\n") else ""
+    _replace(file, text + separator + "".join(added))
+
+
+def _replace(file: Path, text: str) -> None:
+    mode = file.stat().st_mode
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="", dir=file.parent, prefix=f".{file.name}.", delete=False
+    ) as stream:
+        stream.write(text)
+    new = Path(stream.name)
+    try:
+        new.chmod(mode)
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)

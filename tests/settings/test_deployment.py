@@ -1,0 +1,270 @@
+"""What settings become: a deployment, setting by setting."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ocisidecar import AlarmSpec, NetworkSpec, PlacementSpec, Port, ScrapeTarget, SecretRef, TopicSpec
+from ocisidecar.settings.table import variables
+
+SUBNET = "ocid1.subnet.oc1.fra.a"
+GROUP = "ocid1.networksecuritygroup.oc1.fra.a"
+TOPIC = "ocid1.onstopic.oc1.fra.a"
+SECRET = "ocid1.vaultsecret.oc1.fra.a"
+
+
+@pytest.fixture
+def spec(settings):
+    """The deployment that these lines make."""
+    return lambda lines="", **options: settings(lines, **options).deployment_spec()
+
+
+@pytest.fixture
+def web(spec):
+    """Its instance."""
+    return lambda lines="", **options: spec(lines, **options).instance("web")
+
+
+def names(instance):
+    return [sidecar.name for sidecar in instance.sidecars]
+
+
+class TestApp:
+    """The app and its instances."""
+
+    def test_at_least(self, web):
+        """A name and an image make an instance with Prometheus, the node exporter and shared volumes."""
+        instance = web()
+        assert (instance.image_url, instance.ports, instance.replicas) == ("docker.io/acme/web:1.4", (Port(80),), 1)
+        assert names(instance) == ["prometheus", "node-exporter"]
+        assert sorted(instance.mounts) == ["/logs", "/metrics"]
+
+    def test_every_setting_of_the_instance(self, web):
+        """Shape, size, number, port and place are the file's."""
+        instance = web(
+            "CONTAINER_SHAPE=CI.Standard.A1.Flex\nCONTAINER_OCPUS=4\nCONTAINER_MEMORY_GB=8\nCONTAINER_COUNT=3\n"
+            "CONTAINER_PORT=8080\nAVAILABILITY_DOMAIN=2\n"
+        )
+        assert (instance.shape, instance.ocpus, instance.memory_in_gbs) == ("CI.Standard.A1.Flex", 4, 8)
+        assert instance.replicas == 3
+        assert instance.ports == (Port(8080),)
+        assert instance.health_checks[0].port == 8080
+        assert instance.placement == PlacementSpec(availability_domains=[2])
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("ENV=production,DEBUG=false", {"ENV": "production", "DEBUG": "false"}),
+            ("DNS_SERVERS=8.8.8.8,8.8.4.4", {"DNS_SERVERS": "8.8.8.8,8.8.4.4"}),
+            ("A=x=y,B=", {"A": "x=y", "B": ""}),
+            ('{"A":"1,2","B":"x"}', {"A": "1,2", "B": "x"}),
+        ],
+    )
+    def test_environment(self, web, text, expected):
+        """A comma begins a new pair only where a name follows, so that lists stay whole."""
+        assert web(f"CONTAINER_ENV_VARS='{text}'\n").environment_variables == expected
+
+    def test_log_level(self, web):
+        """The app gets it, unless its own environment says otherwise."""
+        assert web("LOG_LEVEL=DEBUG\n").environment_variables == {"LOG_LEVEL": "DEBUG"}
+        own = web("LOG_LEVEL=DEBUG\nCONTAINER_ENV_VARS=LOG_LEVEL=INFO\n")
+        assert own.environment_variables == {"LOG_LEVEL": "INFO"}
+
+    def test_without_shared_volumes(self, web):
+        """The app has none."""
+        assert web("ENABLE_SHARED_VOLUMES=false\n").mounts == {}
+
+    def test_the_demonstration_app(self, web):
+        """Without an image of its own the app is the demonstration's, with the URL that build_all.py wrote."""
+        assert web("CONTAINER_IMAGE=\n", local=True).image_url == "ocisidecar/app-with-metrics:0.1.0"
+        written = "CONTAINER_IMAGE=\nAPP_WITH_METRICS_IMAGE=fra.ocir.io/ns/app:1\n"
+        assert web(written).image_url == "fra.ocir.io/ns/app:1"
+
+    @pytest.mark.parametrize(
+        ("lines", "scrape"),
+        [
+            ("PROMETHEUS_METRICS_PORT=8081\n", (ScrapeTarget(8081),)),
+            ("PROMETHEUS_METRICS_PORT=8081\nPROMETHEUS_METRICS_PATH=/m\n", (ScrapeTarget(8081, path="/m"),)),
+            ("PROMETHEUS_METRICS_PORT=9090\n", ()),
+            ("PROMETHEUS_METRICS_PORT=9090\nENABLE_PROMETHEUS_SIDECAR=false\n", (ScrapeTarget(9090),)),
+        ],
+    )
+    def test_metrics_of_the_app(self, web, lines, scrape):
+        """They are scraped where the file says, unless that is Prometheus' own port."""
+        assert web(lines).scrape == scrape
+
+
+class TestNetwork:
+    """Where the instances are, and who reaches them."""
+
+    def test_private_by_default(self, spec):
+        """No public address and no open port unless the file says so."""
+        assert spec().network == NetworkSpec.private()
+
+    def test_public_to_the_named_only(self, spec):
+        """ALLOWED_CIDR is who may reach the port; nothing else is opened."""
+        deployment = spec("ASSIGN_PUBLIC_IP=true\nALLOWED_CIDR='203.0.113.7/32, 198.51.100.0/24'\n")
+        assert deployment.network == NetworkSpec.public()
+        ports = deployment.instance("web").ports
+        assert ports == (Port(80, sources=["203.0.113.7/32", "198.51.100.0/24"]),)
+
+    def test_existing(self, spec):
+        """A subnet with its groups is used as it is."""
+        deployment = spec(f"SUBNET_OCID={SUBNET}\nNSG_OCIDS={GROUP}\nASSIGN_PUBLIC_IP=yes\n")
+        assert deployment.network == NetworkSpec.existing(SUBNET, nsg_ids=[GROUP], is_public_ip_assigned=True)
+
+
+class TestSidecars:
+    """What runs beside the app."""
+
+    def test_all(self, web):
+        """Each has its switch, and all together fit."""
+        switches = [name for name in variables() if re.fullmatch(r"ENABLE_.*_(SIDECAR|EXPORTERS?)", name)]
+        lines = "".join(f"{switch}=true\n" for switch in switches)
+        instance = web(f"{lines}CONTAINER_OCPUS=2\n", local=True)
+        assert names(instance) == [
+            "prometheus", "node-exporter", "nginx-exporter", "redis-exporter", "postgres-exporter",
+            "mysql-exporter", "blackbox-exporter", "log-forwarder", "management-agent", "grafana",
+        ]  # fmt: skip
+        off = lines.replace("true", "false")
+        assert names(web(off)) == []
+
+    @pytest.mark.parametrize(("shape", "vcpus"), [("CI.Standard.E4.Flex", 0.5), ("CI.Standard.A1.Flex", 0.25)])
+    def test_ocpus_are_turned_into_logical_cpus(self, web, shape, vcpus):
+        """A quarter of an OCPU is half a logical CPU on x86 and a quarter of one on Arm."""
+        (sidecar, _) = web(
+            f"CONTAINER_SHAPE={shape}\nPROMETHEUS_SIDECAR_OCPUS=0.25\nPROMETHEUS_SIDECAR_MEMORY_GB=0.75\n"
+        ).sidecars
+        assert (sidecar.vcpus_limit, sidecar.memory_limit_in_gbs) == (vcpus, 0.75)
+
+    @pytest.mark.parametrize(
+        ("prefix", "switch", "name"),
+        [
+            ("PROMETHEUS_SIDECAR", "PROMETHEUS_SIDECAR", "prometheus"),
+            ("LOG_FORWARDER_SIDECAR", "LOG_FORWARDER_SIDECAR", "log-forwarder"),
+            ("MGMT_AGENT_SIDECAR", "MANAGEMENT_AGENT_SIDECAR", "management-agent"),
+            ("GRAFANA_SIDECAR", "GRAFANA_SIDECAR", "grafana"),
+        ],
+    )
+    def test_image_and_limits_of_each(self, web, prefix, switch, name):
+        """Image, memory and CPU of a sidecar are the file's; empty ones are the preset's."""
+        lines = f"ENABLE_{switch}=true\n"
+        limits = f"{prefix}_IMAGE=r/i:1\n{prefix}_MEMORY_GB=0.3\n{prefix}_OCPUS=0.2\n"
+        by_name = {one.name: one for one in web(lines + limits, local=True).sidecars}
+        sidecar = by_name[name]
+        assert (sidecar.image_url, sidecar.memory_limit_in_gbs, sidecar.vcpus_limit) == ("r/i:1", 0.3, 0.4)
+        preset = {one.name: one for one in web(lines, local=True).sidecars}[name]
+        assert preset.memory_limit_in_gbs
+        assert preset.vcpus_limit
+
+    def test_scrape_interval(self, web):
+        """Prometheus scrapes as often as the file says."""
+        volume = web("PROMETHEUS_SCRAPE_INTERVAL=60\n").sidecars[0].mounts["/etc/prometheus"].volume
+        assert volume.files["prometheus.yml"].scrape_interval_in_seconds == 60
+
+    def test_management_agent(self, web):
+        """Its install key comes from the vault; it reads Prometheus, or the app where there is none."""
+        lines = f"ENABLE_MANAGEMENT_AGENT_SIDECAR=true\nMGMT_AGENT_RESPONSE_FILE=vault:{SECRET}\n"
+        image = "MGMT_AGENT_SIDECAR_IMAGE=r/i:1\nMETRICS_NAMESPACE=shop\n"
+        agent = web(lines + image).sidecars[-1]
+        assert agent.mounts["/opt/oracle/mgmtagent_secret"].volume.files["input.rsp"] == SecretRef(SECRET)
+        assert agent.environment_variables["OCISIDECAR_METRIC_NAMESPACE"] == "shop"
+        assert "/federate" in agent.environment_variables["OCISIDECAR_SCRAPE_URL"]
+        alone = web(f"{lines}{image}ENABLE_PROMETHEUS_SIDECAR=false\nPROMETHEUS_METRICS_PORT=8081\n").sidecars[-1]
+        assert alone.environment_variables["OCISIDECAR_SCRAPE_URL"] == "http://127.0.0.1:8081/metrics"
+
+    def test_grafana_is_reachable_and_has_no_default_password(self, web):
+        """Its port is opened to the same callers; a user admin exists only with a password."""
+        image = "ENABLE_GRAFANA_SIDECAR=true\nGRAFANA_SIDECAR_IMAGE=r/i:1\nALLOWED_CIDR=203.0.113.0/24\n"
+        instance = web(image)
+        assert instance.ports == tuple(Port(number, sources=["203.0.113.0/24"]) for number in (80, 3000))
+        assert "/etc/grafana-secret" not in instance.sidecars[-1].mounts
+        secured = web(f"{image}GRAFANA_ADMIN_PASSWORD=env:P\nSECRETS_VERSION=2\n", environment={"P": "x"})
+        volume = secured.sidecars[-1].mounts["/etc/grafana-secret"].volume
+        assert (volume.files["admin_password"], volume.secret_version) == (b"x", "2")
+
+    def test_exporters_ask_the_app_at_its_port(self, web):
+        """NGINX and blackbox exporter follow CONTAINER_PORT."""
+        nginx, blackbox = web(
+            "CONTAINER_PORT=8080\nENABLE_NGINX_EXPORTER=on\nENABLE_BLACKBOX_EXPORTER=on\n"
+        ).sidecars[2:]
+        assert "--nginx.scrape-uri=http://127.0.0.1:8080/stub_status" in nginx.arguments
+        assert blackbox.scrape[1].parameters["target"] == "http://127.0.0.1:8080/"
+
+
+class TestLogsAndAlarms:
+    """Logging and alarms."""
+
+    def test_logging(self, spec):
+        """A log with the file's retention, or none."""
+        assert spec("LOG_RETENTION_DAYS=90\n").logging.retention_duration_in_days == 90
+        assert spec("ENABLE_LOGGING=false\n").logging.kind == "none"
+
+    def test_no_alarms_by_default(self, spec):
+        """They are made only where they are wanted."""
+        assert spec().alarms == ()
+
+    @pytest.mark.parametrize(
+        ("line", "topic"), [(f"NOTIFICATION_TOPIC_OCID={TOPIC}\n", TOPIC), ("", TopicSpec("alarms"))]
+    )
+    def test_alarms_notify_somebody(self, spec, line, topic):
+        """CPU, memory, full disk and silence; never without a topic."""
+        alarms = spec(f"ENABLE_ALARMS=true\nCPU_ALARM_THRESHOLD=70\nMEMORY_ALARM_THRESHOLD=90.5\n{line}").alarms
+        assert alarms == (
+            AlarmSpec.cpu_utilization(70, destinations=[topic]),
+            AlarmSpec.memory_utilization(90.5, destinations=[topic]),
+            AlarmSpec.ephemeral_storage(destinations=[topic]),
+            AlarmSpec.absence(destinations=[topic]),
+        )
+
+
+class TestImages:
+    """Where images come from, and by what right."""
+
+    def test_image_prefix(self, settings):
+        """It is put together from region, namespace and path, or given whole."""
+        registry = "OCIR_NAMESPACE=ns\nOCI_REGION=eu-frankfurt-1\n"
+        assert settings().image_prefix is None
+        assert settings(registry).image_prefix == "eu-frankfurt-1.ocir.io/ns/ocisidecar"
+        assert settings(f"{registry}OCIR_REGION=fra\nOCIR_REPOSITORY=x\n").image_prefix == "fra.ocir.io/ns/x"
+        assert settings(f"{registry}OCIR_ENDPOINT=127.0.0.1:5000\n").image_prefix == "127.0.0.1:5000/ns/ocisidecar"
+        assert settings(f"{registry}OCISIDECAR_IMAGE_PREFIX=r/p\n").image_prefix == "r/p"
+
+    def test_images_of_the_tenancy_are_pulled_by_a_policy(self, spec):
+        """Where images come from OCIR the group may read repositories; elsewhere it gets no such right."""
+        statements = spec("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n").access.statements
+        assert [(one.verb, one.resource_type) for one in statements] == [("read", "repos")]
+        assert spec().access.statements == ()
+
+    @pytest.mark.parametrize("host", ["fra.ocir.io", "eu-frankfurt-1.ocir.io"])
+    def test_credentials_are_for_the_registry_that_the_images_are_in(self, spec, host):
+        """Not for one that is put together from another spelling of the region."""
+        deployment = spec(
+            f"OCI_REGION=eu-frankfurt-1\nOCIR_USERNAME=ns/ada\nOCIR_PASSWORD=env:T\nCONTAINER_IMAGE={host}/ns/web:1\n",
+            environment={"T": "x"},
+        )
+        (secret,) = deployment.instance("web").image_pull_secrets
+        assert (secret.registry_endpoint, secret.username) == (host, "ns/ada")
+        assert deployment.access.statements == ()
+
+    def test_credentials_in_a_vault(self, web):
+        """OCI itself reads them at each pull."""
+        (secret,) = web(
+            f"OCIR_USERNAME=ns/ada\nOCIR_AUTH_TOKEN=vault:{SECRET}\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n"
+        ).image_pull_secrets
+        assert (secret.kind, secret.secret_id) == ("vault", SECRET)
+
+
+class TestTags:
+    """Tags of everything."""
+
+    def test_both_kinds(self, spec):
+        """Free-form ones, and defined ones in either spelling."""
+        deployment = spec(
+            'FREEFORM_TAGS=\'{"Environment":"Development"}\'\n'
+            'DEFINED_TAGS=\'{"Ops.CostCenter":"42","Ops":{"Project":"x"}}\'\n'
+        )
+        assert deployment.freeform_tags == {"Environment": "Development"}
+        assert deployment.defined_tags == {"Ops": {"CostCenter": "42", "Project": "x"}}

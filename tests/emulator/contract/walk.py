@@ -399,6 +399,29 @@ def registry(walk: Walk) -> None:
     client.delete_container_repository(repository.id)
 
 
+def scanning(walk: Walk) -> None:
+    client, home = walk.client("vulnerability_scanning.VulnerabilityScanningClient", "/vss-cp-api"), walk.home
+    target_id = walk.emulator.cover_by_scanning("web")
+    package = {"name": "zlib", "version": "1.2", "cveFixVersion": "1.3", "type": "DEB", "locations": ["/lib"]}
+    problem = {
+        "name": "CVE-0000-0001",
+        "cveReference": "CVE-0000-0001",
+        "description": "made up",
+        "severity": "HIGH",
+        "state": "OPEN",
+        "timeFirstDetected": "2026-01-01T00:00:00.000Z",
+        "timeLastDetected": "2026-01-01T00:00:00.000Z",
+        "vulnerablePackages": [package],
+    }
+    result_id = walk.emulator.store_scan_result("web", "1", problem)
+    client.list_container_scan_targets(home)
+    recipe_id = client.get_container_scan_target(target_id).container_scan_recipe_id
+    client.list_container_scan_recipes(home)
+    client.get_container_scan_recipe(recipe_id)
+    client.list_container_scan_results(home, repository="web", image="1", is_latest_only=True)
+    client.get_container_scan_result(result_id)
+
+
 def refusals(walk: Walk) -> None:
     """What the real service refuses in recordings: each of these ends in an error."""
     now = _now(walk)
@@ -474,5 +497,5 @@ def _now(walk: Walk) -> datetime:
 
 STEPS = (
     vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, tags, logging,
-    entries, metrics, alarms, registry, vault, refusals, tear_down,
+    entries, metrics, alarms, registry, scanning, vault, refusals, tear_down,
 )  # fmt: skip

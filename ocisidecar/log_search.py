@@ -5,7 +5,6 @@ Source: oci.loggingsearch.LogSearchClient; Oracle, "Logging Query Language Speci
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +17,7 @@ from ocisidecar.resources.logging import SEARCH_SPAN
 from ocisidecar.session import Caller
 
 _CLIENT = "loggingsearch.LogSearchClient"
+_LINE = "ocisidecar.line"
 _AHEAD = timedelta(minutes=1)
 """The clock of whoever sends may be ahead of ours."""
 
@@ -28,16 +28,20 @@ class LogEntry:
 
     Attributes:
         time: that the sender gave it.
-        source: who sent it: of our log forwarder the OCID of the container instance.
-        subject: what it is about: of our log forwarder the file, relative to the log directory; empty for what
-            the forwarder says itself.
-        content: what was sent, as text.
+        source: who sent it: our log forwarder gives the OCID of its container instance.
+        subject: what it is about: our log forwarder gives the file, relative to the log directory.
+        kind: the entry's `type`.
     """
 
     time: datetime
     source: str
     subject: str
-    content: str
+    kind: str
+
+    @property
+    def is_line(self) -> bool:
+        """Whether our log forwarder read it from a file; else it is what a program says of itself."""
+        return self.kind == _LINE
 
 
 def search(caller: Caller, scope: str, condition: str, *, limit: int) -> tuple[LogEntry, ...]:
@@ -72,5 +76,5 @@ def _entry(result: Mapping[str, Json]) -> LogEntry | None:
         time=datetime.fromtimestamp(moment / 1000, UTC),
         source=text(content, "source"),
         subject=text(content, "subject"),
-        content=json.dumps(content.get("data"), ensure_ascii=False),
+        kind=text(content, "type"),
     )

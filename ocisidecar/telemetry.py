@@ -126,7 +126,7 @@ class _Gathering:
                 one.name: InstanceEvidence(
                     front=fronts[one.name],
                     entries=entries[one.name].result if one.name in entries else None,
-                    request=next((entry for entry in marked if entry.source == one.id), None),
+                    request=next((entry for entry in marked if entry.source == one.id and entry.is_line), None),
                     targets=targets[one.name].result.answer or Targets(),
                     samples=_of(one, sampled) if one.metric_agent is not None else None,
                 )
@@ -178,8 +178,8 @@ class _Gathering:
 
     def _entries(self) -> dict[str, Inquiry[tuple[LogEntry, ...]]]:
         def is_enough(found: tuple[LogEntry, ...], seconds: float) -> bool:
-            has_file = any(entry.subject for entry in found)
-            return has_file or (bool(found) and seconds >= _SETTLING_SECONDS)
+            has_line = any(entry.is_line for entry in found)
+            return has_line or (bool(found) and seconds >= _SETTLING_SECONDS)
 
         return {
             instance.name: Inquiry(partial(find_shipped, self.reader.caller, log, instance), is_enough)

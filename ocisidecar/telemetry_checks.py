@@ -54,7 +54,7 @@ def _shared_volumes(case: Case, evidence: Evidence, name: str) -> Iterator[Check
             yield skip(name, instance.key, _NO_FORWARDER)
             continue
         volume = container.duty.log_volume
-        line = next((one for one in found.entries.answer or () if one.subject), None)
+        line = next((one for one in found.entries.answer or () if one.is_line), None)
         if found.request is not None:
             seen = f"the app wrote the line of a request to {found.request.subject!r} on the volume {volume!r}"
             yield check(name, instance.key, Status.PASSED, f"{seen}, and {container.name} sent it on")
@@ -183,8 +183,8 @@ def _forwarded(case: Case, name: str, container: Container, found: InstanceEvide
     if newest is None:
         detail = "it has sent nothing in 14 days, not even that it was started: see its log"
         return check(name, container.key, bad(case, container), detail)
-    about = newest.subject or "the forwarder itself"
-    return check(name, container.key, Status.PASSED, f"newest entry: {about}, {newest.time:%Y-%m-%d %H:%M:%S} UTC")
+    detail = f"newest entry: {newest.subject}, {newest.time:%Y-%m-%d %H:%M:%S} UTC"
+    return check(name, container.key, Status.PASSED, detail)
 
 
 def _metrics(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:

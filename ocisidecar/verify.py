@@ -24,6 +24,7 @@ from ocisidecar.telemetry import gather, open_ports
 
 _LOOK_EVERY_SECONDS = 2.0
 _SWITCHED_OFF = "telemetry=False: only the control plane was asked"
+_NOTHING_RUNS = "no instance runs"
 _SIMULATED = "the containers are simulated: nothing runs that could send metrics or lines, or answer"
 
 
@@ -93,6 +94,8 @@ def _evidence(
         return None, _SWITCHED_OFF
     if any(instance.is_simulated for instance in inspection.instances):
         return None, _SIMULATED
+    if not any(instance.is_active for instance in inspection.instances):
+        return None, _NOTHING_RUNS
     evidence = gather(
         reader,
         inspection,

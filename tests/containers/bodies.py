@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from typing import Any
+from urllib.parse import urlsplit
 
 from ocisidecar.engine import Engine, RunningPod
 
@@ -61,6 +62,16 @@ def ask(pod: RunningPod, port: int, script: str) -> str:
     try:
         connection.request("POST", "/", script.encode())
         return connection.getresponse().read().decode().strip()
+    finally:
+        connection.close()
+
+
+def status(url: str) -> int:
+    """Return the status that a GET of a base URL is answered with."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status
     finally:
         connection.close()
 

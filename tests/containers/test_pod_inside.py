@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
-import urllib.request
 from pathlib import Path
 
 import pytest
 from attrs import frozen
 
 from ocisidecar.engine import Engine, Injection, PodAddress, RunningPod
-from tests.containers.bodies import agent, ask, body, is_answering
+from tests.containers.bodies import agent, ask, body, is_answering, status
 
+pytestmark = pytest.mark.usefixtures("standins")
 APP, SIDECAR, ROOTLESS = 8001, 8002, 8003
 SUBNET = f"10.213.{os.getpid() % 200}"
 WANTED = PodAddress(cidr=f"{SUBNET}.0/24", ip=f"{SUBNET}.9")
@@ -32,7 +32,7 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(engine: Engine, standins, eventually, tmp_path_factory):
+def seen(engine: Engine, eventually, tmp_path_factory):
     """A pod with three agents: the app, a sidecar, and one with as few rights as can be."""
     host = tmp_path_factory.mktemp("principal")
     (host / "token").write_text("first")
@@ -123,8 +123,7 @@ def test_a_published_port_is_on_loopback_only(engine, seen):
     """The URL of a published port answers on 127.0.0.1, and nothing is bound to other addresses."""
     url = seen.pod.url(APP)
     assert url.startswith("http://127.0.0.1:")
-    with urllib.request.urlopen(url) as answer:
-        assert answer.status == 204
+    assert status(url) == 204
     assert seen.pod.url(SIDECAR) == f"http://{WANTED.ip}:{SIDECAR}"
     ports = [port for one in engine.api.containers() for port in one["Ports"] if port.get("PublicPort")]
     assert {one["IP"] for one in ports if url.endswith(f":{one['PublicPort']}")} == {"127.0.0.1"}
@@ -206,7 +205,7 @@ def test_environment_and_working_directory(tell):
 
 
 def test_injected_directories_are_read_only_and_alive(seen, tell):
-    """The platform is asked once for each container with the gateway, and a file that it renames in place is new."""
+    """The platform is asked once for each container, with the gateway; a file that it renames in place is new."""
     assert sorted(seen.injected) == [(f"{SUBNET}.1", name) for name in ("app", "rootless", "sidecar")]
     assert tell(APP, "cat /var/oci/token") == "first"
     assert "Read-only" in tell(APP, "touch /var/oci/x")

@@ -10,6 +10,8 @@ import pytest
 from ocisidecar.clock import VirtualClock
 from tests.containers.bodies import body, shell
 
+pytestmark = pytest.mark.usefixtures("image")
+
 
 class Recording(VirtualClock):
     """Time that passes at once and remembers how much was asked for."""
@@ -24,7 +26,7 @@ class Recording(VirtualClock):
 
 
 @pytest.fixture
-def run(engine, image):
+def run(engine):
     """Starts pods that are closed with the test."""
     with ExitStack() as stack:
 

@@ -1,0 +1,66 @@
+"""Health checks of running containers, asked from outside the pod as OCI does."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocisidecar.clock import FastClock
+from tests.containers.bodies import agent, ask, body, is_answering
+
+pytestmark = pytest.mark.usefixtures("standins")
+PORT, NOBODY = 8001, 8009
+QUICK = {"initialDelayInSeconds": 1, "intervalInSeconds": 1, "timeoutInSeconds": 2}
+
+
+def http_check(path="/", header="right", **members):
+    headers = [{"name": "X-Check", "value": header}]
+    return {"healthCheckType": "HTTP", "port": PORT, "path": path, "headers": headers, **QUICK, **members}
+
+
+def tcp_check(port, **members):
+    return {"healthCheckType": "TCP", "port": port, **QUICK, **members}
+
+
+@pytest.fixture(scope="module")
+def pod(engine, eventually):
+    """An agent whose checks only report, on a clock that runs ten times as fast."""
+    checks = [
+        http_check(failureAction="NONE"),
+        http_check(path="health", header="wrong", failureAction="NONE"),
+        tcp_check(PORT, failureAction="NONE"),
+        tcp_check(NOBODY, failureAction="NONE", failureThreshold=2),
+        tcp_check(NOBODY, failureAction="NONE", initialDelayInSeconds=36000),
+    ]
+    pod = engine.run_pod(body(agent("web", PORT, healthChecks=checks)), name="health", clock=FastClock(10))
+    eventually(lambda: is_answering(pod, PORT))
+    yield pod
+    pod.close()
+
+
+def test_each_check_has_its_verdict(pod, eventually):
+    """HTTP passes with 204, fails with 503; TCP passes where somebody listens; before its delay none is known."""
+    verdicts = ("HEALTHY", "UNHEALTHY", "HEALTHY", "UNHEALTHY", "UNKNOWN")
+    eventually(lambda: pod.containers[0].health == verdicts)
+    assert (pod.containers[0].is_running, pod.containers[0].restarts) == (True, 0)
+
+
+def test_a_verdict_turns_and_turns_back(pod, eventually):
+    """A container that falls ill is unhealthy, and healthy when it has recovered."""
+    ask(pod, PORT, "touch /tmp/ill")
+    eventually(lambda: pod.containers[0].health[0] == "UNHEALTHY")
+    ask(pod, PORT, "rm /tmp/ill")
+    eventually(lambda: pod.containers[0].health[0] == "HEALTHY")
+
+
+def test_an_unhealthy_container_is_killed_and_the_policy_decides(engine, eventually):
+    """KILL, which is the default, ends it with 137; under ALWAYS it is started again, with its health unknown."""
+    check = tcp_check(NOBODY, failureThreshold=2)
+    with_check = agent("web", PORT, healthChecks=[check])
+    pod = engine.run_pod(body(with_check, agent("other", PORT + 1)), name="kill", clock=FastClock(20))
+    try:
+        eventually(lambda: pod.containers[0].restarts >= 1)
+        killed, other = pod.containers
+        assert (killed.exit_code, killed.is_out_of_memory) == (137, False)
+        assert (other.restarts, other.is_running, other.exit_code) == (0, True, None)
+    finally:
+        pod.close()

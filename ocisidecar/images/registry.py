@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -15,13 +14,12 @@ from ocisidecar.images.build import BuiltImage, Variant, architecture
 from ocisidecar.images.connection import connected
 from ocisidecar.images.distribution import Distribution, Manifest, manifest_list
 from ocisidecar.images.events import ImageHandler, PushFinished, PushProgress, PushStarted, Telling
+from ocisidecar.spec.ocir import ocir_host
 from ocisidecar.spec.presets.own_images import own_image
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
 
-_REGION_KEY: Final = re.compile(r"[a-z]{3}")
-_REGION: Final = re.compile(r"[a-z]+(-[a-z]+)+-\d+")
 
 
 @frozen(kw_only=True)
@@ -106,11 +104,8 @@ class Registry:
 
         Source: Container Registry documentation, "Preparing for Container Registry".
         """
-        if _REGION_KEY.fullmatch(region):
-            host = f"{region}.ocir.io"
-        elif _REGION.fullmatch(region):
-            host = f"ocir.{region}.oci.oraclecloud.com"
-        else:
+        host = ocir_host(region)
+        if host is None:
             raise ConfigError(f"region={region!r} is neither a region's key such as 'fra' nor a name.")
         return cls(host, f"{namespace}/{path}", f"{namespace}/{username}", password)
 

@@ -27,11 +27,11 @@ from ocisidecar.spec import (
     VolumeSpec,
 )
 from ocisidecar.spec.limits import SHAPES
+from ocisidecar.spec.ocir import is_ocir, ocir_host
 from ocisidecar.spec.presets import grafana, prometheus
 from ocisidecar.spec.presets.own_images import OWN_IMAGES, own_image
 
 _LOOPBACK: Final = "http://127.0.0.1"
-_OCIR: Final = ".ocir.io"
 _LOGICAL_CPUS_OF_UNKNOWN_SHAPES: Final = 2
 _MADE_UP_RESPONSE_FILE: Final = Secret(
     "literal", text="ManagementAgentInstallKey=emulated\nAgentDisplayName=emulated\n"
@@ -265,7 +265,7 @@ def image_prefix(values: Values) -> str | None:
 def registry(values: Values) -> str | None:
     """Return the registry's host; None where the settings do not say it."""
     region = values.ocir_region or values.oci_region
-    return values.ocir_endpoint or (region and f"{region}{_OCIR}")
+    return values.ocir_endpoint or (ocir_host(region) if region else None)
 
 
 def token(values: Values) -> Secret | None:
@@ -281,10 +281,10 @@ def own_images(spec: DeploymentSpec) -> tuple[str, ...]:
 
 def _registries(instance: InstanceSpec, values: Values) -> tuple[str, ...]:
     """Return the hosts of Oracle's registry that the instance's images come from, each once."""
-    prefix = image_prefix(values) or f"any{_OCIR}"
+    prefix = image_prefix(values) or ""
     images = (container.image_url for container in instance.containers)
     hosts = ((prefix if image.startswith(OWN_IMAGES) else image).partition("/")[0] for image in images)
-    return tuple(dict.fromkeys(host for host in hosts if host.endswith(_OCIR)))
+    return tuple(dict.fromkeys(host for host in hosts if is_ocir(host)))
 
 
 def _pull_secrets(registries: Sequence[str], values: Values) -> tuple[ImagePullSecret, ...]:

@@ -25,6 +25,7 @@ from ocisidecar.settings.table import Values, variables
 from ocisidecar.spec.validate import validate
 
 if TYPE_CHECKING:
+    from ocisidecar.clock import Clock
     from ocisidecar.events import Handler
     from ocisidecar.provisioner import Provisioner
     from ocisidecar.spec import DeploymentSpec
@@ -110,12 +111,21 @@ class Settings:
             raise SettingsError(faults)
         return spec
 
-    def provisioner(self, *, containers: str = "simulated", on_event: Handler | None = None) -> Provisioner:
+    def provisioner(
+        self,
+        *,
+        containers: str = "simulated",
+        images: Mapping[str, str] | None = None,
+        on_event: Handler | None = None,
+        clock: Clock | None = None,
+    ) -> Provisioner:
         """Return a provisioner for the compartment that they name, or with an emulator of its own if `is_local`.
 
         Args:
             containers: what runs containers in that emulator, as for `Provisioner.local`.
+            images: what they run there, as for `Provisioner.local`.
             on_event: receives the events of every call.
+            clock: where time comes from; the system's by default.
 
         Raises:
             SettingsError: no compartment is named, or the profile belongs to another tenancy.
@@ -126,7 +136,11 @@ class Settings:
         values = self.values
         if self.is_local:
             return Provisioner.local(
-                containers=containers, on_event=on_event, wait_timeout_in_seconds=values.max_wait_time
+                containers=containers,
+                images=images,
+                on_event=on_event,
+                clock=clock,
+                wait_timeout_in_seconds=values.max_wait_time,
             )
         missing = [one for one in self._not_given() if one.variable == "OCI_COMPARTMENT_OCID"]
         if missing:
@@ -138,6 +152,7 @@ class Settings:
             image_prefix=self.image_prefix,
             wait_timeout_in_seconds=values.max_wait_time,
             on_event=on_event,
+            clock=clock,
         )
         self.check_tenancy(provisioner.session.credentials.tenancy_id)
         return provisioner

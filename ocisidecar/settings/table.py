@@ -281,7 +281,9 @@ class Values:
     ocir_region: str | None = _is(
         "Region of the registry, such as fra or eu-frankfurt-1. Empty: OCI_REGION.", TEXT, example=""
     )
-    ocir_endpoint: str | None = _is("Host of the registry. Empty: <OCIR_REGION>.ocir.io.", TEXT, example="")
+    ocir_endpoint: str | None = _is(
+        "Host of the registry. Empty: that of OCIR_REGION, such as fra.ocir.io.", TEXT, example=""
+    )
     ocir_namespace: str | None = _is(
         "Object storage namespace of the tenancy. Empty: build_all.py asks for it.", TEXT, example=""
     )

@@ -227,7 +227,7 @@ class TestImages:
         """It is put together from region, namespace and path, or given whole."""
         registry = "OCIR_NAMESPACE=ns\nOCI_REGION=eu-frankfurt-1\n"
         assert settings().image_prefix is None
-        assert settings(registry).image_prefix == "eu-frankfurt-1.ocir.io/ns/ocisidecar"
+        assert settings(registry).image_prefix == "ocir.eu-frankfurt-1.oci.oraclecloud.com/ns/ocisidecar"
         assert settings(f"{registry}OCIR_REGION=fra\nOCIR_REPOSITORY=x\n").image_prefix == "fra.ocir.io/ns/x"
         assert settings(f"{registry}OCIR_ENDPOINT=127.0.0.1:5000\n").image_prefix == "127.0.0.1:5000/ns/ocisidecar"
         assert settings(f"{registry}OCISIDECAR_IMAGE_PREFIX=r/p\n").image_prefix == "r/p"
@@ -238,7 +238,7 @@ class TestImages:
         assert [(one.verb, one.resource_type) for one in statements] == [("read", "repos")]
         assert spec().access.statements == ()
 
-    @pytest.mark.parametrize("host", ["fra.ocir.io", "eu-frankfurt-1.ocir.io"])
+    @pytest.mark.parametrize("host", ["fra.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"])
     def test_credentials_are_for_the_registry_that_the_images_are_in(self, spec, host):
         """Not for one that is put together from another spelling of the region."""
         deployment = spec(

@@ -246,11 +246,11 @@ class TestSecrets:
 class TestProvisioner:
     """The connection."""
 
-    def test_local_settings_bring_an_emulator(self):
+    def test_local_settings_bring_an_emulator(self, clock):
         """The template as it stands can be applied, verified and destroyed without an account."""
         settings = Settings.from_env_file(TEMPLATE, local=True, environment={})
         assert settings.warnings == ()
-        with settings.provisioner() as provisioner:
+        with settings.provisioner(clock=clock) as provisioner:
             spec = settings.deployment_spec()
             assert provisioner.apply(spec).verify(spec).ok
             provisioner.destroy(spec, purge=True)
@@ -281,7 +281,7 @@ class TestProvisioner:
             ):
                 settings(other).provisioner()
 
-    def test_settings_of_an_account_do_not_reach_an_emulator(self, settings):
+    def test_settings_of_an_account_do_not_reach_an_emulator(self, settings, clock):
         """OCIDs and vault secrets of a tenancy are unknown there: they count as not given."""
         read = settings(
             'SUBNET_OCID=ocid1.subnet.oc1.fra.a\nDEFINED_TAGS=\'{"Operations.CostCenter":"42"}\'\n'
@@ -290,6 +290,6 @@ class TestProvisioner:
             local=True,
         )
         assert isinstance(read, Settings)
-        with read.provisioner() as provisioner:
+        with read.provisioner(clock=clock) as provisioner:
             assert isinstance(provisioner, Provisioner)
             assert provisioner.apply(read.deployment_spec()).verify().ok

@@ -100,8 +100,8 @@ class PodWorker:
             host.failed(self._site.clock.time(), str(exc))
             return
         self._host = host
-        host.started(self._site.clock.time())
         self._measure(host)
+        host.started(self._site.clock.time())
         self._look()
 
     def stop(self, halted: Callable[[float], None]) -> None:
@@ -155,9 +155,11 @@ class PodWorker:
         return running.logs(self.pod.containers[container_id]["displayName"], is_previous=is_previous)
 
     def url(self, port: int) -> str | None:
-        """Return the URL of a port of the pod, None while it does not run."""
+        """Return the URL of a port of the pod, None while none of its containers runs."""
         running = self._running
-        return None if running is None else running.url(port)
+        if running is None or not any(state.is_running for state in running.containers):
+            return None
+        return running.url(port)
 
     # -- the thread ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,189 @@
+"""Container instances of the emulator that really run: applied, looked at, stopped, started and destroyed."""
+
+from __future__ import annotations
+
+import http.client
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from attrs import evolve
+
+from ocisidecar import ApplyFailed, InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
+from ocisidecar.clock import FastClock
+from ocisidecar.emulator import Latencies
+from ocisidecar.engine.owner import POD, Owner
+
+PORT = 8080
+SERVER = """
+import functools, http.server, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+print("serving", flush=True)
+pages = functools.partial(http.server.SimpleHTTPRequestHandler, directory="/shared")
+http.server.ThreadingHTTPServer(("", 8080), pages).serve_forever()
+"""
+WRITER = "trap 'exit 6' TERM; echo written > /shared/index.html; echo written; sleep 1000 & wait"
+
+
+@pytest.fixture
+def local(engine, image):
+    """Makes provisioners whose containers are real."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Provisioner.local(containers="docker", **options))
+
+
+@pytest.fixture
+def web(image, standins):
+    """A server and a sidecar that writes what it serves."""
+    shared = VolumeSpec.empty_dir("shared")
+    return (
+        InstanceSpec("web", image_url=standins["python"], ports=[PORT], command=["python3", "-c", SERVER])
+        .with_volume(shared, mount_path="/shared")
+        .with_sidecar(
+            SidecarSpec("writer", image_url=image, command=["bash", "-c", WRITER], mounts={"/shared": shared})
+        )
+    )
+
+
+@pytest.fixture
+def left(engine):
+    """Returns what this process has on the engine for pods of a name: containers, volumes, networks."""
+
+    def left(name):
+        ours = [f"{label}={value}" for label, value in Owner.current().labels.items()]
+        of_pod = {"label": [*ours, f"{POD}={name}"]}
+        return (
+            [one["Names"] for one in engine.api.containers(all=True, filters=of_pod)],
+            [one["Name"] for one in engine.api.volumes(filters=of_pod)["Volumes"] or ()],
+            [one["Name"] for one in engine.api.networks(filters={"label": ours})],
+        )
+
+    return left
+
+
+def page(url: str) -> str:
+    """Return what a server answers."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    connection.request("GET", "/")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return text
+
+
+def state_of(deployment):
+    """Return the state of the first instance, and of its containers how they are by name."""
+    (instance, *_) = deployment.refresh().instances
+    return instance.lifecycle_state, {one.name: one for one in instance.containers}
+
+
+def test_an_instance_runs_stops_starts_and_goes(local, web, left, eventually):
+    """Output, exit codes and addresses are the real ones; volumes begin empty; nothing is left of it."""
+    provisioner = local()
+    deployment = provisioner.apply(web)
+    instance_id = deployment.instances[0].id
+    state, containers = state_of(deployment)
+    assert state == "ACTIVE"
+    assert [one.lifecycle_details for one in containers.values()] == ["CONTAINER_RUNNING"] * 2
+    reach = provisioner.emulator.reach
+    eventually(lambda: "written" in page(reach(instance_id, PORT)))
+    assert [line.text for line in deployment.logs("writer")] == ["written"]
+
+    deployment.stop()
+    state, containers = state_of(deployment)
+    assert (state, containers["web"].exit_code, containers["writer"].exit_code) == ("INACTIVE", 5, 6)
+    assert containers["web"].lifecycle_details == "CONTAINER_TERMINATED"
+    assert reach(instance_id, PORT) is None
+
+    deployment.start()
+    state, containers = state_of(deployment)
+    assert (state, containers["web"].is_running, containers["web"].restart_count) == ("ACTIVE", True, 0)
+    deployment.restart()
+    eventually(lambda: "written" in page(reach(instance_id, PORT)))
+
+    provisioner.destroy("web")
+    assert left("web-0") == ([], [], [])
+
+
+def test_closing_the_emulator_removes_what_runs(local, web, left):
+    """Reset and close leave no container, volume or network."""
+    provisioner = local()
+    provisioner.apply(web)
+    provisioner.emulator.reset()
+    assert left("web-0") == ([], [], [])
+    provisioner.apply(web)
+    provisioner.close()
+    assert left("web-0") == ([], [], [])
+
+
+def test_deployments_with_one_range_of_addresses_run_side_by_side(local, web, eventually):
+    """Two networks of 10.0.0.0/16 have instances of the same private IP; each is reached as itself."""
+    provisioner = local()
+    deployments = provisioner.apply([evolve(web, name=name) for name in ("one", "two")])
+    addresses = {deployment.instances[0].private_ip for deployment in deployments}
+    urls = {provisioner.emulator.reach(deployment.instances[0].id, PORT) for deployment in deployments}
+    assert (len(addresses), len(urls)) == (1, 2)
+    for url in urls:
+        eventually(lambda url=url: "written" in page(url))
+
+
+def test_an_instance_is_active_when_its_time_has_come_and_it_runs(local, web, left):
+    """What takes 2 s in the emulated cloud takes no less with real containers, and they are gone when it is."""
+    provisioner = local(latencies=Latencies(container_instance_create=2))
+    provisioner.apply(web)
+    (lived,) = (one for one in provisioner.emulator.lifetimes() if one.kind == "container-instance")
+    assert lived.ready >= lived.created + 2
+    assert state_of(provisioner.get("web"))[1]["web"].is_running
+
+
+def test_a_missing_image_fails_the_apply(local, web, left):
+    """The instance is FAILED, the error names the image, and nothing of the pod is left."""
+    provisioner = local()
+    missing = "127.0.0.1:1/acme/nowhere:9"
+    with pytest.raises(ApplyFailed, match="nowhere:9"):
+        provisioner.apply(web.with_image(missing))
+    deployment = provisioner.get("web")
+    assert state_of(deployment)[0] == "FAILED"
+    assert "image-pull-failed" in [finding.cause for finding in deployment.diagnose().findings]
+    assert left("web-0")[:2] == ([], [])
+
+
+def test_a_job_that_ends_takes_its_instance_along(local, image, eventually):
+    """With NEVER the instance turns INACTIVE when its containers have ended, with their exit codes."""
+    job = InstanceSpec("job", image_url=image, command=["false"], container_restart_policy="NEVER")
+    provisioner = local()
+    deployment = provisioner.apply(job)
+    eventually(lambda: state_of(deployment)[0] == "INACTIVE")
+    assert state_of(deployment)[1]["job"].exit_code == 1
+
+
+def test_a_crash_loop_and_a_want_of_memory_are_told_as_such(local, image, standins, eventually):
+    """diagnose() finds both by what the API tells of real containers, and the crash loop's last words."""
+    spec = InstanceSpec(
+        "web", image_url=image, command=["bash", "-c", "echo no configuration; exit 3"]
+    ).with_sidecar(
+        SidecarSpec(
+            "hungry",
+            image_url=standins["python"],
+            command=["python3", "-c", "x = []\nwhile True: x.append(bytearray(1 << 20))"],
+            memory_limit_in_gbs=0.05,
+            is_essential=False,
+        )
+    )
+    provisioner = local(clock=FastClock(20))
+    deployment = provisioner.apply(spec)
+    eventually(lambda: all(one.restart_count for one in state_of(deployment)[1].values()))
+    found = {finding.key.rpartition("/")[2]: finding for finding in deployment.diagnose().findings}
+    assert (found["web"].cause, found["hungry"].cause) == ("crash-loop", "out-of-memory")
+    assert any("no configuration" in line for line in found["web"].evidence)
+
+
+def test_running_instances_have_the_service_s_own_metrics(local, web):
+    """oci_computecontainerinstance tells of the instance and of each of its containers once they run."""
+    deployment = local().apply(web)
+    (whole,) = deployment.metrics("MemoryUsed[1m].max()")
+    parts = deployment.metrics("ContainerMemoryUsed[1m].max()")
+    assert whole.dimensions["resourceDisplayName"] == "web-0"
+    assert {row.dimensions["containerDisplayName"] for row in parts} == {"web", "writer"}
+    assert whole.value == sum(row.value for row in parts) > 1e6
+    (share,) = deployment.metrics("MemoryUtilization[1m].max()")
+    assert share.value == pytest.approx(100 * whole.value / (deployment.instances[0].memory_in_gbs * 1024**3))

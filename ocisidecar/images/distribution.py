@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from attrs import define, field, frozen
 
-from ocisidecar.clock import Clock
+from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ImageError, LoginFailed
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Distribution:
     host: str
     username: str
     password: str = field(repr=False)
-    clock: Clock
+    clock: Clock = field(factory=SystemClock)
     _http: requests.Session = field(init=False, repr=False)
 
     @_http.default

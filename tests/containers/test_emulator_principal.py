@@ -1,0 +1,148 @@
+"""Who real containers are for the emulator: what their files and the policies make them."""
+
+from __future__ import annotations
+
+import json
+import socket
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import oci
+import pytest
+from attrs import evolve
+
+from ocisidecar import (
+    AccessSpec,
+    DeploymentSpec,
+    InstanceSpec,
+    LoggingSpec,
+    Provisioner,
+    SecurityContext,
+    SidecarSpec,
+    Statement,
+)
+from ocisidecar.emulator import Assumptions, Emulator
+from ocisidecar.keys import Key, Ref
+
+TOKEN_SECONDS = 3.0
+WRITER = """
+import base64, email.utils, hashlib, http.client, json, os, pathlib, sys, time, urllib.parse, uuid
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+
+NAMES = ("date", "(request-target)", "host", "content-length", "content-type", "x-content-sha256")
+url = urllib.parse.urlsplit(os.environ["OCISIDECAR_ENDPOINT"])
+target = "/20200831/logs/" + os.environ["LOG_ID"] + "/actions/push"
+
+def read(name):
+    return pathlib.Path(os.environ["OCI_RESOURCE_PRINCIPAL_" + name]).read_bytes()
+
+def push(token, pem, text):
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    entries = [{"data": text, "id": str(uuid.uuid4())}]
+    batch = {"source": "writer", "type": "test", "defaultlogentrytime": now, "entries": entries}
+    body = json.dumps({"specversion": "1.0", "logEntryBatches": [batch]}).encode()
+    values = {
+        "date": email.utils.formatdate(usegmt=True), "(request-target)": "post " + target, "host": url.netloc,
+        "content-length": str(len(body)), "content-type": "application/json",
+        "x-content-sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
+    }
+    key = serialization.load_pem_private_key(pem, None)
+    lines = "\\n".join(name + ": " + values[name] for name in NAMES)
+    seal = base64.b64encode(key.sign(lines.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+    values["authorization"] = (
+        'Signature version="1",algorithm="rsa-sha256",headers="' + " ".join(NAMES) + '",'
+        'keyId="ST$' + token + '",signature="' + seal + '"'
+    )
+    del values["(request-target)"]
+    connection = http.client.HTTPConnection(url.netloc, timeout=5)
+    connection.request("POST", target, body, values)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+first = read("RPST").decode(), read("PRIVATE_PEM")
+while True:
+    latest = read("RPST").decode(), read("PRIVATE_PEM")
+    is_renewed = latest[0] != first[0] and latest[1] != first[1]
+    print(json.dumps({
+        "uid": os.getuid(), "is_renewed": is_renewed,
+        "latest": push(*latest, "renewed" if is_renewed else "first"), "first": push(*first, "again"),
+    }), flush=True)
+    time.sleep(0.3)
+"""
+
+
+def spec(image, *statements):
+    """Return an instance whose app pushes lines, with the token it began with and with the latest one."""
+    pushing = InstanceSpec(
+        "web",
+        image_url=image,
+        command=["python3", "-c", WRITER],
+        environment_variables={"LOG_ID": Ref(Key("log", "app"))},
+        statements=statements,
+        is_resource_principal_disabled=False,
+        container_security_context=SecurityContext.restricted(run_as_user=10001),
+    )
+    plain = SidecarSpec("plain", image_url=image, command=["env"])
+    deployment = DeploymentSpec("web", [pushing.with_sidecar(plain)], logging=LoggingSpec.deployment())
+    return evolve(deployment, access=None if statements else AccessSpec.none())
+
+
+@pytest.fixture
+def emulator(engine):
+    """An emulator with real containers, whose tokens are good for seconds."""
+    engine.sweep()
+    assumptions = Assumptions(resource_principal_lifetime_in_seconds=TOKEN_SECONDS)
+    with Emulator(containers="docker", assumptions=assumptions) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def provisioner(emulator):
+    """A provisioner for it."""
+    settings = {"compartment_id": emulator.compartment_id, "endpoint": emulator.endpoint}
+    with Provisioner.from_config(emulator.oci_config, **settings) as provisioner:
+        yield provisioner
+
+
+def said(deployment):
+    """Return the latest of what the app wrote."""
+    (line,) = deployment.logs("web", tail=1)
+    return json.loads(line.text)
+
+
+def test_a_container_is_its_instance_for_as_long_as_its_token_is_good(emulator, provisioner, standins, eventually):
+    """Without a right it gets 404, with one its lines arrive; token and key are renewed, and expired ones are 401."""
+    deployment = provisioner.apply(spec(standins["python"]))
+    eventually(lambda: said(deployment)["latest"] == 404)
+    instance_id = deployment.instances[0].id
+
+    deployment = provisioner.apply(spec(standins["python"], Statement("use", "log-content", reason="it writes")))
+    assert deployment.instances[0].id == instance_id
+    eventually(lambda: said(deployment) == {"uid": 10001, "is_renewed": True, "latest": 200, "first": 401})
+
+    now = datetime.now(UTC)
+    logs = oci.loggingsearch.LogSearchClient(emulator.oci_config, service_endpoint=emulator.endpoint)
+    query = {
+        "timeStart": now - timedelta(minutes=5),
+        "timeEnd": now + timedelta(minutes=5),
+        "searchQuery": f'search "{emulator.compartment_id}" | where data.message = \'renewed\'',
+    }
+    assert logs.search_logs(query).data.results
+
+    names = {line.text.partition("=")[0] for line in deployment.logs("plain")}
+    assert "OCISIDECAR_ENDPOINT" in names
+    assert not [name for name in names if name.startswith("OCI_RESOURCE_PRINCIPAL")]
+
+
+def test_the_emulator_listens_for_a_pod_at_its_gateway_only(provisioner, standins):
+    """The port that containers are told is not open on the machine's loopback."""
+    deployment = provisioner.apply(spec(standins["python"]))
+    told = dict(line.text.partition("=")[::2] for line in deployment.logs("plain"))
+    url = urlsplit(told["OCISIDECAR_ENDPOINT"])
+    assert not url.hostname.startswith("127.")
+    with socket.create_connection((url.hostname, url.port), timeout=5):
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", url.port), timeout=5)

@@ -120,7 +120,7 @@ class Provisioner:
             Session(credentials, ticking, url.value if url else None),
             compartment_id=_compartment(compartment_id, credentials),
             image_prefix=prefix.value if prefix else None,
-            accepts_symbolic_images=_is_loopback(url.value if url else ""),
+            accepts_symbolic_images=is_emulator(endpoint),
             limits=Limits(max_workers, wait_timeout_in_seconds),
             on_event=on_event,
         )
@@ -481,6 +481,10 @@ def _compartment(compartment_id: str | None, credentials: Credentials) -> str:
     return found
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+def is_emulator(endpoint: str | None = None) -> bool:
+    """Return whether `endpoint`, else that of the environment, is on this machine's loopback."""
+    from ocisidecar.credentials import find
+
+    url = find("endpoint", argument=endpoint, environment=os.environ)
+    host = urlsplit(url.value if url else "").hostname or ""
     return host in {"localhost", "::1"} or host.startswith("127.")

@@ -36,7 +36,7 @@ ONE_HOME = {
     "docker": {"engine", "engine.*"},
     "time": {"clock", "emulator.*"},
     "random": {"emulator.*"},
-    "rich": {"progress", "views.*", "cli", "demo"},
+    "rich": {"progress", "views.*", "console", "demo"},
     "werkzeug": {"emulator", "emulator.*"},
     "cattrs": {"spec.structure"},
     "yaml": {"spec.syntax"},

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ocisidecar import Cancelled, __version__, cli, errors
+from ocisidecar import Cancelled, __version__, cli, console, errors
 from ocisidecar.emulator import Emulator, Fault
 from ocisidecar.emulator.simulated_pods import ContainerScript
 
@@ -105,6 +105,36 @@ class TestCommands:
         assert (code, "web is not fine" in out) == (1, True)
         code, out, _ = run("diagnose", "web")
         assert (code, "remedy" in out) == (1, True)
+
+
+class TestSettingsFile:
+    """Where a spec file is taken, a settings file is too."""
+
+    @pytest.mark.parametrize("name", ["web.env", ".env", "web.env.local"])
+    def test_from_beginning_to_end(self, run, tmp_path, emulator, name):
+        """Plan, apply, verify, status and destroy; what only a tenancy has does not count in an emulator."""
+        path = tmp_path / name
+        path.write_text(
+            "CONTAINER_INSTANCE_NAME=web\nCONTAINER_IMAGE=docker.io/acme/web:1\nOCI_CLI_PROFILE=PROD\n"
+            "SUBNET_OCID=ocid1.subnet.oc1.fra.a\nTF_BACKEND=oci\n"
+        )
+        code, out, err = run("plan", path)
+        assert (code, "+  container-instance/web-0" in out) == (0, True)
+        assert f"warning: {name}:5: TF_BACKEND is not used" in err
+        assert run("apply", path)[0] == 0
+        assert run("verify", path, "--json")[0] == 0
+        assert run("status", path)[0] == 0
+        assert run("destroy", path, "--yes", "--purge")[0] == 0
+        assert emulator.live() == {}
+
+    def test_faults(self, run, tmp_path):
+        """Each comes with file, line and variable; exit code 2."""
+        path = tmp_path / "web.env"
+        path.write_text("CONTAINER_COUNT=many\nENABLE_ALARMS=maybe\n")
+        code, out, err = run("plan", path)
+        assert (code, out) == (2, "")
+        assert "web.env:1: CONTAINER_COUNT must be a whole number, got 'many'" in err
+        assert "web.env:2: ENABLE_ALARMS must be true or false, got 'maybe'" in err
 
 
 class TestErrors:
@@ -201,7 +231,7 @@ class TestErrors:
 
     def test_failed_checks_have_a_code(self):
         """1, as for a report that was printed."""
-        assert cli.exit_code(errors.ChecksFailed("", report=None)) == 1
+        assert console.exit_code(errors.ChecksFailed("", report=None)) == 1
 
 
 class TestArguments:
@@ -258,7 +288,7 @@ class TestArguments:
     )
     def test_since(self, word, since):
         """A span or a moment; a moment without a time zone is UTC."""
-        assert cli.moment(word) == since
+        assert console.moment(word) == since
 
 
 class TestProgram:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from attrs import frozen
 
@@ -98,6 +98,17 @@ class Settings:
         """Registry path of our own images; None where the settings do not say it."""
         return image_prefix(self.values)
 
+    @property
+    def connection(self) -> dict[str, Any]:
+        """Arguments of `Provisioner.from_config`, for those who add their own."""
+        return {
+            "profile": self.values.oci_cli_profile,
+            "region": self.values.oci_region,
+            "compartment_id": self.values.oci_compartment_ocid,
+            "image_prefix": self.image_prefix,
+            "wait_timeout_in_seconds": self.values.max_wait_time,
+        }
+
     def deployment_spec(self) -> DeploymentSpec:
         """Return the deployment that they describe, ready to be planned.
 
@@ -145,15 +156,7 @@ class Settings:
         missing = [one for one in self._not_given() if one.variable == "OCI_COMPARTMENT_OCID"]
         if missing:
             raise SettingsError(missing)
-        provisioner = Provisioner.from_config(
-            profile=values.oci_cli_profile,
-            region=values.oci_region,
-            compartment_id=values.oci_compartment_ocid,
-            image_prefix=self.image_prefix,
-            wait_timeout_in_seconds=values.max_wait_time,
-            on_event=on_event,
-            clock=clock,
-        )
+        provisioner = Provisioner.from_config(**self.connection, on_event=on_event, clock=clock)
         self.check_tenancy(provisioner.session.credentials.tenancy_id)
         return provisioner
 

@@ -90,7 +90,11 @@ class Values:
     """The value of each variable; None where there is none."""
 
     oci_cli_profile: str | None = _is(
-        "Profile of ~/.oci/config. Empty: DEFAULT.", TEXT, example="DEFAULT", connection="profile"
+        "Profile of ~/.oci/config. Empty: DEFAULT.",
+        TEXT,
+        example="DEFAULT",
+        connection="profile",
+        is_of_account=True,
     )
     oci_region: str | None = _is(
         "Region, such as eu-frankfurt-1. Empty: the profile's.",

@@ -1,0 +1,291 @@
+"""What every command line of this project shares: exit codes, where to connect, what is read and what is shown.
+
+What was asked for goes to standard output, progress, questions and errors to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from ocisidecar.errors import (
+    ApplyFailed,
+    Cancelled,
+    ChecksFailed,
+    ConfigError,
+    DestroyFailed,
+    OciSidecarError,
+    ServiceCallError,
+    WaitError,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ocisidecar.log_lines import LogLine
+    from ocisidecar.progress import Progress
+    from ocisidecar.provisioner import Provisioner
+    from ocisidecar.settings import Settings
+    from ocisidecar.views.page import Page
+
+OK: Final = 0
+CHECKS_FAILED: Final = 1
+WRONG_INPUT: Final = 2
+SERVICE: Final = 3
+INTERRUPTED: Final = 130
+
+_SECONDS_PER_UNIT: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Options = argparse.Namespace
+
+
+class _Document(Protocol):
+    def to_json(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Document)
+
+
+# -- how a program ends ----------------------------------------------------------------------------------------
+
+
+def ending(run: Callable[[], int], *, program: str) -> int:
+    """Run a command and return its exit code; whatever goes wrong is one message on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # signs such as ± are no reason to fail where they cannot be shown
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return complain("interrupted", INTERRUPTED, program=program)
+    except OciSidecarError as error:
+        return complain(str(error), exit_code(error), program=program)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        return complain(str(error), WRONG_INPUT, program=program)
+
+
+def complain(message: str, code: int, *, program: str = "ocisidecar") -> int:
+    """Write a message to standard error and return the code."""
+    sys.stderr.write(f"{program}: {message}\n")
+    return code
+
+
+def exit_code(error: OciSidecarError) -> int:
+    """Return the exit code that says what kind of error it was."""
+    if isinstance(error, ChecksFailed):
+        return CHECKS_FAILED
+    if isinstance(error, Cancelled):
+        return INTERRUPTED
+    if isinstance(error, ServiceCallError | WaitError | ApplyFailed | DestroyFailed):
+        return SERVICE
+    return WRONG_INPUT
+
+
+# -- where to connect ------------------------------------------------------------------------------------------
+
+
+def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that `connect` reads."""
+    group = parser.add_argument_group("where", "Each can also come from OCISIDECAR_... and OCI_CLI_... variables.")
+    group.add_argument("--config", metavar="FILE", help="OCI configuration file (~/.oci/config)")
+    group.add_argument("--profile", help="section of the configuration file (DEFAULT)")
+    group.add_argument("--auth", help="api_key, security_token, instance_principal or resource_principal")
+    group.add_argument("--region", help="region name or short code")
+    group.add_argument("--compartment-id", metavar="OCID", help="where the deployment lives")
+    group.add_argument("--endpoint", metavar="URL", help="base URL of all services, e.g. an emulator's")
+    group.add_argument("--image-prefix", metavar="PATH", help="registry path of the sidecars' own images")
+
+
+def connect(options: Options, settings: Settings | None = None) -> Provisioner:
+    """Return a provisioner for what the arguments, else the environment, else the settings say.
+
+    Raises:
+        SettingsError: the settings name another tenancy than the credentials belong to.
+        ConfigError: the credentials, the region or the compartment cannot be used.
+    """
+    from ocisidecar.provisioner import Provisioner
+
+    given = {
+        name: getattr(options, name)
+        for name in ("profile", "region", "compartment_id", "image_prefix")
+        if getattr(options, name) is not None
+    }
+    provisioner = Provisioner.from_config(
+        options.config,
+        auth=options.auth,
+        endpoint=options.endpoint,
+        **({} if settings is None else settings.connection) | given,
+    )
+    if settings is not None:
+        settings.check_tenancy(provisioner.session.credentials.tenancy_id)
+    return provisioner
+
+
+def is_settings_file(path: str | Path) -> bool:
+    """Return whether a path looks like a settings file: `.env`, `web.env`, `web.env.local`."""
+    name = Path(path).name
+    return name.endswith(".env") or ".env." in name
+
+
+def read_settings(path: str | Path, options: Options, *, local: bool = False) -> Settings:
+    """Read a settings file and write its warnings to standard error.
+
+    Args:
+        path: of the file.
+        options: with the arguments of `add_connection_arguments`: an emulator's endpoint makes the settings local.
+        local: whether they are for an emulator anyway.
+
+    Raises:
+        SettingsError: some of it is wrong.
+    """
+    from ocisidecar.provisioner import is_emulator
+    from ocisidecar.settings import Settings
+
+    environment = dict(os.environ)
+    if options.compartment_id is not None:
+        environment["OCISIDECAR_COMPARTMENT_ID"] = options.compartment_id
+    settings = Settings.from_env_file(path, local=local or is_emulator(options.endpoint), environment=environment)
+    for warning in settings.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    return settings
+
+
+# -- questions -------------------------------------------------------------------------------------------------
+
+
+def is_answered(question: str, answer: str, *, otherwise: str) -> bool:
+    """Ask on the terminal and return whether exactly this was answered.
+
+    Raises:
+        ConfigError: there is nobody to ask; `otherwise` says what to do.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigError(otherwise)
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == answer
+
+
+def is_removal_confirmed(name: str) -> bool:
+    """Ask for the deployment's name before it is deleted.
+
+    Raises:
+        ConfigError: there is nobody to ask.
+    """
+    question = f"Delete this? Type the deployment's name ({name}) to go on: "
+    return is_answered(
+        question, name, otherwise="destroy asks before it deletes and nobody can answer here: add --yes"
+    )
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------
+
+
+def show(value: T, page_of: Callable[[T], Page], *, as_json: bool) -> None:
+    """Print the result on standard output."""
+    if as_json:
+        sys.stdout.write(f"{value.to_json()}\n")
+    else:
+        print_page(output(), page_of(value))
+
+
+def print_page(console: Console, page: Page) -> None:
+    """Print a page."""
+    from ocisidecar.views import show as show_page
+
+    show_page(page, console)
+
+
+def output() -> Console:
+    """Return the console of standard output."""
+    return _console(is_for_errors=False)
+
+
+def errors() -> Console:
+    """Return the console of standard error."""
+    return _console(is_for_errors=True)
+
+
+def _console(*, is_for_errors: bool) -> Console:
+    from rich.console import Console
+
+    from ocisidecar.views.terminal import TEXT_WIDTH
+
+    stream = sys.stderr if is_for_errors else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else TEXT_WIDTH, force_jupyter=False)
+
+
+def progress() -> Progress:
+    """Return what shows the events of a run on standard error."""
+    from ocisidecar.progress import Progress
+
+    return Progress(errors())
+
+
+def print_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
+    """Print log lines on standard output, each at once."""
+    for line in lines:
+        text = json.dumps(line.to_dict(), ensure_ascii=False) if as_json else str(line)
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+
+# -- arguments -------------------------------------------------------------------------------------------------
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_containers_argument(parser: argparse.ArgumentParser, *, default: str) -> None:
+    """Add `--containers`."""
+    parser.add_argument(
+        "--containers",
+        choices=("simulated", "docker", "auto"),
+        default=default,
+        help="what runs containers in the emulator (%(default)s)",
+    )
+
+
+def add_log_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose log lines."""
+    parser.add_argument("--container", metavar="NAME", help="only this container")
+    parser.add_argument("--instance", metavar="NAME", help="only this instance, e.g. web-0")
+    parser.add_argument("--follow", "-f", action="store_true", help="go on until interrupted")
+    parser.add_argument(
+        "--since", type=moment, metavar="WHEN", help="e.g. 90s, 10m, 2h, 1d or 2026-03-01T10:00:00Z"
+    )
+    parser.add_argument("--tail", type=_count, metavar="N", help="only the last N lines of each container")
+    parser.add_argument("--previous", action="store_true", help="of the run before the last restart")
+
+
+def moment(text: str) -> datetime | timedelta:
+    """Return what `--since` means: a span such as 10m, or an RFC 3339 time, UTC where it does not say.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit in _SECONDS_PER_UNIT and number.isdecimal():
+        return timedelta(seconds=int(number) * _SECONDS_PER_UNIT[unit])
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 90s, 10m, 2h, 1d nor an RFC 3339 time") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines")
+    return int(text)

@@ -45,10 +45,14 @@ class Aside:
     def put(self, body: bytes, reason: str) -> bool:
         """Keep a call of one entry; False when there is no room for it."""
         line = json.dumps({"reason": reason, "call": json.loads(body)}).encode() + b"\n"
-        with self._lock, self._path.open("ab") as file:
-            if file.tell() + len(line) > MAX_ASIDE_BYTES:
-                return False
-            file.write(line)
+        try:
+            with self._lock, self._path.open("ab") as file:
+                if file.tell() + len(line) > MAX_ASIDE_BYTES:
+                    return False
+                file.write(line)
+        except OSError as exc:
+            log("cannot set an entry aside", level="ERROR", reason=exc.strerror)
+            return False
         return True
 
 

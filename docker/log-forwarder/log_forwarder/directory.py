@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from log_forwarder.checkpoint import Saved
-from log_forwarder.generation import Generation, begins_like, fits, open_log
+from log_forwarder.generation import Generation, fits, open_log
 from log_forwarder.journal import log
 from log_forwarder.metrics import Metrics
 
@@ -23,7 +23,6 @@ Key = tuple[int, int]
 
 _ROTATED: Final = re.compile(r"(?P<log>.+\.log)[.\-_]\d[\w.:+-]*")
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
-_UNFINISHED_COPY_SECONDS: Final = 10.0
 _FORGET_SECONDS: Final = 10.0
 
 
@@ -66,7 +65,7 @@ class Directory:
         self._generations: dict[Key, Generation] = {}
         self._seen_at: dict[Key, float] = {}
         self._orphans: list[Orphan] = []
-        self._copies: set[Key] = set()
+        self._copies: dict[Key, Generation] = {}
         self._refused: set[str] = set()
         self._scans = 0
 
@@ -82,21 +81,24 @@ class Directory:
             orphan.saved if orphan.generation is None else orphan.generation.known() for orphan in self._orphans
         ]
 
-    def scan(self, now: float, wall: float) -> None:
+    def scan(self, now: float) -> None:
         """Look what is there: open what is new, close what is gone and done.
 
         Args:
             now: seconds on a clock that never goes back.
-            wall: seconds since the epoch.
         """
         self._scans += 1
         files = dict(_walk(self._root, ""))
         self._recognise(files)
-        newcomers = {key: found for key, found in files.items() if key not in self._generations}
+        newcomers = {key: found for key, found in files.items() if found.log and key not in self._generations}
+        if any(found.is_rotated for found in newcomers.values()):
+            for generation in self.generations:
+                if generation.is_truncated:
+                    self.replace(generation)
         for key, found in sorted(newcomers.items(), key=lambda item: (item[1].is_rotated, item[1].modified_at)):
-            if found.log and key not in self._copies:
-                self._welcome(key, found, files, wall)
-        self._copies &= files.keys()
+            if key not in self._copies:
+                self._welcome(key, found, files)
+        self._copies = {key: original for key, original in self._copies.items() if key in files}
         self._forget(files, now)
         self._metrics.set("files", len(self._generations))
 
@@ -106,6 +108,7 @@ class Directory:
         log("truncated", path=generation.path, at=generation.position)
         self._metrics.add("truncations_total")
         self._orphans.append(Orphan(generation.here(), generation, self._scans))
+        self._copies = {one: original for one, original in self._copies.items() if original is not generation}
         self._generations[key] = Generation(generation.path, generation.duplicate())
         return self._generations[key]
 
@@ -131,25 +134,23 @@ class Directory:
                 self._orphans.append(Orphan(saved, None, self._scans))
         self._saved = []
 
-    def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found], wall: float) -> None:
+    def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found]) -> None:
         """Take in a file that is not known: the copy of a generation, or a new one."""
         descriptor = self._open(found.path)
         if descriptor is None:
             return
-        orphan = self._parent(found, descriptor) if found.is_rotated else None
-        if orphan is not None:
-            self._orphans.remove(orphan)
-            self._generations[key] = _adopt(orphan, descriptor)
-            return
-        if found.is_rotated and (original := self._original(found, files)) is not None:
-            if fits(original, descriptor):
-                self._copies.add(key)
+        if found.is_rotated:
+            original = self._original(found, files)
+            if original is not None and original.begins_with(descriptor):
+                if original.position and os.fstat(descriptor).st_size:
+                    self._copies[key] = original
                 os.close(descriptor)
                 return
-            is_young = wall - found.modified_at < _UNFINISHED_COPY_SECONDS
-            is_shorter = os.fstat(descriptor).st_size < original.acknowledged
-            if is_young and is_shorter and begins_like(original, descriptor):
-                os.close(descriptor)
+            if original is not None and original.is_truncated:
+                self.replace(original)
+            if (orphan := self._parent(found, descriptor)) is not None:
+                self._orphans.remove(orphan)
+                self._generations[key] = _adopt(orphan, descriptor)
                 return
         log("file found", path=found.path)
         self._generations[key] = Generation(found.log, descriptor)
@@ -159,12 +160,10 @@ class Directory:
         candidates = (orphan for orphan in self._orphans if orphan.saved.path == found.log)
         return next((one for one in candidates if one.saved.head.length and fits(one.saved, descriptor)), None)
 
-    def _original(self, found: Found, files: Mapping[Key, Found]) -> Saved | None:
-        """Return the generation that stands at the path of a rotated file's log and was read already."""
-        for key, generation in self._generations.items():
-            if key in files and files[key].path == found.log and generation.position:
-                return generation.here()
-        return None
+    def _original(self, found: Found, files: Mapping[Key, Found]) -> Generation | None:
+        """Return the generation that stands at the path of a rotated file's log."""
+        standing = (one for key, one in self._generations.items() if key in files and files[key].path == found.log)
+        return next(standing, None)
 
     def _forget(self, files: Mapping[Key, Found], now: float) -> None:
         for key, generation in list(self._generations.items()):

@@ -96,7 +96,7 @@ class Generation:
         self._tail = Mark() if saved is None else saved.tail
         self._cuts = [] if saved is None else list(saved.cuts)
         self._on_the_way: deque[Span] = deque()
-        self.seen_size = 0
+        self._stamp = (0, 0)
         self.grew_at = 0.0
         self._is_waiting = False
         self._attach(descriptor)
@@ -125,6 +125,17 @@ class Generation:
     def is_deleted(self) -> bool:
         """Whether only the descriptor keeps the file."""
         return os.fstat(self._descriptor).st_nlink == 0
+
+    @property
+    def seen_size(self) -> int:
+        """How large the file was when it was last read."""
+        return self._stamp[0]
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the file does not hold any more what was read last."""
+        length = len(self._recent)
+        return os.pread(self._descriptor, length, self.position - length) != self._recent
 
     @property
     def unread(self) -> int:
@@ -167,6 +178,15 @@ class Generation:
             cuts=(),
         )
 
+    def begins_with(self, descriptor: int) -> bool:
+        """Tell whether the file begins with all that another one holds: that one is a copy, maybe not done yet."""
+        offset = 0
+        while part := os.pread(descriptor, READ_BYTES, offset):
+            if os.pread(self._descriptor, len(part), offset) != part:
+                return False
+            offset += len(part)
+        return True
+
     def read(self, joins: re.Pattern[bytes], patience: Patience, now: float) -> Block | None:
         """Return the next records, or None when there are none to be had yet.
 
@@ -181,15 +201,19 @@ class Generation:
         status = os.fstat(self._descriptor)
         if status.st_size < self.position:
             raise Truncated
-        if status.st_size != self.seen_size:
-            self.seen_size, self.grew_at, self._is_waiting = status.st_size, now, False
+        stamp = (status.st_size, status.st_mtime_ns)
+        if stamp != self._stamp:
+            self.grew_at, self._is_waiting = now, False
+        elif status.st_size == self.position:
+            return None
         quiet = now - self.grew_at
-        if status.st_size == self.position or (self._is_waiting and quiet < patience.record):
+        if self._is_waiting and quiet < patience.record:
             return None
         overlap = len(self._recent)
         window = os.pread(self._descriptor, overlap + READ_BYTES, self.position - overlap)
         if window[:overlap] != self._recent:
             raise Truncated
+        self._stamp = stamp
         block = window[overlap:]
         records = self._cut(block, joins, patience, quiet)
         self._is_waiting = not records.consumed
@@ -239,13 +263,9 @@ def fits(saved: Saved, descriptor: int) -> bool:
     """Tell whether an open file begins with what a generation was up to its offset."""
     if os.fstat(descriptor).st_size < saved.acknowledged:
         return False
+    head = os.pread(descriptor, saved.head.length, 0)
     tail = os.pread(descriptor, saved.tail.length, saved.acknowledged - saved.tail.length)
-    return begins_like(saved, descriptor) and _mark(tail) == saved.tail
-
-
-def begins_like(saved: Saved, descriptor: int) -> bool:
-    """Tell whether an open file's first bytes are those of a generation, as far as both have them."""
-    return _mark(os.pread(descriptor, saved.head.length, 0)) == saved.head
+    return _mark(head) == saved.head and _mark(tail) == saved.tail
 
 
 def open_log(path: Path) -> int | None:

@@ -12,6 +12,7 @@ from log_forwarder import render
 from log_forwarder.checkpoint import Checkpoint
 from log_forwarder.directory import Directory
 from log_forwarder.generation import Block, Generation, Patience, Span, Truncated
+from log_forwarder.journal import log
 from log_forwarder.metrics import Metrics
 from log_forwarder.records import joiner
 from log_forwarder.settings import Settings
@@ -58,6 +59,7 @@ class Harvest:
         self._scan_at = 0.0
         self._turn: deque[Generation] = deque()
         self._pieces: deque[Piece] = deque()
+        self._packed = self._packed_bytes = 0
         self._packed_at = 0.0
         self._on_the_way = 0
         self._blocks = 0
@@ -73,7 +75,7 @@ class Harvest:
             is_closing: nothing more will be written, so nothing is waited for.
         """
         if now >= self._scan_at or is_closing:
-            self._directory.scan(now, time.time())
+            self._directory.scan(now)
             self._scan_at = now + self._settings.poll_seconds
         self._turn = deque(self._directory.generations)
         self._turn.rotate(-self._blocks)
@@ -118,14 +120,17 @@ class Harvest:
         self._directory.close()
 
     def _save(self) -> None:
-        self._checkpoint.save(self._directory.known())
+        """A full disk stops no line: what cannot be saved might only be sent again under other ids."""
+        try:
+            self._checkpoint.save(self._directory.known())
+        except OSError as exc:
+            self._metrics.add("unsaved_total")
+            if self._metrics.get("unsaved_total") == 1:
+                log("cannot save progress", level="ERROR", reason=exc.strerror)
         self._is_dirty = False
 
     def _is_full(self) -> bool:
-        return (
-            sum(piece.count for piece in self._pieces) >= self._settings.batch_entries
-            or sum(len(piece.body) for piece in self._pieces) >= self._settings.batch_bytes
-        )
+        return self._packed >= self._settings.batch_entries or self._packed_bytes >= self._settings.batch_bytes
 
     def _read_one(self, now: float, *, is_closing: bool) -> None:
         """Read a block of the generation whose turn it is; it stays in turn as long as it has more."""
@@ -146,6 +151,8 @@ class Harvest:
         self._metrics.add("entries_total", len(block.records.texts))
         for piece in self._render(generation, block):
             self._pieces.append(piece)
+            self._packed += piece.count
+            self._packed_bytes += len(piece.body)
             self._on_the_way += piece.count
 
     def _render(self, generation: Generation, block: Block) -> Iterator[Piece]:
@@ -185,4 +192,6 @@ class Harvest:
             if pieces and (count > self._settings.batch_entries or size > self._settings.batch_bytes):
                 break
             pieces.append(self._pieces.popleft())
+            self._packed -= piece.count
+            self._packed_bytes -= len(piece.body)
         return Call(render.details(piece.body for piece in pieces), tuple(pieces))

@@ -1,0 +1,99 @@
+"""The forwarder as a process under everything at once, against the emulator over HTTP.
+
+A sample by default; OCISIDECAR_FULL=1 takes 1,000,000 lines with a rotation every 50,000.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import defaultdict
+
+from ocisidecar.emulator import Fault
+
+IS_FULL = bool(os.environ.get("OCISIDECAR_FULL"))
+LINES = 1_000_000 if IS_FULL else 60_000
+LINES_PER_FILE = 50_000 if IS_FULL else 5_000
+KILL_EVERY_SECONDS = 3.0 if IS_FULL else 1.2
+MOST_KILLS = 400
+HIT = 0.112
+"""Of three independent faults with this probability at least one hits 30 % of the calls."""
+
+FAULTS = (
+    Fault.error("put_logs", "TooManyRequests", times=None, probability=HIT),
+    Fault.error("put_logs", "InternalServerError", times=None, probability=HIT),
+    Fault.timeout("put_logs", after_commit=True, times=None, probability=HIT),
+)
+
+
+def _line(number):
+    return (
+        f"{number:08d} 2026-01-01T00:00:00Z INFO GET /api/v1/items/{number % 977:03d} 200 0.0123 user=abcdef".ljust(
+            114, "."
+        )
+    )
+
+
+def _write(log):
+    """Write all lines, renaming the file whenever it is full, as an app with a rotating log does."""
+    for first in range(0, LINES, LINES_PER_FILE):
+        with log.open("a") as file:
+            for number in range(first, first + LINES_PER_FILE):
+                file.write(_line(number) + "\n")
+        log.rename(log.with_name(f"{log.name}.{first // LINES_PER_FILE:03d}"))
+
+
+def _expire_a_token(cloud):
+    """Let a token run out, and renew it only when the forwarder was refused with it."""
+    cloud.renew(seconds=0)
+    refused = sum(request.status == 401 for request in cloud.provisioner.emulator.requests)
+    return lambda: sum(request.status == 401 for request in cloud.provisioner.emulator.requests) > refused
+
+
+def test_nothing_is_lost_and_duplicates_have_equal_ids(cloud, logs, forward, capsys):
+    """Under faults, kill -9 again and again, rotations and an expired token every line arrives, under one id."""
+    cloud.provisioner.emulator.inject(*FAULTS)
+    started = time.monotonic()
+    process = forward(BATCH_ENTRIES=1000, REQUEST_TIMEOUT_SECONDS=1, BACKOFF_SECONDS=0.1, MAX_BACKOFF_SECONDS=1)
+    writer = threading.Thread(target=_write, args=(logs / "app.log",))
+    writer.start()
+    rhythm = threading.Event()
+    ids = defaultdict(set)
+    kills = arrived = 0
+    was_refused, is_renewed = None, False
+    while len(ids) < LINES and kills < MOST_KILLS:
+        rhythm.wait(KILL_EVERY_SECONDS)
+        if was_refused is None:
+            was_refused = _expire_a_token(cloud)
+        elif not is_renewed:
+            if was_refused():
+                cloud.renew()
+                is_renewed = True
+        else:
+            process.kill()
+            kills += 1
+            process.start()
+        for id_, data, _, _, kind in cloud.collect():
+            if kind == "ocisidecar.line":
+                arrived += 1
+                ids[data].add(id_)
+        cloud.entries.clear()
+    writer.join()
+    assert process.stop() == 0
+    missing = LINES - len(ids)
+    strayed = sum(len(one) > 1 for one in ids.values())
+    statuses = [
+        request.status for request in cloud.provisioner.emulator.requests if request.operation == "put_logs"
+    ]
+    failed = sum(status != 200 for status in statuses) / len(statuses)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{LINES} lines in {time.monotonic() - started:.0f} s: {missing} missing, {arrived - len(ids)} sent "
+            f"more than once, {strayed} of them under another id; {kills} kills, {len(statuses)} calls, "
+            f"{failed:.0%} of them failed\n"
+        )
+    assert (missing, strayed) == (0, 0)
+    assert set(ids) == {_line(number) for number in range(LINES)}
+    assert is_renewed

@@ -46,7 +46,7 @@ stop() {
         kill -0 -1 2>/dev/null || exit 0
         sleep 0.2
     done
-    say "processes were still running after $grace_in_seconds s"
+    say "still running after $grace_in_seconds s: $(cat /proc/[0-9]*/comm 2>/dev/null | tr '\n' ' ')"
     exit 143
 }
 

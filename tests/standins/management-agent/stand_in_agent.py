@@ -12,7 +12,6 @@ import os
 import re
 import signal
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -110,11 +109,11 @@ def main() -> None:
     if options.register:
         register(options.agent, options.register)
         return
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    interval = float(os.environ["OCISIDECAR_STAND_IN_INTERVAL_IN_SECONDS"])
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     while True:
         collect(options.agent)
-        if stopped.wait(float(os.environ["OCISIDECAR_STAND_IN_INTERVAL_IN_SECONDS"])):
+        if signal.sigtimedwait({signal.SIGTERM}, interval):
             return
 
 

@@ -8,9 +8,9 @@ that is wanted, and the platform of what was made is looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 from docker.errors import DockerException, ImageNotFound
@@ -19,6 +19,7 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from ocisidecar.engine.engine import Engine
+from ocisidecar.engine.streams import Chunk, reading
 from ocisidecar.errors import ImageError
 
 _STEP: Final = re.compile(r"Step (\d+)/(\d+) : (.*)")
@@ -65,7 +66,7 @@ def native_platform(engine: Engine) -> str:
 def find_image(engine: Engine, image: str) -> tuple[str, int] | None:
     """Return the platform and the size in bytes of an image that the engine holds, or None."""
     try:
-        facts: Mapping[str, Any] = engine.api.inspect_image(image)
+        facts: Chunk = engine.api.inspect_image(image)
     except ImageNotFound:
         return None
     return f"{facts['Os']}/{facts['Architecture']}", int(facts["Size"])
@@ -88,9 +89,17 @@ def fetch_image(engine: Engine, image: str, platform: str) -> None:
 
 def _pull(engine: Engine, image: str, platform: str) -> None:
     repository, tag = parse_repository_tag(image)
-    for chunk in engine.api.pull(repository, tag=tag or "latest", platform=platform, stream=True, decode=True):
-        if "error" in chunk:
-            raise ImageError(str(chunk["error"]).strip())
+
+    def start() -> Iterator[Chunk]:
+        pulling: Iterator[Chunk] = engine.api.pull(
+            repository, tag=tag or "latest", platform=platform, stream=True, decode=True
+        )
+        return pulling
+
+    with reading(engine, start) as chunks:
+        for chunk in chunks:
+            if "error" in chunk:
+                raise ImageError(str(chunk["error"]).strip())
 
 
 def tag_image(engine: Engine, image: str, reference: str) -> None:
@@ -107,14 +116,15 @@ def build_image(
     arguments: Mapping[str, str],
     labels: Mapping[str, str],
     is_cache_used: bool = True,
-) -> Iterator[Told]:
-    """Build a directory into an image tagged `reference`; blocks between what it yields.
+) -> Generator[Told, None, None]:
+    """Build a directory into an image tagged `reference`; blocks between what it yields, ends when closed.
 
     Raises:
         ImageError: the build failed; the engine's words.
     """
-    try:
-        for chunk in engine.api.build(
+
+    def start() -> Iterator[Chunk]:
+        return engine.api.build(
             path=str(directory),
             tag=reference,
             platform=platform,
@@ -124,13 +134,17 @@ def build_image(
             rm=True,
             forcerm=True,
             decode=True,
-        ):
-            yield from _told(chunk)
+        )
+
+    try:
+        with reading(engine, start) as chunks:
+            for chunk in chunks:
+                yield from _told(chunk)
     except (DockerException, RequestException, HTTPError) as error:
         raise ImageError(words_of(error)) from error
 
 
-def _told(chunk: Mapping[str, Any]) -> Iterator[Told]:
+def _told(chunk: Chunk) -> Iterator[Told]:
     if "error" in chunk:
         raise ImageError(str(chunk["error"]).strip())
     if "aux" in chunk and "ID" in chunk["aux"]:

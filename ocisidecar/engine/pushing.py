@@ -5,9 +5,8 @@ The client raises nothing when a push fails: an `error` entry stands in the stre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 from attrs import frozen
 from docker.errors import DockerException
@@ -16,6 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from ocisidecar.engine.building import find_image, words_of
 from ocisidecar.engine.engine import Engine
+from ocisidecar.engine.streams import Chunk, reading
 from ocisidecar.errors import ImageError
 
 
@@ -36,7 +36,7 @@ class Stored:
 
 def push_image(
     engine: Engine, image: str, reference: str, *, username: str, password: str
-) -> Iterator[Sent | Stored]:
+) -> Generator[Sent | Stored, None, None]:
     """Push `image` as `reference`, which the engine keeps as a tag only meanwhile; blocks between what it yields.
 
     Raises:
@@ -47,7 +47,10 @@ def push_image(
         engine.api.tag(image, reference)
         try:
             login = {"username": username, "password": password}
-            yield from _told(engine.api.push(reference, stream=True, decode=True, auth_config=login))
+            with reading(
+                engine, lambda: engine.api.push(reference, stream=True, decode=True, auth_config=login)
+            ) as chunks:
+                yield from _told(chunks)
         finally:
             if is_ours:
                 engine.api.remove_image(reference, noprune=True)
@@ -68,7 +71,7 @@ def save_image(engine: Engine, image: str, path: Path) -> None:
         raise ImageError(words_of(error)) from error
 
 
-def _told(chunks: Iterator[Mapping[str, Any]]) -> Iterator[Sent | Stored]:
+def _told(chunks: Iterator[Chunk]) -> Iterator[Sent | Stored]:
     layers: dict[str, tuple[int, int]] = {}
     for chunk in chunks:
         if "error" in chunk:

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
@@ -268,12 +269,16 @@ class _Run:
                 f"with base_images={{{job.source.name!r}: ...}}"
             ) from error
 
+    def _check_stopped(self) -> None:
+        if self._stopped.is_set():
+            raise ImageError("it was stopped")
+
     def _attempt(self, job: _Job, seen: _Seen, *, is_cache_used: bool) -> str:
         from ocisidecar.engine.building import Made, Output, Reused, Step, build_image
 
         seen.begin()
         image_id = ""
-        for told in build_image(
+        building = build_image(
             self.engine,
             job.source.directory,
             reference=job.reference,
@@ -281,18 +286,19 @@ class _Run:
             arguments=job.arguments,
             labels=job.labels,
             is_cache_used=is_cache_used,
-        ):
-            if self._stopped.is_set():
-                raise ImageError("it was stopped")
-            match told:
-                case Step():
-                    self._inbox.put(seen.begin_step(job, told.number, told.count, told.instruction))
-                case Reused():
-                    seen.cached_steps += 1
-                case Output():
-                    seen.log.append(told.line)
-                case Made():
-                    image_id = told.image_id
+        )
+        with closing(building):
+            for told in building:
+                self._check_stopped()
+                match told:
+                    case Step():
+                        self._inbox.put(seen.begin_step(job, told.number, told.count, told.instruction))
+                    case Reused():
+                        seen.cached_steps += 1
+                    case Output():
+                        seen.log.append(told.line)
+                    case Made():
+                        image_id = told.image_id
         if not image_id:
             raise ImageError("the engine ended without an image")
         return image_id

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ocisidecar.engine import Engine
 
 
-
 @frozen(kw_only=True)
 class PushedImage:
     """An image that a registry holds.
@@ -200,10 +199,12 @@ class _Pusher:
 
         user, password = self.registry.username, self.registry.password
         digest = ""
-        for told in push_image(self.engine, variant.image_id, reference, username=user, password=password):
-            if isinstance(told, Stored):
-                digest = told.digest
-            else:
+        pushing = push_image(self.engine, variant.image_id, reference, username=user, password=password)
+        with closing(pushing):
+            for told in pushing:
+                if isinstance(told, Stored):
+                    digest = told.digest
+                    continue
                 sent, total = told.sent_bytes, told.total_bytes
                 progress = PushProgress(image=image, platform=variant.platform, sent_bytes=sent, total_bytes=total)
                 self.telling.tell(progress)

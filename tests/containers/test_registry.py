@@ -172,14 +172,19 @@ class TestBuilding:
         with pytest.raises(BuildFailed, match="a stage has a base that is not"):
             build(source("fixed", f"FROM {image}\nCOPY content /content\n"), platforms=[foreign])
 
-    def test_a_handler_that_raises_ends_the_build(self, build, source):
-        """Its exception propagates."""
+    def test_a_handler_that_raises_ends_the_build(self, engine, image, build, source, version, eventually):
+        """Its exception propagates at once, and the engine stops what it was running."""
+        label = f"LABEL org.opencontainers.image.version={version}"
+        endless = source("web", f"FROM {image}\n{label}\nRUN while :; do echo on and on; sleep 0.1; done\n")
 
-        def stop(_event):
-            raise RuntimeError("enough")
+        def stop(event):
+            if isinstance(event, images.BuildStep) and event.instruction.startswith("RUN"):
+                raise RuntimeError("enough")
 
         with pytest.raises(RuntimeError, match="enough"):
-            build(source("web"), on_event=stop)
+            build(endless, on_event=stop)
+        ours = {"label": label.removeprefix("LABEL ")}
+        eventually(lambda: engine.api.containers(all=True, filters=ours) == [])
 
 
 class TestPushing:

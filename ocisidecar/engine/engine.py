@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -24,7 +25,7 @@ from ocisidecar.errors import EngineMissing
 _TIMEOUT_SECONDS = 120
 _CONNECTIONS = 256
 """Kept open at most; each running container occupies one."""
-_SOCKET = "unix:///var/run/docker.sock"
+_USUAL = "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "unix:///var/run/docker.sock"
 _BY_UNIX_SOCKET = "http+docker://localhost"
 """What the client calls its base URL when it talks to a socket of this machine."""
 
@@ -58,9 +59,10 @@ class Engine:
         Raises:
             EngineMissing: none answers there.
         """
-        where = base_url or os.environ.get("DOCKER_HOST") or _SOCKET
+        where = base_url or os.environ.get("DOCKER_HOST") or _USUAL
         tls = None if base_url else docker.utils.kwargs_from_env().get("tls")
         try:
+            _knock(where)
             return cls(
                 docker.APIClient(
                     where, version="auto", timeout=_TIMEOUT_SECONDS, tls=tls or False, max_pool_size=_CONNECTIONS
@@ -182,3 +184,11 @@ class Engine:
             return {}
         checks = (check for container in details["containers"] for check in container.get("healthChecks") or ())
         return {check["port"]: 0 for check in checks}
+
+
+def _knock(where: str) -> None:
+    """Fail at once where nobody listens on a socket of this machine: the client would leave its own end open."""
+    scheme, _, path = where.partition("://")
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as end:
+            end.connect(path)

@@ -56,7 +56,7 @@ def ensure(
     """
     found = find(api, url)
     if found is None:
-        refusal = _pull(api, url, _credentials(url, pull_secrets))
+        refusal = _pull(api, url, credentials_for(url, pull_secrets))
         found = find(api, url)
         if found is None:
             raise PodFailed(
@@ -80,7 +80,8 @@ def _pull(api: docker.APIClient, url: str, credentials: Mapping[str, str] | None
     return None
 
 
-def _credentials(url: str, secrets: Sequence[Mapping[str, Any]]) -> Mapping[str, str] | None:
+def credentials_for(url: str, secrets: Sequence[Mapping[str, Any]]) -> Mapping[str, str] | None:
+    """Return user name and password for an image's registry, from the first BASIC secret that is for it."""
     first, slash, _ = url.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost")
     full = url if is_host else f"{_DEFAULT_REGISTRY}/{url}"

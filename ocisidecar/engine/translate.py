@@ -125,7 +125,7 @@ def check_user(details: Mapping[str, Any], *, name: str, image_user: str) -> Non
         PodFailed: it would.
     """
     context = details.get("securityContext") or {}
-    user = str(context.get("runAsUser", image_user)).partition(":")[0]
+    user = (_user(context) or image_user).partition(":")[0]
     if context.get("isNonRootUserCheckEnabled") and user in {"", "0", "root"}:
         raise PodFailed(
             f"Container {name} would run as root, which isNonRootUserCheckEnabled forbids: "

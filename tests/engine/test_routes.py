@@ -1,0 +1,34 @@
+"""The host's routes, read from the kernel's table."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from ocisidecar.engine.routes import host_routes, is_in_pod_network
+
+TABLE = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+"""
+
+
+def test_every_route_but_the_default_one_is_told(tmp_path):
+    """Addresses are written backwards there."""
+    table = tmp_path / "route"
+    table.write_text(TABLE)
+    assert list(host_routes(table)) == [
+        ("eth0", IPv4Network("192.168.0.0/24")),
+        ("docker0", IPv4Network("172.17.0.0/16")),
+    ]
+
+
+def test_where_there_is_no_table_there_are_no_routes(tmp_path):
+    """As on macOS."""
+    assert list(host_routes(tmp_path / "none")) == []
+
+
+def test_the_rest_of_the_world_is_no_pod():
+    """Neither a public address, nor loopback, nor a name."""
+    assert [is_in_pod_network(host) for host in ("203.0.113.1", "127.0.0.1", "::1", "example.com")] == [False] * 4

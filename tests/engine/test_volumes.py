@@ -1,0 +1,140 @@
+"""Volumes of a body as volumes and mounts of the engine."""
+
+from __future__ import annotations
+
+import base64
+import io
+import tarfile
+
+import pytest
+
+from ocisidecar.engine.volumes import container_mounts, pod_volumes
+from ocisidecar.errors import PodFailed
+
+
+def details(*volumes, mounts=()):
+    return {"volumes": list(volumes), "containers": [{"volumeMounts": list(mounts)}]}
+
+
+def made(*volumes, mounts=()):
+    return pod_volumes(details(*volumes, mounts=mounts), pod_id="1a2b", memory_in_bytes=2048)
+
+
+def config(**files):
+    """Return a CONFIGFILE volume; `a__b` names the file b in the directory a."""
+    configs = []
+    for name, content in files.items():
+        directory, _, file_name = name.rpartition("__")
+        configs.append({"fileName": file_name, "path": directory, "data": base64.b64encode(content).decode()})
+    return {"volumeType": "CONFIGFILE", "name": "config", "configs": configs}
+
+
+def entries(archive):
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        return {
+            entry.name: (oct(entry.mode), opened.extractfile(entry).read() if entry.isfile() else None)
+            for entry in opened
+        }
+
+
+def test_an_empty_dir_on_disk_takes_over_what_the_pause_image_has():
+    """It has no options of its own, nothing in it, and the pause container's directory as model."""
+    (volume,) = made({"volumeType": "EMPTYDIR", "name": "data"})
+    assert (dict(volume.options), volume.archive, volume.is_read_only) == ({}, None, False)
+    assert volume.for_pause == {"Type": "volume", "Source": "ocisidecar-1a2b-0", "Target": "/volumes/00"}
+
+
+def test_an_empty_dir_in_memory_is_as_large_as_the_instance_s_memory():
+    """It is a tmpfs that everybody may write to."""
+    (volume,) = made({"volumeType": "EMPTYDIR", "name": "fast", "backingStore": "MEMORY"})
+    assert volume.options == {"type": "tmpfs", "device": "tmpfs", "o": "size=2048,mode=1777"}
+
+
+def test_config_files_lie_in_memory_and_are_readable_by_all():
+    """Directories come before what is in them, files are 0444, and no content shows in a repr."""
+    (volume,) = made(config(**{"a.txt": b"A", "x__b": b"B"}))
+    assert volume.options["type"] == "tmpfs"
+    assert volume.is_read_only
+    assert entries(volume.archive) == {
+        "x": ("0o755", None),
+        "a.txt": ("0o444", b"A"),
+        "x/b": ("0o444", b"B"),
+    }
+    assert "archive" not in repr(volume)
+
+
+@pytest.mark.parametrize(
+    ("volume", "message"),
+    [
+        (config(**{"..__passwd": b""}), "leads out of its volume"),
+        (
+            {**config(), "configs": [{"fileName": "a", "data": "not base64!"}]},
+            "a of volume config: its data is not",
+        ),
+        (
+            {"volumeType": "OCI_FSS_FILE_SYSTEM", "name": "files"},
+            "OCI_FSS_FILE_SYSTEM, which a local pod cannot mount",
+        ),
+    ],
+)
+def test_what_cannot_be_a_volume_is_refused(volume, message):
+    """The error says which volume and why, without its content."""
+    with pytest.raises(PodFailed, match=message):
+        made(volume)
+
+
+def test_more_volumes_than_oci_allows_are_refused():
+    """33 are one too many."""
+    with pytest.raises(PodFailed, match="32 volumes at most, and this one has 33"):
+        made(*({"volumeType": "EMPTYDIR", "name": f"v{n}"} for n in range(33)))
+
+
+MOUNT = {"mountPath": "/x", "volumeName": "data"}
+EMPTY = {"volumeType": "EMPTYDIR", "name": "data"}
+
+
+def mounted(volume, **members):
+    mount = {"mountPath": "/x", "volumeName": volume["name"], **members}
+    return container_mounts(
+        {"volumeMounts": [mount]}, made(volume, mounts=[mount]), mountpoints={"ocisidecar-1a2b-0": "/engine/0"}
+    )
+
+
+def test_a_mount_is_of_the_volume_without_the_image_s_files():
+    """What the image has at the path is not copied into the volume."""
+    (mount,) = mounted(EMPTY, isReadOnly=True)
+    assert mount == {
+        "Type": "volume",
+        "Source": "ocisidecar-1a2b-0",
+        "Target": "/x",
+        "ReadOnly": True,
+        "VolumeOptions": {"NoCopy": True},
+    }
+
+
+@pytest.mark.parametrize(("volume", "is_read_only"), [(EMPTY, False), (config(a=b""), True)])
+def test_config_files_are_read_only_whatever_the_mount_says(volume, is_read_only):
+    """An EMPTYDIR is writable unless the mount says otherwise."""
+    (mount,) = mounted(volume, isReadOnly=False)
+    assert mount["ReadOnly"] is is_read_only
+
+
+def test_a_sub_path_is_a_directory_that_is_made():
+    """It is bound from where the engine keeps the volume, and made with all directories above it."""
+    (mount,) = mounted(EMPTY, subPath="a/b")
+    assert mount == {"Type": "bind", "Source": "/engine/0/a/b", "Target": "/x", "ReadOnly": False}
+    (volume,) = made(EMPTY, mounts=[{**MOUNT, "subPath": "a/b"}])
+    assert entries(volume.archive) == {"a": ("0o1777", None), "a/b": ("0o1777", None)}
+
+
+@pytest.mark.parametrize("sub_path", ["../x", "/etc", "a/../../b"])
+def test_a_sub_path_does_not_lead_out_of_its_volume(sub_path):
+    """Neither upwards nor from the root."""
+    with pytest.raises(PodFailed, match="leads out of its volume"):
+        mounted(EMPTY, subPath=sub_path)
+
+
+def test_a_mount_of_nothing_is_refused():
+    """The error names the path and the volume."""
+    with pytest.raises(PodFailed, match="/x mounts the volume 'gone', which is not declared"):
+        container_mounts({"volumeMounts": [{"mountPath": "/x", "volumeName": "gone"}]}, (), mountpoints={})

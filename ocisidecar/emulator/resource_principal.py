@@ -69,7 +69,10 @@ class PrincipalFiles:
         directory.chmod(0o755)
 
     def renew(self, issue: Callable[[RSAPublicKey], str]) -> None:
-        """Put a new key, and the token that is issued for it, in the place of the old ones; takes about 100 ms."""
+        """Put a new key, and the token that is issued for it, in the place of the old ones; takes about 100 ms.
+
+        The old ones stay until the next renewal, for readers who were on their way to them.
+        """
         key = make_key()
         self._generation += 1
         fresh = self.directory / str(self._generation)
@@ -82,4 +85,4 @@ class PrincipalFiles:
         link = self.directory / "next"
         link.symlink_to(fresh.name)
         link.rename(self.directory / "latest")
-        shutil.rmtree(self.directory / str(self._generation - 1), ignore_errors=True)
+        shutil.rmtree(self.directory / str(self._generation - 2), ignore_errors=True)

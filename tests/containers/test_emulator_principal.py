@@ -113,7 +113,7 @@ def said(deployment):
 
 
 def test_a_container_is_its_instance_for_as_long_as_its_token_is_good(emulator, provisioner, standins, eventually):
-    """Without a right it gets 404, with one its lines arrive; token and key are renewed, and expired ones are 401."""
+    """Without a right it gets 404, with one its lines arrive; token and key are renewed, expired ones are 401."""
     deployment = provisioner.apply(spec(standins["python"]))
     eventually(lambda: said(deployment)["latest"] == 404)
     instance_id = deployment.instances[0].id

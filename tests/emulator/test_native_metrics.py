@@ -1,0 +1,60 @@
+"""The metrics that Container Instances posts about running instances."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.pods import ContainerUsage
+from ocisidecar.emulator.services.native_metrics import NAMESPACE, record_usage
+
+GB = 1024**3
+
+
+@pytest.fixture
+def value(emulator, client):
+    """Returns the only value that a query of the service's namespace finds, or None."""
+    monitoring = client("monitoring.MonitoringClient")
+
+    def value(query):
+        now = emulator.clock.time()
+        details = {"namespace": NAMESPACE, "query": query, "endTime": timestamp(now + 60)}
+        found = monitoring.summarize_metrics_data(emulator.compartment_id, details).data
+        return found[0].aggregated_datapoints[-1].value if found else None
+
+    return value
+
+
+@pytest.fixture
+def web(emulator, make_instance):
+    """An instance of 1 OCPU and 4 GB with two containers, one of which runs: its usage was told."""
+    containers = [{"displayName": name, "imageUrl": "web:1"} for name in ("app", "helper")]
+    made = make_instance(containers=containers).data
+    world = emulator.app.world
+    now = world.clock.time()
+    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_in_bytes=GB)}
+    record_usage(world, world.store.find("container-instance", made.id, now), now, usages)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("CpuUtilization", 25),
+        ("MemoryUtilization", 25),
+        ("CpuUsed", 30e9),
+        ("MemoryUsed", GB),
+        ("ContainerCpuUsed", 30e9),
+        ("ContainerMemoryUsed", GB),
+    ],
+)
+def test_an_instance_tells_its_share_and_its_use(web, value, metric, expected):
+    """Of two logical CPUs, 4 GB and a minute: shares in percent, CPU in core-nanoseconds, memory in bytes."""
+    assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == expected
+
+
+def test_containers_are_told_apart(web, value):
+    """Their series bear name and OCID; one that does not run has none."""
+    app, helper = (one.container_id for one in web.containers)
+    assert value(f'ContainerMemoryUsed[1m]{{containerOCID = "{app}", containerDisplayName = "app"}}.max()') == GB
+    assert value(f'ContainerMemoryUsed[1m]{{containerOCID = "{helper}"}}.max()') is None

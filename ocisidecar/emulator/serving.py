@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ from ocisidecar.emulator.emulator import Emulator
 
 
 def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -> None:
-    """Run an emulator on a loopback port until Ctrl-C.
+    """Run an emulator on a loopback port until Ctrl-C or SIGTERM; for a program's main thread.
 
     Writes `config` and a fresh API key into `config_dir` (made when missing, files readable by their owner only)
     and prints the endpoint, so that `oci --config-file DIR/config --endpoint URL ...` works.
@@ -25,6 +26,8 @@ def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -
         EngineMissing: no Docker engine answers, and "docker" was asked for.
     """
     with Emulator(port=port, containers=containers) as emulator:
+        # SIGTERM would otherwise leave real containers running.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         config = emulator.write_config(Path(config_dir))
         sys.stdout.write(
             f"endpoint     {emulator.endpoint}\n"

@@ -15,12 +15,10 @@ from attrs import define, frozen
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.pods import ContainerStatus, Health, Host, Pod
 from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.engine.restarts import FIRST_BACKOFF_SECONDS, RestartPolicy, is_restarted, next_backoff
 
 KILLED: Final = 137
 TERMINATED: Final = 143
-FIRST_BACKOFF_SECONDS: Final = 10.0
-MAX_BACKOFF_SECONDS: Final = 300.0
-"""UNCONFIRMED: how long OCI waits before it restarts a container; these are Kubernetes' numbers."""
 HEARTBEAT_SECONDS: Final = 30.0
 MAX_HEARTBEATS: Final = 1000
 DEFAULT_FAILURE_THRESHOLD: Final = 3
@@ -59,7 +57,7 @@ class _Life:
 
     details: JsonObject
     script: ContainerScript
-    policy: str
+    policy: RestartPolicy
     started: float
     halted: float = inf
 
@@ -79,7 +77,7 @@ class _Life:
 
     def is_restarted(self) -> bool:
         """Tell whether the restart policy starts the container again after a run."""
-        return self.policy == "ALWAYS" or (self.policy == "ON_FAILURE" and self.exit_code() != 0)
+        return is_restarted(self.policy, self.exit_code())
 
     def ends_at(self) -> float:
         """Return when the container has ended for good, or infinity."""
@@ -97,7 +95,7 @@ class _Life:
             runs.append(_Run(start, end, self.exit_code()))
             if not self.is_restarted():
                 break
-            start, backoff = end + backoff, min(2 * backoff, MAX_BACKOFF_SECONDS)
+            start, backoff = end + backoff, next_backoff(backoff)
         return runs
 
 

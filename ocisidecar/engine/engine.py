@@ -36,7 +36,8 @@ class Engine:
     Thread-safe: the threads of all pods share one client, which keeps no state but urllib3's pool of connections.
 
     Pods are reached at their own address where the engine runs on this machine under Linux.  Elsewhere, as with
-    Docker Desktop, only at published ports: there every port that a health check asks is published by itself.
+    Docker Desktop, only at published ports: there every port that a health check asks is published by itself, and a
+    TCP check passes as soon as the container runs, because the engine itself accepts connections to such a port.
     """
 
     def __init__(self, api: docker.APIClient) -> None:
@@ -164,6 +165,15 @@ class Engine:
         for network in self._api.networks(filters=ours):
             if self._owner.may_sweep(network["Labels"] or {}):
                 remove_network(self._api, network["Id"])
+
+    def holdings(self) -> tuple[str, ...]:
+        """Return the names of all containers, volumes and networks that this process has on the engine."""
+        ours = {"label": [f"{name}={value}" for name, value in self._owner.labels.items()]}
+        containers = [
+            container["Names"][0].lstrip("/") for container in self._api.containers(all=True, filters=ours)
+        ]
+        volumes = [volume["Name"] for volume in self._api.volumes(filters=ours)["Volumes"] or ()]
+        return (*containers, *volumes, *(network["Name"] for network in self._api.networks(filters=ours)))
 
     def close(self) -> None:
         """Close its pods and the connections to the engine."""

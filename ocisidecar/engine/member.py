@@ -6,6 +6,7 @@ and exit code are its own, and the run before it can still be read.  The engine'
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
@@ -19,6 +20,8 @@ from ocisidecar.engine.health import Check, Reach, watch
 from ocisidecar.engine.restarts import FIRST_BACKOFF_SECONDS, RestartPolicy, is_restarted, next_backoff
 from ocisidecar.engine.values import ContainerState, Health, Usage
 from ocisidecar.errors import PodFailed
+
+_LOG = logging.getLogger("ocisidecar.engine")
 
 ENGINE_FAILURES = (DockerException, OSError)
 """What the engine's client raises: refusals, and, as errors of the system, a connection that broke."""
@@ -184,6 +187,7 @@ class Member:
                     break
         except ENGINE_FAILURES as failure:
             self._failure = words_of(failure)
+            _LOG.warning("container %s is given up: %s", self.name, self._failure)
         finally:
             self._is_over = True
             self._begun.set()
@@ -231,14 +235,16 @@ class Member:
                 name=f"ocisidecar-{self.name}-health-{number}",
                 daemon=True,
             ).start()
+        exit_code, is_out_of_memory = None, False
         try:
             exit_code = self._api.wait(run.container)["StatusCode"]
             is_out_of_memory = self._api.inspect_container(run.container)["State"]["OOMKilled"]
-        except NotFound:  # removed with the pod
-            exit_code, is_out_of_memory = None, False
-        with self._lock:
-            run.exit_code, run.is_out_of_memory, run.ended_at = exit_code, is_out_of_memory, self._clock.time()
-        run.over.set()
+        except NotFound:
+            pass  # removed, with its pod or by hand
+        finally:
+            with self._lock:
+                run.exit_code, run.is_out_of_memory, run.ended_at = exit_code, is_out_of_memory, self._clock.time()
+            run.over.set()
 
     def _verdict(self, run: _Run, number: int, check: Check) -> Callable[[Health], None]:
         def tell(health: Health) -> None:

@@ -2,7 +2,8 @@
 
 Nothing is kept in directories of this machine, so pods run on remote engines too, and secrets among configuration
 files stay in memory: a CONFIGFILE is a file system in memory that the pause container keeps mounted, and that is
-filled through it.
+filled through it.  An EMPTYDIR on disk ends only where the engine's disk does, not at the 15 GB of OCI, and
+`fsGroup` becomes a group of the processes, not the volumes' owner.
 """
 
 from __future__ import annotations

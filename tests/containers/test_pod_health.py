@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocisidecar.clock import FastClock
+from ocisidecar.engine import Engine
 from tests.containers.bodies import agent, ask, body, is_answering
 
 pytestmark = pytest.mark.usefixtures("standins")
@@ -64,3 +65,14 @@ def test_an_unhealthy_container_is_killed_and_the_policy_decides(engine, eventua
         assert (other.restarts, other.is_running, other.exit_code) == (0, True, None)
     finally:
         pod.close()
+
+
+def test_an_engine_elsewhere_is_asked_through_published_ports(eventually):
+    """Where this machine does not reach pods, the ports of checks are published on loopback by themselves."""
+    with Engine.connect() as elsewhere:
+        elsewhere._is_local = False
+        pod = elsewhere.run_pod(
+            body(agent("web", PORT, healthChecks=[http_check()])), name="far", clock=FastClock(10)
+        )
+        assert pod.url(PORT).startswith("http://127.0.0.1:")
+        eventually(lambda: pod.containers[0].health == ("HEALTHY",))

@@ -148,3 +148,11 @@ def test_a_stopped_container_is_not_restarted_from_its_back_off(run, eventually)
     eventually(lambda: pod.containers[0].exit_code == 1)
     pod.stop(30)
     assert [(state.is_over, state.restarts) for state in pod.containers] == [(True, 0)]
+
+
+def test_a_container_that_somebody_else_removes_is_restarted(engine, run, eventually):
+    """`docker rm -f` is a run that was killed; the restart policy decides as always."""
+    pod = run(shell("web", "exec sleep 60"), policy="ALWAYS", clock=VirtualClock())
+    labels = ["ocisidecar.pod=life", "ocisidecar.container=web"]
+    engine.api.remove_container(engine.api.containers(filters={"label": labels})[0]["Id"], force=True)
+    eventually(lambda: pod.containers[0].restarts == 1 and pod.containers[0].is_running)

@@ -23,7 +23,7 @@ from ocisidecar.log_search import LogEntry
 from ocisidecar.metrics import MetricRow
 from ocisidecar.observe import Reader
 from ocisidecar.resources.kind import objects, text
-from ocisidecar.samples import SAMPLES, USAGE, samples_of, usage_of
+from ocisidecar.samples import SAMPLES, samples_of, usage_of
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.telemetry_logs import ShippedLog, find_marked, find_shipped, send_entry, shipped_logs
 from ocisidecar.telemetry_metrics import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
@@ -112,8 +112,8 @@ class _Gathering:
         lines, datapoints = self._lines(fronts), self._datapoints()
         entries, targets = self._entries(), self._targets()
         samples, usage = self._samples(), self._usage()
-        inquiries = (lines, datapoints, entries, targets, samples, usage)
-        looks = [one.look for group in inquiries for one in group.values()]
+        groups = (lines, datapoints, entries, targets, samples)
+        looks = [usage.look, *(one.look for group in groups for one in group.values())]
         ask(self.reader, looks, timeout_in_seconds=timeout_in_seconds)
         sampled = together([one.result for one in samples.values()])
         marked = [entry for one in lines.values() for entry in one.result.answer or ()]
@@ -121,7 +121,7 @@ class _Gathering:
             source=self._source if self.nonce else "",
             lines={key: one.result for key, one in lines.items()},
             datapoints={namespace: one.result for namespace, one in datapoints.items()},
-            usage=together([one.result for one in usage.values()]),
+            usage=usage.result,
             instances={
                 one.name: InstanceEvidence(
                     front=fronts[one.name],
@@ -208,14 +208,11 @@ class _Gathering:
             for metric in SAMPLES
         }
 
-    def _usage(self) -> dict[str, Inquiry[tuple[MetricRow, ...]]]:
+    def _usage(self) -> Inquiry[tuple[MetricRow, ...]]:
         def is_enough(rows: tuple[MetricRow, ...], _: float) -> bool:
             return all(usage_of(rows, one) for one in self.instances)
 
-        return {
-            metric: Inquiry(partial(find_usage, self.reader, self.instances, metric), is_enough)
-            for metric in (USAGE if self.instances else ())
-        }
+        return Inquiry(partial(find_usage, self.reader, self.instances), is_enough)
 
 
 def _ships_to(instance: Instance, log: ShippedLog) -> bool:

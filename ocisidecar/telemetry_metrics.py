@@ -12,6 +12,7 @@ from ocisidecar.instances import Instance
 from ocisidecar.metrics import MetricRow, read_metrics
 from ocisidecar.moments import now, rfc3339
 from ocisidecar.observe import Reader
+from ocisidecar.samples import USAGE
 from ocisidecar.session import METRIC_INGESTION, Intent
 from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 
@@ -59,11 +60,16 @@ def find_samples(reader: Reader, namespace: str, metric: str) -> tuple[MetricRow
     return _rows(reader, namespace, f'{metric}[1m]{{deployment = "{reader.site.identity.name}"}}.max()')
 
 
-def find_usage(reader: Reader, instances: Sequence[Instance], metric: str) -> tuple[MetricRow, ...]:
-    """Return what OCI measured lately of the instances or their containers: of each stream the newest datapoint."""
+def find_usage(reader: Reader, instances: Sequence[Instance]) -> tuple[MetricRow, ...]:
+    """Return what OCI measured lately of instances and their containers: the newest datapoint of each stream."""
     names = "|".join(sorted({one.display_name for one in instances}))
-    rows = _rows(reader, NATIVE_NAMESPACE, f'{metric}[1m]{{resourceDisplayName =~ "{names}"}}.max()')
-    return tuple({tuple(sorted(row.dimensions.items())): row for row in rows}.values())
+    matching = f'{{resourceDisplayName =~ "{names}"}}'
+    newest = {
+        (metric, *sorted(row.dimensions.items())): row
+        for metric in USAGE
+        for row in _rows(reader, NATIVE_NAMESPACE, f"{metric}[1m]{matching}.max()")
+    }
+    return tuple(newest.values())
 
 
 def _rows(reader: Reader, namespace: str, query: str) -> tuple[MetricRow, ...]:

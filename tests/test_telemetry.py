@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import oci
@@ -47,7 +47,7 @@ class Front(ThreadingHTTPServer):
         self.targets: object = {"data": {"activeTargets": [target(job) for job in JOBS]}}
         self.target_status = 200
         self.asked: list[str] = []
-        self.wrote = lambda line: None
+        self.wrote: Callable[[str], object] = str
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -101,6 +101,8 @@ def emulator(provisioner, monkeypatch):
 
 @pytest.fixture
 def deployment(provisioner, emulator):
+    """The deployment whose instance the fixtures below speak for."""
+    assert emulator.live() == {}
     return provisioner.apply(FULL)
 
 
@@ -255,7 +257,7 @@ class TestProof:
         assert path.startswith("/health?ocisidecar-nonce=")
         assert len(front.asked) > 1
 
-    def test_a_nonce_that_is_not_sent(self, look, front, writes, emulator):
+    def test_a_nonce_that_is_not_sent(self, look, front, writes):
         """Nothing is written, requests are not marked, and what only the nonce could prove is skipped."""
         writes()
         report = look(is_nonce_sent=False)
@@ -271,7 +273,8 @@ class TestProof:
         assert (writes(), front.asked) == ([], [])
         assert found(report, "targets-up", "web").reason == "telemetry=False: only the control plane was asked"
 
-    def test_a_deployment_without_sidecars(self, provisioner, emulator):
+    @pytest.mark.usefixtures("emulator")
+    def test_a_deployment_without_sidecars(self, provisioner):
         """A log of its own is tried, a metric namespace is, and nothing is asked of what is not there."""
         deployment = provisioner.apply(InstanceSpec("job", image_url="job:1"))
         report = deployment.verify()
@@ -282,7 +285,8 @@ class TestProof:
         assert "no HTTP health check" in reasons["app-answers"]
         assert found(report, "metrics-arrive", "job/ocisidecar").status is Status.PASSED
 
-    def test_without_instances_nothing_is_checked(self, provisioner, emulator, writes):
+    @pytest.mark.usefixtures("emulator")
+    def test_without_instances_nothing_is_checked(self, provisioner, writes):
         """A shared network or log sends nothing."""
         deployment = provisioner.apply(DeploymentSpec("platform"))
         writes()
@@ -463,7 +467,7 @@ class TestFront:
         assert (check.status, "nothing listens" in check.detail) == (Status.FAILED, True)
         assert "nothing listens" in found(report, "targets-up", INSTANCE).detail
 
-    def test_only_open_ports_are_tried(self, provisioner, deployment, look, front, sdk):
+    def test_only_open_ports_are_tried(self, deployment, look, front, sdk):
         """What the network's rules do not admit could not be reached in the cloud either."""
         group = deployment.resources["network-security-group/main"]
         client = sdk("core.VirtualNetworkClient")

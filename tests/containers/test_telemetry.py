@@ -1,0 +1,166 @@
+"""Metrics and log lines of real containers, through the emulator, as a check of the deployment sees them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from attrs import evolve
+
+from ocisidecar import (
+    HealthCheck,
+    InstanceSpec,
+    Provisioner,
+    ScrapeTarget,
+    SidecarSpec,
+    Statement,
+    VolumeSpec,
+)
+from ocisidecar.report import Check, Report, Status
+from ocisidecar.spec.presets.own_images import own_image
+
+REDIS = "docker.io/library/redis:7.4.5-alpine"
+INSTANCE = "container-instance/shop-0"
+APP = (
+    InstanceSpec(
+        "shop",
+        image_url=own_image("app-with-metrics"),
+        ocpus=2,
+        memory_in_gbs=8,
+        ports=[80, 9090],
+        health_checks=[HealthCheck.http(80, path="/health", initial_delay_in_seconds=1, interval_in_seconds=2)],
+        scrape=ScrapeTarget(8081),
+    )
+    .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
+    .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
+)
+_AGENT = SidecarSpec.management_agent(response_file="ManagementAgentInstallKey = test\n")
+AGENT = evolve(
+    _AGENT,
+    is_resource_principal_disabled=False,
+    statements=(
+        *_AGENT.statements,
+        Statement("use", "metrics", reason="the stand-in for Oracle's agent posts as the instance that it is in"),
+    ),
+)
+SHOP = (
+    APP.with_sidecar(SidecarSpec("redis", image_url=REDIS, memory_limit_in_gbs=0.25))
+    .with_sidecar(SidecarSpec.redis_exporter())
+    .with_sidecar(SidecarSpec.nginx_exporter())
+    .with_sidecar(SidecarSpec.node_exporter())
+    .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=2))
+    .with_sidecar(SidecarSpec.log_forwarder())
+    .with_sidecar(AGENT)
+)
+JOBS = "log-forwarder, nginx-exporter, node-exporter, prometheus, redis-exporter, shop"
+TELEMETRY = (
+    "volumes-shared",
+    "targets-up",
+    "scrape-latency",
+    "app-answers",
+    "restarts",
+    "usage-within-limits",
+    "log-lines-arrive",
+    "metrics-arrive",
+)
+
+
+@pytest.fixture(scope="module")
+def provisioner(engine, images):
+    """A provisioner whose containers really run; when it is closed, none of them is left."""
+    before = set(engine.holdings())
+    with Provisioner.local(containers="docker", images=images) as provisioner:
+        yield provisioner
+    assert set(engine.holdings()) <= before
+
+
+@pytest.fixture(scope="module")
+def deployment(provisioner):
+    return provisioner.apply(SHOP)
+
+
+@pytest.fixture(scope="module")
+def report(deployment) -> Report:
+    return deployment.verify(SHOP, telemetry_timeout_in_seconds=60)
+
+
+def found(report: Report, name: str, key: str) -> Check:
+    (check,) = [one for one in report.checks if (one.name, one.key) == (name, key)]
+    return check
+
+
+@pytest.mark.parametrize("name", TELEMETRY)
+def test_everything_is_proven(report, name):
+    """Every check passes, none is skipped, and each has evidence."""
+    checks = [one for one in report.checks if one.name == name]
+    assert checks
+    assert {one.status for one in checks} == {Status.PASSED}, checks
+    assert all(one.detail for one in checks)
+
+
+def test_the_rest_passes_too(report):
+    """Nothing fails or warns, and only containers without a health check are left out."""
+    assert {one.status for one in report.checks if one.name != "health"} == {Status.PASSED}
+    assert report.ok
+
+
+def test_the_evidence_names_what_was_seen(report):
+    """The line of a request that was made from outside, every exporter, and each container's memory."""
+    assert "a request to 'access.log' on the volume 'logs'" in found(report, "volumes-shared", INSTANCE).detail
+    assert found(report, "targets-up", INSTANCE).detail == f"6 of 6 up: {JOBS}, says Prometheus"
+    usage = found(report, "usage-within-limits", INSTANCE).detail
+    assert all(f"memory of {one.name} " in usage for one in (*SHOP.sidecars, SHOP))
+
+
+def test_prometheus_need_not_be_reached(provisioner, deployment, eventually):
+    """What the agent sent to OCI tells of the same targets, where port 9090 is closed."""
+    closed = {"securityRuleIds": _rules_for(provisioner, deployment, 9090)}
+    group = deployment.resources["network-security-group/main"]
+    caller = provisioner.reader("shop").caller
+    caller.call("core.VirtualNetworkClient", "remove_network_security_group_security_rules", group, closed)
+
+    def detail(name: str) -> str:
+        report = deployment.verify(is_nonce_sent=False, telemetry_timeout_in_seconds=10)
+        return found(report, name, INSTANCE).detail
+
+    eventually(lambda: detail("targets-up") == f"6 of 6 up: {JOBS}, says OCI Monitoring")
+    assert detail("scrape-latency").endswith("says OCI Monitoring")
+
+
+def _rules_for(provisioner, deployment, port: int) -> list[str]:
+    rules = provisioner.reader("shop").caller.pages(
+        "core.VirtualNetworkClient",
+        "list_network_security_group_security_rules",
+        deployment.resources["network-security-group/main"],
+        direction="INGRESS",
+    )
+    return [one["id"] for one in rules if one["tcpOptions"]["destinationPortRange"]["min"] == port]
+
+
+def test_logs_are_what_the_programs_wrote(deployment):
+    """Lines of nginx, of redis and of the log forwarder, each with its time and container."""
+    lines = list(deployment.logs())
+    said = {name: [one.text for one in lines if one.container == name] for name in ("shop", "redis")}
+    assert any("start worker process" in text for text in said["shop"])
+    assert any("Ready to accept connections" in text for text in said["redis"])
+    forwarder = [json.loads(one.text) for one in deployment.logs("log-forwarder")]
+    assert "access.log" in {one.get("path") for one in forwarder}
+    assert all(one.time is not None for one in lines)
+
+
+def test_a_forwarder_that_may_not_push_fails(provisioner):
+    """Without its resource principal nothing arrives from it, while what the operator sends does."""
+    forwarder = evolve(SidecarSpec.log_forwarder(), is_resource_principal_disabled=True, health_checks=())
+    deployment = provisioner.apply(evolve(APP, name="mute", ports=(80,)).with_sidecar(forwarder))
+    report = deployment.verify(telemetry_timeout_in_seconds=4)
+    assert found(report, "log-lines-arrive", "container-instance/mute-0/log-forwarder").status is Status.FAILED
+    assert found(report, "log-lines-arrive", "log/app").status is Status.PASSED
+    provisioner.destroy("mute", purge=True)
+
+
+def test_destroy_leaves_nothing(provisioner, deployment, engine):
+    """No container, no volume, no network, and nothing in the cloud."""
+    assert [one for one in engine.holdings() if "shop" in one]
+    provisioner.destroy(deployment, purge=True)
+    assert engine.holdings() == ()
+    assert provisioner.emulator.live() == {}

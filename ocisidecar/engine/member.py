@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 import docker
 from attrs import define, field
@@ -43,6 +44,7 @@ class _Run:
     is_out_of_memory: bool = False
     refusal: str | None = None
     usage_seen: tuple[float, float] | None = None
+    """When usage was last asked, on the engine's clock, and the CPU seconds until then."""
 
 
 class Member:
@@ -139,15 +141,18 @@ class Member:
         if run is None or run.over.is_set():
             return None
         try:
-            seen = self._api.stats(run.container, stream=False, one_shot=True)
+            return self._usage(run)
         except NotFound:
             return None
+
+    def _usage(self, run: _Run) -> Usage | None:
+        seen = self._api.stats(run.container, stream=False, one_shot=True)
         memory = seen["memory_stats"]
         if "usage" not in memory:
             return None
         cpu_seconds = seen["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
-        now = self._clock.time()
-        since, before = run.usage_seen or (run.started_at, 0.0)
+        now = _moment(seen["read"])
+        since, before = run.usage_seen or (self._really_started_at(run), 0.0)
         run.usage_seen = (now, cpu_seconds)
         droppable = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
         return Usage(
@@ -187,7 +192,8 @@ class Member:
                     break
         except ENGINE_FAILURES as failure:
             self._failure = words_of(failure)
-            _LOG.warning("container %s is given up: %s", self.name, self._failure)
+            if self._begun.is_set() and not self._halting.is_set():
+                _LOG.warning("container %s is given up: %s", self.name, self._failure)
         finally:
             self._is_over = True
             self._begun.set()
@@ -246,6 +252,10 @@ class Member:
                 run.exit_code, run.is_out_of_memory, run.ended_at = exit_code, is_out_of_memory, self._clock.time()
             run.over.set()
 
+    def _really_started_at(self, run: _Run) -> float:
+        """Return when a run began on the engine's clock, in which CPU time is counted."""
+        return _moment(self._api.inspect_container(run.container)["State"]["StartedAt"])
+
     def _verdict(self, run: _Run, number: int, check: Check) -> Callable[[Health], None]:
         def tell(health: Health) -> None:
             run.health[number] = health
@@ -285,3 +295,7 @@ _GONE, _ENDED = 404, 409
 def words_of(failure: Exception) -> str:
     """Return what the engine said."""
     return getattr(failure, "explanation", None) or str(failure)
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,70 @@
+"""Records into PutLogs."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+from log_forwarder import render
+
+TEXTS = st.lists(st.text(), min_size=1, max_size=9)
+
+
+def call(texts, offset=0):
+    """Return the body of a call with one entry a text."""
+    escaped = [json.dumps(text)[1:-1].encode() for text in texts]
+    offsets = range(offset, offset + 10 * len(texts), 10)
+    rendered = render.entries(escaped, offsets, render.id_space("web-0", "generation"))
+    return render.details([render.batch(rendered, source="web-0", subject='a "b".log', kind="line", at=0.0015)])
+
+
+@given(texts=TEXTS, offset=st.integers(0, 2**60))
+def test_entries_hold_the_texts_and_ids_of_their_offsets(texts, offset):
+    """Every text comes back from the JSON, and its id is uuid5 of the generation's name space and its offset."""
+    (batch,) = json.loads(call(texts, offset))["logEntryBatches"]
+    space = uuid.UUID(bytes=render.id_space("web-0", "generation"))
+    assert batch["entries"] == [
+        {"data": text, "id": str(uuid.uuid5(space, str(offset + 10 * index)))} for index, text in enumerate(texts)
+    ]
+
+
+def test_a_batch_says_where_it_comes_from():
+    """Source, subject, type and time are members of the batch; the time has milliseconds."""
+    (batch,) = json.loads(call(["a"]))["logEntryBatches"]
+    del batch["entries"]
+    assert batch == {
+        "source": "web-0",
+        "subject": 'a "b".log',
+        "type": "line",
+        "defaultlogentrytime": "1970-01-01T00:00:00.001Z",
+    }
+
+
+def test_generations_and_instances_have_ids_of_their_own():
+    """The same offset gives another id in another file or instance."""
+    spaces = {render.id_space(instance, generation) for instance in "ab" for generation in "cd"}
+    assert len(spaces) == 4
+
+
+@given(batches=st.lists(TEXTS, min_size=1, max_size=4))
+def test_halves_hold_the_same_entries(batches):
+    """Two halves have all entries of the whole, in order and with their batches; one entry has no halves."""
+    bodies = [json.loads(call(texts, 1000 * index))["logEntryBatches"][0] for index, texts in enumerate(batches)]
+    whole = render.details([json.dumps(body).encode() for body in bodies])
+    halves = render.halves(whole)
+    count = sum(map(len, batches))
+    assert (halves is None) == (count == 1)
+    if halves is not None:
+        assert [len(flat(half)) for half in halves] == [count // 2, count - count // 2]
+        assert flat(halves[0]) + flat(halves[1]) == flat(whole)
+
+
+def flat(body):
+    """Return each entry with the members of its batch."""
+    return [
+        {**entry, **{name: value for name, value in batch.items() if name != "entries"}}
+        for batch in json.loads(body)["logEntryBatches"]
+        for entry in batch["entries"]
+    ]

@@ -1,0 +1,84 @@
+"""Rotations that the law does not draw: large files, deleted ones, names that are not for us."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from log_forwarder.checkpoint import Checkpoint, CheckpointError
+
+from tests.forwarder.world import World
+
+
+@pytest.fixture
+def world(logs):
+    return World(logs)
+
+
+def test_a_deleted_file_is_read_to_its_end(world, logs):
+    """Megabytes that were not yet read when the file was deleted arrive, and its descriptor is closed then."""
+    world.write("app.log", ".\n")
+    world.drain()
+    world.write("app.log", ".\n" * 400_000)
+    (logs / "app.log").unlink()
+    world.drain()
+    world.check()
+    assert not world.harvest._directory.generations
+
+
+def test_only_logs_are_shipped(world, logs):
+    """Neither hidden files and directories, nor compressed ones, nor symbolic links, nor others."""
+    (logs / ".hidden").mkdir()
+    (logs / "sub").mkdir()
+    names = [".hidden/a.log", ".a.log", "a.log.1.gz", "a.txt", "a.log.old", "a.log~"]
+    for name in names:
+        (logs / name).write_text(f"not {name}\n")
+    (logs / "link.log").symlink_to(logs / "a.txt")
+    os.mkfifo(logs / "pipe.log")
+    for name in ("a.log", "sub/b.log", "sub/b.log.1", "c.log-20260101"):
+        world.write(name, ".\n")
+    world.drain()
+    world.check()
+    assert world.subjects == {"a.log", "sub/b.log", "c.log"}
+
+
+def test_a_log_renamed_beyond_recognition_goes_on(world, logs):
+    """A known file is followed under any name, and keeps the subject that it had."""
+    world.write("app.log", ".\n")
+    world.drain()
+    (logs / "app.log").rename(logs / "app.log.old")
+    world.write("app.log.old", ".\n")
+    world.drain()
+    world.check()
+    assert world.subjects == {"app.log"}
+
+
+def test_two_rotated_logs_with_one_head_are_both_shipped(world, logs):
+    """A banner at the head of every file makes none of them a copy of another."""
+    banner = "=" * 2000 + "\n"
+    for name in ("app.log.2", "app.log.1", "app.log"):
+        (logs / name).write_text(banner)
+        world.write(name, ".\n" if name != "app.log" else "")
+    world.drain()
+    world.check()
+
+
+def test_a_state_that_cannot_be_read_is_put_aside(world):
+    """Everything is sent again, and the file is kept for people."""
+    world.write("app.log", ".\n")
+    world.drain()
+    world.harvest.close()
+    world.checkpoint.close()
+    state = world.checkpoint.directory / "state.json"
+    state.write_text('{"version": 1, "generations": [{}]}')
+    world.boot()
+    world.drain()
+    assert len(world.arrived) == 2
+    assert (world.checkpoint.directory / "state.unreadable").exists()
+
+
+@pytest.mark.usefixtures("world")
+def test_one_volume_has_one_forwarder(logs):
+    """A second one says who holds the volume and does not start."""
+    with pytest.raises(CheckpointError, match="held by another"):
+        Checkpoint(logs)

@@ -1,0 +1,81 @@
+"""What can be set."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from log_forwarder.settings import Settings, SettingsError
+
+LOG = "ocid1.log.oc1.eu-frankfurt-1.amaaaaaa"
+README = Path(__file__).parents[2] / "docker" / "log-forwarder" / "README.md"
+
+
+def read(**variables):
+    return Settings.from_environment({"OCISIDECAR_LOG_ID": LOG, "OCISIDECAR_LOG_DIRECTORY": "/logs", **variables})
+
+
+@pytest.mark.parametrize(
+    ("log_id", "endpoint"),
+    [
+        (LOG, "https://ingestion.logging.eu-frankfurt-1.oci.oraclecloud.com"),
+        ("ocid1.log.oc1.iad.amaaaaaa", "https://ingestion.logging.us-ashburn-1.oci.oraclecloud.com"),
+        ("ocid1.log.oc2.us-langley-1.amaaaaaa", "https://ingestion.logging.us-langley-1.oci.oraclegovcloud.com"),
+    ],
+)
+def test_the_log_tells_where_it_is(log_id, endpoint):
+    """Realm and region come from the log's OCID, in full or as a short key."""
+    assert read(OCISIDECAR_LOG_ID=log_id).endpoint == endpoint
+
+
+def test_a_given_endpoint_counts():
+    """A base URL may have a path; a slash at its end does not matter."""
+    assert read(OCISIDECAR_ENDPOINT="http://10.0.0.1:80/x/").endpoint == "http://10.0.0.1:80/x"
+
+
+def test_all_faults_are_told_at_once():
+    """Each wrong variable has a line that names it and says what it may be."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment(
+            {
+                "OCISIDECAR_LOG_ID": "ocid1.log.oc99.mars.a",
+                "OCISIDECAR_BATCH_ENTRIES": "many",
+                "OCISIDECAR_SENDERS": "17",
+                "OCISIDECAR_CONTINUATION": "(",
+            }
+        )
+    named = [re.search(r"OCISIDECAR_\w+", line)[0] for line in str(caught.value).splitlines()]
+    assert named == [
+        "OCISIDECAR_LOG_DIRECTORY",
+        "OCISIDECAR_CONTINUATION",
+        "OCISIDECAR_BATCH_ENTRIES",
+        "OCISIDECAR_SENDERS",
+        "OCISIDECAR_LOG_ID",
+    ]
+
+
+def test_numbers_are_read():
+    """Whole numbers stay whole, others may have a fraction."""
+    settings = read(OCISIDECAR_BATCH_ENTRIES="7", OCISIDECAR_LINGER_SECONDS="0.25")
+    assert (settings.batch_entries, settings.linger_seconds) == (7, 0.25)
+    with pytest.raises(SettingsError, match="BATCH_ENTRIES"):
+        read(OCISIDECAR_BATCH_ENTRIES="7.5")
+
+
+def test_the_readme_tells_every_variable_and_its_default():
+    """The table of settings is complete and true."""
+    rows = dict(re.findall(r"^\| `(OCISIDECAR_\w+)` \| ([^|]+) \|", README.read_text(), re.MULTILINE))
+    settings = read()
+    numbers = {
+        field.metadata["range"].variable: f"{getattr(settings, name):g}"
+        for name, field in Settings.__dataclass_fields__.items()
+        if "range" in field.metadata
+    }
+    assert {name: f"{float(text):g}" for name, text in rows.items() if name in numbers} == numbers
+    assert set(rows) - set(numbers) == {
+        "OCISIDECAR_LOG_ID",
+        "OCISIDECAR_LOG_DIRECTORY",
+        "OCISIDECAR_ENDPOINT",
+        "OCISIDECAR_CONTINUATION",
+    }

@@ -1,0 +1,113 @@
+"""A forwarder's reading half on a real file system, whose time and far end are the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from log_forwarder.checkpoint import Checkpoint
+from log_forwarder.harvest import Harvest
+from log_forwarder.metrics import Metrics
+from log_forwarder.settings import Settings
+
+
+class World:
+    """A log directory, a forwarder that can be killed, and what has been accepted at the far end."""
+
+    def __init__(self, root: Path, **options: int) -> None:
+        self.root = root
+        self.settings = Settings(log_id="log", directory=root, endpoint="http://nowhere", **options)
+        self.now = 1000.0
+        self.words: list[str] = []
+        self.arrived: dict[str, set[str]] = {}
+        self.subjects: set[str] = set()
+        self.calls = []
+        self.boot()
+
+    def boot(self) -> None:
+        self.checkpoint = Checkpoint(self.root)
+        self.harvest = Harvest(self.settings, source="web-0", checkpoint=self.checkpoint, metrics=Metrics())
+
+    def kill(self) -> None:
+        """Forget everything but the files, as SIGKILL does, and start again."""
+        self.harvest._directory.close()
+        self.checkpoint.close()
+        self.calls.clear()
+        self.boot()
+
+    def write(self, log: str, shape: str) -> None:
+        """Append words to a log: `.` is a word, the rest is as it stands."""
+        text = ""
+        for character in shape:
+            if character == ".":
+                self.words.append(f"w{len(self.words)}")
+                text += self.words[-1]
+            else:
+                text += character
+        with (self.root / log).open("a") as file:
+            file.write(text)
+
+    def rename(self, log: str) -> None:
+        """Rotate as logrotate does: the number of each older file grows by one."""
+        if (self.root / log).exists():
+            self.shift(log)
+            (self.root / log).rename(self.root / f"{log}.1")
+
+    def copytruncate(self, log: str, *, is_seen: bool) -> None:
+        """Rotate by copying; the forwarder may look between copying and truncating."""
+        if (self.root / log).exists():
+            self.shift(log)
+            shutil.copyfile(self.root / log, self.root / f"{log}.1")
+            if is_seen:
+                self.turn()
+            os.truncate(self.root / log, 0)
+
+    def shift(self, log: str) -> None:
+        number = 1
+        while (self.root / f"{log}.{number}").exists():
+            number += 1
+        for older in range(number, 1, -1):
+            (self.root / f"{log}.{older - 1}").rename(self.root / f"{log}.{older}")
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    def turn(self) -> None:
+        """Let the forwarder read; what it wants to send waits for an answer."""
+        self.now += 0.3
+        if (call := self.harvest.next_call(self.now)) is not None:
+            self.calls.append(call)
+
+    def answer(self, index: int, *, is_told: bool) -> None:
+        """Accept a call that waits; when the forwarder is not told, it will send it again."""
+        if self.calls:
+            call = self.calls[index % len(self.calls)]
+            self.accept(call.body)
+            if is_told:
+                self.calls.remove(call)
+                self.harvest.settle(call)
+                self.harvest.rest()
+
+    def accept(self, body: bytes) -> None:
+        for batch in json.loads(body)["logEntryBatches"]:
+            self.subjects.add(batch["subject"])
+            for entry in batch["entries"]:
+                self.arrived.setdefault(entry["id"], set()).add(entry["data"])
+
+    def drain(self) -> None:
+        """Let nothing be in the way any more."""
+        idle = 0
+        while idle < 6:
+            self.wait(6)
+            self.turn()
+            idle = 0 if self.calls else idle + 1
+            while self.calls:
+                self.answer(0, is_told=True)
+
+    def check(self) -> None:
+        assert all(len(texts) == 1 for texts in self.arrived.values()), "one id, two texts"
+        words = [word for texts in self.arrived.values() for word in re.findall(r"w\d+", *texts)]
+        assert sorted(words) == sorted(self.words), "every word, under one id only"

@@ -1,0 +1,66 @@
+"""Events about images are values that travel, as those of an apply."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+
+import attrs
+import pytest
+
+from ocisidecar.clock import VirtualClock
+from ocisidecar.images import BuildStarted, ImageEvent, events
+
+VALUES = {
+    "image": "web",
+    "platform": "linux/amd64",
+    "elapsed_seconds": 1.5,
+    "base_image": "debian:12",
+    "number": 1,
+    "count": 2,
+    "instruction": "RUN true",
+    "reference": "ocisidecar/web:1",
+    "image_id": "sha256:0",
+    "size_in_bytes": 5,
+    "cached_steps": 0,
+    "error": "no",
+    "sent_bytes": 1,
+    "total_bytes": 2,
+    "digest": "sha256:1",
+}
+CLASSES = [
+    cls
+    for _, cls in inspect.getmembers(events, inspect.isclass)
+    if issubclass(cls, ImageEvent) and cls is not ImageEvent
+]
+
+
+def example(cls):
+    """Return an event of the class with a value in every field."""
+    return cls(**{field.name: VALUES[field.name] for field in attrs.fields(cls)})
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_each_event_is_a_value(cls):
+    """It pickles, cannot be changed, and its dictionary is JSON with its class name."""
+    event = example(cls)
+    fields = {field.name: VALUES[field.name] for field in attrs.fields(cls)}
+    assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301 - our own bytes
+    assert json.loads(json.dumps(event.to_dict())) == {"event": cls.__name__, **fields}
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        event.image = "other"
+
+
+def test_events_tell_the_time_since_the_call():
+    """Whoever makes an event need not stamp it."""
+    clock, told = VirtualClock(), []
+    telling = events.Telling(told.append, clock)
+    clock.advance(2.5)
+    telling.tell(BuildStarted(image="web", base_image=""))
+    assert told[0].elapsed_seconds == pytest.approx(2.5)
+
+
+def test_nobody_need_listen():
+    """Without a handler events are dropped."""
+    events.Telling(None, VirtualClock()).tell(BuildStarted(image="web", base_image=""))

@@ -1,0 +1,77 @@
+"""Where the sources of images are found, and that an installation brings all of them along."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+from ocisidecar.errors import ConfigError
+from ocisidecar.images import ImageSource, own_images
+from ocisidecar.images.sources import INSTALLED
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """Sources of two images, and a directory that is none."""
+    texts = {"b": "FROM scratch\n", "a": "ARG BASE_IMAGE=docker.io/debian:12\nFROM ${BASE_IMAGE}\n"}
+    for name, text in texts.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text(text)
+    (tmp_path / "notes").mkdir()
+    return tmp_path
+
+
+def test_sources_are_the_directories_with_a_dockerfile(directory):
+    """They come by name; others do not count."""
+    assert own_images(directory) == (ImageSource("a", directory / "a"), ImageSource("b", directory / "b"))
+
+
+def test_the_base_is_the_default_of_its_argument(directory):
+    """A Dockerfile without the argument has none."""
+    assert [source.base_image for source in own_images(directory)] == ["docker.io/debian:12", None]
+
+
+def test_a_directory_without_sources_is_told(tmp_path):
+    """The error names the directory."""
+    with pytest.raises(ConfigError, match=str(tmp_path)):
+        own_images(tmp_path)
+
+
+def test_a_source_needs_a_dockerfile(tmp_path):
+    """The error names image and directory."""
+    with pytest.raises(ConfigError, match=f"image web: there is no Dockerfile in {tmp_path}"):
+        ImageSource("web", tmp_path)
+
+
+def test_the_checkout_holds_the_images_that_specs_name():
+    """Without an argument, the sources are those of the checkout, and each starts from a base that can be named."""
+    sources = {source.name: source for source in own_images()}
+    assert {"app-with-metrics", "grafana", "log-forwarder", "management-agent", "prometheus"} <= set(sources)
+    assert {source.directory.parent for source in sources.values()} == {ROOT / "docker"}
+    assert [name for name, source in sources.items() if source.base_image is None] == []
+
+
+def test_an_installation_brings_every_source_along():
+    """Each directory below docker/ is in setup.cfg's `[options.data_files]`, with all its files."""
+    setup = configparser.ConfigParser()
+    setup.optionxform = str
+    setup.read(ROOT / "setup.cfg")
+    declared = {target: lines.split() for target, lines in setup["options.data_files"].items()}
+    caches = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+    files = [path for path in (ROOT / "docker").rglob("*") if path.is_file() and not caches & set(path.parts)]
+    missing = [
+        str(path.relative_to(ROOT))
+        for path in files
+        if path not in _matched(declared.get(f"{INSTALLED}/{path.parent.relative_to(ROOT / 'docker')}", []))
+    ]
+    assert missing == []
+
+
+def _matched(patterns: list[str]) -> set[Path]:
+    """Return what setuptools finds: a pattern leaves out what begins with a dot, unless it is written out."""
+    found = ((path, pattern) for pattern in patterns for path in ROOT.glob(pattern))
+    return {path for path, pattern in found if not path.name.startswith(".") or pattern.endswith(path.name)}

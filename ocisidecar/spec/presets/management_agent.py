@@ -27,10 +27,11 @@ def management_agent(
 
     Args:
         image_url: an image instead of our own, which is looked up below the provisioner's `image_prefix`.
-        response_file: content of `input.rsp` with the install key, best as `SecretRef`.
+        response_file: content of `input.rsp` with an install key of the deployment's compartment, best as
+            `SecretRef`.
         version: change it together with a `response_file` given literally, which enters no digest.
         metric_namespace: where the metrics appear in OCI Monitoring: not `oci_…` or `oracle_…`.
-        scrape_url: what the agent reads: by default everything that the Prometheus beside it has.
+        scrape_url: what the agent reads, percent-encoded: by default everything that the Prometheus beside it has.
 
     Source: Oracle documentation, "Management Agent: Create a Response File", "Required IAM Policies".
     """

@@ -45,8 +45,18 @@ def post(metrics: list[dict[str, Any]]) -> int:
     return refused
 
 
+def own_compartment_id() -> str:
+    """Return the compartment of the container instance, as its token tells."""
+    payload = _token().split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return str(claims["res_compartment"])
+
+
+def _token() -> str:
+    return Path(os.environ["OCI_RESOURCE_PRINCIPAL_RPST"]).read_text().strip()
+
+
 def _headers(host: str, path: str, body: bytes) -> dict[str, str]:
-    token = Path(os.environ["OCI_RESOURCE_PRINCIPAL_RPST"]).read_text().strip()
     key = load_pem_private_key(Path(os.environ["OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM"]).read_bytes(), password=None)
     assert isinstance(key, RSAPrivateKey)
     signed = {
@@ -63,7 +73,7 @@ def _headers(host: str, path: str, body: bytes) -> dict[str, str]:
     fields = {
         "algorithm": "rsa-sha256",
         "headers": " ".join(_SIGNED),
-        "keyId": f"ST${token}",
+        "keyId": f"ST${_token()}",
         "signature": signature,
         "version": "1",
     }

@@ -83,7 +83,7 @@ def oci_metrics(text: str, source: dict[str, str]) -> Iterator[dict[str, Any]]:
             seconds = time.time() if sample.time is None else sample.time / 1000
             yield {
                 "namespace": source["namespace"],
-                "compartmentId": source["compartmentId"],
+                "compartmentId": source.get("compartmentId") or monitoring.own_compartment_id(),
                 "name": re.sub(r"[^\w.$-]", "_", sample.name, flags=re.ASCII),
                 "dimensions": dict(list((fixed | labels).items())[:MAX_DIMENSIONS]),
                 "datapoints": [

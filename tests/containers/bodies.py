@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ocisidecar.engine import Engine, RunningPod
 
-SHELL_IMAGE = "ocisidecar-test/debian:bookworm"
+SHELL_IMAGE = "ocisidecar-test/debian:1"
 AGENT_IMAGE = "ocisidecar-test/python:1"
 
 AGENT = """

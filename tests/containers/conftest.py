@@ -15,7 +15,7 @@ from ocisidecar.spec.presets.own_images import own_image
 from tests.standins.images import BASES, STAND_INS
 
 HERE = Path(__file__).parent
-BASE = "ocisidecar-test/debian:bookworm"
+PREFIX = "ocisidecar-test/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,42 +27,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """The Docker engine, swept before and after; skips with the engine's own words when there is none."""
+    """The Docker engine, swept before; skips with the engine's own words when there is none."""
     try:
         engine = Engine.connect()
     except EngineMissing as missing:
         pytest.skip(str(missing))
     with engine:
+        engine.sweep()
         yield engine
-
-
-@pytest.fixture(scope="session")
-def image(engine: Engine) -> str:
-    """A small image with a shell; skips when the stand-ins were not built."""
-    if not engine.has_image(BASE):
-        pytest.skip(f"{BASE} is not there: build the stand-ins with tests/standins")
-    return BASE
 
 
 @pytest.fixture(scope="session")
 def standins(engine: Engine) -> Mapping[str, str]:
     """Stand-ins for the official images: name (`prometheus`, `nginx`, …) → image on this engine."""
-    names = (
-        "debian",
-        "python",
-        "nginx",
-        "prometheus",
-        "node-exporter",
-        "nginx-exporter",
-        "redis-exporter",
-        "redis",
-        "grafana",
-        "management-agent",
-    )
-    images = {name: f"ocisidecar-test/{name}:1" for name in names}
+    images = {url.removeprefix(PREFIX).partition(":")[0]: url for url in (*STAND_INS.values(), *BASES.values())}
     if missing := [url for url in images.values() if not engine.has_image(url)]:
-        pytest.skip(f"{', '.join(missing)} are not there: build the stand-ins with tests/standins")
+        pytest.skip(f"{', '.join(missing)} are not there: tests/standins/build.sh makes them")
     return images
+
+
+@pytest.fixture(scope="session")
+def image(standins: Mapping[str, str]) -> str:
+    """A small image with a shell."""
+    return standins["debian"]
 
 
 @pytest.fixture(scope="session")

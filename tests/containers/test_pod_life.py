@@ -10,7 +10,7 @@ import pytest
 from ocisidecar.clock import VirtualClock
 from tests.containers.bodies import body, shell
 
-pytestmark = pytest.mark.usefixtures("image")
+pytestmark = pytest.mark.usefixtures("standins")
 
 
 class Recording(VirtualClock):

@@ -11,6 +11,7 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -163,11 +164,10 @@ class Distribution:
         wanted = {"service": named.get("service", ""), "scope": scope}
         url = f"{realm}?{urlencode({name: value for name, value in wanted.items() if value})}"
         answer = self._succeeded(self._send("GET", url, authorization=f"Basic {basic}"), f"GET {url}")
-        try:
-            given = answer.json()
-            return f"Bearer {given.get('token') or given['access_token']}"
-        except (ValueError, LookupError) as error:
-            raise ImageError(f"GET {url}: the answer holds no token.") from error
+        token = _token(answer)
+        if not token:
+            raise ImageError(f"GET {url}: the answer holds no token.")
+        return f"Bearer {token}"
 
     def _succeeded(self, answer: requests.Response, tried: str) -> requests.Response:
         said = f"{tried} as {self.username!r}: {answer.status_code} {_words(answer)}"
@@ -215,14 +215,31 @@ class Distribution:
         try:
             answer: requests.Response = retrying(attempt)
         except requests.exceptions.RequestException as error:
-            raise ImageError(f"{method} {url}: no answer: {error}.  Check host, network and proxy.") from error
+            raise ImageError(f"{method} {url}: no answer: {_cause(error)}.  Check host, network, proxy.") from error
         return answer
 
 
 def is_loopback(host: str) -> bool:
     """Return whether a host, with or without a port, is this machine's own."""
     name = urlsplit(f"//{host}").hostname or ""
-    return name in {"localhost", "::1"} or name.startswith("127.")
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _token(answer: requests.Response) -> str:
+    try:
+        given = answer.json()
+    except ValueError:
+        return ""
+    return str(given.get("token") or given.get("access_token") or "") if isinstance(given, dict) else ""
+
+
+def _cause(error: Exception) -> str:
+    """Return what happened, without the wrapping of the layers that it came through."""
+    inner = error.args[0] if error.args else error
+    return str(getattr(inner, "reason", inner))
 
 
 def _last_outcome(state: Any) -> Any:

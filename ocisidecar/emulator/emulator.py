@@ -42,9 +42,10 @@ class Emulator:
     Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine, nothing is
     kept.  All methods are thread-safe.
 
-    With `containers="docker"` container instances are pods on a Docker engine: they need a clock on which time
-    passes by itself, become ACTIVE when they really run, and reach the emulator at their network's gateway, where
-    it listens while they are up.
+    With `containers="docker"` container instances are pods on a Docker engine: they become ACTIVE when they really
+    run, and reach the emulator at their network's gateway, where it listens while they are up.  They live in real
+    time, so `clock` must be one on which time passes by itself, and on one that is faster than real time the
+    emulator takes what they send for old.
 
     Args:
         latencies: how long things take; nothing takes time by default.

@@ -203,13 +203,14 @@ class PodWorker:
         if self._running is None:
             return
         usages: dict[str, ContainerUsage] = {}
-        for container_id, details in self.pod.containers.items():
-            usage = self._running.usage(details["displayName"])
-            if usage is not None:
-                usages[container_id] = ContainerUsage(
-                    cpu_cores=usage.cpu_cores, memory_in_bytes=usage.memory_in_bytes
-                )
-        host.sampled(now, usages)
+        with contextlib.suppress(OSError):  # an engine that does not answer now may do so in a minute
+            for container_id, details in self.pod.containers.items():
+                usage = self._running.usage(details["displayName"])
+                if usage is not None:
+                    usages[container_id] = ContainerUsage(
+                        cpu_cores=usage.cpu_cores, memory_in_bytes=usage.memory_in_bytes
+                    )
+            host.sampled(now, usages)
 
     def _look(self) -> None:
         """Tell when all containers have ended for good."""

@@ -124,14 +124,22 @@ class Process:
     def start(self) -> Process:
         """Start it, again or for the first time; returns when it runs."""
         before = self.events().count("started")
+        self._begin()
+        wait_until(lambda: self.events().count("started") > before, "the forwarder starts")
+        return self
+
+    def run(self) -> int:
+        """Start it and wait for its end; returns the exit status."""
+        self._begin()
+        return self.process.wait(GENEROUS_SECONDS)
+
+    def _begin(self) -> None:
         with self.journal.open("ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "log_forwarder"],
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **self.environment},
                 stderr=stderr,
             )
-        wait_until(lambda: self.events().count("started") > before, "the forwarder starts")
-        return self
 
     def events(self) -> list[str]:
         """Return what its journal tells."""
@@ -165,7 +173,7 @@ def forward(cloud: Cloud, logs: Path, tmp_path: Path) -> Iterator[Callable[..., 
 
     def start(**settings: Any) -> Process:
         given = {f"OCISIDECAR_{name}": str(value) for name, value in settings.items()}
-        process = Process({**cloud.environment(logs), **given}, tmp_path / "journal.jsonl")
+        process = Process({**cloud.environment(logs), **given}, tmp_path / f"journal-{len(processes)}.jsonl")
         processes.append(process)
         return process.start()
 

@@ -1,15 +1,92 @@
 """The forwarder as a process, against the emulator over HTTP."""
 
+from __future__ import annotations
+
+import json
+import re
+import socket
+import urllib.error
+import urllib.request
+
+from ocisidecar.emulator import Fault
+from tests.forwarder.conftest import wait_until
+
+LINES = [f"line {number}" for number in range(1000)]
+
+
+def ask(process, path):
+    """Return status and text of /metrics or /healthy."""
+    started = next(json.loads(line) for line in process.journal.read_text().splitlines() if '"port"' in line)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{started['port']}{path}") as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode()
+
+
+def metric(process, name):
+    return float(re.search(rf"^log_forwarder_{name} (.+)$", ask(process, "/metrics")[1], re.MULTILINE)[1])
+
 
 def test_lines_arrive_and_sigterm_drains(cloud, logs, forward):
     """Every line arrives with the instance as source and the file as subject before SIGTERM ends it with 0."""
     process = forward()
     (logs / "app").mkdir()
-    lines = [f"line {number}" for number in range(1000)]
-    (logs / "app" / "access.log").write_text("\n".join(lines) + "\n")
+    (logs / "app" / "access.log").write_text("\n".join(LINES) + "\n")
     assert process.stop() == 0
-    assert cloud.lines() == lines
+    assert cloud.lines() == LINES
     assert {one[2:] for one in cloud.entries} == {
         (cloud.instance_id, "app/access.log", "ocisidecar.line"),
         (cloud.instance_id, "log-forwarder", "ocisidecar.log-forwarder.started"),
     }
+
+
+def test_it_is_healthy_and_counts(cloud, logs, forward):
+    """While lines arrive /healthy is 200 and /metrics tells how many they were."""
+    process = forward()
+    (logs / "app.log").write_text("\n".join(LINES))
+    wait_until(lambda: len(cloud.lines()) == len(LINES) - 1, "all lines that end arrive")
+    wait_until(lambda: metric(process, "acknowledged_entries_total") == len(LINES) - 1, "they are counted")
+    assert ask(process, "/healthy") == (200, "ok\n")
+    assert ask(process, "/")[0] == 404
+    assert process.stop() == 0
+    assert cloud.lines() == LINES
+
+
+def test_a_refused_call_is_halved_until_everything_has_arrived(cloud, logs, forward):
+    """A 400 to a whole call loses nothing of it."""
+    process = forward()
+    wait_until(lambda: bool(cloud.collect()), "the first entry arrives")
+    cloud.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=3))
+    (logs / "app.log").write_text("\n".join(LINES) + "\n")
+    assert process.stop() == 0
+    assert sorted(cloud.lines()) == sorted(LINES)
+
+
+def test_while_nobody_accepts_nothing_piles_up(cloud, logs, forward):
+    """Without a far end a few calls' worth is read and no more, /healthy complains, and the rest comes later."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    lines = [f"{number:07d}".ljust(100, "x") for number in range(100_000)]
+    (logs / "app.log").write_text("\n".join(lines) + "\n")
+    process = forward(ENDPOINT=nobody, STUCK_SECONDS=1, GRACE_SECONDS=2, MAX_BACKOFF_SECONDS=1)
+    wait_until(lambda: ask(process, "/healthy")[0] == 503, "it is found unhealthy")
+    read, memory = metric(process, "read_bytes_total"), metric(process, "resident_memory_bytes")
+    assert 1_000_000 < read < 8_000_000
+    assert memory < 60_000_000
+    assert process.stop() == 1
+    process = forward()
+    wait_until(lambda: len(cloud.lines()) == len(lines), "the next start sends everything")
+    assert sorted(cloud.lines()) == lines
+    assert process.stop() == 0
+
+
+def test_what_is_wrong_is_said_before_it_ends(forward):
+    """Wrong settings end it with 2, and each is named on stderr."""
+    process = forward()
+    assert process.stop() == 0
+    process.environment["OCISIDECAR_SENDERS"] = "none"
+    process.environment["OCISIDECAR_LOG_ID"] = ""
+    assert process.run() == 2
+    assert process.events().count("cannot start") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import resource
 import socket
@@ -79,6 +80,7 @@ class Program:
             given_up=self._given_up,
         )
         self._calls: queue.Queue[Call] = queue.Queue(maxsize=1)
+        self._next: Call | None = None
         self._done: queue.Queue[Call] = queue.Queue()
         self._pulse = Pulse(settings.stuck_seconds)
 
@@ -111,21 +113,17 @@ class Program:
 
     def _turn(self, *, is_closing: bool) -> bool:
         """Do what can be done now, or wait a little; returns whether there was something to send."""
-        call = self._harvest.next_call(time.monotonic(), is_closing=is_closing)
-        if call is None:
+        if self._next is None:
+            self._next = self._harvest.next_call(time.monotonic(), is_closing=is_closing)
+        if self._next is None:
             self._harvest.rest()
             self._settle(is_waiting=True)
             return False
-        while True:
-            try:
-                self._calls.put(call, timeout=self._settings.poll_seconds)
-            except queue.Full:
-                if self._given_up.is_set() or self._broken.is_set():
-                    return True
-            else:
-                self._settle(is_waiting=False)
-                return True
-            self._settle(is_waiting=False)
+        with contextlib.suppress(queue.Full):
+            self._calls.put(self._next, timeout=self._settings.poll_seconds)
+            self._next = None
+        self._settle(is_waiting=False)
+        return True
 
     def _settle(self, *, is_waiting: bool) -> None:
         """Take note of what was accepted; waits for one acknowledgement, or for new lines, if asked to."""

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from attrs import frozen
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
-from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
 
 from ocisidecar.engine.engine import Engine
+from ocisidecar.engine.refusals import engine_words
 from ocisidecar.engine.streams import Chunk, reading
 from ocisidecar.errors import ImageError
 
@@ -60,15 +59,17 @@ Told = Step | Reused | Output | Made
 
 def native_platform(engine: Engine) -> str:
     """Return the platform on which the engine runs programs without emulation, e.g. `linux/amd64`."""
-    return f"linux/{engine.api.version()['Arch']}"
+    with engine_words():
+        return f"linux/{engine.api.version()['Arch']}"
 
 
 def find_image(engine: Engine, image: str) -> tuple[str, int] | None:
     """Return the platform and the size in bytes of an image that the engine holds, or None."""
-    try:
-        facts: Chunk = engine.api.inspect_image(image)
-    except ImageNotFound:
-        return None
+    with engine_words():
+        try:
+            facts: Chunk = engine.api.inspect_image(image)
+        except ImageNotFound:
+            return None
     return f"{facts['Os']}/{facts['Architecture']}", int(facts["Size"])
 
 
@@ -81,10 +82,8 @@ def fetch_image(engine: Engine, image: str, platform: str) -> None:
     found = find_image(engine, image)
     if found is not None and found[0] == platform:
         return
-    try:
+    with engine_words():
         _pull(engine, image, platform)
-    except (DockerException, RequestException, HTTPError) as error:
-        raise ImageError(words_of(error)) from error
 
 
 def _pull(engine: Engine, image: str, platform: str) -> None:
@@ -104,7 +103,8 @@ def _pull(engine: Engine, image: str, platform: str) -> None:
 
 def tag_image(engine: Engine, image: str, reference: str) -> None:
     """Give an image one more name; what had that name before keeps its others."""
-    engine.api.tag(image, reference)
+    with engine_words():
+        engine.api.tag(image, reference)
 
 
 def build_image(
@@ -136,15 +136,12 @@ def build_image(
             decode=True,
         )
 
-    try:
-        with reading(engine, start) as chunks:
-            for chunk in chunks:
-                yield from _told(chunk)
-    except (DockerException, RequestException, HTTPError) as error:
-        raise ImageError(words_of(error)) from error
+    with engine_words(), reading(engine, start) as chunks:
+        for chunk in chunks:
+            yield from _parsed(chunk)
 
 
-def _told(chunk: Chunk) -> Iterator[Told]:
+def _parsed(chunk: Chunk) -> Iterator[Told]:
     if "error" in chunk:
         raise ImageError(str(chunk["error"]).strip())
     if "aux" in chunk and "ID" in chunk["aux"]:
@@ -156,9 +153,3 @@ def _told(chunk: Chunk) -> Iterator[Told]:
             yield Reused()
         elif line.strip() and not line.startswith(_NOISE):
             yield Output(line.rstrip())
-
-
-def words_of(error: Exception) -> str:
-    """Return what the engine said, without the client's wrapping."""
-    said = getattr(error, "explanation", None) or error
-    return " ".join(str(said).split())

@@ -9,12 +9,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from attrs import frozen
-from docker.errors import DockerException
-from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
 
-from ocisidecar.engine.building import find_image, words_of
+from ocisidecar.engine.building import find_image
 from ocisidecar.engine.engine import Engine
+from ocisidecar.engine.refusals import engine_words
 from ocisidecar.engine.streams import Chunk, reading
 from ocisidecar.errors import ImageError
 
@@ -42,20 +40,18 @@ def push_image(
     Raises:
         ImageError: the engine does not hold the image, or the registry or the way to it refused it: their words.
     """
-    try:
-        is_ours = find_image(engine, reference) is None
+    login = {"username": username, "password": password}
+    is_ours = find_image(engine, reference) is None
+    with engine_words():
         engine.api.tag(image, reference)
         try:
-            login = {"username": username, "password": password}
             with reading(
                 engine, lambda: engine.api.push(reference, stream=True, decode=True, auth_config=login)
             ) as chunks:
-                yield from _told(chunks)
+                yield from _parsed(chunks)
         finally:
             if is_ours:
                 engine.api.remove_image(reference, noprune=True)
-    except (DockerException, RequestException, HTTPError) as error:
-        raise ImageError(words_of(error)) from error
 
 
 def save_image(engine: Engine, image: str, path: Path) -> None:
@@ -64,14 +60,11 @@ def save_image(engine: Engine, image: str, path: Path) -> None:
     Raises:
         ImageError: the engine does not hold it.
     """
-    try:
-        with path.open("wb") as archive:
-            archive.writelines(engine.api.get_image(image))
-    except (DockerException, RequestException, HTTPError) as error:
-        raise ImageError(words_of(error)) from error
+    with engine_words(), path.open("wb") as archive:
+        archive.writelines(engine.api.get_image(image))
 
 
-def _told(chunks: Iterator[Chunk]) -> Iterator[Sent | Stored]:
+def _parsed(chunks: Iterator[Chunk]) -> Iterator[Sent | Stored]:
     layers: dict[str, tuple[int, int]] = {}
     for chunk in chunks:
         if "error" in chunk:

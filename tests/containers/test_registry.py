@@ -172,6 +172,24 @@ class TestBuilding:
         with pytest.raises(BuildFailed, match="a stage has a base that is not"):
             build(source("fixed", f"FROM {image}\nCOPY content /content\n"), platforms=[foreign])
 
+    def test_a_base_is_fetched_for_each_platform(self, engine, tmp_path, eventually, build, source):
+        """Although the engine holds it for one of them; in the end it holds its own, as before."""
+        (base,) = build(source("base"), platforms=BOTH)
+        with registry_process.running(tmp_path, eventually, auth="") as opened:
+            pushed = images.Registry(opened.host, "acme", "anybody", "anything").push(base, engine=engine)
+            try:
+                (built,) = build(source("web"), platforms=BOTH, base_images={"web": pushed.tagged_url})
+                held = engine.api.inspect_image(pushed.tagged_url)
+            finally:
+                engine.api.remove_image(pushed.tagged_url)
+        bases = {variant.platform: variant.image_id for variant in base.variants}
+        assert held["Id"] == bases[f"linux/{engine.api.version()['Arch']}"]
+        for variant in built.variants:
+            facts = engine.api.inspect_image(variant.image_id)
+            assert f"linux/{facts['Architecture']}" == variant.platform
+            below = engine.api.inspect_image(bases[variant.platform])["RootFS"]["Layers"]
+            assert facts["RootFS"]["Layers"][:-1] == below
+
     def test_a_handler_that_raises_ends_the_build(self, engine, image, build, source, version, eventually):
         """Its exception propagates at once, and the engine stops what it was running."""
         label = f"LABEL org.opencontainers.image.version={version}"
@@ -210,6 +228,18 @@ class TestPushing:
         place.push(built, engine=engine)
         assert engine.api.images(filters={"reference": f"{place.image_prefix}/*"}) == []
         assert engine.has_image(built.variants[0].reference)
+
+    def test_a_handler_that_raises_ends_the_push(self, engine, place, build, source):
+        """Its exception propagates, and the engine keeps no tag."""
+
+        def stop(event):
+            if event.to_dict()["event"] == "PushProgress":
+                raise RuntimeError("enough")
+
+        (built,) = build(source("web"))
+        with pytest.raises(RuntimeError, match="enough"):
+            place.push(built, engine=engine, on_event=stop)
+        assert engine.api.images(filters={"reference": f"{place.image_prefix}/*"}) == []
 
     def test_a_second_push_sends_nothing_and_ends_with_the_same_digest(self, engine, place, build, source):
         """Layers that the registry has are not sent again."""

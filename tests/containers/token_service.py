@@ -56,7 +56,7 @@ def token_service(directory: Path, rights: Mapping[str, str]) -> Iterator[TokenS
         return Response(json.dumps({"token": token}), content_type="application/json")
 
     server = make_server("127.0.0.1", 0, Request.application(answer), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])
     thread.start()
     try:
         realm = f"http://127.0.0.1:{server.port}/token"

@@ -47,7 +47,7 @@ class Server:
     def running(self) -> Iterator[Server]:
         server = make_server("127.0.0.1", 0, Request.application(self._answered), threaded=True)
         self.host = f"127.0.0.1:{server.port}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         try:
             yield self

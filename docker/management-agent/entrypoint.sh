@@ -16,8 +16,8 @@ is_configured() { [ -d "$agent/config" ] && [ ! -e "$agent/config/configure.requ
 check_response_file() {
     if is_configured; then
         say "registered already: the agent goes on with its state in /opt/oracle"
-    elif [ ! -s "$response_file" ]; then
-        say "$response_file is absent or empty: mount a CONFIGFILE volume with input.rsp there"
+    elif [ ! -r "$response_file" ] || [ ! -s "$response_file" ]; then
+        say "$response_file is absent, empty, or hidden from user $(id -u): mount a CONFIGFILE volume with input.rsp"
         exit 78
     elif ! grep -q '^[[:space:]]*ManagementAgentInstallKey[[:space:]]*=' "$response_file"; then
         say "$response_file has no ManagementAgentInstallKey"

@@ -71,7 +71,9 @@ WEB = (
     .with_sidecar(SidecarSpec.redis_exporter())
     .with_sidecar(REDIS)
     .with_sidecar(SidecarSpec.grafana())
-    .with_sidecar(SidecarSpec.management_agent(response_file="ManagementAgentInstallKey = local\n"))
+    .with_sidecar(
+        SidecarSpec.management_agent(response_file="ManagementAgentInstallKey = local\n", log_volume="logs")
+    )
 )
 
 
@@ -176,7 +178,7 @@ def test_every_request_is_counted_once(traffic: Mapping[str, float]) -> None:
 @pytest.mark.usefixtures("traffic")
 def test_logs_are_bounded_and_others_can_read_them(whole: Whole) -> None:
     """Beside the current logs there is one old one of each, and another user reads them."""
-    listed = whole.run("web", "sh", "-c", "stat -c '%n %s %A' /logs/*").splitlines()
+    listed = whole.run("web", "sh", "-c", "stat -c '%n %s %A' /logs/access* /logs/error*").splitlines()
     names = [line.split()[0] for line in listed]
     assert "/logs/access.log.1" in names
     assert set(names) <= {f"/logs/{name}.log{old}" for name in ("access", "error") for old in ("", ".1")}
@@ -254,6 +256,11 @@ def test_agent_knows_what_to_scrape(whole: Whole, eventually: Callable[..., None
     assert "allowMetrics=*" in properties
     assert not [line for line in properties if "Key" in line]
     assert "healthy" in whole.run("management-agent", "sh", "-c", "/opt/ocisidecar/health.sh && echo healthy")
+
+
+def test_agents_log_is_on_the_shared_volume(whole: Whole, eventually: Callable[..., None]) -> None:
+    """The app, which runs as another user, reads there what the agent logs."""
+    eventually(lambda: "INFO registered" in whole.run("web", "cat", "/logs/management-agent.log"))
 
 
 def restarts(whole: Whole) -> dict[str, int]:

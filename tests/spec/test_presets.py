@@ -178,6 +178,8 @@ def test_management_agent_gets_its_key_as_a_file():
     assert sidecar.statements[0].where == "target.metrics.namespace='shop'"
     assert {statement.principal for statement in sidecar.statements} == {"managementagent"}
     assert "install key" in SidecarSpec.management_agent().faults[0]
+    assert "/logs" not in sidecar.mounts
+    assert SidecarSpec.management_agent(log_volume="files").mounts["/logs"].volume == "files"
 
 
 @pytest.mark.parametrize("name", PRESETS)

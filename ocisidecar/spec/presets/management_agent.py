@@ -21,6 +21,7 @@ def management_agent(
     response_file: FileContent | None = None,
     version: str = "1",
     metric_namespace: str = "ocisidecar",
+    log_volume: str | None = None,
     scrape_url: str = "http://127.0.0.1:9090/federate?match%5B%5D=%7Bjob%21%3D%22%22%7D",
 ) -> sidecar.SidecarSpec:
     """Return the management agent; a spec without `response_file` is refused, because it could not register.
@@ -31,11 +32,14 @@ def management_agent(
             `SecretRef`.
         version: change it together with a `response_file` given literally, which enters no digest.
         metric_namespace: where the metrics appear in OCI Monitoring: not `oci_…` or `oracle_…`.
+        log_volume: name of the instance's volume where what the agent logs appears as `management-agent.log`.
         scrape_url: what the agent reads, percent-encoded: by default everything that the Prometheus beside it has.
 
     Source: Oracle documentation, "Management Agent: Create a Response File", "Required IAM Policies".
     """
-    mounts = {"/opt/oracle": VolumeSpec.empty_dir("management-agent-data")}
+    mounts: dict[str, str | VolumeSpec] = {"/opt/oracle": VolumeSpec.empty_dir("management-agent-data")}
+    if log_volume is not None:
+        mounts["/logs"] = log_volume
     if response_file is not None:
         mounts["/opt/oracle/mgmtagent_secret"] = VolumeSpec.config_file(
             "management-agent-secret", {"input.rsp": response_file}, secret_version=version

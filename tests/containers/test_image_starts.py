@@ -1,0 +1,125 @@
+"""What our images do where they cannot start, and what they start as."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from ocisidecar.engine import Engine
+from ocisidecar.spec.presets.own_images import OWN_IMAGES, own_image
+from tests.standins.images import BASES
+
+PRIVILEGED_PORTS = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
+ENVIRONMENT = "sed 's,/run.sh,env,' /opt/ocisidecar/entrypoint.sh | sh"
+"""Grafana's entrypoint, with the environment's listing in the place of Grafana."""
+
+
+@frozen
+class Ended:
+    """How a container ended."""
+
+    exit_code: int
+    output: str
+
+
+@pytest.fixture(scope="module")
+def run(images: Mapping[str, str]) -> Callable[..., Ended]:
+    """Run one of our images to its end: `run("grafana", "sh", "-c", "...", options=["--entrypoint=sh"])`."""
+
+    def run(name: str, *arguments: str, options: Sequence[str] = ()) -> Ended:
+        command = ["docker", "run", "--rm", *options, images[own_image(name)], *arguments]
+        ended = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60
+        )
+        return Ended(ended.returncode, ended.stdout)
+
+    return run
+
+
+@pytest.fixture
+def response_file(tmp_path: Path) -> Path:
+    """An input.rsp with an install key, readable for every user."""
+    path = tmp_path / "input.rsp"
+    path.write_text("ManagementAgentInstallKey = s3cr3t-key\n")
+    tmp_path.chmod(0o755)
+    return path
+
+
+def test_app_says_what_to_do_where_port_80_is_for_root(run: Callable[..., Ended]) -> None:
+    """The variable that helps is named, and nginx' own exit code is kept."""
+    ended = run("app-with-metrics", options=PRIVILEGED_PORTS)
+    assert ended.exit_code == 1
+    assert "set PORT=8080" in ended.output
+    assert "Permission denied" in ended.output
+
+
+@pytest.mark.parametrize("port", ["", "http", "80; include /etc/passwd"])
+def test_app_refuses_what_is_no_port(run: Callable[..., Ended], port: str) -> None:
+    """Nothing but a number gets into nginx' configuration."""
+    ended = run("app-with-metrics", options=["--env", f"PORT={port}"])
+    assert ended.exit_code == 64
+    assert "PORT must be a number" in ended.output
+
+
+def test_app_names_the_directory_that_is_read_only(run: Callable[..., Ended]) -> None:
+    """With a read-only root file system and no volumes it says where to mount one."""
+    ended = run("app-with-metrics", options=["--read-only"])
+    assert ended.exit_code == 73
+    assert "cannot write to /logs: mount a volume there" in ended.output
+
+
+def test_agent_refuses_to_start_without_a_key(run: Callable[..., Ended]) -> None:
+    """Without input.rsp it names the path and ends at once: to go on would be an agent that nobody hears of."""
+    ended = run("management-agent")
+    assert ended.exit_code == 78
+    assert "/opt/oracle/mgmtagent_secret/input.rsp" in ended.output
+
+
+def test_agent_takes_no_key_from_the_environment(run: Callable[..., Ended]) -> None:
+    """The variable that others use for the install key means nothing here."""
+    assert run("management-agent", options=["--env", "MGMT_AGENT_INSTALL_KEY=s3cr3t-key"]).exit_code == 78
+
+
+def test_agent_refuses_a_response_file_without_key(run: Callable[..., Ended], response_file: Path) -> None:
+    """It says what the file lacks, and shows nothing of it."""
+    response_file.write_text("CredentialWalletPassword = s3cr3t\n")
+    ended = run("management-agent", options=[f"--volume={response_file.parent}:/opt/oracle/mgmtagent_secret:ro"])
+    assert ended.exit_code == 78
+    assert "has no ManagementAgentInstallKey" in ended.output
+    assert "s3cr3t" not in ended.output
+
+
+def test_agent_keeps_the_exit_code_of_the_base(run: Callable[..., Ended], response_file: Path) -> None:
+    """When Oracle's entrypoint fails, the container fails alike, and the key is not shown."""
+    mount = f"--volume={response_file.parent}:/opt/oracle/mgmtagent_secret:ro"
+    failing = response_file.parent / "failing"
+    failing.write_text("#!/bin/sh\nexit 37\n")
+    failing.chmod(0o755)
+    entrypoint = "AGENT_ENTRYPOINT=/opt/oracle/mgmtagent_secret/failing"
+    ended = run("management-agent", options=[mount, "--env", entrypoint, "--env", "OCISIDECAR_WAIT_IN_SECONDS=0"])
+    assert ended.exit_code == 37
+    assert "the agent starts all the same" in ended.output
+    assert "s3cr3t-key" not in ended.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "is_admin_made"),
+    [("NONE=", False), ("GF_SECURITY_ADMIN_PASSWORD__FILE=/etc/x", True), ("GF_SECURITY_ADMIN_PASSWORD=", False)],
+)
+def test_grafana_has_no_default_password(run: Callable[..., Ended], variable: str, *, is_admin_made: bool) -> None:
+    """The user admin is made with a given password or not at all."""
+    ended = run("grafana", "-c", ENVIRONMENT, options=["--entrypoint=sh", "--env", variable])
+    assert ended.exit_code == 0
+    assert ("GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true" not in ended.output.splitlines()) is is_admin_made
+
+
+def test_no_image_is_built_as_root(engine: Engine, images: Mapping[str, str]) -> None:
+    """What runs when nobody names a user is a number other than 0, in every image of ours."""
+    own = {name: image for name, image in images.items() if name.startswith(OWN_IMAGES)}
+    assert len(own) == len(BASES)
+    users = {name: engine.api.inspect_image(image)["Config"]["User"] for name, image in own.items()}
+    assert [name for name, user in users.items() if int(user.partition(":")[0]) == 0] == []

@@ -1,0 +1,124 @@
+"""What the scripts share: they read a settings file and work on the deployment that it describes.
+
+With `--local` they use the emulator, in their own process: whatever a command needs is deployed first, and all
+of it is gone when the command ends.  With the `--endpoint` of an emulator that runs by itself
+(`python -m ocisidecar emulator`) several commands work on the same deployment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from ocisidecar import console
+from ocisidecar.clock import FastClock
+from ocisidecar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ocisidecar.deployment import Deployment
+    from ocisidecar.provisioner import Provisioner
+    from ocisidecar.settings import Settings
+    from ocisidecar.spec import DeploymentSpec
+
+_SETTINGS: Final = "oci-monitoring.env"
+_SPEED: Final = 20
+"""Seconds of the emulator in a second, where nothing really runs."""
+_LOCAL: Final = "--local: everything happens in an emulator inside this process and is gone when it ends\n"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that `Job.read` and `Job.connect` look at."""
+    parser.add_argument(
+        "--settings", metavar="FILE", type=Path, default=Path(_SETTINGS), help="settings file (%(default)s)"
+    )
+    group = parser.add_argument_group("emulator", "Instead of a tenancy; needs no account.")
+    group.add_argument("--local", action="store_true", help="use the built-in emulator, for this command only")
+    console.add_containers_argument(parser, default="simulated")
+    group.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="NAME=LOCAL",
+        help="with --containers docker: run LOCAL where the deployment says NAME; can be repeated",
+    )
+    console.add_connection_arguments(parser)
+
+
+@frozen
+class Job:
+    """A command and what it is about.
+
+    Attributes:
+        options: the arguments.
+        settings: what the settings file says.
+        spec: the deployment that it describes.
+    """
+
+    options: console.Options
+    settings: Settings
+    spec: DeploymentSpec
+
+    @classmethod
+    def read(cls, options: console.Options) -> Job:
+        """Read the settings file; its warnings go to standard error, with VERBOSE every request too.
+
+        Raises:
+            SettingsError: something in it is wrong.
+        """
+        settings = console.read_settings(options.settings, options, local=options.local)
+        if settings.values.verbose:
+            show_requests()
+        return cls(options, settings, settings.deployment_spec())
+
+    @contextmanager
+    def connect(self, *, needs_deployment: bool = False) -> Iterator[Provisioner]:
+        """Yield a provisioner; with `--local` one in whose emulator the deployment exists, if it is needed.
+
+        Raises:
+            ConfigError: credentials, region or an argument cannot be used.
+            OciSidecarError: deploying in the emulator failed.
+        """
+        if not self.options.local:
+            with console.connect(self.options, self.settings) as provisioner:
+                yield provisioner
+            return
+        sys.stderr.write(_LOCAL)
+        containers = self.options.containers
+        clock = FastClock(_SPEED) if containers == "simulated" else None
+        with self.settings.provisioner(
+            containers=containers, images=_pairs(self.options.image), clock=clock
+        ) as provisioner:
+            if needs_deployment:
+                with console.progress() as progress:
+                    provisioner.apply(self.spec, on_event=progress)
+            yield provisioner
+
+    @contextmanager
+    def deployment(self) -> Iterator[Deployment]:
+        """Yield the deployment as it exists; with `--local` it is made first."""
+        with self.connect(needs_deployment=True) as provisioner:
+            yield provisioner.get(self.spec.name)
+
+
+def show_requests() -> None:
+    """Write a line for each request to standard error from now on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    log = logging.getLogger("ocisidecar")
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+
+
+def _pairs(words: Sequence[str]) -> Mapping[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for word, (name, _, image) in zip(words, pairs, strict=True):
+        if not name or not image:
+            raise ConfigError(f"--image {word!r} must be NAME=LOCAL, e.g. docker.io/acme/web:1.4=web:dev")
+    return {name: image for name, _, image in pairs}

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Check the deployment that a settings file describes: resources, containers, metrics and log lines.
+
+    scripts/verify_deployment.py --settings oci-monitoring.env --json report.json --junit report.xml
+    scripts/verify_deployment.py --local                    deploy into the built-in emulator, and check that
+
+Exit codes: 0 every check passed or was skipped, 1 checks failed, 2 wrong input, 3 the service refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ocisidecar import console
+from ocisidecar.console import CHECKS_FAILED, OK
+from ocisidecar.scripting import Job, add_arguments
+from ocisidecar.views import report_page
+from ocisidecar.views.junit import report_junit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check, print and write the report; return the exit code."""
+    options = _parser().parse_args(arguments)
+    return console.ending(lambda: _verify(Job.read(options)), program="verify_deployment.py")
+
+
+def _verify(job: Job) -> int:
+    options = job.options
+    with job.deployment() as deployment:
+        report = deployment.verify(
+            job.spec,
+            max_restarts=options.max_restarts,
+            telemetry=not options.no_telemetry,
+            is_nonce_sent=not options.read_only,
+            telemetry_timeout_in_seconds=options.telemetry_timeout,
+        )
+    for path, text in ((options.json, report.to_json()), (options.junit, report_junit(report))):
+        if path is not None:
+            path.write_text(text, encoding="utf-8")
+    console.print_page(console.output(), report_page(report))
+    return OK if report.ok else CHECKS_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="verify_deployment.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="write the report as JUnit XML")
+    parser.add_argument("--max-restarts", metavar="N", type=int, default=0, help="of a container (%(default)s)")
+    parser.add_argument("--no-telemetry", action="store_true", help="do not look for metrics and log lines")
+    parser.add_argument("--read-only", action="store_true", help="send no line and no datapoint for that")
+    parser.add_argument(
+        "--telemetry-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=180.0,
+        help="how long what was sent may take to arrive (%(default)g)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

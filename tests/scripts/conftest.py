@@ -1,0 +1,70 @@
+"""The scripts as a user runs them, in this process, against an emulator or with --local."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from ocisidecar.clock import FastClock
+from ocisidecar.emulator import Emulator
+
+SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
+SETTINGS = """\
+export CONTAINER_INSTANCE_NAME="web"
+export CONTAINER_IMAGE="docker.io/acme/web:1.4"
+"""
+
+
+def load(name):
+    """Return a script as a module."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(autouse=True)
+def no_outer_settings(monkeypatch):
+    """What the environment says of OCI or of settings does not reach the scripts."""
+    from ocisidecar.settings.table import variables
+
+    for name in [name for name in os.environ if name.startswith(("OCISIDECAR_", "OCI_")) or name in variables()]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """A settings file; what is written to it is added to what a deployment needs."""
+    path = tmp_path / "web.env"
+    path.write_text(SETTINGS)
+    return path
+
+
+@pytest.fixture
+def emulator():
+    """An emulator that other processes could use too; its time runs fast."""
+    with Emulator(clock=FastClock(20)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def connection(emulator, tmp_path):
+    """The arguments that lead to it."""
+    config = emulator.write_config(tmp_path / "emulator")
+    where = ["--config", str(config), "--endpoint", emulator.endpoint]
+    return [*where, "--compartment-id", emulator.compartment_id]
+
+
+@pytest.fixture
+def script(capsys):
+    """Run a script: exit code, standard output, standard error."""
+
+    def run(name, *arguments):
+        code = load(name).main(list(map(str, arguments)))
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run

@@ -1,0 +1,216 @@
+"""deploy.py, command by command."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import oci
+import pytest
+
+from ocisidecar.emulator import Fault
+from ocisidecar.emulator.simulated_pods import ContainerScript
+from tests.scripts.conftest import SCRIPTS, SETTINGS
+
+TEMPLATE = SCRIPTS / "oci-monitoring.env.template"
+COMMANDS = ("validate", "plan", "deploy", "status", "logs", "metrics", "destroy")
+
+
+@pytest.fixture
+def deploy(script, connection, settings):
+    """Run a command on the settings file and the emulator of this test."""
+    return lambda command, *arguments: script("deploy", command, "--settings", settings, *connection, *arguments)
+
+
+class TestLocal:
+    """With --local a command brings its own emulator, and what it needs in it."""
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_every_command_works_from_the_template_as_it_stands(self, script, command):
+        """Without an account, a configuration or a question."""
+        code, out, err = script("deploy", command, "--settings", TEMPLATE, "--local")
+        assert (code, "Traceback" in err) == (0, False)
+        assert bool(out) is (command != "metrics")
+
+    def test_deploy_rehearses_everything(self, script):
+        """Plan, deployment and checks are shown, with the seven that a simulated container cannot pass skipped."""
+        code, out, err = script("deploy", "deploy", "--settings", TEMPLATE, "--local")
+        assert (code, "monitoring-demo: 12 resources." in out) == (0, True)
+        assert "12 to create" in err
+        assert "monitoring-demo is fine: 40 passed, 7 skipped." in err
+        assert "gone when it ends" in err
+
+    def test_as_a_program_of_its_own(self, tmp_path):
+        """From any directory, with no home and no configuration."""
+        done = subprocess.run(
+            [sys.executable, SCRIPTS / "deploy.py", "plan", "--settings", TEMPLATE, "--local", "--json"],
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, json.loads(done.stdout)["counts"]) == (0, {"create": 12})
+
+    def test_an_image_that_is_no_pair(self, script):
+        """The message shows the form."""
+        code, _, err = script("deploy", "plan", "--settings", TEMPLATE, "--local", "--image", "web")
+        assert (code, "'web' must be NAME=LOCAL" in err) == (2, True)
+
+
+class TestCommands:
+    """The same emulator throughout, as a tenancy would be."""
+
+    def test_from_beginning_to_end(self, deploy, emulator):
+        """Deploy, status, logs and destroy find each other by the tags alone, and leave nothing."""
+        assert deploy("plan")[1].count("+  container-instance/web-0") == 1
+        assert emulator.live() == {}
+        code, out, err = deploy("deploy", "--yes")
+        assert (code, "container-instance/web-0" in out, "web is fine" in err) == (0, True, True)
+        code, out, _ = deploy("status")
+        assert (code, "ACTIVE at 10.0.0.2" in out) == (0, True)
+        code, out, _ = deploy("logs", "--container", "prometheus", "--json")
+        assert {json.loads(line)["container"] for line in out.splitlines()} == {"prometheus"}
+        assert deploy("plan")[1] == "web is as wanted: 12 resources, nothing to do.\n"
+        assert deploy("deploy")[0] == 0, "nothing to change, nothing to ask"
+        code, out, _ = deploy("destroy", "--yes", "--purge")
+        assert (code, emulator.live()) == (0, {})
+
+    def test_validate_makes_no_request(self, deploy, emulator):
+        """It says what would run, from the file alone."""
+        code, out, _ = deploy("validate")
+        assert code == 0
+        assert "web.env is valid: web, 1 x CI.Standard.E4.Flex with 4 containers: web, prometheus, " in out
+        assert emulator.requests == ()
+
+    def test_a_second_deploy_keeps_what_the_first_one_made(self, deploy, emulator, settings):
+        """A changed setting changes what it means and nothing else, and never the log group."""
+        deploy("deploy", "--yes")
+        before = emulator.live()
+        settings.write_text(f"{SETTINGS}LOG_RETENTION_DAYS=60\n")
+        assert deploy("deploy", "--yes")[0] == 0
+        assert emulator.live() == before
+
+    def test_metrics_are_those_of_this_deployment(self, deploy, emulator):
+        """Another instance of the compartment does not appear."""
+        deploy("deploy", "--yes")
+        client = oci.monitoring.MonitoringClient(
+            emulator.oci_config, service_endpoint=emulator.endpoint, skip_deserialization=True
+        )
+        for name in ("web-0", "other-0"):
+            metric = {
+                "namespace": "shop",
+                "compartmentId": emulator.compartment_id,
+                "name": "orders",
+                "dimensions": {"resourceDisplayName": name},
+                "datapoints": [{"timestamp": datetime.now(UTC).isoformat(), "value": 7.5}],
+            }
+            client.post_metric_data({"metricData": [metric]})
+        query = 'orders[1m]{resourceDisplayName =~ "$instances"}.sum()'
+        code, out, _ = deploy("metrics", "--namespace", "shop", "--query", query)
+        assert code == 0
+        (line,) = out.splitlines()
+        assert line.endswith("orders 7.5  resourceDisplayName=web-0")
+        (row,) = json.loads(deploy("metrics", "--namespace", "shop", "--query", query, "--json")[1])
+        assert row["value"] == 7.5
+
+
+class TestBehaviour:
+    """DRY_RUN, AUTO_APPROVE, CLEANUP_ON_FAILURE and VERBOSE, in the file or in the environment."""
+
+    @pytest.mark.parametrize("command", ["deploy", "destroy"])
+    def test_dry_run_changes_and_verifies_nothing(self, deploy, emulator, monkeypatch, command):
+        """It shows the plan and ends well."""
+        monkeypatch.setenv("DRY_RUN", "true")
+        code, _, err = deploy(command, "--yes")
+        assert (code, "DRY_RUN: nothing was" in err, emulator.live()) == (0, True, {})
+        assert "Checks of" not in err
+        assert not any(request.is_write for request in emulator.requests)
+
+    def test_nobody_to_ask(self, deploy, emulator, monkeypatch):
+        """Then nothing is changed, and the message says what to do."""
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        code, _, err = deploy("deploy")
+        assert (code, "add --yes or set AUTO_APPROVE" in err, emulator.live()) == (2, True, {})
+        monkeypatch.setenv("AUTO_APPROVE", "true")
+        assert deploy("deploy")[0] == 0
+        assert deploy("destroy", "--purge")[0] == 0
+
+    @pytest.mark.parametrize(("answer", "code"), [("yes\n", 0), ("y\n", 2), ("", 2)])
+    def test_the_question(self, deploy, emulator, monkeypatch, answer, code):
+        """Only yes is yes."""
+
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        monkeypatch.setattr(sys, "stdin", Terminal(answer))
+        assert deploy("deploy")[0] == code
+        assert bool(emulator.live()) is (code == 0)
+
+    @pytest.mark.parametrize("is_cleaned", [True, False])
+    def test_a_first_deployment_that_fails(self, deploy, emulator, settings, is_cleaned):
+        """Its reasons are shown; it is removed only where CLEANUP_ON_FAILURE says so, and only after that."""
+        settings.write_text(f"{SETTINGS}CLEANUP_ON_FAILURE={is_cleaned}\n")
+        emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))
+        code, _, err = deploy("deploy", "--yes")
+        assert (code, "web is not fine" in err) == (1, True)
+        assert ("container-instance" in emulator.live()) is not is_cleaned
+        if is_cleaned:
+            assert err.index("remedy") < err.index("CLEANUP_ON_FAILURE") < err.index("deleted")
+
+    def test_a_working_deployment_survives_a_failed_change(self, deploy, emulator, settings):
+        """CLEANUP_ON_FAILURE removes what a first deploy made, never what ran before."""
+        deploy("deploy", "--yes")
+        settings.write_text(f"{SETTINGS}CLEANUP_ON_FAILURE=true\nENABLE_ALARMS=true\n")
+        emulator.inject(Fault.error("create_alarm", status=400, code="InvalidParameter", message="no", times=None))
+        code, _, err = deploy("deploy", "--yes")
+        assert (code, "create_alarm" in err) == (3, True)
+        assert "container-instance" in emulator.live()
+
+    def test_a_refused_service_call(self, deploy, emulator, settings):
+        """What was made of a first deployment goes again, and the exit code is the service's."""
+        settings.write_text(f"{SETTINGS}CLEANUP_ON_FAILURE=true\n")
+        emulator.inject(Fault.error("create_subnet", status=400, code="InvalidParameter", message="no", times=None))
+        code, _, err = deploy("deploy", "--yes")
+        assert (code, "create_subnet" in err, emulator.live()) == (3, True, {})
+
+    def test_verbose(self, deploy, settings):
+        """Every request is a line on standard error."""
+        settings.write_text(f"{SETTINGS}VERBOSE=true\n")
+        assert "list_vcns" in deploy("plan")[2]
+
+    def test_a_plan_that_was_approved_elsewhere(self, deploy, emulator):
+        """--expect lets nothing else be done."""
+        digest = json.loads(deploy("plan", "--json")[1])["digest"]
+        assert deploy("deploy", "--yes", "--expect", "0" * 16)[0] == 2
+        assert emulator.live() == {}
+        assert deploy("deploy", "--yes", "--expect", digest)[0] == 0
+
+
+class TestWrongInput:
+    """One readable message, exit code 2."""
+
+    def test_settings_that_are_not_there(self, script, tmp_path):
+        """The message names the file."""
+        code, _, err = script("deploy", "plan", "--settings", tmp_path / "nowhere.env", "--local")
+        assert (code, "nowhere.env: cannot be read" in err) == (2, True)
+
+    def test_a_template_that_is_not_filled_in(self, script):
+        """Each place is named."""
+        code, _, err = script("deploy", "plan", "--settings", TEMPLATE)
+        assert code == 2
+        assert "OCI_COMPARTMENT_OCID is not filled in" in err
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_help(self, script, capsys, command):
+        """Every command says where its settings come from and how to try it without an account."""
+        with pytest.raises(SystemExit) as caught:
+            script("deploy", command, "--help")
+        out = capsys.readouterr().out
+        assert caught.value.code == 0
+        assert "--settings" in out
+        assert "--local" in out

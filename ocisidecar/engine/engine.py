@@ -35,9 +35,9 @@ class Engine:
 
     Thread-safe: the threads of all pods share one client, which keeps no state but urllib3's pool of connections.
 
-    Pods are reached at their own address where the engine runs on this machine under Linux.  Elsewhere, as with
-    Docker Desktop, only at published ports: there every port that a health check asks is published by itself, and a
-    TCP check passes as soon as the container runs, because the engine itself accepts connections to such a port.
+    Pods are reached at their own address where the engine runs on this machine under Linux, as root.  Elsewhere, as
+    with Docker Desktop, only at published ports: there every port that a health check asks is published by itself,
+    and a TCP check passes as soon as the pod runs, because the engine itself accepts connections to such a port.
     """
 
     def __init__(self, api: docker.APIClient) -> None:
@@ -48,6 +48,7 @@ class Engine:
             sys.platform == "linux"
             and api.base_url == _BY_UNIX_SOCKET
             and facts["OperatingSystem"] != "Docker Desktop"
+            and "name=rootless" not in (facts.get("SecurityOptions") or ())
         )
         self._owner = Owner.current()
         self._networks = Networks(api, labels=self._owner.labels, is_local=self._is_local)

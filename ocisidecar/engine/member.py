@@ -185,11 +185,9 @@ class Member:
     def _live(self) -> None:
         backoff = FIRST_BACKOFF_SECONDS
         try:
-            while self._run_once() and not self._halting.is_set():
+            while self._run_once():
                 self._clock.sleep(backoff, self._halting)
                 backoff = next_backoff(backoff)
-                if self._halting.is_set():
-                    break
         except ENGINE_FAILURES as failure:
             self._failure = words_of(failure)
             if self._begun.is_set() and not self._halting.is_set():
@@ -200,7 +198,9 @@ class Member:
             self._changed()
 
     def _run_once(self) -> bool:
-        """Start a run and see it to its end; returns whether another follows."""
+        """Start a run, unless that is over, and see it to its end; returns whether another follows."""
+        if self._halting.is_set():
+            return False
         run = self._start()
         is_first = not self._begun.is_set()
         if is_first and run.refusal is not None:

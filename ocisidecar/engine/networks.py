@@ -91,12 +91,14 @@ class Networks:
 
     def _asked_for(self, wanted: PodAddress) -> _Network | None:
         """Return the network of this subnet if the pod can have its address there."""
-        known = self._by_cidr.get(wanted.cidr)
-        if known is not None:
-            return known if wanted.ip not in {*known.ips, known.gateway} else None
         subnet = ipaddress.IPv4Network(wanted.cidr)
         gateway = str(subnet[1])
-        if wanted.ip == gateway or (self._is_local and any(subnet.overlaps(route) for _, route in host_routes())):
+        if wanted.ip == gateway or ipaddress.IPv4Address(wanted.ip) not in subnet:
+            return None
+        known = self._by_cidr.get(wanted.cidr)
+        if known is not None:
+            return None if wanted.ip in known.ips else known
+        if self._is_local and any(subnet.overlaps(route) for _, route in host_routes()):
             return None
         ipam = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=wanted.cidr, gateway=gateway)])
         try:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -84,18 +85,44 @@ def test_pods_of_one_subnet_reach_each_other(engine, eventually):
             pod.close()
 
 
-def test_a_range_that_is_in_use_is_left_alone(engine):
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_range_that_is_in_use_is_left_alone(engine, monkeypatch, is_local):
     """Of two engine objects that want one subnet the second gets its pod into another."""
     net = f"10.215.{os.getpid() % 200}"
     wanted = PodAddress(cidr=f"{net}.0/24", ip=f"{net}.9")
     sleeping = body(shell("web", "exec sleep 60"))
     with Engine.connect() as other:
         first = other.run_pod(sleeping, name="range-1", address=wanted)
-        second = engine.run_pod(sleeping, name="range-2", address=wanted)
         assert first.address == wanted.ip
+        monkeypatch.setattr(engine._networks, "_is_local", is_local)
+        second = engine.run_pod(sleeping, name="range-2", address=wanted)
         assert not second.address.startswith(f"{net}.")
         second.close()
     assert things(engine, "ocisidecar.pod=range-1") == []
+
+
+@pytest.mark.parametrize("ip", ["10.216.0.1", "10.217.0.9"])
+def test_an_address_that_no_pod_can_have_is_not_given(engine, ip):
+    """The gateway's, and one outside the subnet: the pod gets another."""
+    wanted = PodAddress(cidr="10.216.0.0/24", ip=ip)
+    pod = engine.run_pod(body(shell("web", "exec sleep 60")), name="no-address", address=wanted)
+    assert pod.address not in {"", ip}
+    pod.close()
+
+
+def test_pods_that_come_and_go_at_the_same_time_do_not_meet(engine):
+    """Four threads start and close pods in one subnet; each has its address, and nothing is left."""
+    net = f"10.218.{os.getpid() % 200}"
+
+    def come_and_go(number: int) -> str:
+        wanted = PodAddress(cidr=f"{net}.0/24", ip=f"{net}.{number + 10}")
+        pod = engine.run_pod(body(shell("web", "exec sleep 60")), name="at-once", address=wanted)
+        pod.close()
+        return pod.address
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(come_and_go, range(8))) == [f"{net}.{number + 10}" for number in range(8)]
+    assert things(engine, "ocisidecar.pod=at-once") == []
 
 
 @pytest.mark.parametrize(
@@ -127,6 +154,12 @@ def test_a_published_port_that_is_taken_is_refused(engine):
         assert first.containers[0].is_running
     finally:
         first.close()
+
+
+def test_containers_need_names_of_their_own(engine):
+    """They are read by name, so a name that two have is refused."""
+    with pytest.raises(PodFailed, match="two containers have one displayName"):
+        engine.run_pod(body(shell("web", "true"), shell("web", "true")), name="twins")
 
 
 def test_file_storage_is_refused(engine):

@@ -53,6 +53,7 @@ def seen(engine: Engine, eventually, tmp_path_factory):
                 {"mountPath": "/data", "volumeName": "data"},
                 {"mountPath": "/fast", "volumeName": "fast"},
                 {"mountPath": "/config", "volumeName": "config"},
+                {"mountPath": "/etc/app.toml", "volumeName": "config", "subPath": "app.toml"},
             ],
         ),
         agent(
@@ -161,6 +162,8 @@ def test_config_files_are_there_and_cannot_be_changed(tell):
     assert tell(APP, "cat /config/app.toml /config/conf.d/deep/x.ini") == "port = 80\n[x]"
     assert tell(APP, "stat -c %a /config /config/conf.d /config/app.toml").split() == ["755", "755", "444"]
     assert "Read-only" in tell(APP, "echo x >> /config/app.toml")
+    assert tell(APP, "cat /etc/app.toml") == "port = 80"
+    assert "Read-only" in tell(APP, "echo x >> /etc/app.toml")
 
 
 def limits(tell, port):

@@ -84,6 +84,7 @@ def test_memory_and_exit_codes_are_told(run, eventually):
     assert found == {"hog": (137, True, 0), "parent": (0, True, 0), "own": (42, False, 0)}
     for state in pod.containers:
         assert state.started_at <= state.ended_at
+        assert pod.usage(state.name) is None
 
 
 def test_output_is_in_oci_s_form(run, eventually):

@@ -60,6 +60,17 @@ def test_an_image_is_pulled_with_its_pull_secret(engine, registry, image_url):
         pod.close()
 
 
+def test_an_image_can_be_pinned_by_its_digest(engine, registry, image_url):
+    """`name@sha256:…` is pulled like a tag."""
+    right = secret(registry.host, registry.username, registry.password)
+    engine.run_pod(pulled(image_url, right), name="tagged").close()
+    (pinned,) = [one for one in engine.api.inspect_image(image_url)["RepoDigests"] if registry.host in one]
+    engine.api.remove_image(image_url)
+    assert not engine.has_image(pinned)
+    engine.run_pod(pulled(pinned, right), name="pinned").close()
+    engine.api.remove_image(pinned)
+
+
 @pytest.mark.parametrize("is_given", [False, True])
 def test_a_refused_pull_says_so_without_the_password(engine, registry, image_url, is_given):
     """Without a secret, or with a wrong one, the error tells the image and the registry's words."""

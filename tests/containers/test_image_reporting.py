@@ -1,4 +1,4 @@
-"""The way of a metric: app, Prometheus, agent (here its stand-in), OCI Monitoring (here the emulator)."""
+"""Our images that talk to OCI, here to the emulator: the log forwarder, and the agent with its stand-in as base."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ WEB = (
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
     .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
     .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=1))
+    .with_sidecar(SidecarSpec.log_forwarder())
     .with_sidecar(evolve(AGENT, statements=[*AGENT.statements, STAND_IN_MAY_POST]))
 )
 
@@ -75,3 +76,10 @@ def test_install_key_stays_in_its_file(deployment: Deployment, local: Provisione
     """Neither the agent's output nor anything that the service tells about the instance holds it."""
     told = json.dumps([repr(deployment), str(local.plan(WEB)), output(deployment)])
     assert "s3cr3t-key" not in told
+
+
+def test_sigterm_ends_them(deployment: Deployment) -> None:
+    """When the instance is stopped, forwarder and agent end by themselves, and say that nothing went wrong."""
+    deployment.stop()
+    containers = deployment.refresh().instances[0].containers
+    assert {one.name: one.exit_code for one in containers} == dict.fromkeys((one.name for one in containers), 0)

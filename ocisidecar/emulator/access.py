@@ -6,7 +6,7 @@ A rule or statement counts from `Latencies.iam_propagation` after it was written
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ocisidecar.emulator.declare import Call, Permission, Target
@@ -18,6 +18,7 @@ FAMILIES: Final = {
     "logging-family": frozenset({"log-groups", "log-content"}),
     "compute-container-family": frozenset({"compute-container-instances", "compute-containers"}),
     "ons-family": frozenset({"ons-topics", "ons-subscriptions"}),
+    "secret-family": frozenset({"secrets", "secret-bundles"}),
 }
 
 _rule = functools.cache(read_matching_rule)
@@ -29,13 +30,15 @@ def authorise(call: Call) -> None:
     if not call.principal.resource_type:
         return
     permission = call.operation.permission
-    if permission is None:
+    if permission is None or not is_granted(call, permission, permission.targets(call)):
         raise not_found()
+
+
+def is_granted(call: Call, permission: Permission, targets: Iterable[Target]) -> bool:
+    """Tell whether policies give the call's resource principal a permission on all of these."""
     groups = set(_groups(call))
     statements = list(_statements(call, groups))
-    for target in permission.targets(call):
-        if not any(_grants(call, *granted, permission, target) for granted in statements):
-            raise not_found()
+    return all(any(_grants(call, *granted, permission, target) for granted in statements) for target in targets)
 
 
 def note_version(call: Call, record: Record, value: object) -> None:

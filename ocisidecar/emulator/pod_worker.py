@@ -64,7 +64,6 @@ class PodWorker:
         self._files = PrincipalFiles(directory)
         self._running: RunningPod | None = None
         self._gateway = self._endpoint = ""
-        self._guard = threading.Lock()
         self._host: Host | None = None
         self._renewal = self._sample = inf
         self._is_gone = False
@@ -243,11 +242,10 @@ class PodWorker:
         self._renewal = self._sample = inf
 
     def _inject(self, gateway: str, container_name: str) -> Injection:
-        """Return what the platform adds to a container; the engine may ask for several at once."""
-        with self._guard:
-            if not self._gateway:
-                self._endpoint = self._site.doors.enter(gateway)
-                self._gateway = gateway
+        """Return what the platform adds to a container."""
+        if not self._gateway:
+            self._endpoint = self._site.doors.enter(gateway)
+            self._gateway = gateway
         details = next(one for one in self.pod.containers.values() if one["displayName"] == container_name)
         if details.get("isResourcePrincipalDisabled"):
             return Injection(environment_variables={"OCISIDECAR_ENDPOINT": self._endpoint})

@@ -22,14 +22,19 @@ SESSION_FILE: Final = "session_token"
 KEY_FILE: Final = "private_key"
 
 
-def issue_token(world: World, instance: Record, public: RSAPublicKey, seconds: float) -> str:
-    """Return a token by which requests that this key signs are the instance's, for `seconds`."""
-    principal = Principal(
+def principal_of(world: World, instance: Record) -> Principal:
+    """Return who the containers of an instance are."""
+    return Principal(
         id=instance.id,
         tenancy_id=world.tenancy_id,
         resource_type=TYPE,
         compartment_id=instance.body["compartmentId"],
     )
+
+
+def issue_token(world: World, instance: Record, public: RSAPublicKey, seconds: float) -> str:
+    """Return a token by which requests that this key signs are the instance's, for `seconds`."""
+    principal = principal_of(world, instance)
     claims = {
         "res_tenant": principal.tenancy_id,
         "res_compartment": principal.compartment_id,

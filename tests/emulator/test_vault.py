@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from ocisidecar import InstanceSpec, SecretRef, VolumeSpec
+from ocisidecar.emulator.simulated_pods import SimulatedPods
 
 
 def test_a_secret_has_versions(emulator, client, refused):
@@ -31,3 +34,63 @@ def test_a_config_file_is_filled_from_the_vault(oci_provisioner):
     assert "pa55" not in plan.to_json() + str(plan) + repr(plan)
     oci_provisioner.apply(plan)
     assert not oci_provisioner.plan(spec).changes
+
+
+class NotedPods(SimulatedPods):
+    """Simulated pods that can be looked at."""
+
+    def __init__(self, scripts):
+        super().__init__(scripts)
+        self.noted = []
+
+    def launch(self, pod, at, host):
+        self.noted.append(pod)
+        super().launch(pod, at, host)
+
+
+class TestPullSecrets:
+    """What a pod is given to log in to a registry with."""
+
+    LOGIN = b'{"username": "ann", "password": "pa55"}'
+
+    @pytest.fixture
+    def given(self, emulator, make_instance):
+        """Creates an instance with a pull secret in the vault; returns the one that its pod gets."""
+        emulator.app.world.pods = pods = NotedPods({})
+
+        def given(content):
+            secret_id = emulator.store_secret(content)
+            secret = {"secretType": "VAULT", "registryEndpoint": "fra.ocir.io", "secretId": secret_id}
+            make_instance(imagePullSecrets=[secret])
+            (opened,) = pods.noted.pop().details["imagePullSecrets"]
+            return opened
+
+        return given
+
+    @pytest.fixture
+    def allowed(self, emulator, identity):
+        """Instances may read secrets."""
+        described = {"compartmentId": emulator.tenancy_id, "name": "web", "description": "web"}
+        rule = (
+            f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{emulator.compartment_id}'}}"
+        )
+        identity.create_dynamic_group({**described, "matchingRule": rule})
+        statement = f"Allow dynamic-group web to read secret-bundles in compartment id {emulator.compartment_id}"
+        identity.create_policy({**described, "statements": [statement]})
+
+    @pytest.mark.usefixtures("allowed")
+    def test_it_is_the_one_that_the_vault_holds(self, given):
+        """User name and password are those of the secret's current version, in base64."""
+        opened = given(self.LOGIN)
+        assert (opened["secretType"], opened["registryEndpoint"]) == ("BASIC", "fra.ocir.io")
+        assert [base64.b64decode(opened[name]) for name in ("username", "password")] == [b"ann", b"pa55"]
+
+    def test_without_the_right_it_stays_closed(self, given):
+        """The instance's dynamic group needs `read secret-bundles`."""
+        assert given(self.LOGIN)["secretType"] == "VAULT"
+
+    @pytest.mark.usefixtures("allowed")
+    @pytest.mark.parametrize("content", [b"pa55", b"[]", b'{"username": "ann"}', b'{"username": 1, "password": 2}'])
+    def test_another_content_is_of_no_use(self, given, content):
+        """It must be a JSON object with username and password."""
+        assert given(content)["secretType"] == "VAULT"

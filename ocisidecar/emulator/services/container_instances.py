@@ -19,10 +19,12 @@ from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.pods import Pod
+from ocisidecar.emulator.resource_principal import principal_of
 from ocisidecar.emulator.services.addresses import attach_vnic, check_vnic, release_vnic
 from ocisidecar.emulator.services.instance_changes import Change, leave_open
 from ocisidecar.emulator.services.instance_details import INSTANCE, check_instance
 from ocisidecar.emulator.services.instance_shapes import HARDWARE, shape_config
+from ocisidecar.emulator.services.vault import opened_pull_secret
 from ocisidecar.emulator.shapes import JsonObject, body, tagged
 from ocisidecar.emulator.tagging import check_defined_tags
 from ocisidecar.emulator.work_requests import Touched, WorkRequests
@@ -135,6 +137,10 @@ def _pod(call: Call, instance: Record) -> Pod:
         details={
             **call.body,
             **{name: instance.body[name] for name in told},
+            "imagePullSecrets": [
+                opened_pull_secret(call, principal_of(call.world, instance), secret)
+                for secret in call.body.get("imagePullSecrets", [])
+            ],
             "containers": list(containers.values()),
         },
         containers=containers,

@@ -1,19 +1,26 @@
 """Vault secrets, as far as reading their content: what image pull secrets and config files may refer to.
 
-Source: oci.secrets.SecretsClient.get_secret_bundle, oci.secrets.models.SecretBundle; nulls as recorded.
+Source: oci.secrets.SecretsClient.get_secret_bundle, oci.secrets.models.SecretBundle; nulls as recorded; for pull
+secrets Oracle, "Vault Secrets for Image Authorization".
 """
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from typing import Final
 
-from ocisidecar.emulator.declare import Answer, Call, Service
+from attrs import evolve
+
+from ocisidecar.emulator.access import is_granted
+from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.regions import HOME
+from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.signature import Principal
 from ocisidecar.emulator.world import Record, World
 
 KIND: Final = "secret"
@@ -25,14 +32,41 @@ def store(world: World, versions: Sequence[bytes]) -> Record:
     """Keep a secret whose versions 1, 2, ... have these contents; the last one is the current one."""
     now = world.clock.time()
     secret_id = world.ids.ocid("vaultsecret", HOME)
-    body = {"id": secret_id, "timeCreated": timestamp(now)}
+    body = {"id": secret_id, "compartmentId": world.compartment_id, "timeCreated": timestamp(now)}
     timeline = Timeline.starting(now, [("ACTIVE", 0.0)])
     record = world.record(KIND, secret_id, body, timeline=timeline, now=now, is_builtin=True)
     record.hidden["versions"] = tuple(versions)
     return record
 
 
-@SECRETS.operation("GET", "/secretbundles/{secretId}", "get_secret_bundle")
+def _target(call: Call) -> list[Target]:
+    return _targets(call.find(KIND, call.resource_id))
+
+
+def _targets(secret: Record | None) -> list[Target]:
+    return [Target(secret.body["compartmentId"], {"target.secret.id": secret.id})] if secret else []
+
+
+READ: Final = Permission(verb="read", resource_type="secret-bundles", targets=_target)
+
+
+def opened_pull_secret(call: Call, reader: Principal, given: JsonObject) -> JsonObject:
+    """Return a pull secret with user name and password, as the registry gets them.
+
+    One whose content its reader may not see, or that holds something else, stays as it is: the pull then fails.
+    """
+    secret = call.find(KIND, given.get("secretId", ""))
+    if secret is None or not is_granted(evolve(call, principal=reader), READ, _targets(secret)):
+        return given
+    try:
+        content = json.loads(secret.hidden["versions"][-1])
+        login = {name: base64.b64encode(content[name].encode()).decode() for name in ("username", "password")}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return given
+    return {"secretType": "BASIC", "registryEndpoint": given["registryEndpoint"], **login}
+
+
+@SECRETS.operation("GET", "/secretbundles/{secretId}", "get_secret_bundle", permission=READ)
 def get_secret_bundle(call: Call) -> Answer:
     """Answer with the content of one version, by default the current one, in base64."""
     secret = call.find(KIND, call.resource_id)

@@ -90,3 +90,13 @@ def test_what_is_wrong_is_said_before_it_ends(forward):
     process.environment["OCISIDECAR_LOG_ID"] = ""
     assert process.run() == 2
     assert process.events().count("cannot start") == 2
+
+
+def test_a_port_that_is_taken_is_said(forward):
+    """Another process on the metrics port ends it with 2."""
+    process = forward()
+    assert process.stop() == 0
+    with socket.create_server(("", 0)) as listener:
+        process.environment["OCISIDECAR_METRICS_PORT"] = str(listener.getsockname()[1])
+        assert process.run() == 2
+    assert "cannot listen on port" in process.journal.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -75,6 +76,22 @@ def test_a_state_that_cannot_be_read_is_put_aside(world):
     world.drain()
     assert len(world.arrived) == 2
     assert (world.checkpoint.directory / "state.unreadable").exists()
+
+
+def test_a_volume_that_is_mounted_again_is_known(world):
+    """Files are found again when only their device's number has changed."""
+    world.write("app.log", ".\n")
+    world.drain()
+    world.harvest.close()
+    world.checkpoint.close()
+    state = world.checkpoint.directory / "state.json"
+    saved = json.loads(state.read_text())
+    saved["generations"][0]["device"] += 1
+    state.write_text(json.dumps(saved))
+    world.boot()
+    world.write("app.log", ".\n")
+    world.drain()
+    world.check()
 
 
 @pytest.mark.usefixtures("world")

@@ -97,21 +97,12 @@ class Courier:
         Raises:
             Abandoned: the time was up before.
         """
-        answer = self._insist(body, push)
-        if answer.is_accepted:
-            return
-        parts = halves(body)
-        if parts is not None:
-            for part in parts:
+        if not self._insist(body, push).is_accepted:
+            for part in halves(body) or ():
                 self.deliver(part, push)
-            return
-        log(
-            "entry refused and set aside", level="ERROR", **_place(body), status=answer.status, reason=answer.reason
-        )
-        self._metrics.add("set_aside_entries_total")
 
     def _insist(self, body: bytes, push: Push) -> Answer:
-        """Push until the answer is final: accepted, or refused for its content."""
+        """Push until a call is accepted, or refused for its content: then it can be halved, or was set aside."""
         failures = 0
         while not self._given_up.is_set():
             started = time.monotonic()
@@ -125,7 +116,9 @@ class Courier:
                 return answer
             failures += 1
             self._metrics.add("push_failures_total")
-            if answer.status in _INDIGESTIBLE and self._is_final(body, answer):
+            # As long as nothing at all was accepted anything may be wrong, so the content is not blamed.
+            is_to_blame = answer.status in _INDIGESTIBLE and self._has_delivered
+            if is_to_blame and (halves(body) is not None or self._set_aside(body, answer)):
                 return answer
             if failures.bit_count() == 1:  # the 1st, 2nd, 4th, ...: the journal must not become the flood
                 log("push failed", level="WARNING", status=answer.status, reason=answer.reason, failures=failures)
@@ -134,14 +127,15 @@ class Courier:
             self._wait(self._pause(failures, answer))
         raise Abandoned
 
-    def _is_final(self, body: bytes, answer: Answer) -> bool:
-        """Tell whether a refusal is the content's fault, and for a single entry whether there is room aside.
-
-        While nothing at all has been accepted yet, what is wrong may be anything: then the call is held.
-        """
-        if not self._has_delivered:
+    def _set_aside(self, body: bytes, answer: Answer) -> bool:
+        """Keep a call of one entry that is refused; False when there is no room, so that it must be held."""
+        if not self._aside.put(body, f"{answer.status} {answer.reason}"):
             return False
-        return halves(body) is not None or self._aside.put(body, f"{answer.status} {answer.reason}")
+        log(
+            "entry refused and set aside", level="ERROR", **_place(body), status=answer.status, reason=answer.reason
+        )
+        self._metrics.add("set_aside_entries_total")
+        return True
 
     def _is_renewed(self) -> bool:
         self._metrics.add("credential_reloads_total")

@@ -100,7 +100,9 @@ class Directory:
                 self._welcome(key, found, files)
         self._copies = {key: original for key, original in self._copies.items() if key in files}
         self._forget(files, now)
+        self._refused &= {found.path for found in files.values()}
         self._metrics.set("files", len(self._generations))
+        self._metrics.set("unreadable_files", len(self._refused))
 
     def replace(self, generation: Generation) -> Generation:
         """Begin a new generation in the file of one that was truncated; the old one's copy is looked for."""
@@ -123,14 +125,16 @@ class Directory:
     def _recognise(self, files: Mapping[Key, Found]) -> None:
         """Find again, once, what an earlier run knew; what is not there any more may have a copy."""
         for saved in self._saved:
-            key = (saved.device, saved.inode)
-            descriptor = self._open(files[key].path) if key in files and key not in self._generations else None
-            if descriptor is None:
-                self._orphans.append(Orphan(saved, None, self._scans))
-            elif fits(saved, descriptor):
-                self._generations[key] = Generation(saved.path, descriptor, saved)
+            # A volume that was mounted again may have got another device number.
+            keys = [key for key in files if key[1] == saved.inode and key not in self._generations]
+            for key in keys:
+                descriptor = self._open(files[key].path)
+                if descriptor is not None and fits(saved, descriptor):
+                    self._generations[key] = Generation(saved.path, descriptor, saved)
+                    break
+                if descriptor is not None:
+                    os.close(descriptor)
             else:
-                os.close(descriptor)
                 self._orphans.append(Orphan(saved, None, self._scans))
         self._saved = []
 
@@ -197,7 +201,6 @@ class Directory:
             if path not in self._refused:
                 self._refused.add(path)
                 log("cannot open a file", level="ERROR", path=path, reason=exc.strerror)
-            self._metrics.set("unreadable_files", len(self._refused))
             return None
         self._refused.discard(path)
         return descriptor

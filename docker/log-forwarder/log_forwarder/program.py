@@ -21,7 +21,7 @@ from log_forwarder.metrics import Metrics
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
 from log_forwarder.service import Service
 from log_forwarder.settings import Settings, SettingsError
-from log_forwarder.status import Pulse, StatusServer
+from log_forwarder.status import Pulse, StatusError, StatusServer
 
 DRAINED: Final = 0
 NOT_DRAINED: Final = 1
@@ -41,13 +41,14 @@ def main(environment: Mapping[str, str], stopping: threading.Event) -> int:
         settings = Settings.from_environment(environment)
         principal = ResourcePrincipal(environment)
         checkpoint = Checkpoint(settings.directory)
-    except (SettingsError, PrincipalError, CheckpointError) as exc:
+        status = StatusServer(settings.metrics_port, Pulse(settings.stuck_seconds), Metrics())
+    except (SettingsError, PrincipalError, CheckpointError, StatusError) as exc:
         for fault in str(exc).splitlines():
             log("cannot start", level="ERROR", reason=fault)
         return UNUSABLE
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return Program(settings, principal, checkpoint, stopping).run()
+    return Program(settings, principal, checkpoint=checkpoint, status=status, stopping=stopping).run()
 
 
 class Program:
@@ -57,17 +58,24 @@ class Program:
         settings: all of it.
         principal: whose logs they are.
         checkpoint: of the settings' directory.
+        status: told what happens.
         stopping: set when it is time to drain and end.
     """
 
     def __init__(
-        self, settings: Settings, principal: ResourcePrincipal, checkpoint: Checkpoint, stopping: threading.Event
+        self,
+        settings: Settings,
+        principal: ResourcePrincipal,
+        *,
+        checkpoint: Checkpoint,
+        status: StatusServer,
+        stopping: threading.Event,
     ) -> None:
         self._settings = settings
         self._principal = principal
-        self._metrics = Metrics()
+        self._status = status
         self._source = principal.claim("res_id") or socket.gethostname()
-        self._harvest = Harvest(settings, source=self._source, checkpoint=checkpoint, metrics=self._metrics)
+        self._harvest = Harvest(settings, source=self._source, checkpoint=checkpoint, metrics=status.metrics)
         self._stopping = stopping
         self._given_up = threading.Event()
         self._broken = threading.Event()
@@ -75,21 +83,19 @@ class Program:
             settings,
             principal=principal,
             aside=Aside(checkpoint.directory),
-            metrics=self._metrics,
+            metrics=status.metrics,
             hurry=self._stopping,
             given_up=self._given_up,
         )
         self._calls: queue.Queue[Call] = queue.Queue(maxsize=1)
         self._next: Call | None = None
         self._done: queue.Queue[Call] = queue.Queue()
-        self._pulse = Pulse(settings.stuck_seconds)
 
     def run(self) -> int:
         """Run until stopped; see `main`."""
-        status = StatusServer(self._settings.metrics_port, self._pulse, self._metrics)
         for index in range(self._settings.senders):
             threading.Thread(target=self._send, name=f"sender-{index}", daemon=True).start()
-        log("started", source=self._source, endpoint=self._settings.endpoint, port=status.server_address[1])
+        log("started", source=self._source, endpoint=self._settings.endpoint, port=self._status.server_address[1])
         self._calls.put(Call(_started(self._source), ()))
         while not self._stopping.is_set() and not self._broken.is_set():
             self._turn(is_closing=False)
@@ -135,7 +141,7 @@ class Program:
                 has_moved = True
                 call = self._done.get_nowait()
         except queue.Empty:
-            self._pulse.turn(has_moved=has_moved)
+            self._status.pulse.turn(has_moved=has_moved)
 
     def _send(self) -> None:
         """Deliver calls, one after the other; what ends this thread early ends the program."""

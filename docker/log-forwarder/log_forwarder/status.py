@@ -8,8 +8,12 @@ import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
+from typing import Final
 
 from log_forwarder.metrics import Metrics
+
+CLIENT_SECONDS: Final = 10.0
 
 
 class Pulse:
@@ -39,20 +43,36 @@ class Pulse:
         return ""
 
 
+class StatusError(Exception):
+    """The port cannot be had."""
+
+
 class StatusServer(ThreadingHTTPServer):
-    """Answers on all interfaces, since probes come to the instance's address; port 0 picks a free one."""
+    """Answers on all interfaces, since probes come to the instance's address; port 0 picks a free one.
+
+    Raises:
+        StatusError: the port is taken.
+    """
 
     daemon_threads = True
 
     def __init__(self, port: int, pulse: Pulse, metrics: Metrics) -> None:
         self.pulse = pulse
         self.metrics = metrics
-        super().__init__(("", port), _Handler)
+        try:
+            super().__init__(("", port), _Handler)
+        except OSError as exc:
+            raise StatusError(f"cannot listen on port {port}: {exc.strerror}") from exc
         threading.Thread(target=self.serve_forever, name="status", daemon=True).start()
+
+    def server_bind(self) -> None:
+        """Bind without looking up the host's name, which takes long where there is no name server."""
+        TCPServer.server_bind(self)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: StatusServer
+    timeout = CLIENT_SECONDS
 
     def do_GET(self) -> None:
         """Answer."""

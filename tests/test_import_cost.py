@@ -41,8 +41,9 @@ def test_the_package_alone_loads_nothing_heavy():
         "from ocisidecar import Provisioner",
         "from ocisidecar import Plan, StepFinished, ApplyFailed, Cancel, Deployment",
         "import ocisidecar.cli",
+        "from ocisidecar import images; images.own_images()",
     ],
-    ids=["specs", "provisioner", "values", "cli"],
+    ids=["specs", "provisioner", "values", "cli", "images"],
 )
 def test_public_names_load_nothing_heavy(code: str):
     """A spec can be written, and the command line be parsed, without the SDK or any other heavy library."""

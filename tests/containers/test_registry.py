@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ocisidecar import images
+from ocisidecar import ImagePullSecret, InstanceSpec, Provisioner, images
 from ocisidecar.errors import BuildFailed, ImageError, LoginFailed, PushFailed
 from ocisidecar.images.distribution import DOCKER_LIST, Distribution
+from ocisidecar.spec.presets.own_images import own_image
 from tests.containers import registry_process
 from tests.containers.token_service import token_service
 
@@ -171,6 +172,14 @@ class TestBuilding:
             build(source("web"), base_images={"web": image}, platforms=[foreign])
         with pytest.raises(BuildFailed, match="a stage has a base that is not"):
             build(source("fixed", f"FROM {image}\nCOPY content /content\n"), platforms=[foreign])
+
+    def test_programs_of_another_platform_need_emulation(self, engine, build, source):
+        """Where RUN fails for a foreign platform, the error says what to install."""
+        foreign = next(platform for platform in BOTH if platform != f"linux/{engine.api.version()['Arch']}")
+        (base,) = build(source("base"), platforms=[foreign])
+        web = source("web", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN true\n")
+        with pytest.raises(BuildFailed, match=f"RUN for {foreign} needs emulation.*qemu-user-static"):
+            build(web, base_images={"web": base.variants[0].reference}, platforms=[foreign])
 
     def test_a_base_is_fetched_for_each_platform(self, engine, tmp_path, eventually, build, source):
         """Although the engine holds it for one of them; in the end it holds its own, as before."""
@@ -332,6 +341,27 @@ class TestSigningIn:
             assert caught.value.reference == f"{running.host}/other/web:{version}-amd64"
             with pytest.raises(LoginFailed, match="401"):
                 images.Registry(running.host, "acme", tokens.username, "wrong").login()
+
+
+def test_a_pinned_spec_runs_what_was_pushed(engine, image, place, registry, build, source, eventually):
+    """Through a whole apply, the container runs the image under the digest, which only the registry has."""
+    web = source("web", f"FROM {image}\nCOPY content /content\nCMD echo $(cat /content); exec sleep 600\n")
+    (built,) = build(web)
+    pushed = place.push(built, engine=engine)
+    engine.api.remove_image(built.variants[0].image_id, force=True)
+    secret = ImagePullSecret.basic(registry.host, username=registry.username, password=registry.password)
+    spec = (
+        InstanceSpec("web", image_url=own_image("web"))
+        .with_pull_secret(secret)
+        .with_images(images.pinned([pushed]))
+    )
+    try:
+        with Provisioner.local(containers="docker") as provisioner:
+            deployment = provisioner.apply(spec)
+            content = (web.directory / "content").read_text()
+            eventually(lambda: [line.text for line in deployment.logs()] == [content])
+    finally:
+        engine.api.remove_image(pushed.url, force=True)
 
 
 DPKG = """\

@@ -39,6 +39,8 @@ from ocisidecar import (
     aio,
 )
 from ocisidecar.emulator import Emulator, Fault, Latencies
+from ocisidecar.engine import ContainerState, Health
+from ocisidecar.pod import Pod
 
 web = (
     InstanceSpec(
@@ -102,6 +104,15 @@ def provision(emulator: Emulator) -> None:
     with Provisioner.local(latencies=Latencies(), faults=[Fault.reset("create_vcn")], on_event=Progress()) as local:
         assert_type(local.emulator, Emulator)
     assert_type(emulator.live(), dict[str, list[str]])
+
+
+def run() -> None:
+    with Pod.run(web, publish={80: 8080}, images={"web": "web:dev"}) as pod:
+        assert_type(pod, Pod)
+        assert_type(pod.containers, tuple[ContainerState, ...])
+        assert_type(pod.containers[0].health, tuple[Health, ...])
+        assert_type(pod.logs("prometheus", is_previous=True), str)
+        assert_type(pod.url(80), str)
 
 
 def look(deployment: Deployment) -> None:

@@ -161,38 +161,38 @@ class RunningPod:
             self._networks.leave(self._place)
 
     def _launch(self) -> None:
-        request = self._request
+        details = self._request.details
         containers = self._named_containers()
-        found = {name: self._image(name, details) for name, details in containers.items()}
-        made = volumes.pod_volumes(request.details, pod_id=self._id, memory_in_bytes=self._limits.memory_in_bytes)
+        found = {name: self._image(name, one) for name, one in containers.items()}
+        made = volumes.pod_volumes(details, pod_id=self._id, memory_in_bytes=self._limits.memory_in_bytes)
         mountpoints = {volume.on_engine: self._make(volume) for volume in made}
         self._start_pause(made)
         for volume in made:
             if volume.archive is not None:
                 self._api.put_archive(self._pause, volume.directory, volume.archive)
+        mounts = {
+            name: volumes.container_mounts(one, made, mountpoints=mountpoints) for name, one in containers.items()
+        }
         self._members = {
-            name: Member(
-                self._api,
-                name=name,
-                policy=request.details.get("containerRestartPolicy") or "ALWAYS",
-                checks=[Check.of(check) for check in details.get("healthChecks") or ()],
-                create=partial(
-                    self._create,
-                    name,
-                    self._config(
-                        name, details, found[name], volumes.container_mounts(details, made, mountpoints=mountpoints)
-                    ),
-                ),
-                reach=self._reach,
-                clock=request.clock,
-                changed=self._notifier.changed,
-            )
-            for name, details in containers.items()
+            name: self._member(name, one, config=self._config(name, one, found[name], mounts[name]))
+            for name, one in containers.items()
         }
         for member in self._members.values():
             member.begin()
         for member in self._members.values():
             member.wait_until_begun()
+
+    def _member(self, name: str, details: Mapping[str, Any], *, config: translate.Json) -> Member:
+        return Member(
+            self._api,
+            name=name,
+            policy=self._request.details.get("containerRestartPolicy") or "ALWAYS",
+            checks=[Check.of(check) for check in details.get("healthChecks") or ()],
+            create=partial(self._create, name, config),
+            reach=self._reach,
+            clock=self._request.clock,
+            changed=self._notifier.changed,
+        )
 
     def _named_containers(self) -> dict[str, Mapping[str, Any]]:
         listed = self._request.details["containers"]
@@ -257,6 +257,10 @@ class RunningPod:
         made = self._api.create_container_from_config(config, f"ocisidecar-{self._id}.{shown}.{number}")
         return str(made["Id"])
 
+    @property
+    def _mine(self) -> dict[str, list[str]]:
+        return {"label": [f"{owner.POD_ID}={self._id}"]}
+
     def _reach(self, port: int) -> tuple[str, int]:
         published = self._published.get(port)
         return (self._address, port) if published is None else (LOOPBACK, published)
@@ -269,14 +273,12 @@ class RunningPod:
         for member in self._members.values():
             member.join()
         self._remove_containers()
-        mine = {"label": [f"{owner.POD_ID}={self._id}"]}
-        for volume in self._api.volumes(filters=mine)["Volumes"] or ():
+        for volume in self._api.volumes(filters=self._mine)["Volumes"] or ():
             with suppress(NotFound):
                 self._api.remove_volume(volume["Name"])
 
     def _remove_containers(self) -> None:
-        mine = {"label": [f"{owner.POD_ID}={self._id}"]}
-        for container in self._api.containers(all=True, filters=mine):
+        for container in self._api.containers(all=True, filters=self._mine):
             remove_container(self._api, container["Id"])
 
 

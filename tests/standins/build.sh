@@ -9,7 +9,7 @@ readonly base=ocisidecar-test/debian:bookworm
 
 if ! docker image inspect "$base" >/dev/null 2>&1; then
     # Without a mirror argument its sources hold updates and security fixes too.
-    mmdebstrap --variant=minbase --dpkgopt='path-exclude=/usr/share/man/*' \
+    mmdebstrap --quiet --variant=minbase --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm |
         docker import --change "LABEL $label" --change 'CMD ["bash"]' - "$base" >/dev/null
 fi

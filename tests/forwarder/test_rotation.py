@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import pytest
 from log_forwarder.checkpoint import Checkpoint, CheckpointError
@@ -25,6 +26,23 @@ def test_a_deleted_file_is_read_to_its_end(world, logs):
     world.drain()
     world.check()
     assert not world.harvest._directory.generations
+
+
+def test_files_that_move_while_they_are_looked_for(world, logs):
+    """A log that is renamed a thousand times while the forwarder looks is neither missed nor read twice."""
+
+    def rotate():
+        for number in range(1000):
+            world.write("app.log", ".\n.\n")
+            (logs / "app.log").rename(logs / f"app.log.{number}")
+
+    writer = threading.Thread(target=rotate)
+    writer.start()
+    while writer.is_alive():
+        world.turn()
+        world.answer(0, is_told=True)
+    world.drain()
+    world.check()
 
 
 def test_only_logs_are_shipped(world, logs):

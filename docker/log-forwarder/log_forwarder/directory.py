@@ -77,9 +77,8 @@ class Directory:
     def known(self) -> list[Saved]:
         """Return what must be kept."""
         present = [generation.known() for generation in self._generations.values()]
-        return present + [
-            orphan.saved if orphan.generation is None else orphan.generation.known() for orphan in self._orphans
-        ]
+        absent = [one.saved if one.generation is None else one.generation.known() for one in self._orphans]
+        return present + absent + self._saved
 
     def scan(self, now: float) -> None:
         """Look what is there: open what is new, close what is gone and done.
@@ -90,7 +89,12 @@ class Directory:
         self._scans += 1
         files = dict(_walk(self._root, ""))
         self._recognise(files)
-        newcomers = {key: found for key, found in files.items() if found.log and key not in self._generations}
+        expected = {saved.inode for saved in self._saved}
+        newcomers = {
+            key: found
+            for key, found in files.items()
+            if found.log and key not in self._generations and key[1] not in expected
+        }
         if any(found.is_rotated for found in newcomers.values()):
             for generation in self.generations:
                 if generation.is_truncated:
@@ -123,24 +127,25 @@ class Directory:
                 orphan.generation.close()
 
     def _recognise(self, files: Mapping[Key, Found]) -> None:
-        """Find again, once, what an earlier run knew; what is not there any more may have a copy."""
-        for saved in self._saved:
+        """Find again what an earlier run knew; what is not there any more may have a copy."""
+        saved, self._saved = self._saved, []
+        for one in saved:
             # A volume that was mounted again may have got another device number.
-            keys = [key for key in files if key[1] == saved.inode and key not in self._generations]
-            for key in keys:
-                descriptor = self._open(files[key].path)
-                if descriptor is not None and fits(saved, descriptor):
-                    self._generations[key] = Generation(saved.path, descriptor, saved)
+            for key in [key for key in files if key[1] == one.inode and key not in self._generations]:
+                descriptor = self._open(key, files[key].path)
+                if descriptor is None:
+                    self._saved.append(one)
                     break
-                if descriptor is not None:
-                    os.close(descriptor)
+                if fits(one, descriptor):
+                    self._generations[key] = Generation(one.path, descriptor, one)
+                    break
+                os.close(descriptor)
             else:
-                self._orphans.append(Orphan(saved, None, self._scans))
-        self._saved = []
+                self._orphans.append(Orphan(one, None, self._scans))
 
     def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found]) -> None:
         """Take in a file that is not known: the copy of a generation, or a new one."""
-        descriptor = self._open(found.path)
+        descriptor = self._open(key, found.path)
         if descriptor is None:
             return
         if found.is_rotated:
@@ -194,7 +199,8 @@ class Directory:
         )
         self._metrics.add("lost_bytes_total", max(0, lost))
 
-    def _open(self, path: str) -> int | None:
+    def _open(self, key: Key, path: str) -> int | None:
+        """Return a descriptor; None when the file may not be read, or was moved since it was seen."""
         try:
             descriptor = open_log(self._root / path)
         except OSError as exc:
@@ -203,7 +209,13 @@ class Directory:
                 log("cannot open a file", level="ERROR", path=path, reason=exc.strerror)
             return None
         self._refused.discard(path)
-        return descriptor
+        if descriptor is None:
+            return None
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) == key:
+            return descriptor
+        os.close(descriptor)
+        return None
 
 
 def _adopt(orphan: Orphan, descriptor: int) -> Generation:

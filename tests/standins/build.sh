@@ -17,7 +17,7 @@ docker tag "$base" ocisidecar-test/debian:1
 
 build() {
     local output
-    output=$(docker build --label "$label" --tag "ocisidecar-test/$1:1" "$1" 2>&1) || {
+    output=$(docker build --force-rm --label "$label" --tag "ocisidecar-test/$1:1" "$1" 2>&1) || {
         echo "stand-in $1 was not built:" >&2
         echo "$output" >&2
         return 1

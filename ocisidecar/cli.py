@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _demo(options: Options) -> int:
     from ocisidecar.demo import run
 
-    run(console.output(), containers=options.containers)
+    run(console.output(), containers=options.containers, images=dict(options.image), bases=dict(options.base))
     return OK
 
 
@@ -93,7 +93,9 @@ def _verify(options: Options) -> int:
 
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
-        report = provisioner.get(target.name).verify(target.spec)
+        report = provisioner.get(target.name).verify(
+            target.spec, telemetry=not options.no_telemetry, is_nonce_sent=not options.read_only
+        )
     console.show(report, report_page, as_json=options.json)
     return OK if report.ok else CHECKS_FAILED
 
@@ -196,6 +198,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     console.add_containers_argument(parser, default="auto")
+    for option, meaning in (
+        ("--image", "with Docker: run the engine's image OTHER in place of IMAGE, one of the spec's"),
+        ("--base", "with Docker: build the image of ours that is named IMAGE on OTHER"),
+    ):
+        parser.add_argument(
+            option, type=_pair, action="append", default=[], metavar="IMAGE=OTHER", help=f"{meaning}; repeatable"
+        )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    image, _, other = text.partition("=")
+    if not image or not other:
+        raise argparse.ArgumentTypeError(f"{text!r} is not IMAGE=OTHER")
+    return image, other
 
 
 def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
@@ -217,6 +233,14 @@ def _apply_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _target_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="name of a deployment, or its spec or settings file")
+
+
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    _target_arguments(parser)
+    parser.add_argument(
+        "--read-only", action="store_true", help="send no log entry and no metric to be found again"
+    )
+    parser.add_argument("--no-telemetry", action="store_true", help="do not check whether metrics and lines arrive")
 
 
 def _destroy_arguments(parser: argparse.ArgumentParser) -> None:
@@ -251,7 +275,7 @@ _COMMANDS: Final = (
     ),
     _Command("plan", "Show what apply would do.", _plan, _spec_arguments),
     _Command("apply", "Bring about what a spec says.", _apply, _apply_arguments),
-    _Command("verify", "Check a deployment.", _verify, _target_arguments),
+    _Command("verify", "Check a deployment.", _verify, _verify_arguments),
     _Command("diagnose", "Say what is wrong with a deployment, and what to do.", _diagnose, _target_arguments),
     _Command("status", "Show a deployment.", _status, _target_arguments),
     _Command("logs", "Show what containers write.", _logs, _logs_arguments),

@@ -1,12 +1,22 @@
 """The spec that the demo shows and deploys; below this line as you would write it."""
 
-from ocisidecar import InstanceSpec, SidecarSpec, VolumeSpec
+from ocisidecar import HealthCheck, InstanceSpec, ScrapeTarget, SidecarSpec, VolumeSpec
 
 web = (
-    InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", ocpus=1, memory_in_gbs=4, ports=[80])
+    InstanceSpec(
+        "web",
+        image_url="ocisidecar/app-with-metrics:0.1.0",  # a small web page; here your app would stand
+        memory_in_gbs=4,
+        ports=[80, 9090],
+        health_checks=[HealthCheck.http(80, path="/health", initial_delay_in_seconds=2)],
+        scrape=ScrapeTarget(8081),
+    )
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
     .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
-    .with_sidecar(SidecarSpec.prometheus())  # collects the metrics of all others
+    .with_sidecar(SidecarSpec("redis", image_url="docker.io/library/redis:7.4.5-alpine"))
+    .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=5))  # collects the metrics of all others
     .with_sidecar(SidecarSpec.node_exporter())  # metrics of the machine
+    .with_sidecar(SidecarSpec.nginx_exporter())  # of the web server
+    .with_sidecar(SidecarSpec.redis_exporter())  # of the database
     .with_sidecar(SidecarSpec.log_forwarder())  # sends what the app writes to /logs to OCI Logging
 )

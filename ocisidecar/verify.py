@@ -25,7 +25,7 @@ from ocisidecar.telemetry import gather, open_ports
 _LOOK_EVERY_SECONDS = 2.0
 _SWITCHED_OFF = "telemetry=False: only the control plane was asked"
 _NOTHING_RUNS = "no instance runs"
-_SIMULATED = "the containers are simulated: nothing runs that could send metrics or lines, or answer"
+_SIMULATED = "the containers are simulated; real ones, with containers='docker', can prove it"
 
 
 @frozen(kw_only=True)

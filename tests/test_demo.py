@@ -9,7 +9,8 @@ from rich.console import Console
 
 from ocisidecar import Progress, Provisioner, cli, demo, demo_spec
 from ocisidecar.clock import VirtualClock
-from ocisidecar.errors import ConfigError, OciSidecarError
+from ocisidecar.errors import OciSidecarError
+from ocisidecar.spec.presets.own_images import own_image
 from ocisidecar.views.terminal import TEXT_WIDTH
 
 HEADINGS = (
@@ -28,7 +29,7 @@ HEADINGS = (
 @pytest.fixture(scope="module")
 def told() -> str:
     console = Console(file=io.StringIO(), width=TEXT_WIDTH, force_jupyter=False)
-    demo.run(console)
+    demo.run(console, containers="simulated")
     return console.file.getvalue()
 
 
@@ -45,14 +46,15 @@ class TestDemo:
         [
             "No account is used",
             "web = (",
-            ".with_sidecar(SidecarSpec.prometheus())",
+            ".with_sidecar(SidecarSpec.node_exporter())",
             "+  container-instance/web-0",
             "✓ container-instance/web-0 created",
             "✓  web-0",
             "ACTIVE at 10.0.0.",
             "web is fine",
             "web is as wanted",
-            "fra.ocir.io/acme/web:1.4 → fra.ocir.io/acme/web:1.5",
+            "containers='docker', can prove it",
+            "environment             changed",
             "⇄ container-instance/web-0 has a healthy replacement",
             "✓ vcn/main deleted",
             "Nothing is left in the cloud.",
@@ -65,7 +67,7 @@ class TestDemo:
 
     def test_what_is_shown_is_what_runs(self, told):
         """The code on the screen is the module that was deployed."""
-        shown = told[told.index("from ocisidecar import InstanceSpec") : told.index("\n2. The plan")]
+        shown = told[told.index("from ocisidecar import HealthCheck") : told.index("\n2. The plan")]
         names: dict[str, object] = {}
         exec(shown.partition("────")[0], names)  # noqa: S102 - it is our own file
         assert names["web"] == demo_spec.web
@@ -74,17 +76,36 @@ class TestDemo:
         """A file holds text only."""
         assert not [one for one in told if not one.isprintable() and one != "\n"]
 
-    def test_containers_that_cannot_be_run(self, capsys):
-        """Asking for an engine that this version does not use ends with one message."""
-        with pytest.raises(ConfigError):
-            demo.run(Console(file=io.StringIO()), containers="docker")
+    def test_the_app_is_ours(self):
+        """The image is the one that this release builds."""
+        assert demo_spec.web.image_url == own_image("app-with-metrics")
+
+    def test_docker_without_an_engine(self, monkeypatch, capsys):
+        """Asking for real containers ends with one message where no engine answers."""
+        monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
         assert cli.main(["demo", "--containers", "docker"]) == 2
-        assert "docker" in capsys.readouterr().err
+        assert "No Docker engine answers at unix:///nowhere/docker.sock" in capsys.readouterr().err
+
+    def test_auto_without_an_engine(self, monkeypatch):
+        """Then the containers are simulated, which is said."""
+        monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        engine, why = demo._engine("auto", {})
+        assert engine is None
+        assert "no Docker engine answers" in why
+
+    @pytest.mark.parametrize("word", ["redis", "redis=", "=redis"])
+    def test_an_image_without_another(self, word, capsys):
+        """What stands for which is to be said."""
+        with pytest.raises(SystemExit) as caught:
+            cli.main(["demo", "--image", word])
+        assert caught.value.code == 2
+        assert f"'{word}' is not IMAGE=OTHER" in capsys.readouterr().err
 
     def test_what_is_left_is_an_error(self, monkeypatch):
         """The demo does not say that nothing is left when something is."""
         monkeypatch.setattr("ocisidecar.emulator.Emulator.live", lambda _: {"vcn": ["ocid1.vcn"]})
         console = Console(file=io.StringIO())
-        local = Provisioner.local(clock=VirtualClock())
-        with local, pytest.raises(OciSidecarError, match="left something behind"):
-            demo._remove(console, local, Progress(console))
+        with Provisioner.local(clock=VirtualClock()) as local:
+            stage = demo._Stage(console=console, provisioner=local, progress=Progress(console), engine=None)
+            with pytest.raises(OciSidecarError, match="left something behind"):
+                stage.remove()

@@ -27,7 +27,6 @@ from ocisidecar import (
     VolumeSpec,
 )
 from ocisidecar.clock import VirtualClock
-from ocisidecar.demo_spec import web
 from ocisidecar.findings import CAUSES, Diagnosis, Finding
 from ocisidecar.identity import Identity
 from ocisidecar.instances import Attachment, Attachments, Container, Instance
@@ -56,6 +55,14 @@ from ocisidecar.views.terminal import TEXT_WIDTH, as_text
 IDENTITY = Identity("ocid1.tenancy.oc1..t", "eu-frankfurt-1", "ocid1.compartment.oc1..c", "web")
 SITE = Site(IDENTITY, "eu-frankfurt-1", ("Emul:AD-1",), "ocid1.service.oc1..all", "all-fra-services", None)
 SECRET = "s3cr3t-value"
+WEB = (
+    InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", ocpus=1, memory_in_gbs=4, ports=[80])
+    .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
+    .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
+    .with_sidecar(SidecarSpec.prometheus())
+    .with_sidecar(SidecarSpec.node_exporter())
+    .with_sidecar(SidecarSpec.log_forwarder())
+)
 
 
 def plan_for(spec, snapshot=None, **words) -> Plan:
@@ -115,7 +122,7 @@ class TestPlan:
 
     def test_everything_new(self, golden):
         """Each resource has a sign, a key, what it is for and what it will be like."""
-        plan = plan_for(web, warnings=('instances["web"].image_url: can change without a new plan',))
+        plan = plan_for(WEB, warnings=('instances["web"].image_url: can change without a new plan',))
         golden("views/plan_new.txt", without_digest(str(plan)))
         golden("views/plan_new.html", without_digest(plan._repr_html_()))
 
@@ -132,13 +139,13 @@ class TestPlan:
 
     def test_removal(self, golden):
         """A destroy says what goes, and what stays and why."""
-        snapshot = as_applied(plan_for(web))
+        snapshot = as_applied(plan_for(WEB))
         plan = plan_removal(IDENTITY, snapshot, retain=(), with_data={Key("log-group", "main"): "holds log lines"})
         golden("views/plan_removal.txt", without_digest(str(plan)))
 
     def test_nothing_to_do_is_one_line(self):
         """A plan without changes says so, and nothing else."""
-        assert str(plan_for(web, as_applied(plan_for(web)))) == "web is as wanted: 12 resources, nothing to do."
+        assert str(plan_for(WEB, as_applied(plan_for(WEB)))) == "web is as wanted: 12 resources, nothing to do."
 
     def test_nothing_to_remove_is_one_line(self):
         """Destroying what does not exist is no news."""
@@ -154,20 +161,20 @@ class TestPlan:
 
     def test_replicas_are_one_row(self):
         """Fifty equal instances need one row, not fifty."""
-        text = str(plan_for(evolve(web, replicas=50)))
+        text = str(plan_for(evolve(WEB, replicas=50)))
         assert "container-instance/web-0 … web-49" in text
         assert "50 ×: runs the app" in text
         assert "61 to create" in text
 
     def test_downtime_is_told(self):
         """A replacement that stops first says that there is a downtime."""
-        spec = web.with_rollout(RolloutSpec(replace="stop_first"))
+        spec = WEB.with_rollout(RolloutSpec(replace="stop_first"))
         plan = plan_for(spec.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(spec)))
         assert "yes: the old one goes before the new one comes" in str(plan)
 
     def test_no_replacement_without_a_reason(self):
         """Every replaced key has at least one line of its own below it."""
-        plan = plan_for(web.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(web)))
+        plan = plan_for(WEB.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(WEB)))
         (row,) = plan_page(plan).sections[0].rows
         assert row.details[0] == Detail("image", "changed")
 
@@ -210,7 +217,7 @@ class TestPlan:
 @pytest.fixture(scope="module")
 def deployment():
     with Provisioner.local(clock=VirtualClock()) as provisioner:
-        yield provisioner.apply(web)
+        yield provisioner.apply(WEB)
 
 
 class TestDeployment:
@@ -239,9 +246,19 @@ class TestDeployment:
         assert [one.label for one in row.details][2:] == ["web", "log-forwarder", "node-exporter", "prometheus"]
         assert page.summary == "web: 1 of 1 instance working, 11 other resources."
 
+    def test_evidence_of_metrics_and_lines_is_shown(self):
+        """Of other checks only what did not pass is worth a line of its own."""
+        checks = [
+            Check(name=name, key="web-0", status=Status.PASSED, detail=f"seen by {name}")
+            for name in ("running", "targets-up")
+        ]
+        running, targets = report_page(Report("web", tuple(checks))).sections[0].rows
+        assert running.details == ()
+        assert targets.details == (Detail("web-0", "seen by targets-up"),)
+
     def test_every_check_has_a_meaning(self, deployment):
         """No check of a real report is shown without saying what it means."""
-        assert {check.name for check in deployment.verify(web).checks} <= MEANINGS.keys()
+        assert {check.name for check in deployment.verify(WEB).checks} <= MEANINGS.keys()
 
     def test_status_of_a_deployment_without_instances(self):
         """A shared network has no instances, which is no fault."""
@@ -421,7 +438,7 @@ class TestPages:
 
     def test_html_and_text_say_the_same(self):
         """Every word of one view is in the other."""
-        plan = plan_for(web)
+        plan = plan_for(WEB)
         html_words = set(" ".join(Elements(plan_html(plan)).text).split())
         assert html_words == set(unescape(plan_text(plan)).split())
 
@@ -433,7 +450,7 @@ class TestPages:
 
     def test_plain_text_has_no_trailing_blanks(self):
         """Text that goes into files and diffs is clean."""
-        lines = str(plan_for(web)).splitlines()
+        lines = str(plan_for(WEB)).splitlines()
         assert all(line == line.rstrip() and len(line) <= TEXT_WIDTH for line in lines)
 
     @pytest.mark.parametrize("is_terminal", [True, False])

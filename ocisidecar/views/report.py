@@ -63,6 +63,10 @@ def report_page(report: Report) -> Page:
     )
 
 
+def _evidence(check: Check) -> str:
+    return check.detail if check.status is Status.PASSED else f"{check.status.value}: {check.detail}"
+
+
 def _row(name: str, checks: Sequence[Check]) -> Row:
     sign, tone = next(sign for status, sign in _SIGNS.items() if any(one.status is status for one in checks))
     passed = sum(one.status is Status.PASSED for one in checks)
@@ -72,7 +76,7 @@ def _row(name: str, checks: Sequence[Check]) -> Row:
         text=f"{MEANINGS.get(name, name)} ({passed} of {len(checks)})",
         tone=tone,
         details=tuple(
-            Detail(one.key, one.reason or f"{one.status.value}: {one.detail}")
+            Detail(one.key, one.reason or _evidence(one))
             for one in checks
             if one.status is not Status.PASSED or name in TELEMETRY_MEANINGS
         ),

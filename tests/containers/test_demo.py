@@ -1,0 +1,74 @@
+"""The demo with real containers."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from ocisidecar import cli, demo, demo_spec
+from ocisidecar.demo_images import build_own, missing
+from ocisidecar.views.terminal import TEXT_WIDTH
+from tests.standins.images import BASES
+
+
+@pytest.fixture(scope="module")
+def told(images) -> str:
+    """What the demo prints, each run of blanks and line ends as one blank."""
+    console = Console(file=io.StringIO(), width=TEXT_WIDTH, force_jupyter=False)
+    demo.run(console, images=images)
+    return " ".join(console.file.getvalue().split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The containers are real: they run on this machine's Docker engine.",
+        "web running, healthy, ocisidecar/app-with-metrics:0.1.0",
+        "a request to 'access.log' on the volume 'logs', and log-forwarder sent it on",
+        "6 of 6 up: log-forwarder, nginx-exporter, node-exporter, prometheus, redis-exporter, web, says Prometheus",
+        "/health: 200, median",
+        "memory of prometheus",
+        "an entry was found",
+        "a datapoint was found",
+        "web is fine",
+        "web-0/redis stdout",
+        "⇄ container-instance/web-0 has a healthy replacement",
+        "on the Docker engine 0 containers, 0 volumes, 0 networks",
+    ],
+)
+def test_what_is_shown(told, words):
+    """An engine with all images is used without being asked for, and everything is proven."""
+    assert words in told
+
+
+def test_missing_images_are_not_loaded_unasked(engine):
+    """Left to itself the demo then simulates, and says how many are missing and what gets them."""
+    absent = {demo_spec.web.image_url: "ocisidecar-test/none:1"}
+    chosen, why = demo._engine("auto", absent)
+    assert chosen is None
+    assert f"lacks {len(missing(engine, absent))} of the images" in why
+
+
+def test_an_image_that_cannot_be_pulled(images, capsys):
+    """The message names it; nothing is left, and the exit code is that of a service that refused."""
+    redis = next(one.image_url for one in demo_spec.web.sidecars if one.name == "redis")
+    replaced = [f"{image}={other}" for image, other in images.items() if image != redis]
+    absent = "127.0.0.1:1/none/redis:1"
+    words = [part for pair in (*replaced, f"{redis}={absent}") for part in ("--image", pair)]
+    assert cli.main(["demo", "--containers", "docker", *words]) == 3
+    assert f"the image {absent} is not on the engine and could not be pulled" in capsys.readouterr().err
+
+
+def test_our_own_images_are_built(engine):
+    """Those that are missing, on the bases that are named; a message tells of each."""
+    url = "ocisidecar/log-forwarder:demo-test"
+    said: list[str] = []
+    try:
+        build_own(engine, ("docker.io/library/redis:1", url), bases=BASES, tell=said.append)
+        assert engine.has_image(url)
+    finally:
+        engine.api.remove_image(url)
+    assert [line.partition(":")[0] for line in said] == ["log-forwarder", "log-forwarder"]
+    assert said[0].startswith(f"log-forwarder: building on {BASES['log-forwarder']}")

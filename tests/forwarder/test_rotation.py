@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 
 import pytest
@@ -28,13 +29,23 @@ def test_a_deleted_file_is_read_to_its_end(world, logs):
     assert not world.harvest._directory.generations
 
 
-def test_files_that_move_while_they_are_looked_for(world, logs):
-    """A log that is renamed a thousand times while the forwarder looks is neither missed nor read twice."""
+def _rename(log, rotated):
+    log.rename(rotated)
+
+
+def _copytruncate(log, rotated):
+    shutil.copyfile(log, rotated)
+    os.truncate(log, 0)
+
+
+@pytest.mark.parametrize("manner", [_rename, _copytruncate])
+def test_files_that_are_rotated_while_they_are_looked_for(world, logs, manner):
+    """A log that is rotated hundreds of times while the forwarder looks is neither missed nor read twice."""
 
     def rotate():
-        for number in range(1000):
+        for number in range(500):
             world.write("app.log", ".\n.\n")
-            (logs / "app.log").rename(logs / f"app.log.{number}")
+            manner(logs / "app.log", logs / f"app.log.{number}")
 
     writer = threading.Thread(target=rotate)
     writer.start()

@@ -22,7 +22,7 @@ print("serving", flush=True)
 pages = functools.partial(http.server.SimpleHTTPRequestHandler, directory="/shared")
 http.server.ThreadingHTTPServer(("", 8080), pages).serve_forever()
 """
-WRITER = "trap 'exit 6' TERM; echo written > /shared/index.html; echo written; sleep 1000 & wait"
+WRITER = "trap 'exit 6' TERM; echo written >> /shared/index.html; echo written; sleep 1000 & wait"
 
 
 @pytest.fixture
@@ -48,24 +48,31 @@ def web(image, standins):
 
 @pytest.fixture
 def left(engine):
-    """Returns what this process has on the engine for pods of a name: containers, volumes, networks."""
+    """Returns what this process has made on the engine since: containers and volumes of a pod, networks."""
+    ours = [f"{label}={value}" for label, value in Owner.current().labels.items()]
+
+    def networks():
+        return {one["Name"] for one in engine.api.networks(filters={"label": ours})}
 
     def left(name):
-        ours = [f"{label}={value}" for label, value in Owner.current().labels.items()]
         of_pod = {"label": [*ours, f"{POD}={name}"]}
         return (
             [one["Names"] for one in engine.api.containers(all=True, filters=of_pod)],
             [one["Name"] for one in engine.api.volumes(filters=of_pod)["Volumes"] or ()],
-            [one["Name"] for one in engine.api.networks(filters={"label": ours})],
+            networks() - before,
         )
 
+    before = networks()
     return left
 
 
 def page(url: str) -> str:
-    """Return what a server answers."""
+    """Return what a server answers; nothing while it does not listen."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
-    connection.request("GET", "/")
+    try:
+        connection.request("GET", "/")
+    except ConnectionRefusedError:
+        return ""
     text = connection.getresponse().read().decode()
     connection.close()
     return text
@@ -86,8 +93,8 @@ def test_an_instance_runs_stops_starts_and_goes(local, web, left, eventually):
     assert state == "ACTIVE"
     assert [one.lifecycle_details for one in containers.values()] == ["CONTAINER_RUNNING"] * 2
     reach = provisioner.emulator.reach
-    eventually(lambda: "written" in page(reach(instance_id, PORT)))
-    assert [line.text for line in deployment.logs("writer")] == ["written"]
+    eventually(lambda: page(reach(instance_id, PORT)) == "written\n")
+    eventually(lambda: [line.text for line in deployment.logs("writer")] == ["written"])
 
     deployment.stop()
     state, containers = state_of(deployment)
@@ -99,10 +106,10 @@ def test_an_instance_runs_stops_starts_and_goes(local, web, left, eventually):
     state, containers = state_of(deployment)
     assert (state, containers["web"].is_running, containers["web"].restart_count) == ("ACTIVE", True, 0)
     deployment.restart()
-    eventually(lambda: "written" in page(reach(instance_id, PORT)))
+    eventually(lambda: page(reach(instance_id, PORT)) == "written\n")
 
     provisioner.destroy("web")
-    assert left("web-0") == ([], [], [])
+    assert left("web-0") == ([], [], set())
 
 
 def test_closing_the_emulator_removes_what_runs(local, web, left):
@@ -110,10 +117,10 @@ def test_closing_the_emulator_removes_what_runs(local, web, left):
     provisioner = local()
     provisioner.apply(web)
     provisioner.emulator.reset()
-    assert left("web-0") == ([], [], [])
+    assert left("web-0") == ([], [], set())
     provisioner.apply(web)
     provisioner.close()
-    assert left("web-0") == ([], [], [])
+    assert left("web-0") == ([], [], set())
 
 
 def test_deployments_with_one_range_of_addresses_run_side_by_side(local, web, eventually):
@@ -124,7 +131,7 @@ def test_deployments_with_one_range_of_addresses_run_side_by_side(local, web, ev
     urls = {provisioner.emulator.reach(deployment.instances[0].id, PORT) for deployment in deployments}
     assert (len(addresses), len(urls)) == (1, 2)
     for url in urls:
-        eventually(lambda url=url: "written" in page(url))
+        eventually(lambda url=url: page(url) == "written\n")
 
 
 def test_an_instance_is_active_when_its_time_has_come_and_it_runs(local, web):
@@ -158,7 +165,7 @@ def test_a_job_that_ends_takes_its_instance_along(local, image, eventually):
 
 
 def test_a_crash_loop_and_a_want_of_memory_are_told_as_such(local, image, standins, eventually):
-    """diagnose() finds both by what the API tells of real containers, and the crash loop's last words."""
+    """verify() fails for both; diagnose() finds the causes, and the crash loop's last words."""
     spec = InstanceSpec(
         "web", image_url=image, command=["bash", "-c", "echo no configuration; exit 3"]
     ).with_sidecar(
@@ -173,6 +180,8 @@ def test_a_crash_loop_and_a_want_of_memory_are_told_as_such(local, image, standi
     provisioner = local(clock=FastClock(20))
     deployment = provisioner.apply(spec)
     eventually(lambda: all(one.restart_count for one in state_of(deployment)[1].values()))
+    failures = {(check.name, check.key.rpartition("/")[2]) for check in deployment.verify().failures}
+    assert ("restarts", "web") in failures
     found = {finding.key.rpartition("/")[2]: finding for finding in deployment.diagnose().findings}
     assert (found["web"].cause, found["hungry"].cause) == ("crash-loop", "out-of-memory")
     assert any("no configuration" in line for line in found["web"].evidence)

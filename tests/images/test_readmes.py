@@ -1,0 +1,34 @@
+"""The Python in the images' READMEs is code that runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+READMES = sorted((Path(__file__).parents[2] / "docker").glob("*/README.md"))
+BLOCKS = [
+    pytest.param(block, id=f"{path.parent.name}-{number}")
+    for path in READMES
+    for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_block_runs(block: str) -> None:
+    """It makes specs without an error, with nothing but the package's public names."""
+    program = f"from ocisidecar import *\n{block}"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: path.parent.name)
+def test_every_variable_of_the_image_is_explained(path: Path) -> None:
+    """What the Dockerfile lets users set stands in the README, or is Grafana's own."""
+    dockerfile = re.sub(r"\\\n\s*", " ", (path.parent / "Dockerfile").read_text())
+    variables = re.findall(r"(?:^| )([A-Z_]+)=", " ".join(re.findall(r"^ENV (.*)", dockerfile, re.MULTILINE)))
+    known = path.read_text()
+    assert [name for name in variables if name not in known and not name.startswith(("GF_", "PYTHON"))] == []

@@ -187,13 +187,14 @@ def test_a_crash_loop_and_a_want_of_memory_are_told_as_such(local, image, standi
     assert any("no configuration" in line for line in found["web"].evidence)
 
 
-def test_running_instances_have_the_service_s_own_metrics(local, web):
-    """oci_computecontainerinstance tells of the instance and of each of its containers once they run."""
-    deployment = local().apply(web)
-    (whole,) = deployment.metrics("MemoryUsed[1m].max()")
-    parts = deployment.metrics("ContainerMemoryUsed[1m].max()")
+def test_running_instances_have_the_service_s_own_metrics(local, web, eventually):
+    """oci_computecontainerinstance tells each minute what the instance and each of its containers use."""
+    deployment = local(clock=FastClock(60)).apply(web)
+    eventually(lambda: len(deployment.metrics("MemoryUsed[1m].max()")) > 1)
+    whole, *_ = deployment.metrics("MemoryUsed[1m].max()")
+    share, *_ = deployment.metrics("MemoryUtilization[1m].max()")
+    parts = [row for row in deployment.metrics("ContainerMemoryUsed[1m].max()") if row.time == whole.time]
     assert whole.dimensions["resourceDisplayName"] == "web-0"
     assert {row.dimensions["containerDisplayName"] for row in parts} == {"web", "writer"}
     assert whole.value == sum(row.value for row in parts) > 1e6
-    (share,) = deployment.metrics("MemoryUtilization[1m].max()")
     assert share.value == pytest.approx(100 * whole.value / (deployment.instances[0].memory_in_gbs * 1024**3))

@@ -103,13 +103,14 @@ def build(
         ConfigError: a platform, the version or a name in `base_images` is not possible.
         EngineMissing: no engine answers.
         BuildFailed: one of them, or several: the others were built.
+        ImageError: the engine went away.
     """
     bases = base_images or {}
     _check(sources, version, platforms, bases)
     with connected(engine) as builder:
-        run = _Run(builder, max_workers, Telling(on_event, clock or SystemClock()))
+        native = _native_platform(builder)
+        run = _Run(builder, native, max_workers, Telling(on_event, clock or SystemClock()))
         # Platforms follow each other, as a base is there for one at a time; the engine's own comes last and stays.
-        native = run.native_platform
         for platform in sorted(platforms, key=lambda platform: platform == native):
             suffix = f"-{architecture(platform)}" if len(platforms) > 1 else ""
             run.carry_out(
@@ -140,6 +141,12 @@ def build(
 def architecture(platform: str) -> str:
     """Return the second half of a platform, e.g. `arm64`."""
     return platform.partition("/")[2]
+
+
+def _native_platform(engine: Engine) -> str:
+    from ocisidecar.engine.building import native_platform
+
+    return native_platform(engine)
 
 
 def _check(
@@ -187,18 +194,13 @@ class _Run:
     """Carries out jobs in threads; everything is told on the calling thread."""
 
     engine: Engine
+    native_platform: str
     max_workers: int
     telling: Telling
     built: dict[tuple[str, str], Variant] = field(factory=dict)
     failures: list[BuildFailed] = field(factory=list)
     _inbox: SimpleQueue[ImageEvent | Future[Variant]] = field(factory=SimpleQueue, init=False)
     _stopped: threading.Event = field(factory=threading.Event, init=False)
-
-    @property
-    def native_platform(self) -> str:
-        from ocisidecar.engine.building import native_platform
-
-        return native_platform(self.engine)
 
     def carry_out(self, jobs: Iterable[_Job]) -> None:
         """Build them all; when a handler raises or Ctrl-C is pressed, builds end with their next line of output."""

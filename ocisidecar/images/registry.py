@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
@@ -19,6 +20,10 @@ from ocisidecar.spec.presets.own_images import own_image
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?")
+_PATH: Final = re.compile(r"[a-z0-9]+(([._]|__|-+|/)[a-z0-9]+)*")
+"""Source: github.com/distribution/reference, "domain" and "remote-name"."""
 
 
 @frozen(kw_only=True)
@@ -68,7 +73,10 @@ class Registry:
         username: in OCIR `<namespace>/<user>`, where the user of an identity domain has its name before it.
         password: in OCIR an auth token; or a function that returns it, called when it is needed.
 
-    Methods block.
+    Methods block.  Thread-safe.
+
+    Raises:
+        ConfigError: `host` or `path` is none.
     """
 
     host: str
@@ -76,6 +84,14 @@ class Registry:
     username: str
     password: str | Callable[[], str] = field(repr=False)
     clock: Clock = field(factory=SystemClock, repr=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not _HOST.fullmatch(self.host):
+            raise ConfigError(
+                f"host={self.host!r}: a registry's name such as fra.ocir.io, without scheme and path."
+            )
+        if not _PATH.fullmatch(self.path):
+            raise ConfigError(f"path={self.path!r}: lower-case words joined by '/', '-', '_' or '.'.")
 
     @classmethod
     def ocir(
@@ -139,8 +155,9 @@ class Registry:
 
         Raises:
             EngineMissing: no engine answers.
-            LoginFailed: user or password are wrong.
-            PushFailed: the registry refused something else; its words.
+            LoginFailed: user or password are wrong; nothing was sent.
+            ImageError: the registry does not answer, after five attempts; nothing was sent.
+            PushFailed: the engine does not hold the image, or the registry refused it; their words.
         """
         telling = Telling(on_event, self.clock)
         repository = f"{self.path}/{built.name}"
@@ -155,8 +172,11 @@ class Registry:
             ]
             if len(digests) == 1:
                 return PushedImage(name=built.name, repository=target, tags=tags, digest=digests[0])
-            digest = _push_list(built, repository, digests, distribution)
-        reference = f"{target}:{built.version}"
+            reference = f"{target}:{built.version}"
+            try:
+                digest = _push_list(built, repository, digests, distribution)
+            except ImageError as error:
+                raise PushFailed(f"Pushing {reference}: {error}", reference=reference) from error
         telling.tell(PushFinished(image=built.name, reference=reference, digest=digest))
         return PushedImage(name=built.name, repository=target, tags=(built.version, *tags), digest=digest)
 
@@ -186,8 +206,8 @@ class _Pusher:
             digest = self._send(image, variant, reference)
         except ImageError as error:
             raise PushFailed(
-                f"Pushing {reference} as {self.registry.username!r}: {error}.  In OCIR the user needs "
-                "`manage repos` in the repository's compartment.",
+                f"Pushing {reference} as {self.registry.username!r}: {error}.  Build it again if the engine lost "
+                "it; in OCIR the user needs `manage repos` in the repository's compartment.",
                 reference=reference,
             ) from error
         finished = PushFinished(image=image, platform=variant.platform, reference=reference, digest=digest)

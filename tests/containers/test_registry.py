@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ocisidecar import ImagePullSecret, InstanceSpec, Provisioner, images
+from ocisidecar.engine.images import ensure_pause
 from ocisidecar.errors import BuildFailed, ImageError, LoginFailed, PushFailed
 from ocisidecar.images.distribution import DOCKER_LIST, Distribution
 from ocisidecar.spec.presets.own_images import own_image
@@ -343,23 +344,18 @@ class TestSigningIn:
                 images.Registry(running.host, "acme", tokens.username, "wrong").login()
 
 
-def test_a_pinned_spec_runs_what_was_pushed(engine, image, place, registry, build, source, eventually):
+def test_a_pinned_spec_runs_what_was_pushed(engine, place, registry, build, source):
     """Through a whole apply, the container runs the image under the digest, which only the registry has."""
-    web = source("web", f"FROM {image}\nCOPY content /content\nCMD echo $(cat /content); exec sleep 600\n")
-    (built,) = build(web)
+    (built,) = build(source("web", f"FROM {ensure_pause(engine.api)}\nCOPY content /content\n"))
     pushed = place.push(built, engine=engine)
     engine.api.remove_image(built.variants[0].image_id, force=True)
     secret = ImagePullSecret.basic(registry.host, username=registry.username, password=registry.password)
-    spec = (
-        InstanceSpec("web", image_url=own_image("web"))
-        .with_pull_secret(secret)
-        .with_images(images.pinned([pushed]))
-    )
+    symbolic = InstanceSpec("web", image_url=own_image("web")).with_pull_secret(secret)
     try:
         with Provisioner.local(containers="docker") as provisioner:
-            deployment = provisioner.apply(spec)
-            content = (web.directory / "content").read_text()
-            eventually(lambda: [line.text for line in deployment.logs()] == [content])
+            provisioner.apply(symbolic.with_images(images.pinned([pushed])))
+            (running,) = engine.api.containers(filters={"ancestor": built.variants[0].image_id})
+            assert running["State"] == "running"
     finally:
         engine.api.remove_image(pushed.url, force=True)
 

@@ -39,6 +39,30 @@ def test_what_is_no_region_is_told(region):
         Registry.ocir(region, namespace="acme", username="alice", password="secret")
 
 
+@pytest.mark.parametrize(
+    ("host", "path", "told"),
+    [
+        ("https://fra.ocir.io", "acme", "host="),
+        ("fra.ocir.io/acme", "web", "host="),
+        ("", "acme", "host="),
+        ("fra.ocir.io", "", "path="),
+        ("fra.ocir.io", "/acme", "path="),
+        ("fra.ocir.io", "acme/", "path="),
+        ("fra.ocir.io", "Acme", "path="),
+    ],
+)
+def test_what_is_no_place_is_told(host, path, told):
+    """Before anything is sent, with the value."""
+    with pytest.raises(ConfigError, match=told):
+        Registry(host, path, "alice", "secret")
+
+
+@pytest.mark.parametrize("host", ["fra.ocir.io", "localhost:5000", "127.0.0.1:5000", "[::1]:5000"])
+def test_hosts_may_have_a_port(host):
+    """By name or by address."""
+    assert Registry(host, "acme/my-images_2", "alice", "secret").image_prefix == f"{host}/acme/my-images_2"
+
+
 def test_passwords_are_not_shown():
     """Neither of a place nor of what speaks to it."""
     place = Registry("fra.ocir.io", "acme", "acme/alice", "hunter2")

@@ -1,0 +1,85 @@
+"""How evidence about metrics and log lines is judged, where it cannot be made to order through the emulator."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from ocisidecar import HealthCheck, InstanceSpec, SidecarSpec, VolumeSpec
+from ocisidecar.case import Case
+from ocisidecar.evidence import Evidence, Front, InstanceEvidence
+from ocisidecar.inquiry import Asked
+from ocisidecar.inspection import inspect
+from ocisidecar.reach import Reply
+from ocisidecar.report import Check, Status
+from ocisidecar.telemetry_checks import telemetry_checks
+
+SPEC = (
+    InstanceSpec("web", image_url="web:1", ports=[80], health_checks=[HealthCheck.http(80)])
+    .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
+    .with_sidecar(SidecarSpec.log_forwarder())
+)
+
+
+@pytest.fixture
+def case(provisioner) -> Case:
+    """A deployment of which nothing was found out yet; tests say what was."""
+    deployment = provisioner.apply(SPEC)
+    inspection = inspect(provisioner.reader("web"), deployment.resources)
+    return Case(inspection=inspection, logs={}, spec=None, plan=None, max_restarts=0, waited_seconds=0)
+
+
+def judged(case: Case, name: str, **found) -> Check:
+    checks = telemetry_checks(evolve(case, evidence=Evidence(**found)))
+    (check,) = [one for one in checks if one.name == name]
+    return check
+
+
+def of_instance(**found) -> dict[str, InstanceEvidence]:
+    return {"web-0": InstanceEvidence(**{"front": Front(reason="not asked"), **found})}
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0.199, Status.PASSED), (0.2, Status.WARNED)])
+def test_an_answer_within_200_ms(case, seconds, status):
+    """The median counts; a slower one only warns, since the way there is part of it."""
+    replies = [Reply(status=200, seconds=one) for one in (seconds, 9.0, 0.001)]
+    front = Front(url="http://web/", replies=tuple(replies))
+    check = judged(case, "app-answers", instances=of_instance(front=front))
+    assert (check.status, check.detail) == (status, f"GET http://web/: 200, median {seconds * 1000:.1f} ms of 3")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("log-lines-arrive", {"lines": {"log/app": Asked(answer=(), seconds=180.0)}}),
+        ("metrics-arrive", {"datapoints": {"ocisidecar": Asked(answer=False, seconds=180.0)}}),
+    ],
+)
+def test_what_was_sent_and_never_found_fails(case, name, found):
+    """With how long it was looked for."""
+    check = judged(case, name, source="ocisidecar/web", **found)
+    assert check.status is Status.FAILED
+    assert check.detail.endswith("that was sent was not found within 180 s")
+
+
+def test_a_deployment_without_a_log(case):
+    """Nothing could be sent to it."""
+    check = judged(case, "log-lines-arrive", source="ocisidecar/web")
+    assert (check.status, check.reason) == (Status.SKIPPED, "the deployment has no log")
+
+
+@pytest.mark.parametrize("name", ["log-lines-arrive", "volumes-shared"])
+def test_a_log_that_cannot_be_searched(case, name):
+    """It is skipped with the service's words."""
+    found = {"lines": {"log/app": Asked(refusal="403")}} if name == "volumes-shared" else {"source": "us"}
+    refused = of_instance(entries=Asked(refusal="search_logs: 403"))
+    checks = telemetry_checks(evolve(case, evidence=Evidence(instances=refused, **found)))
+    reasons = [one.reason for one in checks if one.name == name]
+    assert "the log cannot be searched: search_logs: 403" in reasons
+
+
+def test_metrics_that_cannot_be_read(case):
+    """Neither usage nor anything else is judged by them."""
+    refused = Asked(refusal="summarize_metrics_data: 404")
+    check = judged(case, "usage-within-limits", instances=of_instance(), usage=refused)
+    assert check.reason == "metrics cannot be read: summarize_metrics_data: 404"

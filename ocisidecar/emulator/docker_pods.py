@@ -6,8 +6,27 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ocisidecar.clock import Clock, VirtualClock
 from ocisidecar.emulator.pod_worker import PodWorker, Site
 from ocisidecar.emulator.pods import ContainerStatus, Host, Pod
+from ocisidecar.engine import Engine
+
+
+def find_engine(containers: str, clock: Clock) -> Engine | None:
+    """Return the engine that "docker" or "auto" means; None where containers must be simulated.
+
+    Raises:
+        EngineMissing: none answers, and "docker" was asked for.
+        ValueError: `containers` is no such word, or "docker" was asked for on a `VirtualClock`.
+    """
+    if containers not in {"docker", "auto"}:
+        raise ValueError(f"containers must be 'simulated', 'docker' or 'auto' (got {containers!r})")
+    is_virtual = isinstance(clock, VirtualClock)
+    if containers == "auto" and (is_virtual or not Engine.is_available()):
+        return None
+    if is_virtual:
+        raise ValueError("containers='docker' needs a clock on which time passes by itself, not a VirtualClock")
+    return Engine.connect()
 
 
 class DockerPods:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from ocisidecar.clock import Clock, SystemClock, VirtualClock
+from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator.app import App, RecordedRequest
 from ocisidecar.emulator.declare import Operation
 from ocisidecar.emulator.faults import Fault, FaultSchedule
@@ -387,16 +387,9 @@ class Emulator:
 
 
 def _engine_for(containers: str, clock: Clock) -> Engine | None:
-    """Return the engine that runs the containers, None where they are simulated."""
+    """Return the engine that runs the containers, None where they are simulated.  Docker is loaded on demand."""
     if containers == "simulated":
         return None
-    if containers not in {"docker", "auto"}:
-        raise ValueError(f"containers must be 'simulated', 'docker' or 'auto' (got {containers!r})")
-    from ocisidecar.engine import Engine
+    from ocisidecar.emulator.docker_pods import find_engine
 
-    is_virtual = isinstance(clock, VirtualClock)
-    if containers == "auto" and (is_virtual or not Engine.is_available()):
-        return None
-    if is_virtual:
-        raise ValueError("containers='docker' needs a clock on which time passes by itself, not a VirtualClock")
-    return Engine.connect()
+    return find_engine(containers, clock)

@@ -152,7 +152,8 @@ class Member:
             return None
         cpu_seconds = seen["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
         now = _moment(seen["read"])
-        since, before = run.usage_seen or (self._really_started_at(run), 0.0)
+        # Starting itself takes CPU time: within the first second it would look like more than there are cores.
+        since, before = run.usage_seen or (min(self._really_started_at(run), now - 1.0), 0.0)
         run.usage_seen = (now, cpu_seconds)
         droppable = memory["stats"].get("total_inactive_file", memory["stats"].get("inactive_file", 0))
         return Usage(

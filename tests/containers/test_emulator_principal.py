@@ -66,7 +66,7 @@ while True:
     latest = read("RPST").decode(), read("PRIVATE_PEM")
     is_renewed = latest[0] != first[0] and latest[1] != first[1]
     print(json.dumps({
-        "uid": os.getuid(), "is_renewed": is_renewed,
+        "uid": os.getuid(), "region": os.environ["OCI_RESOURCE_PRINCIPAL_REGION"], "is_renewed": is_renewed,
         "latest": push(*latest, "renewed" if is_renewed else "first"), "first": push(*first, "again"),
     }), flush=True)
     time.sleep(0.3)
@@ -128,7 +128,8 @@ def test_a_container_is_its_instance_for_as_long_as_its_token_is_good(emulator, 
 
     deployment = provisioner.apply(spec(standins["python"], Statement("use", "log-content", reason="it writes")))
     assert deployment.instances[0].id == instance_id
-    eventually(lambda: said(deployment) == {"uid": 10001, "is_renewed": True, "latest": 200, "first": 401})
+    who = {"uid": 10001, "region": provisioner.region}
+    eventually(lambda: said(deployment) == {**who, "is_renewed": True, "latest": 200, "first": 401})
 
     now = datetime.now(UTC)
     logs = oci.loggingsearch.LogSearchClient(emulator.oci_config, service_endpoint=emulator.endpoint)

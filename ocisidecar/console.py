@@ -21,6 +21,7 @@ from ocisidecar.errors import (
     ChecksFailed,
     ConfigError,
     DestroyFailed,
+    ImageError,
     OciSidecarError,
     ServiceCallError,
     WaitError,
@@ -85,7 +86,7 @@ def exit_code(error: OciSidecarError) -> int:
         return CHECKS_FAILED
     if isinstance(error, Cancelled):
         return INTERRUPTED
-    if isinstance(error, ServiceCallError | WaitError | ApplyFailed | DestroyFailed):
+    if isinstance(error, ServiceCallError | WaitError | ApplyFailed | DestroyFailed | ImageError):
         return SERVICE
     return WRONG_INPUT
 
@@ -136,13 +137,13 @@ def is_settings_file(path: str | Path) -> bool:
     return name.endswith(".env") or ".env." in name
 
 
-def read_settings(path: str | Path, options: Options, *, local: bool = False) -> Settings:
+def read_settings(path: str | Path, options: Options, *, local: bool | None = None) -> Settings:
     """Read a settings file and write its warnings to standard error.
 
     Args:
         path: of the file.
-        options: with the arguments of `add_connection_arguments`: an emulator's endpoint makes the settings local.
-        local: whether they are for an emulator anyway.
+        options: with the arguments of `add_connection_arguments`.
+        local: whether they are for an emulator; None means: if the endpoint is one's.
 
     Raises:
         SettingsError: some of it is wrong.
@@ -153,7 +154,8 @@ def read_settings(path: str | Path, options: Options, *, local: bool = False) ->
     environment = dict(os.environ)
     if options.compartment_id is not None:
         environment["OCISIDECAR_COMPARTMENT_ID"] = options.compartment_id
-    settings = Settings.from_env_file(path, local=local or is_emulator(options.endpoint), environment=environment)
+    is_local = is_emulator(options.endpoint) if local is None else local
+    settings = Settings.from_env_file(path, local=is_local, environment=environment)
     for warning in settings.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     return settings
@@ -283,6 +285,18 @@ def moment(text: str) -> datetime | timedelta:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is neither 90s, 10m, 2h, 1d nor an RFC 3339 time") from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Return the two sides of `NAME=OTHER`.
+
+    Raises:
+        ArgumentTypeError: one of them is missing.
+    """
+    name, _, other = text.partition("=")
+    if not name or not other:
+        raise argparse.ArgumentTypeError(f"{text!r} must be two names with = between them")
+    return name, other
 
 
 def _count(text: str) -> int:

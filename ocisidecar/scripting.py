@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,7 +19,6 @@ from attrs import frozen
 
 from ocisidecar import console
 from ocisidecar.clock import FastClock
-from ocisidecar.errors import ConfigError
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from ocisidecar.settings import Settings
     from ocisidecar.spec import DeploymentSpec
 
-_SETTINGS: Final = "oci-monitoring.env"
+SETTINGS: Final = "oci-monitoring.env"
 _SPEED: Final = 20
 """Seconds of the emulator in a second, where nothing really runs."""
 _LOCAL: Final = "--local: everything happens in an emulator inside this process and is gone when it ends\n"
@@ -36,13 +35,14 @@ _LOCAL: Final = "--local: everything happens in an emulator inside this process 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that `Job.read` and `Job.connect` look at."""
     parser.add_argument(
-        "--settings", metavar="FILE", type=Path, default=Path(_SETTINGS), help="settings file (%(default)s)"
+        "--settings", metavar="FILE", type=Path, default=Path(SETTINGS), help="settings file (%(default)s)"
     )
     group = parser.add_argument_group("emulator", "Instead of a tenancy; needs no account.")
     group.add_argument("--local", action="store_true", help="use the built-in emulator, for this command only")
     console.add_containers_argument(parser, default="simulated")
     group.add_argument(
         "--image",
+        type=console.pair,
         action="append",
         default=[],
         metavar="NAME=LOCAL",
@@ -72,7 +72,7 @@ class Job:
         Raises:
             SettingsError: something in it is wrong.
         """
-        settings = console.read_settings(options.settings, options, local=options.local)
+        settings = console.read_settings(options.settings, options, local=options.local or None)
         if settings.values.verbose:
             show_requests()
         return cls(options, settings, settings.deployment_spec())
@@ -93,7 +93,7 @@ class Job:
         containers = self.options.containers
         clock = FastClock(_SPEED) if containers == "simulated" else None
         with self.settings.provisioner(
-            containers=containers, images=_pairs(self.options.image), clock=clock
+            containers=containers, images=dict(self.options.image), clock=clock
         ) as provisioner:
             if needs_deployment:
                 with console.progress() as progress:
@@ -114,11 +114,3 @@ def show_requests() -> None:
     log = logging.getLogger("ocisidecar")
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
-
-
-def _pairs(words: Sequence[str]) -> Mapping[str, str]:
-    pairs = [word.partition("=") for word in words]
-    for word, (name, _, image) in zip(words, pairs, strict=True):
-        if not name or not image:
-            raise ConfigError(f"--image {word!r} must be NAME=LOCAL, e.g. docker.io/acme/web:1.4=web:dev")
-    return {name: image for name, _, image in pairs}

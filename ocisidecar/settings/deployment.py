@@ -202,6 +202,7 @@ def _management_agent(values: Values) -> SidecarSpec:
         response_file=response.content if response else None,
         version=values.secrets_version,
         metric_namespace=values.metrics_namespace,
+        log_volume="logs" if values.enable_shared_volumes else None,
         **source,
     )
     return _limited(sidecar, values, values.mgmt_agent_sidecar_memory_gb, values.mgmt_agent_sidecar_ocpus)
@@ -268,6 +269,14 @@ def registry(values: Values) -> str | None:
     return values.ocir_endpoint or (ocir_host(region) if region else None)
 
 
+def registry_username(values: Values) -> str | None:
+    """Return the user as OCI's registry wants it, behind the namespace, where that is known."""
+    name, namespace = values.ocir_username, values.ocir_namespace
+    if name is None or namespace is None or name.startswith(f"{namespace}/"):
+        return name
+    return f"{namespace}/{name}"
+
+
 def token(values: Values) -> Secret | None:
     """Return the auth token for the registry."""
     return values.ocir_auth_token or values.ocir_password
@@ -288,10 +297,10 @@ def _registries(instance: InstanceSpec, values: Values) -> tuple[str, ...]:
 
 
 def _pull_secrets(registries: Sequence[str], values: Values) -> tuple[ImagePullSecret, ...]:
-    given = token(values)
-    if given is None or not values.ocir_username:
+    given, username = token(values), registry_username(values)
+    if given is None or username is None:
         return ()
-    return tuple(_pull_secret(host, values.ocir_username, given, values.secrets_version) for host in registries)
+    return tuple(_pull_secret(host, username, given, values.secrets_version) for host in registries)
 
 
 def _pull_secret(host: str, username: str, given: Secret, version: str) -> ImagePullSecret:

@@ -293,8 +293,8 @@ class Values:
     )
     ocir_repository: str = _is("Path in the registry below which the images are.", TEXT, "ocisidecar")
     ocir_username: str | None = _is(
-        "User for push and pull, such as <namespace>/oracleidentitycloudservice/ada@example.com. Empty: instances "
-        "pull by a policy.",
+        "User for push and pull: ada@example.com, or <domain>/ada@example.com in an identity domain; the namespace "
+        "may stand before it. Empty: instances pull by a policy.",
         TEXT,
         example="",
     )
@@ -363,6 +363,15 @@ SECTIONS: Final[Mapping[str, str]] = {
     "verbose": "Behaviour of the scripts",
 }
 """Field → the heading that stands before it in the template."""
+
+IMAGES: Final[Mapping[str, str]] = {
+    "app-with-metrics": "APP_WITH_METRICS_IMAGE",
+    "grafana": "GRAFANA_SIDECAR_IMAGE",
+    "log-forwarder": "LOG_FORWARDER_SIDECAR_IMAGE",
+    "management-agent": "MGMT_AGENT_SIDECAR_IMAGE",
+    "prometheus": "PROMETHEUS_SIDECAR_IMAGE",
+}
+"""Image of ours → the variable that holds its URL."""
 
 _TERRAFORM = "Terraform is gone, and there is no state to keep: the tags of the resources are the state"
 _MACHINE = "no virtual machine is made: set ENABLE_PROMETHEUS_SIDECAR and ENABLE_GRAFANA_SIDECAR"

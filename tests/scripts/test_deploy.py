@@ -55,10 +55,12 @@ class TestLocal:
         )
         assert (done.returncode, json.loads(done.stdout)["counts"]) == (0, {"create": 12})
 
-    def test_an_image_that_is_no_pair(self, script):
+    def test_an_image_that_is_no_pair(self, script, capsys):
         """The message shows the form."""
-        code, _, err = script("deploy", "plan", "--settings", TEMPLATE, "--local", "--image", "web")
-        assert (code, "'web' must be NAME=LOCAL" in err) == (2, True)
+        with pytest.raises(SystemExit) as caught:
+            script("deploy", "plan", "--settings", TEMPLATE, "--local", "--image", "web")
+        assert caught.value.code == 2
+        assert "'web' must be two names with = between them" in capsys.readouterr().err
 
 
 class TestCommands:

@@ -170,6 +170,7 @@ class TestSidecars:
         image = "MGMT_AGENT_SIDECAR_IMAGE=r/i:1\nMETRICS_NAMESPACE=shop\n"
         agent = web(lines + image).sidecars[-1]
         assert agent.mounts["/opt/oracle/mgmtagent_secret"].volume.files["input.rsp"] == SecretRef(SECRET)
+        assert agent.mounts["/logs"].volume == "logs"
         assert agent.environment_variables["OCISIDECAR_METRIC_NAMESPACE"] == "shop"
         assert "/federate" in agent.environment_variables["OCISIDECAR_SCRAPE_URL"]
         alone = web(f"{lines}{image}ENABLE_PROMETHEUS_SIDECAR=false\nPROMETHEUS_METRICS_PORT=8081\n").sidecars[-1]
@@ -248,6 +249,15 @@ class TestImages:
         (secret,) = deployment.instance("web").image_pull_secrets
         assert (secret.registry_endpoint, secret.username) == (host, "ns/ada")
         assert deployment.access.statements == ()
+
+    @pytest.mark.parametrize("name", ["ada", "ns/ada"])
+    def test_the_user_stands_behind_the_namespace(self, web, name):
+        """However it is written."""
+        (secret,) = web(
+            f"OCIR_NAMESPACE=ns\nOCIR_USERNAME={name}\nOCIR_PASSWORD=env:T\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n",
+            environment={"T": "x"},
+        ).image_pull_secrets
+        assert secret.username == "ns/ada"
 
     def test_credentials_in_a_vault(self, web):
         """OCI itself reads them at each pull."""

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Build the images of this project, push them to OCI's registry, and write their URLs into the settings file.
+
+    scripts/build_all.py --settings oci-monitoring.env      build, push, and pin the digests in the settings
+    scripts/build_all.py --skip-push                        only build, for the engine at hand
+    scripts/build_all.py --local                            the same, under the names that --local deployments use
+
+OCIR_*, VERSION and BUILD_PLATFORM of the settings file, or of the environment, are honoured.  A Docker engine must
+answer.  Exit codes: 0 done, 2 wrong input, 3 the engine, the registry or OCI refused, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from ocisidecar import __version__, console, images
+from ocisidecar.cancel import Cancel
+from ocisidecar.console import OK, Options
+from ocisidecar.errors import ConfigError
+from ocisidecar.keys import Key, Ref
+from ocisidecar.provisioner import Provisioner
+from ocisidecar.scripting import SETTINGS, show_requests
+from ocisidecar.settings import Settings, write_values
+from ocisidecar.settings.deployment import registry, registry_username, token
+from ocisidecar.settings.secret import Secret
+from ocisidecar.settings.table import IMAGES
+from ocisidecar.spec.ocir import is_ocir, ocir_host
+from ocisidecar.steps import read_secret
+
+_MEBI: Final = 1024**2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build, push and write; return the exit code."""
+    options = _parser().parse_args(arguments)
+    return console.ending(lambda: _run(options), program="build_all.py")
+
+
+def _run(options: Options) -> int:
+    settings = _settings(options)
+    if settings.values.verbose:
+        show_requests()
+    sources = _chosen(options)
+    is_pushed = not (options.skip_push or options.local)
+    target = _target(options, settings) if is_pushed else None
+    if target is not None:
+        target.registry.login()  # before minutes of building
+    built = images.build(
+        sources,
+        version=options.version or (None if options.local else settings.values.version) or __version__,
+        platforms=options.platform or settings.values.build_platform,
+        base_images=dict(options.base),
+        on_event=_tell,
+    )
+    for image in built:
+        _list_contents(image, options.sbom)
+    if target is None:
+        for image in built:
+            sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
+        return OK
+    target.make_repositories(built)
+    pushed = [target.registry.push(image, on_event=_tell) for image in built]
+    _write(settings.path, pushed)
+    return OK
+
+
+def _settings(options: Options) -> Settings:
+    """Return what the settings file says; without one, defaults and the environment."""
+    usual = Path(SETTINGS) if Path(SETTINGS).exists() else Path(os.devnull)
+    return console.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
+
+
+def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
+    sources = images.own_images(options.sources)
+    names = [source.name for source in sources]
+    unknown = [name for name in options.only if name not in names]
+    if unknown:
+        raise ConfigError(f"--only {unknown[0]}: there is no such image; there are {', '.join(names)}")
+    return tuple(source for source in sources if source.name in (options.only or names))
+
+
+# -- where images are pushed to --------------------------------------------------------------------------------
+
+
+@frozen
+class _Target:
+    """A registry, and for OCI's own what its repositories are made with."""
+
+    registry: images.Registry
+    connect: Callable[[], Provisioner] | None
+
+    def make_repositories(self, built: Sequence[images.BuiltImage]) -> None:
+        if self.connect is None:
+            return
+        with self.connect() as provisioner:
+            names = [self.registry.repository_name(image.name) for image in built]
+            for repository in images.ensure_repositories(provisioner, names):
+                if repository.is_new:
+                    sys.stderr.write(f"made the repository {repository.name}\n")
+
+
+def _target(options: Options, settings: Settings) -> _Target:
+    values = settings.values
+    given = token(values)
+    username = registry_username(values)
+    if username is None or given is None:
+        raise ConfigError(
+            "pushing needs OCIR_USERNAME and OCIR_AUTH_TOKEN, in the settings file or the environment; "
+            "--skip-push does without"
+        )
+
+    def connect() -> Provisioner:
+        return console.connect(options, settings)
+
+    host, namespace = registry(values), values.ocir_namespace
+    if host is None or namespace is None:
+        with connect() as provisioner:
+            host = host or ocir_host(provisioner.region)
+            namespace = namespace or images.namespace(provisioner)
+    if host is None:
+        raise ConfigError("the registry of this region is not known here: set OCIR_ENDPOINT")
+    name = username if username.startswith(f"{namespace}/") else f"{namespace}/{username}"
+    password = given.text if given.text is not None else _password(given, connect)
+    place = images.Registry(host, f"{namespace}/{values.ocir_repository}", name, password)
+    return _Target(place, connect if is_ocir(host) else None)
+
+
+def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
+    """Return the auth token that a vault holds, alone or as OCI wants it for pulling."""
+    with connect() as provisioner:
+        ref = Ref(Key("secret", secret.word), "current")
+        text = base64.b64decode(read_secret(provisioner.session.caller(Cancel()), ref)).decode()
+    return str(json.loads(text)["password"]) if text.lstrip().startswith("{") else text
+
+
+def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
+    """Print the URLs, and pin them in the settings file: not in the template, which is everybody's."""
+    values = {IMAGES.get(image.name, image.name): image.url for image in pushed}
+    sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in values.items()))
+    known = {name: url for name, url in values.items() if name in IMAGES.values()}
+    if path.suffix == ".template" or not path.is_file():
+        sys.stderr.write(
+            "nothing was written: copy the template and name the copy with --settings, or use the above\n"
+        )
+        return
+    write_values(path, known)
+    sys.stderr.write(f"{path}: {', '.join(known)} written\n")
+
+
+# -- what is told ----------------------------------------------------------------------------------------------
+
+
+def _list_contents(image: images.BuiltImage, directory: Path | None) -> None:
+    if directory is None:
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    for variant in image.variants:
+        name = f"{image.name}-{variant.platform.partition('/')[2]}.cdx.json"
+        sys.stderr.write(f"{images.sbom(variant, directory / name)} written\n")
+
+
+def _tell(event: images.ImageEvent) -> None:
+    """Write a line for what begins and what ends."""
+    match event:
+        case images.BuildStarted():
+            text = f"building {event.image} for {event.platform} on {event.base_image}"
+        case images.BuildFinished():
+            size = f"{event.size_in_bytes / _MEBI:.0f} MiB"
+            text = f"built {event.reference} ({size}, {event.cached_steps} steps cached)"
+        case images.BuildStopped():
+            text = f"building {event.image} for {event.platform} failed"
+        case images.PushStarted():
+            text = f"pushing {event.reference}"
+        case images.PushFinished():
+            text = f"pushed {event.reference} as {event.digest}"
+        case _:
+            return
+    sys.stderr.write(f"{event.elapsed_seconds:7.1f} s  {text}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="build_all.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--settings", metavar="FILE", type=Path, help=f"settings file ({SETTINGS}, if it is there)")
+    parser.add_argument("--skip-push", action="store_true", help="only build")
+    parser.add_argument(
+        "--local", action="store_true", help="only build, for deploy.py --local --containers docker"
+    )
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this image; repeatable")
+    parser.add_argument("--version", metavar="VERSION", help="tag of the images")
+    parser.add_argument(
+        "--platform", action="append", metavar="PLATFORM", help="linux/amd64 or linux/arm64; repeatable"
+    )
+    parser.add_argument(
+        "--base",
+        type=console.pair,
+        action="append",
+        default=[],
+        metavar="NAME=IMAGE",
+        help="build the image NAME on IMAGE; repeatable",
+    )
+    parser.add_argument("--sbom", metavar="DIR", type=Path, help="write a bill of materials of each image there")
+    parser.add_argument("--sources", metavar="DIR", type=Path, help="build what is in DIR/<name>/Dockerfile")
+    console.add_connection_arguments(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""build_all.py on a real engine, pushing to a real registry; and deploy.py --local with real containers.
+
+The images hold one small file, but for those that must not be built.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from pathlib import Path
+
+import pytest
+
+from ocisidecar import Settings
+from ocisidecar.emulator import Emulator
+from tests.containers import registry_process
+from tests.scripts.conftest import SCRIPTS, load
+
+DOCKERFILE = "ARG BASE_IMAGE=scratch\nFROM ${BASE_IMAGE}\nCOPY content /content\n"
+NAMES = ("app-with-metrics", "log-forwarder")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory, eventually):
+    """A registry with one user."""
+    if registry_process.program() is None:
+        pytest.skip("docker-registry is not installed: apt-get install docker-registry apache2-utils")
+    with registry_process.running(tmp_path_factory.mktemp("registry"), eventually) as running:
+        yield running
+
+
+@pytest.fixture
+def version(engine):
+    """The version of this test's images, which are removed in the end."""
+    ours = f"1.0.{secrets.token_hex(4)}"
+    yield ours
+    for image in engine.api.images(filters={"label": f"org.opencontainers.image.version={ours}"}):
+        engine.api.remove_image(image["Id"], force=True)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """Two images that build in no time."""
+    for name in NAMES:
+        directory = tmp_path / "docker" / name
+        directory.mkdir(parents=True)
+        (directory / "Dockerfile").write_text(DOCKERFILE)
+        (directory / "content").write_text(f"{name} of {tmp_path}")
+    return tmp_path / "docker"
+
+
+@pytest.fixture
+def settings(tmp_path, registry, monkeypatch):
+    """Settings that push to the registry, with a comment."""
+    for name in [name for name in os.environ if name.startswith(("OCISIDECAR_", "OCI_", "OCIR_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TOKEN", registry.password)
+    path = tmp_path / "web.env"
+    path.write_text(
+        f"OCIR_ENDPOINT={registry.host}\nOCIR_NAMESPACE=acme\nOCIR_USERNAME=alice\nOCIR_AUTH_TOKEN=env:TOKEN\n"
+        "CONTAINER_INSTANCE_NAME=web\nexport APP_WITH_METRICS_IMAGE='' # written by build_all.py\n"
+        "CONTAINER_IMAGE=$APP_WITH_METRICS_IMAGE\nENABLE_PROMETHEUS_SIDECAR=false\n"
+    )
+    return path
+
+
+@pytest.fixture
+def build(settings, sources, version, capsys):
+    """Run build_all.py: exit code, standard output, standard error."""
+
+    def run(*arguments):
+        words = ["--settings", settings, "--sources", sources, "--version", version, *arguments]
+        code = load("build_all").main([str(word) for word in words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_what_is_pushed_is_pinned_in_the_settings(build, settings, registry):
+    """Every URL with its digest stands in the file, which is otherwise as it was, and the deployment uses them."""
+    before = settings.read_text()
+    code, out, err = build()
+    assert code == 0, err
+    read = Settings.from_env_file(settings, local=True, environment=os.environ)
+    instance = read.deployment_spec().instance("web")
+    urls = [instance.image_url, next(one.image_url for one in instance.sidecars if one.name == "log-forwarder")]
+    for name, url in zip(NAMES, urls, strict=True):
+        assert url.startswith(f"{registry.host}/acme/ocisidecar/{name}@sha256:")
+        assert url in out
+    after = settings.read_text()
+    assert after == before.replace("''", f'"{urls[0]}"') + f'export LOG_FORWARDER_SIDECAR_IMAGE="{urls[1]}"\n'
+    assert registry.password not in out + err
+
+
+def test_pushing_again_changes_nothing(build, settings):
+    """The same sources have the same digests."""
+    build()
+    before = settings.read_text()
+    code, _, err = build()
+    assert (code, settings.read_text()) == (0, before)
+    assert re.search(r"\([^)]*, [1-9] steps cached\)", err)
+
+
+def test_only_one_image(build, settings):
+    """The others' settings stay as they are."""
+    assert build("--only", "log-forwarder")[0] == 0
+    assert "export APP_WITH_METRICS_IMAGE='' #" in settings.read_text()
+
+
+@pytest.mark.parametrize("flag", ["--skip-push", "--local"])
+def test_only_building(build, settings, version, flag):
+    """Nothing is pushed or written, and the images have the names that local deployments use."""
+    before = settings.read_text()
+    code, out, _ = build(flag)
+    assert (code, out.split()) == (0, [f"ocisidecar/{name}:{version}" for name in NAMES])
+    assert settings.read_text() == before
+
+
+def test_a_template_is_not_written_to(build, settings):
+    """It belongs to everybody; the URLs are printed."""
+    template = settings.rename(settings.with_suffix(".template"))
+    before = template.read_text()
+    code, out, err = build("--settings", template)
+    assert (code, "@sha256:" in out, "nothing was written" in err) == (0, True, True)
+    assert template.read_text() == before
+
+
+def test_wrong_credentials_are_found_before_building(build, monkeypatch):
+    """The message names user and registry, never the password."""
+    monkeypatch.setenv("TOKEN", "wrong-hunter2")
+    code, out, err = build()
+    assert (code, out, "alice" in err, "building" in err, "hunter2" in err) == (3, "", True, False, False)
+
+
+def test_a_layer_that_fails(build, settings, sources):
+    """The image and the step are named, nothing is pushed or written, and the exit code says so."""
+    (sources / "log-forwarder" / "Dockerfile").write_text("FROM scratch\nCOPY nowhere /\n")
+    before = settings.read_text()
+    code, out, err = build()
+    assert (code, out, settings.read_text()) == (3, "", before)
+    assert "Building log-forwarder for linux/amd64 failed in step 2/" in err
+    assert "COPY nowhere /" in err
+
+
+def test_the_token_may_be_in_a_vault(build, settings, registry, monkeypatch):
+    """Alone, or together with the user as OCI wants it for pulling."""
+    with Emulator() as emulator:
+        for name, value in emulator.environment.items():
+            monkeypatch.setenv(name, value)
+        for content in (registry.password, json.dumps({"username": "acme/alice", "password": registry.password})):
+            secret = emulator.store_secret(content.encode())
+            settings.write_text(settings.read_text().replace("env:TOKEN", f"vault:{secret}"))
+            code, _, err = build("--only", "log-forwarder")
+            assert code == 0, err
+            settings.write_text(settings.read_text().replace(f"vault:{secret}", "env:TOKEN"))
+
+
+def test_a_local_deployment_with_real_containers(standins, tmp_path, capsys):
+    """deploy.py --local --containers docker runs the app for real, and checks that it answers."""
+    path = tmp_path / "web.env"
+    path.write_text(
+        "CONTAINER_INSTANCE_NAME=web\nCONTAINER_IMAGE=docker.io/acme/web:1\nENABLE_LOG_FORWARDER_SIDECAR=false\n"
+        "ENABLE_PROMETHEUS_SIDECAR=false\nENABLE_PROMETHEUS_EXPORTERS=false\nENABLE_LOGGING=false\n"
+    )
+    image = f"docker.io/acme/web:1={standins['nginx']}"
+    words = ["deploy", "--settings", path, "--local", "--containers", "docker", "--image", image]
+    code = load("deploy").main([str(word) for word in words])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert "✓  app-answers" in said.err
+
+
+def test_scripts_are_there():
+    """The path that other tests load them from."""
+    assert sorted(path.name for path in Path(SCRIPTS).glob("*.py")) == [
+        "build_all.py",
+        "deploy.py",
+        "verify_deployment.py",
+    ]

@@ -16,6 +16,7 @@ each pinned to one core, the sink on another.  Printed per CPU second, since tha
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -120,18 +121,16 @@ class Counter:
 
 
 def _serve(connection: socket.socket, seen: Counter) -> None:
-    file = connection.makefile("rb")
-    while file.readline():
-        length = 0
-        expects = False
-        while header := file.readline().strip().lower():
-            name, _, value = header.partition(b":")
-            length = int(value) if name == b"content-length" else length
-            expects = expects or name == b"expect"
-        if expects:
-            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        seen.add(file.read(length))
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    with contextlib.suppress(ConnectionResetError), connection.makefile("rb") as file:
+        while file.readline():
+            length = 0
+            while header := file.readline().strip().lower():
+                name, _, value = header.partition(b":")
+                length = int(value) if name == b"content-length" else length
+                if name == b"expect":
+                    connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            seen.add(file.read(length))
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
 
 @frozen

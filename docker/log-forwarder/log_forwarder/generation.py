@@ -16,7 +16,7 @@ from typing import Final
 from log_forwarder.checkpoint import Mark, Saved
 from log_forwarder.records import MAX_RECORD_BYTES, Records, cut
 
-READ_BYTES: Final = 4 * MAX_RECORD_BYTES
+READ_BYTES: Final = 2 * MAX_RECORD_BYTES + 64 * 1024
 """More than the longest record and the longest line after it, without which the record's end is not certain."""
 
 MARK_BYTES: Final = 1024

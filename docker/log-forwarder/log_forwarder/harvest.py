@@ -101,8 +101,7 @@ class Harvest:
         """Save what is new and tell what waits; for moments when there is nothing to send."""
         if self._is_dirty:
             self._save()
-        self._metrics.set("unacknowledged_entries", self._on_the_way)
-        self._metrics.set("unread_bytes", sum(one.unread for one in self._directory.generations))
+        self._observe()
 
     @property
     def is_waiting(self) -> bool:
@@ -128,6 +127,11 @@ class Harvest:
             if self._metrics.get("unsaved_total") == 1:
                 log("cannot save progress", level="ERROR", reason=exc.strerror)
         self._is_dirty = False
+        self._observe()
+
+    def _observe(self) -> None:
+        self._metrics.set("unacknowledged_entries", self._on_the_way)
+        self._metrics.set("unread_bytes", sum(one.unread for one in self._directory.generations))
 
     def _is_full(self) -> bool:
         return self._packed >= self._settings.batch_entries or self._packed_bytes >= self._settings.batch_bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import resource
 import socket
@@ -88,7 +87,8 @@ class Program:
             given_up=self._given_up,
         )
         self._calls: queue.Queue[Call] = queue.Queue(maxsize=1)
-        self._next: Call | None = None
+        self._next: Call | None = Call(_started(self._source), ())
+        self._open = 0
         self._done: queue.Queue[Call] = queue.Queue()
 
     def run(self) -> int:
@@ -96,7 +96,6 @@ class Program:
         for index in range(self._settings.senders):
             threading.Thread(target=self._send, name=f"sender-{index}", daemon=True).start()
         log("started", source=self._source, endpoint=self._settings.endpoint, port=self._status.server_address[1])
-        self._calls.put(Call(_started(self._source), ()))
         while not self._stopping.is_set() and not self._broken.is_set():
             self._turn(is_closing=False)
         is_drained = self._drain()
@@ -113,9 +112,14 @@ class Program:
         while (now := time.monotonic()) < deadline and not self._broken.is_set():
             is_quiet = now - max(stopped_at, self._harvest.grew_at) >= QUIET_SECONDS
             has_sent = self._turn(is_closing=is_quiet or now > halfway)
-            if is_quiet and not has_sent and not self._harvest.is_waiting:
+            if is_quiet and not has_sent and not self._is_waiting:
                 return True
         return False
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether something was read or sent that is not accepted yet."""
+        return self._open > 0 or self._harvest.is_waiting
 
     def _turn(self, *, is_closing: bool) -> bool:
         """Do what can be done now, or wait a little; returns whether there was something to send."""
@@ -125,19 +129,24 @@ class Program:
             self._harvest.rest()
             self._settle(is_waiting=True)
             return False
-        with contextlib.suppress(queue.Full):
+        try:
             self._calls.put(self._next, timeout=self._settings.poll_seconds)
+        except queue.Full:
+            self._harvest.rest()
+        else:
             self._next = None
+            self._open += 1
         self._settle(is_waiting=False)
         return True
 
     def _settle(self, *, is_waiting: bool) -> None:
         """Take note of what was accepted; waits for one acknowledgement, or for new lines, if asked to."""
-        has_moved = not self._harvest.is_waiting
+        has_moved = not self._is_waiting
         try:
             call = self._done.get(timeout=self._settings.poll_seconds) if is_waiting else self._done.get_nowait()
             while True:
                 self._harvest.settle(call)
+                self._open -= 1
                 has_moved = True
                 call = self._done.get_nowait()
         except queue.Empty:

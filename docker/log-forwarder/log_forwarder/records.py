@@ -14,6 +14,9 @@ from typing import Final
 MAX_RECORD_BYTES: Final = 256 * 1024
 """Longer records are split.  Three times as much, should every byte be repaired, stays below 1 MB."""
 
+MAX_RECORDS: Final = 20_000
+"""As many are cut at once, so that a block of short lines does not take the memory of many long ones."""
+
 _JOIN: Final = b"\xff"
 """Stands for a newline inside a record while a block is cut; no UTF-8 text has this byte."""
 
@@ -37,7 +40,7 @@ class Records:
     Args:
         texts: each record as the inside of a JSON string.
         starts: where each begins in the block.
-        consumed: how many bytes of the block are done; blank lines among them are not in `texts`.
+        consumed: how many bytes of the block are done, blank lines among them, which are not in `texts`.
     """
 
     texts: list[bytes]
@@ -68,7 +71,12 @@ def cut(block: bytes, joins: re.Pattern[bytes], *, is_end: bool) -> Records:
         whole = block[:complete]
     marked = joins.sub(_JOIN, whole)
     end = len(whole) if is_end else marked.rfind(b"\n", 0, max(0, len(marked) - 1)) + 1
-    lengths = [len(line) for line in marked[:end].split(b"\n")] if end else []
+    lines = marked[:end].split(b"\n", MAX_RECORDS) if end else []
+    if len(lines) > MAX_RECORDS:
+        end -= len(lines[-1])
+        lines[-1] = b""
+        whole = whole[:end]
+    lengths = [len(line) for line in lines]
     held = len(whole[end:].removesuffix(b"\n"))
     if max(lengths, default=0) > MAX_RECORD_BYTES or held > MAX_RECORD_BYTES or not _is_text(whole[:end]):
         return _cut_with_care(whole, lengths, end)

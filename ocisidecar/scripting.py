@@ -67,38 +67,37 @@ class Job:
 
     @classmethod
     def read(cls, options: console.Options) -> Job:
-        """Read the settings file; its warnings go to standard error, with VERBOSE every request too.
+        """Read the settings file; its warnings go to standard error.
 
         Raises:
             SettingsError: something in it is wrong.
         """
         settings = console.read_settings(options.settings, options, local=options.local or None)
-        if settings.values.verbose:
-            show_requests()
         return cls(options, settings, settings.deployment_spec())
 
     @contextmanager
     def connect(self, *, needs_deployment: bool = False) -> Iterator[Provisioner]:
         """Yield a provisioner; with `--local` one in whose emulator the deployment exists, if it is needed.
 
+        With VERBOSE every request is a line on standard error.
+
         Raises:
             ConfigError: credentials, region or an argument cannot be used.
             OciSidecarError: deploying in the emulator failed.
         """
-        if not self.options.local:
-            with console.connect(self.options, self.settings) as provisioner:
-                yield provisioner
-            return
-        sys.stderr.write(_LOCAL)
-        containers = self.options.containers
-        clock = FastClock(_SPEED) if containers == "simulated" else None
-        with self.settings.provisioner(
-            containers=containers, images=dict(self.options.image), clock=clock
-        ) as provisioner:
-            if needs_deployment:
+        with requests_shown(self.settings), self._connection() as provisioner:
+            if self.options.local and needs_deployment:
                 with console.progress() as progress:
                     provisioner.apply(self.spec, on_event=progress)
             yield provisioner
+
+    def _connection(self) -> Provisioner:
+        if not self.options.local:
+            return console.connect(self.options, self.settings)
+        sys.stderr.write(_LOCAL)
+        containers = self.options.containers
+        clock = FastClock(_SPEED) if containers == "simulated" else None
+        return self.settings.provisioner(containers=containers, images=dict(self.options.image), clock=clock)
 
     @contextmanager
     def deployment(self) -> Iterator[Deployment]:
@@ -107,10 +106,18 @@ class Job:
             yield provisioner.get(self.spec.name)
 
 
-def show_requests() -> None:
-    """Write a line for each request to standard error from now on."""
+@contextmanager
+def requests_shown(settings: Settings) -> Iterator[None]:
+    """Write a line for each request to standard error meanwhile, if VERBOSE says so."""
+    log = logging.getLogger("ocisidecar")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
-    log = logging.getLogger("ocisidecar")
-    log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
+    level = log.level
+    if settings.values.verbose:
+        log.addHandler(handler)
+        log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

@@ -28,7 +28,7 @@ from ocisidecar.console import OK, Options
 from ocisidecar.errors import ConfigError
 from ocisidecar.keys import Key, Ref
 from ocisidecar.provisioner import Provisioner
-from ocisidecar.scripting import SETTINGS, show_requests
+from ocisidecar.scripting import SETTINGS, requests_shown
 from ocisidecar.settings import Settings, write_values
 from ocisidecar.settings.deployment import registry, registry_username, token
 from ocisidecar.settings.secret import Secret
@@ -47,8 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Options) -> int:
     settings = _settings(options)
-    if settings.values.verbose:
-        show_requests()
+    with requests_shown(settings):
+        return _build(options, settings)
+
+
+def _build(options: Options, settings: Settings) -> int:
     sources = _chosen(options)
     is_pushed = not (options.skip_push or options.local)
     target = _target(options, settings) if is_pushed else None

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ocisidecar import Cancelled, __version__, cli, console, errors
+from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Emulator, Fault
 from ocisidecar.emulator.simulated_pods import ContainerScript
 
@@ -110,17 +111,30 @@ class TestCommands:
 class TestSettingsFile:
     """Where a spec file is taken, a settings file is too."""
 
-    @pytest.mark.parametrize("name", ["web.env", ".env", "web.env.local"])
-    def test_from_beginning_to_end(self, run, tmp_path, emulator, name):
+    @pytest.fixture
+    def emulator(self):
+        """Its time runs fast: health checks begin 10 s after the start."""
+        with Emulator(clock=FastClock(20)) as emulator:
+            yield emulator
+
+    @pytest.mark.parametrize(
+        ("name", "is_one"),
+        [("web.env", True), (".env", True), ("web.env.local", True), ("web.yaml", False), ("environment", False)],
+    )
+    def test_names(self, name, is_one):
+        """It is recognised by its name, as the files of this kind are called."""
+        assert console.is_settings_file(f"some.env.d/{name}") is is_one
+
+    def test_from_beginning_to_end(self, run, tmp_path, emulator):
         """Plan, apply, verify, status and destroy; what only a tenancy has does not count in an emulator."""
-        path = tmp_path / name
+        path = tmp_path / "web.env"
         path.write_text(
             "CONTAINER_INSTANCE_NAME=web\nCONTAINER_IMAGE=docker.io/acme/web:1\nOCI_CLI_PROFILE=PROD\n"
             "SUBNET_OCID=ocid1.subnet.oc1.fra.a\nTF_BACKEND=oci\n"
         )
         code, out, err = run("plan", path)
         assert (code, "+  container-instance/web-0" in out) == (0, True)
-        assert f"warning: {name}:5: TF_BACKEND is not used" in err
+        assert "warning: web.env:5: TF_BACKEND is not used" in err
         assert run("apply", path)[0] == 0
         assert run("verify", path, "--json")[0] == 0
         assert run("status", path)[0] == 0

@@ -12,7 +12,6 @@ from attrs import evolve
 from ocisidecar import ApplyFailed, InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
 from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Latencies
-from ocisidecar.engine.owner import POD, Owner
 
 PORT = 8080
 SERVER = """
@@ -48,22 +47,9 @@ def web(image, standins):
 
 @pytest.fixture
 def left(engine):
-    """Returns what this process has made on the engine since: containers and volumes of a pod, networks."""
-    ours = [f"{label}={value}" for label, value in Owner.current().labels.items()]
-
-    def networks():
-        return {one["Name"] for one in engine.api.networks(filters={"label": ours})}
-
-    def left(name):
-        of_pod = {"label": [*ours, f"{POD}={name}"]}
-        return (
-            [one["Names"] for one in engine.api.containers(all=True, filters=of_pod)],
-            [one["Name"] for one in engine.api.volumes(filters=of_pod)["Volumes"] or ()],
-            networks() - before,
-        )
-
-    before = networks()
-    return left
+    """Returns what this process has made on the engine since, and has not removed."""
+    before = set(engine.holdings())
+    return lambda: set(engine.holdings()) - before
 
 
 def page(url: str) -> str:
@@ -109,7 +95,7 @@ def test_an_instance_runs_stops_starts_and_goes(local, web, left, eventually):
     eventually(lambda: page(reach(instance_id, PORT)) == "written\n")
 
     provisioner.destroy("web")
-    assert left("web-0") == ([], [], set())
+    assert left() == set()
 
 
 def test_closing_the_emulator_removes_what_runs(local, web, left):
@@ -117,10 +103,10 @@ def test_closing_the_emulator_removes_what_runs(local, web, left):
     provisioner = local()
     provisioner.apply(web)
     provisioner.emulator.reset()
-    assert left("web-0") == ([], [], set())
+    assert left() == set()
     provisioner.apply(web)
     provisioner.close()
-    assert left("web-0") == ([], [], set())
+    assert left() == set()
 
 
 def test_deployments_with_one_range_of_addresses_run_side_by_side(local, web, eventually):
@@ -152,7 +138,7 @@ def test_a_missing_image_fails_the_apply(local, web, left):
     deployment = provisioner.get("web")
     assert state_of(deployment)[0] == "FAILED"
     assert "image-pull-failed" in [finding.cause for finding in deployment.diagnose().findings]
-    assert left("web-0")[:2] == ([], [])
+    assert left() == set()
 
 
 def test_a_job_that_ends_takes_its_instance_along(local, image, eventually):

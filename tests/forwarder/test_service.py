@@ -1,0 +1,210 @@
+"""One call over a connection that is kept, against a server of the test's own, with and without TLS."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from attrs import frozen
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.x509.oid import NameOID
+from log_forwarder.principal import ResourcePrincipal
+from log_forwarder.service import NO_ANSWER, Answer, Service
+from log_forwarder.settings import Settings
+
+
+@frozen
+class Reply:
+    """What the server says."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    is_silent: bool = False
+
+
+class Server(ThreadingHTTPServer):
+    """Gives one reply to all, and remembers connections and requests."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.reply = Reply()
+        self.connections = 0
+        self.requests = []
+        self.closing = threading.Event()
+
+    def handle_error(self, *_):
+        """Say nothing: a client that does not trust this server breaks off."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.requests.append((self.path, dict(self.headers), body))
+        reply = self.server.reply
+        if reply.is_silent:
+            self.server.closing.wait()
+            return
+        self.send_response(reply.status)
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def key():
+    return generate_private_key(65537, 2048)
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.closing.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def settings(server):
+    return Settings(
+        log_id="ocid1.log.oc1..a",
+        directory=None,
+        endpoint=f"http://127.0.0.1:{server.server_port}/ingestion",
+        request_timeout_seconds=5,
+    )
+
+
+@pytest.fixture
+def principal(key):
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    return ResourcePrincipal(
+        {
+            "OCI_RESOURCE_PRINCIPAL_VERSION": "2.2",
+            "OCI_RESOURCE_PRINCIPAL_RPST": "e30.e30.e30",
+            "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": pem,
+        }
+    )
+
+
+@pytest.fixture
+def service(settings, principal):
+    service = Service(settings, principal)
+    yield service
+    service.close()
+
+
+def test_calls_share_a_connection(server, service):
+    """Three calls, one connection; each comes to the log's path below the endpoint, whole."""
+    assert [service.push(body) for body in (b"{}", b"[]", b"{1}")] == [Answer(200)] * 3
+    assert server.connections == 1
+    assert [(path, body) for path, _, body in server.requests] == [
+        ("/ingestion/20200831/logs/ocid1.log.oc1..a/actions/push", body) for body in (b"{}", b"[]", b"{1}")
+    ]
+
+
+def test_a_success_is_not_read(server, service):
+    """What the real service answers: nothing, of which the headers say that it is gzipped JSON."""
+    server.reply = Reply(headers=(("content-type", "application/json"), ("content-encoding", "gzip")))
+    assert service.push(b"{}").is_accepted
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (
+            Reply(404, b'{"code": "404", "message": "ocid1.log logId not found"}'),
+            Answer(404, "404: ocid1.log logId not found"),
+        ),
+        (Reply(429, b"", (("retry-after", "7"),)), Answer(429, "", 7.0)),
+        (Reply(503, b"<html>", (("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"),)), Answer(503, "<html>")),
+        (Reply(400, b""), Answer(400)),
+        (Reply(500, b'["code"]'), Answer(500, '["code"]')),
+    ],
+)
+def test_refusals_are_told(server, service, reply, answer):
+    """Status, reason and Retry-After are those of the answer, whatever form it has."""
+    server.reply = reply
+    assert service.push(b"{}") == answer
+    assert not answer.is_accepted
+
+
+def test_silence_is_no_answer_and_the_next_call_gets_through(server, settings, principal):
+    """After a timeout another connection is opened."""
+    service = Service(dataclasses.replace(settings, request_timeout_seconds=0.2), principal)
+    server.reply = Reply(is_silent=True)
+    assert service.push(b"{}").status == NO_ANSWER
+    server.reply = Reply()
+    assert service.push(b"{}").is_accepted
+    assert server.connections == 2
+    service.close()
+
+
+class TestTls:
+    @pytest.fixture
+    def certificate(self, key, tmp_path):
+        """A certificate for 127.0.0.1 that signs itself, in one file with its key."""
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        now = dt.datetime.now(dt.UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        path = tmp_path / "certificate.pem"
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + pem)
+        return path
+
+    @pytest.fixture
+    def service(self, server, settings, principal, certificate):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        endpoint = f"https://localhost:{server.server_port}"
+        service = Service(dataclasses.replace(settings, endpoint=endpoint), principal)
+        yield service
+        service.close()
+
+    def test_a_trusted_server_is_spoken_to(self, service, certificate, monkeypatch):
+        """With its certificate among those that the system trusts."""
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert service.push(b"{}") == Answer(200)
+
+    def test_an_unknown_server_gets_nothing(self, server, service):
+        """Neither a line nor a token goes to a server whose certificate nobody vouches for."""
+        answer = service.push(b"{}")
+        assert answer.status == NO_ANSWER
+        assert "certificate verify failed" in answer.reason
+        assert not server.requests

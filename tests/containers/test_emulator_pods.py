@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from attrs import evolve
 
-from ocisidecar import ApplyFailed, InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
+from ocisidecar import ApplyFailed, Cancel, Cancelled, InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
 from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Latencies
+from ocisidecar.events import StepWaiting
 
 PORT = 8080
 SERVER = """
@@ -105,6 +106,20 @@ def test_closing_the_emulator_removes_what_runs(local, web, left):
     provisioner.emulator.reset()
     assert left() == set()
     provisioner.apply(web)
+    provisioner.close()
+    assert left() == set()
+
+
+def test_closing_leaves_nothing_of_what_is_just_being_started(local, web, left):
+    """An apply that is called off while its containers are started leaves none of them once all is closed."""
+    provisioner, cancel = local(), Cancel()
+
+    def call_off(event):
+        if isinstance(event, StepWaiting) and event.key == "container-instance/web-0":
+            cancel.set("enough")
+
+    with pytest.raises(Cancelled):
+        provisioner.apply(web, on_event=call_off, cancel=cancel)
     provisioner.close()
     assert left() == set()
 

@@ -96,10 +96,10 @@ class Deployment:
 
         Changes no resource.  To prove that metrics and lines arrive it sends some, with the rights of whoever
         calls: an entry to each log, a datapoint to each metric namespace (`ocisidecar` without a management agent),
-        and a few GETs, marked with `?ocisidecar-nonce=…`, to the app's HTTP health check.  A log that holds an
-        entry keeps its group from being destroyed without `purge=True`.  What cannot be proven from here, because
-        no way leads to the instance, the user may not look, or the containers are simulated, is skipped with the
-        reason.
+        and a few GETs to the app's HTTP health check, one of them marked with `?ocisidecar-nonce=…`.  A log that
+        holds an entry keeps its group from being destroyed without `purge=True`.  What cannot be proven from here,
+        because no way leads to the instance, the user may not look, or the containers are simulated, is skipped
+        with the reason.
 
         Args:
             spec: also checks that everything is as it says, and which sidecars are not essential.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from attrs import field, frozen
 
@@ -95,6 +96,7 @@ class Evidence:
     """What was found out about a deployment.
 
     Attributes:
+        time: when all had been asked.
         source: who sent the nonce; empty when nobody did.
         lines: log → the entries with the nonce.
         datapoints: metric namespace → whether the datapoint with the nonce was found.
@@ -102,6 +104,7 @@ class Evidence:
         instances: name of the instance, if it is active → what was found out about it.
     """
 
+    time: datetime
     source: str = ""
     lines: Mapping[str, Asked[tuple[LogEntry, ...]]] = field(factory=dict)
     datapoints: Mapping[str, Asked[bool]] = field(factory=dict)

@@ -1,4 +1,4 @@
-"""Asking an instance itself over HTTP: its app, and its Prometheus for the targets."""
+"""Asking an instance itself over HTTP, where the network lets somebody in: its app, and its Prometheus."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TypeAlias
 
 from ocisidecar.evidence import Front, Target, Targets
+from ocisidecar.inspection import Inspection
 from ocisidecar.instances import Instance
 from ocisidecar.keys import Json
 from ocisidecar.reach import fetch
 from ocisidecar.resources.kind import objects, tags_of, text
+from ocisidecar.spec import DeploymentSpec
 
 Reach: TypeAlias = Callable[[Instance, int], str | None]
 """Gives the base URL under which a port of an instance can be tried from here; None when there is no way."""
@@ -22,7 +24,7 @@ _TRY_INSIDE = "run verify() where the instance can be reached: in its VCN, or th
 
 
 def ask_app(instance: Instance, reach: Reach, open_ports: Collection[int], *, nonce: str) -> Front:
-    """Ask the app a few times at the path of its HTTP health check, each request marked with the nonce."""
+    """Ask the app a few times at the path of its HTTP health check, the first time marked with the nonce."""
     app = instance.containers[0] if instance.containers else None
     check = next((one for one in (app.health_checks if app is not None else ()) if one.path), None)
     if check is None:
@@ -35,7 +37,7 @@ def ask_app(instance: Instance, reach: Reach, open_ports: Collection[int], *, no
     first = fetch(base, marked)
     if not first.status and not first.is_refused:
         return Front(reason=f"{first.trouble}; {_TRY_INSIDE}")
-    more = [fetch(base, marked) for _ in range(_REQUESTS - 1)] if first.status else []
+    more = [fetch(base, path) for _ in range(_REQUESTS - 1)] if first.status else []
     return Front(url=base + path, replies=(first, *more))
 
 
@@ -58,13 +60,41 @@ def ask_prometheus(instance: Instance, reach: Reach, open_ports: Collection[int]
     return Targets(found=_targets(reply.body), witness="Prometheus")
 
 
+def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> frozenset[int]:
+    """Return the TCP ports that somebody outside of the instances may reach.
+
+    Those that the deployment's network security groups admit, and those that the spec declares: in a network of
+    somebody else the groups are theirs.
+    """
+    rules = [
+        rule
+        for live in inspection.of_kind("network-security-group")
+        for rule in objects(live.body["securityRules"])
+    ]
+    declared = {
+        port.port
+        for instance in (spec.instances if spec is not None else ())
+        for port in instance.ports
+        if port.protocol == "tcp"
+    }
+    return frozenset(declared.union(*map(_admitted, rules)))
+
+
+def _admitted(rule: Mapping[str, Json]) -> range:
+    """Return the TCP ports that a rule admits."""
+    if text(rule, "direction") != "INGRESS" or text(rule, "protocol") not in {"6", "all"}:
+        return range(0)
+    options = rule.get("tcpOptions")
+    span = options.get("destinationPortRange") if isinstance(options, Mapping) else None
+    if not isinstance(span, Mapping):
+        return range(1, 65536)
+    return range(int(text(span, "min")), int(text(span, "max")) + 1)
+
+
 def _way(instance: Instance, port: int, reach: Reach, open_ports: Collection[int]) -> tuple[str, str]:
     """Return the base URL of a port, or why there is none."""
     if port not in open_ports:
-        return (
-            "",
-            f"port {port} is not open to anybody outside of the instance: declare it in `ports` to have it asked",
-        )
+        return "", f"port {port} is open to nobody outside of the instance: declare it in `ports` to have it asked"
     base = reach(instance, port)
     return (base, "") if base else ("", f"no address of the instance is known here; {_TRY_INSIDE}")
 

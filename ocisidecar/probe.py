@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
-from http import HTTPStatus
 
+from ocisidecar.reach import fetch
 from ocisidecar.spec import HealthCheck
 
 
@@ -16,19 +15,11 @@ def answers(check: HealthCheck, host: str) -> bool:
     check's timeout, and without following redirects.  Blocks for that long at most for each address of `host`.
     """
     timeout = float(check.timeout_in_seconds)
+    if check.kind == "http":
+        url, path = f"http://{host}:{check.port}", check.path or "/"
+        return fetch(url, path, headers=check.headers, timeout_in_seconds=timeout).is_good
     try:
-        if check.kind == "tcp":
-            with socket.create_connection((host, check.port), timeout):
-                return True
-        return HTTPStatus.OK <= _status(check, host, timeout) < HTTPStatus.BAD_REQUEST
-    except (OSError, http.client.HTTPException):
+        with socket.create_connection((host, check.port), timeout):
+            return True
+    except OSError:
         return False
-
-
-def _status(check: HealthCheck, host: str, timeout: float) -> int:
-    connection = http.client.HTTPConnection(host, check.port, timeout=timeout)
-    try:
-        connection.request("GET", check.path or "/", headers=dict(check.headers))
-        return connection.getresponse().status
-    finally:
-        connection.close()

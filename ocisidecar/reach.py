@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -40,18 +40,24 @@ class Reply:
         return http.HTTPStatus.OK <= self.status < http.HTTPStatus.BAD_REQUEST
 
 
-def fetch(base_url: str, path: str) -> Reply:
-    """GET a path once and without following redirects; blocks for 3 s for each of connecting, asking and reading.
+def fetch(
+    base_url: str,
+    path: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    timeout_in_seconds: float = _TIMEOUT_SECONDS,
+) -> Reply:
+    """GET a path once, without following redirects.
 
-    The time is taken from the system's clock, because an instance answers in real time, whatever clock the
-    session has.
+    Blocks for at most the timeout for each of connecting to an address, asking and reading.  The time is taken from
+    the system's clock, because an instance answers in real time, whatever clock the session has.
     """
     parts = urlsplit(base_url)
     clock = SystemClock()
     began = clock.time()
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_in_seconds)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=dict(headers or {}))
         answer = connection.getresponse()
         body = answer.read(_LONGEST_BODY_BYTES)
     except ConnectionRefusedError:

@@ -1,8 +1,8 @@
 """Finding out whether metrics and log lines arrive.
 
 Asks OCI what it has, and the instances themselves where they can be reached.  With a nonce it writes: one entry to
-each log that lines are sent to, one datapoint to each metric namespace, and a parameter in a few requests to the
-app; nothing else.
+each log that lines are sent to, one datapoint to each metric namespace, and a parameter in a request to the app;
+nothing else.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from ocisidecar.front import Reach, ask_app, ask_prometheus
 from ocisidecar.inquiry import Asked, Inquiry, ask, together
 from ocisidecar.inspection import Inspection
 from ocisidecar.instances import Instance
-from ocisidecar.keys import Json
 from ocisidecar.log_search import LogEntry
 from ocisidecar.metrics import MetricRow
+from ocisidecar.moments import now
 from ocisidecar.observe import Reader
-from ocisidecar.resources.kind import objects, text
 from ocisidecar.samples import SAMPLES, samples_of, usage_of
-from ocisidecar.spec import DeploymentSpec
 from ocisidecar.telemetry_logs import ShippedLog, find_marked, find_shipped, send_entry, shipped_logs
 from ocisidecar.telemetry_metrics import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
 
@@ -64,37 +62,6 @@ def gather(
     ).run(timeout_in_seconds)
 
 
-def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> frozenset[int]:
-    """Return the TCP ports that somebody outside of the instances may reach.
-
-    Those that the deployment's network security groups admit, and those that the spec declares: in a network of
-    somebody else the groups are theirs.
-    """
-    rules = [
-        rule
-        for live in inspection.of_kind("network-security-group")
-        for rule in objects(live.body["securityRules"])
-    ]
-    declared = {
-        port.port
-        for instance in (spec.instances if spec is not None else ())
-        for port in instance.ports
-        if port.protocol == "tcp"
-    }
-    return frozenset(declared.union(*map(_admitted, rules)))
-
-
-def _admitted(rule: Mapping[str, Json]) -> range:
-    """Return the TCP ports that a rule admits."""
-    if text(rule, "direction") != "INGRESS" or text(rule, "protocol") not in {"6", "all"}:
-        return range(0)
-    options = rule.get("tcpOptions")
-    span = options.get("destinationPortRange") if isinstance(options, Mapping) else None
-    if not isinstance(span, Mapping):
-        return range(1, 65536)
-    return range(int(text(span, "min")), int(text(span, "max")) + 1)
-
-
 @frozen(kw_only=True)
 class _Gathering:
     """One deployment, and how it is asked."""
@@ -118,6 +85,7 @@ class _Gathering:
         sampled = together([one.result for one in samples.values()])
         marked = [entry for one in lines.values() for entry in one.result.answer or ()]
         return Evidence(
+            time=now(self.reader.caller.clock),
             source=self._source if self.nonce else "",
             lines={key: one.result for key, one in lines.items()},
             datapoints={namespace: one.result for namespace, one in datapoints.items()},
@@ -198,13 +166,19 @@ class _Gathering:
         }
 
     def _samples(self) -> dict[tuple[str, str], Inquiry[tuple[MetricRow, ...]]]:
-        def is_enough(rows: tuple[MetricRow, ...], _: float) -> bool:
-            return all(samples_of(rows, one) for one in self.instances if one.metric_agent is not None)
+        senders: dict[str, list[Instance]] = {}
+        for instance in self.instances:
+            if instance.metric_agent is not None:
+                senders.setdefault(instance.metric_agent.duty.metric_namespace, []).append(instance)
 
-        used = {one.duty.metric_namespace for each in self.instances if (one := each.metric_agent) is not None}
+        def is_enough(rows: tuple[MetricRow, ...], _: float, *, namespace: str) -> bool:
+            return all(samples_of(rows, one) for one in senders[namespace])
+
         return {
-            (namespace, metric): Inquiry(partial(find_samples, self.reader, namespace, metric), is_enough)
-            for namespace in sorted(used)
+            (namespace, metric): Inquiry(
+                partial(find_samples, self.reader, namespace, metric), partial(is_enough, namespace=namespace)
+            )
+            for namespace in senders
             for metric in SAMPLES
         }
 

@@ -7,14 +7,17 @@ Where there is none the check is skipped and says why, and what to do for having
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from ocisidecar.case import Case, bad, check, skip
 from ocisidecar.evidence import Evidence, InstanceEvidence, Target, Targets
 from ocisidecar.inquiry import Asked
 from ocisidecar.instances import Container, Instance
+from ocisidecar.log_search import LogEntry
 from ocisidecar.metrics import MetricRow
 from ocisidecar.reach import median_seconds
 from ocisidecar.report import Check, Status
+from ocisidecar.resources.logging import SEARCH_SPAN
 from ocisidecar.samples import (
     CONTAINER_MEMORY_BYTES,
     CPU_PERCENT,
@@ -30,6 +33,7 @@ _SLOWEST_ANSWER_SECONDS = 0.2
 _NEARLY_FULL = 0.9
 _BYTES_PER_GB = 1024**3
 _NO_FORWARDER = "no container ships log files: with_sidecar(SidecarSpec.log_forwarder()) adds one that does"
+_NOT_MEASURED = "OCI shows no measurements yet: they come a minute or two after the start"
 _NO_LOG = "the deployment has no log"
 _NOT_SENT = "nothing was sent: is_nonce_sent=False"
 
@@ -134,9 +138,7 @@ def _usage(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
         elif evidence.usage.refusal:
             yield skip(name, instance.key, f"metrics cannot be read: {evidence.usage.refusal}")
         else:
-            yield skip(
-                name, instance.key, "OCI shows no measurements yet: it takes a minute or two after the start"
-            )
+            yield skip(name, instance.key, _NOT_MEASURED)
 
 
 def _shares(instance: Instance, rows: Sequence[MetricRow]) -> Iterator[tuple[float, str]]:
@@ -172,19 +174,23 @@ def _log_lines(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
     for instance, found in _running(case, evidence):
         container = instance.log_forwarder
         if container is not None and found.entries is not None:
-            yield _forwarded(case, name, container, found)
+            is_young = evidence.time - datetime.fromisoformat(instance.time_created) < SEARCH_SPAN
+            yield _forwarded(case, name, container, found.entries, is_young=is_young)
 
 
-def _forwarded(case: Case, name: str, container: Container, found: InstanceEvidence) -> Check:
-    asked = found.entries or Asked()
+def _forwarded(
+    case: Case, name: str, container: Container, asked: Asked[tuple[LogEntry, ...]], *, is_young: bool
+) -> Check:
     newest = next(iter(asked.answer or ()), None)
     if asked.refusal:
         return skip(name, container.key, f"the log cannot be searched: {asked.refusal}")
-    if newest is None:
-        detail = "it has sent nothing in 14 days, not even that it was started: see its log"
+    if newest is not None:
+        detail = f"newest entry: {newest.subject}, {newest.time:%Y-%m-%d %H:%M:%S} UTC"
+        return check(name, container.key, Status.PASSED, detail)
+    if is_young:
+        detail = "it has sent nothing, not even that it was started: see its log"
         return check(name, container.key, bad(case, container), detail)
-    detail = f"newest entry: {newest.subject}, {newest.time:%Y-%m-%d %H:%M:%S} UTC"
-    return check(name, container.key, Status.PASSED, detail)
+    return skip(name, container.key, f"it has sent nothing in the last {SEARCH_SPAN.days} days; there may be older")
 
 
 def _metrics(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:

@@ -20,7 +20,8 @@ from ocisidecar.session import Caller, Intent
 _CLIENT = "loggingingestion.LoggingClient"
 _SEND = Intent(is_write=True)  # an entry bears an id, so sent twice it is still one
 _TYPE = "ocisidecar.verify"
-_MOST_ENTRIES = 100
+_MOST_MARKED = 1000
+_MOST_SHIPPED = 100
 
 
 @frozen(kw_only=True)
@@ -77,9 +78,9 @@ def send_entry(caller: Caller, log: ShippedLog, *, source: str, nonce: str) -> N
 
 def find_marked(caller: Caller, log: ShippedLog, nonce: str) -> tuple[LogEntry, ...]:
     """Return the entries of a log that hold the nonce."""
-    return search(caller, log.scope, f"logContent = '*{nonce}*'", limit=_MOST_ENTRIES)
+    return search(caller, log.scope, f"logContent = '*{nonce}*'", limit=_MOST_MARKED)
 
 
 def find_shipped(caller: Caller, log: ShippedLog, instance: Instance) -> tuple[LogEntry, ...]:
     """Return the newest entries that an instance's log forwarder sent."""
-    return search(caller, log.scope, f"source = '{instance.id}'", limit=_MOST_ENTRIES)
+    return search(caller, log.scope, f"source = '{instance.id}'", limit=_MOST_SHIPPED)

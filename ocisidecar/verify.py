@@ -12,7 +12,7 @@ from ocisidecar.checks import run_checks
 from ocisidecar.container_logs import has_log
 from ocisidecar.errors import SpecError, SpecFault
 from ocisidecar.evidence import Evidence
-from ocisidecar.front import Reach
+from ocisidecar.front import Reach, open_ports
 from ocisidecar.inspection import Inspection, inspect
 from ocisidecar.instances import read_instances
 from ocisidecar.observe import Reader
@@ -20,7 +20,7 @@ from ocisidecar.planning import plan_apply
 from ocisidecar.polling import looks
 from ocisidecar.report import Report
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
-from ocisidecar.telemetry import gather, open_ports
+from ocisidecar.telemetry import gather
 
 _LOOK_EVERY_SECONDS = 2.0
 _SWITCHED_OFF = "telemetry=False: only the control plane was asked"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from attrs import evolve
 
@@ -21,6 +23,9 @@ SPEC = (
 )
 
 
+NOW = datetime.fromtimestamp(0, UTC)
+
+
 @pytest.fixture
 def case(provisioner) -> Case:
     """A deployment of which nothing was found out yet; tests say what was."""
@@ -30,7 +35,7 @@ def case(provisioner) -> Case:
 
 
 def judged(case: Case, name: str, **found) -> Check:
-    checks = telemetry_checks(evolve(case, evidence=Evidence(**found)))
+    checks = telemetry_checks(evolve(case, evidence=Evidence(time=NOW, **found)))
     (check,) = [one for one in checks if one.name == name]
     return check
 
@@ -73,9 +78,19 @@ def test_a_log_that_cannot_be_searched(case, name):
     """It is skipped with the service's words."""
     found = {"lines": {"log/app": Asked(refusal="403")}} if name == "volumes-shared" else {"source": "us"}
     refused = of_instance(entries=Asked(refusal="search_logs: 403"))
-    checks = telemetry_checks(evolve(case, evidence=Evidence(instances=refused, **found)))
+    checks = telemetry_checks(evolve(case, evidence=Evidence(time=NOW, instances=refused, **found)))
     reasons = [one.reason for one in checks if one.name == name]
     assert "the log cannot be searched: search_logs: 403" in reasons
+
+
+@pytest.mark.parametrize(("days", "status"), [(13, Status.FAILED), (15, Status.SKIPPED)])
+def test_a_forwarder_of_which_nothing_is_found(case, days, status):
+    """No search reaches back to the start of an old instance, whose app may be silent since."""
+    (instance,) = case.inspection.instances
+    time = datetime.fromisoformat(instance.time_created) + timedelta(days=days)
+    evidence = Evidence(time=time, instances=of_instance(entries=Asked(answer=())))
+    checks = telemetry_checks(evolve(case, evidence=evidence))
+    assert [one.status for one in checks if one.key.endswith("/log-forwarder")] == [status]
 
 
 def test_metrics_that_cannot_be_read(case):

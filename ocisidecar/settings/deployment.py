@@ -26,6 +26,7 @@ from ocisidecar.spec import (
     TopicSpec,
     VolumeSpec,
 )
+from ocisidecar.spec.instance import VCN
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.ocir import is_ocir, ocir_host
 from ocisidecar.spec.presets import grafana, prometheus
@@ -119,6 +120,8 @@ def cautions(values: Values) -> Iterator[Remark]:
 
 def _app(values: Values) -> InstanceSpec:
     variables_of_app = dict(values.container_env_vars)
+    if values.container_image in {None, values.app_with_metrics_image}:
+        variables_of_app.setdefault("PORT", str(values.container_port))
     if values.log_level is not None:
         variables_of_app.setdefault("LOG_LEVEL", values.log_level)
     domains = () if values.availability_domain is None else (values.availability_domain,)
@@ -143,10 +146,13 @@ def _app(values: Values) -> InstanceSpec:
 
 
 def _ports(values: Values) -> tuple[Port, ...]:
-    numbers = [values.container_port, *([grafana.PORT] if values.enable_grafana_sidecar else [])]
-    return tuple(
-        Port(number, sources=values.allowed_cidr) if values.allowed_cidr else Port(number) for number in numbers
-    )
+    callers = values.allowed_cidr or (VCN,)
+    opened = {values.container_port: callers}
+    if values.enable_grafana_sidecar:
+        opened[grafana.PORT] = callers
+    if values.enable_prometheus_sidecar and values.prometheus_allowed_cidr:
+        opened[prometheus.PORT] = values.prometheus_allowed_cidr
+    return tuple(Port(number, sources=sources) for number, sources in opened.items())
 
 
 def _app_scrape(values: Values) -> ScrapeTarget | None:

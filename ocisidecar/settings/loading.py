@@ -14,7 +14,8 @@ from ocisidecar.errors import SettingFault
 from ocisidecar.settings.env_file import Assignment, EnvFile, read_env_file
 from ocisidecar.settings.kinds import PAIRS
 from ocisidecar.settings.secret import SECRET, Secret
-from ocisidecar.settings.table import UNUSED, Values, Variable, variables
+from ocisidecar.settings.table import Values, Variable, variables
+from ocisidecar.settings.unused import UNUSED
 from ocisidecar.spec.nearest import did_you_mean
 
 _PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterator
 
 from ocisidecar.settings.kinds import TEXT
-from ocisidecar.settings.table import SECTIONS, UNUSED, Variable, variables
+from ocisidecar.settings.table import SECTIONS, Variable, variables
+from ocisidecar.settings.unused import UNUSED
 
 _HEAD = """\
 # Settings of ocisidecar: what scripts/deploy.py deploys, and where.

@@ -80,7 +80,8 @@ class TestApp:
         """Without an image of its own the app is the demonstration's, with the URL that build_all.py wrote."""
         assert web("CONTAINER_IMAGE=\n", local=True).image_url == "ocisidecar/app-with-metrics:0.1.0"
         written = "CONTAINER_IMAGE=\nAPP_WITH_METRICS_IMAGE=fra.ocir.io/ns/app:1\n"
-        assert web(written).image_url == "fra.ocir.io/ns/app:1"
+        instance = web(f"{written}CONTAINER_PORT=8080\n")
+        assert (instance.image_url, instance.environment_variables) == ("fra.ocir.io/ns/app:1", {"PORT": "8080"})
 
     @pytest.mark.parametrize(
         ("lines", "scrape"),
@@ -109,6 +110,13 @@ class TestNetwork:
         assert deployment.network == NetworkSpec.public()
         ports = deployment.instance("web").ports
         assert ports == (Port(80, sources=["203.0.113.7/32", "198.51.100.0/24"]),)
+
+    def test_prometheus_is_open_to_the_named_only(self, web):
+        """And to nobody outside of the instance by default."""
+        assert web().ports == (Port(80),)
+        assert web("PROMETHEUS_ALLOWED_CIDR=vcn\n").ports == (Port(80), Port(9090))
+        ports = web("PROMETHEUS_ALLOWED_CIDR=203.0.113.7/32\nALLOWED_CIDR=198.51.100.0/24\n").ports
+        assert ports == (Port(80, sources=["198.51.100.0/24"]), Port(9090, sources=["203.0.113.7/32"]))
 
     def test_existing(self, spec):
         """A subnet with its groups is used as it is."""

@@ -9,7 +9,8 @@ import pytest
 
 from ocisidecar import ConfigError, Provisioner, SettingFault, Settings, SettingsError
 from ocisidecar.emulator import Emulator
-from ocisidecar.settings.table import SECTIONS, UNUSED, Values, variables
+from ocisidecar.settings.table import SECTIONS, Values, variables
+from ocisidecar.settings.unused import UNUSED
 
 SECRET_TEXT = "k]j64r{1sJSSF-;)K8"
 TEMPLATE = Path(__file__).parent.parent.parent / "scripts" / "oci-monitoring.env.template"

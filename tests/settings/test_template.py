@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ocisidecar.settings import template
 from ocisidecar.settings.env_file import read_env_file
-from ocisidecar.settings.table import UNUSED, variables
+from ocisidecar.settings.table import variables
+from ocisidecar.settings.unused import UNUSED
 
 TEMPLATE = Path(__file__).parent.parent.parent / "scripts" / "oci-monitoring.env.template"
 

@@ -305,6 +305,10 @@ def _shown(data: Body, secret_version: str | None) -> Body:
 
 def _statements(instance: InstanceSpec, image_prefix: str | None) -> Iterator[tuple[str, Statement]]:
     with_secret = {secret.registry_endpoint for secret in instance.image_pull_secrets}
+    for secret in instance.image_pull_secrets:
+        if secret.secret_id is not None:
+            where = f"target.secret.id='{secret.secret_id}'"
+            yield instance.name, Statement("read", "secret-bundles", where=where, reason="OCI pulls images with it")
     for container in instance.containers:
         yield from ((container.name, statement) for statement in container.statements)
         found = _OCIR.match(resolve_image(container.image_url, image_prefix))

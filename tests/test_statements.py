@@ -37,13 +37,17 @@ def test_the_same_right_for_another_principal_is_another():
 
 
 def test_pulling_from_the_tenancys_registry_is_a_right():
-    """Of exactly this repository, unless a pull secret stands for it."""
+    """Of exactly this repository, unless a pull secret stands for it; then of exactly this secret."""
     private = InstanceSpec("web", image_url="fra.ocir.io/acme/team/web:1.4")
     (statement,) = statements_of(DeploymentSpec("web", [private]), None)
     assert (statement.verb, statement.resource_type) == ("read", "repos")
     assert statement.where == "target.repo.name='team/web'"
     secret = ImagePullSecret.vault("fra.ocir.io", secret_id="ocid1.vaultsecret.oc1..s")
-    assert statements_of(DeploymentSpec("web", [private.with_pull_secret(secret)]), None) == ()
+    (statement,) = statements_of(DeploymentSpec("web", [private.with_pull_secret(secret)]), None)
+    assert (statement.verb, statement.resource_type) == ("read", "secret-bundles")
+    assert statement.where == "target.secret.id='ocid1.vaultsecret.oc1..s'"
+    given = ImagePullSecret.basic("fra.ocir.io", username="u", password="p")
+    assert statements_of(DeploymentSpec("web", [private.with_pull_secret(given)]), None) == ()
 
 
 def test_own_images_are_pulled_from_below_the_prefix():

@@ -54,7 +54,13 @@ class ImagePullSecret(Brief):
 
     @classmethod
     def vault(cls, registry_endpoint: str, *, secret_id: str) -> ImagePullSecret:
-        """Name a vault secret that holds `{"username": …, "password": …}`; OCI reads it at each pull."""
+        """Name a vault secret that holds `{"username": …, "password": …}`; OCI reads it at each pull.
+
+        The deployment's policy lets its instances read this secret and no other.  It reaches secrets in the
+        deployment's compartment and below; for one elsewhere give the right yourself.
+
+        Source: Oracle documentation, "Using Vault Secrets for Image Authorization".
+        """
         return cls(registry_endpoint, kind="vault", secret_id=secret_id)
 
     @classmethod

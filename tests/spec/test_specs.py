@@ -150,7 +150,7 @@ def test_images_are_replaced_by_what_stands_for_them():
         "ocisidecar/log-forwarder:0.1.0": "r/lf@sha256:2",
     }
     pinned = DeploymentSpec("shop", [instance]).with_images(images).instance("web")
-    assert [one.image_url for one in pinned.containers] == ["r/a@sha256:1", "r/l@sha256:2", exporter]
+    assert [one.image_url for one in pinned.containers] == ["r/app@sha256:1", "r/lf@sha256:2", exporter]
     assert instance.with_images({}) == instance
 
 

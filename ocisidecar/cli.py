@@ -93,9 +93,7 @@ def _verify(options: Options) -> int:
 
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
-        report = provisioner.get(target.name).verify(
-            target.spec, telemetry=not options.no_telemetry, is_nonce_sent=not options.read_only
-        )
+        report = console.checked(provisioner.get(target.name), target.spec, options)
     console.show(report, report_page, as_json=options.json)
     return OK if report.ok else CHECKS_FAILED
 
@@ -237,10 +235,7 @@ def _target_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    parser.add_argument(
-        "--read-only", action="store_true", help="send no log entry and no metric to be found again"
-    )
-    parser.add_argument("--no-telemetry", action="store_true", help="do not check whether metrics and lines arrive")
+    console.add_check_arguments(parser)
 
 
 def _destroy_arguments(parser: argparse.ArgumentParser) -> None:

@@ -30,10 +30,13 @@ from ocisidecar.errors import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ocisidecar.deployment import Deployment
     from ocisidecar.log_lines import LogLine
     from ocisidecar.progress import Progress
     from ocisidecar.provisioner import Provisioner
+    from ocisidecar.report import Report
     from ocisidecar.settings import Settings
+    from ocisidecar.spec import DeploymentSpec
     from ocisidecar.views.page import Page
 
 OK: Final = 0
@@ -256,6 +259,31 @@ def add_containers_argument(parser: argparse.ArgumentParser, *, default: str) ->
         choices=("simulated", "docker", "auto"),
         default=default,
         help="what runs containers in the emulator (%(default)s)",
+    )
+
+
+def add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say how a deployment is checked; `checked` follows them."""
+    parser.add_argument("--max-restarts", metavar="N", type=int, default=0, help="of a container (%(default)s)")
+    parser.add_argument("--no-telemetry", action="store_true", help="do not look for metrics and log lines")
+    parser.add_argument("--read-only", action="store_true", help="send no line and no datapoint for that")
+    parser.add_argument(
+        "--telemetry-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=180.0,
+        help="how long what was sent may take to arrive (%(default)g)",
+    )
+
+
+def checked(deployment: Deployment, spec: DeploymentSpec | None, options: Options) -> Report:
+    """Return the report of the checks, made as the arguments say."""
+    return deployment.verify(
+        spec,
+        max_restarts=options.max_restarts,
+        telemetry=not options.no_telemetry,
+        is_nonce_sent=not options.read_only,
+        telemetry_timeout_in_seconds=options.telemetry_timeout,
     )
 
 

@@ -30,13 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _verify(job: Job) -> int:
     options = job.options
     with job.deployment() as deployment:
-        report = deployment.verify(
-            job.spec,
-            max_restarts=options.max_restarts,
-            telemetry=not options.no_telemetry,
-            is_nonce_sent=not options.read_only,
-            telemetry_timeout_in_seconds=options.telemetry_timeout,
-        )
+        report = console.checked(deployment, job.spec, options)
     for path, text in ((options.json, report.to_json()), (options.junit, report_junit(report))):
         if path is not None:
             path.write_text(text, encoding="utf-8")
@@ -51,16 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the report as JUnit XML")
-    parser.add_argument("--max-restarts", metavar="N", type=int, default=0, help="of a container (%(default)s)")
-    parser.add_argument("--no-telemetry", action="store_true", help="do not look for metrics and log lines")
-    parser.add_argument("--read-only", action="store_true", help="send no line and no datapoint for that")
-    parser.add_argument(
-        "--telemetry-timeout",
-        metavar="SECONDS",
-        type=float,
-        default=180.0,
-        help="how long what was sent may take to arrive (%(default)g)",
-    )
+    console.add_check_arguments(parser)
     return parser
 
 

@@ -98,6 +98,19 @@ class TestCommands:
         assert (code, "vcn/main" in out, "is to be retained" in err) == (0, True, True)
         assert set(emulator.live()) == {"vcn"}
 
+    def test_checks_that_send_nothing(self, run, spec, emulator, monkeypatch):
+        """A log entry and a datapoint are sent to be found again, unless that is not wanted."""
+        monkeypatch.setattr(emulator.app.world.pods, "containers", "docker")
+        run("apply", spec)
+
+        def writes(*arguments):
+            before = len(emulator.requests)
+            assert run("verify", "web", "--telemetry-timeout", "0", *arguments)[0] == 0
+            return {one.operation for one in emulator.requests[before:] if one.is_write}
+
+        assert writes() == {"post_metric_data"}
+        assert writes("--read-only") == writes("--no-telemetry") == set()
+
     def test_a_sick_deployment(self, run, spec, emulator):
         """Its checks and its diagnosis end with 1, and say what is wrong."""
         emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))

@@ -56,6 +56,28 @@ def test_files_that_are_rotated_while_they_are_looked_for(world, logs, manner):
     world.check()
 
 
+def test_a_writer_that_does_not_append(world, logs):
+    """After copytruncate a redirected writer goes on behind a hole of zeros: its lines arrive, the zeros do not."""
+    with (logs / "app.log").open("w") as file:
+
+        def write(count):
+            world.words += [f"w{number}" for number in range(len(world.words), len(world.words) + count)]
+            file.write("\n".join(world.words[-count:]) + "\n")
+            file.flush()
+
+        write(300_000)
+        world.drain()
+        for number in range(3):
+            write(10)
+            _copytruncate(logs / "app.log", logs / f"app.log.{number}")
+            write(10)
+            if number:
+                world.kill()
+            world.drain()
+    world.check()
+    assert not any("\0" in text for texts in world.arrived.values() for text in texts)
+
+
 def test_only_logs_are_shipped(world, logs):
     """Neither hidden files and directories, nor compressed ones, nor symbolic links, nor others."""
     (logs / ".hidden").mkdir()

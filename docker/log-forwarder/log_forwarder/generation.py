@@ -208,22 +208,36 @@ class Generation:
         quiet = now - self.grew_at
         if self._is_waiting and quiet < patience.record:
             return None
-        overlap = len(self._recent)
-        window = os.pread(self._descriptor, overlap + READ_BYTES, self.position - overlap)
-        if window[:overlap] != self._recent:
-            raise Truncated
+        window, overlap = self._window(), len(self._recent)
         self._stamp = stamp
         block = window[overlap:]
         records = self._cut(block, joins, patience, quiet)
         self._is_waiting = not records.consumed
         if not records.consumed:
             return None
-        if self.position == 0:
-            self._head = _mark(block[: min(MARK_BYTES, records.consumed)])
         offset = self.position
+        if not overlap:
+            hole = bytes(min(offset, MARK_BYTES))
+            self._head = _mark((hole + block[: records.consumed])[:MARK_BYTES])
         self.position += records.consumed
         self._recent = window[: overlap + records.consumed][-MARK_BYTES:]
         return Block(records, offset, status.st_mtime, window, overlap)
+
+    def _window(self) -> bytes:
+        """Return what comes next, after what was read last.
+
+        A writer that does not append goes on at its old offset after a truncation, and leaves a hole of zeros at
+        the file's beginning; it is passed over.
+        """
+        overlap = len(self._recent)
+        window = os.pread(self._descriptor, overlap + READ_BYTES, self.position - overlap)
+        if window[:overlap] != self._recent:
+            raise Truncated
+        while not overlap and window.startswith(b"\0"):
+            rest = window.lstrip(b"\0")
+            self.position += len(window) - len(rest)
+            window = rest or os.pread(self._descriptor, READ_BYTES, self.position)
+        return window
 
     def _cut(self, block: bytes, joins: re.Pattern[bytes], patience: Patience, quiet: float) -> Records:
         """Cut where an earlier run has cut; else at ends that are certain; else where patience ends."""

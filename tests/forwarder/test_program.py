@@ -82,6 +82,15 @@ def test_while_nobody_accepts_nothing_piles_up(cloud, logs, forward):
     assert process.stop() == 0
 
 
+def test_without_lines_it_does_not_stay(forward):
+    """When no line waits SIGTERM ends it with 0, even if nobody has taken the entry that tells of its start."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    process = forward(ENDPOINT=nobody, STUCK_SECONDS=1, GRACE_SECONDS=300)
+    wait_until(lambda: ask(process, "/healthy")[0] == 503, "that nobody takes it is found unhealthy")
+    assert process.stop() == 0
+
+
 def test_what_is_wrong_is_said_before_it_ends(forward):
     """Wrong settings end it with 2, and each is named on stderr."""
     process = forward()

@@ -105,14 +105,14 @@ class Program:
         return DRAINED if is_drained else NOT_DRAINED
 
     def _drain(self) -> bool:
-        """Wait until nothing more is written, then until everything is accepted, as far as time allows."""
+        """Wait until nothing more is written, then until all of it is accepted, as far as time allows."""
         stopped_at = time.monotonic()
         deadline = stopped_at + self._settings.grace_seconds
         halfway = stopped_at + self._settings.grace_seconds / 2
         while (now := time.monotonic()) < deadline and not self._broken.is_set():
             is_quiet = now - max(stopped_at, self._harvest.grew_at) >= QUIET_SECONDS
             has_sent = self._turn(is_closing=is_quiet or now > halfway)
-            if is_quiet and not has_sent and not self._is_waiting:
+            if is_quiet and not has_sent and not self._harvest.is_waiting:
                 return True
         return False
 

@@ -201,15 +201,13 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
         ("--base", "with Docker: build the image of ours that is named IMAGE on OTHER"),
     ):
         parser.add_argument(
-            option, type=_pair, action="append", default=[], metavar="IMAGE=OTHER", help=f"{meaning}; repeatable"
+            option,
+            type=console.pair,
+            action="append",
+            default=[],
+            metavar="IMAGE=OTHER",
+            help=f"{meaning}; repeatable",
         )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    image, _, other = text.partition("=")
-    if not image or not other:
-        raise argparse.ArgumentTypeError(f"{text!r} is not IMAGE=OTHER")
-    return image, other
 
 
 def _emulator_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,10 @@
     scripts/deploy.py deploy --settings oci-monitoring.env --yes   do it, and check that it works
     scripts/deploy.py deploy --local                               rehearse it in the built-in emulator
 
+With --local each command has an emulator of its own, deploys there what it needs, and leaves nothing.  For several
+commands on one deployment run `python -m ocisidecar emulator --config-dir DIR` beside them, and give each what it
+prints: --config DIR/config --endpoint URL --compartment-id OCID.
+
 DRY_RUN, AUTO_APPROVE, CLEANUP_ON_FAILURE and VERBOSE of the settings file, or of the environment, are honoured.
 Exit codes: 0 done, 1 checks failed, 2 wrong input, 3 the service refused, 130 interrupted.
 """

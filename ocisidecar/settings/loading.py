@@ -86,12 +86,12 @@ def _value(variable: Variable, text: str, environment: Mapping[str, str], direct
     """Return the typed value.
 
     Raises:
-        ValueError: it is none; says what is allowed, and what was given unless that is a secret.
+        ValueError: it is none; says what is allowed, and what was given unless that may be a secret.
     """
     try:
         value = variable.kind.read(text.strip())
     except ValueError as error:
-        given = "" if variable.kind is SECRET else f", got {text!r}"
+        given = "" if variable.kind in {SECRET, PAIRS} else f", got {text!r}"
         raise ValueError(f"must be {variable.kind.allowed}{given}") from error
     return value.found(environment, directory) if isinstance(value, Secret) else value
 

@@ -67,7 +67,7 @@ def _about(says: str, kind: Kind, **more: object) -> Mapping[str, object]:
 
 
 def _is(says: str, kind: Kind, default: object = None, **more: object) -> Any:
-    return field(default=default, metadata=_about(says, kind, **more))
+    return field(default=default, repr=kind is not PAIRS, metadata=_about(says, kind, **more))
 
 
 def _image(what: str, target: str) -> Any:

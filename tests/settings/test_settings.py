@@ -238,6 +238,12 @@ class TestSecrets:
         """Not even when its form is wrong."""
         assert SECRET_TEXT not in str(faults(lambda: settings(f"OCIR_AUTH_TOKEN='vault:{SECRET_TEXT}'\n")))
 
+    def test_the_environment_of_the_app_does_not_show(self, settings):
+        """Neither when it is read nor when it cannot be."""
+        read = settings(f"CONTAINER_ENV_VARS='DSN={SECRET_TEXT}'\n")
+        found = faults(lambda: settings(f"CONTAINER_ENV_VARS='{SECRET_TEXT}'\n"))
+        assert SECRET_TEXT not in f"{read!r}{found}"
+
     def test_an_unfilled_secret_does_not_show(self, settings):
         """A literal that looks like a template's word may be a real one."""
         found = faults(lambda: settings("OCIR_AUTH_TOKEN='hunter-your-secret'\n").deployment_spec())

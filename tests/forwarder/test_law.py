@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.forwarder.world import World
@@ -33,6 +33,20 @@ STEPS = st.one_of(
 
 
 @settings(max_examples=400 if not os.environ.get("OCISIDECAR_FULL") else 20_000, deadline=None)
+@example(  # an earlier run has sent what a later one has not yet read when it is truncated
+    steps=[
+        ("write", "app.log", ".\n"),
+        ("write", "err.log", ".\n"),
+        ("write", "app.log", ".\n"),
+        ("turn",),
+        ("write", "err.log", ".\n"),
+        ("answer", 0, False),
+        ("kill",),
+        ("copytruncate", "app.log", True),
+        ("write", "app.log", ".\n"),
+    ],
+    batch_entries=1,
+)
 @given(steps=st.lists(STEPS, max_size=40), batch_entries=st.integers(1, 4))
 def test_every_word_arrives_and_duplicates_have_equal_ids(steps, batch_entries):
     """Appends, rotations of both kinds, kills and lost answers in any order lose no word and change no id."""

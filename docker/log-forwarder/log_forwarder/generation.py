@@ -133,8 +133,7 @@ class Generation:
     @property
     def is_truncated(self) -> bool:
         """Whether the file does not hold any more what was read last."""
-        length = len(self._recent)
-        return os.pread(self._descriptor, length, self.position - length) != self._recent
+        return not fits(self.here(), self._descriptor)
 
     @property
     def unread(self) -> int:
@@ -231,7 +230,8 @@ class Generation:
         """
         overlap = len(self._recent)
         window = os.pread(self._descriptor, overlap + READ_BYTES, self.position - overlap)
-        if window[:overlap] != self._recent:
+        is_other = self.position == 0 and _mark(window[: self._head.length]) != self._head
+        if is_other or window[:overlap] != self._recent:
             raise Truncated
         while not overlap and window.startswith(b"\0"):
             rest = window.lstrip(b"\0")

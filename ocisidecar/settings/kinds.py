@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -13,6 +14,9 @@ from ocisidecar.spec.rules import ocid as is_ocid
 
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
+_WHOLE = 100
+_DIGITS = re.compile(r"[+-]?[0-9]+")
+_NAMESPACE = re.compile(r"(?!oci_|oracle_)[A-Za-z][A-Za-z0-9_]*")
 _NEXT_PAIR = re.compile(r",(?=\s*[A-Za-z_][A-Za-z0-9_.-]*=)")
 
 
@@ -96,18 +100,46 @@ def _ocids(text: str) -> tuple[str, ...]:
     return found
 
 
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _percent(text: str) -> float:
+    number = _number(text)
+    if not 0 <= number <= _WHOLE:
+        raise ValueError
+    return number
+
+
+def _integer(text: str) -> int:
+    if not _DIGITS.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
 def _seconds(text: str) -> int:
-    number = int(text)
+    number = _integer(text)
     if number < 1:
         raise ValueError
     return number
 
 
+def _namespace(text: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError
+    return text
+
+
 TEXT = Kind("text", str)
 FLAG = Kind("true or false", _flag)
-NUMBER = Kind("a number such as 0.5", float)
-INTEGER = Kind("a whole number", int)
+NUMBER = Kind("a number such as 0.5", _number)
+PERCENT = Kind("a number from 0 to 100", _percent)
+INTEGER = Kind("a whole number", _integer)
 SECONDS = Kind("whole seconds, at least 1", _seconds)
+NAMESPACE = Kind("letters, digits and '_', beginning with a letter, but not with oci_ or oracle_", _namespace)
 LIST = Kind("values with commas between them", _list)
 GROUPS = Kind("OCIDs, ocid1.networksecuritygroup.…, with commas between them", _ocids)
 PAIRS = Kind("NAME=value pairs with commas between them, or a JSON object of texts", _pairs)

@@ -19,8 +19,10 @@ from ocisidecar.settings.kinds import (
     GROUPS,
     INTEGER,
     LIST,
+    NAMESPACE,
     NUMBER,
     PAIRS,
+    PERCENT,
     SECONDS,
     TAGS,
     TEXT,
@@ -265,7 +267,7 @@ class Values:
     mgmt_agent_sidecar_image: str | None = _image("the management agent", 'sidecars["management-agent"].image_url')
     mgmt_agent_sidecar_memory_gb: float | None = _memory("management-agent")
     mgmt_agent_sidecar_ocpus: float | None = _ocpus("management-agent")
-    metrics_namespace: str = _is("Where its metrics appear in OCI Monitoring.", TEXT, "container_monitoring")
+    metrics_namespace: str = _is("Where its metrics appear in OCI Monitoring.", NAMESPACE, "container_monitoring")
 
     enable_grafana_sidecar: bool = _is("Run Grafana with dashboards; opens port 3000.", FLAG, default=False)
     grafana_admin_password: Secret | None = field(
@@ -281,8 +283,8 @@ class Values:
     grafana_sidecar_ocpus: float | None = _ocpus("grafana")
 
     enable_alarms: bool = _is("Make alarms: CPU, memory, full disk, no metrics at all.", FLAG, default=False)
-    cpu_alarm_threshold: float = _is("Percent of CPU.", NUMBER, 80.0, target='alarms["cpu-utilization"]')
-    memory_alarm_threshold: float = _is("Percent of memory.", NUMBER, 80.0, target='alarms["memory-utilization"]')
+    cpu_alarm_threshold: float = _is("Percent of CPU.", PERCENT, 80.0, target='alarms["cpu-utilization"]')
+    memory_alarm_threshold: float = _is("Percent of memory.", PERCENT, 80.0, target='alarms["memory-utilization"]')
     notification_topic_ocid: str | None = _is(
         "Existing topic that alarms notify. Empty: a topic is made, which somebody has to subscribe to.",
         ocid("onstopic"),

@@ -1,0 +1,44 @@
+"""The law of settings: whatever a file holds, it is a valid deployment or a list of named faults."""
+
+from __future__ import annotations
+
+import shlex
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ocisidecar import Settings, SettingsError
+from ocisidecar.settings.table import variables
+from ocisidecar.spec.validate import validate
+
+WORDS = st.sampled_from(
+    [
+        "", "true", "false", "0", "1", "2", "80", "9090", "-1", "0.5", "nan", "inf", "1e999", "٣", "web", "A=1",
+        "A=1,B", "{}", "[]", "{", '{"A":"1"}', '{"A":{"B":"1"}}', '{"A":{"B":1}}', '{"A.B":"1","A":"x"}', "null",
+        "10.0.0.0/8", "vcn", "x/y:1", "fra.ocir.io/ns/web:1", "fra", "eu-frankfurt-1", "your-name", "<region>",
+        "env:HOME", "file:web.env", "vault:ocid1.vaultsecret.oc1..a", "ocid1.subnet.oc1..a", "ocid1.vcn.oc1..a",
+        "ocid1.compartment.oc1..a", "ocid1.networksecuritygroup.oc1..a", "ocid1.onstopic.oc1..a", "a b", "\n", "'",
+        "CI.Standard.A1.Flex", "linux/amd64,linux/arm64",
+    ]
+)  # fmt: skip
+FILES = st.dictionaries(st.sampled_from(sorted(variables())), WORDS, max_size=12)
+
+
+@given(FILES, st.booleans())
+@example({"CONTAINER_OCPUS": "nan"}, True)
+@example({"CONTAINER_MEMORY_GB": "inf"}, True)
+@example({"DEFINED_TAGS": '{"A.B":"1","A":"x"}'}, False)
+def test_a_file_is_a_deployment_or_faults(tmp_path_factory, values, local):
+    """Nothing else is raised, every fault names where it is, and what is returned can be deployed."""
+    path = tmp_path_factory.mktemp("settings") / "web.env"
+    base = {"OCI_COMPARTMENT_OCID": "ocid1.compartment.oc1..a", "CONTAINER_INSTANCE_NAME": "web"}
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in {**base, **values}.items()]
+    path.write_text("".join(lines), encoding="utf-8")
+    try:
+        settings = Settings.from_env_file(path, local=local, environment={"HOME": "/home/ada"})
+        spec = settings.deployment_spec()
+    except SettingsError as error:
+        assert error.faults
+        assert all(fault.place and fault.message for fault in error.faults)
+    else:
+        assert validate(spec, accepts_symbolic_images=True) == ()

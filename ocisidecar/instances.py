@@ -20,13 +20,11 @@ from ocisidecar.keys import Json
 from ocisidecar.observe import Reader
 from ocisidecar.plan import Live, Phase
 from ocisidecar.resources import KINDS
-from ocisidecar.resources.container_instance import health, is_running
+from ocisidecar.resources.container_instance import emulation, health, is_running
 from ocisidecar.resources.kind import objects, text
 
 CLIENT = "container_instances.ContainerInstanceClient"
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
-_SIMULATION = ("ocisidecar-emulator", "containers", "simulated")
-"""Namespace, key and value of the system tag with which an emulator says that no container really runs."""
 
 
 @frozen(kw_only=True)
@@ -153,6 +151,7 @@ class Instance:
         time_created: RFC 3339.
         containers: the app first.
         is_simulated: whether the service says that its containers only pretend to run, as our emulator's may.
+        emulated_address: where our emulator has it run on this machine; empty in the cloud.
     """
 
     name: str
@@ -170,6 +169,7 @@ class Instance:
     time_created: str
     containers: tuple[Container, ...]
     is_simulated: bool = False
+    emulated_address: str = ""
     _attachments: Attachments = field(eq=False, repr=False)
 
     @property
@@ -274,7 +274,8 @@ def _instance(live: Live, containers: Sequence[Mapping[str, Json]], attachments:
         restart_policy=text(body, "containerRestartPolicy"),
         time_created=live.time_created,
         containers=tuple(_container(one, live) for one in ordered),
-        is_simulated=_is_simulated(body),
+        is_simulated=emulation(body).get("containers") == "simulated",
+        emulated_address=emulation(body).get("address", ""),
         attachments=attachments,
     )
 
@@ -313,13 +314,6 @@ def _check(body: Mapping[str, Json]) -> HealthCheckStatus:
         port=int(_number(body.get("port")) or 0),
         path=text(body, "path") if text(body, "healthCheckType") == "HTTP" else "",
     )
-
-
-def _is_simulated(body: Mapping[str, Json]) -> bool:
-    tags = body.get("systemTags")
-    namespace, key, value = _SIMULATION
-    said = tags.get(namespace) if isinstance(tags, Mapping) else None
-    return isinstance(said, Mapping) and said.get(key) == value
 
 
 def _number(value: Json) -> float | None:

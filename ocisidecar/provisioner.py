@@ -422,7 +422,7 @@ class Provisioner:
         """
         if self._emulator is not None:
             return self._emulator.reach(instance.id, port)
-        host = instance.public_ip or instance.private_ip
+        host = instance.emulated_address or instance.public_ip or instance.private_ip
         return f"http://{host}:{port}" if host else None
 
     def reader(self, name: str, *, cancel: Cancel | None = None) -> Reader:

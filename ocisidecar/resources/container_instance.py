@@ -17,7 +17,7 @@ from ocisidecar.compose import CONTAINER_SECTIONS, INSTANCE_SECTIONS, VNIC_MUTAB
 from ocisidecar.errors import PlanError
 from ocisidecar.keys import Json, Key, Ref
 from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase, Placement, Rollout
-from ocisidecar.resources.kind import ACTIVE_PHASES, Kind, Site, Started, merge_tags, objects, text
+from ocisidecar.resources.kind import ACTIVE_PHASES, Kind, Site, Started, merge_tags, objects, tags_of, text
 from ocisidecar.session import ACTION, UPDATE, Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
 
@@ -28,6 +28,7 @@ _RIGHTS = Key("policy", "main")
 """OCI pulls the images with the rights that the policy gives."""
 _PHASES: Mapping[str, Phase] = {**ACTIVE_PHASES, "INACTIVE": Phase.STOPPED}
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
+_EMULATOR_TAG = "ocisidecar-emulator"
 
 
 class ContainerInstance(Kind):
@@ -97,11 +98,14 @@ class ContainerInstance(Kind):
         return all(_is_working(container) for container in self.containers(caller, site, live.id))
 
     def address(self, caller: Caller, live: Live) -> str:
-        """Return its public address, else its private one; `live` is as a GET shows it, with its VNIC."""
+        """Return its public address, else its private one; `live` is as a GET shows it, with its VNIC.
+
+        Of an emulated pod it is where that really is.
+        """
         for vnic in objects(live.body.get(_VNICS)):
             if vnic.get("vnicId"):
                 shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId")).body
-                return text(shown, "publicIp") or text(shown, "privateIp")
+                return emulation(live.body).get("address") or text(shown, "publicIp") or text(shown, "privateIp")
         return ""
 
     def containers(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
@@ -182,6 +186,15 @@ def ladder(
 def _full_name(domain: str, availability_domains: Sequence[str]) -> str:
     """Return the tenancy's full name of `AD-2`; a name that does not exist goes out as it is, to be refused."""
     return next((name for name in availability_domains if name == domain or name.endswith(f"-{domain}")), domain)
+
+
+def emulation(instance: Mapping[str, Json]) -> Mapping[str, str]:
+    """Return what our emulator tells of an instance in a system tag; empty in the cloud.
+
+    `containers` is `simulated` or `docker`; `address` is where on this machine real ones are, when they run.
+    """
+    tags = instance.get("systemTags")
+    return tags_of(tags.get(_EMULATOR_TAG)) if isinstance(tags, Mapping) else {}
 
 
 def is_running(container: Mapping[str, Json]) -> bool:

@@ -137,6 +137,15 @@ def _rules_for(provisioner, deployment, port: int) -> list[str]:
     return [one["id"] for one in rules if one["tcpOptions"]["destinationPortRange"]["min"] == port]
 
 
+def test_another_process_finds_the_way_too(provisioner, deployment):
+    """The engine may have put the pod elsewhere than its VNIC says: the emulator tells where."""
+    emulator = provisioner.emulator
+    where = {"endpoint": emulator.endpoint, "compartment_id": emulator.compartment_id}
+    with Provisioner.from_config(emulator.oci_config, **where) as other:
+        (instance,) = other.get(deployment.name).instances
+        assert other.reach(instance, 80) == provisioner.reach(instance, 80)
+
+
 def test_logs_are_what_the_programs_wrote(deployment):
     """Lines of nginx, of redis and of the log forwarder, each with its time and container."""
     lines = list(deployment.logs())

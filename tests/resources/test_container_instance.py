@@ -25,7 +25,7 @@ from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import ApplyFailed, PlanError
 from ocisidecar.plan import Live, Phase
 from ocisidecar.resources import KINDS
-from ocisidecar.resources.container_instance import health, is_running, ladder
+from ocisidecar.resources.container_instance import emulation, health, is_running, ladder
 from tests.plan_values import key
 
 KIND = KINDS["container-instance"]
@@ -331,3 +331,15 @@ class TestFailure:
             provisioner.apply(DeploymentSpec("web", [WEB]))
         provisioner.apply(WEB)
         assert len(emulator.live()["container-instance"]) == 1
+
+
+@pytest.mark.parametrize("tags", [None, {}, {"orcl-cloud": {"free-tier-retained": "true"}}])
+def test_no_cloud_tells_of_an_emulation(tags):
+    """Real system tags are of other namespaces."""
+    assert emulation({"systemTags": tags}) == {}
+
+
+def test_an_emulator_tells_how_containers_run(provisioner):
+    """Simulated ones are nowhere."""
+    (instance,) = provisioner.apply(InstanceSpec("web", image_url="web:1")).instances
+    assert (instance.is_simulated, instance.emulated_address) == (True, "")

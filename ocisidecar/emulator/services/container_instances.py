@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from math import inf, isfinite
 from typing import Final
+from urllib.parse import urlsplit
 
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declare import Answer, Call, Collection, Service
@@ -47,6 +49,7 @@ WORK_REQUESTS: Final = WorkRequests(
 
 SYSTEM_TAG: Final = "ocisidecar-emulator"
 """Namespace of the tags with which instances tell that this is no cloud; OCI has none of this name."""
+_ANY_PORT: Final = 80
 SETTLED: Final = frozenset({"ACTIVE", "INACTIVE"})
 ATTACHED_AFTER: Final = 0.25
 """The share of the creating time after which the VNIC is there."""
@@ -63,7 +66,6 @@ def _complete(call: Call) -> JsonObject:
     return {
         "displayName": details.get("displayName") or _default_name("container-instance", call.now),
         "tenantId": call.world.tenancy_id,
-        "systemTags": {SYSTEM_TAG: {"containers": call.world.pods.containers}},
         "faultDomain": details.get("faultDomain", "FAULT-DOMAIN-1"),
         "lifecycleDetails": None,
         "volumes": volumes,
@@ -95,10 +97,20 @@ def _default_name(kind: str, now: float) -> str:
     return f"{kind}-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M}"
 
 
-def _view(_world: World, instance: Record, now: float) -> JsonObject:
+def _view(world: World, instance: Record, now: float) -> JsonObject:
     vnic = instance.hidden["vnic"]
     is_attached = vnic.timeline.entered("AVAILABLE") <= now
-    return {"vnics": [{"vnicId": vnic.id if is_attached else None}]}
+    return {
+        "vnics": [{"vnicId": vnic.id if is_attached else None}],
+        "systemTags": {SYSTEM_TAG: {"containers": world.pods.containers, **_whereabouts(world, instance)}},
+    }
+
+
+def _whereabouts(world: World, instance: Record) -> JsonObject:
+    """Return where a pod is on this machine, which need not be at the VNIC's address."""
+    url = world.pods.reach(instance.id, _ANY_PORT)
+    host = urlsplit(url).hostname if url else None
+    return {} if host is None or ip_address(host).is_loopback else {"address": host}
 
 
 def _bring_up(call: Call, instance: Record) -> None:

@@ -28,6 +28,8 @@ from ocisidecar import (
     Report,
     RolloutSpec,
     ScrapeTarget,
+    SettingFault,
+    Settings,
     SidecarSpec,
     SpecError,
     SpecFault,
@@ -138,3 +140,11 @@ def handle(provisioner: Provisioner) -> None:
 
 async def lend(provisioner: Provisioner) -> None:
     assert_type(await aio.run(provisioner.get, "web"), Deployment)
+
+
+def configure() -> None:
+    settings = Settings.from_env_file("oci-monitoring.env", local=True)
+    assert_type(settings.warnings, tuple[SettingFault, ...])
+    assert_type(settings.values.container_ocpus, float)
+    assert_type(settings.deployment_spec(), DeploymentSpec)
+    assert_type(settings.provisioner(containers="docker"), Provisioner)

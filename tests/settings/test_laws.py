@@ -24,21 +24,22 @@ WORDS = st.sampled_from(
 FILES = st.dictionaries(st.sampled_from(sorted(variables())), WORDS, max_size=12)
 
 
-@given(FILES, st.booleans())
-@example({"CONTAINER_OCPUS": "nan"}, True)
-@example({"CONTAINER_MEMORY_GB": "inf"}, True)
-@example({"DEFINED_TAGS": '{"A.B":"1","A":"x"}'}, False)
+@given(values=FILES, local=st.booleans())
+@example(values={"CONTAINER_OCPUS": "nan"}, local=True)
+@example(values={"CONTAINER_MEMORY_GB": "inf"}, local=True)
+@example(values={"DEFINED_TAGS": '{"A.B":"1","A":"x"}'}, local=False)
 def test_a_file_is_a_deployment_or_faults(tmp_path_factory, values, local):
     """Nothing else is raised, every fault names where it is, and what is returned can be deployed."""
     path = tmp_path_factory.mktemp("settings") / "web.env"
     base = {"OCI_COMPARTMENT_OCID": "ocid1.compartment.oc1..a", "CONTAINER_INSTANCE_NAME": "web"}
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in {**base, **values}.items()]
     path.write_text("".join(lines), encoding="utf-8")
+    spec, faults = None, ()
     try:
         settings = Settings.from_env_file(path, local=local, environment={"HOME": "/home/ada"})
         spec = settings.deployment_spec()
     except SettingsError as error:
-        assert error.faults
-        assert all(fault.place and fault.message for fault in error.faults)
-    else:
-        assert validate(spec, accepts_symbolic_images=True) == ()
+        faults = error.faults
+    assert (spec is None) is bool(faults)
+    assert all(fault.place and fault.message for fault in faults)
+    assert spec is None or validate(spec, accepts_symbolic_images=True) == ()

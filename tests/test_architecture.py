@@ -27,7 +27,22 @@ DECIDING = (
     "graph",
     "events",
 )
-TELLING = ("errors", "statements", "outcome", "findings", "report", "log_lines", "moments", "exit_codes")
+TELLING = (
+    "errors",
+    "statements",
+    "outcome",
+    "findings",
+    "report",
+    "log_lines",
+    "moments",
+    "exit_codes",
+    "case",
+    "checks",
+    "telemetry_checks",
+    "evidence",
+    "duties",
+    "samples",
+)
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 ONE_HOME = {
     "oci": {"session", "credentials", "credentials.*"},

@@ -102,7 +102,7 @@ def test_a_document_in_all_its_forms(tmp_path: Path):
         mounts={
             "/logs": "logs",
             "/settings": Mount("settings", sub_path="a"),
-            "/tmp": VolumeSpec.empty_dir("scratch"),  # noqa: S108
+            "/tmp": VolumeSpec.empty_dir("scratch"),
         },
         health_checks=[HealthCheck.tcp(80), HealthCheck.http(80, path="/health")],
         scrape=ScrapeTarget(8081),

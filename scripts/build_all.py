@@ -180,7 +180,7 @@ def _tell(event: images.ImageEvent) -> None:
             size = f"{event.size_in_bytes / _MEBI:.0f} MiB"
             text = f"built {event.reference} ({size}, {event.cached_steps} steps cached)"
         case images.BuildStopped():
-            text = f"building {event.image} for {event.platform} failed"
+            text = event.error.partition("\n")[0]
         case images.PushStarted():
             text = f"pushing {event.reference}"
         case images.PushFinished():

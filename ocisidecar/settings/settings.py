@@ -87,7 +87,7 @@ class Settings:
             raise SettingsError([SettingFault(str(place), "", f"cannot be read: {error}")]) from error
         loaded = load(place, text, environment=os.environ if environment is None else environment)
         values = for_emulator(loaded.values) if local else loaded.values
-        doubts = _placed(cautions(values), loaded.places)
+        doubts = _placed(cautions(values), loaded.places, place.name)
         settings = cls(place, values, (*loaded.warnings, *doubts), local, loaded)
         if loaded.faults:
             raise SettingsError([*loaded.faults, *settings._faults(deployment_spec(values))])
@@ -169,19 +169,19 @@ class Settings:
         wanted = self.values.oci_tenancy_ocid
         if wanted not in {None, tenancy_id}:
             message = f"is {wanted}, but the credentials belong to {tenancy_id}: name the right profile or tenancy"
-            raise SettingsError(list(_placed([("OCI_TENANCY_OCID", message)], self._loaded.places)))
+            raise SettingsError(list(_placed([("OCI_TENANCY_OCID", message)], self._loaded.places, self.path.name)))
 
     def _faults(self, spec: DeploymentSpec) -> Iterator[SettingFault]:
         places = self._loaded.places
         if not self.is_local:
             yield from self._not_given()
         if not self._loaded.faults:  # what cannot be read would look like what was left out
-            yield from _placed(contradictions(self.values), places)
+            yield from _placed(contradictions(self.values), places, self.path.name)
         ours = () if self.is_local or self.image_prefix else own_images(spec)
         if ours:
-            yield from _placed([("OCIR_NAMESPACE", _UNRESOLVED.format(" and ".join(ours)))], places)
+            yield from _placed([("OCIR_NAMESPACE", _UNRESOLVED.format(" and ".join(ours)))], places, self.path.name)
         faults = validate(spec, image_prefix=self.image_prefix, accepts_symbolic_images=True)
-        yield from _placed((_remark(fault, places) for fault in faults), places, otherwise=self.path.name)
+        yield from _placed((_remark(fault, places) for fault in faults), places, self.path.name)
 
     def _not_given(self) -> Iterator[SettingFault]:
         """Yield what is required or named, and still as in the template, or not there at all."""
@@ -193,10 +193,9 @@ class Settings:
                 yield SettingFault(place, name, f"is not set, and is needed: {variable.says}")
 
 
-def _placed(
-    remarks: Iterable[Remark], places: Mapping[str, str], *, otherwise: str = "the default"
-) -> Iterator[SettingFault]:
-    yield from (SettingFault(places.get(name, otherwise), name, message) for name, message in remarks)
+def _placed(remarks: Iterable[Remark], places: Mapping[str, str], file: str) -> Iterator[SettingFault]:
+    """Yield remarks with the place of their variable, or the file where the variable is not given."""
+    yield from (SettingFault(places.get(name, file), name, message) for name, message in remarks)
 
 
 def _remark(fault: SpecFault, places: Mapping[str, str]) -> Remark:

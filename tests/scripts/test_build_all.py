@@ -6,6 +6,9 @@ import pytest
 
 from ocisidecar import images
 from ocisidecar.settings.table import IMAGES, variables
+from tests.scripts.conftest import load
+
+REGION = "eu-frankfurt-1"
 
 
 @pytest.fixture
@@ -73,3 +76,18 @@ def test_without_a_settings_file(script, tmp_path, monkeypatch):
     assert "127.0.0.1:1" in script("build_all", "--skip-push")[2]
     code, _, err = script("build_all", "--skip-push", "--settings", "nowhere.env")
     assert (code, "nowhere.env: cannot be read" in err) == (2, True)
+
+
+def test_repositories_in_ocir(connection, settings, emulator):
+    """Host and namespace are looked up where the settings do not say them; what is missing is made, privately."""
+    settings.write_text("OCIR_USERNAME=ada\nOCIR_PASSWORD=literal\n")
+    script = load("build_all")
+    options = script._parser().parse_args(["--settings", str(settings), *connection])
+    target = script._target(options, script._settings(options))
+    namespace = target.registry.path.partition("/")[0]
+    assert target.registry.image_prefix == f"ocir.{REGION}.oci.oraclecloud.com/{namespace}/ocisidecar"
+    assert target.registry.username == f"{namespace}/ada"
+    built = [images.BuiltImage(name=name, version="1", variants=()) for name in ("prometheus", "grafana")]
+    for _ in range(2):
+        target.make_repositories(built)
+    assert len(emulator.live()["container-repository"]) == 2

@@ -63,7 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not is_prometheus:
             self.server.asked.append(self.path)
             self.server.wrote(f"GET {self.path}")
-        body = json.dumps(self.server.targets if is_prometheus else "ok").encode()
+        targets = self.server.targets
+        body = (targets if isinstance(targets, str) else json.dumps(targets)).encode() if is_prometheus else b"ok"
         self.send_response(self.server.target_status if is_prometheus else self.server.status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -191,7 +192,7 @@ def measure(emulator, deployment, clock):
 def look(provisioner, deployment, front):
     """Checks the deployment, reaching its instance at `front` or not at all."""
 
-    def check(spec=None, *, is_reached=True, **words) -> Report:
+    def check(spec=None, *, url=front.url, **words) -> Report:
         settings = {
             "max_restarts": 0,
             "health_timeout_in_seconds": 60,
@@ -203,7 +204,7 @@ def look(provisioner, deployment, front):
             provisioner.reader("web"),
             deployment.resources,
             spec,
-            reach=lambda _instance, _port: front.url if is_reached else None,
+            reach=lambda _instance, _port: url,
             measure=Measure(**(settings | words)),
         )
 
@@ -335,7 +336,7 @@ class TestLogLines:
     def test_an_instance_that_cannot_be_reached(self, look, ship):
         """Any line of a file proves that the volume is shared; that app and Prometheus were not asked is said."""
         ship("a line", subject="app/today.log")
-        report = look(is_reached=False)
+        report = look(url=None)
         assert "a line of 'app/today.log'" in found(report, "volumes-shared", INSTANCE).detail
         assert "in its VCN" in found(report, "app-answers", f"{INSTANCE}/web").reason
         assert "in its VCN" in found(report, "targets-up", INSTANCE).reason
@@ -386,7 +387,7 @@ class TestMetrics:
     def test_samples_stand_in_for_prometheus(self, look, sample, up, status):
         """Where no way leads to Prometheus, what it noted of its scrapes has arrived in OCI."""
         sample("prometheus", up=up)
-        report = look(is_reached=False)
+        report = look(url=None)
         assert found(report, "targets-up", INSTANCE).status is status
         assert "says OCI Monitoring" in found(report, "targets-up", INSTANCE).detail
         assert "3.0 ms" in found(report, "scrape-latency", INSTANCE).detail
@@ -446,6 +447,7 @@ class TestFront:
         [
             (200, {"data": {"activeTargets": []}}, "it has no targets"),
             (200, ["nonsense"], "it has no targets"),
+            (200, "<html>", "it has no targets"),
             (503, {}, "it answered with status 503"),
         ],
     )
@@ -454,6 +456,15 @@ class TestFront:
         front.target_status, front.targets = status, targets
         check = found(look(), "targets-up", INSTANCE)
         assert (check.status, check.detail) == (Status.FAILED, f"Prometheus: {words}")
+
+    def test_no_way_leads_to_the_instance(self, look):
+        """Nothing is proven from here, for or against it: that is said, with what was tried and what to do."""
+        report = look(url="http://192.0.2.1:80")
+        app, targets = found(report, "app-answers", f"{INSTANCE}/web"), found(report, "targets-up", INSTANCE)
+        for check in (app, targets):
+            assert check.status is Status.SKIPPED
+            assert check.reason.startswith("no answer from 192.0.2.1:80: ")
+            assert check.reason.endswith("in its VCN, or through a bastion")
 
     def test_an_app_that_answers_badly(self, look, front):
         """The status is the evidence."""
@@ -481,4 +492,9 @@ class TestFront:
         assert "port 80 is open to nobody" in found(report, "app-answers", f"{INSTANCE}/web").reason
         assert "port 9090 is open to nobody" in found(report, "targets-up", INSTANCE).reason
         look(FULL)
+        assert front.asked != []
+        front.asked.clear()
+        rule = {"direction": "INGRESS", "protocol": "all", "source": "10.9.0.0/16", "sourceType": "CIDR_BLOCK"}
+        client.add_network_security_group_security_rules(group, {"securityRules": [rule]})
+        look()
         assert front.asked != []

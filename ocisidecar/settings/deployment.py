@@ -53,7 +53,10 @@ Remark = tuple[str, str]
 
 def for_emulator(values: Values) -> Values:
     """Return the settings without what only a tenancy has; an agent gets a made-up response file."""
-    plain: dict[str, Any] = {one.field: one.default for one in variables().values() if one.is_of_account}
+    nothing = Values()
+    plain: dict[str, Any] = {
+        one.field: getattr(nothing, one.field) for one in variables().values() if one.is_of_account
+    }
     response = values.mgmt_agent_response_file
     if response is None or response.text is None:
         plain["mgmt_agent_response_file"] = _MADE_UP_RESPONSE_FILE

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ocisidecar.errors import SettingFault, SettingsError, SpecFault
 from ocisidecar.settings.deployment import (
@@ -42,7 +42,7 @@ _INDEX = re.compile(r'(ports)\[(?:\d+|"[^"]*")\]')
 class Settings:
     """What an environment file such as `oci-monitoring.env` says; make one with `from_env_file`.
 
-    Equal when all values are; a secret never shows in a repr, a message or a warning.
+    Frozen; pickles.  A secret never shows in a repr, a message or a warning.
 
     Attributes:
         path: of the file.
@@ -55,7 +55,7 @@ class Settings:
     values: Values
     warnings: tuple[SettingFault, ...]
     is_local: bool
-    _loaded: Loaded
+    _loaded: Loaded = field(eq=False, repr=False)
 
     @classmethod
     def from_env_file(

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import field, fields, frozen
+from attrs import Factory, field, fields, frozen
 
 from ocisidecar.settings.kinds import (
     DEFINED_TAGS,
@@ -32,7 +31,6 @@ from ocisidecar.settings.kinds import (
 from ocisidecar.settings.secret import SECRET, Secret
 
 _KEY: Final = "ocisidecar.variable"
-_NONE: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -44,8 +42,7 @@ class Variable:
         field: of `Values`.
         says: what it means.
         kind: what it may be.
-        default: its value when the file gives none, or an empty one.
-        example: text of the value in the template; None means the default.
+        example: text of the value in the template; None means the default of `Values`.
         target: path of what it becomes in the spec, below the instance or the deployment.
         connection: the connection setting that it is; its `OCISIDECAR_…` and `OCI_CLI_…` variables count too.
         is_of_account: it names something in a tenancy, of which an emulator knows nothing.
@@ -56,7 +53,6 @@ class Variable:
     field: str
     says: str
     kind: Kind
-    default: object
     example: str | None = None
     target: str = ""
     connection: str | None = None
@@ -152,7 +148,7 @@ class Values:
     container_env_vars: Mapping[str, str] = _is(
         "Environment of the app. No secrets: OCI shows them in clear.",
         PAIRS,
-        _NONE,
+        Factory(dict),
         example="ENV=development",
         target="environment_variables",
     )
@@ -334,14 +330,14 @@ class Values:
     freeform_tags: Mapping[str, str] = _is(
         "Tags of everything, at most 6.",
         TAGS,
-        _NONE,
+        Factory(dict),
         example='{"Environment":"Development"}',
         target="freeform_tags",
     )
     defined_tags: Mapping[str, Mapping[str, str]] = _is(
         "Defined tags of everything; their namespaces must exist.",
         DEFINED_TAGS,
-        _NONE,
+        Factory(dict),
         example="{}",
         target="defined_tags",
         is_of_account=True,
@@ -388,6 +384,6 @@ IMAGES: Final[Mapping[str, str]] = {
 def variables() -> Mapping[str, Variable]:
     """Return every variable that is read, by name, in the order of the table."""
     return {
-        one.name.upper(): Variable(name=one.name.upper(), field=one.name, default=one.default, **one.metadata[_KEY])
+        one.name.upper(): Variable(name=one.name.upper(), field=one.name, **one.metadata[_KEY])
         for one in fields(Values)
     }

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from ocisidecar.settings.kinds import TEXT
-from ocisidecar.settings.table import SECTIONS, Variable, variables
+from ocisidecar.settings.table import SECTIONS, Values, Variable, variables
 from ocisidecar.settings.unused import UNUSED
 
 _HEAD = """\
@@ -42,11 +42,12 @@ def _body() -> Iterator[str]:
 def _example(variable: Variable) -> str:
     if variable.example is not None:
         return variable.example
-    if isinstance(variable.default, bool):
-        return str(variable.default).lower()
-    if isinstance(variable.default, tuple):
-        return ",".join(variable.default)
-    return f"{variable.default:g}" if isinstance(variable.default, float) else str(variable.default)
+    default = getattr(Values(), variable.field)
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def _quoted(text: str) -> str:

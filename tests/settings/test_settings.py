@@ -110,6 +110,14 @@ class TestSources:
         ]
 
 
+def test_settings_pickle(settings):
+    """So a worker process can be given them, secrets included."""
+    read = settings(f"OCIR_AUTH_TOKEN='{SECRET_TEXT}'\n")
+    copy = pickle.loads(pickle.dumps(read))  # noqa: S301 our own bytes
+    assert copy == read
+    assert copy.deployment_spec() == read.deployment_spec()
+
+
 class TestFaults:
     """What is wrong, all at once, each with file, line and variable."""
 

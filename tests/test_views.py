@@ -256,6 +256,14 @@ class TestDeployment:
         assert running.details == ()
         assert targets.details == (Detail("web-0", "seen by targets-up"),)
 
+    def test_evidence_of_a_fleet_is_cut(self):
+        """What did not pass comes first and in full; of what did there are some, and how many more."""
+        checks = [Check(name="targets-up", key=f"web-{n}", status=Status.PASSED, detail="up") for n in range(50)]
+        bad = Check(name="targets-up", key="web-50", status=Status.FAILED, detail="down")
+        (row,) = report_page(Report("web", (*checks, bad))).sections[0].rows
+        assert [one.label for one in row.details] == ["web-50", *(f"web-{n}" for n in range(5)), "…"]
+        assert row.details[-1].text == "and 45 more that passed"
+
     def test_every_check_has_a_meaning(self, deployment):
         """No check of a real report is shown without saying what it means."""
         assert {check.name for check in deployment.verify(WEB).checks} <= MEANINGS.keys()

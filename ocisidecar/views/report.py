@@ -19,6 +19,7 @@ _SIGNS: Final[Mapping[Status, tuple[str, Tone]]] = {
 }
 """Worst first: a kind of check has the sign of its worst."""
 
+_SHOWN_EVIDENCE: Final = 5
 TELEMETRY_MEANINGS: Final[Mapping[str, str]] = {
     "volumes-shared": "what the app writes is read by the container beside it",
     "targets-up": "Prometheus reaches everything that it scrapes",
@@ -63,8 +64,16 @@ def report_page(report: Report) -> Page:
     )
 
 
-def _evidence(check: Check) -> str:
-    return check.detail if check.status is Status.PASSED else f"{check.status.value}: {check.detail}"
+def _details(name: str, checks: Sequence[Check]) -> tuple[Detail, ...]:
+    """Return what did not pass and, of metrics and lines, the first of what did: a fleet is not shown in full."""
+    others = [one for one in checks if one.status is not Status.PASSED]
+    passed = [one for one in checks if one.status is Status.PASSED and name in TELEMETRY_MEANINGS]
+    more = len(passed) - _SHOWN_EVIDENCE
+    return (
+        *(Detail(one.key, one.reason or f"{one.status.value}: {one.detail}") for one in others),
+        *(Detail(one.key, one.detail) for one in passed[:_SHOWN_EVIDENCE]),
+        *([Detail("…", f"and {more} more that passed")] if more > 0 else []),
+    )
 
 
 def _row(name: str, checks: Sequence[Check]) -> Row:
@@ -75,9 +84,5 @@ def _row(name: str, checks: Sequence[Check]) -> Row:
         subject=name,
         text=f"{MEANINGS.get(name, name)} ({passed} of {len(checks)})",
         tone=tone,
-        details=tuple(
-            Detail(one.key, one.reason or _evidence(one))
-            for one in checks
-            if one.status is not Status.PASSED or name in TELEMETRY_MEANINGS
-        ),
+        details=_details(name, checks),
     )

@@ -10,6 +10,7 @@ import pytest
 
 from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Emulator
+from ocisidecar.settings.table import variables
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 SETTINGS = """\
@@ -24,15 +25,6 @@ def load(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(autouse=True)
-def no_outer_settings(monkeypatch):
-    """What the environment says of OCI or of settings does not reach the scripts."""
-    from ocisidecar.settings.table import variables
-
-    for name in [name for name in os.environ if name.startswith(("OCISIDECAR_", "OCI_")) or name in variables()]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -59,8 +51,13 @@ def connection(emulator, tmp_path):
 
 
 @pytest.fixture
-def script(capsys):
-    """Run a script: exit code, standard output, standard error."""
+def script(capsys, monkeypatch):
+    """Run a script: exit code, standard output, standard error.
+
+    What the environment of the tests says of OCI or of settings does not reach it.
+    """
+    for name in [name for name in os.environ if name.startswith(("OCISIDECAR_", "OCI_")) or name in variables()]:
+        monkeypatch.delenv(name)
 
     def run(name, *arguments):
         code = load(name).main(list(map(str, arguments)))

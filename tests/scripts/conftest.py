@@ -27,6 +27,12 @@ def load(name):
     return module
 
 
+def forget_environment(monkeypatch):
+    """What the environment of the tests says of OCI or of settings reaches no script."""
+    for name in [name for name in os.environ if name.startswith(("OCISIDECAR_", "OCI_")) or name in variables()]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def settings(tmp_path):
     """A settings file; what is written to it is added to what a deployment needs."""
@@ -52,12 +58,8 @@ def connection(emulator, tmp_path):
 
 @pytest.fixture
 def script(capsys, monkeypatch):
-    """Run a script: exit code, standard output, standard error.
-
-    What the environment of the tests says of OCI or of settings does not reach it.
-    """
-    for name in [name for name in os.environ if name.startswith(("OCISIDECAR_", "OCI_")) or name in variables()]:
-        monkeypatch.delenv(name)
+    """Run a script: exit code, standard output, standard error."""
+    forget_environment(monkeypatch)
 
     def run(name, *arguments):
         code = load(name).main(list(map(str, arguments)))

@@ -6,7 +6,7 @@ import pytest
 
 from ocisidecar import images
 from ocisidecar.settings.table import IMAGES, variables
-from tests.scripts.conftest import load
+from tests.scripts.conftest import forget_environment, load
 
 REGION = "eu-frankfurt-1"
 
@@ -78,8 +78,9 @@ def test_without_a_settings_file(script, tmp_path, monkeypatch):
     assert (code, "nowhere.env: cannot be read" in err) == (2, True)
 
 
-def test_repositories_in_ocir(connection, settings, emulator):
+def test_repositories_in_ocir(connection, settings, emulator, monkeypatch):
     """Host and namespace are looked up where the settings do not say them; what is missing is made, privately."""
+    forget_environment(monkeypatch)
     settings.write_text("OCIR_USERNAME=ada\nOCIR_PASSWORD=literal\n")
     script = load("build_all")
     options = script._parser().parse_args(["--settings", str(settings), *connection])

@@ -120,15 +120,7 @@ def _status(options: Options) -> int:
 def _logs(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
-        lines = provisioner.get(target.name).logs(
-            options.container,
-            instance=options.instance,
-            follow=options.follow,
-            since=options.since,
-            tail=options.tail,
-            previous=options.previous,
-        )
-        console.print_lines(lines, as_json=options.json)
+        console.print_log(provisioner.get(target.name), options)
     return OK
 
 

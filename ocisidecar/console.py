@@ -10,7 +10,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ocisidecar.deployment import Deployment
-    from ocisidecar.log_lines import LogLine
     from ocisidecar.progress import Progress
     from ocisidecar.provisioner import Provisioner
     from ocisidecar.report import Report
@@ -236,10 +235,18 @@ def progress() -> Progress:
     return Progress(errors())
 
 
-def print_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
-    """Print log lines on standard output, each at once."""
+def print_log(deployment: Deployment, options: Options) -> None:
+    """Print the log lines that `add_log_arguments` chose on standard output, each at once."""
+    lines = deployment.logs(
+        options.container,
+        instance=options.instance,
+        follow=options.follow,
+        since=options.since,
+        tail=options.tail,
+        previous=options.previous,
+    )
     for line in lines:
-        text = json.dumps(line.to_dict(), ensure_ascii=False) if as_json else str(line)
+        text = json.dumps(line.to_dict(), ensure_ascii=False) if options.json else str(line)
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 

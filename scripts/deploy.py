@@ -108,17 +108,8 @@ def _status(job: Job) -> int:
 
 
 def _logs(job: Job) -> int:
-    options = job.options
     with job.deployment() as deployment:
-        lines = deployment.logs(
-            options.container,
-            instance=options.instance,
-            follow=options.follow,
-            since=options.since,
-            tail=options.tail,
-            previous=options.previous,
-        )
-        console.print_lines(lines, as_json=options.json)
+        console.print_log(deployment, job.options)
     return OK
 
 

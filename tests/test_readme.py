@@ -33,8 +33,9 @@ def commands():
     return [line for block in blocks("console") for line in block.splitlines()]
 
 
-def test_python_snippets_run_one_after_the_other(oci_provisioner):
+def test_python_snippets_run_one_after_the_other(oci_provisioner, monkeypatch):
     """Each Python block runs as it stands; later ones use what earlier ones defined."""
+    monkeypatch.chdir(ROOT)
     names = {}
     for source in itertools.filterfalse(is_with_engine, blocks("python")):
         exec(compile(source, "README.md", "exec"), names)  # noqa: S102 the README is ours
@@ -57,6 +58,16 @@ def test_spec_file_commands_run_against_the_emulator(tmp_path):
             )
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         assert emulator.live() == {}
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if line.startswith("python scripts/")])
+def test_scripts_run_as_shown(line, tmp_path):
+    """Each does its work without an account, from a checkout."""
+    for name in ("scripts", "docker"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    command = [sys.executable, *shlex.split(line)[1:]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 def test_first_two_commands_are_the_demo_and_the_tests():

@@ -95,12 +95,20 @@ class SettingFault:
 
 
 class SettingsError(ConfigError):
-    """A settings file cannot be used; found before any call, all faults at once."""
+    """A settings file cannot be used; found before any call, all faults at once.
 
-    def __init__(self, faults: Sequence[SettingFault]) -> None:
+    Attributes:
+        faults: what is wrong.
+        warnings: what is unused besides: a misspelt name may be why another is missing.
+    """
+
+    def __init__(self, faults: Sequence[SettingFault], *, warnings: Sequence[SettingFault] = ()) -> None:
         self.faults = tuple(faults)
-        lines = "\n".join(f"  - {fault}" for fault in self.faults)
-        super().__init__(f"{len(self.faults)} fault{'s'[: len(self.faults) != 1]} in the settings:\n{lines}")
+        self.warnings = tuple(warnings)
+        lines = [f"{len(self.faults)} fault{'s'[: len(self.faults) != 1]} in the settings:"]
+        lines += [f"  - {fault}" for fault in self.faults]
+        lines += ["besides:", *(f"  - {warning}" for warning in self.warnings)] if self.warnings else []
+        super().__init__("\n".join(lines))
 
 
 class EngineMissing(ConfigError):

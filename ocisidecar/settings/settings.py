@@ -90,7 +90,8 @@ class Settings:
         doubts = _placed(cautions(values), loaded.places, place.name)
         settings = cls(place, values, (*loaded.warnings, *doubts), local, loaded)
         if loaded.faults:
-            raise SettingsError([*loaded.faults, *settings._faults(deployment_spec(values))])
+            faults = [*loaded.faults, *settings._faults(deployment_spec(values))]
+            raise SettingsError(faults, warnings=settings.warnings)
         return settings
 
     @property

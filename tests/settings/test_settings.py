@@ -187,6 +187,15 @@ class TestFaults:
         with pytest.raises(ConfigError, match=r"nowhere\.env: cannot be read"):
             Settings.from_env_file(tmp_path / "nowhere.env")
 
+    def test_what_is_unused_is_told_with_the_faults(self, tmp_path):
+        """A misspelt name is seen at once, not after the faults are mended."""
+        path = tmp_path / "web.env"
+        path.write_text("CONTAINER_OCPUS=two\nCONTAINER_INSTANCE_NAM=web\n")
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_env_file(path, local=True)
+        assert [one.place for one in caught.value.warnings] == ["web.env:2"]
+        assert "did you mean 'CONTAINER_INSTANCE_NAME'" in str(caught.value)
+
     def test_errors_pickle(self):
         """So a worker process can hand one back."""
         error = SettingsError([SettingFault("web.env:1", "A", "is wrong")])

@@ -28,6 +28,7 @@ VALUES = {
     **CALL,
     "message": "m",
     "faults": [SpecFault("name", "must not be empty")],
+    "warnings": ["unused"],
     "users": ["web"],
     "known": ["web"],
     "name": "web",

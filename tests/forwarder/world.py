@@ -40,15 +40,13 @@ class World:
 
     def write(self, log: str, shape: str) -> None:
         """Append words to a log: `.` is a word, the rest is as it stands."""
-        text = ""
-        for character in shape:
-            if character == ".":
-                self.words.append(f"w{len(self.words)}")
-                text += self.words[-1]
-            else:
-                text += character
         with (self.root / log).open("a") as file:
-            file.write(text)
+            for character in shape:
+                if character == ".":
+                    self.words.append(f"w{len(self.words)}")
+                    file.write(self.words[-1])
+                else:
+                    file.write(character)
 
     def rename(self, log: str) -> None:
         """Rotate as logrotate does: the number of each older file grows by one."""

@@ -36,4 +36,4 @@ ruff check .
 ruff format --check .
 mypy
 coverage erase
-pytest --cov --cov-report=term "$@"
+pytest --numprocesses auto --dist loadgroup --cov --cov-report=term "$@"

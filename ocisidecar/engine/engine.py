@@ -12,12 +12,13 @@ from typing import Any, Self
 from weakref import WeakSet
 
 import docker
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.engine import images
 from ocisidecar.engine.networks import Networks, remove_network
 from ocisidecar.engine.owner import KIND, Owner
+from ocisidecar.engine.refusals import told_as_pod_failed
 from ocisidecar.engine.running import Inject, PodRequest, RunningPod, remove_container
 from ocisidecar.engine.values import PodAddress
 from ocisidecar.errors import EngineMissing
@@ -128,7 +129,8 @@ class Engine:
             PodFailed: an image is missing, a volume cannot be had, or a container could not be started.  Nothing
                 of the pod is left.
         """
-        self.sweep()
+        with told_as_pod_failed(name):
+            self.sweep()
         request = PodRequest(
             details=details,
             name=name,
@@ -154,18 +156,23 @@ class Engine:
         return pod
 
     def sweep(self) -> None:
-        """Remove what dead processes of this machine left; nothing without our labels, nothing of the living."""
+        """Remove what dead processes of this machine left; nothing without our labels, nothing of the living.
+
+        What the engine refuses to remove stays for the next time.
+        """
         ours = {"label": [KIND]}
         for container in self._api.containers(all=True, filters=ours):
             if self._owner.may_sweep(container["Labels"]):
-                remove_container(self._api, container["Id"])
+                with suppress(APIError):
+                    remove_container(self._api, container["Id"])
         for volume in self._api.volumes(filters=ours)["Volumes"] or ():
             if self._owner.may_sweep(volume["Labels"] or {}):
-                with suppress(NotFound, APIError):
+                with suppress(APIError):
                     self._api.remove_volume(volume["Name"])
         for network in self._api.networks(filters=ours):
             if self._owner.may_sweep(network["Labels"] or {}):
-                remove_network(self._api, network["Id"])
+                with suppress(APIError):
+                    remove_network(self._api, network["Id"])
 
     def holdings(self) -> tuple[str, ...]:
         """Return the names of all containers, volumes and networks that this process has on the engine."""
@@ -177,10 +184,11 @@ class Engine:
         return (*containers, *volumes, *(network["Name"] for network in self._api.networks(filters=ours)))
 
     def close(self) -> None:
-        """Close its pods and the connections to the engine."""
-        for pod in tuple(self._pods):
-            pod.close()
-        self._api.close()
+        """Close its pods, each whatever becomes of the others, and the connections to the engine."""
+        with ExitStack() as closing:
+            closing.callback(self._api.close)
+            for pod in tuple(self._pods):
+                closing.callback(pod.close)
 
     def __enter__(self) -> Self:
         return self

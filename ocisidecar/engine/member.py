@@ -13,19 +13,17 @@ from datetime import datetime
 
 import docker
 from attrs import define, field
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, NotFound
 
 from ocisidecar.clock import Clock
 from ocisidecar.engine import output
 from ocisidecar.engine.health import Check, Reach, watch
+from ocisidecar.engine.refusals import ENGINE_FAILURES, words_of
 from ocisidecar.engine.restarts import FIRST_BACKOFF_SECONDS, RestartPolicy, is_restarted, next_backoff
 from ocisidecar.engine.values import ContainerState, Health, Usage
 from ocisidecar.errors import PodFailed
 
 _LOG = logging.getLogger("ocisidecar.engine")
-
-ENGINE_FAILURES = (DockerException, OSError)
-"""What the engine's client raises: refusals, and, as errors of the system, a connection that broke."""
 
 COULD_NOT_RUN = 128
 """Exit code of a run that the engine could not start and gave none itself."""
@@ -291,11 +289,6 @@ class Member:
 
 
 _GONE, _ENDED = 404, 409
-
-
-def words_of(failure: Exception) -> str:
-    """Return what the engine said."""
-    return getattr(failure, "explanation", None) or str(failure)
 
 
 def _moment(text: str) -> float:

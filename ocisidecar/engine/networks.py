@@ -83,11 +83,11 @@ class Networks:
         with self._lock:
             cidr = next(cidr for cidr, network in self._by_cidr.items() if network.id == place.network)
             network = self._by_cidr[cidr]
+            if network.pods == 1:
+                remove_network(self._api, network.id)
+                del self._by_cidr[cidr]
             network.ips.discard(place.ip or "")
             network.pods -= 1
-            if network.pods == 0:
-                del self._by_cidr[cidr]
-                remove_network(self._api, network.id)
 
     def _asked_for(self, wanted: PodAddress) -> _Network | None:
         """Return the network of this subnet if the pod can have its address there."""

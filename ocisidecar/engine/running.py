@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -20,9 +20,11 @@ from ocisidecar.clock import Clock
 from ocisidecar.engine import images, owner, translate, volumes
 from ocisidecar.engine.health import Check
 from ocisidecar.engine.images import LocalImage
-from ocisidecar.engine.member import ENGINE_FAILURES, Member, words_of
+from ocisidecar.engine.member import Member
 from ocisidecar.engine.networks import Networks, Place
 from ocisidecar.engine.notifier import Notifier
+from ocisidecar.engine.refusals import told_as_pod_failed
+from ocisidecar.engine.uncut import uncut
 from ocisidecar.engine.values import ContainerState, Injection, PodAddress, Usage
 from ocisidecar.errors import PodFailed
 
@@ -30,6 +32,9 @@ Inject = Callable[[str, str], Injection]
 """Gateway of the pod's network and name of a container → what the platform adds to it."""
 
 LOOPBACK = "127.0.0.1"
+REMOVAL_SECONDS = 60
+_UNDER_WAY = 409
+"""Status of what the engine refuses because it is being done already."""
 
 
 @frozen(kw_only=True)
@@ -48,8 +53,10 @@ class PodRequest:
 class RunningPod:
     """A container instance as containers that share one network, with volumes of their own.
 
-    Made by `Engine.run_pod`.  Thread-safe; `stop`, `start` and `close` block, one of them at a time.  It is closed
-    when the interpreter exits; what a killed one leaves, `Engine.sweep` removes.
+    Made by `Engine.run_pod`; nothing is on the engine before `start`.  Thread-safe; `stop`, `start` and `close`
+    block, one of them at a time.  A Ctrl-C during `start` or `close` is raised when what is under way on the engine
+    is done, so that nothing is left there that nobody knows of.  It is closed when the interpreter exits; what a
+    killed one leaves, `Engine.sweep` removes.
     """
 
     def __init__(
@@ -74,7 +81,7 @@ class RunningPod:
         self._published: dict[int, int] = {}
         self._power = threading.RLock()
         self._is_closed = False
-        self._place: Place = networks.join(request.address)
+        self._place: Place | None = None
         self._notifier = Notifier(on_change)
         atexit.register(self.close)
 
@@ -86,7 +93,7 @@ class RunningPod:
     @property
     def gateway(self) -> str:
         """The address of the engine's host in the pod's network: what the containers reach the host by."""
-        return self._place.gateway
+        return self._place.gateway if self._place is not None else ""
 
     @property
     def containers(self) -> tuple[ContainerState, ...]:
@@ -136,37 +143,44 @@ class RunningPod:
         Raises:
             PodFailed: a container could not be started; none is left.
         """
-        with self._power, ExitStack() as undo:
-            undo.callback(self._clear)
-            self._clear()
-            try:
-                self._launch()
-            except ENGINE_FAILURES as failure:
-                said = words_of(failure)
-                raise PodFailed(f"Pod {self._request.name} could not be started: {said}") from failure
-            undo.pop_all()
+        with told_as_pod_failed(self._request.name):
+            found = {name: self._image(name, details) for name, details in self._named_containers().items()}
+            uncut(partial(self._start_with, found))
 
     def close(self) -> None:
         """Kill the containers and remove everything that the pod had; afterwards a no-op.
 
-        The listener is not called any more, and may itself be the caller.
+        The listener is not called any more, and may itself be the caller.  When the engine refuses, its client's
+        error is raised, and the next call tries again to remove what is left.
         """
+        uncut(self._dissolve)
+
+    def _dissolve(self) -> None:
         with self._power:
             if self._is_closed:
                 return
-            self._is_closed = True
-            atexit.unregister(self.close)
             self._notifier.close()
             self._clear()
-            self._networks.leave(self._place)
+            if self._place is not None:
+                self._networks.leave(self._place)
+            self._is_closed = True
+            atexit.unregister(self.close)
 
-    def _launch(self) -> None:
+    def _start_with(self, found: Mapping[str, LocalImage]) -> None:
+        with self._power, ExitStack() as undo:
+            self._clear()
+            undo.callback(self._clear)
+            self._launch(found)
+            undo.pop_all()
+
+    def _launch(self, found: Mapping[str, LocalImage]) -> None:
         details = self._request.details
         containers = self._named_containers()
-        found = {name: self._image(name, one) for name, one in containers.items()}
+        if self._place is None:
+            self._place = self._networks.join(self._request.address)
         made = volumes.pod_volumes(details, pod_id=self._id, memory_in_bytes=self._limits.memory_in_bytes)
         mountpoints = {volume.on_engine: self._make(volume) for volume in made}
-        self._start_pause(made)
+        self._start_pause(self._place, made)
         for volume in made:
             if volume.archive is not None:
                 self._api.put_archive(self._pause, volume.directory, volume.archive)
@@ -214,13 +228,13 @@ class RunningPod:
         made = self._api.create_volume(volume.on_engine, driver_opts=dict(volume.options), labels=self._labels)
         return str(made["Mountpoint"])
 
-    def _start_pause(self, made: tuple[volumes.PodVolume, ...]) -> None:
+    def _start_pause(self, place: Place, made: Sequence[volumes.PodVolume]) -> None:
         config = translate.network_owner_config(
             self._request.details,
             image=images.ensure_pause(self._api),
             name=self._request.name,
-            network=self._place.network,
-            ip=self._place.ip,
+            network=place.network,
+            ip=place.ip,
             publish=self._request.publish,
             mounts=[volume.for_pause for volume in made],
             labels=self._labels,
@@ -248,7 +262,7 @@ class RunningPod:
             limits=self._limits,
             groups=[] if group is None else [str(group)],
             mounts=mounts,
-            injection=Injection() if inject is None else inject(self._place.gateway, name),
+            injection=Injection() if inject is None else inject(self.gateway, name),
             labels={**self._labels, owner.CONTAINER: name},
         )
 
@@ -283,9 +297,13 @@ class RunningPod:
 
 
 def remove_container(api: docker.APIClient, container: str) -> None:
-    """Kill and remove a container with its anonymous volumes; one that is gone or going is no error."""
+    """Kill and remove a container with its anonymous volumes, and block until it is gone, whoever removes it."""
     try:
         api.remove_container(container, v=True, force=True)
+    except NotFound:
+        pass
     except APIError as refusal:
-        if refusal.status_code not in {404, 409}:
+        if refusal.status_code != _UNDER_WAY:
             raise
+        with suppress(NotFound):
+            api.wait(container, timeout=REMOVAL_SECONDS, condition="removed")

@@ -24,6 +24,8 @@ POD_ID = "ocisidecar.pod-id"
 CONTAINER = "ocisidecar.container"
 
 _PROCESSES = Path("/proc")
+_MACHINE_ID = Path("/etc/machine-id")
+"""Source: machine-id(5).  Host names are given twice, and each machine's first process namespace has one name."""
 _STATE, _START = 0, 19
 """Where proc(5) has a process' state and start time, counted from behind its name in parentheses."""
 
@@ -58,36 +60,40 @@ class Owner:
         pid, _, started = labels.get(OWNER, "").partition("-")
         if KIND not in labels or labels.get(PLACE) != self.place or not pid.isdecimal():
             return False
-        return process_start(int(pid)) != started
+        found = process_start(int(pid))
+        return found is None or found not in {"", started}
 
 
 def process_start(pid: int) -> str | None:
     """Return when a process was started, None when it is dead; empty where the system does not tell.
 
-    There an id that a new process was given looks alive, and what it owns is kept rather than swept.
+    Systems without proc(5) tell of none, and Linux may be set to hide other users' processes.  There an id that a
+    new process was given looks alive, and what it owns is kept rather than swept.
     """
     if sys.platform == "win32":  # signal 0 is Ctrl-C there
         return ""
-    if (_PROCESSES / "self" / "stat").exists():
-        return _start_by_proc(pid)
+    try:
+        fields = (_PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return None if fields[_STATE] in {"Z", "X"} else fields[_START]
+    except PermissionError:
+        return ""
+    except (FileNotFoundError, ProcessLookupError):
+        return "" if _is_there(pid) else None
+
+
+def _is_there(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return None
+        return False
     except PermissionError:
-        return ""
-    return ""
-
-
-def _start_by_proc(pid: int) -> str | None:
-    try:
-        fields = (_PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[_STATE] in {"Z", "X"} else fields[_START]
+        pass  # somebody else's
+    return True
 
 
 def _place() -> str:
     namespace = _PROCESSES / "self" / "ns" / "pid"
     words = socket.gethostname() + (str(namespace.readlink()) if namespace.is_symlink() else "")
+    if _MACHINE_ID.is_file():
+        words += _MACHINE_ID.read_text()
     return hashlib.sha256(words.encode()).hexdigest()[:12]

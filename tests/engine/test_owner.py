@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -67,3 +68,27 @@ def test_without_our_label_nothing_is_touched(dead):
     """However much the rest looks like ours."""
     del dead[KIND]
     assert not Owner.current().may_sweep(dead)
+
+
+@pytest.mark.parametrize("trouble", [FileNotFoundError, PermissionError])
+def test_who_hides_is_alive(monkeypatch, trouble):
+    """What lives but cannot be seen, as where proc is mounted with hidepid, keeps its things."""
+    me = Owner.current()
+    parent = evolve(me, pid=os.getppid(), started=process_start(os.getppid()))
+
+    def refuse(path, *_arguments):
+        raise trouble(path)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert not me.may_sweep(parent.labels)
+
+
+def test_machines_of_one_name_are_two_places(monkeypatch, tmp_path):
+    """Host names are given twice, so the machine's own id counts too."""
+    places = set()
+    for number in range(2):
+        ids = tmp_path / str(number)
+        ids.write_text(f"machine {number}")
+        monkeypatch.setattr("ocisidecar.engine.owner._MACHINE_ID", ids)
+        places.add(Owner.current().place)
+    assert len(places) == 2

@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
 from log_forwarder.principal import ResourcePrincipal
-from log_forwarder.service import NO_ANSWER, Answer, Service
+from log_forwarder.service import MOST_PATIENT_SECONDS, NO_ANSWER, Answer, Service
 from log_forwarder.settings import Settings
+
+from tests.forwarder.conftest import GENEROUS_SECONDS
 
 
 @frozen
@@ -27,6 +29,7 @@ class Reply:
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     is_silent: bool = False
+    is_last: bool = False
 
 
 class Server(ThreadingHTTPServer):
@@ -40,6 +43,11 @@ class Server(ThreadingHTTPServer):
         self.connections = 0
         self.requests = []
         self.closing = threading.Event()
+        self.has_closed = threading.Event()
+
+    def shutdown_request(self, request):
+        super().shutdown_request(request)
+        self.has_closed.set()
 
     def handle_error(self, *_):
         """Say nothing: a client that does not trust this server breaks off."""
@@ -65,6 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(reply.body)))
         self.end_headers()
         self.wfile.write(reply.body)
+        self.close_connection = reply.is_last
 
     def log_message(self, *_):
         pass
@@ -126,6 +135,15 @@ def test_calls_share_a_connection(server, service):
     ]
 
 
+def test_a_connection_that_was_closed_meanwhile_is_no_failure(server, service):
+    """What the far end does to connections that were idle for a while costs no failed push."""
+    server.reply = Reply(is_last=True)
+    assert service.push(b"{}") == Answer(200)
+    assert server.has_closed.wait(GENEROUS_SECONDS)
+    assert service.push(b"{}") == Answer(200)
+    assert server.connections == 2
+
+
 def test_a_success_is_not_read(server, service):
     """What the real service answers: nothing, of which the headers say that it is gzipped JSON."""
     server.reply = Reply(headers=(("content-type", "application/json"), ("content-encoding", "gzip")))
@@ -140,6 +158,8 @@ def test_a_success_is_not_read(server, service):
             Answer(404, "404: ocid1.log logId not found"),
         ),
         (Reply(429, b"", (("retry-after", "7"),)), Answer(429, "", 7.0)),
+        (Reply(429, b"", (("retry-after", "86400"),)), Answer(429, "", MOST_PATIENT_SECONDS)),
+        (Reply(429, b"", (("retry-after", "1e400"),)), Answer(429, "", MOST_PATIENT_SECONDS)),
         (Reply(503, b"<html>", (("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"),)), Answer(503, "<html>")),
         (Reply(400, b""), Answer(400)),
         (Reply(500, b'["code"]'), Answer(500, '["code"]')),

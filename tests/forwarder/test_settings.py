@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from log_forwarder.records import cut, joiner
 from log_forwarder.settings import Settings, SettingsError
 
 LOG = "ocid1.log.oc1.eu-frankfurt-1.amaaaaaa"
@@ -53,6 +55,23 @@ def test_all_faults_are_told_at_once():
         "OCISIDECAR_SENDERS",
         "OCISIDECAR_LOG_ID",
     ]
+
+
+@pytest.mark.parametrize("pattern", ["(?i)at ", "(", "\\"])
+def test_a_continuation_that_cannot_be_used_is_a_fault(pattern):
+    """Also one that is a regular expression alone, but none as a part of another."""
+    with pytest.raises(SettingsError, match="OCISIDECAR_CONTINUATION is no regular expression"):
+        read(OCISIDECAR_CONTINUATION=pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "records"),
+    [("", ["a", " b", "c"]), (r"^\s", ["a\n b", "c"]), (r"(?!\w)", ["a\n b", "c"]), (r"\s+b$", ["a\n b", "c"])],
+)
+def test_continuations_of_many_kinds_are_understood(pattern, records):
+    """None at all, one with an anchor, and one that says what a first line looks like."""
+    texts = cut(b"a\n b\nc\n", joiner(read(OCISIDECAR_CONTINUATION=pattern).continuation), is_end=True).texts
+    assert [json.loads(b'"' + text + b'"') for text in texts] == records
 
 
 def test_numbers_are_read():

@@ -52,9 +52,15 @@ def joiner(continuation: str) -> re.Pattern[bytes]:
     """Return what finds the newlines inside records.
 
     Args:
-        continuation: a regular expression for the beginning of lines that continue the one before.
+        continuation: a regular expression for the beginning of lines that continue the one before; without one
+            no line does.
+
+    Raises:
+        re.error: it is none.
     """
-    return re.compile(rb"\n(?=" + continuation.encode() + rb")")
+    pattern = continuation.encode() or rb"(?!)"
+    # What comes after the last newline is not known yet, so nothing is said of it.
+    return re.compile(rb"\n(?=" + pattern + rb")(?!\Z)", re.MULTILINE)
 
 
 def cut(block: bytes, joins: re.Pattern[bytes], *, is_end: bool) -> Records:

@@ -11,6 +11,7 @@ import hashlib
 import http.client
 import json
 import os
+import select
 import ssl
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -22,6 +23,9 @@ from log_forwarder.settings import Settings
 
 NO_ANSWER: Final = 0
 """The status when there was none: not reached, timed out, cut off.  The call may have been accepted."""
+
+MOST_PATIENT_SECONDS: Final = 300.0
+"""A Retry-After beyond this counts as this."""
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 _SUCCESS: Final = 2
@@ -35,7 +39,7 @@ class Answer:
     Args:
         status: of HTTP, or NO_ANSWER.
         reason: what was said, for people.
-        retry_after_seconds: what the service asked for.
+        retry_after_seconds: what the service asked for, 0 to MOST_PATIENT_SECONDS.
     """
 
     status: int
@@ -86,6 +90,8 @@ class Service:
             self._connection = None
 
     def _connected(self) -> http.client.HTTPConnection:
+        if self._connection is not None and _has_ended(self._connection):
+            self.close()
         if self._connection is None:
             if self._is_tls:
                 context = ssl.create_default_context()
@@ -113,6 +119,13 @@ class Service:
         }
 
 
+def _has_ended(connection: http.client.HTTPConnection) -> bool:
+    """Tell whether the far end has closed an idle connection: nothing else could be read from it."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _reason(content: bytes) -> str:
     """Return code and message of an error, or the beginning of whatever came in its place."""
     try:
@@ -125,6 +138,6 @@ def _reason(content: bytes) -> str:
 def _seconds(text: str | None) -> float:
     """Return a Retry-After in seconds; a date, which OCI does not send, counts as none."""
     try:
-        return max(0.0, float(text or 0))
+        return min(max(0.0, float(text or 0)), MOST_PATIENT_SECONDS)
     except ValueError:
         return 0.0

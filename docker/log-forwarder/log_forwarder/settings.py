@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from log_forwarder.records import joiner
+
 _CONTINUATION: Final = (
     r"[ \t]|Traceback \(most recent call last\)|Caused by: |"
     r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)(?::|\n)"
@@ -105,7 +107,7 @@ def _required(environment: Mapping[str, str], variable: str, faults: list[str]) 
 def _pattern(environment: Mapping[str, str], faults: list[str]) -> str:
     text = environment.get("OCISIDECAR_CONTINUATION", _CONTINUATION)
     try:
-        re.compile(text.encode())
+        joiner(text)
     except re.error as exc:
         faults.append(f"OCISIDECAR_CONTINUATION is no regular expression: {exc}")
     return text

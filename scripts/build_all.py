@@ -113,8 +113,7 @@ class _Target:
 
 def _target(options: Options, settings: Settings) -> _Target:
     values = settings.values
-    given = token(values)
-    username = registry_username(values)
+    given, username = token(values), values.ocir_username
     if username is None or given is None:
         raise ConfigError(
             "pushing needs OCIR_USERNAME and OCIR_AUTH_TOKEN, in the settings file or the environment; "
@@ -124,25 +123,45 @@ def _target(options: Options, settings: Settings) -> _Target:
     def connect() -> Provisioner:
         return console.connect(options, settings)
 
-    host, namespace = registry(values), values.ocir_namespace
-    if host is None or namespace is None:
-        with connect() as provisioner:
-            host = host or ocir_host(provisioner.region)
-            namespace = namespace or images.namespace(provisioner)
+    prefix = options.image_prefix or settings.image_prefix or _looked_up_prefix(settings, connect)
+    host, _, path = prefix.partition("/")
+    password = given.text if given.text is not None else _password(given, connect)
+    name = registry_username(username, values.ocir_namespace or path.partition("/")[0])
+    return _Target(images.Registry(host, path, name, password), connect if is_ocir(host) else None)
+
+
+def _looked_up_prefix(settings: Settings, connect: Callable[[], Provisioner]) -> str:
+    """Return where images go when the settings leave it to the account: its namespace, in its region's registry."""
+    values = settings.values
+    with connect() as provisioner:
+        host = registry(values) or ocir_host(provisioner.region)
+        namespace = values.ocir_namespace or images.namespace(provisioner)
     if host is None:
         raise ConfigError("the registry of this region is not known here: set OCIR_ENDPOINT")
-    name = username if username.startswith(f"{namespace}/") else f"{namespace}/{username}"
-    password = given.text if given.text is not None else _password(given, connect)
-    place = images.Registry(host, f"{namespace}/{values.ocir_repository}", name, password)
-    return _Target(place, connect if is_ocir(host) else None)
+    return f"{host}/{namespace}/{values.ocir_repository}"
 
 
 def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
-    """Return the auth token that a vault holds, alone or as OCI wants it for pulling."""
+    """Return the auth token that a vault holds, alone or as OCI wants it for pulling.
+
+    Raises:
+        ConfigError: it holds a JSON object without a password.
+    """
     with connect() as provisioner:
         ref = Ref(Key("secret", secret.word), "current")
         text = base64.b64decode(read_secret(provisioner.session.caller(Cancel()), ref)).decode()
-    return str(json.loads(text)["password"]) if text.lstrip().startswith("{") else text
+    try:
+        held = json.loads(text)
+    except ValueError:
+        held = text
+    if not isinstance(held, dict):
+        return text.strip()
+    if not isinstance(held.get("password"), str):
+        raise ConfigError(
+            f"the vault secret {secret.word} holds no auth token: it must be the token alone, or a JSON object "
+            "with `username` and `password`"
+        )
+    return str(held["password"])
 
 
 def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:

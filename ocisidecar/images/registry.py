@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -17,13 +16,10 @@ from ocisidecar.images.distribution import Distribution, Manifest, manifest_list
 from ocisidecar.images.events import ImageHandler, PushFinished, PushProgress, PushStarted, Telling
 from ocisidecar.spec.ocir import ocir_host
 from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.rules import REGISTRY_HOST, REPOSITORY_PATH
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
-
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?")
-_PATH: Final = re.compile(r"[a-z0-9]+(([._]|__|-+|/)[a-z0-9]+)*")
-"""Source: github.com/distribution/reference, "domain" and "remote-name"."""
 
 
 @frozen(kw_only=True)
@@ -86,12 +82,9 @@ class Registry:
     clock: Clock = field(factory=SystemClock, repr=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if not _HOST.fullmatch(self.host):
-            raise ConfigError(
-                f"host={self.host!r}: a registry's name such as fra.ocir.io, without scheme and path."
-            )
-        if not _PATH.fullmatch(self.path):
-            raise ConfigError(f"path={self.path!r}: lower-case words joined by '/', '-', '_' or '.'.")
+        for name, rule, value in (("host", REGISTRY_HOST, self.host), ("path", REPOSITORY_PATH, self.path)):
+            if fault := rule(value):
+                raise ConfigError(f"{name} {fault}")
 
     @classmethod
     def ocir(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from attrs import evolve
@@ -278,12 +278,9 @@ def registry(values: Values) -> str | None:
     return values.ocir_endpoint or (ocir_host(region) if region else None)
 
 
-def registry_username(values: Values) -> str | None:
-    """Return the user as OCI's registry wants it, behind the namespace, where that is known."""
-    name, namespace = values.ocir_username, values.ocir_namespace
-    if name is None or namespace is None or name.startswith(f"{namespace}/"):
-        return name
-    return f"{namespace}/{name}"
+def registry_username(name: str, namespace: str) -> str:
+    """Return the user as OCI's registry wants it, behind the namespace."""
+    return name if name.startswith(f"{namespace}/") else f"{namespace}/{name}"
 
 
 def token(values: Values) -> Secret | None:
@@ -297,19 +294,27 @@ def own_images(spec: DeploymentSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(image for image in images if image.startswith(OWN_IMAGES)))
 
 
-def _registries(instance: InstanceSpec, values: Values) -> tuple[str, ...]:
-    """Return the hosts of Oracle's registry that the instance's images come from, each once."""
+def _registries(instance: InstanceSpec, values: Values) -> Mapping[str, str]:
+    """Return the hosts of Oracle's registry that the instance's images come from → the first one's namespace."""
     prefix = image_prefix(values) or ""
-    images = (container.image_url for container in instance.containers)
-    hosts = ((prefix if image.startswith(OWN_IMAGES) else image).partition("/")[0] for image in images)
-    return tuple(dict.fromkeys(host for host in hosts if is_ocir(host)))
+    registries: dict[str, str] = {}
+    for image in (container.image_url for container in instance.containers):
+        host, _, path = (prefix if image.startswith(OWN_IMAGES) else image).partition("/")
+        if is_ocir(host):
+            registries.setdefault(host, path.partition("/")[0])
+    return registries
 
 
-def _pull_secrets(registries: Sequence[str], values: Values) -> tuple[ImagePullSecret, ...]:
-    given, username = token(values), registry_username(values)
-    if given is None or username is None:
+def _pull_secrets(registries: Mapping[str, str], values: Values) -> tuple[ImagePullSecret, ...]:
+    name, given = values.ocir_username, token(values)
+    if name is None or given is None:
         return ()
-    return tuple(_pull_secret(host, username, given, values.secrets_version) for host in registries)
+    return tuple(
+        _pull_secret(
+            host, registry_username(name, values.ocir_namespace or namespace), given, values.secrets_version
+        )
+        for host, namespace in registries.items()
+    )
 
 
 def _pull_secret(host: str, username: str, given: Secret, version: str) -> ImagePullSecret:
@@ -318,6 +323,6 @@ def _pull_secret(host: str, username: str, given: Secret, version: str) -> Image
     return ImagePullSecret.basic(host, username=username, password=given.text, version=version)
 
 
-def _access(registries: Sequence[str], values: Values) -> AccessSpec:
+def _access(registries: Mapping[str, str], values: Values) -> AccessSpec:
     pulls_by_policy = registries and not values.ocir_username
     return AccessSpec.deployment(statements=(_PULLS,) if pulls_by_policy else ())

@@ -22,11 +22,15 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPE_IN_QUOTES = re.compile(r"\\([\"\\$`\n])")
 _TEXT_IN_QUOTES = re.compile(r"[^\"\\$`]+")
 
-_NO_ASSIGNMENT = 'is no assignment: a line is NAME=value or export NAME="value", and nothing in it is executed'
+_NO_ASSIGNMENT = (
+    'is no assignment: a line is NAME=value or export NAME="value", without blanks around =, and nothing in it is '
+    "executed"
+)
 _NOT_EXECUTED = "holds a command, which is not executed: write its result"
 _NOT_EXPANDED = "holds an expansion that is not known here: only $NAME and ${NAME} are; write $ in single quotes"
+_NOT_SET = "refers to a variable that is not set earlier in this file: set it there, or write $ in single quotes"
 _NOT_CLOSED = "has a quote that is not closed"
-_NOT_QUOTED = "holds a sign that a shell would act on: put the value into single quotes"
+_NOT_QUOTED = "holds a blank or a sign that a shell would act on: put the value into single quotes"
 
 
 @frozen
@@ -143,7 +147,7 @@ class _Reader:
         name = found[1] or found[2]
         self.referenced.add(name)
         if name not in self.known:
-            raise _Refused(f"refers to {name}, which is not set earlier in this file")
+            raise _Refused(_NOT_SET)  # without the name, which may be a piece of a password
         return self.known[name]
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
-from ocisidecar.spec.rules import Rule
+from ocisidecar.spec.ocir import ocir_host
+from ocisidecar.spec.rules import REGISTRY_HOST, REPOSITORY_PATH, Rule
 from ocisidecar.spec.rules import ocid as is_ocid
 
 _YES = frozenset({"true", "yes", "on", "1"})
@@ -100,6 +101,12 @@ def _ocids(text: str) -> tuple[str, ...]:
     return found
 
 
+def _registry_region(text: str) -> str:
+    if ocir_host(text) is None:
+        raise ValueError
+    return text
+
+
 def _number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
@@ -140,6 +147,9 @@ PERCENT = Kind("a number from 0 to 100", _percent)
 INTEGER = Kind("a whole number", _integer)
 SECONDS = Kind("whole seconds, at least 1", _seconds)
 NAMESPACE = Kind("letters, digits and '_', beginning with a letter, but not with oci_ or oracle_", _namespace)
+REGISTRY_REGION = Kind("a region's key such as fra, or its name such as eu-frankfurt-1", _registry_region)
+HOST = _ruled("a host such as fra.ocir.io, without https:// and path", REGISTRY_HOST)
+PATH = _ruled("lower-case words joined by '/', '-', '_' or '.'", REPOSITORY_PATH)
 LIST = Kind("values with commas between them", _list)
 GROUPS = Kind("OCIDs, ocid1.networksecuritygroup.…, with commas between them", _ocids)
 PAIRS = Kind("NAME=value pairs with commas between them, or a JSON object of texts", _pairs)

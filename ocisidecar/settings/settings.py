@@ -35,6 +35,7 @@ _UNRESOLVED = (
     "OCIR_NAMESPACE and OCIR_REGION where they are"
 )
 _INSTANCE = re.compile(r'^instances\["[^"]*"\]\.')
+_ELEMENT = re.compile(r"\[[^\]]+\]")
 _INDEX = re.compile(r'(ports)\[(?:\d+|"[^"]*")\]')
 
 
@@ -180,9 +181,10 @@ class Settings:
             yield from _placed(contradictions(self.values), places, self.path.name)
         ours = () if self.is_local or self.image_prefix else own_images(spec)
         if ours:
-            yield from _placed([("OCIR_NAMESPACE", _UNRESOLVED.format(" and ".join(ours)))], places, self.path.name)
+            missing = "OCIR_REGION" if self.values.ocir_namespace else "OCIR_NAMESPACE"
+            yield from _placed([(missing, _UNRESOLVED.format(" and ".join(ours)))], places, self.path.name)
         faults = validate(spec, image_prefix=self.image_prefix, accepts_symbolic_images=True)
-        yield from _placed((_remark(fault, places) for fault in faults), places, self.path.name)
+        yield from _placed(dict.fromkeys(_remark(fault, places) for fault in faults), places, self.path.name)
 
     def _not_given(self) -> Iterator[SettingFault]:
         """Yield what is required or named, and still as in the template, or not there at all."""
@@ -202,9 +204,11 @@ def _placed(remarks: Iterable[Remark], places: Mapping[str, str], file: str) -> 
 def _remark(fault: SpecFault, places: Mapping[str, str]) -> Remark:
     """Return the variable that a part of the spec comes from, those that are given first, and the fault."""
     path = _INDEX.sub(r"\1[]", _INSTANCE.sub("", fault.path))
-    found = [one for one in variables().values() if one.target and path.startswith(one.target)]
+    found = [
+        (target, name) for name, one in variables().items() for target in one.targets if path.startswith(target)
+    ]
     if not found:
         return "", str(fault)
-    best = max(found, key=lambda one: (len(one.target), one.name in places))
-    rest = path.removeprefix(best.target)
-    return best.name, f"{rest}: {fault.message}" if rest else fault.message
+    target, name = max(found, key=lambda one: (len(one[0]), one[1] in places))
+    element = path.removeprefix(target)
+    return name, f"{element}: {fault.message}" if _ELEMENT.fullmatch(element) else fault.message

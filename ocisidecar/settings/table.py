@@ -16,12 +16,15 @@ from ocisidecar.settings.kinds import (
     DEFINED_TAGS,
     FLAG,
     GROUPS,
+    HOST,
     INTEGER,
     LIST,
     NAMESPACE,
     NUMBER,
     PAIRS,
+    PATH,
     PERCENT,
+    REGISTRY_REGION,
     SECONDS,
     TAGS,
     TEXT,
@@ -43,7 +46,7 @@ class Variable:
         says: what it means.
         kind: what it may be.
         example: text of the value in the template; None means the default of `Values`.
-        target: path of what it becomes in the spec, below the instance or the deployment.
+        targets: paths of what it becomes in the spec, below the instance or the deployment.
         connection: the connection setting that it is; its `OCISIDECAR_…` and `OCI_CLI_…` variables count too.
         is_of_account: it names something in a tenancy, of which an emulator knows nothing.
         is_required: without it nothing can be deployed to a tenancy.
@@ -54,7 +57,7 @@ class Variable:
     says: str
     kind: Kind
     example: str | None = None
-    target: str = ""
+    targets: tuple[str, ...] = ()
     connection: str | None = None
     is_of_account: bool = False
     is_required: bool = False
@@ -68,19 +71,19 @@ def _is(says: str, kind: Kind, default: object = None, **more: object) -> Any:
     return field(default=default, repr=kind is not PAIRS, metadata=_about(says, kind, **more))
 
 
-def _image(what: str, target: str) -> Any:
+def _image(what: str, path: str) -> Any:
     says = f"Image of {what}. Empty: the one this version was tested with. scripts/build_all.py writes it here."
-    return _is(says, TEXT, example="", target=target)
+    return _is(says, TEXT, example="", targets=(path,))
 
 
 def _memory(name: str) -> Any:
     path = f'sidecars["{name}"].memory_limit_in_gbs'
-    return _is("Its memory limit in GB. Empty: the preset's.", NUMBER, example="", target=path)
+    return _is("Its memory limit in GB. Empty: the preset's.", NUMBER, example="", targets=(path,))
 
 
 def _ocpus(name: str) -> Any:
     says = "Its CPU limit in OCPUs: one is 2 logical CPUs on x86 and 1 on Arm. Empty: the preset's."
-    return _is(says, NUMBER, example="", target=f'sidecars["{name}"].vcpus_limit')
+    return _is(says, NUMBER, example="", targets=(f'sidecars["{name}"].vcpus_limit',))
 
 
 @frozen(kw_only=True)
@@ -120,7 +123,7 @@ class Values:
         "Name of the deployment, of the instance and of the app's container.",
         TEXT,
         example="monitoring-demo",
-        target="name",
+        targets=("name",),
         is_required=True,
     )
     app_with_metrics_image: str | None = _image("the demonstration app", "image_url")
@@ -128,38 +131,43 @@ class Values:
         "Image of your app. Empty: the demonstration app.",
         TEXT,
         example="${APP_WITH_METRICS_IMAGE}",
-        target="image_url",
+        targets=("image_url",),
     )
     container_shape: str = _is(
         "Hardware: CI.Standard.E3.Flex, E4.Flex or E5.Flex (x86), CI.Standard.A1.Flex (Arm).",
         TEXT,
         "CI.Standard.E4.Flex",
-        target="shape",
+        targets=("shape",),
     )
-    container_ocpus: float = _is("OCPUs of an instance, all containers together.", NUMBER, 1.0, target="ocpus")
+    container_ocpus: float = _is("OCPUs of an instance, all containers together.", NUMBER, 1.0, targets=("ocpus",))
     container_memory_gb: float | None = _is(
         "GB of memory of an instance, all containers together. Empty: the shape's default.",
         NUMBER,
         example="4",
-        target="memory_in_gbs",
+        targets=("memory_in_gbs",),
     )
-    container_count: int = _is("How many equal instances.", INTEGER, 1, target="replicas")
-    container_port: int = _is("Port of the app; must answer HTTP at /.", INTEGER, 80, target="ports")
+    container_count: int = _is("How many equal instances.", INTEGER, 1, targets=("replicas",))
+    container_port: int = _is(
+        "Port of the app; must answer HTTP at /.", INTEGER, 80, targets=("ports", "health_checks")
+    )
     container_env_vars: Mapping[str, str] = _is(
         "Environment of the app. No secrets: OCI shows them in clear.",
         PAIRS,
         Factory(dict),
         example="ENV=development",
-        target="environment_variables",
+        targets=("environment_variables",),
     )
     log_level: str | None = _is(
-        "Given to the app as its variable LOG_LEVEL.", TEXT, example="", target='environment_variables["LOG_LEVEL"]'
+        "Given to the app as its variable LOG_LEVEL.",
+        TEXT,
+        example="",
+        targets=('environment_variables["LOG_LEVEL"]',),
     )
     availability_domain: int | None = _is(
         "1, 2 or 3. Empty: whichever has room, replicas spread over all.",
         INTEGER,
         example="",
-        target="placement.availability_domains",
+        targets=("placement.availability_domains",),
     )
     enable_shared_volumes: bool = _is(
         "Give all containers /logs, and the app /metrics too: directories that live as long as the instance.",
@@ -171,7 +179,7 @@ class Values:
         "Existing subnet. Empty: a network of its own is made.",
         ocid("subnet"),
         example="",
-        target="network.subnet_id",
+        targets=("network.subnet_id",),
         is_of_account=True,
     )
     vcn_ocid: str | None = _is(
@@ -185,7 +193,7 @@ class Values:
         GROUPS,
         (),
         example="",
-        target="network.nsg_ids",
+        targets=("network.nsg_ids",),
         is_of_account=True,
     )
     assign_public_ip: bool = _is("Give each instance a public address.", FLAG, default=False)
@@ -194,7 +202,7 @@ class Values:
         LIST,
         (),
         example="",
-        target="ports[].sources",
+        targets=("ports[].sources",),
     )
 
     enable_logging: bool = _is("Make a log group and a log.", FLAG, default=True)
@@ -202,7 +210,7 @@ class Values:
         "How long lines are kept: 30, 60, 90, 120, 150 or 180 days.",
         INTEGER,
         30,
-        target="logging.retention_duration_in_days",
+        targets=("logging.retention_duration_in_days",),
     )
     enable_log_forwarder_sidecar: bool = _is(
         "Run the log forwarder: it sends every *.log below /logs to that log.", FLAG, default=True
@@ -216,7 +224,7 @@ class Values:
     prometheus_sidecar_memory_gb: float | None = _memory("prometheus")
     prometheus_sidecar_ocpus: float | None = _ocpus("prometheus")
     prometheus_scrape_interval: int = _is(
-        "Seconds between two scrapes.", INTEGER, 15, target="scrape_interval_in_seconds"
+        "Seconds between two scrapes.", INTEGER, 15, targets=('sidecars["prometheus"].mounts',)
     )
     prometheus_allowed_cidr: tuple[str, ...] = _is(
         "Who may reach Prometheus at port 9090: CIDR blocks, or vcn for every address of the VCN. Empty: nobody "
@@ -224,15 +232,15 @@ class Values:
         LIST,
         (),
         example="vcn",
-        target="ports[].sources",
+        targets=("ports[].sources",),
     )
     prometheus_metrics_port: int | None = _is(
         "Port at which the app serves metrics: 8081 of the demonstration app. Empty: it serves none.",
         INTEGER,
         example="8081",
-        target="scrape",
+        targets=("scrape",),
     )
-    prometheus_metrics_path: str = _is("Path of the app's metrics.", TEXT, "/metrics", target="scrape[0].path")
+    prometheus_metrics_path: str = _is("Path of the app's metrics.", TEXT, "/metrics", targets=("scrape[0].path",))
 
     enable_prometheus_exporters: bool = _is(
         "Run the node exporter. (cAdvisor sees nothing in a container instance.)", FLAG, default=True
@@ -279,8 +287,10 @@ class Values:
     grafana_sidecar_ocpus: float | None = _ocpus("grafana")
 
     enable_alarms: bool = _is("Make alarms: CPU, memory, full disk, no metrics at all.", FLAG, default=False)
-    cpu_alarm_threshold: float = _is("Percent of CPU.", PERCENT, 80.0, target='alarms["cpu-utilization"]')
-    memory_alarm_threshold: float = _is("Percent of memory.", PERCENT, 80.0, target='alarms["memory-utilization"]')
+    cpu_alarm_threshold: float = _is("Percent of CPU.", PERCENT, 80.0, targets=('alarms["cpu-utilization"]',))
+    memory_alarm_threshold: float = _is(
+        "Percent of memory.", PERCENT, 80.0, targets=('alarms["memory-utilization"]',)
+    )
     notification_topic_ocid: str | None = _is(
         "Existing topic that alarms notify. Empty: a topic is made, which somebody has to subscribe to.",
         ocid("onstopic"),
@@ -288,16 +298,16 @@ class Values:
         is_of_account=True,
     )
 
-    ocir_region: str | None = _is(
-        "Region of the registry, such as fra or eu-frankfurt-1. Empty: OCI_REGION.", TEXT, example=""
-    )
+    ocir_region: str | None = _is("Region of the registry. Empty: OCI_REGION.", REGISTRY_REGION, example="")
     ocir_endpoint: str | None = _is(
-        "Host of the registry. Empty: that of OCIR_REGION, such as fra.ocir.io.", TEXT, example=""
+        "Host of the registry, for regions outside of the commercial realm. Empty: that of OCIR_REGION.",
+        HOST,
+        example="",
     )
     ocir_namespace: str | None = _is(
-        "Object storage namespace of the tenancy. Empty: build_all.py asks for it.", TEXT, example=""
+        "Object storage namespace of the tenancy. Empty: build_all.py asks for it.", PATH, example=""
     )
-    ocir_repository: str = _is("Path in the registry below which the images are.", TEXT, "ocisidecar")
+    ocir_repository: str = _is("Path in the registry below which the images are.", PATH, "ocisidecar")
     ocir_username: str | None = _is(
         "User for push and pull: ada@example.com, or <domain>/ada@example.com in an identity domain; the namespace "
         "may stand before it. Empty: instances pull by a policy.",
@@ -318,6 +328,7 @@ class Values:
         TEXT,
         example="",
         connection="image_prefix",
+        targets=("image_prefix",),
     )
     version: str | None = _is("Version that build_all.py gives to images. Empty: this package's.", TEXT, example="")
     build_platform: tuple[str, ...] = _is(
@@ -332,14 +343,14 @@ class Values:
         TAGS,
         Factory(dict),
         example='{"Environment":"Development"}',
-        target="freeform_tags",
+        targets=("freeform_tags",),
     )
     defined_tags: Mapping[str, Mapping[str, str]] = _is(
         "Defined tags of everything; their namespaces must exist.",
         DEFINED_TAGS,
         Factory(dict),
         example="{}",
-        target="defined_tags",
+        targets=("defined_tags",),
         is_of_account=True,
     )
 

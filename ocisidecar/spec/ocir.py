@@ -6,7 +6,8 @@ import re
 
 _REGION_KEY = re.compile(r"[a-z]{3}")
 _REGION = re.compile(r"[a-z]+(-[a-z]+)+-\d+")
-_HOST = re.compile(r"[a-z0-9-]+\.ocir\.io|ocir\.[a-z0-9-]+\.oci\.oraclecloud\.com")
+_HOST = re.compile(r"[a-z0-9-]+\.ocir\.io|ocir\.[a-z0-9-]+\.oci\.oracle(gov)?cloud\d*\.[a-z]+")
+"""The domain is the realm's: see oci.regions.REALMS."""
 
 
 def ocir_host(region: str) -> str | None:
@@ -14,10 +15,11 @@ def ocir_host(region: str) -> str | None:
 
     Args:
         region: its key (`fra`, for `fra.ocir.io`) or name (`eu-frankfurt-1`, for
-            `ocir.eu-frankfurt-1.oci.oraclecloud.com`).
+            `ocir.eu-frankfurt-1.oci.oraclecloud.com`), in capitals too.
 
     Source: Container Registry documentation, "Preparing for Container Registry".
     """
+    region = region.lower()
     if _REGION_KEY.fullmatch(region):
         return f"{region}.ocir.io"
     return f"ocir.{region}.oci.oraclecloud.com" if _REGION.fullmatch(region) else None

@@ -135,6 +135,12 @@ HOSTNAME_LABEL = matches(
     r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a host name label: 1 to 63 letters, digits and inner '-'"
 )
 ENVIRONMENT_NAME = matches(r"[A-Za-z_][A-Za-z0-9_.-]*", "a name of letters, digits, '_', '.' and '-'")
+REGISTRY_HOST = matches(
+    r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?",
+    "a registry's name such as fra.ocir.io, without scheme and path",
+)
+REPOSITORY_PATH = matches(r"[a-z0-9]+(([._]|__|-+|/)[a-z0-9]+)*", "lower-case words joined by '/', '-', '_' or '.'")
+"""Source of both: github.com/distribution/reference, "domain" and "remote-name"."""
 IMAGE_PREFIX = matches(
     r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*/?",
     "a registry with a path, such as fra.ocir.io/namespace/path",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocisidecar import images
+from ocisidecar.errors import ConfigError
 from ocisidecar.settings.table import IMAGES, variables
 from tests.scripts.conftest import forget_environment, load
 
@@ -78,17 +79,53 @@ def test_without_a_settings_file(script, tmp_path, monkeypatch):
     assert (code, "nowhere.env: cannot be read" in err) == (2, True)
 
 
-def test_repositories_in_ocir(connection, settings, emulator, monkeypatch):
-    """Host and namespace are looked up where the settings do not say them; what is missing is made, privately."""
+@pytest.fixture
+def target(connection, settings, monkeypatch):
+    """Where it would push to, with these settings and arguments."""
     forget_environment(monkeypatch)
-    settings.write_text("OCIR_USERNAME=ada\nOCIR_PASSWORD=literal\n")
     script = load("build_all")
-    options = script._parser().parse_args(["--settings", str(settings), *connection])
-    target = script._target(options, script._settings(options))
-    namespace = target.registry.path.partition("/")[0]
-    assert target.registry.image_prefix == f"ocir.{REGION}.oci.oraclecloud.com/{namespace}/ocisidecar"
-    assert target.registry.username == f"{namespace}/ada"
+
+    def found(lines, *arguments):
+        settings.write_text(lines)
+        options = script._parser().parse_args(["--settings", str(settings), *connection, *arguments])
+        return script._target(options, script._settings(options))
+
+    return found
+
+
+@pytest.mark.parametrize("as_argument", [True, False])
+def test_the_image_prefix_is_where_images_are_pushed_to(target, as_argument):
+    """It counts instead of endpoint, namespace and path, as it does when they are pulled."""
+    lines = "OCIR_NAMESPACE=other\nOCIR_REGION=iad\nOCIR_USERNAME=other/ada\nOCIR_PASSWORD=literal\n"
+    prefix = "fra.ocir.io/acme/shop"
+    given = (lines, "--image-prefix", prefix) if as_argument else (f"{lines}OCISIDECAR_IMAGE_PREFIX={prefix}\n",)
+    found = target(*given)
+    assert (found.registry.image_prefix, found.registry.username) == (prefix, "other/ada")
+
+
+@pytest.mark.parametrize(("held", "password"), [("t0ken\n", "t0ken"), ("{t0ken", "{t0ken"), ("42", "42")])
+def test_a_token_alone_in_a_vault(target, emulator, held, password):
+    """Whatever it looks like."""
+    secret = emulator.store_secret(held.encode())
+    found = target(f"OCIR_USERNAME=ada\nOCIR_AUTH_TOKEN=vault:{secret}\n")
+    assert found.registry.password == password
+
+
+def test_a_vault_secret_without_a_token_is_told(target, emulator):
+    """With its OCID, and nothing of what it holds."""
+    secret = emulator.store_secret(b'{"passwd": "hunter2"}')
+    with pytest.raises(ConfigError, match=f"{secret} holds no auth token") as caught:
+        target(f"OCIR_USERNAME=ada\nOCIR_AUTH_TOKEN=vault:{secret}\n")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_repositories_in_ocir(target, emulator):
+    """Host and namespace are looked up where the settings do not say them; what is missing is made, privately."""
+    found = target("OCIR_USERNAME=ada\nOCIR_PASSWORD=literal\n")
+    namespace = found.registry.path.partition("/")[0]
+    assert found.registry.image_prefix == f"ocir.{REGION}.oci.oraclecloud.com/{namespace}/ocisidecar"
+    assert found.registry.username == f"{namespace}/ada"
     built = [images.BuiltImage(name=name, version="1", variants=()) for name in ("prometheus", "grafana")]
     for _ in range(2):
-        target.make_repositories(built)
+        found.make_repositories(built)
     assert len(emulator.live()["container-repository"]) == 2

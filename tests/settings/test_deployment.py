@@ -177,7 +177,7 @@ class TestSidecars:
         lines = f"ENABLE_MANAGEMENT_AGENT_SIDECAR=true\nMGMT_AGENT_RESPONSE_FILE=vault:{SECRET}\n"
         image = "MGMT_AGENT_SIDECAR_IMAGE=r/i:1\nMETRICS_NAMESPACE=shop\n"
         agent = web(lines + image).sidecars[-1]
-        assert agent.mounts["/opt/oracle/mgmtagent_secret"].volume.files["input.rsp"] == SecretRef(SECRET)
+        assert agent.mounts["/etc/management-agent"].volume.files["input.rsp"] == SecretRef(SECRET)
         assert agent.mounts["/logs"].volume == "logs"
         assert agent.environment_variables["OCISIDECAR_METRIC_NAMESPACE"] == "shop"
         assert "/federate" in agent.environment_variables["OCISIDECAR_SCRAPE_URL"]
@@ -263,6 +263,15 @@ class TestImages:
         """However it is written."""
         (secret,) = web(
             f"OCIR_NAMESPACE=ns\nOCIR_USERNAME={name}\nOCIR_PASSWORD=env:T\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n",
+            environment={"T": "x"},
+        ).image_pull_secrets
+        assert secret.username == "ns/ada"
+
+    @pytest.mark.parametrize("name", ["ada", "ns/ada"])
+    def test_the_namespace_may_be_known_from_the_image_alone(self, web, name):
+        """As after a push by build_all.py, which asks the account for it and writes nothing but URLs."""
+        (secret,) = web(
+            f"OCIR_USERNAME={name}\nOCIR_PASSWORD=env:T\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n",
             environment={"T": "x"},
         ).image_pull_secrets
         assert secret.username == "ns/ada"

@@ -107,13 +107,14 @@ class TestSlips:
             ('A="`id`"', "command, which is not executed"),
             ("A=${B:-x}", "only $NAME and ${NAME}"),
             ("A=$1", "only $NAME and ${NAME}"),
-            ("A=$HOME", "refers to HOME, which is not set earlier in this file"),
+            ("A=$HOME", "refers to a variable that is not set earlier in this file"),
             ("A='x", "a quote that is not closed"),
             ('A="x', "a quote that is not closed"),
             ("A=x|y", "put the value into single quotes"),
             ("A=x y", "put the value into single quotes"),
+            ("A= x", "holds a blank"),
             ("source other.env", "is no assignment"),
-            ("A = x", "is no assignment"),
+            ("A = x", "without blanks around ="),
         ],
     )
     def test_refusals(self, line, said):
@@ -122,6 +123,15 @@ class TestSlips:
         (slip,) = file.slips
         assert (slip.line, said in slip.message) == (2, True)
         assert file.assignments[-1].name == "C"
+
+    @pytest.mark.parametrize(
+        "line",
+        ['A="pa$hunter2"', "A=pa${hunter2}", 'A="pa${hunter2:-x}"', "A=hunter2(x", "A='hunter2", "hunter2 x"],
+    )
+    def test_no_piece_of_a_value_is_quoted(self, line):
+        """It may be a password, even where it looks like the name of a variable."""
+        (slip,) = read_env_file(f"{line}\n").slips
+        assert "hunter2" not in slip.message
 
     def test_nothing_is_executed(self, tmp_path):
         """A command in a value leaves no trace."""

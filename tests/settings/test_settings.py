@@ -169,6 +169,13 @@ class TestFaults:
             ("ENABLE_MANAGEMENT_AGENT_SIDECAR=true", "MGMT_AGENT_RESPONSE_FILE", "make an install key"),
             ("OCIR_USERNAME=ns/ada", "OCIR_USERNAME", "needs OCIR_AUTH_TOKEN"),
             ("ENABLE_LOG_FORWARDER_SIDECAR=true", "OCIR_NAMESPACE", "scripts/build_all.py"),
+            ("ENABLE_LOG_FORWARDER_SIDECAR=true\nOCIR_NAMESPACE=ns", "OCIR_REGION", "scripts/build_all.py"),
+            ("OCIR_REGION=frankfurt", "OCIR_REGION", "a region's key such as fra"),
+            ("OCIR_ENDPOINT=https://fra.ocir.io", "OCIR_ENDPOINT", "a host such as fra.ocir.io"),
+            ("OCIR_NAMESPACE='My tenancy'", "OCIR_NAMESPACE", "lower-case words"),
+            ("OCIR_REPOSITORY=/shop/", "OCIR_REPOSITORY", "lower-case words"),
+            ("OCISIDECAR_IMAGE_PREFIX=https://r/p", "OCISIDECAR_IMAGE_PREFIX", "a registry with a path"),
+            ("PROMETHEUS_SCRAPE_INTERVAL=0", "PROMETHEUS_SCRAPE_INTERVAL", "must be 1 to 3600 s, got 0"),
             ("MGMT_AGENT_RESPONSE_FILE=vault:mine", "MGMT_AGENT_RESPONSE_FILE", "vault:ocid1.vaultsecret"),
             ("OCIR_AUTH_TOKEN=env:TOKEN", "OCIR_AUTH_TOKEN", "TOKEN, which is not set"),
             ("OCIR_AUTH_TOKEN=file:nowhere", "OCIR_AUTH_TOKEN", "cannot be read"),
@@ -181,6 +188,16 @@ class TestFaults:
         """What the spec's own rules refuse is told in the words of the file."""
         found = faults(lambda: settings(lines + "\n").deployment_spec())
         assert [said in message for (_, name), message in found.items() if name == variable] == [True]
+
+    @pytest.mark.parametrize(
+        "line", ["CONTAINER_PORT=99999", "CONTAINER_INSTANCE_NAME='My web'", "PROMETHEUS_SCRAPE_INTERVAL=0"]
+    )
+    def test_a_mistake_is_told_once(self, settings, line):
+        """However many parts of the spec it reaches, in the words of the file alone."""
+        with pytest.raises(SettingsError) as caught:
+            settings(f"{line}\n").deployment_spec()
+        (fault,) = caught.value.faults
+        assert str(fault).startswith(f"web.env:5: {line.partition('=')[0]} must be ")
 
     def test_a_file_that_is_not_there(self, tmp_path):
         """The message names it, and it is a ConfigError."""

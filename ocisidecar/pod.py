@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ocisidecar.compose import compose
 from ocisidecar.engine import ContainerState, Engine, RunningPod
@@ -55,9 +55,11 @@ class Pod:
             engine: instead of the Docker engine that the environment names; it is not closed with the pod.
 
         Raises:
-            SpecError: the spec has faults, more than one instance, or a secret that `secrets` does not give.
+            SpecError: the spec has faults, more than one instance, a secret that `secrets` does not give, or a
+                name in `images` that no container has.
             EngineMissing: no Docker engine answers.
-            PodFailed: an image is missing, or a container could not be started; nothing is left.
+            PodFailed: an image is missing, a container could not be started, or this machine reaches no pods of
+                the engine although there are health checks or `publish`; nothing is left.
         """
         deployment = as_deployment(spec)
         check(deployment, accepts_symbolic_images=True)
@@ -71,11 +73,11 @@ class Pod:
                 return wire.base64_text(given[ref.key.name])
             return f"local-{ref.key.kind}-{ref.key.name}"
 
+        body = resolve_fields(composed.body, lookup)
+        _require_use(body, images or {})
         with ExitStack() as resources:
             used = engine or resources.enter_context(Engine.connect())
-            running = used.run_pod(
-                resolve_fields(composed.body, lookup), name=composed.key.name, images=images, publish=publish
-            )
+            running = used.run_pod(body, name=composed.key.name, images=images, publish=publish)
             resources.callback(running.close)
             return cls(instance.name, running, resources.pop_all())
 
@@ -90,8 +92,18 @@ class Pod:
         return self._running.address
 
     def url(self, port: int) -> str:
-        """Return the base URL of a port, e.g. `http://127.0.0.1:8080` where it is published."""
-        return self._running.url(port)
+        """Return the base URL of a port, e.g. `http://127.0.0.1:8080` where it is published.
+
+        Raises:
+            ValueError: this machine does not reach it.
+        """
+        found = self._running.url(port)
+        if found is None:
+            raise ValueError(
+                f"port {port} of this pod is not published, and this machine does not reach pods of its engine "
+                f"otherwise: run it with publish={{{port}: 0}}"
+            )
+        return found
 
     def logs(self, container: str | None = None, *, is_previous: bool = False) -> str:
         """Return the newest 256 KB that a container, by default the app, wrote in its last run or the one before.
@@ -136,6 +148,19 @@ def _require_secrets(instance: InstanceSpec, given: Mapping[str, bytes]) -> None
         for volume in instance.all_volumes
         for path, content in volume.files.items()
         if isinstance(content, SecretRef) and content.secret_id not in given
+    ]
+    if faults:
+        raise SpecError(faults)
+
+
+def _require_use(body: Mapping[str, Any], images: Mapping[str, str]) -> None:
+    """Refuse names of containers that there are none of; image URLs that nobody asks for may be for other pods."""
+    used = [container["displayName"] for container in body["containers"]]
+    known = {*used, *(container["imageUrl"] for container in body["containers"])}
+    faults = [
+        SpecFault(f'images["{name}"]', f"is no container, the containers are {', '.join(used)}")
+        for name in images
+        if name not in known and not {"/", ":"} & {*name}
     ]
     if faults:
         raise SpecError(faults)

@@ -85,7 +85,7 @@ class DockerPods:
         return self._by_container[container_id].logs(container_id, is_previous=is_previous)
 
     def reach(self, pod_id: str, port: int) -> str | None:
-        """Return the URL of a port of a pod that runs."""
+        """Return the URL of a port of a pod that runs, where this machine reaches it."""
         worker = self._pods.get(pod_id)
         return None if worker is None else worker.url(port)
 

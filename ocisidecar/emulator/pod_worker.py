@@ -154,7 +154,7 @@ class PodWorker:
         return running.logs(self.pod.containers[container_id]["displayName"], is_previous=is_previous)
 
     def url(self, port: int) -> str | None:
-        """Return the URL of a port of the pod, None while none of its containers runs."""
+        """Return the URL of a port of the pod; None while none of its containers runs, or where none leads there."""
         running = self._running
         if running is None or not any(state.is_running for state in running.containers):
             return None

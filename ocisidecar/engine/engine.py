@@ -16,6 +16,7 @@ from docker.errors import APIError, DockerException
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.engine import images
+from ocisidecar.engine.access import Access, access
 from ocisidecar.engine.networks import Networks, remove_network
 from ocisidecar.engine.owner import KIND, Owner
 from ocisidecar.engine.refusals import told_as_pod_failed
@@ -27,8 +28,6 @@ _TIMEOUT_SECONDS = 120
 _CONNECTIONS = 256
 """Kept open at most; each running container occupies one."""
 _USUAL = "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "unix:///var/run/docker.sock"
-_BY_UNIX_SOCKET = "http+docker://localhost"
-"""What the client calls its base URL when it talks to a socket of this machine."""
 
 
 class Engine:
@@ -36,23 +35,20 @@ class Engine:
 
     Thread-safe: the threads of all pods share one client, which keeps no state but urllib3's pool of connections.
 
-    Pods are reached at their own address where the engine runs on this machine under Linux, as root.  Elsewhere, as
-    with Docker Desktop, only at published ports: there every port that a health check asks is published by itself,
-    and a TCP check passes as soon as the pod runs, because the engine itself accepts connections to such a port.
+    Pods are reached at their own address where the engine runs on this machine under Linux, as root.  With Docker
+    Desktop and rootless engines only at published ports: there every port that a health check asks is published by
+    itself, and a TCP check passes as soon as the pod runs, because the engine itself accepts connections to such a
+    port.  With an engine of another machine, or from a container that was given the engine's socket, they are not
+    reached at all, and a pod that needs to be is refused.
     """
 
     def __init__(self, api: docker.APIClient) -> None:
         self._api = api
         facts = api.info()
         self._host_cpus: int = facts["NCPU"]
-        self._is_local = (
-            sys.platform == "linux"
-            and api.base_url == _BY_UNIX_SOCKET
-            and facts["OperatingSystem"] != "Docker Desktop"
-            and "name=rootless" not in (facts.get("SecurityOptions") or ())
-        )
+        self._access: Access = access(api.base_url, facts)
         self._owner = Owner.current()
-        self._networks = Networks(api, labels=self._owner.labels, is_local=self._is_local)
+        self._networks = Networks(api, labels=self._owner.labels, has_routes=self._access == "ADDRESS")
         self._pods: WeakSet[RunningPod] = WeakSet()
 
     @classmethod
@@ -63,8 +59,8 @@ class Engine:
             EngineMissing: none answers there.
         """
         where = base_url or os.environ.get("DOCKER_HOST") or _USUAL
-        tls = None if base_url else docker.utils.kwargs_from_env().get("tls")
         try:
+            tls = None if base_url else docker.utils.kwargs_from_env().get("tls")
             _knock(where)
             return cls(
                 docker.APIClient(
@@ -126,8 +122,8 @@ class Engine:
             clock: what back-off, delays and intervals count on; by default real time.
 
         Raises:
-            PodFailed: an image is missing, a volume cannot be had, or a container could not be started.  Nothing
-                of the pod is left.
+            PodFailed: an image is missing, a volume cannot be had, or a container could not be started; or it has
+                health checks, `publish` or `inject` and cannot be reached from here.  Nothing of the pod is left.
         """
         with told_as_pod_failed(name):
             self.sweep()
@@ -147,6 +143,7 @@ class Engine:
                 networks=self._networks,
                 labels=self._owner.labels,
                 host_cpus=self._host_cpus,
+                access=self._access,
                 on_change=on_change,
             )
             undo.callback(pod.close)
@@ -199,7 +196,7 @@ class Engine:
         self.close()
 
     def _ports_to_probe(self, details: Mapping[str, Any]) -> dict[int, int]:
-        if self._is_local:
+        if self._access == "ADDRESS":
             return {}
         checks = (check for container in details["containers"] for check in container.get("healthChecks") or ())
         return {check["port"]: 0 for check in checks}

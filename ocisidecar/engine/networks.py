@@ -51,13 +51,13 @@ class Networks:
     Args:
         api: the engine.
         labels: of the networks.
-        is_local: whether the engine's host is this machine, whose routes then tell which ranges are taken.
+        has_routes: whether this machine's routes tell which ranges are taken on the engine's host.
     """
 
-    def __init__(self, api: docker.APIClient, *, labels: Mapping[str, str], is_local: bool) -> None:
+    def __init__(self, api: docker.APIClient, *, labels: Mapping[str, str], has_routes: bool) -> None:
         self._api = api
         self._labels = labels
-        self._is_local = is_local
+        self._has_routes = has_routes
         self._lock = threading.Lock()
         self._by_cidr: dict[str | None, _Network] = {}
 
@@ -98,7 +98,7 @@ class Networks:
         known = self._by_cidr.get(wanted.cidr)
         if known is not None:
             return None if wanted.ip in known.ips else known
-        if self._is_local and any(subnet.overlaps(route) for _, route in host_routes()):
+        if self._has_routes and any(subnet.overlaps(route) for _, route in host_routes()):
             return None
         ipam = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=wanted.cidr, gateway=gateway)])
         try:

@@ -18,12 +18,14 @@ from docker.errors import APIError, NotFound
 
 from ocisidecar.clock import Clock
 from ocisidecar.engine import images, owner, translate, volumes
+from ocisidecar.engine.access import Access
 from ocisidecar.engine.health import Check
 from ocisidecar.engine.images import LocalImage
 from ocisidecar.engine.member import Member
 from ocisidecar.engine.networks import Networks, Place
 from ocisidecar.engine.notifier import Notifier
 from ocisidecar.engine.refusals import told_as_pod_failed
+from ocisidecar.engine.routes import is_in_pod_network
 from ocisidecar.engine.uncut import uncut
 from ocisidecar.engine.values import ContainerState, Injection, PodAddress, Usage
 from ocisidecar.errors import PodFailed
@@ -67,11 +69,13 @@ class RunningPod:
         networks: Networks,
         labels: Mapping[str, str],
         host_cpus: int,
+        access: Access,
         on_change: Callable[[], None] | None,
     ) -> None:
         self._api = api
         self._request = request
         self._networks = networks
+        self._access = access
         self._id = uuid4().hex[:12]
         self._labels = {**labels, owner.POD: request.name, owner.POD_ID: self._id}
         self._limits = translate.capacity(request.details, host_cpus=host_cpus)
@@ -100,8 +104,13 @@ class RunningPod:
         """How its containers are, in the body's order."""
         return tuple(member.state() for member in self._members.values())
 
-    def url(self, port: int) -> str:
-        """Return the base URL of a port: of this machine's loopback where it is published, else of the pod."""
+    def url(self, port: int) -> str | None:
+        """Return the base URL of a port: of this machine's loopback where it is published, else of the pod.
+
+        None where this machine does not reach it.
+        """
+        if self._access == "NONE" or (self._access == "LOOPBACK" and port not in self._published):
+            return None
         host, reached = self._reach(port)
         return f"http://{host}:{reached}"
 
@@ -181,6 +190,7 @@ class RunningPod:
         made = volumes.pod_volumes(details, pod_id=self._id, memory_in_bytes=self._limits.memory_in_bytes)
         mountpoints = {volume.on_engine: self._make(volume) for volume in made}
         self._start_pause(self._place, made)
+        self._require_reach()
         for volume in made:
             if volume.archive is not None:
                 self._api.put_archive(self._pause, volume.directory, volume.archive)
@@ -208,10 +218,15 @@ class RunningPod:
             changed=self._notifier.changed,
         )
 
+    @property
+    def _listed(self) -> Sequence[Mapping[str, Any]]:
+        listed: Sequence[Mapping[str, Any]] = self._request.details["containers"]
+        return listed
+
     def _named_containers(self) -> dict[str, Mapping[str, Any]]:
-        listed = self._request.details["containers"]
-        named = {translate.container_name(details, number): details for number, details in enumerate(listed)}
-        if len(named) < len(listed):
+        listed = enumerate(self._listed)
+        named = {translate.container_name(details, number): details for number, details in listed}
+        if len(named) < len(self._listed):
             raise PodFailed(f"Pod {self._request.name}: two containers have one displayName.")
         return named
 
@@ -249,6 +264,19 @@ class RunningPod:
             for port, bindings in settings["Ports"].items()
             if bindings
         }
+
+    def _require_reach(self) -> None:
+        """Refuse a pod that cannot do without being reached, where it is not; the host's routes tell."""
+        if self._access == "ADDRESS" and not is_in_pod_network(self._address):
+            self._access = "NONE"
+        request = self._request
+        is_needed = request.publish or request.inject or any(one.get("healthChecks") for one in self._listed)
+        if self._access == "NONE" and is_needed:
+            raise PodFailed(
+                f"Pod {request.name} cannot be reached from here: its engine runs on another machine, or this "
+                "process in a container with a network of its own. Health checks, published ports and resource "
+                "principals need that: use an engine of this machine, or start this process with --network host."
+            )
 
     def _config(
         self, name: str, details: Mapping[str, Any], image: LocalImage, mounts: list[translate.Json]

@@ -85,8 +85,8 @@ def test_pods_of_one_subnet_reach_each_other(engine, eventually):
             pod.close()
 
 
-@pytest.mark.parametrize("is_local", [True, False])
-def test_a_range_that_is_in_use_is_left_alone(engine, monkeypatch, is_local):
+@pytest.mark.parametrize("has_routes", [True, False])
+def test_a_range_that_is_in_use_is_left_alone(engine, monkeypatch, has_routes):
     """Of two engine objects that want one subnet the second gets its pod into another."""
     net = f"10.215.{os.getpid() % 200}"
     wanted = PodAddress(cidr=f"{net}.0/24", ip=f"{net}.9")
@@ -94,7 +94,7 @@ def test_a_range_that_is_in_use_is_left_alone(engine, monkeypatch, is_local):
     with Engine.connect() as other:
         first = other.run_pod(sleeping, name="range-1", address=wanted)
         assert first.address == wanted.ip
-        monkeypatch.setattr(engine._networks, "_is_local", is_local)
+        monkeypatch.setattr(engine._networks, "_has_routes", has_routes)
         second = engine.run_pod(sleeping, name="range-2", address=wanted)
         assert not second.address.startswith(f"{net}.")
         second.close()

@@ -70,9 +70,10 @@ def test_an_unhealthy_container_is_killed_and_the_policy_decides(engine, eventua
 def test_an_engine_elsewhere_is_asked_through_published_ports(eventually):
     """Where this machine does not reach pods, the ports of checks are published on loopback by themselves."""
     with Engine.connect() as elsewhere:
-        elsewhere._is_local = False
+        elsewhere._access = "LOOPBACK"
         pod = elsewhere.run_pod(
             body(agent("web", PORT, healthChecks=[http_check()])), name="far", clock=FastClock(10)
         )
         assert pod.url(PORT).startswith("http://127.0.0.1:")
+        assert pod.url(NOBODY) is None
         eventually(lambda: pod.containers[0].health == ("HEALTHY",))

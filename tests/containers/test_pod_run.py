@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from ocisidecar import (
@@ -88,6 +91,16 @@ def test_a_secret_that_nobody_gives_is_named(spec):
     assert SECRET_ID in fault.message
 
 
+def test_an_image_for_nobody_is_a_mistake(spec, engine):
+    """A word in `images` that is no container is refused with the names there are; URLs may be for other pods."""
+    images = {"wbe": AGENT_IMAGE, "docker.io/acme/other:1": SHELL_IMAGE}
+    with pytest.raises(SpecError) as refused:
+        Pod.run(spec, images=images, secrets={SECRET_ID: ""}, engine=engine)
+    (fault,) = refused.value.faults
+    assert fault.path == 'images["wbe"]'
+    assert "web" in fault.message
+
+
 @pytest.mark.parametrize(
     ("what", "replica", "path"),
     [
@@ -128,3 +141,44 @@ def test_a_log_is_a_name_without_a_cloud(engine):
         container, *_ = engine.api.containers(all=True, filters={"label": labels})
         assert "OCISIDECAR_LOG_ID=local-log-app" in engine.api.inspect_container(container["Id"])["Config"]["Env"]
     assert things(engine, "ocisidecar.pod=quiet-0") == []
+
+
+def test_a_port_that_nothing_leads_to_has_no_url(pod, monkeypatch):
+    """Where this machine reaches published ports only (Docker Desktop), another one is an error that says so."""
+    monkeypatch.setattr(pod._running, "_access", "LOOPBACK")
+    assert pod.url(80).startswith("http://127.0.0.1:")
+    with pytest.raises(ValueError, match=r"port 81 .* publish=\{81: 0\}"):
+        pod.url(81)
+
+
+def test_a_process_that_reaches_no_pod_is_told_so(engine):
+    """In a network of its own, as in a container that was given the engine's socket, checks would only kill.
+
+    What needs no reaching runs there all the same.
+    """
+    program = f"""
+import attrs, ocisidecar
+from ocisidecar.pod import Pod
+spec = ocisidecar.InstanceSpec("apart", image_url="{SHELL_IMAGE}", command=("sleep", "60"))
+checked = attrs.evolve(spec, health_checks=[ocisidecar.HealthCheck.tcp(80)])
+with Pod.run(spec) as pod:
+    print(pod.containers[0].is_running)
+    try:
+        print(pod.url(80))
+    except ValueError as error:
+        print("no way")
+for refused in (lambda: Pod.run(spec, publish={{80: 0}}), lambda: Pod.run(checked)):
+    try:
+        refused()
+    except ocisidecar.PodFailed as error:
+        print(error)
+"""
+    apart = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    if "unshare failed" in apart.stderr:
+        pytest.skip(apart.stderr)
+    running, url, *refusals = apart.stdout.splitlines()
+    assert (running, url) == ("True", "no way"), apart.stderr
+    assert [text.partition(":")[0] for text in refusals] == ["Pod apart-0 cannot be reached from here"] * 2
+    assert things(engine, "ocisidecar.pod=apart-0") == []

@@ -20,6 +20,16 @@ def test_without_an_engine_the_error_says_where_and_what_to_do(tmp_path):
     assert isinstance(missing.value, ConfigError)
 
 
+def test_broken_settings_for_tls_are_an_engine_that_is_missing(monkeypatch, tmp_path):
+    """Certificates that DOCKER_CERT_PATH promises and that are not there are told in words, and crash nobody."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "none"))
+    assert not Engine.is_available()
+    with pytest.raises(EngineMissing, match=r"tcp://127.0.0.1:1: .*certificate"):
+        Engine.connect()
+
+
 def test_the_environment_names_the_engine(monkeypatch, tmp_path):
     """DOCKER_HOST is where one is looked for."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")

@@ -18,7 +18,7 @@ from docker.utils import parse_repository_tag
 
 from ocisidecar.engine.engine import Engine
 from ocisidecar.engine.refusals import engine_words
-from ocisidecar.engine.streams import Chunk, reading
+from ocisidecar.engine.streams import Chunk, Stop, reading
 from ocisidecar.errors import ImageError
 
 _STEP: Final = re.compile(r"Step (\d+)/(\d+) : (.*)")
@@ -73,20 +73,20 @@ def find_image(engine: Engine, image: str) -> tuple[str, int] | None:
     return f"{facts['Os']}/{facts['Architecture']}", int(facts["Size"])
 
 
-def fetch_image(engine: Engine, image: str, platform: str) -> None:
+def fetch_image(engine: Engine, image: str, platform: str, *, stop: Stop) -> None:
     """Let the engine hold `image` for `platform`: pull it unless it is there.
 
     Raises:
-        ImageError: it cannot be pulled; the engine's words.
+        ImageError: it cannot be pulled; the engine's words.  Or it was stopped.
     """
     found = find_image(engine, image)
     if found is not None and found[0] == platform:
         return
     with engine_words():
-        _pull(engine, image, platform)
+        _pull(engine, image, platform, stop)
 
 
-def _pull(engine: Engine, image: str, platform: str) -> None:
+def _pull(engine: Engine, image: str, platform: str, stop: Stop) -> None:
     repository, tag = parse_repository_tag(image)
 
     def start() -> Iterator[Chunk]:
@@ -95,7 +95,7 @@ def _pull(engine: Engine, image: str, platform: str) -> None:
         )
         return pulling
 
-    with reading(engine, start) as chunks:
+    with reading(engine, start, stop=stop) as chunks:
         for chunk in chunks:
             if "error" in chunk:
                 raise ImageError(str(chunk["error"]).strip())
@@ -115,12 +115,13 @@ def build_image(
     platform: str,
     arguments: Mapping[str, str],
     labels: Mapping[str, str],
+    stop: Stop,
     is_cache_used: bool = True,
 ) -> Generator[Told, None, None]:
-    """Build a directory into an image tagged `reference`; blocks between what it yields, ends when closed.
+    """Build a directory into an image tagged `reference`; blocks between what it yields, and ends when closed.
 
     Raises:
-        ImageError: the build failed; the engine's words.
+        ImageError: the build failed; the engine's words.  Or it was stopped.
     """
 
     def start() -> Iterator[Chunk]:
@@ -136,7 +137,7 @@ def build_image(
             decode=True,
         )
 
-    with engine_words(), reading(engine, start) as chunks:
+    with engine_words(), reading(engine, start, stop=stop) as chunks:
         for chunk in chunks:
             yield from _parsed(chunk)
 

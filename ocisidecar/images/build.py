@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +28,7 @@ from ocisidecar.images.sources import ImageSource
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
+    from ocisidecar.engine.streams import Stop
 
 PLATFORMS: Final = ("linux/amd64", "linux/arm64")
 """What container instances run: x86 shapes and the Ampere shapes (CI.Standard.A1.Flex)."""
@@ -109,7 +109,7 @@ def build(
     _check(sources, version, platforms, bases)
     with connected(engine) as builder:
         native = _native_platform(builder)
-        run = _Run(builder, native, max_workers, Telling(on_event, clock or SystemClock()))
+        run = _Run(builder, native, max_workers, Telling(on_event, clock or SystemClock()), _new_stop())
         # Platforms follow each other, as a base is there for one at a time; the engine's own comes last and stays.
         for platform in sorted(platforms, key=lambda platform: platform == native):
             suffix = f"-{architecture(platform)}" if len(platforms) > 1 else ""
@@ -147,6 +147,12 @@ def _native_platform(engine: Engine) -> str:
     from ocisidecar.engine.building import native_platform
 
     return native_platform(engine)
+
+
+def _new_stop() -> Stop:
+    from ocisidecar.engine.streams import Stop
+
+    return Stop()
 
 
 def _check(
@@ -197,13 +203,13 @@ class _Run:
     native_platform: str
     max_workers: int
     telling: Telling
+    stop: Stop
     built: dict[tuple[str, str], Variant] = field(factory=dict)
     failures: list[BuildFailed] = field(factory=list)
     _inbox: SimpleQueue[ImageEvent | Future[Variant]] = field(factory=SimpleQueue, init=False)
-    _stopped: threading.Event = field(factory=threading.Event, init=False)
 
     def carry_out(self, jobs: Iterable[_Job]) -> None:
-        """Build them all; when a handler raises or Ctrl-C is pressed, builds end with their next line of output."""
+        """Build them all; when a handler raises or Ctrl-C is pressed, the engine stops all of them at once."""
         pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="ocisidecar-build")
         try:
             running = {self._submit(pool, job): job for job in jobs}
@@ -213,10 +219,11 @@ class _Run:
                     self.telling.tell(item)
                 else:
                     self._ended(item, running.pop(item))
+        except BaseException:
+            self.stop.set()
+            raise
         finally:
-            self._stopped.set()
             pool.shutdown(cancel_futures=True)
-            self._stopped.clear()
 
     def _submit(self, pool: ThreadPoolExecutor, job: _Job) -> Future[Variant]:
         future = pool.submit(self._build, job)
@@ -264,16 +271,12 @@ class _Run:
         if job.base in {None, "scratch"}:
             return
         try:
-            fetch_image(self.engine, str(job.base), job.platform)
+            fetch_image(self.engine, str(job.base), job.platform, stop=self.stop)
         except ImageError as error:
             raise ImageError(
                 f"the engine neither holds nor can pull the base {job.base}: {error}. Pull it, or name another "
                 f"with base_images={{{job.source.name!r}: ...}}"
             ) from error
-
-    def _check_stopped(self) -> None:
-        if self._stopped.is_set():
-            raise ImageError("it was stopped")
 
     def _attempt(self, job: _Job, seen: _Seen, *, is_cache_used: bool) -> str:
         from ocisidecar.engine.building import Made, Output, Reused, Step, build_image
@@ -287,11 +290,11 @@ class _Run:
             platform=job.platform,
             arguments=job.arguments,
             labels=job.labels,
+            stop=self.stop,
             is_cache_used=is_cache_used,
         )
         with closing(building):
             for told in building:
-                self._check_stopped()
                 match told:
                     case Step():
                         self._inbox.put(seen.begin_step(job, told.number, told.count, told.instruction))

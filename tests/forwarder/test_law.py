@@ -19,11 +19,12 @@ LOGS = st.sampled_from(["app.log", "err.log"])
 SHAPES = st.sampled_from(
     [".\n", ". .\n.\n", ".\n  .\n", ". ", ".\n.\n.\n.\n", " .\n", "\n", ".\r\n", '."\\\t.\n', ".é\n"]
 )
+STYLES = st.sampled_from(["{}.log.{}", "{}-{}.log"])
 STEPS = st.one_of(
     st.tuples(st.just("write"), LOGS, SHAPES),
     st.tuples(st.just("write"), LOGS, SHAPES),
-    st.tuples(st.just("rename"), LOGS),
-    st.tuples(st.just("copytruncate"), LOGS, st.booleans()),
+    st.tuples(st.just("rename"), LOGS, STYLES),
+    st.tuples(st.just("copytruncate"), LOGS, st.booleans(), STYLES),
     st.tuples(st.just("kill")),
     st.tuples(st.just("wait"), st.sampled_from([0.6, 6.0])),
     st.tuples(st.just("turn")),
@@ -42,7 +43,7 @@ STEPS = st.one_of(
         ("write", "err.log", ".\n"),
         ("answer", 0, False),
         ("kill",),
-        ("copytruncate", "app.log", True),
+        ("copytruncate", "app.log", True, "{}.log.{}"),
         ("write", "app.log", ".\n"),
     ],
     batch_entries=1,
@@ -55,7 +56,8 @@ def test_every_word_arrives_and_duplicates_have_equal_ids(steps, batch_entries):
         for name, *arguments in steps:
             match name:
                 case "copytruncate":
-                    world.copytruncate(arguments[0], is_seen=arguments[1])
+                    log, is_seen, style = arguments
+                    world.copytruncate(log, is_seen=is_seen, style=style)
                 case "answer":
                     world.answer(arguments[0], is_told=arguments[1])
                 case _:

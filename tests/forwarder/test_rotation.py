@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -82,7 +83,7 @@ def test_only_logs_are_shipped(world, logs):
     """Neither hidden files and directories, nor compressed ones, nor symbolic links, nor others."""
     (logs / ".hidden").mkdir()
     (logs / "sub").mkdir()
-    names = [".hidden/a.log", ".a.log", "a.log.1.gz", "a.txt", "a.log.old", "a.log~"]
+    names = [".hidden/a.log", ".a.log", "a.log.1.gz", "a.txt", "a.log.old", "a.log~", "sub/a.txt", "sub/b.log.gz"]
     for name in names:
         (logs / name).write_text(f"not {name}\n")
     (logs / "link.log").symlink_to(logs / "a.txt")
@@ -113,6 +114,67 @@ def test_two_rotated_logs_with_one_head_are_both_shipped(world, logs):
         world.write(name, ".\n" if name != "app.log" else "")
     world.drain()
     world.check()
+
+
+def test_a_log_that_is_named_like_a_copy_is_shipped(world, logs):
+    """Two workers whose logs begin alike, and differ in nothing but a number, are no copies of each other."""
+    for name in ("worker.log", "worker-1.log"):
+        (logs / name).write_text("started\n")
+    world.drain()
+    assert len(world.arrived) == 2
+    assert world.subjects == {"worker.log", "worker-1.log"}
+
+
+def test_what_becomes_of_a_copy_is_shipped(world, logs):
+    """A file that was taken for a copy, and then grows or is used for another log, is none."""
+    for name in ("app.log.1", "app.log.2", "app.log"):
+        (logs / name).write_text("started\n")
+    world.write("app.log", ".\n")
+    world.drain()
+    world.write("app.log.1", ".\n")
+    (logs / "app.log.2").rename(logs / "new.log")
+    (logs / "new.log").write_text("")
+    world.write("new.log", ".\n")
+    world.drain()
+    world.check()
+
+
+def test_a_name_that_is_no_text_arrives_as_text(world, logs):
+    """Bytes of a name that are not UTF-8 are replaced, so that the call is JSON for everyone."""
+    (logs / os.fsdecode(b"caf\xe9.log")).write_text("")
+    world.write(os.fsdecode(b"caf\xe9.log"), ".\n")
+    world.drain()
+    world.check()
+    assert world.subjects == {"caf\ufffd.log"}
+
+
+def test_what_may_not_be_opened_is_told_once_and_counted(world, logs, capsys, monkeypatch):
+    """A file or a directory that is closed to the forwarder is named, and shipped when it is opened."""
+    closed = {str(logs / "closed.log"), str(logs / "private/")}
+    os_open, os_scandir = os.open, os.scandir
+
+    def refusing(function):
+        def refuse(path, *arguments):
+            if str(path) in closed:
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            return function(path, *arguments)
+
+        return refuse
+
+    monkeypatch.setattr(os, "open", refusing(os_open))
+    monkeypatch.setattr(os, "scandir", refusing(os_scandir))
+    (logs / "private").mkdir()
+    for name in ("closed.log", "private/a.log", "open.log"):
+        world.write(name, ".\n")
+    world.drain()
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert sorted(one["path"] for one in told if one["event"] == "cannot open") == ["closed.log", "private/"]
+    assert world.metrics.get("unreadable_files") == 2
+    assert world.subjects == {"open.log"}
+    closed.clear()
+    world.drain()
+    world.check()
+    assert world.metrics.get("unreadable_files") == 0
 
 
 def test_a_state_that_cannot_be_read_is_put_aside(world):

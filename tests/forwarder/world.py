@@ -29,7 +29,8 @@ class World:
 
     def boot(self) -> None:
         self.checkpoint = Checkpoint(self.root)
-        self.harvest = Harvest(self.settings, source="web-0", checkpoint=self.checkpoint, metrics=Metrics())
+        self.metrics = Metrics()
+        self.harvest = Harvest(self.settings, source="web-0", checkpoint=self.checkpoint, metrics=self.metrics)
 
     def kill(self) -> None:
         """Forget everything but the files, as SIGKILL does, and start again."""
@@ -48,27 +49,27 @@ class World:
                 else:
                     file.write(character)
 
-    def rename(self, log: str) -> None:
+    def rename(self, log: str, style: str = "{}.log.{}") -> None:
         """Rotate as logrotate does: the number of each older file grows by one."""
         if (self.root / log).exists():
-            self.shift(log)
-            (self.root / log).rename(self.root / f"{log}.1")
+            (self.root / log).rename(self.shift(log, style))
 
-    def copytruncate(self, log: str, *, is_seen: bool) -> None:
+    def copytruncate(self, log: str, *, is_seen: bool, style: str = "{}.log.{}") -> None:
         """Rotate by copying; the forwarder may look between copying and truncating."""
         if (self.root / log).exists():
-            self.shift(log)
-            shutil.copyfile(self.root / log, self.root / f"{log}.1")
+            shutil.copyfile(self.root / log, self.shift(log, style))
             if is_seen:
                 self.turn()
             os.truncate(self.root / log, 0)
 
-    def shift(self, log: str) -> None:
-        number = 1
-        while (self.root / f"{log}.{number}").exists():
+    def shift(self, log: str, style: str) -> Path:
+        """Make room for the first rotated file; returns its path.  `style` has places for stem and number."""
+        stem, number = log.removesuffix(".log"), 1
+        while (self.root / style.format(stem, number)).exists():
             number += 1
         for older in range(number, 1, -1):
-            (self.root / f"{log}.{older - 1}").rename(self.root / f"{log}.{older}")
+            (self.root / style.format(stem, older - 1)).rename(self.root / style.format(stem, older))
+        return self.root / style.format(stem, 1)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds

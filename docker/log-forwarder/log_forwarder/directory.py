@@ -21,23 +21,50 @@ from log_forwarder.metrics import Metrics
 Key = tuple[int, int]
 """Device and inode."""
 
-_ROTATED: Final = re.compile(r"(?P<log>.+\.log)[.\-_]\d[\w.:+-]*")
+_ROTATED: Final = re.compile(r"(?P<log>.+\.log)[.\-_]\d[\w.:+-]*", re.DOTALL)
+_NUMBER: Final = re.compile(r"[.\-_](?=\d[^/]*$)")
+"""Where what a rotation put before `.log` may begin, in a path (logrotate's `extension`)."""
+
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
 _FORGET_SECONDS: Final = 10.0
+_COPY_SECONDS: Final = 10.0
+"""What is named like a log of its own is one, unless the log that it begins like is truncated within this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file of the directory: where it is, of which log it is a part, and whether under the log's own name."""
+    """A file of the directory.
+
+    Args:
+        path: where it is.
+        log: of which log it is a part; empty for none.
+        stamp: when it was modified, in nanoseconds, and its size.
+    """
 
     path: str
     log: str
-    modified_at: float
+    stamp: tuple[int, int]
 
     @property
     def is_rotated(self) -> bool:
         """Whether something was appended to the log's name."""
         return self.path != self.log
+
+    @property
+    def originals(self) -> list[str]:
+        """The logs that this file may be a copy of, going by its name."""
+        if self.is_rotated:
+            return [self.log]
+        return [f"{self.path[: match.start()]}.log" for match in _NUMBER.finditer(self.path)]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file that began like another one when it was looked at: what it looked like then, and since when."""
+
+    original: Generation
+    stamp: tuple[int, int]
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +92,9 @@ class Directory:
         self._generations: dict[Key, Generation] = {}
         self._seen_at: dict[Key, float] = {}
         self._orphans: list[Orphan] = []
-        self._copies: dict[Key, Generation] = {}
+        self._copies: dict[Key, Copy] = {}
         self._refused: set[str] = set()
+        self._told: set[str] = set()
         self._scans = 0
 
     @property
@@ -80,14 +108,16 @@ class Directory:
         absent = [one.saved if one.generation is None else one.generation.known() for one in self._orphans]
         return present + absent + self._saved
 
-    def scan(self, now: float) -> None:
+    def scan(self, now: float, *, is_closing: bool = False) -> None:
         """Look what is there: open what is new, close what is gone and done.
 
         Args:
             now: seconds on a clock that never goes back.
+            is_closing: nothing more will be written, so nothing is waited for.
         """
         self._scans += 1
-        files = dict(_walk(self._root, ""))
+        self._told, self._refused = self._refused, set()
+        files = dict(self._walk(""))
         self._recognise(files)
         expected = {saved.inode for saved in self._saved}
         newcomers = {
@@ -95,16 +125,20 @@ class Directory:
             for key, found in files.items()
             if found.log and key not in self._generations and key[1] not in expected
         }
-        if any(found.is_rotated for found in newcomers.values()):
+        if any(found.originals for found in newcomers.values()):
             for generation in self.generations:
                 if generation.is_truncated:
                     self.replace(generation)
-        for key, found in sorted(newcomers.items(), key=lambda item: (item[1].is_rotated, item[1].modified_at)):
-            if key not in self._copies:
-                self._welcome(key, found, files)
-        self._copies = {key: original for key, original in self._copies.items() if key in files}
+        for key, found in sorted(newcomers.items(), key=lambda item: (bool(item[1].originals), item[1].stamp)):
+            copy = self._copies.get(key)
+            if copy is None or copy.stamp != found.stamp:
+                self._welcome(key, found, files, now)
+            elif not found.is_rotated and (is_closing or now - copy.since > _COPY_SECONDS):
+                self._begin(key, found)
+        self._copies = {
+            key: copy for key, copy in self._copies.items() if key in files and key not in self._generations
+        }
         self._forget(files, now)
-        self._refused &= {found.path for found in files.values()}
         self._metrics.set("files", len(self._generations))
         self._metrics.set("unreadable_files", len(self._refused))
 
@@ -114,7 +148,7 @@ class Directory:
         log("truncated", path=generation.path, at=generation.position)
         self._metrics.add("truncations_total")
         self._orphans.append(Orphan(generation.here(), generation, self._scans))
-        self._copies = {one: original for one, original in self._copies.items() if original is not generation}
+        self._copies = {one: copy for one, copy in self._copies.items() if copy.original is not generation}
         self._generations[key] = Generation(generation.path, generation.duplicate())
         return self._generations[key]
 
@@ -143,36 +177,42 @@ class Directory:
             else:
                 self._orphans.append(Orphan(one, None, self._scans))
 
-    def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found]) -> None:
+    def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found], now: float) -> None:
         """Take in a file that is not known: the copy of a generation, or a new one."""
+        if not found.originals:
+            self._begin(key, found)
+            return
         descriptor = self._open(key, found.path)
         if descriptor is None:
             return
-        if found.is_rotated:
-            original = self._original(found, files)
-            if original is not None and original.begins_with(descriptor):
-                if original.position and os.fstat(descriptor).st_size:
-                    self._copies[key] = original
-                os.close(descriptor)
-                return
-            if original is not None and original.is_truncated:
-                self.replace(original)
-            if (orphan := self._parent(found, descriptor)) is not None:
-                self._orphans.remove(orphan)
-                self._generations[key] = _adopt(orphan, descriptor)
-                return
-        log("file found", path=found.path)
-        self._generations[key] = Generation(found.log, descriptor)
+        standing = [
+            one for key, one in self._generations.items() if key in files and files[key].path in found.originals
+        ]
+        if (original := next((one for one in standing if one.begins_with(descriptor)), None)) is not None:
+            if original.position and os.fstat(descriptor).st_size:
+                self._copies[key] = Copy(original, found.stamp, now)
+            os.close(descriptor)
+            return
+        for one in standing:
+            if one.is_truncated:
+                self.replace(one)
+        if (orphan := self._parent(found, descriptor)) is None:
+            os.close(descriptor)
+            self._begin(key, found)
+            return
+        self._orphans.remove(orphan)
+        self._generations[key] = _adopt(orphan, descriptor)
+
+    def _begin(self, key: Key, found: Found) -> None:
+        """Take in a new file."""
+        if (descriptor := self._open(key, found.path)) is not None:
+            log("file found", path=found.path)
+            self._generations[key] = Generation(found.log, descriptor)
 
     def _parent(self, found: Found, descriptor: int) -> Orphan | None:
         """Return the generation that was copied to a file before its own was emptied."""
-        candidates = (orphan for orphan in self._orphans if orphan.saved.path == found.log)
+        candidates = (orphan for orphan in self._orphans if orphan.saved.path in found.originals)
         return next((one for one in candidates if one.saved.head.length and fits(one.saved, descriptor)), None)
-
-    def _original(self, found: Found, files: Mapping[Key, Found]) -> Generation | None:
-        """Return the generation that stands at the path of a rotated file's log."""
-        standing = (one for key, one in self._generations.items() if key in files and files[key].path == found.log)
-        return next(standing, None)
 
     def _forget(self, files: Mapping[Key, Found], now: float) -> None:
         for key, generation in list(self._generations.items()):
@@ -204,11 +244,8 @@ class Directory:
         try:
             descriptor = open_log(self._root / path)
         except OSError as exc:
-            if path not in self._refused:
-                self._refused.add(path)
-                log("cannot open a file", level="ERROR", path=path, reason=exc.strerror)
+            self._refuse(path, exc)
             return None
-        self._refused.discard(path)
         if descriptor is None:
             return None
         status = os.fstat(descriptor)
@@ -216,6 +253,36 @@ class Directory:
             return descriptor
         os.close(descriptor)
         return None
+
+    def _refuse(self, path: str, exc: OSError) -> None:
+        """Count what cannot be opened, and tell it once."""
+        self._refused.add(path)
+        if path not in self._told:
+            log("cannot open", level="ERROR", path=path, reason=exc.strerror)
+
+    def _walk(self, below: str) -> Iterator[tuple[Key, Found]]:
+        """Yield the regular files; `log` is empty for those that are of no log, which may yet be renamed ones."""
+        try:
+            with os.scandir(self._root / below) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            self._refuse(below or ".", exc)
+            return
+        for entry in entries:
+            path = below + entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(path + "/")
+            elif entry.is_file(follow_symlinks=False):
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                stamp = (status.st_mtime_ns, status.st_size)
+                yield (status.st_dev, status.st_ino), Found(path, _log_of(path), stamp)
 
 
 def _adopt(orphan: Orphan, descriptor: int) -> Generation:
@@ -226,30 +293,9 @@ def _adopt(orphan: Orphan, descriptor: int) -> Generation:
     return orphan.generation
 
 
-def _walk(root: Path, below: str) -> Iterator[tuple[Key, Found]]:
-    """Yield the regular files; `log` is empty for those that are of no log, which may yet be renamed ones."""
-    try:
-        with os.scandir(root / below) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
-    except OSError:
-        return
-    for entry in entries:
-        path = below + entry.name
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path + "/")
-        elif entry.is_file(follow_symlinks=False):
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            yield (status.st_dev, status.st_ino), Found(path, below + _log_of(entry.name), status.st_mtime)
-
-
-def _log_of(name: str) -> str:
-    """Return the name of the log that a file is part of, or nothing."""
-    if name.endswith(".log"):
-        return name
-    rotated = None if name.endswith(_COMPRESSED) else _ROTATED.fullmatch(name)
+def _log_of(path: str) -> str:
+    """Return the path of the log that a file is part of, or nothing."""
+    if path.endswith(".log"):
+        return path
+    rotated = None if path.endswith(_COMPRESSED) else _ROTATED.fullmatch(path)
     return rotated["log"] if rotated else ""

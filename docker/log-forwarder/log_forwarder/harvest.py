@@ -75,7 +75,7 @@ class Harvest:
             is_closing: nothing more will be written, so nothing is waited for.
         """
         if now >= self._scan_at or is_closing:
-            self._directory.scan(now)
+            self._directory.scan(now, is_closing=is_closing)
             self._scan_at = now + self._settings.poll_seconds
         self._turn = deque(self._directory.generations)
         self._turn.rotate(-self._blocks)

@@ -21,7 +21,7 @@ _HELP: Final = {
     "pushed_bytes_total": "Bytes of bodies that were accepted.",
     "credential_reloads_total": "How often token and key were read again after a 401.",
     "files": "Files that are followed.",
-    "unreadable_files": "Files that may not be opened.",
+    "unreadable_files": "Files and directories that cannot be opened.",
     "unread_bytes": "Bytes that are written and not yet read.",
     "unacknowledged_entries": "Records that are read and not yet accepted.",
     "last_acknowledgement_timestamp_seconds": "When OCI Logging last accepted a call.",

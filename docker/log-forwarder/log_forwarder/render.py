@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -58,12 +59,13 @@ def batch(rendered: bytes, *, source: str, subject: str, kind: str, at: float) -
     Args:
         rendered: see `entries`.
         source: the container instance.
-        subject: the file.
+        subject: the file; bytes of its name that are not UTF-8 become U+FFFD.
         kind: its `type`.
         at: seconds since the epoch, the time of all its entries.
     """
     time = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    members = {"source": source, "subject": subject, "type": kind, "defaultlogentrytime": time}
+    shown = os.fsencode(subject).decode("utf-8", "replace")
+    members = {"source": source, "subject": shown, "type": kind, "defaultlogentrytime": time}
     return json.dumps(members)[:-1].encode() + b',"entries":[' + rendered + b"]}"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from ocisidecar.clock import Clock, VirtualClock
 from ocisidecar.emulator.pod_worker import PodWorker, Site
 from ocisidecar.emulator.pods import ContainerStatus, Host, Pod
+from ocisidecar.emulator.resource_principal import private_directory
 from ocisidecar.engine import Engine
 
 
@@ -43,8 +43,7 @@ class DockerPods:
         self._pods: dict[str, PodWorker] = {}
         self._by_container: dict[str, PodWorker] = {}
         self._workers: list[PodWorker] = []
-        # Private on this machine, because what is inside is readable by every user id.
-        self._directory = tempfile.TemporaryDirectory(prefix="ocisidecar-pods-")
+        self._directory = private_directory()
         site.engine.sweep()
 
     def launch(self, pod: Pod, at: float, host: Host) -> None:

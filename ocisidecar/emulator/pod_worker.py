@@ -7,6 +7,7 @@ at what the containers use.  So nothing that the engine tells arrives in the mid
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from ocisidecar.emulator.pod_doors import PodDoors
 from ocisidecar.emulator.pods import ContainerStatus, ContainerUsage, Host, Pod
 from ocisidecar.emulator.resource_principal import DIRECTORY, PrincipalFiles, variables
 from ocisidecar.engine import Engine, EngineMissing, Injection, PodAddress, PodFailed, RunningPod
+
+_LOG = logging.getLogger("ocisidecar.emulator")
 
 SAMPLE_SECONDS: Final = 60.0
 RENEWED_AFTER: Final = 0.5
@@ -154,7 +157,7 @@ class PodWorker:
         return running.logs(self.pod.containers[container_id]["displayName"], is_previous=is_previous)
 
     def url(self, port: int) -> str | None:
-        """Return the URL of a port of the pod; None while none of its containers runs, or where none leads there."""
+        """Return the URL of a port of the pod; None while nothing runs or nothing leads there."""
         running = self._running
         if running is None or not any(state.is_running for state in running.containers):
             return None
@@ -186,7 +189,11 @@ class PodWorker:
     def _tend(self, host: Host) -> None:
         now = self._site.clock.time()
         if now >= self._renewal:
-            self._renew(host)
+            try:
+                self._renew(host)
+            except OSError as failure:
+                _LOG.warning("the resource principal of %s is not renewed yet: %s", self.pod.id, failure)
+                self._renewal = now + RENEWED_AFTER * RENEWED_AFTER * self._site.token_seconds
         if now >= self._sample:
             self._measure(host)
 

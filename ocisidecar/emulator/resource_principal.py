@@ -7,6 +7,7 @@ a report of live use; and how early a token is replaced.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ocisidecar.emulator.signature import Principal, make_key, pem
 from ocisidecar.emulator.world import Record, World
+from ocisidecar.engine import Owner, is_dead
 
 TYPE: Final = "computecontainerinstance"
 DIRECTORY: Final = "/var/oci/rp-identity"
+PREFIX: Final = "ocisidecar-pods"
 SESSION_FILE: Final = "session_token"
 KEY_FILE: Final = "private_key"
 
@@ -56,6 +59,18 @@ def variables(region: str, endpoint: str) -> dict[str, str]:
     }
 
 
+def private_directory() -> tempfile.TemporaryDirectory[str]:
+    """Return a new directory that only this user can enter, and remove those that killed processes left.
+
+    Its name tells whose it is, as the labels of what is on an engine do.
+    """
+    me = Owner.current()
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}.{me.place}.*.*"):
+        if is_dead(path.name.split(".")[2]):
+            shutil.rmtree(path, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}.{me.place}.{me.process}.")
+
+
 class PrincipalFiles:
     """Token and private key in `<directory>/latest`, a link that is switched so that both change at once.
 
@@ -64,14 +79,12 @@ class PrincipalFiles:
     parent directory must be private.
 
     Args:
-        directory: mounted into the containers; made here.
+        directory: mounted into the containers; made by the first renewal.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._generation = 0
-        directory.mkdir()
-        directory.chmod(0o755)
 
     def renew(self, issue: Callable[[RSAPublicKey], str]) -> None:
         """Put a new key, and the token that is issued for it, in the place of the old ones; takes about 100 ms.
@@ -82,12 +95,14 @@ class PrincipalFiles:
         self._generation += 1
         fresh = self.directory / str(self._generation)
         contents: Mapping[str, str] = {SESSION_FILE: issue(key.public_key()), KEY_FILE: pem(key)}
-        fresh.mkdir()
-        fresh.chmod(0o755)
+        fresh.mkdir(parents=True)
+        for directory in (self.directory, fresh):
+            directory.chmod(0o755)
         for name, text in contents.items():
             (fresh / name).write_text(text)
             (fresh / name).chmod(0o644)
         link = self.directory / "next"
+        link.unlink(missing_ok=True)
         link.symlink_to(fresh.name)
         link.rename(self.directory / "latest")
         shutil.rmtree(self.directory / str(self._generation - 2), ignore_errors=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ocisidecar.engine.owner import Owner as Owner
+from ocisidecar.engine.owner import is_dead as is_dead
 from ocisidecar.engine.values import ContainerState as ContainerState
 from ocisidecar.engine.values import Health as Health
 from ocisidecar.engine.values import Injection as Injection
@@ -26,10 +28,12 @@ __all__ = [
     "EngineMissing",
     "Health",
     "Injection",
+    "Owner",
     "PodAddress",
     "PodFailed",
     "RunningPod",
     "Usage",
+    "is_dead",
 ]
 
 

@@ -51,17 +51,27 @@ class Owner:
         return cls(_place(), pid, process_start(pid) or "")
 
     @property
+    def process(self) -> str:
+        """The process in one word."""
+        return f"{self.pid}-{self.started}"
+
+    @property
     def labels(self) -> dict[str, str]:
         """What everything that the process makes on an engine bears."""
-        return {KIND: "pod", OWNER: f"{self.pid}-{self.started}", PLACE: self.place}
+        return {KIND: "pod", OWNER: self.process, PLACE: self.place}
 
     def may_sweep(self, labels: Mapping[str, str]) -> bool:
         """Tell whether what bears these labels was left behind by a process of this place that is dead."""
-        pid, _, started = labels.get(OWNER, "").partition("-")
-        if KIND not in labels or labels.get(PLACE) != self.place or not pid.isdecimal():
-            return False
-        found = process_start(int(pid))
-        return found is None or found not in {"", started}
+        return KIND in labels and labels.get(PLACE) == self.place and is_dead(labels.get(OWNER, ""))
+
+
+def is_dead(process: str) -> bool:
+    """Tell whether a process of this place, named as `Owner.process` does, has surely ended."""
+    pid, _, started = process.partition("-")
+    if not pid.isdecimal():
+        return False
+    found = process_start(int(pid))
+    return found is None or found not in {"", started}
 
 
 def process_start(pid: int) -> str | None:

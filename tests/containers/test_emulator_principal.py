@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -22,6 +25,7 @@ from ocisidecar import (
     Statement,
 )
 from ocisidecar.emulator import Assumptions, Emulator
+from ocisidecar.emulator.resource_principal import PrincipalFiles
 from ocisidecar.keys import Key, Ref
 
 TOKEN_SECONDS = 3.0
@@ -152,3 +156,26 @@ def test_the_emulator_listens_for_a_pod_at_its_gateway_only(provisioner, standin
         pass
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", url.port), timeout=5)
+
+
+def test_a_token_that_cannot_be_renewed_is_renewed_later(emulator, provisioner, image, monkeypatch):
+    """A disk that is full for a while ends neither the renewals nor the instance, which can still be deleted."""
+    is_full, refused, renewed = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
+    renew = PrincipalFiles.renew
+
+    def try_to_renew(files, issue):
+        if is_full.is_set():
+            refused.release()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        renew(files, issue)
+        renewed.release()
+
+    monkeypatch.setattr(PrincipalFiles, "renew", try_to_renew)
+    provisioner.apply(InstanceSpec("web", image_url=image, command=["sleep", "1000"]))
+    assert renewed.acquire(timeout=30)
+    is_full.set()
+    assert refused.acquire(timeout=30)
+    is_full.clear()
+    assert renewed.acquire(timeout=30)
+    provisioner.destroy("web", purge=True)
+    assert "container-instance" not in emulator.live()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ocisidecar.emulator.resource_principal import DIRECTORY, PrincipalFiles, variables
+from ocisidecar.emulator.resource_principal import DIRECTORY, PrincipalFiles, private_directory, variables
 from ocisidecar.emulator.signature import fingerprint
 
 
@@ -64,3 +69,36 @@ def test_a_reader_always_finds_a_whole_pair_of_files(files):
     is_over.set()
     reader.join()
     assert set(found) == {len("00:" * 16) - 1}
+
+
+def test_a_renewal_that_failed_is_made_up_for(files):
+    """A directory that a cleaner of temporary files took away is made anew."""
+    files.renew(fingerprint)
+    shutil.rmtree(files.directory)
+    files.renew(fingerprint)
+    token, key = read(files)
+    assert token == fingerprint(key.public_key())
+
+
+def test_keys_of_a_killed_process_are_removed(monkeypatch, tmp_path):
+    """What a killed emulator left goes when the next one begins; what the living have stays, and is private."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    program = (
+        "import sys\n"
+        "from ocisidecar.emulator.resource_principal import private_directory\n"
+        "directory = private_directory()\n"
+        "print(directory.name, flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={"TMPDIR": str(tmp_path)}
+    ) as process:
+        theirs = Path(process.stdout.readline().strip())
+        with private_directory() as mine:
+            assert stat.S_IMODE(Path(mine).stat().st_mode) == 0o700
+            assert theirs.is_dir()
+        process.kill()
+    assert theirs.is_dir()
+    with private_directory() as mine:
+        assert [str(path) for path in tmp_path.iterdir()] == [mine]

@@ -71,7 +71,7 @@ def _is_list(value: Json) -> TypeGuard[Sequence[Json]]:
 
 
 def _fields(value: Mapping[str, Json], names: Iterable[str]) -> str:
-    return _joined(f"{name}={_brief(value[name])}" for name in names if name in value)
+    return _joined(f"{name}={_brief(value[name])}" for name in names if value.get(name) is not None)
 
 
 def _name(value: Json) -> str:

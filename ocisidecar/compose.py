@@ -30,6 +30,7 @@ from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.presets.own_images import OWN_IMAGES
 from ocisidecar.spec.volume import StoredContent
+from ocisidecar.tagging import TAG_FIELDS
 
 INSTANCE_MUTABLE = frozenset({"displayName", "freeformTags", "definedTags"})
 CONTAINER_MUTABLE = frozenset({"displayName", "freeformTags", "definedTags"})
@@ -76,6 +77,8 @@ class Composed:
         body: CreateContainerInstanceDetails in wire form without compartment, placement and our tags; holds
             secrets.  References stand for what does not exist yet; `secret/<OCID>` stands for a vault secret's
             content in base64, with the version as field (`current` for the newest).
+        in_place: what can be changed in place but is shown by no list: the VNIC's attributes, and the tags of
+            containers by their names; None where there are none.
         sections: what can only be changed by replacing the instance, by the words that plans use.  Secrets are in
             it as reference and version only.
         statements: what its containers may ask of OCI: pairs of container name and statement.
@@ -83,6 +86,7 @@ class Composed:
 
     key: Key
     body: Mapping[str, Body] = field(repr=False)
+    in_place: Mapping[str, Body] = field(repr=False)
     sections: Mapping[str, Body] = field(repr=False)
     statements: tuple[tuple[str, Statement], ...]
 
@@ -113,7 +117,7 @@ def compose(
     files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
     logging = deployment.logging or LoggingSpec.deployment()
     containers = _containers(instance, on_shape, logging, image_prefix)
-    vnic = _vnic(instance, deployment.effective_network)
+    vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
         displayName=instance.display_name_of(replica),
         shape=on_shape,
@@ -132,6 +136,7 @@ def compose(
     return Composed(
         key=Key("container-instance", name),
         body=body,
+        in_place=_in_place(containers, vnic),
         sections=_sections(instance, body, containers, vnic, files),
         statements=tuple(_statements(instance, image_prefix)),
     )
@@ -224,14 +229,14 @@ def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
     return value
 
 
-def _vnic(instance: InstanceSpec, network: NetworkSpec) -> Mapping[str, Body]:
+def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) -> Mapping[str, Body]:
     existing = network.kind == "existing"
     subnet = Ref(Key("subnet", "main"), deployment=network.name or "")
     return wire.present(
         subnetId=network.subnet_id if existing else subnet,
         nsgIds=list(network.nsg_ids) if existing else [Ref(Key("network-security-group", "main"))],
         isPublicIpAssigned=network.is_public_ip_assigned,
-        displayName=instance.vnic_display_name,
+        displayName=instance.vnic_display_name or display_name,
         hostnameLabel=instance.hostname_label,
         privateIp=instance.private_ip,
         skipSourceDestCheck=instance.skip_source_dest_check,
@@ -267,6 +272,17 @@ def _defined_tags(deployment: DeploymentSpec, instance: InstanceSpec) -> Mapping
         namespace, _, key = access.defined_tag.partition(".")
         tags.setdefault(namespace, {})[key] = access.name or deployment.name
     return tags
+
+
+def _in_place(containers: Collection[Mapping[str, Body]], vnic: Mapping[str, Body]) -> Mapping[str, Body]:
+    tags = {
+        str(container["displayName"]): {name: container[name] for name in TAG_FIELDS if name in container}
+        for container in containers
+    }
+    return {
+        "vnics": {name: value for name, value in vnic.items() if name in VNIC_MUTABLE},
+        "containers": {name: one for name, one in tags.items() if one} or None,
+    }
 
 
 def _sections(

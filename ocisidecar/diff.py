@@ -7,12 +7,14 @@ values for what can be changed in place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from ocisidecar.compare import covers, difference
 from ocisidecar.errors import AmbiguousResource
-from ocisidecar.identity import TAG_DIGEST, Identity, changed_sections
+from ocisidecar.identity import TAG_DIGEST, Identity, changed_sections, was_set
 from ocisidecar.keys import Key, Ref, references, resolve
 from ocisidecar.plan import Action, Change, Desired, Live, Phase, Snapshot, Step, value_of
+from ocisidecar.tagging import TAG_FIELDS, with_removals
 
 
 def diff(
@@ -160,10 +162,14 @@ def _changed_fields(
     identity: Identity, want: Desired, live: Live, lookup: Callable[[Ref], str]
 ) -> list[tuple[str, str, str]]:
     changed = []
-    for name in sorted(want.mutable & want.body.keys()):
-        wanted = resolve(want.body[name], lookup)
-        if not covers(live.body.get(name), wanted):
-            changed.append((name, *difference(live.body.get(name), wanted)))
+    for name in sorted(want.mutable):
+        shown, wanted = live.body.get(name), resolve(want.body.get(name), lookup)
+        if name in TAG_FIELDS:
+            shown, wanted = shown or {}, with_removals(shown, wanted, partial(was_set, live.tags))
+        elif name not in want.body:
+            shown = shown or None
+        if not covers(shown, wanted):
+            changed.append((name, *difference(shown, wanted)))
     ours = want.tags(identity)
     changed += [(name, "", "") for name in changed_sections(live.tags, ours) if name in want.hidden]
     if not changed and not covers(dict(live.tags), ours):

@@ -7,9 +7,10 @@ is that of this region and compartment, before anything is changed or deleted.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from attrs import frozen
@@ -25,6 +26,9 @@ OWN_TAGS = (TAG_DEPLOYMENT, TAG_KEY, TAG_DIGEST, TAG_PARTS)
 _DIGEST_HEX_DIGITS = 16
 _PART_HEX_DIGITS = 8
 _TAG_VALUE_LIMIT = 256
+_NAME_CHARACTERS = 4
+_USES, _NAMES = "of", "tags"
+"""Entries of the parts tag that are no hash of a section."""
 
 
 @frozen
@@ -70,6 +74,7 @@ def tags_for(
     *,
     hidden: Mapping[str, Body],
     uses: tuple[str, ...] = (),
+    names: Iterable[str] = (),
 ) -> dict[str, str]:
     """Return our free-form tags for the resource `key`.
 
@@ -77,12 +82,15 @@ def tags_for(
         identity: the deployment's.
         key: of the resource.
         sections: its replace-only content, by section.
-        hidden: what can be changed in place but cannot be read back.
+        hidden: what can be changed in place but cannot be read back; what is None is not wanted.
         uses: shared deployments that it depends on, so that those can list their users.
+        names: of the tags that are set beside these, so that they can be told from those of others.
     """
-    parts = [f"of={name}" for name in sorted(uses)]
-    for bodies in (hidden, sections):
-        parts += [f"{name}={_hash(_canonical(bodies[name]), _PART_HEX_DIGITS)}" for name in sorted(bodies)]
+    parts = [f"{_USES}={name}" for name in sorted(uses)]
+    parts += _hashes({name: value for name, value in hidden.items() if value is not None})
+    if recorded := "".join(sorted({_recorded(name) for name in names})):
+        parts.append(f"{_NAMES}={recorded}")
+    parts += _hashes(sections)
     return {
         TAG_DEPLOYMENT: identity.tag,
         TAG_KEY: str(key),
@@ -102,13 +110,16 @@ def changed_sections(before: Mapping[str, str], after: Mapping[str, str]) -> tup
     return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
 
 
+def was_set(tags: Mapping[str, str], name: str) -> bool:
+    """Return whether `tags`, ours, record that we set the tag `name` on the resource."""
+    recorded = next((value for part, value in _entries(tags) if part == _NAMES), "")
+    starts = range(0, len(recorded), _NAME_CHARACTERS)
+    return _recorded(name) in {recorded[start : start + _NAME_CHARACTERS] for start in starts}
+
+
 def used_deployments(tags: Mapping[str, str]) -> tuple[str, ...]:
     """Return the shared deployments that the tagged resource uses."""
-    return tuple(
-        value
-        for name, _, value in (part.partition("=") for part in tags.get(TAG_PARTS, "").split(","))
-        if name == "of"
-    )
+    return tuple(value for name, value in _entries(tags) if name == _USES)
 
 
 def retry_token(identity: Identity, key: Key, content: str, placement: str, rung: int) -> str:
@@ -128,8 +139,21 @@ def _fitting(parts: Sequence[str]) -> str:
 
 
 def _parts(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in _entries(tags) if name not in {_USES, _NAMES}}
+
+
+def _entries(tags: Mapping[str, str]) -> list[tuple[str, str]]:
     pairs = (part.partition("=") for part in tags.get(TAG_PARTS, "").split(",") if part)
-    return {name: value for name, _, value in pairs if name != "of"}
+    return [(name, value) for name, _, value in pairs]
+
+
+def _hashes(bodies: Mapping[str, Body]) -> list[str]:
+    return [f"{name}={_hash(_canonical(bodies[name]), _PART_HEX_DIGITS)}" for name in sorted(bodies)]
+
+
+def _recorded(name: str) -> str:
+    """Return four characters for a name: 24 bits, so that one of another's is hardly ever taken for it."""
+    return base64.urlsafe_b64encode(hashlib.sha256(name.encode()).digest())[:_NAME_CHARACTERS].decode()
 
 
 def _canonical(body: Body) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from attrs import field, frozen
@@ -12,10 +12,10 @@ from attrs import field, frozen
 from ocisidecar.identity import Identity, digest, tags_for
 from ocisidecar.keys import Body, Json, Key, Ref, references
 from ocisidecar.spec.health import HealthCheck
+from ocisidecar.tagging import TAG_FIELDS, tag_names
 
 VAULT_SECRET = "secret"  # noqa: S105 a kind, not a password
 """Kind of the references that stand for a vault secret's content: `secret/<OCID>`, its version as field."""
-TAG_FIELDS = ("freeformTags", "definedTags")
 
 
 class Action(StrEnum):
@@ -102,7 +102,8 @@ class Desired:
     Attributes:
         body: the create request in wire form, without our tags; references stand for what does not exist yet.
         mutable: the fields of `body` that are compared live and changed in place.
-        hidden: fields of `body` that can be changed in place but that no list shows; compared by hash.
+        hidden: what else can be changed in place, by field; no list shows it, so it is compared by hash.  None is
+            what is not wanted.
         sections: everything else, by section; a difference there means replacement.
         relies_on: resources of shared deployments that it needs although `body` does not refer to them.
         after: keys that must be ready first although `body` does not refer to them.
@@ -114,7 +115,7 @@ class Desired:
     body: Mapping[str, Body] = field(repr=False)
     mutable: frozenset[str]
     sections: Mapping[str, Body] = field(repr=False)
-    hidden: frozenset[str] = frozenset()
+    hidden: Mapping[str, Body] = field(factory=dict, repr=False)
     relies_on: frozenset[Ref] = frozenset()
     after: frozenset[Key] = frozenset()
     placements: tuple[Placement, ...] = ()
@@ -141,10 +142,20 @@ class Desired:
         """Hash over `sections`."""
         return digest(self.sections)
 
+    @property
+    def tag_names(self) -> frozenset[str]:
+        """Names of the tags that it sets beside our own, as `tagging.tag_names` gives them."""
+        return tag_names(self.body)
+
     def tags(self, identity: Identity) -> dict[str, str]:
         """Our tags for it."""
-        unseen = {name: self.body[name] for name in self.hidden & self.body.keys()}
-        return tags_for(identity, self.key, self.sections, hidden=unseen, uses=self.uses)
+        return tags_for(identity, self.key, self.sections, hidden=self.hidden, uses=self.uses, names=self.tag_names)
+
+    def change(self, fields: Collection[str]) -> dict[str, Body]:
+        """Return what an update of `fields` sends; None takes a field away, and tags are always all there."""
+        untagged: dict[str, Body] = {name: {} for name in TAG_FIELDS}
+        values = {**untagged, **self.body, **self.hidden}
+        return {name: values.get(name) for name in (*fields, *TAG_FIELDS)}
 
 
 @frozen
@@ -330,5 +341,5 @@ def _content(want: Desired | None) -> str:
     """Return a hash of everything that is sent, except secrets: those are in the body alone."""
     if want is None:
         return ""
-    in_place = {name: want.body[name] for name in (want.mutable | want.hidden) & want.body.keys()}
-    return digest({"in place": in_place, "replace": want.sections})
+    in_place = {name: want.body[name] for name in want.mutable & want.body.keys()}
+    return digest({"in place": {**in_place, **want.hidden}, "replace": want.sections})

@@ -10,7 +10,7 @@ from attrs import evolve
 from ocisidecar.compare import covers
 from ocisidecar.diff import diff, removal
 from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
-from ocisidecar.identity import OWN_TAGS, Identity, used_deployments
+from ocisidecar.identity import OWN_TAGS, Identity, used_deployments, was_set
 from ocisidecar.keys import Body, Key, Ref, resolve
 from ocisidecar.plan import (
     Action,
@@ -51,6 +51,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
         InUse: what other deployments use would have to go.
     """
     desired = desire(spec, site)
+    _check_recorded(desired, site.identity)
     _check_shared(spec.name, desired, snapshot)
     retained = frozenset(key for key in snapshot.of(spec.name) if KINDS[key.kind].keeps_data)
     steps = diff(site.identity, desired, snapshot, retained=retained)
@@ -99,7 +100,7 @@ def plan_adopt(
         evolve(
             step,
             action=Action.ADOPT,
-            changed_fields=step.changed_fields | {"freeformTags"},
+            changed_fields=step.changed_fields | {"freeformTags", *desired[step.key].hidden},
             changes=(Change(step.key.kind, "is taken over"), *step.changes),
         )
         if step.key in adopted
@@ -205,6 +206,21 @@ def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, 
                 kept[need] = f"is needed by {key}"
                 queue.append(need)
     return kept
+
+
+def _check_recorded(desired: Mapping[Key, Desired], identity: Identity) -> None:
+    """Refuse more tags than our own tags have room to record: they could not be taken away again."""
+    faults = []
+    for want in desired.values():
+        recorded = want.tags(identity) if want.tag_names else {}
+        if not all(was_set(recorded, name) for name in want.tag_names):
+            message = (
+                f"has {len(want.tag_names)} tags, those of VNIC and containers among them: too many to record in a "
+                "tag of 256 characters. Set fewer, or give shared deployments shorter names"
+            )
+            faults.append(SpecFault(str(want.key), message))
+    if faults:
+        raise SpecError(faults)
 
 
 def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot) -> None:

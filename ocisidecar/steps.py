@@ -19,7 +19,7 @@ from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallE
 from ocisidecar.failures import no_room
 from ocisidecar.graph import Node, Verb
 from ocisidecar.identity import TAG_DIGEST, digest, retry_token
-from ocisidecar.keys import Json, Ref, resolve, resolve_fields
+from ocisidecar.keys import Json, Ref, resolve_fields
 from ocisidecar.plan import VAULT_SECRET, Desired, Live, Phase, Placement
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.session import Caller
@@ -154,10 +154,7 @@ def _content(job: Job, want: Desired) -> str:
 
 
 def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:
-    body = resolve_fields(want.body, job.lookup)
-    own = want.tags(job.site.identity)
-    tags = body.get("freeformTags")
-    body["freeformTags"] = {**(tags if isinstance(tags, Mapping) else {}), **own}
+    body = _with_own_tags(job, want, resolve_fields(want.body, job.lookup))
     if placement is not None:
         body["availabilityDomain"] = placement.availability_domain
         body["shape"] = placement.shape
@@ -166,16 +163,16 @@ def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Jso
     return body
 
 
+def _with_own_tags(job: Job, want: Desired, body: Mapping[str, Json]) -> dict[str, Json]:
+    given = body.get("freeformTags")
+    tags = {**(given if isinstance(given, Mapping) else {}), **want.tags(job.site.identity)}
+    return {**body, "freeformTags": tags}
+
+
 def _update(job: Job) -> Done:
     want, live = _wanted(job), _live(job)
-    fields = {name: want.body[name] for name in job.node.step.changed_fields if name in want.body}
-    body = resolve_fields(fields, job.lookup)
-    tags = resolve(want.body.get("freeformTags"), job.lookup)
-    body["freeformTags"] = {
-        **(tags if isinstance(tags, Mapping) else {}),
-        **want.tags(job.site.identity),
-    }
-    return Done(job.kind.update(job.caller, job.site, live, body))
+    body = resolve_fields(want.change(job.node.step.changed_fields), job.lookup)
+    return Done(job.kind.update(job.caller, job.site, live, _with_own_tags(job, want, body)))
 
 
 def _act(job: Job) -> Done:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ocisidecar.diff import diff
 from ocisidecar.identity import Identity
 from ocisidecar.keys import Body, Json, Key, Ref, resolve_fields
-from ocisidecar.plan import TAG_FIELDS, Action, Desired, Live, Phase, Plan, Rollout, Snapshot, Step
+from ocisidecar.plan import Action, Desired, Live, Phase, Plan, Rollout, Snapshot, Step
+from ocisidecar.tagging import TAG_FIELDS
 
 IDENTITY = Identity("ocid1.tenancy.oc1..t", "eu-frankfurt-1", "ocid1.compartment.oc1..c", "web")
 STATES = {
@@ -54,7 +55,7 @@ def want(
         key=key(name),
         body=body,
         mutable=frozenset({"title", "uses", *TAG_FIELDS}),
-        hidden=frozenset({"secret"}),
+        hidden={"secret": secret},
         sections={"size": body["size"], "refers": body["refers"]},
         after=frozenset(map(key, after)),
         rollout=rollout,

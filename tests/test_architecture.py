@@ -24,6 +24,7 @@ DECIDING = (
     "plan",
     "diff",
     "planning",
+    "tagging",
     "graph",
     "events",
 )

@@ -408,7 +408,8 @@ def test_replicas_differ_in_name_only():
     first, second = (compose(DeploymentSpec("web", [web]), web, replica=replica) for replica in range(2))
     assert [str(one.key) for one in (first, second)] == ["container-instance/web-0", "container-instance/web-1"]
     assert first.body["displayName"] == "web-0"
-    assert {**first.body, "displayName": "web-1"} == second.body
+    (vnic,) = first.body["vnics"]
+    assert {**first.body, "displayName": "web-1", "vnics": [{**vnic, "displayName": "web-1"}]} == second.body
     assert first.sections == second.sections
 
 

@@ -103,7 +103,8 @@ def update(call: Call) -> Answer:
     collection = of(call)
     record = usable(call, collection.kind, call.resource_id)
     check_etag(call, collection, record)
-    changes = dict(call.body)
+    do_nulls_count = call.world.assumptions.do_nulls_take_away
+    changes = {name: value for name, value in call.body.items() if do_nulls_count or value is not None}
     check_defined_tags(call, changes)
     check_references(call, collection, {**record.body, **changes}, tuple(changes))
     if collection.revise is not None:

@@ -1,7 +1,7 @@
 """What a request body may hold, as data: one line per object, checked by one reader.
 
-A field is written `name`, `name!` when it is required, `name:type` when it is no string, and `name=A|B` when
-only these words are allowed.  `name:unsupported` is OCI's but not emulated: 501 instead of ignoring it.
+A field is written `name`, `name!` when it is required, `name?` when null means something else than absence,
+`name:type` when it is no string, and `name=A|B` when only these words are allowed.  `name:unsupported` is OCI's but not emulated: 501 instead of ignoring it.
 Nested objects are passed as keywords:
 
     body("direction!=INGRESS|EGRESS isStateless:bool tcpOptions", tcpOptions=PORTS)
@@ -137,12 +137,14 @@ class Field:
     Args:
         name: the JSON name.
         is_required: absent or null is refused.
+        is_nullable: null is kept, since it means something else than absence; elsewhere it does not.
         words: the words allowed, empty for any.
         reader: checks the value.
     """
 
     name: str
     is_required: bool
+    is_nullable: bool
     words: tuple[str, ...]
     reader: Callable[[Any, str], Any]
 
@@ -154,7 +156,7 @@ class Shape:
     fields: Mapping[str, Field]
 
     def read(self, value: Any, path: str = "") -> JsonObject:
-        """Return the object without its nulls; ServiceError 400 names the member that is wrong."""
+        """Return the object without nulls that mean nothing; ServiceError 400 names the member that is wrong."""
         if not isinstance(value, dict):
             raise _mistyped(path or "the request body", "an object")
         dot = f"{path}." if path else ""
@@ -164,6 +166,7 @@ class Shape:
             if field is None:
                 raise ServiceError("CannotParseRequest", f"Unrecognized field: {dot}{name}")
             if item is None:
+                result |= {name: None} if field.is_nullable else {}
                 continue
             result[name] = field.reader(item, dot + name)
             if field.words and result[name] not in field.words:
@@ -216,7 +219,7 @@ def many(item: Reader) -> Many:
     return Many(item)
 
 
-_WORD = re.compile(r"(?P<name>\w+)(?P<required>!)?(:(?P<type>\w+))?(=(?P<words>\S+))?")
+_WORD = re.compile(r"(?P<name>\w+)(?P<mark>[!?])?(:(?P<type>\w+))?(=(?P<words>\S+))?")
 
 
 def body(text: str, /, **nested: Reader) -> Shape:
@@ -227,7 +230,7 @@ def body(text: str, /, **nested: Reader) -> Shape:
             raise ValueError(f"not a field: {text}")
         name, words = match["name"], tuple(match["words"].split("|")) if match["words"] else ()
         reader = nested[name].read if name in nested else _TYPES[match["type"] or ""]
-        fields[name] = Field(name, match["required"] is not None, words, reader)
+        fields[name] = Field(name, match["mark"] == "!", match["mark"] == "?", words, reader)
     return Shape(fields)
 
 

@@ -9,19 +9,30 @@ Source: oci.container_instances.models (API 20210415); oci.core.models.UpdateVni
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 
 from attrs import evolve
 
-from ocisidecar.compose import CONTAINER_SECTIONS, INSTANCE_SECTIONS, VNIC_MUTABLE, compose
+from ocisidecar.compose import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
 from ocisidecar.errors import PlanError
+from ocisidecar.identity import was_set
 from ocisidecar.keys import Json, Key, Ref
-from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase, Placement, Rollout
-from ocisidecar.resources.kind import ACTIVE_PHASES, Kind, Site, Started, merge_tags, objects, tags_of, text
+from ocisidecar.plan import Desired, Live, Phase, Placement, Rollout
+from ocisidecar.resources.kind import ACTIVE_PHASES, Kind, Site, Started, check_taken_away, objects, tags_of, text
 from ocisidecar.session import ACTION, UPDATE, Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
+from ocisidecar.tagging import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
 
-_VNICS = "vnics"
+_VNICS, _CONTAINERS = PARTS_WITH_TAGS
+_NO_TAGS: Mapping[str, Json] = {name: {} for name in TAG_FIELDS}
+_VNIC_UNASKED: Mapping[str, Json] = {
+    "nsgIds": [],
+    "hostnameLabel": None,
+    "skipSourceDestCheck": False,
+    **_NO_TAGS,
+}
+"""What a VNIC has that was not asked for.  Source: oci.core.models.UpdateVnicDetails; null is UNCONFIRMED."""
 _TOLD = frozenset({"image", "resources"})
 """Sections of containers whose values a plan tells; the others' are long, and the section's name says enough."""
 _RIGHTS = Key("policy", "main")
@@ -40,7 +51,7 @@ class ContainerInstance(Kind):
     needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
     phases = _PHASES
     mutable = frozenset({"displayName"})
-    hidden = frozenset({_VNICS})
+    hidden = frozenset({_VNICS, _CONTAINERS})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield every replica of every instance."""
@@ -55,7 +66,7 @@ class ContainerInstance(Kind):
             key=composed.key,
             body={"compartmentId": site.identity.compartment_id, **composed.body},
             mutable=self.mutable | frozenset(TAG_FIELDS),
-            hidden=self.hidden,
+            hidden=composed.in_place,
             sections=composed.sections,
             relies_on=_shared_rights(spec),
             after=frozenset(
@@ -72,10 +83,16 @@ class ContainerInstance(Kind):
         )
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
-        """Change the VNIC first, then names and tags, whose hash says that the VNIC is as wanted."""
-        if _VNICS in fields:
-            self._update_vnic(caller, live, fields[_VNICS])
-        plain = {name: value for name, value in fields.items() if name != _VNICS}
+        """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted."""
+        if self.hidden & fields.keys():
+            now = caller.call(self.client, "get_container_instance", live.id).body
+            recorded = partial(was_set, tags_of(now.get("freeformTags")))
+            if _VNICS in fields:
+                self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
+            if _CONTAINERS in fields:
+                wanted = _fields(fields[_CONTAINERS])
+                self._tag_containers(caller, site, live, wanted, of_part(recorded, _CONTAINERS))
+        plain = {name: value for name, value in fields.items() if name not in self.hidden}
         return super().update(caller, site, live, plain)
 
     def act(self, caller: Caller, live: Live, verb: str) -> str:
@@ -109,16 +126,18 @@ class ContainerInstance(Kind):
         return ""
 
     def containers(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
-        """Yield the instance's containers in full, one request each: the instance shows only their names."""
+        """Yield the instance's containers in full, one request each: a list leaves the most out."""
+        for entry in self._listed(caller, site, instance_id):
+            yield caller.call(self.client, "get_container", text(entry, "id")).body
+
+    def _listed(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
         entries = caller.pages(
             self.client,
             "list_containers",
             site.identity.compartment_id,
             container_instance_id=instance_id,
         )
-        for entry in entries:
-            if text(entry, "lifecycleState") != "DELETED":
-                yield caller.call(self.client, "get_container", text(entry, "id")).body
+        yield from (entry for entry in entries if text(entry, "lifecycleState") != "DELETED")
 
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
         """Return the lifecycle details and the errors of the instance's work requests."""
@@ -137,15 +156,35 @@ class ContainerInstance(Kind):
         entries = caller.pages(self.client, "list_work_requests", site.identity.compartment_id, resource_id=live.id)
         return [text(entry, "id") for entry in entries if text(entry, "status") == "FAILED"]
 
-    def _update_vnic(self, caller: Caller, live: Live, vnics: Json) -> None:
-        shown = objects(caller.call(self.client, "get_container_instance", live.id).body.get(_VNICS))
-        vnic_ids = [text(vnic, "vnicId") for vnic in shown if vnic.get("vnicId")]
+    def _update_vnic(
+        self, caller: Caller, live: Live, now: Mapping[str, Json], wanted: Mapping[str, Json], recorded: WasSet
+    ) -> None:
+        vnic_ids = [text(vnic, "vnicId") for vnic in objects(now.get(_VNICS)) if vnic.get("vnicId")]
         if not vnic_ids:
             raise PlanError(f"{live.key} ({live.id}) has no VNIC yet: apply again when it is ready.")
-        fields = {name: value for vnic in objects(vnics) for name, value in vnic.items() if name in VNIC_MUTABLE}
         for vnic_id in vnic_ids:
-            now = caller.call(_NETWORK_CLIENT, "get_vnic", vnic_id)
-            caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, merge_tags(now.body, fields), intent=UPDATE)
+            vnic = caller.call(_NETWORK_CLIENT, "get_vnic", vnic_id).body
+            fields = {
+                name: value
+                for name, value in {**_VNIC_UNASKED, **wanted}.items()
+                if name in TAG_FIELDS or (vnic.get(name) or None) != (value or None)
+            }
+            fields = merge_tags(vnic, fields, recorded)
+            shown = caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, fields, intent=UPDATE).body
+            check_taken_away(live.key, shown, [name for name, value in fields.items() if value is None])
+
+    def _tag_containers(
+        self, caller: Caller, site: Site, live: Live, wanted: Mapping[str, Json], recorded: WasSet
+    ) -> None:
+        for container in list(self._listed(caller, site, live.id)):
+            tags = {**_NO_TAGS, **_fields(wanted.get(text(container, "displayName")))}
+            fields = merge_tags(container, tags, recorded)
+            if any(fields[name] != (container.get(name) or {}) for name in fields):
+                caller.call(self.client, "update_container", text(container, "id"), fields, intent=UPDATE)
+
+
+def _fields(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _shared_rights(spec: DeploymentSpec) -> frozenset[Ref]:

@@ -6,18 +6,20 @@ exists (`observe`), and how it is made, changed and removed.  It never waits: `o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from attrs import evolve, frozen
 
-from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
-from ocisidecar.identity import Identity, owner
+from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound, PlanError
+from ocisidecar.identity import Identity, owner, was_set
 from ocisidecar.keys import Body, Json, Key, Ref
-from ocisidecar.plan import TAG_FIELDS, Desired, Live, Phase
+from ocisidecar.plan import Desired, Live, Phase
 from ocisidecar.session import CREATE, DELETE, UPDATE, Answer, Caller, Intent
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.tagging import TAG_FIELDS, merge_tags
 
 _UPDATE_TRIES = 5
 
@@ -226,8 +228,29 @@ class Kind:
         """Change `fields` of `live`; tags are merged with those that it has now.
 
         The resource is read first and changed only as it was read: where somebody else, or a lifecycle step,
-        came between, it is read again.
+        came between, it is read again.  A field that is None is taken away, before and apart from the others: our
+        tags, which say that all is as wanted, are only written when it is gone.
+
+        Raises:
+            PlanError: the service keeps a field that is None.
         """
+        removed = frozenset(name for name, value in fields.items() if value is None)
+        if removed:
+            self._take_away(caller, site, live, removed)
+        return self._change(caller, site, live, {name: fields[name] for name in fields.keys() - removed})
+
+    def _take_away(self, caller: Caller, site: Site, live: Live, names: Collection[str]) -> None:
+        """Send null for the fields that the resource has, and see that the answer does not show them any more.
+
+        UNCONFIRMED: that null takes a field away, and not an empty text; the SDK's `NONE_SENTINEL` exists for it.
+        """
+        now = self.read(caller, site, live.id, self.parents_from(live))
+        present = [name for name in sorted(names) if now is None or now.body.get(name)]
+        if present:
+            shown = self._change(caller, site, live, dict.fromkeys(present)).body
+            check_taken_away(live.key, shown, present)
+
+    def _change(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
         for _ in range(_UPDATE_TRIES - 1):
             try:
                 return self._update_as_read(caller, site, live, fields)
@@ -253,7 +276,7 @@ class Kind:
 
     def _merged(self, now: Mapping[str, Json], fields: Mapping[str, Json]) -> Mapping[str, Json]:
         same = {name: now[name] for name in sorted(self.repeated & now.keys())}
-        return merge_tags(now, {**same, **fields})
+        return merge_tags(now, {**same, **fields}, partial(was_set, tags_of(now.get("freeformTags"))))
 
     def path_of(self, live: Live) -> tuple[str, ...]:
         """Return the OCIDs in the path of `live`."""
@@ -328,13 +351,14 @@ class Kind:
 
     def desired(self, name: str, body: Mapping[str, Body]) -> Desired:
         """Return `body` as a desired value, its fields sorted into mutable, hidden and replace-only ones."""
+        hidden = {field: body.get(field) for field in self.hidden}
         body = {field: value for field, value in body.items() if value is not None}
         in_place = self.mutable | self.hidden | frozenset(TAG_FIELDS) | {"compartmentId"}
         return Desired(
             key=Key(self.name, name),
             body=body,
             mutable=self.mutable | frozenset(TAG_FIELDS),
-            hidden=self.hidden,
+            hidden=hidden,
             sections={field: value for field, value in body.items() if field not in in_place},
         )
 
@@ -356,17 +380,15 @@ def tags_of(value: Json) -> dict[str, str]:
     return {name: str(tag) for name, tag in value.items()} if isinstance(value, Mapping) else {}
 
 
-def merge_tags(now: Mapping[str, Json], fields: Mapping[str, Json]) -> dict[str, Json]:
-    """Return `fields` with tags that keep what others have put on the resource: an update replaces whole maps."""
-    merged = dict(fields)
-    for name in TAG_FIELDS:
-        if name in fields:
-            merged[name] = _merge(now.get(name), fields[name])
-    return merged
+def check_taken_away(key: Key, shown: Mapping[str, Json], names: Collection[str]) -> None:
+    """Demand that what a service shows after an update holds none of these fields.
 
-
-def _merge(old: Json, new: Json) -> Json:
-    """Return `new` laid over `old`; defined tags are merged within each namespace."""
-    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        return new
-    return {**old, **{name: _merge(old.get(name), value) for name, value in new.items()}}
+    Raises:
+        PlanError: it holds one.
+    """
+    kept = [name for name in names if shown.get(name)]
+    if kept:
+        raise PlanError(
+            f"{key}: the service keeps {', '.join(kept)} although it was asked to take it away. Set it in the spec "
+            f"again, or have {key} made anew: apply once without it in the spec, then with it."
+        )

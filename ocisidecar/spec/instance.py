@@ -169,6 +169,7 @@ class InstanceSpec(ContainerFields):
         graceful_shutdown_timeout_in_seconds: from SIGTERM to SIGKILL.
         display_name: by default `<name>-<replica>`.
         security_context: of the instance; the app's own is `container_security_context`.
+        vnic_display_name: by default `<name>-<replica>`.
         hostname_label: DNS name within the subnet; forces `stop_first`.
         private_ip: fixed address within the subnet; forces `stop_first`.
         skip_source_dest_check: lets the instance forward traffic of others.

@@ -16,6 +16,7 @@ from ocisidecar.identity import (
     owner,
     tags_for,
     used_deployments,
+    was_set,
 )
 from ocisidecar.keys import Key
 from ocisidecar.planning import desire
@@ -52,6 +53,17 @@ def test_users_of_shared_deployments_are_always_found(identity, key, content, us
     """However much a resource holds, what it uses is in its tags: destroying that would break it."""
     tags = tags_for(identity, key, content, hidden={}, uses=uses)
     assert used_deployments(tags) == tuple(sorted(uses))
+
+
+@given(
+    identity=identities, key=keys, content=sections, hidden=sections, names=st.sets(words, max_size=6), other=words
+)
+def test_which_tags_we_set_is_always_recorded(identity, key, content, hidden, names, other):
+    """Six names fit whatever a resource holds, and no other name is taken for one of them."""
+    few = {name: hidden[name] for name in sorted(hidden, key=len)[:2]}
+    tags = tags_for(identity, key, content, hidden=few, names=names)
+    assert all(was_set(tags, name) for name in names)
+    assert was_set(tags, other) == (other in names)
 
 
 @given(before=sections, after=sections)

@@ -11,7 +11,7 @@ from ocisidecar.emulator import Fault
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
 from ocisidecar.plan import Live, Phase
 from ocisidecar.resources import KINDS
-from ocisidecar.resources.kind import Kind, merge_tags, objects, text
+from ocisidecar.resources.kind import Kind, objects, text
 from ocisidecar.resources.network import NetworkKind
 from ocisidecar.session import Answer
 from tests.plan_values import key
@@ -127,22 +127,6 @@ class TestWireForm:
     def test_objects_are_what_a_list_holds(self, value, found):
         """Whatever else it holds."""
         assert objects(value) == found
-
-    def test_tags_are_laid_over_those_that_are_there(self):
-        """An update replaces whole maps, so what others have put there goes along."""
-        now = {"freeformTags": {"team": "blue", "stage": "1"}, "definedTags": {"Ops": {"A": "1", "B": "1"}}}
-        fields = {
-            "displayName": "x",
-            "freeformTags": {"stage": "2"},
-            "definedTags": {"Ops": {"B": "2"}, "New": {"C": "3"}},
-        }
-        assert merge_tags(now, fields) == {
-            "displayName": "x",
-            "freeformTags": {"team": "blue", "stage": "2"},
-            "definedTags": {"Ops": {"A": "1", "B": "2"}, "New": {"C": "3"}},
-        }
-        assert merge_tags({}, {"freeformTags": {"a": "1"}}) == {"freeformTags": {"a": "1"}}
-        assert merge_tags(now, {"displayName": "x"}) == {"displayName": "x"}
 
 
 class TestWork:

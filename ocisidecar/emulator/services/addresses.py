@@ -207,7 +207,7 @@ VNICS: Final = Collection(
     ocid="vnic",
     item="/vnics/{vnicId}",
     changes=tagged(
-        "displayName hostnameLabel nsgIds:strings skipSourceDestCheck:bool routeTableId:unsupported "
+        "displayName hostnameLabel? nsgIds:strings skipSourceDestCheck:bool routeTableId:unsupported "
         "securityAttributes:unsupported"
     ),
     born=(),

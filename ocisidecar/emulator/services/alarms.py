@@ -57,10 +57,15 @@ _OPTIONAL: Final = (
     " repeatNotificationDuration suppression overrides ruleName notificationVersion notificationTitle"
     " evaluationSlackDuration alarmSummary"
 )
+_NULLABLE: Final = frozenset({"resourceGroup", "body", "repeatNotificationDuration"})
 _NESTED: Final[dict[str, Reader]] = {
     "suppression": body("description timeSuppressFrom!:time timeSuppressUntil!:time"),
     "overrides": many(body(f"pendingDuration body ruleName query {_SEVERITY.format('')}")),
 }
+
+
+def _nullable(text: str) -> str:
+    return " ".join(f"{name}?" if name in _NULLABLE else name for name in text.split())
 
 
 def _complete(call: Call) -> JsonObject:
@@ -114,7 +119,7 @@ ALARMS: Final = crud.declare_collection(
         ),
         changes=tagged(
             "displayName compartmentId metricCompartmentId namespace query destinations:strings isEnabled:bool"
-            f" {_SEVERITY.format('')}{_OPTIONAL}",
+            f" {_SEVERITY.format('')} {_nullable(_OPTIONAL)}",
             **_NESTED,
         ),
         born=(("ACTIVE", ""),),

@@ -75,6 +75,7 @@ class Cloud:
             "OCISIDECAR_LOG_ID": self.log_id,
             "OCISIDECAR_LOG_DIRECTORY": str(directory),
             "OCISIDECAR_METRICS_PORT": "0",
+            "OCISIDECAR_STOP_QUIET_SECONDS": "1",
         }
 
     def collect(self) -> list[tuple[str, str, str, str, str]]:
@@ -131,7 +132,7 @@ class Process:
     def run(self) -> int:
         """Start it and wait for its end; returns the exit status."""
         self._begin()
-        return self.process.wait(GENEROUS_SECONDS)
+        return self.wait()
 
     def _begin(self) -> None:
         with self.journal.open("ab") as stderr:
@@ -155,6 +156,10 @@ class Process:
     def stop(self) -> int:
         """Send SIGTERM; returns the exit status."""
         self.process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end; returns the exit status."""
         return self.process.wait(GENEROUS_SECONDS)
 
 

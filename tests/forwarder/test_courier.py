@@ -32,7 +32,10 @@ class Identity:
 
 
 class FarEnd:
-    """Gives the answers of a list, then accepts what holds no word of `indigestible`."""
+    """Gives the answers of a list, then accepts what holds no word of `indigestible`.
+
+    The courier's probe is accepted unless a list of answers is left, and not among what was `accepted`.
+    """
 
     def __init__(self, *answers, indigestible=()):
         self.answers = list(answers)
@@ -47,7 +50,7 @@ class FarEnd:
         texts = words(body)
         if any(word in texts for word in self.indigestible):
             return Answer(400, "InvalidParameter: no")
-        self.accepted += texts
+        self.accepted += [text for text in texts if text != "probe"]
         return Answer(200)
 
 
@@ -84,6 +87,7 @@ def courier(identity, given_up, metrics, tmp_path):
         metrics=metrics,
         hurry=threading.Event(),
         given_up=given_up,
+        probe=call("probe"),
     )
 
 
@@ -99,26 +103,39 @@ def test_what_may_pass_is_tried_again(courier, metrics, status):
 def test_only_what_is_refused_is_set_aside(courier, metrics, tmp_path):
     """Of a call that holds entries which the service does not take, all others arrive; those are kept in a file."""
     far_end = FarEnd(indigestible=("w13", "w77"))
-    courier.deliver(call("first"), far_end)
     courier.deliver(call(*(f"w{number}" for number in range(100))), far_end)
-    assert far_end.accepted == ["first", *(f"w{number}" for number in range(100) if number not in {13, 77})]
+    assert far_end.accepted == [f"w{number}" for number in range(100) if number not in {13, 77}]
     aside = [json.loads(line) for line in (tmp_path / "refused.jsonl").read_text().splitlines()]
     assert [words(json.dumps(one["call"])) for one in aside] == [["w13"], ["w77"]]
     assert aside[0]["reason"] == "400 InvalidParameter: no"
     assert metrics.get("set_aside_entries_total") == 2
 
 
-def test_nothing_is_set_aside_before_anything_was_accepted(courier, tmp_path):
-    """When the very first call is refused anything may be wrong, so it is held."""
-    far_end = FarEnd(*[Answer(400)] * 5)
-    courier.deliver(call("a"), far_end)
-    assert far_end.accepted == ["a"]
+def test_when_everything_is_refused_nothing_is_set_aside(courier, tmp_path):
+    """As long as not even the probe is taken (a log that is disabled, say) the content is not blamed but held."""
+    far_end = FarEnd(*[Answer(400)] * 25)
+    courier.deliver(call("a", "b", "c"), far_end)
+    assert sorted(far_end.accepted) == ["a", "b", "c"]
     assert not (tmp_path / "refused.jsonl").exists()
 
 
-def test_what_has_no_room_aside_is_held(courier, given_up, monkeypatch, tmp_path):
-    """When the file for refused entries is full the next one is tried until time is up, and not dropped."""
-    monkeypatch.setattr(module, "MAX_ASIDE_BYTES", 10)
+def test_what_is_set_aside_has_bounds(courier, monkeypatch, tmp_path):
+    """When the file for refused entries is full another one is begun, which blocks nobody; the newest are kept."""
+    monkeypatch.setattr(module, "MAX_ASIDE_BYTES", 1000)
+    names = [f"bad{number}" for number in range(20)]
+    far_end = FarEnd(indigestible=names)
+    courier.deliver(call(*names, "good"), far_end)
+    assert far_end.accepted == ["good"]
+    files = [tmp_path / "refused.jsonl.1", tmp_path / "refused.jsonl"]
+    kept = [words(json.dumps(json.loads(line)["call"])) for file in files for line in file.read_text().splitlines()]
+    assert kept == [[name] for name in names[-len(kept) :]]
+    assert 3 <= len(kept) < 20
+    assert all(file.stat().st_size <= 1000 for file in files)
+
+
+def test_what_cannot_be_set_aside_is_held(courier, given_up, tmp_path):
+    """When refused entries cannot be written the next one is tried until time is up, and not dropped."""
+    (tmp_path / "refused.jsonl").mkdir()
 
     def stop_after_five(body):
         if far_end.pushes >= 5:
@@ -126,10 +143,8 @@ def test_what_has_no_room_aside_is_held(courier, given_up, monkeypatch, tmp_path
         return far_end(body)
 
     far_end = FarEnd(indigestible=("bad",))
-    courier.deliver(call("good"), far_end)
     with pytest.raises(Abandoned):
         courier.deliver(call("bad"), stop_after_five)
-    assert not (tmp_path / "refused.jsonl").read_text()
 
 
 def test_a_401_reads_the_identity_again(courier, identity):

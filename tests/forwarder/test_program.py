@@ -91,6 +91,28 @@ def test_without_lines_it_does_not_stay(forward):
     assert process.stop() == 0
 
 
+def test_whoever_stops_slowly_is_heard_to_the_end(cloud, logs, forward):
+    """After SIGTERM it waits for the silence that is set, and ends with 0 when time is up but nothing waits."""
+    process = forward(STOP_QUIET_SECONDS=300, GRACE_SECONDS=3)
+    process.process.terminate()
+    wait_until(lambda: "stopping" in process.events(), "SIGTERM is heeded")
+    (logs / "app.log").write_text("bye")
+    assert process.wait() == 0
+    assert cloud.lines() == ["bye"]
+
+
+def test_a_far_end_that_takes_some_of_it_is_no_fault(cloud, logs, forward):
+    """While a call is halved, and parts of it are taken, /healthy is 200 however long that takes."""
+    cloud.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=None, probability=0.7))
+    process = forward(STUCK_SECONDS=3, BACKOFF_SECONDS=0.01, MAX_BACKOFF_SECONDS=0.01)
+    (logs / "app.log").write_text("\n".join(LINES) + "\n")
+    verdicts = set()
+    wait_until(
+        lambda: verdicts.add(ask(process, "/healthy")[0]) or len(cloud.lines()) > len(LINES) / 4, "it goes on"
+    )
+    assert verdicts == {200}
+
+
 def test_what_is_wrong_is_said_before_it_ends(forward):
     """Wrong settings end it with 2, and each is named on stderr."""
     process = forward()

@@ -52,11 +52,13 @@ def test_generations_and_instances_have_ids_of_their_own():
 def test_halves_hold_the_same_entries(batches):
     """Two halves have all entries of the whole, in order and with their batches; one entry has no halves."""
     bodies = [json.loads(call(texts, 1000 * index))["logEntryBatches"][0] for index, texts in enumerate(batches)]
-    whole = render.details([json.dumps(body).encode() for body in bodies])
+    whole = render.details([json.dumps(body, separators=(",", ":")).encode() for body in bodies])
     halves = render.halves(whole)
     count = sum(map(len, batches))
+    assert render.count(whole) == count
     assert (halves is None) == (count == 1)
     if halves is not None:
+        assert [render.count(half) for half in halves] == [len(flat(half)) for half in halves]
         assert [len(flat(half)) for half in halves] == [count // 2, count - count // 2]
         assert flat(halves[0]) + flat(halves[1]) == flat(whole)
 

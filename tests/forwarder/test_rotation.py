@@ -177,6 +177,26 @@ def test_what_may_not_be_opened_is_told_once_and_counted(world, logs, capsys, mo
     assert world.metrics.get("unreadable_files") == 0
 
 
+def test_progress_is_saved_as_soon_as_it_can_be(world, logs, monkeypatch):
+    """What could not be saved, because the disk was full, is saved at the next quiet moment."""
+    disk = {"is_full": True}
+    save = Checkpoint.save
+
+    def refuse(checkpoint, generations):
+        if disk["is_full"]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(checkpoint, generations)
+
+    monkeypatch.setattr(Checkpoint, "save", refuse)
+    world.write("app.log", ".\n")
+    world.drain()
+    assert world.metrics.get("save_failures_total") > 0
+    disk["is_full"] = False
+    world.harvest.rest()
+    state = json.loads((world.checkpoint.directory / "state.json").read_text())
+    assert [one["acknowledged"] for one in state["generations"]] == [(logs / "app.log").stat().st_size]
+
+
 def test_a_state_that_cannot_be_read_is_put_aside(world):
     """Everything is sent again, and the file is kept for people."""
     world.write("app.log", ".\n")

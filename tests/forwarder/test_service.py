@@ -157,6 +157,7 @@ def test_a_success_is_not_read(server, service):
             Reply(404, b'{"code": "404", "message": "ocid1.log logId not found"}'),
             Answer(404, "404: ocid1.log logId not found"),
         ),
+        (Reply(409, b'{"code": "C", "message": "m"}', (("opc-request-id", "A/B"),)), Answer(409, "C: m (A/B)")),
         (Reply(429, b"", (("retry-after", "7"),)), Answer(429, "", 7.0)),
         (Reply(429, b"", (("retry-after", "86400"),)), Answer(429, "", MOST_PATIENT_SECONDS)),
         (Reply(429, b"", (("retry-after", "1e400"),)), Answer(429, "", MOST_PATIENT_SECONDS)),
@@ -166,7 +167,7 @@ def test_a_success_is_not_read(server, service):
     ],
 )
 def test_refusals_are_told(server, service, reply, answer):
-    """Status, reason and Retry-After are those of the answer, whatever form it has."""
+    """Status, reason, request id and Retry-After are those of the answer, whatever form it has."""
     server.reply = reply
     assert service.push(b"{}") == answer
     assert not answer.is_accepted

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from log_forwarder.journal import log
 from log_forwarder.metrics import Metrics
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.render import halves
+from log_forwarder.render import count, halves
 from log_forwarder.service import Answer
 from log_forwarder.settings import Settings
 
@@ -36,20 +36,21 @@ class Push(Protocol):
 
 
 class Aside:
-    """Where records go that the service refuses: never lost without a trace.  Thread-safe."""
+    """Where records go that the service refuses; a full file takes the place of the one before.  Thread-safe."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "refused.jsonl"
         self._lock = threading.Lock()
 
     def put(self, body: bytes, reason: str) -> bool:
-        """Keep a call of one entry; False when there is no room for it."""
+        """Keep a call of one entry; False when it cannot be written."""
         line = json.dumps({"reason": reason, "call": json.loads(body)}).encode() + b"\n"
         try:
-            with self._lock, self._path.open("ab") as file:
-                if file.tell() + len(line) > MAX_ASIDE_BYTES:
-                    return False
-                file.write(line)
+            with self._lock:
+                if self._path.exists() and self._path.stat().st_size + len(line) > MAX_ASIDE_BYTES:
+                    self._path.replace(self._path.with_suffix(".jsonl.1"))
+                with self._path.open("ab") as file:
+                    file.write(line)
         except OSError as exc:
             log("cannot set an entry aside", level="ERROR", reason=exc.strerror)
             return False
@@ -66,6 +67,7 @@ class Courier:
         metrics: counts.
         hurry: when set, time is short, so waits are.
         given_up: when set, there is none left.
+        probe: a call of one entry that can be sent at any time, and is taken if anything is.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Courier:
         metrics: Metrics,
         hurry: threading.Event,
         given_up: threading.Event,
+        probe: bytes,
     ) -> None:
         self._settings = settings
         self._principal = principal
@@ -84,7 +87,7 @@ class Courier:
         self._metrics = metrics
         self._hurry = hurry
         self._given_up = given_up
-        self._has_delivered = False
+        self._probe = probe
         self._random = random.SystemRandom()
 
     def deliver(self, body: bytes, push: Push) -> None:
@@ -105,20 +108,13 @@ class Courier:
         """Push until a call is accepted, or refused for its content: then it can be halved, or was set aside."""
         failures = 0
         while not self._given_up.is_set():
-            started = time.monotonic()
-            answer = push(body)
-            self._metrics.add("push_seconds_total", time.monotonic() - started)
+            answer = self._push(body, push)
             if answer.is_accepted:
-                self._has_delivered = True
-                self._metrics.add("pushes_total")
-                self._metrics.add("pushed_bytes_total", len(body))
-                self._metrics.set("last_acknowledgement_timestamp_seconds", time.time())
+                if failures:
+                    log("push accepted again", failures=failures)
                 return answer
             failures += 1
-            self._metrics.add("push_failures_total")
-            # As long as nothing at all was accepted anything may be wrong, so the content is not blamed.
-            is_to_blame = answer.status in _INDIGESTIBLE and self._has_delivered
-            if is_to_blame and (halves(body) is not None or self._set_aside(body, answer)):
+            if answer.status in _INDIGESTIBLE and (count(body) > 1 or self._set_aside(body, answer, push)):
                 return answer
             if failures.bit_count() == 1:  # the 1st, 2nd, 4th, ...: the journal must not become the flood
                 log("push failed", level="WARNING", status=answer.status, reason=answer.reason, failures=failures)
@@ -127,9 +123,28 @@ class Courier:
             self._wait(self._pause(failures, answer))
         raise Abandoned
 
-    def _set_aside(self, body: bytes, answer: Answer) -> bool:
-        """Keep a call of one entry that is refused; False when there is no room, so that it must be held."""
-        if not self._aside.put(body, f"{answer.status} {answer.reason}"):
+    def _push(self, body: bytes, push: Push) -> Answer:
+        """Push once, and count."""
+        started = time.monotonic()
+        answer = push(body)
+        self._metrics.add("push_seconds_total", time.monotonic() - started)
+        if answer.is_accepted:
+            self._metrics.add("pushes_total")
+            self._metrics.add("pushed_bytes_total", len(body))
+            self._metrics.set("last_acknowledgement_timestamp_seconds", time.time())
+        else:
+            self._metrics.add("push_failures_total")
+        return answer
+
+    def _set_aside(self, body: bytes, answer: Answer, push: Push) -> bool:
+        """Keep a call of one entry that is refused; False when it must be held.
+
+        That is so when it cannot be kept, and when the service does not even take the probe: then something else
+        is wrong (a log that is disabled, say), and the content is not to blame.
+        """
+        if not self._push(self._probe, push).is_accepted or not self._aside.put(
+            body, f"{answer.status} {answer.reason}"
+        ):
             return False
         log(
             "entry refused and set aside", level="ERROR", **_place(body), status=answer.status, reason=answer.reason

@@ -63,7 +63,7 @@ class Harvest:
         self._packed_at = 0.0
         self._on_the_way = 0
         self._blocks = 0
-        self._is_dirty = False
+        self._is_dirty = self._is_unsaved = False
 
     def next_call(self, now: float, *, is_closing: bool = False) -> Call | None:
         """Return the next call; None when there is too little to be worth one yet.
@@ -123,10 +123,12 @@ class Harvest:
         try:
             self._checkpoint.save(self._directory.known())
         except OSError as exc:
-            self._metrics.add("unsaved_total")
-            if self._metrics.get("unsaved_total") == 1:
+            self._metrics.add("save_failures_total")
+            if not self._is_unsaved:
                 log("cannot save progress", level="ERROR", reason=exc.strerror)
-        self._is_dirty = False
+            self._is_dirty = self._is_unsaved = True
+        else:
+            self._is_dirty = self._is_unsaved = False
         self._observe()
 
     def _observe(self) -> None:

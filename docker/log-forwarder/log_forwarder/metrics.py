@@ -12,7 +12,7 @@ _HELP: Final = {
     "entries_total": "Records that were made of them.",
     "acknowledged_entries_total": "Records that OCI Logging has accepted.",
     "set_aside_entries_total": "Records that OCI Logging refused and that were written to refused.jsonl.",
-    "unsaved_total": "How often progress could not be saved.",
+    "save_failures_total": "How often progress could not be saved.",
     "lost_bytes_total": "Bytes that were truncated away before they were read.",
     "truncations_total": "Files that were emptied in place.",
     "pushes_total": "Calls to PutLogs that were answered 2xx.",

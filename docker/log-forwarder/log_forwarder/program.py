@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import resource
 import socket
@@ -25,9 +26,6 @@ from log_forwarder.status import Pulse, StatusError, StatusServer
 DRAINED: Final = 0
 NOT_DRAINED: Final = 1
 UNUSABLE: Final = 2
-
-QUIET_SECONDS: Final = 1.0
-"""After SIGTERM the others of the instance are stopping too: what they still write is waited for so long."""
 
 
 def main(environment: Mapping[str, str], stopping: threading.Event) -> int:
@@ -75,6 +73,7 @@ class Program:
         self._status = status
         self._source = principal.claim("res_id") or socket.gethostname()
         self._harvest = Harvest(settings, source=self._source, checkpoint=checkpoint, metrics=status.metrics)
+        started = _started(self._source)
         self._stopping = stopping
         self._given_up = threading.Event()
         self._broken = threading.Event()
@@ -85,10 +84,12 @@ class Program:
             metrics=status.metrics,
             hurry=self._stopping,
             given_up=self._given_up,
+            probe=started,
         )
         self._calls: queue.Queue[Call] = queue.Queue(maxsize=1)
-        self._next: Call | None = Call(_started(self._source), ())
+        self._next: Call | None = Call(started, ())
         self._open = 0
+        self._pushes = 0.0
         self._done: queue.Queue[Call] = queue.Queue()
 
     def run(self) -> int:
@@ -106,15 +107,17 @@ class Program:
 
     def _drain(self) -> bool:
         """Wait until nothing more is written, then until all of it is accepted, as far as time allows."""
+        log("stopping", grace_seconds=self._settings.grace_seconds)
+        has_sent = True
         stopped_at = time.monotonic()
         deadline = stopped_at + self._settings.grace_seconds
         halfway = stopped_at + self._settings.grace_seconds / 2
         while (now := time.monotonic()) < deadline and not self._broken.is_set():
-            is_quiet = now - max(stopped_at, self._harvest.grew_at) >= QUIET_SECONDS
+            is_quiet = now - max(stopped_at, self._harvest.grew_at) >= self._settings.stop_quiet_seconds
             has_sent = self._turn(is_closing=is_quiet or now > halfway)
             if is_quiet and not has_sent and not self._harvest.is_waiting:
                 return True
-        return False
+        return not has_sent and not self._harvest.is_waiting
 
     @property
     def _is_waiting(self) -> bool:
@@ -141,16 +144,16 @@ class Program:
 
     def _settle(self, *, is_waiting: bool) -> None:
         """Take note of what was accepted; waits for one acknowledgement, or for new lines, if asked to."""
-        has_moved = not self._is_waiting
-        try:
+        is_idle = not self._is_waiting
+        with contextlib.suppress(queue.Empty):
             call = self._done.get(timeout=self._settings.poll_seconds) if is_waiting else self._done.get_nowait()
             while True:
                 self._harvest.settle(call)
                 self._open -= 1
-                has_moved = True
                 call = self._done.get_nowait()
-        except queue.Empty:
-            self._status.pulse.turn(has_moved=has_moved)
+        # A call that is taken in parts moves, too.
+        before, self._pushes = self._pushes, self._status.metrics.get("pushes_total")
+        self._status.pulse.turn(has_moved=is_idle or self._pushes > before)
 
     def _send(self) -> None:
         """Deliver calls, one after the other; what ends this thread early ends the program."""

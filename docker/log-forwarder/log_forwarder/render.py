@@ -74,6 +74,11 @@ def details(batches: Iterable[bytes]) -> bytes:
     return b'{"specversion":"1.0","logEntryBatches":[' + b",".join(batches) + b"]}"
 
 
+def count(body: bytes) -> int:
+    """Return how many entries a call has; texts cannot look like the member, since their quotes are escaped."""
+    return body.count(b'"id":"')
+
+
 def halves(body: bytes) -> tuple[bytes, bytes] | None:
     """Return two calls with the entries of one, or None when it has but one entry."""
     parsed = json.loads(body)
@@ -90,4 +95,6 @@ def _rebuilt(flat: list[tuple[dict[str, object], dict[str, object]]]) -> bytes:
         if not batches or batches[-1][0] is not batch_:
             batches.append((batch_, []))
         batches[-1][1].append(entry)
-    return details(json.dumps({**batch_, "entries": list(members)}).encode() for batch_, members in batches)
+    return details(
+        json.dumps({**batch_, "entries": members}, separators=(",", ":")).encode() for batch_, members in batches
+    )

@@ -38,7 +38,7 @@ class Answer:
 
     Args:
         status: of HTTP, or NO_ANSWER.
-        reason: what was said, for people.
+        reason: what was said, for people, with the request's id.
         retry_after_seconds: what the service asked for, 0 to MOST_PATIENT_SECONDS.
     """
 
@@ -80,7 +80,9 @@ class Service:
         except (OSError, http.client.HTTPException) as exc:
             self.close()
             return Answer(NO_ANSWER, f"{type(exc).__name__}: {exc}")
-        reason = "" if response.status // 100 == _SUCCESS else _reason(content)
+        reason = (
+            "" if response.status // 100 == _SUCCESS else _reason(content, response.getheader("opc-request-id"))
+        )
         return Answer(response.status, reason, _seconds(response.getheader("retry-after")))
 
     def close(self) -> None:
@@ -126,13 +128,14 @@ def _has_ended(connection: http.client.HTTPConnection) -> bool:
     return bool(poll.poll(0))
 
 
-def _reason(content: bytes) -> str:
-    """Return code and message of an error, or the beginning of whatever came in its place."""
+def _reason(content: bytes, request_id: str | None) -> str:
+    """Return code, message and id of an error, or the beginning of whatever came in its place."""
     try:
         error = json.loads(content)
-        return f"{error['code']}: {error['message']}"[:300]
+        said = f"{error['code']}: {error['message']}"[:300]
     except (ValueError, KeyError, TypeError):
-        return content[:100].decode("ascii", "replace")
+        said = content[:100].decode("ascii", "replace")
+    return f"{said} ({request_id})".lstrip() if request_id else said
 
 
 def _seconds(text: str | None) -> float:

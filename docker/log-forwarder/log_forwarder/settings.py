@@ -75,6 +75,7 @@ class Settings:
     backoff_seconds: float = _number(0.5, "OCISIDECAR_BACKOFF_SECONDS", 0.01, 60)
     max_backoff_seconds: float = _number(30.0, "OCISIDECAR_MAX_BACKOFF_SECONDS", 0.01, 600)
     grace_seconds: float = _number(25.0, "OCISIDECAR_GRACE_SECONDS", 0, 300)
+    stop_quiet_seconds: float = _number(5.0, "OCISIDECAR_STOP_QUIET_SECONDS", 0, 300)
     stuck_seconds: float = _number(120.0, "OCISIDECAR_STUCK_SECONDS", 1, 3600)
     metrics_port: int = _number(9180, "OCISIDECAR_METRICS_PORT", 0, 65_535)
 

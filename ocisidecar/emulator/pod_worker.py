@@ -138,6 +138,7 @@ class PodWorker:
                 terminated_at=None,
                 restarts=0,
                 health=["UNKNOWN"] * len(checks),
+                health_details=[""] * len(checks),
             )
         state = running.containers[number]
         return ContainerStatus(
@@ -147,6 +148,7 @@ class PodWorker:
             terminated_at=state.ended_at,
             restarts=state.restarts,
             health=state.health,
+            health_details=state.health_details,
         )
 
     def logs(self, container_id: str, *, is_previous: bool) -> str | None:

@@ -49,6 +49,7 @@ class ContainerStatus:
         terminated_at: when that was.
         restarts: how often it was started again.
         health: the verdict of each of its health checks, in their order.
+        health_details: what is wrong with those that are unhealthy, in the same order; empty where nobody knows.
     """
 
     is_running: bool
@@ -57,6 +58,7 @@ class ContainerStatus:
     terminated_at: float | None
     restarts: int
     health: Sequence[Health]
+    health_details: Sequence[str]
 
 
 @frozen(kw_only=True)

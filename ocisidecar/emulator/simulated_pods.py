@@ -146,16 +146,15 @@ class SimulatedPods:
         ended = [run for run in runs if run.end <= now]
         is_running = len(ended) < len(runs)
         last = ended[-1] if ended else None
+        checks = life.details.get("healthChecks", [])
         return ContainerStatus(
             is_running=is_running,
             is_over=min(life.ends_at(), life.halted) <= now,
             exit_code=last.exit_code if last is not None else None,
             terminated_at=last.end if last is not None else None,
             restarts=max(len(runs) - 1, 0),
-            health=[
-                _health(check, life.script, now - runs[-1].start if is_running else None)
-                for check in life.details.get("healthChecks", [])
-            ],
+            health=[_health(check, life.script, now - runs[-1].start if is_running else None) for check in checks],
+            health_details=[""] * len(checks),
         )
 
     def logs(self, container_id: str, now: float, *, is_previous: bool) -> str | None:

@@ -54,6 +54,11 @@ class Check:
             is_killing=given.get("failureAction", "KILL") == "KILL",
         )
 
+    @property
+    def asked(self) -> str:
+        """What is asked, for people: `HTTP 80/health`, `TCP 5432`."""
+        return f"HTTP {self.port}{self.path}" if self.is_http else f"TCP {self.port}"
+
 
 @frozen
 class Streak:
@@ -74,18 +79,19 @@ class Streak:
         return grown
 
 
-def passes(check: Check, host: str, port: int) -> bool:
-    """Ask once; an HTTP check passes with status 200 to 399, without following redirects.
+def fault(check: Check, host: str, port: int) -> str | None:
+    """Ask once; returns what is wrong, None when the check passes: HTTP with 200 to 399, redirects not followed.
 
     Blocks for the check's timeout at most for each step of the exchange.
     """
     try:
-        if not check.is_http:
-            with socket.create_connection((host, port), check.timeout):
-                return True
-        return HTTPStatus.OK <= _status(check, host, port) < HTTPStatus.BAD_REQUEST
-    except (OSError, http.client.HTTPException, ValueError):
-        return False
+        if check.is_http:
+            status = _status(check, host, port)
+            return None if HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST else f"status {status}"
+        with socket.create_connection((host, port), check.timeout):
+            return None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return str(error) or type(error).__name__
 
 
 def _status(check: Check, host: str, port: int) -> int:
@@ -98,13 +104,14 @@ def _status(check: Check, host: str, port: int) -> int:
 
 
 def watch(
-    check: Check, reach: Reach, *, clock: Clock, over: threading.Event, tell: Callable[[Health], None]
+    check: Check, reach: Reach, *, clock: Clock, over: threading.Event, tell: Callable[[Health, str], None]
 ) -> None:
-    """Ask until the run is over, and tell each verdict that differs from the one before it."""
+    """Ask until the run is over, and tell each verdict that differs from the one before it, with what is wrong."""
     streak = Streak()
     clock.sleep(check.initial_delay, over)
     while not over.is_set():
-        before, streak = streak, streak.after(check, is_passed=passes(check, *reach(check.port)))
+        wrong = fault(check, *reach(check.port))
+        before, streak = streak, streak.after(check, is_passed=wrong is None)
         if streak.health != before.health and not over.is_set():
-            tell(streak.health)
+            tell(streak.health, "" if wrong is None else f"{check.asked}: {wrong}")
         clock.sleep(check.interval, over)

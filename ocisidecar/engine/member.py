@@ -35,7 +35,8 @@ class _Run:
 
     container: str
     started_at: float
-    health: list[Health]
+    verdicts: list[tuple[Health, str]]
+    """Of each health check, with what is wrong."""
     over: threading.Event = field(factory=threading.Event)
     exit_code: int | None = None
     ended_at: float | None = None
@@ -108,7 +109,7 @@ class Member:
             run = self._runs[-1] if self._runs else None
             ended = next((one for one in reversed(self._runs) if one.ended_at is not None), None)
             is_running = run is not None and run.ended_at is None
-            unknown: list[Health] = ["UNKNOWN"] * len(self._checks)
+            verdicts = run.verdicts if run and is_running else self._unknown()
             return ContainerState(
                 name=self.name,
                 is_running=is_running,
@@ -118,7 +119,8 @@ class Member:
                 started_at=run.started_at if run else None,
                 ended_at=ended.ended_at if ended else None,
                 restarts=self._restarts,
-                health=tuple(run.health if run and is_running else unknown),
+                health=tuple(health for health, _ in verdicts),
+                health_details=tuple(details for _, details in verdicts),
             )
 
     def logs(self, *, is_previous: bool) -> str | None:
@@ -214,7 +216,7 @@ class Member:
 
     def _start(self) -> _Run:
         container = self._create(self._restarts + bool(self._runs))
-        run = _Run(container, self._clock.time(), ["UNKNOWN"] * len(self._checks))
+        run = _Run(container, self._clock.time(), self._unknown())
         try:
             self._api.start(container)
         except APIError as refusal:
@@ -255,11 +257,15 @@ class Member:
         """Return when a run began on the engine's clock, in which CPU time is counted."""
         return _moment(self._api.inspect_container(run.container)["State"]["StartedAt"])
 
-    def _verdict(self, run: _Run, number: int, check: Check) -> Callable[[Health], None]:
-        def tell(health: Health) -> None:
-            run.health[number] = health
+    def _unknown(self) -> list[tuple[Health, str]]:
+        return [("UNKNOWN", "")] * len(self._checks)
+
+    def _verdict(self, run: _Run, number: int, check: Check) -> Callable[[Health, str], None]:
+        def tell(health: Health, details: str) -> None:
+            run.verdicts[number] = health, details
             self._changed()
             if health == "UNHEALTHY" and check.is_killing:
+                _LOG.warning("container %s is killed, because its health check fails: %s", self.name, details)
                 self._unless_gone(self._api.kill, run.container)
 
         return tell

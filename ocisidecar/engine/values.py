@@ -51,6 +51,7 @@ class ContainerState:
         ended_at: when the last run that ended did.
         restarts: how often it was started again since the pod was started.
         health: the verdict of each health check on the current run, in the body's order.
+        health_details: what was wrong when the check turned UNHEALTHY, else empty; in the same order.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ContainerState:
     ended_at: float | None
     restarts: int
     health: tuple[Health, ...]
+    health_details: tuple[str, ...]
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,16 @@ from urllib.parse import urlsplit
 import pytest
 from attrs import evolve
 
-from ocisidecar import ApplyFailed, Cancel, Cancelled, InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
+from ocisidecar import (
+    ApplyFailed,
+    Cancel,
+    Cancelled,
+    HealthCheck,
+    InstanceSpec,
+    Provisioner,
+    SidecarSpec,
+    VolumeSpec,
+)
 from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Latencies
 from ocisidecar.events import StepWaiting
@@ -186,6 +195,17 @@ def test_a_crash_loop_and_a_want_of_memory_are_told_as_such(local, image, standi
     found = {finding.key.rpartition("/")[2]: finding for finding in deployment.diagnose().findings}
     assert (found["web"].cause, found["hungry"].cause) == ("crash-loop", "out-of-memory")
     assert any("no configuration" in line for line in found["web"].evidence)
+
+
+def test_what_is_wrong_with_a_container_s_health_is_told(local, image, eventually):
+    """verify() repeats what the failing check found when it asked the pod."""
+    check = HealthCheck.tcp(9, interval_in_seconds=1, initial_delay_in_seconds=0, failure_action="NONE")
+    spec = InstanceSpec("web", image_url=image, command=["sleep", "1000"], health_checks=[check])
+    deployment = local(clock=FastClock(20)).apply(spec)
+    eventually(lambda: state_of(deployment)[1]["web"].health == "UNHEALTHY")
+    (failure,) = (one for one in deployment.verify().failures if one.name == "health")
+    assert "UNHEALTHY TCP 9: " in str(failure)
+    assert "refused" in str(failure)
 
 
 def test_running_instances_have_the_service_s_own_metrics(local, web, eventually):

@@ -42,6 +42,9 @@ def test_each_check_has_its_verdict(pod, eventually):
     """HTTP passes with 204, fails with 503; TCP passes where somebody listens; before its delay none is known."""
     verdicts = ("HEALTHY", "UNHEALTHY", "HEALTHY", "UNHEALTHY", "UNKNOWN")
     eventually(lambda: pod.containers[0].health == verdicts)
+    details = pod.containers[0].health_details
+    assert (details[0], details[1], details[2], details[4]) == ("", "HTTP 8001/health: status 503", "", "")
+    assert details[3].startswith("TCP 8009: ")
     assert (pod.containers[0].is_running, pod.containers[0].restarts) == (True, 0)
 
 
@@ -53,8 +56,11 @@ def test_a_verdict_turns_and_turns_back(pod, eventually):
     eventually(lambda: pod.containers[0].health[0] == "HEALTHY")
 
 
-def test_an_unhealthy_container_is_killed_and_the_policy_decides(engine, eventually):
-    """KILL, which is the default, ends it with 137; under ALWAYS it is started again, with its health unknown."""
+def test_an_unhealthy_container_is_killed_and_the_policy_decides(engine, eventually, caplog):
+    """KILL, which is the default, ends it with 137; under ALWAYS it is started again, with its health unknown.
+
+    The log says which check it was.
+    """
     check = tcp_check(NOBODY, failureThreshold=2)
     with_check = agent("web", PORT, healthChecks=[check])
     pod = engine.run_pod(body(with_check, agent("other", PORT + 1)), name="kill", clock=FastClock(20))
@@ -63,6 +69,7 @@ def test_an_unhealthy_container_is_killed_and_the_policy_decides(engine, eventua
         killed, other = pod.containers
         assert (killed.exit_code, killed.is_out_of_memory) == (137, False)
         assert (other.restarts, other.is_running, other.exit_code) == (0, True, None)
+        assert "container web is killed, because its health check fails: TCP 8009: " in caplog.text
     finally:
         pod.close()
 

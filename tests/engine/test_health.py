@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocisidecar.clock import VirtualClock
-from ocisidecar.engine.health import Check, Streak, passes, watch
+from ocisidecar.engine.health import Check, Streak, fault, watch
 
 TCP = {"healthCheckType": "TCP", "port": 80}
 
@@ -90,23 +90,23 @@ def server():
 def test_an_http_check_passes_with_status_200_to_399(server, status, is_passed):
     """Redirects are not followed, and the headers of the check are sent."""
     check = Check(is_http=True, port=1, path=f"/{status}", headers={"Host": "acme"})
-    assert passes(check, *server.server_address) is is_passed
+    assert fault(check, *server.server_address) == (None if is_passed else f"status {status}")
     assert server.hosts == ["acme"]
 
 
 def test_a_tcp_check_passes_when_somebody_listens(server):
     """A connection is enough, and a port where nobody listens fails."""
     check = Check(is_http=False, port=1)
-    assert passes(check, *server.server_address)
+    assert fault(check, *server.server_address) is None
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        assert not passes(check, *closed.getsockname())
+        assert "refused" in fault(check, *closed.getsockname())
 
 
 def test_who_does_not_answer_in_time_fails():
     """A server that accepts and says nothing fails an HTTP check after its timeout."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert not passes(Check(is_http=True, port=1, timeout=0.05), *silent.getsockname())
+        assert fault(Check(is_http=True, port=1, timeout=0.05), *silent.getsockname()) == "timed out"
 
 
 def test_who_does_not_speak_http_fails():
@@ -121,7 +121,7 @@ def test_who_does_not_speak_http_fails():
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=answer, args=(server,))
         thread.start()
-        assert not passes(Check(is_http=True, port=1, timeout=5), *server.getsockname())
+        assert "220 smtp" in fault(Check(is_http=True, port=1, timeout=5), *server.getsockname())
         thread.join()
 
 
@@ -130,7 +130,8 @@ def test_watching_tells_each_turn_once_and_ends_with_the_run(server):
     clock, over, told = VirtualClock(0), threading.Event(), []
     ports = iter([server.server_address] * 3 + [("127.0.0.1", 1)] * 4 + [server.server_address] * 9)
 
-    def tell(health):
+    def tell(health, details):
+        assert (details == "") == (health == "HEALTHY")
         told.append((health, clock.time()))
         if len(told) == 3:
             over.set()

@@ -23,7 +23,10 @@ MAX_LOG_BYTES: Final = 256 * 1024
 
 
 def _view(world: World, container: Record, now: float) -> JsonObject:
-    """Return the members that tell how the container is; one that never ran has no health yet."""
+    """Return the members that tell how the container is; one that never ran has no health yet.
+
+    UNCONFIRMED: the words of statusDetails.
+    """
     checks = container.body.get("healthChecks") or []
     if container.state_at(now) != "ACTIVE":
         return {
@@ -41,8 +44,8 @@ def _view(world: World, container: Record, now: float) -> JsonObject:
         "timeTerminated": None if status.terminated_at is None else timestamp(status.terminated_at),
         "containerRestartAttemptCount": status.restarts,
         "healthChecks": [
-            {**check, "status": health, "statusDetails": None}
-            for check, health in zip(checks, status.health, strict=True)
+            {**check, "status": health, "statusDetails": details or None}
+            for check, health, details in zip(checks, status.health, status.health_details, strict=True)
         ],
     }
 

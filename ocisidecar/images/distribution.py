@@ -22,6 +22,7 @@ from ocisidecar.errors import ImageError, LoginFailed
 
 if TYPE_CHECKING:
     import requests
+    import tenacity
 
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -31,6 +32,7 @@ OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _ACCEPTED: Final = f"{DOCKER_MANIFEST}, {DOCKER_LIST}, {OCI_MANIFEST}, {OCI_INDEX}"
 _TIMEOUT_SECONDS: Final = (10, 60)
 _ATTEMPTS: Final = 5
+_LONGEST_SECONDS: Final = 60.0
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 8.0
 _PASSING: Final = frozenset({429, 500, 502, 503, 504})
@@ -205,18 +207,24 @@ class Distribution:
         is_passing = tenacity.retry_if_exception_type(passing) | tenacity.retry_if_result(
             lambda answer: answer.status_code in _PASSING
         )
-        retrying = tenacity.Retrying(
-            retry=is_passing,
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
-            sleep=self.clock.sleep,
-            retry_error_callback=_last_outcome,
-        )
         try:
-            answer: requests.Response = retrying(attempt)
+            answer: requests.Response = repeating(self.clock, is_passing)(attempt)
         except requests.exceptions.RequestException as error:
             raise ImageError(f"{method} {url}: no answer: {_cause(error)}.  Check host, network, proxy.") from error
         return answer
+
+
+def repeating(clock: Clock, is_passing: tenacity.retry_base) -> tenacity.Retrying:
+    """Return what tries again while a failure is one that passes: five times, and not after a minute."""
+    import tenacity
+
+    return tenacity.Retrying(
+        retry=is_passing,
+        stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_after_delay(_LONGEST_SECONDS),
+        wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
+        sleep=clock.sleep,
+        retry_error_callback=_last_outcome,
+    )
 
 
 def is_loopback(host: str) -> bool:

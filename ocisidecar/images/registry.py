@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
@@ -12,7 +13,7 @@ from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ConfigError, ImageError, PushFailed
 from ocisidecar.images.build import BuiltImage, Variant, architecture
 from ocisidecar.images.connection import connected
-from ocisidecar.images.distribution import Distribution, Manifest, manifest_list
+from ocisidecar.images.distribution import Distribution, Manifest, manifest_list, repeating
 from ocisidecar.images.events import ImageHandler, PushFinished, PushProgress, PushStarted, Telling
 from ocisidecar.spec.ocir import ocir_host
 from ocisidecar.spec.presets.own_images import own_image
@@ -20,6 +21,12 @@ from ocisidecar.spec.rules import REGISTRY_HOST, REPOSITORY_PATH
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
+
+_PASSING: Final = re.compile(
+    r"\b(429 Too Many|50[0234] (Internal|Bad|Service|Gateway))|toomanyrequests|timeout|connection reset|\bEOF\b",
+    re.IGNORECASE,
+)
+"""In the engine's words: it repeats the sending of a layer by itself, but not that of the manifest in the end."""
 
 
 @frozen(kw_only=True)
@@ -131,7 +138,7 @@ class Registry:
 
         Raises:
             LoginFailed: they are not.
-            ImageError: the registry does not answer, after five attempts.
+            ImageError: the registry does not answer, after five attempts or a minute.
         """
         with closing(self._distribution()) as distribution:
             distribution.check()
@@ -149,7 +156,7 @@ class Registry:
         Raises:
             EngineMissing: no engine answers.
             LoginFailed: user or password are wrong; nothing was sent.
-            ImageError: the registry does not answer, after five attempts; nothing was sent.
+            ImageError: the registry does not answer, after five attempts or a minute; nothing was sent.
             PushFailed: the engine does not hold the image, or the registry refused it; their words.
         """
         telling = Telling(on_event, self.clock)
@@ -193,10 +200,13 @@ class _Pusher:
     telling: Telling
 
     def push(self, image: str, variant: Variant, reference: str) -> str:
-        """Push one variant and return its digest."""
+        """Push one variant, again while the registry's failure is one that passes, and return its digest."""
+        import tenacity
+
+        is_passing = tenacity.retry_if_exception(lambda error: _PASSING.search(str(error)) is not None)
         self.telling.tell(PushStarted(image=image, platform=variant.platform, reference=reference))
         try:
-            digest = self._send(image, variant, reference)
+            digest = repeating(self.telling.clock, is_passing)(self._send, image, variant, reference)
         except ImageError as error:
             raise PushFailed(
                 f"Pushing {reference} as {self.registry.username!r}: {error}.  Build it again if the engine lost "

@@ -6,13 +6,17 @@ import secrets
 import shutil
 import socket
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 from attrs import field, frozen
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
 
 CONFIG = """\
 version: 0.1
@@ -62,6 +66,34 @@ def running(
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+@contextmanager
+def refusing(registry: str, *, method: str, path: str, status: int) -> Iterator[tuple[str, list[str]]]:
+    """Stand before a registry and refuse the first signed request of a kind; yields host and what was refused."""
+    refused: list[str] = []
+
+    def answer(request: Request) -> Response:
+        if request.method == method and path in request.path and "Authorization" in request.headers and not refused:
+            refused.append(request.path)
+            return Response(status=status)
+        headers = {name: value for name, value in request.headers if name != "Transfer-Encoding"}
+        with closing(HTTPConnection(registry)) as connection:
+            connection.request(request.method, request.environ["REQUEST_URI"], request.get_data(), headers)
+            given = connection.getresponse()
+            return Response(
+                [given.read()], given.status, given.getheaders()
+            )  # in a list, which leaves their length
+
+    server = make_server("127.0.0.1", 0, Request.application(answer), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.port}", refused
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def program() -> str | None:

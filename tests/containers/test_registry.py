@@ -262,6 +262,17 @@ class TestPushing:
         assert [event for event in first if isinstance(event, images.PushProgress)] != []
         assert [type(event) for event in second] == [images.PushStarted, images.PushFinished]
 
+    def test_a_refusal_that_passes_is_waited_out(self, engine, registry, build, source):
+        """The engine repeats the sending of a layer, but gives up on the manifest; this library does not."""
+        (built,) = build(source("web"))
+        kind = {"method": "PUT", "path": "/manifests/", "status": 503}
+        with registry_process.refusing(registry.host, **kind) as (host, refused):
+            before = images.Registry(host, "acme", registry.username, registry.password)
+            pushed = before.push(built, engine=engine)
+        assert len(refused) == 1
+        directly = images.Registry(registry.host, "acme", registry.username, registry.password)
+        assert directly.push(built, engine=engine).digest == pushed.digest
+
     def test_progress_ends_with_everything_sent(self, engine, place, build, source):
         """The bytes told at last are all there are."""
         events = []

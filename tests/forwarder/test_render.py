@@ -20,10 +20,17 @@ def call(texts, offset=0):
     return render.details([render.batch(rendered, source="web-0", subject='a "b".log', kind="line", at=0.0015)])
 
 
+def entries_bytes(texts, offset):
+    """Return the length of the entries alone, which have no comma after the last."""
+    body = call(texts, offset)
+    return len(body) - body.index(b"[{", body.index(b'"entries"')) - len(b"[]}]}")
+
+
 @given(texts=TEXTS, offset=st.integers(0, 2**60))
 def test_entries_hold_the_texts_and_ids_of_their_offsets(texts, offset):
     """Every text comes back from the JSON, and its id is uuid5 of the generation's name space and its offset."""
     (batch,) = json.loads(call(texts, offset))["logEntryBatches"]
+    assert sum(len(json.dumps(text)) - 2 + render.ENTRY_BYTES for text in texts) == entries_bytes(texts, offset) + 1
     space = uuid.UUID(bytes=render.id_space("web-0", "generation"))
     assert batch["entries"] == [
         {"data": text, "id": str(uuid.uuid5(space, str(offset + 10 * index)))} for index, text in enumerate(texts)

@@ -30,6 +30,16 @@ def test_a_deleted_file_is_read_to_its_end(world, logs):
     assert not world.harvest._directory.generations
 
 
+def test_calls_are_no_larger_than_asked_for(logs):
+    """Many files with records of all sizes are packed into calls of few bytes, as `World.turn` checks."""
+    world = World(logs, batch_bytes=10_000)
+    for name in ("a.log", "b.log", "c.log"):
+        for length in (1, 100, 5_000, 20_000):
+            world.write(name, "." + '"' * length + "\n" + ".\n" * 300)
+    world.drain()
+    world.check()
+
+
 def _rename(log, rotated):
     log.rename(rotated)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,21 +21,28 @@ _NO_PATIENCE: Final = Patience(record=0.0, partial=0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A LogEntryBatch, ready to be sent, and what is acknowledged with it."""
+class Part:
+    """What is acknowledged with a LogEntryBatch of `count` entries."""
 
     generation: Generation
     span: Span
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A LogEntryBatch, ready to be sent."""
+
+    part: Part
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The body of one PutLogs, and its pieces."""
+    """The body of one PutLogs, and what it is made of."""
 
     body: bytes
-    pieces: tuple[Piece, ...]
+    parts: tuple[Part, ...]
 
 
 class Harvest:
@@ -91,10 +98,10 @@ class Harvest:
 
     def settle(self, call: Call) -> None:
         """Note that a call's entries were all accepted or set aside."""
-        for piece in call.pieces:
-            piece.generation.settle(piece.span)
-            self._on_the_way -= piece.count
-            self._metrics.add("acknowledged_entries_total", piece.count)
+        for part in call.parts:
+            part.generation.settle(part.span)
+            self._on_the_way -= part.count
+            self._metrics.add("acknowledged_entries_total", part.count)
         self._is_dirty = True
 
     def rest(self) -> None:
@@ -157,9 +164,9 @@ class Harvest:
         self._metrics.add("entries_total", len(block.records.texts))
         for piece in self._render(generation, block):
             self._pieces.append(piece)
-            self._packed += piece.count
+            self._packed += piece.part.count
             self._packed_bytes += len(piece.body)
-            self._on_the_way += piece.count
+            self._on_the_way += piece.part.count
 
     def _render(self, generation: Generation, block: Block) -> Iterator[Piece]:
         """Yield a block's records as pieces that fit into a call."""
@@ -168,12 +175,14 @@ class Harvest:
             generation.settle(generation.send(block, block.end))
             self._is_dirty = True
             return
-        most = self._settings.batch_entries
-        bounds = [(first, min(first + most, len(texts))) for first in range(0, len(texts), most)]
-        bounds.reverse()
+        bounds = [(0, len(texts))]
         space = render.id_space(self._source, generation.id)
         while bounds:
             first, last = bounds.pop()
+            if last - first > 1 and not self._fits(texts[first:last]):
+                middle = (first + last) // 2
+                bounds += [(middle, last), (first, middle)]
+                continue
             offsets = [block.offset + start for start in starts[first:last]]
             body = render.batch(
                 render.entries(texts[first:last], offsets, space),
@@ -182,22 +191,26 @@ class Harvest:
                 kind=render.LINE_TYPE,
                 at=min(block.at, time.time()),
             )
-            if len(body) > self._settings.batch_bytes and last - first > 1:
-                middle = (first + last) // 2
-                bounds += [(middle, last), (first, middle)]
-                continue
             end = block.offset + starts[last] if last < len(texts) else block.end
-            yield Piece(generation, generation.send(block, end), last - first, body)
+            yield Piece(Part(generation, generation.send(block, end), last - first), body)
+
+    def _fits(self, texts: Sequence[bytes]) -> bool:
+        """Tell whether records fit into one call."""
+        size = sum(map(len, texts)) + len(texts) * render.ENTRY_BYTES
+        return len(texts) <= self._settings.batch_entries and size <= self._settings.batch_bytes
 
     def _pack(self) -> Call:
-        pieces: list[Piece] = []
+        bodies: list[bytes] = []
+        parts: list[Part] = []
         count = size = 0
         while self._pieces:
             piece = self._pieces[0]
-            count, size = count + piece.count, size + len(piece.body)
-            if pieces and (count > self._settings.batch_entries or size > self._settings.batch_bytes):
+            count, size = count + piece.part.count, size + len(piece.body)
+            if parts and (count > self._settings.batch_entries or size > self._settings.batch_bytes):
                 break
-            pieces.append(self._pieces.popleft())
-            self._packed -= piece.count
+            self._pieces.popleft()
+            bodies.append(piece.body)
+            parts.append(piece.part)
+            self._packed -= piece.part.count
             self._packed_bytes -= len(piece.body)
-        return Call(render.details(piece.body for piece in pieces), tuple(pieces))
+        return Call(render.details(bodies), tuple(parts))

@@ -19,6 +19,7 @@ from attrs import frozen
 
 from ocisidecar import console
 from ocisidecar.clock import FastClock
+from ocisidecar.errors import ConfigError
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ocisidecar.spec import DeploymentSpec
 
 SETTINGS: Final = "oci-monitoring.env"
+_SIMULATED: Final = "simulated"
 _SPEED: Final = 20
 """Seconds of the emulator in a second, where nothing really runs."""
 _LOCAL: Final = "--local: everything happens in an emulator inside this process and is gone when it ends\n"
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("emulator", "Instead of a tenancy; needs no account.")
     group.add_argument("--local", action="store_true", help="use the built-in emulator, for this command only")
-    console.add_containers_argument(parser, default="simulated")
+    console.add_containers_argument(parser, default=_SIMULATED)
     group.add_argument(
         "--image",
         type=console.pair,
@@ -70,8 +72,13 @@ class Job:
         """Read the settings file; its warnings go to standard error.
 
         Raises:
+            ConfigError: an argument for an emulator is given without one.
             SettingsError: something in it is wrong.
         """
+        if not options.local and (options.containers != _SIMULATED or options.image):
+            raise ConfigError(
+                "--containers and --image are for --local: without it the tenancy runs the containers"
+            )
         settings = console.read_settings(options.settings, options, local=options.local or None)
         return cls(options, settings, settings.deployment_spec())
 
@@ -96,7 +103,7 @@ class Job:
             return console.connect(self.options, self.settings)
         sys.stderr.write(_LOCAL)
         containers = self.options.containers
-        clock = FastClock(_SPEED) if containers == "simulated" else None
+        clock = FastClock(_SPEED) if containers == _SIMULATED else None
         return self.settings.provisioner(containers=containers, images=dict(self.options.image), clock=clock)
 
     @contextmanager

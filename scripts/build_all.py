@@ -26,6 +26,7 @@ from ocisidecar import __version__, console, images
 from ocisidecar.cancel import Cancel
 from ocisidecar.console import OK, Options
 from ocisidecar.errors import ConfigError
+from ocisidecar.images.sbom import find_syft
 from ocisidecar.keys import Key, Ref
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.scripting import SETTINGS, requests_shown
@@ -53,10 +54,13 @@ def _run(options: Options) -> int:
 
 def _build(options: Options, settings: Settings) -> int:
     sources = _chosen(options)
+    if options.sbom is not None:
+        find_syft()  # before minutes of building, as with the login
+        options.sbom.mkdir(parents=True, exist_ok=True)
     is_pushed = not (options.skip_push or options.local)
     target = _target(options, settings) if is_pushed else None
     if target is not None:
-        target.registry.login()  # before minutes of building
+        target.registry.login()
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
@@ -64,8 +68,9 @@ def _build(options: Options, settings: Settings) -> int:
         base_images=dict(options.base),
         on_event=_tell,
     )
-    for image in built:
-        _list_contents(image, options.sbom)
+    if options.sbom is not None:
+        for image in built:
+            _list_contents(image, options.sbom)
     if target is None:
         for image in built:
             sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
@@ -174,17 +179,19 @@ def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
             "nothing was written: copy the template and name the copy with --settings, or use the above\n"
         )
         return
-    write_values(path, known)
+    try:
+        write_values(path, known)
+    except OSError as error:
+        raise ConfigError(
+            f"all is pushed, but {path} cannot be written ({error}): set there what is printed above"
+        ) from error
     sys.stderr.write(f"{path}: {', '.join(known)} written\n")
 
 
 # -- what is told ----------------------------------------------------------------------------------------------
 
 
-def _list_contents(image: images.BuiltImage, directory: Path | None) -> None:
-    if directory is None:
-        return
-    directory.mkdir(parents=True, exist_ok=True)
+def _list_contents(image: images.BuiltImage, directory: Path) -> None:
     for variant in image.variants:
         name = f"{image.name}-{variant.platform.partition('/')[2]}.cdx.json"
         sys.stderr.write(f"{images.sbom(variant, directory / name)} written\n")
@@ -194,7 +201,8 @@ def _tell(event: images.ImageEvent) -> None:
     """Write a line for what begins and what ends."""
     match event:
         case images.BuildStarted():
-            text = f"building {event.image} for {event.platform} on {event.base_image}"
+            base = f" on {event.base_image}" if event.base_image else ""
+            text = f"building {event.image} for {event.platform}{base}"
         case images.BuildFinished():
             size = f"{event.size_in_bytes / _MEBI:.0f} MiB"
             text = f"built {event.reference} ({size}, {event.cached_steps} steps cached)"

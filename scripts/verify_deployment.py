@@ -31,10 +31,10 @@ def _verify(job: Job) -> int:
     options = job.options
     with job.deployment() as deployment:
         report = console.checked(deployment, job.spec, options)
+    console.print_page(console.output(), report_page(report))
     for path, text in ((options.json, report.to_json()), (options.junit, report_junit(report))):
         if path is not None:
             path.write_text(text, encoding="utf-8")
-    console.print_page(console.output(), report_page(report))
     return OK if report.ok else CHECKS_FAILED
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,22 @@ def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
         host = str(arguments[1][0])
         if not host.startswith("127.") and host not in {"::1", "localhost"} and not is_in_pod_network(host):
             raise PermissionError(f"tests reach nothing but loopback, and this one wanted {host}")
+
+
+@pytest.fixture
+def full_disk() -> Callable[[], AbstractContextManager[None]]:
+    """Makes files that grow beyond 4000 bytes an error of the system meanwhile, as on a full disk."""
+
+    @contextmanager
+    def full() -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return full
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -274,8 +274,8 @@ class _Run:
             fetch_image(self.engine, str(job.base), job.platform, stop=self.stop)
         except ImageError as error:
             raise ImageError(
-                f"the engine neither holds nor can pull the base {job.base}: {error}. Pull it, or name another "
-                f"with base_images={{{job.source.name!r}: ...}}"
+                f"the engine neither holds nor can pull the base {job.base}: {error}. Pull it, or name another: "
+                f"base_images={{{job.source.name!r}: ...}}, or --base {job.source.name}=... of build_all.py"
             ) from error
 
     def _attempt(self, job: _Job, seen: _Seen, *, is_cache_used: bool) -> str:

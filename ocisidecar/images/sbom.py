@@ -45,7 +45,7 @@ def sbom(
         EngineMissing: no engine answers.
         ImageError: the engine does not hold the image, or syft cannot read it.
     """
-    program = _syft()
+    program = find_syft()
     with tempfile.TemporaryDirectory(prefix="ocisidecar-sbom-") as directory, connected(engine) as holder:
         from ocisidecar.engine.pushing import save_image
 
@@ -73,8 +73,12 @@ def sbom(
         return Path(shutil.move(listed, path))
 
 
-def _syft() -> str:
-    """Return where syft is: beside this interpreter, where PyPI's package puts it, or on the path."""
+def find_syft() -> str:
+    """Return where syft is: beside this interpreter, where PyPI's package puts it, or on the path.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     found = shutil.which("syft", path=places)
     if found is None:

@@ -15,7 +15,7 @@ from ocisidecar.errors import ConfigError
 INSTALLED: Final = "share/ocisidecar/docker"
 """Below the installation's data directory: see `[options.data_files]` in setup.cfg."""
 
-_BASE: Final = re.compile(r"^ARG\s+BASE_IMAGE=(\S+)", re.MULTILINE | re.IGNORECASE)
+_BASE: Final = re.compile(r"""^ARG\s+BASE_IMAGE=["']?([^\s"'$]+)["']?\s*$""", re.MULTILINE | re.IGNORECASE)
 
 
 @frozen
@@ -39,7 +39,10 @@ class ImageSource:
 
     @property
     def base_image(self) -> str | None:
-        """The image that it starts from, the default of its `ARG BASE_IMAGE`; None when it has no such argument."""
+        """The image that it starts from, the default of its `ARG BASE_IMAGE`.
+
+        None when there is no such argument, or when its default depends on another one.
+        """
         found = _BASE.search((self.directory / "Dockerfile").read_text(encoding="utf-8"))
         return found[1] if found else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ocisidecar.settings.env_file import read_env_file
@@ -14,7 +15,8 @@ def write_values(path: str | os.PathLike[str], values: Mapping[str, str]) -> Non
     """Set variables in a settings file; comments and all other lines stay as they are.
 
     Of a variable that is assigned several times the last assignment is changed, because it counts; one that is not
-    there is added at the end.  The file is replaced at once: who reads it meanwhile sees the old or the new one.
+    there is added at the end.  The file is replaced at once: who reads it meanwhile, or after a failure, sees the
+    old or the new one.  It keeps its mode, and its owner where this user may give files away.
 
     Args:
         path: of the file; a symbolic link stays one.
@@ -40,14 +42,18 @@ def write_values(path: str | os.PathLike[str], values: Mapping[str, str]) -> Non
 
 
 def _replace(file: Path, text: str) -> None:
-    mode = file.stat().st_mode
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=file.parent, prefix=f".{file.name}.", delete=False
-    ) as stream:
-        stream.write(text)
-    new = Path(stream.name)
+    before = file.stat()
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    new = Path(name)
     try:
-        new.chmod(mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(descriptor)
+        if os.name == "posix":
+            with suppress(PermissionError):
+                os.chown(new, before.st_uid, before.st_gid)
+        new.chmod(before.st_mode)
         new.replace(file)
     finally:
         new.unlink(missing_ok=True)

@@ -81,9 +81,8 @@ def refusing(registry: str, *, method: str, path: str, status: int) -> Iterator[
         with closing(HTTPConnection(registry)) as connection:
             connection.request(request.method, request.environ["REQUEST_URI"], request.get_data(), headers)
             given = connection.getresponse()
-            return Response(
-                [given.read()], given.status, given.getheaders()
-            )  # in a list, which leaves their length
+            content = [given.read()]  # a list, whose length is not put in the place of the one that is told
+            return Response(content, given.status, given.getheaders())
 
     server = make_server("127.0.0.1", 0, Request.application(answer), threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=[0.01])

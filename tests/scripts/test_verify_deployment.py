@@ -66,6 +66,13 @@ class TestReports:
         assert report["ok"] is True
         assert [case.get("name") for case in suite] == [check["name"] for check in report["checks"]]
 
+    def test_a_file_that_cannot_be_written(self, script, tmp_path):
+        """What was found is printed all the same."""
+        code, out, err = script(
+            "verify_deployment", "--settings", TEMPLATE, "--local", "--junit", tmp_path / "nowhere" / "report.xml"
+        )
+        assert (code, "monitoring-demo is fine" in out, "nowhere/report.xml" in err) == (2, True, True)
+
 
 class TestExitCodes:
     """0 fine, 1 failed, 2 wrong input, 3 the service."""

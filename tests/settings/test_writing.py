@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
@@ -69,6 +70,26 @@ def test_mode_and_link_stay(tmp_path):
     assert path.read_text() == 'A="2"\n'
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sorted(one.name for one in tmp_path.iterdir()) == ["real.env", "web.env"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_stays(tmp_path):
+    """Who runs the script with sudo, because of the engine, can still read their own file after it."""
+    path = tmp_path / "web.env"
+    path.write_text("A=1\n")
+    os.chown(path, 1234, 2345)
+    write_values(path, {"A": "2"})
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, full_disk):
+    """No half of the new one, and no temporary file with what is secret in it."""
+    path = tmp_path / "web.env"
+    path.write_text("A=1\n")
+    with full_disk(), pytest.raises(OSError, match="too large"):
+        write_values(path, {"A": "2" * 5000})
+    assert path.read_text() == "A=1\n"
+    assert [one.name for one in tmp_path.iterdir()] == ["web.env"]
 
 
 @pytest.mark.parametrize("value", ["a\nb", 'a"b', "$HOME", "`id`", "a\\"])

@@ -1,7 +1,8 @@
 """A spec as a pod on this machine, without any control plane: for trying images, mounts and sidecars out.
 
-There is no OCI behind such a pod: no resource principal, no log to write to, no secret to read.  For all of that
-there is `Provisioner.local(containers="docker")`.
+There is no OCI behind such a pod: no resource principal, no log to write to, no secret to read.  What needs one, as
+`SidecarSpec.log_forwarder()` does, ends with an error and is restarted in vain.  For all of that there is
+`Provisioner.local(containers="docker")`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from attrs import define, frozen
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.pods import ContainerStatus, Health, Host, Pod
 from ocisidecar.emulator.shapes import JsonObject
-from ocisidecar.engine.restarts import FIRST_BACKOFF_SECONDS, RestartPolicy, is_restarted, next_backoff
+from ocisidecar.engine.restarts import RestartPolicy, backoff, is_restarted
 
 KILLED: Final = 137
 TERMINATED: Final = 143
@@ -86,7 +86,7 @@ class _Life:
     def runs(self, now: float) -> list[_Run]:
         """Return the runs that have begun by `now`, the last of them possibly going on."""
         runs: list[_Run] = []
-        start, backoff = self.started, FIRST_BACKOFF_SECONDS
+        start, waited = self.started, 0.0
         while start <= min(now, self.halted):
             end = start + self.run_seconds()
             if self.halted <= end:
@@ -95,7 +95,8 @@ class _Life:
             runs.append(_Run(start, end, self.exit_code()))
             if not self.is_restarted():
                 break
-            start, backoff = end + backoff, next_backoff(backoff)
+            waited = backoff(waited, ran_seconds=self.run_seconds())
+            start = end + waited
         return runs
 
 

@@ -19,7 +19,7 @@ from ocisidecar.clock import Clock
 from ocisidecar.engine import output
 from ocisidecar.engine.health import Check, Reach, watch
 from ocisidecar.engine.refusals import ENGINE_FAILURES, words_of
-from ocisidecar.engine.restarts import FIRST_BACKOFF_SECONDS, RestartPolicy, is_restarted, next_backoff
+from ocisidecar.engine.restarts import RestartPolicy, backoff, is_restarted
 from ocisidecar.engine.values import ContainerState, Health, Usage
 from ocisidecar.errors import PodFailed
 
@@ -184,11 +184,11 @@ class Member:
             self._thread.join()
 
     def _live(self) -> None:
-        backoff = FIRST_BACKOFF_SECONDS
+        waited = 0.0
         try:
-            while self._run_once():
-                self._clock.sleep(backoff, self._halting)
-                backoff = next_backoff(backoff)
+            while (run := self._run_once()) is not None:
+                waited = backoff(waited, ran_seconds=(run.ended_at or 0.0) - run.started_at)
+                self._clock.sleep(waited, self._halting)
         except ENGINE_FAILURES as failure:
             self._failure = words_of(failure)
             if self._begun.is_set() and not self._halting.is_set():
@@ -198,21 +198,21 @@ class Member:
             self._begun.set()
             self._changed()
 
-    def _run_once(self) -> bool:
-        """Start a run, unless that is over, and see it to its end; returns whether another follows."""
+    def _run_once(self) -> _Run | None:
+        """Start a run, unless that is over, and see it to its end; returns it when another follows."""
         if self._halting.is_set():
-            return False
+            return None
         run = self._start()
         is_first = not self._begun.is_set()
         if is_first and run.refusal is not None:
             self._failure = run.refusal
-            return False
+            return None
         self._begun.set()
         self._changed()
         if run.refusal is None:
             self._see_off(run)
         self._changed()
-        return is_restarted(self._policy, run.exit_code or 0)
+        return run if is_restarted(self._policy, run.exit_code or 0) else None
 
     def _start(self) -> _Run:
         container = self._create(self._restarts + bool(self._runs))

@@ -8,6 +8,7 @@ RestartPolicy = Literal["ALWAYS", "ON_FAILURE", "NEVER"]
 
 FIRST_BACKOFF_SECONDS = 10.0
 MAX_BACKOFF_SECONDS = 300.0
+STEADY_SECONDS = 600.0
 """UNCONFIRMED: how long OCI waits before it restarts a container; these are Kubernetes' numbers."""
 
 
@@ -19,6 +20,12 @@ def is_restarted(policy: RestartPolicy, exit_code: int) -> bool:
     return policy == "ALWAYS" or (policy == "ON_FAILURE" and exit_code != 0)
 
 
-def next_backoff(seconds: float) -> float:
-    """Return how long to wait before the restart after one that was waited for so long."""
-    return min(2 * seconds, MAX_BACKOFF_SECONDS)
+def backoff(before: float, *, ran_seconds: float) -> float:
+    """Return how long to wait before a restart: twice as long as before the last one, unless the run was steady.
+
+    Args:
+        before: how long was waited before the last restart, 0 when there was none.
+        ran_seconds: how long the run lasted that has ended.
+    """
+    is_steady = ran_seconds >= STEADY_SECONDS
+    return FIRST_BACKOFF_SECONDS if is_steady else min(max(2 * before, FIRST_BACKOFF_SECONDS), MAX_BACKOFF_SECONDS)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 
-from ocisidecar.engine.restarts import FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, is_restarted, next_backoff
+from ocisidecar.engine.restarts import backoff, is_restarted
 
 
 @pytest.mark.parametrize(
@@ -20,9 +18,14 @@ def test_the_policy_decides_by_the_exit_code(policy, after_success, after_failur
 
 
 def test_the_back_off_doubles_up_to_its_limit():
-    """It never shrinks and never exceeds five minutes."""
-    waits = [FIRST_BACKOFF_SECONDS]
-    while waits[-1] < MAX_BACKOFF_SECONDS:
-        waits.append(next_backoff(waits[-1]))
-    assert all(later == min(2 * earlier, MAX_BACKOFF_SECONDS) for earlier, later in pairwise(waits))
-    assert next_backoff(MAX_BACKOFF_SECONDS) == MAX_BACKOFF_SECONDS
+    """It begins with ten seconds, never shrinks and never exceeds five minutes."""
+    waits = [backoff(0.0, ran_seconds=1.0)]
+    for _ in range(7):
+        waits.append(backoff(waits[-1], ran_seconds=1.0))
+    assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
+
+
+@pytest.mark.parametrize(("ran_seconds", "wait"), [(599.0, 300.0), (600.0, 10.0)])
+def test_a_run_that_lasted_ends_a_crash_loop(ran_seconds, wait):
+    """What ran for ten minutes and then crashes is restarted as if it were the first time."""
+    assert backoff(300.0, ran_seconds=ran_seconds) == wait

@@ -300,9 +300,7 @@ class Values:
 
     ocir_region: str | None = _is("Region of the registry. Empty: OCI_REGION.", REGISTRY_REGION, example="")
     ocir_endpoint: str | None = _is(
-        "Host of the registry, for regions outside of the commercial realm. Empty: that of OCIR_REGION.",
-        HOST,
-        example="",
+        "Host of the registry. Empty: that of OCIR_REGION in the commercial realm.", HOST, example=""
     )
     ocir_namespace: str | None = _is(
         "Object storage namespace of the tenancy. Empty: build_all.py asks for it.", PATH, example=""

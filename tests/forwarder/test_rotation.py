@@ -135,6 +135,20 @@ def test_a_log_that_is_named_like_a_copy_is_shipped(world, logs):
     assert world.subjects == {"worker.log", "worker-1.log"}
 
 
+def test_logs_that_say_the_same_are_all_shipped(world, logs):
+    """A worker that never writes what the other has not written before is no copy of it, also while it writes."""
+    (logs / "worker.log").write_text("tick\n" * 100)
+    for _ in range(10):
+        with (logs / "worker-1.log").open("a") as file:
+            file.write("tick\n")
+        world.wait(6)
+        world.turn()
+        world.answer(0, is_told=True)
+    assert len(world.arrived) > 105
+    world.drain()
+    assert len(world.arrived) == 110
+
+
 def test_what_becomes_of_a_copy_is_shipped(world, logs):
     """A file that was taken for a copy, and then grows or is used for another log, is none."""
     for name in ("app.log.1", "app.log.2", "app.log"):

@@ -104,7 +104,7 @@ class World:
         """Let nothing be in the way any more."""
         idle = 0
         while idle < 6:
-            self.wait(6)
+            self.wait(10)
             self.turn()
             idle = 0 if self.calls else idle + 1
             while self.calls:

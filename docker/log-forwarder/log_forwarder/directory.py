@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(r"[.\-_](?=\d[^/]*$)")
 
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
 _FORGET_SECONDS: Final = 10.0
-_COPY_SECONDS: Final = 10.0
+_COPY_SECONDS: Final = 30.0
 """What is named like a log of its own is one, unless the log that it begins like is truncated within this time."""
 
 
@@ -60,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A file that began like another one when it was looked at: what it looked like then, and since when."""
+    """A file that is the beginning of another one: what it looked like when that was seen, and since when it is."""
 
     original: Generation
     stamp: tuple[int, int]
@@ -131,10 +131,11 @@ class Directory:
                     self.replace(generation)
         for key, found in sorted(newcomers.items(), key=lambda item: (bool(item[1].originals), item[1].stamp)):
             copy = self._copies.get(key)
-            if copy is None or copy.stamp != found.stamp:
-                self._welcome(key, found, files, now)
-            elif not found.is_rotated and (is_closing or now - copy.since > _COPY_SECONDS):
+            since = now if copy is None else copy.since
+            if copy and not found.is_rotated and (is_closing or now - since > _COPY_SECONDS):
                 self._begin(key, found)
+            elif copy is None or copy.stamp != found.stamp:
+                self._welcome(key, found, files, since)
         self._copies = {
             key: copy for key, copy in self._copies.items() if key in files and key not in self._generations
         }
@@ -177,7 +178,7 @@ class Directory:
             else:
                 self._orphans.append(Orphan(one, None, self._scans))
 
-    def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found], now: float) -> None:
+    def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found], since: float) -> None:
         """Take in a file that is not known: the copy of a generation, or a new one."""
         if not found.originals:
             self._begin(key, found)
@@ -190,7 +191,7 @@ class Directory:
         ]
         if (original := next((one for one in standing if one.begins_with(descriptor)), None)) is not None:
             if original.position and os.fstat(descriptor).st_size:
-                self._copies[key] = Copy(original, found.stamp, now)
+                self._copies[key] = Copy(original, found.stamp, since)
             os.close(descriptor)
             return
         for one in standing:

@@ -63,6 +63,26 @@ def test_values_may_stand_in_the_environment(key):
     assert not principal.claim("res_type")
 
 
+def test_a_newline_at_the_end_is_no_part_of_the_token(key):
+    """Also when the value stands in the environment."""
+    principal = ResourcePrincipal(environment(token() + "\n", pem(key)))
+    assert verify(principal.authorization(VALUES), key) == f"ST${token()}"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"half a\x00"])
+def test_a_file_that_holds_no_token_is_an_error_and_not_sent(key, tmp_path, content):
+    """A token file that is empty or broken at the moment is a PrincipalError, until it is a token again."""
+    rpst = tmp_path / "rpst"
+    replace(rpst, token(number=1))
+    principal = ResourcePrincipal(environment(rpst, pem(key)))
+    rpst.with_suffix(".new").write_bytes(content)
+    rpst.with_suffix(".new").replace(rpst)
+    with pytest.raises(PrincipalError, match="RPST holds no token"):
+        principal.authorization(VALUES)
+    replace(rpst, token(number=2))
+    assert verify(principal.authorization(VALUES), key) == f"ST${token(number=2)}"
+
+
 def test_a_key_may_have_a_passphrase(key):
     """It comes from the environment, too."""
     given = environment(token(), pem(key, b"secret"), OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE="secret")
@@ -90,6 +110,8 @@ def test_replaced_files_are_used_from_the_next_signature_on(key, tmp_path):
         ({"OCI_RESOURCE_PRINCIPAL_VERSION": "1.1"}, "OCI_RESOURCE_PRINCIPAL_VERSION must be 2.2"),
         ({"OCI_RESOURCE_PRINCIPAL_RPST": ""}, "OCI_RESOURCE_PRINCIPAL_RPST not set"),
         ({"OCI_RESOURCE_PRINCIPAL_RPST": "/nowhere/token"}, "cannot read /nowhere/token"),
+        ({"OCI_RESOURCE_PRINCIPAL_RPST": " \n"}, "OCI_RESOURCE_PRINCIPAL_RPST holds no token"),
+        ({"OCI_RESOURCE_PRINCIPAL_RPST": "hush\nhush"}, "OCI_RESOURCE_PRINCIPAL_RPST holds no token"),
         ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": "hush"}, "PRIVATE_PEM holds no usable key"),
         ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": pem(ec.generate_private_key(ec.SECP256R1()))}, "holds no RSA key"),
     ],

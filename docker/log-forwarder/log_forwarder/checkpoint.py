@@ -79,7 +79,7 @@ class Checkpoint:
         except OSError as exc:
             raise CheckpointError(
                 f"cannot keep offsets in {self.directory} ({exc.strerror}): the volume must be writable for "
-                f"uid {os.getuid()}"
+                f"uid {os.getuid()}, and have room"
             ) from exc
         self._path = self.directory / "state.json"
 

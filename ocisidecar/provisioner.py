@@ -208,9 +208,13 @@ class Provisioner:
         return self._session.credentials.region
 
     def close(self) -> None:
-        """Close connections, worker threads and a local emulator; can be called again."""
-        self._pool.shutdown()
+        """Close connections, worker threads and a local emulator for good; can be called again.
+
+        What is under way in other threads ends before its next request, with `ConfigError`, as does what is called
+        later, also on a `Deployment` that came from here.
+        """
         self._session.close()
+        self._pool.shutdown()
         if self._emulator is not None:
             self._emulator.close()
 

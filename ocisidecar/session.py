@@ -1,4 +1,4 @@
-"""Calling OCI: the one place that knows the SDK, what is retried, how fast requests may go and what errors mean.
+"""Calling OCI: the one place that knows the SDK and what its errors mean.
 
 Answers come back in wire form (the SDK's own `skip_deserialization`): what a kind sends and what it reads are then
 one vocabulary, an unknown state word or field cannot break the SDK's models, and a list of a thousand instances
@@ -11,9 +11,10 @@ token per call and never wait out a lingering VNIC, and its breaker is shared by
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import define, field, frozen
@@ -35,6 +36,7 @@ from ocisidecar.errors import (
 )
 from ocisidecar.keys import Json
 from ocisidecar.pace import Budget, Pace
+from ocisidecar.retrying import READ, Intent, Notify, Rule, is_capacity_shortage
 
 _LOG = logging.getLogger("ocisidecar.session")
 _TIMEOUT_SECONDS = (10, 60)  # connect, read: the SDK's own defaults
@@ -50,80 +52,6 @@ METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
 
 Source: oci.monitoring.MonitoringClient.post_metric_data.
 """
-
-Notify = Callable[[str, int, float], None]
-"""Told of a retry: reason, number of the attempt that failed, seconds until the next."""
-
-
-@frozen
-class Patience:
-    """How long a kind of failure is waited out: at most `attempts` sends within `seconds`."""
-
-    attempts: int
-    seconds: float
-    first_wait_seconds: float
-    longest_wait_seconds: float
-
-
-PATIENCE: Mapping[str, Patience] = {
-    "throttled": Patience(200, 600.0, 0.2, 30.0),
-    "unavailable": Patience(8, 600.0, 0.5, 30.0),
-    "lost": Patience(8, 600.0, 0.5, 30.0),
-    "busy": Patience(200, 330.0, 0.5, 8.0),
-    "not yet": Patience(100, 240.0, 0.5, 15.0),
-}
-"""By kind of failure.  "busy" outlasts the 300 s that some services need to give a VNIC back; "not yet" is the
-four minutes for which the Go SDK expects IAM writes to spread (its `common/retry` package)."""
-
-
-@frozen
-class Intent:
-    """What a call means for retrying.
-
-    Attributes:
-        is_write: it changes something; a busy resource is waited for.
-        is_repeatable: sending it twice does no harm (reads, PUT, DELETE, creates with a token).
-        is_delete: 409 Conflict and 412 PreconditionFailed mean "still referenced" and are waited out.
-        follows_iam_write: refers to a group or policy that may have been written a moment ago.
-    """
-
-    is_write: bool = False
-    is_repeatable: bool = True
-    is_delete: bool = False
-    follows_iam_write: bool = False
-
-
-READ = Intent()
-CREATE = Intent(is_write=True)
-CREATE_AFTER_IAM = Intent(is_write=True, follows_iam_write=True)
-UPDATE = Intent(is_write=True)
-ACTION = Intent(is_write=True, is_repeatable=False)
-DELETE = Intent(is_write=True, is_delete=True)
-
-_BUSY_CODES = frozenset({"IncorrectState", "LockConflict", "ResourceLocked", "ExternalServerIncorrectState"})
-_BEING_MODIFIED = "currently being modified"
-_COSTS_BUDGET = frozenset({"unavailable", "lost"})
-_IAM_LAG_CODES = frozenset({"NotAuthorizedOrNotFound", "RelatedResourceNotAuthorizedOrNotFound"})
-
-
-def waits_for(error: ServiceCallError, intent: Intent) -> str | None:
-    """Return the entry of `PATIENCE` under which `error` is waited out, or None when it is final."""
-    if isinstance(error, OutOfHostCapacity):
-        return None
-    if error.status == 0:
-        return "lost" if intent.is_repeatable else None
-    if error.status == 429:
-        return "throttled"
-    if error.status >= 500:
-        return "unavailable" if error.status != 501 and intent.is_repeatable else None
-    if intent.is_write and error.status == 409:
-        is_busy = error.code in _BUSY_CODES or _BEING_MODIFIED in error.service_message
-        return "busy" if is_busy or (intent.is_delete and error.code == "Conflict") else None
-    if intent.is_delete and (error.status, error.code) == (412, "PreconditionFailed"):
-        return "busy"
-    if intent.follows_iam_write and error.status in {400, 404} and error.code in _IAM_LAG_CODES:
-        return "not yet"
-    return None
 
 
 def _error_class(status: int, code: str, message: str) -> type[ServiceCallError]:
@@ -142,15 +70,6 @@ def _error_class(status: int, code: str, message: str) -> type[ServiceCallError]
         412: Conflict,
         429: Throttled,
     }.get(status, ServiceCallError)
-
-
-def is_capacity_shortage(text: str) -> bool:
-    """Return whether an error text means that no host has room.
-
-    OCI sends it as 500 InternalError, as 400, and as text of a failed work request: only the words are common.
-    """
-    lowered = text.lower()
-    return "out of host capacity" in lowered or "outofcapacity" in lowered
 
 
 @frozen
@@ -201,14 +120,30 @@ class Session:
     _clients: list[Any] = field(factory=list, init=False)
     _paces: dict[str, Pace] = field(factory=dict, init=False)
     _budgets: dict[str, Budget] = field(factory=dict, init=False)
+    _is_closed: bool = field(default=False, init=False)
+    was_answered: bool = field(default=False, init=False)
 
     def caller(self, cancel: Cancel, *, key: str = "", notify: Notify | None = None) -> Caller:
-        """Return what makes the calls for one resource."""
+        """Return what makes the calls for one resource.
+
+        Raises:
+            ConfigError: the session is closed.
+        """
+        self.check_open()
         return Caller(self, cancel, key, notify)
 
+    def check_open(self) -> None:
+        """Raise ConfigError when the session is closed."""
+        if self._is_closed:
+            raise ConfigError(
+                "The connection is closed: its provisioner was, by close() or at the end of its `with` block. "
+                "Do this before, or make a new one."
+            )
+
     def close(self) -> None:
-        """Close the connections; the session opens new ones when it is used again."""
+        """Close the connections for good; a request in flight finishes, and no other is sent."""
         with self._lock:
+            self._is_closed = True
             clients, self._clients = self._clients, []
             self._local = threading.local()
         for client in clients:
@@ -312,9 +247,11 @@ class Caller:
         service = client.partition(".")[0]
         pace = self.session.pace(service)
         budget = self.session.budget(service)
-        rule = _Rule(self, intent, pace, budget, self.clock.time())
+        session = self.session
+        rule = Rule(intent, self.clock, pace, budget, lambda: session.was_answered, self.notify, self.clock.time())
 
         def attempt() -> Answer:
+            self.session.check_open()
             self.cancel.check()
             if wait := pace.reserve():
                 self.sleep(wait)
@@ -373,6 +310,7 @@ class Caller:
             target = self.session.client(client, region or self.session.credentials.region)
             response = getattr(target, operation)(*args, **options)
         except oci.exceptions.ServiceError as error:
+            self.session.was_answered = True
             raise self._refused(operation, error) from None
         except (requests.exceptions.RequestException, HTTPError) as error:
             raise self._lost(operation, _told(error)) from None
@@ -382,21 +320,31 @@ class Caller:
             raise ConfigError(f"{operation}: the SDK could not send it: {type(error).__name__}: {error}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
-        if isinstance(response.data, str) and operation != "get_namespace":
-            raise self._lost(operation, f"the answer cannot be read: {response.data[:80]!r}")
-        return Answer(response.status, self._whole(operation, response.data), headers)
+        data = self._readable(operation, response.data)
+        self.session.was_answered = True
+        return Answer(response.status, data, headers)
 
-    def _whole(self, operation: str, data: Any) -> Json:
-        """Read an answer that the SDK leaves as a stream, which is text; return any other as it is."""
+    def _readable(self, operation: str, data: Any) -> Any:
+        """Return a body in wire form; what the SDK leaves as a stream is text.
+
+        Raises:
+            ConnectionLost: the stream broke off, or the body is none that the operation can have: text that is no
+                JSON, or in place of what was asked for null or a number.
+        """
         from oci._vendor import requests
 
-        wire: Json = data
         if isinstance(data, requests.Response):
             try:
-                wire = data.content.decode("utf-8", "replace")
+                return str(data.content.decode("utf-8", "replace"))
             except requests.exceptions.RequestException as error:
                 raise self._lost(operation, f"{type(error).__name__}: {error}") from None
-        return wire
+        expected: tuple[type, ...] = (dict, list, type(None))
+        if operation.startswith(("get_", "list_")):
+            expected = (str,) if operation == "get_namespace" else (dict, list)
+        if not isinstance(data, expected):
+            shown = data if isinstance(data, str) else json.dumps(data)
+            raise self._lost(operation, f"the answer cannot be read: {shown[:80]!r}")
+        return data
 
     def _refused(self, operation: str, error: Any) -> ServiceCallError:
         status, code, message = error.status, str(error.code or ""), str(error.message or "")
@@ -446,46 +394,3 @@ def _unsent() -> tuple[type[Exception], ...]:
         InvalidCertificateFromInstanceMetadataError,
         CircuitBreakerError,
     )
-
-
-@define
-class _Rule:
-    """Tenacity's questions about one call, answered from `PATIENCE`."""
-
-    caller: Caller
-    intent: Intent
-    pace: Pace
-    budget: Budget
-    started: float
-    waits: str | None = None
-
-    def should_retry(self, state: Any) -> bool:
-        error = state.outcome.exception()
-        self.waits = waits_for(error, self.intent) if isinstance(error, ServiceCallError) else None
-        if self.waits == "throttled":
-            self.pace.throttled()
-        return self.waits is not None
-
-    def should_stop(self, state: Any) -> bool:
-        patience = PATIENCE[str(self.waits)]
-        is_late = self.caller.clock.time() - self.started >= patience.seconds
-        if is_late or state.attempt_number >= patience.attempts:
-            return True
-        return self.waits in _COSTS_BUDGET and not self.budget.spend()
-
-    def seconds_to_wait(self, state: Any) -> float:
-        from tenacity import wait_exponential, wait_random
-
-        patience = PATIENCE[str(self.waits)]
-        asked: float | None = state.outcome.exception().retry_after_seconds
-        if asked is not None:
-            return min(asked, patience.longest_wait_seconds)
-        first, longest = patience.first_wait_seconds, patience.longest_wait_seconds
-        growing = wait_exponential(multiplier=first, max=longest, exp_base=1.6) + wait_random(0, first)
-        return float(growing(state))
-
-    def tell(self, state: Any) -> None:
-        error: ServiceCallError = state.outcome.exception()
-        answer = f"{error.status} {error.code}".strip() if error.status else "no answer"
-        if self.caller.notify is not None:
-            self.caller.notify(f"{answer} ({self.waits})", state.attempt_number, state.next_action.sleep)

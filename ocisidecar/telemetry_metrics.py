@@ -12,8 +12,9 @@ from ocisidecar.instances import Instance
 from ocisidecar.metrics import MetricRow, read_metrics
 from ocisidecar.moments import now, rfc3339
 from ocisidecar.observe import Reader
+from ocisidecar.retrying import Intent
 from ocisidecar.samples import USAGE
-from ocisidecar.session import METRIC_INGESTION, Intent
+from ocisidecar.session import METRIC_INGESTION
 from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 
 _NAMESPACE = "ocisidecar"

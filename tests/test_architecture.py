@@ -47,7 +47,7 @@ TELLING = (
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 ONE_HOME = {
     "oci": {"session", "credentials", "credentials.*"},
-    "tenacity": {"session", "images.distribution"},
+    "tenacity": {"session", "retrying", "images.distribution"},
     "circuitbreaker": {"session"},
     "docker": {"engine", "engine.*"},
     "time": {"clock", "emulator.*"},

@@ -325,3 +325,46 @@ def test_a_wrong_query_is_refused(deployment):
     """The service's own words say what is wrong with it."""
     with pytest.raises(ServiceCallError, match="summarize_metrics_data: 400"):
         deployment.metrics("no query")
+
+
+# -- afterwards ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda deployment: deployment.instances,
+        lambda deployment: deployment.refresh(),
+        lambda deployment: deployment.verify(),
+        lambda deployment: deployment.diagnose(),
+        lambda deployment: deployment.metrics("CpuUtilization[1m].mean()"),
+        lambda deployment: list(deployment.logs()),
+        lambda deployment: deployment.stop(),
+        lambda deployment: deployment.to_dict(),
+    ],
+    ids=["instances", "refresh", "verify", "diagnose", "metrics", "logs", "stop", "to_dict"],
+)
+def test_after_its_provisioner_was_closed_it_says_what_to_do(provisioner, deployment, use):
+    """What is read behind the end of a `with` block is an error of ours, at once; what is known can be shown."""
+    provisioner.close()
+    with pytest.raises(ConfigError, match=r"closed.*with.*make a new one"):
+        use(deployment)
+    assert "vcn/main" in str(deployment)
+
+
+def test_what_was_read_before_the_end_can_be_read_after_it(provisioner, deployment):
+    """Instances and addresses that are known need no connection."""
+    (instance,) = deployment.instances
+    address = instance.private_ip
+    provisioner.close()
+    assert deployment.instances[0].private_ip == address
+
+
+def test_a_closed_provisioner_says_what_to_do(provisioner, deployment):
+    """Every verb."""
+    provisioner.close()
+    for verb in (provisioner.plan, provisioner.apply, provisioner.destroy):
+        with pytest.raises(ConfigError, match="closed"):
+            verb(WEB)
+    with pytest.raises(ConfigError, match="closed"):
+        provisioner.list()

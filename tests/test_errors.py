@@ -96,7 +96,8 @@ def test_the_tree_in_the_docstring_shows_every_error(cls):
 def test_a_refused_call_says_everything(cls):
     """What was tried, on which key, the answer, the attempts, what to do, and what support asks for."""
     message = str(example(cls))
-    assert message.startswith("create_subnet for subnet/main: 409 Conflict after 3 attempts: The subnet is busy. ")
+    told = "409 Conflict after 3 attempts, to be tried again after 2.5 s: The subnet is busy. "
+    assert message.startswith(f"create_subnet for subnet/main: {told}")
     assert message.endswith(f"{cls.advice} (opc-request-id A/B/C)")
 
 

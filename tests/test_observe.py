@@ -77,6 +77,7 @@ class TestPlace:
 
         class Silent:
             cancel = Cancel(clock=clock)
+            session = Session(credentials, clock)
 
             def call(self, *_: object) -> Answer:
                 return Answer(200, [], {})

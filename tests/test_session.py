@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -27,21 +27,19 @@ from ocisidecar.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from ocisidecar.session import (
+from ocisidecar.retrying import (
     ACTION,
     CREATE,
     CREATE_AFTER_IAM,
     DELETE,
-    METRIC_INGESTION,
     PATIENCE,
     READ,
     UPDATE,
-    Caller,
     Intent,
-    Session,
     is_capacity_shortage,
     waits_for,
 )
+from ocisidecar.session import METRIC_INGESTION, Caller, Session
 
 NETWORK = "core.VirtualNetworkClient"
 CAPACITY = "Out of host capacity."
@@ -161,16 +159,26 @@ class TestThrottling:
         assert list_vcns().data == []
         assert [request.status for request in emulator.requests] == [429] * 10 + [200]
 
-    @pytest.mark.parametrize(("asked", "waited"), [(7, 7.0), (3600, PATIENCE["throttled"].longest_wait_seconds)])
-    def test_retry_after_is_honoured_within_reason(
+    @pytest.mark.parametrize(("asked", "waited"), [(7, 7.0), (500, 500.0), (0, 0.2)])
+    def test_retry_after_is_honoured(
         self, session: Session, emulator: Emulator, clock: VirtualClock, asked: int, waited: float
     ) -> None:
-        """The service's own wish is waited, but never longer than half a minute."""
+        """The service's own wish is waited in full; a wish for nothing is no leave to hammer."""
         told: list[tuple[str, int, float]] = []
         caller = session.caller(Cancel(clock=clock), notify=lambda *retry: told.append(retry))
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", retry_after=asked))
         caller.call(NETWORK, "list_vcns", emulator.compartment_id)
         assert told == [("429 TooManyRequests (throttled)", 1, waited)]
+
+    def test_a_retry_after_beyond_our_patience_ends_it_at_once(
+        self, emulator: Emulator, clock: VirtualClock, list_vcns: Callable[[], Any]
+    ) -> None:
+        """To ask again earlier would be refused again: the error says when to come back."""
+        emulator.inject(Fault.error("list_vcns", "TooManyRequests", retry_after=3600, times=None))
+        began = clock.time()
+        with pytest.raises(Throttled, match="429 TooManyRequests, to be tried again after 3600 s"):
+            list_vcns()
+        assert (len(emulator.requests), clock.time()) == (1, began)
 
     def test_a_limit_on_requests_never_fails_a_call(
         self, make_emulator: Callable[..., Emulator], make_session: Callable[..., Session], clock: VirtualClock
@@ -202,6 +210,29 @@ class TestFaultsOfTheService:
         """A service that is away for a moment is asked again."""
         emulator.inject(Fault.error("list_vcns", "InternalError", times=3))
         assert list_vcns().status == 200
+
+    def test_an_endpoint_that_was_never_there_is_told_soon(
+        self, emulator: Emulator, clock: VirtualClock, make_session: Callable[..., Session]
+    ) -> None:
+        """A misspelt endpoint costs five seconds, not half a minute, and the error names it."""
+        caller, began = make_session(emulator, "http://127.0.0.1:1").caller(Cancel(clock=clock)), clock.time()
+        with pytest.raises(ConnectionLost, match=r"after 4 attempts: .*port=1.*endpoint") as caught:
+            caller.call(NETWORK, "list_vcns", emulator.compartment_id)
+        assert clock.time() - began < 5.0
+        assert caught.value.attempts == PATIENCE["unreached"].attempts
+
+    @pytest.mark.parametrize("status", [200, 404])
+    def test_a_service_that_was_there_is_waited_for_longer(
+        self, emulator: Emulator, caller: Caller, list_vcns: Callable[[], Any], status: int
+    ) -> None:
+        """Once anything has answered, be it with a refusal, a lost answer is taken for a passing one."""
+        emulator.inject(Fault.error("list_services", "NotAuthorizedOrNotFound", times=int(status == 404)))
+        with suppress(NotAuthorizedOrNotFound):
+            caller.call(NETWORK, "list_services")
+        emulator.inject(Fault.reset("list_vcns", times=None))
+        with pytest.raises(ConnectionLost) as caught:
+            list_vcns()
+        assert caught.value.attempts == PATIENCE["lost"].attempts
 
     def test_a_service_that_stays_away_ends_in_an_error_with_the_attempts(
         self, emulator: Emulator, list_vcns: Callable[[], Any]
@@ -401,14 +432,17 @@ class TestClients:
         thread.join()
         assert others[0] is not mine
 
-    def test_a_closed_session_opens_again(
+    def test_a_closed_session_sends_nothing(
         self, session: Session, emulator: Emulator, list_vcns: Callable[[], Any]
     ) -> None:
-        """After `close` the next call makes a client of its own."""
-        before = session.client(NETWORK, emulator.oci_config["region"])
+        """What is still at work ends with the next request, and nothing new begins."""
         session.close()
-        assert list_vcns().status == 200
-        assert session.client(NETWORK, emulator.oci_config["region"]) is not before
+        session.close()
+        with pytest.raises(ConfigError, match=r"closed.*make a new one"):
+            list_vcns()
+        with pytest.raises(ConfigError, match=r"closed.*make a new one"):
+            session.caller(Cancel())
+        assert emulator.requests == ()
 
     def test_an_endpoint_may_name_region_and_service(
         self, emulator: Emulator, make_session: Callable[..., Session]

@@ -164,8 +164,8 @@ class TestMalformedAnswers:
 
     @pytest.mark.parametrize(
         "body",
-        [b"", b"<html>Bad gateway</html>", b'"ok"', b'{"id": "ocid1.v', b"\xff\xfe{\x00}\x00"],
-        ids=["empty", "html", "string", "truncated", "utf-16"],
+        [b"", b"<html>Bad gateway</html>", b'"ok"', b'{"id": "ocid1.v', b"\xff\xfe{\x00}\x00", b"null", b"5"],
+        ids=["empty", "html", "string", "truncated", "utf-16", "null", "number"],
     )
     def test_200_that_cannot_be_read_is_asked_for_again(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], body: bytes
@@ -182,6 +182,15 @@ class TestMalformedAnswers:
         answers.add("GET", VCN, body=b"<html>Log in to the guest network</html>")
         with pytest.raises(ConnectionLost, match="Log in to the guest network"):
             get_vcn()
+
+    @pytest.mark.parametrize("body", ["null", "5", "true"])
+    def test_a_list_that_is_none_is_not_taken_for_an_empty_one(
+        self, answers: responses.RequestsMock, caller: Caller, body: str
+    ) -> None:
+        """Whoever plans on nothing makes everything anew."""
+        answers.add("GET", VCNS, body=body)
+        with pytest.raises(ConnectionLost, match=f"the answer cannot be read: '{body}'"):
+            list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
 
     @pytest.mark.parametrize(
         ("body", "told"),

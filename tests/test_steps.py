@@ -20,7 +20,8 @@ from ocisidecar.keys import Key, Ref
 from ocisidecar.plan import Live, Phase, Plan, Snapshot, value_of
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.resources import KINDS, NEEDS
-from ocisidecar.session import DELETE, Answer, Caller, Session
+from ocisidecar.retrying import DELETE
+from ocisidecar.session import Answer, Caller, Session
 from ocisidecar.spec import InstanceSpec, PlacementSpec
 from ocisidecar.steps import Attempt, Done, Job, complete, perform, read_secret
 from tests.plan_values import key

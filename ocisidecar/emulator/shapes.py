@@ -1,7 +1,8 @@
 """What a request body may hold, as data: one line per object, checked by one reader.
 
 A field is written `name`, `name!` when it is required, `name?` when null means something else than absence,
-`name:type` when it is no string, and `name=A|B` when only these words are allowed.  `name:unsupported` is OCI's but not emulated: 501 instead of ignoring it.
+`name:type` when it is no string, and `name=A|B` when only these words are allowed.  `name:unsupported` is OCI's but
+not emulated: 501 instead of ignoring it.
 Nested objects are passed as keywords:
 
     body("direction!=INGRESS|EGRESS isStateless:bool tcpOptions", tcpOptions=PORTS)

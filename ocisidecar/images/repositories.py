@@ -15,7 +15,8 @@ from attrs import frozen
 from ocisidecar.cancel import Cancel
 from ocisidecar.errors import ConfigError, Conflict
 from ocisidecar.keys import Json
-from ocisidecar.session import CREATE, Caller
+from ocisidecar.retrying import CREATE
+from ocisidecar.session import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from ocisidecar.keys import Body, Json, Key, Ref, Text
 from ocisidecar.plan import Desired
 from ocisidecar.resources.kind import Kind, Site
-from ocisidecar.session import CREATE_AFTER_IAM, Caller
+from ocisidecar.retrying import CREATE_AFTER_IAM
+from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec, Statement
 from ocisidecar.statements import statements_of
 

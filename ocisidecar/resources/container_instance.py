@@ -20,7 +20,8 @@ from ocisidecar.identity import was_set
 from ocisidecar.keys import Json, Key, Ref
 from ocisidecar.plan import Desired, Live, Phase, Placement, Rollout
 from ocisidecar.resources.kind import ACTIVE_PHASES, Kind, Site, Started, check_taken_away, objects, tags_of, text
-from ocisidecar.session import ACTION, UPDATE, Caller
+from ocisidecar.retrying import ACTION, UPDATE
+from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
 from ocisidecar.tagging import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
 

@@ -17,7 +17,8 @@ from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound, PlanError
 from ocisidecar.identity import Identity, owner, was_set
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import Desired, Live, Phase
-from ocisidecar.session import CREATE, DELETE, UPDATE, Answer, Caller, Intent
+from ocisidecar.retrying import CREATE, DELETE, UPDATE, Intent
+from ocisidecar.session import Answer, Caller
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.tagging import TAG_FIELDS, merge_tags
 

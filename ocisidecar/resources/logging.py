@@ -12,7 +12,8 @@ from ocisidecar.errors import NotAuthorizedOrNotFound, PlanError, ServiceCallErr
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import Desired, Live, Phase
 from ocisidecar.resources.kind import Kind, Site, Started, text
-from ocisidecar.session import CREATE, Answer, Caller
+from ocisidecar.retrying import CREATE
+from ocisidecar.session import Answer, Caller
 from ocisidecar.spec import DeploymentSpec
 
 _GROUP = "logGroupId"

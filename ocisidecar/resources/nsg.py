@@ -18,7 +18,8 @@ from ocisidecar.errors import ConnectionLost
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import Desired, Live
 from ocisidecar.resources.kind import NETWORK_PHASES, Kind, Site, Started, text
-from ocisidecar.session import ACTION, Caller
+from ocisidecar.retrying import ACTION
+from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec
 
 T = TypeVar("T")

@@ -183,7 +183,7 @@ def _log_enabled(case: Case) -> Iterator[Check]:
     """Every log takes lines."""
     for live in case.inspection.of_kind("log"):
         is_enabled = live.body.get("isEnabled") is True
-        detail = "enabled" if is_enabled else "disabled: what is sent to it is lost"
+        detail = "enabled" if is_enabled else "disabled: what is sent to it may be lost"
         yield check("log-enabled", live.key, Status.PASSED if is_enabled else Status.FAILED, detail)
 
 

@@ -81,14 +81,21 @@ def has_log(caller: Caller, container: Container) -> tuple[bool, str]:
     return True, f"{len(glance.text.encode())} bytes"
 
 
-def last_lines(caller: Caller, container: Container, count: int) -> tuple[str, ...]:
-    """Return the end of the run before the current one, else of the current one; empty when OCI gives neither."""
-    for is_previous in (True, False):
-        glance = _glance(caller, container, is_previous=is_previous)
-        if glance.text:
-            lines = Tail(container.instance, container.name).take(Window.of(glance.text), is_last=True)
-            return tuple(line.text for line in lines[-count:])
-    return ()
+def last_lines(caller: Caller, container: Container, count: int) -> tuple[str, ...] | None:
+    """Return the end of the run before the current one, else of the current one; None when OCI gives neither."""
+    glances = [_glance(caller, container, is_previous=is_previous) for is_previous in (True, False)]
+    texts = [glance.text for glance in glances if glance.refusal is None]
+    return _texts(container, next(filter(None, texts), ""))[-count:] if texts else None
+
+
+def lines_now(caller: Caller, container: Container) -> tuple[str, ...]:
+    """Return what the current run has written, as far as OCI gives it."""
+    return _texts(container, _glance(caller, container).text)
+
+
+def _texts(container: Container, log: str) -> tuple[str, ...]:
+    lines = Tail(container.instance, container.name).take(Window.of(log), is_last=True)
+    return tuple(line.text for line in lines)
 
 
 def _glance(caller: Caller, container: Container, *, is_previous: bool = False) -> _Glance:

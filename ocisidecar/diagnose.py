@@ -13,7 +13,8 @@ from functools import partial
 
 from attrs import frozen
 
-from ocisidecar.container_logs import last_lines
+from ocisidecar.complaints import complaints
+from ocisidecar.container_logs import last_lines, lines_now
 from ocisidecar.exit_codes import COULD_NOT_START, KILLED, meaning
 from ocisidecar.findings import Diagnosis, Finding
 from ocisidecar.inspection import Inspection, inspect
@@ -24,7 +25,7 @@ from ocisidecar.observe import Reader
 from ocisidecar.plan import Phase
 from ocisidecar.resources import KINDS
 from ocisidecar.resources.kind import objects
-from ocisidecar.session import is_capacity_shortage
+from ocisidecar.retrying import is_capacity_shortage
 
 _LAST_LINES = 10
 _STUCK_SECONDS = 15 * 60
@@ -47,13 +48,15 @@ class _Case:
 
     Attributes:
         errors: key → state of a resource that failed, and what the service says about it.
-        tails: container's key → its last lines.
+        tails: key of a container in trouble → its last lines; None when OCI gives none.
+        complaints: key of a log forwarder → what it complains of.
         ages: key → seconds since the creation of a resource began that is not over.
     """
 
     inspection: Inspection
     errors: Mapping[Key, tuple[str, ...]]
-    tails: Mapping[str, tuple[str, ...]]
+    tails: Mapping[str, tuple[str, ...] | None]
+    complaints: Mapping[str, tuple[str, ...]]
     ages: Mapping[Key, float]
 
 
@@ -64,6 +67,7 @@ def diagnose(reader: Reader, resources: Mapping[str, str]) -> Diagnosis:
         inspection=inspection,
         errors=_read_errors(reader, inspection),
         tails=_read_tails(reader, inspection),
+        complaints=_read_complaints(reader, inspection),
         ages=_ages(reader, inspection),
     )
     return Diagnosis.of(reader.site.identity.name, (finding for rule in _RULES for finding in rule(case)))
@@ -77,10 +81,16 @@ def _read_errors(reader: Reader, inspection: Inspection) -> dict[Key, tuple[str,
     return {live.key: (f"state {live.state}", *errors) for live, errors in zip(failed, said, strict=True)}
 
 
-def _read_tails(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
+def _read_tails(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...] | None]:
     troubled = [one for _, one in _containers(inspection) if _is_troubled(one)]
     tails = reader.all([partial(last_lines, reader.caller, one, _LAST_LINES) for one in troubled])
     return {one.key: lines for one, lines in zip(troubled, tails, strict=True)}
+
+
+def _read_complaints(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
+    forwarders = [one for _, one in _containers(inspection) if one.duty.log_id and one.is_running]
+    logs = reader.all([partial(lines_now, reader.caller, one) for one in forwarders])
+    return {one.key: complaints(lines) for one, lines in zip(forwarders, logs, strict=True)}
 
 
 def _ages(reader: Reader, inspection: Inspection) -> dict[Key, float]:
@@ -130,9 +140,16 @@ def _containers_in_trouble(case: _Case) -> Iterator[Finding]:
         if not _is_troubled(container):
             continue
         lines = case.tails[container.key]
-        quoted = tuple(f"log: {line}" for line in lines) or ("OCI gives no log of it",)
-        for cause in causes_of(instance, container, lines):
+        unquoted = "OCI gives no log of it" if lines is None else "it wrote nothing"
+        quoted = tuple(f"log: {line}" for line in lines or ()) or (unquoted,)
+        for cause in causes_of(instance, container, lines or ()):
             yield Finding(cause=cause, key=container.key, evidence=(*_seen(container), *quoted))
+
+
+def _lines_held_back(case: _Case) -> Iterator[Finding]:
+    for key, said in case.complaints.items():
+        if said:
+            yield Finding(cause="lines-held-back", key=key, evidence=tuple(f"log: {one}" for one in said))
 
 
 def _stopped(case: _Case) -> Iterator[Finding]:
@@ -163,6 +180,7 @@ _RULES: tuple[Callable[[_Case], Iterator[Finding]], ...] = (
     _cut_off,
     _rightless,
     _containers_in_trouble,
+    _lines_held_back,
     _stopped,
     _stuck,
     _logs_disabled,
@@ -185,7 +203,7 @@ def causes_of(instance: Instance, container: Container, lines: Sequence[str]) ->
     if is_restarted and not instance.is_active:
         return
     if code == KILLED:
-        yield from _killers(container, lines)
+        yield _killer(container, lines)
     elif container.is_running and container.health == "UNHEALTHY":
         yield "unhealthy"
     elif code in COULD_NOT_START:
@@ -196,15 +214,13 @@ def causes_of(instance: Instance, container: Container, lines: Sequence[str]) ->
         yield "container-ended"
 
 
-def _killers(container: Container, lines: Sequence[str]) -> Iterator[str]:
-    """Yield who may have killed a container: the exit code is the same, so without other evidence both."""
+def _killer(container: Container, lines: Sequence[str]) -> str:
+    """Return what killed a container: the exit code alone does not tell whether memory or a health check did."""
     said = " ".join((container.lifecycle_details, *lines))
     verdicts = {one.status for one in container.health_checks if one.failure_action == "KILL"}
-    is_memory = _MEMORY.search(said) is not None
-    if verdicts - {"HEALTHY"} and not is_memory:
-        yield "killed-by-health-check"
-    if "UNHEALTHY" not in verdicts or is_memory:
-        yield "out-of-memory"
+    if not verdicts - {"HEALTHY"} or _MEMORY.search(said):
+        return "out-of-memory"
+    return "killed-by-health-check" if "UNHEALTHY" in verdicts else "killed"
 
 
 def _seen(container: Container) -> tuple[str, ...]:
@@ -216,6 +232,11 @@ def _seen(container: Container) -> tuple[str, ...]:
         seen.append(f"last exit code {container.exit_code}: {meaning(container.exit_code)}")
     if container.exit_code == KILLED and container.memory_limit_in_gbs is not None:
         seen.append(f"its memory limit is {container.memory_limit_in_gbs:g} GB")
+    seen += [
+        f"health check {one.name} on port {one.port}{one.path} kills it when it fails"
+        for one in container.health_checks
+        if container.exit_code == KILLED and one.failure_action == "KILL" and one.status == "UNKNOWN"
+    ]
     failing = [one for one in container.health_checks if one.status == "UNHEALTHY"]
     seen += [f"health check {one.name} is UNHEALTHY {one.status_details}".rstrip() for one in failing]
     return tuple(seen)

@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import field, frozen
 
 from ocisidecar.inquiry import Asked
-from ocisidecar.log_search import LogEntry
+from ocisidecar.log_search import Arrival, LogEntry
 from ocisidecar.metrics import MetricRow
 from ocisidecar.reach import Reply
 
@@ -21,11 +21,13 @@ class Front:
         url: what was asked for; empty when nothing could be.
         replies: one for each request.
         reason: why nothing was asked.
+        time: when the first request was made, on the clock that arrivals are measured with.
     """
 
     url: str = ""
     replies: tuple[Reply, ...] = ()
     reason: str = ""
+    time: float = 0.0
 
     @property
     def is_reached(self) -> bool:
@@ -79,14 +81,16 @@ class InstanceEvidence:
     Attributes:
         front: how the app answered.
         entries: the newest entries that its log forwarder sent; None without a log forwarder.
-        request: the entry of a request that the app answered just now; None when none arrived.
+        complaints: what its log forwarder says is wrong.
+        request: the line of the marked request that the app just answered; None when none arrived.
         targets: what its Prometheus says when asked directly.
         samples: what its management agent sent lately of `up` and `scrape_duration_seconds`; None without an agent.
     """
 
     front: Front
     entries: Asked[tuple[LogEntry, ...]] | None = None
-    request: LogEntry | None = None
+    complaints: tuple[str, ...] = ()
+    request: Arrival | None = None
     targets: Targets = field(factory=Targets)
     samples: Asked[tuple[MetricRow, ...]] | None = None
 
@@ -98,7 +102,7 @@ class Evidence:
     Attributes:
         time: when all had been asked.
         source: who sent the nonce; empty when nobody did.
-        lines: log → the entries with the nonce.
+        lines: log → what bears the nonce there, and after how long.
         datapoints: metric namespace → whether the datapoint with the nonce was found.
         usage: what OCI measured of instances and containers lately.
         instances: name of the instance, if it is active → what was found out about it.
@@ -106,7 +110,7 @@ class Evidence:
 
     time: datetime
     source: str = ""
-    lines: Mapping[str, Asked[tuple[LogEntry, ...]]] = field(factory=dict)
+    lines: Mapping[str, Asked[tuple[Arrival, ...]]] = field(factory=dict)
     datapoints: Mapping[str, Asked[bool]] = field(factory=dict)
     usage: Asked[tuple[MetricRow, ...]] = field(factory=Asked)
     instances: Mapping[str, InstanceEvidence] = field(factory=dict)

@@ -56,6 +56,13 @@ CAUSES: Mapping[str, Cause] = {
         title="A container was killed, most likely for want of memory",
         remedy="Raise its memory_limit_in_gbs, the instance's memory_in_gbs, or make it need less.",
     ),
+    "killed": Cause(
+        title="A container was killed: it ran out of memory, or its health check failed",
+        remedy=(
+            "Check that the program listens on 0.0.0.0 at the check's port and answers its path in time; if so, "
+            "raise its memory_limit_in_gbs, the instance's memory_in_gbs, or make it need less."
+        ),
+    ),
     "killed-by-health-check": Cause(
         title="A failing health check has a container killed again and again",
         remedy=(
@@ -75,6 +82,14 @@ CAUSES: Mapping[str, Cause] = {
         title="A container runs but its health check fails",
         remedy="Check that the program listens on 0.0.0.0 at the check's port and answers its path in time.",
     ),
+    "lines-held-back": Cause(
+        title="A log forwarder cannot send on what the app writes",
+        remedy=(
+            "Where pushes fail, let the instance's dynamic group `use log-content` in the log's compartment, and "
+            "check that the log exists and is enabled. Files that it cannot open must be readable for user 10001. "
+            "It tries again by itself."
+        ),
+    ),
     "stuck": Cause(
         title="A change takes far longer than usual",
         remedy="Look at its work request in the console; apply again to go on waiting.",
@@ -84,7 +99,7 @@ CAUSES: Mapping[str, Cause] = {
         remedy="Start it with start(), or apply the spec again.",
     ),
     "log-disabled": Cause(
-        title="A log is disabled: what is sent to it is lost",
+        title="A log is disabled, so what is sent to it may be lost",
         remedy="Apply the spec again: it enables the log.",
     ),
 }

@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 from ocisidecar.errors import ServiceCallError
 from ocisidecar.observe import Reader
-from ocisidecar.polling import looks
+from ocisidecar.polling import hasty_looks
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Asked(Generic[T]):
     Attributes:
         answer: the last one; None when there was none.
         refusal: what the service said instead of answering.
-        seconds: from the first question to this answer.
+        seconds: from before the first question, and before what it asks for was sent, to this answer.
     """
 
     answer: T | None = None
@@ -55,25 +55,29 @@ class Inquiry(Generic[T]):
     _is_enough: Callable[[T, float], bool]
     _first: Callable[[], None] | None = None
     result: Asked[T] = field(factory=Asked)
+    _began: float | None = field(default=None, init=False)
 
-    def look(self, elapsed: Callable[[], float]) -> bool:
-        """Ask once, and return whether the answer is enough."""
+    def look(self, time: Callable[[], float]) -> bool:
+        """Ask once, and return whether the answer is enough; `time` is the one clock that all is measured with."""
         first, self._first = self._first, None
+        began = self._began = time() if self._began is None else self._began
         try:
             if first is not None:
                 first()
             answer = self._question()
         except ServiceCallError as error:
-            self.result = Asked(refusal=str(error), seconds=elapsed())
+            self.result = Asked(refusal=str(error), seconds=time() - began)
             return True
-        self.result = Asked(answer=answer, seconds=elapsed())
+        self.result = Asked(answer=answer, seconds=time() - began)
         return self._is_enough(answer, self.result.seconds)
 
 
 def ask(
     reader: Reader, questions: Sequence[Callable[[Callable[[], float]], bool]], *, timeout_in_seconds: float
 ) -> None:
-    """Ask everything at once, and what was not answered well enough again every 2 s until the time is over.
+    """Ask everything at once, and what was not answered well enough again and again until the time is over.
+
+    Looks are up to 2 s apart, at first less.
 
     Args:
         reader: makes the requests.
@@ -83,11 +87,9 @@ def ask(
     Raises:
         Cancelled: the reader's `cancel` was set.
     """
-    clock = reader.caller.clock
-    began = clock.time()
     left = list(questions)
-    for waited in looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS):
-        answers = reader.all([partial(question, lambda: clock.time() - began) for question in left])
+    for waited in hasty_looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS):
+        answers = reader.all([partial(question, reader.caller.clock.time) for question in left])
         left = [question for question, is_enough in zip(left, answers, strict=True) if not is_enough]
         if not left or waited >= timeout_in_seconds:
             return

@@ -44,6 +44,19 @@ class LogEntry:
         return self.kind == _LINE
 
 
+@frozen(kw_only=True)
+class Arrival:
+    """An entry whose way was watched.
+
+    Attributes:
+        entry: what was found.
+        seconds: from when it, or the request that it tells of, was sent until it was first found.
+    """
+
+    entry: LogEntry
+    seconds: float
+
+
 def search(caller: Caller, scope: str, condition: str, *, limit: int) -> tuple[LogEntry, ...]:
     """Return the newest entries of the last 14 days that meet a condition, newest first.
 

@@ -8,22 +8,24 @@ nothing else.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from attrs import evolve, frozen
 
+from ocisidecar.complaints import complaints
+from ocisidecar.container_logs import lines_now
 from ocisidecar.evidence import Evidence, Front, InstanceEvidence, Targets
 from ocisidecar.front import Reach, ask_app, ask_prometheus
 from ocisidecar.inquiry import Asked, Inquiry, ask, together
 from ocisidecar.inspection import Inspection
 from ocisidecar.instances import Instance
-from ocisidecar.log_search import LogEntry
+from ocisidecar.log_search import Arrival, LogEntry
 from ocisidecar.metrics import MetricRow
 from ocisidecar.moments import now
 from ocisidecar.observe import Reader
 from ocisidecar.samples import SAMPLES, samples_of, usage_of
-from ocisidecar.telemetry_logs import ShippedLog, find_marked, find_shipped, send_entry, shipped_logs
+from ocisidecar.telemetry_logs import MarkedLog, ShippedLog, find_shipped, shipped_logs
 from ocisidecar.telemetry_metrics import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
 
 _SETTLING_SECONDS = 30.0
@@ -82,8 +84,9 @@ class _Gathering:
         groups = (lines, datapoints, entries, targets, samples)
         looks = [usage.look, *(one.look for group in groups for one in group.values())]
         ask(self.reader, looks, timeout_in_seconds=timeout_in_seconds)
+        complained = self._complaints()
         sampled = together([one.result for one in samples.values()])
-        marked = [entry for one in lines.values() for entry in one.result.answer or ()]
+        marked = [arrival for one in lines.values() for arrival in one.result.answer or ()]
         return Evidence(
             time=now(self.reader.caller.clock),
             source=self._source if self.nonce else "",
@@ -94,7 +97,8 @@ class _Gathering:
                 one.name: InstanceEvidence(
                     front=fronts[one.name],
                     entries=entries[one.name].result if one.name in entries else None,
-                    request=next((entry for entry in marked if entry.source == one.id and entry.is_line), None),
+                    complaints=complained.get(one.name, ()),
+                    request=_request(one, marked),
                     targets=targets[one.name].result.answer or Targets(),
                     samples=_of(one, sampled) if one.metric_agent is not None else None,
                 )
@@ -107,30 +111,29 @@ class _Gathering:
         return f"ocisidecar/{self.reader.site.identity.name}"
 
     def _fronts(self) -> dict[str, Front]:
-        ask_one = partial(ask_app, reach=self.reach, open_ports=self.open_ports, nonce=self.nonce)
+        def ask_one(instance: Instance) -> Front:
+            time = self.reader.caller.clock.time()
+            return evolve(ask_app(instance, self.reach, self.open_ports, nonce=self.nonce), time=time)
+
         fronts = self.reader.all([partial(ask_one, instance) for instance in self.instances])
         return {instance.name: front for instance, front in zip(self.instances, fronts, strict=True)}
 
-    def _lines(self, fronts: Mapping[str, Front]) -> dict[str, Inquiry[tuple[LogEntry, ...]]]:
+    def _lines(self, fronts: Mapping[str, Front]) -> dict[str, Inquiry[tuple[Arrival, ...]]]:
         """Send an entry to each log; what comes back are it and the lines of the marked requests."""
-        source, caller = self._source, self.reader.caller
 
-        def inquiry(log: ShippedLog) -> Inquiry[tuple[LogEntry, ...]]:
-            requested = {
-                instance.id
+        def inquiry(log: ShippedLog) -> Inquiry[tuple[Arrival, ...]]:
+            requests = {
+                instance.id: fronts[instance.name].time
                 for instance in self.instances
                 if fronts[instance.name].is_reached and _ships_to(instance, log)
             }
 
-            def is_enough(found: tuple[LogEntry, ...], seconds: float) -> bool:
-                sources = {entry.source for entry in found}
-                return source in sources and (seconds >= _SETTLING_SECONDS or requested <= sources)
+            def is_enough(found: tuple[Arrival, ...], seconds: float) -> bool:
+                sources = {arrival.entry.source for arrival in found}
+                return self._source in sources and (seconds >= _SETTLING_SECONDS or requests.keys() <= sources)
 
-            return Inquiry(
-                partial(find_marked, caller, log, self.nonce),
-                is_enough,
-                partial(send_entry, caller, log, source=source, nonce=self.nonce),
-            )
+            marked = MarkedLog(self.reader.caller, log, self._source, self.nonce, requests)
+            return Inquiry(marked.find, is_enough, marked.send)
 
         return {log.key: inquiry(log) for log in self.logs} if self.nonce else {}
 
@@ -155,6 +158,11 @@ class _Gathering:
             for instance in self.instances
             if _ships_to(instance, log)
         }
+
+    def _complaints(self) -> dict[str, tuple[str, ...]]:
+        forwarders = [one.log_forwarder for one in self.instances if one.log_forwarder is not None]
+        logs = self.reader.all([partial(lines_now, self.reader.caller, one) for one in forwarders])
+        return {one.instance: complaints(lines) for one, lines in zip(forwarders, logs, strict=True)}
 
     def _targets(self) -> dict[str, Inquiry[Targets]]:
         return {
@@ -187,6 +195,12 @@ class _Gathering:
             return all(usage_of(rows, one) for one in self.instances)
 
         return Inquiry(partial(find_usage, self.reader, self.instances), is_enough)
+
+
+def _request(instance: Instance, marked: Sequence[Arrival]) -> Arrival | None:
+    """Return the line that the instance's app wrote about the marked request."""
+    lines = (one for one in marked if one.entry.source == instance.id and one.entry.is_line)
+    return next(lines, None)
 
 
 def _ships_to(instance: Instance, log: ShippedLog) -> bool:

@@ -13,7 +13,6 @@ from ocisidecar.case import Case, bad, check, skip
 from ocisidecar.evidence import Evidence, InstanceEvidence, Target, Targets
 from ocisidecar.inquiry import Asked
 from ocisidecar.instances import Container, Instance
-from ocisidecar.log_search import LogEntry
 from ocisidecar.metrics import MetricRow
 from ocisidecar.reach import median_seconds
 from ocisidecar.report import Check, Status
@@ -60,8 +59,13 @@ def _shared_volumes(case: Case, evidence: Evidence, name: str) -> Iterator[Check
         volume = container.duty.log_volume
         line = next((one for one in found.entries.answer or () if one.is_line), None)
         if found.request is not None:
-            seen = f"the app wrote the line of a request to {found.request.subject!r} on the volume {volume!r}"
-            yield check(name, instance.key, Status.PASSED, f"{seen}, and {container.name} sent it on")
+            seen = (
+                f"the app wrote the line of a request to {found.request.entry.subject!r} on the volume {volume!r}"
+            )
+            arrived = (
+                f"{container.name} sent it on, and it was found {_span(found.request.seconds)} after the request"
+            )
+            yield check(name, instance.key, Status.PASSED, f"{seen}, {arrived}")
         elif line is not None:
             seen = f"{container.name} sent a line of {line.subject!r}, written to the volume {volume!r}"
             yield check(name, instance.key, Status.PASSED, f"{seen} at {line.time:%H:%M:%S} UTC")
@@ -164,31 +168,35 @@ def _log_lines(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
     for key, asked in evidence.lines.items():
         if asked.refusal:
             yield skip(name, key, f"this user may not send or search entries: {asked.refusal}")
-        elif any(entry.source == evidence.source for entry in asked.answer or ()):
-            yield check(name, key, Status.PASSED, f"an entry was found {asked.seconds:.1f} s after it was sent")
+        elif own := [one for one in asked.answer or () if one.entry.source == evidence.source]:
+            yield check(
+                name, key, Status.PASSED, f"an entry sent from here was found after {_span(own[0].seconds)}"
+            )
         else:
-            detail = f"an entry that was sent was not found within {asked.seconds:.0f} s"
+            detail = f"an entry sent from here was not found within {asked.seconds:.0f} s"
             yield check(name, key, Status.FAILED, detail)
     if not evidence.lines:
         yield skip(name, _name(case), _NO_LOG if evidence.source else _NOT_SENT)
     for instance, found in _running(case, evidence):
         container = instance.log_forwarder
         if container is not None and found.entries is not None:
-            is_young = evidence.time - datetime.fromisoformat(instance.time_created) < SEARCH_SPAN
-            yield _forwarded(case, name, container, found.entries, is_young=is_young)
+            yield _forwarded(case, evidence, name, container, found)
 
 
-def _forwarded(
-    case: Case, name: str, container: Container, asked: Asked[tuple[LogEntry, ...]], *, is_young: bool
-) -> Check:
-    newest = next(iter(asked.answer or ()), None)
-    if asked.refusal:
-        return skip(name, container.key, f"the log cannot be searched: {asked.refusal}")
+def _forwarded(case: Case, evidence: Evidence, name: str, container: Container, found: InstanceEvidence) -> Check:
+    entries = found.entries or Asked()
+    newest = next(iter(entries.answer or ()), None)
+    said = f"; its log says: {'; '.join(found.complaints)}" if found.complaints else ""
+    if entries.refusal:
+        return skip(name, container.key, f"the log cannot be searched: {entries.refusal}{said}")
     if newest is not None:
+        is_late = evidence.source and found.front.is_reached and found.request is None
+        status = Status.PASSED if not said else bad(case, container) if is_late else Status.WARNED
         detail = f"newest entry: {newest.subject}, {newest.time:%Y-%m-%d %H:%M:%S} UTC"
-        return check(name, container.key, Status.PASSED, detail)
-    if is_young:
-        detail = "it has sent nothing, not even that it was started: see its log"
+        return check(name, container.key, status, f"{detail}{said}")
+    created = next(one.time_created for one in case.inspection.instances if one.name == container.instance)
+    if evidence.time - datetime.fromisoformat(created) < SEARCH_SPAN:
+        detail = f"it has sent nothing, not even that it was started{said or ': see its log'}"
         return check(name, container.key, bad(case, container), detail)
     return skip(name, container.key, f"it has sent nothing in the last {SEARCH_SPAN.days} days; there may be older")
 
@@ -200,9 +208,11 @@ def _metrics(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
         if asked.refusal:
             yield skip(name, key, f"this user may not post or read metrics: {asked.refusal}")
         elif asked.answer:
-            yield check(name, key, Status.PASSED, f"a datapoint was found {asked.seconds:.1f} s after it was sent")
+            yield check(
+                name, key, Status.PASSED, f"a datapoint sent from here was found after {_span(asked.seconds)}"
+            )
         else:
-            detail = f"a datapoint that was sent was not found within {asked.seconds:.0f} s"
+            detail = f"a datapoint sent from here was not found within {asked.seconds:.0f} s"
             yield check(name, key, Status.FAILED, detail)
     if not evidence.datapoints:
         yield skip(name, _name(case), _NOT_SENT)
@@ -254,6 +264,10 @@ def _worst(case: Case, instance: Instance, targets: Sequence[Target]) -> Status:
     known = [one for one in instance.containers if one.name in names]
     is_failed = len(known) < len(names) or any(case.is_essential(one) for one in known)
     return Status.FAILED if is_failed else Status.WARNED
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _name(case: Case) -> str:

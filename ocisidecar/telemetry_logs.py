@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from ocisidecar.inspection import Inspection
 from ocisidecar.instances import Instance
-from ocisidecar.log_search import LogEntry, search
+from ocisidecar.log_search import Arrival, LogEntry, search
 from ocisidecar.moments import now, rfc3339
 from ocisidecar.resources.kind import text
-from ocisidecar.session import Caller, Intent
+from ocisidecar.retrying import Intent
+from ocisidecar.session import Caller
 
 _CLIENT = "loggingingestion.LoggingClient"
 _SEND = Intent(is_write=True)  # an entry bears an id, so sent twice it is still one
@@ -76,9 +78,41 @@ def send_entry(caller: Caller, log: ShippedLog, *, source: str, nonce: str) -> N
     caller.call(_CLIENT, "put_logs", log.id, details, intent=_SEND)
 
 
-def find_marked(caller: Caller, log: ShippedLog, nonce: str) -> tuple[LogEntry, ...]:
-    """Return the entries of a log that hold the nonce."""
-    return search(caller, log.scope, f"logContent = '*{nonce}*'", limit=_MOST_MARKED)
+@define
+class MarkedLog:
+    """A log, and what bears the nonce in it; every time is taken from the caller's clock.
+
+    Args:
+        source: who we are as a sender.
+        requests: OCID of an instance → when a request with the nonce was made of its app.
+    """
+
+    _caller: Caller
+    _log: ShippedLog
+    _source: str
+    _nonce: str
+    _requests: Mapping[str, float]
+    _sent: dict[str, float] = field(factory=dict, init=False)
+    _found: dict[str, float] = field(factory=dict, init=False)
+
+    def send(self) -> None:
+        """Send one entry with the nonce.
+
+        Raises:
+            ServiceCallError: the service refused.
+        """
+        self._sent = {**self._requests, self._source: self._caller.clock.time()}
+        send_entry(self._caller, self._log, source=self._source, nonce=self._nonce)
+
+    def find(self) -> tuple[Arrival, ...]:
+        """Return the entries that bear the nonce, each with how long it took until one of its source was found."""
+        entries = search(self._caller, self._log.scope, f"logContent = '*{self._nonce}*'", limit=_MOST_MARKED)
+        time = self._caller.clock.time()
+        known = [entry for entry in entries if entry.source in self._sent]
+        return tuple(
+            Arrival(entry=entry, seconds=self._found.setdefault(entry.source, time) - self._sent[entry.source])
+            for entry in known
+        )
 
 
 def find_shipped(caller: Caller, log: ShippedLog, instance: Instance) -> tuple[LogEntry, ...]:

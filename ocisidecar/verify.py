@@ -17,7 +17,7 @@ from ocisidecar.inspection import Inspection, inspect
 from ocisidecar.instances import read_instances
 from ocisidecar.observe import Reader
 from ocisidecar.planning import plan_apply
-from ocisidecar.polling import looks
+from ocisidecar.polling import hasty_looks
 from ocisidecar.report import Report
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
 from ocisidecar.telemetry import gather
@@ -67,7 +67,7 @@ def verify(
     inspection, waited = next(
         (seen, waited)
         for seen, waited in map(
-            partial(_look_again, reader, inspection), looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS)
+            partial(_look_again, reader, inspection), hasty_looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS)
         )
         if _has_verdicts(seen) or waited >= measure.health_timeout_in_seconds
     )

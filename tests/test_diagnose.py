@@ -16,8 +16,10 @@ from ocisidecar import (
     NetworkSpec,
     SidecarSpec,
     Statement,
+    VolumeSpec,
     WaitTimedOut,
 )
+from ocisidecar.container_logs import _Glance, last_lines
 from ocisidecar.diagnose import causes_of
 from ocisidecar.emulator import ContainerScript, Fault, Latencies
 from ocisidecar.findings import CAUSES, Diagnosis, Finding
@@ -120,11 +122,13 @@ def test_want_of_memory_is_told_with_the_limit(provisioner, emulator, clock):
 
 
 def test_a_health_check_that_kills_is_told(provisioner, emulator, clock):
-    """The exit code alone does not tell who killed: without other evidence both are named."""
+    """The exit code alone does not tell who killed: without other evidence it is said that it may be either."""
     emulator.script("helper", ContainerScript(is_healthy=False))
     deployment = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)]))
     clock.advance(45)
-    assert causes(deployment.diagnose()) == [("out-of-memory", HELPER), ("killed-by-health-check", HELPER)]
+    (finding,) = deployment.diagnose().findings
+    assert (finding.cause, finding.key) == ("killed", HELPER)
+    assert "health check TCP on port 99 kills it when it fails" in finding.evidence
 
 
 def test_an_unhealthy_container_that_runs_on(provisioner, emulator, clock):
@@ -152,6 +156,24 @@ def test_a_container_that_runs_once_and_fails(provisioner, emulator, clock, exit
     assert finding.evidence[-1] == "OCI gives no log of it"
 
 
+def test_a_container_that_wrote_nothing(provisioner, monkeypatch):
+    """That is another thing than a log that OCI does not give."""
+    container = provisioner.apply(helped()).instances[0].containers[0]
+    monkeypatch.setattr("ocisidecar.container_logs._glance", lambda *_, **__: _Glance(""))
+    assert last_lines(provisioner.reader("web").caller, container, 10) == ()
+
+
+def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):
+    """It runs and is healthy for a while yet; what it says in its own log is the finding."""
+    line = json.dumps({"level": "WARNING", "event": "push failed", "status": 404, "failures": 1})
+    emulator.script("log-forwarder", ContainerScript(lines=[line]))
+    app = WEB.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
+    deployment = provisioner.apply(app.with_sidecar(SidecarSpec.log_forwarder()))
+    (finding,) = deployment.diagnose().findings
+    assert (finding.cause, finding.key) == ("lines-held-back", "container-instance/web-0/log-forwarder")
+    assert finding.evidence == ("log: push failed: status 404, failures 1",)
+
+
 def test_a_job_that_ended_well_has_no_findings(provisioner, emulator, clock):
     """It is done, and its instance being INACTIVE is no fault."""
     emulator.script("job", ContainerScript(exits_after_seconds=5))
@@ -164,7 +186,7 @@ def test_a_job_that_ended_well_has_no_findings(provisioner, emulator, clock):
     ("seen", "lines", "expected"),
     [
         ({"exit_code": 137, "health": "UNHEALTHY"}, [], ["killed-by-health-check"]),
-        ({"exit_code": 137, "health": "UNKNOWN"}, [], ["killed-by-health-check", "out-of-memory"]),
+        ({"exit_code": 137, "health": "UNKNOWN"}, [], ["killed"]),
         ({"exit_code": 137, "health": "HEALTHY"}, [], ["out-of-memory"]),
         ({"exit_code": 137, "health": "UNHEALTHY"}, ["java.lang.OutOfMemoryError", "oom"], ["out-of-memory"]),
         ({"exit_code": 1, "health": "UNHEALTHY"}, [], ["unhealthy"]),
@@ -249,7 +271,7 @@ def test_findings_are_ranked():
     ]
     diagnosis = Diagnosis.of("web", given)
     assert [one.key for one in diagnosis.findings] == ["c", "a", "b"]
-    assert [one.rank for one in diagnosis.findings] == [1, 13, 13]
+    assert [one.rank for one in diagnosis.findings] == [1, *[[*CAUSES].index("unhealthy") + 1] * 2]
 
 
 def test_a_diagnosis_turns_into_json():

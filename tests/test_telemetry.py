@@ -236,8 +236,8 @@ class TestProof:
         assert report.ok
         said = {name: found(report, name, INSTANCE).detail for name in ("volumes-shared", "targets-up")}
         assert said == {
-            "volumes-shared": "the app wrote the line of a request to 'access.log' on the volume 'logs', and "
-            "log-forwarder sent it on",
+            "volumes-shared": "the app wrote the line of a request to 'access.log' on the volume 'logs', "
+            "log-forwarder sent it on, and it was found 0 ms after the request",
             "targets-up": "2 of 2 up: log-forwarder, prometheus, says Prometheus",
         }
         assert "2.0 ms, says Prometheus" in found(report, "scrape-latency", INSTANCE).detail
@@ -247,9 +247,16 @@ class TestProof:
             "memory of prometheus 0.250 of 1 GB"
         )
         assert verdicts(report, "log-lines-arrive") == {"log/app": "passed", FORWARDER: "passed"}
-        assert found(report, "log-lines-arrive", "log/app").detail == "an entry was found 0.0 s after it was sent"
+        assert found(report, "log-lines-arrive", "log/app").detail == "an entry sent from here was found after 0 ms"
         assert verdicts(report, "metrics-arrive") == {"web/ocisidecar": "passed", AGENT: "passed"}
         assert "scrape_duration_seconds, up in ocisidecar" in found(report, "metrics-arrive", AGENT).detail
+
+    def test_each_delay_is_its_own(self, look, begin):
+        """An entry that is found at once is not said to have taken as long as lines that are waited for."""
+        begin()
+        report = look()
+        assert "had a line" in found(report, "volumes-shared", INSTANCE).reason
+        assert found(report, "log-lines-arrive", "log/app").detail == "an entry sent from here was found after 0 ms"
 
     def test_requests_are_marked(self, look, front):
         """The first bears a nonce, which nobody else's requests do."""

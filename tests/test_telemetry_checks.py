@@ -12,6 +12,7 @@ from ocisidecar.case import Case
 from ocisidecar.evidence import Evidence, Front, InstanceEvidence
 from ocisidecar.inquiry import Asked
 from ocisidecar.inspection import inspect
+from ocisidecar.log_search import Arrival, LogEntry
 from ocisidecar.reach import Reply
 from ocisidecar.report import Check, Status
 from ocisidecar.telemetry_checks import telemetry_checks
@@ -64,7 +65,7 @@ def test_what_was_sent_and_never_found_fails(case, name, found):
     """With how long it was looked for."""
     check = judged(case, name, source="ocisidecar/web", **found)
     assert check.status is Status.FAILED
-    assert check.detail.endswith("that was sent was not found within 180 s")
+    assert check.detail.endswith("sent from here was not found within 180 s")
 
 
 def test_a_deployment_without_a_log(case):
@@ -91,6 +92,36 @@ def test_a_forwarder_of_which_nothing_is_found(case, days, status):
     evidence = Evidence(time=time, instances=of_instance(entries=Asked(answer=())))
     checks = telemetry_checks(evolve(case, evidence=evidence))
     assert [one.status for one in checks if one.key.endswith("/log-forwarder")] == [status]
+
+
+LINE = LogEntry(time=NOW, source="ocid1", subject="access.log", kind="ocisidecar.line")
+ANSWERED = Front(url="http://web/", replies=(Reply(status=200),))
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        ({"entries": Asked(answer=())}, Status.FAILED),
+        ({"entries": Asked(answer=(LINE,)), "front": ANSWERED}, Status.FAILED),
+        ({"entries": Asked(answer=(LINE,))}, Status.WARNED),
+        (
+            {"entries": Asked(answer=(LINE,)), "front": ANSWERED, "request": Arrival(entry=LINE, seconds=1.0)},
+            Status.WARNED,
+        ),
+    ],
+)
+def test_a_forwarder_that_complains(case, found, status):
+    """Its words are told; it fails where lines that should have come did not, and else deserves a look."""
+    (instance,) = case.inspection.instances
+    evidence = Evidence(
+        time=datetime.fromisoformat(instance.time_created),
+        source="ocisidecar/web",
+        instances=of_instance(complaints=("push failed: status 404",), **found),
+    )
+    checks = telemetry_checks(evolve(case, evidence=evidence))
+    (check,) = [one for one in checks if one.key.endswith("/log-forwarder")]
+    assert check.status is status
+    assert check.detail.endswith("; its log says: push failed: status 404")
 
 
 def test_metrics_that_cannot_be_read(case):

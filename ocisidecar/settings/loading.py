@@ -18,7 +18,7 @@ from ocisidecar.settings.table import Values, Variable, variables
 from ocisidecar.settings.unused import UNUSED
 from ocisidecar.spec.nearest import did_you_mean
 
-_PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)
+_PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9_-])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)
 _IN_CLEAR: Final = "holds the secret itself: better write where it is, {}"
 _NOT_FILLED_IN: Final = "is not filled in: {} is the template's; write your own value, or nothing"
 
@@ -58,7 +58,11 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
     outer = dict(_from_environment(environment))
     file = read_env_file(text, overrides={name: given.text for name, given in outer.items()})
     inner = {one.name: Given(one.value, f"{path.name}:{one.line}") for one in file.assignments}
-    faults = [SettingFault(f"{path.name}:{slip.line}", slip.name, slip.message) for slip in file.slips]
+    faults = [
+        SettingFault(f"{path.name}:{slip.line}", slip.name, slip.message)
+        for slip in file.slips
+        if slip.name not in UNUSED
+    ]
     warnings = [*_unused(path, file), *_overridden(inner, outer)]
     read: dict[str, Any] = {}
     unfilled = []
@@ -108,6 +112,9 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Giv
 
 
 def _unused(path: Path, file: EnvFile) -> Iterator[SettingFault]:
+    for slip in file.slips:
+        if slip.name in UNUSED:
+            yield SettingFault(f"{path.name}:{slip.line}", slip.name, f"is not used: {UNUSED[slip.name]}")
     last: dict[str, Assignment] = {}
     for one in file.assignments:
         place = f"{path.name}:{one.line}"

@@ -189,6 +189,11 @@ class TestFaults:
         found = faults(lambda: settings(lines + "\n").deployment_spec())
         assert [said in message for (_, name), message in found.items() if name == variable] == [True]
 
+    def test_a_name_that_only_looks_like_the_templates(self, settings):
+        """Its words stand at the beginning of a part, not within one."""
+        lines = "CONTAINER_IMAGE=docker.io/acme/bring-your-own:1\n"
+        assert settings(lines).deployment_spec().instance("web").image_url == "docker.io/acme/bring-your-own:1"
+
     @pytest.mark.parametrize(
         "line", ["CONTAINER_PORT=99999", "CONTAINER_INSTANCE_NAME='My web'", "PROMETHEUS_SCRAPE_INTERVAL=0"]
     )
@@ -227,6 +232,7 @@ class TestWarnings:
         ("line", "said"),
         [
             ("TF_BACKEND=local", "TF_BACKEND is not used: Terraform is gone"),
+            ('SSH_PUBLIC_KEY="$(cat ~/.ssh/id_rsa.pub)"', "SSH_PUBLIC_KEY is not used: no virtual machine is made"),
             ("CONTAINER_SHAP=x", "CONTAINER_SHAP is not known, did you mean 'CONTAINER_SHAPE'?: nothing reads it"),
             ("HELLO=x", "HELLO is not known: nothing reads it"),
             (
@@ -284,7 +290,7 @@ class TestSecrets:
 
     def test_an_unfilled_secret_does_not_show(self, settings):
         """A literal that looks like a template's word may be a real one."""
-        found = faults(lambda: settings("OCIR_AUTH_TOKEN='hunter-your-secret'\n").deployment_spec())
+        found = faults(lambda: settings("OCIR_AUTH_TOKEN='your-hunter-secret'\n").deployment_spec())
         assert "hunter" not in str(found)
 
 

@@ -307,6 +307,8 @@ class ImageError(OciSidecarError):
 class BuildFailed(ImageError):
     """An image could not be built; the engine keeps what it made before, so that building again is quick.
 
+    As text it tells the failures of the others too.
+
     Attributes:
         image: name of the image.
         platform: for which it was built.
@@ -331,6 +333,9 @@ class BuildFailed(ImageError):
         self.log = tuple(log)
         self.others = tuple(others)
         super().__init__(message)
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *map(str, self.others)])
 
 
 class LoginFailed(ImageError):

@@ -23,6 +23,8 @@ from ocisidecar.errors import ImageError
 
 _STEP: Final = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _FROM_CACHE: Final = " ---> Using cache"
+_COLOUR: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""Control sequences of a terminal: the builder puts them around what was written to standard error."""
 _NOISE: Final = (" --->", "Removing intermediate container ", "Successfully ")
 
 
@@ -147,7 +149,7 @@ def _parsed(chunk: Chunk) -> Iterator[Told]:
         raise ImageError(str(chunk["error"]).strip())
     if "aux" in chunk and "ID" in chunk["aux"]:
         yield Made(str(chunk["aux"]["ID"]))
-    for line in str(chunk.get("stream", "")).splitlines():
+    for line in _COLOUR.sub("", str(chunk.get("stream", ""))).splitlines():
         if found := _STEP.fullmatch(line):
             yield Step(int(found[1]), int(found[2]), found[3])
         elif line == _FROM_CACHE:

@@ -43,21 +43,25 @@ def sbom(
     Raises:
         ConfigError: syft is not installed.
         EngineMissing: no engine answers.
-        ImageError: the engine does not hold the image, or syft cannot read it.
+        ImageError: the engine does not hold the image, there is no room for it, or syft cannot read it.
     """
     program = find_syft()
     with tempfile.TemporaryDirectory(prefix="ocisidecar-sbom-") as directory, connected(engine) as holder:
         from ocisidecar.engine.pushing import save_image
 
         archive, listed = Path(directory) / "image.tar", Path(directory) / "sbom.json"
-        save_image(holder, image.image_id, archive)
+        try:
+            save_image(holder, image.image_id, archive)
+        except OSError as error:
+            raise ImageError(
+                f"{image.reference} cannot be saved into {directory}: {error}; TMPDIR names another place"
+            ) from error
         name, _, version = image.reference.rpartition(":")
         ended = subprocess.run(
             [
                 program,
                 "scan",
                 f"docker-archive:{archive}",
-                "--quiet",
                 f"--output={form}={listed}",
                 f"--source-name={name}",
                 f"--source-version={version}",

@@ -119,11 +119,12 @@ class TestBuilding:
     def test_a_step_that_fails_is_told_with_its_output(self, image, build, source):
         """The error names the step and holds what it printed; the images beside it are built."""
         events = []
-        bad = source("bad", f"FROM {image}\nRUN echo about to fail; false\n")
+        bad = source("bad", f"FROM {image}\nRUN echo about to fail >&2; false\n")
         with pytest.raises(BuildFailed) as caught:
             build(source("good"), bad, on_event=events.append)
         error = caught.value
-        assert (error.image, error.platform, error.step) == ("bad", "linux/amd64", "RUN echo about to fail; false")
+        assert (error.image, error.platform) == ("bad", "linux/amd64")
+        assert error.step == "RUN echo about to fail >&2; false"
         assert error.log[-1] == "about to fail"
         assert "step 2/" in str(error)
         assert "about to fail" in str(error)
@@ -131,11 +132,12 @@ class TestBuilding:
         assert [event.image for event in events if isinstance(event, images.BuildStopped)] == ["bad"]
 
     def test_all_failures_of_a_build_are_told(self, build, source):
-        """The first is raised and holds the others."""
+        """The first is raised and holds the others, and its text tells them all."""
         sources = [source(name, "FROM scratch\nCOPY nothing /\n") for name in ("a", "b")]
         with pytest.raises(BuildFailed) as caught:
             build(*sources)
         assert {caught.value.image, *(other.image for other in caught.value.others)} == {"a", "b"}
+        assert all(f"Building {name} for " in str(caught.value) for name in ("a", "b"))
 
     @pytest.mark.parametrize(
         "dockerfile",
@@ -393,3 +395,13 @@ def test_a_bill_of_materials_lists_the_packages(engine, build, source, tmp_path:
     path = images.sbom(built.variants[0], tmp_path / "web.json", form=form, engine=engine)
     listed = json.loads(path.read_text())
     assert "hello" in {package["name"] for package in listed[packages]}
+
+
+def test_no_room_for_a_bill_of_materials(engine, build, source, tmp_path: Path, full_disk, monkeypatch):
+    """The error says what was to be saved, where, and how to name another place."""
+    syft = tmp_path / "syft"
+    syft.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (built,) = build(source("web"))
+    with full_disk(), pytest.raises(ImageError, match=r"web:.* cannot be saved into .*TMPDIR"):
+        images.sbom(built.variants[0], tmp_path / "web.json", engine=engine)

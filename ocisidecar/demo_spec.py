@@ -8,7 +8,7 @@ web = (
         image_url="ocisidecar/app-with-metrics:0.1.0",  # a small web page; here your app would stand
         memory_in_gbs=4,
         ports=[80, 9090],
-        health_checks=[HealthCheck.http(80, path="/health", initial_delay_in_seconds=2)],
+        health_checks=[HealthCheck.http(80, path="/health")],
         scrape=ScrapeTarget(8081),
     )
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")

@@ -91,7 +91,7 @@ class DockerPods:
     def close(self) -> None:
         """Remove all pods without their grace periods; returns when nothing is left, or after two minutes."""
         for worker in self._workers:
-            worker.ask(worker.abandon)
+            worker.abandon()
         for worker in self._workers:
             worker.join()
         self._pods.clear()

@@ -31,6 +31,7 @@ RENEWED_AFTER: Final = 0.5
 """The share of a token's life after which it is replaced."""
 IDLE_SECONDS: Final = 3600.0
 JOIN_SECONDS: Final = 120.0
+SHORT_JOIN_SECONDS: Final = 5.0
 
 
 @frozen(kw_only=True)
@@ -66,10 +67,13 @@ class PodWorker:
         self._site = site
         self._files = PrincipalFiles(directory)
         self._running: RunningPod | None = None
+        self._begun: RunningPod | None = None
+        self._is_busy = self._is_called_off = False
         self._gateway = self._endpoint = ""
         self._host: Host | None = None
         self._renewal = self._sample = inf
         self._is_gone = False
+        self._patience = JOIN_SECONDS
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"pod {pod.id}", daemon=True)
         self._thread.start()
@@ -83,9 +87,21 @@ class PodWorker:
         """Let the thread do something, when it has done what it was asked for before."""
         self._inbox.put(job)
 
+    def abandon(self) -> None:
+        """Remove the containers without a grace period, and have the thread end; `join` waits for that.
+
+        What the thread is at, such as a grace period or a pull, is called off: it ends when it sees that.
+        """
+        self._is_called_off = True
+        if self._is_busy and self._begun is not None:
+            with contextlib.suppress(OSError):
+                self._begun.close()
+                self._patience = SHORT_JOIN_SECONDS
+        self.ask(self._abandon)
+
     def join(self) -> None:
-        """Wait for the thread's end, two minutes at most."""
-        self._thread.join(JOIN_SECONDS)
+        """Wait for the thread's end, two minutes at most; seconds for one that pulls what nobody wants any more."""
+        self._thread.join(self._patience)
 
     # -- what the thread is asked for ------------------------------------------------------------------------
 
@@ -118,8 +134,7 @@ class PodWorker:
         self._is_gone = True
         removed(self._site.clock.time())
 
-    def abandon(self) -> None:
-        """Remove the containers without a grace period, then end the thread."""
+    def _abandon(self) -> None:
         self._clear()
         self._is_gone = True
 
@@ -174,19 +189,27 @@ class PodWorker:
             images=self._site.images,
             address=PodAddress(cidr=self.pod.subnet, ip=self.pod.address),
             inject=self._inject,
+            on_begin=self._hold,
             on_change=lambda: self.ask(self._look),
             clock=self._site.clock,
         )
+
+    def _hold(self, begun: RunningPod) -> None:
+        self._begun = begun
+        if self._is_called_off:
+            begun.close()
 
     def _work(self) -> None:
         clock = self._site.clock
         while not self._is_gone:
             wait = min(self._renewal, self._sample) - clock.time()
             job = clock.receive(self._inbox, min(max(wait, 0.0), IDLE_SECONDS), is_busy=False)
+            self._is_busy = True
             if job is not None:
                 job()
             if self._host is not None:
                 self._tend(self._host)
+            self._is_busy = False
 
     def _tend(self, host: Host) -> None:
         now = self._site.clock.time()

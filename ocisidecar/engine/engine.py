@@ -100,6 +100,7 @@ class Engine:
         publish: Mapping[int, int] | None = None,
         address: PodAddress | None = None,
         inject: Inject | None = None,
+        on_begin: Callable[[RunningPod], None] | None = None,
         on_change: Callable[[], None] | None = None,
         clock: Clock | None = None,
     ) -> RunningPod:
@@ -117,6 +118,7 @@ class Engine:
             address: where the pod wants to be; where that range is in use, the engine picks another.
             inject: asked once per container before each start of the pod, with the gateway's address and the
                 container's name.
+            on_begin: called with the pod before anything of it is there: closing it calls off the start.
             on_change: called on a thread of its own after a container started, ended or changed its health;
                 changes in quick succession may be told as one.
             clock: what back-off, delays and intervals count on; by default real time.
@@ -148,6 +150,8 @@ class Engine:
             )
             undo.callback(pod.close)
             self._pods.add(pod)
+            if on_begin is not None:
+                on_begin(pod)
             pod.start()
             undo.pop_all()
         return pod

@@ -165,7 +165,10 @@ class RunningPod:
         uncut(self._dissolve)
 
     def _dissolve(self) -> None:
-        with self._power:
+        if not self._power.acquire(blocking=False):  # a start or stop is under way, which without containers ends
+            self._kill()
+            self._power.acquire()
+        try:
             if self._is_closed:
                 return
             self._notifier.close()
@@ -174,9 +177,13 @@ class RunningPod:
                 self._networks.leave(self._place)
             self._is_closed = True
             atexit.unregister(self.close)
+        finally:
+            self._power.release()
 
     def _start_with(self, found: Mapping[str, LocalImage]) -> None:
         with self._power, ExitStack() as undo:
+            if self._is_closed:
+                raise PodFailed(f"Pod {self._request.name} was closed before it could be started.")
             self._clear()
             undo.callback(self._clear)
             self._launch(found)
@@ -309,15 +316,18 @@ class RunningPod:
 
     def _clear(self) -> None:
         """Remove containers and volumes, also those that a thread was about to make."""
-        for member in self._members.values():
-            member.halt()
-        self._remove_containers()
+        self._kill()
         for member in self._members.values():
             member.join()
         self._remove_containers()
         for volume in self._api.volumes(filters=self._mine)["Volumes"] or ():
             with suppress(NotFound):
                 self._api.remove_volume(volume["Name"])
+
+    def _kill(self) -> None:
+        for member in self._members.values():
+            member.halt()
+        self._remove_containers()
 
     def _remove_containers(self) -> None:
         for container in self._api.containers(all=True, filters=self._mine):

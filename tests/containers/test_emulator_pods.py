@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import threading
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
@@ -131,6 +133,39 @@ def test_closing_leaves_nothing_of_what_is_just_being_started(local, web, left):
         provisioner.apply(web, on_event=call_off, cancel=cancel)
     provisioner.close()
     assert left() == set()
+
+
+def test_closing_waits_for_no_grace_period(local, web, left):
+    """Containers that are just being given five minutes to stop are removed at once when all is closed."""
+    provisioner, cancel = local(), Cancel()
+    deaf = evolve(web, command=["sleep", "1000"], graceful_shutdown_timeout_in_seconds=300)
+    provisioner.apply(deaf)
+
+    def call_off(event):
+        if isinstance(event, StepWaiting) and event.key == "container-instance/web-0":
+            cancel.set("enough")
+
+    with pytest.raises(Cancelled):
+        provisioner.destroy("web", on_event=call_off, cancel=cancel)
+    provisioner.close()
+    assert left() == set()
+
+
+def test_closing_waits_for_no_registry(local, web, left):
+    """An instance whose image a registry never comes to send is given up when all is closed."""
+    provisioner, cancel = local(), Cancel()
+    with ExitStack() as sockets:
+        silent = sockets.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def call_off():
+            sockets.enter_context(silent.accept()[0])
+            cancel.set("enough")
+
+        threading.Thread(target=call_off).start()
+        with pytest.raises(Cancelled):
+            provisioner.apply(web.with_image(f"127.0.0.1:{silent.getsockname()[1]}/acme/web:1"), cancel=cancel)
+        provisioner.close()
+        assert left() == set()
 
 
 def test_deployments_with_one_range_of_addresses_run_side_by_side(local, web, eventually):

@@ -9,7 +9,7 @@ import pytest
 from docker.errors import NotFound
 from requests import ConnectionError as EngineGone
 
-from ocisidecar.engine import Engine
+from ocisidecar.engine import Engine, PodFailed, RunningPod
 from ocisidecar.engine.running import remove_container
 from tests.containers.bodies import body, shell
 
@@ -92,6 +92,35 @@ def test_closing_that_the_engine_refuses_can_be_tried_again(fresh, monkeypatch, 
             pod.close()
     assert left() != set()
     pod.close()
+    assert left() == set()
+
+
+def test_a_pod_that_is_closed_while_it_begins_does_not_begin(fresh):
+    """Whoever closes it first, from whatever thread: nothing is made any more."""
+    engine, left = fresh
+    with pytest.raises(PodFailed, match="Pod hasty was closed"):
+        engine.run_pod(details(), name="hasty", on_begin=RunningPod.close)
+    assert left() == set()
+
+
+def is_at_work(pod: RunningPod) -> bool:
+    """Tell whether another thread starts or stops the pod."""
+    is_free = pod._power.acquire(blocking=False)
+    if is_free:
+        pod._power.release()
+    return not is_free
+
+
+def test_closing_ends_a_stop_that_is_under_way(fresh, eventually):
+    """A container that ignores SIGTERM is killed, however long it might still take by its grace time."""
+    engine, left = fresh
+    pod = engine.run_pod(body(shell("web", "trap '' TERM; while :; do sleep 0.1; done")), name="stopping")
+    stopping = threading.Thread(target=pod.stop, args=(600,))
+    stopping.start()
+    eventually(lambda: is_at_work(pod))
+    pod.close()
+    stopping.join(PATIENCE)
+    assert not stopping.is_alive()
     assert left() == set()
 
 

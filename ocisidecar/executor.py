@@ -223,8 +223,8 @@ class Executor:
         node = self._nodes[node_id]
         if node_id not in self._attempts:
             self.emit(StepStarted(deployment=node_id.deployment, key=str(node_id.key), action=_word(node)))
-        self._in_flight += 1
         future = self.pool.submit(perform, self._job(node))
+        self._in_flight += 1
         future.add_done_callback(lambda done: self._inbox.put(_Post(node_id, done)))
 
     def _job(self, node: Node) -> Job:
@@ -286,8 +286,8 @@ class Executor:
         is_new = node.id.verb in {Verb.CREATE, Verb.AWAIT}
         if kind.is_completed_when_ready and is_new and node.id not in self._completed:
             self._completed.add(node.id)
-            self._in_flight += 1
             future = self.pool.submit(complete, self._job(node), live)
+            self._in_flight += 1
             future.add_done_callback(lambda done: self._inbox.put(_Post(node.id, done)))
         elif self._must_be_healthy(node):
             self._watch(node, Goal.HEALTHY, live.id, "", live.state)
@@ -367,8 +367,8 @@ class Executor:
     # -- looks ---------------------------------------------------------------------------------------------
 
     def _submit_look(self, watches: tuple[Watch, ...]) -> None:
-        self._in_flight += 1
         future = self.pool.submit(look, watches, self.session.caller(self.cancel))
+        self._in_flight += 1
         future.add_done_callback(lambda done: self._inbox.put(_Looked(watches, done)))
 
     def _see(self, looked: _Looked) -> None:

@@ -18,6 +18,7 @@ from ocisidecar import (
     ApplyStopped,
     Cancel,
     Cancelled,
+    ConfigError,
     DeploymentSpec,
     InstanceSpec,
     LoggingSpec,
@@ -297,3 +298,14 @@ def test_the_command_line_ends_with_130(tmp_path):
             _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert re.search(r"web was cancelled: interrupted by Ctrl-C\. \d+ resources exist", told)
+
+
+def test_closing_the_provisioner_ends_a_run(provisioner, web):
+    """Whoever closes it while it works gets an error that says so, and does not wait for ever."""
+
+    def close(event):
+        if isinstance(event, StepFinished):
+            provisioner.close()
+
+    with pytest.raises(ConfigError, match="closed"):
+        provisioner.apply(web, on_event=close)

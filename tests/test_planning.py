@@ -18,7 +18,18 @@ from ocisidecar.planning import (
     plan_removal,
 )
 from ocisidecar.resources.kind import Site
-from ocisidecar.spec import AccessSpec, DeploymentSpec, InstanceSpec, LoggingSpec, NetworkSpec, Statement
+from ocisidecar.spec import (
+    AccessSpec,
+    AlarmSpec,
+    DeploymentSpec,
+    InstanceSpec,
+    LoggingSpec,
+    NetworkSpec,
+    RepositorySpec,
+    Statement,
+    TopicSpec,
+)
+from ocisidecar.spec.validate import check
 from tests.plan_values import IDENTITY, actions, key, live
 
 DOMAINS = ("Uocm:FRA-AD-1", "Uocm:FRA-AD-2")
@@ -350,3 +361,20 @@ class TestStaleness:
         plan = plan_apply(SPEC, SITE, Snapshot())
         with pytest.raises(StalePlan, match="is for compartment"):
             check_fresh(plan, Snapshot(), evolve(IDENTITY, region="us-ashburn-1"))
+
+
+def test_the_longest_names_fit_into_tags():
+    """Whatever validation lets through, key and deployment are legal values of a tag."""
+    name = "n" * 63
+    alarm = AlarmSpec(name, query="CpuUtilization[1m].mean() > 80", destinations=[TopicSpec(name)])
+    logging = LoggingSpec.deployment(log_names=[name])
+    spec = DeploymentSpec(
+        name,
+        [InstanceSpec(name, image_url="a:1", replicas=1000)],
+        alarms=[alarm],
+        logging=logging,
+        repositories=[RepositorySpec("r" * 235)],
+    )
+    check(spec)
+    tags = [one.tags(IDENTITY.sibling(name)) for one in desire(spec, SITE).values()]
+    assert max(len(value) for each in tags for value in each.values()) == 256

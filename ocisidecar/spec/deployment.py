@@ -15,7 +15,7 @@ from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.named import with_item, without_item
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.normal import as_tuple, same, text_map
-from ocisidecar.spec.rules import RESOURCE_NAME, checked, matches
+from ocisidecar.spec.rules import RESOURCE_NAME, checked, length, matches
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
 
 
@@ -32,7 +32,10 @@ class RepositorySpec(Brief):
     """
 
     name: str = field(
-        metadata=checked(matches(r"[a-z0-9]+([._/-][a-z0-9]+)*", "lower-case words joined by '/', '-', '_' or '.'"))
+        metadata=checked(
+            matches(r"[a-z0-9]+([._/-][a-z0-9]+)*", "lower-case words joined by '/', '-', '_' or '.'"),
+            length(1, 235),  # with the kind before it, it is the value of a tag: 256 characters
+        )
     )
     is_public: bool = field(default=False, kw_only=True)
     is_immutable: bool = field(default=False, kw_only=True)

@@ -444,6 +444,10 @@ def test_budget_boundaries():
             "repositories[\"Acme\"].name: must be lower-case words joined by '/', '-', '_' or '.', got 'Acme'",
         ),
         (
+            evolve(SHOP, repositories=[RepositorySpec("a" * 236)]),
+            f'repositories["{"a" * 236}"].name: must be 1 to 235 characters, got 236',
+        ),
+        (
             evolve(SHOP, network=NetworkSpec.private(subnet_cidr_block="10.1.0.0/24")),
             "network.subnet_cidr_block: 10.1.0.0/24 must lie within cidr_block 10.0.0.0/16",
         ),

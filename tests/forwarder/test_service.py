@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import socket
 import ssl
+import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -30,6 +32,7 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
     is_silent: bool = False
     is_last: bool = False
+    is_early: bool = False
 
 
 class Server(ThreadingHTTPServer):
@@ -41,9 +44,16 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.reply = Reply()
         self.connections = 0
+        self.is_deaf = False
         self.requests = []
         self.closing = threading.Event()
         self.has_closed = threading.Event()
+
+    def verify_request(self, request, _):
+        """Hang up with a reset, if deaf."""
+        if self.is_deaf:
+            request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return not self.is_deaf
 
     def shutdown_request(self, request):
         super().shutdown_request(request)
@@ -61,9 +71,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.connections += 1
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.requests.append((self.path, dict(self.headers), body))
         reply = self.server.reply
+        body = b"" if reply.is_early else self.rfile.read(int(self.headers["content-length"]))
+        self.server.requests.append((self.path, dict(self.headers), body))
         if reply.is_silent:
             self.server.closing.wait()
             return
@@ -173,6 +183,14 @@ def test_refusals_are_told(server, service, reply, answer):
     assert not answer.is_accepted
 
 
+def test_an_answer_that_comes_before_the_body_is_sent_is_heard(server, service):
+    """Who breaks off in the middle of a body that is too large has said so before."""
+    server.reply = Reply(413, b'{"code": "C", "message": "too large"}', is_early=True, is_last=True)
+    assert service.push(bytes(50_000_000)) == Answer(413, "C: too large")
+    server.reply = Reply()
+    assert service.push(b"{}").is_accepted
+
+
 def test_silence_is_no_answer_and_the_next_call_gets_through(server, settings, principal):
     """After a timeout another connection is opened."""
     service = Service(dataclasses.replace(settings, request_timeout_seconds=0.2), principal)
@@ -182,6 +200,14 @@ def test_silence_is_no_answer_and_the_next_call_gets_through(server, settings, p
     assert service.push(b"{}").is_accepted
     assert server.connections == 2
     service.close()
+
+
+def test_who_hangs_up_before_a_word_is_said_has_not_answered(server, service):
+    """Neither a connection that is cut off at once, nor one that cannot be had, raises anything."""
+    server.is_deaf = True
+    assert service.push(b"{}").status == NO_ANSWER
+    server.is_deaf = False
+    assert service.push(b"{}").is_accepted
 
 
 class TestTls:
@@ -229,3 +255,8 @@ class TestTls:
         assert answer.status == NO_ANSWER
         assert "certificate verify failed" in answer.reason
         assert not server.requests
+
+    def test_who_hangs_up_in_the_handshake_has_not_answered(self, server, service):
+        """A reset in place of a handshake is no answer, and raises nothing."""
+        server.is_deaf = True
+        assert service.push(b"{}").status == NO_ANSWER

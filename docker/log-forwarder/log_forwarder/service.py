@@ -7,6 +7,7 @@ headers nevertheless speak of gzipped JSON, so an answer's body is only ever loo
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -72,7 +73,8 @@ class Service:
             return Answer(NO_ANSWER, str(exc))
         try:
             connection = self._connected()
-            connection.request("POST", self._target, body, headers)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # by who has answered early
+                connection.request("POST", self._target, body, headers)
             response = connection.getresponse()
             content = response.read(_MAX_ANSWER_BYTES)
             if not response.isclosed() or response.will_close:
@@ -100,6 +102,7 @@ class Service:
                 self._connection = http.client.HTTPSConnection(self._host, timeout=self._timeout, context=context)
             else:
                 self._connection = http.client.HTTPConnection(self._host, timeout=self._timeout)
+            self._connection.connect()
         return self._connection
 
     def _headers(self, body: bytes) -> dict[str, str]:

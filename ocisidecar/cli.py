@@ -230,11 +230,7 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _destroy_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--purge", action="store_true", help="also delete log groups and repositories with data")
-    parser.add_argument(
-        "--retain", action="append", default=[], metavar="KEY", help="keep this key or kind, e.g. log-group"
-    )
+    console.add_removal_arguments(parser)
 
 
 def _logs_arguments(parser: argparse.ArgumentParser) -> None:

@@ -294,6 +294,20 @@ def checked(deployment: Deployment, spec: DeploymentSpec | None, options: Option
     )
 
 
+def add_yes_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--yes`."""
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
+
+
+def add_removal_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what is deleted, and whether somebody is asked before."""
+    add_yes_argument(parser)
+    parser.add_argument("--purge", action="store_true", help="also delete log groups and repositories with data")
+    parser.add_argument(
+        "--retain", action="append", default=[], metavar="KEY", help="keep this key or kind, e.g. log-group"
+    )
+
+
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose log lines."""
     parser.add_argument("--container", metavar="NAME", help="only this container")

@@ -188,19 +188,9 @@ def _nothing(_: argparse.ArgumentParser) -> None:
     pass
 
 
-def _approval(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
-
-
 def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
-    _approval(parser)
+    console.add_yes_argument(parser)
     parser.add_argument("--expect", metavar="DIGEST", help="only if the plan has this digest")
-
-
-def _destroy_arguments(parser: argparse.ArgumentParser) -> None:
-    _approval(parser)
-    parser.add_argument("--purge", action="store_true", help="also delete log groups that hold lines")
-    parser.add_argument("--retain", action="append", default=[], metavar="KEY", help="keep this key or kind")
 
 
 def _metrics_arguments(parser: argparse.ArgumentParser) -> None:
@@ -226,7 +216,7 @@ _COMMANDS: Final = (
     _Command("status", "Show what exists.", _status, _nothing),
     _Command("logs", "Show what containers write.", _logs, console.add_log_arguments),
     _Command("metrics", "Show CPU and memory, or any other metric.", _metrics, _metrics_arguments),
-    _Command("destroy", "Remove it.", _destroy, _destroy_arguments),
+    _Command("destroy", "Remove it.", _destroy, console.add_removal_arguments),
 )
 
 if __name__ == "__main__":

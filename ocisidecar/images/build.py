@@ -35,7 +35,7 @@ PLATFORMS: Final = ("linux/amd64", "linux/arm64")
 
 _TAG: Final = re.compile(r"\w[\w.-]{0,119}", re.ASCII)
 _KEPT_LINES: Final = 40
-_SHOWN_LINES: Final = 5
+_SHOWN_LINES: Final = 10
 
 
 @frozen(kw_only=True)

@@ -67,11 +67,11 @@ class Deployment:
 
     @property
     def console_url(self) -> str:
-        """Where the console lists the container instances of the region.
+        """Where the console of the region's realm lists its container instances.  UNCONFIRMED: not documented."""
+        from ocisidecar.credentials import console_origin
 
-        UNCONFIRMED: not documented; the address is that of the commercial realm.
-        """
-        return f"https://cloud.oracle.com/compute/container-instances?region={self.identity.region}"
+        origin = console_origin(self.identity.region, self.identity.tenancy_id)
+        return f"{origin}/compute/container-instances?region={self.identity.region}"
 
     def refresh(self, *, cancel: Cancel | None = None) -> Deployment:
         """Return the deployment as it is now.

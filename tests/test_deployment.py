@@ -13,6 +13,7 @@ from ocisidecar import (
     Cancel,
     Cancelled,
     ConfigError,
+    Deployment,
     DeploymentNotFound,
     DeploymentSpec,
     HealthCheck,
@@ -24,6 +25,7 @@ from ocisidecar import (
     VolumeSpec,
 )
 from ocisidecar.emulator import ContainerScript, Fault, Latencies
+from ocisidecar.identity import Identity
 from ocisidecar.instances import Attachments, HealthCheckStatus
 
 WEB = (
@@ -200,9 +202,18 @@ def test_a_deployment_turns_into_json(deployment):
     }
 
 
-def test_the_console_address_names_the_region(deployment):
-    """It leads to the container instances there."""
-    assert deployment.console_url.endswith("/container-instances?region=eu-frankfurt-1")
+@pytest.mark.parametrize(
+    ("realm", "region", "host"),
+    [
+        ("oc1", "eu-frankfurt-1", "cloud.oracle.com"),
+        ("oc2", "us-langley-1", "console.us-langley-1.oraclegovcloud.com"),
+        ("oc4", "uk-gov-london-1", "console.uk-gov-london-1.oraclegovcloud.uk"),
+    ],
+)
+def test_the_console_address_is_that_of_realm_and_region(realm, region, host):
+    """It leads to the container instances there; no connection is needed."""
+    deployment = Deployment(Identity(f"ocid1.tenancy.{realm}..a", region, "ocid1.compartment.oc1..c", "web"), {})
+    assert deployment.console_url == f"https://{host}/compute/container-instances?region={region}"
 
 
 # -- power -----------------------------------------------------------------------------------------------------
@@ -360,7 +371,7 @@ def test_what_was_read_before_the_end_can_be_read_after_it(provisioner, deployme
     assert deployment.instances[0].private_ip == address
 
 
-def test_a_closed_provisioner_says_what_to_do(provisioner, deployment):
+def test_a_closed_provisioner_says_what_to_do(provisioner):
     """Every verb."""
     provisioner.close()
     for verb in (provisioner.plan, provisioner.apply, provisioner.destroy):

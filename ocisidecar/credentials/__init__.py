@@ -1,6 +1,7 @@
 """Who calls OCI, and in which region."""
 
 from ocisidecar.credentials.loading import Credentials, load_credentials
+from ocisidecar.credentials.realms import console_origin
 from ocisidecar.credentials.settings import Setting, find
 
-__all__ = ["Credentials", "Setting", "find", "load_credentials"]
+__all__ = ["Credentials", "Setting", "console_origin", "find", "load_credentials"]

@@ -1,0 +1,19 @@
+"""Where a region's realm has its console."""
+
+from __future__ import annotations
+
+COMMERCIAL = "oc1"
+
+
+def console_origin(region: str, tenancy_id: str) -> str:
+    """Return scheme and host of the console for a region, e.g. `https://cloud.oracle.com`.
+
+    The realm is the tenancy's; its domain is the SDK's, which takes a region that it does not know to lie in the
+    commercial realm.  UNCONFIRMED: that every realm but the commercial one has its console at `console.<region>.`.
+    """
+    if tenancy_id.split(".")[2:3] == [COMMERCIAL]:
+        return "https://cloud.oracle.com"
+    import oci.regions
+
+    template = "https://console.{region}.{secondLevelDomain}"
+    return str(oci.regions.endpoint_for("console", region=region, service_endpoint_template=template))

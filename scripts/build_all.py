@@ -2,8 +2,8 @@
 """Build the images of this project, push them to OCI's registry, and write their URLs into the settings file.
 
     scripts/build_all.py --settings oci-monitoring.env      build, push, and pin the digests in the settings
-    scripts/build_all.py --skip-push                        only build, for the engine at hand
-    scripts/build_all.py --local                            the same, under the names that --local deployments use
+    scripts/build_all.py --skip-push                        only build
+    scripts/build_all.py --local                            only build, for this engine and deploy.py --local
 
 OCIR_*, VERSION and BUILD_PLATFORM of the settings file, or of the environment, are honoured.  A Docker engine must
 answer.  Exit codes: 0 done, 2 wrong input, 3 the engine, the registry or OCI refused, 130 interrupted.
@@ -60,7 +60,7 @@ def _build(options: Options, settings: Settings) -> int:
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
-        platforms=options.platform or settings.values.build_platform,
+        platforms=options.platform or (None if options.local else settings.values.build_platform),
         base_images=dict(options.base),
         on_event=_tell,
     )
@@ -237,7 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--settings", metavar="FILE", type=Path, help=f"settings file ({SETTINGS}, if it is there)")
     parser.add_argument("--skip-push", action="store_true", help="only build")
     parser.add_argument(
-        "--local", action="store_true", help="only build, for deploy.py --local --containers docker"
+        "--local", action="store_true", help="only build, for this engine and deploy.py --local --containers docker"
     )
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this image; repeatable")
     parser.add_argument("--version", metavar="VERSION", help="tag of the images")

@@ -68,7 +68,7 @@ def build(
     sources: Sequence[ImageSource],
     *,
     version: str,
-    platforms: Sequence[str] = ("linux/amd64",),
+    platforms: Sequence[str] | None = ("linux/amd64",),
     base_images: Mapping[str, str] | None = None,
     repository_prefix: str = "ocisidecar",
     engine: Engine | None = None,
@@ -87,7 +87,7 @@ def build(
     Args:
         sources: what to build, e.g. `own_images()`.
         version: the tag.
-        platforms: some of `linux/amd64` and `linux/arm64`.
+        platforms: some of `linux/amd64` and `linux/arm64`; None means the engine's own.
         base_images: name of a source → image that takes the place of its own base, as argument `BASE_IMAGE`.
         repository_prefix: with the default and this release's version, the names are those that specs hold for
             our own images, and local pods find them.
@@ -109,6 +109,7 @@ def build(
     _check(sources, version, platforms, bases)
     with connected(engine) as builder:
         native = _native_platform(builder)
+        platforms = (native,) if platforms is None else platforms
         run = _Run(builder, native, max_workers, Telling(on_event, clock or SystemClock()), _new_stop())
         # Platforms follow each other, as a base is there for one at a time; the engine's own comes last and stays.
         for platform in sorted(platforms, key=lambda platform: platform == native):
@@ -156,12 +157,12 @@ def _new_stop() -> Stop:
 
 
 def _check(
-    sources: Sequence[ImageSource], version: str, platforms: Sequence[str], bases: Mapping[str, str]
+    sources: Sequence[ImageSource], version: str, platforms: Sequence[str] | None, bases: Mapping[str, str]
 ) -> None:
     names = [source.name for source in sources]
     if not _TAG.fullmatch(version):
         raise ConfigError(f"version={version!r}: a tag holds at most 120 letters, digits, '_', '.' and '-'.")
-    if not platforms or len(set(platforms)) < len(platforms) or not set(platforms) <= set(PLATFORMS):
+    if platforms is not None and (not platforms or sorted(set(platforms) & set(PLATFORMS)) != sorted(platforms)):
         raise ConfigError(f"platforms={tuple(platforms)}: container instances run {' and '.join(PLATFORMS)}.")
     if len(set(names)) < len(names):
         raise ConfigError(f"sources: a name stands twice in {', '.join(names)}.")

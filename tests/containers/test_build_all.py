@@ -119,6 +119,15 @@ def test_only_building(build, settings, version, flag):
     assert settings.read_text() == before
 
 
+def test_local_images_are_for_this_engine(build, settings, engine, version):
+    """Whatever platforms the settings name for the cloud."""
+    foreign = {"amd64": "arm64", "arm64": "amd64"}[engine.api.version()["Arch"]]
+    settings.write_text(f"{settings.read_text()}BUILD_PLATFORM=linux/{foreign}\n")
+    assert build("--local")[0] == 0
+    for name in NAMES:
+        assert engine.api.inspect_image(f"ocisidecar/{name}:{version}")["Architecture"] != foreign
+
+
 def test_a_template_is_not_written_to(build, settings):
     """It belongs to everybody; the URLs are printed."""
     template = settings.rename(settings.with_suffix(".template"))

@@ -10,7 +10,7 @@ from attrs import frozen
 from ocisidecar.errors import ChecksFailed
 
 _NAMED_FAILURES = 3
-_LONGEST_DETAIL = 70
+_LONGEST_DETAIL = 200
 
 
 class Status(StrEnum):
@@ -84,11 +84,13 @@ class Report:
         if self.ok:
             return
         failures = self.failures
-        said = [_shorten(f"{one.name} of {one.key}: {one.detail}") for one in failures[:_NAMED_FAILURES]]
-        more = f"; and {len(failures) - _NAMED_FAILURES} more" if len(failures) > _NAMED_FAILURES else ""
+        said = [f"{one.name} of {one.key}: {_shorten(one.detail)}" for one in failures[:_NAMED_FAILURES]]
+        if len(failures) > _NAMED_FAILURES:
+            said.append(f"and {len(failures) - _NAMED_FAILURES} more")
+        named = "".join(f"\n  - {one}" for one in said)
         raise ChecksFailed(
-            f"{len(failures)} of {len(self.checks)} checks of {self.deployment} failed: {'; '.join(said)}{more}. "
-            "deployment.diagnose() looks for the causes.",
+            f"{len(failures)} of {len(self.checks)} checks of {self.deployment} failed; deployment.diagnose() "
+            f"looks for the causes:{named}",
             report=self,
         )
 

@@ -73,7 +73,8 @@ class TestCommands:
         assert (code, "ACTIVE at 10.0.0.2" in out) == (0, True)
         code, out, _ = run("logs", "web", "--container", "web", "--tail", "1")
         assert (code, len(out.splitlines())) == (0, 1)
-        assert run("diagnose", "web")[:2] == (0, "web: nothing wrong was found.\n")
+        code, out, _ = run("diagnose", "web")
+        assert (code, out.startswith("web: nothing wrong was found; ")) == (0, True)
         code, out, err = run("destroy", "web", "--yes", "--purge")
         assert (code, out, "✓ container-instance/web-0 deleted" in err) == (0, "web: no resources.\n", True)
         assert emulator.live() == {}

@@ -66,7 +66,7 @@ def test_a_failed_instance_names_its_cause(make_provisioner, message, cause):
         provisioner.apply(WEB)
     diagnosis = caught.value.deployment.diagnose()
     assert causes(diagnosis) == [(cause, "container-instance/web-0")]
-    assert diagnosis.findings[0].evidence == ("state FAILED", message, f"InternalError: {message}")
+    assert diagnosis.findings[0].evidence == ("state FAILED", f"InternalError: {message}")
 
 
 def test_an_instance_that_takes_too_long_is_stuck(make_provisioner, clock):

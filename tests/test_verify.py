@@ -399,7 +399,9 @@ def report(*statuses: Status) -> Report:
 def test_failures_are_raised_with_the_report():
     """The first three are named; the report holds all."""
     some = report(Status.PASSED, *[Status.FAILED] * 5)
-    with pytest.raises(ChecksFailed, match=r"5 of 6 checks of web failed: running of vcn/1.*and 2 more") as caught:
+    with pytest.raises(
+        ChecksFailed, match=r"(?s)5 of 6 checks of web failed.*running of vcn/1.*and 2 more"
+    ) as caught:
         some.raise_for_failures()
     assert caught.value.report is some
     assert pickle.loads(pickle.dumps(caught.value)).report == some  # noqa: S301 - our own bytes
@@ -410,7 +412,7 @@ def test_one_failure_is_named_alone():
     check = Check(name="running", key="vcn/main", status=Status.FAILED, detail="x" * 500)
     with pytest.raises(ChecksFailed, match="1 of 1") as caught:
         Report("web", (check,)).raise_for_failures()
-    assert len(str(caught.value)) < 300
+    assert len(str(caught.value)) < 350
     assert "more" not in str(caught.value)
 
 

@@ -388,6 +388,29 @@ class TestReport:
         text = " ".join(Elements(self.REPORT._repr_html_()).text)
         assert all(word in text for word in ("exit code 1", "alarm/cpu", "containers are simulated", "not fine"))
 
+    def test_what_is_said_of_several_is_said_once(self):
+        """Of a fleet the first is named and the others counted; neighbours with the same details share them."""
+        ended = [
+            Check(
+                name=name, key=f"container-instance/web-{number}/web", status=Status.SKIPPED, reason="it has ended"
+            )
+            for name in ("health", "logs")
+            for number in range(3)
+        ]
+        health, logs = report_page(Report("web", tuple(ended))).sections[0].rows
+        assert (health.details, logs.details) == ((), (Detail("web-0/web", "it has ended (and 2 more)"),))
+
+    def test_what_could_not_be_checked_is_not_called_fine(self):
+        """A kind of check of which nothing is proven is told in the verdict."""
+        ready = Check(name="ready", key="vcn/main", status=Status.PASSED, detail="AVAILABLE")
+        summaries = [
+            report_page(Report("web", checks)).summary for checks in ((ready, self.REPORT.checks[-1]), (ready,))
+        ]
+        assert summaries == [
+            "web is fine, as far as it could be checked: 1 passed, 1 skipped.",
+            "web is fine: 1 passed.",
+        ]
+
     def test_tone(self):
         """The last line is good when nothing failed."""
         good = Report("web", self.REPORT.checks[2:])
@@ -406,7 +429,8 @@ class TestFindings:
 
     def test_nothing_found_is_one_line(self):
         """No findings, no headings."""
-        assert as_text(findings_page(Diagnosis("web", ()))) == "web: nothing wrong was found."
+        told = "web: nothing wrong was found; verify() tells whether metrics and lines arrive."
+        assert as_text(findings_page(Diagnosis("web", ()))) == told
 
 
 class TestPages:

@@ -141,7 +141,7 @@ class ContainerInstance(Kind):
         yield from (entry for entry in entries if text(entry, "lifecycleState") != "DELETED")
 
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
-        """Return the lifecycle details and the errors of the instance's work requests."""
+        """Return the errors of the instance's work requests, and what else the lifecycle details say."""
         details = super().failure(caller, site, live, work_request_id)
         requests = [work_request_id] if work_request_id else self._work_requests(caller, site, live)
         errors = [
@@ -149,7 +149,8 @@ class ContainerInstance(Kind):
             for request in requests
             for error in caller.pages(self.client, "list_work_request_errors", request)
         ]
-        return tuple(dict.fromkeys((*details, *errors)))
+        told = [one for one in details if not any(one in error for error in errors)]
+        return tuple(dict.fromkeys((*told, *errors)))
 
     def _work_requests(self, caller: Caller, site: Site, live: Live | None) -> list[str]:
         if live is None:

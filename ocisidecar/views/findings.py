@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from ocisidecar.findings import Diagnosis, Finding
-from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, short
 
 
 def findings_page(diagnosis: Diagnosis) -> Page:
     """Return what there is to see of a diagnosis."""
     if not diagnosis.findings:
-        return Page(summary=f"{diagnosis.deployment}: nothing wrong was found.", tone=Tone.GOOD)
+        return Page(
+            summary=f"{diagnosis.deployment}: nothing wrong was found; verify() tells whether metrics and lines arrive.",
+            tone=Tone.GOOD,
+        )
     return Page(
         sections=(
             Section(
@@ -25,7 +28,7 @@ def findings_page(diagnosis: Diagnosis) -> Page:
 def _row(finding: Finding) -> Row:
     return Row(
         sign="✗",
-        subject=finding.key,
+        subject=short(finding.key),
         text=finding.title,
         tone=Tone.BAD,
         details=(*(Detail("seen", evidence) for evidence in finding.evidence), Detail("remedy", finding.remedy)),

@@ -117,6 +117,11 @@ def sections_by_kind(rows: Iterable[tuple[Key, Row]]) -> tuple[Section, ...]:
     )
 
 
+def short(key: str) -> str:
+    """Return what people call a thing: `web-0/prometheus` for `container-instance/web-0/prometheus`."""
+    return key.removeprefix("container-instance/")
+
+
 def count_of(number: int, noun: str) -> str:
     """Return `1 log`, `2 logs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

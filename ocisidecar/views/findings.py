@@ -9,10 +9,8 @@ from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sh
 def findings_page(diagnosis: Diagnosis) -> Page:
     """Return what there is to see of a diagnosis."""
     if not diagnosis.findings:
-        return Page(
-            summary=f"{diagnosis.deployment}: nothing wrong was found; verify() tells whether metrics and lines arrive.",
-            tone=Tone.GOOD,
-        )
+        said = "nothing wrong was found; verify() tells whether metrics and lines arrive"
+        return Page(summary=f"{diagnosis.deployment}: {said}.", tone=Tone.GOOD)
     return Page(
         sections=(
             Section(

@@ -57,7 +57,7 @@ ONE_HOME = {
     "cattrs": {"spec.structure"},
     "yaml": {"spec.syntax"},
 }
-SHARED = {"engine", "engine.restarts", "engine.values"}
+SHARED = {"engine", "engine.health", "engine.restarts", "engine.values"}
 SHOW_THE_EMULATOR = {"provisioner", "cli", "demo", "pytest_plugin"}
 
 

@@ -15,14 +15,13 @@ from attrs import define, frozen
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.pods import ContainerStatus, Health, Host, Pod
 from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.engine.health import Check
 from ocisidecar.engine.restarts import RestartPolicy, backoff, is_restarted
 
 KILLED: Final = 137
 TERMINATED: Final = 143
 HEARTBEAT_SECONDS: Final = 30.0
 MAX_HEARTBEATS: Final = 1000
-DEFAULT_FAILURE_THRESHOLD: Final = 3
-DEFAULT_INTERVAL_SECONDS: Final = 10
 
 
 @frozen(kw_only=True)
@@ -57,14 +56,14 @@ class _Life:
 
     details: JsonObject
     script: ContainerScript
+    checks: Sequence[Check]
     policy: RestartPolicy
     started: float
     halted: float = inf
 
     def run_seconds(self) -> float:
         """Return how long a run lasts: until it exits, or until a health check has it killed."""
-        checks = self.details.get("healthChecks", [])
-        kills = [_verdict_after(check) for check in checks if check.get("failureAction", "KILL") == "KILL"]
+        kills = [_verdict_after(check) for check in self.checks if check.is_killing]
         killed_after = min(kills, default=inf) if not self.script.is_healthy else inf
         own = self.script.exits_after_seconds
         return min(inf if own is None else own, killed_after)
@@ -118,7 +117,7 @@ class SimulatedPods:
         """Start the containers at a moment, and tell at once when all will have ended for good."""
         policy = pod.details["containerRestartPolicy"]
         lives = {
-            container_id: _Life(details, self._script(details), policy, at)
+            container_id: _Life(details, self._script(details), _checks(details), policy, at)
             for container_id, details in pod.containers.items()
         }
         self._pods[pod.id] = lives
@@ -147,15 +146,15 @@ class SimulatedPods:
         ended = [run for run in runs if run.end <= now]
         is_running = len(ended) < len(runs)
         last = ended[-1] if ended else None
-        checks = life.details.get("healthChecks", [])
+        age = now - runs[-1].start if is_running else None
         return ContainerStatus(
             is_running=is_running,
             is_over=min(life.ends_at(), life.halted) <= now,
             exit_code=last.exit_code if last is not None else None,
             terminated_at=last.end if last is not None else None,
             restarts=max(len(runs) - 1, 0),
-            health=[_health(check, life.script, now - runs[-1].start if is_running else None) for check in checks],
-            health_details=[""] * len(checks),
+            health=[_health(check, life.script, age) for check in life.checks],
+            health_details=[""] * len(life.checks),
         )
 
     def logs(self, container_id: str, now: float, *, is_previous: bool) -> str | None:
@@ -181,15 +180,17 @@ class SimulatedPods:
         return found
 
 
-def _verdict_after(check: JsonObject) -> float:
+def _checks(details: JsonObject) -> list[Check]:
+    return [Check.of(check) for check in details.get("healthChecks", [])]
+
+
+def _verdict_after(check: Check) -> float:
     """Return after how many seconds of a run a failing check gives its verdict."""
-    interval = check.get("intervalInSeconds", DEFAULT_INTERVAL_SECONDS)
-    threshold = check.get("failureThreshold", DEFAULT_FAILURE_THRESHOLD)
-    return float(check.get("initialDelayInSeconds", 0) + interval * threshold)
+    return check.initial_delay + check.interval * check.failure_threshold
 
 
-def _health(check: JsonObject, script: ContainerScript, age: float | None) -> Health:
-    if age is None or age < check.get("initialDelayInSeconds", 0):
+def _health(check: Check, script: ContainerScript, age: float | None) -> Health:
+    if age is None or age < check.initial_delay:
         return "UNKNOWN"
     if script.is_healthy:
         return "HEALTHY"

@@ -1,8 +1,8 @@
 """Container Instances: the metrics that the service itself posts about running instances and their containers.
 
 Source: Oracle, "Container Instance Metrics"; the containers' names from Datadog's list of OCI metrics.
-EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine tells neither while containers
-run.  UNCONFIRMED: that CpuUsed counts what was used since the datapoint before.
+EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine tells them only by counting all
+that lies on its disk.  UNCONFIRMED: that CpuUsed counts what was used since the datapoint before.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from ocisidecar import (
 )
 from ocisidecar.emulator import Assumptions, Emulator, Fault
 from ocisidecar.resources import KINDS
+from tests import test_crash_safety as crash
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
 WEB = InstanceSpec(
@@ -306,3 +307,34 @@ def test_more_tags_than_can_be_recorded_are_refused(provisioner, writes):
     with pytest.raises(SpecError, match=r"vcn/main: has 64 tags.* Set fewer"):
         provisioner.apply(evolve(EVERYTHING, defined_tags=tags))
     assert writes() == []
+
+
+@pytest.mark.parametrize("commits_last", [False, True], ids=["before sending", "after commit"])
+def test_a_removal_cut_at_any_request_converges_when_run_again(commits_last):
+    """Tags of instance, VNIC and containers, a host name and an alarm's text are gone, whenever the power was."""
+    more = evolve(
+        with_web(
+            freeform_tags={"team": "a"},
+            vnic_freeform_tags={"team": "a"},
+            container_freeform_tags={"team": "a"},
+            hostname_label="front",
+        ),
+        alarms=[evolve(CPU, body="Too hot.")],
+    )
+
+    def remove(one: Provisioner) -> object:
+        return one.apply(EVERYTHING)
+
+    with crash.emulator() as cloud, crash.provisioner(cloud) as one:
+        fresh = (remove(one), shown(one))[1]
+    total = crash.requests_of(lambda one: one.apply(more), remove)
+    reads = crash.requests_of(lambda one: one.apply(more), lambda one: one.plan(EVERYTHING))
+    for whole in range(reads, total):
+        with crash.emulator() as cloud:
+            with crash.provisioner(cloud) as one:
+                one.apply(more)
+            crash.run_with_fuse(cloud, remove, whole, commits_last=commits_last)
+            with crash.provisioner(cloud) as one:
+                remove(one)
+                assert shown(one) == fresh, f"cut at request {whole} of {total}"
+                assert one.plan(EVERYTHING).changes == ()

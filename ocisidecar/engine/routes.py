@@ -27,6 +27,11 @@ def host_routes(table: Path = _TABLE) -> Iterator[tuple[str, IPv4Network]]:
             yield columns[_INTERFACE], IPv4Network((destination, str(IPv4Address(mask))))
 
 
+def has_route(address: str, table: Path = _TABLE) -> bool:
+    """Tell whether this machine is in a network with an address: whether a route but the default one leads there."""
+    return any(IPv4Address(address) in network for _, network in host_routes(table))
+
+
 def is_in_pod_network(host: str) -> bool:
     """Tell whether an address lies in a network of a pod on this machine, by the routes there are now."""
     try:

@@ -25,7 +25,7 @@ from ocisidecar.engine.member import Member
 from ocisidecar.engine.networks import Networks, Place
 from ocisidecar.engine.notifier import Notifier
 from ocisidecar.engine.refusals import told_as_pod_failed
-from ocisidecar.engine.routes import is_in_pod_network
+from ocisidecar.engine.routes import has_route
 from ocisidecar.engine.uncut import uncut
 from ocisidecar.engine.values import ContainerState, Injection, PodAddress, Usage
 from ocisidecar.errors import PodFailed
@@ -274,7 +274,7 @@ class RunningPod:
 
     def _require_reach(self) -> None:
         """Refuse a pod that cannot do without being reached, where it is not; the host's routes tell."""
-        if self._access == "ADDRESS" and not is_in_pod_network(self._address):
+        if self._access == "ADDRESS" and not has_route(self._address):
             self._access = "NONE"
         request = self._request
         is_needed = request.publish or request.inject or any(one.get("healthChecks") for one in self._listed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from ocisidecar.engine.routes import host_routes, is_in_pod_network
+from ocisidecar.engine.routes import has_route, host_routes, is_in_pod_network
 
 TABLE = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -22,6 +22,13 @@ def test_every_route_but_the_default_one_is_told(tmp_path):
         ("eth0", IPv4Network("192.168.0.0/24")),
         ("docker0", IPv4Network("172.17.0.0/16")),
     ]
+
+
+def test_an_address_beyond_the_default_route_has_none_of_its_own(tmp_path):
+    """A pod's address has one where the engine runs on this machine, and none in a container beside the engine."""
+    table = tmp_path / "route"
+    table.write_text(TABLE)
+    assert [has_route(address, table) for address in ("172.17.0.2", "172.18.0.2")] == [True, False]
 
 
 def test_where_there_is_no_table_there_are_no_routes(tmp_path):

@@ -28,7 +28,7 @@ def host_routes(table: Path = _TABLE) -> Iterator[tuple[str, IPv4Network]]:
 
 
 def has_route(address: str, table: Path = _TABLE) -> bool:
-    """Tell whether this machine is in a network with an address: whether a route but the default one leads there."""
+    """Tell whether this machine has a network in common with an address: a route that is not the default one."""
     return any(IPv4Address(address) in network for _, network in host_routes(table))
 
 

@@ -21,18 +21,25 @@ class Front:
         url: what was asked for; empty when nothing could be.
         replies: one for each request.
         reason: why nothing was asked.
+        doubt: why what answered need not be the instance; empty when it is.
         time: when the first request was made, on the clock that arrivals are measured with.
     """
 
     url: str = ""
     replies: tuple[Reply, ...] = ()
     reason: str = ""
+    doubt: str = ""
     time: float = 0.0
 
     @property
     def is_reached(self) -> bool:
         """Whether every request was answered."""
         return bool(self.replies) and all(reply.status for reply in self.replies)
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the first answer that is not good; empty when all are."""
+        return next((one.trouble or f"status {one.status}" for one in self.replies if not one.is_good), "")
 
 
 @frozen(kw_only=True)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from ipaddress import ip_address
 from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import evolve
 
 from ocisidecar.evidence import Front, Target, Targets
 from ocisidecar.inspection import Inspection
@@ -38,7 +42,9 @@ def ask_app(instance: Instance, reach: Reach, open_ports: Collection[int], *, no
     if not first.status and not first.is_refused:
         return Front(reason=f"{first.trouble}; {_TRY_INSIDE}")
     more = [fetch(base, path) for _ in range(_REQUESTS - 1)] if first.status else []
-    return Front(url=base + path, replies=(first, *more))
+    front, doubt = Front(url=base + path, replies=(first, *more)), _doubt(instance, base)
+    wrong = front.fault
+    return Front(reason=f"{wrong}, but {doubt}; {_TRY_INSIDE}") if wrong and doubt else evolve(front, doubt=doubt)
 
 
 def ask_prometheus(instance: Instance, reach: Reach, open_ports: Collection[int]) -> Targets:
@@ -53,11 +59,14 @@ def ask_prometheus(instance: Instance, reach: Reach, open_ports: Collection[int]
     if not base:
         return Targets(reason=reason)
     reply = fetch(base, "/api/v1/targets?state=active")
-    if not reply.is_good:
-        if not reply.status and not reply.is_refused:
-            return Targets(reason=f"{reply.trouble}; {_TRY_INSIDE}")
-        return Targets(witness="Prometheus", reason=reply.trouble or f"it answered with status {reply.status}")
-    return Targets(found=_targets(reply.body), witness="Prometheus")
+    if not reply.status and not reply.is_refused:
+        return Targets(reason=f"{reply.trouble}; {_TRY_INSIDE}")
+    found = _targets(reply.body) if reply.is_good else ()
+    doubt, names = _doubt(instance, base), {one.name for one in instance.containers}
+    if doubt and not any(target.container in names for target in found):
+        return Targets(reason=f"no Prometheus of this instance answered at {base}, but {doubt}; {_TRY_INSIDE}")
+    trouble = "" if reply.is_good else reply.trouble or f"it answered with status {reply.status}"
+    return Targets(found=found, witness="Prometheus", reason=trouble)
 
 
 def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> frozenset[int]:
@@ -97,6 +106,14 @@ def _way(instance: Instance, port: int, reach: Reach, open_ports: Collection[int
         return "", f"port {port} is open to nobody outside of the instance: declare it in `ports` to have it asked"
     base = reach(instance, port)
     return (base, "") if base else ("", f"no address of the instance is known here; {_TRY_INSIDE}")
+
+
+def _doubt(instance: Instance, base: str) -> str:
+    """Return why what answers there need not be the instance; empty when it is."""
+    address = ip_address(urlsplit(base).hostname or "")
+    if instance.emulated_address or address.is_loopback or address.is_global:
+        return ""
+    return f"{address} is a private address, which may be another machine's here"
 
 
 def _targets(body: bytes) -> tuple[Target, ...]:

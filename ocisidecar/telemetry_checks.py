@@ -118,15 +118,15 @@ def _app_answers(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
         if not front.replies:
             yield skip(name, key, front.reason)
             continue
-        wrong = next((one for one in front.replies if not one.is_good), None)
-        if wrong is not None:
-            said = wrong.trouble or f"status {wrong.status}"
-            yield check(name, key, Status.FAILED, f"GET {front.url}: {said}")
+        if front.fault:
+            yield check(name, key, Status.FAILED, f"GET {front.url}: {front.fault}")
             continue
         seconds = median_seconds(front.replies)
         detail = (
             f"GET {front.url}: {front.replies[0].status}, median {seconds * 1000:.1f} ms of {len(front.replies)}"
         )
+        if front.doubt and found.request is None:
+            detail += f"; {front.doubt}"
         is_quick = seconds < _SLOWEST_ANSWER_SECONDS
         yield check(name, key, Status.PASSED if is_quick else Status.WARNED, detail)
 

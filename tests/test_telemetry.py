@@ -20,6 +20,7 @@ from ocisidecar.emulator import Fault
 from ocisidecar.emulator.metric_store import StreamKey
 from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.moments import now, rfc3339
+from ocisidecar.reach import fetch
 from ocisidecar.report import Check, Report, Status
 from ocisidecar.verify import Measure, verify
 
@@ -486,6 +487,17 @@ class TestFront:
         check = found(report, "app-answers", f"{INSTANCE}/web")
         assert (check.status, "nothing listens" in check.detail) == (Status.FAILED, True)
         assert "nothing listens" in found(report, "targets-up", INSTANCE).detail
+
+    @pytest.mark.parametrize("status", [200, 500])
+    def test_another_machine_with_the_private_address(self, look, front, monkeypatch, status):
+        """Outside of the VCN it may answer, or refuse: that proves nothing against the deployment."""
+        front.status, front.targets = status, {"data": {"activeTargets": [target("somebody")]}}
+        monkeypatch.setattr("ocisidecar.front.fetch", lambda _, *rest, **words: fetch(front.url, *rest, **words))
+        report = look(url="http://10.0.0.2:80")
+        app, targets = found(report, "app-answers", f"{INSTANCE}/web"), found(report, "targets-up", INSTANCE)
+        assert (app.status, targets.status) == (Status.PASSED if status == 200 else Status.SKIPPED, Status.SKIPPED)
+        doubt = "10.0.0.2 is a private address, which may be another machine's here"
+        assert all(doubt in (one.detail or one.reason) for one in (app, targets))
 
     def test_only_open_ports_are_tried(self, deployment, look, front, sdk):
         """What the network's rules do not admit could not be reached in the cloud either."""

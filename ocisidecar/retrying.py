@@ -1,4 +1,7 @@
-"""What is retried, and for how long: `PATIENCE` and `waits_for`, and tenacity's questions answered from them."""
+"""What a refusal means, what is retried, and for how long: `error_class`, `waits_for` and `PATIENCE`.
+
+`Rule` answers tenacity's questions from them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,17 @@ from typing import Any
 from attrs import define, frozen
 
 from ocisidecar.clock import Clock
-from ocisidecar.errors import OutOfHostCapacity, ServiceCallError
+from ocisidecar.errors import (
+    Conflict,
+    ConnectionLost,
+    LimitExceeded,
+    NotAuthenticated,
+    NotAuthorizedOrNotFound,
+    OutOfHostCapacity,
+    ServiceCallError,
+    ServiceUnavailable,
+    Throttled,
+)
 from ocisidecar.pace import Budget, Pace
 
 Notify = Callable[[str, int, float], None]
@@ -93,6 +106,25 @@ def waits_for(error: ServiceCallError, intent: Intent) -> str | None:
     if intent.follows_iam_write and error.status in {400, 404} and error.code in _IAM_LAG_CODES:
         return "not yet"
     return None
+
+
+def error_class(status: int, code: str, message: str) -> type[ServiceCallError]:
+    """Return what a refusal is called here; status 0 means that there was no answer."""
+    if status >= 400 and is_capacity_shortage(f"{code} {message}"):
+        return OutOfHostCapacity
+    if code in {"LimitExceeded", "QuotaExceeded"}:
+        return LimitExceeded
+    if status >= 500:
+        return ServiceUnavailable
+    return {
+        0: ConnectionLost,
+        401: NotAuthenticated,
+        403: NotAuthorizedOrNotFound,
+        404: NotAuthorizedOrNotFound,
+        409: Conflict,
+        412: Conflict,
+        429: Throttled,
+    }.get(status, ServiceCallError)
 
 
 def is_capacity_shortage(text: str) -> bool:

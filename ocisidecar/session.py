@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,21 +23,10 @@ from attrs import define, field, frozen
 from ocisidecar.cancel import Cancel
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
-from ocisidecar.errors import (
-    ConfigError,
-    Conflict,
-    ConnectionLost,
-    LimitExceeded,
-    NotAuthenticated,
-    NotAuthorizedOrNotFound,
-    OutOfHostCapacity,
-    ServiceCallError,
-    ServiceUnavailable,
-    Throttled,
-)
+from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
 from ocisidecar.keys import Json
 from ocisidecar.pace import Budget, Pace
-from ocisidecar.retrying import READ, Intent, Notify, Rule, is_capacity_shortage
+from ocisidecar.retrying import READ, Intent, Notify, Rule, error_class
 
 _LOG = logging.getLogger("ocisidecar.session")
 _TIMEOUT_SECONDS = (10, 60)  # connect, read: the SDK's own defaults
@@ -47,29 +37,14 @@ _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
 Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
 """
 
+_CONNECTION = re.compile(r"^(<[^>]*>|\w+\([^)]*\)): ")
+"""How urllib3 begins what it says of a connection: with an object, which tells a reader nothing."""
+
 METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
 """The client that posts metrics: at a host of its own, to which the SDK does not switch by itself.
 
 Source: oci.monitoring.MonitoringClient.post_metric_data.
 """
-
-
-def _error_class(status: int, code: str, message: str) -> type[ServiceCallError]:
-    if status >= 400 and is_capacity_shortage(f"{code} {message}"):
-        return OutOfHostCapacity
-    if code in {"LimitExceeded", "QuotaExceeded"}:
-        return LimitExceeded
-    if status >= 500:
-        return ServiceUnavailable
-    return {
-        0: ConnectionLost,
-        401: NotAuthenticated,
-        403: NotAuthorizedOrNotFound,
-        404: NotAuthorizedOrNotFound,
-        409: Conflict,
-        412: Conflict,
-        429: Throttled,
-    }.get(status, ServiceCallError)
 
 
 @frozen
@@ -351,7 +326,7 @@ class Caller:
         if error.original_request is None and status < 429:
             # The signer's own request for a token: what it was answered says nothing about our resource.
             status, code, message = 401, "", f"The signer got no token: {status} {code}: {message}"
-        return _error_class(status, code, message)(
+        return error_class(status, code, message)(
             operation=operation,
             key=self.key,
             status=status,
@@ -371,8 +346,14 @@ def _seconds(value: str | None) -> float | None:
 
 def _told(error: Exception) -> str:
     """Return what happened, without the SDK's wrapping and the page of advice that it appends."""
+    from urllib3.exceptions import MaxRetryError
+
     cause = next((one for one in error.args if isinstance(one, Exception)), error)
-    return f"{type(cause).__name__}: {cause.args[0] if cause.args else ''}"
+    said = cause.args[0] if cause.args else ""
+    tried = cause.__context__
+    if isinstance(tried, MaxRetryError):
+        said = f"{tried.pool.host}:{tried.pool.port}: {_CONNECTION.sub('', str(tried.reason))}"
+    return f"{type(cause).__name__}: {said}"
 
 
 def _unsent() -> tuple[type[Exception], ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from uuid import uuid4
 
 import docker
@@ -115,7 +116,10 @@ class Networks:
                 raise PodFailed(
                     f"The engine could not make a network: {refusal.explanation}. Remove networks that nobody uses."
                 ) from refusal
-            (pool, *_) = self._api.inspect_network(made)["IPAM"]["Config"]
+            with ExitStack() as undo:
+                undo.callback(remove_network, self._api, made)
+                (pool, *_) = self._api.inspect_network(made)["IPAM"]["Config"]
+                undo.pop_all()
             gateway = pool.get("Gateway") or str(ipaddress.IPv4Network(pool["Subnet"])[1])
             self._by_cidr[None] = _Network(made, gateway.partition("/")[0])
         return self._by_cidr[None]

@@ -66,6 +66,26 @@ def test_ctrl_c_while_a_pod_is_being_started_leaves_nothing(fresh, ctrl_c_after,
     assert left() == set()
 
 
+@pytest.mark.parametrize(
+    "request_",
+    ["containers", "inspect_image", "inspect_network", "create_container_from_config", "start", "put_archive"],
+)
+def test_a_start_that_the_engine_ends_leaves_nothing(fresh, monkeypatch, request_):
+    """Whichever request gets no answer: the error is ours, and what was made before is gone."""
+    engine, left = fresh
+    send, failures = getattr(engine.api, request_), iter([EngineGone("the engine is gone")])
+
+    def send_or_fail(*arguments, **options):
+        for failure in failures:
+            raise failure
+        return send(*arguments, **options)
+
+    monkeypatch.setattr(engine.api, request_, send_or_fail)
+    with pytest.raises(PodFailed, match="could not be started: the engine is gone"):
+        engine.run_pod(details(), name="ended")
+    assert left() == set()
+
+
 @pytest.mark.parametrize("request_", ["remove_container", "remove_volume", "remove_network"])
 def test_ctrl_c_while_a_pod_is_being_closed_leaves_nothing(fresh, ctrl_c_after, request_):
     """Closing goes on to its end, and the exception arrives then."""

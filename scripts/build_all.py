@@ -31,7 +31,7 @@ from ocisidecar.keys import Key, Ref
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.scripting import SETTINGS, requests_shown
 from ocisidecar.settings import Settings, write_values
-from ocisidecar.settings.deployment import registry, registry_username, token
+from ocisidecar.settings.deployment import platforms, registry, registry_username, token
 from ocisidecar.settings.secret import Secret
 from ocisidecar.settings.table import IMAGES
 from ocisidecar.spec.ocir import is_ocir, ocir_host
@@ -60,7 +60,7 @@ def _build(options: Options, settings: Settings) -> int:
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
-        platforms=options.platform or (None if options.local else settings.values.build_platform),
+        platforms=options.platform or (None if options.local else platforms(settings.values)),
         base_images=dict(options.base),
         on_event=_tell,
     )

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
@@ -193,7 +193,6 @@ class Distribution:
     ) -> requests.Response:
         """Send, and send again while the failure is one that passes."""
         import requests
-        import tenacity
 
         given = {**(headers or {}), **({} if authorization is None else {"Authorization": authorization})}
 
@@ -204,22 +203,29 @@ class Distribution:
             )
 
         passing = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
-        is_passing = tenacity.retry_if_exception_type(passing) | tenacity.retry_if_result(
-            lambda answer: answer.status_code in _PASSING
+        repeat = repeating(
+            self.clock,
+            is_passing=lambda error: isinstance(error, passing),
+            is_unfinished=lambda answer: answer.status_code in _PASSING,
         )
         try:
-            answer: requests.Response = repeating(self.clock, is_passing)(attempt)
+            answer: requests.Response = repeat(attempt)
         except requests.exceptions.RequestException as error:
             raise ImageError(f"{method} {url}: no answer: {_cause(error)}.  Check host, network, proxy.") from error
         return answer
 
 
-def repeating(clock: Clock, is_passing: tenacity.retry_base) -> tenacity.Retrying:
-    """Return what tries again while a failure is one that passes: five times, and not after a minute."""
+def repeating(
+    clock: Clock,
+    *,
+    is_passing: Callable[[BaseException], bool],
+    is_unfinished: Callable[[Any], bool] = lambda _: False,
+) -> tenacity.Retrying:
+    """Return what calls something again while its error or result asks for it: five times, and not after a minute."""
     import tenacity
 
     return tenacity.Retrying(
-        retry=is_passing,
+        retry=tenacity.retry_if_exception(is_passing) | tenacity.retry_if_result(is_unfinished),
         stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_after_delay(_LONGEST_SECONDS),
         wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
         sleep=clock.sleep,

@@ -201,12 +201,10 @@ class _Pusher:
 
     def push(self, image: str, variant: Variant, reference: str) -> str:
         """Push one variant, again while the registry's failure is one that passes, and return its digest."""
-        import tenacity
-
-        is_passing = tenacity.retry_if_exception(lambda error: _PASSING.search(str(error)) is not None)
+        repeat = repeating(self.telling.clock, is_passing=_is_passing)
         self.telling.tell(PushStarted(image=image, platform=variant.platform, reference=reference))
         try:
-            digest = repeating(self.telling.clock, is_passing)(self._send, image, variant, reference)
+            digest = repeat(self._send, image, variant, reference)
         except ImageError as error:
             raise PushFailed(
                 f"Pushing {reference} as {self.registry.username!r}: {error}.  Build it again if the engine lost "
@@ -234,6 +232,10 @@ class _Pusher:
         if not digest:
             raise ImageError("the engine told no digest")
         return digest
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, ImageError) and _PASSING.search(str(error)) is not None
 
 
 def _push_list(built: BuiltImage, repository: str, digests: list[str], registry: Distribution) -> str:

@@ -34,6 +34,7 @@ from ocisidecar.spec.presets.own_images import OWN_IMAGES, own_image
 
 _LOOPBACK: Final = "http://127.0.0.1"
 _LOGICAL_CPUS_OF_UNKNOWN_SHAPES: Final = 2
+_PLATFORM_OF_UNKNOWN_SHAPES: Final = "linux/amd64"
 _MADE_UP_RESPONSE_FILE: Final = Secret(
     "literal", text="ManagementAgentInstallKey=emulated\nAgentDisplayName=emulated\n"
 )
@@ -45,6 +46,7 @@ _PROMETHEUS_OWN_PORT: Final = (
     f"{prometheus.PORT} is the Prometheus sidecar's own port, so no metrics of the app are scraped: write the "
     "app's port, or nothing"
 )
+_OTHER_PLATFORM: Final = "leaves out {}, which is what {} runs: its containers would end with an exec format error"
 _PULLS: Final = Statement("read", "repos", reason="OCI pulls the images from the tenancy's registry")
 
 Remark = tuple[str, str]
@@ -116,6 +118,9 @@ def cautions(values: Values) -> Iterator[Remark]:
         yield "ASSIGN_PUBLIC_IP", "gives a public address that nobody may use: name who may, with ALLOWED_CIDR"
     if values.prometheus_metrics_port is not None and _app_scrape(values) is None:
         yield "PROMETHEUS_METRICS_PORT", _PROMETHEUS_OWN_PORT
+    needed = _platform(values)
+    if needed not in {None, *platforms(values)}:
+        yield "BUILD_PLATFORM", _OTHER_PLATFORM.format(needed, values.container_shape)
 
 
 # -- parts -----------------------------------------------------------------------------------------------------
@@ -286,6 +291,17 @@ def registry_username(name: str, namespace: str) -> str:
 def token(values: Values) -> Secret | None:
     """Return the auth token for the registry."""
     return values.ocir_auth_token or values.ocir_password
+
+
+def platforms(values: Values) -> tuple[str, ...]:
+    """Return what images are built for."""
+    return values.build_platform or (_platform(values) or _PLATFORM_OF_UNKNOWN_SHAPES,)
+
+
+def _platform(values: Values) -> str | None:
+    """Return what the shape runs; None where that is not known."""
+    shape = SHAPES.get(values.container_shape)
+    return shape.platform if shape else None
 
 
 def own_images(spec: DeploymentSpec) -> tuple[str, ...]:

@@ -330,7 +330,7 @@ class Values:
     )
     version: str | None = _is("Version that build_all.py gives to images. Empty: this package's.", TEXT, example="")
     build_platform: tuple[str, ...] = _is(
-        "Platforms that build_all.py builds for: linux/amd64, linux/arm64.", LIST, ("linux/amd64",)
+        "Platforms of images: linux/amd64, linux/arm64. Empty: that of CONTAINER_SHAPE.", LIST, ()
     )
     secrets_version: str = _is(
         "Change it whenever a secret given by env: or file: changes: secrets enter no comparison.", TEXT, "1"

@@ -45,6 +45,11 @@ class Shape:
     memory_in_gbs_per_ocpu: tuple[float, float] = (1, 64)
     default_memory_in_gbs_per_ocpu: float
 
+    @property
+    def platform(self) -> str:
+        """What images for it are built for, e.g. `linux/arm64`."""
+        return "linux/arm64" if self.logical_cpus_per_ocpu == 1 else "linux/amd64"
+
     def memory(self, ocpus: float, memory_in_gbs: float | None) -> float:
         """Return the GB of memory that `memory_in_gbs` means, None being the default for so many OCPUs."""
         if memory_in_gbs is not None:

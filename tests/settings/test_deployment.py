@@ -7,6 +7,7 @@ import re
 import pytest
 
 from ocisidecar import AlarmSpec, NetworkSpec, PlacementSpec, Port, ScrapeTarget, SecretRef, TopicSpec
+from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import variables
 
 SUBNET = "ocid1.subnet.oc1.fra.a"
@@ -282,6 +283,24 @@ class TestImages:
             f"OCIR_USERNAME=ns/ada\nOCIR_AUTH_TOKEN=vault:{SECRET}\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n"
         ).image_pull_secrets
         assert (secret.kind, secret.secret_id) == ("vault", SECRET)
+
+
+class TestPlatforms:
+    """What images are built for."""
+
+    @pytest.mark.parametrize(
+        ("lines", "expected"),
+        [
+            ("", ("linux/amd64",)),
+            ("CONTAINER_SHAPE=CI.Standard.A1.Flex\n", ("linux/arm64",)),
+            ("CONTAINER_SHAPE=CI.Standard.E9.Flex\n", ("linux/amd64",)),
+            ("BUILD_PLATFORM=linux/amd64,linux/arm64\n", ("linux/amd64", "linux/arm64")),
+        ],
+    )
+    def test_images_are_for_the_shape_or_as_the_file_says(self, settings, lines, expected):
+        """An Arm shape cannot run what is built for x86."""
+        read = settings(lines)
+        assert (platforms(read.values), read.warnings) == (expected, ())
 
 
 class TestTags:

@@ -240,6 +240,10 @@ class TestWarnings:
                 "OCIR_AUTH_TOKEN holds the secret itself: better write where it is",
             ),
             ("PROMETHEUS_METRICS_PORT=9090", "PROMETHEUS_METRICS_PORT 9090 is the Prometheus sidecar's own port"),
+            (
+                "BUILD_PLATFORM=linux/arm64",
+                "BUILD_PLATFORM leaves out linux/amd64, which is what CI.Standard.E4.Flex runs",
+            ),
             ("ASSIGN_PUBLIC_IP=true", "ASSIGN_PUBLIC_IP gives a public address that nobody may use"),
         ],
     )

@@ -221,7 +221,7 @@ def repeating(
     is_passing: Callable[[BaseException], bool],
     is_unfinished: Callable[[Any], bool] = lambda _: False,
 ) -> tenacity.Retrying:
-    """Return what calls something again while its error or result asks for it: five times, and not after a minute."""
+    """Return what calls again while the error or the result asks for it: five times, and not after a minute."""
     import tenacity
 
     return tenacity.Retrying(

@@ -32,10 +32,7 @@ class Identity:
 
 
 class FarEnd:
-    """Gives the answers of a list, then accepts what holds no word of `indigestible`.
-
-    The courier's probe is accepted unless a list of answers is left, and not among what was `accepted`.
-    """
+    """Gives the answers of a list, then accepts what holds no word of `indigestible`; probes are not remembered."""
 
     def __init__(self, *answers, indigestible=()):
         self.answers = list(answers)

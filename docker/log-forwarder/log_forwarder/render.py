@@ -22,11 +22,12 @@ STARTED_TYPE: Final = "ocisidecar.log-forwarder.started"
 SUBJECT: Final = "log-forwarder"
 """The `subject` of entries of its own; those of files have the file's path below the log directory."""
 
+ENTRY_BYTES: Final = 56
+"""What an entry has beside its text, with the comma after it."""
+
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/ocisidecar/log-forwarder")
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _HEAD: Final = b'{"data":"'
-ENTRY_BYTES: Final = 56
-"""What an entry has beside its text, with the comma after it."""
 _TAIL: Final = b"," + _HEAD
 
 

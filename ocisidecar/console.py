@@ -117,20 +117,21 @@ def connect(options: Options, settings: Settings | None = None) -> Provisioner:
     """
     from ocisidecar.provisioner import Provisioner
 
-    given = {
-        name: getattr(options, name)
-        for name in ("profile", "region", "compartment_id", "image_prefix")
-        if getattr(options, name) is not None
-    }
     provisioner = Provisioner.from_config(
         options.config,
         auth=options.auth,
         endpoint=options.endpoint,
-        **({} if settings is None else settings.connection) | given,
+        **({} if settings is None else settings.connection) | _given(options),
     )
     if settings is not None:
         settings.check_tenancy(provisioner.session.credentials.tenancy_id)
     return provisioner
+
+
+def _given(options: Options) -> dict[str, str]:
+    """Return those arguments that settings have a variable for."""
+    names = ("profile", "region", "compartment_id", "image_prefix")
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def is_settings_file(path: str | Path) -> bool:
@@ -144,7 +145,7 @@ def read_settings(path: str | Path, options: Options, *, local: bool | None = No
 
     Args:
         path: of the file.
-        options: with the arguments of `add_connection_arguments`.
+        options: with the arguments of `add_connection_arguments`, which count before the file.
         local: whether they are for an emulator; None means: if the endpoint is one's.
 
     Raises:
@@ -153,9 +154,7 @@ def read_settings(path: str | Path, options: Options, *, local: bool | None = No
     from ocisidecar.provisioner import is_emulator
     from ocisidecar.settings import Settings
 
-    environment = dict(os.environ)
-    if options.compartment_id is not None:
-        environment["OCISIDECAR_COMPARTMENT_ID"] = options.compartment_id
+    environment = {**os.environ, **{f"OCISIDECAR_{name.upper()}": value for name, value in _given(options).items()}}
     is_local = is_emulator(options.endpoint) if local is None else local
     settings = Settings.from_env_file(path, local=is_local, environment=environment)
     for warning in settings.warnings:

@@ -139,7 +139,7 @@ def _target(options: Options, settings: Settings) -> _Target:
     def connect() -> Provisioner:
         return console.connect(options, settings)
 
-    prefix = options.image_prefix or settings.image_prefix or _looked_up_prefix(settings, connect)
+    prefix = settings.image_prefix or _looked_up_prefix(settings, connect)
     host, _, path = prefix.partition("/")
     password = given.text if given.text is not None else _password(given, connect)
     name = registry_username(username, values.ocir_namespace or path.partition("/")[0])

@@ -81,6 +81,17 @@ class TestCommands:
         code, out, _ = deploy("destroy", "--yes", "--purge")
         assert (code, emulator.live()) == (0, {})
 
+    @pytest.mark.parametrize(
+        ("lines", "words"),
+        [("", ("--image-prefix", "fra.ocir.io/ns/x")), ("OCIR_NAMESPACE=ns\n", ("--region", "eu-frankfurt-1"))],
+    )
+    def test_arguments_count_where_settings_say_nothing(self, script, settings, lines, words):
+        """What would be missed in the file may be given on the command line."""
+        settings.write_text(f"CONTAINER_INSTANCE_NAME=web\n{lines}")
+        validate = ("deploy", "validate", "--settings", settings, "--compartment-id", "ocid1.compartment.oc1..a")
+        assert "is needed to find ocisidecar/" in script(*validate)[2]
+        assert script(*validate, *words)[0] == 0
+
     def test_validate_makes_no_request(self, deploy, emulator):
         """It says what would run, from the file alone."""
         code, out, _ = deploy("validate")

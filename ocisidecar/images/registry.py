@@ -27,6 +27,12 @@ _PASSING: Final = re.compile(
     re.IGNORECASE,
 )
 """In the engine's words: it repeats the sending of a layer by itself, but not that of the manifest in the end."""
+_ADVICE: Final = {
+    r"no such image|does not exist locally": "Build it again: the engine has lost it.",
+    r"denied|forbidden|unauthorized|\b40[13]\b": "In OCIR the user needs `manage repos` in the compartment of the "
+    "repository, whose path begins with the tenancy's namespace.",
+}
+"""What the engine says, as a pattern → what to do."""
 
 
 @frozen(kw_only=True)
@@ -207,8 +213,7 @@ class _Pusher:
             digest = repeat(self._send, image, variant, reference)
         except ImageError as error:
             raise PushFailed(
-                f"Pushing {reference} as {self.registry.username!r}: {error}.  Build it again if the engine lost "
-                "it; in OCIR the user needs `manage repos` in the repository's compartment.",
+                f"Pushing {reference} as {self.registry.username!r}: {_advised(str(error))}",
                 reference=reference,
             ) from error
         finished = PushFinished(image=image, platform=variant.platform, reference=reference, digest=digest)
@@ -232,6 +237,11 @@ class _Pusher:
         if not digest:
             raise ImageError("the engine told no digest")
         return digest
+
+
+def _advised(words: str) -> str:
+    advice = (does for pattern, does in _ADVICE.items() if re.search(pattern, words, re.IGNORECASE))
+    return "  ".join((f"{words.rstrip('.')}.", *advice))
 
 
 def _is_passing(error: BaseException) -> bool:

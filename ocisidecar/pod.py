@@ -109,7 +109,8 @@ class Pod:
     def logs(self, container: str | None = None, *, is_previous: bool = False) -> str:
         """Return the newest 256 KB that a container, by default the app, wrote in its last run or the one before.
 
-        Each line is `<time> <stdout or stderr> F <text>`, as OCI returns it; empty where there was no such run.
+        Each line is `<time> <stdout or stderr> F <text>`, as OCI returns it, with P for the part of a line that is
+        longer than 16 KB; empty where there was no such run, and after `close`.
 
         Raises:
             KeyError: there is no such container.

@@ -257,7 +257,8 @@ class PodWorker:
         self._unwatch()
         if self._running is not None:
             with contextlib.suppress(OSError):  # an engine that is gone runs nothing
-                self._running.stop(self.pod.details.get("gracefulShutdownTimeoutInSeconds", 0))
+                grace = self.pod.details.get("gracefulShutdownTimeoutInSeconds", 0)
+                self._running.stop(0 if self._is_called_off else grace)
 
     def _clear(self) -> None:
         self._unwatch()

@@ -70,7 +70,7 @@ class Engine:
         except (DockerException, OSError) as failure:
             raise EngineMissing(
                 f"No Docker engine answers at {where}: {failure}. Start one that you may use, or name it in "
-                "DOCKER_HOST; without one, containers can only be simulated."
+                "DOCKER_HOST, as `docker context ls` shows it; without one, containers can only be simulated."
             ) from failure
 
     @staticmethod

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -67,7 +68,7 @@ class PodWorker:
         self._site = site
         self._files = PrincipalFiles(directory)
         self._running: RunningPod | None = None
-        self._begun: RunningPod | None = None
+        self._begun: RunningPod | None = None  # already while it is being started
         self._is_busy = self._is_called_off = False
         self._gateway = self._endpoint = ""
         self._host: Host | None = None
@@ -118,8 +119,8 @@ class PodWorker:
             host.failed(self._site.clock.time(), str(exc))
             return
         self._host = host
-        self._measure(host)
         host.started(self._site.clock.time())
+        self._measure(host)
         self._look()
 
     def stop(self, halted: Callable[[float], None]) -> None:
@@ -228,19 +229,23 @@ class PodWorker:
         self._renewal = self._site.clock.time() + RENEWED_AFTER * seconds
 
     def _measure(self, host: Host) -> None:
-        """Tell what the running containers use.  The engine is asked without any lock: it takes a while."""
+        """Tell what the running containers use.
+
+        The engine is asked without any lock, and for all at once: it takes a second for each.
+        """
         now = self._site.clock.time()
         self._sample = now + SAMPLE_SECONDS
         if self._running is None:
             return
-        usages: dict[str, ContainerUsage] = {}
-        with contextlib.suppress(OSError):  # an engine that does not answer now may do so in a minute
-            for container_id, details in self.pod.containers.items():
-                usage = self._running.usage(details["displayName"])
-                if usage is not None:
-                    usages[container_id] = ContainerUsage(
-                        cpu_cores=usage.cpu_cores, memory_in_bytes=usage.memory_in_bytes
-                    )
+        names = [details["displayName"] for details in self.pod.containers.values()]
+        # An engine that does not answer now may do so in a minute.
+        with contextlib.suppress(OSError), ThreadPoolExecutor(len(names)) as pool:
+            found = zip(self.pod.containers, pool.map(self._running.usage, names), strict=True)
+            usages = {
+                container_id: ContainerUsage(cpu_cores=usage.cpu_cores, memory_in_bytes=usage.memory_in_bytes)
+                for container_id, usage in found
+                if usage is not None
+            }
             host.sampled(now, usages)
 
     def _look(self) -> None:

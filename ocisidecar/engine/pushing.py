@@ -6,9 +6,11 @@ The client raises nothing when a push fails: an `error` entry stands in the stre
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
+from docker.errors import NotFound
 
 from ocisidecar.engine.building import find_image
 from ocisidecar.engine.engine import Engine
@@ -51,7 +53,8 @@ def push_image(
                 yield from _parsed(chunks)
         finally:
             if is_ours:
-                engine.api.remove_image(reference, noprune=True)
+                with suppress(NotFound):
+                    engine.api.remove_image(reference, noprune=True)
 
 
 def save_image(engine: Engine, image: str, path: Path) -> None:

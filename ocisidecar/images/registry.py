@@ -28,7 +28,7 @@ _PASSING: Final = re.compile(
 )
 """In the engine's words: it repeats the sending of a layer by itself, but not that of the manifest in the end."""
 _ADVICE: Final = {
-    r"no such image|does not exist locally": "Build it again: the engine has lost it.",
+    r"no such image": "Build it again: the engine has lost it.",
     r"denied|forbidden|unauthorized|\b40[13]\b": "In OCIR the user needs `manage repos` in the compartment of the "
     "repository, whose path begins with the tenancy's namespace.",
 }
@@ -82,7 +82,7 @@ class Registry:
         username: in OCIR `<namespace>/<user>`, where the user of an identity domain has its name before it.
         password: in OCIR an auth token; or a function that returns it, called when it is needed.
 
-    Methods block.  Thread-safe.
+    Methods block.  Thread-safe; but of one engine, an image must not be pushed twice to one place at the same time.
 
     Raises:
         ConfigError: `host` or `path` is none.

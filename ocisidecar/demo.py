@@ -200,8 +200,12 @@ class _Stage:
 
     def _show_lines(self, deployment: Deployment) -> None:
         _say(self.console, "\nWhat the containers wrote, the last lines of each:")
-        for line in deployment.logs(tail=_SHOWN_LINES):
-            self.console.print(Text(printable(str(line)), style="dim"), overflow="ellipsis", no_wrap=True)
+        lines = list(deployment.logs(tail=_SHOWN_LINES))
+        width = max((len(line.container) for line in lines), default=0)
+        for line in lines:
+            time = f"{line.time:%H:%M:%S}" if line.time is not None else " " * 8
+            told = printable(f"{time}  {line.container:{width}}  {line.text}")
+            self.console.print(Text(told, style="dim"), overflow="ellipsis", no_wrap=True)
 
     def _head(self, text: str) -> None:
         _heading(self.console, text)

@@ -31,6 +31,7 @@ _SLOWEST_SCRAPE_SECONDS = 5.0
 _SLOWEST_ANSWER_SECONDS = 0.2
 _NEARLY_FULL = 0.9
 _BYTES_PER_GB = 1024**3
+_IN_WORDS = {CPU_PERCENT: "CPU", MEMORY_PERCENT: "memory"}
 _NO_FORWARDER = "no container ships log files: with_sidecar(SidecarSpec.log_forwarder()) adds one that does"
 _NOT_MEASURED = "OCI shows no measurements yet: they come a minute or two after the start"
 _NO_LOG = "the deployment has no log"
@@ -149,10 +150,10 @@ def _shares(instance: Instance, rows: Sequence[MetricRow]) -> Iterator[tuple[flo
     """Yield how much of each limit is used, from 0 to 1, and that in words."""
     limits = {one.name: one.memory_limit_in_gbs for one in instance.containers}
     for row in rows:
-        if row.name in {CPU_PERCENT, MEMORY_PERCENT}:
-            yield row.value / 100, f"{row.name} {row.value:.1f} %"
+        if row.name in _IN_WORDS:
+            yield row.value / 100, f"{_IN_WORDS[row.name]} {row.value:.1f} %"
         elif row.name == STORAGE_BYTES:
-            yield _share("ephemeral storage", row.value, EPHEMERAL_STORAGE_GBS)
+            yield _share("disk", row.value, EPHEMERAL_STORAGE_GBS)
         elif row.name == CONTAINER_MEMORY_BYTES:
             container = row.dimensions.get("containerDisplayName", "")
             yield _share(f"memory of {container}", row.value, limits.get(container) or instance.memory_in_gbs)

@@ -244,8 +244,7 @@ class TestProof:
         assert "2.0 ms, says Prometheus" in found(report, "scrape-latency", INSTANCE).detail
         assert "/health: 200, median" in found(report, "app-answers", f"{INSTANCE}/web").detail
         assert found(report, "usage-within-limits", INSTANCE).detail == (
-            "CpuUtilization 3.0 %, MemoryUtilization 12.5 %, ephemeral storage 3.000 of 15 GB, "
-            "memory of prometheus 0.250 of 1 GB"
+            "CPU 3.0 %, memory 12.5 %, disk 3.000 of 15 GB, memory of prometheus 0.250 of 1 GB"
         )
         assert verdicts(report, "log-lines-arrive") == {"log/app": "passed", FORWARDER: "passed"}
         assert found(report, "log-lines-arrive", "log/app").detail == "an entry sent from here was found after 0 ms"

@@ -24,27 +24,27 @@ _SIGNS: Final[Mapping[Status, tuple[str, Tone]]] = {
 
 _SHOWN_EVIDENCE: Final = 5
 TELEMETRY_MEANINGS: Final[Mapping[str, str]] = {
-    "volumes-shared": "what the app writes is read by the container beside it",
-    "targets-up": "Prometheus reaches everything that it scrapes",
+    "volumes-shared": "the log forwarder reads what the app writes",
+    "targets-up": "Prometheus reaches all that it scrapes",
     "scrape-latency": "no scrape takes 5 s",
     "app-answers": "the app answers from outside within 200 ms",
-    "usage-within-limits": "memory, CPU and disk are not about to run out",
+    "usage-within-limits": "memory, CPU and disk do not run out",
     "log-lines-arrive": "log lines arrive in OCI Logging",
     "metrics-arrive": "metrics arrive in OCI Monitoring",
 }
 MEANINGS: Final[Mapping[str, str]] = {
-    "ready": "every resource is there and in its ready state",
-    "as-declared": "applying the spec again would change nothing",
+    "ready": "every resource is there and ready",
+    "as-declared": "applying it again would change nothing",
     "running": "every container runs",
     "restarts": "no container had to be started again",
-    "health": "every health check finds its container healthy",
+    "health": "every health check passes",
     "logs": "every container's output can be read",
     "limits": "the containers' limits fit the instance",
     "volumes": "every volume that is mounted is there",
-    "network": "nobody gets in but through declared ports",
-    "rights": "the policy speaks of this deployment's containers",
+    "network": "nobody gets in but by declared ports",
+    "rights": "the policy is about these containers",
     "log-enabled": "every log takes lines",
-    "alarms": "every alarm is evaluated and notifies somebody",
+    "alarms": "every alarm is on and notifies somebody",
     **TELEMETRY_MEANINGS,
 }
 """What it means that a kind of check passed."""

@@ -33,7 +33,7 @@ def told(images) -> str:
         "an entry sent from here was found after",
         "a datapoint sent from here was found after",
         "web is fine",
-        "web-0/redis stdout",
+        "redis 1:M",
         "⇄ container-instance/web-0 has a healthy replacement",
         "on the Docker engine 0 containers, 0 volumes, 0 networks",
     ],

@@ -38,6 +38,8 @@ from ocisidecar.spec.ocir import is_ocir, ocir_host
 from ocisidecar.steps import read_secret
 
 _MEBI: Final = 1024**2
+_SOURCES: Final = Path(__file__).resolve().parent.parent / "docker"
+"""Of this checkout, which may differ from what is installed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -253,7 +255,13 @@ def _parser() -> argparse.ArgumentParser:
         help="build the image NAME on IMAGE; repeatable",
     )
     parser.add_argument("--sbom", metavar="DIR", type=Path, help="write a bill of materials of each image there")
-    parser.add_argument("--sources", metavar="DIR", type=Path, help="build what is in DIR/<name>/Dockerfile")
+    parser.add_argument(
+        "--sources",
+        metavar="DIR",
+        type=Path,
+        default=_SOURCES,
+        help="build what is in DIR/<name>/Dockerfile (%(default)s)",
+    )
     console.add_connection_arguments(parser)
     return parser
 

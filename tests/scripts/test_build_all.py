@@ -7,7 +7,7 @@ import pytest
 from ocisidecar import images
 from ocisidecar.errors import ConfigError
 from ocisidecar.settings.table import IMAGES, variables
-from tests.scripts.conftest import forget_environment, load
+from tests.scripts.conftest import SCRIPTS, forget_environment, load
 
 REGION = "eu-frankfurt-1"
 
@@ -28,6 +28,11 @@ def test_every_image_of_the_project_has_a_setting():
     """What is built is written to a variable that exists, Grafana's too."""
     assert {source.name for source in images.own_images()} == IMAGES.keys()
     assert set(IMAGES.values()) <= variables().keys()
+
+
+def test_what_is_built_stands_beside_the_script():
+    """Although the library may be an installed one, which has sources of its own: changes in the checkout count."""
+    assert load("build_all")._parser().parse_args([]).sources == SCRIPTS.parent / "docker"
 
 
 @pytest.mark.usefixtures("without_engine")

@@ -192,7 +192,7 @@ class Member:
         except ENGINE_FAILURES as failure:
             self._failure = words_of(failure)
             if self._begun.is_set() and not self._halting.is_set():
-                _LOG.warning("container %s is given up: %s", self.name, self._failure)
+                _LOG.warning("container %s is watched no more, the engine says: %s", self.name, self._failure)
         finally:
             self._is_over = True
             self._begun.set()

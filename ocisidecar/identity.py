@@ -27,6 +27,7 @@ _DIGEST_HEX_DIGITS = 16
 _PART_HEX_DIGITS = 8
 _TAG_VALUE_LIMIT = 256
 _NAME_CHARACTERS = 4
+_DOUBT = "?"
 _USES, _NAMES = "of", "tags"
 """Entries of the parts tag that are no hash of a section."""
 
@@ -115,6 +116,17 @@ def was_set(tags: Mapping[str, str], name: str) -> bool:
     recorded = next((value for part, value in _entries(tags) if part == _NAMES), "")
     starts = range(0, len(recorded), _NAME_CHARACTERS)
     return _recorded(name) in {recorded[start : start + _NAME_CHARACTERS] for start in starts}
+
+
+def in_doubt(tags: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return `tags` in which these sections differ from whatever is wanted: they are about to be changed.
+
+    They are written before a change that takes more than one request, so that it is not forgotten half done.
+    """
+    doubted = dict.fromkeys(sorted(names), _DOUBT)
+    parts = [f"{name}={value}" for name, value in doubted.items()]
+    parts += [f"{name}={value}" for name, value in _entries(tags) if name not in doubted]
+    return {**tags, TAG_PARTS: _fitting(parts)}
 
 
 def used_deployments(tags: Mapping[str, str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from ocisidecar.identity import (
     Identity,
     changed_sections,
     digest,
+    in_doubt,
     owner,
     retry_token,
     tags_for,
@@ -128,6 +129,15 @@ class TestTags:
     def test_foreign_tags_change_no_section(self):
         """Tags of others on the resource are not ours to compare."""
         assert changed_sections({}, {"team": "blue"}) == ()
+
+    def test_what_is_in_doubt_differs_from_everything(self):
+        """A change that was cut off is neither what was before nor what was to be; the rest stays as it is."""
+        before = tags(uses=("platform",))
+        doubted = in_doubt(before, ["vnics", "containers"])
+        assert changed_sections(doubted, before) == ("containers", "vnics")
+        assert changed_sections(doubted, tags({}, hidden={"vnics": None})) >= ("containers",)
+        assert used_deployments(doubted) == ("platform",)
+        assert {**doubted, TAG_PARTS: before[TAG_PARTS]} == before
 
     def test_used_deployments_are_listed(self):
         """A shared deployment finds its users by their tags."""

@@ -19,7 +19,8 @@ from ocisidecar.errors import PlanError
 from ocisidecar.identity import was_set
 from ocisidecar.keys import Json, Key, Ref
 from ocisidecar.plan import Desired, Live, Phase, Placement, Rollout
-from ocisidecar.resources.kind import ACTIVE_PHASES, Kind, Site, Started, check_taken_away, objects, tags_of, text
+from ocisidecar.resources.kind import Kind, Site, Started, check_taken_away, objects, tags_of, text
+from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.retrying import ACTION, UPDATE
 from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
@@ -84,9 +85,14 @@ class ContainerInstance(Kind):
         )
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
-        """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted."""
-        if self.hidden & fields.keys():
+        """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted.
+
+        Before all that the hashes say that it is open, so that whoever gives up half-way and goes back to the old
+        spec does not find it done.
+        """
+        if parts := self.hidden & fields.keys():
             now = caller.call(self.client, "get_container_instance", live.id).body
+            self.change(caller, site, live, self.doubtful_tags(now, parts))
             recorded = partial(was_set, tags_of(now.get("freeformTags")))
             if _VNICS in fields:
                 self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 from attrs import evolve, frozen
 
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound, PlanError
-from ocisidecar.identity import Identity, owner, was_set
+from ocisidecar.identity import TAG_PARTS, Identity, in_doubt, owner, was_set
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import Desired, Live, Phase
+from ocisidecar.resources.phases import ACTIVE_PHASES, WORK_PHASES
 from ocisidecar.retrying import CREATE, DELETE, UPDATE, Intent
 from ocisidecar.session import Answer, Caller
 from ocisidecar.spec import DeploymentSpec
@@ -71,35 +72,6 @@ class Started:
     body: Mapping[str, Json]
     work_request_id: str = ""
     served: str = ""
-
-
-NETWORK_PHASES: Mapping[str, Phase] = {
-    "PROVISIONING": Phase.PENDING,
-    "UPDATING": Phase.PENDING,
-    "AVAILABLE": Phase.READY,
-    "TERMINATING": Phase.GOING,
-    "TERMINATED": Phase.GONE,
-}
-"""State words of core network resources."""
-
-ACTIVE_PHASES: Mapping[str, Phase] = {
-    "CREATING": Phase.PENDING,
-    "UPDATING": Phase.PENDING,
-    "ACTIVE": Phase.READY,
-    "AVAILABLE": Phase.READY,
-    "INACTIVE": Phase.READY,
-    "FAILED": Phase.FAILED,
-    "DELETING": Phase.GOING,
-    "DELETED": Phase.GONE,
-}
-"""State words of the other services.  What is INACTIVE is there, but switched off, e.g. a log."""
-
-
-_WORK_PHASES: Mapping[str, Phase] = {
-    "SUCCEEDED": Phase.READY,
-    "FAILED": Phase.FAILED,
-    "CANCELED": Phase.FAILED,
-}
 
 
 class Kind:
@@ -230,7 +202,7 @@ class Kind:
 
         The resource is read first and changed only as it was read: where somebody else, or a lifecycle step,
         came between, it is read again.  A field that is None is taken away, before and apart from the others: our
-        tags, which say that all is as wanted, are only written when it is gone.
+        tags, which say that all is as wanted, are only written when it is gone, and leave that open meanwhile.
 
         Raises:
             PlanError: the service keeps a field that is None.
@@ -238,7 +210,7 @@ class Kind:
         removed = frozenset(name for name, value in fields.items() if value is None)
         if removed:
             self._take_away(caller, site, live, removed)
-        return self._change(caller, site, live, {name: fields[name] for name in fields.keys() - removed})
+        return self.change(caller, site, live, {name: fields[name] for name in fields.keys() - removed})
 
     def _take_away(self, caller: Caller, site: Site, live: Live, names: Collection[str]) -> None:
         """Send null for the fields that the resource has, and see that the answer does not show them any more.
@@ -248,10 +220,17 @@ class Kind:
         now = self.read(caller, site, live.id, self.parents_from(live))
         present = [name for name in sorted(names) if now is None or now.body.get(name)]
         if present:
-            shown = self._change(caller, site, live, dict.fromkeys(present)).body
+            tags = self.doubtful_tags(live.body if now is None else now.body, self.hidden.intersection(present))
+            shown = self.change(caller, site, live, {**dict.fromkeys(present), **tags}).body
             check_taken_away(live.key, shown, present)
 
-    def _change(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+    def doubtful_tags(self, now: Mapping[str, Json], names: Collection[str]) -> Mapping[str, Json]:
+        """Return the field of an update that says that these hidden fields are not known to be as wanted."""
+        tags = tags_of(now.get("freeformTags"))
+        return {"freeformTags": in_doubt(tags, names)} if TAG_PARTS in tags else {}
+
+    def change(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+        """Send one update of `fields`, to what the resource is now."""
         for _ in range(_UPDATE_TRIES - 1):
             try:
                 return self._update_as_read(caller, site, live, fields)
@@ -315,7 +294,7 @@ class Kind:
     def work(self, caller: Caller, work_request_id: str) -> Phase:
         """Return what became of a work request: READY when it succeeded, FAILED, or PENDING."""
         request = caller.call(self.client, "get_work_request", work_request_id).body
-        return _WORK_PHASES.get(text(request, "status"), Phase.PENDING)
+        return WORK_PHASES.get(text(request, "status"), Phase.PENDING)
 
     def region(self, site: Site) -> str | None:
         """Return the region to send calls to; None means the session's."""

@@ -15,7 +15,8 @@ from typing import ClassVar
 
 from ocisidecar.keys import Body, Key, Ref
 from ocisidecar.plan import Desired
-from ocisidecar.resources.kind import NETWORK_PHASES, Kind, Site
+from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec, NetworkSpec
 
 _ANYWHERE = "0.0.0.0/0"

@@ -17,7 +17,8 @@ from ocisidecar.compare import pair_up
 from ocisidecar.errors import ConnectionLost
 from ocisidecar.keys import Body, Json, Key, Ref
 from ocisidecar.plan import Desired, Live
-from ocisidecar.resources.kind import NETWORK_PHASES, Kind, Site, Started, text
+from ocisidecar.resources.kind import Kind, Site, Started, text
+from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.retrying import ACTION
 from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec

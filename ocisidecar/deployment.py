@@ -37,7 +37,7 @@ class Deployment:
 
     Works without a spec: everything is found by the tags.  Methods that talk to OCI block, may be called by several
     threads, and raise `ServiceCallError` when OCI refuses, `Cancelled` when their `cancel` is set, and
-    `ConfigError` when the deployment came from another process.
+    `ConfigError` when the deployment came from another process or its provisioner is closed.
 
     Attributes:
         identity: tenancy, region, compartment and name.

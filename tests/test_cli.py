@@ -353,13 +353,24 @@ class TestProgram:
         assert cli.main(command) == 0
 
     def test_emulator(self, tmp_path):
-        """It prints its endpoint, writes a configuration that works, and ends with Ctrl-C."""
+        """It prints its endpoint, writes a configuration and an environment that work, and ends with Ctrl-C."""
         program = [sys.executable, "-m", "ocisidecar", "emulator", "--config-dir", str(tmp_path)]
         with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            facts = dict(process.stdout.readline().split(maxsplit=1) for _ in range(5))
+            facts = dict(process.stdout.readline().split(maxsplit=1) for _ in range(6))
             where = ["--config", str(tmp_path / "config"), "--endpoint", facts["endpoint"].strip()]
             code = cli.main(["destroy", "web", *where, "--compartment-id", facts["compartment"].strip()])
+            sourced = subprocess.run(
+                [
+                    "sh",
+                    "-c",
+                    '. "$1" && exec "$2" -m ocisidecar destroy web',
+                    "sh",
+                    facts["environment"].strip(),
+                    sys.executable,
+                ],
+                check=False,
+            )
             process.send_signal(signal.SIGINT)
             assert process.stdout.read() == "stopped\n"
-        assert (code, process.returncode) == (0, 0)
+        assert (code, sourced.returncode, process.returncode) == (0, 0, 0)

@@ -187,13 +187,17 @@ class Emulator:
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="ocisidecar-emulator-")
             self.write_config(Path(self._directory.name))
-        config = str(Path(self._directory.name) / "config")
+        return self.environment_with(Path(self._directory.name))
+
+    def environment_with(self, directory: Path) -> dict[str, str]:
+        """Return `environment` for a directory that `write_config` has written."""
+        config = str(directory.absolute() / "config")
         return {
             "OCISIDECAR_ENDPOINT": self.endpoint,
             "OCISIDECAR_COMPARTMENT_ID": self.compartment_id,
             "OCI_CONFIG_FILE": config,
             "OCI_CLI_CONFIG_FILE": config,
-            "OCI_CLI_RC_FILE": str(Path(self._directory.name) / "oci_cli_rc"),
+            "OCI_CLI_RC_FILE": str(directory.absolute() / "oci_cli_rc"),
             "OCI_CLI_PROFILE": "DEFAULT",
             "OCI_CLI_AUTH": "api_key",
             "OCI_CLI_REGION": self.app.world.home_region,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -14,7 +15,8 @@ def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -
     """Run an emulator on a loopback port until Ctrl-C or SIGTERM; for a program's main thread.
 
     Writes `config` and a fresh API key into `config_dir` (made when missing, files readable by their owner only)
-    and prints the endpoint, so that `oci --config-file DIR/config --endpoint URL ...` works.
+    and prints the endpoint, so that `oci --config-file DIR/config --endpoint URL ...` works.  A shell that has read
+    `environment` there needs neither option, and no compartment.
 
     Args:
         port: 0 picks a free one.
@@ -35,9 +37,18 @@ def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -
             f"tenancy      {emulator.tenancy_id}\n"
             f"compartment  {emulator.compartment_id}\n"
             f"containers   {emulator.containers}\n"
+            f"environment  {_write_environment(emulator, config.parent)}\n"
         )
         sys.stdout.flush()
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
             sys.stdout.write("stopped\n")
+
+
+def _write_environment(emulator: Emulator, directory: Path) -> Path:
+    """Write what points programs at the emulator as a file for `.` of a shell, and return its path."""
+    file = directory / "environment"
+    variables = emulator.environment_with(directory)
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+    return file

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -171,7 +172,7 @@ def is_answered(question: str, answer: str, *, otherwise: str) -> bool:
     Raises:
         ConfigError: there is nobody to ask; `otherwise` says what to do.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # None where standard input is closed
         raise ConfigError(otherwise)
     sys.stderr.write(question)
     sys.stderr.flush()
@@ -270,20 +271,23 @@ def add_containers_argument(parser: argparse.ArgumentParser, *, default: str) ->
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say how a deployment is checked; `checked` follows them."""
-    parser.add_argument("--max-restarts", metavar="N", type=int, default=0, help="of a container (%(default)s)")
+    parser.add_argument("--max-restarts", metavar="N", type=_count, default=0, help="of a container (%(default)s)")
     parser.add_argument("--no-telemetry", action="store_true", help="do not look for metrics and log lines")
     parser.add_argument("--read-only", action="store_true", help="send no line and no datapoint for that")
     parser.add_argument(
         "--telemetry-timeout",
         metavar="SECONDS",
-        type=float,
+        type=_seconds,
         default=180.0,
         help="how long what was sent may take to arrive (%(default)g)",
     )
 
 
 def checked(deployment: Deployment, spec: DeploymentSpec | None, options: Options) -> Report:
-    """Return the report of the checks, made as the arguments say."""
+    """Return the report of the checks, made as the arguments say; a terminal is told how long that may take."""
+    if sys.stderr.isatty():
+        longest = 0 if options.no_telemetry else options.telemetry_timeout
+        sys.stderr.write(f"Checking {deployment.name}; what takes time to show is waited for, up to {60 + longest:g} s.\n")
     return deployment.verify(
         spec,
         max_restarts=options.max_restarts,
@@ -349,5 +353,15 @@ def pair(text: str) -> tuple[str, str]:
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 0 or more")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+    return seconds

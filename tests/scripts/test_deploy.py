@@ -143,9 +143,10 @@ class TestBehaviour:
         assert "Checks of" not in err
         assert not any(request.is_write for request in emulator.requests)
 
-    def test_nobody_to_ask(self, deploy, emulator, monkeypatch):
+    @pytest.mark.parametrize("stdin", [io.StringIO(), None], ids=["empty", "closed"])
+    def test_nobody_to_ask(self, deploy, emulator, monkeypatch, stdin):
         """Then nothing is changed, and the message says what to do."""
-        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        monkeypatch.setattr(sys, "stdin", stdin)
         code, _, err = deploy("deploy")
         assert (code, "add --yes or set AUTO_APPROVE" in err, emulator.live()) == (2, True, {})
         monkeypatch.setenv("AUTO_APPROVE", "true")

@@ -285,9 +285,9 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
 
 def checked(deployment: Deployment, spec: DeploymentSpec | None, options: Options) -> Report:
     """Return the report of the checks, made as the arguments say; a terminal is told how long that may take."""
-    if sys.stderr.isatty():
-        longest = 0 if options.no_telemetry else options.telemetry_timeout
-        sys.stderr.write(f"Checking {deployment.name}; what takes time to show is waited for, up to {60 + longest:g} s.\n")
+    if sys.stderr.isatty() and not options.no_telemetry:
+        longest = f"{options.telemetry_timeout:g} s"
+        sys.stderr.write(f"Checking {deployment.name}; metrics and lines are looked for during up to {longest}.\n")
     return deployment.verify(
         spec,
         max_restarts=options.max_restarts,

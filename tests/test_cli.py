@@ -257,6 +257,13 @@ class TestErrors:
         assert cli.main(["emulator", "--config-dir", "x"]) == code
         assert capsys.readouterr().err.startswith("ocisidecar: ")
 
+    def test_a_terminal_is_told_how_long_checking_may_take(self, run, spec, monkeypatch):
+        """Only there: what is read by programs stays as it is."""
+        run("apply", spec)
+        assert "Checking" not in run("verify", "web")[2]
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        assert "looked for during up to 9 s" in run("verify", "web", "--telemetry-timeout", "9")[2]
+
     def test_failed_checks_have_a_code(self):
         """1, as for a report that was printed."""
         assert console.exit_code(errors.ChecksFailed("", report=None)) == 1
@@ -275,8 +282,12 @@ class TestArguments:
                 ("logs", "web", "--since", "yesterday"),
                 "'yesterday' is neither 90s, 10m, 2h, 1d nor an RFC 3339 time",
             ),
-            (("logs", "web", "--tail", "-1"), "'-1' is not a number of lines"),
-            (("logs", "web", "--tail", "many"), "'many' is not a number of lines"),
+            (("logs", "web", "--tail", "-1"), "'-1' is not a number, 0 or more"),
+            (("logs", "web", "--tail", "many"), "'many' is not a number, 0 or more"),
+            (("verify", "web", "--max-restarts=-1"), "'-1' is not a number, 0 or more"),
+            (("verify", "web", "--telemetry-timeout=-5"), "'-5' is not a number of seconds"),
+            (("verify", "web", "--telemetry-timeout=soon"), "'soon' is not a number of seconds"),
+            (("verify", "web", "--telemetry-timeout=inf"), "'inf' is not a number of seconds"),
             (("demo", "--containers", "podman"), "invalid choice: 'podman'"),
         ],
     )

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from ocisidecar import __version__, console, images
 from ocisidecar.cancel import Cancel
@@ -38,6 +38,7 @@ from ocisidecar.spec.ocir import is_ocir, ocir_host
 from ocisidecar.steps import read_secret
 
 _MEBI: Final = 1024**2
+_PROGRESS_SECONDS: Final = 10
 _SOURCES: Final = Path(__file__).resolve().parent.parent / "docker"
 """Of this checkout, which may differ from what is installed."""
 
@@ -59,12 +60,13 @@ def _build(options: Options, settings: Settings) -> int:
     is_pushed = not (options.skip_push or options.local)
     target = _target(options, settings) if is_pushed else None
     _check_before_building(sources, target, options.sbom)
+    told = _Told()
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
         platforms=options.platform or (None if options.local else platforms(settings.values)),
         base_images=dict(options.base),
-        on_event=_tell,
+        on_event=told,
     )
     if options.sbom is not None:
         for image in built:
@@ -73,7 +75,7 @@ def _build(options: Options, settings: Settings) -> int:
         for image in built:
             sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
         return OK
-    pushed = [target.registry.push(image, on_event=_tell) for image in built]
+    pushed = [target.registry.push(image, on_event=told) for image in built]
     _write(settings.path, pushed)
     return OK
 
@@ -212,24 +214,37 @@ def _list_contents(image: images.BuiltImage, directory: Path) -> None:
         sys.stderr.write(f"{images.sbom(variant, directory / name)} written\n")
 
 
-def _tell(event: images.ImageEvent) -> None:
-    """Write a line for what begins and what ends."""
-    match event:
-        case images.BuildStarted():
-            base = f" on {event.base_image}" if event.base_image else ""
-            text = f"building {event.image} for {event.platform}{base}"
-        case images.BuildFinished():
-            size = f"{event.size_in_bytes / _MEBI:.0f} MiB"
-            text = f"built {event.reference} ({size}, {event.cached_steps} steps cached)"
-        case images.BuildStopped():
-            text = event.error.partition("\n")[0]
-        case images.PushStarted():
-            text = f"pushing {event.reference}"
-        case images.PushFinished():
-            text = f"pushed {event.reference} as {event.digest}"
-        case _:
-            return
-    sys.stderr.write(f"{event.elapsed_seconds:7.1f} s  {text}\n")
+@define
+class _Told:
+    """Writes a line for what begins and what ends, and every ten seconds how much of a push is done."""
+
+    _next_progress: float = 0.0
+
+    def __call__(self, event: images.ImageEvent) -> None:
+        text = self._text(event)
+        if text:
+            sys.stderr.write(f"{event.elapsed_seconds:7.1f} s  {text}\n")
+
+    def _text(self, event: images.ImageEvent) -> str:
+        match event:
+            case images.BuildStarted():
+                base = f" on {event.base_image}" if event.base_image else ""
+                return f"building {event.image} for {event.platform}{base}"
+            case images.BuildFinished():
+                size = f"{event.size_in_bytes / _MEBI:.0f} MiB"
+                return f"built {event.reference} ({size}, {event.cached_steps} steps cached)"
+            case images.BuildStopped():
+                return event.error.partition("\n")[0]
+            case images.PushStarted():
+                self._next_progress = event.elapsed_seconds + _PROGRESS_SECONDS
+                return f"pushing {event.reference}"
+            case images.PushProgress() if event.elapsed_seconds >= self._next_progress:
+                self._next_progress = event.elapsed_seconds + _PROGRESS_SECONDS
+                sent, total = event.sent_bytes / _MEBI, event.total_bytes / _MEBI
+                return f"sent {sent:.0f} of {total:.0f} MiB of {event.image}"
+            case images.PushFinished():
+                return f"pushed {event.reference} as {event.digest}"
+        return ""
 
 
 def _parser() -> argparse.ArgumentParser:

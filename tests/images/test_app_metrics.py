@@ -1,7 +1,8 @@
-"""The program of app-with-metrics that counts requests, run as it is with this machine's awk."""
+"""The program of app-with-metrics that counts requests, run as it is by Alpine's awk and by this machine's."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PROGRAM = Path(__file__).parents[2] / "docker" / "app-with-metrics" / "metrics.awk"
+AWKS = [["awk"], ["busybox", "awk"]]
+"""Debian's and Alpine's."""
 
 
 def line(request: str = "GET / HTTP/1.1", *, status: int = 200, seconds: str = "0.003") -> str:
@@ -17,16 +20,26 @@ def line(request: str = "GET / HTTP/1.1", *, status: int = 200, seconds: str = "
     return f'10.0.0.1 - - [2026-01-01T00:00:00+00:00] "{request}" {status} 612 "-" "curl/8" {seconds}\n'
 
 
-def count(log: bytes, published: Path, *, offset: int = 0) -> int:
+@pytest.fixture(scope="module", params=AWKS, ids=" ".join)
+def awk(request: pytest.FixtureRequest) -> list[str]:
+    """An awk, as a command."""
+    command: list[str] = request.param
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    return command
+
+
+def count(awk: list[str], log: bytes, published: Path, *, offset: int = 0) -> int:
     """Raise the published metrics by a piece of the log that begins at `offset`; return where the next begins."""
     variables = {"published": published, "inode": 7, "offset": offset, "available": len(log), "now": 1_700_000_000}
     settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
     run = subprocess.run(
-        ["awk", *settings, "-f", PROGRAM], input=log, stdout=subprocess.PIPE, env={"LC_ALL": "C"}, check=True
+        [*awk, *settings, "-f", PROGRAM], input=log, stdout=subprocess.PIPE, env={"LC_ALL": "C"}, check=True
     )
     published.write_bytes(run.stdout)
     _, _, inode, read = published.read_text().splitlines()[0].split()
     assert inode == "7"
+    assert run.stdout.endswith(b"\n# complete\n")
     return int(read)
 
 
@@ -44,28 +57,30 @@ LINES = st.builds(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(lines=st.lists(LINES, max_size=20), cuts=st.lists(st.integers(0, 2000), max_size=4))
 def test_pieces_count_like_the_whole(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[str], cuts: list[int]
+    awk: list[str], tmp_path_factory: pytest.TempPathFactory, lines: list[str], cuts: list[int]
 ) -> None:
     """Wherever the log is cut, in the middle of a line too, the counters end the same and never fall."""
     log = "".join(lines).encode()
     directory = tmp_path_factory.mktemp("metrics")
     whole, pieces = directory / "whole", directory / "pieces"
-    assert count(log, whole) == len(log)
+    assert count(awk, log, whole) == len(log)
     read, before = 0, dict[str, float]()
     for end in [*sorted(min(cut, len(log)) for cut in cuts), len(log)]:
-        read += count(log[read:end], pieces, offset=read) - read
+        read += count(awk, log[read:end], pieces, offset=read) - read
         now = values(pieces)
         assert all(now[name] >= value for name, value in before.items())
         before = now
     assert values(pieces) == values(whole)
 
 
-def test_histogram_is_cumulative(tmp_path: Path) -> None:
+def test_histogram_is_cumulative(awk: list[str], tmp_path: Path) -> None:
     """A bucket holds all requests that took as long as its bound, or less."""
-    count("".join(line(seconds=text) for text in ("0.005", "0.006", "0.7", "60.000")).encode(), tmp_path / "prom")
+    count(
+        awk, "".join(line(seconds=text) for text in ("0.005", "0.006", "0.7", "60.000")).encode(), tmp_path / "prom"
+    )
     found = values(tmp_path / "prom")
     prefix = "app_request_duration_seconds"
     assert [found[f'{prefix}_bucket{{le="{bound}"}}'] for bound in ("0.005", "0.01", "0.5", "1", "10", "+Inf")] == [
@@ -80,8 +95,8 @@ def test_histogram_is_cumulative(tmp_path: Path) -> None:
     assert found[f"{prefix}_sum"] == pytest.approx(60.711)
 
 
-def test_clients_make_no_series(tmp_path: Path) -> None:
+def test_clients_make_no_series(awk: list[str], tmp_path: Path) -> None:
     """A method that HTTP does not know is counted as `other`, so that nobody fills Prometheus with words."""
-    count("".join(line(f"M{number} / HTTP/1.1") for number in range(50)).encode(), tmp_path / "prom")
+    count(awk, "".join(line(f"M{number} / HTTP/1.1") for number in range(50)).encode(), tmp_path / "prom")
     requests = {name: value for name, value in values(tmp_path / "prom").items() if name.startswith("app_requests")}
     assert requests == {'app_requests_total{method="other",status="200"}': 50}

@@ -173,13 +173,32 @@ def test_log_forwarder_ships_to_the_log():
 def test_management_agent_gets_its_key_as_a_file():
     """The install key travels in a file, never in the environment, and the agent may post to its namespace only."""
     sidecar = SidecarSpec.management_agent(response_file=SECRET, metric_namespace="shop")
-    assert volume_at(sidecar, "/opt/oracle/mgmtagent_secret").files == {"input.rsp": SECRET}
+    assert volume_at(sidecar, "/etc/management-agent").files == {"input.rsp": SECRET}
     assert not sidecar.faults
     assert sidecar.statements[0].where == "target.metrics.namespace='shop'"
     assert {statement.principal for statement in sidecar.statements} == {"managementagent"}
     assert "install key" in SidecarSpec.management_agent().faults[0]
     assert "/logs" not in sidecar.mounts
     assert SidecarSpec.management_agent(log_volume="files").mounts["/logs"].volume == "files"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("metric_namespace", "my-app"),
+        ("metric_namespace", "oci_computeagent"),
+        ("metric_namespace", "a' or 'b"),
+        ("scrape_url", "127.0.0.1:9100/metrics"),
+        ("scrape_url", "https://127.0.0.1:9100/metrics"),
+        ("scrape_url", "http://"),
+        ("scrape_url", 'http://127.0.0.1:9090/federate?match[]={job!=""}'),
+        ("scrape_url", "http://127.0.0.1:9100/metrics\nnamespace=oci_vcn"),
+    ],
+)
+def test_management_agent_refuses_what_it_cannot_use(name: str, value: str):
+    """What the agent or Monitoring would turn down long after the start is named before it."""
+    (fault,) = SidecarSpec.management_agent(response_file=SECRET, **{name: value}).faults
+    assert fault.startswith(f"{name} must be ")
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from ocisidecar.spec import sidecar
 from ocisidecar.spec.presets.own_images import own_image
 from ocisidecar.spec.security import SecurityContext, Statement
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 _USER = 1000
+_SECRETS = "/etc/management-agent"
+_NAMESPACE = re.compile(r"(?!oci_|oracle_)[A-Za-z][A-Za-z0-9_]*")
+_SCRAPE_URL = re.compile(r"http://[^\s/?#\\{}\"][^\s#\\{}\"]*")
 _NO_KEY = (
     "has no response_file: give the agent its install key with "
     "SidecarSpec.management_agent(response_file=SecretRef('ocid1.vaultsecret…')), a secret with the content of an "
@@ -31,9 +37,11 @@ def management_agent(
         response_file: content of `input.rsp` with an install key of the deployment's compartment, best as
             `SecretRef`.
         version: change it together with a `response_file` given literally, which enters no digest.
-        metric_namespace: where the metrics appear in OCI Monitoring: not `oci_…` or `oracle_…`.
+        metric_namespace: where the metrics appear in OCI Monitoring: letters, digits and `_`, beginning with a
+            letter, but not with `oci_` or `oracle_`.
         log_volume: name of the instance's volume where what the agent logs appears as `management-agent.log`.
-        scrape_url: what the agent reads, percent-encoded: by default everything that the Prometheus beside it has.
+        scrape_url: what the agent reads, `http://…`, percent-encoded: by default everything that the Prometheus
+            beside it has.
 
     Source: Oracle documentation, "Management Agent: Create a Response File", "Required IAM Policies".
     """
@@ -41,7 +49,7 @@ def management_agent(
     if log_volume is not None:
         mounts["/logs"] = log_volume
     if response_file is not None:
-        mounts["/opt/oracle/mgmtagent_secret"] = VolumeSpec.config_file(
+        mounts[_SECRETS] = VolumeSpec.config_file(
             "management-agent-secret", {"input.rsp": response_file}, secret_version=version
         )
     return sidecar.SidecarSpec(
@@ -58,8 +66,20 @@ def management_agent(
         memory_limit_in_gbs=1,
         ephemeral_storage_in_gbs=2,
         security_context=SecurityContext.restricted(run_as_user=_USER, is_root_file_system_readonly=False),
-        faults=() if response_file is not None else (_NO_KEY,),
+        faults=tuple(_faults(response_file, metric_namespace, scrape_url)),
     )
+
+
+def _faults(response_file: FileContent | None, metric_namespace: str, scrape_url: str) -> Iterator[str]:
+    if response_file is None:
+        yield _NO_KEY
+    if not _NAMESPACE.fullmatch(metric_namespace):
+        yield (
+            "metric_namespace must be letters, digits and '_', beginning with a letter, but not with oci_ or "
+            f"oracle_, got {metric_namespace!r}"
+        )
+    if not _SCRAPE_URL.fullmatch(scrape_url):
+        yield f"scrape_url must be http://host:port/path, percent-encoded, got {scrape_url!r}"
 
 
 def _statements(metric_namespace: str) -> tuple[Statement, ...]:

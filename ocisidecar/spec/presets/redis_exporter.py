@@ -28,7 +28,8 @@ def redis_exporter(
         image_url: an image with the same command line instead of the pinned official one.
         address: of the Redis, without user and password.
         user: of Redis' access control list; None means the default user.
-        passwords: `{"<address>": "<password>"}` in JSON, best as `SecretRef`; None means without a password.
+        passwords: `{"redis://127.0.0.1:6379": "<password>"}` in JSON, best as `SecretRef`; None means without a
+            password.  The key is `address`, with the user in it where there is one: `redis://<user>@127.0.0.1:6379`.
         version: change it together with `passwords` given literally, which enter no digest.
     """
     arguments = [f"--redis.addr={address}", f"--web.listen-address=0.0.0.0:{PORT}"]

@@ -1,10 +1,13 @@
 #!/bin/bash
-# The stand-in's entrypoint.  Like the real one it is a shell that waits for a child and handles no signal; installs to
-# the volume at the first start, registers once, empties input.rsp if it may, and looks after the agent in a loop.
+# The stand-in's entrypoint, with the habits of the real one: a shell that waits for a child and handles no signal; it
+# works with copies of its scripts on the volume, installs there at the first start, registers once, empties input.rsp
+# and ends with an error where it cannot, and looks after the agent in a loop.
 set -euo pipefail
 
 readonly staging=/opt/oracle-mgmtagent-staging
-readonly agent=/opt/oracle/mgmt_agent/agent_inst
+readonly bootstrap=/opt/oracle/bootstrap
+readonly home=/opt/oracle/mgmt_agent
+readonly agent=$home/agent_inst
 readonly response_file=/opt/oracle/mgmtagent_secret/input.rsp
 
 watchdog() {
@@ -12,7 +15,7 @@ watchdog() {
     trap 'kill "$pid"; wait "$pid"; echo "stand-in agent stopped"; exit' TERM INT
     while true; do
         if ! kill -0 "$pid" 2>/dev/null; then
-            "$staging/scripts/init-agent.sh"
+            /bin/sh "$bootstrap/scripts/init-agent.sh" || echo "initialize agent failed"
             python3 -u "$staging/packages/stand_in_agent.py" "$agent" &
             pid=$!
             echo "pid=$pid" >"$agent/log/agent.pid"
@@ -21,14 +24,18 @@ watchdog() {
     done
 }
 
-if [ ! -d "$agent" ]; then
+mkdir -p "$bootstrap/scripts"
+cp "$staging/scripts/init-agent.sh" "$bootstrap/scripts/"
+chmod 744 "$bootstrap/scripts/"*
+if [ ! -e "$home/installer-logs/installer.state.journal.SUCCESS" ]; then
+    [ -f "$response_file" ] || { echo "$response_file does not exist" && exit 1; }
     echo "installing the stand-in agent, which is no software of Oracle's"
-    mkdir -p "$agent"/{config,discovery,log}
-    touch "$agent/config/configure.required"
+    mkdir -p "$agent"/{config,discovery,log} "$home/installer-logs"
+    touch "$agent/config/configure.required" "$home/installer-logs/installer.state.journal.SUCCESS"
 fi
 if [ -e "$agent/config/configure.required" ]; then
     python3 "$staging/packages/stand_in_agent.py" "$agent" --register "$response_file"
     rm "$agent/config/configure.required"
-    { : >"$response_file"; } 2>/dev/null || echo "input.rsp stays as it is: it cannot be written"
+    : >"$response_file"
 fi
 (watchdog)

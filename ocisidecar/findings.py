@@ -59,8 +59,8 @@ CAUSES: Mapping[str, Cause] = {
     "killed": Cause(
         title="A container was killed: it ran out of memory, or its health check failed",
         remedy=(
-            "Check that the program listens on 0.0.0.0 at the check's port and answers its path in time; if so, "
-            "raise its memory_limit_in_gbs, the instance's memory_in_gbs, or make it need less."
+            "Check that the program listens on 0.0.0.0 at the check's port, answers its path in time, and is up "
+            "before the check has failed too often (initial_delay_in_seconds). If so, raise its memory_limit_in_gbs."
         ),
     ),
     "killed-by-health-check": Cause(

@@ -60,7 +60,7 @@ CAUSES: Mapping[str, Cause] = {
         title="A container was killed: it ran out of memory, or its health check failed",
         remedy=(
             "Check that the program listens on 0.0.0.0 at the check's port, answers its path in time, and is up "
-            "before the check has failed too often (initial_delay_in_seconds). If so, raise its memory_limit_in_gbs."
+            "before the check fails too often (initial_delay_in_seconds). If so, raise its memory_limit_in_gbs."
         ),
     ),
     "killed-by-health-check": Cause(

@@ -124,6 +124,13 @@ def test_a_forwarder_that_complains(case, found, status):
     assert check.detail.endswith("; its log says: push failed: status 404")
 
 
+def test_a_line_of_the_app_is_not_the_entry_that_was_sent(case):
+    """Both bear the nonce; that one arrived says nothing of the other."""
+    arrived = Asked(answer=(Arrival(entry=LINE, seconds=1.0),), seconds=60.0)
+    check = judged(case, "log-lines-arrive", source="ocisidecar/web", lines={"log/app": arrived})
+    assert (check.status, check.detail) == (Status.FAILED, "an entry sent from here was not found within 60 s")
+
+
 def test_metrics_that_cannot_be_read(case):
     """Neither usage nor anything else is judged by them."""
     refused = Asked(refusal="summarize_metrics_data: 404")

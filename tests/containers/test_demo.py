@@ -25,7 +25,7 @@ def told(images) -> str:
     "words",
     [
         "The containers are real: they run on this machine's Docker engine.",
-        "web running, healthy, ocisidecar/app-with-metrics:0.1.0",
+        "web running, health",
         "a request to 'access.log' on the volume 'logs', log-forwarder sent it on, and it was found",
         "6 of 6 up: log-forwarder, nginx-exporter, node-exporter, prometheus, redis-exporter, web, says Prometheus",
         "/health: 200, median",

@@ -71,7 +71,7 @@ def run(
     images: Mapping[str, str] | None = None,
     bases: Mapping[str, str] | None = None,
 ) -> None:
-    """Show everything, from the spec to the empty cloud.  Blocks for some ten seconds, with Docker for half a minute.
+    """Show everything, from the spec to the empty cloud.  Blocks for ten seconds, with Docker for half a minute.
 
     Args:
         console: where.

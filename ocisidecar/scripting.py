@@ -60,16 +60,18 @@ class Job:
     Attributes:
         options: the arguments.
         settings: what the settings file says.
-        spec: the deployment that it describes.
     """
 
     options: console.Options
     settings: Settings
-    spec: DeploymentSpec
 
     @classmethod
-    def read(cls, options: console.Options) -> Job:
+    def read(cls, options: console.Options, *, needs_spec: bool = True) -> Job:
         """Read the settings file; its warnings go to standard error.
+
+        Args:
+            options: the arguments.
+            needs_spec: whether the whole deployment is needed, with its secrets, or its name is enough.
 
         Raises:
             ConfigError: an argument for an emulator is given without one.
@@ -80,7 +82,19 @@ class Job:
                 "--containers and --image are for --local: without it the tenancy runs the containers"
             )
         settings = console.read_settings(options.settings, options, local=options.local or None)
-        return cls(options, settings, settings.deployment_spec())
+        if needs_spec or options.local:
+            settings.deployment_spec()
+        return cls(options, settings)
+
+    @property
+    def spec(self) -> DeploymentSpec:
+        """The deployment that the settings describe."""
+        return self.settings.deployment_spec()
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.settings.values.container_instance_name or self.spec.name
 
     @contextmanager
     def connect(self, *, needs_deployment: bool = False) -> Iterator[Provisioner]:
@@ -110,7 +124,7 @@ class Job:
     def deployment(self) -> Iterator[Deployment]:
         """Yield the deployment as it exists; with `--local` it is made first."""
         with self.connect(needs_deployment=True) as provisioner:
-            yield provisioner.get(self.spec.name)
+            yield provisioner.get(self.name)
 
 
 @contextmanager

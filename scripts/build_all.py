@@ -132,6 +132,7 @@ class _Target:
 
 
 def _target(options: Options, settings: Settings) -> _Target:
+    settings.require("OCIR_AUTH_TOKEN", "OCIR_PASSWORD")
     values = settings.values
     given, username = token(values), values.ocir_username
     if username is None or given is None:

@@ -44,7 +44,9 @@ _QUERIES: Final = tuple(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
-    return console.ending(lambda: int(options.run(Job.read(options))), program="deploy.py")
+    return console.ending(
+        lambda: int(options.run(Job.read(options, needs_spec=options.needs_spec))), program="deploy.py"
+    )
 
 
 def _validate(job: Job) -> int:
@@ -89,7 +91,7 @@ def _deploy(job: Job) -> int:
 
 def _destroy(job: Job) -> int:
     with job.connect(needs_deployment=True) as provisioner, console.progress() as progress:
-        plan = provisioner.plan_destroy(job.spec, retain=job.options.retain, purge=job.options.purge)
+        plan = provisioner.plan_destroy(job.name, retain=job.options.retain, purge=job.options.purge)
         console.print_page(console.errors(), plan_page(plan))
         if job.settings.values.dry_run:
             sys.stderr.write("DRY_RUN: nothing was deleted\n")
@@ -140,7 +142,7 @@ def _may(job: Job, what: str) -> bool:
     if job.options.local or job.options.yes or job.settings.values.auto_approve:
         return True
     if what == "delete":
-        return console.is_removal_confirmed(job.spec.name)
+        return console.is_removal_confirmed(job.name)
     nobody = "deploy asks before it changes anything and nobody can answer here: add --yes or set AUTO_APPROVE"
     return console.is_answered("Go on? Type yes: ", "yes", otherwise=nobody)
 
@@ -177,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         one = commands.add_parser(command.name, help=command.help, description=command.help)
-        one.set_defaults(run=command.run)
+        one.set_defaults(run=command.run, needs_spec=command.needs_spec)
         add_arguments(one)
         console.add_json_argument(one)
         command.add_arguments(one)
@@ -207,12 +209,13 @@ class _Command:
     help: str
     run: Callable[[Job], int]
     add_arguments: Callable[[argparse.ArgumentParser], None]
+    needs_spec: bool = False
 
 
 _COMMANDS: Final = (
-    _Command("validate", "Check the settings; makes no request.", _validate, _nothing),
-    _Command("plan", "Show what deploy would do.", _plan, _nothing),
-    _Command("deploy", "Bring it about, and check that it works.", _deploy, _deploy_arguments),
+    _Command("validate", "Check the settings; makes no request.", _validate, _nothing, needs_spec=True),
+    _Command("plan", "Show what deploy would do.", _plan, _nothing, needs_spec=True),
+    _Command("deploy", "Bring it about, and check that it works.", _deploy, _deploy_arguments, needs_spec=True),
     _Command("status", "Show what exists.", _status, _nothing),
     _Command("logs", "Show what containers write.", _logs, console.add_log_arguments),
     _Command("metrics", "Show CPU and memory, or any other metric.", _metrics, _metrics_arguments),

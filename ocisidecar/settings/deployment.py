@@ -54,7 +54,10 @@ Remark = tuple[str, str]
 
 
 def for_emulator(values: Values) -> Values:
-    """Return the settings without what only a tenancy has; an agent gets a made-up response file."""
+    """Return the settings without what only a tenancy has, and without secrets that are not at hand.
+
+    An agent gets a made-up response file.  Where the registry's token goes, its user goes too.
+    """
     nothing = Values()
     plain: dict[str, Any] = {
         one.field: getattr(nothing, one.field) for one in variables().values() if one.is_of_account
@@ -66,7 +69,8 @@ def for_emulator(values: Values) -> Values:
         secret = getattr(values, name)
         if secret is not None and secret.text is None:
             plain[name] = None
-    return evolve(values, **plain)
+    local = evolve(values, **plain)
+    return local if token(local) else evolve(local, ocir_username=None)
 
 
 def deployment_spec(values: Values) -> DeploymentSpec:
@@ -334,9 +338,9 @@ def _pull_secrets(registries: Mapping[str, str], values: Values) -> tuple[ImageP
 
 
 def _pull_secret(host: str, username: str, given: Secret, version: str) -> ImagePullSecret:
-    if given.text is None:
+    if given.place == "vault":
         return ImagePullSecret.vault(host, secret_id=given.word)
-    return ImagePullSecret.basic(host, username=username, password=given.text, version=version)
+    return ImagePullSecret.basic(host, username=username, password=given.known, version=version)
 
 
 def _access(registries: Mapping[str, str], values: Values) -> AccessSpec:

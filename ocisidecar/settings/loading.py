@@ -39,7 +39,7 @@ class Loaded:
         values: what could be read; the default for the rest.
         places: variable → where it stands, of those that are given.
         faults: what cannot be read.
-        unfilled: what the template's words still stand in.
+        unfilled: what the template's words still stand in, and secrets that are not where they are said to be.
         warnings: what is unused, or works but had better not be.
     """
 
@@ -75,29 +75,33 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
             unfilled.append(SettingFault(given.place, name, _NOT_FILLED_IN.format(shown)))
             continue
         try:
-            value = _value(variable, given.text, environment, path.parent)
+            read[variable.field] = value = _value(variable, given.text)
         except ValueError as error:
             faults.append(SettingFault(given.place, name, str(error)))
             continue
-        read[variable.field] = value
-        if isinstance(value, Secret) and value.place == "literal":
+        if not isinstance(value, Secret):
+            continue
+        if value.place == "literal":
             warnings.append(SettingFault(given.place, name, _IN_CLEAR.format(SECRET.allowed)))
+        try:
+            read[variable.field] = value.found(environment, path.parent)
+        except ValueError as error:
+            unfilled.append(SettingFault(given.place, name, str(error)))
     places = {name: given.place for name, given in {**inner, **outer}.items()}
     return Loaded(Values(**read), places, tuple(faults), tuple(unfilled), tuple(warnings))
 
 
-def _value(variable: Variable, text: str, environment: Mapping[str, str], directory: Path) -> object:
+def _value(variable: Variable, text: str) -> object:
     """Return the typed value.
 
     Raises:
         ValueError: it is none; says what is allowed, and what was given unless that may be a secret.
     """
     try:
-        value = variable.kind.read(text.strip())
+        return variable.kind.read(text.strip())
     except ValueError as error:
         given = "" if variable.kind in {SECRET, PAIRS} else f", got {text!r}"
         raise ValueError(f"must be {variable.kind.allowed}{given}") from error
-    return value.found(environment, directory) if isinstance(value, Secret) else value
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Given]]:

@@ -24,7 +24,7 @@ class Secret:
     Attributes:
         place: where it stands.
         word: the OCID, the variable's or the file's name; empty for a literal.
-        text: the secret itself; None in a vault.  Never shown.
+        text: the secret itself; None in a vault, or where it was not found.  Never shown.
     """
 
     place: Place
@@ -34,7 +34,12 @@ class Secret:
     @property
     def content(self) -> SecretRef | str:
         """What a spec takes as a file's content."""
-        return SecretRef(self.word) if self.text is None else self.text
+        return SecretRef(self.word) if self.place == "vault" else self.known
+
+    @property
+    def known(self) -> str:
+        """The secret itself; where it was not found, words with which nothing is ever deployed."""
+        return "not found" if self.text is None else self.text
 
     def found(self, environment: Mapping[str, str], directory: Path) -> Secret:
         """Return the secret with its text, read from the environment or the file that it names.

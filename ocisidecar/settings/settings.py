@@ -74,8 +74,8 @@ class Settings:
 
         Args:
             path: of the file, UTF-8.
-            local: read them for an emulator: what only a tenancy has (OCIDs, defined tags, vault secrets) and what
-                is not filled in counts as not given.
+            local: read them for an emulator: what only a tenancy has (OCIDs, defined tags, vault secrets), what is
+                not filled in, and secrets that are not where they should be count as not given.
             environment: by default the process's own.
 
         Raises:
@@ -123,6 +123,16 @@ class Settings:
         if faults:
             raise SettingsError(faults)
         return spec
+
+    def require(self, *variables: str) -> None:
+        """Do nothing when what is given of these variables can be used.
+
+        Raises:
+            SettingsError: one is not filled in, or names a secret that is not there.
+        """
+        faults = [fault for fault in self._loaded.unfilled if fault.variable in variables]
+        if faults:
+            raise SettingsError(faults)
 
     def provisioner(
         self,

@@ -13,7 +13,9 @@ import pytest
 
 from ocisidecar.emulator import Fault
 from ocisidecar.emulator.simulated_pods import ContainerScript
-from tests.scripts.conftest import SCRIPTS, SETTINGS
+from ocisidecar.errors import SettingsError
+from ocisidecar.scripting import Job
+from tests.scripts.conftest import SCRIPTS, SETTINGS, forget_environment, load
 
 TEMPLATE = SCRIPTS / "oci-monitoring.env.template"
 COMMANDS = ("validate", "plan", "deploy", "status", "logs", "metrics", "destroy")
@@ -91,6 +93,18 @@ class TestCommands:
         validate = ("deploy", "validate", "--settings", settings, "--compartment-id", "ocid1.compartment.oc1..a")
         assert "is needed to find ocisidecar/" in script(*validate)[2]
         assert script(*validate, *words)[0] == 0
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_the_name_is_enough_to_look_and_to_remove(self, settings, monkeypatch, command):
+        """Who has not got the registry's token can do so; what concerns the whole deployment needs it."""
+        forget_environment(monkeypatch)
+        settings.write_text(f"{SETTINGS}OCIR_USERNAME=ns/ada\nOCIR_AUTH_TOKEN=env:NOWHERE\n")
+        options = load("deploy")._parser().parse_args([command, "--settings", str(settings)])
+        if command in {"validate", "plan", "deploy"}:
+            with pytest.raises(SettingsError, match="NOWHERE, which is not set"):
+                Job.read(options, needs_spec=options.needs_spec)
+        else:
+            assert Job.read(options, needs_spec=options.needs_spec).name == "web"
 
     def test_validate_makes_no_request(self, deploy, emulator):
         """It says what would run, from the file alone."""

@@ -282,6 +282,26 @@ class TestSecrets:
         assert read.values.grafana_admin_password.text is None
         assert read.warnings == ()
 
+    @pytest.mark.parametrize("reference", ["env:NOWHERE", "file:nowhere", "vault:ocid1.vaultsecret.oc1.fra.a"])
+    def test_an_emulator_needs_no_secrets(self, settings, reference):
+        """What is not at hand counts as not given there, and the user of the registry with it."""
+        lines = "CONTAINER_IMAGE=fra.ocir.io/ns/web:1\nOCIR_USERNAME=ns/ada\nENABLE_MANAGEMENT_AGENT_SIDECAR=true\n"
+        names = ("OCIR_AUTH_TOKEN", "GRAFANA_ADMIN_PASSWORD", "MGMT_AGENT_RESPONSE_FILE")
+        given_lines = "".join(f"{name}={reference}\n" for name in names)
+        spec = settings(f"{lines}ENABLE_GRAFANA_SIDECAR=true\n{given_lines}", local=True).deployment_spec()
+        assert spec.instance("web").image_pull_secrets == ()
+
+    def test_a_secret_that_is_not_there_is_told_once(self, settings):
+        """By where it should be, and not by what becomes of the deployment without it."""
+        lines = "OCIR_USERNAME=ns/ada\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\nENABLE_GRAFANA_SIDECAR=true\n"
+        secrets = "OCIR_AUTH_TOKEN=env:NOWHERE\nGRAFANA_ADMIN_PASSWORD=file:nowhere\nGRAFANA_SIDECAR_IMAGE=g:1\n"
+        read = settings(lines + secrets)
+        found = faults(read.deployment_spec)
+        assert {name for _, name in found} == {"OCIR_AUTH_TOKEN", "GRAFANA_ADMIN_PASSWORD"}
+        with pytest.raises(SettingsError, match="NOWHERE, which is not set"):
+            read.require("OCIR_AUTH_TOKEN")
+        read.require("OCIR_PASSWORD")
+
     def test_a_fault_of_a_secret_does_not_quote_it(self, settings):
         """Not even when its form is wrong."""
         assert SECRET_TEXT not in str(faults(lambda: settings(f"OCIR_AUTH_TOKEN='vault:{SECRET_TEXT}'\n")))

@@ -12,6 +12,7 @@ from ocisidecar.engine import Engine, EngineMissing
 from ocisidecar.images.build import build
 from ocisidecar.images.sources import own_images
 from ocisidecar.spec.presets.own_images import own_image
+from tests.containers.bodies import AGENT_IMAGE
 from tests.standins.images import BASES, STAND_INS
 
 HERE = Path(__file__).parent
@@ -45,7 +46,8 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def standins(engine: Engine) -> Mapping[str, str]:
     """Stand-ins for the official images: name (`prometheus`, `nginx`, …) → image on this engine."""
-    images = {url.removeprefix(PREFIX).partition(":")[0]: url for url in (*STAND_INS.values(), *BASES.values())}
+    urls = (*STAND_INS.values(), *BASES.values(), AGENT_IMAGE)
+    images = {url.removeprefix(PREFIX).partition(":")[0]: url for url in urls}
     if missing := [url for url in images.values() if not engine.has_image(url)]:
         pytest.skip(f"{', '.join(missing)} are not there: tests/standins/build.sh makes them")
     return images

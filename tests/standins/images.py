@@ -18,7 +18,7 @@ STAND_INS = {
 BASES = {
     "app-with-metrics": "ocisidecar-test/nginx:1",
     "grafana": "ocisidecar-test/grafana:1",
-    "log-forwarder": "ocisidecar-test/python:1",
+    "log-forwarder": "ocisidecar-test/debian:1",
     "management-agent": "ocisidecar-test/management-agent:1",
     "prometheus": "ocisidecar-test/prometheus:1",
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator
@@ -23,7 +24,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_configure() -> None:
-    """Let nothing in this process leave the machine and its pods, except tests of a real tenancy."""
+    """Judge nothing by the clock; let nothing leave the machine and its pods, except tests of a real tenancy."""
+    settings.register_profile("tests", settings.default, deadline=None)
+    settings.load_profile("tests")
     if not os.environ.get("OCISIDECAR_CLOUD_COMPARTMENT_ID"):
         sys.addaudithook(_loopback_only)
 

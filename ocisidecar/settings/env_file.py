@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-_GAP = re.compile(r"(?:[ \t\n;\ufeff]|(?:^|(?<=[ \t\n;\ufeff]))#[^\n]*)+", re.MULTILINE)
+_GAP = re.compile(r"(?:[ \t\n\ufeff]|(?:^|(?<=[ \t\n;\ufeff]))#[^\n]*)+", re.MULTILINE)
 _NAME = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=")
 _END = re.compile(r"(?=[ \t]*;|[ \t]*$|[ \t]+#)", re.MULTILINE)
+_SEPARATOR = re.compile(r"[ \t]*;?")
 _REST_OF_LINE = re.compile(r"[^\n]*")
 _BARE = re.compile(r"[^\s'\"\\$`;&|<>()]+")
 _SINGLE_QUOTED = re.compile(r"'([^']*)'")
@@ -118,7 +119,7 @@ class _Reader:
         found = self.take(_ESCAPE) or self.take(_BARE)
         if not found:
             raise _Refused(_NOT_QUOTED)
-        return found[1] if found.re is _ESCAPE else found[0]
+        return found[1].replace("\n", "") if found.re is _ESCAPE else found[0]
 
     def quoted(self) -> str:
         self.position += 1
@@ -181,4 +182,5 @@ def read_env_file(text: str, *, overrides: Mapping[str, str] | None = None) -> E
             value = ""
         else:
             assignments.append(Assignment(name, value, line, (start, reader.position)))
+            reader.take(_SEPARATOR)
         reader.known[name] = reader.overrides.get(name, value)

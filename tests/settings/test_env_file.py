@@ -6,7 +6,7 @@ import string
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ocisidecar.settings.env_file import read_env_file
@@ -69,6 +69,9 @@ class TestAssignments:
         assert values("\n".join(lines)) == {name: value for name, value, _ in given_values}
 
     @given(st.text(string.ascii_letters + " '\"\\$#;={}\n", max_size=40))
+    @example(";;")
+    @example("a\\\nb")
+    @example(" ; C=1; # D\n;")
     def test_what_is_read_is_what_a_shell_reads(self, tail):
         """Where nothing is refused, sh gives the variable the same value."""
         text = f"A=x\nB={tail}"
@@ -115,6 +118,8 @@ class TestSlips:
             ("A= x", "holds a blank"),
             ("source other.env", "is no assignment"),
             ("A = x", "without blanks around ="),
+            ("A=x;;", "is no assignment"),
+            ("; A=x", "is no assignment"),
         ],
     )
     def test_refusals(self, line, said):

@@ -73,7 +73,7 @@ def test_instances_show_their_containers(deployment, clock):
             name="page",
             status="HEALTHY",
             status_details="",
-            initial_delay_in_seconds=10,
+            initial_delay_in_seconds=2,
             failure_action="KILL",
             port=80,
             path="/",

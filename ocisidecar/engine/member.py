@@ -17,6 +17,7 @@ from docker.errors import APIError, NotFound
 
 from ocisidecar.clock import Clock
 from ocisidecar.engine import output
+from ocisidecar.engine.endings import was_out_of_memory
 from ocisidecar.engine.health import Check, Reach, watch
 from ocisidecar.engine.refusals import ENGINE_FAILURES, words_of
 from ocisidecar.engine.restarts import RestartPolicy, backoff, is_restarted
@@ -245,7 +246,7 @@ class Member:
         exit_code, is_out_of_memory = None, False
         try:
             exit_code = self._api.wait(run.container)["StatusCode"]
-            is_out_of_memory = self._api.inspect_container(run.container)["State"]["OOMKilled"]
+            is_out_of_memory = was_out_of_memory(self._api, run.container, exit_code)
         except NotFound:
             pass  # removed, with its pod or by hand
         finally:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack
 
+import docker
 import pytest
 
 from ocisidecar.clock import VirtualClock
+from ocisidecar.engine import owner
 from tests.containers.bodies import body, shell
 
 pytestmark = pytest.mark.usefixtures("standins")
@@ -70,21 +73,50 @@ def test_on_failure_restarts_until_it_succeeds(run, eventually):
     assert (state.restarts, state.exit_code, state.is_running) == (1, 0, False)
 
 
+LITTLE = {"memoryLimitInGBs": 0.03125}
+HOG = "tail /dev/zero"
+
+
 def test_memory_and_exit_codes_are_told(run, eventually):
-    """Under NEVER each container ends once: killed for its memory, with a child that was, or with its own code."""
-    little = {"memoryLimitInGBs": 0.03125}
-    hog = "head -c 60M /dev/zero | tail >/dev/null"
+    """Under NEVER each container ends once: killed for its memory, with a child that was, or with its own code.
+
+    The parent outlives its child until the engine has told of it, because the engine may forget what ends at once.
+    """
+    client = docker.from_env()
+    since = time.time()
     pod = run(
-        shell("hog", "exec tail /dev/zero", resourceConfig=little),
-        shell("parent", f"({hog}); exit 0", resourceConfig=little),
+        shell("hog", f"exec {HOG}", resourceConfig=LITTLE),
+        shell("parent", f"({HOG}); until [ -e /go ]; do sleep 0.1; done", resourceConfig=LITTLE),
         shell("own", "exit 42"),
     )
+    label = f"{owner.CONTAINER}=parent"
+    told = next(client.events(since=since, filters={"event": "oom", "label": label}, decode=True))
+    client.containers.get(told["id"]).exec_run(["touch", "/go"])
     eventually(lambda: all(state.is_over for state in pod.containers))
     found = {state.name: (state.exit_code, state.is_out_of_memory, state.restarts) for state in pod.containers}
     assert found == {"hog": (137, True, 0), "parent": (0, True, 0), "own": (42, False, 0)}
     for state in pod.containers:
         assert state.started_at <= state.ended_at
         assert pod.usage(state.name) is None
+
+
+def test_memory_is_told_apart_from_a_kill_by_an_engine_that_forgot_it(run, eventually, monkeypatch):
+    """The engine loses the news of some that were killed for their memory; somebody's kill is not taken for one."""
+    inspect = docker.APIClient.inspect_container
+
+    def forget(self, container):
+        found = inspect(self, container)
+        found["State"]["OOMKilled"] = False
+        return found
+
+    monkeypatch.setattr(docker.APIClient, "inspect_container", forget)
+    pod = run(shell("hog", f"exec {HOG}", resourceConfig=LITTLE), shell("victim", "exec sleep 1000"))
+    client = docker.from_env()
+    (victim,) = client.containers.list(filters={"label": f"{owner.CONTAINER}=victim"})
+    victim.kill()
+    eventually(lambda: all(state.is_over for state in pod.containers))
+    found = {state.name: (state.exit_code, state.is_out_of_memory) for state in pod.containers}
+    assert found == {"hog": (137, True), "victim": (137, False)}
 
 
 def test_output_is_in_oci_s_form(run, eventually):

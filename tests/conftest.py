@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -24,7 +25,12 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_configure() -> None:
-    """Judge nothing by the clock; let nothing leave the machine and its pods, except tests of a real tenancy."""
+    """Judge nothing by the clock; let nothing leave the machine and its pods, except tests of a real tenancy.
+
+    A shell has what it starts in the background ignore Ctrl-C, and every program started from there, by tests too.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("tests", settings.default, deadline=None)
     settings.load_profile("tests")
     if not os.environ.get("OCISIDECAR_CLOUD_COMPARTMENT_ID"):

@@ -36,4 +36,4 @@ ruff check .
 ruff format --check .
 mypy
 coverage erase
-pytest --numprocesses auto --dist loadgroup --cov --cov-report=term "$@"
+pytest --numprocesses auto --cov --cov-report=term "$@"

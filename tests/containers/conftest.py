@@ -19,16 +19,11 @@ HERE = Path(__file__).parent
 PREFIX = "ocisidecar-test/"
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this directory, so that `-m "not containers"` leaves them out.
-
-    Where tests run in several processes these stay in one: they look at what is on the engine.
-    """
+    """Mark every test of this directory, so that `-m "not containers"` leaves them out."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.containers)
-            item.add_marker(pytest.mark.xdist_group("containers"))
 
 
 @pytest.fixture(scope="session")

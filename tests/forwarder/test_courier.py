@@ -52,8 +52,10 @@ class FarEnd:
 
 
 def call(*texts):
-    rendered = render.entries([text.encode() for text in texts], range(len(texts)), render.id_space("i", "g"))
-    return render.details([render.batch(rendered, source="i", subject="app.log", kind="line", at=0)])
+    rendered = render.entries(
+        [text.encode() for text in texts], range(len(texts)), [0] * len(texts), render.id_space("i", "g")
+    )
+    return render.details([render.batch(rendered, source="i", subject="app.log", kind="line", time=0)])
 
 
 def words(body):

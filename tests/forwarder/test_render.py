@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 from log_forwarder import render
 
+FIRST = 1_767_225_599_000_001
+"""Microseconds, one after the last second of 2025 has begun."""
 TEXTS = st.lists(st.text(), min_size=1, max_size=9)
 
 
@@ -16,8 +19,9 @@ def call(texts, offset=0):
     """Return the body of a call with one entry a text."""
     escaped = [json.dumps(text)[1:-1].encode() for text in texts]
     offsets = range(offset, offset + 10 * len(texts), 10)
-    rendered = render.entries(escaped, offsets, render.id_space("web-0", "generation"))
-    return render.details([render.batch(rendered, source="web-0", subject='a "b".log', kind="line", at=0.0015)])
+    times = [FIRST + 600_000 * index for index in range(len(texts))]
+    rendered = render.entries(escaped, offsets, times, render.id_space("web-0", "generation"))
+    return render.details([render.batch(rendered, source="web-0", subject='a "b".log', kind="line", time=FIRST)])
 
 
 def entries_bytes(texts, offset):
@@ -27,25 +31,31 @@ def entries_bytes(texts, offset):
 
 
 @given(texts=TEXTS, offset=st.integers(0, 2**60))
-def test_entries_hold_the_texts_and_ids_of_their_offsets(texts, offset):
-    """Every text comes back from the JSON, and its id is uuid5 of the generation's name space and its offset."""
+def test_entries_hold_the_texts_the_ids_of_their_offsets_and_their_times(texts, offset):
+    """Every text comes back from the JSON with its time, and its id is uuid5 of the generation's name space."""
     (batch,) = json.loads(call(texts, offset))["logEntryBatches"]
     assert sum(len(json.dumps(text)) - 2 + render.ENTRY_BYTES for text in texts) == entries_bytes(texts, offset) + 1
     space = uuid.UUID(bytes=render.id_space("web-0", "generation"))
-    assert batch["entries"] == [
-        {"data": text, "id": str(uuid.uuid5(space, str(offset + 10 * index)))} for index, text in enumerate(texts)
+    begin = datetime(2025, 12, 31, 23, 59, 59, 1, UTC)
+    assert [entry | {"time": datetime.fromisoformat(entry["time"])} for entry in batch["entries"]] == [
+        {
+            "data": text,
+            "id": str(uuid.uuid5(space, str(offset + 10 * index))),
+            "time": begin + index * timedelta(seconds=0.6),
+        }
+        for index, text in enumerate(texts)
     ]
 
 
 def test_a_batch_says_where_it_comes_from():
-    """Source, subject, type and time are members of the batch; the time has milliseconds."""
+    """Source, subject, type and time are members of the batch."""
     (batch,) = json.loads(call(["a"]))["logEntryBatches"]
     del batch["entries"]
     assert batch == {
         "source": "web-0",
         "subject": 'a "b".log',
         "type": "line",
-        "defaultlogentrytime": "1970-01-01T00:00:00.001Z",
+        "defaultlogentrytime": "2025-12-31T23:59:59.000001Z",
     }
 
 

@@ -23,6 +23,12 @@ MARK_BYTES: Final = 1024
 QUIET_SECONDS: Final = 5.0
 """A file that was deleted is closed when its writer has let go of it for so long."""
 
+_APART_MICROS: Final = 1000
+_SPREAD_BEFORE_MICROS: Final = 100_000
+"""Over how much time before it was written the first records of a file are spread, when it is not known better."""
+_SPREAD_AFTER_MICROS: Final = 1_000_000
+"""Over how much time after it was written."""
+
 
 class Truncated(Exception):
     """The file does not hold what was read from it any more: it was emptied, and maybe written again."""
@@ -57,13 +63,13 @@ class Block:
     Args:
         records: their starts count from `offset`.
         offset: in the file.
-        at: when the file was written last, in seconds since the epoch.
+        at: when the file was written last, in microseconds since the epoch.
         window: the bytes that they came from, and before them `overlap` bytes that had been read already.
     """
 
     records: Records
     offset: int
-    at: float
+    at: int
     window: bytes
     overlap: int
 
@@ -98,6 +104,7 @@ class Generation:
         self._stamp = (0, 0)
         self.grew_at = 0.0
         self._is_waiting = False
+        self._newest: int | None = None
         self._attach(descriptor)
 
     def _attach(self, descriptor: int) -> None:
@@ -220,7 +227,7 @@ class Generation:
             self._head = _mark((hole + block[: records.consumed])[:MARK_BYTES])
         self.position += records.consumed
         self._recent = window[: overlap + records.consumed][-MARK_BYTES:]
-        return Block(records, offset, status.st_mtime, window, overlap)
+        return Block(records, offset, status.st_mtime_ns // 1000, window, overlap)
 
     def _window(self) -> bytes:
         """Return what comes next, after what was read last.
@@ -255,6 +262,26 @@ class Generation:
         if end:
             self._cuts.append(self.position + end)
         return cut(block[:end], joins, is_end=True)
+
+    def times(self, block: Block, *, latest: int) -> range:
+        """Return when the records of the block just read were written, in microseconds since the epoch.
+
+        That is after the block before and about when the file was written last; nothing tells more.  What must not
+        be lost is their order, so each is later than all before it: by 1 ms, which is how exactly OCI shows times,
+        unless there are too many for the time until shortly after the file was written.
+
+        Args:
+            block: see above.
+            latest: no record is from after that; a file's own time may be wrong.
+        """
+        count = len(block.records.texts)
+        at = min(block.at, latest)
+        since = at - _SPREAD_BEFORE_MICROS if self._newest is None else self._newest
+        end = min(max(at, since + count * _APART_MICROS), at + _SPREAD_AFTER_MICROS, latest)
+        step = max(1, min(_APART_MICROS, (end - since) // max(count, 1)))
+        first = max(since + step, end - (count - 1) * step)
+        self._newest = first + (count - 1) * step
+        return range(first, first + count * step, step)
 
     def send(self, block: Block, end: int) -> Span:
         """Note that what lies before an offset in the block just read is on its way; to be called in order."""

@@ -175,6 +175,7 @@ class Harvest:
             generation.settle(generation.send(block, block.end))
             self._is_dirty = True
             return
+        times = generation.times(block, latest=time.time_ns() // 1000)
         bounds = [(0, len(texts))]
         space = render.id_space(self._source, generation.id)
         while bounds:
@@ -185,11 +186,11 @@ class Harvest:
                 continue
             offsets = [block.offset + start for start in starts[first:last]]
             body = render.batch(
-                render.entries(texts[first:last], offsets, space),
+                render.entries(texts[first:last], offsets, times[first:last], space),
                 source=self._source,
                 subject=generation.path,
                 kind=render.LINE_TYPE,
-                at=min(block.at, time.time()),
+                time=times[first],
             )
             end = block.offset + starts[last] if last < len(texts) else block.end
             yield Piece(Part(generation, generation.send(block, end), last - first), body)

@@ -173,7 +173,8 @@ class Program:
 def _started(source: str) -> bytes:
     """Return the call that shows that lines can arrive, before the first one is written."""
     space = render.id_space(source, uuid.uuid4().hex)
-    entry = render.entries([b"log forwarder started"], [0], space)
+    now = time.time_ns() // 1000
+    entry = render.entries([b"log forwarder started"], [0], [now], space)
     return render.details(
-        [render.batch(entry, source=source, subject=render.SUBJECT, kind=render.STARTED_TYPE, at=time.time())]
+        [render.batch(entry, source=source, subject=render.SUBJECT, kind=render.STARTED_TYPE, time=now)]
     )

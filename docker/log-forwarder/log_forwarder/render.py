@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,7 +22,7 @@ STARTED_TYPE: Final = "ocisidecar.log-forwarder.started"
 SUBJECT: Final = "log-forwarder"
 """The `subject` of entries of its own; those of files have the file's path below the log directory."""
 
-ENTRY_BYTES: Final = 56
+ENTRY_BYTES: Final = 93
 """What an entry has beside its text, with the comma after it."""
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/ocisidecar/log-forwarder")
@@ -36,12 +36,13 @@ def id_space(instance: str, generation: str) -> bytes:
     return uuid.uuid5(_NAMESPACE, f"{instance}/{generation}").bytes
 
 
-def entries(texts: Sequence[bytes], offsets: Iterable[int], space: bytes) -> bytes:
+def entries(texts: Sequence[bytes], offsets: Iterable[int], times: Iterable[int], space: bytes) -> bytes:
     """Return LogEntry objects, joined by commas.
 
     Args:
         texts: at least one, escaped.
         offsets: where each begins in its file.
+        times: of each, in microseconds since the epoch.
         space: see `id_space`.  An entry's id is uuid5(space, offset), written out here because
             `uuid.uuid5` takes ten times as long as all the rest.
     """
@@ -50,13 +51,23 @@ def entries(texts: Sequence[bytes], offsets: Iterable[int], space: bytes) -> byt
     parts = [b""] * (2 * len(texts))
     parts[0::2] = texts
     parts[1::2] = [
-        f'","id":"{h[:8]}-{h[8:12]}-5{h[13:16]}-{variant[h[16]]}{h[17:20]}-{h[20:32]}"}},{{"data":"'.encode()
-        for h in hashes
+        f'","id":"{h[:8]}-{h[8:12]}-5{h[13:16]}-{variant[h[16]]}{h[17:20]}-{h[20:32]}","time":"{t}"}},{{"data":"'.encode()
+        for h, t in zip(hashes, _shown(times), strict=True)
     ]
     return (_HEAD + b"".join(parts)).removesuffix(_TAIL)
 
 
-def batch(rendered: bytes, *, source: str, subject: str, kind: str, at: float) -> bytes:
+def _shown(times: Iterable[int]) -> Iterator[str]:
+    """Yield times in RFC 3339; most are of the second of the one before."""
+    second, shown = -1, ""
+    for time in times:
+        whole, micros = divmod(time, 1_000_000)
+        if whole != second:
+            second, shown = whole, f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}"
+        yield f"{shown}.{micros:06d}Z"
+
+
+def batch(rendered: bytes, *, source: str, subject: str, kind: str, time: int) -> bytes:
     """Return a LogEntryBatch.
 
     Args:
@@ -64,11 +75,11 @@ def batch(rendered: bytes, *, source: str, subject: str, kind: str, at: float) -
         source: the container instance.
         subject: the file; bytes of its name that are not UTF-8 become U+FFFD.
         kind: its `type`.
-        at: seconds since the epoch, the time of all its entries.
+        time: its default time, which the model asks for, in microseconds since the epoch.
     """
-    time = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    (default,) = _shown([time])
     shown = os.fsencode(subject).decode("utf-8", "replace")
-    members = {"source": source, "subject": shown, "type": kind, "defaultlogentrytime": time}
+    members = {"source": source, "subject": shown, "type": kind, "defaultlogentrytime": default}
     return json.dumps(members)[:-1].encode() + b',"entries":[' + rendered + b"]}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -27,12 +28,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
-    """The Docker engine, swept before; skips with the engine's own words when there is none."""
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The Docker engine, swept before; skips with the engine's own words when there is none.
+
+    Of several test processes only one may have it, because tests look at what is on the engine.
+    """
     try:
         engine = Engine.connect()
     except EngineMissing as missing:
         pytest.skip(str(missing))
+    if "PYTEST_XDIST_WORKER" in os.environ:  # then the directories of the run's processes have one parent
+        (tmp_path_factory.getbasetemp().parent / "engine").touch(exist_ok=False)
     with engine:
         engine.sweep()
         yield engine

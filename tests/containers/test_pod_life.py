@@ -101,7 +101,10 @@ def test_memory_and_exit_codes_are_told(run, eventually):
 
 
 def test_memory_is_told_apart_from_a_kill_by_an_engine_that_forgot_it(run, eventually, monkeypatch):
-    """The engine loses the news of some that were killed for their memory; somebody's kill is not taken for one."""
+    """The engine loses the news of some that were killed for their memory; somebody's kill is not taken for one.
+
+    Another signal before, which the container survived, is no kill.
+    """
     inspect = docker.APIClient.inspect_container
 
     def forget(self, container):
@@ -110,13 +113,21 @@ def test_memory_is_told_apart_from_a_kill_by_an_engine_that_forgot_it(run, event
         return found
 
     monkeypatch.setattr(docker.APIClient, "inspect_container", forget)
-    pod = run(shell("hog", f"exec {HOG}", resourceConfig=LITTLE), shell("victim", "exec sleep 1000"))
+    pod = run(
+        shell("hog", f"exec {HOG}", resourceConfig=LITTLE),
+        shell("victim", "exec sleep 1000"),
+        shell("survivor", f"until [ -e /go ]; do sleep 0.1; done; exec {HOG}", resourceConfig=LITTLE),
+    )
     client = docker.from_env()
-    (victim,) = client.containers.list(filters={"label": f"{owner.CONTAINER}=victim"})
+    victim, survivor = (
+        client.containers.list(filters={"label": f"{owner.CONTAINER}={name}"})[0] for name in ("victim", "survivor")
+    )
     victim.kill()
+    survivor.kill("SIGWINCH")
+    survivor.exec_run(["touch", "/go"])
     eventually(lambda: all(state.is_over for state in pod.containers))
     found = {state.name: (state.exit_code, state.is_out_of_memory) for state in pod.containers}
-    assert found == {"hog": (137, True), "victim": (137, False)}
+    assert found == {"hog": (137, True), "victim": (137, False), "survivor": (137, True)}
 
 
 def test_output_is_in_oci_s_form(run, eventually):

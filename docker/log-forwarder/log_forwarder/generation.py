@@ -271,14 +271,14 @@ class Generation:
         unless there are too many for the time until shortly after the file was written.
 
         Args:
-            block: see above.
+            block: with one record at least.
             latest: no record is from after that; a file's own time may be wrong.
         """
         count = len(block.records.texts)
         at = min(block.at, latest)
         since = at - _SPREAD_BEFORE_MICROS if self._newest is None else self._newest
         end = min(max(at, since + count * _APART_MICROS), at + _SPREAD_AFTER_MICROS, latest)
-        step = max(1, min(_APART_MICROS, (end - since) // max(count, 1)))
+        step = max(1, min(_APART_MICROS, (end - since) // count))
         first = max(since + step, end - (count - 1) * step)
         self._newest = first + (count - 1) * step
         return range(first, first + count * step, step)

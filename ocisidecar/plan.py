@@ -108,6 +108,7 @@ class Desired:
         relies_on: resources of shared deployments that it needs although `body` does not refer to them.
         after: keys that must be ready first although `body` does not refer to them.
         placements: where to try, in order; only container instances have any.
+        fields_on: for each shape of the placements but the first, the fields of `body` that depend on the shape.
         rollout: None for kinds that cannot exist twice at a time.
     """
 
@@ -119,7 +120,12 @@ class Desired:
     relies_on: frozenset[Ref] = frozenset()
     after: frozenset[Key] = frozenset()
     placements: tuple[Placement, ...] = ()
+    fields_on: Mapping[str, Mapping[str, Body]] = field(factory=dict, repr=False)
     rollout: Rollout | None = None
+
+    def body_on(self, shape: str) -> Mapping[str, Body]:
+        """Return the create request for one of the shapes in `placements`."""
+        return {**self.body, **self.fields_on.get(shape, {})}
 
     @property
     def shared(self) -> frozenset[Ref]:

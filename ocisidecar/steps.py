@@ -154,10 +154,10 @@ def _content(job: Job, want: Desired) -> str:
 
 
 def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:
-    body = _with_own_tags(job, want, resolve_fields(want.body, job.lookup))
+    asked = want.body if placement is None else want.body_on(placement.shape)
+    body = _with_own_tags(job, want, resolve_fields(asked, job.lookup))
     if placement is not None:
         body["availabilityDomain"] = placement.availability_domain
-        body["shape"] = placement.shape
         if placement.fault_domain:
             body["faultDomain"] = placement.fault_domain
     return body

@@ -5,10 +5,18 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar import ApplyFailed, OutOfHostCapacity, PlacementSpec, StepRetrying
+from ocisidecar import (
+    ApplyFailed,
+    HealthCheck,
+    InstanceSpec,
+    OutOfHostCapacity,
+    PlacementSpec,
+    SidecarSpec,
+    StepRetrying,
+)
 from ocisidecar.emulator import Fault, Latencies
 
-BIG, SMALL = "CI.Standard.E4.Flex", "CI.Standard.E3.Flex"
+BIG, SMALL, ARM = "CI.Standard.E4.Flex", "CI.Standard.E3.Flex", "CI.Standard.A1.Flex"
 WAYS = pytest.mark.parametrize("is_synchronous", [True, False], ids=["refused at once", "failed later"])
 
 
@@ -59,6 +67,41 @@ def test_a_full_shape_is_left_for_the_next(provisioner, emulator, fill, web, is_
     assert [one.shape for one in deployment.instances] == [SMALL]
     assert places_of(deployment) == ["AD-1"]
     assert_one_per_key(provisioner, emulator, spec)
+
+
+def sizes_of(instance):
+    """Shape, memory and the limits in logical CPUs of an instance's containers."""
+    return instance.shape, instance.memory_in_gbs, [one.vcpus_limit for one in instance.containers]
+
+
+@WAYS
+def test_a_request_is_composed_for_the_shape_that_it_asks_for(provisioner, emulator, fill, is_synchronous):
+    """On Arm, with one logical CPU per OCPU, the app's share and the default memory are those of Arm."""
+    helper = SidecarSpec("helper", image_url="helper:1", vcpus_limit=0.25, memory_limit_in_gbs=1)
+    spec = InstanceSpec("web", image_url="web:1", ocpus=2, replicas=2).with_sidecar(helper)
+    spec = spec.with_placement(PlacementSpec(shapes=[ARM]))
+    fill(shape=BIG, is_synchronous=is_synchronous)
+    deployment = provisioner.apply(spec)
+    assert [sizes_of(one) for one in deployment.instances] == [(ARM, 12.0, [1.75, 0.25])] * 2
+    deployment.verify(spec).raise_for_failures()
+    assert_one_per_key(provisioner, emulator, spec)
+    emulator.clear_faults()
+    changed = provisioner.apply(spec.with_image("web:2"))
+    assert [sizes_of(one) for one in changed.instances] == [(BIG, 32.0, [3.75, 0.25])] * 2
+
+
+def test_a_fallback_shape_keeps_health_checks_and_secrets(provisioner, fill):
+    """Only what depends on the shape differs: the rest of the request is the same on every shape."""
+    check = HealthCheck.http(80, path="/healthz")
+    spec = InstanceSpec("web", image_url="web:1", ocpus=1, ports=[80], health_checks=[check])
+    spec = spec.with_sidecar(SidecarSpec.prometheus()).with_placement(PlacementSpec(shapes=[ARM]))
+    desired = provisioner.plan(spec).desired
+    (want,) = (one for key, one in desired.items() if key.kind == "container-instance")
+    body = want.body_on(ARM)
+    assert {name for name in body if body[name] != want.body[name]} == {"shape", "shapeConfig", "containers"}
+    fill(shape=BIG)
+    (instance,) = provisioner.apply(spec).instances
+    assert [one.name for one in instance.containers] == ["web", "prometheus"]
 
 
 @WAYS

@@ -81,20 +81,25 @@ def _step(
         raise AmbiguousResource(
             f"{want.key} exists {len(matching)} times ({ids}): delete all but one of them, then run again"
         )
-    kept, *rest = matching
+    kept = matching[0]
     old = tuple(live for live in standing if live is not kept)
     changed = _changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)
     fields = frozenset(name for name, _, _ in changed)
-    if rest or old:
+    if old:
         reasons += (Change(want.key.kind, f"exists {len(standing)} times, the extra ones go"),)
     if kept.phase is Phase.STOPPED:
         action, reasons = Action.START, (Change("lifecycleState", f"is {kept.state}"), *reasons)
     elif fields:
         action = Action.UPDATE
+    elif old:
+        action = Action.PRUNE
+    elif kept.phase is Phase.PENDING:
+        action = Action.WAIT
+        reasons = (Change("lifecycleState", f"is {kept.state}; apply waits, and creates it again if it fails"),)
     else:
         action = Action.NOOP
-        reasons = reasons or (Change("everything", "is as wanted"),)
+        reasons = (Change("everything", "is as wanted"),)
     return Step(
         action=action,
         key=want.key,
@@ -103,6 +108,7 @@ def _step(
         live=kept,
         old=old,
         changed_fields=fields,
+        is_created_again=kept.phase is Phase.PENDING,
     )
 
 

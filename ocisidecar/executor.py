@@ -418,8 +418,8 @@ class Executor:
         """
         attempt = self._attempts.get(node.id, Attempt())
         want = self._plans[node.id.deployment][0].desired.get(node.id.key)
-        is_made = want is not None and node.id.verb in {Verb.CREATE, Verb.AWAIT}
-        is_older = node.id.verb is Verb.AWAIT and attempt == Attempt()
+        is_made = node.id.verb is Verb.CREATE or (node.id.verb is Verb.AWAIT and node.step.is_created_again)
+        is_older = node.step.is_created_again and attempt == Attempt()
         if is_made and attempt.rung + 1 < RUNGS and (sight.verdict is Verdict.VANISHED or is_older):
             self._retry(node, attempt.next_rung(), sight)
         elif want is None or not is_made or not is_capacity_shortage(" ".join(sight.evidence)):

@@ -36,6 +36,7 @@ _UP_VERBS: Mapping[Action, Verb] = {
     Action.STOP: Verb.STOP,
     Action.RESTART: Verb.RESTART,
     Action.ADOPT: Verb.ADOPT,
+    Action.WAIT: Verb.AWAIT,
 }
 
 
@@ -96,7 +97,7 @@ def nodes_of(plan: Plan, kind_needs: Mapping[str, tuple[str, ...]]) -> tuple[Nod
 
 def _up_id(deployment: str, step: Step) -> NodeId | None:
     verb = _UP_VERBS.get(step.action)
-    if step.action is Action.NOOP and step.live is not None:
+    if step.action is Action.PRUNE and step.live is not None:
         is_awaited = step.live.phase is Phase.PENDING or step.predecessor is not None
         verb = Verb.AWAIT if is_awaited else None
     return None if verb is None else NodeId(deployment, step.key, verb)

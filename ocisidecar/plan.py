@@ -19,7 +19,10 @@ VAULT_SECRET = "secret"  # noqa: S105 a kind, not a password
 
 
 class Action(StrEnum):
-    """What a step does."""
+    """What a step does.
+
+    `wait` waits for a resource that is still being made; `prune` keeps the resource and removes others of its key.
+    """
 
     CREATE = "create"
     UPDATE = "update"
@@ -28,6 +31,8 @@ class Action(StrEnum):
     STOP = "stop"
     RESTART = "restart"
     ADOPT = "adopt"
+    WAIT = "wait"
+    PRUNE = "prune"
     DELETE = "delete"
     NOOP = "no-op"
 
@@ -208,6 +213,7 @@ class Step:
         old: resources of the key that go.
         changed_fields: fields of the body to send in an update.
         has_downtime: the old instance stops before the new one starts.
+        is_created_again: a resource that is waited for and fails is created again.
     """
 
     action: Action
@@ -218,11 +224,12 @@ class Step:
     old: tuple[Live, ...] = ()
     changed_fields: frozenset[str] = frozenset()
     has_downtime: bool = False
+    is_created_again: bool = False
 
     @property
     def is_write(self) -> bool:
-        """Whether carrying it out changes anything."""
-        return self.action is not Action.NOOP or bool(self.old)
+        """Whether carrying it out may change anything."""
+        return self.is_created_again if self.action is Action.WAIT else self.action is not Action.NOOP
 
     @property
     def predecessor(self) -> Live | None:

@@ -13,6 +13,7 @@ from ocisidecar.spec.nearest import did_you_mean
 _KIND = "container-instance"
 _STEPS: Mapping[tuple[Action, Phase], Action] = {
     (Action.START, Phase.STOPPED): Action.START,
+    (Action.START, Phase.PENDING): Action.WAIT,
     (Action.STOP, Phase.READY): Action.STOP,
     (Action.STOP, Phase.PENDING): Action.STOP,
     (Action.RESTART, Phase.READY): Action.RESTART,

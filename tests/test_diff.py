@@ -44,8 +44,10 @@ class TestSteps:
         assert step.live == live(VCN)
 
     def test_what_is_being_made_is_waited_for_not_doubled(self):
-        """A run that was cut off left it in the making."""
-        assert only(VCN, live(VCN, phase=Phase.PENDING)).action is Action.NOOP
+        """The step says so, and counts as a change: should the resource fail, it is created again."""
+        step = only(VCN, live(VCN, phase=Phase.PENDING))
+        assert (step.action, step.is_write, step.old) == (Action.WAIT, True, ())
+        assert step.reason == "lifecycleState is CREATING; apply waits, and creates it again if it fails"
 
     def test_what_is_going_is_made_anew(self):
         """A resource that is being deleted is as good as gone."""
@@ -129,7 +131,7 @@ class TestSteps:
         """Nothing has to be made anew."""
         failed, good = live(web(), phase=Phase.FAILED), live(web(), number=2)
         step = only(web(), failed, good)
-        assert (step.action, step.live, step.old) == (Action.NOOP, good, (failed,))
+        assert (step.action, step.live, step.old) == (Action.PRUNE, good, (failed,))
         assert step.is_write
 
     def test_what_is_stopped_is_started(self):
@@ -142,14 +144,14 @@ class TestSteps:
         """Runs at the same time may have made two; every run picks the same."""
         first, second = live(web()), live(web(), number=2)
         step = only(web(), second, first)
-        assert (step.action, step.live, step.old) == (Action.NOOP, first, (second,))
+        assert (step.action, step.live, step.old) == (Action.PRUNE, first, (second,))
         assert step.reason == "container-instance exists 2 times, the extra ones go"
 
     def test_after_a_replacement_that_was_cut_off_the_new_one_stays(self):
         """The old one goes, the new one is not made again."""
         old, new = live(web()), live(web(size=2), number=2)
         step = only(web(size=2), old, new)
-        assert (step.action, step.live, step.old) == (Action.NOOP, new, (old,))
+        assert (step.action, step.live, step.old) == (Action.PRUNE, new, (old,))
 
     def test_two_networks_are_nobodys_guess(self):
         """Which VCN the rest stands in cannot be told, so a person decides."""

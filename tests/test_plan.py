@@ -80,7 +80,7 @@ class TestStep:
         ("options", "predecessor"),
         [
             ({"action": Action.REPLACE}, NEWER),
-            ({"action": Action.NOOP, "live": OLD}, NEWER),
+            ({"action": Action.PRUNE, "live": OLD}, NEWER),
             ({"action": Action.REPLACE, "has_downtime": True}, None),
             ({"action": Action.DELETE}, None),
         ],

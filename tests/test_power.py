@@ -28,6 +28,7 @@ def actions(plan) -> dict[str, str]:
     [
         (Action.START, Phase.STOPPED, "start"),
         (Action.START, Phase.READY, "no-op"),
+        (Action.START, Phase.PENDING, "wait"),
         (Action.START, Phase.FAILED, "no-op"),
         (Action.STOP, Phase.READY, "stop"),
         (Action.STOP, Phase.PENDING, "stop"),

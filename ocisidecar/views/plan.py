@@ -20,6 +20,8 @@ _SIGNS: Final[Mapping[Action, tuple[str, Tone]]] = {
     Action.STOP: ("■", Tone.BAD),
     Action.RESTART: ("↻", Tone.CHANGE),
     Action.ADOPT: ("←", Tone.GOOD),
+    Action.WAIT: ("…", Tone.CHANGE),
+    Action.PRUNE: ("×", Tone.CHANGE),
     Action.DELETE: ("-", Tone.BAD),
     Action.NOOP: ("=", Tone.CALM),
 }
@@ -31,6 +33,8 @@ _COUNTED: Final[Mapping[Action, str]] = {
     Action.STOP: "to stop",
     Action.RESTART: "to restart",
     Action.REPLACE: "to replace",
+    Action.WAIT: "to wait for",
+    Action.PRUNE: "to prune",
     Action.DELETE: "to delete",
     Action.NOOP: "unchanged",
 }

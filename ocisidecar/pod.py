@@ -12,12 +12,12 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from ocisidecar.compose import compose
 from ocisidecar.engine import ContainerState, Engine, RunningPod
 from ocisidecar.errors import SpecError, SpecFault
-from ocisidecar.keys import Ref, resolve_fields
+from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SecretRef, as_deployment, wire
 from ocisidecar.spec.validate import check
+from ocisidecar.wire import Ref, resolve_fields
 
 
 class Pod:

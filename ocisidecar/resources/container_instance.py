@@ -14,17 +14,18 @@ from itertools import product
 
 from attrs import evolve
 
-from ocisidecar.compose import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
+from ocisidecar.client.retry import ACTION, UPDATE
+from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError
-from ocisidecar.identity import was_set
-from ocisidecar.keys import Body, Json, Key, Ref
-from ocisidecar.plan import Desired, Live, Phase, Placement, Rollout
-from ocisidecar.resources.kind import Kind, Site, Started, check_taken_away, objects, tags_of, text
+from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
+from ocisidecar.resources.kind import Kind, Site, Started, check_taken_away
 from ocisidecar.resources.phases import ACTIVE_PHASES
-from ocisidecar.retrying import ACTION, UPDATE
-from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
-from ocisidecar.tagging import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
+from ocisidecar.state.desired import Desired, Placement, Rollout
+from ocisidecar.state.identity import was_set
+from ocisidecar.state.observed import Live, Phase
+from ocisidecar.state.tags import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
+from ocisidecar.wire import Body, Json, Key, Ref, objects, tags_of, text
 
 _VNICS, _CONTAINERS = PARTS_WITH_TAGS
 _NO_TAGS: Mapping[str, Json] = {name: {} for name in TAG_FIELDS}

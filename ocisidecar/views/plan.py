@@ -8,9 +8,10 @@ from typing import Final
 
 from attrs import evolve
 
-from ocisidecar.keys import Body, Key
-from ocisidecar.plan import Action, Change, Desired, Plan, Step
+from ocisidecar.plan.plan import Action, Change, Plan, Step
+from ocisidecar.state.desired import Desired
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sections_by_kind, words_for
+from ocisidecar.wire import Body, Key
 
 _SIGNS: Final[Mapping[Action, tuple[str, Tone]]] = {
     Action.CREATE: ("+", Tone.GOOD),

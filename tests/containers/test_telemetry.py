@@ -16,8 +16,8 @@ from ocisidecar import (
     Statement,
     VolumeSpec,
 )
-from ocisidecar.report import Check, Report, Status
 from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.verify.report import Check, Report, Status
 
 REDIS = "docker.io/library/redis:7.4.5-alpine"
 INSTANCE = "container-instance/shop-0"

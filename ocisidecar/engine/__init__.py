@@ -20,7 +20,7 @@ from ocisidecar.errors import PodFailed as PodFailed
 
 if TYPE_CHECKING:
     from ocisidecar.engine.engine import Engine as Engine
-    from ocisidecar.engine.running import RunningPod as RunningPod
+    from ocisidecar.engine.pod import RunningPod as RunningPod
 
 __all__ = [
     "ContainerState",
@@ -43,7 +43,7 @@ def __getattr__(name: str) -> object:
 
         return Engine
     if name == "RunningPod":
-        from ocisidecar.engine.running import RunningPod
+        from ocisidecar.engine.pod import RunningPod
 
         return RunningPod
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

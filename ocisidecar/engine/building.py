@@ -17,7 +17,7 @@ from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
 from ocisidecar.engine.engine import Engine
-from ocisidecar.engine.refusals import engine_words
+from ocisidecar.engine.errors import engine_words
 from ocisidecar.engine.streams import Chunk, Stop, reading
 from ocisidecar.errors import ImageError
 

@@ -17,10 +17,10 @@ from docker.errors import APIError, DockerException
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.engine import images
 from ocisidecar.engine.access import Access, access
+from ocisidecar.engine.errors import told_as_pod_failed
 from ocisidecar.engine.networks import Networks, remove_network
 from ocisidecar.engine.owner import KIND, Owner
-from ocisidecar.engine.refusals import told_as_pod_failed
-from ocisidecar.engine.running import Inject, PodRequest, RunningPod, remove_container
+from ocisidecar.engine.pod import Inject, PodRequest, RunningPod, remove_container
 from ocisidecar.engine.values import PodAddress
 from ocisidecar.errors import EngineMissing
 

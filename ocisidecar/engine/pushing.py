@@ -14,7 +14,7 @@ from docker.errors import NotFound
 
 from ocisidecar.engine.building import find_image
 from ocisidecar.engine.engine import Engine
-from ocisidecar.engine.refusals import engine_words
+from ocisidecar.engine.errors import engine_words
 from ocisidecar.engine.streams import Chunk, reading
 from ocisidecar.errors import ImageError
 

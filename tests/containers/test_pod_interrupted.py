@@ -10,7 +10,7 @@ from docker.errors import NotFound
 from requests import ConnectionError as EngineGone
 
 from ocisidecar.engine import Engine, PodFailed, RunningPod
-from ocisidecar.engine.running import remove_container
+from ocisidecar.engine.pod import remove_container
 from tests.containers.bodies import body, shell
 
 pytestmark = pytest.mark.usefixtures("standins")

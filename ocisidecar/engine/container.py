@@ -17,9 +17,9 @@ from docker.errors import APIError, NotFound
 
 from ocisidecar.clock import Clock
 from ocisidecar.engine import output
-from ocisidecar.engine.endings import was_out_of_memory
+from ocisidecar.engine.errors import ENGINE_FAILURES, words_of
 from ocisidecar.engine.health import Check, Reach, watch
-from ocisidecar.engine.refusals import ENGINE_FAILURES, words_of
+from ocisidecar.engine.out_of_memory import was_out_of_memory
 from ocisidecar.engine.restarts import RestartPolicy, backoff, is_restarted
 from ocisidecar.engine.values import ContainerState, Health, Usage
 from ocisidecar.errors import PodFailed

@@ -19,14 +19,14 @@ from docker.errors import APIError, NotFound
 from ocisidecar.clock import Clock
 from ocisidecar.engine import images, owner, translate, volumes
 from ocisidecar.engine.access import Access
+from ocisidecar.engine.container import Member
+from ocisidecar.engine.errors import told_as_pod_failed
 from ocisidecar.engine.health import Check
 from ocisidecar.engine.images import LocalImage
-from ocisidecar.engine.member import Member
 from ocisidecar.engine.networks import Networks, Place
 from ocisidecar.engine.notifier import Notifier
-from ocisidecar.engine.refusals import told_as_pod_failed
 from ocisidecar.engine.routes import has_route
-from ocisidecar.engine.uncut import uncut
+from ocisidecar.engine.uninterrupted import uncut
 from ocisidecar.engine.values import ContainerState, Injection, PodAddress, Usage
 from ocisidecar.errors import PodFailed
 

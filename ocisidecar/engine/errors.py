@@ -1,4 +1,4 @@
-"""What the engine's client raises, and the library's errors that tell it in the engine's own words."""
+"""Errors of the Docker client, and their conversion to the library's errors with the engine's message."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from urllib3.exceptions import HTTPError
 
 from ocisidecar.errors import ImageError, PodFailed
 
-ENGINE_FAILURES = (DockerException, RequestException, HTTPError)
-"""Refusals, and a connection that broke."""
+ENGINE_ERRORS = (DockerException, RequestException, HTTPError)
+"""Requests that the engine rejected, and broken connections."""
 
 
-def words_of(failure: Exception) -> str:
-    """Return what the engine said, on one line."""
-    return " ".join(str(getattr(failure, "explanation", None) or failure).split())
-
-
-@contextmanager
-def engine_words() -> Iterator[None]:
-    """Raise what the client raises while it works on an image as what the engine said.
-
-    Raises:
-        ImageError: the engine refused, or went away.
-    """
-    try:
-        yield
-    except ENGINE_FAILURES as failure:
-        raise ImageError(words_of(failure)) from failure
+def message_of(error: Exception) -> str:
+    """Return the engine's message, on one line."""
+    return " ".join(str(getattr(error, "explanation", None) or error).split())
 
 
 @contextmanager
-def told_as_pod_failed(name: str) -> Iterator[None]:
-    """Raise what the client raises while a pod is being started as what the engine said.
+def raising_image_error() -> Iterator[None]:
+    """Convert errors of the Docker client during work on an image.
 
     Raises:
-        PodFailed: the engine refused, or went away.
+        ImageError: the engine rejected a request, or the connection broke.
     """
     try:
         yield
-    except (*ENGINE_FAILURES, OSError) as failure:
-        raise PodFailed(f"Pod {name} could not be started: {words_of(failure)}") from failure
+    except ENGINE_ERRORS as error:
+        raise ImageError(message_of(error)) from error
+
+
+@contextmanager
+def raising_pod_failed(name: str) -> Iterator[None]:
+    """Convert errors of the Docker client during the start of a pod.
+
+    Raises:
+        PodFailed: the engine rejected a request, or the connection broke.
+    """
+    try:
+        yield
+    except (*ENGINE_ERRORS, OSError) as error:
+        raise PodFailed(f"Pod {name} could not be started: {message_of(error)}") from error

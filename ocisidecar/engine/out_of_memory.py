@@ -1,4 +1,4 @@
-"""Whether a run of a container was ended for its memory."""
+"""Detection of out-of-memory (OOM) kills."""
 
 from __future__ import annotations
 
@@ -8,35 +8,38 @@ from typing import Any
 
 import docker
 
-_KILLED = 137
-"""Exit code after SIGKILL: 128 + 9."""
+_SIGKILL_EXIT_CODE = 137
+"""128 + 9."""
 
-_LATE_SECONDS = 2
-"""How long after the second in which a run ended the engine may still tell about it."""
+_EVENT_DELAY_SECONDS = 2
+"""How long after the end of a run, in whole seconds, the engine may still record an event of it."""
 
 
-def was_out_of_memory(api: docker.APIClient, container: str, exit_code: int) -> bool:
-    """Tell whether a container that has ended with this code, or a child of it, was killed for its memory.
+def was_out_of_memory(api: docker.APIClient, container_id: str, exit_code: int) -> bool:
+    """Return whether an exited container, or a child process of it, was killed for running out of memory.
 
-    The engine's own word on memory is true when it says so and may be missing when it does not: containerd hears of
-    such a kill from the container's cgroup, which goes with the container; one in ten was lost here, others came
-    late (Docker 20.10, containerd 1.6, cgroup v1).  The first process of a container cannot be killed with SIGKILL
-    from inside (pid_namespaces(7)), so when nobody asked the engine for its end, the kernel took it for its memory.
-    A program that ends itself with 137, as a shell does whose child was killed so, looks the same.
+    The engine's `OOMKilled` flag is reliable when it is set, but may be missing: containerd learns of an OOM kill
+    from the container's cgroup, which is removed with the container.  One flag in ten was lost in a measurement,
+    others were set late (Docker 20.10, containerd 1.6, cgroup v1).  The first process of a container cannot be
+    killed with SIGKILL from inside the container (pid_namespaces(7)), so if no client requested a kill, the kernel
+    killed it for its memory.  A program that exits with 137 itself, as a shell does whose child was killed by
+    SIGKILL, cannot be distinguished from that.
 
     Raises:
-        NotFound: it was removed meanwhile.
+        NotFound: the container was removed meanwhile.
     """
-    state = api.inspect_container(container)["State"]
-    return state["OOMKilled"] or (exit_code == _KILLED and not _was_kill_asked_for(api, container, state))
+    state = api.inspect_container(container_id)["State"]
+    return state["OOMKilled"] or (
+        exit_code == _SIGKILL_EXIT_CODE and not _was_kill_requested(api, container_id, state)
+    )
 
 
-def _was_kill_asked_for(api: docker.APIClient, container: str, state: dict[str, Any]) -> bool:
-    """Ask the engine, which remembers its newest 256 events and so the end of a run that has just ended."""
+def _was_kill_requested(api: docker.APIClient, container_id: str, state: dict[str, Any]) -> bool:
+    """Search the engine's events: it keeps the newest 256, and with them the end of a run that has just exited."""
     events = api.events(
-        since=_second(state["StartedAt"]),
-        until=_second(state["FinishedAt"]) + _LATE_SECONDS,
-        filters={"container": container, "event": ["kill", "oom"]},
+        since=_whole_seconds(state["StartedAt"]),
+        until=_whole_seconds(state["FinishedAt"]) + _EVENT_DELAY_SECONDS,
+        filters={"container": container_id, "event": ["kill", "oom"]},
         decode=True,
     )
     with closing(events):
@@ -48,5 +51,5 @@ def _was_kill_asked_for(api: docker.APIClient, container: str, state: dict[str, 
     return False
 
 
-def _second(moment: str) -> int:
-    return int(datetime.fromisoformat(moment).timestamp())
+def _whole_seconds(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).timestamp())

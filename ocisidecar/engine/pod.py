@@ -1,4 +1,4 @@
-"""A pod on the engine: its place in a network, its volumes and its containers."""
+"""A pod on the engine: its network attachment, volumes and containers."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from docker.errors import APIError, NotFound
 from ocisidecar.clock import Clock
 from ocisidecar.engine import images, owner, translate, volumes
 from ocisidecar.engine.access import Access
-from ocisidecar.engine.container import Member
-from ocisidecar.engine.errors import told_as_pod_failed
-from ocisidecar.engine.health import Check
+from ocisidecar.engine.container import PodContainer
+from ocisidecar.engine.errors import raising_pod_failed
+from ocisidecar.engine.health import ContainerHealthCheck
 from ocisidecar.engine.images import LocalImage
-from ocisidecar.engine.networks import Networks, Place
+from ocisidecar.engine.networks import Attachment, Networks
 from ocisidecar.engine.notifier import Notifier
 from ocisidecar.engine.routes import has_route
-from ocisidecar.engine.uninterrupted import uncut
+from ocisidecar.engine.uninterrupted import run_uninterrupted
 from ocisidecar.engine.values import ContainerState, Injection, PodAddress, Usage
 from ocisidecar.errors import PodFailed
 
 Inject = Callable[[str, str], Injection]
-"""Gateway of the pod's network and name of a container → what the platform adds to it."""
+"""Gateway of the pod's network and name of a container → what the platform adds to the container."""
 
 LOOPBACK = "127.0.0.1"
 REMOVAL_SECONDS = 60
-_UNDER_WAY = 409
-"""Status of what the engine refuses because it is being done already."""
+_CONFLICT = 409
+"""Status of the engine's answer if a removal is already in progress."""
 
 
 @frozen(kw_only=True)
 class PodRequest:
-    """What is to run, as `Engine.run_pod` was asked for it."""
+    """The arguments of `Engine.run_pod`."""
 
     details: Mapping[str, Any]
     name: str
@@ -53,12 +53,12 @@ class PodRequest:
 
 
 class RunningPod:
-    """A container instance as containers that share one network, with volumes of their own.
+    """A container instance as containers that share one network, with separate volumes.
 
-    Made by `Engine.run_pod`; nothing is on the engine before `start`.  Thread-safe; `stop`, `start` and `close`
-    block, one of them at a time.  A Ctrl-C during `start` or `close` is raised when what is under way on the engine
-    is done, so that nothing is left there that nobody knows of.  It is closed when the interpreter exits; what a
-    killed one leaves, `Engine.sweep` removes.
+    Returned by `Engine.run_pod`; creates nothing on the engine before `start`.  Thread-safe; `stop`, `start` and
+    `close` block, and exclude each other.  A Ctrl-C during `start` or `close` is raised after the requests in
+    progress have completed, so that no untracked object remains on the engine.  The pod is closed when the
+    interpreter exits; `Engine.sweep` removes what a killed interpreter leaves.
     """
 
     def __init__(
@@ -79,191 +79,192 @@ class RunningPod:
         self._id = uuid4().hex[:12]
         self._labels = {**labels, owner.POD: request.name, owner.POD_ID: self._id}
         self._limits = translate.capacity(request.details, host_cpus=host_cpus)
-        self._members: dict[str, Member] = {}
-        self._pause = ""
+        self._containers: dict[str, PodContainer] = {}
+        self._pause_id = ""
         self._address = ""
         self._published: dict[int, int] = {}
-        self._power = threading.RLock()
+        self._lifecycle_lock = threading.RLock()
         self._is_closed = False
-        self._place: Place | None = None
+        self._attachment: Attachment | None = None
         self._notifier = Notifier(on_change)
         atexit.register(self.close)
 
     @property
     def address(self) -> str:
-        """Its IP address, of use on the engine's host.  One that the engine picked may change with `start`."""
+        """Its IP address, routed on the engine's host.  If the engine chose it, it may change with `start`."""
         return self._address
 
     @property
     def gateway(self) -> str:
-        """The address of the engine's host in the pod's network: what the containers reach the host by."""
-        return self._place.gateway if self._place is not None else ""
+        """The address of the engine's host in the pod's network, at which the containers reach the host."""
+        return self._attachment.gateway if self._attachment is not None else ""
 
     @property
     def containers(self) -> tuple[ContainerState, ...]:
-        """How its containers are, in the body's order."""
-        return tuple(member.state() for member in self._members.values())
+        """The current state of its containers, in the body's order."""
+        return tuple(container.state() for container in self._containers.values())
 
     def url(self, port: int) -> str | None:
-        """Return the base URL of a port: of this machine's loopback where it is published, else of the pod.
+        """Return the base URL of a port: on this machine's loopback address if it is published, else on the pod's.
 
-        None where this machine does not reach it.
+        None if this machine cannot reach it.
         """
         if self._access == "NONE" or (self._access == "LOOPBACK" and port not in self._published):
             return None
-        host, reached = self._reach(port)
-        return f"http://{host}:{reached}"
+        host, reachable_port = self._resolve_port(port)
+        return f"http://{host}:{reachable_port}"
 
     def logs(self, container: str, *, is_previous: bool = False) -> str | None:
-        """Return the newest 256 KB that a container's last run wrote, or the run before it, in OCI's line format.
+        """Return the newest 256 KB of output of a container's latest run, or of the previous one, in OCI's format.
 
-        None when there was no such run.
+        None if there was no such run.
 
         Raises:
-            KeyError: it has no such container.
+            KeyError: the pod has no such container.
         """
-        return self._members[container].logs(is_previous=is_previous)
+        return self._containers[container].logs(is_previous=is_previous)
 
     def usage(self, container: str) -> Usage | None:
-        """Return what a container uses, None while it does not run.
+        """Return what a container uses, or None while it is not running.
 
         Raises:
-            KeyError: it has no such container.
+            KeyError: the pod has no such container.
         """
-        return self._members[container].usage()
+        return self._containers[container].usage()
 
     def stop(self, grace_seconds: float) -> None:
-        """Ask all containers to end, at the same time, and kill what is left after `grace_seconds` (>= 0).
+        """Send SIGTERM to all containers at once, and SIGKILL to those that still run after `grace_seconds` (>= 0).
 
-        Blocks until all have ended.  Address, exit codes and output stay until `start` or `close`.
+        Blocks until all have exited.  Address, exit codes and output remain available until `start` or `close`.
         """
-        with self._power:
-            members = tuple(self._members.values())
-            for member in members:
-                member.halt()
-            with ThreadPoolExecutor(max(len(members), 1)) as pool:
-                list(pool.map(lambda member: member.stop(grace_seconds), members))
+        with self._lifecycle_lock:
+            containers = tuple(self._containers.values())
+            for container in containers:
+                container.disable_restarts()
+            with ThreadPoolExecutor(max(len(containers), 1)) as pool:
+                list(pool.map(lambda container: container.stop(grace_seconds), containers))
 
     def start(self) -> None:
-        """Run all containers anew with empty volumes, and block until each was started.
+        """Start all containers from scratch with empty volumes, and block until each was started.
 
-        Restarts and health count from the beginning.
+        Resets restart counts and health.
 
         Raises:
-            PodFailed: a container could not be started; none is left.
+            PodFailed: a container could not be started; no container of the pod remains.
         """
-        with told_as_pod_failed(self._request.name):
-            found = {name: self._image(name, details) for name, details in self._named_containers().items()}
-            uncut(partial(self._start_with, found))
+        with raising_pod_failed(self._request.name):
+            images_found = {name: self._image(name, one) for name, one in self._details_by_name().items()}
+            run_uninterrupted(partial(self._start, images_found))
 
     def close(self) -> None:
-        """Kill the containers and remove everything that the pod had; afterwards a no-op.
+        """Kill the containers and remove everything of the pod from the engine; afterwards a no-op.
 
-        The listener is not called any more, and may itself be the caller.  When the engine refuses, its client's
-        error is raised, and the next call tries again to remove what is left.
+        The listener may be the caller, and is not called again.  If the engine rejects a request, the error of its
+        client is raised, and the next call removes what remains.
         """
-        uncut(self._dissolve)
+        run_uninterrupted(self._close)
 
-    def _dissolve(self) -> None:
-        if not self._power.acquire(blocking=False):  # a start or stop is under way, which without containers ends
-            self._kill()
-            self._power.acquire()
+    def _close(self) -> None:
+        if not self._lifecycle_lock.acquire(blocking=False):
+            self._kill()  # a start or stop is in progress, and returns once its containers are removed
+            self._lifecycle_lock.acquire()
         try:
             if self._is_closed:
                 return
             self._notifier.close()
-            self._clear()
-            if self._place is not None:
-                self._networks.leave(self._place)
+            self._remove_objects()
+            if self._attachment is not None:
+                self._networks.detach(self._attachment)
             self._is_closed = True
             atexit.unregister(self.close)
         finally:
-            self._power.release()
+            self._lifecycle_lock.release()
 
-    def _start_with(self, found: Mapping[str, LocalImage]) -> None:
-        with self._power, ExitStack() as undo:
+    def _start(self, images_found: Mapping[str, LocalImage]) -> None:
+        with self._lifecycle_lock, ExitStack() as undo:
             if self._is_closed:
                 raise PodFailed(f"Pod {self._request.name} was closed before it could be started.")
-            self._clear()
-            undo.callback(self._clear)
-            self._launch(found)
+            self._remove_objects()
+            undo.callback(self._remove_objects)
+            self._launch(images_found)
             undo.pop_all()
 
-    def _launch(self, found: Mapping[str, LocalImage]) -> None:
+    def _launch(self, images_found: Mapping[str, LocalImage]) -> None:
         details = self._request.details
-        containers = self._named_containers()
-        if self._place is None:
-            self._place = self._networks.join(self._request.address)
-        made = volumes.pod_volumes(details, pod_id=self._id, memory_in_bytes=self._limits.memory_in_bytes)
-        mountpoints = {volume.on_engine: self._make(volume) for volume in made}
-        self._start_pause(self._place, made)
-        self._require_reach()
-        for volume in made:
+        if self._attachment is None:
+            self._attachment = self._networks.attach(self._request.address)
+        declared = volumes.pod_volumes(details, pod_id=self._id, memory_in_bytes=self._limits.memory_in_bytes)
+        mountpoints = {volume.engine_name: self._create_volume(volume) for volume in declared}
+        self._start_pause(self._attachment, declared)
+        self._require_reachable()
+        for volume in declared:
             if volume.archive is not None:
-                self._api.put_archive(self._pause, volume.directory, volume.archive)
+                self._api.put_archive(self._pause_id, volume.directory, volume.archive)
+        by_name = self._details_by_name()
         mounts = {
-            name: volumes.container_mounts(one, made, mountpoints=mountpoints) for name, one in containers.items()
+            name: volumes.container_mounts(one, declared, mountpoints=mountpoints) for name, one in by_name.items()
         }
-        self._members = {
-            name: self._member(name, one, config=self._config(name, one, found[name], mounts[name]))
-            for name, one in containers.items()
+        self._containers = {
+            name: self._container(name, one, config=self._config(name, one, images_found[name], mounts[name]))
+            for name, one in by_name.items()
         }
-        for member in self._members.values():
-            member.begin()
-        for member in self._members.values():
-            member.wait_until_begun()
+        for container in self._containers.values():
+            container.start()
+        for container in self._containers.values():
+            container.wait_until_started()
 
-    def _member(self, name: str, details: Mapping[str, Any], *, config: translate.Json) -> Member:
-        return Member(
+    def _container(self, name: str, details: Mapping[str, Any], *, config: translate.Json) -> PodContainer:
+        return PodContainer(
             self._api,
             name=name,
             policy=self._request.details.get("containerRestartPolicy") or "ALWAYS",
-            checks=[Check.of(check) for check in details.get("healthChecks") or ()],
-            create=partial(self._create, name, config),
-            reach=self._reach,
+            checks=[ContainerHealthCheck.of(check) for check in details.get("healthChecks") or ()],
+            create=partial(self._create_container, name, config),
+            resolve_port=self._resolve_port,
             clock=self._request.clock,
-            changed=self._notifier.changed,
+            on_change=self._notifier.changed,
         )
 
     @property
-    def _listed(self) -> Sequence[Mapping[str, Any]]:
-        listed: Sequence[Mapping[str, Any]] = self._request.details["containers"]
-        return listed
+    def _container_details(self) -> Sequence[Mapping[str, Any]]:
+        details: Sequence[Mapping[str, Any]] = self._request.details["containers"]
+        return details
 
-    def _named_containers(self) -> dict[str, Mapping[str, Any]]:
-        listed = enumerate(self._listed)
-        named = {translate.container_name(details, number): details for number, details in listed}
-        if len(named) < len(self._listed):
+    def _details_by_name(self) -> dict[str, Mapping[str, Any]]:
+        numbered = enumerate(self._container_details)
+        by_name = {translate.container_name(details, number): details for number, details in numbered}
+        if len(by_name) < len(self._container_details):
             raise PodFailed(f"Pod {self._request.name}: two containers have one displayName.")
-        return named
+        return by_name
 
     def _image(self, name: str, details: Mapping[str, Any]) -> LocalImage:
-        asked = details["imageUrl"]
-        url = self._request.images.get(name) or self._request.images.get(asked, asked)
+        requested = details["imageUrl"]
+        url = self._request.images.get(name) or self._request.images.get(requested, requested)
         secrets = self._request.details.get("imagePullSecrets") or ()
-        found = images.ensure(self._api, url, pull_secrets=secrets, container=name)
-        translate.check_user(details, name=name, image_user=found.user)
-        return found
+        image = images.ensure(self._api, url, pull_secrets=secrets, container=name)
+        translate.check_user(details, name=name, image_user=image.user)
+        return image
 
-    def _make(self, volume: volumes.PodVolume) -> str:
-        """Make a volume; returns its directory on the engine's host."""
-        made = self._api.create_volume(volume.on_engine, driver_opts=dict(volume.options), labels=self._labels)
-        return str(made["Mountpoint"])
+    def _create_volume(self, volume: volumes.PodVolume) -> str:
+        """Create a volume; returns its directory on the engine's host."""
+        options = dict(volume.options)
+        created = self._api.create_volume(volume.engine_name, driver_opts=options, labels=self._labels)
+        return str(created["Mountpoint"])
 
-    def _start_pause(self, place: Place, made: Sequence[volumes.PodVolume]) -> None:
+    def _start_pause(self, attachment: Attachment, declared: Sequence[volumes.PodVolume]) -> None:
         config = translate.network_owner_config(
             self._request.details,
             image=images.ensure_pause(self._api),
             name=self._request.name,
-            network=place.network,
-            ip=place.ip,
+            network=attachment.network,
+            ip=attachment.ip,
             publish=self._request.publish,
-            mounts=[volume.for_pause for volume in made],
+            mounts=[volume.pause_mount for volume in declared],
             labels=self._labels,
         )
-        self._pause = self._create("pause", config, 0)
-        self._api.start(self._pause)
-        settings = self._api.inspect_container(self._pause)["NetworkSettings"]
+        self._pause_id = self._create_container("pause", config, 0)
+        self._api.start(self._pause_id)
+        settings = self._api.inspect_container(self._pause_id)["NetworkSettings"]
         (endpoint,) = settings["Networks"].values()
         self._address = endpoint["IPAddress"]
         self._published = {
@@ -272,12 +273,14 @@ class RunningPod:
             if bindings
         }
 
-    def _require_reach(self) -> None:
-        """Refuse a pod that cannot do without being reached, where it is not; the host's routes tell."""
+    def _require_reachable(self) -> None:
+        """Reject a pod that this machine must reach and, according to its routes, cannot reach."""
         if self._access == "ADDRESS" and not has_route(self._address):
             self._access = "NONE"
         request = self._request
-        is_needed = request.publish or request.inject or any(one.get("healthChecks") for one in self._listed)
+        is_needed = (
+            request.publish or request.inject or any(one.get("healthChecks") for one in self._container_details)
+        )
         if self._access == "NONE" and is_needed:
             raise PodFailed(
                 f"Pod {request.name} cannot be reached from here: its engine runs on another machine, or this "
@@ -293,7 +296,7 @@ class RunningPod:
         return translate.container_config(
             details,
             image=image.id,
-            network_owner=self._pause,
+            network_owner=self._pause_id,
             limits=self._limits,
             groups=[] if group is None else [str(group)],
             mounts=mounts,
@@ -301,47 +304,47 @@ class RunningPod:
             labels={**self._labels, owner.CONTAINER: name},
         )
 
-    def _create(self, name: str, config: translate.Json, number: int) -> str:
-        shown = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{self._request.name}.{name}")
-        made = self._api.create_container_from_config(config, f"ocisidecar-{self._id}.{shown}.{number}")
-        return str(made["Id"])
+    def _create_container(self, name: str, config: translate.Json, number: int) -> str:
+        readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{self._request.name}.{name}")
+        created = self._api.create_container_from_config(config, f"ocisidecar-{self._id}.{readable}.{number}")
+        return str(created["Id"])
 
     @property
-    def _mine(self) -> dict[str, list[str]]:
+    def _own_objects(self) -> dict[str, list[str]]:
         return {"label": [f"{owner.POD_ID}={self._id}"]}
 
-    def _reach(self, port: int) -> tuple[str, int]:
+    def _resolve_port(self, port: int) -> tuple[str, int]:
         published = self._published.get(port)
         return (self._address, port) if published is None else (LOOPBACK, published)
 
-    def _clear(self) -> None:
-        """Remove containers and volumes, also those that a thread was about to make."""
+    def _remove_objects(self) -> None:
+        """Remove containers and volumes, including those that a thread is about to create."""
         self._kill()
-        for member in self._members.values():
-            member.join()
+        for container in self._containers.values():
+            container.join()
         self._remove_containers()
-        for volume in self._api.volumes(filters=self._mine)["Volumes"] or ():
+        for volume in self._api.volumes(filters=self._own_objects)["Volumes"] or ():
             with suppress(NotFound):
                 self._api.remove_volume(volume["Name"])
 
     def _kill(self) -> None:
-        for member in self._members.values():
-            member.halt()
+        for container in self._containers.values():
+            container.disable_restarts()
         self._remove_containers()
 
     def _remove_containers(self) -> None:
-        for container in self._api.containers(all=True, filters=self._mine):
+        for container in self._api.containers(all=True, filters=self._own_objects):
             remove_container(self._api, container["Id"])
 
 
-def remove_container(api: docker.APIClient, container: str) -> None:
-    """Kill and remove a container with its anonymous volumes, and block until it is gone, whoever removes it."""
+def remove_container(api: docker.APIClient, container_id: str) -> None:
+    """Kill and remove a container with its anonymous volumes; blocks until it is removed, by any client."""
     try:
-        api.remove_container(container, v=True, force=True)
+        api.remove_container(container_id, v=True, force=True)
     except NotFound:
         pass
-    except APIError as refusal:
-        if refusal.status_code != _UNDER_WAY:
+    except APIError as error:
+        if error.status_code != _CONFLICT:
             raise
         with suppress(NotFound):
-            api.wait(container, timeout=REMOVAL_SECONDS, condition="removed")
+            api.wait(container_id, timeout=REMOVAL_SECONDS, condition="removed")

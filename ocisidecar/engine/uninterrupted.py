@@ -1,4 +1,4 @@
-"""Work that Ctrl-C does not cut in two."""
+"""Calls that finish before a KeyboardInterrupt is raised."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def uncut(act: Callable[[], T]) -> T:
-    """Do something and return what it returns; a Ctrl-C meanwhile is raised when it is done.
+def run_uninterrupted(call: Callable[[], T]) -> T:
+    """Finish a call before a KeyboardInterrupt is raised, and return its result.
 
-    A request to the engine whose answer nobody waits for goes on over there, and what it makes would be nobody's.
-    So it is made on another thread, because Ctrl-C interrupts the main one alone.  A second Ctrl-C is raised at
-    once; the work still goes on to its end, which the interpreter's exit waits for.
+    The engine completes a request even if its client stops waiting for the response; the object that it creates
+    would then have no owner in this process.  So the call runs on another thread, because Python raises
+    KeyboardInterrupt in the main thread only.  A second Ctrl-C is raised at once; the call still completes, and the
+    interpreter waits for it at exit.
     """
     main = threading.main_thread()
-    if threading.current_thread() is not main or not main.is_alive():  # at exit no thread can be started any more
-        return act()
-    with ThreadPoolExecutor(1, "ocisidecar-uncut") as pool:
-        return pool.submit(act).result()
+    if threading.current_thread() is not main or not main.is_alive():  # no thread can be started at exit
+        return call()
+    with ThreadPoolExecutor(1, "ocisidecar-uninterrupted") as pool:
+        return pool.submit(call).result()

@@ -29,8 +29,8 @@ def fresh():
     """An engine object that is closed with the test, and the function that tells what it left."""
     before = set()
     with Engine.connect() as engine:
-        before.update(engine.holdings())
-        yield engine, lambda: set(engine.holdings()) - before
+        before.update(engine.owned_objects())
+        yield engine, lambda: set(engine.owned_objects()) - before
 
 
 @pytest.fixture
@@ -125,9 +125,9 @@ def test_a_pod_that_is_closed_while_it_begins_does_not_begin(fresh):
 
 def is_at_work(pod: RunningPod) -> bool:
     """Tell whether another thread starts or stops the pod."""
-    is_free = pod._power.acquire(blocking=False)
+    is_free = pod._lifecycle_lock.acquire(blocking=False)
     if is_free:
-        pod._power.release()
+        pod._lifecycle_lock.release()
     return not is_free
 
 

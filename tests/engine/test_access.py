@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ocisidecar.engine.access import access
+from ocisidecar.engine.access import detect_access
 
 SOCKET, PIPE = "http+docker://localhost", "http+docker://localnpipe"
 PLAIN = {"OperatingSystem": "Debian GNU/Linux 12 (bookworm)", "SecurityOptions": None}
@@ -33,4 +33,4 @@ DESKTOP = {**PLAIN, "OperatingSystem": "Docker Desktop"}
 def test_who_reaches_what(monkeypatch, platform, base_url, facts, expected):
     """Pods are reached at their addresses, at ports of this machine's loopback, or not at all."""
     monkeypatch.setattr(sys, "platform", platform)
-    assert access(base_url, facts) == expected
+    assert detect_access(base_url, facts) == expected

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocisidecar.clock import VirtualClock
-from ocisidecar.engine.health import Check, Streak, fault, watch
+from ocisidecar.engine.health import ContainerHealthCheck, Streak, find_failure, watch
 
 TCP = {"healthCheckType": "TCP", "port": 80}
 
@@ -28,7 +28,7 @@ def verdicts(check, answers):
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 5), st.integers(1, 5))
 def test_a_verdict_turns_only_when_enough_answers_in_a_row_say_so(answers, successes, failures):
     """The verdict is that of the last row of equal answers which was as long as its threshold, else UNKNOWN."""
-    check = Check(is_http=False, port=1, success_threshold=successes, failure_threshold=failures)
+    check = ContainerHealthCheck(is_http=False, port=1, success_threshold=successes, failure_threshold=failures)
     for at, verdict in enumerate(verdicts(check, answers)):
         expected = "UNKNOWN"
         for end in range(1, at + 2):
@@ -41,10 +41,15 @@ def test_a_verdict_turns_only_when_enough_answers_in_a_row_say_so(answers, succe
 
 def test_what_a_body_leaves_open_has_a_default():
     """Null and absent are the same, KILL is the default, and a path without its slash gets one."""
-    bare = Check.of(TCP)
-    assert bare == Check.of({**TCP, "intervalInSeconds": None, "failureAction": None})
-    assert (bare.interval, bare.timeout, bare.failure_threshold, bare.is_killing) == (10, 5, 3, True)
-    asked = Check.of(
+    bare = ContainerHealthCheck.of(TCP)
+    assert bare == ContainerHealthCheck.of({**TCP, "intervalInSeconds": None, "failureAction": None})
+    assert (bare.interval_seconds, bare.timeout_seconds, bare.failure_threshold, bare.is_killing) == (
+        10,
+        5,
+        3,
+        True,
+    )
+    asked = ContainerHealthCheck.of(
         {
             **TCP,
             "healthCheckType": "HTTP",
@@ -54,7 +59,7 @@ def test_what_a_body_leaves_open_has_a_default():
             "initialDelayInSeconds": 3,
         }
     )
-    assert (asked.path, asked.headers, asked.is_killing, asked.initial_delay) == (
+    assert (asked.path, asked.headers, asked.is_killing, asked.initial_delay_seconds) == (
         "/health",
         {"Host": "acme"},
         False,
@@ -89,24 +94,27 @@ def server():
 )
 def test_an_http_check_passes_with_status_200_to_399(server, status, is_passed):
     """Redirects are not followed, and the headers of the check are sent."""
-    check = Check(is_http=True, port=1, path=f"/{status}", headers={"Host": "acme"})
-    assert fault(check, *server.server_address) == (None if is_passed else f"status {status}")
+    check = ContainerHealthCheck(is_http=True, port=1, path=f"/{status}", headers={"Host": "acme"})
+    assert find_failure(check, *server.server_address) == (None if is_passed else f"status {status}")
     assert server.hosts == ["acme"]
 
 
 def test_a_tcp_check_passes_when_somebody_listens(server):
     """A connection is enough, and a port where nobody listens fails."""
-    check = Check(is_http=False, port=1)
-    assert fault(check, *server.server_address) is None
+    check = ContainerHealthCheck(is_http=False, port=1)
+    assert find_failure(check, *server.server_address) is None
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        assert "refused" in fault(check, *closed.getsockname())
+        assert "refused" in find_failure(check, *closed.getsockname())
 
 
 def test_who_does_not_answer_in_time_fails():
     """A server that accepts and says nothing fails an HTTP check after its timeout."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert fault(Check(is_http=True, port=1, timeout=0.05), *silent.getsockname()) == "timed out"
+        assert (
+            find_failure(ContainerHealthCheck(is_http=True, port=1, timeout_seconds=0.05), *silent.getsockname())
+            == "timed out"
+        )
 
 
 def test_who_does_not_speak_http_fails():
@@ -121,7 +129,9 @@ def test_who_does_not_speak_http_fails():
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=answer, args=(server,))
         thread.start()
-        assert "220 smtp" in fault(Check(is_http=True, port=1, timeout=5), *server.getsockname())
+        assert "220 smtp" in find_failure(
+            ContainerHealthCheck(is_http=True, port=1, timeout_seconds=5), *server.getsockname()
+        )
         thread.join()
 
 
@@ -137,10 +147,12 @@ def test_watching_tells_each_turn_once_and_ends_with_the_run(server):
             over.set()
 
     watch(
-        Check(is_http=False, port=80, initial_delay=7, interval=10, failure_threshold=2),
+        ContainerHealthCheck(
+            is_http=False, port=80, initial_delay_seconds=7, interval_seconds=10, failure_threshold=2
+        ),
         lambda _: next(ports),
         clock=clock,
-        over=over,
-        tell=tell,
+        until=over,
+        on_change=tell,
     )
     assert told == [("HEALTHY", 7), ("UNHEALTHY", 47), ("HEALTHY", 77)]

@@ -90,5 +90,5 @@ def test_machines_of_one_name_are_two_places(monkeypatch, tmp_path):
         ids = tmp_path / str(number)
         ids.write_text(f"machine {number}")
         monkeypatch.setattr("ocisidecar.engine.owner._MACHINE_ID", ids)
-        places.add(Owner.current().place)
+        places.add(Owner.current().pid_namespace)
     assert len(places) == 2

@@ -41,7 +41,7 @@ def test_an_empty_dir_on_disk_takes_over_what_the_pause_image_has():
     """It has no options of its own, nothing in it, and the pause container's directory as model."""
     (volume,) = made({"volumeType": "EMPTYDIR", "name": "data"})
     assert (dict(volume.options), volume.archive, volume.is_read_only) == ({}, None, False)
-    assert volume.for_pause == {"Type": "volume", "Source": "ocisidecar-1a2b-0", "Target": "/volumes/00"}
+    assert volume.pause_mount == {"Type": "volume", "Source": "ocisidecar-1a2b-0", "Target": "/volumes/00"}
 
 
 def test_an_empty_dir_in_memory_is_as_large_as_the_instance_s_memory():

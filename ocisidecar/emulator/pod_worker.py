@@ -242,7 +242,7 @@ class PodWorker:
         with contextlib.suppress(OSError), ThreadPoolExecutor(len(names)) as pool:
             found = zip(self.pod.containers, pool.map(self._running.usage, names), strict=True)
             usages = {
-                container_id: ContainerUsage(cpu_cores=usage.cpu_cores, memory_in_bytes=usage.memory_in_bytes)
+                container_id: ContainerUsage(cpu_cores=usage.cpu_cores, memory_in_bytes=usage.memory_bytes)
                 for container_id, usage in found
                 if usage is not None
             }

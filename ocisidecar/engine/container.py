@@ -173,8 +173,8 @@ class PodContainer:
         return Usage(
             cpu_cores=(cpu_seconds - before) / (now - since) if now > since else 0.0,
             cpu_seconds=cpu_seconds,
-            memory_in_bytes=memory["usage"] - reclaimable,
-            memory_limit_in_bytes=memory["limit"],
+            memory_bytes=memory["usage"] - reclaimable,
+            memory_limit_bytes=memory["limit"],
         )
 
     def stop(self, grace_seconds: float) -> None:

@@ -193,7 +193,7 @@ class RunningPod:
         details = self._request.details
         if self._attachment is None:
             self._attachment = self._networks.attach(self._request.address)
-        declared = volumes.pod_volumes(details, pod_id=self._id, memory_in_bytes=self._limits.memory_in_bytes)
+        declared = volumes.pod_volumes(details, pod_id=self._id, memory_bytes=self._limits.memory_bytes)
         mountpoints = {volume.engine_name: self._create_volume(volume) for volume in declared}
         self._start_pause(self._attachment, declared)
         self._require_reachable()

@@ -30,7 +30,7 @@ class Capacity:
     """
 
     cpus: float
-    memory_in_bytes: int
+    memory_bytes: int
 
 
 def capacity(details: Mapping[str, Any], *, host_cpus: int) -> Capacity:
@@ -43,7 +43,7 @@ def capacity(details: Mapping[str, Any], *, host_cpus: int) -> Capacity:
     ocpus = details["shapeConfig"]["ocpus"]
     memory_in_gbs = details["shapeConfig"].get("memoryInGBs") or ocpus * (6 if is_arm else 16)
     return Capacity(
-        cpus=min(ocpus * (1 if is_arm else 2), host_cpus), memory_in_bytes=int(memory_in_gbs * BYTES_PER_GB)
+        cpus=min(ocpus * (1 if is_arm else 2), host_cpus), memory_bytes=int(memory_in_gbs * BYTES_PER_GB)
     )
 
 
@@ -107,8 +107,8 @@ def container_config(
 
 def _memory(limit_in_gbs: float | None, limits: Capacity) -> int:
     if limit_in_gbs is None:
-        return limits.memory_in_bytes
-    return min(int(limit_in_gbs * BYTES_PER_GB), limits.memory_in_bytes)
+        return limits.memory_bytes
+    return min(int(limit_in_gbs * BYTES_PER_GB), limits.memory_bytes)
 
 
 def _user(context: Mapping[str, Any]) -> str:

@@ -54,13 +54,13 @@ class PodVolume:
         return {"Type": "volume", "Source": self.engine_name, "Target": self.directory}
 
 
-def pod_volumes(details: Mapping[str, Any], *, pod_id: str, memory_in_bytes: int) -> tuple[PodVolume, ...]:
+def pod_volumes(details: Mapping[str, Any], *, pod_id: str, memory_bytes: int) -> tuple[PodVolume, ...]:
     """Return the volumes of an instance with their initial content.
 
     Args:
         details: CreateContainerInstanceDetails.
         pod_id: makes their names on the engine unique.
-        memory_in_bytes: of the instance: the size of an EMPTYDIR in memory.
+        memory_bytes: of the instance: the size of an EMPTYDIR in memory.
 
     Raises:
         PodFailed: a volume has an unsupported type or invalid content, or there are too many.
@@ -80,7 +80,7 @@ def pod_volumes(details: Mapping[str, Any], *, pod_id: str, memory_in_bytes: int
                 name=volume["name"],
                 engine_name=f"ocisidecar-{pod_id}-{number}",
                 directory=volume_directory(number),
-                options=_options(volume, memory_in_bytes),
+                options=_options(volume, memory_bytes),
                 is_read_only=is_config,
                 archive=_config_files(volume) if is_config else _directories(sub_paths),
             )
@@ -127,14 +127,14 @@ def _mount(mount: Mapping[str, Any], volume: PodVolume, mountpoint: str) -> Json
     }
 
 
-def _options(volume: Mapping[str, Any], memory_in_bytes: int) -> Mapping[str, str]:
+def _options(volume: Mapping[str, Any], memory_bytes: int) -> Mapping[str, str]:
     kind = volume["volumeType"]
     if kind == "CONFIGFILE":
         return {"type": "tmpfs", "device": "tmpfs", "o": f"mode={CONFIG_DIRECTORY_MODE:o}"}
     if kind != "EMPTYDIR":
         raise PodFailed(f"Volume {volume['name']} is of type {kind}, which a local pod cannot mount: use EMPTYDIR.")
     if volume.get("backingStore") == "MEMORY":
-        return {"type": "tmpfs", "device": "tmpfs", "o": f"size={memory_in_bytes},mode={EMPTYDIR_MODE:o}"}
+        return {"type": "tmpfs", "device": "tmpfs", "o": f"size={memory_bytes},mode={EMPTYDIR_MODE:o}"}
     return {}
 
 

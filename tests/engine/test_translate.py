@@ -18,7 +18,7 @@ from ocisidecar.engine.values import Injection
 from ocisidecar.errors import PodFailed
 
 GB = 1024**3
-INSTANCE = Capacity(cpus=2, memory_in_bytes=4 * GB)
+INSTANCE = Capacity(cpus=2, memory_bytes=4 * GB)
 WEB = {"displayName": "web", "imageUrl": "web:1"}
 
 
@@ -29,12 +29,12 @@ WEB = {"displayName": "web", "imageUrl": "web:1"}
             "CI.Standard.E4.Flex",
             {"ocpus": 1, "memoryInGBs": 2.5},
             8,
-            Capacity(cpus=2, memory_in_bytes=int(2.5 * GB)),
+            Capacity(cpus=2, memory_bytes=int(2.5 * GB)),
         ),
-        ("CI.Standard.E4.Flex", {"ocpus": 2}, 8, Capacity(cpus=4, memory_in_bytes=32 * GB)),
-        ("CI.Standard.A1.Flex", {"ocpus": 2, "memoryInGBs": None}, 8, Capacity(cpus=2, memory_in_bytes=12 * GB)),
-        ("CI.Standard.Ampere.Generic", {"ocpus": 3, "memoryInGBs": 1}, 8, Capacity(cpus=3, memory_in_bytes=GB)),
-        ("CI.Standard.E4.Flex", {"ocpus": 64, "memoryInGBs": 64}, 2, Capacity(cpus=2, memory_in_bytes=64 * GB)),
+        ("CI.Standard.E4.Flex", {"ocpus": 2}, 8, Capacity(cpus=4, memory_bytes=32 * GB)),
+        ("CI.Standard.A1.Flex", {"ocpus": 2, "memoryInGBs": None}, 8, Capacity(cpus=2, memory_bytes=12 * GB)),
+        ("CI.Standard.Ampere.Generic", {"ocpus": 3, "memoryInGBs": 1}, 8, Capacity(cpus=3, memory_bytes=GB)),
+        ("CI.Standard.E4.Flex", {"ocpus": 64, "memoryInGBs": 64}, 2, Capacity(cpus=2, memory_bytes=64 * GB)),
     ],
 )
 def test_the_shape_gives_cpus_and_memory(shape, config, host_cpus, expected):

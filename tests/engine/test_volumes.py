@@ -17,7 +17,7 @@ def details(*volumes, mounts=()):
 
 
 def made(*volumes, mounts=()):
-    return pod_volumes(details(*volumes, mounts=mounts), pod_id="1a2b", memory_in_bytes=2048)
+    return pod_volumes(details(*volumes, mounts=mounts), pod_id="1a2b", memory_bytes=2048)
 
 
 def config(**files):

@@ -174,7 +174,6 @@ class PodContainer:
             cpu_cores=(cpu_seconds - before) / (now - since) if now > since else 0.0,
             cpu_seconds=cpu_seconds,
             memory_bytes=memory["usage"] - reclaimable,
-            memory_limit_bytes=memory["limit"],
         )
 
     def stop(self, grace_seconds: float) -> None:

@@ -74,10 +74,8 @@ class Usage:
         cpu_cores: CPUs in use, averaged since the previous usage query of this run, at first since its start.
         cpu_seconds: CPU time of this run.
         memory_bytes: memory in use, without the reclaimable page cache.
-        memory_limit_bytes: the limit that the kernel enforces.
     """
 
     cpu_cores: float
     cpu_seconds: float
     memory_bytes: int
-    memory_limit_bytes: int

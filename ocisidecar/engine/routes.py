@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 BRIDGE_PREFIX = "ocisc"
@@ -30,12 +30,3 @@ def host_routes(table: Path = _TABLE) -> Iterator[tuple[str, IPv4Network]]:
 def has_route(address: str, table: Path = _TABLE) -> bool:
     """Return whether this machine has a route to an address other than a default route."""
     return any(IPv4Address(address) in network for _, network in host_routes(table))
-
-
-def is_in_pod_network(host: str) -> bool:
-    """Return whether an address is in the network of a pod on this machine, according to the current routes."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for interface, network in host_routes() if interface.startswith(BRIDGE_PREFIX))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from ocisidecar.engine.routes import has_route, host_routes, is_in_pod_network
+from ocisidecar.engine.routes import has_route, host_routes
+from tests.pod_networks import is_in_pod_network
 
 TABLE = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT

@@ -106,7 +106,7 @@ class Pod:
             )
         return found
 
-    def logs(self, container: str | None = None, *, is_previous: bool = False) -> str:
+    def logs(self, container: str | None = None, *, previous: bool = False) -> str:
         """Return the newest 256 KB that a container, by default the app, wrote in its last run or the one before.
 
         Each line is `<time> <stdout or stderr> F <text>`, as OCI returns it, with P for the part of a line that is
@@ -115,7 +115,7 @@ class Pod:
         Raises:
             KeyError: there is no such container.
         """
-        return self._running.logs(container or self._app, is_previous=is_previous) or ""
+        return self._running.logs(container or self._app, previous=previous) or ""
 
     def close(self) -> None:
         """Kill the containers and remove all that the pod had; afterwards a no-op."""

@@ -172,7 +172,7 @@ class PodWorker:
         running = self._running
         if running is None:
             return None
-        return running.logs(self.pod.containers[container_id]["displayName"], is_previous=is_previous)
+        return running.logs(self.pod.containers[container_id]["displayName"], previous=is_previous)
 
     def url(self, port: int) -> str | None:
         """Return the URL of a port of the pod; None while nothing runs or nothing leads there."""

@@ -137,10 +137,10 @@ class PodContainer:
                 health_details=tuple(details for _, details in health),
             )
 
-    def logs(self, *, is_previous: bool) -> str | None:
+    def logs(self, *, previous: bool) -> str | None:
         """Return the newest output of the latest run, or of the previous one; None if there was no such run."""
         with self._lock:
-            run = next(iter(self._runs[-2:-1] if is_previous else self._runs[-1:]), None)
+            run = next(iter(self._runs[-2:-1] if previous else self._runs[-1:]), None)
         if run is None:
             return None
         try:

@@ -114,7 +114,7 @@ class RunningPod:
         host, reachable_port = self._resolve_port(port)
         return f"http://{host}:{reachable_port}"
 
-    def logs(self, container: str, *, is_previous: bool = False) -> str | None:
+    def logs(self, container: str, *, previous: bool = False) -> str | None:
         """Return the newest 256 KB of output of a container's latest run, or of the previous one, in OCI's format.
 
         None if there was no such run.
@@ -122,7 +122,7 @@ class RunningPod:
         Raises:
             KeyError: the pod has no such container.
         """
-        return self._containers[container].logs(is_previous=is_previous)
+        return self._containers[container].logs(previous=previous)
 
     def usage(self, container: str) -> Usage | None:
         """Return what a container uses, or None while it is not running.

@@ -54,7 +54,7 @@ def test_a_crash_loop_is_counted_and_waits_longer_each_time(run, eventually):
     eventually(lambda: pod.containers[0].restarts >= 3)
     state = pod.containers[0]
     assert (state.exit_code, state.is_over, state.is_out_of_memory) == (3, False, False)
-    assert texts(pod.logs("web", is_previous=True))[0].startswith("stdout F boom")
+    assert texts(pod.logs("web", previous=True))[0].startswith("stdout F boom")
     assert clock.sleeps[:3] == [10, 20, 40]
 
 
@@ -142,7 +142,7 @@ def test_output_is_in_oci_s_form(run, eventually):
         ("stderr F", 1),
         ("stdout F", 1),
     ]
-    assert pod.logs("web", is_previous=True) is None
+    assert pod.logs("web", previous=True) is None
 
 
 def test_a_stop_asks_first_and_kills_later(run, eventually):

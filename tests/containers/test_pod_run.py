@@ -77,7 +77,7 @@ def test_configuration_and_given_secrets_arrive(pod, eventually):
     """Files hold what the spec says, secrets what was given for them; the app's log is the default one."""
     eventually(lambda: "vault" in pod.logs("tail"))
     assert pod.logs("tail").splitlines()[-1].endswith(" stdout F from the specfrom the vault")
-    assert pod.logs() == pod.logs(is_previous=True) == ""
+    assert pod.logs() == pod.logs(previous=True) == ""
     with pytest.raises(KeyError):
         pod.logs("nobody")
 

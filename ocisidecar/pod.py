@@ -101,8 +101,8 @@ class Pod:
         found = self._running.url(port)
         if found is None:
             raise ValueError(
-                f"port {port} of this pod is not published, and this machine does not reach pods of its engine "
-                f"otherwise: run it with publish={{{port}: 0}}"
+                f"port {port} of this pod is not published, and this machine cannot connect to pods at their own "
+                f"addresses: run it with publish={{{port}: 0}}"
             )
         return found
 
@@ -132,12 +132,15 @@ class Pod:
 
 def _only_instance(deployment: DeploymentSpec, replica: int) -> InstanceSpec:
     if len(deployment.instances) != 1:
-        found = f"a pod is one instance, and the deployment has {len(deployment.instances)}"
-        raise SpecError([SpecFault("instances", found)])
+        message = f"a pod needs exactly one instance (got {len(deployment.instances)})"
+        raise SpecError([SpecFault("instances", message)])
     (instance,) = deployment.instances
     if not 0 <= replica < instance.replicas:
         path = f'instances["{instance.name}"].replicas'
-        raise SpecError([SpecFault(path, f"are {instance.replicas}, and number {replica} was asked for")])
+        message = (
+            f"replica {replica} was requested, the spec has {instance.replicas} (0 to {instance.replicas - 1})"
+        )
+        raise SpecError([SpecFault(path, message)])
     return instance
 
 
@@ -145,7 +148,7 @@ def _require_secrets(instance: InstanceSpec, given: Mapping[str, bytes]) -> None
     faults = [
         SpecFault(
             f'instances["{instance.name}"].volumes["{volume.name}"].files["{path}"]',
-            f"is the secret {content.secret_id}, which no local pod can read: give its content with secrets=…",
+            f"a local pod cannot read the secret {content.secret_id}: pass its content in `secrets`",
         )
         for volume in instance.all_volumes
         for path, content in volume.files.items()
@@ -160,7 +163,7 @@ def _require_use(body: Mapping[str, Any], images: Mapping[str, str]) -> None:
     used = [container["displayName"] for container in body["containers"]]
     known = {*used, *(container["imageUrl"] for container in body["containers"])}
     faults = [
-        SpecFault(f'images["{name}"]', f"is no container, the containers are {', '.join(used)}")
+        SpecFault(f'images["{name}"]', f"not the name of a container: the containers are {', '.join(used)}")
         for name in images
         if name not in known and not {"/", ":"} & {*name}
     ]

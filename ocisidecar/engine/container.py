@@ -205,7 +205,7 @@ class PodContainer:
         except ENGINE_ERRORS as error:
             self._failure = message_of(error)
             if self._started.is_set() and not self._stopping.is_set():
-                _LOG.warning("container %s is watched no more, the engine says: %s", self.name, self._failure)
+                _LOG.warning("container %s is no longer watched: %s", self.name, self._failure)
         finally:
             self._is_over = True
             self._started.set()
@@ -286,7 +286,7 @@ class PodContainer:
             run.health[number] = health, details
             self._on_change()
             if health == "UNHEALTHY" and check.is_killing:
-                _LOG.warning("container %s is killed, because its health check fails: %s", self.name, details)
+                _LOG.warning("container %s is killed because its health check fails: %s", self.name, details)
                 self._unless_ended(self._api.kill, run.container_id)
 
         return set_health

@@ -100,9 +100,7 @@ def ensure_pause(api: docker.APIClient) -> str:
     if find(api, IMAGE) is None:
         architecture = api.version()["Arch"]
         if architecture not in ARCHITECTURES:
-            raise PodFailed(
-                f"The engine's processors are {architecture}; pods run on {' and '.join(ARCHITECTURES)}."
-            )
+            raise PodFailed(f"The engine's architecture is {architecture}; pods need {' or '.join(ARCHITECTURES)}.")
         for event in api.load_image(image_archive(architecture)):
             if "error" in event:
                 raise PodFailed(f"The engine refused the image {IMAGE}: {json.dumps(event['error'])}")

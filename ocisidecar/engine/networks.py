@@ -115,7 +115,7 @@ class Networks:
                 created = self._create(None)
             except APIError as error:
                 raise PodFailed(
-                    f"The engine could not make a network: {error.explanation}. Remove networks that nobody uses."
+                    f"The engine could not create a network: {error.explanation}. Remove unused networks."
                 ) from error
             with ExitStack() as undo:
                 undo.callback(remove_network, self._api, created)

@@ -234,7 +234,7 @@ class RunningPod:
         numbered = enumerate(self._container_details)
         by_name = {translate.container_name(details, number): details for number, details in numbered}
         if len(by_name) < len(self._container_details):
-            raise PodFailed(f"Pod {self._request.name}: two containers have one displayName.")
+            raise PodFailed(f"Pod {self._request.name}: duplicate displayName: container names must be unique.")
         return by_name
 
     def _image(self, name: str, details: Mapping[str, Any]) -> LocalImage:
@@ -284,8 +284,8 @@ class RunningPod:
         if self._access == "NONE" and is_needed:
             raise PodFailed(
                 f"Pod {request.name} cannot be reached from here: its engine runs on another machine, or this "
-                "process in a container with a network of its own. Health checks, published ports and resource "
-                "principals need that: use an engine of this machine, or start this process with --network host."
+                "process runs in a container with a separate network. Health checks, published ports and resource "
+                "principals need access: use an engine on this machine, or start this process with --network host."
             )
 
     def _config(

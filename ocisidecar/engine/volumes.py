@@ -67,7 +67,7 @@ def pod_volumes(details: Mapping[str, Any], *, pod_id: str, memory_bytes: int) -
     """
     declared = details.get("volumes") or ()
     if len(declared) > MAX_VOLUMES:
-        raise PodFailed(f"An instance has {MAX_VOLUMES} volumes at most, and this one has {len(declared)}.")
+        raise PodFailed(f"An instance has at most {MAX_VOLUMES} volumes, and this one has {len(declared)}.")
     mounts = [mount for container in details["containers"] for mount in container.get("volumeMounts") or ()]
     volumes = []
     for number, volume in enumerate(declared):
@@ -145,7 +145,7 @@ def _config_files(volume: Mapping[str, Any]) -> bytes:
         try:
             files[path] = base64.b64decode(config["data"], validate=True)
         except binascii.Error:
-            raise PodFailed(f"{path} of volume {volume['name']}: its data is not base64.") from None
+            raise PodFailed(f"{path} of volume {volume['name']}: its data is not valid base64.") from None
     directories = {parent for path in files for parent in path.parents} - {PurePosixPath()}
     return _tar([_directory(path, CONFIG_DIRECTORY_MODE) for path in sorted(directories)], files)
 
@@ -159,7 +159,7 @@ def _directories(sub_paths: Iterable[str]) -> bytes | None:
 def _relative_path(text: str) -> PurePosixPath:
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts:
-        raise PodFailed(f"{text} leads out of its volume.")
+        raise PodFailed(f"{text} points outside its volume.")
     return path
 
 

@@ -235,7 +235,7 @@ class _Pusher:
                 progress = PushProgress(image=image, platform=variant.platform, sent_bytes=sent, total_bytes=total)
                 self.telling.tell(progress)
         if not digest:
-            raise ImageError("the engine told no digest")
+            raise ImageError("the engine reported no digest")
         return digest
 
 

@@ -158,7 +158,7 @@ def test_a_published_port_that_is_taken_is_refused(engine):
 
 def test_containers_need_names_of_their_own(engine):
     """They are read by name, so a name that two have is refused."""
-    with pytest.raises(PodFailed, match="two containers have one displayName"):
+    with pytest.raises(PodFailed, match="duplicate displayName"):
         engine.run_pod(body(shell("web", "true"), shell("web", "true")), name="twins")
 
 

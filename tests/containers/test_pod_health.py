@@ -69,7 +69,7 @@ def test_an_unhealthy_container_is_killed_and_the_policy_decides(engine, eventua
         killed, other = pod.containers
         assert (killed.exit_code, killed.is_out_of_memory) == (137, False)
         assert (other.restarts, other.is_running, other.exit_code) == (0, True, None)
-        assert "container web is killed, because its health check fails: TCP 8009: " in caplog.text
+        assert "container web is killed because its health check fails: TCP 8009: " in caplog.text
     finally:
         pod.close()
 

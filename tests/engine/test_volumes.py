@@ -66,7 +66,7 @@ def test_config_files_lie_in_memory_and_are_readable_by_all():
 @pytest.mark.parametrize(
     ("volume", "message"),
     [
-        (config(**{"..__passwd": b""}), "leads out of its volume"),
+        (config(**{"..__passwd": b""}), "points outside its volume"),
         (
             {**config(), "configs": [{"fileName": "a", "data": "not base64!"}]},
             "a of volume config: its data is not",
@@ -85,7 +85,7 @@ def test_what_cannot_be_a_volume_is_refused(volume, message):
 
 def test_more_volumes_than_oci_allows_are_refused():
     """33 are one too many."""
-    with pytest.raises(PodFailed, match="32 volumes at most, and this one has 33"):
+    with pytest.raises(PodFailed, match="at most 32 volumes, and this one has 33"):
         made(*({"volumeType": "EMPTYDIR", "name": f"v{n}"} for n in range(33)))
 
 
@@ -130,7 +130,7 @@ def test_a_sub_path_is_a_directory_that_is_made():
 @pytest.mark.parametrize("sub_path", ["../x", "/etc", "a/../../b"])
 def test_a_sub_path_does_not_lead_out_of_its_volume(sub_path):
     """Neither upwards nor from the root."""
-    with pytest.raises(PodFailed, match="leads out of its volume"):
+    with pytest.raises(PodFailed, match="points outside its volume"):
         mounted(EMPTY, subPath=sub_path)
 
 

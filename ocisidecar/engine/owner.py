@@ -18,7 +18,7 @@ from attrs import frozen
 KIND = "ocisidecar"
 """The label of all objects of this library on an engine; an object without it is never changed or removed."""
 OWNER = "ocisidecar.owner"
-PID_NAMESPACE = "ocisidecar.place"
+PID_NAMESPACE = "ocisidecar.pid-namespace"
 POD = "ocisidecar.pod"
 POD_ID = "ocisidecar.pod-id"
 CONTAINER = "ocisidecar.container"

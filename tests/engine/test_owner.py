@@ -54,7 +54,7 @@ def test_a_zombie_is_dead():
 @pytest.mark.parametrize(
     "change",
     [
-        {"ocisidecar.place": "elsewhere"},
+        {"ocisidecar.pid-namespace": "elsewhere"},
         {"ocisidecar.owner": ""},
         {"ocisidecar.owner": "x-1"},
     ],

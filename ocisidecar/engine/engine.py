@@ -140,17 +140,8 @@ class Engine:
             clock=clock or SystemClock(),
         )
         with ExitStack() as undo:
-            pod = RunningPod(
-                self._api,
-                request,
-                networks=self._networks,
-                labels=self._owner.labels,
-                host_cpus=self._host_cpus,
-                access=self._access,
-                on_change=on_change,
-            )
+            pod = self._new_pod(request, on_change)
             undo.callback(pod.close)
-            self._pods.add(pod)
             if on_begin is not None:
                 on_begin(pod)
             pod.start()
@@ -200,6 +191,19 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _new_pod(self, request: PodRequest, on_change: Callable[[], None] | None) -> RunningPod:
+        pod = RunningPod(
+            self._api,
+            request,
+            networks=self._networks,
+            labels=self._owner.labels,
+            host_cpus=self._host_cpus,
+            access=self._access,
+            on_change=on_change,
+        )
+        self._pods.add(pod)
+        return pod
 
     def _health_check_ports(self, details: Mapping[str, Any]) -> dict[int, int]:
         """Return the ports to publish for health checks, if pods are not reached at their addresses."""

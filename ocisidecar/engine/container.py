@@ -177,7 +177,7 @@ class PodContainer:
         )
 
     def stop(self, grace_seconds: float) -> None:
-        """Send SIGTERM, then SIGKILL after the grace period, without a restart; blocks until the run has ended."""
+        """Send the stop signal, then SIGKILL after the grace period; blocks until its last run has ended."""
         self.disable_restarts()
         with self._lock:
             run = self._runs[-1] if self._runs else None

@@ -133,7 +133,7 @@ class RunningPod:
         return self._containers[container].usage()
 
     def stop(self, grace_seconds: float) -> None:
-        """Send SIGTERM to all containers at once, and SIGKILL to those that still run after `grace_seconds` (>= 0).
+        """Send all containers their stop signal at once, and SIGKILL after `grace_seconds` (>= 0).
 
         Blocks until all have exited.  Address, exit codes and output remain available until `start` or `close`.
         """

@@ -11,7 +11,7 @@ import threading
 import pytest
 from log_forwarder.checkpoint import Checkpoint, CheckpointError
 
-from tests.forwarder.world import World
+from tests.forwarder.simulation import World
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.forwarder.world import World
+from tests.forwarder.simulation import World
 
 NOON_MICROS = 1_767_268_800_000_000
 WRITES = st.lists(st.tuples(st.integers(1, 400), st.integers(0, 3_000_000)), min_size=1, max_size=6)

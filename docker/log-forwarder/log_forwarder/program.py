@@ -12,14 +12,14 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
-from log_forwarder import render
+from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint, CheckpointError
-from log_forwarder.courier import Abandoned, Aside, Courier
-from log_forwarder.harvest import Call, Harvest
-from log_forwarder.journal import log
+from log_forwarder.client import Service
+from log_forwarder.json_log import log
+from log_forwarder.log_reader import Call, Harvest
 from log_forwarder.metrics import Metrics
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.service import Service
+from log_forwarder.sender import Abandoned, Aside, Courier
 from log_forwarder.settings import Settings, SettingsError
 from log_forwarder.status import Pulse, StatusError, StatusServer
 
@@ -172,9 +172,9 @@ class Program:
 
 def _started(source: str) -> bytes:
     """Return the call that shows that lines can arrive, before the first one is written."""
-    space = render.id_space(source, uuid.uuid4().hex)
+    space = payload.id_space(source, uuid.uuid4().hex)
     now = time.time_ns() // 1000
-    entry = render.entries([b"log forwarder started"], [0], [now], space)
-    return render.details(
-        [render.batch(entry, source=source, subject=render.SUBJECT, kind=render.STARTED_TYPE, time=now)]
+    entry = payload.entries([b"log forwarder started"], [0], [now], space)
+    return payload.details(
+        [payload.batch(entry, source=source, subject=payload.SUBJECT, kind=payload.STARTED_TYPE, time=now)]
     )

@@ -15,7 +15,7 @@ from typing import Final
 
 from log_forwarder.checkpoint import Saved
 from log_forwarder.generation import Generation, fits, open_log
-from log_forwarder.journal import log
+from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
 
 Key = tuple[int, int]

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from log_forwarder import render
+from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint
-from log_forwarder.directory import Directory
+from log_forwarder.discovery import Directory
 from log_forwarder.generation import Block, Generation, Patience, Span, Truncated
-from log_forwarder.journal import log
+from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
 from log_forwarder.records import joiner
 from log_forwarder.settings import Settings
@@ -177,7 +177,7 @@ class Harvest:
             return
         times = generation.times(block, latest=time.time_ns() // 1000)
         bounds = [(0, len(texts))]
-        space = render.id_space(self._source, generation.id)
+        space = payload.id_space(self._source, generation.id)
         while bounds:
             first, last = bounds.pop()
             if last - first > 1 and not self._fits(texts[first:last]):
@@ -185,11 +185,11 @@ class Harvest:
                 bounds += [(middle, last), (first, middle)]
                 continue
             offsets = [block.offset + start for start in starts[first:last]]
-            body = render.batch(
-                render.entries(texts[first:last], offsets, times[first:last], space),
+            body = payload.batch(
+                payload.entries(texts[first:last], offsets, times[first:last], space),
                 source=self._source,
                 subject=generation.path,
-                kind=render.LINE_TYPE,
+                kind=payload.LINE_TYPE,
                 time=times[first],
             )
             end = block.offset + starts[last] if last < len(texts) else block.end
@@ -197,7 +197,7 @@ class Harvest:
 
     def _fits(self, texts: Sequence[bytes]) -> bool:
         """Tell whether records fit into one call."""
-        size = sum(map(len, texts)) + len(texts) * render.ENTRY_BYTES
+        size = sum(map(len, texts)) + len(texts) * payload.ENTRY_BYTES
         return len(texts) <= self._settings.batch_entries and size <= self._settings.batch_bytes
 
     def _pack(self) -> Call:
@@ -214,4 +214,4 @@ class Harvest:
             parts.append(piece.part)
             self._packed -= piece.part.count
             self._packed_bytes -= len(piece.body)
-        return Call(render.details(bodies), tuple(parts))
+        return Call(payload.details(bodies), tuple(parts))

@@ -10,11 +10,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Protocol
 
-from log_forwarder.journal import log
+from log_forwarder.client import Answer
+from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
+from log_forwarder.payload import count, halves
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.render import count, halves
-from log_forwarder.service import Answer
 from log_forwarder.settings import Settings
 
 MAX_ASIDE_BYTES: Final = 10_000_000

@@ -8,9 +8,9 @@ import re
 import shutil
 from pathlib import Path
 
-from log_forwarder import render
+from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint
-from log_forwarder.harvest import Harvest
+from log_forwarder.log_reader import Harvest
 from log_forwarder.metrics import Metrics
 from log_forwarder.settings import Settings
 
@@ -80,7 +80,7 @@ class World:
         self.now += 0.3
         if (call := self.harvest.next_call(self.now)) is not None:
             self.calls.append(call)
-            count, batches = render.count(call.body), len(call.parts)
+            count, batches = payload.count(call.body), len(call.parts)
             assert count == sum(part.count for part in call.parts) <= self.settings.batch_entries
             assert count == 1 or len(call.body) <= self.settings.batch_bytes + 300 * batches
 

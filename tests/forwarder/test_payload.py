@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from log_forwarder import render
+from log_forwarder import payload
 
 FIRST = 1_767_225_599_000_001
 """Microseconds, one after the last second of 2025 has begun."""
@@ -20,8 +20,8 @@ def call(texts, offset=0):
     escaped = [json.dumps(text)[1:-1].encode() for text in texts]
     offsets = range(offset, offset + 10 * len(texts), 10)
     times = [FIRST + 600_000 * index for index in range(len(texts))]
-    rendered = render.entries(escaped, offsets, times, render.id_space("web-0", "generation"))
-    return render.details([render.batch(rendered, source="web-0", subject='a "b".log', kind="line", time=FIRST)])
+    rendered = payload.entries(escaped, offsets, times, payload.id_space("web-0", "generation"))
+    return payload.details([payload.batch(rendered, source="web-0", subject='a "b".log', kind="line", time=FIRST)])
 
 
 def entries_bytes(texts, offset):
@@ -34,8 +34,10 @@ def entries_bytes(texts, offset):
 def test_entries_hold_the_texts_the_ids_of_their_offsets_and_their_times(texts, offset):
     """Every text comes back from the JSON with its time, and its id is uuid5 of the generation's name space."""
     (batch,) = json.loads(call(texts, offset))["logEntryBatches"]
-    assert sum(len(json.dumps(text)) - 2 + render.ENTRY_BYTES for text in texts) == entries_bytes(texts, offset) + 1
-    space = uuid.UUID(bytes=render.id_space("web-0", "generation"))
+    assert (
+        sum(len(json.dumps(text)) - 2 + payload.ENTRY_BYTES for text in texts) == entries_bytes(texts, offset) + 1
+    )
+    space = uuid.UUID(bytes=payload.id_space("web-0", "generation"))
     begin = datetime(2025, 12, 31, 23, 59, 59, 1, UTC)
     assert [entry | {"time": datetime.fromisoformat(entry["time"])} for entry in batch["entries"]] == [
         {
@@ -61,7 +63,7 @@ def test_a_batch_says_where_it_comes_from():
 
 def test_generations_and_instances_have_ids_of_their_own():
     """The same offset gives another id in another file or instance."""
-    spaces = {render.id_space(instance, generation) for instance in "ab" for generation in "cd"}
+    spaces = {payload.id_space(instance, generation) for instance in "ab" for generation in "cd"}
     assert len(spaces) == 4
 
 
@@ -69,13 +71,13 @@ def test_generations_and_instances_have_ids_of_their_own():
 def test_halves_hold_the_same_entries(batches):
     """Two halves have all entries of the whole, in order and with their batches; one entry has no halves."""
     bodies = [json.loads(call(texts, 1000 * index))["logEntryBatches"][0] for index, texts in enumerate(batches)]
-    whole = render.details([json.dumps(body, separators=(",", ":")).encode() for body in bodies])
-    halves = render.halves(whole)
+    whole = payload.details([json.dumps(body, separators=(",", ":")).encode() for body in bodies])
+    halves = payload.halves(whole)
     count = sum(map(len, batches))
-    assert render.count(whole) == count
+    assert payload.count(whole) == count
     assert (halves is None) == (count == 1)
     if halves is not None:
-        assert [render.count(half) for half in halves] == [len(flat(half)) for half in halves]
+        assert [payload.count(half) for half in halves] == [len(flat(half)) for half in halves]
         assert [len(flat(half)) for half in halves] == [count // 2, count - count // 2]
         assert flat(halves[0]) + flat(halves[1]) == flat(whole)
 

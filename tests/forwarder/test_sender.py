@@ -6,12 +6,12 @@ import json
 import threading
 
 import pytest
-from log_forwarder import courier as module
-from log_forwarder import render
-from log_forwarder.courier import Abandoned, Aside, Courier
+from log_forwarder import payload
+from log_forwarder import sender as module
+from log_forwarder.client import Answer
 from log_forwarder.metrics import Metrics
 from log_forwarder.principal import PrincipalError
-from log_forwarder.service import Answer
+from log_forwarder.sender import Abandoned, Aside, Courier
 from log_forwarder.settings import Settings
 
 SETTINGS = Settings(
@@ -52,10 +52,10 @@ class FarEnd:
 
 
 def call(*texts):
-    rendered = render.entries(
-        [text.encode() for text in texts], range(len(texts)), [0] * len(texts), render.id_space("i", "g")
+    rendered = payload.entries(
+        [text.encode() for text in texts], range(len(texts)), [0] * len(texts), payload.id_space("i", "g")
     )
-    return render.details([render.batch(rendered, source="i", subject="app.log", kind="line", time=0)])
+    return payload.details([payload.batch(rendered, source="i", subject="app.log", kind="line", time=0)])
 
 
 def words(body):

@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.forwarder.world import World
+from tests.forwarder.simulation import World
 
 LOGS = st.sampled_from(["app.log", "err.log"])
 SHAPES = st.sampled_from(

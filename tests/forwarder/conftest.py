@@ -26,10 +26,10 @@ from ocisidecar import InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
 SOURCES = Path(__file__).parents[2] / "docker" / "log-forwarder"
 sys.path.insert(0, str(SOURCES))
 
-GENEROUS_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
-def wait_until(claim: Callable[[], bool], what: str, seconds: float = GENEROUS_SECONDS) -> None:
+def wait_until(claim: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
     """Return as soon as a claim is true; fail when it does not come true."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.05)):
@@ -40,7 +40,7 @@ def wait_until(claim: Callable[[], bool], what: str, seconds: float = GENEROUS_S
 
 
 @define
-class Cloud:
+class Tenancy:
     """An emulated tenancy in which a container instance may push to one log.
 
     `entries` holds what the log has received: (id, data, source, subject, type).
@@ -97,7 +97,7 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
+def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
     """A tenancy with one deployed instance whose sidecar is the log forwarder."""
     spec = (
         InstanceSpec("web", image_url="docker.io/acme/web:1.4")
@@ -109,9 +109,9 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
         names = {str(key): ocid for key, ocid in resources.items()}
         identity = tmp_path / "identity"
         identity.mkdir()
-        cloud = Cloud(provisioner, names["log/app"], names["container-instance/web-0"], identity)
-        cloud.renew()
-        yield cloud
+        tenancy = Tenancy(provisioner, names["log/app"], names["container-instance/web-0"], identity)
+        tenancy.renew()
+        yield tenancy
 
 
 @define
@@ -160,7 +160,7 @@ class Process:
 
     def wait(self) -> int:
         """Wait for its end; returns the exit status."""
-        return self.process.wait(GENEROUS_SECONDS)
+        return self.process.wait(TIMEOUT_SECONDS)
 
 
 @pytest.fixture
@@ -172,13 +172,13 @@ def logs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def forward(cloud: Cloud, logs: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+def start_forwarder(tenancy: Tenancy, logs: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Starts a forwarder of `logs`; settings are environment variables without their prefix."""
     processes = []
 
     def start(**settings: Any) -> Process:
         given = {f"OCISIDECAR_{name}": str(value) for name, value in settings.items()}
-        process = Process({**cloud.environment(logs), **given}, tmp_path / f"journal-{len(processes)}.jsonl")
+        process = Process({**tenancy.environment(logs), **given}, tmp_path / f"journal-{len(processes)}.jsonl")
         processes.append(process)
         return process.start()
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint
-from log_forwarder.log_reader import Harvest
+from log_forwarder.log_reader import LogReader
 from log_forwarder.metrics import Metrics
 from log_forwarder.settings import Settings
 
 
-class World:
+class Simulation:
     """A log directory, a forwarder that can be killed, and what has been accepted at the far end."""
 
     def __init__(self, root: Path, **options: int) -> None:
@@ -26,19 +26,19 @@ class World:
         self.arrived: dict[str, set[str]] = {}
         self.subjects: set[str] = set()
         self.calls = []
-        self.boot()
+        self.start()
 
-    def boot(self) -> None:
+    def start(self) -> None:
         self.checkpoint = Checkpoint(self.root)
         self.metrics = Metrics()
-        self.harvest = Harvest(self.settings, source="web-0", checkpoint=self.checkpoint, metrics=self.metrics)
+        self.reader = LogReader(self.settings, source="web-0", checkpoint=self.checkpoint, metrics=self.metrics)
 
     def kill(self) -> None:
         """Forget everything but the files, as SIGKILL does, and start again."""
-        self.harvest._directory.close()
+        self.reader._discovery.close()
         self.checkpoint.close()
         self.calls.clear()
-        self.boot()
+        self.start()
 
     def write(self, log: str, shape: str) -> None:
         """Append words to a log: `.` is a word, the rest is as it stands."""
@@ -55,12 +55,12 @@ class World:
         if (self.root / log).exists():
             (self.root / log).rename(self.shift(log, style))
 
-    def copytruncate(self, log: str, *, is_seen: bool, style: str = "{}.log.{}") -> None:
+    def copytruncate(self, log: str, *, is_scanned_between: bool, style: str = "{}.log.{}") -> None:
         """Rotate by copying; the forwarder may look between copying and truncating."""
         if (self.root / log).exists():
             shutil.copyfile(self.root / log, self.shift(log, style))
-            if is_seen:
-                self.turn()
+            if is_scanned_between:
+                self.step()
             os.truncate(self.root / log, 0)
 
     def shift(self, log: str, style: str) -> Path:
@@ -75,24 +75,26 @@ class World:
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
-    def turn(self) -> None:
+    def step(self) -> None:
         """Let the forwarder read; what it wants to send waits for an answer."""
         self.now += 0.3
-        if (call := self.harvest.next_call(self.now)) is not None:
+        if (call := self.reader.next_call(self.now)) is not None:
             self.calls.append(call)
-            count, batches = payload.count(call.body), len(call.parts)
-            assert count == sum(part.count for part in call.parts) <= self.settings.batch_entries
+            count, batches = payload.count_entries(call.body), len(call.entry_ranges)
+            assert (
+                count == sum(entry_range.count for entry_range in call.entry_ranges) <= self.settings.batch_entries
+            )
             assert count == 1 or len(call.body) <= self.settings.batch_bytes + 300 * batches
 
-    def answer(self, index: int, *, is_told: bool) -> None:
+    def answer(self, index: int, *, is_acknowledged: bool) -> None:
         """Accept a call that waits; when the forwarder is not told, it will send it again."""
         if self.calls:
             call = self.calls[index % len(self.calls)]
             self.accept(call.body)
-            if is_told:
+            if is_acknowledged:
                 self.calls.remove(call)
-                self.harvest.settle(call)
-                self.harvest.rest()
+                self.reader.acknowledge(call)
+                self.reader.on_idle()
 
     def accept(self, body: bytes) -> None:
         for batch in json.loads(body)["logEntryBatches"]:
@@ -105,10 +107,10 @@ class World:
         idle = 0
         while idle < 6:
             self.wait(10)
-            self.turn()
+            self.step()
             idle = 0 if self.calls else idle + 1
             while self.calls:
-                self.answer(0, is_told=True)
+                self.answer(0, is_acknowledged=True)
 
     def check(self) -> None:
         assert all(len(texts) == 1 for texts in self.arrived.values()), "one id, two texts"

@@ -16,11 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
-from log_forwarder.client import MOST_PATIENT_SECONDS, NO_ANSWER, Answer, Service
+from log_forwarder.client import MAX_RETRY_AFTER_SECONDS, NO_RESPONSE, LoggingClient, PushResult
 from log_forwarder.principal import ResourcePrincipal
 from log_forwarder.settings import Settings
 
-from tests.forwarder.conftest import GENEROUS_SECONDS
+from tests.forwarder.conftest import TIMEOUT_SECONDS
 
 
 @frozen
@@ -130,84 +130,84 @@ def principal(key):
 
 
 @pytest.fixture
-def service(settings, principal):
-    service = Service(settings, principal)
-    yield service
-    service.close()
+def client(settings, principal):
+    client = LoggingClient(settings, principal)
+    yield client
+    client.close()
 
 
-def test_calls_share_a_connection(server, service):
+def test_calls_share_a_connection(server, client):
     """Three calls, one connection; each comes to the log's path below the endpoint, whole."""
-    assert [service.push(body) for body in (b"{}", b"[]", b"{1}")] == [Answer(200)] * 3
+    assert [client.push(body) for body in (b"{}", b"[]", b"{1}")] == [PushResult(200)] * 3
     assert server.connections == 1
     assert [(path, body) for path, _, body in server.requests] == [
         ("/ingestion/20200831/logs/ocid1.log.oc1..a/actions/push", body) for body in (b"{}", b"[]", b"{1}")
     ]
 
 
-def test_a_connection_that_was_closed_meanwhile_is_no_failure(server, service):
+def test_a_connection_that_was_closed_meanwhile_is_no_failure(server, client):
     """What the far end does to connections that were idle for a while costs no failed push."""
     server.reply = Reply(is_last=True)
-    assert service.push(b"{}") == Answer(200)
-    assert server.has_closed.wait(GENEROUS_SECONDS)
-    assert service.push(b"{}") == Answer(200)
+    assert client.push(b"{}") == PushResult(200)
+    assert server.has_closed.wait(TIMEOUT_SECONDS)
+    assert client.push(b"{}") == PushResult(200)
     assert server.connections == 2
 
 
-def test_a_success_is_not_read(server, service):
+def test_a_success_is_not_read(server, client):
     """What the real service answers: nothing, of which the headers say that it is gzipped JSON."""
     server.reply = Reply(headers=(("content-type", "application/json"), ("content-encoding", "gzip")))
-    assert service.push(b"{}").is_accepted
+    assert client.push(b"{}").is_accepted
 
 
 @pytest.mark.parametrize(
-    ("reply", "answer"),
+    ("reply", "result"),
     [
         (
             Reply(404, b'{"code": "404", "message": "ocid1.log logId not found"}'),
-            Answer(404, "404: ocid1.log logId not found"),
+            PushResult(404, "404: ocid1.log logId not found"),
         ),
-        (Reply(409, b'{"code": "C", "message": "m"}', (("opc-request-id", "A/B"),)), Answer(409, "C: m (A/B)")),
-        (Reply(429, b"", (("retry-after", "7"),)), Answer(429, "", 7.0)),
-        (Reply(429, b"", (("retry-after", "86400"),)), Answer(429, "", MOST_PATIENT_SECONDS)),
-        (Reply(429, b"", (("retry-after", "1e400"),)), Answer(429, "", MOST_PATIENT_SECONDS)),
-        (Reply(503, b"<html>", (("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"),)), Answer(503, "<html>")),
-        (Reply(400, b""), Answer(400)),
-        (Reply(500, b'["code"]'), Answer(500, '["code"]')),
+        (Reply(409, b'{"code": "C", "message": "m"}', (("opc-request-id", "A/B"),)), PushResult(409, "C: m (A/B)")),
+        (Reply(429, b"", (("retry-after", "7"),)), PushResult(429, "", 7.0)),
+        (Reply(429, b"", (("retry-after", "86400"),)), PushResult(429, "", MAX_RETRY_AFTER_SECONDS)),
+        (Reply(429, b"", (("retry-after", "1e400"),)), PushResult(429, "", MAX_RETRY_AFTER_SECONDS)),
+        (Reply(503, b"<html>", (("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"),)), PushResult(503, "<html>")),
+        (Reply(400, b""), PushResult(400)),
+        (Reply(500, b'["code"]'), PushResult(500, '["code"]')),
     ],
 )
-def test_refusals_are_told(server, service, reply, answer):
-    """Status, reason, request id and Retry-After are those of the answer, whatever form it has."""
+def test_refusals_are_told(server, client, reply, result):
+    """Status, reason, request id and Retry-After are those of the result, whatever form it has."""
     server.reply = reply
-    assert service.push(b"{}") == answer
-    assert not answer.is_accepted
+    assert client.push(b"{}") == result
+    assert not result.is_accepted
 
 
-def test_an_answer_that_comes_before_the_body_is_sent_is_heard(server, service):
+def test_an_answer_that_comes_before_the_body_is_sent_is_heard(server, client):
     """Who breaks off in the middle of a body that is too large has said so before."""
     server.reply = Reply(413, b'{"code": "C", "message": "too large"}', is_early=True, is_last=True)
-    assert service.push(bytes(50_000_000)) == Answer(413, "C: too large")
+    assert client.push(bytes(50_000_000)) == PushResult(413, "C: too large")
     server.reply = Reply()
-    assert service.push(b"{}").is_accepted
+    assert client.push(b"{}").is_accepted
 
 
 def test_silence_is_no_answer_and_the_next_call_gets_through(server, settings, principal):
     """After a timeout another connection is opened."""
-    service = Service(dataclasses.replace(settings, request_timeout_seconds=0.2), principal)
+    client = LoggingClient(dataclasses.replace(settings, request_timeout_seconds=0.2), principal)
     server.reply = Reply(is_silent=True)
-    assert service.push(b"{}").status == NO_ANSWER
+    assert client.push(b"{}").status == NO_RESPONSE
     server.reply = Reply()
-    assert service.push(b"{}").is_accepted
+    assert client.push(b"{}").is_accepted
     assert server.connections == 2
-    service.close()
+    client.close()
 
 
-def test_who_hangs_up_before_a_word_is_said_has_not_answered(server, service):
+def test_who_hangs_up_before_a_word_is_said_has_not_answered(server, client):
     """Neither a connection that is cut off at once, nor one that cannot be had, raises anything."""
     server.is_deaf = True
-    assert service.push(b"{}").status == NO_ANSWER
+    assert client.push(b"{}").status == NO_RESPONSE
     server.is_deaf = False
-    assert service.push(b"{}").is_accepted
+    assert client.push(b"{}").is_accepted
 
 
 class TestTls:
@@ -235,28 +235,28 @@ class TestTls:
         return path
 
     @pytest.fixture
-    def service(self, server, settings, principal, certificate):
+    def client(self, server, settings, principal, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         endpoint = f"https://localhost:{server.server_port}"
-        service = Service(dataclasses.replace(settings, endpoint=endpoint), principal)
-        yield service
-        service.close()
+        client = LoggingClient(dataclasses.replace(settings, endpoint=endpoint), principal)
+        yield client
+        client.close()
 
-    def test_a_trusted_server_is_spoken_to(self, service, certificate, monkeypatch):
+    def test_a_trusted_server_is_spoken_to(self, client, certificate, monkeypatch):
         """With its certificate among those that the system trusts."""
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        assert service.push(b"{}") == Answer(200)
+        assert client.push(b"{}") == PushResult(200)
 
-    def test_an_unknown_server_gets_nothing(self, server, service):
+    def test_an_unknown_server_gets_nothing(self, server, client):
         """Neither a line nor a token goes to a server whose certificate nobody vouches for."""
-        answer = service.push(b"{}")
-        assert answer.status == NO_ANSWER
-        assert "certificate verify failed" in answer.reason
+        result = client.push(b"{}")
+        assert result.status == NO_RESPONSE
+        assert "certificate verify failed" in result.reason
         assert not server.requests
 
-    def test_who_hangs_up_in_the_handshake_has_not_answered(self, server, service):
+    def test_who_hangs_up_in_the_handshake_has_not_answered(self, server, client):
         """A reset in place of a handshake is no answer, and raises nothing."""
         server.is_deaf = True
-        assert service.push(b"{}").status == NO_ANSWER
+        assert client.push(b"{}").status == NO_RESPONSE

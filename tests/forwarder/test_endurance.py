@@ -45,18 +45,20 @@ def _write(log):
         log.rename(log.with_name(f"{log.name}.{first // LINES_PER_FILE:03d}"))
 
 
-def _expire_a_token(cloud):
+def _expire_a_token(tenancy):
     """Let a token run out, and renew it only when the forwarder was refused with it."""
-    cloud.renew(seconds=0)
-    refused = sum(request.status == 401 for request in cloud.provisioner.emulator.requests)
-    return lambda: sum(request.status == 401 for request in cloud.provisioner.emulator.requests) > refused
+    tenancy.renew(seconds=0)
+    refused = sum(request.status == 401 for request in tenancy.provisioner.emulator.requests)
+    return lambda: sum(request.status == 401 for request in tenancy.provisioner.emulator.requests) > refused
 
 
-def test_nothing_is_lost_and_duplicates_have_equal_ids(cloud, logs, forward, capsys):
+def test_nothing_is_lost_and_duplicates_have_equal_ids(tenancy, logs, start_forwarder, capsys):
     """Under faults, kill -9 again and again, rotations and an expired token every line arrives, under one id."""
-    cloud.provisioner.emulator.inject(*FAULTS)
+    tenancy.provisioner.emulator.inject(*FAULTS)
     started = time.monotonic()
-    process = forward(BATCH_ENTRIES=1000, REQUEST_TIMEOUT_SECONDS=1, BACKOFF_SECONDS=0.1, MAX_BACKOFF_SECONDS=1)
+    process = start_forwarder(
+        BATCH_ENTRIES=1000, REQUEST_TIMEOUT_SECONDS=1, BACKOFF_SECONDS=0.1, MAX_BACKOFF_SECONDS=1
+    )
     writer = threading.Thread(target=_write, args=(logs / "app.log",))
     writer.start()
     rhythm = threading.Event()
@@ -66,26 +68,26 @@ def test_nothing_is_lost_and_duplicates_have_equal_ids(cloud, logs, forward, cap
     while len(ids) < LINES and kills < MOST_KILLS:
         rhythm.wait(KILL_EVERY_SECONDS)
         if was_refused is None:
-            was_refused = _expire_a_token(cloud)
+            was_refused = _expire_a_token(tenancy)
         elif not is_renewed:
             if was_refused():
-                cloud.renew()
+                tenancy.renew()
                 is_renewed = True
         else:
             process.kill()
             kills += 1
             process.start()
-        for id_, data, _, _, kind in cloud.collect():
+        for id_, data, _, _, kind in tenancy.collect():
             if kind == "ocisidecar.line":
                 arrived += 1
                 ids[data].add(id_)
-        cloud.entries.clear()
+        tenancy.entries.clear()
     writer.join()
     assert process.stop() == 0
     missing = LINES - len(ids)
     strayed = sum(len(one) > 1 for one in ids.values())
     statuses = [
-        request.status for request in cloud.provisioner.emulator.requests if request.operation == "put_logs"
+        request.status for request in tenancy.provisioner.emulator.requests if request.operation == "put_logs"
     ]
     failed = sum(status != 200 for status in statuses) / len(statuses)
     with capsys.disabled():

@@ -20,8 +20,10 @@ def call(texts, offset=0):
     escaped = [json.dumps(text)[1:-1].encode() for text in texts]
     offsets = range(offset, offset + 10 * len(texts), 10)
     times = [FIRST + 600_000 * index for index in range(len(texts))]
-    rendered = payload.entries(escaped, offsets, times, payload.id_space("web-0", "generation"))
-    return payload.details([payload.batch(rendered, source="web-0", subject='a "b".log', kind="line", time=FIRST)])
+    rendered = payload.encode_entries(escaped, offsets, times, payload.id_namespace("web-0", "generation"))
+    return payload.encode_call(
+        [payload.encode_batch(rendered, source="web-0", subject='a "b".log', entry_type="line", time=FIRST)]
+    )
 
 
 def entries_bytes(texts, offset):
@@ -37,12 +39,12 @@ def test_entries_hold_the_texts_the_ids_of_their_offsets_and_their_times(texts, 
     assert (
         sum(len(json.dumps(text)) - 2 + payload.ENTRY_BYTES for text in texts) == entries_bytes(texts, offset) + 1
     )
-    space = uuid.UUID(bytes=payload.id_space("web-0", "generation"))
+    namespace = uuid.UUID(bytes=payload.id_namespace("web-0", "generation"))
     begin = datetime(2025, 12, 31, 23, 59, 59, 1, UTC)
     assert [entry | {"time": datetime.fromisoformat(entry["time"])} for entry in batch["entries"]] == [
         {
             "data": text,
-            "id": str(uuid.uuid5(space, str(offset + 10 * index))),
+            "id": str(uuid.uuid5(namespace, str(offset + 10 * index))),
             "time": begin + index * timedelta(seconds=0.6),
         }
         for index, text in enumerate(texts)
@@ -63,7 +65,7 @@ def test_a_batch_says_where_it_comes_from():
 
 def test_generations_and_instances_have_ids_of_their_own():
     """The same offset gives another id in another file or instance."""
-    spaces = {payload.id_space(instance, generation) for instance in "ab" for generation in "cd"}
+    spaces = {payload.id_namespace(instance, generation) for instance in "ab" for generation in "cd"}
     assert len(spaces) == 4
 
 
@@ -71,13 +73,13 @@ def test_generations_and_instances_have_ids_of_their_own():
 def test_halves_hold_the_same_entries(batches):
     """Two halves have all entries of the whole, in order and with their batches; one entry has no halves."""
     bodies = [json.loads(call(texts, 1000 * index))["logEntryBatches"][0] for index, texts in enumerate(batches)]
-    whole = payload.details([json.dumps(body, separators=(",", ":")).encode() for body in bodies])
-    halves = payload.halves(whole)
+    whole = payload.encode_call([json.dumps(body, separators=(",", ":")).encode() for body in bodies])
+    halves = payload.halve(whole)
     count = sum(map(len, batches))
-    assert payload.count(whole) == count
+    assert payload.count_entries(whole) == count
     assert (halves is None) == (count == 1)
     if halves is not None:
-        assert [payload.count(half) for half in halves] == [len(flat(half)) for half in halves]
+        assert [payload.count_entries(half) for half in halves] == [len(flat(half)) for half in halves]
         assert [len(flat(half)) for half in halves] == [count // 2, count - count // 2]
         assert flat(halves[0]) + flat(halves[1]) == flat(whole)
 

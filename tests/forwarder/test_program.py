@@ -29,42 +29,42 @@ def metric(process, name):
     return float(re.search(rf"^log_forwarder_{name} (.+)$", ask(process, "/metrics")[1], re.MULTILINE)[1])
 
 
-def test_lines_arrive_and_sigterm_drains(cloud, logs, forward):
+def test_lines_arrive_and_sigterm_drains(tenancy, logs, start_forwarder):
     """Every line arrives with the instance as source and the file as subject before SIGTERM ends it with 0."""
-    process = forward()
+    process = start_forwarder()
     (logs / "app").mkdir()
     (logs / "app" / "access.log").write_text("\n".join(LINES) + "\n")
     assert process.stop() == 0
-    assert cloud.lines() == LINES
-    assert {one[2:] for one in cloud.entries} == {
-        (cloud.instance_id, "app/access.log", "ocisidecar.line"),
-        (cloud.instance_id, "log-forwarder", "ocisidecar.log-forwarder.started"),
+    assert tenancy.lines() == LINES
+    assert {one[2:] for one in tenancy.entries} == {
+        (tenancy.instance_id, "app/access.log", "ocisidecar.line"),
+        (tenancy.instance_id, "log-forwarder", "ocisidecar.log-forwarder.started"),
     }
 
 
-def test_it_is_healthy_and_counts(cloud, logs, forward):
+def test_it_is_healthy_and_counts(tenancy, logs, start_forwarder):
     """While lines arrive /healthy is 200 and /metrics tells how many they were."""
-    process = forward()
+    process = start_forwarder()
     (logs / "app.log").write_text("\n".join(LINES))
-    wait_until(lambda: len(cloud.lines()) == len(LINES) - 1, "all lines that end arrive")
+    wait_until(lambda: len(tenancy.lines()) == len(LINES) - 1, "all lines that end arrive")
     wait_until(lambda: metric(process, "acknowledged_entries_total") == len(LINES) - 1, "they are counted")
     assert ask(process, "/healthy") == (200, "ok\n")
     assert ask(process, "/")[0] == 404
     assert process.stop() == 0
-    assert cloud.lines() == LINES
+    assert tenancy.lines() == LINES
 
 
-def test_a_refused_call_is_halved_until_everything_has_arrived(cloud, logs, forward):
+def test_a_refused_call_is_halved_until_everything_has_arrived(tenancy, logs, start_forwarder):
     """A 400 to a whole call loses nothing of it."""
-    process = forward()
-    wait_until(lambda: bool(cloud.collect()), "the first entry arrives")
-    cloud.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=3))
+    process = start_forwarder()
+    wait_until(lambda: bool(tenancy.collect()), "the first entry arrives")
+    tenancy.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=3))
     (logs / "app.log").write_text("\n".join(LINES) + "\n")
     assert process.stop() == 0
-    assert sorted(cloud.lines()) == sorted(LINES)
+    assert sorted(tenancy.lines()) == sorted(LINES)
 
 
-def test_while_nobody_accepts_nothing_piles_up(cloud, logs, forward):
+def test_while_nobody_accepts_nothing_piles_up(tenancy, logs, start_forwarder):
     """Without a far end a few calls' worth is read and no more, /healthy complains, and the rest comes later.
 
     The lines are the worst there are: nearly every byte of them takes six in JSON.
@@ -73,52 +73,52 @@ def test_while_nobody_accepts_nothing_piles_up(cloud, logs, forward):
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
     lines = [f"{number:07d}".ljust(100, "\x01") for number in range(100_000)]
     (logs / "app.log").write_text("\n".join(lines) + "\n")
-    process = forward(ENDPOINT=nobody, STUCK_SECONDS=1, GRACE_SECONDS=2, MAX_BACKOFF_SECONDS=1)
+    process = start_forwarder(ENDPOINT=nobody, STUCK_SECONDS=1, GRACE_SECONDS=2, MAX_BACKOFF_SECONDS=1)
     wait_until(lambda: ask(process, "/healthy")[0] == 503, "it is found unhealthy")
     read, memory = metric(process, "read_bytes_total"), metric(process, "resident_memory_bytes")
     assert 1_000_000 < read < 3_000_000
     assert memory < 60_000_000
     assert process.stop() == 1
-    process = forward()
-    wait_until(lambda: len(cloud.lines()) == len(lines), "the next start sends everything")
-    assert sorted(cloud.lines()) == lines
+    process = start_forwarder()
+    wait_until(lambda: len(tenancy.lines()) == len(lines), "the next start sends everything")
+    assert sorted(tenancy.lines()) == lines
     assert process.stop() == 0
 
 
-def test_without_lines_it_does_not_stay(forward):
+def test_without_lines_it_does_not_stay(start_forwarder):
     """When no line waits SIGTERM ends it with 0, even if nobody has taken the entry that tells of its start."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    process = forward(ENDPOINT=nobody, STUCK_SECONDS=1, GRACE_SECONDS=300)
+    process = start_forwarder(ENDPOINT=nobody, STUCK_SECONDS=1, GRACE_SECONDS=300)
     wait_until(lambda: ask(process, "/healthy")[0] == 503, "that nobody takes it is found unhealthy")
     assert process.stop() == 0
 
 
-def test_whoever_stops_slowly_is_heard_to_the_end(cloud, logs, forward):
+def test_whoever_stops_slowly_is_heard_to_the_end(tenancy, logs, start_forwarder):
     """After SIGTERM it waits for the silence that is set, and ends with 0 when time is up but nothing waits."""
-    process = forward(STOP_QUIET_SECONDS=300, GRACE_SECONDS=3)
+    process = start_forwarder(STOP_QUIET_SECONDS=300, GRACE_SECONDS=3)
     process.process.terminate()
     wait_until(lambda: "stopping" in process.events(), "SIGTERM is heeded")
     (logs / "app.log").write_text("bye")
     assert process.wait() == 0
-    assert cloud.lines() == ["bye"]
+    assert tenancy.lines() == ["bye"]
 
 
-def test_a_far_end_that_takes_some_of_it_is_no_fault(cloud, logs, forward):
+def test_a_far_end_that_takes_some_of_it_is_no_fault(tenancy, logs, start_forwarder):
     """While a call is halved, and parts of it are taken, /healthy is 200 however long that takes."""
-    cloud.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=None, probability=0.7))
-    process = forward(STUCK_SECONDS=3, BACKOFF_SECONDS=0.01, MAX_BACKOFF_SECONDS=0.01)
+    tenancy.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=None, probability=0.7))
+    process = start_forwarder(STUCK_SECONDS=3, BACKOFF_SECONDS=0.01, MAX_BACKOFF_SECONDS=0.01)
     (logs / "app.log").write_text("\n".join(LINES) + "\n")
     verdicts = set()
     wait_until(
-        lambda: verdicts.add(ask(process, "/healthy")[0]) or len(cloud.lines()) > len(LINES) / 4, "it goes on"
+        lambda: verdicts.add(ask(process, "/healthy")[0]) or len(tenancy.lines()) > len(LINES) / 4, "it goes on"
     )
     assert verdicts == {200}
 
 
-def test_what_is_wrong_is_said_before_it_ends(forward):
+def test_what_is_wrong_is_said_before_it_ends(start_forwarder):
     """Wrong settings end it with 2, and each is named on stderr."""
-    process = forward()
+    process = start_forwarder()
     assert process.stop() == 0
     process.environment["OCISIDECAR_SENDERS"] = "none"
     process.environment["OCISIDECAR_LOG_ID"] = ""
@@ -126,9 +126,9 @@ def test_what_is_wrong_is_said_before_it_ends(forward):
     assert process.events().count("cannot start") == 2
 
 
-def test_a_port_that_is_taken_is_said(forward):
+def test_a_port_that_is_taken_is_said(start_forwarder):
     """Another process on the metrics port ends it with 2."""
-    process = forward()
+    process = start_forwarder()
     assert process.stop() == 0
     with socket.create_server(("", 0)) as listener:
         process.environment["OCISIDECAR_METRICS_PORT"] = str(listener.getsockname()[1])

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from log_forwarder import records
-from log_forwarder.records import cut, joiner
+from log_forwarder.records import continuation_pattern, split_records
 from log_forwarder.settings import Settings
 
-INDENTED = joiner("[ \t]")
+INDENTED = continuation_pattern("[ \t]")
 
 BLOCKS = st.lists(
     st.sampled_from(
@@ -20,9 +20,9 @@ BLOCKS = st.lists(
 ).map(b"".join)
 
 
-def texts(block, joins=INDENTED, *, is_end=True):
+def texts(block, continuation=INDENTED, *, is_final=True):
     """Return the records of a block as a reader of the JSON sees them."""
-    return [json.loads(b'"' + text + b'"') for text in cut(block, joins, is_end=is_end).texts]
+    return [json.loads(b'"' + text + b'"') for text in split_records(block, continuation, is_final=is_final).texts]
 
 
 def cut_as_it_grows(block, ends):
@@ -30,7 +30,7 @@ def cut_as_it_grows(block, ends):
     found, position = [], 0
     for end in [*sorted(end % (len(block) + 1) for end in ends), len(block), None]:
         while True:
-            part = cut(block[position:end], INDENTED, is_end=end is None)
+            part = split_records(block[position:end], INDENTED, is_final=end is None)
             found += [(position + start, text) for start, text in zip(part.starts, part.texts, strict=True)]
             position += part.consumed
             if not part.consumed:
@@ -43,7 +43,7 @@ def short_records():
     """Records are split after 16 bytes and cut four at a time, so that a few bytes show it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(records, "MAX_RECORD_BYTES", 16)
-        patch.setattr(records, "MAX_RECORDS", 4)
+        patch.setattr(records, "MAX_RECORDS_PER_SPLIT", 4)
         yield
 
 
@@ -71,8 +71,8 @@ def _plain(text):
 
 def test_the_last_record_waits_for_what_may_continue_it():
     """Without an end, the last line stays where it is, whole or not."""
-    assert texts(b"one\ntwo\n", is_end=False) == ["one"]
-    assert texts(b"one\ntwo\nthr", is_end=False) == ["one"]
+    assert texts(b"one\ntwo\n", is_final=False) == ["one"]
+    assert texts(b"one\ntwo\nthr", is_final=False) == ["one"]
     assert texts(b"one\ntwo\nthr") == ["one", "two", "thr"]
 
 
@@ -97,29 +97,29 @@ class TestTraces:
         monkeypatch.setattr(records, "MAX_RECORD_BYTES", 4096)
 
     @pytest.fixture
-    def joins(self):
+    def continuation(self):
         settings = Settings.from_environment(
             {"OCISIDECAR_LOG_ID": "l", "OCISIDECAR_LOG_DIRECTORY": "/logs", "OCISIDECAR_ENDPOINT": "http://x"}
         )
-        return joiner(settings.continuation)
+        return continuation_pattern(settings.continuation)
 
-    def test_a_python_trace_is_one_record(self, joins):
+    def test_a_python_trace_is_one_record(self, continuation):
         """From the message to the exception's own line."""
         trace = (
             "ERROR it broke\nTraceback (most recent call last):\n"
             '  File "a.py", line 1, in f\n    g()\nmodule.SomeError: boom'
         )
-        assert texts(f"before\n{trace}\nafter\n".encode(), joins) == ["before", trace, "after"]
+        assert texts(f"before\n{trace}\nafter\n".encode(), continuation) == ["before", trace, "after"]
 
-    def test_a_java_trace_is_one_record(self, joins):
+    def test_a_java_trace_is_one_record(self, continuation):
         """With its causes."""
         trace = (
             "ERROR it broke\njava.lang.IllegalStateException: boom\n\tat a.B.c(B.java:1)\n"
             "Caused by: java.io.IOException: x\n\t... 3 more"
         )
-        assert texts(f"{trace}\nafter\n".encode(), joins) == [trace, "after"]
+        assert texts(f"{trace}\nafter\n".encode(), continuation) == [trace, "after"]
 
-    def test_lines_that_only_name_an_error_stay_alone(self, joins):
+    def test_lines_that_only_name_an_error_stay_alone(self, continuation):
         """A line with a time or a level at its beginning is a record of its own."""
         lines = ["2026-01-01 ValueError: x", "INFO Error rate 0", "ErrorRate 0"]
-        assert texts("\n".join(lines).encode(), joins) == lines
+        assert texts("\n".join(lines).encode(), continuation) == lines

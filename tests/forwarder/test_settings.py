@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from log_forwarder.records import cut, joiner
+from log_forwarder.records import continuation_pattern, split_records
 from log_forwarder.settings import Settings, SettingsError
 
 LOG = "ocid1.log.oc1.eu-frankfurt-1.amaaaaaa"
@@ -70,7 +70,9 @@ def test_a_continuation_that_cannot_be_used_is_a_fault(pattern):
 )
 def test_continuations_of_many_kinds_are_understood(pattern, records):
     """None at all, one with an anchor, and one that says what a first line looks like."""
-    texts = cut(b"a\n b\nc\n", joiner(read(OCISIDECAR_CONTINUATION=pattern).continuation), is_end=True).texts
+    texts = split_records(
+        b"a\n b\nc\n", continuation_pattern(read(OCISIDECAR_CONTINUATION=pattern).continuation), is_final=True
+    ).texts
     assert [json.loads(b'"' + text + b'"') for text in texts] == records
 
 

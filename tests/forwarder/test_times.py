@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.forwarder.simulation import World
+from tests.forwarder.simulation import Simulation
 
 NOON_MICROS = 1_767_268_800_000_000
 WRITES = st.lists(st.tuples(st.integers(1, 400), st.integers(0, 3_000_000)), min_size=1, max_size=6)
@@ -25,26 +25,26 @@ def shipped(writes):
     Returns for each write when it was made, and the times of its lines in the order in which they were written.
     """
     with tempfile.TemporaryDirectory() as directory:
-        world, made, now = World(Path(directory)), [], NOON_MICROS
+        simulation, made, now = Simulation(Path(directory)), [], NOON_MICROS
         log = Path(directory) / "app.log"
         for count, later in writes:
             now += later
-            world.write("app.log", ".\n" * count)
+            simulation.write("app.log", ".\n" * count)
             os.utime(log, ns=(0, now * 1000))
-            read(world)
+            read(simulation)
             made.append(now)
-        times = [times_of(call.body) for call in world.calls]
-        world.harvest.close()
-    told = {word: time for one in times for word, time in one.items()}
-    words = iter(world.words)
-    return [(at, [told[next(words)] for _ in range(count)]) for at, (count, _) in zip(made, writes, strict=True)]
+        times = [times_of(call.body) for call in simulation.calls]
+        simulation.reader.close()
+    time_of = {word: time for one in times for word, time in one.items()}
+    words = iter(simulation.words)
+    return [(at, [time_of[next(words)] for _ in range(count)]) for at, (count, _) in zip(made, writes, strict=True)]
 
 
-def read(world):
+def read(simulation):
     """Have all of a file read: its last record waits a while for what may continue it, and a call for more."""
     for _ in range(3):
-        world.turn()
-        world.wait(1)
+        simulation.step()
+        simulation.wait(1)
 
 
 def times_of(body):
@@ -81,9 +81,9 @@ def test_many_lines_are_spread_from_the_write_before_until_a_second_after_their_
 
 def test_a_file_from_the_future_is_from_now(tmp_path):
     """A clock that was wrong when the file was written does not take its lines to where nobody looks."""
-    world = World(tmp_path)
-    world.write("app.log", ".\n")
+    simulation = Simulation(tmp_path)
+    simulation.write("app.log", ".\n")
     os.utime(tmp_path / "app.log", (2**33, 2**33))
-    read(world)
-    (micros,) = times_of(world.calls[0].body).values()
+    read(simulation)
+    (micros,) = times_of(simulation.calls[0].body).values()
     assert micros <= time.time_ns() // 1000

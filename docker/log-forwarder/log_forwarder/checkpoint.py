@@ -27,7 +27,7 @@ class CheckpointError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Fingerprint:
     """A few bytes of a file, as length and CRC: tells whether a file is still the one it was."""
 
     length: int = 0
@@ -35,7 +35,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class GenerationState:
     """A generation as it is kept.
 
     Args:
@@ -53,8 +53,8 @@ class Saved:
     device: int
     inode: int
     acknowledged: int
-    head: Mark
-    tail: Mark
+    head: Fingerprint
+    tail: Fingerprint
     cuts: tuple[int, ...]
 
 
@@ -83,7 +83,7 @@ class Checkpoint:
             ) from exc
         self._path = self.directory / "state.json"
 
-    def load(self) -> tuple[Saved, ...]:
+    def load(self) -> tuple[GenerationState, ...]:
         """Return what was saved last; nothing when there is none, or none that can be read, which is put aside."""
         try:
             return _parsed(self._path.read_text())
@@ -100,7 +100,7 @@ class Checkpoint:
             )
             return ()
 
-    def save(self, generations: Iterable[Saved]) -> None:
+    def save(self, generations: Iterable[GenerationState]) -> None:
         """Replace what was saved."""
         state = {"version": _VERSION, "generations": [asdict(item) for item in generations]}
         new = self._path.with_suffix(".new")
@@ -112,13 +112,13 @@ class Checkpoint:
         os.close(self._lock)
 
 
-def _parsed(text: str) -> tuple[Saved, ...]:
+def _parsed(text: str) -> tuple[GenerationState, ...]:
     state = json.loads(text)
     if state["version"] != _VERSION:
         raise ValueError(f"version {state['version']}")
     return tuple(_saved(item) for item in state["generations"])
 
 
-def _saved(item: dict[str, Any]) -> Saved:
-    marks = {"head": Mark(**item["head"]), "tail": Mark(**item["tail"]), "cuts": tuple(item["cuts"])}
-    return Saved(**{**item, **marks})
+def _saved(item: dict[str, Any]) -> GenerationState:
+    marks = {"head": Fingerprint(**item["head"]), "tail": Fingerprint(**item["tail"]), "cuts": tuple(item["cuts"])}
+    return GenerationState(**{**item, **marks})

@@ -22,25 +22,25 @@ from urllib.parse import urlsplit
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
 from log_forwarder.settings import Settings
 
-NO_ANSWER: Final = 0
+NO_RESPONSE: Final = 0
 """The status when there was none: not reached, timed out, cut off.  The call may have been accepted."""
 
-MOST_PATIENT_SECONDS: Final = 300.0
+MAX_RETRY_AFTER_SECONDS: Final = 300.0
 """A Retry-After beyond this counts as this."""
 
-_MAX_ANSWER_BYTES: Final = 64 * 1024
+_MAX_RESPONSE_BYTES: Final = 64 * 1024
 _SUCCESS: Final = 2
 _JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PushResult:
     """What became of one call.
 
     Args:
-        status: of HTTP, or NO_ANSWER.
+        status: of HTTP, or NO_RESPONSE.
         reason: what was said, for people, with the request's id.
-        retry_after_seconds: what the service asked for, 0 to MOST_PATIENT_SECONDS.
+        retry_after_seconds: what the service asked for, 0 to MAX_RETRY_AFTER_SECONDS.
     """
 
     status: int
@@ -53,7 +53,7 @@ class Answer:
         return self.status // 100 == _SUCCESS
 
 
-class Service:
+class LoggingClient:
     """The log at the other end.  For one thread."""
 
     def __init__(self, settings: Settings, principal: ResourcePrincipal) -> None:
@@ -65,27 +65,27 @@ class Service:
         self._is_tls = url.scheme == "https"
         self._connection: http.client.HTTPConnection | None = None
 
-    def push(self, body: bytes) -> Answer:
+    def push(self, body: bytes) -> PushResult:
         """Send a body once; never raises for what the network, the service or the token do."""
         try:
             headers = self._headers(body)
         except PrincipalError as exc:
-            return Answer(NO_ANSWER, str(exc))
+            return PushResult(NO_RESPONSE, str(exc))
         try:
             connection = self._connected()
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # by who has answered early
                 connection.request("POST", self._target, body, headers)
             response = connection.getresponse()
-            content = response.read(_MAX_ANSWER_BYTES)
+            content = response.read(_MAX_RESPONSE_BYTES)
             if not response.isclosed() or response.will_close:
                 self.close()
         except (OSError, http.client.HTTPException) as exc:
             self.close()
-            return Answer(NO_ANSWER, f"{type(exc).__name__}: {exc}")
+            return PushResult(NO_RESPONSE, f"{type(exc).__name__}: {exc}")
         reason = (
             "" if response.status // 100 == _SUCCESS else _reason(content, response.getheader("opc-request-id"))
         )
-        return Answer(response.status, reason, _seconds(response.getheader("retry-after")))
+        return PushResult(response.status, reason, _seconds(response.getheader("retry-after")))
 
     def close(self) -> None:
         """Close the connection; the next push opens another."""
@@ -144,6 +144,6 @@ def _reason(content: bytes, request_id: str | None) -> str:
 def _seconds(text: str | None) -> float:
     """Return a Retry-After in seconds; a date, which OCI does not send, counts as none."""
     try:
-        return min(max(0.0, float(text or 0)), MOST_PATIENT_SECONDS)
+        return min(max(0.0, float(text or 0)), MAX_RETRY_AFTER_SECONDS)
     except ValueError:
         return 0.0

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from log_forwarder.checkpoint import Saved
-from log_forwarder.generation import Generation, fits, open_log
+from log_forwarder.checkpoint import GenerationState
+from log_forwarder.generation import Generation, matches, open_log
 from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
 
-Key = tuple[int, int]
+FileId = tuple[int, int]
 """Device and inode."""
 
 _ROTATED: Final = re.compile(r"(?P<log>.+\.log)[.\-_]\d[\w.:+-]*", re.DOTALL)
@@ -26,24 +26,24 @@ _NUMBER: Final = re.compile(r"[.\-_](?=\d[^/]*$)")
 """Where what a rotation put before `.log` may begin, in a path (logrotate's `extension`)."""
 
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
-_FORGET_SECONDS: Final = 10.0
-_COPY_SECONDS: Final = 30.0
+_DROP_AFTER_SECONDS: Final = 10.0
+_COPY_DECISION_SECONDS: Final = 30.0
 """What is named like a log of its own is one, unless the log that it begins like is truncated within this time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FileInfo:
     """A file of the directory.
 
     Args:
         path: where it is.
         log: of which log it is a part; empty for none.
-        stamp: when it was modified, in nanoseconds, and its size.
+        mtime_and_size: when it was modified, in nanoseconds, and its size.
     """
 
     path: str
     log: str
-    stamp: tuple[int, int]
+    mtime_and_size: tuple[int, int]
 
     @property
     def is_rotated(self) -> bool:
@@ -59,11 +59,11 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class SuspectedCopy:
     """A file that is the beginning of another one: what it looked like when that was seen, and since when it is."""
 
     original: Generation
-    stamp: tuple[int, int]
+    mtime_and_size: tuple[int, int]
     since: float
 
 
@@ -71,87 +71,91 @@ class Copy:
 class Orphan:
     """A generation whose file holds something else now; `generation` is None when an earlier run read it."""
 
-    saved: Saved
+    state: GenerationState
     generation: Generation | None
     scan: int
 
 
-class Directory:
+class FileDiscovery:
     """The generations below a directory.  Not thread-safe.
 
     Args:
         root: the log directory; it need not exist yet.
-        saved: what an earlier run knew.
+        state: what an earlier run knew.
         metrics: counts what was seen.
     """
 
-    def __init__(self, root: Path, saved: tuple[Saved, ...], metrics: Metrics) -> None:
+    def __init__(self, root: Path, state: tuple[GenerationState, ...], metrics: Metrics) -> None:
         self._root = root
-        self._saved = sorted(saved, key=lambda item: -item.acknowledged)
+        self._unmatched_states = sorted(state, key=lambda item: -item.acknowledged)
         self._metrics = metrics
-        self._generations: dict[Key, Generation] = {}
-        self._seen_at: dict[Key, float] = {}
+        self._generations: dict[FileId, Generation] = {}
+        self._last_seen_at: dict[FileId, float] = {}
         self._orphans: list[Orphan] = []
-        self._copies: dict[Key, Copy] = {}
-        self._refused: set[str] = set()
-        self._told: set[str] = set()
-        self._scans = 0
+        self._copies: dict[FileId, SuspectedCopy] = {}
+        self._unreadable: set[str] = set()
+        self._reported: set[str] = set()
+        self._scan_number = 0
 
     @property
     def generations(self) -> tuple[Generation, ...]:
         """Those that can be read, the oldest first."""
         return tuple(self._generations.values())
 
-    def known(self) -> list[Saved]:
+    def states(self) -> list[GenerationState]:
         """Return what must be kept."""
-        present = [generation.known() for generation in self._generations.values()]
-        absent = [one.saved if one.generation is None else one.generation.known() for one in self._orphans]
-        return present + absent + self._saved
+        present = [generation.state() for generation in self._generations.values()]
+        absent = [one.state if one.generation is None else one.generation.state() for one in self._orphans]
+        return present + absent + self._unmatched_states
 
-    def scan(self, now: float, *, is_closing: bool = False) -> None:
+    def scan(self, now: float, *, flush: bool = False) -> None:
         """Look what is there: open what is new, close what is gone and done.
 
         Args:
             now: seconds on a clock that never goes back.
-            is_closing: nothing more will be written, so nothing is waited for.
+            flush: nothing more will be written, so nothing is waited for.
         """
-        self._scans += 1
-        self._told, self._refused = self._refused, set()
+        self._scan_number += 1
+        self._reported, self._unreadable = self._unreadable, set()
         files = dict(self._walk(""))
-        self._recognise(files)
-        expected = {saved.inode for saved in self._saved}
-        newcomers = {
-            key: found
-            for key, found in files.items()
-            if found.log and key not in self._generations and key[1] not in expected
+        self._restore_generations(files)
+        expected = {state.inode for state in self._unmatched_states}
+        new_files = {
+            file_id: info
+            for file_id, info in files.items()
+            if info.log and file_id not in self._generations and file_id[1] not in expected
         }
-        if any(found.originals for found in newcomers.values()):
+        if any(info.originals for info in new_files.values()):
             for generation in self.generations:
                 if generation.is_truncated:
-                    self.replace(generation)
-        for key, found in sorted(newcomers.items(), key=lambda item: (bool(item[1].originals), item[1].stamp)):
-            copy = self._copies.get(key)
+                    self.restart(generation)
+        for file_id, info in sorted(
+            new_files.items(), key=lambda item: (bool(item[1].originals), item[1].mtime_and_size)
+        ):
+            copy = self._copies.get(file_id)
             since = now if copy is None else copy.since
-            if copy and not found.is_rotated and (is_closing or now - since > _COPY_SECONDS):
-                self._begin(key, found)
-            elif copy is None or copy.stamp != found.stamp:
-                self._welcome(key, found, files, since)
+            if copy and not info.is_rotated and (flush or now - since > _COPY_DECISION_SECONDS):
+                self._start_generation(file_id, info)
+            elif copy is None or copy.mtime_and_size != info.mtime_and_size:
+                self._classify(file_id, info, files, since)
         self._copies = {
-            key: copy for key, copy in self._copies.items() if key in files and key not in self._generations
+            file_id: copy
+            for file_id, copy in self._copies.items()
+            if file_id in files and file_id not in self._generations
         }
-        self._forget(files, now)
+        self._drop_finished(files, now)
         self._metrics.set("files", len(self._generations))
-        self._metrics.set("unreadable_files", len(self._refused))
+        self._metrics.set("unreadable_files", len(self._unreadable))
 
-    def replace(self, generation: Generation) -> Generation:
+    def restart(self, generation: Generation) -> Generation:
         """Begin a new generation in the file of one that was truncated; the old one's copy is looked for."""
-        key = (generation.device, generation.inode)
+        file_id = (generation.device, generation.inode)
         log("truncated", path=generation.path, at=generation.position)
         self._metrics.add("truncations_total")
-        self._orphans.append(Orphan(generation.here(), generation, self._scans))
+        self._orphans.append(Orphan(generation.state_at_position(), generation, self._scan_number))
         self._copies = {one: copy for one, copy in self._copies.items() if copy.original is not generation}
-        self._generations[key] = Generation(generation.path, generation.duplicate())
-        return self._generations[key]
+        self._generations[file_id] = Generation(generation.path, generation.duplicate())
+        return self._generations[file_id]
 
     def close(self) -> None:
         """Close all files."""
@@ -161,107 +165,115 @@ class Directory:
             if orphan.generation is not None:
                 orphan.generation.close()
 
-    def _recognise(self, files: Mapping[Key, Found]) -> None:
+    def _restore_generations(self, files: Mapping[FileId, FileInfo]) -> None:
         """Find again what an earlier run knew; what is not there any more may have a copy."""
-        saved, self._saved = self._saved, []
-        for one in saved:
+        state, self._unmatched_states = self._unmatched_states, []
+        for one in state:
             # A volume that was mounted again may have got another device number.
-            for key in [key for key in files if key[1] == one.inode and key not in self._generations]:
-                descriptor = self._open(key, files[key].path)
+            for file_id in [
+                file_id for file_id in files if file_id[1] == one.inode and file_id not in self._generations
+            ]:
+                descriptor = self._open(file_id, files[file_id].path)
                 if descriptor is None:
-                    self._saved.append(one)
+                    self._unmatched_states.append(one)
                     break
-                if fits(one, descriptor):
-                    self._generations[key] = Generation(one.path, descriptor, one)
+                if matches(one, descriptor):
+                    self._generations[file_id] = Generation(one.path, descriptor, one)
                     break
                 os.close(descriptor)
             else:
-                self._orphans.append(Orphan(one, None, self._scans))
+                self._orphans.append(Orphan(one, None, self._scan_number))
 
-    def _welcome(self, key: Key, found: Found, files: Mapping[Key, Found], since: float) -> None:
+    def _classify(self, file_id: FileId, info: FileInfo, files: Mapping[FileId, FileInfo], since: float) -> None:
         """Take in a file that is not known: the copy of a generation, or a new one."""
-        if not found.originals:
-            self._begin(key, found)
+        if not info.originals:
+            self._start_generation(file_id, info)
             return
-        descriptor = self._open(key, found.path)
+        descriptor = self._open(file_id, info.path)
         if descriptor is None:
             return
         standing = [
-            one for key, one in self._generations.items() if key in files and files[key].path in found.originals
+            one
+            for file_id, one in self._generations.items()
+            if file_id in files and files[file_id].path in info.originals
         ]
-        if (original := next((one for one in standing if one.begins_with(descriptor)), None)) is not None:
+        if (original := next((one for one in standing if one.starts_with(descriptor)), None)) is not None:
             if original.position and os.fstat(descriptor).st_size:
-                self._copies[key] = Copy(original, found.stamp, since)
+                self._copies[file_id] = SuspectedCopy(original, info.mtime_and_size, since)
             os.close(descriptor)
             return
         for one in standing:
             if one.is_truncated:
-                self.replace(one)
-        if (orphan := self._parent(found, descriptor)) is None:
+                self.restart(one)
+        if (orphan := self._orphan_of(info, descriptor)) is None:
             os.close(descriptor)
-            self._begin(key, found)
+            self._start_generation(file_id, info)
             return
         self._orphans.remove(orphan)
-        self._generations[key] = _adopt(orphan, descriptor)
+        self._generations[file_id] = _continue_in_copy(orphan, descriptor)
 
-    def _begin(self, key: Key, found: Found) -> None:
+    def _start_generation(self, file_id: FileId, info: FileInfo) -> None:
         """Take in a new file."""
-        if (descriptor := self._open(key, found.path)) is not None:
-            log("file found", path=found.path)
-            self._generations[key] = Generation(found.log, descriptor)
+        if (descriptor := self._open(file_id, info.path)) is not None:
+            log("file found", path=info.path)
+            self._generations[file_id] = Generation(info.log, descriptor)
 
-    def _parent(self, found: Found, descriptor: int) -> Orphan | None:
+    def _orphan_of(self, info: FileInfo, descriptor: int) -> Orphan | None:
         """Return the generation that was copied to a file before its own was emptied."""
-        candidates = (orphan for orphan in self._orphans if orphan.saved.path in found.originals)
-        return next((one for one in candidates if one.saved.head.length and fits(one.saved, descriptor)), None)
+        candidates = (orphan for orphan in self._orphans if orphan.state.path in info.originals)
+        return next((one for one in candidates if one.state.head.length and matches(one.state, descriptor)), None)
 
-    def _forget(self, files: Mapping[Key, Found], now: float) -> None:
-        for key, generation in list(self._generations.items()):
-            if key in files:
-                self._seen_at[key] = now
-            away = now - self._seen_at.setdefault(key, now)
-            if key not in files and (generation.is_deleted or away > _FORGET_SECONDS) and generation.is_over(now):
+    def _drop_finished(self, files: Mapping[FileId, FileInfo], now: float) -> None:
+        for file_id, generation in list(self._generations.items()):
+            if file_id in files:
+                self._last_seen_at[file_id] = now
+            away = now - self._last_seen_at.setdefault(file_id, now)
+            if (
+                file_id not in files
+                and (generation.is_deleted or away > _DROP_AFTER_SECONDS)
+                and generation.is_finished(now)
+            ):
                 log("file is gone and was read to its end", path=generation.path, bytes=generation.position)
                 generation.close()
-                del self._generations[key], self._seen_at[key]
-        for orphan in [one for one in self._orphans if one.scan < self._scans - 1]:
+                del self._generations[file_id], self._last_seen_at[file_id]
+        for orphan in [one for one in self._orphans if one.scan < self._scan_number - 1]:
             self._orphans.remove(orphan)
-            self._mourn(orphan)
+            self._drop_orphan(orphan)
 
-    def _mourn(self, orphan: Orphan) -> None:
+    def _drop_orphan(self, orphan: Orphan) -> None:
         """Say what can never be read."""
         lost = 0
         if orphan.generation is not None:
-            lost = orphan.generation.seen_size - orphan.generation.position
+            lost = orphan.generation.last_seen_size - orphan.generation.position
             orphan.generation.close()
         level = "WARNING" if lost > 0 else "INFO"
         log(
-            "no copy of what was truncated or removed", level=level, path=orphan.saved.path, lost_bytes=max(0, lost)
+            "no copy of what was truncated or removed", level=level, path=orphan.state.path, lost_bytes=max(0, lost)
         )
         self._metrics.add("lost_bytes_total", max(0, lost))
 
-    def _open(self, key: Key, path: str) -> int | None:
+    def _open(self, file_id: FileId, path: str) -> int | None:
         """Return a descriptor; None when the file may not be read, or was moved since it was seen."""
         try:
             descriptor = open_log(self._root / path)
         except OSError as exc:
-            self._refuse(path, exc)
+            self._report_unreadable(path, exc)
             return None
         if descriptor is None:
             return None
         status = os.fstat(descriptor)
-        if (status.st_dev, status.st_ino) == key:
+        if (status.st_dev, status.st_ino) == file_id:
             return descriptor
         os.close(descriptor)
         return None
 
-    def _refuse(self, path: str, exc: OSError) -> None:
+    def _report_unreadable(self, path: str, exc: OSError) -> None:
         """Count what cannot be opened, and tell it once."""
-        self._refused.add(path)
-        if path not in self._told:
+        self._unreadable.add(path)
+        if path not in self._reported:
             log("cannot open", level="ERROR", path=path, reason=exc.strerror)
 
-    def _walk(self, below: str) -> Iterator[tuple[Key, Found]]:
+    def _walk(self, below: str) -> Iterator[tuple[FileId, FileInfo]]:
         """Yield the regular files; `log` is empty for those that are of no log, which may yet be renamed ones."""
         try:
             with os.scandir(self._root / below) as listing:
@@ -269,7 +281,7 @@ class Directory:
         except FileNotFoundError:
             return
         except OSError as exc:
-            self._refuse(below or ".", exc)
+            self._report_unreadable(below or ".", exc)
             return
         for entry in entries:
             path = below + entry.name
@@ -282,19 +294,19 @@ class Directory:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                stamp = (status.st_mtime_ns, status.st_size)
-                yield (status.st_dev, status.st_ino), Found(path, _log_of(path), stamp)
+                mtime_and_size = (status.st_mtime_ns, status.st_size)
+                yield (status.st_dev, status.st_ino), FileInfo(path, _log_path(path), mtime_and_size)
 
 
-def _adopt(orphan: Orphan, descriptor: int) -> Generation:
-    log("goes on in the copy", path=orphan.saved.path, at=orphan.saved.acknowledged)
+def _continue_in_copy(orphan: Orphan, descriptor: int) -> Generation:
+    log("goes on in the copy", path=orphan.state.path, at=orphan.state.acknowledged)
     if orphan.generation is None:
-        return Generation(orphan.saved.path, descriptor, orphan.saved)
-    orphan.generation.move_to(descriptor)
+        return Generation(orphan.state.path, descriptor, orphan.state)
+    orphan.generation.switch_to(descriptor)
     return orphan.generation
 
 
-def _log_of(path: str) -> str:
+def _log_path(path: str) -> str:
     """Return the path of the log that a file is part of, or nothing."""
     if path.endswith(".log"):
         return path

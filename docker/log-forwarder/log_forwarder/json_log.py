@@ -7,9 +7,9 @@ import sys
 from datetime import UTC, datetime
 
 
-def log(event: str, *, level: str = "INFO", **facts: object) -> None:
-    """Write one line; facts are values that a reader may see, never a token, a key or a line of a log."""
+def log(event: str, *, level: str = "INFO", **fields: object) -> None:
+    """Write one line; fields are values that a reader may see, never a token, a key or a line of a log."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = json.dumps({"time": time, "level": level, "event": event, **facts}, default=str)
+    line = json.dumps({"time": time, "level": level, "event": event, **fields}, default=str)
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

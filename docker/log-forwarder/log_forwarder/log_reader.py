@@ -10,18 +10,18 @@ from typing import Final
 
 from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint
-from log_forwarder.discovery import Directory
-from log_forwarder.generation import Block, Generation, Patience, Span, Truncated
+from log_forwarder.discovery import FileDiscovery
+from log_forwarder.generation import Block, FlushTimeouts, Generation, Span, Truncated
 from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
-from log_forwarder.records import joiner
+from log_forwarder.records import continuation_pattern
 from log_forwarder.settings import Settings
 
-_NO_PATIENCE: Final = Patience(record=0.0, partial=0.0)
+_FLUSH_NOW: Final = FlushTimeouts(record_seconds=0.0, partial_seconds=0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EntryRange:
     """What is acknowledged with a LogEntryBatch of `count` entries."""
 
     generation: Generation
@@ -30,22 +30,22 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Batch:
     """A LogEntryBatch, ready to be sent."""
 
-    part: Part
+    entry_range: EntryRange
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PutLogsCall:
     """The body of one PutLogs, and what it is made of."""
 
     body: bytes
-    parts: tuple[Part, ...]
+    entry_ranges: tuple[EntryRange, ...]
 
 
-class Harvest:
+class LogReader:
     """Reads what is new and packs it; holds no more than two calls' worth.  Not thread-safe.
 
     Args:
@@ -60,158 +60,163 @@ class Harvest:
         self._source = source
         self._checkpoint = checkpoint
         self._metrics = metrics
-        self._joins = joiner(settings.continuation)
-        self._patience = Patience(record=settings.record_quiet_seconds, partial=settings.partial_quiet_seconds)
-        self._directory = Directory(settings.directory, checkpoint.load(), metrics)
-        self._scan_at = 0.0
-        self._turn: deque[Generation] = deque()
-        self._pieces: deque[Piece] = deque()
-        self._packed = self._packed_bytes = 0
-        self._packed_at = 0.0
-        self._on_the_way = 0
-        self._blocks = 0
-        self._is_dirty = self._is_unsaved = False
+        self._continuation = continuation_pattern(settings.continuation)
+        self._timeouts = FlushTimeouts(
+            record_seconds=settings.record_quiet_seconds, partial_seconds=settings.partial_quiet_seconds
+        )
+        self._discovery = FileDiscovery(settings.directory, checkpoint.load(), metrics)
+        self._next_scan_at = 0.0
+        self._round_robin: deque[Generation] = deque()
+        self._batches: deque[Batch] = deque()
+        self._buffered_entries = self._buffered_bytes = 0
+        self._buffered_since = 0.0
+        self._entries_in_flight = 0
+        self._blocks_read = 0
+        self._has_unsaved_progress = self._has_save_failed = False
 
-    def next_call(self, now: float, *, is_closing: bool = False) -> Call | None:
+    def next_call(self, now: float, *, flush: bool = False) -> PutLogsCall | None:
         """Return the next call; None when there is too little to be worth one yet.
 
         What must not be forgotten once the call is sent has been saved on return.
 
         Args:
             now: seconds on a clock that never goes back.
-            is_closing: nothing more will be written, so nothing is waited for.
+            flush: nothing more will be written, so nothing is waited for.
         """
-        if now >= self._scan_at or is_closing:
-            self._directory.scan(now, is_closing=is_closing)
-            self._scan_at = now + self._settings.poll_seconds
-        self._turn = deque(self._directory.generations)
-        self._turn.rotate(-self._blocks)
-        while self._turn and not self._is_full():
-            self._read_one(now, is_closing=is_closing)
-        is_due = is_closing or self._is_full() or now - self._packed_at >= self._settings.linger_seconds
-        if not self._pieces or not is_due:
+        if now >= self._next_scan_at or flush:
+            self._discovery.scan(now, flush=flush)
+            self._next_scan_at = now + self._settings.poll_seconds
+        self._round_robin = deque(self._discovery.generations)
+        self._round_robin.rotate(-self._blocks_read)
+        while self._round_robin and not self._is_full():
+            self._read_block(now, flush=flush)
+        is_due = flush or self._is_full() or now - self._buffered_since >= self._settings.linger_seconds
+        if not self._batches or not is_due:
             return None
-        call = self._pack()
-        self._packed_at = now
+        call = self._build_call()
+        self._buffered_since = now
         self._save()
         return call
 
-    def settle(self, call: Call) -> None:
+    def acknowledge(self, call: PutLogsCall) -> None:
         """Note that a call's entries were all accepted or set aside."""
-        for part in call.parts:
-            part.generation.settle(part.span)
-            self._on_the_way -= part.count
-            self._metrics.add("acknowledged_entries_total", part.count)
-        self._is_dirty = True
+        for entry_range in call.entry_ranges:
+            entry_range.generation.acknowledge(entry_range.span)
+            self._entries_in_flight -= entry_range.count
+            self._metrics.add("acknowledged_entries_total", entry_range.count)
+        self._has_unsaved_progress = True
 
-    def rest(self) -> None:
+    def on_idle(self) -> None:
         """Save what is new and tell what waits; for moments when there is nothing to send."""
-        if self._is_dirty:
+        if self._has_unsaved_progress:
             self._save()
-        self._observe()
+        self._update_gauges()
 
     @property
-    def is_waiting(self) -> bool:
+    def has_unacknowledged_entries(self) -> bool:
         """Whether something was read that is not acknowledged yet."""
-        return self._on_the_way > 0
+        return self._entries_in_flight > 0
 
     @property
-    def grew_at(self) -> float:
+    def last_growth_at(self) -> float:
         """When a file last grew, as far as it was looked at."""
-        return max((generation.grew_at for generation in self._directory.generations), default=0.0)
+        return max((generation.last_growth_at for generation in self._discovery.generations), default=0.0)
 
     def close(self) -> None:
         """Save, and close all files."""
         self._save()
-        self._directory.close()
+        self._discovery.close()
 
     def _save(self) -> None:
         """A full disk stops no line: what cannot be saved might only be sent again under other ids."""
         try:
-            self._checkpoint.save(self._directory.known())
+            self._checkpoint.save(self._discovery.states())
         except OSError as exc:
             self._metrics.add("save_failures_total")
-            if not self._is_unsaved:
+            if not self._has_save_failed:
                 log("cannot save progress", level="ERROR", reason=exc.strerror)
-            self._is_dirty = self._is_unsaved = True
+            self._has_unsaved_progress = self._has_save_failed = True
         else:
-            self._is_dirty = self._is_unsaved = False
-        self._observe()
+            self._has_unsaved_progress = self._has_save_failed = False
+        self._update_gauges()
 
-    def _observe(self) -> None:
-        self._metrics.set("unacknowledged_entries", self._on_the_way)
-        self._metrics.set("unread_bytes", sum(one.unread for one in self._directory.generations))
+    def _update_gauges(self) -> None:
+        self._metrics.set("unacknowledged_entries", self._entries_in_flight)
+        self._metrics.set("unread_bytes", sum(one.unread_bytes for one in self._discovery.generations))
 
     def _is_full(self) -> bool:
-        return self._packed >= self._settings.batch_entries or self._packed_bytes >= self._settings.batch_bytes
+        return (
+            self._buffered_entries >= self._settings.batch_entries
+            or self._buffered_bytes >= self._settings.batch_bytes
+        )
 
-    def _read_one(self, now: float, *, is_closing: bool) -> None:
+    def _read_block(self, now: float, *, flush: bool) -> None:
         """Read a block of the generation whose turn it is; it stays in turn as long as it has more."""
-        generation = self._turn[0]
+        generation = self._round_robin[0]
         try:
-            block = generation.read(self._joins, _NO_PATIENCE if is_closing else self._patience, now)
+            block = generation.read(self._continuation, _FLUSH_NOW if flush else self._timeouts, now)
         except Truncated:
-            self._turn[0] = self._directory.replace(generation)
+            self._round_robin[0] = self._discovery.restart(generation)
             return
-        self._turn.rotate(-1)
+        self._round_robin.rotate(-1)
         if block is None:
-            self._turn.pop()
+            self._round_robin.pop()
             return
-        self._blocks += 1
-        if not self._pieces:
-            self._packed_at = now
+        self._blocks_read += 1
+        if not self._batches:
+            self._buffered_since = now
         self._metrics.add("read_bytes_total", block.records.consumed)
         self._metrics.add("entries_total", len(block.records.texts))
-        for piece in self._render(generation, block):
-            self._pieces.append(piece)
-            self._packed += piece.part.count
-            self._packed_bytes += len(piece.body)
-            self._on_the_way += piece.part.count
+        for batch in self._encode(generation, block):
+            self._batches.append(batch)
+            self._buffered_entries += batch.entry_range.count
+            self._buffered_bytes += len(batch.body)
+            self._entries_in_flight += batch.entry_range.count
 
-    def _render(self, generation: Generation, block: Block) -> Iterator[Piece]:
+    def _encode(self, generation: Generation, block: Block) -> Iterator[Batch]:
         """Yield a block's records as pieces that fit into a call."""
         texts, starts = block.records.texts, block.records.starts
         if not texts:
-            generation.settle(generation.send(block, block.end))
-            self._is_dirty = True
+            generation.acknowledge(generation.track(block, block.end))
+            self._has_unsaved_progress = True
             return
-        times = generation.times(block, latest=time.time_ns() // 1000)
+        times = generation.assign_times(block, latest=time.time_ns() // 1000)
         bounds = [(0, len(texts))]
-        space = payload.id_space(self._source, generation.id)
+        namespace = payload.id_namespace(self._source, generation.id)
         while bounds:
             first, last = bounds.pop()
-            if last - first > 1 and not self._fits(texts[first:last]):
+            if last - first > 1 and not self._fits_in_one_call(texts[first:last]):
                 middle = (first + last) // 2
                 bounds += [(middle, last), (first, middle)]
                 continue
             offsets = [block.offset + start for start in starts[first:last]]
-            body = payload.batch(
-                payload.entries(texts[first:last], offsets, times[first:last], space),
+            body = payload.encode_batch(
+                payload.encode_entries(texts[first:last], offsets, times[first:last], namespace),
                 source=self._source,
                 subject=generation.path,
-                kind=payload.LINE_TYPE,
+                entry_type=payload.LINE_TYPE,
                 time=times[first],
             )
             end = block.offset + starts[last] if last < len(texts) else block.end
-            yield Piece(Part(generation, generation.send(block, end), last - first), body)
+            yield Batch(EntryRange(generation, generation.track(block, end), last - first), body)
 
-    def _fits(self, texts: Sequence[bytes]) -> bool:
+    def _fits_in_one_call(self, texts: Sequence[bytes]) -> bool:
         """Tell whether records fit into one call."""
         size = sum(map(len, texts)) + len(texts) * payload.ENTRY_BYTES
         return len(texts) <= self._settings.batch_entries and size <= self._settings.batch_bytes
 
-    def _pack(self) -> Call:
+    def _build_call(self) -> PutLogsCall:
         bodies: list[bytes] = []
-        parts: list[Part] = []
+        entry_ranges: list[EntryRange] = []
         count = size = 0
-        while self._pieces:
-            piece = self._pieces[0]
-            count, size = count + piece.part.count, size + len(piece.body)
-            if parts and (count > self._settings.batch_entries or size > self._settings.batch_bytes):
+        while self._batches:
+            batch = self._batches[0]
+            count, size = count + batch.entry_range.count, size + len(batch.body)
+            if entry_ranges and (count > self._settings.batch_entries or size > self._settings.batch_bytes):
                 break
-            self._pieces.popleft()
-            bodies.append(piece.body)
-            parts.append(piece.part)
-            self._packed -= piece.part.count
-            self._packed_bytes -= len(piece.body)
-        return Call(payload.details(bodies), tuple(parts))
+            self._batches.popleft()
+            bodies.append(batch.body)
+            entry_ranges.append(batch.entry_range)
+            self._buffered_entries -= batch.entry_range.count
+            self._buffered_bytes -= len(batch.body)
+        return PutLogsCall(payload.encode_call(bodies), tuple(entry_ranges))

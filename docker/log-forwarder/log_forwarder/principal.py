@@ -31,10 +31,10 @@ class PrincipalError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Identity:
+class _Credentials:
     token: str
     key: RSAPrivateKey
-    stamp: tuple[object, ...]
+    file_versions: tuple[object, ...]
 
 
 class ResourcePrincipal:
@@ -63,12 +63,12 @@ class ResourcePrincipal:
         if missing:
             raise PrincipalError(f"{' and '.join(missing)} not set")
         self._lock = threading.Lock()
-        self._identity = self._read()
+        self._credentials = self._read()
 
     def claim(self, name: str) -> str:
         """Return a claim of the token, or nothing; the token's signature is the service's business."""
         try:
-            payload = self._identity.token.split(".")[1]
+            payload = self._credentials.token.split(".")[1]
             claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         except (IndexError, ValueError, binascii.Error):
             return ""
@@ -77,34 +77,36 @@ class ResourcePrincipal:
     def reload(self) -> None:
         """Read token and key again; PrincipalError when that fails, and those known before stay."""
         with self._lock:
-            self._identity = self._read()
+            self._credentials = self._read()
 
     def authorization(self, values: Mapping[str, str]) -> str:
         """Return the Authorization header for the values of SIGNED_HEADERS."""
-        identity = self._current()
+        credentials = self._current()
         text = "\n".join(f"{name}: {values[name]}" for name in SIGNED_HEADERS)
-        signature = base64.b64encode(identity.key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+        signature = base64.b64encode(
+            credentials.key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        ).decode()
         return (
             f'Signature algorithm="rsa-sha256",headers="{" ".join(SIGNED_HEADERS)}",'
-            f'keyId="ST${identity.token}",signature="{signature}",version="1"'
+            f'keyId="ST${credentials.token}",signature="{signature}",version="1"'
         )
 
-    def _current(self) -> _Identity:
+    def _current(self) -> _Credentials:
         with self._lock:
             with contextlib.suppress(OSError):  # a file that is missing now will be there soon
-                if self._stamp() != self._identity.stamp:
-                    self._identity = self._read()
-            return self._identity
+                if self._file_versions() != self._credentials.file_versions:
+                    self._credentials = self._read()
+            return self._credentials
 
-    def _stamp(self) -> tuple[object, ...]:
+    def _file_versions(self) -> tuple[object, ...]:
         """Return what changes when a file is replaced."""
         files = [Path(source).stat() for source in self._sources.values() if source.startswith("/")]
         return tuple((status.st_ino, status.st_mtime_ns) for status in files)
 
-    def _read(self) -> _Identity:
+    def _read(self) -> _Credentials:
         try:
-            stamp = self._stamp()
-            token, pem, passphrase = (_value(source) for source in self._sources.values())
+            file_versions = self._file_versions()
+            token, pem, passphrase = (_read_value(source) for source in self._sources.values())
         except OSError as exc:
             raise PrincipalError(f"cannot read {exc.filename}: {exc.strerror}") from exc
         if not re.fullmatch(r"[!-~]+", token):
@@ -115,9 +117,9 @@ class ResourcePrincipal:
             raise PrincipalError(f"{_PREFIX}PRIVATE_PEM holds no usable key: {type(exc).__name__}") from exc
         if not isinstance(key, RSAPrivateKey):
             raise PrincipalError(f"{_PREFIX}PRIVATE_PEM holds no RSA key")
-        return _Identity(token, key, stamp)
+        return _Credentials(token, key, file_versions)
 
 
-def _value(source: str) -> str:
+def _read_value(source: str) -> str:
     text = Path(source).read_text(encoding="utf-8", errors="replace") if source.startswith("/") else source
     return text.strip()

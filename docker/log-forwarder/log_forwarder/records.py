@@ -14,13 +14,13 @@ from typing import Final
 MAX_RECORD_BYTES: Final = 256 * 1024
 """Longer records are split.  Three times as much, should every byte be repaired, stays below 1 MB."""
 
-MAX_RECORDS: Final = 20_000
+MAX_RECORDS_PER_SPLIT: Final = 20_000
 """As many are cut at once, so that a block of short lines does not take the memory of many long ones."""
 
-_JOIN: Final = b"\xff"
+_INNER_NEWLINE: Final = b"\xff"
 """Stands for a newline inside a record while a block is cut; no UTF-8 text has this byte."""
 
-_INNER: Final = 0x80
+_UTF8_TRAILING_BYTE: Final = 0x80
 """What the first two bits of a byte look like that is not the first of its character."""
 
 _CONTROLS: Final = [code for code in range(0x20) if code != ord("\n")]
@@ -29,7 +29,7 @@ _ESCAPES: Final = (
     (b"\\", rb"\\"),
     (b'"', rb"\""),
     *((bytes([code]), _SHORT.get(code, rb"\u%04x" % code)) for code in _CONTROLS),
-    (_JOIN, rb"\n"),
+    (_INNER_NEWLINE, rb"\n"),
 )
 
 
@@ -48,7 +48,7 @@ class Records:
     consumed: int
 
 
-def joiner(continuation: str) -> re.Pattern[bytes]:
+def continuation_pattern(continuation: str) -> re.Pattern[bytes]:
     """Return what finds the newlines inside records.
 
     Args:
@@ -63,72 +63,72 @@ def joiner(continuation: str) -> re.Pattern[bytes]:
     return re.compile(rb"\n(?=" + pattern + rb")(?!\Z)", re.MULTILINE)
 
 
-def cut(block: bytes, joins: re.Pattern[bytes], *, is_end: bool) -> Records:
+def split_records(block: bytes, continuation: re.Pattern[bytes], *, is_final: bool) -> Records:
     """Cut a block, which begins with a record, into records.
 
     Args:
         block: bytes of a file; at least 2 * MAX_RECORD_BYTES + 2 unless there are no more yet.
-        joins: see `joiner`.
-        is_end: the last record ends with the block.  Otherwise it is left for later, because the next line
+        continuation: see `continuation_pattern`.
+        is_final: the last record ends with the block.  Otherwise it is left for later, because the next line
             may continue it.
     """
     whole = block
-    if not is_end and len(block) - (complete := block.rfind(b"\n") + 1) <= MAX_RECORD_BYTES:
+    if not is_final and len(block) - (complete := block.rfind(b"\n") + 1) <= MAX_RECORD_BYTES:
         whole = block[:complete]
-    marked = joins.sub(_JOIN, whole)
-    end = len(whole) if is_end else marked.rfind(b"\n", 0, max(0, len(marked) - 1)) + 1
-    lines = marked[:end].split(b"\n", MAX_RECORDS) if end else []
-    if len(lines) > MAX_RECORDS:
+    joined = continuation.sub(_INNER_NEWLINE, whole)
+    end = len(whole) if is_final else joined.rfind(b"\n", 0, max(0, len(joined) - 1)) + 1
+    lines = joined[:end].split(b"\n", MAX_RECORDS_PER_SPLIT) if end else []
+    if len(lines) > MAX_RECORDS_PER_SPLIT:
         end -= len(lines[-1])
         lines[-1] = b""
         whole = whole[:end]
     lengths = [len(line) for line in lines]
     held = len(whole[end:].removesuffix(b"\n"))
-    if max(lengths, default=0) > MAX_RECORD_BYTES or held > MAX_RECORD_BYTES or not _is_text(whole[:end]):
-        return _cut_with_care(whole, lengths, end)
-    texts = _escape(marked[:end]).split(b"\n") if end else []
+    if max(lengths, default=0) > MAX_RECORD_BYTES or held > MAX_RECORD_BYTES or not _is_utf8(whole[:end]):
+        return _split_carefully(whole, lengths, end)
+    texts = _escape_for_json(joined[:end]).split(b"\n") if end else []
     starts = []
     start = 0
     for length in lengths:
         starts.append(start)
         start += length + 1
-    return _without_blanks(texts, starts, end)
+    return _without_blank_records(texts, starts, end)
 
 
-def _cut_with_care(block: bytes, lengths: list[int], end: int) -> Records:
+def _split_carefully(block: bytes, lengths: list[int], end: int) -> Records:
     """Cut what has records that are too long, or bytes that are not UTF-8."""
     texts, starts, start = [], [], 0
     for length in lengths:
-        for first, last in _pieces(block, start, start + length):
+        for first, last in _chunks(block, start, start + length):
             starts.append(first)
-            texts.append(_repair(block[first:last]))
+            texts.append(_escape_with_replacement(block[first:last]))
         start += length + 1
-    *full, (end, _) = _pieces(block, end, len(block.removesuffix(b"\n")))
+    *full, (end, _) = _chunks(block, end, len(block.removesuffix(b"\n")))
     for first, last in full:
         starts.append(first)
-        texts.append(_repair(block[first:last]))
-    return _without_blanks(texts, starts, end)
+        texts.append(_escape_with_replacement(block[first:last]))
+    return _without_blank_records(texts, starts, end)
 
 
-def _pieces(block: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _chunks(block: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield a record's parts of MAX_RECORD_BYTES, and what is left; no part ends within a character."""
     while end - start > MAX_RECORD_BYTES:
         stop = start + MAX_RECORD_BYTES
-        while stop > start + MAX_RECORD_BYTES - 3 and block[stop] & 0xC0 == _INNER:
+        while stop > start + MAX_RECORD_BYTES - 3 and block[stop] & 0xC0 == _UTF8_TRAILING_BYTE:
             stop -= 1
         yield start, stop
         start = stop
     yield start, max(start, end)
 
 
-def _without_blanks(texts: list[bytes], starts: list[int], consumed: int) -> Records:
+def _without_blank_records(texts: list[bytes], starts: list[int], consumed: int) -> Records:
     if b"" in texts:
         kept = [(text, start) for text, start in zip(texts, starts, strict=True) if text]
         texts, starts = [text for text, _ in kept], [start for _, start in kept]
     return Records(texts, starts, consumed)
 
 
-def _is_text(block: bytes) -> bool:
+def _is_utf8(block: bytes) -> bool:
     try:
         block.decode()
     except UnicodeDecodeError:
@@ -136,17 +136,19 @@ def _is_text(block: bytes) -> bool:
     return True
 
 
-def _repair(record: bytes) -> bytes:
+def _escape_with_replacement(record: bytes) -> bytes:
     """Return a record escaped, with U+FFFD in place of what is not UTF-8."""
-    return _escape(record.decode("utf-8", "replace").encode().replace(b"\n", _JOIN) + b"\n").removesuffix(b"\n")
+    return _escape_for_json(
+        record.decode("utf-8", "replace").encode().replace(b"\n", _INNER_NEWLINE) + b"\n"
+    ).removesuffix(b"\n")
 
 
-def _escape(block: bytes) -> bytes:
+def _escape_for_json(block: bytes) -> bytes:
     """Escape for JSON; newlines stay, since they part records.  A carriage return before one goes.
 
     Replacing what does not occur costs next to nothing, so this is faster than a look at each character.
     """
-    block = block.replace(b"\r\n", b"\n").replace(b"\r" + _JOIN, _JOIN)
+    block = block.replace(b"\r\n", b"\n").replace(b"\r" + _INNER_NEWLINE, _INNER_NEWLINE)
     for plain, escaped in _ESCAPES:
         block = block.replace(plain, escaped)
     return block

@@ -10,44 +10,44 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Protocol
 
-from log_forwarder.client import Answer
+from log_forwarder.client import PushResult
 from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
-from log_forwarder.payload import count, halves
+from log_forwarder.payload import count_entries, halve
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
 from log_forwarder.settings import Settings
 
-MAX_ASIDE_BYTES: Final = 10_000_000
-_INDIGESTIBLE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+MAX_DEAD_LETTER_BYTES: Final = 10_000_000
+_NOT_RETRYABLE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 """Answers that speak of a call's content: another try with the same content is futile."""
 
-_HURRY_SECONDS: Final = 1.0
+_MAX_DELAY_WHILE_STOPPING_SECONDS: Final = 1.0
 
 
-class Abandoned(Exception):
+class Aborted(Exception):
     """There is no time left; the call may or may not have been accepted."""
 
 
 class Push(Protocol):
     """Sends a body once."""
 
-    def __call__(self, body: bytes) -> Answer:
+    def __call__(self, body: bytes) -> PushResult:
         """Return what became of it; raise nothing."""
 
 
-class Aside:
+class DeadLetterFile:
     """Where records go that the service refuses; a full file takes the place of the one before.  Thread-safe."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "refused.jsonl"
         self._lock = threading.Lock()
 
-    def put(self, body: bytes, reason: str) -> bool:
+    def append(self, body: bytes, reason: str) -> bool:
         """Keep a call of one entry; False when it cannot be written."""
         line = json.dumps({"reason": reason, "call": json.loads(body)}).encode() + b"\n"
         try:
             with self._lock:
-                if self._path.exists() and self._path.stat().st_size + len(line) > MAX_ASIDE_BYTES:
+                if self._path.exists() and self._path.stat().st_size + len(line) > MAX_DEAD_LETTER_BYTES:
                     self._path.replace(self._path.with_suffix(".jsonl.1"))
                 with self._path.open("ab") as file:
                     file.write(line)
@@ -57,16 +57,16 @@ class Aside:
         return True
 
 
-class Courier:
+class Sender:
     """Delivers calls.  One for all senders; thread-safe.
 
     Args:
         settings: the back-off.
         principal: read again after a 401.
-        aside: takes what the service refuses.
+        dead_letters: takes what the service refuses.
         metrics: counts.
-        hurry: when set, time is short, so waits are.
-        given_up: when set, there is none left.
+        stopping: when set, time is short, so waits are.
+        aborted: when set, there is none left.
         probe: a call of one entry that can be sent at any time, and is taken if anything is.
     """
 
@@ -75,84 +75,90 @@ class Courier:
         settings: Settings,
         *,
         principal: ResourcePrincipal,
-        aside: Aside,
+        dead_letters: DeadLetterFile,
         metrics: Metrics,
-        hurry: threading.Event,
-        given_up: threading.Event,
+        stopping: threading.Event,
+        aborted: threading.Event,
         probe: bytes,
     ) -> None:
         self._settings = settings
         self._principal = principal
-        self._aside = aside
+        self._dead_letters = dead_letters
         self._metrics = metrics
-        self._hurry = hurry
-        self._given_up = given_up
+        self._stopping = stopping
+        self._aborted = aborted
         self._probe = probe
         self._random = random.SystemRandom()
 
-    def deliver(self, body: bytes, push: Push) -> None:
+    def send(self, body: bytes, push: Push) -> None:
         """Return when every entry of a call was accepted or set aside.
 
         What is refused for its content is halved until the entries are alone that the service does not take.
-        Everything else (no answer, 401, 403, 404, 429, 5xx) is tried again for as long as it takes: a right that
+        Everything else (no result, 401, 403, 404, 429, 5xx) is tried again for as long as it takes: a right that
         is not yet granted and a log that is not yet there come about, and until then the files hold what waits.
 
         Raises:
-            Abandoned: the time was up before.
+            Aborted: the time was up before.
         """
-        if not self._insist(body, push).is_accepted:
-            for part in halves(body) or ():
-                self.deliver(part, push)
+        if not self._send_with_retries(body, push).is_accepted:
+            for part in halve(body) or ():
+                self.send(part, push)
 
-    def _insist(self, body: bytes, push: Push) -> Answer:
+    def _send_with_retries(self, body: bytes, push: Push) -> PushResult:
         """Push until a call is accepted, or refused for its content: then it can be halved, or was set aside."""
         failures = 0
-        while not self._given_up.is_set():
-            answer = self._push(body, push)
-            if answer.is_accepted:
+        while not self._aborted.is_set():
+            result = self._push_once(body, push)
+            if result.is_accepted:
                 if failures:
                     log("push accepted again", failures=failures)
-                return answer
+                return result
             failures += 1
-            if answer.status in _INDIGESTIBLE and (count(body) > 1 or self._set_aside(body, answer, push)):
-                return answer
+            if result.status in _NOT_RETRYABLE and (
+                count_entries(body) > 1 or self._write_dead_letter(body, result, push)
+            ):
+                return result
             if failures.bit_count() == 1:  # the 1st, 2nd, 4th, ...: the journal must not become the flood
-                log("push failed", level="WARNING", status=answer.status, reason=answer.reason, failures=failures)
-            if answer.status == HTTPStatus.UNAUTHORIZED and self._is_renewed() and failures == 1:
+                log("push failed", level="WARNING", status=result.status, reason=result.reason, failures=failures)
+            if result.status == HTTPStatus.UNAUTHORIZED and self._reload_credentials() and failures == 1:
                 continue
-            self._wait(self._pause(failures, answer))
-        raise Abandoned
+            self._sleep(self._delay_seconds(failures, result))
+        raise Aborted
 
-    def _push(self, body: bytes, push: Push) -> Answer:
+    def _push_once(self, body: bytes, push: Push) -> PushResult:
         """Push once, and count."""
         started = time.monotonic()
-        answer = push(body)
+        result = push(body)
         self._metrics.add("push_seconds_total", time.monotonic() - started)
-        if answer.is_accepted:
+        if result.is_accepted:
             self._metrics.add("pushes_total")
             self._metrics.add("pushed_bytes_total", len(body))
             self._metrics.set("last_acknowledgement_timestamp_seconds", time.time())
         else:
             self._metrics.add("push_failures_total")
-        return answer
+        return result
 
-    def _set_aside(self, body: bytes, answer: Answer, push: Push) -> bool:
+    def _write_dead_letter(self, body: bytes, result: PushResult, push: Push) -> bool:
         """Keep a call of one entry that is refused; False when it must be held.
 
         That is so when it cannot be kept, and when the service does not even take the probe: then something else
         is wrong (a log that is disabled, say), and the content is not to blame.
         """
-        if not self._push(self._probe, push).is_accepted or not self._aside.put(
-            body, f"{answer.status} {answer.reason}"
+        if not self._push_once(self._probe, push).is_accepted or not self._dead_letters.append(
+            body, f"{result.status} {result.reason}"
         ):
             return False
         log(
-            "entry refused and set aside", level="ERROR", **_place(body), status=answer.status, reason=answer.reason
+            "entry refused and set aside",
+            level="ERROR",
+            **_location(body),
+            status=result.status,
+            reason=result.reason,
         )
         self._metrics.add("set_aside_entries_total")
         return True
 
-    def _is_renewed(self) -> bool:
+    def _reload_credentials(self) -> bool:
         self._metrics.add("credential_reloads_total")
         try:
             self._principal.reload()
@@ -161,18 +167,18 @@ class Courier:
             return False
         return True
 
-    def _wait(self, seconds: float) -> None:
-        if not self._hurry.wait(seconds):
+    def _sleep(self, seconds: float) -> None:
+        if not self._stopping.wait(seconds):
             return
-        self._given_up.wait(min(seconds, _HURRY_SECONDS))
+        self._aborted.wait(min(seconds, _MAX_DELAY_WHILE_STOPPING_SECONDS))
 
-    def _pause(self, failures: int, answer: Answer) -> float:
+    def _delay_seconds(self, failures: int, result: PushResult) -> float:
         """Return how long to wait: doubling, with jitter, and never less than the service asks for."""
         settings = self._settings
         step = min(settings.max_backoff_seconds, settings.backoff_seconds * 2.0 ** min(failures - 1, 16))
-        return max(answer.retry_after_seconds, step * self._random.uniform(0.5, 1.0))
+        return max(result.retry_after_seconds, step * self._random.uniform(0.5, 1.0))
 
 
-def _place(body: bytes) -> dict[str, object]:
+def _location(body: bytes) -> dict[str, object]:
     batch = json.loads(body)["logEntryBatches"][0]
     return {"path": batch["subject"], "id": batch["entries"][0]["id"]}

@@ -13,10 +13,10 @@ from typing import Final
 
 from log_forwarder.metrics import Metrics
 
-CLIENT_SECONDS: Final = 10.0
+CLIENT_TIMEOUT_SECONDS: Final = 10.0
 
 
-class Pulse:
+class Watchdog:
     """Tells whether the forwarder is alive and gets rid of what it reads.  Thread-safe.
 
     Args:
@@ -25,21 +25,21 @@ class Pulse:
 
     def __init__(self, stuck_seconds: float) -> None:
         self._limit = stuck_seconds
-        self._turned_at = self._moved_at = time.monotonic()
+        self._iterated_at = self._progressed_at = time.monotonic()
 
-    def turn(self, *, has_moved: bool) -> None:
+    def record_iteration(self, *, has_progressed: bool) -> None:
         """Note one turn of the main loop, and whether something was accepted or nothing waits."""
-        self._turned_at = time.monotonic()
-        if has_moved:
-            self._moved_at = self._turned_at
+        self._iterated_at = time.monotonic()
+        if has_progressed:
+            self._progressed_at = self._iterated_at
 
-    def fault(self) -> str:
+    def failure(self) -> str:
         """Return what is wrong, or nothing."""
         now = time.monotonic()
-        if now - self._turned_at > self._limit:
-            return f"the main loop has not turned for {now - self._turned_at:.0f} s"
-        if now - self._moved_at > self._limit:
-            return f"nothing was accepted for {now - self._moved_at:.0f} s although entries wait; see stderr"
+        if now - self._iterated_at > self._limit:
+            return f"the main loop has not turned for {now - self._iterated_at:.0f} s"
+        if now - self._progressed_at > self._limit:
+            return f"nothing was accepted for {now - self._progressed_at:.0f} s although entries wait; see stderr"
         return ""
 
 
@@ -56,8 +56,8 @@ class StatusServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, pulse: Pulse, metrics: Metrics) -> None:
-        self.pulse = pulse
+    def __init__(self, port: int, watchdog: Watchdog, metrics: Metrics) -> None:
+        self.watchdog = watchdog
         self.metrics = metrics
         try:
             super().__init__(("", port), _Handler)
@@ -72,7 +72,7 @@ class StatusServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: StatusServer
-    timeout = CLIENT_SECONDS
+    timeout = CLIENT_TIMEOUT_SECONDS
 
     def do_GET(self) -> None:
         """Answer."""
@@ -80,8 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.metrics.set("resident_memory_bytes", _resident_bytes())
             self._answer(HTTPStatus.OK, self.server.metrics.text())
         elif self.path == "/healthy":
-            fault = self.server.pulse.fault()
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE if fault else HTTPStatus.OK, (fault or "ok") + "\n")
+            failure = self.server.watchdog.failure()
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE if failure else HTTPStatus.OK, (failure or "ok") + "\n")
         else:
             self._answer(HTTPStatus.NOT_FOUND, "there are /healthy and /metrics\n")
 

@@ -35,7 +35,7 @@ class Simulation:
 
     def kill(self) -> None:
         """Forget everything but the files, as SIGKILL does, and start again."""
-        self.reader._discovery.close()
+        self.reader.close()
         self.checkpoint.close()
         self.calls.clear()
         self.start()

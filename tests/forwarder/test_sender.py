@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 
 import pytest
 from log_forwarder import payload
-from log_forwarder import sender as module
 from log_forwarder.client import PushResult
 from log_forwarder.metrics import Metrics
 from log_forwarder.principal import PrincipalError
-from log_forwarder.sender import Aborted, DeadLetterFile, Sender
-from log_forwarder.settings import Settings
+from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
 
-SETTINGS = Settings(
-    log_id="log", directory=None, endpoint="http://nowhere", backoff_seconds=0.01, max_backoff_seconds=0.02
-)
+BACKOFF = Backoff(first_seconds=0.01, max_seconds=0.02)
 
 
 class Identity:
@@ -51,6 +48,18 @@ class FakeService:
         return PushResult(200)
 
 
+class Waits(threading.Event):
+    """An event that nobody sets; records how long it would be waited for, and does not wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def wait(self, timeout=None):
+        self.seconds.append(timeout)
+        return False
+
+
 def call(*texts):
     rendered = payload.encode_entries(
         [text.encode() for text in texts], range(len(texts)), [0] * len(texts), payload.id_namespace("i", "g")
@@ -80,16 +89,22 @@ def metrics():
 
 
 @pytest.fixture
-def sender(identity, aborted, metrics, tmp_path):
-    return Sender(
-        SETTINGS,
+def make_sender(identity, metrics, tmp_path):
+    return partial(
+        Sender,
+        backoff=BACKOFF,
         principal=identity,
         dead_letters=DeadLetterFile(tmp_path),
         metrics=metrics,
         stopping=threading.Event(),
-        aborted=aborted,
+        aborted=threading.Event(),
         probe=call("probe"),
     )
+
+
+@pytest.fixture
+def sender(make_sender, aborted):
+    return make_sender(aborted=aborted)
 
 
 @pytest.mark.parametrize("status", [0, 401, 403, 404, 409, 429, 500, 503])
@@ -120,12 +135,11 @@ def test_when_everything_is_refused_nothing_is_set_aside(sender, tmp_path):
     assert not (tmp_path / "refused.jsonl").exists()
 
 
-def test_what_is_set_aside_has_bounds(sender, monkeypatch, tmp_path):
+def test_what_is_set_aside_has_bounds(make_sender, tmp_path):
     """When the file for refused entries is full another one is begun, which blocks nobody; the newest are kept."""
-    monkeypatch.setattr(module, "MAX_DEAD_LETTER_BYTES", 1000)
     names = [f"bad{number}" for number in range(20)]
     service = FakeService(rejected=names)
-    sender.send(call(*names, "good"), service)
+    make_sender(dead_letters=DeadLetterFile(tmp_path, max_bytes=1000)).send(call(*names, "good"), service)
     assert service.accepted == ["good"]
     files = [tmp_path / "refused.jsonl.1", tmp_path / "refused.jsonl"]
     kept = [words(json.dumps(json.loads(line)["call"])) for file in files for line in file.read_text().splitlines()]
@@ -155,12 +169,29 @@ def test_a_401_reads_the_identity_again(sender, identity):
     assert identity.reloads == 3
 
 
-def test_pauses_grow_and_never_undercut_what_is_asked(sender):
-    """A pause is between half of its step and all of it, steps double up to a limit; Retry-After counts."""
-    pauses = [sender._delay_seconds(failures, PushResult(500)) for failures in (1, 2, 3, 50)]
-    for pause, step in zip(pauses, (0.01, 0.02, 0.02, 0.02), strict=True):
-        assert step / 2 <= pause <= step
-    assert sender._delay_seconds(1, PushResult(429, retry_after_seconds=7.0)) == 7.0
+def test_delays_double_up_to_a_limit_with_jitter():
+    """A delay is between half of its step and all of it, and steps double up to the maximum."""
+    delays = [BACKOFF.delay_seconds(failures) for failures in (1, 2, 3, 50)]
+    for delay, step in zip(delays, (0.01, 0.02, 0.02, 0.02), strict=True):
+        assert step / 2 <= delay <= step
+
+
+def test_retry_after_is_the_shortest_delay(make_sender):
+    """The delay before a retry is what Retry-After asks for, unless the backoff asks for more."""
+    waits = Waits()
+    service = FakeService(PushResult(429, retry_after_seconds=7.0), PushResult(500))
+    make_sender(stopping=waits).send(call("a"), service)
+    assert waits.seconds[0] == 7.0
+    assert 0.01 <= waits.seconds[1] <= 0.02
+
+
+def test_while_stopping_a_delay_is_a_second_at_most(make_sender):
+    """After SIGTERM a Retry-After of 7 seconds is cut to 1 second, which leaves room for retries."""
+    stopping, aborted = threading.Event(), Waits()
+    stopping.set()
+    service = FakeService(PushResult(429, retry_after_seconds=7.0))
+    make_sender(stopping=stopping, aborted=aborted).send(call("a"), service)
+    assert aborted.seconds == [1.0]
 
 
 def test_when_time_is_up_a_call_is_abandoned(sender, aborted):

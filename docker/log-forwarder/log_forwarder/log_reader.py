@@ -95,7 +95,7 @@ class LogReader:
             return None
         call = self._build_call()
         self._buffered_since = now
-        self._save()
+        self.save()
         return call
 
     def acknowledge(self, call: PutLogsCall) -> None:
@@ -109,7 +109,7 @@ class LogReader:
     def on_idle(self) -> None:
         """Save what is new and tell what waits; for moments when there is nothing to send."""
         if self._has_unsaved_progress:
-            self._save()
+            self.save()
         self._update_gauges()
 
     @property
@@ -123,11 +123,10 @@ class LogReader:
         return max((generation.last_growth_at for generation in self._discovery.generations), default=0.0)
 
     def close(self) -> None:
-        """Save, and close all files."""
-        self._save()
+        """Close all files; what was not saved is read again by the next run."""
         self._discovery.close()
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """A full disk stops no line: what cannot be saved might only be sent again under other ids."""
         try:
             self._checkpoint.save(self._discovery.states())

@@ -19,7 +19,7 @@ from log_forwarder.json_log import log
 from log_forwarder.log_reader import LogReader, PutLogsCall
 from log_forwarder.metrics import Metrics
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.sender import Aborted, DeadLetterFile, Sender
+from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
 from log_forwarder.settings import Settings, SettingsError
 from log_forwarder.status import StatusError, StatusServer, Watchdog
 
@@ -78,7 +78,7 @@ class Program:
         self._aborted = threading.Event()
         self._sender_failed = threading.Event()
         self._sender = Sender(
-            settings,
+            backoff=Backoff(first_seconds=settings.backoff_seconds, max_seconds=settings.max_backoff_seconds),
             principal=principal,
             dead_letters=DeadLetterFile(checkpoint.directory),
             metrics=status.metrics,
@@ -101,6 +101,7 @@ class Program:
             self._step(flush=False)
         is_drained = self._drain()
         self._aborted.set()
+        self._reader.save()
         self._reader.close()
         log("drained" if is_drained else "not drained", level="INFO" if is_drained else "WARNING")
         return DRAINED if is_drained else NOT_DRAINED

@@ -6,6 +6,7 @@ import json
 import random
 import threading
 import time
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,17 +16,35 @@ from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
 from log_forwarder.payload import count_entries, halve
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.settings import Settings
 
 MAX_DEAD_LETTER_BYTES: Final = 10_000_000
 _NOT_RETRYABLE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 """Answers that speak of a call's content: another try with the same content is futile."""
 
 _MAX_DELAY_WHILE_STOPPING_SECONDS: Final = 1.0
+_RANDOM: Final = random.SystemRandom()
 
 
 class Aborted(Exception):
     """There is no time left; the call may or may not have been accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long to wait before another try: doubling, with jitter.
+
+    Args:
+        first_seconds: the longest wait after the first failure.
+        max_seconds: the longest wait after any failure.
+    """
+
+    first_seconds: float
+    max_seconds: float
+
+    def delay_seconds(self, failures: int) -> float:
+        """Return the wait after so many failures, at least 1: between half of its step and all of it."""
+        step = min(self.max_seconds, self.first_seconds * 2.0 ** min(failures - 1, 16))
+        return step * _RANDOM.uniform(0.5, 1.0)
 
 
 class Push(Protocol):
@@ -38,8 +57,9 @@ class Push(Protocol):
 class DeadLetterFile:
     """Where records go that the service refuses; a full file takes the place of the one before.  Thread-safe."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, max_bytes: int = MAX_DEAD_LETTER_BYTES) -> None:
         self._path = directory / "refused.jsonl"
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
 
     def append(self, body: bytes, reason: str) -> bool:
@@ -47,7 +67,7 @@ class DeadLetterFile:
         line = json.dumps({"reason": reason, "call": json.loads(body)}).encode() + b"\n"
         try:
             with self._lock:
-                if self._path.exists() and self._path.stat().st_size + len(line) > MAX_DEAD_LETTER_BYTES:
+                if self._path.exists() and self._path.stat().st_size + len(line) > self._max_bytes:
                     self._path.replace(self._path.with_suffix(".jsonl.1"))
                 with self._path.open("ab") as file:
                     file.write(line)
@@ -61,7 +81,7 @@ class Sender:
     """Delivers calls.  One for all senders; thread-safe.
 
     Args:
-        settings: the back-off.
+        backoff: how long to wait before another try.
         principal: read again after a 401.
         dead_letters: takes what the service refuses.
         metrics: counts.
@@ -72,8 +92,8 @@ class Sender:
 
     def __init__(
         self,
-        settings: Settings,
         *,
+        backoff: Backoff,
         principal: ResourcePrincipal,
         dead_letters: DeadLetterFile,
         metrics: Metrics,
@@ -81,14 +101,13 @@ class Sender:
         aborted: threading.Event,
         probe: bytes,
     ) -> None:
-        self._settings = settings
+        self._backoff = backoff
         self._principal = principal
         self._dead_letters = dead_letters
         self._metrics = metrics
         self._stopping = stopping
         self._aborted = aborted
         self._probe = probe
-        self._random = random.SystemRandom()
 
     def send(self, body: bytes, push: Push) -> None:
         """Return when every entry of a call was accepted or set aside.
@@ -122,7 +141,7 @@ class Sender:
                 log("push failed", level="WARNING", status=result.status, reason=result.reason, failures=failures)
             if result.status == HTTPStatus.UNAUTHORIZED and self._reload_credentials() and failures == 1:
                 continue
-            self._sleep(self._delay_seconds(failures, result))
+            self._sleep(max(result.retry_after_seconds, self._backoff.delay_seconds(failures)))
         raise Aborted
 
     def _push_once(self, body: bytes, push: Push) -> PushResult:
@@ -171,12 +190,6 @@ class Sender:
         if not self._stopping.wait(seconds):
             return
         self._aborted.wait(min(seconds, _MAX_DELAY_WHILE_STOPPING_SECONDS))
-
-    def _delay_seconds(self, failures: int, result: PushResult) -> float:
-        """Return how long to wait: doubling, with jitter, and never less than the service asks for."""
-        settings = self._settings
-        step = min(settings.max_backoff_seconds, settings.backoff_seconds * 2.0 ** min(failures - 1, 16))
-        return max(result.retry_after_seconds, step * self._random.uniform(0.5, 1.0))
 
 
 def _location(body: bytes) -> dict[str, object]:

@@ -77,7 +77,7 @@ def test_a_file_that_holds_no_token_is_an_error_and_not_sent(key, tmp_path, cont
     principal = ResourcePrincipal(environment(rpst, pem(key)))
     rpst.with_suffix(".new").write_bytes(content)
     rpst.with_suffix(".new").replace(rpst)
-    with pytest.raises(PrincipalError, match="RPST holds no token"):
+    with pytest.raises(PrincipalError, match="RPST does not contain a token"):
         principal.authorization(VALUES)
     replace(rpst, token(number=2))
     assert verify(principal.authorization(VALUES), key) == f"ST${token(number=2)}"
@@ -110,10 +110,13 @@ def test_replaced_files_are_used_from_the_next_signature_on(key, tmp_path):
         ({"OCI_RESOURCE_PRINCIPAL_VERSION": "1.1"}, "OCI_RESOURCE_PRINCIPAL_VERSION must be 2.2"),
         ({"OCI_RESOURCE_PRINCIPAL_RPST": ""}, "OCI_RESOURCE_PRINCIPAL_RPST not set"),
         ({"OCI_RESOURCE_PRINCIPAL_RPST": "/nowhere/token"}, "cannot read /nowhere/token"),
-        ({"OCI_RESOURCE_PRINCIPAL_RPST": " \n"}, "OCI_RESOURCE_PRINCIPAL_RPST holds no token"),
-        ({"OCI_RESOURCE_PRINCIPAL_RPST": "hush\nhush"}, "OCI_RESOURCE_PRINCIPAL_RPST holds no token"),
-        ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": "hush"}, "PRIVATE_PEM holds no usable key"),
-        ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": pem(ec.generate_private_key(ec.SECP256R1()))}, "holds no RSA key"),
+        ({"OCI_RESOURCE_PRINCIPAL_RPST": " \n"}, "OCI_RESOURCE_PRINCIPAL_RPST does not contain a token"),
+        ({"OCI_RESOURCE_PRINCIPAL_RPST": "hush\nhush"}, "OCI_RESOURCE_PRINCIPAL_RPST does not contain a token"),
+        ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": "hush"}, "PRIVATE_PEM does not contain a usable key"),
+        (
+            {"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": pem(ec.generate_private_key(ec.SECP256R1()))},
+            "does not contain an RSA key",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_without_the_secret(key, change, named):

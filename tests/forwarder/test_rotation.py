@@ -256,5 +256,5 @@ def test_a_volume_that_is_mounted_again_is_known(simulation):
 @pytest.mark.usefixtures("simulation")
 def test_one_volume_has_one_forwarder(logs):
     """A second one says who holds the volume and does not start."""
-    with pytest.raises(CheckpointError, match="held by another"):
+    with pytest.raises(CheckpointError, match="locked by another"):
         Checkpoint(logs)

@@ -60,7 +60,7 @@ def test_all_faults_are_told_at_once():
 @pytest.mark.parametrize("pattern", ["(?i)at ", "(", "\\"])
 def test_a_continuation_that_cannot_be_used_is_a_fault(pattern):
     """Also one that is a regular expression alone, but none as a part of another."""
-    with pytest.raises(SettingsError, match="OCISIDECAR_CONTINUATION is no regular expression"):
+    with pytest.raises(SettingsError, match="OCISIDECAR_CONTINUATION is not a valid regular expression"):
         read(OCISIDECAR_CONTINUATION=pattern)
 
 

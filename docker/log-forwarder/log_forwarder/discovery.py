@@ -1,7 +1,8 @@
-"""Which files there are, and which of them is which after a rotation.
+"""Which log files exist, and which is which after a rotation.
 
-A file is known by device and inode, so a renamed one goes on where it was.  One that was emptied in place starts a
-new generation; the old one goes on in the copy that was made before (logrotate's copytruncate), if there is one.
+A file is identified by device and inode, so a renamed file continues at its offset.  A file that was truncated in
+place starts a new generation; the old one continues in the copy that was made before (logrotate's copytruncate), if
+there is one.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ FileId = tuple[int, int]
 
 _ROTATED: Final = re.compile(r"(?P<log>.+\.log)[.\-_]\d[\w.:+-]*", re.DOTALL)
 _NUMBER: Final = re.compile(r"[.\-_](?=\d[^/]*$)")
-"""Where what a rotation put before `.log` may begin, in a path (logrotate's `extension`)."""
+"""Where the part that a rotation inserted before `.log` may begin in a path (logrotate's `extension`)."""
 
 _COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")
 _DROP_AFTER_SECONDS: Final = 10.0
 _COPY_DECISION_SECONDS: Final = 30.0
-"""What is named like a log of its own is one, unless the log that it begins like is truncated within this time."""
+"""A suspected copy whose original is not truncated for this long is shipped as a log of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """A file of the directory.
+    """A regular file below the log directory.
 
     Args:
-        path: where it is.
-        log: of which log it is a part; empty for none.
-        mtime_and_size: when it was modified, in nanoseconds, and its size.
+        path: relative to the log directory.
+        log: path of the log that it belongs to; empty when its name is not that of a log file.
+        mtime_and_size: modification time in nanoseconds, and size in bytes.
     """
 
     path: str
@@ -47,12 +48,12 @@ class FileInfo:
 
     @property
     def is_rotated(self) -> bool:
-        """Whether something was appended to the log's name."""
+        """Whether the name has a suffix after that of the log."""
         return self.path != self.log
 
     @property
     def originals(self) -> list[str]:
-        """The logs that this file may be a copy of, going by its name."""
+        """Paths of the logs that this file may be a copy of, judging by its name."""
         if self.is_rotated:
             return [self.log]
         return [f"{self.path[: match.start()]}.log" for match in _NUMBER.finditer(self.path)]
@@ -60,7 +61,7 @@ class FileInfo:
 
 @dataclass(frozen=True, slots=True)
 class SuspectedCopy:
-    """A file that is the beginning of another one: what it looked like when that was seen, and since when it is."""
+    """A file whose content is the beginning of another; `since` is when that was first seen."""
 
     original: Generation
     mtime_and_size: tuple[int, int]
@@ -69,7 +70,7 @@ class SuspectedCopy:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A generation whose file holds something else now; `generation` is None when an earlier run read it."""
+    """A generation whose file has other content now; `generation` is None when only an earlier run read it."""
 
     state: GenerationState
     generation: Generation | None
@@ -81,13 +82,13 @@ class FileDiscovery:
 
     Args:
         root: the log directory; it need not exist yet.
-        state: what an earlier run knew.
-        metrics: counts what was seen.
+        states: of the generations of an earlier run.
+        metrics: counts files, truncations and lost bytes.
     """
 
-    def __init__(self, root: Path, state: tuple[GenerationState, ...], metrics: Metrics) -> None:
+    def __init__(self, root: Path, states: tuple[GenerationState, ...], metrics: Metrics) -> None:
         self._root = root
-        self._unmatched_states = sorted(state, key=lambda item: -item.acknowledged)
+        self._unmatched_states = sorted(states, key=lambda item: -item.acknowledged)
         self._metrics = metrics
         self._generations: dict[FileId, Generation] = {}
         self._last_seen_at: dict[FileId, float] = {}
@@ -99,21 +100,21 @@ class FileDiscovery:
 
     @property
     def generations(self) -> tuple[Generation, ...]:
-        """Those that can be read, the oldest first."""
+        """The readable generations, in order of their discovery."""
         return tuple(self._generations.values())
 
     def states(self) -> list[GenerationState]:
-        """Return what must be kept."""
+        """Return the states to save."""
         present = [generation.state() for generation in self._generations.values()]
         absent = [one.state if one.generation is None else one.generation.state() for one in self._orphans]
         return present + absent + self._unmatched_states
 
     def scan(self, now: float, *, flush: bool = False) -> None:
-        """Look what is there: open what is new, close what is gone and done.
+        """List the files: open new ones, close those that are removed and read to their end.
 
         Args:
-            now: seconds on a clock that never goes back.
-            flush: nothing more will be written, so nothing is waited for.
+            now: seconds of a monotonic clock.
+            flush: ship suspected copies now, because nothing more will be written.
         """
         self._scan_number += 1
         self._reported, self._unreadable = self._unreadable, set()
@@ -148,7 +149,7 @@ class FileDiscovery:
         self._metrics.set("unreadable_files", len(self._unreadable))
 
     def restart(self, generation: Generation) -> Generation:
-        """Begin a new generation in the file of one that was truncated; the old one's copy is looked for."""
+        """Start a new generation in a truncated file; the next scans look for a copy that continues the old one."""
         file_id = (generation.device, generation.inode)
         log("truncated", path=generation.path, at=generation.position)
         self._metrics.add("truncations_total")
@@ -166,10 +167,10 @@ class FileDiscovery:
                 orphan.generation.close()
 
     def _restore_generations(self, files: Mapping[FileId, FileInfo]) -> None:
-        """Find again what an earlier run knew; what is not there any more may have a copy."""
-        state, self._unmatched_states = self._unmatched_states, []
-        for one in state:
-            # A volume that was mounted again may have got another device number.
+        """Reopen the generations of an earlier run; those whose file has other content may have a copy."""
+        states, self._unmatched_states = self._unmatched_states, []
+        for one in states:
+            # The device number may change when a volume is mounted again.
             for file_id in [
                 file_id for file_id in files if file_id[1] == one.inode and file_id not in self._generations
             ]:
@@ -185,24 +186,24 @@ class FileDiscovery:
                 self._orphans.append(Orphan(one, None, self._scan_number))
 
     def _classify(self, file_id: FileId, info: FileInfo, files: Mapping[FileId, FileInfo], since: float) -> None:
-        """Take in a file that is not known: the copy of a generation, or a new one."""
+        """Decide what an unknown file is: a copy of a generation, or a new generation."""
         if not info.originals:
             self._start_generation(file_id, info)
             return
         descriptor = self._open(file_id, info.path)
         if descriptor is None:
             return
-        standing = [
+        originals = [
             one
             for file_id, one in self._generations.items()
             if file_id in files and files[file_id].path in info.originals
         ]
-        if (original := next((one for one in standing if one.starts_with(descriptor)), None)) is not None:
+        if (original := next((one for one in originals if one.starts_with(descriptor)), None)) is not None:
             if original.position and os.fstat(descriptor).st_size:
                 self._copies[file_id] = SuspectedCopy(original, info.mtime_and_size, since)
             os.close(descriptor)
             return
-        for one in standing:
+        for one in originals:
             if one.is_truncated:
                 self.restart(one)
         if (orphan := self._orphan_of(info, descriptor)) is None:
@@ -213,13 +214,13 @@ class FileDiscovery:
         self._generations[file_id] = _continue_in_copy(orphan, descriptor)
 
     def _start_generation(self, file_id: FileId, info: FileInfo) -> None:
-        """Take in a new file."""
+        """Start a generation for a new file."""
         if (descriptor := self._open(file_id, info.path)) is not None:
             log("file found", path=info.path)
             self._generations[file_id] = Generation(info.log, descriptor)
 
     def _orphan_of(self, info: FileInfo, descriptor: int) -> Orphan | None:
-        """Return the generation that was copied to a file before its own was emptied."""
+        """Return the generation that was copied to a file before its own file was truncated."""
         candidates = (orphan for orphan in self._orphans if orphan.state.path in info.originals)
         return next((one for one in candidates if one.state.head.length and matches(one.state, descriptor)), None)
 
@@ -227,13 +228,13 @@ class FileDiscovery:
         for file_id, generation in list(self._generations.items()):
             if file_id in files:
                 self._last_seen_at[file_id] = now
-            away = now - self._last_seen_at.setdefault(file_id, now)
+            missing_seconds = now - self._last_seen_at.setdefault(file_id, now)
             if (
                 file_id not in files
-                and (generation.is_deleted or away > _DROP_AFTER_SECONDS)
+                and (generation.is_deleted or missing_seconds > _DROP_AFTER_SECONDS)
                 and generation.is_finished(now)
             ):
-                log("file is gone and was read to its end", path=generation.path, bytes=generation.position)
+                log("removed file was read to its end", path=generation.path, bytes=generation.position)
                 generation.close()
                 del self._generations[file_id], self._last_seen_at[file_id]
         for orphan in [one for one in self._orphans if one.scan < self._scan_number - 1]:
@@ -241,19 +242,17 @@ class FileDiscovery:
             self._drop_orphan(orphan)
 
     def _drop_orphan(self, orphan: Orphan) -> None:
-        """Say what can never be read."""
+        """Close an orphan without a copy, and report the bytes that can never be read."""
         lost = 0
         if orphan.generation is not None:
             lost = orphan.generation.last_seen_size - orphan.generation.position
             orphan.generation.close()
         level = "WARNING" if lost > 0 else "INFO"
-        log(
-            "no copy of what was truncated or removed", level=level, path=orphan.state.path, lost_bytes=max(0, lost)
-        )
+        log("no copy of a truncated or removed file", level=level, path=orphan.state.path, lost_bytes=max(0, lost))
         self._metrics.add("lost_bytes_total", max(0, lost))
 
     def _open(self, file_id: FileId, path: str) -> int | None:
-        """Return a descriptor; None when the file may not be read, or was moved since it was seen."""
+        """Return a descriptor; None when the file is unreadable, or another one by now."""
         try:
             descriptor = open_log(self._root / path)
         except OSError as exc:
@@ -268,13 +267,13 @@ class FileDiscovery:
         return None
 
     def _report_unreadable(self, path: str, exc: OSError) -> None:
-        """Count what cannot be opened, and tell it once."""
+        """Count a file or directory that cannot be opened, and log it once."""
         self._unreadable.add(path)
         if path not in self._reported:
             log("cannot open", level="ERROR", path=path, reason=exc.strerror)
 
     def _walk(self, below: str) -> Iterator[tuple[FileId, FileInfo]]:
-        """Yield the regular files; `log` is empty for those that are of no log, which may yet be renamed ones."""
+        """Yield the regular files, also those not named like logs: they may be known ones, renamed."""
         try:
             with os.scandir(self._root / below) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name, reverse=True)
@@ -299,7 +298,7 @@ class FileDiscovery:
 
 
 def _continue_in_copy(orphan: Orphan, descriptor: int) -> Generation:
-    log("goes on in the copy", path=orphan.state.path, at=orphan.state.acknowledged)
+    log("continuing in the copy", path=orphan.state.path, at=orphan.state.acknowledged)
     if orphan.generation is None:
         return Generation(orphan.state.path, descriptor, orphan.state)
     orphan.generation.switch_to(descriptor)
@@ -307,7 +306,7 @@ def _continue_in_copy(orphan: Orphan, descriptor: int) -> Generation:
 
 
 def _log_path(path: str) -> str:
-    """Return the path of the log that a file is part of, or nothing."""
+    """Return the path of the log that a file belongs to, or an empty text."""
     if path.endswith(".log"):
         return path
     rotated = None if path.endswith(_COMPRESSED) else _ROTATED.fullmatch(path)

@@ -1,4 +1,4 @@
-"""One file from its first byte to its last, whatever it is called in between."""
+"""One log file from its first byte to its last, under any name: a generation (see `log_forwarder`)."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from log_forwarder.checkpoint import Fingerprint, GenerationState
 from log_forwarder.records import MAX_RECORD_BYTES, Records, split_records
 
 READ_BYTES: Final = 2 * MAX_RECORD_BYTES + 64 * 1024
-"""More than the longest record and the longest line after it, without which the record's end is not certain."""
+"""More than the longest record and the longest line after it, which decides where the record ends."""
 
 FINGERPRINT_BYTES: Final = 1024
 CLOSE_AFTER_QUIET_SECONDS: Final = 5.0
-"""A file that was deleted is closed when its writer has let go of it for so long."""
+"""How long a deleted file must not have grown before it is closed."""
 
 _TIME_STEP_MICROS: Final = 1000
 _SPREAD_BEFORE_MICROS: Final = 100_000
-"""Over how much time before it was written the first records of a file are spread, when it is not known better."""
+"""The first records of a file get times from this long before its modification time."""
 _SPREAD_AFTER_MICROS: Final = 1_000_000
-"""Over how much time after it was written."""
+"""Records get times until this long after the file's modification time, if there are many."""
 
 
 class Truncated(Exception):
-    """The file does not hold what was read from it any more: it was emptied, and maybe written again."""
+    """The file no longer contains what was read from it: it was truncated, and possibly written again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlushTimeouts:
-    """How long nothing may have been written before a record counts as complete, in seconds.
+    """How long a file must not have grown before its last record counts as complete.
 
     Args:
-        record_seconds: when it ends with a newline, and a line that continues it might follow.
-        partial_seconds: when it does not.
+        record_seconds: for a record that ends with a newline, which a next line may continue.
+        partial_seconds: for a record without its newline.
     """
 
     record_seconds: float
@@ -49,7 +49,7 @@ class FlushTimeouts:
 
 @dataclass(eq=False, slots=True)
 class Span:
-    """Bytes of a generation on their way: read, and settled as soon as they are acknowledged."""
+    """Bytes of a generation that were read and are sent together; `end` and `tail` are the progress they make."""
 
     end: int
     tail: Fingerprint
@@ -61,10 +61,10 @@ class Block:
     """Records that were read.
 
     Args:
-        records: their starts count from `offset`.
-        offset: in the file.
-        at: when the file was written last, in microseconds since the epoch.
-        window: the bytes that they came from, and before them `overlap` bytes that had been read already.
+        records: their starts are relative to `offset`.
+        offset: in the file, in bytes.
+        modified_at: modification time of the file, in microseconds since the epoch.
+        window: the bytes that the records were read from, after `overlap` bytes that had been read before.
     """
 
     records: Records
@@ -79,18 +79,18 @@ class Block:
         return self.offset + self.records.consumed
 
     def tail(self, end: int) -> Fingerprint:
-        """Return the mark of the bytes before an offset within the block."""
+        """Return the fingerprint of the bytes before an offset within the block."""
         stop = self.overlap + end - self.offset
         return _fingerprint(self.window[max(0, stop - FINGERPRINT_BYTES) : stop])
 
 
 class Generation:
-    """An open file, what was read of it and what was acknowledged.  Not thread-safe.
+    """An open log file with its read position and its acknowledged offset.  Not thread-safe.
 
     Args:
-        path: of its log below the log directory, without what a rotation appended.
-        descriptor: of the open file; belongs to the generation from now on.
-        state: what is known of it from an earlier run.
+        path: path of its log below the log directory, without the suffix that a rotation appended.
+        descriptor: of the open file; the generation owns it.
+        state: its state from an earlier run.
     """
 
     def __init__(self, path: str, descriptor: int, state: GenerationState | None = None) -> None:
@@ -115,12 +115,12 @@ class Generation:
         self._recent_bytes = os.pread(descriptor, length, self.position - length)
 
     def switch_to(self, descriptor: int) -> None:
-        """Go on in a copy, which `matches` has approved of."""
+        """Continue in a copy of the file, for which `matches` was true; owns its descriptor."""
         os.close(self._descriptor)
         self._attach(descriptor)
 
     def duplicate(self) -> int:
-        """Return another descriptor of the same file."""
+        """Return a new descriptor of the same file."""
         return os.dup(self._descriptor)
 
     def close(self) -> None:
@@ -129,37 +129,37 @@ class Generation:
 
     @property
     def is_deleted(self) -> bool:
-        """Whether only the descriptor keeps the file."""
+        """Whether the file has no name any more."""
         return os.fstat(self._descriptor).st_nlink == 0
 
     @property
     def last_seen_size(self) -> int:
-        """How large the file was when it was last read."""
+        """Size of the file in bytes when it was last read."""
         return self._size_and_mtime[0]
 
     @property
     def is_truncated(self) -> bool:
-        """Whether the file does not hold any more what was read last."""
+        """Whether the file no longer contains what was read last."""
         return not matches(self.state_at_position(), self._descriptor)
 
     @property
     def unread_bytes(self) -> int:
-        """How many bytes there are to be read."""
+        """How many bytes of the file are not read yet."""
         return max(0, os.fstat(self._descriptor).st_size - self.position)
 
     @property
     def is_acknowledged(self) -> bool:
-        """Whether everything read was acknowledged."""
+        """Whether everything that was read is acknowledged."""
         return not self._in_flight
 
     def is_finished(self, now: float) -> bool:
-        """Whether everything was acknowledged, and nothing has been written for a while."""
+        """Return whether everything is acknowledged and the file has not grown for CLOSE_AFTER_QUIET_SECONDS."""
         return (
             self.is_acknowledged and not self.unread_bytes and now - self.last_growth_at > CLOSE_AFTER_QUIET_SECONDS
         )
 
     def state(self) -> GenerationState:
-        """Return what must be kept; made only of what was read or acknowledged."""
+        """Return the state to save: how far the generation is acknowledged."""
         return GenerationState(
             id=self.id,
             path=self.path,
@@ -172,7 +172,7 @@ class Generation:
         )
 
     def state_at_position(self) -> GenerationState:
-        """Return the same with the marks of what was read, for telling copies."""
+        """Return the state as of the read position, to recognise copies of the file."""
         length = len(self._recent_bytes)
         return GenerationState(
             id=self.id,
@@ -186,7 +186,7 @@ class Generation:
         )
 
     def starts_with(self, descriptor: int) -> bool:
-        """Tell whether the file begins with all that another one holds: that one is a copy, maybe not done yet."""
+        """Return whether the file starts with the whole content of another, maybe an unfinished copy."""
         offset = 0
         while part := os.pread(descriptor, READ_BYTES, offset):
             if os.pread(self._descriptor, len(part), offset) != part:
@@ -195,15 +195,15 @@ class Generation:
         return True
 
     def read(self, continuation: re.Pattern[bytes], timeouts: FlushTimeouts, now: float) -> Block | None:
-        """Return the next records, or None when there are none to be had yet.
+        """Return the next records, or None when there is no complete one yet.
 
         Args:
             continuation: see `records.continuation_pattern`.
-            timeouts: when a record counts as complete.
-            now: seconds on a clock that never goes back.
+            timeouts: when the last record counts as complete.
+            now: seconds of a monotonic clock.
 
         Raises:
-            Truncated: see there; nothing was consumed.
+            Truncated: the file was truncated; nothing was consumed.
         """
         status = os.fstat(self._descriptor)
         if status.st_size < self.position:
@@ -232,10 +232,10 @@ class Generation:
         return Block(records, offset, status.st_mtime_ns // 1000, window, overlap)
 
     def _window(self) -> bytes:
-        """Return what comes next, after what was read last.
+        """Return the next bytes, after the bytes that were read last.
 
-        A writer that does not append goes on at its old offset after a truncation, and leaves a hole of zeros at
-        the file's beginning; it is passed over.
+        A writer that did not open the file for appending continues at its old offset after a truncation, which
+        leaves a hole of zeros at the beginning of the file; the hole is skipped.
         """
         overlap = len(self._recent_bytes)
         window = os.pread(self._descriptor, overlap + READ_BYTES, self.position - overlap)
@@ -251,7 +251,7 @@ class Generation:
     def _split(
         self, block: bytes, continuation: re.Pattern[bytes], timeouts: FlushTimeouts, quiet: float
     ) -> Records:
-        """Cut where an earlier run has cut; else at ends that are certain; else where a timeout ends."""
+        """Split where an earlier run did; else at certain ends of records; else where a flush timeout is over."""
         index = bisect.bisect_right(self._cuts, self.position)
         if index < len(self._cuts) and self._cuts[index] - self.position <= len(block):
             return split_records(block[: self._cuts[index] - self.position], continuation, is_final=True)
@@ -268,15 +268,15 @@ class Generation:
         return split_records(block[:end], continuation, is_final=True)
 
     def assign_times(self, block: Block, *, latest: int) -> range:
-        """Return when the records of the block just read were written, in microseconds since the epoch.
+        """Return a time for each record of the block just read, in microseconds since the epoch.
 
-        That is after the block before and about when the file was written last; nothing tells more.  What must not
-        be lost is their order, so each is later than all before it: by 1 ms, which is how exactly OCI shows times,
-        unless there are too many for the time until shortly after the file was written.
+        The real times are unknown: they are after the previous block and near the file's modification time.  The
+        order must survive, so each record is later than all before it: by 1 ms, which is the resolution that OCI
+        displays, or by less when there are too many for the time until shortly after the modification time.
 
         Args:
-            block: with one record at least.
-            latest: no record is from after that; a file's own time may be wrong.
+            block: a block of at least one record.
+            latest: the latest time to return, because the modification time may be in the future.
         """
         count = len(block.records.texts)
         at = min(block.modified_at, latest)
@@ -288,13 +288,13 @@ class Generation:
         return range(first, first + count * step, step)
 
     def track(self, block: Block, end: int) -> Span:
-        """Note that what lies before an offset in the block just read is on its way; to be called in order."""
+        """Return a span for the bytes before an offset in the block just read; call it in order of the offsets."""
         span = Span(end, block.tail(end))
         self._in_flight.append(span)
         return span
 
     def acknowledge(self, span: Span) -> None:
-        """Note that a span was acknowledged; progress is made when all before it were."""
+        """Mark a span as acknowledged; the acknowledged offset moves when all spans before it are."""
         span.is_acknowledged = True
         while self._in_flight and self._in_flight[0].is_acknowledged:
             done = self._in_flight.popleft()
@@ -304,7 +304,7 @@ class Generation:
 
 
 def matches(state: GenerationState, descriptor: int) -> bool:
-    """Tell whether an open file begins with what a generation was up to its offset."""
+    """Return whether an open file has the content of a generation up to its acknowledged offset."""
     if os.fstat(descriptor).st_size < state.acknowledged:
         return False
     head = os.pread(descriptor, state.head.length, 0)
@@ -313,7 +313,7 @@ def matches(state: GenerationState, descriptor: int) -> bool:
 
 
 def open_log(path: Path) -> int | None:
-    """Return a descriptor of a regular file, None when it is gone or something else; OSError when refused."""
+    """Return a descriptor of a regular file; None if it is gone or of another type; OSError if not permitted."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:

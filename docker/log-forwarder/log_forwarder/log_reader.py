@@ -1,4 +1,4 @@
-"""From many files to calls, and from acknowledgements to progress."""
+"""Reads many files into PutLogs calls, and turns acknowledgements into progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FLUSH_NOW: Final = FlushTimeouts(record_seconds=0.0, partial_seconds=0.0)
 
 @dataclass(frozen=True, slots=True)
 class EntryRange:
-    """What is acknowledged with a LogEntryBatch of `count` entries."""
+    """Consecutive entries of one generation, which are acknowledged together."""
 
     generation: Generation
     span: Span
@@ -31,7 +31,7 @@ class EntryRange:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A LogEntryBatch, ready to be sent."""
+    """An encoded LogEntryBatch and the entries that it contains."""
 
     entry_range: EntryRange
     body: bytes
@@ -39,20 +39,20 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class PutLogsCall:
-    """The body of one PutLogs, and what it is made of."""
+    """The body of one PutLogs call and the entries that it contains."""
 
     body: bytes
     entry_ranges: tuple[EntryRange, ...]
 
 
 class LogReader:
-    """Reads what is new and packs it; holds no more than two calls' worth.  Not thread-safe.
+    """Reads new records and batches them into calls; buffers at most two calls.  Not thread-safe.
 
     Args:
         settings: sizes and times.
         source: the `source` of all entries, part of their ids.
-        checkpoint: where progress is kept.
-        metrics: counts.
+        checkpoint: stores the progress.
+        metrics: counts what is read and acknowledged.
     """
 
     def __init__(self, settings: Settings, *, source: str, checkpoint: Checkpoint, metrics: Metrics) -> None:
@@ -75,13 +75,13 @@ class LogReader:
         self._has_unsaved_progress = self._has_save_failed = False
 
     def next_call(self, now: float, *, flush: bool = False) -> PutLogsCall | None:
-        """Return the next call; None when there is too little to be worth one yet.
+        """Return the next call, or None when there are too few records for one yet.
 
-        What must not be forgotten once the call is sent has been saved on return.
+        On return the state is saved without which the entries of the call would get other ids.
 
         Args:
-            now: seconds on a clock that never goes back.
-            flush: nothing more will be written, so nothing is waited for.
+            now: seconds of a monotonic clock.
+            flush: return what there is, because nothing more will be written.
         """
         if now >= self._next_scan_at or flush:
             self._discovery.scan(now, flush=flush)
@@ -99,7 +99,7 @@ class LogReader:
         return call
 
     def acknowledge(self, call: PutLogsCall) -> None:
-        """Note that a call's entries were all accepted or set aside."""
+        """Record that every entry of a call was accepted or written to the dead-letter file."""
         for entry_range in call.entry_ranges:
             entry_range.generation.acknowledge(entry_range.span)
             self._entries_in_flight -= entry_range.count
@@ -107,27 +107,27 @@ class LogReader:
         self._has_unsaved_progress = True
 
     def on_idle(self) -> None:
-        """Save what is new and tell what waits; for moments when there is nothing to send."""
+        """Save new progress and update the gauges; for moments when nothing can be sent."""
         if self._has_unsaved_progress:
             self.save()
         self._update_gauges()
 
     @property
     def has_unacknowledged_entries(self) -> bool:
-        """Whether something was read that is not acknowledged yet."""
+        """Whether entries were read that are not acknowledged yet."""
         return self._entries_in_flight > 0
 
     @property
     def last_growth_at(self) -> float:
-        """When a file last grew, as far as it was looked at."""
+        """When a read last found that a file had changed, in seconds of the clock of `next_call`."""
         return max((generation.last_growth_at for generation in self._discovery.generations), default=0.0)
 
     def close(self) -> None:
-        """Close all files; what was not saved is read again by the next run."""
+        """Close all files without saving; the next run reads again what was not saved."""
         self._discovery.close()
 
     def save(self) -> None:
-        """A full disk stops no line: what cannot be saved might only be sent again under other ids."""
+        """Save the progress; a failure, such as a full disk, is logged and counted and stops nothing."""
         try:
             self._checkpoint.save(self._discovery.states())
         except OSError as exc:
@@ -150,7 +150,7 @@ class LogReader:
         )
 
     def _read_block(self, now: float, *, flush: bool) -> None:
-        """Read a block of the generation whose turn it is; it stays in turn as long as it has more."""
+        """Read a block of the next generation in turn, and drop it from the round when it has no more."""
         generation = self._round_robin[0]
         try:
             block = generation.read(self._continuation, _FLUSH_NOW if flush else self._timeouts, now)
@@ -173,7 +173,7 @@ class LogReader:
             self._entries_in_flight += batch.entry_range.count
 
     def _encode(self, generation: Generation, block: Block) -> Iterator[Batch]:
-        """Yield a block's records as pieces that fit into a call."""
+        """Yield the records of a block as batches, each of which fits into one call."""
         texts, starts = block.records.texts, block.records.starts
         if not texts:
             generation.acknowledge(generation.track(block, block.end))
@@ -200,7 +200,7 @@ class LogReader:
             yield Batch(EntryRange(generation, generation.track(block, end), last - first), body)
 
     def _fits_in_one_call(self, texts: Sequence[bytes]) -> bool:
-        """Tell whether records fit into one call."""
+        """Return whether records fit into one call."""
         size = sum(map(len, texts)) + len(texts) * payload.ENTRY_BYTES
         return len(texts) <= self._settings.batch_entries and size <= self._settings.batch_bytes
 

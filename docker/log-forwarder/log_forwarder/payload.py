@@ -1,4 +1,4 @@
-"""From records to the JSON of PutLogs.
+"""Encode records as the JSON of PutLogs.
 
 Source: oci.loggingingestion.models: PutLogsDetails, LogEntryBatch, LogEntry.
 """
@@ -17,13 +17,13 @@ LINE_TYPE: Final = "ocisidecar.line"
 """The `type` of entries that are records of a log file."""
 
 STARTED_TYPE: Final = "ocisidecar.log-forwarder.started"
-"""The `type` of the one entry that the forwarder sends of its own when it starts."""
+"""The `type` of the entry that the forwarder sends about itself when it starts."""
 
 FORWARDER_SUBJECT: Final = "log-forwarder"
-"""The `subject` of entries of its own; those of files have the file's path below the log directory."""
+"""The `subject` of that entry; entries of files have the file's path below the log directory."""
 
 ENTRY_BYTES: Final = 93
-"""What an entry has beside its text, with the comma after it."""
+"""Size of an entry without its text, with the comma after it."""
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/ocisidecar/log-forwarder")
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
@@ -32,7 +32,7 @@ _TAIL: Final = b"," + _HEAD
 
 
 def id_namespace(instance: str, generation: str) -> bytes:
-    """Return the name space of the ids of one file generation of one instance."""
+    """Return the uuid5 namespace of the ids of one file generation of one instance."""
     return uuid.uuid5(_NAMESPACE, f"{instance}/{generation}").bytes
 
 
@@ -40,11 +40,11 @@ def encode_entries(texts: Sequence[bytes], offsets: Iterable[int], times: Iterab
     """Return LogEntry objects, joined by commas.
 
     Args:
-        texts: at least one, escaped.
-        offsets: where each begins in its file.
+        texts: at least one, escaped for JSON.
+        offsets: of each in its file, in bytes.
         times: of each, in microseconds since the epoch.
-        namespace: see `id_namespace`.  An entry's id is uuid5(namespace, offset), written out here because
-            `uuid.uuid5` takes ten times as long as all the rest.
+        namespace: see `id_namespace`.  The id of an entry is uuid5(namespace, offset), computed here because
+            `uuid.uuid5` takes ten times as long as everything else.
     """
     sha1, variant = hashlib.sha1, _VARIANT
     hashes = [sha1(namespace + b"%d" % offset, usedforsecurity=False).hexdigest() for offset in offsets]
@@ -58,7 +58,7 @@ def encode_entries(texts: Sequence[bytes], offsets: Iterable[int], times: Iterab
 
 
 def _rfc3339(times: Iterable[int]) -> Iterator[str]:
-    """Yield times in RFC 3339; most are of the second of the one before."""
+    """Yield times in RFC 3339; formats the seconds only when they change."""
     second, shown = -1, ""
     for time in times:
         whole, micros = divmod(time, 1_000_000)
@@ -71,11 +71,11 @@ def encode_batch(rendered: bytes, *, source: str, subject: str, entry_type: str,
     """Return a LogEntryBatch.
 
     Args:
-        rendered: see `entries`.
-        source: the container instance.
-        subject: the file; bytes of its name that are not UTF-8 become U+FFFD.
-        entry_type: its `type`.
-        time: its default time, which the model asks for, in microseconds since the epoch.
+        rendered: see `encode_entries`.
+        source: OCID of the container instance.
+        subject: path of the file; bytes that are not UTF-8 become U+FFFD.
+        entry_type: `type` of the entries.
+        time: default time of the entries, which the API requires, in microseconds since the epoch.
     """
     (default,) = _rfc3339([time])
     shown = os.fsencode(subject).decode("utf-8", "replace")
@@ -84,17 +84,17 @@ def encode_batch(rendered: bytes, *, source: str, subject: str, entry_type: str,
 
 
 def encode_call(batches: Iterable[bytes]) -> bytes:
-    """Return the PutLogsDetails of one call."""
+    """Return the body of one call, a PutLogsDetails."""
     return b'{"specversion":"1.0","logEntryBatches":[' + b",".join(batches) + b"]}"
 
 
 def count_entries(body: bytes) -> int:
-    """Return how many entries a call has; texts cannot look like the member, since their quotes are escaped."""
+    """Return how many entries a call has.  Texts never contain the searched bytes: their quotes are escaped."""
     return body.count(b'"id":"')
 
 
 def halve(body: bytes) -> tuple[bytes, bytes] | None:
-    """Return two calls with the entries of one, or None when it has but one entry."""
+    """Return two calls with the entries of one, or None for a call of one entry."""
     parsed = json.loads(body)
     flat = [(batch, entry) for batch in parsed["logEntryBatches"] for entry in batch["entries"]]
     if len(flat) <= 1:

@@ -1,4 +1,4 @@
-"""The program: one thread reads and packs, a few send, one answers probes."""
+"""The program: one thread reads and batches, some send, one serves health probes and metrics."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ CANNOT_START: Final = 2
 def main(environment: Mapping[str, str], stopping: threading.Event) -> int:
     """Run until `stopping` is set; returns the exit status.
 
-    DRAINED: all that was written is accepted.  NOT_DRAINED: the grace period was over before; what is left is sent
-    by the next start.  CANNOT_START: settings, identity or volume are wrong, as said on stderr.
+    DRAINED: everything that was written is accepted.  NOT_DRAINED: the grace period ended before that; the next
+    start sends the rest.  CANNOT_START: settings, resource principal or volume are wrong; stderr has the reasons.
     """
     try:
         settings = Settings.from_environment(environment)
@@ -49,14 +49,14 @@ def main(environment: Mapping[str, str], stopping: threading.Event) -> int:
 
 
 class Program:
-    """The forwarder as it runs.
+    """The running forwarder.
 
     Args:
-        settings: all of it.
-        principal: whose logs they are.
-        checkpoint: of the settings' directory.
-        status: told what happens.
-        stopping: set when it is time to drain and end.
+        settings: the settings.
+        principal: signs the calls; its claim `res_id` is the `source` of the entries.
+        checkpoint: the state in the log directory.
+        status: serves metrics and health.
+        stopping: set on SIGTERM, to drain and end.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Program:
         self._completed: queue.Queue[PutLogsCall] = queue.Queue()
 
     def run(self) -> int:
-        """Run until stopped; see `main`."""
+        """Run until `stopping` is set; returns the exit status, see `main`."""
         for index in range(self._settings.senders):
             threading.Thread(target=self._run_sender, name=f"sender-{index}", daemon=True).start()
         log("started", source=self._source, endpoint=self._settings.endpoint, port=self._status.server_address[1])
@@ -107,7 +107,7 @@ class Program:
         return DRAINED if is_drained else NOT_DRAINED
 
     def _drain(self) -> bool:
-        """Wait until nothing more is written, then until all of it is accepted, as far as time allows."""
+        """Wait until no file grows any more and everything is accepted; False when the grace period ends before."""
         log("stopping", grace_seconds=self._settings.grace_seconds)
         has_sent = True
         stopped_at = time.monotonic()
@@ -122,11 +122,11 @@ class Program:
 
     @property
     def _has_unacknowledged_entries(self) -> bool:
-        """Whether something was read or sent that is not accepted yet."""
+        """Whether entries were read or sent that are not acknowledged yet."""
         return self._calls_in_flight > 0 or self._reader.has_unacknowledged_entries
 
     def _step(self, *, flush: bool) -> bool:
-        """Do what can be done now, or wait a little; returns whether there was something to send."""
+        """Read and hand over one call, waiting `poll_seconds` at most; returns whether there was one to send."""
         if self._next_call is None:
             self._next_call = self._reader.next_call(time.monotonic(), flush=flush)
         if self._next_call is None:
@@ -144,7 +144,11 @@ class Program:
         return True
 
     def _collect_acknowledgements(self, *, wait: bool) -> None:
-        """Take note of what was accepted; waits for one acknowledgement, or for new lines, if asked to."""
+        """Record the calls that were accepted.
+
+        Args:
+            wait: wait for one, `poll_seconds` at most.
+        """
         is_idle = not self._has_unacknowledged_entries
         with contextlib.suppress(queue.Empty):
             call = (
@@ -154,12 +158,12 @@ class Program:
                 self._reader.acknowledge(call)
                 self._calls_in_flight -= 1
                 call = self._completed.get_nowait()
-        # A call that is taken in parts moves, too.
+        # An accepted half of a call is progress, too.
         before, self._pushes_seen = self._pushes_seen, self._status.metrics.get("pushes_total")
         self._status.watchdog.record_iteration(has_progressed=is_idle or self._pushes_seen > before)
 
     def _run_sender(self) -> None:
-        """Deliver calls, one after the other; what ends this thread early ends the program."""
+        """Send calls, one after the other; an unexpected end of this thread ends the program."""
         client = LoggingClient(self._settings, self._principal)
         try:
             while True:
@@ -174,7 +178,7 @@ class Program:
 
 
 def _startup_call(source: str) -> bytes:
-    """Return the call that shows that lines can arrive, before the first one is written."""
+    """Return the call that shows that entries can arrive, before a log file has any."""
     namespace = payload.id_namespace(source, uuid.uuid4().hex)
     now = time.time_ns() // 1000
     entry = payload.encode_entries([b"log forwarder started"], [0], [now], namespace)

@@ -1,7 +1,7 @@
-"""From bytes to records: a record is a line together with the lines that continue it (a stack trace).
+"""Split bytes into records: a record is a line together with the lines that continue it (a stack trace).
 
-Where a record ends follows from the bytes after its start alone, never from how much of them was there when it
-was read: the same bytes are cut the same way after a restart, and so get the same ids.
+Where a record ends depends only on the bytes after its start, never on how many of them existed when it was read:
+the same bytes are split in the same way after a restart, and so get the same ids.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_RECORD_BYTES: Final = 256 * 1024
-"""Longer records are split.  Three times as much, should every byte be repaired, stays below 1 MB."""
+"""Longer records are split.  With U+FFFD (3 bytes) for every byte they stay below 1 MB."""
 
 MAX_RECORDS_PER_SPLIT: Final = 20_000
-"""As many are cut at once, so that a block of short lines does not take the memory of many long ones."""
+"""Bounds the memory for a block of very short lines."""
 
 _INNER_NEWLINE: Final = b"\xff"
-"""Stands for a newline inside a record while a block is cut; no UTF-8 text has this byte."""
+"""Replaces newlines inside records while a block is split; this byte does not occur in UTF-8."""
 
 _UTF8_TRAILING_BYTE: Final = 0x80
-"""What the first two bits of a byte look like that is not the first of its character."""
+"""The first two bits (mask 0xC0) of every byte of a character but its first."""
 
 _CONTROLS: Final = [code for code in range(0x20) if code != ord("\n")]
 _SHORT: Final = {8: rb"\b", 9: rb"\t", 12: rb"\f", 13: rb"\r"}
@@ -35,12 +35,12 @@ _ESCAPES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What was cut from a block.
+    """The records of a block.
 
     Args:
-        texts: each record as the inside of a JSON string.
-        starts: where each begins in the block.
-        consumed: how many bytes of the block are done, blank lines among them, which are not in `texts`.
+        texts: the records, each escaped as the inside of a JSON string; blank lines are left out.
+        starts: the offset of each in the block.
+        consumed: how many bytes of the block the records take, blank lines included.
     """
 
     texts: list[bytes]
@@ -49,28 +49,27 @@ class Records:
 
 
 def continuation_pattern(continuation: str) -> re.Pattern[bytes]:
-    """Return what finds the newlines inside records.
+    """Return a pattern that matches the newlines inside records.
 
     Args:
-        continuation: a regular expression for the beginning of lines that continue the one before; without one
-            no line does.
+        continuation: a regular expression for the beginning of lines that continue the line before; empty for none.
 
     Raises:
-        re.error: it is none.
+        re.error: it is not a regular expression, or not one that can be part of another.
     """
     pattern = continuation.encode() or rb"(?!)"
-    # What comes after the last newline is not known yet, so nothing is said of it.
+    # What follows the last newline is not known yet.
     return re.compile(rb"\n(?=" + pattern + rb")(?!\Z)", re.MULTILINE)
 
 
 def split_records(block: bytes, continuation: re.Pattern[bytes], *, is_final: bool) -> Records:
-    """Cut a block, which begins with a record, into records.
+    """Split a block, which begins with a record, into records.
 
     Args:
-        block: bytes of a file; at least 2 * MAX_RECORD_BYTES + 2 unless there are no more yet.
+        block: bytes of a file: at least 2 * MAX_RECORD_BYTES + 2, or all that exist.
         continuation: see `continuation_pattern`.
-        is_final: the last record ends with the block.  Otherwise it is left for later, because the next line
-            may continue it.
+        is_final: whether the last record ends with the block.  Otherwise it is left in the block, because the next
+            line may continue it.
     """
     whole = block
     if not is_final and len(block) - (complete := block.rfind(b"\n") + 1) <= MAX_RECORD_BYTES:
@@ -96,7 +95,7 @@ def split_records(block: bytes, continuation: re.Pattern[bytes], *, is_final: bo
 
 
 def _split_carefully(block: bytes, lengths: list[int], end: int) -> Records:
-    """Cut what has records that are too long, or bytes that are not UTF-8."""
+    """Split a block with records that are too long or bytes that are not UTF-8."""
     texts, starts, start = [], [], 0
     for length in lengths:
         for first, last in _chunks(block, start, start + length):
@@ -111,7 +110,7 @@ def _split_carefully(block: bytes, lengths: list[int], end: int) -> Records:
 
 
 def _chunks(block: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield a record's parts of MAX_RECORD_BYTES, and what is left; no part ends within a character."""
+    """Yield the bounds of a record's parts of at most MAX_RECORD_BYTES; none ends within a character."""
     while end - start > MAX_RECORD_BYTES:
         stop = start + MAX_RECORD_BYTES
         while stop > start + MAX_RECORD_BYTES - 3 and block[stop] & 0xC0 == _UTF8_TRAILING_BYTE:
@@ -137,16 +136,17 @@ def _is_utf8(block: bytes) -> bool:
 
 
 def _escape_with_replacement(record: bytes) -> bytes:
-    """Return a record escaped, with U+FFFD in place of what is not UTF-8."""
+    """Escape a record for JSON, with U+FFFD for bytes that are not UTF-8."""
     return _escape_for_json(
         record.decode("utf-8", "replace").encode().replace(b"\n", _INNER_NEWLINE) + b"\n"
     ).removesuffix(b"\n")
 
 
 def _escape_for_json(block: bytes) -> bytes:
-    """Escape for JSON; newlines stay, since they part records.  A carriage return before one goes.
+    """Escape records for JSON.
 
-    Replacing what does not occur costs next to nothing, so this is faster than a look at each character.
+    Newlines stay, since they separate records; carriage returns before them are removed.  `bytes.replace` is fast
+    when nothing matches, so one call per escape is faster than any test of each character.
     """
     block = block.replace(b"\r\n", b"\n").replace(b"\r" + _INNER_NEWLINE, _INNER_NEWLINE)
     for plain, escaped in _ESCAPES:

@@ -1,4 +1,4 @@
-"""One call until it is accepted, or until there is no time left."""
+"""Sends a call until it is accepted or the time is up: retries, back-off, dead letters."""
 
 from __future__ import annotations
 
@@ -19,43 +19,48 @@ from log_forwarder.principal import PrincipalError, ResourcePrincipal
 
 MAX_DEAD_LETTER_BYTES: Final = 10_000_000
 _NOT_RETRYABLE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
-"""Answers that speak of a call's content: another try with the same content is futile."""
+"""Statuses that reject the content of a call: sending the same content again cannot succeed."""
 
 _MAX_DELAY_WHILE_STOPPING_SECONDS: Final = 1.0
 _RANDOM: Final = random.SystemRandom()
 
 
 class Aborted(Exception):
-    """There is no time left; the call may or may not have been accepted."""
+    """The time is up; the call may or may not have been accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long to wait before another try: doubling, with jitter.
+    """Exponential back-off with jitter.
 
     Args:
-        first_seconds: the longest wait after the first failure.
-        max_seconds: the longest wait after any failure.
+        first_seconds: maximum delay after the first failure; doubles with each further one.
+        max_seconds: maximum delay after any failure.
     """
 
     first_seconds: float
     max_seconds: float
 
     def delay_seconds(self, failures: int) -> float:
-        """Return the wait after so many failures, at least 1: between half of its step and all of it."""
+        """Return the delay after so many failures in a row, at least 1: from half of the step to all of it."""
         step = min(self.max_seconds, self.first_seconds * 2.0 ** min(failures - 1, 16))
         return step * _RANDOM.uniform(0.5, 1.0)
 
 
 class Push(Protocol):
-    """Sends a body once."""
+    """Sends the body of a call once."""
 
     def __call__(self, body: bytes) -> PushResult:
-        """Return what became of it; raise nothing."""
+        """Return the result; raise nothing."""
 
 
 class DeadLetterFile:
-    """Where records go that the service refuses; a full file takes the place of the one before.  Thread-safe."""
+    """The entries that the service rejects, one JSON object per line in `refused.jsonl`.  Thread-safe.
+
+    Args:
+        directory: the state directory.
+        max_bytes: size at which the file becomes `refused.jsonl.1`, which replaces the previous one.
+    """
 
     def __init__(self, directory: Path, *, max_bytes: int = MAX_DEAD_LETTER_BYTES) -> None:
         self._path = directory / "refused.jsonl"
@@ -63,7 +68,7 @@ class DeadLetterFile:
         self._lock = threading.Lock()
 
     def append(self, body: bytes, reason: str) -> bool:
-        """Keep a call of one entry; False when it cannot be written."""
+        """Write a call of one entry; False when that fails."""
         line = json.dumps({"reason": reason, "call": json.loads(body)}).encode() + b"\n"
         try:
             with self._lock:
@@ -72,22 +77,22 @@ class DeadLetterFile:
                 with self._path.open("ab") as file:
                     file.write(line)
         except OSError as exc:
-            log("cannot set an entry aside", level="ERROR", reason=exc.strerror)
+            log("cannot write to the dead-letter file", level="ERROR", reason=exc.strerror)
             return False
         return True
 
 
 class Sender:
-    """Delivers calls.  One for all senders; thread-safe.
+    """Sends calls with retries.  Thread-safe: one for all sender threads.
 
     Args:
-        backoff: how long to wait before another try.
-        principal: read again after a 401.
-        dead_letters: takes what the service refuses.
-        metrics: counts.
-        stopping: when set, time is short, so waits are.
-        aborted: when set, there is none left.
-        probe: a call of one entry that can be sent at any time, and is taken if anything is.
+        backoff: the delays between retries.
+        principal: reloaded after a 401.
+        dead_letters: stores the entries that the service rejects.
+        metrics: counts calls, failures and dead letters.
+        stopping: set when the grace period has begun; delays are short from then on.
+        aborted: set when the grace period is over; nothing is sent from then on.
+        probe: a call of one valid entry, to find out whether the service accepts anything.
     """
 
     def __init__(
@@ -110,21 +115,21 @@ class Sender:
         self._probe = probe
 
     def send(self, body: bytes, push: Push) -> None:
-        """Return when every entry of a call was accepted or set aside.
+        """Return when every entry of a call was accepted or written to the dead-letter file.
 
-        What is refused for its content is halved until the entries are alone that the service does not take.
-        Everything else (no result, 401, 403, 404, 429, 5xx) is tried again for as long as it takes: a right that
-        is not yet granted and a log that is not yet there come about, and until then the files hold what waits.
+        A call that is rejected for its content (400, 413) is halved until the rejected entries are alone.  Every
+        other failure (no response, 401, 403, 404, 429, 5xx) is retried without limit: a missing permission or log
+        may still be created, and until then the log files are the buffer.
 
         Raises:
-            Aborted: the time was up before.
+            Aborted: `aborted` was set before.
         """
         if not self._send_with_retries(body, push).is_accepted:
             for part in halve(body) or ():
                 self.send(part, push)
 
     def _send_with_retries(self, body: bytes, push: Push) -> PushResult:
-        """Push until a call is accepted, or refused for its content: then it can be halved, or was set aside."""
+        """Push until a call is accepted, or rejected and either of several entries or a dead letter."""
         failures = 0
         while not self._aborted.is_set():
             result = self._push_once(body, push)
@@ -137,7 +142,7 @@ class Sender:
                 count_entries(body) > 1 or self._write_dead_letter(body, result, push)
             ):
                 return result
-            if failures.bit_count() == 1:  # the 1st, 2nd, 4th, ...: the journal must not become the flood
+            if failures.bit_count() == 1:  # the 1st, 2nd, 4th, ...: failures must not flood the log
                 log("push failed", level="WARNING", status=result.status, reason=result.reason, failures=failures)
             if result.status == HTTPStatus.UNAUTHORIZED and self._reload_credentials() and failures == 1:
                 continue
@@ -145,7 +150,7 @@ class Sender:
         raise Aborted
 
     def _push_once(self, body: bytes, push: Push) -> PushResult:
-        """Push once, and count."""
+        """Push once and count the result."""
         started = time.monotonic()
         result = push(body)
         self._metrics.add("push_seconds_total", time.monotonic() - started)
@@ -158,17 +163,17 @@ class Sender:
         return result
 
     def _write_dead_letter(self, body: bytes, result: PushResult, push: Push) -> bool:
-        """Keep a call of one entry that is refused; False when it must be held.
+        """Write a rejected call of one entry to the dead-letter file; False when it must be retried instead.
 
-        That is so when it cannot be kept, and when the service does not even take the probe: then something else
-        is wrong (a log that is disabled, say), and the content is not to blame.
+        That is the case when it cannot be written, and when the service rejects the probe too: then the cause is
+        not the content but, for example, a disabled log.
         """
         if not self._push_once(self._probe, push).is_accepted or not self._dead_letters.append(
             body, f"{result.status} {result.reason}"
         ):
             return False
         log(
-            "entry refused and set aside",
+            "entry rejected, written to the dead-letter file",
             level="ERROR",
             **_location(body),
             status=result.status,
@@ -182,7 +187,7 @@ class Sender:
         try:
             self._principal.reload()
         except PrincipalError as exc:
-            log("cannot renew the identity", level="ERROR", reason=str(exc))
+            log("cannot reload the credentials", level="ERROR", reason=str(exc))
             return False
         return True
 

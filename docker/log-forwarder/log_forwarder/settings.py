@@ -1,4 +1,4 @@
-"""What can be set, by environment variables only."""
+"""Settings, from environment variables only."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _CONTINUATION: Final = (
     r"[ \t]|Traceback \(most recent call last\)|Caused by: |"
     r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)(?::|\n)"
 )
-"""Indented lines, and what Java and Python write at the margin of a stack trace."""
+"""Indented lines, and the lines of a Java or Python stack trace that are not indented."""
 
 _REGION_KEYS: Final = {"iad": "us-ashburn-1", "phx": "us-phoenix-1", "fra": "eu-frankfurt-1", "lhr": "uk-london-1"}
-"""OCIDs of the oldest regions have a key in place of a name.  Source: oci.regions.REGIONS_SHORT_NAMES."""
+"""OCIDs of the oldest regions contain a key, not the region's name.  Source: oci.regions.REGIONS_SHORT_NAMES."""
 
 _DOMAINS: Final = {
     "oc1": "oraclecloud.com",
@@ -34,7 +34,7 @@ _DOMAINS: Final = {
 
 
 class SettingsError(Exception):
-    """Environment variables are missing or wrong; all errors at once, a line each."""
+    """Environment variables are missing or wrong; all errors at once, one per line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ def _number(default: float, variable: str, minimum: float, maximum: float) -> An
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the forwarder runs; the README says what each is for.
+    """The settings of the forwarder; the README describes each.
 
     Args:
         log_id: OCID of the log.
-        directory: where the log files are.
+        directory: the log directory.
         endpoint: base URL of the ingestion service.
         continuation: see `records.continuation_pattern`.
     """
@@ -81,7 +81,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return the settings; SettingsError tells everything that is wrong."""
+        """Return the settings; SettingsError lists everything that is wrong."""
         errors: list[str] = []
         values: dict[str, Any] = {
             "log_id": _required(environment, "OCISIDECAR_LOG_ID", errors),
@@ -110,7 +110,7 @@ def _continuation(environment: Mapping[str, str], errors: list[str]) -> str:
     try:
         continuation_pattern(text)
     except re.error as exc:
-        errors.append(f"OCISIDECAR_CONTINUATION is no regular expression: {exc}")
+        errors.append(f"OCISIDECAR_CONTINUATION is not a valid regular expression: {exc}")
     return text
 
 
@@ -126,18 +126,18 @@ def _parsed(text: str, limits: _Range, errors: list[str]) -> float:
 
 
 def _endpoint(environment: Mapping[str, str], log_id: str, errors: list[str]) -> str:
-    """Return where the log is: its OCID names realm and region, so no other variable need be there."""
+    """Return the base URL of the service: the log's OCID contains realm and region, so the variable is optional."""
     given = environment.get("OCISIDECAR_ENDPOINT", "").rstrip("/")
     if given:
         if not re.fullmatch(r"https?://[^/?#]+(/[^?#]*)?", given):
-            errors.append(f"OCISIDECAR_ENDPOINT must be a http or https URL, got {given!r}")
+            errors.append(f"OCISIDECAR_ENDPOINT must be an http or https URL, got {given!r}")
         return given
     parts = [*log_id.split("."), "", "", "", ""]
     realm, slot = parts[2], parts[3]
     region = _REGION_KEYS.get(slot, slot)
     if log_id and (realm not in _DOMAINS or "-" not in region):
         errors.append(
-            f"OCISIDECAR_LOG_ID names no realm and region that are known ({log_id}): set OCISIDECAR_ENDPOINT"
+            f"OCISIDECAR_LOG_ID does not contain a known realm and region ({log_id}): set OCISIDECAR_ENDPOINT"
         )
         return ""
     return f"https://ingestion.logging.{region}.oci.{_DOMAINS.get(realm, '')}"

@@ -1,4 +1,4 @@
-"""Records into PutLogs."""
+"""Records as the JSON of PutLogs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS = st.lists(st.text(), min_size=1, max_size=9)
 
 
 def call(texts, offset=0):
-    """Return the body of a call with one entry a text."""
+    """Return the body of a call with one entry per text."""
     escaped = [json.dumps(text)[1:-1].encode() for text in texts]
     offsets = range(offset, offset + 10 * len(texts), 10)
     times = [FIRST + 600_000 * index for index in range(len(texts))]
@@ -27,14 +27,14 @@ def call(texts, offset=0):
 
 
 def entries_bytes(texts, offset):
-    """Return the length of the entries alone, which have no comma after the last."""
+    """Return the length of the entries without the rest of the call."""
     body = call(texts, offset)
     return len(body) - body.index(b"[{", body.index(b'"entries"')) - len(b"[]}]}")
 
 
 @given(texts=TEXTS, offset=st.integers(0, 2**60))
-def test_entries_hold_the_texts_the_ids_of_their_offsets_and_their_times(texts, offset):
-    """Every text comes back from the JSON with its time, and its id is uuid5 of the generation's name space."""
+def test_entries_have_text_id_and_time(texts, offset):
+    """Every text survives the JSON, with its time, and its id is uuid5 of namespace and offset."""
     (batch,) = json.loads(call(texts, offset))["logEntryBatches"]
     assert (
         sum(len(json.dumps(text)) - 2 + payload.ENTRY_BYTES for text in texts) == entries_bytes(texts, offset) + 1
@@ -51,8 +51,8 @@ def test_entries_hold_the_texts_the_ids_of_their_offsets_and_their_times(texts, 
     ]
 
 
-def test_a_batch_says_where_it_comes_from():
-    """Source, subject, type and time are members of the batch."""
+def test_a_batch_has_source_subject_type_and_time():
+    """Source, subject, type and default time are members of the batch."""
     (batch,) = json.loads(call(["a"]))["logEntryBatches"]
     del batch["entries"]
     assert batch == {
@@ -63,15 +63,15 @@ def test_a_batch_says_where_it_comes_from():
     }
 
 
-def test_generations_and_instances_have_ids_of_their_own():
-    """The same offset gives another id in another file or instance."""
+def test_ids_differ_between_generations_and_instances():
+    """Two instances with two generations have four different namespaces."""
     spaces = {payload.id_namespace(instance, generation) for instance in "ab" for generation in "cd"}
     assert len(spaces) == 4
 
 
 @given(batches=st.lists(TEXTS, min_size=1, max_size=4))
-def test_halves_hold_the_same_entries(batches):
-    """Two halves have all entries of the whole, in order and with their batches; one entry has no halves."""
+def test_halves_have_the_entries_of_the_whole(batches):
+    """Two halves have the entries of the whole, in order and with their batch; a call of one entry has none."""
     bodies = [json.loads(call(texts, 1000 * index))["logEntryBatches"][0] for index, texts in enumerate(batches)]
     whole = payload.encode_call([json.dumps(body, separators=(",", ":")).encode() for body in bodies])
     halves = payload.halve(whole)
@@ -85,7 +85,7 @@ def test_halves_hold_the_same_entries(batches):
 
 
 def flat(body):
-    """Return each entry with the members of its batch."""
+    """Return each entry together with the members of its batch."""
     return [
         {**entry, **{name: value for name, value in batch.items() if name != "entries"}}
         for batch in json.loads(body)["logEntryBatches"]

@@ -1,4 +1,4 @@
-"""The identity of the container instance."""
+"""The resource principal: where token and key come from, when they are reloaded, and what is signed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def environment(rpst, private_pem, **more):
 
 
 def replace(path, text):
-    """Put a file in place of another at once, as the platform does."""
+    """Replace a file by rename, as the platform does."""
     new = path.with_suffix(".new")
     new.write_text(text)
     new.replace(path)
@@ -54,8 +54,8 @@ def verify(authorization, key):
     return fields["keyId"].strip('"')
 
 
-def test_values_may_stand_in_the_environment(key):
-    """Token and key are taken as they are when they are no paths; claims can be read."""
+def test_values_may_be_in_the_environment(key):
+    """A variable that is not a path is the token or key itself, and the token's claims are readable."""
     rpst = token(res_id="ocid1.computecontainerinstance.oc1..a")
     principal = ResourcePrincipal(environment(rpst, pem(key)))
     assert verify(principal.authorization(VALUES), key) == f"ST${rpst}"
@@ -63,15 +63,15 @@ def test_values_may_stand_in_the_environment(key):
     assert not principal.claim("res_type")
 
 
-def test_a_newline_at_the_end_is_no_part_of_the_token(key):
-    """Also when the value stands in the environment."""
+def test_a_trailing_newline_is_not_part_of_the_token(key):
+    """A newline after a token in the environment is not sent."""
     principal = ResourcePrincipal(environment(token() + "\n", pem(key)))
     assert verify(principal.authorization(VALUES), key) == f"ST${token()}"
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"half a\x00"])
-def test_a_file_that_holds_no_token_is_an_error_and_not_sent(key, tmp_path, content):
-    """A token file that is empty or broken at the moment is a PrincipalError, until it is a token again."""
+def test_a_file_without_a_token_is_an_error_until_it_is_replaced(key, tmp_path, content):
+    """An empty or binary token file raises PrincipalError until it is replaced by a token."""
     rpst = tmp_path / "rpst"
     replace(rpst, token(number=1))
     principal = ResourcePrincipal(environment(rpst, pem(key)))
@@ -84,13 +84,13 @@ def test_a_file_that_holds_no_token_is_an_error_and_not_sent(key, tmp_path, cont
 
 
 def test_a_key_may_have_a_passphrase(key):
-    """It comes from the environment, too."""
+    """A key with a passphrase signs when the passphrase is in the environment."""
     given = environment(token(), pem(key, b"secret"), OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE="secret")
     verify(ResourcePrincipal(given).authorization(VALUES), key)
 
 
-def test_replaced_files_are_used_from_the_next_signature_on(key, tmp_path):
-    """Nobody has to tell that the platform has renewed token and key."""
+def test_replaced_files_are_used_for_the_next_signature(key, tmp_path):
+    """The next signature uses a replaced token and key; a token file that is missing meanwhile changes nothing."""
     rpst, private_pem = tmp_path / "rpst", tmp_path / "pem"
     replace(rpst, token(number=1))
     replace(private_pem, pem(key))
@@ -119,8 +119,8 @@ def test_replaced_files_are_used_from_the_next_signature_on(key, tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_said_without_the_secret(key, change, named):
-    """The error names the variable or the file, and never what is in it."""
+def test_errors_do_not_contain_the_secret(key, change, named):
+    """An error names the variable or the file, and does not contain its content."""
     with pytest.raises(PrincipalError, match=named) as caught:
         ResourcePrincipal({**environment(token(), pem(key)), **change})
     assert "hush" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A call until it is accepted: the far end is a function, since only its results matter."""
+"""Retries, back-off and dead letters of one call; the service is a function that returns results."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
 BACKOFF = Backoff(first_seconds=0.01, max_seconds=0.02)
 
 
-class Identity:
-    """Counts how often it is read again."""
+class FakePrincipal:
+    """A resource principal that counts its reloads."""
 
     reloads = 0
     is_missing = False
@@ -29,7 +29,10 @@ class Identity:
 
 
 class FakeService:
-    """Gives the results of a list, then accepts what holds no word of `rejected`; probes are not remembered."""
+    """Returns the given results, then rejects calls with a text in `rejected` and accepts all others.
+
+    `accepted` has the texts of the accepted calls, without the probes.
+    """
 
     def __init__(self, *results, rejected=()):
         self.results = list(results)
@@ -49,7 +52,7 @@ class FakeService:
 
 
 class Waits(threading.Event):
-    """An event that nobody sets; records how long it would be waited for, and does not wait."""
+    """An event that is never set and records the timeouts of its waits instead of waiting."""
 
     def __init__(self):
         super().__init__()
@@ -74,8 +77,8 @@ def words(body):
 
 
 @pytest.fixture
-def identity():
-    return Identity()
+def principal():
+    return FakePrincipal()
 
 
 @pytest.fixture
@@ -89,11 +92,11 @@ def metrics():
 
 
 @pytest.fixture
-def make_sender(identity, metrics, tmp_path):
+def make_sender(principal, metrics, tmp_path):
     return partial(
         Sender,
         backoff=BACKOFF,
-        principal=identity,
+        principal=principal,
         dead_letters=DeadLetterFile(tmp_path),
         metrics=metrics,
         stopping=threading.Event(),
@@ -108,16 +111,16 @@ def sender(make_sender, aborted):
 
 
 @pytest.mark.parametrize("status", [0, 401, 403, 404, 409, 429, 500, 503])
-def test_what_may_pass_is_tried_again(sender, metrics, status):
-    """No answer, a missing right or log, and trouble at the far end cost time and no entry."""
+def test_transient_failures_are_retried(sender, metrics, status):
+    """A call is retried until it is accepted after no response, 401, 403, 404, 409, 429 and 5xx."""
     service = FakeService(*[PushResult(status)] * 3)
     sender.send(call("a", "b"), service)
     assert service.accepted == ["a", "b"]
     assert (metrics.get("push_failures_total"), metrics.get("pushes_total")) == (3, 1)
 
 
-def test_only_what_is_refused_is_set_aside(sender, metrics, tmp_path):
-    """Of a call that holds entries which the service does not take, all others arrive; those are kept in a file."""
+def test_only_rejected_entries_become_dead_letters(sender, metrics, tmp_path):
+    """The two rejected entries of a call of 100 are in the dead-letter file, and all others arrive."""
     service = FakeService(rejected=("w13", "w77"))
     sender.send(call(*(f"w{number}" for number in range(100))), service)
     assert service.accepted == [f"w{number}" for number in range(100) if number not in {13, 77}]
@@ -127,16 +130,16 @@ def test_only_what_is_refused_is_set_aside(sender, metrics, tmp_path):
     assert metrics.get("set_aside_entries_total") == 2
 
 
-def test_when_everything_is_refused_nothing_is_set_aside(sender, tmp_path):
-    """As long as not even the probe is taken (a log that is disabled, say) the content is not blamed but held."""
+def test_there_are_no_dead_letters_while_the_probe_is_rejected(sender, tmp_path):
+    """While the service rejects the probe too, as for a disabled log, rejected entries are only retried."""
     service = FakeService(*[PushResult(400)] * 25)
     sender.send(call("a", "b", "c"), service)
     assert sorted(service.accepted) == ["a", "b", "c"]
     assert not (tmp_path / "refused.jsonl").exists()
 
 
-def test_what_is_set_aside_has_bounds(make_sender, tmp_path):
-    """When the file for refused entries is full another one is begun, which blocks nobody; the newest are kept."""
+def test_the_dead_letter_file_is_bounded(make_sender, tmp_path):
+    """A full dead-letter file becomes `refused.jsonl.1`: both stay below the limit and have the newest entries."""
     names = [f"bad{number}" for number in range(20)]
     service = FakeService(rejected=names)
     make_sender(dead_letters=DeadLetterFile(tmp_path, max_bytes=1000)).send(call(*names, "good"), service)
@@ -148,8 +151,8 @@ def test_what_is_set_aside_has_bounds(make_sender, tmp_path):
     assert all(file.stat().st_size <= 1000 for file in files)
 
 
-def test_what_cannot_be_set_aside_is_held(sender, aborted, tmp_path):
-    """When refused entries cannot be written the next one is tried until time is up, and not dropped."""
+def test_an_entry_that_cannot_be_written_is_retried(sender, aborted, tmp_path):
+    """A rejected entry is retried until the sender is aborted when the dead-letter file cannot be written."""
     (tmp_path / "refused.jsonl").mkdir()
 
     def stop_after_five(body):
@@ -162,11 +165,11 @@ def test_what_cannot_be_set_aside_is_held(sender, aborted, tmp_path):
         sender.send(call("bad"), stop_after_five)
 
 
-def test_a_401_reads_the_identity_again(sender, identity):
-    """After each 401 token and key are read again, also when they are not there at the moment."""
-    identity.is_missing = True
+def test_a_401_reloads_the_credentials(sender, principal):
+    """After each of three 401 responses the credentials are reloaded, even when the reload before failed."""
+    principal.is_missing = True
     sender.send(call("a"), FakeService(*[PushResult(401)] * 3))
-    assert identity.reloads == 3
+    assert principal.reloads == 3
 
 
 def test_delays_double_up_to_a_limit_with_jitter():
@@ -194,8 +197,8 @@ def test_while_stopping_a_delay_is_a_second_at_most(make_sender):
     assert aborted.seconds == [1.0]
 
 
-def test_when_time_is_up_a_call_is_abandoned(sender, aborted):
-    """Nothing is sent any more."""
+def test_nothing_is_sent_after_an_abort(sender, aborted):
+    """A call after `aborted` is set raises Aborted and is not pushed."""
     aborted.set()
     service = FakeService()
     with pytest.raises(Aborted):

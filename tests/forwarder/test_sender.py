@@ -119,6 +119,21 @@ def test_transient_failures_are_retried(sender, metrics, status):
     assert (metrics.get("push_failures_total"), metrics.get("pushes_total")) == (3, 1)
 
 
+def test_failures_are_logged_sparsely_and_their_end_once(sender, capsys):
+    """Of five failures the 1st, 2nd and 4th are logged as `push failed`, and the end as `push accepted again`.
+
+    `ocisidecar` reads these two events.
+    """
+    sender.send(call("a"), FakeService(*[PushResult(404)] * 5))
+    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["level"], line["event"], line["failures"]) for line in logged] == [
+        ("WARNING", "push failed", 1),
+        ("WARNING", "push failed", 2),
+        ("WARNING", "push failed", 4),
+        ("INFO", "push accepted again", 5),
+    ]
+
+
 def test_only_rejected_entries_become_dead_letters(sender, metrics, tmp_path):
     """The two rejected entries of a call of 100 are in the dead-letter file, and all others arrive."""
     service = FakeService(rejected=("w13", "w77"))

@@ -61,7 +61,7 @@ class LoggingClient:
         self._host = url.netloc
         self._target = f"{url.path}/20200831/logs/{settings.log_id}/actions/push"
         self._principal = principal
-        self._timeout = settings.request_timeout_seconds
+        self._timeout_seconds = settings.request_timeout_seconds
         self._is_tls = url.scheme == "https"
         self._connection: http.client.HTTPConnection | None = None
 
@@ -73,9 +73,8 @@ class LoggingClient:
             return PushResult(NO_RESPONSE, str(exc))
         try:
             connection = self._connected()
-            with contextlib.suppress(
-                BrokenPipeError, ConnectionResetError
-            ):  # the service responded before it read all
+            # The service may respond and disconnect before it has read the whole body.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request("POST", self._target, body, headers)
             response = connection.getresponse()
             content = response.read(_MAX_RESPONSE_BYTES)
@@ -101,9 +100,11 @@ class LoggingClient:
         if self._connection is None:
             if self._is_tls:
                 context = ssl.create_default_context()
-                self._connection = http.client.HTTPSConnection(self._host, timeout=self._timeout, context=context)
+                self._connection = http.client.HTTPSConnection(
+                    self._host, timeout=self._timeout_seconds, context=context
+                )
             else:
-                self._connection = http.client.HTTPConnection(self._host, timeout=self._timeout)
+                self._connection = http.client.HTTPConnection(self._host, timeout=self._timeout_seconds)
             self._connection.connect()
         return self._connection
 

@@ -63,13 +63,13 @@ class Block:
     Args:
         records: their starts are relative to `offset`.
         offset: in the file, in bytes.
-        modified_at: modification time of the file, in microseconds since the epoch.
+        modified_at_micros: modification time of the file, in microseconds since the epoch.
         window: the bytes that the records were read from, after `overlap` bytes that had been read before.
     """
 
     records: Records
     offset: int
-    modified_at: int
+    modified_at_micros: int
     window: bytes
     overlap: int
 
@@ -104,7 +104,7 @@ class Generation:
         self._size_and_mtime = (0, 0)
         self.last_growth_at = 0.0
         self._has_partial_record = False
-        self._latest_time: int | None = None
+        self._latest_time_micros: int | None = None
         self._attach(descriptor)
 
     def _attach(self, descriptor: int) -> None:
@@ -279,12 +279,12 @@ class Generation:
             latest: the latest time to return, because the modification time may be in the future.
         """
         count = len(block.records.texts)
-        at = min(block.modified_at, latest)
-        since = at - _SPREAD_BEFORE_MICROS if self._latest_time is None else self._latest_time
+        at = min(block.modified_at_micros, latest)
+        since = at - _SPREAD_BEFORE_MICROS if self._latest_time_micros is None else self._latest_time_micros
         end = min(max(at, since + count * _TIME_STEP_MICROS), at + _SPREAD_AFTER_MICROS, latest)
         step = max(1, min(_TIME_STEP_MICROS, (end - since) // count))
         first = max(since + step, end - (count - 1) * step)
-        self._latest_time = first + (count - 1) * step
+        self._latest_time_micros = first + (count - 1) * step
         return range(first, first + count * step, step)
 
     def track(self, block: Block, end: int) -> Span:

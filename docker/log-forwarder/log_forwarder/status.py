@@ -25,7 +25,7 @@ class Watchdog:
     """
 
     def __init__(self, stuck_seconds: float) -> None:
-        self._limit = stuck_seconds
+        self._stuck_seconds = stuck_seconds
         self._iterated_at = self._progressed_at = time.monotonic()
 
     def record_iteration(self, *, has_progressed: bool) -> None:
@@ -37,9 +37,9 @@ class Watchdog:
     def failure(self) -> str:
         """Return what is wrong, or an empty text."""
         now = time.monotonic()
-        if now - self._iterated_at > self._limit:
+        if now - self._iterated_at > self._stuck_seconds:
             return f"the main loop has not run for {now - self._iterated_at:.0f} s"
-        if now - self._progressed_at > self._limit:
+        if now - self._progressed_at > self._stuck_seconds:
             return (
                 f"no entry was accepted for {now - self._progressed_at:.0f} s while entries are waiting; see stderr"
             )

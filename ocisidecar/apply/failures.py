@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from ocisidecar.apply.waiter import Sight, Watch
 from ocisidecar.errors import OutOfHostCapacity, ResourceFailed, WaitTimedOut
-from ocisidecar.plan.operations import Node
+from ocisidecar.plan.plan import Operation
 from ocisidecar.state.desired import Desired
 
 
-def resource_failed(node: Node, sight: Sight) -> ResourceFailed:
+def resource_failed(operation: Operation, sight: Sight) -> ResourceFailed:
     """Return what to raise for a resource that ended in a failed state, or vanished."""
     live_id = sight.live.id if sight.live is not None else sight.watch.live_id
     state = sight.live.state if sight.live is not None else "gone"
     said = "; ".join(sight.evidence) or "the service gives no reason"
     return ResourceFailed(
-        f"{node.id.verb.value} of {node.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. Remedy the cause "
-        "and apply again: the failed resource is then replaced.",
-        key=str(node.id.key),
+        f"{operation.id.action.value} of {operation.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. Remedy "
+        "the cause and apply again: the failed resource is then replaced.",
+        key=str(operation.id.key),
         resource_id=live_id,
         state=state,
         errors=sight.evidence,
@@ -25,7 +25,7 @@ def resource_failed(node: Node, sight: Sight) -> ResourceFailed:
 
 def timed_out(watch: Watch, *, waited_seconds: float) -> WaitTimedOut:
     """Return what to raise for a resource that did not reach its goal in time."""
-    key = watch.node.key
+    key = watch.operation.key
     return WaitTimedOut(
         f"{key} ({watch.live_id or 'no OCID yet'}) was still {watch.state} after {waited_seconds:.0f} s of waiting "
         f"until it is {watch.goal.value}. Apply again to go on waiting, or look at its work requests in the "

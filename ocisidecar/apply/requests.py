@@ -1,4 +1,4 @@
-"""Carrying out one node: the requests that create, change, start or remove one resource.
+"""Carrying out one operation: the requests that create, change, start or remove one resource.
 
 The ladder of retry tokens lives here.  A token depends only on what is wanted and on the rung, so a rerun after a
 lost answer gets the resource that was made, and two runs at a time get one set.  When a token's resource is dead
@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from ocisidecar.apply.failures import no_room
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
-from ocisidecar.plan.operations import Node, Verb
+from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
@@ -53,9 +53,9 @@ class Attempt:
 
 @frozen
 class Job:
-    """Everything that carrying out one node needs."""
+    """Everything that carrying out one operation needs."""
 
-    node: Node
+    operation: Operation
     kind: Kind
     site: Site
     want: Desired | None
@@ -73,8 +73,8 @@ class Done:
 
 
 def perform(job: Job) -> Done:
-    """Make the requests of one node and return what they started; does not wait for it."""
-    return _PERFORM[job.node.id.verb](job)
+    """Make the requests of one operation and return what they started; does not wait for it."""
+    return _PERFORM[job.operation.id.action](job)
 
 
 def complete(job: Job, live: Live) -> Done:
@@ -172,16 +172,16 @@ def _with_own_tags(job: Job, want: Desired, body: Mapping[str, Json]) -> dict[st
 
 def _update(job: Job) -> Done:
     want, live = _wanted(job), _live(job)
-    body = resolve_fields(want.change(job.node.step.changed_fields), job.lookup)
+    body = resolve_fields(want.change(job.operation.changed_fields), job.lookup)
     return Done(job.kind.update(job.caller, job.site, live, _with_own_tags(job, want, body)))
 
 
 def _act(job: Job) -> Done:
-    live, verb = _live(job), job.node.id.verb
-    if job.node.step.changed_fields:
+    live, action = _live(job), job.operation.id.action
+    if job.operation.changed_fields:
         _update(job)
-    work_request_id = job.kind.act(job.caller, live, verb.value)
-    return Done(Started(live.id, f"{verb.value} accepted", Phase.PENDING, live.body, work_request_id))
+    work_request_id = job.kind.act(job.caller, live, action.value)
+    return Done(Started(live.id, f"{action.value} accepted", Phase.PENDING, live.body, work_request_id))
 
 
 def _await(job: Job) -> Done:
@@ -196,28 +196,28 @@ def _delete(job: Job) -> Done:
     return Done(None)
 
 
-_PERFORM: Mapping[Verb, Callable[[Job], Done]] = {
-    Verb.CREATE: _create,
-    Verb.UPDATE: _update,
-    Verb.ADOPT: _update,
-    Verb.START: _act,
-    Verb.STOP: _act,
-    Verb.RESTART: _act,
-    Verb.AWAIT: _await,
-    Verb.DELETE: _delete,
+_PERFORM: Mapping[Action, Callable[[Job], Done]] = {
+    Action.CREATE: _create,
+    Action.UPDATE: _update,
+    Action.ADOPT: _update,
+    Action.START: _act,
+    Action.STOP: _act,
+    Action.RESTART: _act,
+    Action.WAIT: _await,
+    Action.DELETE: _delete,
 }
 
 
 def _wanted(job: Job) -> Desired:
     if job.want is None:
-        raise LookupError(f"{job.node.id.key} is not wanted, so it cannot be made")
+        raise LookupError(f"{job.operation.id.key} is not wanted, so it cannot be made")
     return job.want
 
 
 def _live(job: Job) -> Live:
-    if job.node.live is None:
-        raise LookupError(f"{job.node.id.key} is not live, so it cannot be changed")
-    return job.node.live
+    if job.operation.live is None:
+        raise LookupError(f"{job.operation.id.key} is not live, so it cannot be changed")
+    return job.operation.live
 
 
 def _find(job: Job, want: Desired) -> Live | None:
@@ -262,7 +262,7 @@ def _as_started(live: Live) -> Started:
 
 def _may_be_replay(job: Job, started: Started) -> bool:
     """Return whether the answer may be the stored one of an earlier request with the same token."""
-    if any(live.id == started.id for live in (*job.node.step.old, job.node.live) if live is not None):
+    if started.id in job.operation.superseded:
         return True
     created, served = started.body.get("timeCreated"), started.served
     if not started.id or not isinstance(created, str) or not served:

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from ocisidecar.apply.health_probe import answers
 from ocisidecar.client.session import Caller
-from ocisidecar.plan.operations import NodeId
+from ocisidecar.plan.plan import Goal, OperationId
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import HealthCheck
 from ocisidecar.state.observed import Live, Phase
@@ -27,16 +27,6 @@ _SHARE_OF_WAITED = 0.03
 _LOOKS_PER_REMAINING = 2.5
 _ARRIVALS_WITH_A_RATE = 2
 _DOUBT_SECONDS = 5.0
-
-
-class Goal(StrEnum):
-    """What is waited for."""
-
-    READY = "ready"
-    HEALTHY = "healthy"
-    STOPPED = "stopped"
-    RESTARTED = "restarted"
-    GONE = "gone"
 
 
 _PHASES: Mapping[Goal, Phase] = {
@@ -72,7 +62,7 @@ class Watch:
         probe: what a healthy one must answer too, or None.
     """
 
-    node: NodeId
+    operation: OperationId
     kind: Kind
     site: Site
     goal: Goal
@@ -99,7 +89,7 @@ class Sight:
 class _Group:
     """The watches that one list answers for."""
 
-    watches: dict[NodeId, Watch] = field(factory=dict)
+    watches: dict[OperationId, Watch] = field(factory=dict)
     due: float = 0.0
     is_looking: bool = False
     first_reached: float = 0.0
@@ -123,12 +113,12 @@ class Waiter:
         if not group.watches:
             group.reached = 0
             group.due = now + interval(0.0, 1)
-        group.watches[watch.node] = watch
+        group.watches[watch.operation] = watch
 
-    def remove(self, node: NodeId, now: float) -> None:
+    def remove(self, operation: OperationId, now: float) -> None:
         """Stop watching; what was watched for has been reached or has failed."""
         for group in self._groups.values():
-            if group.watches.pop(node, None) is not None:
+            if group.watches.pop(operation, None) is not None:
                 group.first_reached = group.first_reached if group.reached else now
                 group.reached += 1
 
@@ -162,7 +152,7 @@ class Waiter:
 def _group_key(watch: Watch) -> tuple[str, str, str]:
     """Return what tells one list from another: the kind, its parent, and for health the one resource."""
     parent = watch.parents[0].id if watch.parents else ""
-    single = str(watch.node) if watch.goal is Goal.HEALTHY else ""
+    single = str(watch.operation) if watch.goal is Goal.HEALTHY else ""
     return watch.kind.name, parent, single
 
 
@@ -250,5 +240,5 @@ def _absent(watch: Watch, caller: Caller) -> Sight:
 def _matches(watch: Watch, live: Live) -> bool:
     if watch.live_id:
         return live.id == watch.live_id
-    is_same = live.key == watch.node.key and live.deployment == watch.node.deployment
+    is_same = live.key == watch.operation.key and live.deployment == watch.operation.deployment
     return is_same and live.phase is not Phase.GONE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar.apply.waiter import Goal, Verdict, Waiter, Watch, interval, look
-from ocisidecar.plan.operations import NodeId, Verb
+from ocisidecar.apply.waiter import Verdict, Waiter, Watch, interval, look
+from ocisidecar.plan.plan import Action, Goal, OperationId
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import IDENTITY, STATES, key
@@ -65,9 +65,9 @@ def live(phase, *, number=1, name="subnet/main", deployment="web"):
 
 
 def watch(kind, *, goal=Goal.READY, number=1, live_id=None, since=0.0, **options):
-    node = NodeId("web", key(f"subnet/{number}" if number > 1 else "subnet/main"), Verb.CREATE)
+    operation = OperationId("web", key(f"subnet/{number}" if number > 1 else "subnet/main"), Action.CREATE)
     identity = f"ocid1.{number}" if live_id is None else live_id
-    return Watch(node, kind, SITE, goal, identity, since, 600.0, **options)
+    return Watch(operation, kind, SITE, goal, identity, since, 600.0, **options)
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ class TestWaiter:
         waiter, kind, parent = Waiter(), Told(), live(Phase.READY, number=9)
         together = [watch(kind), watch(kind, number=2)]
         apart = [
-            evolve(watch(Other()), node=NodeId("web", key("vcn/main"), Verb.CREATE)),
+            evolve(watch(Other()), operation=OperationId("web", key("vcn/main"), Action.CREATE)),
             watch(kind, number=3, parents=(parent,)),
             watch(kind, number=4, goal=Goal.HEALTHY),
             watch(kind, number=5, goal=Goal.HEALTHY),
@@ -287,7 +287,7 @@ class TestWaiter:
         waiter.add(first, 0.0)
         list(waiter.take_due(10.0))
         waiter.add(second, 10.0)
-        waiter.remove(first.node, 10.5)
+        waiter.remove(first.operation, 10.5)
         waiter.looked([first], 10.5)
         assert waiter.watches == (second,)
         assert waiter.seconds_until_due(10.5) == pytest.approx(interval(0.5, 1, 1, 0.0))
@@ -297,7 +297,7 @@ class TestWaiter:
         waiter, one = Waiter(), watch(Told())
         waiter.add(one, 0.0)
         list(waiter.take_due(1.0))
-        waiter.remove(one.node, 1.0)
+        waiter.remove(one.operation, 1.0)
         waiter.looked([one], 1.0)
         assert waiter.watches == ()
         assert waiter.seconds_until_due(1.0) is None
@@ -310,7 +310,7 @@ class TestWaiter:
             waiter.add(one, 0.0)
         list(waiter.take_due(20.0))
         for one in crowd[:8]:
-            waiter.remove(one.node, 19.0)
+            waiter.remove(one.operation, 19.0)
         waiter.looked(crowd, 20.0)
         assert waiter.seconds_until_due(20.0) == pytest.approx(interval(20.0, 2, 8, 1.0))
         assert interval(20.0, 2, 8, 1.0) < interval(20.0, 2)
@@ -319,7 +319,7 @@ class TestWaiter:
         """Subnets that come up long after the VCN's other children begin anew."""
         waiter, first, later = Waiter(), watch(Told(), since=0.0), watch(Told(), number=2, since=100.0)
         waiter.add(first, 0.0)
-        waiter.remove(first.node, 1.0)
+        waiter.remove(first.operation, 1.0)
         waiter.add(later, 100.0)
         list(waiter.take_due(110.0))
         waiter.looked([later], 110.0)
@@ -329,5 +329,5 @@ class TestWaiter:
         """A node may fail before it is waited for."""
         waiter = Waiter()
         waiter.add(watch(Told()), 0.0)
-        waiter.remove(NodeId("web", key("vcn/main"), Verb.CREATE), 1.0)
+        waiter.remove(OperationId("web", key("vcn/main"), Action.CREATE), 1.0)
         assert len(waiter.watches) == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, overload
 from urllib.parse import urlsplit
 
 from ocisidecar.apply.executor import Executor, Limits
-from ocisidecar.apply.outcome import Outcome, ending, raise_failures
+from ocisidecar.apply.outcome import Outcome, final_event, raise_failures
 from ocisidecar.apply.reporter import Reporter
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
@@ -450,7 +450,7 @@ class Provisioner:
         outcomes = executor.run()
         deployments = tuple(self._deployment_of(outcome) for outcome in outcomes)
         for outcome in outcomes:
-            reporter.emit(ending(outcome, cancel.reason))
+            reporter.emit(final_event(outcome, cancel.reason))
         raise_failures(outcomes, deployments, cancel.reason)
         return deployments
 

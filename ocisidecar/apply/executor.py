@@ -15,13 +15,13 @@ from graphlib import TopologicalSorter
 
 from attrs import define, field, frozen
 
-from ocisidecar.apply.failures import no_room, resource_failed, timed_out
+from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out
 from ocisidecar.apply.outcome import Outcome
+from ocisidecar.apply.recovery import lacks_capacity, next_attempt
 from ocisidecar.apply.reporter import Reporter, retrying
-from ocisidecar.apply.requests import RUNGS, Attempt, Done, Job, complete, perform, read_secret
-from ocisidecar.apply.waiter import Sight, Verdict, Waiter, Watch, look
+from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform, read_secret
+from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
-from ocisidecar.client.retry import is_capacity_shortage
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
 from ocisidecar.events import StepRetrying
@@ -37,7 +37,7 @@ _IDLE_SECONDS = 3600.0
 
 @frozen
 class Limits:
-    """How much at a time and how long."""
+    """How many requests at a time, and how long one resource may take to reach its goal."""
 
     max_workers: int = 16
     wait_timeout_in_seconds: float = 1200.0
@@ -60,11 +60,11 @@ class _Performed:
 
 
 @frozen
-class _Looked:
-    """A worker has looked, or failed to look, at what is waited for."""
+class _Polled:
+    """A worker has polled, or failed to poll, what is waited for."""
 
     watches: tuple[Watch, ...]
-    future: Future[tuple[Sight, ...]]
+    future: Future[tuple[Observation, ...]]
 
 
 @frozen
@@ -77,7 +77,7 @@ class _Wake:
     """The run was cancelled."""
 
 
-_Message = _Performed | _Looked | _Retried | _Wake
+_Message = _Performed | _Polled | _Retried | _Wake
 
 
 @define
@@ -88,7 +88,7 @@ class Executor:
         session: makes the calls.
         pool: runs the workers.
         plans: what to carry out, with the site of each.
-        limits: how much at a time and how long.
+        limits: of requests and of waiting.
         cancel: ends the run.
         reporter: reports the events, on the calling thread.
     """
@@ -154,7 +154,7 @@ class Executor:
             self._start_ready()
             now = self._now()
             for watches in self._waiter.take_due(now):
-                self._submit_look(watches)
+                self._submit_poll(watches)
             due = self._waiter.seconds_until_due(now)
             if not self._in_flight and (due is None or self.cancel.reason is not None):
                 return
@@ -173,7 +173,7 @@ class Executor:
             message = self._inbox.get()
             if isinstance(message, _Performed):
                 self._record(message)
-            self._in_flight -= isinstance(message, _Performed | _Looked)
+            self._in_flight -= isinstance(message, _Performed | _Polled)
 
     def _handle(self, message: _Message) -> None:
         match message:
@@ -181,10 +181,10 @@ class Executor:
                 self.reporter.emit(message.event)
             case _Performed():
                 self._in_flight -= 1
-                self._settle(message)
-            case _Looked():
+                self._handle_performed(message)
+            case _Polled():
                 self._in_flight -= 1
-                self._see(message)
+                self._handle_polled(message)
 
     def _start_ready(self) -> None:
         if self.cancel.reason is not None:
@@ -234,8 +234,8 @@ class Executor:
 
         return lookup
 
-    def _settle(self, performed: _Performed) -> None:
-        """Take in what a worker did: finished, to be waited for, or failed."""
+    def _handle_performed(self, performed: _Performed) -> None:
+        """Handle the result of a worker's requests: finished, to be waited for, or failed."""
         operation, started = self._operations[performed.id], performed.started
         self._record(performed)
         if performed.error is not None:
@@ -245,13 +245,13 @@ class Executor:
         elif started is not None:
             self._attempts[performed.id] = performed.future.result().attempt
             if started.phase is Phase.READY:
-                self._go_on(operation)
+                self._advance(operation)
             else:
                 goal = Goal.READY if operation.goal is Goal.HEALTHY else operation.goal
                 self._watch(operation, goal, started.id, started.work_request_id, started.state)
 
-    def _go_on(self, operation: Operation) -> None:
-        """Take the next step with a resource that is ready: complete it, see that it is healthy, or finish."""
+    def _advance(self, operation: Operation) -> None:
+        """Continue with a resource that is ready: complete it, wait until it is healthy, or finish."""
         kind = KINDS[operation.id.key.kind]
         live = self._resources[operation.id.deployment, operation.id.key]
         if kind.is_completed_when_ready and operation.is_new and operation.id not in self._completed:
@@ -265,7 +265,7 @@ class Executor:
     def _record(self, performed: _Performed) -> None:
         """Remember what exists, as soon as it does."""
         if performed.started is not None and performed.started.id:
-            live = _live_of(self._operations[performed.id], performed.started)
+            live = live_of(self._operations[performed.id], performed.started)
             self._resources[performed.id.deployment, performed.id.key] = live
 
     def _watch(self, operation: Operation, goal: Goal, live_id: str, work_request_id: str, state: str) -> None:
@@ -318,44 +318,44 @@ class Executor:
                 self._waiter.remove(watch.operation, self._now())
         self.reporter.failed(operation, error)
 
-    # -- looks ---------------------------------------------------------------------------------------------
+    # -- polls ---------------------------------------------------------------------------------------------
 
-    def _submit_look(self, watches: tuple[Watch, ...]) -> None:
-        future = self.pool.submit(look, watches, self.session.caller(self.cancel))
+    def _submit_poll(self, watches: tuple[Watch, ...]) -> None:
+        future = self.pool.submit(poll, watches, self.session.caller(self.cancel))
         self._in_flight += 1
-        future.add_done_callback(lambda done: self._inbox.put(_Looked(watches, done)))
+        future.add_done_callback(lambda done: self._inbox.put(_Polled(watches, done)))
 
-    def _see(self, looked: _Looked) -> None:
+    def _handle_polled(self, polled: _Polled) -> None:
         now = self._now()
-        error = looked.future.exception()
+        error = polled.future.exception()
         if error is not None:
-            for watch in looked.watches:
+            for watch in polled.watches:
                 self._waiter.remove(watch.operation, now)
                 self._fail(self._operations[watch.operation], error)
         else:
-            for sight in looked.future.result():
-                self._take_in(sight, now)
-        self._waiter.looked(looked.watches, now)
+            for observation in polled.future.result():
+                self._handle_observation(observation, now)
+        self._waiter.polled(polled.watches, now)
 
-    def _take_in(self, sight: Sight, now: float) -> None:
-        watch, operation = sight.watch, self._operations[sight.watch.operation]
-        if sight.live is not None and operation.id.action is not Action.DELETE:
-            self._resources[operation.id.deployment, operation.id.key] = sight.live
-        if sight.verdict is Verdict.NOT_YET and not self._is_over(operation.id):
-            self._still_waiting(watch, operation, sight, now)
+    def _handle_observation(self, observation: Observation, now: float) -> None:
+        watch, operation = observation.watch, self._operations[observation.watch.operation]
+        if observation.live is not None and operation.id.action is not Action.DELETE:
+            self._resources[operation.id.deployment, operation.id.key] = observation.live
+        if observation.status is WaitStatus.PENDING and not self._is_over(operation.id):
+            self._still_waiting(watch, operation, observation, now)
             return
         self._waiter.remove(watch.operation, now)
         if self._is_over(operation.id):
             return
-        if sight.verdict is not Verdict.REACHED:
-            self._recover(operation, sight)
+        if observation.status is not WaitStatus.REACHED:
+            self._recover(operation, observation)
         elif watch.goal is Goal.READY:
-            self._go_on(operation)
+            self._advance(operation)
         else:
             self._finish(operation)
 
-    def _still_waiting(self, watch: Watch, operation: Operation, sight: Sight, now: float) -> None:
-        state = sight.live.state if sight.live is not None else watch.state
+    def _still_waiting(self, watch: Watch, operation: Operation, observation: Observation, now: float) -> None:
+        state = observation.live.state if observation.live is not None else watch.state
         if state != watch.state:
             watch.state = state
             self.reporter.waiting(operation, state=state, resource_id=watch.live_id)
@@ -364,29 +364,20 @@ class Executor:
             self._waiter.remove(watch.operation, now)
             self._fail(operation, timed_out(watch, waited_seconds=waited))
 
-    def _recover(self, operation: Operation, sight: Sight) -> None:
-        """Continue after a failure or a disappearance: another placement, another token, or the end.
-
-        What an earlier run began and failed is created again, as if it had been found failed.
-        """
-        attempt = self._attempts.get(operation.id, Attempt())
-        want = self._desired(operation)
-        is_created = operation.id.action is Action.CREATE or operation.is_created_again
-        is_older = operation.is_created_again and attempt == Attempt()
-        if is_created and attempt.rung + 1 < RUNGS and (sight.verdict is Verdict.VANISHED or is_older):
-            self._retry(operation, attempt.next_rung(), sight)
-        elif want is None or not is_created or not is_capacity_shortage(" ".join(sight.evidence)):
-            self._fail(operation, resource_failed(operation, sight))
-        elif attempt.placement + 1 < len(want.placements):
-            self._retry(operation, attempt.next_placement(), sight)
+    def _recover(self, operation: Operation, observation: Observation) -> None:
+        """Try again after a failure or a disappearance where there is another way, else fail."""
+        attempt, want = self._attempts.get(operation.id, Attempt()), self._desired(operation)
+        following = next_attempt(operation, attempt, want, observation)
+        if following is not None:
+            reason = "; ".join(observation.errors) or "it disappeared"
+            number = following.placement + following.generation
+            self.reporter.emit(retrying(operation, reason, attempt=number))
+            self._attempts[operation.id] = following
+            self._submit(operation.id)
+        elif want is not None and operation.may_create and lacks_capacity(observation):
+            self._fail(operation, out_of_capacity(want, operation=f"create_{observation.watch.kind.noun}"))
         else:
-            self._fail(operation, no_room(want, operation=f"create_{sight.watch.kind.noun}"))
-
-    def _retry(self, operation: Operation, attempt: Attempt, sight: Sight) -> None:
-        reason = "; ".join(sight.evidence) or "it vanished"
-        self.reporter.emit(retrying(operation, reason, attempt=attempt.placement + attempt.rung))
-        self._attempts[operation.id] = attempt
-        self._submit(operation.id)
+            self._fail(operation, resource_failed(operation, observation))
 
     def _is_over(self, name: OperationId) -> bool:
         """Return whether nothing more is asked about a resource: its deployment failed, and its OCID is known.
@@ -403,16 +394,3 @@ class Executor:
 
     def _now(self) -> float:
         return self.session.clock.time()
-
-
-def _live_of(operation: Operation, started: Started) -> Live:
-    created = started.body.get("timeCreated")
-    return Live(
-        operation.id.key,
-        operation.id.deployment,
-        started.id,
-        started.state,
-        started.phase,
-        started.body or (operation.live.body if operation.live else {}),
-        str(created or ""),
-    )

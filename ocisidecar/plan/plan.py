@@ -147,6 +147,11 @@ class Operation:
         """Whether its resource is created by it, or was being created when the plan was made."""
         return self.id.action in {Action.CREATE, Action.WAIT}
 
+    @property
+    def may_create(self) -> bool:
+        """Whether it creates its resource, be it only because the one that it waits for failed."""
+        return self.id.action is Action.CREATE or self.is_created_again
+
     def __str__(self) -> str:
         after = f" after {', '.join(sorted(map(str, self.needs)))}" if self.needs else ""
         return f"{self.id}, until {self.goal.value}{after}"

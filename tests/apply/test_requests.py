@@ -145,7 +145,7 @@ class TestRetryTokens:
 
     def test_the_ladder_has_an_end(self, caller: Caller, make_vcn: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         """A service that has forgotten every token's resource ends the climb with its own words."""
-        monkeypatch.setattr(requests, "RUNGS", 2)
+        monkeypatch.setattr(requests, "MAX_TOKEN_GENERATIONS", 2)
         for _ in range(2):
             remove_vcn(caller, id_of(perform(make_vcn)))
         with pytest.raises(Conflict, match="create_vcn for vcn/main"):
@@ -155,7 +155,7 @@ class TestRetryTokens:
         self, emulator: Emulator, clock: VirtualClock, make_instance: Job, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The failed instance is handed out, so that the waiting tells why it failed."""
-        monkeypatch.setattr(requests, "RUNGS", 1)
+        monkeypatch.setattr(requests, "MAX_TOKEN_GENERATIONS", 1)
         emulator.inject(Fault.failed())
         failed = id_of(perform(make_instance))
         clock.advance(60.0)

@@ -19,7 +19,7 @@ from ocisidecar import (
     VolumeSpec,
 )
 from ocisidecar.emulator import Emulator
-from ocisidecar.emulator.world import Assumptions
+from ocisidecar.emulator.state import Assumptions
 
 WEB = (
     InstanceSpec("web", image_url="docker.io/acme/web:1.4", ocpus=2, memory_in_gbs=8, ports=[80])

@@ -9,10 +9,10 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ocisidecar.emulator.declare import Call, Permission, Target
+from ocisidecar.emulator.declarations import Call, Permission, Target
 from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.iam import VERBS, Statement, read_matching_rule, read_statement
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 FAMILIES: Final = {
     "logging-family": frozenset({"log-groups", "log-content"}),

@@ -11,15 +11,15 @@ from attrs import frozen
 from werkzeug import Request, Response
 
 from ocisidecar.emulator.access import authorise
-from ocisidecar.emulator.declare import Answer, Call, Operation, Service
+from ocisidecar.emulator.declarations import Answer, Call, Operation, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.faults import Lose, Refuse
 from ocisidecar.emulator.regions import REGIONS
 from ocisidecar.emulator.router import Match, Router
 from ocisidecar.emulator.signature import Principal
+from ocisidecar.emulator.state import World
 from ocisidecar.emulator.throttle import Throttle
 from ocisidecar.emulator.tokens import MAX_LENGTH, Remembered, digest
-from ocisidecar.emulator.world import World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -9,15 +9,15 @@ from typing import Final
 
 from attrs import evolve
 
-from ocisidecar.emulator.declare import Answer, Call, Collection, Named
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Named
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Stick
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
 from ocisidecar.emulator.paging import page_of_records, select
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
+from ocisidecar.emulator.state import ENDED, Record, World
 from ocisidecar.emulator.tagging import check_defined_tags, with_defaults
-from ocisidecar.emulator.world import ENDED, Record, World
 
 USABLE: Final = frozenset({"AVAILABLE", "ACTIVE", "INACTIVE"})
 """States in which a resource can be changed and referred to."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator.app import App, RecordedRequest
-from ocisidecar.emulator.declare import Operation
+from ocisidecar.emulator.declarations import Operation
 from ocisidecar.emulator.faults import Fault, FaultSchedule
-from ocisidecar.emulator.founding import found_tenancy, found_user
 from ocisidecar.emulator.ids import Ids
+from ocisidecar.emulator.initial_state import found_tenancy, found_user
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
-from ocisidecar.emulator.pod_doors import PodDoors
+from ocisidecar.emulator.pod_listeners import PodDoors
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
@@ -26,8 +26,8 @@ from ocisidecar.emulator.services.artifacts import push
 from ocisidecar.emulator.services.vault import store
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
+from ocisidecar.emulator.state import ENDED, Assumptions, World, lifetime
 from ocisidecar.emulator.throttle import Throttle
-from ocisidecar.emulator.world import ENDED, Assumptions, World, lifetime
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine

@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from ocisidecar.emulator.declare import Answer, Call
+from ocisidecar.emulator.declarations import Answer, Call
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.faults import Stale
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 T = TypeVar("T")
 SortKey = tuple[Any, int]

@@ -20,7 +20,7 @@ from typing import Final
 from attrs import frozen
 
 from ocisidecar.clock import Clock
-from ocisidecar.emulator.pod_doors import PodDoors
+from ocisidecar.emulator.pod_listeners import PodDoors
 from ocisidecar.emulator.pods import ContainerStatus, ContainerUsage, Host, Pod
 from ocisidecar.emulator.resource_principal import DIRECTORY, PrincipalFiles, variables
 from ocisidecar.engine import Engine, EngineMissing, Injection, PodAddress, PodFailed, RunningPod

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 
 Health = Literal["HEALTHY", "UNHEALTHY", "UNKNOWN"]
 

@@ -15,7 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ocisidecar.emulator.signature import Principal, make_key, pem
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Record, World
 from ocisidecar.engine import Owner, is_dead
 
 TYPE: Final = "computecontainerinstance"

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from attrs import define, field, frozen
 
-from ocisidecar.emulator.declare import Operation, Service
+from ocisidecar.emulator.declarations import Operation, Service
 from ocisidecar.emulator.errors import ServiceError
 from ocisidecar.emulator.ids import kind_of
 from ocisidecar.emulator.regions import HOME, REGIONS

@@ -14,7 +14,7 @@ from attrs import define, frozen
 
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.pods import ContainerStatus, Health, Host, Pod
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.engine.health import Check
 from ocisidecar.engine.restarts import RestartPolicy, backoff, is_restarted
 

@@ -5,10 +5,10 @@ Source: Oracle, "Managing Tag Defaults"; Oracle-Tags as seen in live answers.
 
 from __future__ import annotations
 
-from ocisidecar.emulator.declare import Call
+from ocisidecar.emulator.declarations import Call
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import timestamp
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 
 AUTOMATIC: str = "Oracle-Tags"
 """The namespace of the tags that a tenancy has from the start."""

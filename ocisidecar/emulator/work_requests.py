@@ -15,12 +15,12 @@ from typing import Any, Final
 from attrs import frozen
 
 from ocisidecar.emulator import paging
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Service
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import Binding, etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
-from ocisidecar.emulator.shapes import JsonObject
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.schema import JsonObject
+from ocisidecar.emulator.state import Record, World
 
 UNFINISHED: Final = frozenset({"ACCEPTED", "IN_PROGRESS"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ocisidecar.emulator.declare import Service
+from ocisidecar.emulator.declarations import Service
 from ocisidecar.emulator.services import (
     addresses,
     containers,

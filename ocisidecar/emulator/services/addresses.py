@@ -11,13 +11,13 @@ from itertools import chain
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Answer, Call, Collection
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import Binding, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
+from ocisidecar.emulator.schema import JsonObject, body, require_length, tagged
 from ocisidecar.emulator.services.core import CORE, cidr, mac_tail
-from ocisidecar.emulator.shapes import JsonObject, body, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_GROUPS: Final = 5
 FIRST_HOST: Final = 2

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from ocisidecar.emulator import crud, mql
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Answer, Call, Collection
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import kind_of, moment, timestamp
 from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.schema import JsonObject, Reader, body, many, tagged
 from ocisidecar.emulator.services.metrics import MONITORING, compartments_of, parse_query, streams_of
-from ocisidecar.emulator.shapes import JsonObject, Reader, body, many, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 EVALUATION_SECONDS: Final = 60
 """An alarm is evaluated once a minute."""

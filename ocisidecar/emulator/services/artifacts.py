@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Service, Unique
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
+from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.services.object_storage import NAMESPACE
-from ocisidecar.emulator.shapes import JsonObject, body, tagged
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Record, World
 
 LAYER_BYTES: Final = 3 * 1024 * 1024
 """The size of the one layer that an emulated image has."""

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Service
 from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
@@ -22,15 +22,15 @@ from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.pods import Pod
 from ocisidecar.emulator.resource_principal import principal_of
+from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.services.addresses import attach_vnic, check_vnic, release_vnic
 from ocisidecar.emulator.services.instance_changes import Change, leave_open
 from ocisidecar.emulator.services.instance_details import INSTANCE, check_instance
 from ocisidecar.emulator.services.instance_shapes import HARDWARE, shape_config
 from ocisidecar.emulator.services.vault import opened_pull_secret
-from ocisidecar.emulator.shapes import JsonObject, body, tagged
+from ocisidecar.emulator.state import ENDED, Record, World
 from ocisidecar.emulator.tagging import check_defined_tags
 from ocisidecar.emulator.work_requests import Touched, WorkRequests
-from ocisidecar.emulator.world import ENDED, Record, World
 
 CONTAINER_INSTANCES: Final = Service(
     name="container_instances",

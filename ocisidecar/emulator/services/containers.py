@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Answer, Call, Collection
 from ocisidecar.emulator.errors import ServiceError, not_found
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.schema import JsonObject, tagged
 from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES, SETTLED, WORK_REQUESTS
-from ocisidecar.emulator.shapes import JsonObject, tagged
+from ocisidecar.emulator.state import Record, World
 from ocisidecar.emulator.tagging import check_defined_tags
 from ocisidecar.emulator.work_requests import Touched
-from ocisidecar.emulator.world import Record, World
 
 MAX_LOG_BYTES: Final = 256 * 1024
 """Source: oci.container_instances.ContainerInstanceClient.retrieve_logs."""

@@ -10,10 +10,10 @@ import re
 from ipaddress import IPv4Network
 from typing import Final
 
-from ocisidecar.emulator.declare import Call, Service
+from ocisidecar.emulator.declarations import Call, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.state import Record, World
 from ocisidecar.emulator.work_requests import WorkRequests
-from ocisidecar.emulator.world import Record, World
 
 CORE: Final = Service(
     name="core",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Answer, Call, Collection
 from ocisidecar.emulator.errors import ServiceError, not_found
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.regions import REGIONS
+from ocisidecar.emulator.schema import JsonObject, body, many, require_length, tagged
 from ocisidecar.emulator.services.addresses import public_address
 from ocisidecar.emulator.services.core import BORN, CORE, DYING, in_use
-from ocisidecar.emulator.shapes import JsonObject, body, many, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 SERVICE_IDS: Final = many(body("serviceId!"))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Service, Unique
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.regions import FAULT_DOMAINS, REGIONS
-from ocisidecar.emulator.shapes import JsonObject, tagged
+from ocisidecar.emulator.schema import JsonObject, tagged
+from ocisidecar.emulator.state import ENDED, Record, World
 from ocisidecar.emulator.work_requests import Touched, WorkRequests
-from ocisidecar.emulator.world import ENDED, Record, World
 
 IDENTITY: Final = Service(
     name="identity",

@@ -20,8 +20,8 @@ from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.resource_principal import issue_token
 from ocisidecar.emulator.services.native_metrics import record_usage
+from ocisidecar.emulator.state import Record, World
 from ocisidecar.emulator.work_requests import WorkRequests
-from ocisidecar.emulator.world import Record, World
 
 COULD_NOT_START: Final = "InternalError"
 

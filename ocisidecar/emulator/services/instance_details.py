@@ -9,10 +9,10 @@ import base64
 from collections.abc import Sequence
 from typing import Final
 
-from ocisidecar.emulator.declare import Call
+from ocisidecar.emulator.declarations import Call
 from ocisidecar.emulator.errors import invalid
+from ocisidecar.emulator.schema import JsonObject, Variants, body, many, require_length, tagged
 from ocisidecar.emulator.services.instance_shapes import HARDWARE
-from ocisidecar.emulator.shapes import JsonObject, Variants, body, many, require_length, tagged
 
 MAX_CONTAINERS: Final = 60
 MAX_VOLUMES: Final = 32

@@ -12,7 +12,7 @@ from typing import Final
 from attrs import frozen
 
 from ocisidecar.emulator.errors import invalid
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 
 MAX_BANDWIDTH_IN_GBPS: Final = 40.0
 

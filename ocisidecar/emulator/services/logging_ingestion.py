@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import Answer, Call, Permission, Service, Target
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import moment, timestamp
+from ocisidecar.emulator.schema import JsonObject, body, many
 from ocisidecar.emulator.services.logging_management import LOGS
-from ocisidecar.emulator.shapes import JsonObject, body, many
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_ENTRY_BYTES: Final = 1024 * 1024
 MAX_CALL_BYTES: Final = 10 * 1024 * 1024

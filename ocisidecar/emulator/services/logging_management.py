@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud, paging, tagging
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Service, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
-from ocisidecar.emulator.shapes import JsonObject, tagged
+from ocisidecar.emulator.schema import JsonObject, tagged
+from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.work_requests import Touched, WorkRequests
-from ocisidecar.emulator.world import Record
 
 RETENTION_DAYS: Final = range(30, 181, 30)
 DEFAULT_RETENTION_DAYS: Final = 30

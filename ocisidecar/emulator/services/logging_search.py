@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ocisidecar.emulator.declare import Answer, Call, Service
+from ocisidecar.emulator.declarations import Answer, Call, Service
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment
 from ocisidecar.emulator.log_query import LogQuery, Scope, parse
 from ocisidecar.emulator.paging import page_of_items
+from ocisidecar.emulator.schema import JsonObject, body
 from ocisidecar.emulator.services.logging_management import LOG_GROUPS, LOGS
-from ocisidecar.emulator.shapes import JsonObject, body
+from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.syntax import QueryError
-from ocisidecar.emulator.world import Record
 
 MAX_RANGE_SECONDS: Final = 14 * 24 * 3600
 

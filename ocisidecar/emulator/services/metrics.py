@@ -15,14 +15,14 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from ocisidecar.emulator import mql
-from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import Answer, Call, Permission, Service, Target
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment, timestamp
 from ocisidecar.emulator.metric_store import StreamKey
 from ocisidecar.emulator.paging import page_of_items
-from ocisidecar.emulator.shapes import JsonObject, body, many
+from ocisidecar.emulator.schema import JsonObject, body, many
+from ocisidecar.emulator.state import World
 from ocisidecar.emulator.syntax import QueryError
-from ocisidecar.emulator.world import World
 
 MAX_STREAMS: Final = 50
 MAX_DIMENSIONS: Final = 20

@@ -14,7 +14,7 @@ from ocisidecar.emulator.metric_store import StreamKey
 from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.services.instance_shapes import HARDWARE
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Record, World
 
 NAMESPACE: Final = "oci_computecontainerinstance"
 INTERVAL_SECONDS: Final = 60

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Permission, Service, Unique
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Permission, Service, Unique
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import timestamp
-from ocisidecar.emulator.shapes import JsonObject, body, tagged
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.schema import JsonObject, body, tagged
+from ocisidecar.emulator.state import Record, World
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """Source: oci.ons.NotificationDataPlaneClient.publish_message."""

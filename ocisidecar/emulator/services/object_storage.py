@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ocisidecar.emulator.declare import Answer, Call, Service
+from ocisidecar.emulator.declarations import Answer, Call, Service
 
 NAMESPACE: Final = "emulatedns"
 

@@ -12,12 +12,12 @@ from typing import Final
 
 from ocisidecar.emulator.access import note_version
 from ocisidecar.emulator.crud import declare_collection
-from ocisidecar.emulator.declare import Call, Collection, Unique
+from ocisidecar.emulator.declarations import Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.iam import read_matching_rule, read_statement
+from ocisidecar.emulator.schema import JsonObject, require_length, tagged
 from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
-from ocisidecar.emulator.shapes import JsonObject, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_STATEMENTS_PER_POLICY: Final = 50
 MAX_STATEMENTS_PER_PATH: Final = 500

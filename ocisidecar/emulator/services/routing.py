@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import kind_of
+from ocisidecar.emulator.schema import JsonObject, Variants, body, many, require_length, tagged
 from ocisidecar.emulator.services.core import BORN, CORE, DYING, cidr, refuse_default, require_unused
 from ocisidecar.emulator.services.gateways import all_services, services_of
-from ocisidecar.emulator.shapes import JsonObject, Variants, body, many, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_ROUTE_RULES: Final = 200
 TARGETS: Final = {

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Answer, Call, Collection
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.paging import page_of_items
+from ocisidecar.emulator.schema import JsonObject, body, many, require_length, tagged
 from ocisidecar.emulator.services.core import BORN, CORE, DYING, cidr, refuse_default, require_unused
 from ocisidecar.emulator.services.gateways import services_of
-from ocisidecar.emulator.shapes import JsonObject, body, many, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_RULES_PER_CALL: Final = 25
 """Source: oci.core.models.AddNetworkSecurityGroupSecurityRulesDetails."""

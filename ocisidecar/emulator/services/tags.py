@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Unique
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.schema import JsonObject, Variants, body, tagged
 from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY, WORK_REQUESTS
-from ocisidecar.emulator.shapes import JsonObject, Variants, body, tagged
+from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.work_requests import Touched
-from ocisidecar.emulator.world import Record
 
 VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), "DEFAULT": body("")})
 

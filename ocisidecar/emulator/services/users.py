@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Unique
+from ocisidecar.emulator.declarations import Answer, Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
+from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
-from ocisidecar.emulator.shapes import JsonObject, body, tagged
 from ocisidecar.emulator.signature import Principal, read_public_key
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_API_KEYS: Final = 3
 CAPABILITIES: Final = (

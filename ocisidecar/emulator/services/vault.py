@@ -14,14 +14,14 @@ from typing import Final
 from attrs import evolve
 
 from ocisidecar.emulator.access import is_granted
-from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import Answer, Call, Permission, Service, Target
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.regions import HOME
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.emulator.signature import Principal
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Record, World
 
 KIND: Final = "secret"
 

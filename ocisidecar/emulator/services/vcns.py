@@ -7,10 +7,11 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Answer, Call, Collection
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import Timeline
+from ocisidecar.emulator.schema import JsonObject, body, require_length, tagged
 from ocisidecar.emulator.services.core import (
     BORN,
     CORE,
@@ -21,9 +22,8 @@ from ocisidecar.emulator.services.core import (
     in_use,
     mac_tail,
 )
-from ocisidecar.emulator.shapes import JsonObject, body, require_length, tagged
+from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.work_requests import Touched
-from ocisidecar.emulator.world import Record
 
 MAX_CIDRS: Final = 5
 MAX_SECURITY_LISTS: Final = 5

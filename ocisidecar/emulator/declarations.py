@@ -16,9 +16,9 @@ from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Effect
 from ocisidecar.emulator.ids import Binding
 from ocisidecar.emulator.regions import REGIONS
-from ocisidecar.emulator.shapes import JsonObject, Shape
+from ocisidecar.emulator.schema import JsonObject, Shape
 from ocisidecar.emulator.signature import Principal
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Record, World
 
 Listing = Literal["array", "items"]
 

@@ -17,7 +17,7 @@ from ocisidecar.emulator.lifecycle import Latencies, Lifetime, Phase, Timeline
 from ocisidecar.emulator.metric_store import MetricStore
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME, REGIONS
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.emulator.signature import KeyRing
 from ocisidecar.emulator.tokens import RetryTokens
 

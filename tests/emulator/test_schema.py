@@ -7,10 +7,10 @@ import re
 import oci
 import pytest
 
-from ocisidecar.emulator.declare import Operation
+from ocisidecar.emulator.declarations import Operation
 from ocisidecar.emulator.errors import ServiceError
+from ocisidecar.emulator.schema import Many, Shape, Variants, body, many, tagged
 from ocisidecar.emulator.services import SERVICES
-from ocisidecar.emulator.shapes import Many, Shape, Variants, body, many, tagged
 
 WRITES = [operation for service in SERVICES for operation in service.operations if operation.details is not None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import Timeline
-from ocisidecar.emulator.world import World
+from ocisidecar.emulator.state import World
 
 
 def found_user(world: World, user_id: str, name: str) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ocisidecar.emulator.pod_doors import PodDoors
+from ocisidecar.emulator.pod_listeners import PodDoors
 from ocisidecar.emulator.server import Door
 
 GATEWAY = "127.0.0.2"

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.emulator import client_config
 from ocisidecar.emulator.app import App, RecordedRequest
 from ocisidecar.emulator.declarations import Operation
 from ocisidecar.emulator.faults import Fault, FaultSchedule
@@ -191,33 +192,16 @@ class Emulator:
 
     def environment_with(self, directory: Path) -> dict[str, str]:
         """Return `environment` for a directory that `write_config` has written."""
-        config = str(directory.absolute() / "config")
-        return {
-            "OCISIDECAR_ENDPOINT": self.endpoint,
-            "OCISIDECAR_COMPARTMENT_ID": self.compartment_id,
-            "OCI_CONFIG_FILE": config,
-            "OCI_CLI_CONFIG_FILE": config,
-            "OCI_CLI_RC_FILE": str(directory.absolute() / "oci_cli_rc"),
-            "OCI_CLI_PROFILE": "DEFAULT",
-            "OCI_CLI_AUTH": "api_key",
-            "OCI_CLI_REGION": self.app.world.home_region,
-            "OCI_CLI_ENDPOINT": self.endpoint,
-        }
+        return client_config.environment(
+            directory,
+            endpoint=self.endpoint,
+            compartment_id=self.compartment_id,
+            region=self.app.world.home_region,
+        )
 
     def write_config(self, directory: Path) -> Path:
         """Write `config`, `key.pem` and an empty `oci_cli_rc` into a directory; returns the config's path."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = directory / "key.pem"
-        config = directory / "config"
-        settings = {**self.oci_config, "key_file": str(key.resolve())}
-        del settings["key_content"]
-        lines = ["[DEFAULT]", *(f"{name}={value}" for name, value in settings.items()), ""]
-        contents = {key: pem(self._key), config: "\n".join(lines), directory / "oci_cli_rc": ""}
-        for path, text in contents.items():
-            path.touch(mode=0o600)
-            path.chmod(0o600)
-            path.write_text(text)
-        return config
+        return client_config.write(directory, self.oci_config)
 
     def add_user(self, name: str) -> dict[str, str]:
         """Make one more administrator with an API key of its own; returns a configuration for SDK clients."""

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocisidecar.emulator.mql import Datapoint, Series, Stream, evaluate, parse, parse_duration
+from ocisidecar.emulator.mql import Datapoint, Series, Stream, parse, parse_duration
+from ocisidecar.emulator.mql_evaluation import evaluate
 from ocisidecar.emulator.syntax import QueryError
 
 STREAMS = (

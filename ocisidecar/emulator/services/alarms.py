@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from ocisidecar.emulator import crud, mql
+from ocisidecar.emulator import crud
 from ocisidecar.emulator.declarations import Answer, Call, Collection
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import kind_of, moment, timestamp
+from ocisidecar.emulator.mql_evaluation import evaluate
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, Reader, body, many, tagged
 from ocisidecar.emulator.services.metrics import MONITORING, compartments_of, parse_query, streams_of
@@ -184,7 +185,7 @@ def _breached_since(call: Call, alarm: Record) -> float | None:
     end = call.now - interval + EVALUATION_SECONDS
     latest = (math.ceil(end / EVALUATION_SECONDS) - 1) * EVALUATION_SECONDS
     compartment_ids = frozenset({asked["metricCompartmentId"]})
-    found = mql.evaluate(
+    found = evaluate(
         query,
         streams_of(call.world, call.region, compartment_ids, asked["namespace"], asked["resourceGroup"]),
         start=end - LOOK_BACK_SECONDS,

@@ -19,6 +19,7 @@ from ocisidecar.emulator.declarations import Answer, Call, Permission, Service, 
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment, timestamp
 from ocisidecar.emulator.metric_store import StreamKey
+from ocisidecar.emulator.mql_evaluation import evaluate
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.schema import JsonObject, body, many
 from ocisidecar.emulator.state import World
@@ -174,7 +175,7 @@ def summarize_metrics_data(call: Call) -> Answer:
     if start >= end:
         raise invalid("startTime must be before endTime")
     resolution = min(_resolution(asked.get("resolution", "1m")), query.selections[0].interval_seconds)
-    found = mql.evaluate(
+    found = evaluate(
         query,
         streams_of(call.world, call.region, compartments_of(call), asked["namespace"], asked.get("resourceGroup")),
         start=start,

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ocisidecar.emulator.declarations import Call, Permission, Target
+from ocisidecar.emulator.declarations import AccessTarget, Call, Permission
 from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.iam import VERBS, Statement, read_matching_rule, read_statement
 from ocisidecar.emulator.state import Record
@@ -34,7 +34,7 @@ def authorise(call: Call) -> None:
         raise not_found()
 
 
-def is_granted(call: Call, permission: Permission, targets: Iterable[Target]) -> bool:
+def is_granted(call: Call, permission: Permission, targets: Iterable[AccessTarget]) -> bool:
     """Tell whether policies give the call's resource principal a permission on all of these."""
     groups = set(_groups(call))
     statements = list(_statements(call, groups))
@@ -43,12 +43,12 @@ def is_granted(call: Call, permission: Permission, targets: Iterable[Target]) ->
 
 def note_version(call: Call, record: Record, value: object) -> None:
     """Remember what a dynamic group or policy says from the end of the propagation on."""
-    (_, lag), *_ = call.world.phases(f"{record.id}/{record.version}", (("PROPAGATING", "iam_propagation"),))
+    (_, lag), *_ = call.cloud.draw_phases(f"{record.id}/{record.version}", (("PROPAGATING", "iam_propagation"),))
     record.hidden.setdefault("versions", []).append((call.now + lag, value))
 
 
 def _in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
-    for record in call.world.store.all(kind, call.now):
+    for record in call.cloud.store.all(kind, call.now):
         values = [value for since, value in record.hidden["versions"] if since <= call.now]
         if values and record.state_at(call.now) == "ACTIVE":
             yield record, values[-1]
@@ -57,7 +57,7 @@ def _in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
 def _groups(call: Call) -> Iterator[str]:
     """Yield the OCIDs and names of the dynamic groups that the principal is in."""
     principal = call.principal
-    facts = {
+    variables = {
         "resource.id": principal.id,
         "resource.type": principal.resource_type,
         "resource.compartment.id": principal.compartment_id,
@@ -68,13 +68,13 @@ def _groups(call: Call) -> Iterator[str]:
         },
     }
     for group, rule in _in_force(call, "dynamic-group"):
-        if _rule(str(rule)).holds(facts):
+        if _rule(str(rule)).holds(variables):
             yield group.id
             yield group.body["name"]
 
 
 def _tags(call: Call) -> dict[str, dict[str, object]]:
-    resource = call.world.store.find("container-instance", call.principal.id, call.now)
+    resource = call.cloud.store.find("container-instance", call.principal.id, call.now)
     tags: dict[str, dict[str, object]] = resource.body["definedTags"] if resource is not None else {}
     return tags
 
@@ -89,7 +89,7 @@ def _statements(call: Call, groups: set[str]) -> Iterator[tuple[Record, Statemen
                     yield policy, statement
 
 
-def _grants(call: Call, policy: Record, statement: Statement, permission: Permission, target: Target) -> bool:
+def _grants(call: Call, policy: Record, statement: Statement, permission: Permission, target: AccessTarget) -> bool:
     """Tell whether a statement of a policy covers the permission on the target."""
     wanted = permission.resource_type
     is_type = statement.resource_type in {wanted, "all-resources"} or wanted in FAMILIES.get(
@@ -97,11 +97,11 @@ def _grants(call: Call, policy: Record, statement: Statement, permission: Permis
     )
     if not is_type or not statement.verb or VERBS.index(statement.verb) < VERBS.index(permission.verb):
         return False
-    path = call.world.path_to_root(target.compartment_id, call.now)
-    named = call.world.tenancy_id
+    path = call.cloud.path_to_root(target.compartment_id, call.now)
+    named = call.cloud.tenancy_id
     if statement.compartment:
-        found = call.world.compartment_below(policy.body["compartmentId"], statement.compartment, call.now)
+        found = call.cloud.compartment_below(policy.body["compartmentId"], statement.compartment, call.now)
         if found is None:
             return False
         named = found.id
-    return named in path and (statement.condition is None or statement.condition.holds(target.facts))
+    return named in path and (statement.condition is None or statement.condition.holds(target.variables))

@@ -11,13 +11,13 @@ from attrs import frozen
 from werkzeug import Request, Response
 
 from ocisidecar.emulator.access import authorise
-from ocisidecar.emulator.declarations import Answer, Call, Operation, Service
+from ocisidecar.emulator.declarations import Call, Operation, Result, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.faults import Lose, Refuse
 from ocisidecar.emulator.regions import REGIONS
 from ocisidecar.emulator.router import Match, Router
 from ocisidecar.emulator.signature import Principal
-from ocisidecar.emulator.state import World
+from ocisidecar.emulator.state import Cloud
 from ocisidecar.emulator.throttle import Throttle
 from ocisidecar.emulator.tokens import MAX_LENGTH, Remembered, digest
 
@@ -55,10 +55,10 @@ class RecordedRequest:
 
 
 class App:
-    """Answers requests.  Thread-safe: operations run one at a time, under the world's lock."""
+    """Answers requests.  Thread-safe: operations run one at a time, under the cloud's lock."""
 
-    def __init__(self, world: World, services: Sequence[Service], throttle: Throttle) -> None:
-        self.world = world
+    def __init__(self, cloud: Cloud, services: Sequence[Service], throttle: Throttle) -> None:
+        self.cloud = cloud
         self._router = Router(services)
         self._throttle = throttle
         self._requests: list[RecordedRequest] = []
@@ -82,8 +82,8 @@ class App:
         try:
             match = self._router.match(request.method, request.path)
             principal = self._verify(request)
-            answer, loss = self._perform(request, match, principal)
-            response = _success(match.operation, answer)
+            result, loss = self._perform(request, match, principal)
+            response = _success(match.operation, result)
         except ServiceError as error:
             response = _refusal(error)
         except _Lost as lost:
@@ -93,7 +93,7 @@ class App:
         return response, loss
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer as a WSGI application; a lost answer raises ConnectionResetError."""
+        """Respond as a WSGI application; a lost answer raises ConnectionResetError."""
         response, loss = self.exchange(Request(environ))
         if loss is not None:
             raise ConnectionResetError(f"an injected fault: {loss.manner}")
@@ -101,28 +101,28 @@ class App:
 
     def _verify(self, request: Request) -> Principal:
         target = request.environ.get("RAW_URI") or request.full_path.rstrip("?")
-        principal = self.world.keys.verify(request.method, target, request.headers, request.get_data())
+        principal = self.cloud.keys.verify(request.method, target, request.headers, request.get_data())
         if "," in request.headers.get("content-type", ""):
             # Two Content-Type headers: OCI's front end answers 400 without a body.
             raise _Bare(400)
         return principal
 
-    def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Answer, Lose | None]:
+    def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Result, Lose | None]:
         """Do what is asked for, once; returns the answer and whether it gets lost."""
-        operation, world = match.operation, self.world
+        operation, cloud = match.operation, self.cloud
         body = _read_body(request, operation)
-        effects = world.faults.strike(operation.service.name, operation.name, body)
+        effects = cloud.faults.strike(operation.service.name, operation.name, body)
         losses = [effect for effect in effects if isinstance(effect, Lose)]
         if any(not loss.is_committed for loss in losses):
             raise _Lost(losses[0])
         for effect in effects:
             if isinstance(effect, Refuse):
                 raise _refused(effect)
-        with world.lock:
-            now = world.clock.time()
+        with cloud.lock:
+            now = cloud.clock.time()
             self._throttle.admit(operation.service.name, now)
             call = Call(
-                world=world,
+                cloud=cloud,
                 operation=operation,
                 region=match.region,
                 principal=principal,
@@ -135,16 +135,16 @@ class App:
             )
             try:
                 authorise(call)
-                answer = _once(call)
+                result = _once(call)
             except ServiceError:
                 if losses:
                     raise _Lost(losses[0]) from None
                 raise
-        return answer, losses[0] if losses else None
+        return result, losses[0] if losses else None
 
     def _finish(self, response: Response, request: Request, match: Match | None) -> None:
         client_id = request.headers.get("opc-request-id", "")[:MAX_CLIENT_REQUEST_ID]
-        ids = self.world.ids
+        ids = self.cloud.ids
         response.headers["opc-request-id"] = f"{client_id}/{ids.request_part()}/{ids.request_part()}"
         response.headers["x-content-type-options"] = "nosniff"
         if match is not None:
@@ -161,7 +161,7 @@ class App:
             region=match.region if match is not None else "",
             status=status,
             is_write=operation.is_write if operation is not None else request.method != "GET",
-            time=self.world.clock.time(),
+            time=self.cloud.clock.time(),
         )
         with self._lock:
             self._requests.append(recorded)
@@ -203,7 +203,7 @@ def _read_body(request: Request, operation: Operation) -> Any:
     return operation.details.read(value)
 
 
-def _once(call: Call) -> Answer:
+def _once(call: Call) -> Result:
     """Run the operation, unless its retry token says that it ran before."""
     service = call.operation.service
     if service.is_global and call.operation.is_write:
@@ -215,22 +215,22 @@ def _once(call: Call) -> Answer:
         raise invalid(f"opc-retry-token must have 1 to {MAX_LENGTH} characters")
     key = (service.name, call.operation.name, call.region, token)
     payload = digest([call.body, dict(call.path)])
-    remembered = call.world.tokens.recall(key, call.now)
+    remembered = call.cloud.tokens.recall(key, call.now)
     if remembered is None:
-        answer = call.operation.handler(call)
-        resource = (answer.record.kind, answer.record.id) if answer.record is not None else None
-        call.world.tokens.remember(key, Remembered(payload, answer, resource, call.now))
-        return answer
+        result = call.operation.handler(call)
+        resource = (result.record.kind, result.record.id) if result.record is not None else None
+        call.cloud.tokens.remember(key, Remembered(payload, result, resource, call.now))
+        return result
     if remembered.payload != payload:
-        raise ServiceError(call.world.assumptions.retry_token_mismatch, status=409)
-    if remembered.resource is not None and not call.world.is_live(*remembered.resource, call.now):
+        raise ServiceError(call.cloud.assumptions.retry_token_mismatch, status=409)
+    if remembered.resource is not None and not call.cloud.is_live(*remembered.resource, call.now):
         raise ServiceError("InvalidatedRetryToken")
-    original: Answer = remembered.answer
+    original: Result = remembered.answer
     return original
 
 
 def _require_home_region(call: Call) -> None:
-    home = REGIONS[call.world.home_region]
+    home = REGIONS[call.cloud.home_region]
     if call.region != home.name:
         raise ServiceError(
             "NotAllowed",
@@ -238,15 +238,15 @@ def _require_home_region(call: Call) -> None:
         )
 
 
-def _success(operation: Operation, answer: Answer) -> Response:
-    status = operation.status if answer.status is None else answer.status
-    response = Response(status=status, headers=dict(answer.headers))
-    if isinstance(answer.body, bytes):
-        response.set_data(answer.body)
-    elif answer.body is not None:
-        response.set_data(json.dumps(answer.body, separators=(",", ":")).encode())
+def _success(operation: Operation, result: Result) -> Response:
+    status = operation.status if result.status is None else result.status
+    response = Response(status=status, headers=dict(result.headers))
+    if isinstance(result.body, bytes):
+        response.set_data(result.body)
+    elif result.body is not None:
+        response.set_data(json.dumps(result.body, separators=(",", ":")).encode())
         response.headers["content-type"] = "application/json"
-    elif "content-type" not in answer.headers:
+    elif "content-type" not in result.headers:
         del response.headers["content-type"]
     return response
 

@@ -18,13 +18,13 @@ from ocisidecar.emulator.ids import Binding
 from ocisidecar.emulator.regions import REGIONS
 from ocisidecar.emulator.schema import JsonObject, Shape
 from ocisidecar.emulator.signature import Principal
-from ocisidecar.emulator.state import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 
 Listing = Literal["array", "items"]
 
 
 @frozen(kw_only=True)
-class Answer:
+class Result:
     """What an operation answers.
 
     Args:
@@ -44,7 +44,7 @@ class Answer:
 class Call:
     """One verified request on its way through an operation."""
 
-    world: World
+    cloud: Cloud
     operation: Operation
     region: str
     principal: Principal
@@ -62,7 +62,7 @@ class Call:
 
     def find(self, kind: str, record_id: str) -> Record | None:
         """Return a record that this call's endpoint sees, or None."""
-        record = self.world.store.find(kind, record_id, self.now)
+        record = self.cloud.store.find(kind, record_id, self.now)
         if record is None or (record.region != self.region and not self.operation.service.is_global):
             return None
         return record
@@ -83,7 +83,7 @@ class Call:
 
     def compartment(self, compartment_id: str) -> Record:
         """Return an active compartment or the tenancy; ServiceError 404 without one."""
-        record = self.world.store.find("compartment", compartment_id, self.now)
+        record = self.cloud.store.find("compartment", compartment_id, self.now)
         if record is None or record.state_at(self.now) != "ACTIVE":
             raise not_found()
         return record
@@ -98,21 +98,21 @@ class Call:
         return next((effect for effect in self.effects if isinstance(effect, kind)), None)
 
 
-Handler = Callable[[Call], Answer]
-Named = Sequence[tuple[str | None, str]]
+Handler = Callable[[Call], Result]
+PhaseNames = Sequence[tuple[str | None, str]]
 """Phases of a lifecycle: state, and the field of Latencies that says how long it lasts."""
 
 
 @frozen
-class Target:
+class AccessTarget:
     """What a call touches: a compartment, and the variables that conditions of policies may look at."""
 
     compartment_id: str
-    facts: Mapping[str, str] = Factory(dict)
+    variables: Mapping[str, str] = Factory(dict)
 
 
-def _named_compartment(call: Call) -> Sequence[Target]:
-    return [Target(call.body.get("compartmentId") or call.query.get("compartmentId", ""))]
+def _named_compartment(call: Call) -> Sequence[AccessTarget]:
+    return [AccessTarget(call.body.get("compartmentId") or call.query.get("compartmentId", ""))]
 
 
 @frozen(kw_only=True)
@@ -127,7 +127,7 @@ class Permission:
 
     verb: str
     resource_type: str
-    targets: Callable[[Call], Sequence[Target]] = _named_compartment
+    targets: Callable[[Call], Sequence[AccessTarget]] = _named_compartment
 
 
 @frozen(kw_only=True, eq=False)
@@ -179,14 +179,14 @@ class Service:
         version: the path's version segment with a leading slash, or the empty string.
         client: the SDK's client class below `oci`.
         listing: the shape of its lists.
-        are_nulls_written: whether absent members are sent as null or left out.
+        writes_nulls: whether absent members are sent as null or left out.
         is_global: one set of resources for all regions, written in the home region only.
         headers: sent with each of its answers.
         undeclared: first path segments of operations that OCI has and this emulator has not: 501.
         page_token_length: about how long its page tokens are.
-        is_remainder_told: whether lists tell how many items later pages hold.
-        most_per_page: the largest `limit` that its lists accept.
-        is_limit_told: whether lists tell, as opc-limit, how many items a page may hold.
+        reports_remaining: whether lists tell how many items later pages hold.
+        max_page_size: the largest `limit` that its lists accept.
+        reports_limit: whether lists tell, as opc-limit, how many items a page may hold.
     """
 
     name: str
@@ -194,30 +194,30 @@ class Service:
     version: str
     client: str
     listing: Listing = "array"
-    are_nulls_written: bool = False
+    writes_nulls: bool = False
     is_global: bool = False
     headers: Mapping[str, str] = Factory(dict)
     undeclared: frozenset[str] = frozenset()
     page_token_length: int = 80
-    is_remainder_told: bool = False
-    most_per_page: int = 1000
-    is_limit_told: bool = False
+    reports_remaining: bool = False
+    max_page_size: int = 1000
+    reports_limit: bool = False
     operations: list[Operation] = field(factory=list, init=False)
 
-    def operation(self, method: str, path: str, name: str, **facts: Any) -> Callable[[Handler], Handler]:
-        """Declare the decorated function as an operation; `facts` are Operation's other arguments."""
+    def operation(self, method: str, path: str, name: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Declare the decorated function as an operation; `options` are Operation's other arguments."""
 
         def declare(handler: Handler) -> Handler:
-            self.declare(method, path, name, handler, **facts)
+            self.declare(method, path, name, handler, **options)
             return handler
 
         return declare
 
-    def declare(self, method: str, path: str, name: str, handler: Handler, **facts: Any) -> None:
+    def declare(self, method: str, path: str, name: str, handler: Handler, **options: Any) -> None:
         """Declare an operation; the path stands below the version."""
-        facts = {"client": self.client, "is_write": method != "GET", **facts}
+        options = {"client": self.client, "is_write": method != "GET", **options}
         self.operations.append(
-            Operation(service=self, method=method, path=self.version + path, name=name, handler=handler, **facts)
+            Operation(service=self, method=method, path=self.version + path, name=name, handler=handler, **options)
         )
 
 
@@ -238,20 +238,20 @@ class Collection:
         query: query parameters that list requires.
         parents: required members naming what must exist and be usable: 404, or 409 IncorrectState.
         references: members naming, singly or in a list, what must exist besides: 400.
-        owner: the member by which parents' children belong together: references must agree on it.
-        born: states after create; dying: states after delete.
+        common_parent: the member by which parents' children belong together: references must agree on it.
+        create_phases: states after create; delete_phases: states after delete.
         etag: digits of its entity tag, or "decimal".
         binding: how the unique part of its ids begins.
-        limit: name of the service limit on their number per region.
+        service_limit: name of the service limit on their number per region.
         unique: refuses a name that is taken: the member, the code and the text.
         summary_without: members that lists leave out.
-        nulls: members that are sent as null although the service leaves the others out.
-        complete: returns the members that the service adds on create, or refuses the body.
-        revise: checks and adapts the changes of an update.
-        release: refuses the delete while something needs the resource, or undoes what it holds.
-        created: is told about the new record.
+        null_members: members that are sent as null although the service leaves the others out.
+        before_create: returns the members that the service adds on create, or refuses the body.
+        before_update: checks and adapts the changes of an update.
+        before_delete: refuses the delete while something needs the resource, or undoes what it holds.
+        after_create: is told about the new record.
         view: adds members that depend on time or on other records.
-        tally: returns what a list's object holds beside `items` about all that was found.
+        list_totals: returns what a list's object holds beside `items` about all that was found.
         is_listed: declares list.
         is_deletable: declares delete.
         state_member: the member that tells the state, empty for none.
@@ -270,21 +270,21 @@ class Collection:
     query: tuple[str, ...] = ("compartmentId",)
     parents: Mapping[str, str] = Factory(dict)
     references: Mapping[str, str] = Factory(dict)
-    owner: str = ""
-    born: Named
-    dying: Named
+    common_parent: str = ""
+    create_phases: PhaseNames
+    delete_phases: PhaseNames
     etag: str = "8"
     binding: Binding = "aaaaaaaa"
-    limit: str = ""
+    service_limit: str = ""
     unique: Unique | None = None
     summary_without: frozenset[str] = frozenset()
-    nulls: frozenset[str] = frozenset()
-    complete: Callable[[Call], JsonObject] | None = None
-    revise: Callable[[Call, Record, JsonObject], JsonObject] | None = None
-    release: Callable[[Call, Record], None] | None = None
-    created: Callable[[Call, Record], None] | None = None
-    view: Callable[[World, Record, float], JsonObject] | None = None
-    tally: Callable[[Call, Sequence[Record]], JsonObject] | None = None
+    null_members: frozenset[str] = frozenset()
+    before_create: Callable[[Call], JsonObject] | None = None
+    before_update: Callable[[Call, Record, JsonObject], JsonObject] | None = None
+    before_delete: Callable[[Call, Record], None] | None = None
+    after_create: Callable[[Call, Record], None] | None = None
+    view: Callable[[Cloud, Record, float], JsonObject] | None = None
+    list_totals: Callable[[Call, Sequence[Record]], JsonObject] | None = None
     is_listed: bool = True
     is_deletable: bool = True
     state_member: str = "lifecycleState"

@@ -27,7 +27,7 @@ from ocisidecar.emulator.services.artifacts import push
 from ocisidecar.emulator.services.vault import store
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
-from ocisidecar.emulator.state import ENDED, Assumptions, World, lifetime
+from ocisidecar.emulator.state import ENDED, Assumptions, Cloud, lifetime
 from ocisidecar.emulator.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Emulator:
         self._engine = _engine_for(containers, self.clock)
         self._images = dict(images or {})
         self._doors = PodDoors(lambda host: Door(self.app, host=host), lambda: self.endpoint)
-        self.app = App(self._new_world(), SERVICES, Throttle(requests_per_second))
+        self.app = App(self._new_cloud(), SERVICES, Throttle(requests_per_second))
         self._door: Door | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -118,7 +118,7 @@ class Emulator:
         if self._door is not None:
             self._door.close()
             self._door = None
-        self.app.world.pods.close()
+        self.app.cloud.pods.close()
         if self._engine is not None:
             self._engine.close()
         if self._directory is not None:
@@ -145,27 +145,27 @@ class Emulator:
 
         None for simulated instances, and for those that do not run.
         """
-        return self.app.world.pods.reach(instance_id, port)
+        return self.app.cloud.pods.reach(instance_id, port)
 
     @property
     def tenancy_id(self) -> str:
         """The OCID of the tenancy."""
-        return self.app.world.tenancy_id
+        return self.app.cloud.tenancy_id
 
     @property
     def compartment_id(self) -> str:
         """The OCID of a compartment that is ready for use."""
-        return self.app.world.compartment_id
+        return self.app.cloud.compartment_id
 
     @property
     def oci_config(self) -> dict[str, str]:
         """A configuration that every client of the OCI SDK accepts: an administrator of the tenancy."""
         return {
-            "user": self.app.world.user_id,
+            "user": self.app.cloud.user_id,
             "tenancy": self.tenancy_id,
             "fingerprint": fingerprint(self._key.public_key()),
             "key_content": pem(self._key),
-            "region": self.app.world.home_region,
+            "region": self.app.cloud.home_region,
         }
 
     @property
@@ -196,7 +196,7 @@ class Emulator:
             directory,
             endpoint=self.endpoint,
             compartment_id=self.compartment_id,
-            region=self.app.world.home_region,
+            region=self.app.cloud.home_region,
         )
 
     def write_config(self, directory: Path) -> Path:
@@ -205,12 +205,12 @@ class Emulator:
 
     def add_user(self, name: str) -> dict[str, str]:
         """Make one more administrator with an API key of its own; returns a configuration for SDK clients."""
-        world = self.app.world
+        cloud = self.app.cloud
         key = make_key()
-        with world.lock:
-            principal = Principal(id=world.ids.ocid("user"), tenancy_id=world.tenancy_id)
-            found_user(world, principal.id, name)
-        mark = world.keys.add_api_key(principal, key.public_key())
+        with cloud.lock:
+            principal = Principal(id=cloud.ids.ocid("user"), tenancy_id=cloud.tenancy_id)
+            found_user(cloud, principal.id, name)
+        mark = cloud.keys.add_api_key(principal, key.public_key())
         return {**self.oci_config, "user": principal.id, "fingerprint": mark, "key_content": pem(key)}
 
     def issue_token(
@@ -228,26 +228,26 @@ class Emulator:
             ValueError: `public_key` is no RSA key in PEM format.
             LookupError: there is no such container instance.
         """
-        world = self.app.world
+        cloud = self.app.cloud
         public = self._key.public_key() if public_key is None else read_public_key(public_key)
         if resource_id is None:
-            principal = Principal(id=world.user_id, tenancy_id=world.tenancy_id)
-            return world.keys.issue_token(principal, public, seconds=seconds)
-        with world.lock:
-            record = world.store.find("container-instance", resource_id, world.clock.time())
+            principal = Principal(id=cloud.user_id, tenancy_id=cloud.tenancy_id)
+            return cloud.keys.issue_token(principal, public, seconds=seconds)
+        with cloud.lock:
+            record = cloud.store.find("container-instance", resource_id, cloud.clock.time())
         if record is None:
             raise LookupError(f"there is no container instance {resource_id}")
-        return issue_token(world, record, public, seconds)
+        return issue_token(cloud, record, public, seconds)
 
     def lifetimes(self) -> tuple[Lifetime, ...]:
         """Return when each resource came and went, in order of creation: what a benchmark's limit comes from.
 
         The same resources count as for `live`; those that are gone are still told.
         """
-        world = self.app.world
-        with world.lock:
+        cloud = self.app.cloud
+        with cloud.lock:
             return tuple(
-                lifetime(record) for record in world.store.history if not record.is_builtin and not record.is_part
+                lifetime(record) for record in cloud.store.history if not record.is_builtin and not record.is_part
             )
 
     def live(self) -> dict[str, list[str]]:
@@ -257,24 +257,24 @@ class Emulator:
         (a VCN's defaults, an instance's containers and VNIC) does not count, nor does what the tenancy has from
         the start.
         """
-        world = self.app.world
-        with world.lock:
-            now = world.clock.time()
+        cloud = self.app.cloud
+        with cloud.lock:
+            now = cloud.clock.time()
             found = {
                 kind: [
                     record.id
-                    for record in world.store.all(kind, now)
+                    for record in cloud.store.all(kind, now)
                     if not record.is_builtin and not record.is_part and record.state_at(now) not in ENDED
                 ]
-                for kind in world.store.kinds()
+                for kind in cloud.store.kinds()
             }
         return {kind: ids for kind, ids in found.items() if ids}
 
     def push_image(self, repository_id: str, version: str) -> str:
         """Put an image, tagged `version`, into a container repository, as a registry would; returns its OCID."""
-        world = self.app.world
-        with world.lock:
-            return push(world, repository_id, version).id
+        cloud = self.app.cloud
+        with cloud.lock:
+            return push(cloud, repository_id, version).id
 
     def cover_by_scanning(self, *repositories: str, scan_level: str = "STANDARD") -> str:
         """Let a scan target cover repositories of the compartment, all when none is named; returns its OCID.
@@ -285,9 +285,9 @@ class Emulator:
             repositories: without registry and namespace.
             scan_level: STANDARD, or NONE for a recipe that scans nothing.
         """
-        world = self.app.world
-        with world.lock:
-            return vulnerability_scanning.cover(world, repositories, scan_level).id
+        cloud = self.app.cloud
+        with cloud.lock:
+            return vulnerability_scanning.cover(cloud, repositories, scan_level).id
 
     def store_scan_result(self, repository: str, tag: str, *problems: Mapping[str, object]) -> str:
         """Store what a scan of an image found, as if it ended now; returns the result's OCID.
@@ -301,19 +301,19 @@ class Emulator:
         Raises:
             LookupError: no scan target covers the repository.
         """
-        world = self.app.world
-        with world.lock:
-            return vulnerability_scanning.store(world, repository, tag, problems).id
+        cloud = self.app.cloud
+        with cloud.lock:
+            return vulnerability_scanning.store(cloud, repository, tag, problems).id
 
     def store_secret(self, *versions: bytes) -> str:
         """Put a secret with these versions, the current one last, into the vault; returns its OCID."""
-        world = self.app.world
-        with world.lock:
-            return store(world, versions).id
+        cloud = self.app.cloud
+        with cloud.lock:
+            return store(cloud, versions).id
 
     def inject(self, *faults: Fault) -> None:
         """Put faults into force; each counts the calls from now on."""
-        self.app.world.faults.add(faults)
+        self.app.cloud.faults.add(faults)
 
     def script(self, pattern: str, script: ContainerScript) -> None:
         """Say what containers do that are started from now on, as `scripts` does."""
@@ -322,15 +322,15 @@ class Emulator:
 
     def clear_faults(self) -> None:
         """End all faults."""
-        self.app.world.faults.clear()
+        self.app.cloud.faults.clear()
 
     def reset(self) -> None:
         """Forget all resources and requests, and put the faults from the start into force again.
 
         Endpoint, tenancy, compartment and keys stay.  Returns when real containers are removed.
         """
-        former = self.app.world
-        self.app.world = self._new_world()
+        former = self.app.cloud
+        self.app.cloud = self._new_cloud()
         self.app.forget()
         former.pods.close()
 
@@ -350,9 +350,9 @@ class Emulator:
             )
         )
 
-    def _new_world(self) -> World:
+    def _new_cloud(self) -> Cloud:
         ids = Ids(self._seed)
-        world = World(
+        cloud = Cloud(
             clock=self.clock,
             seed=self._seed,
             latencies=self._latencies,
@@ -367,11 +367,11 @@ class Emulator:
             ids=ids,
             pods=self._new_pods(),
         )
-        found_tenancy(world)
-        found_user(world, world.user_id, "operator")
-        world.keys.add_api_key(Principal(id=world.user_id, tenancy_id=world.tenancy_id), self._key.public_key())
-        world.faults.add(self._faults)
-        return world
+        found_tenancy(cloud)
+        found_user(cloud, cloud.user_id, "operator")
+        cloud.keys.add_api_key(Principal(id=cloud.user_id, tenancy_id=cloud.tenancy_id), self._key.public_key())
+        cloud.faults.add(self._faults)
+        return cloud
 
 
 def _engine_for(containers: str, clock: Clock) -> Engine | None:

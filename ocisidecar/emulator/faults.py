@@ -15,7 +15,7 @@ from ocisidecar.emulator.errors import CODES
 
 @frozen(kw_only=True)
 class Refuse:
-    """Answer with an error; nothing happens.  `has_body` False sends the status with an empty body."""
+    """Respond with an error; nothing happens.  `has_body` False sends the status with an empty body."""
 
     status: int
     code: str

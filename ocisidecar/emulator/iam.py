@@ -30,14 +30,14 @@ class Comparison:
     is_equal: bool
     value: str
 
-    def holds(self, facts: Mapping[str, str]) -> bool:
-        """Tell whether the facts satisfy it; what is not known satisfies nothing."""
-        if self.attribute not in facts:
+    def holds(self, variables: Mapping[str, str]) -> bool:
+        """Tell whether the variables satisfy it; what is not known satisfies nothing."""
+        if self.attribute not in variables:
             return False
-        fact = facts[self.attribute]
+        actual = variables[self.attribute]
         if self.value.startswith("/"):
-            return fnmatchcase(fact, self.value.strip("/")) is self.is_equal
-        return (fact == self.value) is self.is_equal
+            return fnmatchcase(actual, self.value.strip("/")) is self.is_equal
+        return (actual == self.value) is self.is_equal
 
     def attributes(self) -> set[str]:
         """Return the attributes that it looks at."""
@@ -51,9 +51,9 @@ class Combination:
     is_all: bool
     parts: tuple[Condition, ...]
 
-    def holds(self, facts: Mapping[str, str]) -> bool:
-        """Tell whether the facts satisfy it."""
-        return (all if self.is_all else any)(part.holds(facts) for part in self.parts)
+    def holds(self, variables: Mapping[str, str]) -> bool:
+        """Tell whether the variables satisfy it."""
+        return (all if self.is_all else any)(part.holds(variables) for part in self.parts)
 
     def attributes(self) -> set[str]:
         """Return the attributes that its parts look at."""

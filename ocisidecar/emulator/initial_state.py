@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import Timeline
-from ocisidecar.emulator.state import World
+from ocisidecar.emulator.state import Cloud
 
 
-def found_user(world: World, user_id: str, name: str) -> None:
+def found_user(cloud: Cloud, user_id: str, name: str) -> None:
     """Put an administrator into the tenancy."""
-    now = world.clock.time()
+    now = cloud.clock.time()
     body = {
         "id": user_id,
-        "compartmentId": world.tenancy_id,
+        "compartmentId": cloud.tenancy_id,
         "name": name,
         "description": name,
         "emailVerified": False,
@@ -22,22 +22,22 @@ def found_user(world: World, user_id: str, name: str) -> None:
         "definedTags": {},
     }
     active = Timeline(((now, "ACTIVE"),))
-    world.record("user", user_id, body, timeline=active, now=now, is_builtin=True).hidden["api_keys"] = {}
+    cloud.record("user", user_id, body, timeline=active, now=now, is_builtin=True).hidden["api_keys"] = {}
 
 
-def found_tenancy(world: World) -> None:
-    """Put the tenancy and the ready compartment into an empty world."""
-    now = world.clock.time()
+def found_tenancy(cloud: Cloud) -> None:
+    """Put the tenancy and the ready compartment into an empty cloud."""
+    now = cloud.clock.time()
     shared = {"timeCreated": timestamp(now), "freeformTags": {}, "definedTags": {}}
     active = Timeline(((now, "ACTIVE"),))
     compartments = (
-        {"id": world.tenancy_id, "name": "emulated", "description": "The emulated tenancy"},
+        {"id": cloud.tenancy_id, "name": "emulated", "description": "The emulated tenancy"},
         {
-            "id": world.compartment_id,
-            "compartmentId": world.tenancy_id,
+            "id": cloud.compartment_id,
+            "compartmentId": cloud.tenancy_id,
             "name": "sandbox",
             "description": "A compartment that is ready for use",
         },
     )
     for body in compartments:
-        world.record("compartment", body["id"], {**body, **shared}, timeline=active, now=now, is_builtin=True)
+        cloud.record("compartment", body["id"], {**body, **shared}, timeline=active, now=now, is_builtin=True)

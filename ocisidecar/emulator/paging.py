@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from ocisidecar.emulator.declarations import Answer, Call
+from ocisidecar.emulator.declarations import Call, Result
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.faults import Stale
 from ocisidecar.emulator.state import Record
@@ -35,8 +35,8 @@ def select(call: Call, records: Sequence[Record], filters: Sequence[str]) -> lis
     return selected
 
 
-def page_of_records(call: Call, records: Sequence[Record], view: Callable[[Record], Any]) -> Answer:
-    """Answer one page, ordered by sortBy and sortOrder.
+def page_of_records(call: Call, records: Sequence[Record], view: Callable[[Record], Any]) -> Result:
+    """Respond with one page, ordered by sortBy and sortOrder.
 
     Without sortBy the order is by time of creation, newest first, as for TIMECREATED; names ascend.
     Source: oci.core.VirtualNetworkClient.list_vcns, sort_by and sort_order.
@@ -66,8 +66,8 @@ _SORT_MEMBERS: Final = {
 }
 
 
-def page_of_items(call: Call, items: Sequence[Any]) -> Answer:
-    """Answer one page of values that have an order of their own."""
+def page_of_items(call: Call, items: Sequence[Any]) -> Result:
+    """Respond with one page of values that have an order of their own."""
     numbered = list(enumerate(items))
     return page(call, numbered, lambda pair: ("", pair[0]), lambda pair: pair[1])
 
@@ -79,8 +79,8 @@ def page(
     view: Callable[[T], Any],
     *,
     is_descending: bool = False,
-) -> Answer:
-    """Answer the rows behind the page token, at most `limit` of them.
+) -> Result:
+    """Respond with the rows behind the page token, at most `limit` of them.
 
     A token names the last row that was seen, so rows that come or go between two pages neither repeat nor hide
     others.
@@ -91,20 +91,20 @@ def page(
         last = _read_token(token)
         rows = [row for row in rows if (key(row) < last if is_descending else key(row) > last)]
     shown = rows[:limit]
-    headers = {"opc-limit": str(limit)} if call.operation.service.is_limit_told else {}
+    headers = {"opc-limit": str(limit)} if call.operation.service.reports_limit else {}
     if len(rows) > limit:
         headers["opc-next-page"] = _token(key(shown[-1]), call.operation.service.page_token_length)
     items = [view(row) for row in shown]
     if call.operation.listing != "items":
-        return Answer(body=items, headers=headers)
-    remainder = {"remainingItemsCount": len(rows) - len(shown)} if call.operation.service.is_remainder_told else {}
-    return Answer(body={"items": items, **remainder}, headers=headers)
+        return Result(body=items, headers=headers)
+    remainder = {"remainingItemsCount": len(rows) - len(shown)} if call.operation.service.reports_remaining else {}
+    return Result(body={"items": items, **remainder}, headers=headers)
 
 
 def _limit(call: Call) -> int:
-    text, most = call.query.get("limit"), call.operation.service.most_per_page
+    text, most = call.query.get("limit"), call.operation.service.max_page_size
     if text is None:
-        return min(most, call.world.assumptions.default_page_size)
+        return min(most, call.cloud.assumptions.default_page_size)
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise invalid(f"limit must be 1 to {most}: {text}")
     return int(text)

@@ -15,7 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ocisidecar.emulator.signature import Principal, make_key, pem
-from ocisidecar.emulator.state import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.engine import Owner, is_dead
 
 TYPE: Final = "computecontainerinstance"
@@ -25,26 +25,26 @@ SESSION_FILE: Final = "session_token"
 KEY_FILE: Final = "private_key"
 
 
-def principal_of(world: World, instance: Record) -> Principal:
+def principal_of(cloud: Cloud, instance: Record) -> Principal:
     """Return who the containers of an instance are."""
     return Principal(
         id=instance.id,
-        tenancy_id=world.tenancy_id,
+        tenancy_id=cloud.tenancy_id,
         resource_type=TYPE,
         compartment_id=instance.body["compartmentId"],
     )
 
 
-def issue_token(world: World, instance: Record, public: RSAPublicKey, seconds: float) -> str:
+def issue_token(cloud: Cloud, instance: Record, public: RSAPublicKey, seconds: float) -> str:
     """Return a token by which requests that this key signs are the instance's, for `seconds`."""
-    principal = principal_of(world, instance)
+    principal = principal_of(cloud, instance)
     claims = {
         "res_tenant": principal.tenancy_id,
         "res_compartment": principal.compartment_id,
         "res_type": principal.resource_type,
         "res_id": principal.id,
     }
-    return world.keys.issue_token(principal, public, seconds=seconds, claims=claims)
+    return cloud.keys.issue_token(principal, public, seconds=seconds, claims=claims)
 
 
 def variables(region: str, endpoint: str) -> dict[str, str]:

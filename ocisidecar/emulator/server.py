@@ -50,7 +50,7 @@ class _Handler(WSGIRequestHandler):
 
     def _send(self, response: Response, data: bytes, length: int | None = None) -> None:
         self.send_response_only(response.status_code)
-        self.send_header("date", self.date_time_string(self.server.emulated.world.clock.time()))
+        self.send_header("date", self.date_time_string(self.server.emulated.cloud.clock.time()))
         for name, value in response.headers.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)

@@ -145,7 +145,7 @@ class Assumptions:
 
 
 @define(eq=False, kw_only=True)
-class World:
+class Cloud:
     """Everything behind the endpoint; `reset` of an emulator makes a new one."""
 
     clock: Clock
@@ -166,7 +166,7 @@ class World:
     tokens: RetryTokens = field(factory=RetryTokens)
     lock: threading.RLock = field(factory=threading.RLock)
 
-    def phases(self, chance: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
+    def draw_phases(self, chance: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
         """Return phases whose durations are drawn: the second word names a field of Latencies, or is empty."""
         key = f"{self.seed}/{chance}"
         return [(state, self.latencies.draw(name, f"{key}/{state}") if name else 0.0) for state, name in named]

@@ -18,7 +18,7 @@ def check_defined_tags(call: Call, body: JsonObject) -> None:
     """Raise ServiceError 400 for a defined tag that no tag namespace defines."""
     for namespace, tags in body.get("definedTags", {}).items():
         for key in tags:
-            known = call.world.where("tag", call.now, tagNamespaceName=namespace, name=key, isRetired=False)
+            known = call.cloud.where("tag", call.now, tagNamespaceName=namespace, name=key, isRetired=False)
             if namespace != AUTOMATIC and next(known, None) is None:
                 raise invalid(f"Invalid tags: {namespace}.{key} is not defined")
 
@@ -27,11 +27,11 @@ def with_defaults(call: Call, body: JsonObject) -> JsonObject:
     """Return the defined tags that a new resource gets: the given ones, and defaults of its compartments."""
     tags: JsonObject = {}
     created = timestamp(call.now)
-    if call.world.assumptions.are_default_tags_added:
+    if call.cloud.assumptions.are_default_tags_added:
         tags[AUTOMATIC] = {"CreatedBy": call.principal.id, "CreatedOn": created}
     given: JsonObject = body.get("definedTags", {})
-    above = call.world.path_to_root(body.get("compartmentId", ""), call.now)
-    for default in call.world.store.all("tag-default", call.now):
+    above = call.cloud.path_to_root(body.get("compartmentId", ""), call.now)
+    for default in call.cloud.store.all("tag-default", call.now):
         if default.body["compartmentId"] not in above:
             continue
         namespace, key = default.hidden["namespace"], default.body["tagDefinitionName"]

@@ -15,12 +15,12 @@ from typing import Any, Final
 from attrs import frozen
 
 from ocisidecar.emulator import paging
-from ocisidecar.emulator.declarations import Answer, Call, Collection, Service
+from ocisidecar.emulator.declarations import Call, Collection, Result, Service
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import Binding, etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.schema import JsonObject
-from ocisidecar.emulator.state import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 
 UNFINISHED: Final = frozenset({"ACCEPTED", "IN_PROGRESS"})
 
@@ -81,16 +81,16 @@ class WorkRequests:
             plural="work_requests",
             ocid=self.ocid,
             item="/workRequests/{workRequestId}",
-            born=(),
-            dying=(),
+            create_phases=(),
+            delete_phases=(),
         )
         service, item = self.service, collection.item
-        facts = {"collection": collection, "client": self.client or service.client}
-        listing = {"listing": service.listing, **facts}
+        options = {"collection": collection, "client": self.client or service.client}
+        listing = {"listing": service.listing, **options}
         service.declare(
             "GET", collection.path, "list_work_requests", self._list, query=("compartmentId",), **listing
         )
-        service.declare("GET", item, "get_work_request", self._get, **facts)
+        service.declare("GET", item, "get_work_request", self._get, **options)
         if not self.has_parts:
             return self
         service.declare("GET", f"{item}/errors", "list_work_request_errors", self._parts("errors"), **listing)
@@ -119,9 +119,9 @@ class WorkRequests:
             The response header that names the work request.
         """
         failure = call.effect(Fail)
-        request_id = call.world.ids.ocid(self.ocid, call.region, self.binding)
+        request_id = call.cloud.ids.ocid(self.ocid, call.region, self.binding)
         started: list[tuple[str | None, float]] = [("ACCEPTED", 0.0), ("IN_PROGRESS", seconds)]
-        record = call.world.record(
+        record = call.cloud.record(
             self.kind,
             request_id,
             {
@@ -139,9 +139,9 @@ class WorkRequests:
         _note_failure(record, failure)
         return {"opc-work-request-id": request_id}
 
-    def finish(self, world: World, request_id: str, at: float, failure: Fail | None = None) -> None:
+    def finish(self, cloud: Cloud, request_id: str, at: float, failure: Fail | None = None) -> None:
         """End a work request at a moment, which may lie ahead: FAILED with a failure, else SUCCEEDED."""
-        record = world.store.find(self.kind, request_id, at)
+        record = cloud.store.find(self.kind, request_id, at)
         if record is None:
             raise KeyError(request_id)
         record.timeline = record.timeline.then(at, [("FAILED" if failure else "SUCCEEDED", inf)])
@@ -160,11 +160,11 @@ class WorkRequests:
             "timeStarted": record.body["timeAccepted"] if status != "ACCEPTED" else None,
             "timeFinished": ended,
         }
-        return body if self.service.are_nulls_written else {key: body[key] for key in body if body[key] is not None}
+        return body if self.service.writes_nulls else {key: body[key] for key in body if body[key] is not None}
 
-    def _list(self, call: Call) -> Answer:
+    def _list(self, call: Call) -> Result:
         call.compartment(call.query["compartmentId"])
-        records = paging.select(call, call.world.store.all(self.kind, call.now), ("compartmentId",))
+        records = paging.select(call, call.cloud.store.all(self.kind, call.now), ("compartmentId",))
         chosen = [record for record in records if self._is_wanted(call, record)]
         return paging.page_of_records(call, chosen, lambda record: self._summary(record, call.now))
 
@@ -181,13 +181,13 @@ class WorkRequests:
             shown.get(member) == value for member, value in wanted.items()
         )
 
-    def _get(self, call: Call) -> Answer:
+    def _get(self, call: Call) -> Result:
         record = call.get(self.kind, call.resource_id)
         tag = etag(record.id, 0, record.state_at(call.now), self.etag) if self.etag else ""
-        return Answer(body=self.view(record, call.now), headers={"etag": tag} if tag else {})
+        return Result(body=self.view(record, call.now), headers={"etag": tag} if tag else {})
 
     def _parts(self, member: str) -> Any:
-        def list_parts(call: Call) -> Answer:
+        def list_parts(call: Call) -> Result:
             record = call.get(self.kind, call.resource_id)
             is_finished = record.state_at(call.now) not in UNFINISHED
             moment = {"timestamp": timestamp(record.timeline.settled_at)} if is_finished else {}

@@ -93,12 +93,12 @@ FACTS = st.dictionaries(st.sampled_from(["resource.id", "resource.type"]), st.sa
 
 
 @given(FACTS)
-def test_all_and_any_are_dual(facts):
+def test_all_and_any_are_dual(variables):
     """ALL of conditions holds when none of them fails, ANY when one holds."""
     parts = ["resource.id = 'a'", "resource.type != 'b'"]
-    each = [read_matching_rule(part).holds(facts) for part in parts]
-    assert read_matching_rule(f"ALL {{{', '.join(parts)}}}").holds(facts) == all(each)
-    assert read_matching_rule(f"ANY {{{', '.join(parts)}}}").holds(facts) == any(each)
+    each = [read_matching_rule(part).holds(variables) for part in parts]
+    assert read_matching_rule(f"ALL {{{', '.join(parts)}}}").holds(variables) == all(each)
+    assert read_matching_rule(f"ANY {{{', '.join(parts)}}}").holds(variables) == any(each)
 
 
 @given(st.text())

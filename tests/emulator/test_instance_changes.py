@@ -34,7 +34,7 @@ class Late:
     """An emulator's pods, and what clients see of their instance."""
 
     def __init__(self, emulator, instances, clock):
-        self.pods = emulator.app.world.pods = LatePods()
+        self.pods = emulator.app.cloud.pods = LatePods()
         self._instances = instances
         self._clock = clock
 

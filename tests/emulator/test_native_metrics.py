@@ -30,10 +30,10 @@ def web(emulator, make_instance):
     """An instance of 1 OCPU and 4 GB with two containers, one of which runs: its usage was told."""
     containers = [{"displayName": name, "imageUrl": "web:1"} for name in ("app", "helper")]
     made = make_instance(containers=containers).data
-    world = emulator.app.world
-    now = world.clock.time()
+    cloud = emulator.app.cloud
+    now = cloud.clock.time()
     usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_in_bytes=GB)}
-    record_usage(world, world.store.find("container-instance", made.id, now), now, usages)
+    record_usage(cloud, cloud.store.find("container-instance", made.id, now), now, usages)
     return made
 
 

@@ -56,7 +56,7 @@ class TestPullSecrets:
     @pytest.fixture
     def given(self, emulator, make_instance):
         """Creates an instance with a pull secret in the vault; returns the one that its pod gets."""
-        emulator.app.world.pods = pods = NotedPods({})
+        emulator.app.cloud.pods = pods = NotedPods({})
 
         def given(content):
             secret_id = emulator.store_secret(content)

@@ -80,7 +80,7 @@ class Cloud:
 
     def collect(self) -> list[tuple[str, str, str, str, str]]:
         """Take what has arrived out of the emulator, and return it with all that came before."""
-        world = self.provisioner.emulator.app.world
+        world = self.provisioner.emulator.app.cloud
         with world.lock:
             log = world.store.find("log", self.log_id, world.clock.time())
             arrived = log.hidden.pop("entries", [])

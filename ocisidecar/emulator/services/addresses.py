@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declarations import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import Binding, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
@@ -53,7 +53,7 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
         {
             **shared,
             "isPrimary": True,
-            "macAddress": f"02:00:17:{mac_tail(call.world)}",
+            "macAddress": f"02:00:17:{mac_tail(call.cloud)}",
             "nsgIds": details.get("nsgIds", []),
             "privateIp": str(address),
             "skipSourceDestCheck": details.get("skipSourceDestCheck", False),
@@ -113,7 +113,7 @@ def public_address(
             "definedTags": {},
             "displayName": crud.default_name("public-ip", call.now),
             "freeformTags": {},
-            "ipAddress": call.world.ids.public_address(),
+            "ipAddress": call.cloud.ids.public_address(),
             "lifetime": "EPHEMERAL",
             "scope": scope,
             "timeCreated": timestamp(call.now),
@@ -124,8 +124,8 @@ def public_address(
 
 
 def _part(call: Call, kind: str, binding: Binding, members: JsonObject, timeline: Timeline) -> Record:
-    record_id = call.world.ids.ocid(kind.replace("-", ""), call.region, binding)
-    return call.world.record(
+    record_id = call.cloud.ids.ocid(kind.replace("-", ""), call.region, binding)
+    return call.cloud.record(
         kind,
         record_id,
         {"id": record_id, **members},
@@ -164,7 +164,7 @@ def _check_hostname(call: Call, subnet_id: str, label: str | None) -> None:
         return
     if not HOSTNAME.fullmatch(label):
         raise invalid(f"hostnameLabel {label} must be a host name of at most 63 characters")
-    if next(call.world.where("vnic", call.now, subnetId=subnet_id, hostnameLabel=label), None) is not None:
+    if next(call.cloud.where("vnic", call.now, subnetId=subnet_id, hostnameLabel=label), None) is not None:
         raise invalid(f"hostnameLabel {label} is taken in {subnet_id}")
 
 
@@ -173,7 +173,7 @@ def _free_address(call: Call, subnet: Record, wanted: str | None) -> IPv4Address
     given: dict[IPv4Address, str] = subnet.hidden.setdefault("addresses", {})
 
     def is_taken(address: IPv4Address) -> bool:
-        return address in given and call.world.store.find("vnic", given[address], call.now) is not None
+        return address in given and call.cloud.store.find("vnic", given[address], call.now) is not None
 
     if wanted is not None:
         address = cidr(wanted)[0]
@@ -210,9 +210,9 @@ VNICS: Final = Collection(
         "displayName hostnameLabel? nsgIds:strings skipSourceDestCheck:bool routeTableId:unsupported "
         "securityAttributes:unsupported"
     ),
-    born=(),
-    dying=(),
-    revise=_revise_vnic,
+    create_phases=(),
+    delete_phases=(),
+    before_update=_revise_vnic,
 )
 CORE.declare("GET", VNICS.item, "get_vnic", crud.get, headers=("etag",), collection=VNICS)
 CORE.declare(
@@ -227,16 +227,16 @@ PRIVATE_IPS: Final = Collection(
     ocid="privateip",
     item="/privateIps/{privateIpId}",
     filters=("ipAddress", "subnetId", "vnicId"),
-    born=(),
-    dying=(),
+    create_phases=(),
+    delete_phases=(),
     state_member="",
 )
 CORE.declare("GET", PRIVATE_IPS.item, "get_private_ip", crud.get, headers=("etag",), collection=PRIVATE_IPS)
 
 
 @CORE.operation("GET", PRIVATE_IPS.path, "list_private_ips", listing="array", collection=PRIVATE_IPS)
-def list_private_ips(call: Call) -> Answer:
-    """Answer with the private IPs of a subnet or VNIC; one of them must be named."""
+def list_private_ips(call: Call) -> Result:
+    """Respond with the private IPs of a subnet or VNIC; one of them must be named."""
     if not {"subnetId", "vnicId"} & set(call.query):
         raise ServiceError("MissingParameter", "Missing parameter: subnetId or vnicId")
     return crud.list_records(call)
@@ -251,8 +251,8 @@ PUBLIC_IPS: Final = Collection(
     item="/publicIps/{publicIpId}",
     filters=("scope", "lifetime", "availabilityDomain"),
     query=("scope", "compartmentId"),
-    born=(),
-    dying=(),
+    create_phases=(),
+    delete_phases=(),
 )
 CORE.declare("GET", PUBLIC_IPS.item, "get_public_ip", crud.get, headers=("etag",), collection=PUBLIC_IPS)
 CORE.declare(
@@ -275,8 +275,8 @@ CORE.declare(
     details=body("ipAddress!"),
     collection=PUBLIC_IPS,
 )
-def get_public_ip_by_ip_address(call: Call) -> Answer:
-    """Answer with the public IP object of an address."""
+def get_public_ip_by_ip_address(call: Call) -> Result:
+    """Respond with the public IP object of an address."""
     return _first_public_ip(call, "ipAddress")
 
 
@@ -289,13 +289,13 @@ def get_public_ip_by_ip_address(call: Call) -> Answer:
     details=body("privateIpId!"),
     collection=PUBLIC_IPS,
 )
-def get_public_ip_by_private_ip_id(call: Call) -> Answer:
-    """Answer with the public IP object that belongs to a private one."""
+def get_public_ip_by_private_ip_id(call: Call) -> Result:
+    """Respond with the public IP object that belongs to a private one."""
     return _first_public_ip(call, "privateIpId")
 
 
-def _first_public_ip(call: Call, member: str) -> Answer:
-    for record in call.world.where("public-ip", call.now, **{member: call.body[member]}):
+def _first_public_ip(call: Call, member: str) -> Result:
+    for record in call.cloud.where("public-ip", call.now, **{member: call.body[member]}):
         if record.region == call.region:
             return crud.shown(call, record)
     raise not_found()

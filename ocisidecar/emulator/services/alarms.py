@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declarations import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import kind_of, moment, timestamp
 from ocisidecar.emulator.mql_evaluation import evaluate
@@ -123,14 +123,14 @@ ALARMS: Final = crud.declare_collection(
             f" {_SEVERITY.format('')} {_nullable(_OPTIONAL)}",
             **_NESTED,
         ),
-        born=(("ACTIVE", ""),),
-        dying=(("DELETING", "monitoring"), (None, "")),
+        create_phases=(("ACTIVE", ""),),
+        delete_phases=(("DELETING", "monitoring"), (None, "")),
         summary_without=frozenset(
             {"metricCompartmentIdInSubtree", "resolution", "pendingDuration", "body", "messageFormat"}
             | {"repeatNotificationDuration", "timeCreated", "timeUpdated"}
         ),
-        complete=_complete,
-        revise=_revise,
+        before_create=_complete,
+        before_update=_revise,
     )
 )
 
@@ -138,12 +138,12 @@ ALARMS: Final = crud.declare_collection(
 @MONITORING.operation(
     "GET", "/alarms/status", "list_alarms_status", listing="array", query=("compartmentId",), collection=ALARMS
 )
-def list_alarms_status(call: Call) -> Answer:
-    """Answer with a page of alarms, each FIRING, OK or SUSPENDED."""
+def list_alarms_status(call: Call) -> Result:
+    """Respond with a page of alarms, each FIRING, OK or SUSPENDED."""
     compartment_ids = compartments_of(call)
     enabled = [
         alarm
-        for alarm in select(call, call.world.store.all(ALARMS.kind, call.now), ("displayName",))
+        for alarm in select(call, call.cloud.store.all(ALARMS.kind, call.now), ("displayName",))
         if alarm.body["compartmentId"] in compartment_ids and alarm.body["isEnabled"]
     ]
     statuses = {alarm.id: _status(call, alarm) for alarm in enabled}
@@ -187,7 +187,7 @@ def _breached_since(call: Call, alarm: Record) -> float | None:
     compartment_ids = frozenset({asked["metricCompartmentId"]})
     found = evaluate(
         query,
-        streams_of(call.world, call.region, compartment_ids, asked["namespace"], asked["resourceGroup"]),
+        streams_of(call.cloud, call.region, compartment_ids, asked["namespace"], asked["resourceGroup"]),
         start=end - LOOK_BACK_SECONDS,
         end=end,
     )

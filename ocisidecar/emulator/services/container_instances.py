@@ -11,7 +11,7 @@ from math import inf
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declarations import Answer, Call, Collection, Service
+from ocisidecar.emulator.declarations import Call, Collection, Result, Service
 from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
@@ -33,7 +33,7 @@ CONTAINER_INSTANCES: Final = Service(
     version="/20210415",
     client="container_instances.ContainerInstanceClient",
     listing="items",
-    are_nulls_written=True,
+    writes_nulls=True,
 )
 WORK_REQUESTS: Final = WorkRequests(
     service=CONTAINER_INSTANCES,
@@ -55,17 +55,17 @@ INSTANCES: Final = crud.declare_collection(
         item="/containerInstances/{containerInstanceId}",
         binding="an",
         etag="64",
-        limit="container-instance-count",
+        service_limit="container-instance-count",
         filters=("lifecycleState", "displayName", "availabilityDomain"),
         summary_without=frozenset({"containers", "vnics", "volumes", "imagePullSecrets", "dnsConfig", "tenantId"}),
-        born=(("CREATING", "container_instance_create"), ("ACTIVE", "")),
-        dying=(
+        create_phases=(("CREATING", "container_instance_create"), ("ACTIVE", "")),
+        delete_phases=(
             ("DELETING", "container_instance_delete"),
             ("DELETED", "deleted_visible"),
             (GONE, ""),
         ),
-        complete=complete,
-        created=create_parts,
+        before_create=complete,
+        after_create=create_parts,
         view=view,
         is_deletable=False,
     )
@@ -82,10 +82,10 @@ ACCEPTED: Final = {"status": 202, "headers": ("opc-work-request-id",), "collecti
     is_create=True,
     collection=INSTANCES,
 )
-def create_container_instance(call: Call) -> Answer:
+def create_container_instance(call: Call) -> Result:
     """Create an instance; the answer shows it before anything is there."""
     instance = crud.make(call, INSTANCES)
-    first = crud.view(call.world, INSTANCES, instance, call.now)
+    first = crud.view(call.cloud, INSTANCES, instance, call.now)
     first.update(lifecycleState="CREATING", vnics=[{"vnicId": None}])
     ready = instance.timeline.settled_at
     if call.effect(Fail) is not None:
@@ -95,7 +95,7 @@ def create_container_instance(call: Call) -> Answer:
             leave_open(record)
         headers = _accept(call, instance, "CREATE", "CREATED", inf)
         _change_of(call, instance, headers, ready).launch()
-    return Answer(body=first, headers={"etag": crud.tag(INSTANCES, instance, call.now), **headers}, record=instance)
+    return Result(body=first, headers={"etag": crud.tag(INSTANCES, instance, call.now), **headers}, record=instance)
 
 
 @CONTAINER_INSTANCES.operation(
@@ -105,7 +105,7 @@ def create_container_instance(call: Call) -> Answer:
     details=tagged("displayName"),
     **ACCEPTED,
 )
-def update_container_instance(call: Call) -> Answer:
+def update_container_instance(call: Call) -> Result:
     """Change name and tags, the only members that can change."""
     instance = _settled(call)
     check_defined_tags(call, call.body)
@@ -119,7 +119,7 @@ def update_container_instance(call: Call) -> Answer:
     details=body("compartmentId!"),
     **ACCEPTED,
 )
-def change_container_instance_compartment(call: Call) -> Answer:
+def change_container_instance_compartment(call: Call) -> Result:
     """Move an instance with everything that belongs to it."""
     instance = _settled(call)
     move = {"compartmentId": call.compartment(call.body["compartmentId"]).id}
@@ -130,13 +130,13 @@ def change_container_instance_compartment(call: Call) -> Answer:
 
 
 @CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/start", "start_container_instance", **ACCEPTED)
-def start_container_instance(call: Call) -> Answer:
+def start_container_instance(call: Call) -> Result:
     """Start an inactive instance: its containers run anew."""
     return _act(call, "START", when="INACTIVE", then="ACTIVE")
 
 
 @CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/stop", "stop_container_instance", **ACCEPTED)
-def stop_container_instance(call: Call) -> Answer:
+def stop_container_instance(call: Call) -> Result:
     """Stop an active instance; it keeps its VNIC."""
     return _act(call, "STOP", when="ACTIVE", then="INACTIVE")
 
@@ -144,30 +144,30 @@ def stop_container_instance(call: Call) -> Answer:
 @CONTAINER_INSTANCES.operation(
     "POST", f"{INSTANCES.item}/actions/restart", "restart_container_instance", **ACCEPTED
 )
-def restart_container_instance(call: Call) -> Answer:
+def restart_container_instance(call: Call) -> Result:
     """Stop and start an active instance."""
     return _act(call, "RESTART", when="ACTIVE", then="ACTIVE")
 
 
 @CONTAINER_INSTANCES.operation("DELETE", INSTANCES.item, "delete_container_instance", **ACCEPTED)
-def delete_container_instance(call: Call) -> Answer:
+def delete_container_instance(call: Call) -> Result:
     """Delete an instance: its record stays readable for a while, its VNIC goes after it."""
     instance = _settled(call, SETTLED | {"FAILED"})
-    (deleting, seconds), *deleted = crud.phases(call, instance.id, INSTANCES.dying)
+    (deleting, seconds), *deleted = crud.draw_phases(call, instance.id, INSTANCES.delete_phases)
     records = (instance, *instance.hidden["containers"])
     failure = call.effect(Fail)
     if failure is not None:
         instance.body["lifecycleDetails"] = failure.message
         for record in records:
             record.move_on(call.now, [(deleting, seconds), ("FAILED", 0.0)])
-        return Answer(headers=_accept(call, instance, "DELETE", "DELETED", seconds))
-    (_, release), *_ = call.world.phases(instance.id, (("RELEASING", "vnic_release"),))
+        return Result(headers=_accept(call, instance, "DELETE", "DELETED", seconds))
+    (_, release), *_ = call.cloud.draw_phases(instance.id, (("RELEASING", "vnic_release"),))
     release_vnic(instance.hidden["vnic"], call.now, [("TERMINATING", inf), (GONE, 0.0)])
     for record in records:
         record.move_on(call.now, [(deleting, inf), *deleted])
     headers = _accept(call, instance, "DELETE", "DELETED", inf)
     _change_of(call, instance, headers, call.now + seconds).remove(call.now, release, deleted)
-    return Answer(headers=headers)
+    return Result(headers=headers)
 
 
 def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
@@ -180,7 +180,7 @@ def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
     return instance
 
 
-def _change(call: Call, instance: Record, verb: str, changes: JsonObject) -> Answer:
+def _change(call: Call, instance: Record, verb: str, changes: JsonObject) -> Result:
     """Take over changes that do not touch the containers: the instance is UPDATING, then as it was."""
     state, planned = instance.state_at(call.now), instance.timeline.points
     (_, seconds), *_ = updating = _updating(call, instance, state)
@@ -188,18 +188,18 @@ def _change(call: Call, instance: Record, verb: str, changes: JsonObject) -> Ans
     instance.move_on(call.now, updating)
     later = [point for point in planned if point[0] > call.now + seconds]
     instance.timeline = Timeline((*instance.timeline.points, *later))
-    return Answer(headers=_accept(call, instance, verb, "UPDATED", seconds))
+    return Result(headers=_accept(call, instance, verb, "UPDATED", seconds))
 
 
-def _act(call: Call, verb: str, *, when: str, then: str) -> Answer:
+def _act(call: Call, verb: str, *, when: str, then: str) -> Result:
     """Change the power state; in another state than `when` the request is accepted and does nothing."""
     instance = _settled(call)
     if instance.state_at(call.now) != when:
-        return Answer(headers=_accept(call, instance, verb, "UPDATED", 0.0))
+        return Result(headers=_accept(call, instance, verb, "UPDATED", 0.0))
     (updating, seconds), last = _updating(call, instance, then)
     if call.effect(Fail) is not None:
         instance.move_on(call.now, [(updating, seconds), (when, 0.0)])
-        return Answer(headers=_accept(call, instance, verb, "UPDATED", seconds))
+        return Result(headers=_accept(call, instance, verb, "UPDATED", seconds))
     instance.move_on(call.now, [(updating, inf), last])
     headers = _accept(call, instance, verb, "UPDATED", inf)
     change = _change_of(call, instance, headers, call.now + seconds)
@@ -209,16 +209,16 @@ def _act(call: Call, verb: str, *, when: str, then: str) -> Answer:
         change.halt(call.now)
     else:
         change.relaunch(call.now)
-    return Answer(headers=headers)
+    return Result(headers=headers)
 
 
 def _updating(call: Call, instance: Record, then: str | None) -> list[Phase]:
-    return crud.phases(call, instance.id, (("UPDATING", "container_instance_action"), (then, "")))
+    return crud.draw_phases(call, instance.id, (("UPDATING", "container_instance_action"), (then, "")))
 
 
 def _change_of(call: Call, instance: Record, headers: Mapping[str, str], due: float) -> Change:
     return Change(
-        world=call.world,
+        cloud=call.cloud,
         instance=instance,
         work_requests=WORK_REQUESTS,
         request_id=headers["opc-work-request-id"],
@@ -245,8 +245,8 @@ def _accept(call: Call, instance: Record, verb: str, action: str, seconds: float
     listing="items",
     query=("compartmentId",),
 )
-def list_container_instance_shapes(call: Call) -> Answer:
-    """Answer with the shapes; the emulator has all of them in all availability domains."""
+def list_container_instance_shapes(call: Call) -> Result:
+    """Respond with the shapes; the emulator has all of them in all availability domains."""
     call.compartment(call.query["compartmentId"])
     if "availabilityDomain" in call.query:
         call.domain(call.query["availabilityDomain"])

@@ -12,7 +12,7 @@ from typing import Final
 
 from ocisidecar.emulator.declarations import Call, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
-from ocisidecar.emulator.state import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.work_requests import WorkRequests
 
 CORE: Final = Service(
@@ -49,8 +49,8 @@ CORE: Final = Service(
     ),
 )
 
-BORN: Final = (("PROVISIONING", "network"), ("AVAILABLE", ""))
-DYING: Final = (("TERMINATING", "network"), (None, ""))
+CREATE_PHASES: Final = (("PROVISIONING", "network"), ("AVAILABLE", ""))
+DELETE_PHASES: Final = (("TERMINATING", "network"), (None, ""))
 
 WORK_REQUESTS: Final = WorkRequests(
     service=CORE,
@@ -79,16 +79,16 @@ def check_dns_label(label: str) -> None:
         raise invalid(f"dnsLabel {label} must have 1 to 15 letters or digits and begin with a letter")
 
 
-def mac_tail(world: World) -> str:
+def mac_tail(cloud: Cloud) -> str:
     """Return the last three bytes of a new MAC address."""
-    digits = world.ids.hexadecimal(6).upper()
+    digits = cloud.ids.hexadecimal(6).upper()
     return ":".join(digits[index : index + 2] for index in range(0, len(digits), 2))
 
 
 def require_unused(call: Call, record: Record, users: dict[str, str]) -> None:
     """Raise ServiceError 409 when a live resource mentions `record`: kinds and the member that names it."""
     for kind, member in users.items():
-        for user in call.world.store.all(kind, call.now):
+        for user in call.cloud.store.all(kind, call.now):
             value = user.body.get(member)
             if value == record.id or (isinstance(value, list) and record.id in value):
                 raise in_use(record, kind)

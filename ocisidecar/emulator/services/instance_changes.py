@@ -20,7 +20,7 @@ from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.resource_principal import issue_token
 from ocisidecar.emulator.services.native_metrics import record_usage
-from ocisidecar.emulator.state import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.work_requests import WorkRequests
 
 COULD_NOT_START: Final = "InternalError"
@@ -37,14 +37,14 @@ class Change:
     """One accepted change of an instance, and the `Host` of the pod that it starts.
 
     Args:
-        world: where it happens.
+        cloud: where it happens.
         instance: what changes.
         work_requests: of the service.
         request_id: its work request.
         due: when it is over at the earliest; infinite for one that is stuck.
     """
 
-    world: World
+    cloud: Cloud
     instance: Record
     work_requests: WorkRequests
     request_id: str
@@ -53,15 +53,15 @@ class Change:
     def launch(self) -> None:
         """Start the containers; the change is over when they run."""
         if isfinite(self.due):
-            self.world.pods.launch(self.instance.hidden["pod"], self.due, self)
+            self.cloud.pods.launch(self.instance.hidden["pod"], self.due, self)
 
     def halt(self, now: float) -> None:
         """Stop the containers from now on; the change is over when they have stopped."""
-        self.world.pods.halt(self.instance.id, now, self._halted)
+        self.cloud.pods.halt(self.instance.id, now, self._halted)
 
     def relaunch(self, now: float) -> None:
         """Stop the containers from now on and start them anew."""
-        self.world.pods.halt(self.instance.id, now, lambda _: None)
+        self.cloud.pods.halt(self.instance.id, now, lambda _: None)
         self.launch()
 
     def remove(self, now: float, release_seconds: float, deleted: Sequence[Phase]) -> None:
@@ -74,7 +74,7 @@ class Change:
         """
 
         def removed(at: float) -> None:
-            with self.world.lock:
+            with self.cloud.lock:
                 moment = self._finish(at)
                 for record in self._records():
                     record.timeline = record.timeline.then(moment, deleted)
@@ -82,18 +82,18 @@ class Change:
                 for record in (vnic, *vnic.hidden["addresses"]):
                     record.timeline = record.timeline.then(moment + release_seconds, [(GONE, 0.0)])
 
-        self.world.pods.remove(self.instance.id, now, removed)
+        self.cloud.pods.remove(self.instance.id, now, removed)
 
     def started(self, at: float) -> None:
         """The containers run: the instance is ACTIVE."""
-        with self.world.lock:
+        with self.cloud.lock:
             moment = self._finish(at)
             for record in self._records():
                 record.timeline = record.timeline.then(moment, [("ACTIVE", 0.0)])
 
     def failed(self, at: float, message: str) -> None:
         """The containers cannot be started: the instance is FAILED."""
-        with self.world.lock:
+        with self.cloud.lock:
             moment = self._finish(at, Fail(code=COULD_NOT_START, message=message, logs=()))
             self.instance.body["lifecycleDetails"] = message
             for record in self._records():
@@ -101,7 +101,7 @@ class Change:
 
     def over(self, at: float) -> None:
         """All containers have ended for good: an instance that is not on its way elsewhere turns INACTIVE."""
-        with self.world.lock:
+        with self.cloud.lock:
             timeline = self.instance.timeline
             if timeline.points[-1][1] == "ACTIVE" and isfinite(timeline.settled_at):
                 moment = max(at, timeline.settled_at)
@@ -109,21 +109,21 @@ class Change:
 
     def sampled(self, at: float, usages: Mapping[str, ContainerUsage]) -> None:
         """The containers took this much: it becomes metrics."""
-        with self.world.lock:
-            record_usage(self.world, self.instance, at, usages)
+        with self.cloud.lock:
+            record_usage(self.cloud, self.instance, at, usages)
 
     def issue_token(self, public: RSAPublicKey, seconds: float) -> str:
         """Return a resource principal token of the instance."""
-        return issue_token(self.world, self.instance, public, seconds)
+        return issue_token(self.cloud, self.instance, public, seconds)
 
     def _halted(self, at: float) -> None:
-        with self.world.lock:
+        with self.cloud.lock:
             self.instance.timeline = self.instance.timeline.then(self._finish(at), [("INACTIVE", 0.0)])
 
     def _finish(self, at: float, failure: Fail | None = None) -> float:
         """End the work request; returns when the change is over."""
         moment = max(at, self.due)
-        self.work_requests.finish(self.world, self.request_id, moment, failure)
+        self.work_requests.finish(self.cloud, self.request_id, moment, failure)
         return moment
 
     def _records(self) -> tuple[Record, ...]:

@@ -19,7 +19,7 @@ from ocisidecar.emulator.services.addresses import attach_vnic, check_vnic
 from ocisidecar.emulator.services.instance_details import check_instance
 from ocisidecar.emulator.services.instance_shapes import shape_config
 from ocisidecar.emulator.services.vault import opened_pull_secret
-from ocisidecar.emulator.state import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.tagging import check_defined_tags
 
 SYSTEM_TAG: Final = "ocisidecar-emulator"
@@ -39,7 +39,7 @@ def complete(call: Call) -> JsonObject:
     volumes = [_public_volume(volume) for volume in details.get("volumes", [])]
     return {
         "displayName": details.get("displayName") or _default_name("container-instance", call.now),
-        "tenantId": call.world.tenancy_id,
+        "tenantId": call.cloud.tenancy_id,
         "faultDomain": details.get("faultDomain", "FAULT-DOMAIN-1"),
         "lifecycleDetails": None,
         "volumes": volumes,
@@ -71,19 +71,19 @@ def _default_name(kind: str, now: float) -> str:
     return f"{kind}-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M}"
 
 
-def view(world: World, instance: Record, now: float) -> JsonObject:
+def view(cloud: Cloud, instance: Record, now: float) -> JsonObject:
     """Return the members that depend on the time and on what runs the containers."""
     vnic = instance.hidden["vnic"]
     is_attached = vnic.timeline.entered("AVAILABLE") <= now
     return {
         "vnics": [{"vnicId": vnic.id if is_attached else None}],
-        "systemTags": {SYSTEM_TAG: {"containers": world.pods.containers, **_whereabouts(world, instance)}},
+        "systemTags": {SYSTEM_TAG: {"containers": cloud.pods.containers, **_whereabouts(cloud, instance)}},
     }
 
 
-def _whereabouts(world: World, instance: Record) -> JsonObject:
+def _whereabouts(cloud: Cloud, instance: Record) -> JsonObject:
     """Return where a pod is on this machine, which need not be at the VNIC's address."""
-    url = world.pods.reach(instance.id, _ANY_PORT)
+    url = cloud.pods.reach(instance.id, _ANY_PORT)
     host = urlsplit(url).hostname if url else None
     return {} if host is None or ip_address(host).is_loopback else {"address": host}
 
@@ -125,7 +125,7 @@ def _pod(call: Call, instance: Record) -> Pod:
             **call.body,
             **{name: instance.body[name] for name in told},
             "imagePullSecrets": [
-                opened_pull_secret(call, principal_of(call.world, instance), secret)
+                opened_pull_secret(call, principal_of(call.cloud, instance), secret)
                 for secret in call.body.get("imagePullSecrets", [])
             ],
             "containers": list(containers.values()),
@@ -142,11 +142,11 @@ def _container_name(call: Call, details: JsonObject, number: int) -> str:
 
 
 def _container(call: Call, instance: Record, details: JsonObject) -> Record:
-    record_id = call.world.ids.ocid("computecontainer", call.region, "an")
+    record_id = call.cloud.ids.ocid("computecontainer", call.region, "an")
     optional = dict.fromkeys(
         ("command", "arguments", "workingDirectory", "volumeMounts", "resourceConfig", "securityContext")
     )
-    record = call.world.record(
+    record = call.cloud.record(
         "container",
         record_id,
         {

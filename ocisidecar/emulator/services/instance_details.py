@@ -159,7 +159,7 @@ def _check_health_check(call: Call, check: JsonObject, path: str) -> None:
         raise invalid(f"{path}.port must be 1 to {MAX_PORT}: {check['port']}")
     least = {
         "initialDelayInSeconds": 0,
-        "intervalInSeconds": call.world.assumptions.min_health_check_interval_in_seconds,
+        "intervalInSeconds": call.cloud.assumptions.min_health_check_interval_in_seconds,
         "failureThreshold": 1,
         "successThreshold": 1,
         "timeoutInSeconds": 1,

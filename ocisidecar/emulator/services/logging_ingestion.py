@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ocisidecar.emulator.declarations import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import AccessTarget, Call, Permission, Result, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import moment, timestamp
 from ocisidecar.emulator.schema import JsonObject, body, many
@@ -28,12 +28,12 @@ INGESTION: Final = Service(
 )
 
 
-def _target(call: Call) -> list[Target]:
+def _target(call: Call) -> list[AccessTarget]:
     log = call.find(LOGS.kind, call.resource_id)
     if log is None:
         return []
-    facts = {"target.loggroup.id": log.body["logGroupId"], "request.permission": "LOG_CONTENT_PUSH"}
-    return [Target(log.body["compartmentId"], facts)]
+    variables = {"target.loggroup.id": log.body["logGroupId"], "request.permission": "LOG_CONTENT_PUSH"}
+    return [AccessTarget(log.body["compartmentId"], variables)]
 
 
 @INGESTION.operation(
@@ -51,7 +51,7 @@ def _target(call: Call) -> list[Target]:
     ),
     permission=Permission(verb="use", resource_type="log-content", targets=_target),
 )
-def put_logs(call: Call) -> Answer:
+def put_logs(call: Call) -> Result:
     """Keep all entries of a call, or none."""
     log = call.find(LOGS.kind, call.resource_id)
     if log is None or log.state_at(call.now) == "CREATING":
@@ -64,7 +64,7 @@ def put_logs(call: Call) -> Answer:
         raise ServiceError("RequestEntityTooLarge", f"A call must not exceed {MAX_CALL_BYTES} bytes", status=413)
     log.hidden.setdefault("entries", []).extend(entries)
     # Recorded: a type, and nothing that has it.
-    return Answer(headers={"content-type": "application/json"})
+    return Result(headers={"content-type": "application/json"})
 
 
 def _entry(call: Call, log: Record, batch: JsonObject, given: JsonObject) -> JsonObject:
@@ -83,7 +83,7 @@ def _entry(call: Call, log: Record, batch: JsonObject, given: JsonObject) -> Jso
                 "ingestedtime": timestamp(call.now),
                 "loggroupid": log.body["logGroupId"],
                 "logid": log.id,
-                "tenantid": call.world.tenancy_id,
+                "tenantid": call.cloud.tenancy_id,
             },
             "source": batch["source"],
             "specversion": call.body["specversion"],

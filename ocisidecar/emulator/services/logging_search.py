@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ocisidecar.emulator.declarations import Answer, Call, Service
+from ocisidecar.emulator.declarations import Call, Result, Service
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment
 from ocisidecar.emulator.log_query import LogQuery, Scope, parse
@@ -36,8 +36,8 @@ SEARCH: Final = Service(
     details=body("timeStart!:time timeEnd!:time searchQuery! isReturnFieldInfo:bool"),
     is_write=False,
 )
-def search_logs(call: Call) -> Answer:
-    """Answer with a page of the entries that a query finds in [timeStart, timeEnd)."""
+def search_logs(call: Call) -> Result:
+    """Respond with a page of the entries that a query finds in [timeStart, timeEnd)."""
     start, end = moment(call.body["timeStart"]), moment(call.body["timeEnd"])
     if not 0 < end - start <= MAX_RANGE_SECONDS:
         raise invalid("timeEnd must be after timeStart, by 14 days at most")
@@ -52,19 +52,19 @@ def search_logs(call: Call) -> Answer:
         if start * 1000 <= entry["datetime"] < end * 1000
     ]
     entries.sort(key=lambda entry: entry["datetime"], reverse=True)
-    answer = page_of_items(call, [{"data": entry} for entry in query.select(entries)])
-    results = answer.body
+    page = page_of_items(call, [{"data": entry} for entry in query.select(entries)])
+    results = page.body
     fields = _fields(results) if call.body.get("isReturnFieldInfo") else []
     summary = {"resultCount": len(results), "fieldCount": len(fields)}
-    return Answer(body={"results": results, "fields": fields, "summary": summary}, headers=answer.headers)
+    return Result(body={"results": results, "fields": fields, "summary": summary}, headers=page.headers)
 
 
 def _logs(call: Call, query: LogQuery) -> Iterator[Record]:
     """Yield the logs within the query's scopes, each once."""
-    groups = {group.id: group for group in call.world.store.all(LOG_GROUPS.kind, call.now)}
+    groups = {group.id: group for group in call.cloud.store.all(LOG_GROUPS.kind, call.now)}
     for scope in query.scopes:
         call.compartment(scope.compartment_id)
-    for log in call.world.store.all(LOGS.kind, call.now):
+    for log in call.cloud.store.all(LOGS.kind, call.now):
         group = groups[log.body["logGroupId"]]
         if log.region == call.region and any(_is_within(log, group, scope) for scope in query.scopes):
             yield log

@@ -15,14 +15,14 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from ocisidecar.emulator import mql
-from ocisidecar.emulator.declarations import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import AccessTarget, Call, Permission, Result, Service
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment, timestamp
 from ocisidecar.emulator.metric_store import StreamKey
 from ocisidecar.emulator.mql_evaluation import evaluate
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.schema import JsonObject, body, many
-from ocisidecar.emulator.state import World
+from ocisidecar.emulator.state import Cloud
 from ocisidecar.emulator.syntax import QueryError
 
 MAX_STREAMS: Final = 50
@@ -36,14 +36,14 @@ MONITORING: Final = Service(
     prefixes=("telemetry",),
     version="/20180401",
     client="monitoring.MonitoringClient",
-    are_nulls_written=True,
+    writes_nulls=True,
 )
 METRIC_INGESTION: Final = Service(
     name="metric_ingestion",
     prefixes=("telemetry-ingestion",),
     version="/20180401",
     client="monitoring.MonitoringClient",
-    are_nulls_written=True,
+    writes_nulls=True,
 )
 
 _METRIC = body(
@@ -57,10 +57,10 @@ _DIMENSION_VALUE = re.compile(r".{1,512}", re.DOTALL)
 _METADATA = re.compile(r".{0,256}", re.DOTALL)
 
 
-def _targets(call: Call) -> list[Target]:
+def _targets(call: Call) -> list[AccessTarget]:
     """A call may post to several compartments and namespaces; each needs the permission."""
     return [
-        Target(metric["compartmentId"], {"target.metrics.namespace": metric["namespace"]})
+        AccessTarget(metric["compartmentId"], {"target.metrics.namespace": metric["namespace"]})
         for metric in call.body["metricData"]
         if "compartmentId" in metric and "namespace" in metric
     ]
@@ -73,7 +73,7 @@ def _targets(call: Call) -> list[Target]:
     details=body("metricData! batchAtomicity=ATOMIC|NON_ATOMIC", metricData=many(_METRIC)),
     permission=Permission(verb="use", resource_type="metrics", targets=_targets),
 )
-def post_metric_data(call: Call) -> Answer:
+def post_metric_data(call: Call) -> Result:
     """Keep the metrics that are valid and tell which are not; ATOMIC keeps all or none."""
     metrics = call.body["metricData"]
     faults = [(metric, _fault(metric, call.now)) for metric in metrics]
@@ -90,8 +90,8 @@ def post_metric_data(call: Call) -> Answer:
             mql.Datapoint(moment(point["timestamp"]), point["value"], point.get("count", 1))
             for point in metric["datapoints"]
         ]
-        call.world.metrics.add(_key(call, metric), points, metric.get("metadata"))
-    return Answer(
+        call.cloud.metrics.add(_key(call, metric), points, metric.get("metadata"))
+    return Result(
         body={
             "failedMetricsCount": len(failed),
             "failedMetrics": [{"message": fault, "metricData": _shown_metric(metric)} for metric, fault in failed],
@@ -166,7 +166,7 @@ def _shown_metric(metric: JsonObject) -> JsonObject:
     listing="array",
     is_write=False,
 )
-def summarize_metrics_data(call: Call) -> Answer:
+def summarize_metrics_data(call: Call) -> Result:
     """Evaluate a query over the datapoints in [startTime, endTime)."""
     asked = call.body
     query = parse_query(asked["query"])
@@ -177,7 +177,7 @@ def summarize_metrics_data(call: Call) -> Answer:
     resolution = min(_resolution(asked.get("resolution", "1m")), query.selections[0].interval_seconds)
     found = evaluate(
         query,
-        streams_of(call.world, call.region, compartments_of(call), asked["namespace"], asked.get("resourceGroup")),
+        streams_of(call.cloud, call.region, compartments_of(call), asked["namespace"], asked.get("resourceGroup")),
         start=start,
         end=end,
         resolution_seconds=resolution,
@@ -189,7 +189,7 @@ def summarize_metrics_data(call: Call) -> Answer:
         "name": query.selections[0].metric,
         "resolution": None,
     }
-    return Answer(
+    return Result(
         body=[
             {
                 **shared,
@@ -213,14 +213,14 @@ def parse_query(text: str) -> mql.Query:
 
 
 def streams_of(
-    world: World, region: str, compartment_ids: frozenset[str], namespace: str, resource_group: str | None
+    cloud: Cloud, region: str, compartment_ids: frozenset[str], namespace: str, resource_group: str | None
 ) -> Callable[[str], Iterator[mql.Stream]]:
     """Return what finds the streams of a metric name; without a resource group only streams that have none."""
 
     def find(name: str) -> Iterator[mql.Stream]:
-        for key in world.metrics.keys(region, compartment_ids):
+        for key in cloud.metrics.keys(region, compartment_ids):
             if (key.namespace, key.resource_group, key.name) == (namespace, resource_group, name):
-                yield world.metrics.stream(key)
+                yield cloud.metrics.stream(key)
 
     return find
 
@@ -231,9 +231,9 @@ def compartments_of(call: Call) -> frozenset[str]:
     call.compartment(compartment_id)
     if call.query.get("compartmentIdInSubtree", "false") != "true":
         return frozenset({compartment_id})
-    if compartment_id != call.world.tenancy_id:
+    if compartment_id != call.cloud.tenancy_id:
         raise invalid("compartmentIdInSubtree can be true for the tenancy only")
-    return frozenset(record.id for record in call.world.store.all("compartment", call.now))
+    return frozenset(record.id for record in call.cloud.store.all("compartment", call.now))
 
 
 def _resolution(text: str) -> float:
@@ -255,8 +255,8 @@ def _resolution(text: str) -> float:
     listing="array",
     is_write=False,
 )
-def list_metrics(call: Call) -> Answer:
-    """Answer with a page of the metrics that were posted."""
+def list_metrics(call: Call) -> Result:
+    """Respond with a page of the metrics that were posted."""
     asked = call.body
     group_by = asked.get("groupBy", [])
     if not set(group_by) <= set(_SORT_MEMBERS.values()):
@@ -265,7 +265,7 @@ def list_metrics(call: Call) -> Answer:
     wanted = {name: asked[name] for name in _SORT_MEMBERS.values() if name in asked}
     dimensions = {} if group_by else asked.get("dimensionFilters", {})
     rows: dict[Hashable, JsonObject] = {}
-    for key in call.world.metrics.keys(call.region, compartments_of(call)):
+    for key in call.cloud.metrics.keys(call.region, compartments_of(call)):
         metric = _listed(key)
         if wanted.items() <= metric.items() and dimensions.items() <= metric["dimensions"].items():
             row = {name: metric[name] if name in shown else None for name in metric}

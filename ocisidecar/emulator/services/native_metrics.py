@@ -14,7 +14,7 @@ from ocisidecar.emulator.metric_store import StreamKey
 from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.services.instance_shapes import HARDWARE
-from ocisidecar.emulator.state import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 
 NAMESPACE: Final = "oci_computecontainerinstance"
 INTERVAL_SECONDS: Final = 60
@@ -23,7 +23,7 @@ INTERVAL_SECONDS: Final = 60
 _GB: Final = 1024**3
 
 
-def record_usage(world: World, instance: Record, at: float, usages: Mapping[str, ContainerUsage]) -> None:
+def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str, ContainerUsage]) -> None:
     """Keep one datapoint per metric of an instance and of those of its containers that run."""
     body = instance.body
     dimensions = {
@@ -41,7 +41,7 @@ def record_usage(world: World, instance: Record, at: float, usages: Mapping[str,
         "CpuUsed": _core_nanoseconds(cores),
         "MemoryUsed": memory,
     }
-    _post(world, instance, at, dimensions, values)
+    _post(cloud, instance, at, dimensions, values)
     for container in instance.hidden["containers"]:
         usage = usages.get(container.id)
         if usage is not None:
@@ -50,7 +50,7 @@ def record_usage(world: World, instance: Record, at: float, usages: Mapping[str,
                 "ContainerCpuUsed": _core_nanoseconds(usage.cpu_cores),
                 "ContainerMemoryUsed": usage.memory_in_bytes,
             }
-            _post(world, instance, at, {**dimensions, **named}, own)
+            _post(cloud, instance, at, {**dimensions, **named}, own)
 
 
 def _core_nanoseconds(cores: float) -> float:
@@ -58,7 +58,7 @@ def _core_nanoseconds(cores: float) -> float:
 
 
 def _post(
-    world: World, instance: Record, at: float, dimensions: Mapping[str, str], values: Mapping[str, float]
+    cloud: Cloud, instance: Record, at: float, dimensions: Mapping[str, str], values: Mapping[str, float]
 ) -> None:
     for name, value in values.items():
         key = StreamKey(
@@ -69,4 +69,4 @@ def _post(
             name=name,
             dimensions=tuple(sorted(dimensions.items())),
         )
-        world.metrics.add(key, [Datapoint(at, value)])
+        cloud.metrics.add(key, [Datapoint(at, value)])

@@ -16,7 +16,7 @@ from ocisidecar.emulator.declarations import Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.iam import read_matching_rule, read_statement
 from ocisidecar.emulator.schema import JsonObject, require_length, tagged
-from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
+from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY
 from ocisidecar.emulator.state import Record
 
 MAX_STATEMENTS_PER_POLICY: Final = 50
@@ -40,7 +40,7 @@ def _check_rule(text: str) -> None:
 
 def _complete_group(call: Call) -> JsonObject:
     check_name(call)
-    if call.body["compartmentId"] != call.world.tenancy_id:
+    if call.body["compartmentId"] != call.cloud.tenancy_id:
         raise invalid("compartmentId of a dynamic group must be the tenancy's OCID")
     _check_rule(call.body["matchingRule"])
     return {}
@@ -68,19 +68,19 @@ DYNAMIC_GROUPS: Final = declare_collection(
         details=tagged("compartmentId! name! matchingRule! description!"),
         changes=tagged("matchingRule description"),
         filters=("name", "lifecycleState"),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         etag="40",
-        limit="dynamic-group-count",
+        service_limit="dynamic-group-count",
         unique=Unique(
             member="name",
             scope=(),
             code="DynamicGroupAlreadyExists",
             message="Dynamic Group '{name}' already exists",
         ),
-        complete=_complete_group,
-        created=_note_rule,
-        revise=_revise_group,
+        before_create=_complete_group,
+        after_create=_note_rule,
+        before_update=_revise_group,
     )
 )
 
@@ -102,19 +102,19 @@ def _check_statements(call: Call, compartment_id: str, statements: Sequence[str]
 
 def _check_compartment(call: Call, compartment_id: str, wanted: str) -> None:
     """A statement speaks of the policy's compartment or of one below it, by OCID or by names from there."""
-    found = call.world.compartment_below(compartment_id, wanted, call.now)
-    if found is None or compartment_id not in call.world.path_to_root(found.id, call.now):
+    found = call.cloud.compartment_below(compartment_id, wanted, call.now)
+    if found is None or compartment_id not in call.cloud.path_to_root(found.id, call.now):
         raise invalid(f"Compartment {{{wanted}}} does not exist or is not part of the policy compartment subtree")
 
 
 def _statements_on_paths(call: Call, compartment_id: str) -> Iterable[int]:
     """Yield, for each path to the root that leads through the compartment, how many statements lie on it."""
-    for compartment in call.world.store.all("compartment", call.now):
-        path = call.world.path_to_root(compartment.id, call.now)
+    for compartment in call.cloud.store.all("compartment", call.now):
+        path = call.cloud.path_to_root(compartment.id, call.now)
         if compartment_id in path:
             yield sum(
                 len(policy.body["statements"])
-                for policy in call.world.store.all("policy", call.now)
+                for policy in call.cloud.store.all("policy", call.now)
                 if policy.body["compartmentId"] in path
             )
 
@@ -148,15 +148,15 @@ POLICIES: Final = declare_collection(
         details=tagged("compartmentId! name! statements!:strings description! versionDate"),
         changes=tagged("statements:strings description versionDate"),
         filters=("name", "lifecycleState"),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         etag="40",
-        limit="policy-count",
+        service_limit="policy-count",
         unique=Unique(
             member="name", scope=(), code="PolicyAlreadyExists", message="Policy '{name}' already exists"
         ),
-        complete=_complete_policy,
-        created=_note_statements,
-        revise=_revise_policy,
+        before_create=_complete_policy,
+        after_create=_note_statements,
+        before_update=_revise_policy,
     )
 )

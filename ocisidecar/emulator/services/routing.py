@@ -9,7 +9,14 @@ from ocisidecar.emulator.declarations import Call, Collection
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import kind_of
 from ocisidecar.emulator.schema import JsonObject, Variants, body, many, require_length, tagged
-from ocisidecar.emulator.services.core import BORN, CORE, DYING, cidr, refuse_default, require_unused
+from ocisidecar.emulator.services.core import (
+    CORE,
+    CREATE_PHASES,
+    DELETE_PHASES,
+    cidr,
+    refuse_default,
+    require_unused,
+)
 from ocisidecar.emulator.services.gateways import all_services, services_of
 from ocisidecar.emulator.state import Record
 
@@ -89,11 +96,11 @@ ROUTE_TABLES: Final = crud.declare_collection(
         changes=tagged("routeRules displayName", routeRules=many(ROUTE_RULE)),
         filters=("vcnId", "displayName", "lifecycleState"),
         parents={"vcnId": "vcn"},
-        born=BORN,
-        dying=DYING,
-        complete=_complete_table,
-        revise=_revise_table,
-        release=_release_table,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_table,
+        before_update=_revise_table,
+        before_delete=_release_table,
     )
 )
 
@@ -130,9 +137,9 @@ DHCP_OPTIONS: Final = crud.declare_collection(
         changes=tagged(f"options displayName {DOMAIN_NAME_TYPE}", options=many(DHCP_OPTION)),
         filters=("vcnId", "displayName", "lifecycleState"),
         parents={"vcnId": "vcn"},
-        born=BORN,
-        dying=DYING,
-        complete=_complete_options,
-        release=_release_options,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_options,
+        before_delete=_release_options,
     )
 )

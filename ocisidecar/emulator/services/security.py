@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declarations import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.schema import JsonObject, body, many, require_length, tagged
-from ocisidecar.emulator.services.core import BORN, CORE, DYING, cidr, refuse_default, require_unused
+from ocisidecar.emulator.services.core import (
+    CORE,
+    CREATE_PHASES,
+    DELETE_PHASES,
+    cidr,
+    refuse_default,
+    require_unused,
+)
 from ocisidecar.emulator.services.gateways import services_of
 from ocisidecar.emulator.state import Record
 
@@ -109,11 +116,11 @@ SECURITY_LISTS: Final = crud.declare_collection(
         changes=tagged("ingressSecurityRules egressSecurityRules displayName", **_LISTS),
         filters=("vcnId", "displayName", "lifecycleState"),
         parents={"vcnId": "vcn"},
-        born=BORN,
-        dying=DYING,
-        complete=_complete_list,
-        revise=_revise_list,
-        release=_release_list,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_list,
+        before_update=_revise_list,
+        before_delete=_release_list,
     )
 )
 
@@ -143,16 +150,16 @@ GROUPS: Final = crud.declare_collection(
         filters=("vcnId", "displayName", "lifecycleState"),
         query=(),
         parents={"vcnId": "vcn"},
-        born=BORN,
-        dying=DYING,
-        created=_found_group,
-        release=_release_group,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        after_create=_found_group,
+        before_delete=_release_group,
     )
 )
 
 
 def _members(call: Call, group: Record) -> list[Record]:
-    return [vnic for vnic in call.world.store.all("vnic", call.now) if group.id in vnic.body["nsgIds"]]
+    return [vnic for vnic in call.cloud.store.all("vnic", call.now) if group.id in vnic.body["nsgIds"]]
 
 
 def _group(call: Call) -> Record:
@@ -174,8 +181,8 @@ def _shown(call: Call, rule: JsonObject) -> JsonObject:
     "list_network_security_group_security_rules",
     listing="array",
 )
-def list_rules(call: Call) -> Answer:
-    """Answer with a group's rules, of one direction if the query says so."""
+def list_rules(call: Call) -> Result:
+    """Respond with a group's rules, of one direction if the query says so."""
     rules = call.get("network-security-group", call.resource_id).hidden["rules"]
     direction = call.query.get("direction")
     return page_of_items(call, [_shown(call, rule) for rule in rules if direction in {None, rule["direction"]}])
@@ -187,7 +194,7 @@ def list_rules(call: Call) -> Answer:
     "add_network_security_group_security_rules",
     details=body("securityRules", securityRules=many(ADD_RULE)),
 )
-def add_rules(call: Call) -> Answer:
+def add_rules(call: Call) -> Result:
     """Add rules; what is equal to a rule that is there is added again."""
     group = _group(call)
     given = _given(call)
@@ -197,14 +204,14 @@ def add_rules(call: Call) -> Answer:
         raise ServiceError("LimitExceeded", f"At most {MAX_RULES_PER_GROUP} rules per network security group")
     added = [
         {
-            "id": call.world.ids.hexadecimal(6).upper(),
+            "id": call.cloud.ids.hexadecimal(6).upper(),
             "timeCreated": timestamp(call.now),
             **_rule(call, rule, rule["direction"], group.body["vcnId"]),
         }
         for rule in given
     ]
     group.hidden["rules"] = [*rules, *added]
-    return Answer(body={"securityRules": [_shown(call, rule) for rule in added]})
+    return Result(body={"securityRules": [_shown(call, rule) for rule in added]})
 
 
 @CORE.operation(
@@ -213,7 +220,7 @@ def add_rules(call: Call) -> Answer:
     "update_network_security_group_security_rules",
     details=body("securityRules", securityRules=many(UPDATE_RULE)),
 )
-def update_rules(call: Call) -> Answer:
+def update_rules(call: Call) -> Result:
     """Replace rules by their ids."""
     group = _group(call)
     rules = {rule["id"]: rule for rule in group.hidden["rules"]}
@@ -227,7 +234,7 @@ def update_rules(call: Call) -> Answer:
         for rule in given
     ]
     group.hidden["rules"] = list({**rules, **{rule["id"]: rule for rule in updated}}.values())
-    return Answer(body={"securityRules": [_shown(call, rule) for rule in updated]})
+    return Result(body={"securityRules": [_shown(call, rule) for rule in updated]})
 
 
 @CORE.operation(
@@ -237,7 +244,7 @@ def update_rules(call: Call) -> Answer:
     status=204,
     details=body("securityRuleIds:strings"),
 )
-def remove_rules(call: Call) -> Answer:
+def remove_rules(call: Call) -> Result:
     """Remove rules by their ids."""
     group = _group(call)
     rules = {rule["id"]: rule for rule in group.hidden["rules"]}
@@ -245,7 +252,7 @@ def remove_rules(call: Call) -> Answer:
     require_length(ids, "securityRuleIds", least=1, most=MAX_RULES_PER_CALL)
     _require_rules(rules, ids)
     group.hidden["rules"] = [rule for rule_id, rule in rules.items() if rule_id not in ids]
-    return Answer()
+    return Result()
 
 
 @CORE.operation(
@@ -254,8 +261,8 @@ def remove_rules(call: Call) -> Answer:
     "list_network_security_group_vnics",
     listing="array",
 )
-def list_members(call: Call) -> Answer:
-    """Answer with the VNICs in a group."""
+def list_members(call: Call) -> Result:
+    """Respond with the VNICs in a group."""
     group = call.get("network-security-group", call.resource_id)
     return page_of_items(
         call,

@@ -14,37 +14,37 @@ from typing import Final
 from attrs import evolve
 
 from ocisidecar.emulator.access import is_granted
-from ocisidecar.emulator.declarations import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import AccessTarget, Call, Permission, Result, Service
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.emulator.signature import Principal
-from ocisidecar.emulator.state import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 
 KIND: Final = "secret"
 
 SECRETS: Final = Service(name="secrets", prefixes=("secrets",), version="/20190301", client="secrets.SecretsClient")
 
 
-def store(world: World, versions: Sequence[bytes]) -> Record:
+def store(cloud: Cloud, versions: Sequence[bytes]) -> Record:
     """Keep a secret whose versions 1, 2, ... have these contents; the last one is the current one."""
-    now = world.clock.time()
-    secret_id = world.ids.ocid("vaultsecret", HOME)
-    body = {"id": secret_id, "compartmentId": world.compartment_id, "timeCreated": timestamp(now)}
+    now = cloud.clock.time()
+    secret_id = cloud.ids.ocid("vaultsecret", HOME)
+    body = {"id": secret_id, "compartmentId": cloud.compartment_id, "timeCreated": timestamp(now)}
     timeline = Timeline.starting(now, [("ACTIVE", 0.0)])
-    record = world.record(KIND, secret_id, body, timeline=timeline, now=now, is_builtin=True)
+    record = cloud.record(KIND, secret_id, body, timeline=timeline, now=now, is_builtin=True)
     record.hidden["versions"] = tuple(versions)
     return record
 
 
-def _target(call: Call) -> list[Target]:
+def _target(call: Call) -> list[AccessTarget]:
     return _targets(call.find(KIND, call.resource_id))
 
 
-def _targets(secret: Record | None) -> list[Target]:
-    return [Target(secret.body["compartmentId"], {"target.secret.id": secret.id})] if secret else []
+def _targets(secret: Record | None) -> list[AccessTarget]:
+    return [AccessTarget(secret.body["compartmentId"], {"target.secret.id": secret.id})] if secret else []
 
 
 READ: Final = Permission(verb="read", resource_type="secret-bundles", targets=_target)
@@ -67,8 +67,8 @@ def opened_pull_secret(call: Call, reader: Principal, given: JsonObject) -> Json
 
 
 @SECRETS.operation("GET", "/secretbundles/{secretId}", "get_secret_bundle", permission=READ)
-def get_secret_bundle(call: Call) -> Answer:
-    """Answer with the content of one version, by default the current one, in base64."""
+def get_secret_bundle(call: Call) -> Result:
+    """Respond with the content of one version, by default the current one, in base64."""
     secret = call.find(KIND, call.resource_id)
     if secret is None:
         raise not_found()
@@ -92,4 +92,4 @@ def get_secret_bundle(call: Call) -> Answer:
         "stages": ["CURRENT", "LATEST"] if is_current else ["DEPRECATED"],
         "metadata": None,
     }
-    return Answer(body=bundle, headers={"etag": etag(secret.id, number, None, "40")})
+    return Result(body=bundle, headers={"etag": etag(secret.id, number, None, "40")})

@@ -7,15 +7,15 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declarations import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.schema import JsonObject, body, require_length, tagged
 from ocisidecar.emulator.services.core import (
-    BORN,
     CORE,
-    DYING,
+    CREATE_PHASES,
+    DELETE_PHASES,
     WORK_REQUESTS,
     check_dns_label,
     cidr,
@@ -83,8 +83,8 @@ def _add_defaults(call: Call, vcn: Record) -> None:
         ),
     }
     for kind, (ocid, title, members) in contents.items():
-        record_id = call.world.ids.ocid(ocid, call.region)
-        call.world.record(
+        record_id = call.cloud.ids.ocid(ocid, call.region)
+        call.cloud.record(
             kind,
             record_id,
             {
@@ -122,10 +122,10 @@ def default_rules(cidr_blocks: Iterable[str]) -> JsonObject:
 
 def _release_vcn(call: Call, vcn: Record) -> None:
     for kind in (*USERS, *OWN):
-        for user in call.world.where(kind, call.now, vcnId=vcn.id):
+        for user in call.cloud.where(kind, call.now, vcnId=vcn.id):
             if not user.is_builtin:
                 raise in_use(vcn, kind)
-    ending = crud.phases(call, vcn.id, DYING)
+    ending = crud.draw_phases(call, vcn.id, DELETE_PHASES)
     for kind, member in DEFAULTS.items():
         call.get(kind, vcn.body[member]).move_on(call.now, ending)
 
@@ -139,23 +139,23 @@ VCNS: Final = crud.declare_collection(
         ocid="vcn",
         item="/vcns/{vcnId}",
         binding="amaaaaaa",
-        limit="vcn-count",
+        service_limit="vcn-count",
         details=tagged(
             "compartmentId! cidrBlock cidrBlocks:strings displayName dnsLabel isIpv6Enabled:bool "
             "byoipv6CidrDetails:unsupported ipv6PrivateCidrBlocks:unsupported isZprOnly:unsupported "
             "isOracleGuaAllocationEnabled:unsupported securityAttributes:unsupported"
         ),
         changes=tagged("displayName securityAttributes:unsupported isZprOnly:unsupported"),
-        born=BORN,
-        dying=DYING,
-        complete=_complete_vcn,
-        created=_add_defaults,
-        release=_release_vcn,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_vcn,
+        after_create=_add_defaults,
+        before_delete=_release_vcn,
     )
 )
 
 
-def _changed(call: Call, vcn: Record) -> Answer:
+def _changed(call: Call, vcn: Record) -> Result:
     headers = WORK_REQUESTS.open(
         call,
         operation_type=call.operation.name.upper(),
@@ -163,7 +163,7 @@ def _changed(call: Call, vcn: Record) -> Answer:
         resources=[Touched("vcn", "UPDATED", vcn.id, f"/vcns/{vcn.id}")],
         seconds=0.0,
     )
-    return Answer(headers=headers)
+    return Result(headers=headers)
 
 
 @CORE.operation(
@@ -175,7 +175,7 @@ def _changed(call: Call, vcn: Record) -> Answer:
     details=body("cidrBlock!"),
     is_create=True,
 )
-def add_vcn_cidr(call: Call) -> Answer:
+def add_vcn_cidr(call: Call) -> Result:
     """Give a VCN one more block."""
     vcn = crud.usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
@@ -196,7 +196,7 @@ def add_vcn_cidr(call: Call) -> Answer:
     details=body("cidrBlock!"),
     is_create=True,
 )
-def remove_vcn_cidr(call: Call) -> Answer:
+def remove_vcn_cidr(call: Call) -> Result:
     """Take a block from a VCN, unless a subnet lies in it."""
     vcn = crud.usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
@@ -205,7 +205,7 @@ def remove_vcn_cidr(call: Call) -> Answer:
     blocks = [text for text in vcn.body["cidrBlocks"] if cidr(text) != block]
     if not blocks or len(blocks) == len(vcn.body["cidrBlocks"]):
         raise invalid(f"The requested CIDR {block} is invalid: not one of several blocks of the VCN.")
-    for subnet in call.world.where("subnet", call.now, vcnId=vcn.id):
+    for subnet in call.cloud.where("subnet", call.now, vcnId=vcn.id):
         if cidr(subnet.body["cidrBlock"]).overlaps(block):
             raise in_use(vcn, "subnet")
     vcn.change({"cidrBlock": blocks[0], "cidrBlocks": blocks})
@@ -231,7 +231,7 @@ def _complete_subnet(call: Call) -> JsonObject:
         "prohibitInternetIngress": given.get("prohibitInternetIngress", is_private),
         "subnetDomainName": _subnet_domain(call, vcn),
         "virtualRouterIp": str(block[1]),
-        "virtualRouterMac": f"00:00:17:{mac_tail(call.world)}",
+        "virtualRouterMac": f"00:00:17:{mac_tail(call.cloud)}",
     }
 
 
@@ -244,7 +244,7 @@ def _subnet_block(call: Call, vcn: Record) -> IPv4Network:
     if not any(block.subnet_of(cidr(whole)) for whole in vcn.body["cidrBlocks"]):
         # UNCONFIRMED: the text.
         raise invalid(f"The requested CIDR {block} is invalid: it is not within the CIDRs of the VCN.")
-    for other in call.world.where("subnet", call.now, vcnId=vcn.id):
+    for other in call.cloud.where("subnet", call.now, vcnId=vcn.id):
         taken = other.body["cidrBlock"]
         if block.overlaps(cidr(taken)):
             owner = f"subnet {other.id} with CIDR {taken}"
@@ -259,13 +259,13 @@ def _subnet_domain(call: Call, vcn: Record) -> str | None:
     check_dns_label(label)
     if "dnsLabel" not in vcn.body:
         raise invalid(f"dnsLabel {label} needs a VCN that has one")
-    if next(call.world.where("subnet", call.now, vcnId=vcn.id, dnsLabel=label), None) is not None:
+    if next(call.cloud.where("subnet", call.now, vcnId=vcn.id, dnsLabel=label), None) is not None:
         raise invalid(f"dnsLabel {label} is taken in {vcn.id}")
     return f"{label}.{vcn.body['vcnDomainName']}"
 
 
 def _release_subnet(call: Call, subnet: Record) -> None:
-    for vnic in call.world.where("vnic", call.now, subnetId=subnet.id):
+    for vnic in call.cloud.where("vnic", call.now, subnetId=subnet.id):
         raise ServiceError(
             "Conflict",
             f"The Subnet {subnet.id} references the VNIC {vnic.id}. You must remove the reference to proceed "
@@ -288,7 +288,7 @@ SUBNETS: Final = crud.declare_collection(
         plural="subnets",
         ocid="subnet",
         item="/subnets/{subnetId}",
-        limit="subnet-count",
+        service_limit="subnet-count",
         details=tagged(
             "compartmentId! vcnId! availabilityDomain cidrBlock ipv4CidrBlocks:strings dhcpOptionsId displayName "
             "dnsLabel prohibitInternetIngress:bool prohibitPublicIpOnVnic:bool routeTableId "
@@ -305,11 +305,11 @@ SUBNETS: Final = crud.declare_collection(
             "securityListIds": "security-list",
             "dhcpOptionsId": "dhcp-options",
         },
-        owner="vcnId",
-        born=BORN,
-        dying=DYING,
-        complete=_complete_subnet,
-        revise=_revise_subnet,
-        release=_release_subnet,
+        common_parent="vcnId",
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_subnet,
+        before_update=_revise_subnet,
+        before_delete=_release_subnet,
     )
 )

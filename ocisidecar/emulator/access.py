@@ -11,7 +11,7 @@ from typing import Final
 
 from ocisidecar.emulator.declarations import AccessTarget, Call, Permission
 from ocisidecar.emulator.errors import not_found
-from ocisidecar.emulator.iam import VERBS, Statement, read_matching_rule, read_statement
+from ocisidecar.emulator.iam import VERBS, PolicyStatement, parse_matching_rule, parse_statement
 from ocisidecar.emulator.state import Record
 
 FAMILIES: Final = {
@@ -21,8 +21,8 @@ FAMILIES: Final = {
     "secret-family": frozenset({"secrets", "secret-bundles"}),
 }
 
-_rule = functools.cache(read_matching_rule)
-_statement = functools.cache(read_statement)
+_rule = functools.cache(parse_matching_rule)
+_statement = functools.cache(parse_statement)
 
 
 def authorise(call: Call) -> None:
@@ -41,13 +41,13 @@ def is_granted(call: Call, permission: Permission, targets: Iterable[AccessTarge
     return all(any(_grants(call, *granted, permission, target) for granted in statements) for target in targets)
 
 
-def note_version(call: Call, record: Record, value: object) -> None:
+def record_version(call: Call, record: Record, value: object) -> None:
     """Remember what a dynamic group or policy says from the end of the propagation on."""
     (_, lag), *_ = call.cloud.draw_phases(f"{record.id}/{record.version}", (("PROPAGATING", "iam_propagation"),))
     record.hidden.setdefault("versions", []).append((call.now + lag, value))
 
 
-def _in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
+def _values_in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
     for record in call.cloud.store.all(kind, call.now):
         values = [value for since, value in record.hidden["versions"] if since <= call.now]
         if values and record.state_at(call.now) == "ACTIVE":
@@ -67,7 +67,7 @@ def _groups(call: Call) -> Iterator[str]:
             for key, value in tags.items()
         },
     }
-    for group, rule in _in_force(call, "dynamic-group"):
+    for group, rule in _values_in_force(call, "dynamic-group"):
         if _rule(str(rule)).holds(variables):
             yield group.id
             yield group.body["name"]
@@ -79,8 +79,8 @@ def _tags(call: Call) -> dict[str, dict[str, object]]:
     return tags
 
 
-def _statements(call: Call, groups: set[str]) -> Iterator[tuple[Record, Statement]]:
-    for policy, texts in _in_force(call, "policy"):
+def _statements(call: Call, groups: set[str]) -> Iterator[tuple[Record, PolicyStatement]]:
+    for policy, texts in _values_in_force(call, "policy"):
         if isinstance(texts, list):
             for statement in map(_statement, texts):
                 is_for_all = statement.subject_kind in {"any-user", "any-group"}
@@ -89,7 +89,9 @@ def _statements(call: Call, groups: set[str]) -> Iterator[tuple[Record, Statemen
                     yield policy, statement
 
 
-def _grants(call: Call, policy: Record, statement: Statement, permission: Permission, target: AccessTarget) -> bool:
+def _grants(
+    call: Call, policy: Record, statement: PolicyStatement, permission: Permission, target: AccessTarget
+) -> bool:
     """Tell whether a statement of a policy covers the permission on the target."""
     wanted = permission.resource_type
     is_type = statement.resource_type in {wanted, "all-resources"} or wanted in FAMILIES.get(

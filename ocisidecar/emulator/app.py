@@ -13,13 +13,13 @@ from werkzeug import Request, Response
 from ocisidecar.emulator.access import authorise
 from ocisidecar.emulator.declarations import Call, Operation, Result, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
-from ocisidecar.emulator.faults import Lose, Refuse
+from ocisidecar.emulator.faults import LoseResponse, Refuse
 from ocisidecar.emulator.regions import REGIONS
 from ocisidecar.emulator.router import Match, Router
 from ocisidecar.emulator.signature import Principal
 from ocisidecar.emulator.state import Cloud
 from ocisidecar.emulator.throttle import Throttle
-from ocisidecar.emulator.tokens import MAX_LENGTH, Remembered, digest
+from ocisidecar.emulator.tokens import MAX_LENGTH, RememberedCreate, digest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -66,35 +66,35 @@ class App:
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """What has been asked since the start or the last `forget`."""
+        """What has been asked since the start or the last `clear_requests`."""
         with self._lock:
             return tuple(self._requests)
 
-    def forget(self) -> None:
+    def clear_requests(self) -> None:
         """Drop the recorded requests."""
         with self._lock:
             self._requests.clear()
 
-    def exchange(self, request: Request) -> tuple[Response, Lose | None]:
+    def respond(self, request: Request) -> tuple[Response, LoseResponse | None]:
         """Return the answer and, when a fault says so, how it gets lost on its way."""
         match: Match | None = None
-        loss: Lose | None = None
+        loss: LoseResponse | None = None
         try:
             match = self._router.match(request.method, request.path)
             principal = self._verify(request)
             result, loss = self._perform(request, match, principal)
-            response = _success(match.operation, result)
+            response = _success_response(match.operation, result)
         except ServiceError as error:
-            response = _refusal(error)
-        except _Lost as lost:
+            response = _error_response(error)
+        except _ResponseLost as lost:
             response, loss = Response(status=500), lost.loss
         self._finish(response, request, match)
-        self._note(request, match, 0 if loss is not None else response.status_code)
+        self._record(request, match, 0 if loss is not None else response.status_code)
         return response, loss
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond as a WSGI application; a lost answer raises ConnectionResetError."""
-        response, loss = self.exchange(Request(environ))
+        response, loss = self.respond(Request(environ))
         if loss is not None:
             raise ConnectionResetError(f"an injected fault: {loss.manner}")
         return response(environ, start_response)
@@ -104,20 +104,20 @@ class App:
         principal = self.cloud.keys.verify(request.method, target, request.headers, request.get_data())
         if "," in request.headers.get("content-type", ""):
             # Two Content-Type headers: OCI's front end answers 400 without a body.
-            raise _Bare(400)
+            raise _EmptyError(400)
         return principal
 
-    def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Result, Lose | None]:
+    def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Result, LoseResponse | None]:
         """Do what is asked for, once; returns the answer and whether it gets lost."""
         operation, cloud = match.operation, self.cloud
         body = _read_body(request, operation)
-        effects = cloud.faults.strike(operation.service.name, operation.name, body)
-        losses = [effect for effect in effects if isinstance(effect, Lose)]
+        effects = cloud.faults.match_call(operation.service.name, operation.name, body)
+        losses = [effect for effect in effects if isinstance(effect, LoseResponse)]
         if any(not loss.is_committed for loss in losses):
-            raise _Lost(losses[0])
+            raise _ResponseLost(losses[0])
         for effect in effects:
             if isinstance(effect, Refuse):
-                raise _refused(effect)
+                raise _injected_error(effect)
         with cloud.lock:
             now = cloud.clock.time()
             self._throttle.admit(operation.service.name, now)
@@ -135,10 +135,10 @@ class App:
             )
             try:
                 authorise(call)
-                result = _once(call)
+                result = _run_once(call)
             except ServiceError:
                 if losses:
-                    raise _Lost(losses[0]) from None
+                    raise _ResponseLost(losses[0]) from None
                 raise
         return result, losses[0] if losses else None
 
@@ -150,7 +150,7 @@ class App:
         if match is not None:
             response.headers.update(match.operation.service.headers)
 
-    def _note(self, request: Request, match: Match | None, status: int) -> None:
+    def _record(self, request: Request, match: Match | None, status: int) -> None:
         operation = match.operation if match is not None else None
         recorded = RecordedRequest(
             method=request.method,
@@ -167,24 +167,24 @@ class App:
             self._requests.append(recorded)
 
 
-class _Lost(Exception):
+class _ResponseLost(Exception):
     """The request gets no answer."""
 
-    def __init__(self, loss: Lose) -> None:
+    def __init__(self, loss: LoseResponse) -> None:
         super().__init__()
         self.loss = loss
 
 
-class _Bare(ServiceError):
+class _EmptyError(ServiceError):
     """A refusal without a body."""
 
     def __init__(self, status: int) -> None:
         super().__init__("", "", status=status)
 
 
-def _refused(effect: Refuse) -> ServiceError:
+def _injected_error(effect: Refuse) -> ServiceError:
     if not effect.has_body:
-        return _Bare(effect.status)
+        return _EmptyError(effect.status)
     headers = {} if effect.retry_after is None else {"retry-after": str(effect.retry_after)}
     return ServiceError(effect.code, effect.message, status=effect.status, headers=headers)
 
@@ -200,10 +200,10 @@ def _read_body(request: Request, operation: Operation) -> Any:
         value = json.loads(request.get_data() or b"null")
     except ValueError as exc:
         raise ServiceError("CannotParseRequest") from exc
-    return operation.details.read(value)
+    return operation.details.validate(value)
 
 
-def _once(call: Call) -> Result:
+def _run_once(call: Call) -> Result:
     """Run the operation, unless its retry token says that it ran before."""
     service = call.operation.service
     if service.is_global and call.operation.is_write:
@@ -219,13 +219,13 @@ def _once(call: Call) -> Result:
     if remembered is None:
         result = call.operation.handler(call)
         resource = (result.record.kind, result.record.id) if result.record is not None else None
-        call.cloud.tokens.remember(key, Remembered(payload, result, resource, call.now))
+        call.cloud.tokens.remember(key, RememberedCreate(payload, result, resource, call.now))
         return result
     if remembered.payload != payload:
         raise ServiceError(call.cloud.assumptions.retry_token_mismatch, status=409)
     if remembered.resource is not None and not call.cloud.is_live(*remembered.resource, call.now):
         raise ServiceError("InvalidatedRetryToken")
-    original: Result = remembered.answer
+    original: Result = remembered.result
     return original
 
 
@@ -238,7 +238,7 @@ def _require_home_region(call: Call) -> None:
         )
 
 
-def _success(operation: Operation, result: Result) -> Response:
+def _success_response(operation: Operation, result: Result) -> Response:
     status = operation.status if result.status is None else result.status
     response = Response(status=status, headers=dict(result.headers))
     if isinstance(result.body, bytes):
@@ -251,9 +251,9 @@ def _success(operation: Operation, result: Result) -> Response:
     return response
 
 
-def _refusal(error: ServiceError) -> Response:
+def _error_response(error: ServiceError) -> Response:
     response = Response(status=error.status, headers=error.headers)
-    if isinstance(error, _Bare):
+    if isinstance(error, _EmptyError):
         del response.headers["content-type"]
     else:
         response.set_data(json.dumps({"code": error.code, "message": error.message}).encode())

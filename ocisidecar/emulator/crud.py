@@ -11,7 +11,7 @@ from attrs import evolve
 
 from ocisidecar.emulator.declarations import Call, Collection, PhaseNames, Result
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
-from ocisidecar.emulator.faults import Stick
+from ocisidecar.emulator.faults import Stall
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
 from ocisidecar.emulator.paging import page_of_records, select
@@ -63,7 +63,7 @@ def declare_collection(collection: Collection) -> Collection:
     return collection
 
 
-def of(call: Call) -> Collection:
+def collection_of(call: Call) -> Collection:
     """Return the collection that the call's operation belongs to."""
     collection = call.operation.collection
     if collection is None:
@@ -73,18 +73,18 @@ def of(call: Call) -> Collection:
 
 def create(call: Call) -> Result:
     """Create a resource and answer with it."""
-    record = make(call, of(call))
-    return shown(call, record, made=record)
+    record = create_record(call, collection_of(call))
+    return resource_result(call, record, created=record)
 
 
 def get(call: Call) -> Result:
     """Respond with one resource."""
-    return shown(call, call.get(of(call).kind, call.resource_id))
+    return resource_result(call, call.get(collection_of(call).kind, call.resource_id))
 
 
 def list_records(call: Call) -> Result:
     """Respond with a page of resources."""
-    collection = of(call)
+    collection = collection_of(call)
     if "compartmentId" in call.query:
         call.compartment(call.query["compartmentId"])
     records = select(
@@ -100,8 +100,8 @@ def list_records(call: Call) -> Result:
 
 def update(call: Call) -> Result:
     """Change the members that may change and answer with the resource."""
-    collection = of(call)
-    record = usable(call, collection.kind, call.resource_id)
+    collection = collection_of(call)
+    record = get_usable(call, collection.kind, call.resource_id)
     check_etag(call, collection, record)
     do_nulls_count = call.cloud.assumptions.do_nulls_take_away
     changes = {name: value for name, value in call.body.items() if do_nulls_count or value is not None}
@@ -110,12 +110,12 @@ def update(call: Call) -> Result:
     if collection.before_update is not None:
         changes = collection.before_update(call, record, changes)
     record.change(changes)
-    return shown(call, record)
+    return resource_result(call, record)
 
 
 def delete(call: Call) -> Result:
     """Let a resource go."""
-    collection = of(call)
+    collection = collection_of(call)
     record = call.get(collection.kind, call.resource_id)
     check_etag(call, collection, record)
     state = record.state_at(call.now)
@@ -125,22 +125,22 @@ def delete(call: Call) -> Result:
         raise ServiceError("IncorrectState", f"{record.id} is in state {state}")
     if collection.before_delete is not None:
         collection.before_delete(call, record)
-    record.move_on(call.now, draw_phases(call, record.id, collection.delete_phases))
+    record.transition(call.now, draw_phases(call, record.id, collection.delete_phases))
     return Result()
 
 
-def make(call: Call, collection: Collection) -> Record:
+def create_record(call: Call, collection: Collection) -> Record:
     """Check the call's body, add what the service adds, and keep the new resource."""
     cloud, body = call.cloud, call.body
     if "compartmentId" in body:
         call.compartment(body["compartmentId"])
     for member, kind in collection.parents.items():
-        usable(call, kind, body[member])
+        get_usable(call, kind, body[member])
     check_defined_tags(call, body)
     check_references(call, collection, body, tuple(body))
     check_unique(call, collection, body)
     if collection.service_limit:
-        cloud.require_free(
+        cloud.require_below_limit(
             collection.service_limit,
             lambda: sum(
                 record.region == call.region and not record.is_builtin
@@ -177,7 +177,7 @@ def default_name(kind: str, now: float) -> str:
     return kind.replace("-", "") + datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S")
 
 
-def usable(call: Call, kind: str, record_id: str) -> Record:
+def get_usable(call: Call, kind: str, record_id: str) -> Record:
     """Return a record in a state that lets others build on it; 404 without it, 409 while it is busy."""
     return require_state(call, call.get(kind, record_id))
 
@@ -221,11 +221,11 @@ def check_etag(call: Call, collection: Collection, record: Record) -> None:
     wanted = call.headers.get("if-match")
     if wanted in {None, "*"}:
         return
-    if (wanted or "").strip('"').removesuffix("--gzip") != tag(collection, record, call.now):
+    if (wanted or "").strip('"').removesuffix("--gzip") != entity_tag(collection, record, call.now):
         raise ServiceError("NoEtagMatch")
 
 
-def tag(collection: Collection, record: Record, now: float) -> str:
+def entity_tag(collection: Collection, record: Record, now: float) -> str:
     """Return the record's entity tag."""
     return etag(record.id, record.version, record.state_at(now), collection.etag)
 
@@ -233,19 +233,21 @@ def tag(collection: Collection, record: Record, now: float) -> str:
 def draw_phases(call: Call, record_id: str, named: PhaseNames) -> list[Phase]:
     """Draw the durations of a lifecycle; a stuck one never leaves its first state."""
     drawn = call.cloud.draw_phases(record_id, named)
-    if call.effect(Stick) is not None:
+    if call.effect(Stall) is not None:
         drawn[0] = (drawn[0][0], inf)
     return drawn
 
 
-def shown(call: Call, record: Record, *, status: int | None = None, made: Record | None = None) -> Result:
+def resource_result(
+    call: Call, record: Record, *, status: int | None = None, created: Record | None = None
+) -> Result:
     """Respond with a resource and its entity tag."""
-    collection = of(call)
+    collection = collection_of(call)
     return Result(
         body=view(call.cloud, collection, record, call.now),
         status=status,
-        headers={"etag": tag(collection, record, call.now)},
-        record=made,
+        headers={"etag": entity_tag(collection, record, call.now)},
+        record=created,
     )
 
 

@@ -16,7 +16,7 @@ from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Effect
 from ocisidecar.emulator.ids import Binding
 from ocisidecar.emulator.regions import REGIONS
-from ocisidecar.emulator.schema import JsonObject, Shape
+from ocisidecar.emulator.schema import JsonObject, Schema
 from ocisidecar.emulator.signature import Principal
 from ocisidecar.emulator.state import Cloud, Record
 
@@ -88,7 +88,7 @@ class Call:
             raise not_found()
         return record
 
-    def domain(self, name: str) -> None:
+    def require_availability_domain(self, name: str) -> None:
         """Raise ServiceError 400 unless `name` is an availability domain of the endpoint's region."""
         if name not in REGIONS[self.region].domain_names():
             raise invalid(f"Availability domain {name} is not known in {self.region}")
@@ -161,7 +161,7 @@ class Operation:
     status: int = 200
     listing: Listing | None = None
     headers: tuple[str, ...] = ()
-    details: Shape | None = None
+    details: Schema | None = None
     query: tuple[str, ...] = ()
     is_write: bool
     is_create: bool = False
@@ -264,8 +264,8 @@ class Collection:
     ocid: str
     ocid_slots: str = ""
     item: str
-    details: Shape | None = None
-    changes: Shape | None = None
+    details: Schema | None = None
+    changes: Schema | None = None
     filters: tuple[str, ...] = ("displayName", "lifecycleState")
     query: tuple[str, ...] = ("compartmentId",)
     parents: Mapping[str, str] = Factory(dict)

@@ -15,16 +15,16 @@ from ocisidecar.emulator.app import App, RecordedRequest
 from ocisidecar.emulator.declarations import Operation
 from ocisidecar.emulator.faults import Fault, FaultSchedule
 from ocisidecar.emulator.ids import Ids
-from ocisidecar.emulator.initial_state import found_tenancy, found_user
+from ocisidecar.emulator.initial_state import create_builtin_tenancy, create_builtin_user
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
-from ocisidecar.emulator.pod_listeners import PodDoors
+from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
-from ocisidecar.emulator.server import Door
+from ocisidecar.emulator.server import Listener
 from ocisidecar.emulator.services import SERVICES, vulnerability_scanning
-from ocisidecar.emulator.services.artifacts import push
-from ocisidecar.emulator.services.vault import store
+from ocisidecar.emulator.services.artifacts import push_image
+from ocisidecar.emulator.services.vault import store_secret
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
 from ocisidecar.emulator.state import ENDED, Assumptions, Cloud, lifetime
@@ -94,9 +94,9 @@ class Emulator:
         self._key = _operator_key()
         self._engine = _engine_for(containers, self.clock)
         self._images = dict(images or {})
-        self._doors = PodDoors(lambda host: Door(self.app, host=host), lambda: self.endpoint)
+        self._pod_listeners = PodListeners(lambda host: Listener(self.app, host=host), lambda: self.endpoint)
         self.app = App(self._new_cloud(), SERVICES, Throttle(requests_per_second))
-        self._door: Door | None = None
+        self._listener: Listener | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
@@ -109,15 +109,15 @@ class Emulator:
 
     def start(self) -> Self:
         """Open the port; a started emulator stays as it is."""
-        if self._door is None:
-            self._door = Door(self.app, self._port)
+        if self._listener is None:
+            self._listener = Listener(self.app, self._port)
         return self
 
     def close(self) -> None:
         """Close the port and all connections, and remove all real containers; can be called again."""
-        if self._door is not None:
-            self._door.close()
-            self._door = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         self.app.cloud.pods.close()
         if self._engine is not None:
             self._engine.close()
@@ -131,9 +131,9 @@ class Emulator:
 
         A region's name and a service's prefix may follow: `{endpoint}/us-ashburn-1/iaas`.
         """
-        if self._door is None:
+        if self._listener is None:
             raise RuntimeError("the emulator is not started: use `with Emulator() as emulator:` or start()")
-        return self._door.endpoint
+        return self._listener.endpoint
 
     @property
     def containers(self) -> Literal["simulated", "docker"]:
@@ -209,9 +209,9 @@ class Emulator:
         key = make_key()
         with cloud.lock:
             principal = Principal(id=cloud.ids.ocid("user"), tenancy_id=cloud.tenancy_id)
-            found_user(cloud, principal.id, name)
-        mark = cloud.keys.add_api_key(principal, key.public_key())
-        return {**self.oci_config, "user": principal.id, "fingerprint": mark, "key_content": pem(key)}
+            create_builtin_user(cloud, principal.id, name)
+        key_fingerprint = cloud.keys.add_api_key(principal, key.public_key())
+        return {**self.oci_config, "user": principal.id, "fingerprint": key_fingerprint, "key_content": pem(key)}
 
     def issue_token(
         self, *, public_key: str | None = None, resource_id: str | None = None, seconds: float = 3600
@@ -274,7 +274,7 @@ class Emulator:
         """Put an image, tagged `version`, into a container repository, as a registry would; returns its OCID."""
         cloud = self.app.cloud
         with cloud.lock:
-            return push(cloud, repository_id, version).id
+            return push_image(cloud, repository_id, version).id
 
     def cover_by_scanning(self, *repositories: str, scan_level: str = "STANDARD") -> str:
         """Let a scan target cover repositories of the compartment, all when none is named; returns its OCID.
@@ -287,7 +287,7 @@ class Emulator:
         """
         cloud = self.app.cloud
         with cloud.lock:
-            return vulnerability_scanning.cover(cloud, repositories, scan_level).id
+            return vulnerability_scanning.add_target(cloud, repositories, scan_level).id
 
     def store_scan_result(self, repository: str, tag: str, *problems: Mapping[str, object]) -> str:
         """Store what a scan of an image found, as if it ended now; returns the result's OCID.
@@ -303,13 +303,13 @@ class Emulator:
         """
         cloud = self.app.cloud
         with cloud.lock:
-            return vulnerability_scanning.store(cloud, repository, tag, problems).id
+            return vulnerability_scanning.store_result(cloud, repository, tag, problems).id
 
     def store_secret(self, *versions: bytes) -> str:
         """Put a secret with these versions, the current one last, into the vault; returns its OCID."""
         cloud = self.app.cloud
         with cloud.lock:
-            return store(cloud, versions).id
+            return store_secret(cloud, versions).id
 
     def inject(self, *faults: Fault) -> None:
         """Put faults into force; each counts the calls from now on."""
@@ -331,20 +331,20 @@ class Emulator:
         """
         former = self.app.cloud
         self.app.cloud = self._new_cloud()
-        self.app.forget()
+        self.app.clear_requests()
         former.pods.close()
 
     def _new_pods(self) -> Pods:
         if self._engine is None:
             return SimulatedPods(self._scripts)
         from ocisidecar.emulator.docker_pods import DockerPods
-        from ocisidecar.emulator.pod_worker import Site
+        from ocisidecar.emulator.pod_worker import PodRuntime
 
         return DockerPods(
-            Site(
+            PodRuntime(
                 engine=self._engine,
                 clock=self.clock,
-                doors=self._doors,
+                listeners=self._pod_listeners,
                 images=self._images,
                 token_seconds=self._assumptions.resource_principal_lifetime_in_seconds,
             )
@@ -367,8 +367,8 @@ class Emulator:
             ids=ids,
             pods=self._new_pods(),
         )
-        found_tenancy(cloud)
-        found_user(cloud, cloud.user_id, "operator")
+        create_builtin_tenancy(cloud)
+        create_builtin_user(cloud, cloud.user_id, "operator")
         cloud.keys.add_api_key(Principal(id=cloud.user_id, tenancy_id=cloud.tenancy_id), self._key.public_key())
         cloud.faults.add(self._faults)
         return cloud

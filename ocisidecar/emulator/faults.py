@@ -25,7 +25,7 @@ class Refuse:
 
 
 @frozen(kw_only=True)
-class Lose:
+class LoseResponse:
     """Give no whole answer, before anything happened or after it did.
 
     `reset` closes the connection, `silence` keeps it open until the client gives up, `truncate` (always after)
@@ -37,14 +37,14 @@ class Lose:
 
 
 @frozen(kw_only=True)
-class Stale:
+class StaleList:
     """A list that does not yet show resources younger than this many seconds."""
 
     seconds: float
 
 
 @frozen(kw_only=True)
-class Stick:
+class Stall:
     """A resource that never leaves the first state of what it was asked to do."""
 
 
@@ -57,13 +57,13 @@ class Fail:
     logs: tuple[str, ...]
 
 
-Effect = Refuse | Lose | Stale | Stick | Fail
+Effect = Refuse | LoseResponse | StaleList | Stall | Fail
 
 CREATE_INSTANCE: Final = "create_container_instance"
 NO_CAPACITY: Final = "Out of host capacity."
 
 
-class Rule(TypedDict, total=False):
+class Trigger(TypedDict, total=False):
     """Which of the matching calls are hit; see Fault."""
 
     nth: int
@@ -102,7 +102,7 @@ class Fault:
         *,
         status: int | None = None,
         retry_after: int | None = None,
-        **rule: Unpack[Rule],
+        **trigger: Unpack[Trigger],
     ) -> Fault:
         """Refuse with `code`; status and message default to what OCI says for it."""
         default_status, default_message = CODES.get(code, (500, code))
@@ -112,42 +112,44 @@ class Fault:
             message=default_message if message is None else message,
             retry_after=retry_after,
         )
-        return cls(operation=operation, effect=effect, **rule)
+        return cls(operation=operation, effect=effect, **trigger)
 
     @classmethod
-    def empty_error(cls, operation: str, status: int = 400, **rule: Unpack[Rule]) -> Fault:
+    def empty_error(cls, operation: str, status: int = 400, **trigger: Unpack[Trigger]) -> Fault:
         """Refuse with an empty body, as OCI's front end does for some malformed requests."""
-        return cls(operation=operation, effect=Refuse(status=status, code="", message="", has_body=False), **rule)
+        return cls(
+            operation=operation, effect=Refuse(status=status, code="", message="", has_body=False), **trigger
+        )
 
     @classmethod
-    def expired_token(cls, operation: str = "*", **rule: Unpack[Rule]) -> Fault:
+    def expired_token(cls, operation: str = "*", **trigger: Unpack[Trigger]) -> Fault:
         """Refuse with 401, as when a session token has run out."""
-        return cls.error(operation, "NotAuthenticated", **rule)
+        return cls.error(operation, "NotAuthenticated", **trigger)
 
     @classmethod
-    def reset(cls, operation: str, *, after_commit: bool = False, **rule: Unpack[Rule]) -> Fault:
+    def reset(cls, operation: str, *, after_commit: bool = False, **trigger: Unpack[Trigger]) -> Fault:
         """Close the connection without an answer, before or after the operation happened."""
-        return cls(operation=operation, effect=Lose(manner="reset", is_committed=after_commit), **rule)
+        return cls(operation=operation, effect=LoseResponse(manner="reset", is_committed=after_commit), **trigger)
 
     @classmethod
-    def timeout(cls, operation: str, *, after_commit: bool = False, **rule: Unpack[Rule]) -> Fault:
+    def timeout(cls, operation: str, *, after_commit: bool = False, **trigger: Unpack[Trigger]) -> Fault:
         """Say nothing until the client gives up, before or after the operation happened."""
-        return cls(operation=operation, effect=Lose(manner="silence", is_committed=after_commit), **rule)
+        return cls(operation=operation, effect=LoseResponse(manner="silence", is_committed=after_commit), **trigger)
 
     @classmethod
-    def truncated(cls, operation: str, **rule: Unpack[Rule]) -> Fault:
+    def truncated(cls, operation: str, **trigger: Unpack[Trigger]) -> Fault:
         """Let the operation happen, then send half of the answer and close the connection."""
-        return cls(operation=operation, effect=Lose(manner="truncate", is_committed=True), **rule)
+        return cls(operation=operation, effect=LoseResponse(manner="truncate", is_committed=True), **trigger)
 
     @classmethod
-    def stale_list(cls, operation: str = "list_*", *, seconds: float, **rule: Unpack[Rule]) -> Fault:
+    def stale_list(cls, operation: str = "list_*", *, seconds: float, **trigger: Unpack[Trigger]) -> Fault:
         """Hide resources younger than `seconds` from lists."""
-        return cls(operation=operation, effect=Stale(seconds=seconds), **rule)
+        return cls(operation=operation, effect=StaleList(seconds=seconds), **trigger)
 
     @classmethod
-    def stuck(cls, operation: str, **rule: Unpack[Rule]) -> Fault:
+    def stuck(cls, operation: str, **trigger: Unpack[Trigger]) -> Fault:
         """Accept the operation and never finish it."""
-        return cls(operation=operation, effect=Stick(), **rule)
+        return cls(operation=operation, effect=Stall(), **trigger)
 
     @classmethod
     def failed(
@@ -157,10 +159,10 @@ class Fault:
         code: str = "InternalError",
         message: str = "The container could not be started.",
         logs: Sequence[str] = (),
-        **rule: Unpack[Rule],
+        **trigger: Unpack[Trigger],
     ) -> Fault:
         """Accept the operation, then end it FAILED with this error in its work request."""
-        return cls(operation=operation, effect=Fail(code=code, message=message, logs=tuple(logs)), **rule)
+        return cls(operation=operation, effect=Fail(code=code, message=message, logs=tuple(logs)), **trigger)
 
     @classmethod
     def out_of_capacity(
@@ -170,7 +172,7 @@ class Fault:
         fault_domain: str | None = None,
         shape: str | None = None,
         is_synchronous: bool = True,
-        **rule: Unpack[Rule],
+        **trigger: Unpack[Trigger],
     ) -> Fault:
         """Have no host for container instances that ask for all that is given; `times` is None here.
 
@@ -184,7 +186,7 @@ class Fault:
             else Fail(code="InternalError", message=NO_CAPACITY, logs=())
         )
         only = {name: word for name, word in wanted.items() if word is not None}
-        all_calls: Rule = {"times": None, **rule}
+        all_calls: Trigger = {"times": None, **trigger}
         return cls(operation=CREATE_INSTANCE, effect=effect, only=only, **all_calls)
 
     def matches(self, service: str, operation: str, body: Any) -> bool:
@@ -199,7 +201,7 @@ class Fault:
 
 
 @define
-class _Armed:
+class _ActiveFault:
     fault: Fault
     seen: int = 0
     hit: int = 0
@@ -210,7 +212,7 @@ class FaultSchedule:
     """The faults in force and how often each has been met.  Thread-safe."""
 
     seed: int
-    _armed: list[_Armed] = field(factory=list, init=False)
+    _active: list[_ActiveFault] = field(factory=list, init=False)
     _random: random.Random = field(init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
@@ -220,24 +222,24 @@ class FaultSchedule:
     def add(self, faults: Iterable[Fault]) -> None:
         """Put faults into force; each counts from now."""
         with self._lock:
-            self._armed.extend(_Armed(fault) for fault in faults)
+            self._active.extend(_ActiveFault(fault) for fault in faults)
 
     def clear(self) -> None:
         """End all faults."""
         with self._lock:
-            self._armed.clear()
+            self._active.clear()
 
-    def strike(self, service: str, operation: str, body: Any) -> tuple[Effect, ...]:
+    def match_call(self, service: str, operation: str, body: Any) -> tuple[Effect, ...]:
         """Count one call and return what hits it."""
         effects = []
         with self._lock:
-            for armed in self._armed:
-                fault = armed.fault
+            for active in self._active:
+                fault = active.fault
                 if not fault.matches(service, operation, body):
                     continue
-                armed.seen += 1
-                is_due = armed.seen >= fault.nth and (fault.times is None or armed.hit < fault.times)
+                active.seen += 1
+                is_due = active.seen >= fault.nth and (fault.times is None or active.hit < fault.times)
                 if is_due and (fault.probability >= 1 or self._random.random() < fault.probability):
-                    armed.hit += 1
+                    active.hit += 1
                     effects.append(fault.effect)
         return tuple(effects)

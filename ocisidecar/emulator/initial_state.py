@@ -7,7 +7,7 @@ from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.state import Cloud
 
 
-def found_user(cloud: Cloud, user_id: str, name: str) -> None:
+def create_builtin_user(cloud: Cloud, user_id: str, name: str) -> None:
     """Put an administrator into the tenancy."""
     now = cloud.clock.time()
     body = {
@@ -25,7 +25,7 @@ def found_user(cloud: Cloud, user_id: str, name: str) -> None:
     cloud.record("user", user_id, body, timeline=active, now=now, is_builtin=True).hidden["api_keys"] = {}
 
 
-def found_tenancy(cloud: Cloud) -> None:
+def create_builtin_tenancy(cloud: Cloud) -> None:
     """Put the tenancy and the ready compartment into an empty cloud."""
     now = cloud.clock.time()
     shared = {"timeCreated": timestamp(now), "freeformTags": {}, "definedTags": {}}

@@ -49,11 +49,11 @@ class Timeline:
             state = entered
         return state
 
-    def entered(self, state: str | None) -> float:
+    def entered_at(self, state: str | None) -> float:
         """Return when `state` is entered (the last time), or infinity when it never is."""
         return next((moment for moment, word in reversed(self.points) if word == state), inf)
 
-    def first(self, states: Container[str | None]) -> float | None:
+    def first_entered_at(self, states: Container[str | None]) -> float | None:
         """Return when one of these states is first entered; None when that is never."""
         moments = (moment for moment, word in self.points if word in states and moment < inf)
         return next(moments, None)
@@ -126,9 +126,9 @@ class Latencies:
         if self.jitter > 1:
             raise ValueError(f"jitter must be 0 to 1 (got {self.jitter})")
 
-    def draw(self, name: str, chance: str) -> float:
-        """Return the duration `name`; equal `chance` (seed, resource and phase) draws the same duration."""
+    def draw(self, name: str, draw_key: str) -> float:
+        """Return the duration `name`; equal `draw_key` (seed, resource and phase) draws the same duration."""
         mean: float = getattr(self, name)
         if not self.jitter or not mean:
             return mean
-        return mean * random.Random(chance).uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret
+        return mean * random.Random(draw_key).uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret

@@ -22,7 +22,7 @@ class StreamKey:
 
 
 @define
-class _Kept:
+class _StreamData:
     metadata: Mapping[str, str] | None = None
     datapoints: list[Datapoint] = Factory(list)
 
@@ -31,15 +31,15 @@ class MetricStore:
     """All streams, in the order of their first datapoint.  Used under the emulator's lock."""
 
     def __init__(self) -> None:
-        self._streams: dict[StreamKey, _Kept] = {}
+        self._streams: dict[StreamKey, _StreamData] = {}
 
     def add(
         self, key: StreamKey, datapoints: Sequence[Datapoint], metadata: Mapping[str, str] | None = None
     ) -> None:
         """Keep datapoints of a stream; the latest metadata holds for the whole stream."""
-        kept = self._streams.setdefault(key, _Kept())
-        kept.datapoints.extend(datapoints)
-        kept.metadata = metadata or kept.metadata
+        data = self._streams.setdefault(key, _StreamData())
+        data.datapoints.extend(datapoints)
+        data.metadata = metadata or data.metadata
 
     def keys(self, region: str, compartment_ids: Collection[str]) -> Iterator[StreamKey]:
         """Yield the streams of some compartments in a region."""
@@ -49,5 +49,5 @@ class MetricStore:
 
     def stream(self, key: StreamKey) -> Stream:
         """Return what was posted under a key, oldest first."""
-        kept = self._streams[key]
-        return Stream(dict(key.dimensions), sorted(kept.datapoints, key=lambda point: point.time), kept.metadata)
+        data = self._streams[key]
+        return Stream(dict(key.dimensions), sorted(data.datapoints, key=lambda point: point.time), data.metadata)

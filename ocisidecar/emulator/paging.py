@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from ocisidecar.emulator.declarations import Call, Result
 from ocisidecar.emulator.errors import invalid
-from ocisidecar.emulator.faults import Stale
+from ocisidecar.emulator.faults import StaleList
 from ocisidecar.emulator.state import Record
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ def select(call: Call, records: Sequence[Record], filters: Sequence[str]) -> lis
     """Return the records that the query's equality filters admit and that a stale list already shows."""
     wanted = {name: call.query[name] for name in filters if name in call.query}
     state = wanted.pop("lifecycleState", None)
-    stale = call.effect(Stale)
+    stale = call.effect(StaleList)
     selected = []
     for record in records:
         if record.region != call.region and not call.operation.service.is_global:
@@ -102,11 +102,11 @@ def page(
 
 
 def _limit(call: Call) -> int:
-    text, most = call.query.get("limit"), call.operation.service.max_page_size
+    text, maximum = call.query.get("limit"), call.operation.service.max_page_size
     if text is None:
-        return min(most, call.cloud.assumptions.default_page_size)
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise invalid(f"limit must be 1 to {most}: {text}")
+        return min(maximum, call.cloud.assumptions.default_page_size)
+    if not text.isdecimal() or not 1 <= int(text) <= maximum:
+        raise invalid(f"limit must be 1 to {maximum}: {text}")
     return int(text)
 
 

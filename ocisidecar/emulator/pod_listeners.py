@@ -8,56 +8,56 @@ from collections.abc import Callable
 
 from attrs import define
 
-from ocisidecar.emulator.server import Door
+from ocisidecar.emulator.server import Listener
 
 
 @define
-class _Open:
-    door: Door
+class _SharedListener:
+    listener: Listener
     users: int = 0
 
 
-class PodDoors:
+class PodListeners:
     """Listeners by gateway address, each there for as long as a pod uses it.  Thread-safe.
 
     Args:
-        open_door: opens a listener on an address of this machine.
+        open_listener: opens a listener on an address of this machine.
         loopback: returns the emulator's endpoint on this machine's loopback.
     """
 
-    def __init__(self, open_door: Callable[[str], Door], loopback: Callable[[], str]) -> None:
-        self._open_door = open_door
+    def __init__(self, open_listener: Callable[[str], Listener], loopback: Callable[[], str]) -> None:
+        self._open_listener = open_listener
         self._loopback = loopback
-        self._open: dict[str, _Open] = {}
-        self._guard = threading.Lock()
+        self._by_gateway: dict[str, _SharedListener] = {}
+        self._lock = threading.Lock()
 
-    def enter(self, gateway: str) -> str:
+    def acquire(self, gateway: str) -> str:
         """Return the URL under which the pods of a gateway's network reach the emulator; opens what is missing.
 
         An engine in a virtual machine (Docker Desktop) has gateways that are no addresses of this machine; it
         leads its containers to this machine's loopback under a name of its own.
         """
-        with self._guard:
-            opened = self._open.get(gateway)
-            if opened is None:
+        with self._lock:
+            shared = self._by_gateway.get(gateway)
+            if shared is None:
                 try:
-                    opened = self._open[gateway] = _Open(self._open_door(gateway))
+                    shared = self._by_gateway[gateway] = _SharedListener(self._open_listener(gateway))
                 except OSError as exc:
                     if exc.errno != errno.EADDRNOTAVAIL:
                         raise
                     port = self._loopback().rpartition(":")[2]
                     return f"http://host.docker.internal:{port}"
-            opened.users += 1
-            return opened.door.endpoint
+            shared.users += 1
+            return shared.listener.endpoint
 
-    def leave(self, gateway: str) -> None:
+    def release(self, gateway: str) -> None:
         """Close the listener when this was its last pod."""
-        with self._guard:
-            opened = self._open.get(gateway)
-            if opened is None:
+        with self._lock:
+            shared = self._by_gateway.get(gateway)
+            if shared is None:
                 return
-            opened.users -= 1
-            if opened.users:
+            shared.users -= 1
+            if shared.users:
                 return
-            del self._open[gateway]
-        opened.door.close()
+            del self._by_gateway[gateway]
+        shared.listener.close()

@@ -1,7 +1,8 @@
 """What runs the containers of container instances: the seam between the service and whatever executes them.
 
 The service decides about lifecycles, addresses and permissions; a `Pods` decides what the containers do, and tells
-the service through a `Host` when they have done it.  Moments are seconds since the epoch on the emulator's clock.
+the service through `PodCallbacks` when they have done it.  Moments are seconds since the epoch on the emulator's
+clock.
 """
 
 from __future__ import annotations
@@ -67,14 +68,14 @@ class ContainerUsage:
 
     Args:
         cpu_cores: logical CPUs that it kept busy, on average since the sample before.
-        memory_in_bytes: of its processes.
+        memory_bytes: of its processes.
     """
 
     cpu_cores: float
-    memory_in_bytes: int
+    memory_bytes: int
 
 
-class Host(Protocol):
+class PodCallbacks(Protocol):
     """The cloud around one pod: is told what becomes of it, and vouches for it.
 
     Callable from any thread.  Moments may lie ahead: what is told then is what will be.
@@ -109,8 +110,8 @@ class Pods(Protocol):
         """How containers run, as system tags of instances tell it: `simulated` or `docker`."""
         ...
 
-    def launch(self, pod: Pod, at: float, host: Host) -> None:
-        """Start the containers, not later than at a moment if possible; `host` is told about them from then on."""
+    def launch(self, pod: Pod, at: float, callbacks: PodCallbacks) -> None:
+        """Start the containers, not later than at a moment if possible; `callbacks` report on them from then on."""
         ...
 
     def halt(self, pod_id: str, at: float, halted: Callable[[float], None]) -> None:
@@ -125,7 +126,7 @@ class Pods(Protocol):
         """Return how a container of a launched pod is."""
         ...
 
-    def logs(self, container_id: str, now: float, *, is_previous: bool) -> str | None:
+    def logs(self, container_id: str, now: float, *, previous: bool) -> str | None:
         """Return what the current run, or the one before it, has written; None when there is no such run."""
         ...
 

@@ -18,7 +18,7 @@ from ocisidecar.emulator.signature import Principal, make_key, pem
 from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.engine import Owner, is_dead
 
-TYPE: Final = "computecontainerinstance"
+RESOURCE_TYPE: Final = "computecontainerinstance"
 DIRECTORY: Final = "/var/oci/rp-identity"
 PREFIX: Final = "ocisidecar-pods"
 SESSION_FILE: Final = "session_token"
@@ -30,7 +30,7 @@ def principal_of(cloud: Cloud, instance: Record) -> Principal:
     return Principal(
         id=instance.id,
         tenancy_id=cloud.tenancy_id,
-        resource_type=TYPE,
+        resource_type=RESOURCE_TYPE,
         compartment_id=instance.body["compartmentId"],
     )
 
@@ -47,7 +47,7 @@ def issue_token(cloud: Cloud, instance: Record, public: RSAPublicKey, seconds: f
     return cloud.keys.issue_token(principal, public, seconds=seconds, claims=claims)
 
 
-def variables(region: str, endpoint: str) -> dict[str, str]:
+def environment_variables(region: str, endpoint: str) -> dict[str, str]:
     """Return the environment variables by which programs find principal, region and emulator."""
     latest = f"{DIRECTORY}/latest"
     return {

@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from ocisidecar.emulator.app import App
-from ocisidecar.emulator.faults import Lose
+from ocisidecar.emulator.faults import LoseResponse
 
 LOOPBACK: Final = "127.0.0.1"
 BACKLOG: Final = 256
@@ -41,12 +41,12 @@ class _Handler(WSGIRequestHandler):
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-        response, loss = self.server.emulated.exchange(Request(environ))
+        response, loss = self.server.emulated.respond(Request(environ))
         data = response.get_data()
         if loss is None:
             self._send(response, data)
         else:
-            self._lose(response, data, loss)
+            self._send_lost(response, data, loss)
 
     def _send(self, response: Response, data: bytes, length: int | None = None) -> None:
         self.send_response_only(response.status_code)
@@ -59,7 +59,7 @@ class _Handler(WSGIRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _lose(self, response: Response, data: bytes, loss: Lose) -> None:
+    def _send_lost(self, response: Response, data: bytes, loss: LoseResponse) -> None:
         self.close_connection = True
         if loss.manner == "truncate":
             self._send(response, data[: len(data) // 2], len(data))
@@ -76,32 +76,32 @@ class _Server(ThreadedWSGIServer):
 
     def __init__(self, listener: socket.socket, app: App) -> None:
         self.emulated = app
-        self._open: dict[socket.socket, threading.Thread] = {}
-        self._guard = threading.Lock()
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._lock = threading.Lock()
         host, port = listener.getsockname()
         super().__init__(host, port, app, handler=_Handler, fd=listener.fileno())
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve one connection until it ends."""
-        with self._guard:
-            self._open[request] = threading.current_thread()
+        with self._lock:
+            self._connections[request] = threading.current_thread()
         try:
             super().process_request_thread(request, client_address)
         finally:
-            with self._guard:
-                del self._open[request]
+            with self._lock:
+                del self._connections[request]
 
-    def hang_up(self) -> None:
+    def close_connections(self) -> None:
         """End every connection and wait for its thread."""
-        with self._guard:
-            connections = list(self._open.items())
+        with self._lock:
+            connections = list(self._connections.items())
         for connection, thread in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join(JOIN_SECONDS)
 
 
-class Door:
+class Listener:
     """A running server on a port of one address, this machine's loopback by default.
 
     Opening binds the port (OSError when it is taken; 0 picks a free one).  Closing returns after the last
@@ -125,4 +125,4 @@ class Door:
         """Stop listening and end all connections."""
         self._server.shutdown()
         self._thread.join(JOIN_SECONDS)
-        self._server.hang_up()
+        self._server.close_connections()

@@ -97,13 +97,13 @@ class KeyRing:
 
     def add_api_key(self, principal: Principal, public: RSAPublicKey) -> str:
         """Accept requests that this key signs for a user; returns the fingerprint."""
-        mark = fingerprint(public)
-        self._keys[f"{principal.tenancy_id}/{principal.id}/{mark}"] = _Key(principal, public)
-        return mark
+        key_fingerprint = fingerprint(public)
+        self._keys[f"{principal.tenancy_id}/{principal.id}/{key_fingerprint}"] = _Key(principal, public)
+        return key_fingerprint
 
-    def remove_api_key(self, principal: Principal, mark: str) -> None:
+    def remove_api_key(self, principal: Principal, key_fingerprint: str) -> None:
         """Refuse the key from now on."""
-        self._keys.pop(f"{principal.tenancy_id}/{principal.id}/{mark}", None)
+        self._keys.pop(f"{principal.tenancy_id}/{principal.id}/{key_fingerprint}", None)
 
     def issue_token(
         self, principal: Principal, public: RSAPublicKey, *, seconds: float, claims: Mapping[str, str] | None = None
@@ -119,8 +119,8 @@ class KeyRing:
         }
         header = {"alg": "RS256", "typ": "JWT", "kid": "emulator"}
         text = ".".join(_base64url(json.dumps(part).encode()) for part in (header, payload))
-        seal = self._authority.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
-        token = f"{text}.{_base64url(seal)}"
+        signature = self._authority.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        token = f"{text}.{_base64url(signature)}"
         self._keys[f"ST${token}"] = _Key(principal, public, now + seconds)
         return token
 

@@ -61,7 +61,7 @@ class Record:
         self.body.update(changes)
         self.version += 1
 
-    def move_on(self, now: float, phases: Sequence[Phase]) -> None:
+    def transition(self, now: float, phases: Sequence[Phase]) -> None:
         """Enter the first of `phases` now, and get a new entity tag."""
         self.timeline = self.timeline.then(now, phases)
         self.version += 1
@@ -69,7 +69,7 @@ class Record:
 
 def lifetime(record: Record) -> Lifetime:
     """Return when a resource came and went."""
-    first = record.timeline.first
+    first = record.timeline.first_entered_at
     return Lifetime(
         kind=record.kind,
         id=record.id,
@@ -110,7 +110,7 @@ class Store:
     def all(self, kind: str, now: float) -> list[Record]:
         """Return what is there at `now` of one kind, oldest first; forgets what has vanished."""
         records = self._kinds.get(kind, {})
-        vanished = [record.id for record in records.values() if record.timeline.entered(None) <= now]
+        vanished = [record.id for record in records.values() if record.timeline.entered_at(None) <= now]
         for record_id in vanished:
             del records[record_id]
         return list(records.values())
@@ -166,9 +166,9 @@ class Cloud:
     tokens: RetryTokens = field(factory=RetryTokens)
     lock: threading.RLock = field(factory=threading.RLock)
 
-    def draw_phases(self, chance: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
+    def draw_phases(self, draw_key: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
         """Return phases whose durations are drawn: the second word names a field of Latencies, or is empty."""
-        key = f"{self.seed}/{chance}"
+        key = f"{self.seed}/{draw_key}"
         return [(state, self.latencies.draw(name, f"{key}/{state}") if name else 0.0) for state, name in named]
 
     def record(
@@ -198,7 +198,7 @@ class Cloud:
             )
         )
 
-    def domain_ids(self, region: str) -> dict[str, str]:
+    def availability_domain_ids(self, region: str) -> dict[str, str]:
         """Return the ids of a region's availability domains by name; they are the same for the same seed."""
         return {
             name: Ids(zlib.crc32(f"{self.seed}/{name}".encode())).ocid("availabilitydomain")
@@ -237,7 +237,7 @@ class Cloud:
             if all(record.body.get(name) == value for name, value in members.items()):
                 yield record
 
-    def require_free(self, limit: str, taken: Callable[[], int]) -> None:
+    def require_below_limit(self, limit: str, taken: Callable[[], int]) -> None:
         """Raise ServiceError LimitExceeded when the service limit `limit` is used up."""
         if limit in self.limits and taken() >= self.limits[limit]:
             # The blank at the end is theirs.

@@ -20,11 +20,11 @@ TokenKey = tuple[str, str, str, str]
 
 
 @frozen
-class Remembered:
+class RememberedCreate:
     """What the first request with a token asked for and led to."""
 
     payload: str
-    answer: Any
+    result: Any
     resource: tuple[str, str] | None
     at: float
 
@@ -33,9 +33,9 @@ class RetryTokens:
     """Answers of successful creates by token.  Used under the emulator's lock."""
 
     def __init__(self) -> None:
-        self._memory: dict[TokenKey, Remembered] = {}
+        self._memory: dict[TokenKey, RememberedCreate] = {}
 
-    def recall(self, key: TokenKey, now: float) -> Remembered | None:
+    def recall(self, key: TokenKey, now: float) -> RememberedCreate | None:
         """Return what a token that is not yet expired stands for."""
         remembered = self._memory.get(key)
         if remembered is not None and now - remembered.at >= LIFETIME_SECONDS:
@@ -43,7 +43,7 @@ class RetryTokens:
             return None
         return remembered
 
-    def remember(self, key: TokenKey, remembered: Remembered) -> None:
+    def remember(self, key: TokenKey, remembered: RememberedCreate) -> None:
         """Keep the first answer to a token."""
         self._memory[key] = remembered
 

@@ -26,7 +26,7 @@ UNFINISHED: Final = frozenset({"ACCEPTED", "IN_PROGRESS"})
 
 
 @frozen
-class Touched:
+class AffectedResource:
     """A resource that a work request is about.
 
     Args:
@@ -103,7 +103,7 @@ class WorkRequests:
         *,
         operation_type: str,
         compartment_id: str,
-        resources: Sequence[Touched],
+        resources: Sequence[AffectedResource],
         seconds: float,
     ) -> dict[str, str]:
         """Keep a work request that ends after `seconds`, FAILED when the call was injected a failure.
@@ -136,7 +136,7 @@ class WorkRequests:
             is_part=True,
         )
         record.hidden["resources"] = tuple(resources)
-        _note_failure(record, failure)
+        _set_failure(record, failure)
         return {"opc-work-request-id": request_id}
 
     def finish(self, cloud: Cloud, request_id: str, at: float, failure: Fail | None = None) -> None:
@@ -145,7 +145,7 @@ class WorkRequests:
         if record is None:
             raise KeyError(request_id)
         record.timeline = record.timeline.then(at, [("FAILED" if failure else "SUCCEEDED", inf)])
-        _note_failure(record, failure)
+        _set_failure(record, failure)
 
     def view(self, record: Record, now: float) -> JsonObject:
         """Return the wire JSON of a work request at `now`."""
@@ -156,7 +156,7 @@ class WorkRequests:
             **record.body,
             "status": status,
             "percentComplete": 100.0 if is_finished else 0.0,
-            "resources": [_resource(touched, status) for touched in record.hidden["resources"]],
+            "resources": [_resource(affected, status) for affected in record.hidden["resources"]],
             "timeStarted": record.body["timeAccepted"] if status != "ACCEPTED" else None,
             "timeFinished": ended,
         }
@@ -165,19 +165,19 @@ class WorkRequests:
     def _list(self, call: Call) -> Result:
         call.compartment(call.query["compartmentId"])
         records = paging.select(call, call.cloud.store.all(self.kind, call.now), ("compartmentId",))
-        chosen = [record for record in records if self._is_wanted(call, record)]
+        chosen = [record for record in records if self._is_selected(call, record)]
         return paging.page_of_records(call, chosen, lambda record: self._summary(record, call.now))
 
     def _summary(self, record: Record, now: float) -> JsonObject:
         shown = self.view(record, now)
         return {name: value for name, value in shown.items() if name not in self.summary_without}
 
-    def _is_wanted(self, call: Call, record: Record) -> bool:
+    def _is_selected(self, call: Call, record: Record) -> bool:
         shown = self.view(record, call.now)
         wanted = {member: call.query[name] for name, member in self.filters.items() if name in call.query}
         identifier = wanted.pop("resourceId", None)
-        touched = {resource.identifier for resource in record.hidden["resources"]}
-        return (identifier is None or identifier in touched) and all(
+        affected = {resource.identifier for resource in record.hidden["resources"]}
+        return (identifier is None or identifier in affected) and all(
             shown.get(member) == value for member, value in wanted.items()
         )
 
@@ -196,20 +196,20 @@ class WorkRequests:
         return list_parts
 
 
-def _note_failure(record: Record, failure: Fail | None) -> None:
+def _set_failure(record: Record, failure: Fail | None) -> None:
     record.hidden["errors"] = [{"code": failure.code, "message": failure.message}] if failure else []
     record.hidden["logs"] = [{"message": message} for message in (failure.logs if failure else ())]
 
 
-def _resource(touched: Touched, status: str | None) -> JsonObject:
-    action = touched.action
+def _resource(affected: AffectedResource, status: str | None) -> JsonObject:
+    action = affected.action
     if status in UNFINISHED:
         action = "IN_PROGRESS"
     elif status == "FAILED":
         action = "FAILED"
     return {
-        "entityType": touched.entity_type,
+        "entityType": affected.entity_type,
         "actionType": action,
-        "identifier": touched.identifier,
-        "entityUri": touched.uri,
+        "identifier": affected.identifier,
+        "entityUri": affected.uri,
     }

@@ -27,8 +27,8 @@ def test_nth_and_times_say_exactly_which_calls_are_hit(nth, times, calls):
     schedule.add([Fault.reset("create_*", nth=nth, times=times)])
     hits = []
     for number in range(1, calls + 1):
-        schedule.strike("core", "get_vcn", {})
-        if schedule.strike("core", "create_vcn", {}):
+        schedule.match_call("core", "get_vcn", {})
+        if schedule.match_call("core", "create_vcn", {}):
             hits.append(number)
     last = calls if times is None else min(calls, nth + times - 1)
     assert hits == list(range(nth, last + 1))
@@ -57,7 +57,7 @@ def test_probability_is_drawn_from_the_seed():
     def hits(seed):
         schedule = FaultSchedule(seed=seed)
         schedule.add([Fault.reset("*", times=None, probability=0.3)])
-        return [bool(schedule.strike("core", "get_vcn", {})) for _ in range(1000)]
+        return [bool(schedule.match_call("core", "get_vcn", {})) for _ in range(1000)]
 
     assert hits(1) == hits(1) != hits(2)
     assert 200 < sum(hits(1)) < 400

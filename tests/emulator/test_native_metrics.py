@@ -32,7 +32,7 @@ def web(emulator, make_instance):
     made = make_instance(containers=containers).data
     cloud = emulator.app.cloud
     now = cloud.clock.time()
-    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_in_bytes=GB)}
+    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB)}
     record_usage(cloud, cloud.store.find("container-instance", made.id, now), now, usages)
     return made
 

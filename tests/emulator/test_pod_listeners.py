@@ -7,17 +7,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ocisidecar.emulator.pod_listeners import PodDoors
-from ocisidecar.emulator.server import Door
+from ocisidecar.emulator.pod_listeners import PodListeners
+from ocisidecar.emulator.server import Listener
 
 GATEWAY = "127.0.0.2"
 """Stands for a bridge's address: of this machine, and not the one that the emulator's own port is bound to."""
 
 
 @pytest.fixture
-def doors(emulator):
-    """The doors of an emulator's app."""
-    return PodDoors(lambda host: Door(emulator.app, host=host), lambda: emulator.endpoint)
+def listeners(emulator):
+    """The listeners of an emulator's app."""
+    return PodListeners(lambda host: Listener(emulator.app, host=host), lambda: emulator.endpoint)
 
 
 def can_connect(url: str) -> bool:
@@ -29,26 +29,26 @@ def can_connect(url: str) -> bool:
     return True
 
 
-def test_a_door_is_there_until_its_last_pod_leaves(doors):
-    """Pods of one network share a door; it is closed with the last of them."""
-    url = doors.enter(GATEWAY)
+def test_a_listener_is_there_until_its_last_pod_leaves(listeners):
+    """Pods of one network share a listener; it is closed with the last of them."""
+    url = listeners.acquire(GATEWAY)
     assert urlsplit(url).hostname == GATEWAY
-    assert doors.enter(GATEWAY) == url
-    doors.leave(GATEWAY)
+    assert listeners.acquire(GATEWAY) == url
+    listeners.release(GATEWAY)
     assert can_connect(url)
-    doors.leave(GATEWAY)
+    listeners.release(GATEWAY)
     assert not can_connect(url)
 
 
-def test_a_door_is_open_on_its_gateway_only(doors):
+def test_a_listener_is_open_on_its_gateway_only(listeners):
     """The same port of another address of this machine is not."""
-    url = doors.enter(GATEWAY)
+    url = listeners.acquire(GATEWAY)
     assert not can_connect(url.replace(GATEWAY, "127.0.0.1"))
-    doors.leave(GATEWAY)
+    listeners.release(GATEWAY)
 
 
-def test_a_gateway_that_is_not_on_this_machine_leads_to_its_loopback(doors, emulator):
+def test_a_gateway_that_is_not_on_this_machine_leads_to_its_loopback(listeners, emulator):
     """Containers of an engine in a virtual machine are told Docker Desktop's name for this machine."""
-    url = doors.enter("192.0.2.1")
+    url = listeners.acquire("192.0.2.1")
     assert url == emulator.endpoint.replace("127.0.0.1", "host.docker.internal")
-    doors.leave("192.0.2.1")
+    listeners.release("192.0.2.1")

@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ocisidecar.emulator.resource_principal import DIRECTORY, PrincipalFiles, private_directory, variables
+from ocisidecar.emulator.resource_principal import (
+    DIRECTORY,
+    PrincipalFiles,
+    environment_variables,
+    private_directory,
+)
 from ocisidecar.emulator.signature import fingerprint
 
 
@@ -25,7 +30,7 @@ def files(tmp_path):
 
 def read(files):
     """Return what a container reads where the variables say: token and private key."""
-    told = variables("eu-frankfurt-1", "http://10.0.0.1:1")
+    told = environment_variables("eu-frankfurt-1", "http://10.0.0.1:1")
     names = ("OCI_RESOURCE_PRINCIPAL_RPST", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM")
     token, key = ((files.directory / told[name].removeprefix(f"{DIRECTORY}/")).read_bytes() for name in names)
     return token.decode(), serialization.load_pem_private_key(key, None)

@@ -9,7 +9,7 @@ import pytest
 
 from ocisidecar.emulator.declarations import Operation
 from ocisidecar.emulator.errors import ServiceError
-from ocisidecar.emulator.schema import Many, Shape, Variants, body, many, tagged
+from ocisidecar.emulator.schema import Many, Schema, Variants, body, many, tagged
 from ocisidecar.emulator.services import SERVICES
 
 WRITES = [operation for service in SERVICES for operation in service.operations if operation.details is not None]
@@ -31,7 +31,7 @@ JUDGED_ONE_BY_ONE = "PostMetricDataDetails"
 def compare(shape, model, models, path):
     """Yield where a table and a model differ, down to the nested ones."""
     if isinstance(shape, Variants):
-        for word, variant in shape.shapes.items():
+        for word, variant in shape.schemas.items():
             subtype = getattr(models, model.get_subtype({shape.discriminator: word}), None)
             yield from compare(variant, subtype, models, f"{path}<{word}>")
         return
@@ -47,10 +47,10 @@ def compare(shape, model, models, path):
         is_required = "[Required]" in (getattr(model, attribute).__doc__ or "")
         if is_required != field.is_required and not path.startswith(JUDGED_ONE_BY_ONE):
             yield f"{path}.{name}: required is {is_required}"
-        nested = getattr(field.reader, "__self__", None)
+        nested = getattr(field.validate, "__self__", None)
         nested = nested.item if isinstance(nested, Many) else nested
         inner = re.sub(r"list\[(\w+)\]", r"\1", declared)
-        if isinstance(nested, Shape | Variants) and hasattr(models, inner):
+        if isinstance(nested, Schema | Variants) and hasattr(models, inner):
             yield from compare(nested, getattr(models, inner), models, f"{path}.{name}")
 
 
@@ -97,7 +97,7 @@ SHAPE = tagged(
 def test_a_wrong_body_is_refused_by_its_path(value, code, path):
     """The refusal has OCI's code and names the member, down to the index in an array."""
     with pytest.raises(ServiceError) as caught:
-        SHAPE.read(value)
+        SHAPE.validate(value)
     assert caught.value.code == code
     assert path in caught.value.message
 
@@ -111,7 +111,7 @@ def test_a_right_body_comes_back_without_its_nulls():
         "parts": [{"type": "X", "x": "y"}],
         "freeformTags": {"a_b": "c"},
     }
-    assert SHAPE.read(value) == {
+    assert SHAPE.validate(value) == {
         "name": "a",
         "share": 1.0,
         "parts": [{"type": "X", "x": "y"}],

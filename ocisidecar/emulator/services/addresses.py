@@ -16,7 +16,7 @@ from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import Binding, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
 from ocisidecar.emulator.schema import JsonObject, body, require_length, tagged
-from ocisidecar.emulator.services.core import CORE, cidr, mac_tail
+from ocisidecar.emulator.services.core import CORE, cidr, mac_suffix
 from ocisidecar.emulator.state import Record
 
 MAX_GROUPS: Final = 5
@@ -53,7 +53,7 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
         {
             **shared,
             "isPrimary": True,
-            "macAddress": f"02:00:17:{mac_tail(call.cloud)}",
+            "macAddress": f"02:00:17:{mac_suffix(call.cloud)}",
             "nsgIds": details.get("nsgIds", []),
             "privateIp": str(address),
             "skipSourceDestCheck": details.get("skipSourceDestCheck", False),
@@ -97,7 +97,7 @@ def _add_public_address(call: Call, vnic: Record, private: Record) -> None:
 def release_vnic(vnic: Record, now: float, phases: list[Phase]) -> None:
     """Let a VNIC and its addresses go through `phases`."""
     for record in (vnic, *vnic.hidden["addresses"]):
-        record.move_on(now, phases)
+        record.transition(now, phases)
 
 
 def public_address(
@@ -152,7 +152,7 @@ def check_vnic(call: Call, details: JsonObject, availability_domain: str) -> Non
 
 def check_groups(call: Call, group_ids: list[str], vcn_id: str) -> None:
     """Raise ServiceError 400 unless these are at most five groups of the VCN."""
-    require_length(group_ids, "nsgIds", most=MAX_GROUPS)
+    require_length(group_ids, "nsgIds", max_length=MAX_GROUPS)
     for group_id in group_ids:
         group = crud.require_state(call, call.related("network-security-group", group_id))
         if group.body["vcnId"] != vcn_id:
@@ -297,5 +297,5 @@ def get_public_ip_by_private_ip_id(call: Call) -> Result:
 def _first_public_ip(call: Call, member: str) -> Result:
     for record in call.cloud.where("public-ip", call.now, **{member: call.body[member]}):
         if record.region == call.region:
-            return crud.shown(call, record)
+            return crud.resource_result(call, record)
     raise not_found()

@@ -17,7 +17,7 @@ from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import kind_of, moment, timestamp
 from ocisidecar.emulator.mql_evaluation import evaluate
 from ocisidecar.emulator.paging import page_of_records, select
-from ocisidecar.emulator.schema import JsonObject, Reader, body, many, tagged
+from ocisidecar.emulator.schema import JsonObject, Validator, body, many, tagged
 from ocisidecar.emulator.services.metrics import MONITORING, compartments_of, parse_query, streams_of
 from ocisidecar.emulator.state import Record
 
@@ -59,7 +59,7 @@ _OPTIONAL: Final = (
     " evaluationSlackDuration alarmSummary"
 )
 _NULLABLE: Final = frozenset({"resourceGroup", "body", "repeatNotificationDuration"})
-_NESTED: Final[dict[str, Reader]] = {
+_NESTED: Final[dict[str, Validator]] = {
     "suppression": body("description timeSuppressFrom!:time timeSuppressUntil!:time"),
     "overrides": many(body(f"pendingDuration body ruleName query {_SEVERITY.format('')}")),
 }
@@ -82,10 +82,10 @@ def _revise(call: Call, alarm: Record, changes: JsonObject) -> JsonObject:
 
 def _check(call: Call, alarm: JsonObject) -> None:
     """Raise ServiceError 400 for what no alarm can be."""
-    for member, (least, most) in _DURATIONS.items():
+    for member, (minimum, maximum) in _DURATIONS.items():
         text = alarm.get(member)
-        if text is not None and not least <= _seconds(text) <= most:
-            raise invalid(f"{member} must be {least} to {most} seconds long: {text}")
+        if text is not None and not minimum <= _seconds(text) <= maximum:
+            raise invalid(f"{member} must be {minimum} to {maximum} seconds long: {text}")
     for text in (alarm["query"], *(one["query"] for one in alarm.get("overrides") or () if "query" in one)):
         if not parse_query(text).is_condition:
             raise invalid(f"The query must have a threshold or ask for absence: {text}")

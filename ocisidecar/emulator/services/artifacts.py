@@ -1,6 +1,6 @@
 """The container registry's management: repositories, the images in them, and the registry's configuration.
 
-Images come by a registry's own protocol, which is not emulated: `push` puts one there.
+Images come by a registry's own protocol, which is not emulated: `push_image` puts one there.
 
 Source: oci.artifacts.ArtifactsClient.  UNCONFIRMED: the code of the 409 for a name that is taken, that names are
 unique per tenancy and region, and that a repository may be deleted with the images in it.
@@ -74,7 +74,7 @@ def _counters(images: Sequence[Record]) -> dict[str, int]:
 
 def _release(call: Call, record: Record) -> None:
     for image in call.cloud.where(IMAGES.kind, call.now, repositoryId=record.id):
-        image.move_on(call.now, [(None, 0.0)])
+        image.transition(call.now, [(None, 0.0)])
 
 
 def _list_totals(call: Call, repositories: Sequence[Record]) -> JsonObject:
@@ -154,7 +154,7 @@ def lookup_container_image_by_uri(call: Call) -> Result:
     for image in call.cloud.where(IMAGES.kind, call.now, repositoryName=match["name"]):
         is_named = match["version"] in {image.body["version"], image.body["digest"]}
         if match["namespace"] == NAMESPACE and image.region == call.region and is_named:
-            return crud.shown(call, image)
+            return crud.resource_result(call, image)
     raise not_found()
 
 
@@ -168,7 +168,7 @@ def get_container_configuration(call: Call) -> Result:
     )
 
 
-def push(cloud: Cloud, repository_id: str, version: str) -> Record:
+def push_image(cloud: Cloud, repository_id: str, version: str) -> Record:
     """Put an image of one layer, tagged `version`, into a repository.
 
     Raises:

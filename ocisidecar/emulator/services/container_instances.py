@@ -19,13 +19,13 @@ from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.services.addresses import release_vnic
-from ocisidecar.emulator.services.instance_changes import Change, leave_open
+from ocisidecar.emulator.services.instance_changes import InstanceChange, hold_last_state
 from ocisidecar.emulator.services.instance_creation import complete, create_parts, view
 from ocisidecar.emulator.services.instance_details import INSTANCE
 from ocisidecar.emulator.services.instance_shapes import HARDWARE
 from ocisidecar.emulator.state import ENDED, Record
 from ocisidecar.emulator.tagging import check_defined_tags
-from ocisidecar.emulator.work_requests import Touched, WorkRequests
+from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
 CONTAINER_INSTANCES: Final = Service(
     name="container_instances",
@@ -84,18 +84,19 @@ ACCEPTED: Final = {"status": 202, "headers": ("opc-work-request-id",), "collecti
 )
 def create_container_instance(call: Call) -> Result:
     """Create an instance; the answer shows it before anything is there."""
-    instance = crud.make(call, INSTANCES)
+    instance = crud.create_record(call, INSTANCES)
     first = crud.view(call.cloud, INSTANCES, instance, call.now)
     first.update(lifecycleState="CREATING", vnics=[{"vnicId": None}])
     ready = instance.timeline.settled_at
     if call.effect(Fail) is not None:
-        headers = _accept(call, instance, "CREATE", "CREATED", ready - call.now)
+        headers = _open_work_request(call, instance, "CREATE", "CREATED", ready - call.now)
     else:
         for record in (instance, *instance.hidden["containers"]):
-            leave_open(record)
-        headers = _accept(call, instance, "CREATE", "CREATED", inf)
-        _change_of(call, instance, headers, ready).launch()
-    return Result(body=first, headers={"etag": crud.tag(INSTANCES, instance, call.now), **headers}, record=instance)
+            hold_last_state(record)
+        headers = _open_work_request(call, instance, "CREATE", "CREATED", inf)
+        _instance_change(call, instance, headers, ready).launch()
+    etag = crud.entity_tag(INSTANCES, instance, call.now)
+    return Result(body=first, headers={"etag": etag, **headers}, record=instance)
 
 
 @CONTAINER_INSTANCES.operation(
@@ -107,9 +108,9 @@ def create_container_instance(call: Call) -> Result:
 )
 def update_container_instance(call: Call) -> Result:
     """Change name and tags, the only members that can change."""
-    instance = _settled(call)
+    instance = _get_settled(call)
     check_defined_tags(call, call.body)
-    return _change(call, instance, "UPDATE", {**call.body, "timeUpdated": timestamp(call.now)})
+    return _update(call, instance, "UPDATE", {**call.body, "timeUpdated": timestamp(call.now)})
 
 
 @CONTAINER_INSTANCES.operation(
@@ -121,24 +122,24 @@ def update_container_instance(call: Call) -> Result:
 )
 def change_container_instance_compartment(call: Call) -> Result:
     """Move an instance with everything that belongs to it."""
-    instance = _settled(call)
+    instance = _get_settled(call)
     move = {"compartmentId": call.compartment(call.body["compartmentId"]).id}
     vnic = instance.hidden["vnic"]
     for part in (*instance.hidden["containers"], vnic, *vnic.hidden["addresses"]):
         part.change(move)
-    return _change(call, instance, "MOVE", move)
+    return _update(call, instance, "MOVE", move)
 
 
 @CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/start", "start_container_instance", **ACCEPTED)
 def start_container_instance(call: Call) -> Result:
     """Start an inactive instance: its containers run anew."""
-    return _act(call, "START", when="INACTIVE", then="ACTIVE")
+    return _change_power_state(call, "START", when="INACTIVE", then="ACTIVE")
 
 
 @CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/stop", "stop_container_instance", **ACCEPTED)
 def stop_container_instance(call: Call) -> Result:
     """Stop an active instance; it keeps its VNIC."""
-    return _act(call, "STOP", when="ACTIVE", then="INACTIVE")
+    return _change_power_state(call, "STOP", when="ACTIVE", then="INACTIVE")
 
 
 @CONTAINER_INSTANCES.operation(
@@ -146,31 +147,31 @@ def stop_container_instance(call: Call) -> Result:
 )
 def restart_container_instance(call: Call) -> Result:
     """Stop and start an active instance."""
-    return _act(call, "RESTART", when="ACTIVE", then="ACTIVE")
+    return _change_power_state(call, "RESTART", when="ACTIVE", then="ACTIVE")
 
 
 @CONTAINER_INSTANCES.operation("DELETE", INSTANCES.item, "delete_container_instance", **ACCEPTED)
 def delete_container_instance(call: Call) -> Result:
     """Delete an instance: its record stays readable for a while, its VNIC goes after it."""
-    instance = _settled(call, SETTLED | {"FAILED"})
+    instance = _get_settled(call, SETTLED | {"FAILED"})
     (deleting, seconds), *deleted = crud.draw_phases(call, instance.id, INSTANCES.delete_phases)
     records = (instance, *instance.hidden["containers"])
     failure = call.effect(Fail)
     if failure is not None:
         instance.body["lifecycleDetails"] = failure.message
         for record in records:
-            record.move_on(call.now, [(deleting, seconds), ("FAILED", 0.0)])
-        return Result(headers=_accept(call, instance, "DELETE", "DELETED", seconds))
+            record.transition(call.now, [(deleting, seconds), ("FAILED", 0.0)])
+        return Result(headers=_open_work_request(call, instance, "DELETE", "DELETED", seconds))
     (_, release), *_ = call.cloud.draw_phases(instance.id, (("RELEASING", "vnic_release"),))
     release_vnic(instance.hidden["vnic"], call.now, [("TERMINATING", inf), (GONE, 0.0)])
     for record in records:
-        record.move_on(call.now, [(deleting, inf), *deleted])
-    headers = _accept(call, instance, "DELETE", "DELETED", inf)
-    _change_of(call, instance, headers, call.now + seconds).remove(call.now, release, deleted)
+        record.transition(call.now, [(deleting, inf), *deleted])
+    headers = _open_work_request(call, instance, "DELETE", "DELETED", inf)
+    _instance_change(call, instance, headers, call.now + seconds).remove(call.now, release, deleted)
     return Result(headers=headers)
 
 
-def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
+def _get_settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
     """Return the instance if it can be changed now; 404 without it, 409 while it is busy, 412 for another etag."""
     instance = call.get("container-instance", call.path["containerInstanceId"])
     if instance.state_at(call.now) in ENDED:
@@ -180,29 +181,29 @@ def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
     return instance
 
 
-def _change(call: Call, instance: Record, verb: str, changes: JsonObject) -> Result:
+def _update(call: Call, instance: Record, verb: str, changes: JsonObject) -> Result:
     """Take over changes that do not touch the containers: the instance is UPDATING, then as it was."""
     state, planned = instance.state_at(call.now), instance.timeline.points
     (_, seconds), *_ = updating = _updating(call, instance, state)
     instance.change(changes)
-    instance.move_on(call.now, updating)
+    instance.transition(call.now, updating)
     later = [point for point in planned if point[0] > call.now + seconds]
     instance.timeline = Timeline((*instance.timeline.points, *later))
-    return Result(headers=_accept(call, instance, verb, "UPDATED", seconds))
+    return Result(headers=_open_work_request(call, instance, verb, "UPDATED", seconds))
 
 
-def _act(call: Call, verb: str, *, when: str, then: str) -> Result:
+def _change_power_state(call: Call, verb: str, *, when: str, then: str) -> Result:
     """Change the power state; in another state than `when` the request is accepted and does nothing."""
-    instance = _settled(call)
+    instance = _get_settled(call)
     if instance.state_at(call.now) != when:
-        return Result(headers=_accept(call, instance, verb, "UPDATED", 0.0))
+        return Result(headers=_open_work_request(call, instance, verb, "UPDATED", 0.0))
     (updating, seconds), last = _updating(call, instance, then)
     if call.effect(Fail) is not None:
-        instance.move_on(call.now, [(updating, seconds), (when, 0.0)])
-        return Result(headers=_accept(call, instance, verb, "UPDATED", seconds))
-    instance.move_on(call.now, [(updating, inf), last])
-    headers = _accept(call, instance, verb, "UPDATED", inf)
-    change = _change_of(call, instance, headers, call.now + seconds)
+        instance.transition(call.now, [(updating, seconds), (when, 0.0)])
+        return Result(headers=_open_work_request(call, instance, verb, "UPDATED", seconds))
+    instance.transition(call.now, [(updating, inf), last])
+    headers = _open_work_request(call, instance, verb, "UPDATED", inf)
+    change = _instance_change(call, instance, headers, call.now + seconds)
     if verb == "START":
         change.launch()
     elif verb == "STOP":
@@ -216,8 +217,8 @@ def _updating(call: Call, instance: Record, then: str | None) -> list[Phase]:
     return crud.draw_phases(call, instance.id, (("UPDATING", "container_instance_action"), (then, "")))
 
 
-def _change_of(call: Call, instance: Record, headers: Mapping[str, str], due: float) -> Change:
-    return Change(
+def _instance_change(call: Call, instance: Record, headers: Mapping[str, str], due: float) -> InstanceChange:
+    return InstanceChange(
         cloud=call.cloud,
         instance=instance,
         work_requests=WORK_REQUESTS,
@@ -226,14 +227,13 @@ def _change_of(call: Call, instance: Record, headers: Mapping[str, str], due: fl
     )
 
 
-def _accept(call: Call, instance: Record, verb: str, action: str, seconds: float) -> dict[str, str]:
+def _open_work_request(call: Call, instance: Record, verb: str, action: str, seconds: float) -> dict[str, str]:
+    uri = f"/20210415/containerInstances/{instance.id}"
     return WORK_REQUESTS.open(
         call,
         operation_type=f"{verb}_CONTAINER_INSTANCE",
         compartment_id=instance.body["compartmentId"],
-        resources=[
-            Touched("containerInstance", action, instance.id, f"/20210415/containerInstances/{instance.id}")
-        ],
+        resources=[AffectedResource("containerInstance", action, instance.id, uri)],
         seconds=seconds,
     )
 
@@ -249,5 +249,5 @@ def list_container_instance_shapes(call: Call) -> Result:
     """Respond with the shapes; the emulator has all of them in all availability domains."""
     call.compartment(call.query["compartmentId"])
     if "availabilityDomain" in call.query:
-        call.domain(call.query["availabilityDomain"])
+        call.require_availability_domain(call.query["availabilityDomain"])
     return page_of_items(call, [hardware.summary(name) for name, hardware in HARDWARE.items()])

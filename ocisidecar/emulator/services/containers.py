@@ -16,7 +16,7 @@ from ocisidecar.emulator.schema import JsonObject, tagged
 from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES, SETTLED, WORK_REQUESTS
 from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.tagging import check_defined_tags
-from ocisidecar.emulator.work_requests import Touched
+from ocisidecar.emulator.work_requests import AffectedResource
 
 MAX_LOG_BYTES: Final = 256 * 1024
 """Source: oci.container_instances.ContainerInstanceClient.retrieve_logs."""
@@ -126,7 +126,7 @@ def update_container(call: Call) -> Result:
         call,
         operation_type="UPDATE_CONTAINER",
         compartment_id=container.body["compartmentId"],
-        resources=[Touched("container", "UPDATED", container.id, f"/20210415/containers/{container.id}")],
+        resources=[AffectedResource("container", "UPDATED", container.id, f"/20210415/containers/{container.id}")],
         seconds=0.0,
     )
     return Result(headers=headers)
@@ -149,8 +149,8 @@ def retrieve_logs(call: Call) -> Result:
     state = instance.state_at(call.now)
     if state != "ACTIVE" or call.cloud.pods.status(container.id, call.now).is_over:
         raise ServiceError("IncorrectState", f"Logs of {container.id} cannot be retrieved in its state")
-    is_previous = call.query.get("isPrevious", "").lower() == "true"
-    text = call.cloud.pods.logs(container.id, call.now, is_previous=is_previous)
+    previous = call.query.get("isPrevious", "").lower() == "true"
+    text = call.cloud.pods.logs(container.id, call.now, previous=previous)
     if text is None:
         raise not_found()
     return Result(body=text.encode()[-MAX_LOG_BYTES:], headers={"content-type": "text/plain; charset=utf-8"})

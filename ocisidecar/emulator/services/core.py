@@ -79,7 +79,7 @@ def check_dns_label(label: str) -> None:
         raise invalid(f"dnsLabel {label} must have 1 to 15 letters or digits and begin with a letter")
 
 
-def mac_tail(cloud: Cloud) -> str:
+def mac_suffix(cloud: Cloud) -> str:
     """Return the last three bytes of a new MAC address."""
     digits = cloud.ids.hexadecimal(6).upper()
     return ":".join(digits[index : index + 2] for index in range(0, len(digits), 2))
@@ -91,10 +91,10 @@ def require_unused(call: Call, record: Record, users: dict[str, str]) -> None:
         for user in call.cloud.store.all(kind, call.now):
             value = user.body.get(member)
             if value == record.id or (isinstance(value, list) and record.id in value):
-                raise in_use(record, kind)
+                raise in_use_error(record, kind)
 
 
-def in_use(record: Record, kind: str) -> ServiceError:
+def in_use_error(record: Record, kind: str) -> ServiceError:
     """Return the refusal to delete what something of `kind` needs."""
     word = "Gateway" if kind.endswith("-gateway") else kind.title().replace("-", "")
     return ServiceError("IncorrectState", f"{record.id} is associated with {word} that is in use")

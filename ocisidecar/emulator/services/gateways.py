@@ -12,7 +12,7 @@ from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.regions import REGIONS
 from ocisidecar.emulator.schema import JsonObject, body, many, require_length, tagged
 from ocisidecar.emulator.services.addresses import public_address
-from ocisidecar.emulator.services.core import CORE, CREATE_PHASES, DELETE_PHASES, in_use
+from ocisidecar.emulator.services.core import CORE, CREATE_PHASES, DELETE_PHASES, in_use_error
 from ocisidecar.emulator.state import Record
 
 SERVICE_IDS: Final = many(body("serviceId!"))
@@ -48,7 +48,7 @@ def _require_first(call: Call, kind: str, title: str) -> None:
 def _release(call: Call, gateway: Record) -> None:
     for table in call.cloud.where("route-table", call.now, vcnId=gateway.body["vcnId"]):
         if any(rule["networkEntityId"] == gateway.id for rule in table.body["routeRules"]):
-            raise in_use(gateway, "route-table")
+            raise in_use_error(gateway, "route-table")
 
 
 SHARED: Final[dict[str, Any]] = {
@@ -102,7 +102,7 @@ def _assign_address(call: Call, gateway: Record) -> None:
 def _release_nat_gateway(call: Call, gateway: Record) -> None:
     _release(call, gateway)
     address = call.get("public-ip", gateway.body["publicIpId"])
-    address.move_on(call.now, crud.draw_phases(call, gateway.id, DELETE_PHASES))
+    address.transition(call.now, crud.draw_phases(call, gateway.id, DELETE_PHASES))
 
 
 NAT_GATEWAYS: Final = crud.declare_collection(
@@ -126,7 +126,7 @@ NAT_GATEWAYS: Final = crud.declare_collection(
 
 def _attached(call: Call, services: list[JsonObject]) -> list[JsonObject]:
     """Return the services with their names; ServiceError when one is unknown or they are too many."""
-    require_length(services, "services", most=1)
+    require_length(services, "services", max_length=1)
     known = {entry["id"]: entry["name"] for entry in services_of(call.region)}
     if any(service["serviceId"] not in known for service in services):
         raise ServiceError("RelatedResourceNotAuthorizedOrNotFound")

@@ -12,7 +12,7 @@ from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.regions import FAULT_DOMAINS, REGIONS
 from ocisidecar.emulator.schema import JsonObject, tagged
 from ocisidecar.emulator.state import ENDED, Cloud, Record
-from ocisidecar.emulator.work_requests import Touched, WorkRequests
+from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
 IDENTITY: Final = Service(
     name="identity",
@@ -101,7 +101,7 @@ def _require_tenancy(call: Call) -> None:
 def list_availability_domains(call: Call) -> Result:
     """Respond with the availability domains of the endpoint's region."""
     call.compartment(call.query["compartmentId"])
-    domains = call.cloud.domain_ids(call.region)
+    domains = call.cloud.availability_domain_ids(call.region)
     return Result(
         body=[
             {"compartmentId": call.cloud.tenancy_id, "id": domain_id, "name": name}
@@ -121,8 +121,8 @@ def list_fault_domains(call: Call) -> Result:
     """Respond with the fault domains of one availability domain."""
     call.compartment(call.query["compartmentId"])
     domain = call.query["availabilityDomain"]
-    call.domain(domain)
-    stem = call.cloud.domain_ids(call.region)[domain].replace("availabilitydomain", "faultdomain")
+    call.require_availability_domain(domain)
+    stem = call.cloud.availability_domain_ids(call.region)[domain].replace("availabilitydomain", "faultdomain")
     return Result(
         body=[
             {
@@ -199,13 +199,13 @@ def list_compartments(call: Call) -> Result:
 )
 def delete_compartment(call: Call) -> Result:
     """Delete a compartment; one that holds anything stays, and its work request fails."""
-    compartment = crud.usable(call, "compartment", call.resource_id)
+    compartment = crud.get_usable(call, "compartment", call.resource_id)
     crud.check_etag(call, COMPARTMENTS, compartment)
     if compartment.id == call.cloud.tenancy_id:
         raise not_found()
     (_, seconds), *_ = ending = crud.draw_phases(call, compartment.id, COMPARTMENTS.delete_phases)
     if _is_empty(call, compartment):
-        compartment.move_on(call.now, ending)
+        compartment.transition(call.now, ending)
     else:
         # UNCONFIRMED: code and text.
         reason = Fail(code="CompartmentNotEmpty", message="The compartment is not empty.", logs=())
@@ -214,7 +214,7 @@ def delete_compartment(call: Call) -> Result:
         call,
         operation_type="DELETE_COMPARTMENT",
         compartment_id=compartment.body["compartmentId"],
-        resources=[Touched("compartment", "DELETED", compartment.id, f"/compartments/{compartment.id}")],
+        resources=[AffectedResource("compartment", "DELETED", compartment.id, f"/compartments/{compartment.id}")],
         seconds=seconds,
     )
     return Result(headers=headers)

@@ -23,18 +23,18 @@ from ocisidecar.emulator.services.native_metrics import record_usage
 from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.work_requests import WorkRequests
 
-COULD_NOT_START: Final = "InternalError"
+START_FAILED_CODE: Final = "InternalError"
 
 
-def leave_open(record: Record) -> None:
+def hold_last_state(record: Record) -> None:
     """Let the last state of a record's plan be entered when a change says so."""
     *points, (_, last) = record.timeline.points
     record.timeline = Timeline((*points, (inf, last)))
 
 
 @frozen(kw_only=True, eq=False)
-class Change:
-    """One accepted change of an instance, and the `Host` of the pod that it starts.
+class InstanceChange:
+    """One accepted change of an instance, and the `PodCallbacks` of the pod that it starts.
 
     Args:
         cloud: where it happens.
@@ -94,7 +94,7 @@ class Change:
     def failed(self, at: float, message: str) -> None:
         """The containers cannot be started: the instance is FAILED."""
         with self.cloud.lock:
-            moment = self._finish(at, Fail(code=COULD_NOT_START, message=message, logs=()))
+            moment = self._finish(at, Fail(code=START_FAILED_CODE, message=message, logs=()))
             self.instance.body["lifecycleDetails"] = message
             for record in self._records():
                 record.timeline = record.timeline.then(moment, [("FAILED", 0.0)])

@@ -18,7 +18,7 @@ from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.emulator.services.addresses import attach_vnic, check_vnic
 from ocisidecar.emulator.services.instance_details import check_instance
 from ocisidecar.emulator.services.instance_shapes import shape_config
-from ocisidecar.emulator.services.vault import opened_pull_secret
+from ocisidecar.emulator.services.vault import resolve_pull_secret
 from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.tagging import check_defined_tags
 
@@ -74,7 +74,7 @@ def _default_name(kind: str, now: float) -> str:
 def view(cloud: Cloud, instance: Record, now: float) -> JsonObject:
     """Return the members that depend on the time and on what runs the containers."""
     vnic = instance.hidden["vnic"]
-    is_attached = vnic.timeline.entered("AVAILABLE") <= now
+    is_attached = vnic.timeline.entered_at("AVAILABLE") <= now
     return {
         "vnics": [{"vnicId": vnic.id if is_attached else None}],
         "systemTags": {SYSTEM_TAG: {"containers": cloud.pods.containers, **_whereabouts(cloud, instance)}},
@@ -125,7 +125,7 @@ def _pod(call: Call, instance: Record) -> Pod:
             **call.body,
             **{name: instance.body[name] for name in told},
             "imagePullSecrets": [
-                opened_pull_secret(call, principal_of(call.cloud, instance), secret)
+                resolve_pull_secret(call, principal_of(call.cloud, instance), secret)
                 for secret in call.body.get("imagePullSecrets", [])
             ],
             "containers": list(containers.values()),

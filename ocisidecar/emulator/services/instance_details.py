@@ -92,12 +92,12 @@ INSTANCE: Final = tagged(
 def check_instance(call: Call) -> None:
     """Raise ServiceError 400 for what the shape of the body alone does not refuse."""
     details = call.body
-    call.domain(details["availabilityDomain"])
-    require_length(details["containers"], "containers", least=1, most=MAX_CONTAINERS)
-    require_length(details["vnics"], "vnics", least=1, most=1)
+    call.require_availability_domain(details["availabilityDomain"])
+    require_length(details["containers"], "containers", min_length=1, max_length=MAX_CONTAINERS)
+    require_length(details["vnics"], "vnics", min_length=1, max_length=1)
     volumes = details.get("volumes", [])
-    require_length(volumes, "volumes", most=MAX_VOLUMES)
-    require_length(details.get("displayName", "-"), "displayName", least=1, most=MAX_DISPLAY_NAME)
+    require_length(volumes, "volumes", max_length=MAX_VOLUMES)
+    require_length(details.get("displayName", "-"), "displayName", min_length=1, max_length=MAX_DISPLAY_NAME)
     names = [volume["name"] for volume in volumes]
     if len(set(names)) < len(names):
         raise invalid("volumes must have different names")
@@ -157,14 +157,14 @@ def _check_container(call: Call, container: JsonObject, path: str, volumes: Sequ
 def _check_health_check(call: Call, check: JsonObject, path: str) -> None:
     if not 1 <= check["port"] <= MAX_PORT:
         raise invalid(f"{path}.port must be 1 to {MAX_PORT}: {check['port']}")
-    least = {
+    minimums = {
         "initialDelayInSeconds": 0,
         "intervalInSeconds": call.cloud.assumptions.min_health_check_interval_in_seconds,
         "failureThreshold": 1,
         "successThreshold": 1,
         "timeoutInSeconds": 1,
     }
-    for member, bound in least.items():
+    for member, bound in minimums.items():
         if check.get(member, bound) < bound:
             raise invalid(f"{path}.{member} must be at least {bound}: {check[member]}")
 
@@ -175,10 +175,10 @@ def _check_limits(details: JsonObject, limits: JsonObject, path: str) -> None:
     if hardware is None:
         return
     ocpus = details["shapeConfig"]["ocpus"]
-    most = {
+    maximums = {
         "vcpusLimit": ocpus * hardware.cpus_per_ocpu,
         "memoryLimitInGBs": details["shapeConfig"].get("memoryInGBs", ocpus * hardware.default_memory_per_ocpu),
     }
-    for member, bound in most.items():
+    for member, bound in maximums.items():
         if not 0 < limits.get(member, bound) <= bound:
             raise invalid(f"{path}.resourceConfig.{member} must be above 0 and at most {bound:g}")

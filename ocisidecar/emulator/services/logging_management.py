@@ -18,7 +18,7 @@ from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.schema import JsonObject, tagged
 from ocisidecar.emulator.state import Record
-from ocisidecar.emulator.work_requests import Touched, WorkRequests
+from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
 RETENTION_DAYS: Final = range(30, 181, 30)
 DEFAULT_RETENTION_DAYS: Final = 30
@@ -93,19 +93,19 @@ def _declare(collection: Collection) -> None:
 
 
 def _create(call: Call) -> Result:
-    if crud.of(call) is LOGS:
+    if crud.collection_of(call) is LOGS:
         call.body = {**call.body, **_members_of_a_log(call)}
-    record = crud.make(call, crud.of(call))
+    record = crud.create_record(call, crud.collection_of(call))
     record.body["timeLastModified"] = record.body["timeCreated"]
-    headers = _accept(call, record, "CREATE", "CREATED")
+    headers = _open_work_request(call, record, "CREATE", "CREATED")
     if call.effect(Fail) is not None:
-        record.move_on(call.now, [("CREATING", record.timeline.settled_at - call.now), ("FAILED", 0.0)])
+        record.transition(call.now, [("CREATING", record.timeline.settled_at - call.now), ("FAILED", 0.0)])
     return Result(status=call.cloud.assumptions.logging_create_status, headers=headers, record=record)
 
 
 def _members_of_a_log(call: Call) -> JsonObject:
     """Return what a log has besides its body: its place, and defaults for what was not given."""
-    group = crud.usable(call, LOG_GROUPS.kind, call.path["logGroupId"])
+    group = crud.get_usable(call, LOG_GROUPS.kind, call.path["logGroupId"])
     _require_retention(call.body)
     if (call.body["logType"] == "SERVICE") is not ("configuration" in call.body):
         raise invalid("configuration must be given for logs of type SERVICE, and only for those")
@@ -125,48 +125,48 @@ def _require_retention(body: JsonObject) -> None:
 
 
 def _get(call: Call) -> Result:
-    return crud.shown(call, _found(call))
+    return crud.resource_result(call, _get_record(call))
 
 
-def _found(call: Call) -> Record:
+def _get_record(call: Call) -> Record:
     """Return the record that the path names; a log must lie in the path's group."""
-    record = call.get(crud.of(call).kind, call.resource_id)
+    record = call.get(crud.collection_of(call).kind, call.resource_id)
     if record.body.get("logGroupId", record.id) != call.path["logGroupId"]:
         raise not_found()
     return record
 
 
 def _update(call: Call) -> Result:
-    collection, record = crud.of(call), _found(call)
-    crud.usable(call, collection.kind, record.id)
+    collection, record = crud.collection_of(call), _get_record(call)
+    crud.get_usable(call, collection.kind, record.id)
     crud.check_etag(call, collection, record)
     tagging.check_defined_tags(call, call.body)
     _require_retention(call.body)
     if call.body.get("displayName", record.body["displayName"]) != record.body["displayName"]:
         crud.check_unique(call, collection, {**record.body, **call.body})
     record.change({**call.body, "timeLastModified": timestamp(call.now)})
-    record.move_on(call.now, crud.draw_phases(call, record.id, UPDATE_PHASES))
-    return Result(headers=_accept(call, record, "UPDATE", "UPDATED"))
+    record.transition(call.now, crud.draw_phases(call, record.id, UPDATE_PHASES))
+    return Result(headers=_open_work_request(call, record, "UPDATE", "UPDATED"))
 
 
 def _delete(call: Call) -> Result:
-    collection, record = crud.of(call), _found(call)
+    collection, record = crud.collection_of(call), _get_record(call)
     crud.require_state(call, record, crud.USABLE | {"FAILED"})
     crud.check_etag(call, collection, record)
     if next(call.cloud.where(LOGS.kind, call.now, logGroupId=record.id), None) is not None:
         raise ServiceError("Conflict", f"{record.id} cannot be deleted since it still has logs")
-    record.move_on(call.now, crud.draw_phases(call, record.id, DELETE_PHASES))
-    return Result(headers=_accept(call, record, "DELETE", "DELETED"))
+    record.transition(call.now, crud.draw_phases(call, record.id, DELETE_PHASES))
+    return Result(headers=_open_work_request(call, record, "DELETE", "DELETED"))
 
 
-def _accept(call: Call, record: Record, verb: str, action: str) -> dict[str, str]:
-    collection = crud.of(call)
+def _open_work_request(call: Call, record: Record, verb: str, action: str) -> dict[str, str]:
+    collection = crud.collection_of(call)
     uri = collection.item.format(logGroupId=record.body.get("logGroupId", record.id), logId=record.id)
     return WORK_REQUESTS.open(
         call,
         operation_type=f"{verb}_{collection.noun.upper()}",
         compartment_id=record.body["compartmentId"],
-        resources=[Touched(collection.ocid, action, record.id, uri)],
+        resources=[AffectedResource(collection.ocid, action, record.id, uri)],
         seconds=record.timeline.settled_at - call.now,
     )
 

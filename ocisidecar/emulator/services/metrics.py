@@ -76,9 +76,9 @@ def _targets(call: Call) -> list[AccessTarget]:
 def post_metric_data(call: Call) -> Result:
     """Keep the metrics that are valid and tell which are not; ATOMIC keeps all or none."""
     metrics = call.body["metricData"]
-    faults = [(metric, _fault(metric, call.now)) for metric in metrics]
-    failed = [(metric, fault) for metric, fault in faults if fault is not None]
-    valid = [metric for metric, fault in faults if fault is None]
+    errors = [(metric, _metric_error(metric, call.now)) for metric in metrics]
+    failed = [(metric, error) for metric, error in errors if error is not None]
+    valid = [metric for metric, error in errors if error is None]
     if failed and (not valid or call.body.get("batchAtomicity") == "ATOMIC"):
         raise invalid(f"No valid metrics. All metrics failed input validation. First failure: {failed[0][1]}")
     if len({_key(call, metric) for metric in valid}) > MAX_STREAMS:
@@ -94,7 +94,7 @@ def post_metric_data(call: Call) -> Result:
     return Result(
         body={
             "failedMetricsCount": len(failed),
-            "failedMetrics": [{"message": fault, "metricData": _shown_metric(metric)} for metric, fault in failed],
+            "failedMetrics": [{"message": error, "metricData": _metric_view(metric)} for metric, error in failed],
         }
     )
 
@@ -110,7 +110,7 @@ def _key(call: Call, metric: JsonObject) -> StreamKey:
     )
 
 
-def _fault(metric: JsonObject, now: float) -> str | None:
+def _metric_error(metric: JsonObject, now: float) -> str | None:
     """Return the first thing that is wrong with a metric."""
     for member in ("namespace", "compartmentId", "name", "dimensions", "datapoints"):
         if not metric.get(member):
@@ -129,10 +129,10 @@ def _fault(metric: JsonObject, now: float) -> str | None:
                 return f"{what} is not valid: {text}"
     if len(metric["dimensions"]) > MAX_DIMENSIONS:
         return f"dimensions must not exceed {MAX_DIMENSIONS}"
-    return next((fault for point in metric["datapoints"] if (fault := _datapoint_fault(point, now))), None)
+    return next((error for point in metric["datapoints"] if (error := _datapoint_error(point, now))), None)
 
 
-def _datapoint_fault(point: JsonObject, now: float) -> str | None:
+def _datapoint_error(point: JsonObject, now: float) -> str | None:
     if "timestamp" not in point or "value" not in point:
         return "datapoint timestamp and value can not be null"
     if not now - MAX_AGE_SECONDS < moment(point["timestamp"]) < now + MAX_LEAD_SECONDS:
@@ -144,7 +144,7 @@ def _datapoint_fault(point: JsonObject, now: float) -> str | None:
     return None
 
 
-def _shown_metric(metric: JsonObject) -> JsonObject:
+def _metric_view(metric: JsonObject) -> JsonObject:
     shown = {member: metric.get(member) for member in _METRIC.fields}
     shown["datapoints"] = [
         {
@@ -168,23 +168,25 @@ def _shown_metric(metric: JsonObject) -> JsonObject:
 )
 def summarize_metrics_data(call: Call) -> Result:
     """Evaluate a query over the datapoints in [startTime, endTime)."""
-    asked = call.body
-    query = parse_query(asked["query"])
-    end = moment(asked["endTime"]) if "endTime" in asked else call.now
-    start = moment(asked["startTime"]) if "startTime" in asked else end - DEFAULT_RANGE_SECONDS
+    request = call.body
+    query = parse_query(request["query"])
+    end = moment(request["endTime"]) if "endTime" in request else call.now
+    start = moment(request["startTime"]) if "startTime" in request else end - DEFAULT_RANGE_SECONDS
     if start >= end:
         raise invalid("startTime must be before endTime")
-    resolution = min(_resolution(asked.get("resolution", "1m")), query.selections[0].interval_seconds)
+    resolution = min(_resolution(request.get("resolution", "1m")), query.selections[0].interval_seconds)
     found = evaluate(
         query,
-        streams_of(call.cloud, call.region, compartments_of(call), asked["namespace"], asked.get("resourceGroup")),
+        streams_of(
+            call.cloud, call.region, compartments_of(call), request["namespace"], request.get("resourceGroup")
+        ),
         start=start,
         end=end,
         resolution_seconds=resolution,
     )
     shared = {
-        "namespace": asked["namespace"],
-        "resourceGroup": asked.get("resourceGroup"),
+        "namespace": request["namespace"],
+        "resourceGroup": request.get("resourceGroup"),
         "compartmentId": call.query["compartmentId"],
         "name": query.selections[0].metric,
         "resolution": None,
@@ -257,28 +259,28 @@ def _resolution(text: str) -> float:
 )
 def list_metrics(call: Call) -> Result:
     """Respond with a page of the metrics that were posted."""
-    asked = call.body
-    group_by = asked.get("groupBy", [])
+    request = call.body
+    group_by = request.get("groupBy", [])
     if not set(group_by) <= set(_SORT_MEMBERS.values()):
         raise invalid("groupBy knows namespace, name and resourceGroup only")
     shown = {*group_by, "compartmentId"} if group_by else {*_SORT_MEMBERS.values(), "compartmentId", "dimensions"}
-    wanted = {name: asked[name] for name in _SORT_MEMBERS.values() if name in asked}
-    dimensions = {} if group_by else asked.get("dimensionFilters", {})
+    wanted = {name: request[name] for name in _SORT_MEMBERS.values() if name in request}
+    dimensions = {} if group_by else request.get("dimensionFilters", {})
     rows: dict[Hashable, JsonObject] = {}
     for key in call.cloud.metrics.keys(call.region, compartments_of(call)):
-        metric = _listed(key)
+        metric = _listed_metric(key)
         if wanted.items() <= metric.items() and dimensions.items() <= metric["dimensions"].items():
             row = {name: metric[name] if name in shown else None for name in metric}
             rows.setdefault(tuple(row.values()) if group_by else key, row)
-    by = _SORT_MEMBERS[asked.get("sortBy", "NAMESPACE")]
-    ordered = sorted(rows.values(), key=lambda row: row[by] or "", reverse=asked.get("sortOrder") == "DESC")
+    by = _SORT_MEMBERS[request.get("sortBy", "NAMESPACE")]
+    ordered = sorted(rows.values(), key=lambda row: row[by] or "", reverse=request.get("sortOrder") == "DESC")
     return page_of_items(call, ordered)
 
 
 _SORT_MEMBERS: Final = {"NAMESPACE": "namespace", "NAME": "name", "RESOURCEGROUP": "resourceGroup"}
 
 
-def _listed(key: StreamKey) -> JsonObject:
+def _listed_metric(key: StreamKey) -> JsonObject:
     return {
         "name": key.name,
         "namespace": key.namespace,

@@ -33,7 +33,7 @@ def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str,
         "resourceDisplayName": body["displayName"],
     }
     cores = sum(usage.cpu_cores for usage in usages.values())
-    memory = sum(usage.memory_in_bytes for usage in usages.values())
+    memory = sum(usage.memory_bytes for usage in usages.values())
     shape = body["shapeConfig"]
     values = {
         "CpuUtilization": 100 * cores / (shape["ocpus"] * HARDWARE[body["shape"]].cpus_per_ocpu),
@@ -48,7 +48,7 @@ def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str,
             named = {"containerDisplayName": container.body["displayName"], "containerOCID": container.id}
             own = {
                 "ContainerCpuUsed": _core_nanoseconds(usage.cpu_cores),
-                "ContainerMemoryUsed": usage.memory_in_bytes,
+                "ContainerMemoryUsed": usage.memory_bytes,
             }
             _post(cloud, instance, at, {**dimensions, **named}, own)
 

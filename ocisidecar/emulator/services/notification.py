@@ -45,12 +45,12 @@ def _complete_topic(call: Call) -> JsonObject:
 
 
 def _show_topic(_cloud: Cloud, record: Record, now: float) -> JsonObject:
-    return {"id": None, "topicId": record.id, "etag": crud.tag(TOPICS, record, now)}
+    return {"id": None, "topicId": record.id, "etag": crud.entity_tag(TOPICS, record, now)}
 
 
 def _release_topic(call: Call, record: Record) -> None:
     for subscription in call.cloud.where("subscription", call.now, topicId=record.id):
-        subscription.move_on(call.now, [("DELETED", 0.0), (None, 0.0)])
+        subscription.transition(call.now, [("DELETED", 0.0), (None, 0.0)])
 
 
 TOPICS: Final = crud.declare_collection(
@@ -98,17 +98,17 @@ def publish_message(call: Call) -> Result:
 
 
 def _complete_subscription(call: Call) -> JsonObject:
-    crud.usable(call, "topic", call.body["topicId"])
+    crud.get_usable(call, "topic", call.body["topicId"])
     return {"createdTime": int(call.now * 1000), "timeCreated": None, "metadata": None}
 
 
 def _confirm(call: Call, record: Record) -> None:
     if record.body["protocol"] in CONFIRMED_AT_ONCE:
-        record.move_on(call.now, [("ACTIVE", 0.0)])
+        record.transition(call.now, [("ACTIVE", 0.0)])
 
 
 def _show_subscription(_cloud: Cloud, record: Record, now: float) -> JsonObject:
-    return {"etag": crud.tag(SUBSCRIPTIONS, record, now)}
+    return {"etag": crud.entity_tag(SUBSCRIPTIONS, record, now)}
 
 
 SUBSCRIPTIONS: Final = crud.declare_collection(

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ocisidecar.emulator.access import note_version
+from ocisidecar.emulator.access import record_version
 from ocisidecar.emulator.crud import declare_collection
 from ocisidecar.emulator.declarations import Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid
-from ocisidecar.emulator.iam import read_matching_rule, read_statement
+from ocisidecar.emulator.iam import parse_matching_rule, parse_statement
 from ocisidecar.emulator.schema import JsonObject, require_length, tagged
 from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY
 from ocisidecar.emulator.state import Record
@@ -33,7 +33,7 @@ def check_name(call: Call) -> None:
 
 def _check_rule(text: str) -> None:
     try:
-        read_matching_rule(text)
+        parse_matching_rule(text)
     except ValueError as exc:
         raise invalid(f"Invalid matching rule: {exc}") from exc
 
@@ -46,14 +46,14 @@ def _complete_group(call: Call) -> JsonObject:
     return {}
 
 
-def _note_rule(call: Call, group: Record) -> None:
-    note_version(call, group, group.body["matchingRule"])
+def _record_rule(call: Call, group: Record) -> None:
+    record_version(call, group, group.body["matchingRule"])
 
 
 def _revise_group(call: Call, group: Record, changes: JsonObject) -> JsonObject:
     if "matchingRule" in changes:
         _check_rule(changes["matchingRule"])
-        note_version(call, group, changes["matchingRule"])
+        record_version(call, group, changes["matchingRule"])
     return changes
 
 
@@ -79,18 +79,18 @@ DYNAMIC_GROUPS: Final = declare_collection(
             message="Dynamic Group '{name}' already exists",
         ),
         before_create=_complete_group,
-        after_create=_note_rule,
+        after_create=_record_rule,
         before_update=_revise_group,
     )
 )
 
 
 def _check_statements(call: Call, compartment_id: str, statements: Sequence[str], replaced: int) -> None:
-    require_length(statements, "statements", least=1, most=MAX_STATEMENTS_PER_POLICY)
+    require_length(statements, "statements", min_length=1, max_length=MAX_STATEMENTS_PER_POLICY)
     for text in statements:
-        require_length(text, "a statement", least=1, most=MAX_STATEMENT_LENGTH)
+        require_length(text, "a statement", min_length=1, max_length=MAX_STATEMENT_LENGTH)
         try:
-            statement = read_statement(text)
+            statement = parse_statement(text)
         except ValueError as exc:
             raise invalid(f"Invalid statement '{text}': {exc}") from exc
         if statement.compartment:
@@ -125,15 +125,15 @@ def _complete_policy(call: Call) -> JsonObject:
     return {}
 
 
-def _note_statements(call: Call, policy: Record) -> None:
-    note_version(call, policy, policy.body["statements"])
+def _record_statements(call: Call, policy: Record) -> None:
+    record_version(call, policy, policy.body["statements"])
 
 
 def _revise_policy(call: Call, policy: Record, changes: JsonObject) -> JsonObject:
     if "statements" in changes:
         replaced = len(policy.body["statements"])
         _check_statements(call, policy.body["compartmentId"], changes["statements"], replaced)
-        note_version(call, policy, changes["statements"])
+        record_version(call, policy, changes["statements"])
     return changes
 
 
@@ -156,7 +156,7 @@ POLICIES: Final = declare_collection(
             member="name", scope=(), code="PolicyAlreadyExists", message="Policy '{name}' already exists"
         ),
         before_create=_complete_policy,
-        after_create=_note_statements,
+        after_create=_record_statements,
         before_update=_revise_policy,
     )
 )

@@ -84,7 +84,7 @@ def _list_rules(call: Call, rules: JsonObject, vcn_id: str) -> JsonObject:
     stored = {}
     for member, direction in (("ingressSecurityRules", "INGRESS"), ("egressSecurityRules", "EGRESS")):
         if member in rules:
-            require_length(rules[member], member, most=MAX_RULES_PER_LIST)
+            require_length(rules[member], member, max_length=MAX_RULES_PER_LIST)
             stored[member] = [_rule(call, rule, direction, vcn_id) for rule in rules[member]]
     return stored
 
@@ -125,7 +125,7 @@ SECURITY_LISTS: Final = crud.declare_collection(
 )
 
 
-def _found_group(_call: Call, group: Record) -> None:
+def _add_rule_list(_call: Call, group: Record) -> None:
     group.hidden["rules"] = []
 
 
@@ -152,7 +152,7 @@ GROUPS: Final = crud.declare_collection(
         parents={"vcnId": "vcn"},
         create_phases=CREATE_PHASES,
         delete_phases=DELETE_PHASES,
-        after_create=_found_group,
+        after_create=_add_rule_list,
         before_delete=_release_group,
     )
 )
@@ -163,10 +163,10 @@ def _members(call: Call, group: Record) -> list[Record]:
 
 
 def _group(call: Call) -> Record:
-    return crud.usable(call, "network-security-group", call.path["networkSecurityGroupId"])
+    return crud.get_usable(call, "network-security-group", call.path["networkSecurityGroupId"])
 
 
-def _shown(call: Call, rule: JsonObject) -> JsonObject:
+def _rule_view(call: Call, rule: JsonObject) -> JsonObject:
     """Return a rule as answered: it is valid while the group that it names exists."""
     end = END_MEMBERS[rule["direction"]]
     is_valid = rule[f"{end}Type"] != "NETWORK_SECURITY_GROUP" or (
@@ -185,7 +185,7 @@ def list_rules(call: Call) -> Result:
     """Respond with a group's rules, of one direction if the query says so."""
     rules = call.get("network-security-group", call.resource_id).hidden["rules"]
     direction = call.query.get("direction")
-    return page_of_items(call, [_shown(call, rule) for rule in rules if direction in {None, rule["direction"]}])
+    return page_of_items(call, [_rule_view(call, rule) for rule in rules if direction in {None, rule["direction"]}])
 
 
 @CORE.operation(
@@ -197,7 +197,7 @@ def list_rules(call: Call) -> Result:
 def add_rules(call: Call) -> Result:
     """Add rules; what is equal to a rule that is there is added again."""
     group = _group(call)
-    given = _given(call)
+    given = _given_rules(call)
     rules = group.hidden["rules"]
     if len(rules) + len(given) > MAX_RULES_PER_GROUP:
         # UNCONFIRMED: the number and the text.
@@ -211,7 +211,7 @@ def add_rules(call: Call) -> Result:
         for rule in given
     ]
     group.hidden["rules"] = [*rules, *added]
-    return Result(body={"securityRules": [_shown(call, rule) for rule in added]})
+    return Result(body={"securityRules": [_rule_view(call, rule) for rule in added]})
 
 
 @CORE.operation(
@@ -224,7 +224,7 @@ def update_rules(call: Call) -> Result:
     """Replace rules by their ids."""
     group = _group(call)
     rules = {rule["id"]: rule for rule in group.hidden["rules"]}
-    given = _given(call)
+    given = _given_rules(call)
     _require_rules(rules, [rule["id"] for rule in given])
     updated = [
         {
@@ -234,7 +234,7 @@ def update_rules(call: Call) -> Result:
         for rule in given
     ]
     group.hidden["rules"] = list({**rules, **{rule["id"]: rule for rule in updated}}.values())
-    return Result(body={"securityRules": [_shown(call, rule) for rule in updated]})
+    return Result(body={"securityRules": [_rule_view(call, rule) for rule in updated]})
 
 
 @CORE.operation(
@@ -249,7 +249,7 @@ def remove_rules(call: Call) -> Result:
     group = _group(call)
     rules = {rule["id"]: rule for rule in group.hidden["rules"]}
     ids = call.body.get("securityRuleIds", [])
-    require_length(ids, "securityRuleIds", least=1, most=MAX_RULES_PER_CALL)
+    require_length(ids, "securityRuleIds", min_length=1, max_length=MAX_RULES_PER_CALL)
     _require_rules(rules, ids)
     group.hidden["rules"] = [rule for rule_id, rule in rules.items() if rule_id not in ids]
     return Result()
@@ -277,9 +277,9 @@ def list_members(call: Call) -> Result:
     )
 
 
-def _given(call: Call) -> list[JsonObject]:
+def _given_rules(call: Call) -> list[JsonObject]:
     rules: list[JsonObject] = call.body.get("securityRules", [])
-    require_length(rules, "securityRules", least=1, most=MAX_RULES_PER_CALL)
+    require_length(rules, "securityRules", min_length=1, max_length=MAX_RULES_PER_CALL)
     return rules
 
 

@@ -15,7 +15,7 @@ from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, Variants, body, tagged
 from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, WORK_REQUESTS
 from ocisidecar.emulator.state import Record
-from ocisidecar.emulator.work_requests import Touched
+from ocisidecar.emulator.work_requests import AffectedResource
 
 VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), "DEFAULT": body("")})
 
@@ -88,7 +88,7 @@ ITEM: Final = {"collection": TAGS, "headers": ("etag",)}
 @IDENTITY.operation("POST", TAGS.path, "create_tag", details=TAGS.details, is_create=True, **ITEM)
 def create_tag(call: Call) -> Result:
     """Define a tag in a namespace."""
-    namespace = crud.usable(call, "tag-namespace", call.path["tagNamespaceId"])
+    namespace = crud.get_usable(call, "tag-namespace", call.path["tagNamespaceId"])
     call.body = {
         **call.body,
         "compartmentId": namespace.body["compartmentId"],
@@ -97,8 +97,8 @@ def create_tag(call: Call) -> Result:
         "isRetired": False,
         "isCostTracking": call.body.get("isCostTracking", False),
     }
-    record = crud.make(call, TAGS)
-    return crud.shown(call, record, made=record)
+    record = crud.create_record(call, TAGS)
+    return crud.resource_result(call, record, created=record)
 
 
 @IDENTITY.operation("GET", TAGS.path, "list_tags", listing="array", collection=TAGS)
@@ -116,7 +116,7 @@ def list_tags(call: Call) -> Result:
 @IDENTITY.operation("GET", TAGS.item, "get_tag", **ITEM)
 def get_tag(call: Call) -> Result:
     """Respond with one tag."""
-    return crud.shown(call, _tag(call))
+    return crud.resource_result(call, _tag(call))
 
 
 @IDENTITY.operation("PUT", TAGS.item, "update_tag", details=TAGS.changes, **ITEM)
@@ -125,7 +125,7 @@ def update_tag(call: Call) -> Result:
     tag = _tag(call)
     crud.check_etag(call, TAGS, tag)
     tag.change(call.body)
-    return crud.shown(call, tag)
+    return crud.resource_result(call, tag)
 
 
 @IDENTITY.operation(
@@ -137,12 +137,12 @@ def delete_tag(call: Call) -> Result:
     crud.check_etag(call, TAGS, tag)
     _require_retired(tag)
     (_, seconds), *_ = ending = crud.draw_phases(call, tag.id, DELETE_PHASES)
-    tag.move_on(call.now, ending)
+    tag.transition(call.now, ending)
     headers = WORK_REQUESTS.open(
         call,
         operation_type="DELETE_TAG_DEFINITION",
         compartment_id=tag.body["compartmentId"],
-        resources=[Touched(tag.kind, "DELETED", tag.id, f"/{tag.kind}/{tag.id}")],
+        resources=[AffectedResource(tag.kind, "DELETED", tag.id, f"/{tag.kind}/{tag.id}")],
         seconds=seconds,
     )
     return Result(headers=headers)

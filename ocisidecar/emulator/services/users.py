@@ -39,13 +39,13 @@ def _complete(call: Call) -> JsonObject:
     }
 
 
-def _found(_call: Call, user: Record) -> None:
+def _add_api_key_table(_call: Call, user: Record) -> None:
     user.hidden["api_keys"] = {}
 
 
 def _release(call: Call, user: Record) -> None:
-    for mark in user.hidden["api_keys"]:
-        call.cloud.keys.remove_api_key(_principal(call, user), mark)
+    for fingerprint in user.hidden["api_keys"]:
+        call.cloud.keys.remove_api_key(_principal(call, user), fingerprint)
 
 
 USERS: Final = crud.declare_collection(
@@ -65,7 +65,7 @@ USERS: Final = crud.declare_collection(
         etag="40",
         unique=Unique(member="name", scope=(), code="UserAlreadyExists", message="User '{name}' already exists"),
         before_create=_complete,
-        after_create=_found,
+        after_create=_add_api_key_table,
         before_delete=_release,
     )
 )
@@ -86,7 +86,7 @@ def list_api_keys(call: Call) -> Result:
 )
 def upload_api_key(call: Call) -> Result:
     """Accept requests signed with one more key of a user."""
-    user = crud.usable(call, "user", call.path["userId"])
+    user = crud.get_usable(call, "user", call.path["userId"])
     keys = user.hidden["api_keys"]
     if len(keys) >= MAX_API_KEYS:
         raise ServiceError("LimitExceeded", f"A user can have {MAX_API_KEYS} API keys")
@@ -95,27 +95,27 @@ def upload_api_key(call: Call) -> Result:
     except ValueError as exc:
         raise invalid(f"key: {exc}") from exc
     principal = _principal(call, user)
-    mark = call.cloud.keys.add_api_key(principal, public)
-    keys[mark] = {
-        "keyId": f"{principal.tenancy_id}/{user.id}/{mark}",
+    fingerprint = call.cloud.keys.add_api_key(principal, public)
+    keys[fingerprint] = {
+        "keyId": f"{principal.tenancy_id}/{user.id}/{fingerprint}",
         "keyValue": call.body["key"],
-        "fingerprint": mark,
+        "fingerprint": fingerprint,
         "userId": user.id,
         "timeCreated": timestamp(call.now),
         "lifecycleState": "ACTIVE",
     }
-    return Result(body=keys[mark], headers={"etag": etag(mark, 0, "ACTIVE", USERS.etag)})
+    return Result(body=keys[fingerprint], headers={"etag": etag(fingerprint, 0, "ACTIVE", USERS.etag)})
 
 
 @IDENTITY.operation("DELETE", f"{USERS.item}/apiKeys/{{fingerprint}}", "delete_api_key", status=204)
 def delete_api_key(call: Call) -> Result:
     """Refuse one of a user's keys from now on."""
     user = call.get("user", call.path["userId"])
-    mark = call.path["fingerprint"]
-    if mark not in user.hidden["api_keys"]:
+    fingerprint = call.path["fingerprint"]
+    if fingerprint not in user.hidden["api_keys"]:
         raise not_found()
-    if call.headers.get("if-match") not in {None, "*", etag(mark, 0, "ACTIVE", USERS.etag)}:
+    if call.headers.get("if-match") not in {None, "*", etag(fingerprint, 0, "ACTIVE", USERS.etag)}:
         raise ServiceError("NoEtagMatch")
-    del user.hidden["api_keys"][mark]
-    call.cloud.keys.remove_api_key(_principal(call, user), mark)
+    del user.hidden["api_keys"][fingerprint]
+    call.cloud.keys.remove_api_key(_principal(call, user), fingerprint)
     return Result()

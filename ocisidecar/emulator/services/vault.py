@@ -28,7 +28,7 @@ KIND: Final = "secret"
 SECRETS: Final = Service(name="secrets", prefixes=("secrets",), version="/20190301", client="secrets.SecretsClient")
 
 
-def store(cloud: Cloud, versions: Sequence[bytes]) -> Record:
+def store_secret(cloud: Cloud, versions: Sequence[bytes]) -> Record:
     """Keep a secret whose versions 1, 2, ... have these contents; the last one is the current one."""
     now = cloud.clock.time()
     secret_id = cloud.ids.ocid("vaultsecret", HOME)
@@ -50,7 +50,7 @@ def _targets(secret: Record | None) -> list[AccessTarget]:
 READ: Final = Permission(verb="read", resource_type="secret-bundles", targets=_target)
 
 
-def opened_pull_secret(call: Call, reader: Principal, given: JsonObject) -> JsonObject:
+def resolve_pull_secret(call: Call, reader: Principal, given: JsonObject) -> JsonObject:
     """Return a pull secret with user name and password, as the registry gets them.
 
     One whose content its reader may not see, or that holds something else, stays as it is: the pull then fails.

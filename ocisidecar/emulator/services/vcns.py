@@ -19,11 +19,11 @@ from ocisidecar.emulator.services.core import (
     WORK_REQUESTS,
     check_dns_label,
     cidr,
-    in_use,
-    mac_tail,
+    in_use_error,
+    mac_suffix,
 )
 from ocisidecar.emulator.state import Record
-from ocisidecar.emulator.work_requests import Touched
+from ocisidecar.emulator.work_requests import AffectedResource
 
 MAX_CIDRS: Final = 5
 MAX_SECURITY_LISTS: Final = 5
@@ -43,7 +43,7 @@ def _complete_vcn(call: Call) -> JsonObject:
     if ("cidrBlock" in given) == ("cidrBlocks" in given):
         raise invalid("Exactly one of cidrBlock and cidrBlocks must be given")
     blocks = given.get("cidrBlocks") or [given.get("cidrBlock")]
-    require_length(blocks, "cidrBlocks", least=1, most=MAX_CIDRS)
+    require_length(blocks, "cidrBlocks", min_length=1, max_length=MAX_CIDRS)
     _check_blocks([cidr(block) for block in blocks])
     label = given.get("dnsLabel")
     if label is not None:
@@ -124,10 +124,10 @@ def _release_vcn(call: Call, vcn: Record) -> None:
     for kind in (*USERS, *OWN):
         for user in call.cloud.where(kind, call.now, vcnId=vcn.id):
             if not user.is_builtin:
-                raise in_use(vcn, kind)
+                raise in_use_error(vcn, kind)
     ending = crud.draw_phases(call, vcn.id, DELETE_PHASES)
     for kind, member in DEFAULTS.items():
-        call.get(kind, vcn.body[member]).move_on(call.now, ending)
+        call.get(kind, vcn.body[member]).transition(call.now, ending)
 
 
 VCNS: Final = crud.declare_collection(
@@ -160,7 +160,7 @@ def _changed(call: Call, vcn: Record) -> Result:
         call,
         operation_type=call.operation.name.upper(),
         compartment_id=vcn.body["compartmentId"],
-        resources=[Touched("vcn", "UPDATED", vcn.id, f"/vcns/{vcn.id}")],
+        resources=[AffectedResource("vcn", "UPDATED", vcn.id, f"/vcns/{vcn.id}")],
         seconds=0.0,
     )
     return Result(headers=headers)
@@ -177,11 +177,11 @@ def _changed(call: Call, vcn: Record) -> Result:
 )
 def add_vcn_cidr(call: Call) -> Result:
     """Give a VCN one more block."""
-    vcn = crud.usable(call, "vcn", call.resource_id)
+    vcn = crud.get_usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
     crud.check_etag(call, VCNS, vcn)
     blocks = [*vcn.body["cidrBlocks"], call.body["cidrBlock"]]
-    require_length(blocks, "cidrBlocks", most=MAX_CIDRS)
+    require_length(blocks, "cidrBlocks", max_length=MAX_CIDRS)
     _check_blocks([cidr(block) for block in blocks])
     vcn.change({"cidrBlocks": blocks})
     return _changed(call, vcn)
@@ -198,7 +198,7 @@ def add_vcn_cidr(call: Call) -> Result:
 )
 def remove_vcn_cidr(call: Call) -> Result:
     """Take a block from a VCN, unless a subnet lies in it."""
-    vcn = crud.usable(call, "vcn", call.resource_id)
+    vcn = crud.get_usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
     crud.check_etag(call, VCNS, vcn)
     block = cidr(call.body["cidrBlock"])
@@ -207,7 +207,7 @@ def remove_vcn_cidr(call: Call) -> Result:
         raise invalid(f"The requested CIDR {block} is invalid: not one of several blocks of the VCN.")
     for subnet in call.cloud.where("subnet", call.now, vcnId=vcn.id):
         if cidr(subnet.body["cidrBlock"]).overlaps(block):
-            raise in_use(vcn, "subnet")
+            raise in_use_error(vcn, "subnet")
     vcn.change({"cidrBlock": blocks[0], "cidrBlocks": blocks})
     return _changed(call, vcn)
 
@@ -217,9 +217,9 @@ def _complete_subnet(call: Call) -> JsonObject:
     vcn = call.get("vcn", given["vcnId"])
     block = _subnet_block(call, vcn)
     lists = given.get("securityListIds") or [vcn.body["defaultSecurityListId"]]
-    require_length(lists, "securityListIds", most=MAX_SECURITY_LISTS)
+    require_length(lists, "securityListIds", max_length=MAX_SECURITY_LISTS)
     if "availabilityDomain" in given:
-        call.domain(given["availabilityDomain"])
+        call.require_availability_domain(given["availabilityDomain"])
     is_private = given.get("prohibitPublicIpOnVnic", given.get("prohibitInternetIngress", False))
     return {
         "cidrBlock": str(block),
@@ -231,7 +231,7 @@ def _complete_subnet(call: Call) -> JsonObject:
         "prohibitInternetIngress": given.get("prohibitInternetIngress", is_private),
         "subnetDomainName": _subnet_domain(call, vcn),
         "virtualRouterIp": str(block[1]),
-        "virtualRouterMac": f"00:00:17:{mac_tail(call.cloud)}",
+        "virtualRouterMac": f"00:00:17:{mac_suffix(call.cloud)}",
     }
 
 
@@ -276,7 +276,7 @@ def _release_subnet(call: Call, subnet: Record) -> None:
 def _revise_subnet(_call: Call, subnet: Record, changes: JsonObject) -> JsonObject:
     if changes.get("cidrBlock", subnet.body["cidrBlock"]) != subnet.body["cidrBlock"]:
         raise ServiceError("MethodNotImplemented", "The emulator does not resize subnets")
-    require_length(changes.get("securityListIds", []), "securityListIds", most=MAX_SECURITY_LISTS)
+    require_length(changes.get("securityListIds", []), "securityListIds", max_length=MAX_SECURITY_LISTS)
     return changes
 
 

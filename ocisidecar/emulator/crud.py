@@ -103,8 +103,8 @@ def update(call: Call) -> Result:
     collection = collection_of(call)
     record = get_usable(call, collection.kind, call.resource_id)
     check_etag(call, collection, record)
-    do_nulls_count = call.cloud.assumptions.do_nulls_take_away
-    changes = {name: value for name, value in call.body.items() if do_nulls_count or value is not None}
+    null_removes_field = call.cloud.assumptions.null_removes_field
+    changes = {name: value for name, value in call.body.items() if null_removes_field or value is not None}
     check_defined_tags(call, changes)
     check_references(call, collection, {**record.body, **changes}, tuple(changes))
     if collection.before_update is not None:

@@ -346,7 +346,7 @@ class Emulator:
                 clock=self.clock,
                 listeners=self._pod_listeners,
                 images=self._images,
-                token_seconds=self._assumptions.resource_principal_lifetime_in_seconds,
+                token_seconds=self._assumptions.resource_principal_lifetime_seconds,
             )
         )
 

@@ -171,7 +171,7 @@ class Fault:
         availability_domain: str | None = None,
         fault_domain: str | None = None,
         shape: str | None = None,
-        is_synchronous: bool = True,
+        synchronous: bool = True,
         **trigger: Unpack[Trigger],
     ) -> Fault:
         """Have no host for container instances that ask for all that is given; `times` is None here.
@@ -182,7 +182,7 @@ class Fault:
         wanted = {"availabilityDomain": availability_domain, "faultDomain": fault_domain, "shape": shape}
         effect: Effect = (
             Refuse(status=500, code="InternalError", message=NO_CAPACITY)
-            if is_synchronous
+            if synchronous
             else Fail(code="InternalError", message=NO_CAPACITY, logs=())
         )
         only = {name: word for name, word in wanted.items() if word is not None}

@@ -127,21 +127,21 @@ class Assumptions:
     Args:
         retry_token_mismatch: code of the 409 for a retry token that comes again with another payload.
         logging_create_status: status of an accepted log group or log, 202 or 200.
-        are_default_tags_added: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
+        has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
         min_health_check_interval_in_seconds: the smallest interval of a container's health check.
-        do_nulls_take_away: whether null in an update takes an optional field away; else it is as if not sent.
+        null_removes_field: whether null in an update takes an optional field away; else it is as if not sent.
         default_page_size: how many items a list holds when `limit` is not given.
-        resource_principal_lifetime_in_seconds: how long the tokens are good that real containers are given; they
+        resource_principal_lifetime_seconds: how long the tokens are good that real containers are given; they
             are replaced at half that time.
     """
 
     retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code
     logging_create_status: int = 202
-    are_default_tags_added: bool = False
+    has_default_tags: bool = False
     min_health_check_interval_in_seconds: int = 1
-    do_nulls_take_away: bool = True
+    null_removes_field: bool = True
     default_page_size: int = 100
-    resource_principal_lifetime_in_seconds: float = 3600
+    resource_principal_lifetime_seconds: float = 3600
 
 
 @define(eq=False, kw_only=True)

@@ -27,7 +27,7 @@ def with_defaults(call: Call, body: JsonObject) -> JsonObject:
     """Return the defined tags that a new resource gets: the given ones, and defaults of its compartments."""
     tags: JsonObject = {}
     created = timestamp(call.now)
-    if call.cloud.assumptions.are_default_tags_added:
+    if call.cloud.assumptions.has_default_tags:
         tags[AUTOMATIC] = {"CreatedBy": call.principal.id, "CreatedOn": created}
     given: JsonObject = body.get("definedTags", {})
     above = call.cloud.path_to_root(body.get("compartmentId", ""), call.now)

@@ -198,7 +198,7 @@ def test_capacity_is_out_for_what_is_named_only(emulator, make_instance, domain,
 
 def test_capacity_can_run_out_after_the_answer(emulator, instances, make_instance):
     """An asynchronous shortage of a shape ends the accepted create FAILED."""
-    emulator.inject(Fault.out_of_capacity(shape="CI.Standard.A1.Flex", is_synchronous=False))
+    emulator.inject(Fault.out_of_capacity(shape="CI.Standard.A1.Flex", synchronous=False))
     failed = make_instance(shape="CI.Standard.A1.Flex").data
     made = make_instance(displayName="web-1").data
     assert instances.get_container_instance(failed.id).data.lifecycle_details == "Out of host capacity."

@@ -330,7 +330,7 @@ class TestTags:
 
     def test_the_tenancy_s_own_defaults_can_be_turned_on(self, make_emulator, client_of):
         """Oracle-Tags tell who created what and when, as in many tenancies."""
-        emulator = make_emulator(assumptions=Assumptions(are_default_tags_added=True))
+        emulator = make_emulator(assumptions=Assumptions(has_default_tags=True))
         network = client_of(emulator, "core.VirtualNetworkClient")
         vcn = network.create_vcn({"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}).data
         assert set(vcn.defined_tags["Oracle-Tags"]) == {"CreatedBy", "CreatedOn"}

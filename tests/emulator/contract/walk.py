@@ -21,7 +21,7 @@ from tests.emulator.contract.witness import Exchange, Witness
 @functools.cache
 def exchanges() -> tuple[Exchange, ...]:
     """Return all answers of one walk.  The tenancy has default tags, as most real ones have."""
-    assumptions = Assumptions(are_default_tags_added=True)
+    assumptions = Assumptions(has_default_tags=True)
     with Emulator(
         clock=VirtualClock(), seed=1, assumptions=assumptions, latencies=Latencies(vnic_release=1)
     ) as emulator:

@@ -238,14 +238,11 @@ def draw_phases(call: Call, record_id: str, named: PhaseNames) -> list[Phase]:
     return drawn
 
 
-def resource_result(
-    call: Call, record: Record, *, status: int | None = None, created: Record | None = None
-) -> Result:
+def resource_result(call: Call, record: Record, *, created: Record | None = None) -> Result:
     """Respond with a resource and its entity tag."""
     collection = collection_of(call)
     return Result(
         body=view(call.cloud, collection, record, call.now),
-        status=status,
         headers={"etag": entity_tag(collection, record, call.now)},
         record=created,
     )

@@ -16,6 +16,9 @@ from ocisidecar.emulator.state import Record
 T = TypeVar("T")
 SortKey = tuple[Any, int]
 
+DEFAULT_PAGE_SIZE: Final = 100
+"""UNCONFIRMED: how many items a page holds when `limit` is not given."""
+
 
 def select(call: Call, records: Sequence[Record], filters: Sequence[str]) -> list[Record]:
     """Return the records that the query's equality filters admit and that a stale list already shows."""
@@ -104,7 +107,7 @@ def page(
 def _limit(call: Call) -> int:
     text, maximum = call.query.get("limit"), call.operation.service.max_page_size
     if text is None:
-        return min(maximum, call.cloud.assumptions.default_page_size)
+        return min(maximum, DEFAULT_PAGE_SIZE)
     if not text.isdecimal() or not 1 <= int(text) <= maximum:
         raise invalid(f"limit must be 1 to {maximum}: {text}")
     return int(text)

@@ -128,9 +128,7 @@ class Assumptions:
         retry_token_mismatch: code of the 409 for a retry token that comes again with another payload.
         logging_create_status: status of an accepted log group or log, 202 or 200.
         has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
-        min_health_check_interval_in_seconds: the smallest interval of a container's health check.
         null_removes_field: whether null in an update takes an optional field away; else it is as if not sent.
-        default_page_size: how many items a list holds when `limit` is not given.
         resource_principal_lifetime_seconds: how long the tokens are good that real containers are given; they
             are replaced at half that time.
     """
@@ -138,9 +136,7 @@ class Assumptions:
     retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code
     logging_create_status: int = 202
     has_default_tags: bool = False
-    min_health_check_interval_in_seconds: int = 1
     null_removes_field: bool = True
-    default_page_size: int = 100
     resource_principal_lifetime_seconds: float = 3600
 
 

@@ -35,16 +35,7 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
         timeline: of the VNIC and its addresses.
     """
     subnet = call.related("subnet", details["subnetId"])
-    shared = {
-        "availabilityDomain": owner["availabilityDomain"],
-        "compartmentId": owner["compartmentId"],
-        "freeformTags": details.get("freeformTags", {}),
-        "definedTags": details.get("definedTags", {}),
-        "subnetId": subnet.id,
-        "timeCreated": timestamp(call.now),
-        "hostnameLabel": details.get("hostnameLabel"),
-        "displayName": details.get("displayName") or crud.default_name("vnic", call.now),
-    }
+    shared = _shared_members(call, details, owner)
     address = _free_address(call, subnet, details.get("privateIp"))
     vnic = _part(
         call,
@@ -75,6 +66,20 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
     if details.get("isPublicIpAssigned", not subnet.body["prohibitPublicIpOnVnic"]):
         _add_public_address(call, vnic, private)
     return vnic
+
+
+def _shared_members(call: Call, details: JsonObject, owner: JsonObject) -> JsonObject:
+    """Return the members that a VNIC and its private address have in common."""
+    return {
+        "availabilityDomain": owner["availabilityDomain"],
+        "compartmentId": owner["compartmentId"],
+        "freeformTags": details.get("freeformTags", {}),
+        "definedTags": details.get("definedTags", {}),
+        "subnetId": details["subnetId"],
+        "timeCreated": timestamp(call.now),
+        "hostnameLabel": details.get("hostnameLabel"),
+        "displayName": details.get("displayName") or crud.default_name("vnic", call.now),
+    }
 
 
 def _add_public_address(call: Call, vnic: Record, private: Record) -> None:

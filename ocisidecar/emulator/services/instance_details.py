@@ -21,6 +21,14 @@ MAX_TEXT_BYTES: Final = 64 * 1024
 MAX_DISPLAY_NAME: Final = 255
 MAX_GRACE_SECONDS: Final = 300
 MAX_PORT: Final = 65535
+HEALTH_CHECK_MINIMUMS: Final = {
+    "initialDelayInSeconds": 0,
+    "intervalInSeconds": 1,
+    "failureThreshold": 1,
+    "successThreshold": 1,
+    "timeoutInSeconds": 1,
+}
+"""The smallest values of a health check's members.  UNCONFIRMED: the interval's."""
 
 _CHECK: Final = (
     "name initialDelayInSeconds:int intervalInSeconds:int failureThreshold:int successThreshold:int "
@@ -147,24 +155,17 @@ def _check_container(call: Call, container: JsonObject, path: str, volumes: Sequ
             raise invalid(f"{path}.volumeMounts: {mount['mountPath']} must be absolute and used once")
         mounted.add(mount["mountPath"])
     for check in container.get("healthChecks", []):
-        _check_health_check(call, check, f"{path}.healthChecks")
+        _check_health_check(check, f"{path}.healthChecks")
     _check_limits(call.body, container.get("resourceConfig", {}), path)
     context = container.get("securityContext", {})
     if "runAsGroup" in context and "runAsUser" not in context:
         raise invalid(f"{path}.securityContext.runAsGroup needs runAsUser")
 
 
-def _check_health_check(call: Call, check: JsonObject, path: str) -> None:
+def _check_health_check(check: JsonObject, path: str) -> None:
     if not 1 <= check["port"] <= MAX_PORT:
         raise invalid(f"{path}.port must be 1 to {MAX_PORT}: {check['port']}")
-    minimums = {
-        "initialDelayInSeconds": 0,
-        "intervalInSeconds": call.cloud.assumptions.min_health_check_interval_in_seconds,
-        "failureThreshold": 1,
-        "successThreshold": 1,
-        "timeoutInSeconds": 1,
-    }
-    for member, bound in minimums.items():
+    for member, bound in HEALTH_CHECK_MINIMUMS.items():
         if check.get(member, bound) < bound:
             raise invalid(f"{path}.{member} must be at least {bound}: {check[member]}")
 

@@ -15,6 +15,7 @@ from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.schema import JsonObject
 
 MAX_BANDWIDTH_IN_GBPS: Final = 40.0
+MAX_MEMORY_PER_OCPU: Final = 64.0
 
 
 @frozen(kw_only=True)
@@ -26,7 +27,6 @@ class HardwareShape:
     max_memory: float
     default_memory_per_ocpu: float
     cpus_per_ocpu: int = 2
-    max_memory_per_ocpu: float = 64.0
 
     def summary(self, name: str) -> JsonObject:
         """Return the shape as list_container_instance_shapes tells it."""
@@ -39,7 +39,7 @@ class HardwareShape:
                 "maxInGBs": self.max_memory,
                 "defaultPerOcpuInGBs": self.default_memory_per_ocpu,
                 "minPerOcpuInGBs": 1.0,
-                "maxPerOcpuInGBs": self.max_memory_per_ocpu,
+                "maxPerOcpuInGBs": MAX_MEMORY_PER_OCPU,
             },
             "networkingBandwidthOptions": {
                 "minInGbps": 1.0,
@@ -78,10 +78,10 @@ def shape_config(shape: str, wanted: JsonObject) -> JsonObject:
     if not 1 <= ocpus <= hardware.max_ocpus:
         raise invalid(f"ocpus must be 1 to {hardware.max_ocpus:g} for {shape}: {ocpus:g}")
     memory = wanted.get("memoryInGBs", min(ocpus * hardware.default_memory_per_ocpu, hardware.max_memory))
-    if not ocpus <= memory <= ocpus * hardware.max_memory_per_ocpu:
+    if not ocpus <= memory <= ocpus * MAX_MEMORY_PER_OCPU:
         raise invalid(
             f"Invalid ratio of memory in GB to OCPUs: {memory:g} to {ocpus:g}, 1 to "
-            f"{hardware.max_memory_per_ocpu:g} for {shape}"
+            f"{MAX_MEMORY_PER_OCPU:g} for {shape}"
         )
     if memory > hardware.max_memory:
         raise invalid(f"memoryInGBs must be at most {hardware.max_memory:g} for {shape}: {memory:g}")

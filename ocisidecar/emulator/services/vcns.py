@@ -179,7 +179,6 @@ def add_vcn_cidr(call: Call) -> Result:
     """Give a VCN one more block."""
     vcn = crud.get_usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
-    crud.check_etag(call, VCNS, vcn)
     blocks = [*vcn.body["cidrBlocks"], call.body["cidrBlock"]]
     require_length(blocks, "cidrBlocks", max_length=MAX_CIDRS)
     _check_blocks([cidr(block) for block in blocks])
@@ -199,7 +198,6 @@ def add_vcn_cidr(call: Call) -> Result:
 def remove_vcn_cidr(call: Call) -> Result:
     """Take a block from a VCN, unless a subnet lies in it."""
     vcn = crud.get_usable(call, "vcn", call.resource_id)
-    crud.check_etag(call, VCNS, vcn)
     crud.check_etag(call, VCNS, vcn)
     block = cidr(call.body["cidrBlock"])
     blocks = [text for text in vcn.body["cidrBlocks"] if cidr(text) != block]

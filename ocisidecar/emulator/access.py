@@ -1,6 +1,7 @@
-"""Who may do what: users are administrators, resource principals have what policies give their dynamic groups.
+"""Authorization: users are administrators; resource principals have the permissions that policies grant them.
 
-A rule or statement counts from `Latencies.iam_propagation` after it was written.
+Policies grant to dynamic groups.  A matching rule or statement takes effect `Latencies.iam_propagation` after it
+was written.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _statement = functools.cache(parse_statement)
 
 
 def authorise(call: Call) -> None:
-    """Raise ServiceError 404, as OCI does, when the principal may not do this."""
+    """Raise ServiceError 404, as OCI does, when the call's principal lacks the permission."""
     if not call.principal.resource_type:
         return
     permission = call.operation.permission
@@ -35,14 +36,14 @@ def authorise(call: Call) -> None:
 
 
 def is_granted(call: Call, permission: Permission, targets: Iterable[AccessTarget]) -> bool:
-    """Tell whether policies give the call's resource principal a permission on all of these."""
+    """Return whether policies grant the call's resource principal a permission on all targets."""
     groups = set(_groups(call))
     statements = list(_statements(call, groups))
     return all(any(_grants(call, *granted, permission, target) for granted in statements) for target in targets)
 
 
 def record_version(call: Call, record: Record, value: object) -> None:
-    """Remember what a dynamic group or policy says from the end of the propagation on."""
+    """Store the rule or statements of a dynamic group or policy; they take effect when the propagation is over."""
     (_, lag), *_ = call.cloud.draw_phases(f"{record.id}/{record.version}", (("PROPAGATING", "iam_propagation"),))
     record.hidden.setdefault("versions", []).append((call.now + lag, value))
 
@@ -55,7 +56,7 @@ def _values_in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
 
 
 def _groups(call: Call) -> Iterator[str]:
-    """Yield the OCIDs and names of the dynamic groups that the principal is in."""
+    """Yield the OCIDs and names of the dynamic groups that the principal belongs to."""
     principal = call.principal
     variables = {
         "resource.id": principal.id,
@@ -92,7 +93,7 @@ def _statements(call: Call, groups: set[str]) -> Iterator[tuple[Record, PolicySt
 def _grants(
     call: Call, policy: Record, statement: PolicyStatement, permission: Permission, target: AccessTarget
 ) -> bool:
-    """Tell whether a statement of a policy covers the permission on the target."""
+    """Return whether a statement of a policy covers the permission on the target."""
     wanted = permission.resource_type
     is_type = statement.resource_type in {wanted, "all-resources"} or wanted in FAMILIES.get(
         statement.resource_type, ()

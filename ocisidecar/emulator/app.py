@@ -1,4 +1,4 @@
-"""One request, one answer: everything that is common to all operations of all services happens here once."""
+"""Request handling: what all operations of all services have in common, from signature to response headers."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class RecordedRequest:
         query: the query parameters.
         service: the emulator's name of the service, empty when no operation matched.
         operation: the SDK method's name, empty when no operation matched.
-        region: which region's endpoint was asked.
-        status: of the answer; 0 when the client got none.
+        region: the region whose endpoint received the request.
+        status: of the response; 0 when the client got none.
         is_write: whether the operation changes anything.
         time: seconds since the epoch on the emulator's clock.
     """
@@ -55,7 +55,7 @@ class RecordedRequest:
 
 
 class App:
-    """Answers requests.  Thread-safe: operations run one at a time, under the cloud's lock."""
+    """The WSGI application.  Thread-safe: operations run one at a time, under the cloud's lock."""
 
     def __init__(self, cloud: Cloud, services: Sequence[Service], throttle: Throttle) -> None:
         self.cloud = cloud
@@ -66,7 +66,7 @@ class App:
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """What has been asked since the start or the last `clear_requests`."""
+        """The requests since the start or the last `clear_requests`, in order of arrival."""
         with self._lock:
             return tuple(self._requests)
 
@@ -76,7 +76,7 @@ class App:
             self._requests.clear()
 
     def respond(self, request: Request) -> tuple[Response, LoseResponse | None]:
-        """Return the answer and, when a fault says so, how it gets lost on its way."""
+        """Return the response and, when an injected fault says so, how it gets lost on its way."""
         match: Match | None = None
         loss: LoseResponse | None = None
         try:
@@ -93,7 +93,7 @@ class App:
         return response, loss
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Respond as a WSGI application; a lost answer raises ConnectionResetError."""
+        """Respond as a WSGI application; a lost response raises ConnectionResetError."""
         response, loss = self.respond(Request(environ))
         if loss is not None:
             raise ConnectionResetError(f"an injected fault: {loss.manner}")
@@ -108,7 +108,7 @@ class App:
         return principal
 
     def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Result, LoseResponse | None]:
-        """Do what is asked for, once; returns the answer and whether it gets lost."""
+        """Run the operation; returns its result and the injected loss of the response, if any."""
         operation, cloud = match.operation, self.cloud
         body = _read_body(request, operation)
         effects = cloud.faults.match_call(operation.service.name, operation.name, body)
@@ -168,7 +168,7 @@ class App:
 
 
 class _ResponseLost(Exception):
-    """The request gets no answer."""
+    """An injected fault loses the response."""
 
     def __init__(self, loss: LoseResponse) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class _ResponseLost(Exception):
 
 
 class _EmptyError(ServiceError):
-    """A refusal without a body."""
+    """An error response without a body."""
 
     def __init__(self, status: int) -> None:
         super().__init__("", "", status=status)
@@ -190,7 +190,7 @@ def _injected_error(effect: Refuse) -> ServiceError:
 
 
 def _read_body(request: Request, operation: Operation) -> Any:
-    """Return the checked JSON body; ServiceError 400 when it is not what the operation takes."""
+    """Return the validated JSON body; ServiceError 400 when the operation does not accept it."""
     for name in operation.query:
         if not request.args.get(name):
             raise ServiceError("MissingParameter", f"Missing parameter: {name}")
@@ -204,7 +204,7 @@ def _read_body(request: Request, operation: Operation) -> Any:
 
 
 def _run_once(call: Call) -> Result:
-    """Run the operation, unless its retry token says that it ran before."""
+    """Run the operation, or return the first result when its retry token was used before."""
     service = call.operation.service
     if service.is_global and call.operation.is_write:
         _require_home_region(call)

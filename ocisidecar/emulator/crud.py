@@ -1,4 +1,4 @@
-"""The usual operations of a collection, written once."""
+"""The standard operations of a collection (create, list, get, update, delete), written once for all services."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def declare_collection(collection: Collection) -> Collection:
 
 
 def collection_of(call: Call) -> Collection:
-    """Return the collection that the call's operation belongs to."""
+    """Return the collection of the call's operation."""
     collection = call.operation.collection
     if collection is None:
         raise TypeError(f"{call.operation.name} belongs to no collection")
@@ -72,7 +72,7 @@ def collection_of(call: Call) -> Collection:
 
 
 def create(call: Call) -> Result:
-    """Create a resource and answer with it."""
+    """Create a resource and respond with it."""
     record = create_record(call, collection_of(call))
     return resource_result(call, record, created=record)
 
@@ -99,7 +99,7 @@ def list_records(call: Call) -> Result:
 
 
 def update(call: Call) -> Result:
-    """Change the members that may change and answer with the resource."""
+    """Change the members that may change and respond with the resource."""
     collection = collection_of(call)
     record = get_usable(call, collection.kind, call.resource_id)
     check_etag(call, collection, record)
@@ -114,7 +114,7 @@ def update(call: Call) -> Result:
 
 
 def delete(call: Call) -> Result:
-    """Let a resource go."""
+    """Delete a resource: it enters the phases of its collection's delete."""
     collection = collection_of(call)
     record = call.get(collection.kind, call.resource_id)
     check_etag(call, collection, record)
@@ -130,7 +130,7 @@ def delete(call: Call) -> Result:
 
 
 def create_record(call: Call, collection: Collection) -> Record:
-    """Check the call's body, add what the service adds, and keep the new resource."""
+    """Validate the call's body, add the service's own members, and store the new resource."""
     cloud, body = call.cloud, call.body
     if "compartmentId" in body:
         call.compartment(body["compartmentId"])
@@ -173,17 +173,17 @@ def create_record(call: Call, collection: Collection) -> Record:
 
 
 def default_name(kind: str, now: float) -> str:
-    """Return the displayName of what was created without one."""
+    """Return the displayName that a resource gets when it is created without one."""
     return kind.replace("-", "") + datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S")
 
 
 def get_usable(call: Call, kind: str, record_id: str) -> Record:
-    """Return a record in a state that lets others build on it; 404 without it, 409 while it is busy."""
+    """Return a record that others may refer to; ServiceError 404 when it does not exist, 409 when it is busy."""
     return require_state(call, call.get(kind, record_id))
 
 
 def require_state(call: Call, record: Record, states: Container[str | None] = USABLE) -> Record:
-    """Return the record; ServiceError 409 when it is in none of the states.  UNCONFIRMED: the text."""
+    """Return the record; ServiceError 409 when its state is another one.  UNCONFIRMED: the text."""
     state = record.state_at(call.now)
     if state not in states:
         raise ServiceError("IncorrectState", f"{record.id} is in state {state}")
@@ -191,7 +191,7 @@ def require_state(call: Call, record: Record, states: Container[str | None] = US
 
 
 def check_references(call: Call, collection: Collection, body: JsonObject, members: Sequence[str]) -> None:
-    """Raise ServiceError 400 for a reference to what is not there or belongs to another owner."""
+    """Raise ServiceError 400 for a reference to a resource that is missing or belongs to another parent."""
     for member, kind in collection.references.items():
         if member not in members:
             continue
@@ -205,7 +205,7 @@ def check_references(call: Call, collection: Collection, body: JsonObject, membe
 
 
 def check_unique(call: Call, collection: Collection, body: JsonObject) -> None:
-    """Raise ServiceError 409 when a name that must be unique is taken."""
+    """Raise ServiceError 409 for a duplicate of a name that must be unique."""
     unique = collection.unique
     if unique is None or unique.member not in body:
         return
@@ -217,7 +217,7 @@ def check_unique(call: Call, collection: Collection, body: JsonObject) -> None:
 
 
 def check_etag(call: Call, collection: Collection, record: Record) -> None:
-    """Raise ServiceError 412 when if-match names another version; `--gzip` marks compressed answers."""
+    """Raise ServiceError 412 when if-match names another version; `--gzip` is a suffix of compressed responses."""
     wanted = call.headers.get("if-match")
     if wanted in {None, "*"}:
         return
@@ -231,7 +231,7 @@ def entity_tag(collection: Collection, record: Record, now: float) -> str:
 
 
 def draw_phases(call: Call, record_id: str, named: PhaseNames) -> list[Phase]:
-    """Draw the durations of a lifecycle; a stuck one never leaves its first state."""
+    """Draw the durations of a lifecycle's phases; an injected `Stall` makes the first one endless."""
     drawn = call.cloud.draw_phases(record_id, named)
     if call.effect(Stall) is not None:
         drawn[0] = (drawn[0][0], inf)
@@ -261,6 +261,6 @@ def view(cloud: Cloud, collection: Collection, record: Record, now: float) -> Js
 
 
 def summary(cloud: Cloud, collection: Collection, record: Record, now: float) -> JsonObject:
-    """Return what a list shows of a resource."""
+    """Return the members of a resource that lists contain."""
     body = view(cloud, collection, record, now)
     return {name: value for name, value in body.items() if name not in collection.summary_without}

@@ -1,7 +1,8 @@
-"""The words in which services are declared: a service, its operations, its collections of resources.
+"""What a service is declared with: `Service`, its `Operation`s, and its `Collection`s of resources.
 
-A service file declares; the engine does what is common (`crud`, `paging`, `app`).  Every declared operation is
-enumerable, so that a test can call each one through the real SDK.
+A file in `services/` declares; the common behaviour is written once (`crud`, `paging`, `app`).  All declared
+operations can be enumerated, so that a test calls each one through the real SDK.  `services/__init__.py` shows how
+to declare a new kind of resource.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ Listing = Literal["array", "items"]
 
 @frozen(kw_only=True)
 class Result:
-    """What an operation answers.
+    """The result of an operation, from which `app` makes the HTTP response.
 
     Args:
         body: JSON value; None sends no body; bytes are sent as they are.
-        status: the operation's own one when None.
-        headers: besides the ones that every answer has.
-        record: the resource that a create made, for the memory of retry tokens.
+        status: of the response; the operation's status when None.
+        headers: in addition to those of every response.
+        record: the resource that a create made, for retry tokens.
     """
 
     body: Any = None
@@ -42,7 +43,7 @@ class Result:
 
 @define(eq=False, kw_only=True)
 class Call:
-    """One verified request on its way through an operation."""
+    """One authenticated request, as the handler of an operation gets it."""
 
     cloud: Cloud
     operation: Operation
@@ -61,28 +62,28 @@ class Call:
         return list(self.path.values())[-1]
 
     def find(self, kind: str, record_id: str) -> Record | None:
-        """Return a record that this call's endpoint sees, or None."""
+        """Return a record that is visible at this call's endpoint, or None."""
         record = self.cloud.store.find(kind, record_id, self.now)
         if record is None or (record.region != self.region and not self.operation.service.is_global):
             return None
         return record
 
     def get(self, kind: str, record_id: str) -> Record:
-        """Return the record that the call is about; ServiceError 404 without one."""
+        """Return the record that the call is about; ServiceError 404 when it does not exist."""
         record = self.find(kind, record_id)
         if record is None:
             raise not_found()
         return record
 
     def related(self, kind: str, record_id: str) -> Record:
-        """Return a record that the body refers to; ServiceError 400 without one."""
+        """Return a record that the body refers to; ServiceError 400 when it does not exist."""
         record = self.find(kind, record_id)
         if record is None:
             raise ServiceError("RelatedResourceNotAuthorizedOrNotFound")
         return record
 
     def compartment(self, compartment_id: str) -> Record:
-        """Return an active compartment or the tenancy; ServiceError 404 without one."""
+        """Return an active compartment or the tenancy; ServiceError 404 when it does not exist."""
         record = self.cloud.store.find("compartment", compartment_id, self.now)
         if record is None or record.state_at(self.now) != "ACTIVE":
             raise not_found()
@@ -100,12 +101,12 @@ class Call:
 
 Handler = Callable[[Call], Result]
 PhaseNames = Sequence[tuple[str | None, str]]
-"""Phases of a lifecycle: state, and the field of Latencies that says how long it lasts."""
+"""The phases of a lifecycle: a state, and the field of `Latencies` that holds its duration; empty for none."""
 
 
 @frozen
 class AccessTarget:
-    """What a call touches: a compartment, and the variables that conditions of policies may look at."""
+    """What a call accesses: a compartment, and the variables that conditions of policies may compare."""
 
     compartment_id: str
     variables: Mapping[str, str] = Factory(dict)
@@ -117,12 +118,12 @@ def _named_compartment(call: Call) -> Sequence[AccessTarget]:
 
 @frozen(kw_only=True)
 class Permission:
-    """What a resource principal needs for an operation: `use log-content` and the like.
+    """The permission that a resource principal needs for an operation, such as `use log-content`.
 
     Args:
         verb: inspect, read, use or manage.
         resource_type: as in policy statements.
-        targets: what the call touches; by default the compartment that it names.
+        targets: what the call accesses; by default the compartment that it names.
     """
 
     verb: str
@@ -132,19 +133,19 @@ class Permission:
 
 @frozen(kw_only=True, eq=False)
 class Operation:
-    """One operation of OCI's API that the emulator answers.
+    """One operation of OCI's API that the emulator implements.
 
     Args:
-        service: whose it is.
+        service: to which it belongs.
         client: the SDK's client class, as module.Class below `oci`.
         name: the SDK's method.
         method: HTTP method.
         path: with version and parameters, e.g. /20160918/vcns/{vcnId}.
-        handler: does it.
+        handler: implements it.
         status: of success.
         listing: of lists: a bare array, or an object with `items`.
-        headers: response headers that success always bears, besides opc-request-id.
-        details: the shape of the request body; None when the body is ignored.
+        headers: response headers of every success, in addition to opc-request-id.
+        details: the schema of the request body; None when the body is ignored.
         query: query parameters that are required.
         is_write: whether it changes anything.
         is_create: whether opc-retry-token applies.
@@ -171,22 +172,22 @@ class Operation:
 
 @define(eq=False, kw_only=True)
 class Service:
-    """A service: hosts' first labels become path prefixes, everything else is common to its operations.
+    """A service of OCI: what its operations have in common.
 
     Args:
-        name: ours, as in fault rules and records of requests: core, identity, ...
-        prefixes: path segments that select it, the first labels of its real hosts.
+        name: the emulator's, as in `Fault.operation` and `RecordedRequest.service`: core, identity, ...
+        prefixes: path segments that select it: the first labels of its real hosts.
         version: the path's version segment with a leading slash, or the empty string.
         client: the SDK's client class below `oci`.
         listing: the shape of its lists.
-        writes_nulls: whether absent members are sent as null or left out.
+        writes_nulls: whether members without a value are sent as null; otherwise they are left out.
         is_global: one set of resources for all regions, written in the home region only.
-        headers: sent with each of its answers.
-        undeclared: first path segments of operations that OCI has and this emulator has not: 501.
+        headers: of each response.
+        undeclared: first path segments of operations that OCI has and the emulator lacks; refused with 501.
         page_token_length: about how long its page tokens are.
-        reports_remaining: whether lists tell how many items later pages hold.
+        reports_remaining: whether lists contain the number of items on later pages.
         max_page_size: the largest `limit` that its lists accept.
-        reports_limit: whether lists tell, as opc-limit, how many items a page may hold.
+        reports_limit: whether lists have the header opc-limit, the number of items that a page may hold.
     """
 
     name: str
@@ -223,38 +224,40 @@ class Service:
 
 @frozen(kw_only=True, eq=False)
 class Collection:
-    """Resources of one kind with the usual operations; `crud.declare_collection` declares those.
+    """The resources of one kind; `crud.declare_collection` declares their standard operations.
 
     Args:
-        service: whose they are.
+        service: to which they belong.
         kind: OCI's singular noun with dashes.
-        noun: in SDK method names; `plural` in list methods.
+        noun: in the names of SDK methods.
+        plural: in the names of the SDK's list methods.
         ocid: the kind slot of their ids.
         ocid_slots: what stands between region and unique part of their ids, with a dot at the end.
-        item: path of one resource; without its last segment it is the collection's.
-        details: what create accepts; None declares no create.
-        changes: what update accepts; None declares no update.
-        filters: query parameters that select by equality with the member of the same name.
+        item: path of one resource; without its last segment it is the path of the collection.
+        details: schema of a create's body; None declares no create.
+        changes: schema of an update's body; None declares no update.
+        filters: query parameters of list that select by equality with the member of the same name.
         query: query parameters that list requires.
-        parents: required members naming what must exist and be usable: 404, or 409 IncorrectState.
-        references: members naming, singly or in a list, what must exist besides: 400.
-        common_parent: the member by which parents' children belong together: references must agree on it.
-        create_phases: states after create; delete_phases: states after delete.
+        parents: kinds by required members that refer to them: 404 when missing, 409 IncorrectState when busy.
+        references: kinds by members that refer to one or to a list of them: 400 when missing.
+        common_parent: a member on which the resource and its references must agree, such as vcnId.
+        create_phases: states after create.
+        delete_phases: states after delete.
         etag: digits of its entity tag, or "decimal".
         binding: how the unique part of its ids begins.
         service_limit: name of the service limit on their number per region.
-        unique: refuses a name that is taken: the member, the code and the text.
+        unique: a member whose duplicates are refused.
         summary_without: members that lists leave out.
-        null_members: members that are sent as null although the service leaves the others out.
-        before_create: returns the members that the service adds on create, or refuses the body.
-        before_update: checks and adapts the changes of an update.
-        before_delete: refuses the delete while something needs the resource, or undoes what it holds.
-        after_create: is told about the new record.
+        null_members: members that are sent as null although the service does not write nulls.
+        before_create: returns the members that the service adds, or raises ServiceError for the body.
+        before_update: returns the changes to store, or raises ServiceError for them.
+        before_delete: raises ServiceError while the resource is in use, or releases what it holds.
+        after_create: is called with the new record.
         view: adds members that depend on time or on other records.
-        list_totals: returns what a list's object holds beside `items` about all that was found.
-        is_listed: declares list.
-        is_deletable: declares delete.
-        state_member: the member that tells the state, empty for none.
+        list_totals: returns the members of a list's object beside `items`, from all selected records.
+        is_listed: whether list is declared.
+        is_deletable: whether delete is declared.
+        state_member: the member with the state, empty for none.
     """
 
     service: Service
@@ -297,9 +300,13 @@ class Collection:
 
 @frozen(kw_only=True)
 class Unique:
-    """A member whose value may be taken once per scope (other members that must agree).
+    """A member whose values are unique within a scope.
 
-    `{name}` in the message stands for the value.
+    Args:
+        member: the member.
+        scope: other members; only records that agree on them are compared.
+        code: of the 409 that refuses a duplicate.
+        message: its text; `{name}` stands for the value.
     """
 
     member: str

@@ -13,11 +13,11 @@ from ocisidecar.engine import Engine
 
 
 def find_engine(containers: str, clock: Clock) -> Engine | None:
-    """Return the engine that "docker" or "auto" means; None where containers must be simulated.
+    """Return the engine for "docker" or "auto"; None where containers must be simulated.
 
     Raises:
-        EngineMissing: none answers, and "docker" was asked for.
-        ValueError: `containers` is no such word, or "docker" was asked for on a `VirtualClock`.
+        EngineMissing: `containers` is "docker" and no engine answers.
+        ValueError: `containers` is neither word, or it is "docker" and the clock is a `VirtualClock`.
     """
     if containers not in {"docker", "auto"}:
         raise ValueError(f"containers must be 'simulated', 'docker' or 'auto' (got {containers!r})")
@@ -30,10 +30,9 @@ def find_engine(containers: str, clock: Clock) -> Engine | None:
 
 
 class DockerPods:
-    """Pods on a Docker engine, each with a thread of its own, so that nothing here blocks.
+    """Pods on a Docker engine.  Each has its own worker thread, so that no method but `close` blocks.
 
-    What it makes bears the engine's labels; `close` removes it, and what a process that died left behind goes when
-    the next one begins.
+    Objects on the engine are labelled; `close` removes them, and those of dead processes are removed at the start.
     """
 
     containers = "docker"

@@ -1,4 +1,4 @@
-"""The emulator as an object: start it, point clients at it, look into it."""
+"""`Emulator`: start it, point clients at it, inspect it."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ _operator_key = functools.cache(make_key)
 class Emulator:
     """An Oracle Cloud tenancy on a loopback port, for as long as the `with` block lasts.
 
-    Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine, nothing is
-    kept.  All methods are thread-safe.
+    Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine and nothing is
+    stored on disk but what `environment` and `write_config` write.  All methods are thread-safe.
 
-    With `containers="docker"` container instances are pods on a Docker engine: they become ACTIVE when they really
-    run, and reach the emulator at their network's gateway, where it listens while they are up.  They live in real
-    time, so `clock` must be one on which time passes by itself, and on one that is faster than real time the
-    emulator takes what they send for old.
+    With `containers="docker"` container instances are pods on a Docker engine: they become ACTIVE when their
+    containers run, and reach the emulator at their network's gateway, where it listens while they are up.  They run
+    in real time, so `clock` must not be a `VirtualClock`; with a clock that is faster than real time the emulator
+    refuses what they send as too old.
 
     Args:
-        latencies: how long things take; nothing takes time by default.
+        latencies: durations of the cloud's work; by default nothing takes time.
         faults: faults in force from the start.
-        seed: decides every identifier and everything drawn.
+        seed: determines all identifiers and random draws.
         clock: the time that lifecycles follow; the system's by default.
-        scripts: what simulated containers do, by a pattern for their display name or image; of several that
-            match, the last counts.
+        scripts: what simulated containers do, by a pattern for their display name or image; the last match
+            counts.
         port: of the loopback interface; 0 picks a free one.
-        limits: service limits by name, e.g. {"vcn-count": 5}; what is not named is unlimited.
+        limits: service limits by name, e.g. {"vcn-count": 5}; others are unlimited.
         assumptions: choices where OCI's behaviour is not known.
-        requests_per_second: what each service admits before it answers 429; None for no limit.
-        containers: "simulated"; "docker", on the Docker engine that the environment names (DOCKER_HOST) or the
-            local one; "auto" is docker where an engine answers and simulated elsewhere.
-        images: with Docker, the local image to run in place of one that a container asks for, by its name there.
+        requests_per_second: of each service (>= 1); requests above it get a 429; None for no limit.
+        containers: "simulated"; "docker" for the Docker engine that the environment names (DOCKER_HOST) or the
+            local one; "auto" for docker where an engine answers and simulated elsewhere.
+        images: with Docker, the local images to run in place of those that containers name, by the latter.
 
     Raises:
-        EngineMissing: no Docker engine answers, and "docker" was asked for.
-        ValueError: `containers` is no such word, or "docker" was asked for on a `VirtualClock`.
+        EngineMissing: `containers` is "docker" and no Docker engine answers.
+        ValueError: `containers` is another word, or it is "docker" and `clock` is a `VirtualClock`.
     """
 
     def __init__(
@@ -108,13 +108,13 @@ class Emulator:
         self.close()
 
     def start(self) -> Self:
-        """Open the port; a started emulator stays as it is."""
+        """Open the port; does nothing when the emulator is started already."""
         if self._listener is None:
             self._listener = Listener(self.app, self._port)
         return self
 
     def close(self) -> None:
-        """Close the port and all connections, and remove all real containers; can be called again."""
+        """Close the port and all connections, and remove all real containers.  Idempotent."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -137,13 +137,13 @@ class Emulator:
 
     @property
     def containers(self) -> Literal["simulated", "docker"]:
-        """What runs the containers."""
+        """Whether containers are simulated or run on a Docker engine."""
         return "simulated" if self._engine is None else "docker"
 
     def reach(self, instance_id: str, port: int) -> str | None:
-        """Return the URL under which a port of a container instance answers on this machine.
+        """Return the URL of a container instance's port on this machine.
 
-        None for simulated instances, and for those that do not run.
+        None for simulated instances and for instances that do not run.
         """
         return self.app.cloud.pods.reach(instance_id, port)
 
@@ -159,7 +159,7 @@ class Emulator:
 
     @property
     def oci_config(self) -> dict[str, str]:
-        """A configuration that every client of the OCI SDK accepts: an administrator of the tenancy."""
+        """A configuration for clients of the OCI SDK, with an administrator of the tenancy as user."""
         return {
             "user": self.app.cloud.user_id,
             "tenancy": self.tenancy_id,
@@ -170,7 +170,7 @@ class Emulator:
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """Every operation that is declared."""
+        """All declared operations."""
         return tuple(operation for service in SERVICES for operation in service.operations)
 
     @property
@@ -182,8 +182,8 @@ class Emulator:
     def environment(self) -> dict[str, str]:
         """Environment variables that point a program at the emulator without touching ~/.oci.
 
-        The configuration that they name lies in a private directory which `close` removes.  oci-cli and this
-        library follow the variables; the SDK itself reads OCI_CONFIG_FILE only.
+        The first read writes the configuration that they name into a private directory, which `close` removes.
+        oci-cli and this library follow all of them; the SDK itself reads OCI_CONFIG_FILE only.
         """
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="ocisidecar-emulator-")
@@ -204,7 +204,7 @@ class Emulator:
         return client_config.write(directory, self.oci_config)
 
     def add_user(self, name: str) -> dict[str, str]:
-        """Make one more administrator with an API key of its own; returns a configuration for SDK clients."""
+        """Add an administrator with a new API key; returns a configuration for SDK clients."""
         cloud = self.app.cloud
         key = make_key()
         with cloud.lock:
@@ -216,17 +216,17 @@ class Emulator:
     def issue_token(
         self, *, public_key: str | None = None, resource_id: str | None = None, seconds: float = 3600
     ) -> str:
-        """Return a token that is accepted as `ST$<token>` together with signatures of a private key.
+        """Return a token that clients send as key id `ST$<token>` with requests that a private key signs.
 
         Args:
             public_key: the key's public half in PEM format; by default that of `oci_config`.
-            resource_id: makes it the resource principal token of this container instance, whose permissions
-                come from policies; by default it is a session token of the administrator.
-            seconds: how long it is good, on the emulator's clock.
+            resource_id: OCID of a container instance, for its resource principal token, whose permissions come from
+                policies; None for a session token of the administrator.
+            seconds: how long the token is valid, on the emulator's clock.
 
         Raises:
-            ValueError: `public_key` is no RSA key in PEM format.
-            LookupError: there is no such container instance.
+            ValueError: `public_key` is not an RSA key in PEM format.
+            LookupError: the container instance does not exist.
         """
         cloud = self.app.cloud
         public = self._key.public_key() if public_key is None else read_public_key(public_key)
@@ -236,13 +236,13 @@ class Emulator:
         with cloud.lock:
             record = cloud.store.find("container-instance", resource_id, cloud.clock.time())
         if record is None:
-            raise LookupError(f"there is no container instance {resource_id}")
+            raise LookupError(f"no token was issued: the container instance {resource_id} does not exist")
         return issue_token(cloud, record, public, seconds)
 
     def lifetimes(self) -> tuple[Lifetime, ...]:
-        """Return when each resource came and went, in order of creation: what a benchmark's limit comes from.
+        """Return when each resource was created and deleted, in order of creation.
 
-        The same resources count as for `live`; those that are gone are still told.
+        The resources are those that `live` counts, deleted ones included.
         """
         cloud = self.app.cloud
         with cloud.lock:
@@ -253,9 +253,9 @@ class Emulator:
     def live(self) -> dict[str, list[str]]:
         """Return the OCIDs of the resources that clients made and that are not deleted, by kind.
 
-        Kinds are OCI's nouns with dashes (`container-instance`).  What belongs to a resource and goes with it
-        (a VCN's defaults, an instance's containers and VNIC) does not count, nor does what the tenancy has from
-        the start.
+        Kinds are OCI's nouns with dashes (`container-instance`); kinds without live resources are left out.  Parts
+        of other resources (a VCN's defaults, an instance's containers and VNIC) do not count, nor do the resources
+        that the tenancy has from the start.
         """
         cloud = self.app.cloud
         with cloud.lock:
@@ -271,15 +271,19 @@ class Emulator:
         return {kind: ids for kind, ids in found.items() if ids}
 
     def push_image(self, repository_id: str, version: str) -> str:
-        """Put an image, tagged `version`, into a container repository, as a registry would; returns its OCID."""
+        """Push an image, tagged `version`, into a container repository; returns its OCID.
+
+        Raises:
+            LookupError: the repository does not exist.
+        """
         cloud = self.app.cloud
         with cloud.lock:
             return push_image(cloud, repository_id, version).id
 
     def cover_by_scanning(self, *repositories: str, scan_level: str = "STANDARD") -> str:
-        """Let a scan target cover repositories of the compartment, all when none is named; returns its OCID.
+        """Add a scan target for repositories of the compartment, for all when none is named; returns its OCID.
 
-        Nothing is scanned by it: results are what `store_scan_result` stores.
+        The emulator does not scan: results are those that `store_scan_result` stores.
 
         Args:
             repositories: without registry and namespace.
@@ -290,7 +294,7 @@ class Emulator:
             return vulnerability_scanning.add_target(cloud, repositories, scan_level).id
 
     def store_scan_result(self, repository: str, tag: str, *problems: Mapping[str, object]) -> str:
-        """Store what a scan of an image found, as if it ended now; returns the result's OCID.
+        """Store the result of a scan that ended now; returns the result's OCID.
 
         Args:
             repository: without registry and namespace.
@@ -306,28 +310,28 @@ class Emulator:
             return vulnerability_scanning.store_result(cloud, repository, tag, problems).id
 
     def store_secret(self, *versions: bytes) -> str:
-        """Put a secret with these versions, the current one last, into the vault; returns its OCID."""
+        """Store a secret with these versions, the current one last, in the vault; returns its OCID."""
         cloud = self.app.cloud
         with cloud.lock:
             return store_secret(cloud, versions).id
 
     def inject(self, *faults: Fault) -> None:
-        """Put faults into force; each counts the calls from now on."""
+        """Add faults; each counts the matching calls from now on."""
         self.app.cloud.faults.add(faults)
 
     def script(self, pattern: str, script: ContainerScript) -> None:
-        """Say what containers do that are started from now on, as `scripts` does."""
+        """Set what containers that are started from now on do, as `scripts` does."""
         self._scripts.pop(pattern, None)
         self._scripts[pattern] = script
 
     def clear_faults(self) -> None:
-        """End all faults."""
+        """Remove all faults, those from the start included."""
         self.app.cloud.faults.clear()
 
     def reset(self) -> None:
-        """Forget all resources and requests, and put the faults from the start into force again.
+        """Forget all resources and requests, and restore the faults from the start.
 
-        Endpoint, tenancy, compartment and keys stay.  Returns when real containers are removed.
+        Endpoint, tenancy, compartment and the key of `oci_config` stay.  Blocks until real containers are removed.
         """
         former = self.app.cloud
         self.app.cloud = self._new_cloud()

@@ -1,4 +1,4 @@
-"""Faults on demand: a rule says which calls are hit, an effect says what happens to them."""
+"""Injected faults: `Fault` says which calls are hit and with which effect, `FaultSchedule` counts the calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ocisidecar.emulator.errors import CODES
 
 @frozen(kw_only=True)
 class Refuse:
-    """Respond with an error; nothing happens.  `has_body` False sends the status with an empty body."""
+    """Respond with an error instead of running the operation; without `has_body` the response has an empty body."""
 
     status: int
     code: str
@@ -26,10 +26,10 @@ class Refuse:
 
 @frozen(kw_only=True)
 class LoseResponse:
-    """Give no whole answer, before anything happened or after it did.
+    """Send no complete response, after the operation ran when `is_committed`, else instead of running it.
 
-    `reset` closes the connection, `silence` keeps it open until the client gives up, `truncate` (always after)
-    sends half of the answer.
+    `reset` closes the connection, `silence` keeps it open until the client gives up, `truncate` (always committed)
+    sends half of the response.
     """
 
     manner: Literal["reset", "silence", "truncate"]
@@ -38,19 +38,19 @@ class LoseResponse:
 
 @frozen(kw_only=True)
 class StaleList:
-    """A list that does not yet show resources younger than this many seconds."""
+    """Leave out of a list what is younger than this many seconds."""
 
     seconds: float
 
 
 @frozen(kw_only=True)
 class Stall:
-    """A resource that never leaves the first state of what it was asked to do."""
+    """Never leave the first state of the requested change."""
 
 
 @frozen(kw_only=True)
 class Fail:
-    """The request is accepted, then its work fails: instance FAILED, work request FAILED with this error."""
+    """Accept the request, then fail its work: instance FAILED, work request FAILED with this error."""
 
     code: str
     message: str
@@ -64,7 +64,7 @@ NO_CAPACITY: Final = "Out of host capacity."
 
 
 class Trigger(TypedDict, total=False):
-    """Which of the matching calls are hit; see Fault."""
+    """Which of the matching calls are hit; see `Fault`."""
 
     nth: int
     times: int | None
@@ -73,17 +73,17 @@ class Trigger(TypedDict, total=False):
 
 @frozen(kw_only=True)
 class Fault:
-    """A rule: the calls it hits, and its effect.
+    """An injected fault: the calls that it hits, and its effect on them.
 
-    Make one with the class methods, which all take these arguments too.
+    The class methods make one; they all take `nth`, `times` and `probability` too.
 
     Args:
         operation: an SDK method's name, optionally after its service and a dot; `*` and `?` are wild
             ("create_subnet", "core.list_*", "*").
         nth: the first matching call that is hit, from 1.
         times: how many calls are hit from then on; None for all.
-        probability: each of those is hit with this probability, drawn from the emulator's seed.
-        only: the calls whose body's members end with these words.
+        probability: 0 to 1, that each of those is hit, drawn from the emulator's seed.
+        only: ends of the values that members of the request's body must have.
     """
 
     operation: str
@@ -104,7 +104,7 @@ class Fault:
         retry_after: int | None = None,
         **trigger: Unpack[Trigger],
     ) -> Fault:
-        """Refuse with `code`; status and message default to what OCI says for it."""
+        """Respond with the error `code`; status and message default to those of OCI."""
         default_status, default_message = CODES.get(code, (500, code))
         effect = Refuse(
             status=default_status if status is None else status,
@@ -116,29 +116,29 @@ class Fault:
 
     @classmethod
     def empty_error(cls, operation: str, status: int = 400, **trigger: Unpack[Trigger]) -> Fault:
-        """Refuse with an empty body, as OCI's front end does for some malformed requests."""
+        """Respond with an error without a body, as OCI's front end does for some malformed requests."""
         return cls(
             operation=operation, effect=Refuse(status=status, code="", message="", has_body=False), **trigger
         )
 
     @classmethod
     def expired_token(cls, operation: str = "*", **trigger: Unpack[Trigger]) -> Fault:
-        """Refuse with 401, as when a session token has run out."""
+        """Respond with 401, as for an expired session token."""
         return cls.error(operation, "NotAuthenticated", **trigger)
 
     @classmethod
     def reset(cls, operation: str, *, after_commit: bool = False, **trigger: Unpack[Trigger]) -> Fault:
-        """Close the connection without an answer, before or after the operation happened."""
+        """Close the connection without a response, before or after the operation ran."""
         return cls(operation=operation, effect=LoseResponse(manner="reset", is_committed=after_commit), **trigger)
 
     @classmethod
     def timeout(cls, operation: str, *, after_commit: bool = False, **trigger: Unpack[Trigger]) -> Fault:
-        """Say nothing until the client gives up, before or after the operation happened."""
+        """Send nothing until the client gives up, before or after the operation ran."""
         return cls(operation=operation, effect=LoseResponse(manner="silence", is_committed=after_commit), **trigger)
 
     @classmethod
     def truncated(cls, operation: str, **trigger: Unpack[Trigger]) -> Fault:
-        """Let the operation happen, then send half of the answer and close the connection."""
+        """Run the operation, then send half of the response and close the connection."""
         return cls(operation=operation, effect=LoseResponse(manner="truncate", is_committed=True), **trigger)
 
     @classmethod
@@ -174,10 +174,10 @@ class Fault:
         synchronous: bool = True,
         **trigger: Unpack[Trigger],
     ) -> Fault:
-        """Have no host for container instances that ask for all that is given; `times` is None here.
+        """Have no host for container instances that request all of the given values; `times` is None by default.
 
-        Synchronous: the create is refused with 500 InternalError.  Otherwise it is accepted and ends FAILED.
-        Words are compared with the end of what is asked for: "AD-1" is enough.
+        A synchronous fault refuses the create with 500 InternalError; otherwise it is accepted and ends FAILED.
+        Values are compared with the end of the requested ones: "AD-1" is enough.
         """
         wanted = {"availabilityDomain": availability_domain, "faultDomain": fault_domain, "shape": shape}
         effect: Effect = (
@@ -190,7 +190,7 @@ class Fault:
         return cls(operation=CREATE_INSTANCE, effect=effect, only=only, **all_calls)
 
     def matches(self, service: str, operation: str, body: Any) -> bool:
-        """Tell whether a call is one that this rule counts."""
+        """Return whether this fault counts the call."""
         name = f"{service}.{operation}" if "." in self.operation else operation
         if not fnmatchcase(name, self.operation):
             return False
@@ -209,7 +209,7 @@ class _ActiveFault:
 
 @define
 class FaultSchedule:
-    """The faults in force and how often each has been met.  Thread-safe."""
+    """The active faults, and how many matching calls each has seen.  Thread-safe."""
 
     seed: int
     _active: list[_ActiveFault] = field(factory=list, init=False)
@@ -220,17 +220,17 @@ class FaultSchedule:
         self._random = random.Random(self.seed)  # noqa: S311 - no secret
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Put faults into force; each counts from now."""
+        """Add faults; each counts from now."""
         with self._lock:
             self._active.extend(_ActiveFault(fault) for fault in faults)
 
     def clear(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         with self._lock:
             self._active.clear()
 
     def match_call(self, service: str, operation: str, body: Any) -> tuple[Effect, ...]:
-        """Count one call and return what hits it."""
+        """Count one call and return the effects of the faults that hit it."""
         effects = []
         with self._lock:
             for active in self._active:

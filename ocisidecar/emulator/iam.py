@@ -1,4 +1,4 @@
-"""The two small languages of IAM: matching rules of dynamic groups and policy statements, read into values.
+"""Parsers of IAM's two languages: matching rules of dynamic groups, and policy statements.
 
 Source: Oracle, "Writing Matching Rules to Define Dynamic Groups" and "Policy Syntax".
 """
@@ -31,7 +31,7 @@ class Comparison:
     value: str
 
     def holds(self, variables: Mapping[str, str]) -> bool:
-        """Tell whether the variables satisfy it; what is not known satisfies nothing."""
+        """Return whether the variables satisfy the comparison; an unknown variable never does."""
         if self.attribute not in variables:
             return False
         actual = variables[self.attribute]
@@ -40,7 +40,7 @@ class Comparison:
         return (actual == self.value) is self.is_equal
 
     def attributes(self) -> set[str]:
-        """Return the attributes that it looks at."""
+        """Return the attributes that are compared."""
         return {self.attribute}
 
 
@@ -52,11 +52,11 @@ class Combination:
     parts: tuple[Condition, ...]
 
     def holds(self, variables: Mapping[str, str]) -> bool:
-        """Tell whether the variables satisfy it."""
+        """Return whether the variables satisfy the condition."""
         return (all if self.is_all else any)(part.holds(variables) for part in self.parts)
 
     def attributes(self) -> set[str]:
-        """Return the attributes that its parts look at."""
+        """Return the attributes that the parts compare."""
         return set().union(*(part.attributes() for part in self.parts))
 
 
@@ -86,7 +86,7 @@ class PolicyStatement:
 
 @define
 class _Parser:
-    """Reads tokens from left to right; ValueError at the first that does not fit."""
+    """Recursive descent over the tokens of one text; ValueError at the first unexpected token."""
 
     tokens: list[str]
     position: int = 0
@@ -144,7 +144,7 @@ class _Parser:
 
 
 def parse_matching_rule(text: str) -> Condition:
-    """Return the rule; ValueError when it is none."""
+    """Return the condition of a matching rule; ValueError when the text is not one."""
     parser = _Parser.of(text)
     rule = parser.condition()
     parser.finish()
@@ -155,7 +155,7 @@ def parse_matching_rule(text: str) -> Condition:
 
 
 def parse_statement(text: str) -> PolicyStatement:
-    """Return the statement; ValueError when it is none.  Resource types are not checked."""
+    """Return the policy statement; ValueError when the text is not one.  Resource types are not checked."""
     parser = _Parser.of(text)
     parser.take("allow")
     kind, subjects = _subjects(parser)

@@ -1,4 +1,4 @@
-"""What a tenancy has from the start: itself, a compartment that is ready for use, an administrator."""
+"""The resources that a tenancy has from the start: itself, a compartment to work in, an administrator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ocisidecar.emulator.state import Cloud
 
 
 def create_builtin_user(cloud: Cloud, user_id: str, name: str) -> None:
-    """Put an administrator into the tenancy."""
+    """Add an administrator to the tenancy."""
     now = cloud.clock.time()
     body = {
         "id": user_id,
@@ -26,7 +26,7 @@ def create_builtin_user(cloud: Cloud, user_id: str, name: str) -> None:
 
 
 def create_builtin_tenancy(cloud: Cloud) -> None:
-    """Put the tenancy and the ready compartment into an empty cloud."""
+    """Add the tenancy and the compartment that is ready for use to an empty cloud."""
     now = cloud.clock.time()
     shared = {"timeCreated": timestamp(now), "freeformTags": {}, "definedTags": {}}
     active = Timeline(((now, "ACTIVE"),))

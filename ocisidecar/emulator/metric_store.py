@@ -11,7 +11,7 @@ from ocisidecar.emulator.mql import Datapoint, Stream
 
 @frozen(kw_only=True)
 class StreamKey:
-    """What tells one metric stream from another; dimensions are pairs in the order of their keys."""
+    """The identity of a metric stream; dimensions are pairs in the order of their keys."""
 
     region: str
     compartment_id: str
@@ -36,7 +36,7 @@ class MetricStore:
     def add(
         self, key: StreamKey, datapoints: Sequence[Datapoint], metadata: Mapping[str, str] | None = None
     ) -> None:
-        """Keep datapoints of a stream; the latest metadata holds for the whole stream."""
+        """Store datapoints of a stream; the latest metadata apply to the whole stream."""
         data = self._streams.setdefault(key, _StreamData())
         data.datapoints.extend(datapoints)
         data.metadata = metadata or data.metadata
@@ -48,6 +48,6 @@ class MetricStore:
                 yield key
 
     def stream(self, key: StreamKey) -> Stream:
-        """Return what was posted under a key, oldest first."""
+        """Return the datapoints that were posted under a key, oldest first."""
         data = self._streams[key]
         return Stream(dict(key.dimensions), sorted(data.datapoints, key=lambda point: point.time), data.metadata)

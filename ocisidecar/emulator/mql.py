@@ -1,4 +1,4 @@
-"""The Monitoring Query Language, as far as alarms and charts of one deployment need it.
+"""The Monitoring Query Language: the part that alarms and charts of one deployment need.
 
     Name[5m]{key = "value", other =~ "web-*|db-*"}.groupBy(key).mean() > 80 && Other[1m].absent()
 
@@ -48,7 +48,7 @@ class Stream:
 
 @frozen
 class Series:
-    """One line of an answer: (start of the interval, value) in order."""
+    """One series of a result: pairs of the interval's start and the value, in order."""
 
     dimensions: Mapping[str, str]
     points: Sequence[tuple[float, float]]
@@ -57,7 +57,7 @@ class Series:
 
 @frozen
 class Matcher:
-    """One condition on a dimension; `=~` knows `*` and `|`."""
+    """A condition on a dimension; `=~` supports `*` and `|`."""
 
     key: str
     operator: str
@@ -75,7 +75,7 @@ class Matcher:
 
 @frozen
 class Comparison:
-    """`> 80`, `in (60, 80)`; both ends of a range belong to it."""
+    """A threshold such as `> 80` or `in (60, 80)`; ranges include both ends."""
 
     operator: str
     operands: tuple[float, ...]
@@ -89,9 +89,9 @@ class Comparison:
 
 @frozen
 class Selection:
-    """`metric[interval]{matchers}.grouping.statistic` and, for alarms, what it is compared with.
+    """`metric[interval]{matchers}.grouping.statistic` and, for alarms, a comparison.
 
-    `group_by` is None without a grouping: every stream then stands for itself.
+    `group_by` is None without a grouping: every stream then is a separate series.
     """
 
     metric: str
@@ -104,7 +104,7 @@ class Selection:
 
     @property
     def is_condition(self) -> bool:
-        """Whether the values are truths, 0 or 1."""
+        """Whether the values are 0 for false and 1 for true."""
         return self.comparison is not None or self.statistic == "absent"
 
 
@@ -121,7 +121,7 @@ class Query:
 
     @property
     def is_condition(self) -> bool:
-        """Whether every part has a threshold or asks for absence, as an alarm must."""
+        """Whether every selection has a threshold or detects absence, as an alarm's must."""
         return all(selection.is_condition for selection in self.selections)
 
 
@@ -164,7 +164,7 @@ _TOKEN = re.compile(
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of an interval such as `5m`; QueryError when it is none between 1m and 1d."""
+    """Return the seconds of an interval such as `5m`; QueryError when the text is not an interval from 1m to 1d."""
     cursor = Cursor(text, _TOKEN)
     seconds = _Parser(cursor).duration(_LONGEST_INTERVAL_SECONDS)
     if cursor.kind != "end":
@@ -173,10 +173,10 @@ def parse_duration(text: str) -> float:
 
 
 def parse(text: str) -> Query:
-    """Return the query that the text states.
+    """Return the parsed query.
 
     Raises:
-        QueryError: the text is no query; the message says where it stops making sense.
+        QueryError: the text is not a query; the message names the position of the first unexpected token.
     """
     return _Parser(Cursor(text, _TOKEN)).query()
 

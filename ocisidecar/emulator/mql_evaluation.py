@@ -1,9 +1,9 @@
-"""What a query of the Monitoring Query Language says about datapoints: values per window and group.
+"""Evaluation of the Monitoring Query Language: values per window and group of streams.
 
 Pure: a query and datapoints in, numbers out.
 
-Source: Oracle's "Monitoring Query Language (MQL) Reference".  UNCONFIRMED: that a datapoint bears the start
-of its window, and that `rate()` and `increment()` compare with the last value before it.
+Source: Oracle's "Monitoring Query Language (MQL) Reference".  UNCONFIRMED: that a datapoint has the time of
+its window's start, and that `rate()` and `increment()` compare with the last value before it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def evaluate(
     end: float,
     resolution_seconds: float = DEFAULT_RESOLUTION_SECONDS,
 ) -> tuple[Series, ...]:
-    """Return what the query says about [start, end), one series per group that has a value there.
+    """Return the values of the query in [start, end), one series per group that has a value there.
 
     Args:
-        query: what is asked.
+        query: the parsed query.
         streams_of: the streams of a metric name.
         start: seconds since the epoch.
         end: the first moment at which no window begins any more.
@@ -124,7 +124,7 @@ def _percentile(points: Sequence[Datapoint], fraction: float) -> float:
 
 
 def _joined(groups: Sequence[Sequence[Sequence[Series]]]) -> tuple[Series, ...]:
-    """Join truths by dimensions: within a group all must hold, of the groups one."""
+    """Join conditions by dimensions: all of a group must hold (`&&`), in at least one group (`||`)."""
     truths: dict[tuple[tuple[str, str], ...], dict[float, float]] = {}
     for group in groups:
         tables = [{_identity(series): dict(series.points) for series in part} for part in group]

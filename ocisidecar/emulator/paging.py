@@ -21,7 +21,7 @@ DEFAULT_PAGE_SIZE: Final = 100
 
 
 def select(call: Call, records: Sequence[Record], filters: Sequence[str]) -> list[Record]:
-    """Return the records that the query's equality filters admit and that a stale list already shows."""
+    """Return the records that pass the query's equality filters; a stale list omits the youngest ones."""
     wanted = {name: call.query[name] for name in filters if name in call.query}
     state = wanted.pop("lifecycleState", None)
     stale = call.effect(StaleList)
@@ -70,7 +70,7 @@ _SORT_MEMBERS: Final = {
 
 
 def page_of_items(call: Call, items: Sequence[Any]) -> Result:
-    """Respond with one page of values that have an order of their own."""
+    """Respond with one page of values, in the given order."""
     numbered = list(enumerate(items))
     return page(call, numbered, lambda pair: ("", pair[0]), lambda pair: pair[1])
 
@@ -83,10 +83,10 @@ def page(
     *,
     is_descending: bool = False,
 ) -> Result:
-    """Respond with the rows behind the page token, at most `limit` of them.
+    """Respond with the rows after the page token, at most `limit` of them.
 
-    A token names the last row that was seen, so rows that come or go between two pages neither repeat nor hide
-    others.
+    A token identifies the last row of its page, so rows that are added or removed between two pages neither repeat
+    nor hide others.
     """
     limit = _limit(call)
     token = call.query.get("page")

@@ -1,4 +1,4 @@
-"""Where containers find the emulator: a listener on the gateway of their pod's network, and on no other address."""
+"""Listeners through which real containers reach the emulator: on the gateway of their pod's network only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _SharedListener:
 
 
 class PodListeners:
-    """Listeners by gateway address, each there for as long as a pod uses it.  Thread-safe.
+    """Listeners by gateway address, each open while a pod uses it.  Thread-safe.
 
     Args:
         open_listener: opens a listener on an address of this machine.
@@ -32,10 +32,10 @@ class PodListeners:
         self._lock = threading.Lock()
 
     def acquire(self, gateway: str) -> str:
-        """Return the URL under which the pods of a gateway's network reach the emulator; opens what is missing.
+        """Return the URL at which the pods of a gateway's network reach the emulator; opens a missing listener.
 
-        An engine in a virtual machine (Docker Desktop) has gateways that are no addresses of this machine; it
-        leads its containers to this machine's loopback under a name of its own.
+        The gateways of an engine in a virtual machine (Docker Desktop) are not addresses of this machine: its
+        containers reach this machine's loopback by the name host.docker.internal.
         """
         with self._lock:
             shared = self._by_gateway.get(gateway)

@@ -1,7 +1,7 @@
 """One pod on a Docker engine, and the thread that works on it.
 
-The thread does what it is asked for, one after the other, and in between renews the resource principal and looks
-at what the containers use.  So nothing that the engine tells arrives in the middle of something else.
+The thread runs submitted tasks one after the other; in between it renews the resource principal and samples what
+the containers use.  The engine's notifications are submitted as tasks too, so none interrupts another task.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class PodRuntime:
     """What the pods of one emulator share.
 
     Args:
-        engine: runs them.
-        clock: the emulator's.
-        listeners: how they reach the emulator.
-        images: run in place of an image that a container asks for.
-        token_seconds: how long a resource principal's token is good.
+        engine: that runs them.
+        clock: of the emulator.
+        listeners: through which they reach the emulator.
+        images: local images to run in place of those that containers name, by the latter.
+        token_seconds: how long a resource principal's token is valid.
     """
 
     engine: Engine
@@ -55,11 +55,11 @@ class PodRuntime:
 
 
 class PodWorker:
-    """Runs one pod.  `submit` gives the thread something to do; what reads may be called from any thread.
+    """Runs one pod.  `submit` queues a task for the thread; reading methods may be called from any thread.
 
     Args:
-        runtime: where.
-        pod: what.
+        runtime: what the pods of the emulator share.
+        pod: the pod to run.
         directory: for the resource principal; it does not exist yet.
     """
 
@@ -68,7 +68,7 @@ class PodWorker:
         self._runtime = runtime
         self._files = PrincipalFiles(directory)
         self._running: RunningPod | None = None
-        self._starting: RunningPod | None = None  # already while it is being started
+        self._starting: RunningPod | None = None  # set while the pod is being started
         self._is_busy = self._is_abandoned = False
         self._gateway = self._endpoint = ""
         self._callbacks: PodCallbacks | None = None
@@ -81,17 +81,17 @@ class PodWorker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether something may be left of the pod."""
+        """Whether the thread runs: parts of the pod may still exist."""
         return self._thread.is_alive()
 
     def submit(self, task: Callable[[], None]) -> None:
-        """Let the thread do something, when it has done what it was asked for before."""
+        """Queue a task for the thread."""
         self._inbox.put(task)
 
     def abandon(self) -> None:
-        """Remove the containers without a grace period, and have the thread end; `join` waits for that.
+        """Remove the containers without a grace period and end the thread; `join` waits for that.
 
-        What the thread is at, such as a grace period or a pull, is called off: it ends when it sees that.
+        A task in progress, such as a grace period or a pull, is aborted.
         """
         self._is_abandoned = True
         if self._is_busy and self._starting is not None:
@@ -101,10 +101,10 @@ class PodWorker:
         self.submit(self._abandon)
 
     def join(self) -> None:
-        """Wait for the thread's end, two minutes at most; seconds for one that pulls what nobody wants any more."""
+        """Wait for the thread's end, for at most two minutes; five seconds when a start was aborted."""
         self._thread.join(self._join_seconds)
 
-    # -- what the thread is asked for ------------------------------------------------------------------------
+    # -- tasks of the thread ---------------------------------------------------------------------------------
 
     def start(self, callbacks: PodCallbacks) -> None:
         """Run the containers, anew and with empty volumes when they ran before."""
@@ -139,10 +139,10 @@ class PodWorker:
         self._remove_containers()
         self._is_finished = True
 
-    # -- what may be read from any thread --------------------------------------------------------------------
+    # -- callable from any thread ----------------------------------------------------------------------------
 
     def status(self, container_id: str) -> ContainerStatus:
-        """Return how a container is; while the pod is being started nothing is known yet."""
+        """Return the status of a container; while the pod is being started nothing is known yet."""
         running = self._running
         number = list(self.pod.containers).index(container_id)
         if running is None:
@@ -175,7 +175,7 @@ class PodWorker:
         return running.logs(self.pod.containers[container_id]["displayName"], is_previous=previous)
 
     def url(self, port: int) -> str | None:
-        """Return the URL of a port of the pod; None while nothing runs or nothing leads there."""
+        """Return the URL of a port of the pod; None while nothing runs or this machine cannot reach it."""
         running = self._running
         if running is None or not any(state.is_running for state in running.containers):
             return None
@@ -229,9 +229,9 @@ class PodWorker:
         self._next_renewal = self._runtime.clock.time() + RENEWED_AFTER * seconds
 
     def _sample_usage(self, callbacks: PodCallbacks) -> None:
-        """Tell what the running containers use.
+        """Report what the running containers use.
 
-        The engine is asked without any lock, and for all at once: it takes a second for each.
+        The engine is queried without a lock and for all containers at once, as each query takes a second.
         """
         now = self._runtime.clock.time()
         self._next_sample = now + SAMPLE_SECONDS
@@ -249,7 +249,7 @@ class PodWorker:
             callbacks.sampled(now, usages)
 
     def _check_for_end(self) -> None:
-        """Tell when all containers have ended for good."""
+        """Report when all containers have ended for good."""
         if self._callbacks is None or self._running is None:
             return
         states = self._running.containers
@@ -280,7 +280,7 @@ class PodWorker:
         self._next_renewal = self._next_sample = inf
 
     def _injection(self, gateway: str, container_name: str) -> Injection:
-        """Return what the platform adds to a container."""
+        """Return what the platform injects into a container: the resource principal and the emulator's address."""
         if not self._gateway:
             self._endpoint = self._runtime.listeners.acquire(gateway)
             self._gateway = gateway

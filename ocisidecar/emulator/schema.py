@@ -1,4 +1,4 @@
-"""What a request body may hold, as data: one line per object, checked in one place.
+"""Schemas of request bodies in a compact notation: one line per object.
 
 A field is written `name`, `name!` when it is required, `name?` when null means something else than absence,
 `name:type` when it is not a string, and `name=A|B` when only these choices are allowed.  `name:unsupported` is
@@ -24,7 +24,7 @@ JsonObject = dict[str, Any]
 
 
 class Validator(Protocol):
-    """Checks one JSON value and returns it without its nulls."""
+    """Validates one JSON value and returns it without its nulls."""
 
     def validate(self, value: Any, path: str) -> Any:
         """Return the value, or raise ServiceError 400 naming `path`."""
@@ -139,8 +139,8 @@ class Field:
         name: the JSON name.
         is_required: absent or null is refused.
         is_nullable: null is kept, since it means something else than absence; elsewhere it does not.
-        choices: the choices allowed, empty for any.
-        validate: checks the value.
+        choices: the values allowed, empty for any.
+        validate: returns the valid value, or raises ServiceError 400.
     """
 
     name: str
@@ -178,13 +178,13 @@ class Schema:
         return result
 
     def plus(self, other: Schema) -> Schema:
-        """Return a shape with the members of both."""
+        """Return a schema with the members of both."""
         return evolve(self, fields={**self.fields, **other.fields})
 
 
 @frozen
 class Variants:
-    """An object whose shape is told by one of its members, which is always required."""
+    """An object whose schema depends on one of its members, which is required."""
 
     discriminator: str
     schemas: Mapping[str, Schema]
@@ -224,7 +224,7 @@ _FIELD_NOTATION = re.compile(r"(?P<name>\w+)(?P<suffix>[!?])?(:(?P<type>\w+))?(=
 
 
 def body(text: str, /, **nested: Validator) -> Schema:
-    """Return the shape that `text` describes; see the module for the notation."""
+    """Return the schema that `text` describes; see the module for the notation."""
     fields = {}
     for match in map(_FIELD_NOTATION.fullmatch, text.split()):
         if match is None:
@@ -239,7 +239,7 @@ TAGS: Final = body("freeformTags:tags definedTags:defined")
 
 
 def tagged(text: str, /, **nested: Validator) -> Schema:
-    """Return a shape that has freeformTags and definedTags besides."""
+    """Return a schema that has freeformTags and definedTags too."""
     return body(text, **nested).plus(TAGS)
 
 

@@ -1,4 +1,4 @@
-"""The app behind a port: HTTP/1.1 with keep-alive, each answer in one write."""
+"""The HTTP server: HTTP/1.1 with keep-alive, each response in one write."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ JOIN_SECONDS: Final = 5.0
 
 
 class _Handler(WSGIRequestHandler):
-    """Speaks HTTP.  Buffered output and TCP_NODELAY: a second small write would wait 40 ms for an ACK.
+    """Handles requests.  Output is buffered and TCP_NODELAY set: a second small write would wait 40 ms for an ACK.
 
-    werkzeug's own way of answering closes the connection after each request; this one keeps it.
+    werkzeug's own handler closes the connection after each request; this one keeps it open.
     """
 
     protocol_version = "HTTP/1.1"
@@ -68,11 +68,11 @@ class _Handler(WSGIRequestHandler):
             self.connection.recv(1)
 
     def log(self, *_args: Any) -> None:
-        """Log nothing: the emulator has a recorder."""
+        """Log nothing: the emulator records requests itself."""
 
 
 class _Server(ThreadedWSGIServer):
-    """Knows its open connections, so that closing leaves no socket and no thread behind."""
+    """Tracks its open connections, so that closing leaves no socket and no thread behind."""
 
     def __init__(self, listener: socket.socket, app: App) -> None:
         self.emulated = app
@@ -92,7 +92,7 @@ class _Server(ThreadedWSGIServer):
                 del self._connections[request]
 
     def close_connections(self) -> None:
-        """End every connection and wait for its thread."""
+        """Close every connection and wait for its thread."""
         with self._lock:
             connections = list(self._connections.items())
         for connection, thread in connections:
@@ -122,7 +122,7 @@ class Listener:
         return f"http://{self._server.host}:{self._server.port}"
 
     def close(self) -> None:
-        """Stop listening and end all connections."""
+        """Stop listening and close all connections."""
         self._server.shutdown()
         self._thread.join(JOIN_SECONDS)
         self._server.close_connections()

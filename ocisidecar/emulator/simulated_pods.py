@@ -1,6 +1,6 @@
-"""Containers that only pretend to run: what they do is a function of the time, so tests need not wait.
+"""Simulated containers: their state is a pure function of the time, so tests need not wait.
 
-Log lines bear the prefix that OCI's have: time, stream, and F for a full line.
+Log lines have the prefix of OCI's: time, stream, and F for a full line.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MAX_HEARTBEATS: Final = 1000
 
 @frozen(kw_only=True)
 class ContainerScript:
-    """What a simulated container does; by default it runs, is healthy and logs a line now and then.
+    """What a simulated container does; by default it runs, is healthy and logs a line every 30 seconds.
 
     Args:
         exits_after_seconds: how long each run lasts (>= 0); None runs until it is stopped.
-        exit_code: of each run that ends by itself.
-        is_out_of_memory: each run is killed for its memory: exit code 137.
-        is_healthy: what its health checks find.
-        lines: what each run logs after its first lines.
+        exit_code: of each run that exits on its own.
+        is_out_of_memory: whether each run is killed for its memory, with exit code 137.
+        is_healthy: the result of its health checks.
+        lines: what each run logs after its first two lines.
     """
 
     exits_after_seconds: float | None = None
@@ -62,20 +62,20 @@ class _SimulatedContainer:
     halted: float = inf
 
     def run_seconds(self) -> float:
-        """Return how long a run lasts: until it exits, or until a health check has it killed."""
+        """Return how long a run lasts: until it exits, or until a failing health check kills it."""
         kills = [_verdict_after(check) for check in self.checks if check.is_killing]
         killed_after = min(kills, default=inf) if not self.script.is_healthy else inf
         own = self.script.exits_after_seconds
         return min(inf if own is None else own, killed_after)
 
     def exit_code(self) -> int:
-        """Return the exit code of a run that nobody stopped."""
+        """Return the exit code of a run that was not stopped."""
         own = self.script.exits_after_seconds
         is_killed = self.script.is_out_of_memory or own is None or self.run_seconds() < own
         return KILLED if is_killed else self.script.exit_code
 
     def is_restarted(self) -> bool:
-        """Tell whether the restart policy starts the container again after a run."""
+        """Return whether the restart policy starts the container again after a run."""
         return is_restarted(self.policy, self.exit_code())
 
     def ends_at(self) -> float:
@@ -83,7 +83,7 @@ class _SimulatedContainer:
         return inf if self.is_restarted() else self.started + self.run_seconds()
 
     def runs(self, now: float) -> list[_Run]:
-        """Return the runs that have begun by `now`, the last of them possibly going on."""
+        """Return the runs that have begun by `now`; the last one may still be running."""
         runs: list[_Run] = []
         start, waited = self.started, 0.0
         while start <= min(now, self.halted):
@@ -114,7 +114,7 @@ class SimulatedPods:
         self._by_id: dict[str, _SimulatedContainer] = {}
 
     def launch(self, pod: Pod, at: float, callbacks: PodCallbacks) -> None:
-        """Start the containers at a moment, and tell at once when all will have ended for good."""
+        """Start the containers at `at`; reports at once when all will have ended for good."""
         policy = pod.details["containerRestartPolicy"]
         simulated = {
             container_id: _SimulatedContainer(details, self._script(details), _checks(details), policy, at)
@@ -128,7 +128,7 @@ class SimulatedPods:
             callbacks.over(over)
 
     def halt(self, pod_id: str, at: float, halted: Callable[[float], None]) -> None:
-        """Stop the containers at a moment."""
+        """Stop the containers at `at`."""
         for container in self._pods[pod_id].values():
             container.halted = min(container.halted, at)
         halted(at)
@@ -140,7 +140,7 @@ class SimulatedPods:
         removed(at)
 
     def status(self, container_id: str, now: float) -> ContainerStatus:
-        """Return how a container of a launched pod is."""
+        """Return the status of a container of a launched pod."""
         container = self._by_id[container_id]
         runs = container.runs(now)
         ended = [run for run in runs if run.end <= now]
@@ -158,7 +158,7 @@ class SimulatedPods:
         )
 
     def logs(self, container_id: str, now: float, *, previous: bool) -> str | None:
-        """Return what the current run, or the one before it, has written."""
+        """Return the output of the current run, or of the previous one."""
         container = self._by_id[container_id]
         runs = container.runs(now)[: -1 if previous else None]
         return "".join(_lines(container, runs[-1], now)) if runs else None
@@ -185,7 +185,7 @@ def _checks(details: JsonObject) -> list[Check]:
 
 
 def _verdict_after(check: Check) -> float:
-    """Return after how many seconds of a run a failing check gives its verdict."""
+    """Return after how many seconds of a run a failing check turns unhealthy."""
     return check.initial_delay + check.interval * check.failure_threshold
 
 

@@ -1,4 +1,4 @@
-"""Defined tags: which ones may be used, and which ones a tenancy adds by itself.
+"""Defined tags: the validation of given ones, and the defaults that a tenancy adds.
 
 Source: Oracle, "Managing Tag Defaults"; Oracle-Tags as seen in live answers.
 """
@@ -24,7 +24,7 @@ def check_defined_tags(call: Call, body: JsonObject) -> None:
 
 
 def with_defaults(call: Call, body: JsonObject) -> JsonObject:
-    """Return the defined tags that a new resource gets: the given ones, and defaults of its compartments."""
+    """Return the defined tags of a new resource: the given ones, and the defaults of its compartments."""
     tags: JsonObject = {}
     created = timestamp(call.now)
     if call.cloud.assumptions.has_default_tags:

@@ -1,4 +1,4 @@
-"""The memory behind opc-retry-token: a create that comes again gets the answer it got.
+"""Idempotency by opc-retry-token: a repeated create gets the result of the first one.
 
 Source: oci.container_instances.ContainerInstanceClient.create_container_instance, opc_retry_token: a token
 expires after 24 hours, and earlier when a conflicting operation (a delete) invalidates it.
@@ -21,7 +21,7 @@ TokenKey = tuple[str, str, str, str]
 
 @frozen
 class RememberedCreate:
-    """What the first request with a token asked for and led to."""
+    """The body of the first request with a token, as a digest, and its result."""
 
     payload: str
     result: Any
@@ -30,13 +30,13 @@ class RememberedCreate:
 
 
 class RetryTokens:
-    """Answers of successful creates by token.  Used under the emulator's lock."""
+    """Results of successful creates by token.  Used under the emulator's lock."""
 
     def __init__(self) -> None:
         self._memory: dict[TokenKey, RememberedCreate] = {}
 
     def recall(self, key: TokenKey, now: float) -> RememberedCreate | None:
-        """Return what a token that is not yet expired stands for."""
+        """Return the create of a token that is not expired, or None."""
         remembered = self._memory.get(key)
         if remembered is not None and now - remembered.at >= LIFETIME_SECONDS:
             del self._memory[key]
@@ -44,7 +44,7 @@ class RetryTokens:
         return remembered
 
     def remember(self, key: TokenKey, remembered: RememberedCreate) -> None:
-        """Keep the first answer to a token."""
+        """Store the first create of a token."""
         self._memory[key] = remembered
 
 

@@ -1,6 +1,6 @@
-"""Work requests: how a service tells the progress of what it has accepted.  Written once for all services.
+"""Work requests: the progress of accepted changes, written once for all services.
 
-A work request follows a timeline of its own, ACCEPTED, IN_PROGRESS, then SUCCEEDED or FAILED; its resources'
+A work request has its own timeline: ACCEPTED, IN_PROGRESS, then SUCCEEDED or FAILED; its resources'
 action is IN_PROGRESS until the end.
 
 Source: oci.container_instances.models.WorkRequest, oci.logging.models.WorkRequest, oci.work_requests.models.
@@ -27,7 +27,7 @@ UNFINISHED: Final = frozenset({"ACCEPTED", "IN_PROGRESS"})
 
 @frozen
 class AffectedResource:
-    """A resource that a work request is about.
+    """A resource that a work request affects.
 
     Args:
         entity_type: the service's word for its kind.
@@ -47,15 +47,15 @@ class WorkRequests:
     """The work requests of one service.
 
     Args:
-        service: whose they are.
+        service: to which they belong.
         ocid: the kind slot of their ids.
         binding: how the unique part of their ids begins.
-        client: the SDK's client class that reads them, the service's own one by default.
+        client: the SDK's client class that reads them, by default that of the service.
         has_parts: whether errors and logs can be listed.
         filters: query parameters of the list that select by equality, and the member that each is compared with;
             `resourceId` is compared with the resources'.
         summary_without: members that the list leaves out.
-        etag: digits of their entity tags; empty where they have none.
+        etag: digits of their entity tags; empty for none.
     """
 
     service: Service
@@ -106,14 +106,14 @@ class WorkRequests:
         resources: Sequence[AffectedResource],
         seconds: float,
     ) -> dict[str, str]:
-        """Keep a work request that ends after `seconds`, FAILED when the call was injected a failure.
+        """Create a work request that ends after `seconds`, FAILED when a failure was injected into the call.
 
         Args:
-            call: what it was accepted for.
+            call: the accepted request.
             operation_type: CREATE_LOG and the like.
             compartment_id: where the work is done.
-            resources: what it is about.
-            seconds: how long the work takes; infinite for work that is stuck, or that `finish` ends.
+            resources: those that it affects.
+            seconds: how long the work takes; infinite for work that stalls, or that `finish` ends.
 
         Returns:
             The response header that names the work request.
@@ -140,7 +140,7 @@ class WorkRequests:
         return {"opc-work-request-id": request_id}
 
     def finish(self, cloud: Cloud, request_id: str, at: float, failure: Fail | None = None) -> None:
-        """End a work request at a moment, which may lie ahead: FAILED with a failure, else SUCCEEDED."""
+        """End a work request at `at`, which may be in the future: FAILED with a failure, else SUCCEEDED."""
         record = cloud.store.find(self.kind, request_id, at)
         if record is None:
             raise KeyError(request_id)

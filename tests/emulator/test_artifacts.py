@@ -80,5 +80,5 @@ def test_images_go_with_their_repository(emulator, artifacts, repository):
 
 def test_pushing_needs_a_repository(emulator):
     """An image cannot be put where there is no repository."""
-    with pytest.raises(LookupError, match="no container repository"):
+    with pytest.raises(LookupError, match="no image was pushed"):
         emulator.push_image("ocid1.containerrepo.oc1..none", "1.0")

@@ -1,6 +1,6 @@
 """Core: VNICs and their private and public addresses.
 
-A container instance brings its VNIC; here it is attached, read, changed and let go.
+A container instance creates its VNIC; here it is attached, read, changed and released.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from ocisidecar.emulator.state import Record
 
 MAX_GROUPS: Final = 5
 FIRST_HOST: Final = 2
-"""The first address is the network's, the second the virtual router's, the last one is reserved."""
+"""The first address of a subnet is the network's, the second the virtual router's; the last one is reserved."""
 HOSTNAME: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Timeline) -> Record:
-    """Make the VNIC that `details` (CreateContainerVnicDetails) ask for, with its addresses.
+    """Create the VNIC that `details` (CreateContainerVnicDetails) describe, with its addresses.
 
     Args:
-        call: the create that brings it.
+        call: the create of the resource that the VNIC belongs to.
         details: checked by `check_vnic`.
-        owner: members that it shares with what it belongs to: compartmentId, availabilityDomain, resource_id.
+        owner: compartmentId, availabilityDomain and resource_id of the resource that the VNIC belongs to.
         timeline: of the VNIC and its addresses.
     """
     subnet = call.related("subnet", details["subnetId"])
@@ -83,7 +83,7 @@ def _shared_members(call: Call, details: JsonObject, owner: JsonObject) -> JsonO
 
 
 def _add_public_address(call: Call, vnic: Record, private: Record) -> None:
-    """Give a VNIC a public address, which comes and goes with it."""
+    """Give a VNIC a public address, which is released with it."""
     public = public_address(
         call,
         vnic.body["compartmentId"],
@@ -100,7 +100,7 @@ def _add_public_address(call: Call, vnic: Record, private: Record) -> None:
 
 
 def release_vnic(vnic: Record, now: float, phases: list[Phase]) -> None:
-    """Let a VNIC and its addresses go through `phases`."""
+    """Start to delete a VNIC and its addresses: they enter `phases`."""
     for record in (vnic, *vnic.hidden["addresses"]):
         record.transition(now, phases)
 
@@ -108,7 +108,7 @@ def release_vnic(vnic: Record, now: float, phases: list[Phase]) -> None:
 def public_address(
     call: Call, compartment_id: str, *, scope: str, assigned: JsonObject, timeline: Timeline | None = None
 ) -> Record:
-    """Make an ephemeral public IP that something brings with it."""
+    """Create an ephemeral public IP that belongs to another resource."""
     return _part(
         call,
         "public-ip",
@@ -142,7 +142,7 @@ def _part(call: Call, kind: str, binding: Binding, members: JsonObject, timeline
 
 
 def check_vnic(call: Call, details: JsonObject, availability_domain: str) -> None:
-    """Raise ServiceError unless a VNIC can be made in the subnet as `details` ask for."""
+    """Raise ServiceError unless a VNIC with these `details` can be created in its subnet."""
     subnet = crud.require_state(call, call.related("subnet", details["subnetId"]))
     domain = subnet.body.get("availabilityDomain", availability_domain)
     if domain != availability_domain:
@@ -187,7 +187,7 @@ def _free_address(call: Call, subnet: Record, wanted: str | None) -> IPv4Address
         if is_taken(address):
             raise ServiceError("Conflict", f"privateIp {wanted} is in use in {subnet.id}")
         return address
-    # From behind the last one given, as looking through all would make N instances cost N squared.
+    # The search starts after the last one given: a search from the start would make N instances cost N squared.
     behind = subnet.hidden.get("behind", FIRST_HOST)
     for index in chain(range(behind, block.num_addresses - 1), range(FIRST_HOST, behind)):
         if not is_taken(block[index]):
@@ -241,7 +241,7 @@ CORE.declare("GET", PRIVATE_IPS.item, "get_private_ip", crud.get, headers=("etag
 
 @CORE.operation("GET", PRIVATE_IPS.path, "list_private_ips", listing="array", collection=PRIVATE_IPS)
 def list_private_ips(call: Call) -> Result:
-    """Respond with the private IPs of a subnet or VNIC; one of them must be named."""
+    """Respond with the private IPs of a subnet or a VNIC; the query must name one of them."""
     if not {"subnetId", "vnicId"} & set(call.query):
         raise ServiceError("MissingParameter", "Missing parameter: subnetId or vnicId")
     return crud.list_records(call)

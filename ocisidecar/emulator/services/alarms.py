@@ -1,4 +1,4 @@
-"""Monitoring: alarms, and their status as the posted metrics make it.  API: monitoring/20180401.
+"""Monitoring: alarms, and their status, computed from the posted metrics.  API: monitoring/20180401.
 
 Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that an alarm may have no
 destination, that missing data ends a breach, and that a disabled alarm has no status.
@@ -81,7 +81,7 @@ def _revise(call: Call, alarm: Record, changes: JsonObject) -> JsonObject:
 
 
 def _check(call: Call, alarm: JsonObject) -> None:
-    """Raise ServiceError 400 for what no alarm can be."""
+    """Raise ServiceError 400 for an invalid alarm."""
     for member, (minimum, maximum) in _DURATIONS.items():
         text = alarm.get(member)
         if text is not None and not minimum <= _seconds(text) <= maximum:
@@ -100,7 +100,7 @@ def _check(call: Call, alarm: JsonObject) -> None:
 def _seconds(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None or text[-1] in "PT":
-        raise invalid(f"{text} is no ISO 8601 duration")
+        raise invalid(f"{text} is not an ISO 8601 duration")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
@@ -178,16 +178,16 @@ def _breached_since(call: Call, alarm: Record) -> float | None:
     It fires when each evaluation of the pending duration was a breach, up to the latest one or the one before:
     the data of the running minute may still be on their way.
     """
-    asked = alarm.body
-    query = parse_query(asked["query"])
+    members = alarm.body
+    query = parse_query(members["query"])
     interval = max(selection.interval_seconds for selection in query.selections)
-    evaluations = int(_seconds(asked["pendingDuration"])) // EVALUATION_SECONDS
+    evaluations = int(_seconds(members["pendingDuration"])) // EVALUATION_SECONDS
     end = call.now - interval + EVALUATION_SECONDS
     latest = (math.ceil(end / EVALUATION_SECONDS) - 1) * EVALUATION_SECONDS
-    compartment_ids = frozenset({asked["metricCompartmentId"]})
+    compartment_ids = frozenset({members["metricCompartmentId"]})
     found = evaluate(
         query,
-        streams_of(call.cloud, call.region, compartment_ids, asked["namespace"], asked["resourceGroup"]),
+        streams_of(call.cloud, call.region, compartment_ids, members["namespace"], members["resourceGroup"]),
         start=end - LOOK_BACK_SECONDS,
         end=end,
     )
@@ -201,7 +201,7 @@ def _breached_since(call: Call, alarm: Record) -> float | None:
 
 
 def _breaches(values: Mapping[float, float], last: float) -> list[float]:
-    """Return the evaluations in an unbroken row of breaches that ends with `last`, latest first."""
+    """Return the consecutive breaching evaluations that end with `last`, latest first."""
     row = []
     while values.get(last):
         row.append(last)

@@ -1,8 +1,8 @@
-"""The container registry's management: repositories, the images in them, and the registry's configuration.
+"""Management of the container registry: repositories, the images in them, and the registry's configuration.
 
-Images come by a registry's own protocol, which is not emulated: `push_image` puts one there.
+The registry protocol, by which images are pushed, is not emulated: `push_image` stores an image.
 
-Source: oci.artifacts.ArtifactsClient.  UNCONFIRMED: the code of the 409 for a name that is taken, that names are
+Source: oci.artifacts.ArtifactsClient.  UNCONFIRMED: the code of the 409 for a duplicate name, that names are
 unique per tenancy and region, and that a repository may be deleted with the images in it.
 """
 
@@ -44,7 +44,7 @@ _IMAGE_URI = re.compile(r"(?P<host>[^/]+)/(?P<namespace>[^/]+)/(?P<name>[^:@]+)[
 def _complete(call: Call) -> JsonObject:
     name = call.body["displayName"]
     if not _NAME.fullmatch(name):
-        raise invalid(f"displayName is no repository name: {name}")
+        raise invalid(f"displayName is not a repository name: {name}")
     return {
         "namespace": NAMESPACE,
         "createdBy": call.principal.id,
@@ -160,7 +160,7 @@ def lookup_container_image_by_uri(call: Call) -> Result:
 
 @ARTIFACTS.operation("GET", "/container/configuration", "get_container_configuration", query=("compartmentId",))
 def get_container_configuration(call: Call) -> Result:
-    """Respond with the namespace, and whether a push makes a repository that is not there."""
+    """Respond with the namespace, and whether a push creates a missing repository."""
     call.compartment(call.query["compartmentId"])
     return Result(
         body={"isRepositoryCreatedOnFirstPush": True, "namespace": NAMESPACE},
@@ -169,15 +169,15 @@ def get_container_configuration(call: Call) -> Result:
 
 
 def push_image(cloud: Cloud, repository_id: str, version: str) -> Record:
-    """Put an image of one layer, tagged `version`, into a repository.
+    """Store an image of one layer, tagged `version`, in a repository.
 
     Raises:
-        LookupError: there is no such repository.
+        LookupError: the repository does not exist.
     """
     now = cloud.clock.time()
     repository = cloud.store.find(REPOSITORIES.kind, repository_id, now)
     if repository is None:
-        raise LookupError(f"there is no container repository {repository_id}")
+        raise LookupError(f"no image was pushed: the container repository {repository_id} does not exist")
     name = repository.body["displayName"]
     digest = f"sha256:{hashlib.sha256(f'{repository_id}:{version}'.encode()).hexdigest()}"
     created = timestamp(now)

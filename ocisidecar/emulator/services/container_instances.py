@@ -1,7 +1,7 @@
-"""Container Instances: the instances and what can be done with them.  API: containerinstances/20210415.
+"""Container Instances: instances, and the operations on them.  API: containerinstances/20210415.
 
 Source: oci.container_instances.ContainerInstanceClient and models.  UNCONFIRMED: that an instance refuses
-changes with 409 IncorrectState while another change is under way, and the text of that.
+changes with 409 IncorrectState during another change, and the text of that.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ ACCEPTED: Final = {"status": 202, "headers": ("opc-work-request-id",), "collecti
     collection=INSTANCES,
 )
 def create_container_instance(call: Call) -> Result:
-    """Create an instance; the answer shows it before anything is there."""
+    """Create an instance; the response shows it before its VNIC and containers exist."""
     instance = crud.create_record(call, INSTANCES)
     first = crud.view(call.cloud, INSTANCES, instance, call.now)
     first.update(lifecycleState="CREATING", vnics=[{"vnicId": None}])
@@ -107,7 +107,7 @@ def create_container_instance(call: Call) -> Result:
     **ACCEPTED,
 )
 def update_container_instance(call: Call) -> Result:
-    """Change name and tags, the only members that can change."""
+    """Change name and tags, the only members that an update can change."""
     instance = _get_settled(call)
     check_defined_tags(call, call.body)
     return _update(call, instance, "UPDATE", {**call.body, "timeUpdated": timestamp(call.now)})
@@ -121,7 +121,7 @@ def update_container_instance(call: Call) -> Result:
     **ACCEPTED,
 )
 def change_container_instance_compartment(call: Call) -> Result:
-    """Move an instance with everything that belongs to it."""
+    """Move an instance with all its parts to another compartment."""
     instance = _get_settled(call)
     move = {"compartmentId": call.compartment(call.body["compartmentId"]).id}
     vnic = instance.hidden["vnic"]
@@ -132,7 +132,7 @@ def change_container_instance_compartment(call: Call) -> Result:
 
 @CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/start", "start_container_instance", **ACCEPTED)
 def start_container_instance(call: Call) -> Result:
-    """Start an inactive instance: its containers run anew."""
+    """Start an inactive instance: its containers are started anew."""
     return _change_power_state(call, "START", when="INACTIVE", then="ACTIVE")
 
 
@@ -152,7 +152,7 @@ def restart_container_instance(call: Call) -> Result:
 
 @CONTAINER_INSTANCES.operation("DELETE", INSTANCES.item, "delete_container_instance", **ACCEPTED)
 def delete_container_instance(call: Call) -> Result:
-    """Delete an instance: its record stays readable for a while, its VNIC goes after it."""
+    """Delete an instance: its record stays readable for a while, its VNIC is released later."""
     instance = _get_settled(call, SETTLED | {"FAILED"})
     (deleting, seconds), *deleted = crud.draw_phases(call, instance.id, INSTANCES.delete_phases)
     records = (instance, *instance.hidden["containers"])
@@ -172,7 +172,7 @@ def delete_container_instance(call: Call) -> Result:
 
 
 def _get_settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
-    """Return the instance if it can be changed now; 404 without it, 409 while it is busy, 412 for another etag."""
+    """Return the instance if it can change now; ServiceError 404 if missing, 409 if busy, 412 for another etag."""
     instance = call.get("container-instance", call.path["containerInstanceId"])
     if instance.state_at(call.now) in ENDED:
         raise not_found()
@@ -182,7 +182,7 @@ def _get_settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
 
 
 def _update(call: Call, instance: Record, verb: str, changes: JsonObject) -> Result:
-    """Take over changes that do not touch the containers: the instance is UPDATING, then as it was."""
+    """Apply changes that do not affect the containers: the instance is UPDATING, then in its former state."""
     state, planned = instance.state_at(call.now), instance.timeline.points
     (_, seconds), *_ = updating = _updating(call, instance, state)
     instance.change(changes)
@@ -193,7 +193,7 @@ def _update(call: Call, instance: Record, verb: str, changes: JsonObject) -> Res
 
 
 def _change_power_state(call: Call, verb: str, *, when: str, then: str) -> Result:
-    """Change the power state; in another state than `when` the request is accepted and does nothing."""
+    """Start, stop or restart; in another state than `when` the request is accepted and has no effect."""
     instance = _get_settled(call)
     if instance.state_at(call.now) != when:
         return Result(headers=_open_work_request(call, instance, verb, "UPDATED", 0.0))

@@ -1,6 +1,6 @@
 """Container Instances: the containers of instances, their state and their output.
 
-UNCONFIRMED: that a container which waits for its restart is INACTIVE.
+UNCONFIRMED: that a container that waits for its restart is INACTIVE.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ MAX_LOG_BYTES: Final = 256 * 1024
 
 
 def _view(cloud: Cloud, container: Record, now: float) -> JsonObject:
-    """Return the members that tell how the container is; one that never ran has no health yet.
+    """Return the members with the container's status; before its first run the health is UNKNOWN.
 
-    UNCONFIRMED: the words of statusDetails.
+    UNCONFIRMED: the texts of statusDetails.
     """
     checks = container.body.get("healthChecks") or []
     if container.state_at(now) != "ACTIVE":
@@ -90,7 +90,7 @@ CONTAINER_INSTANCES.declare(
     collection=CONTAINERS,
 )
 def list_containers(call: Call) -> Result:
-    """Respond with containers; their state is the one of the process, not of the record."""
+    """Respond with containers; their state is that of the process, not of the record."""
     call.compartment(call.query["compartmentId"])
     wanted = call.query.get("lifecycleState")
     query = {name: value for name, value in call.query.items() if name != "lifecycleState"}
@@ -140,7 +140,7 @@ def update_container(call: Call) -> Result:
     collection=CONTAINERS,
 )
 def retrieve_logs(call: Call) -> Result:
-    """Respond with the newest output of the container's current run, or of the one before it.
+    """Respond with the newest output of the container's current run, or of the previous one.
 
     409 once the container has ended for good or its instance is not active, as seen in live use.
     """

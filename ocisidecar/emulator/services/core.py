@@ -1,4 +1,4 @@
-"""What the resources of virtual cloud networks have in common.  API: core/20160918.
+"""Core: the service, and what the resources of virtual cloud networks have in common.  API: core/20160918.
 
 Source: oci.core.VirtualNetworkClient and oci.core.models; the texts of refusals are quoted from live answers
 except where UNCONFIRMED stands.
@@ -63,7 +63,7 @@ WORK_REQUESTS: Final = WorkRequests(
 
 
 def cidr(text: str) -> IPv4Network:
-    """Return the block; ServiceError 400 when it is none, or has host bits."""
+    """Return the CIDR block; ServiceError 400 when the text is not one, or has host bits."""
     try:
         return IPv4Network(text)
     except ValueError as exc:
@@ -86,7 +86,7 @@ def mac_suffix(cloud: Cloud) -> str:
 
 
 def require_unused(call: Call, record: Record, users: dict[str, str]) -> None:
-    """Raise ServiceError 409 when a live resource mentions `record`: kinds and the member that names it."""
+    """Raise ServiceError 409 when a resource of one of the kinds refers to `record` by the given member."""
     for kind, member in users.items():
         for user in call.cloud.store.all(kind, call.now):
             value = user.body.get(member)
@@ -95,13 +95,13 @@ def require_unused(call: Call, record: Record, users: dict[str, str]) -> None:
 
 
 def in_use_error(record: Record, kind: str) -> ServiceError:
-    """Return the refusal to delete what something of `kind` needs."""
+    """Return the 409 that refuses to delete a resource while one of `kind` uses it."""
     word = "Gateway" if kind.endswith("-gateway") else kind.title().replace("-", "")
     return ServiceError("IncorrectState", f"{record.id} is associated with {word} that is in use")
 
 
 def refuse_default(call: Call, record: Record) -> None:
-    """Raise ServiceError 409 for one of a VCN's own defaults, which go with it.  UNCONFIRMED: the text."""
+    """Raise ServiceError 409 for a default of an existing VCN, with which it is deleted.  UNCONFIRMED: the text."""
     vcn = call.find("vcn", record.body["vcnId"])
     if record.is_builtin and vcn is not None:
         raise ServiceError("IncorrectState", f"{record.id} is a default of {vcn.id} and cannot be deleted")

@@ -19,7 +19,7 @@ SERVICE_IDS: Final = many(body("serviceId!"))
 
 
 def services_of(region: str) -> list[JsonObject]:
-    """Return the catalogue of one region: object storage, and everything.
+    """Return the catalogue of one region: object storage, and all services.
 
     Source: oci.core.models.Service; the wording is quoted from live answers.
     """
@@ -125,7 +125,7 @@ NAT_GATEWAYS: Final = crud.declare_collection(
 
 
 def _attached(call: Call, services: list[JsonObject]) -> list[JsonObject]:
-    """Return the services with their names; ServiceError when one is unknown or they are too many."""
+    """Return the services with their names; ServiceError 400 when one is unknown or there are too many."""
     require_length(services, "services", max_length=1)
     known = {entry["id"]: entry["name"] for entry in services_of(call.region)}
     if any(service["serviceId"] not in known for service in services):
@@ -162,13 +162,13 @@ SERVICE_GATEWAYS: Final = crud.declare_collection(
 
 @CORE.operation("GET", "/services", "list_services", listing="array")
 def list_services(call: Call) -> Result:
-    """Respond with the services that a service gateway can reach."""
+    """Respond with the catalogue of services that a service gateway can reach."""
     return page_of_items(call, services_of(call.region))
 
 
 @CORE.operation("GET", "/services/{serviceId}", "get_service")
 def get_service(call: Call) -> Result:
-    """Respond with one of these services."""
+    """Respond with one service of the catalogue."""
     for entry in services_of(call.region):
         if entry["id"] == call.resource_id:
             return Result(body=entry)

@@ -67,7 +67,7 @@ def get_tenancy(call: Call) -> Result:
 
 @IDENTITY.operation("GET", "/regions", "list_regions", listing="array")
 def list_regions(_call: Call) -> Result:
-    """Respond with the regions that there are."""
+    """Respond with all regions."""
     return Result(body=[{"key": region.key, "name": region.name} for region in REGIONS.values()])
 
 
@@ -75,7 +75,7 @@ def list_regions(_call: Call) -> Result:
     "GET", "/tenancies/{tenancyId}/regionSubscriptions", "list_region_subscriptions", listing="array"
 )
 def list_region_subscriptions(call: Call) -> Result:
-    """Respond with the regions that the tenancy uses: all of them."""
+    """Respond with the regions that the tenancy is subscribed to: all of them."""
     _require_tenancy(call)
     return Result(
         body=[
@@ -198,7 +198,7 @@ def list_compartments(call: Call) -> Result:
     collection=COMPARTMENTS,
 )
 def delete_compartment(call: Call) -> Result:
-    """Delete a compartment; one that holds anything stays, and its work request fails."""
+    """Delete a compartment; a non-empty one stays, and its work request fails."""
     compartment = crud.get_usable(call, "compartment", call.resource_id)
     crud.check_etag(call, COMPARTMENTS, compartment)
     if compartment.id == call.cloud.tenancy_id:

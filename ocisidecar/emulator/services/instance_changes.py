@@ -1,7 +1,7 @@
-"""Container Instances: changes that are over when their time has come and the containers have followed.
+"""Container Instances: accepted changes, which end when their duration is over and the containers have followed.
 
-What runs containers may need no time, or real time that nobody can foretell.  So an accepted change leaves its
-instance in the transient state and its work request open, until it is told what came of it.
+Containers may be simulated in no time, or take an unpredictable real time.  So an accepted change leaves its
+instance in the transient state and its work request open, until callbacks report the result.
 
 UNCONFIRMED: code and text of a work request's error, and that a start that fails leaves the instance FAILED.
 """
@@ -27,7 +27,7 @@ START_FAILED_CODE: Final = "InternalError"
 
 
 def hold_last_state(record: Record) -> None:
-    """Let the last state of a record's plan be entered when a change says so."""
+    """Postpone the last planned state of a record until an `InstanceChange` enters it."""
     *points, (_, last) = record.timeline.points
     record.timeline = Timeline((*points, (inf, last)))
 
@@ -37,11 +37,11 @@ class InstanceChange:
     """One accepted change of an instance, and the `PodCallbacks` of the pod that it starts.
 
     Args:
-        cloud: where it happens.
-        instance: what changes.
+        cloud: of the instance.
+        instance: the record that changes.
         work_requests: of the service.
-        request_id: its work request.
-        due: when it is over at the earliest; infinite for one that is stuck.
+        request_id: OCID of its work request.
+        due: when it ends at the earliest; infinite for one that stalls.
     """
 
     cloud: Cloud
@@ -51,26 +51,26 @@ class InstanceChange:
     due: float
 
     def launch(self) -> None:
-        """Start the containers; the change is over when they run."""
+        """Start the containers; the change ends when they run."""
         if isfinite(self.due):
             self.cloud.pods.launch(self.instance.hidden["pod"], self.due, self)
 
     def halt(self, now: float) -> None:
-        """Stop the containers from now on; the change is over when they have stopped."""
+        """Stop the containers from `now` on; the change ends when they have stopped."""
         self.cloud.pods.halt(self.instance.id, now, self._halted)
 
     def relaunch(self, now: float) -> None:
-        """Stop the containers from now on and start them anew."""
+        """Stop the containers from `now` on and start them anew."""
         self.cloud.pods.halt(self.instance.id, now, lambda _: None)
         self.launch()
 
     def remove(self, now: float, release_seconds: float, deleted: Sequence[Phase]) -> None:
-        """Remove the containers; the instance is deleted when nothing is left of them.
+        """Remove the containers; the instance is deleted when they are removed.
 
         Args:
             now: when the removal begins.
-            release_seconds: how long after that the VNIC goes.
-            deleted: the states from then on.
+            release_seconds: from the end of the removal until the VNIC is released.
+            deleted: the phases after the removal.
         """
 
         def removed(at: float) -> None:
@@ -100,7 +100,7 @@ class InstanceChange:
                 record.timeline = record.timeline.then(moment, [("FAILED", 0.0)])
 
     def over(self, at: float) -> None:
-        """All containers have ended for good: an instance that is not on its way elsewhere turns INACTIVE."""
+        """All containers have ended for good: an instance without another planned change turns INACTIVE."""
         with self.cloud.lock:
             timeline = self.instance.timeline
             if timeline.points[-1][1] == "ACTIVE" and isfinite(timeline.settled_at):
@@ -108,7 +108,7 @@ class InstanceChange:
                 self.instance.timeline = Timeline((*timeline.points, (moment, "INACTIVE")))
 
     def sampled(self, at: float, usages: Mapping[str, ContainerUsage]) -> None:
-        """The containers took this much: it becomes metrics."""
+        """The containers use this much: it is stored as metrics."""
         with self.cloud.lock:
             record_usage(self.cloud, self.instance, at, usages)
 
@@ -121,7 +121,7 @@ class InstanceChange:
             self.instance.timeline = self.instance.timeline.then(self._finish(at), [("INACTIVE", 0.0)])
 
     def _finish(self, at: float, failure: Fail | None = None) -> float:
-        """End the work request; returns when the change is over."""
+        """End the work request; returns the time of the change's end."""
         moment = max(at, self.due)
         self.work_requests.finish(self.cloud, self.request_id, moment, failure)
         return moment

@@ -1,4 +1,4 @@
-"""Container Instances: what an instance consists of once it is created: its members, its VNIC, its containers."""
+"""Container Instances: the creation of an instance's members, its VNIC and its containers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.tagging import check_defined_tags
 
 SYSTEM_TAG: Final = "ocisidecar-emulator"
-"""Namespace of the tags with which instances tell that this is no cloud; OCI has none of this name."""
+"""Namespace of the system tags that mark instances as emulated; it does not exist in OCI."""
 _ANY_PORT: Final = 80
 ATTACHED_AFTER: Final = 0.25
-"""The share of the creating time after which the VNIC is there."""
+"""The share of the time of creation after which the VNIC is attached."""
 
 
 def complete(call: Call) -> JsonObject:
-    """Return the instance's own members, free of configuration data and secrets."""
+    """Validate the body and return the instance's members, without configuration data and secrets."""
     check_instance(call)
     details = call.body
     check_vnic(call, details["vnics"][0], details["availabilityDomain"])
@@ -82,14 +82,14 @@ def view(cloud: Cloud, instance: Record, now: float) -> JsonObject:
 
 
 def _whereabouts(cloud: Cloud, instance: Record) -> JsonObject:
-    """Return where a pod is on this machine, which need not be at the VNIC's address."""
+    """Return the address of a pod on this machine, which may differ from the VNIC's."""
     url = cloud.pods.reach(instance.id, _ANY_PORT)
     host = urlsplit(url).hostname if url else None
     return {} if host is None or ip_address(host).is_loopback else {"address": host}
 
 
 def create_parts(call: Call, instance: Record) -> None:
-    """Make what the instance consists of: its VNIC, its containers, and what runs them."""
+    """Create the instance's VNIC and containers, and the pod that will run them."""
     failure = call.effect(Fail)
     if failure is not None:
         ready = instance.timeline.settled_at
@@ -118,12 +118,12 @@ def create_parts(call: Call, instance: Record) -> None:
 def _pod(call: Call, instance: Record) -> Pod:
     vnic = instance.hidden["vnic"]
     containers = {container.id: container.hidden["details"] for container in instance.hidden["containers"]}
-    told = ("displayName", "containerRestartPolicy")
+    from_instance = ("displayName", "containerRestartPolicy")
     return Pod(
         id=instance.id,
         details={
             **call.body,
-            **{name: instance.body[name] for name in told},
+            **{name: instance.body[name] for name in from_instance},
             "imagePullSecrets": [
                 resolve_pull_secret(call, principal_of(call.cloud, instance), secret)
                 for secret in call.body.get("imagePullSecrets", [])

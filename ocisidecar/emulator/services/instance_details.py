@@ -1,4 +1,4 @@
-"""Container Instances: what a create may ask for, as data, and what is refused.
+"""Container Instances: the schema of a create, and the checks that no schema can express.
 
 Source: oci.container_instances.models, Create*Details; limits from the docstrings of the same models.
 """
@@ -17,7 +17,7 @@ from ocisidecar.emulator.services.instance_shapes import HARDWARE
 MAX_CONTAINERS: Final = 60
 MAX_VOLUMES: Final = 32
 MAX_TEXT_BYTES: Final = 64 * 1024
-"""Of all environment variables, and of all arguments, of one container."""
+"""The limit for all environment variables, and for all arguments, of one container."""
 MAX_DISPLAY_NAME: Final = 255
 MAX_GRACE_SECONDS: Final = 300
 MAX_PORT: Final = 65535
@@ -98,7 +98,7 @@ INSTANCE: Final = tagged(
 
 
 def check_instance(call: Call) -> None:
-    """Raise ServiceError 400 for what the shape of the body alone does not refuse."""
+    """Raise ServiceError 400 for a body that matches the schema but is invalid."""
     details = call.body
     call.require_availability_domain(details["availabilityDomain"])
     require_length(details["containers"], "containers", min_length=1, max_length=MAX_CONTAINERS)
@@ -137,7 +137,7 @@ def _decode(text: str, path: str) -> bytes:
 
 def _check_container(call: Call, container: JsonObject, path: str, volumes: Sequence[str]) -> None:
     if not container["imageUrl"].strip() or " " in container["imageUrl"]:
-        raise invalid(f"{path}.imageUrl is no image: {container['imageUrl']!r}")
+        raise invalid(f"{path}.imageUrl is not an image: {container['imageUrl']!r}")
     texts = {
         "environmentVariables": [
             text for pair in container.get("environmentVariables", {}).items() for text in pair
@@ -171,7 +171,7 @@ def _check_health_check(check: JsonObject, path: str) -> None:
 
 
 def _check_limits(details: JsonObject, limits: JsonObject, path: str) -> None:
-    """A container may not be promised more than the instance has; the sum over containers may."""
+    """A container's limits must not exceed the instance's resources; the sum over containers may."""
     hardware = HARDWARE.get(details["shape"])
     if hardware is None:
         return

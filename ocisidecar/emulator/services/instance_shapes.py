@@ -1,4 +1,4 @@
-"""Container Instances: the shapes that there are and what they admit.
+"""Container Instances: the shapes, and their limits.
 
 Source: Oracle, "Container Instances Shapes" for E3, E4 and A1; E5's range is what third-party validators use;
 the defaults per OCPU are those of the compute shapes of the same name.
@@ -20,7 +20,7 @@ MAX_MEMORY_PER_OCPU: Final = 64.0
 
 @frozen(kw_only=True)
 class HardwareShape:
-    """What a shape offers: OCPUs, memory in GB, and logical CPUs per OCPU."""
+    """The limits of a shape: OCPUs, memory in GB, and logical CPUs per OCPU."""
 
     processor: str
     max_ocpus: float
@@ -29,7 +29,7 @@ class HardwareShape:
     cpus_per_ocpu: int = 2
 
     def summary(self, name: str) -> JsonObject:
-        """Return the shape as list_container_instance_shapes tells it."""
+        """Return the shape as in list_container_instance_shapes."""
         return {
             "name": name,
             "processorDescription": self.processor,
@@ -70,7 +70,7 @@ HARDWARE: Final[Mapping[str, HardwareShape]] = {
 
 
 def shape_config(shape: str, wanted: JsonObject) -> JsonObject:
-    """Return the whole shapeConfig for what was asked; ServiceError 400 when the shape does not admit it."""
+    """Return the complete shapeConfig for the requested one; ServiceError 400 when it violates the limits."""
     hardware = HARDWARE.get(shape)
     if hardware is None:
         raise invalid(f"Shape {shape} is not one of {', '.join(HARDWARE)}")

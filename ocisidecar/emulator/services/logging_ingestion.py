@@ -1,4 +1,4 @@
-"""Logging ingestion: entries pushed to a log are kept with it, for as long as it lives.
+"""Logging ingestion: entries pushed to a log are stored with its record until it is deleted.
 
 Source: oci.loggingingestion.LoggingClient; the refusal of an unknown log is recorded from the real service.
 UNCONFIRMED: the size of a whole call (Oracle's own fluentd plugin cuts at 9 MB), and that a disabled log takes
@@ -52,7 +52,7 @@ def _target(call: Call) -> list[AccessTarget]:
     permission=Permission(verb="use", resource_type="log-content", targets=_target),
 )
 def put_logs(call: Call) -> Result:
-    """Keep all entries of a call, or none."""
+    """Store all entries of a call, or none."""
     log = call.find(LOGS.kind, call.resource_id)
     if log is None or log.state_at(call.now) == "CREATING":
         raise ServiceError("404", f"{call.resource_id} logId not found", status=404)
@@ -63,12 +63,12 @@ def put_logs(call: Call) -> Result:
     if sum(len(given["data"].encode()) for batch in batches for given in batch["entries"]) > MAX_CALL_BYTES:
         raise ServiceError("RequestEntityTooLarge", f"A call must not exceed {MAX_CALL_BYTES} bytes", status=413)
     log.hidden.setdefault("entries", []).extend(entries)
-    # Recorded: a type, and nothing that has it.
+    # Recorded: a content type without content.
     return Result(headers={"content-type": "application/json"})
 
 
 def _entry(call: Call, log: Record, batch: JsonObject, given: JsonObject) -> JsonObject:
-    """Return an entry as a search shows it."""
+    """Return an entry as in the results of a search."""
     size = len(given["data"].encode())
     if size >= MAX_ENTRY_BYTES:
         raise invalid(f"data of entry {given['id']} must have less than {MAX_ENTRY_BYTES} bytes, got {size}")

@@ -1,10 +1,10 @@
 """Logging: log groups and logs.  API: logging-management/20200531.
 
-Creates, updates and deletes answer without a body; the OCID of what was made stands in the work request.
+Creates, updates and deletes have no response body; the OCID of the resource is in the work request.
 
-Source: oci.logging.LoggingManagementClient; the texts for names that are taken are quoted from live answers.
-UNCONFIRMED: the status of creates (`Assumptions.logging_create_status`), how a log group that has logs is kept,
-and the words in a log's work request.
+Source: oci.logging.LoggingManagementClient; the texts for duplicate names are quoted from live responses.
+UNCONFIRMED: the status of creates (`Assumptions.logging_create_status`), how the delete of a log group that has
+logs is refused, and the words in a log's work request.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ LOGS: Final = Collection(
 
 
 def _declare(collection: Collection) -> None:
-    """Declare what is usual, except that writes are accepted without a body."""
+    """Declare the standard operations but list; writes are accepted without a response body."""
     service, item, options = LOGGING, collection.item, {"collection": collection}
     accepted = {"status": 202, "headers": ("opc-work-request-id",), **options}
     create = {"details": collection.details, "is_create": True, **accepted}
@@ -104,7 +104,7 @@ def _create(call: Call) -> Result:
 
 
 def _members_of_a_log(call: Call) -> JsonObject:
-    """Return what a log has besides its body: its place, and defaults for what was not given."""
+    """Return the members of a log that its body lacks: group, compartment and defaults."""
     group = crud.get_usable(call, LOG_GROUPS.kind, call.path["logGroupId"])
     _require_retention(call.body)
     if (call.body["logType"] == "SERVICE") is not ("configuration" in call.body):
@@ -129,7 +129,7 @@ def _get(call: Call) -> Result:
 
 
 def _get_record(call: Call) -> Record:
-    """Return the record that the path names; a log must lie in the path's group."""
+    """Return the record that the path names; a log must be in the path's group."""
     record = call.get(crud.collection_of(call).kind, call.resource_id)
     if record.body.get("logGroupId", record.id) != call.path["logGroupId"]:
         raise not_found()

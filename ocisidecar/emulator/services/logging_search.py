@@ -1,4 +1,4 @@
-"""Logging search over the entries that were really pushed.
+"""Logging search over the pushed entries.
 
 Source: oci.loggingsearch.LogSearchClient; Oracle, "Logging Query Language Specification".  UNCONFIRMED: that
 entries come newest first when a query does not sort, and the longest time range.
@@ -37,7 +37,7 @@ SEARCH: Final = Service(
     is_write=False,
 )
 def search_logs(call: Call) -> Result:
-    """Respond with a page of the entries that a query finds in [timeStart, timeEnd)."""
+    """Respond with a page of the query's results in [timeStart, timeEnd)."""
     start, end = moment(call.body["timeStart"]), moment(call.body["timeEnd"])
     if not 0 < end - start <= MAX_RANGE_SECONDS:
         raise invalid("timeEnd must be after timeStart, by 14 days at most")

@@ -1,10 +1,10 @@
 """Monitoring: datapoints are posted, listed and summarized.  API: monitoring/20180401.
 
-Posting has a host of its own in reality, hence a prefix of its own here.
+OCI has a separate host for posting, hence a separate prefix here.
 
 Source: oci.monitoring.MonitoringClient.post_metric_data, summarize_metrics_data and list_metrics, and the members
 of their models; the texts for timestamps, for missing dimensions and for a call without any valid metric are
-recorded from the real service.  UNCONFIRMED: the other texts, and the 404 for a compartment that is not there.
+recorded from the real service.  UNCONFIRMED: the other texts, and the 404 for a missing compartment.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _METADATA = re.compile(r".{0,256}", re.DOTALL)
 
 
 def _targets(call: Call) -> list[AccessTarget]:
-    """A call may post to several compartments and namespaces; each needs the permission."""
+    """Return a target for each metric: each compartment and namespace needs the permission."""
     return [
         AccessTarget(metric["compartmentId"], {"target.metrics.namespace": metric["namespace"]})
         for metric in call.body["metricData"]
@@ -74,7 +74,7 @@ def _targets(call: Call) -> list[AccessTarget]:
     permission=Permission(verb="use", resource_type="metrics", targets=_targets),
 )
 def post_metric_data(call: Call) -> Result:
-    """Keep the metrics that are valid and tell which are not; ATOMIC keeps all or none."""
+    """Store the valid metrics and respond with the invalid ones; ATOMIC stores all or none."""
     metrics = call.body["metricData"]
     errors = [(metric, _metric_error(metric, call.now)) for metric in metrics]
     failed = [(metric, error) for metric, error in errors if error is not None]
@@ -111,7 +111,7 @@ def _key(call: Call, metric: JsonObject) -> StreamKey:
 
 
 def _metric_error(metric: JsonObject, now: float) -> str | None:
-    """Return the first thing that is wrong with a metric."""
+    """Return why a metric is invalid; None when it is valid."""
     for member in ("namespace", "compartmentId", "name", "dimensions", "datapoints"):
         if not metric.get(member):
             return f"{member} can not be null or empty"
@@ -207,7 +207,7 @@ def summarize_metrics_data(call: Call) -> Result:
 
 
 def parse_query(text: str) -> mql.Query:
-    """Return what a query says; ServiceError 400 when it says nothing."""
+    """Return the parsed query; ServiceError 400 when the text is not one."""
     try:
         return mql.parse(text)
     except QueryError as exc:
@@ -217,7 +217,7 @@ def parse_query(text: str) -> mql.Query:
 def streams_of(
     cloud: Cloud, region: str, compartment_ids: frozenset[str], namespace: str, resource_group: str | None
 ) -> Callable[[str], Iterator[mql.Stream]]:
-    """Return what finds the streams of a metric name; without a resource group only streams that have none."""
+    """Return a function from a metric's name to its streams; None selects the streams without a resource group."""
 
     def find(name: str) -> Iterator[mql.Stream]:
         for key in cloud.metrics.keys(region, compartment_ids):
@@ -228,7 +228,7 @@ def streams_of(
 
 
 def compartments_of(call: Call) -> frozenset[str]:
-    """Return the compartments that the query parameters name; only the tenancy may include what is below it."""
+    """Return the compartments that the query parameters name; only the tenancy may include its subtree."""
     compartment_id = call.query["compartmentId"]
     call.compartment(compartment_id)
     if call.query.get("compartmentIdInSubtree", "false") != "true":

@@ -1,8 +1,8 @@
 """Container Instances: the metrics that the service itself posts about running instances and their containers.
 
 Source: Oracle, "Container Instance Metrics"; the containers' names from Datadog's list of OCI metrics.
-EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine tells them only by counting all
-that lies on its disk.  UNCONFIRMED: that CpuUsed counts what was used since the datapoint before.
+EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine reports them only by counting
+all files on its disk.  UNCONFIRMED: that CpuUsed counts since the previous datapoint.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GB: Final = 1024**3
 
 
 def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str, ContainerUsage]) -> None:
-    """Keep one datapoint per metric of an instance and of those of its containers that run."""
+    """Store one datapoint per metric of an instance and of its running containers."""
     body = instance.body
     dimensions = {
         "availabilityDomain": body["availabilityDomain"],

@@ -1,7 +1,7 @@
 """Notifications: topics, the subscriptions that wait for confirmation, and messages.
 
 Source: oci.ons.NotificationControlPlaneClient and NotificationDataPlaneClient.  UNCONFIRMED: the code of the 409
-for a topic's name that is taken, that subscriptions vanish with their topic, and the host in `apiEndpoint`.
+for a duplicate name of a topic, that subscriptions are deleted with their topic, and the host in `apiEndpoint`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 """Source: oci.ons.NotificationDataPlaneClient.publish_message."""
 
 CONFIRMED_AT_ONCE: Final = frozenset({"ORACLE_FUNCTIONS"})
-"""Protocols whose endpoints belong to the tenancy, so that nobody has to confirm."""
+"""Protocols whose endpoints belong to the tenancy, so that their subscriptions need no confirmation."""
 
 MAX_PAGE_SIZE: Final = 50
-"""UNCONFIRMED: what public clients ask for at most."""
+"""UNCONFIRMED: the largest `limit` that public clients send."""
 
 TOPICS_SERVICE: Final = Service(
     name="notification",

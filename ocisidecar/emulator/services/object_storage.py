@@ -1,4 +1,4 @@
-"""Object Storage, as far as a tenancy's namespace: the first part of every image's path in the registry.
+"""Object Storage: only the tenancy's namespace, the first part of every image's path in the registry.
 
 Source: oci.object_storage.ObjectStorageClient; the namespace is a JSON string, not an object.
 """

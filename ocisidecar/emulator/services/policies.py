@@ -101,14 +101,14 @@ def _check_statements(call: Call, compartment_id: str, statements: Sequence[str]
 
 
 def _check_compartment(call: Call, compartment_id: str, wanted: str) -> None:
-    """A statement speaks of the policy's compartment or of one below it, by OCID or by names from there."""
+    """Raise ServiceError 400 unless the statement names the policy's compartment or one below it."""
     found = call.cloud.compartment_below(compartment_id, wanted, call.now)
     if found is None or compartment_id not in call.cloud.path_to_root(found.id, call.now):
         raise invalid(f"Compartment {{{wanted}}} does not exist or is not part of the policy compartment subtree")
 
 
 def _statements_on_paths(call: Call, compartment_id: str) -> Iterable[int]:
-    """Yield, for each path to the root that leads through the compartment, how many statements lie on it."""
+    """Yield the number of statements on each path to the root that contains the compartment."""
     for compartment in call.cloud.store.all("compartment", call.now):
         path = call.cloud.path_to_root(compartment.id, call.now)
         if compartment_id in path:

@@ -33,7 +33,7 @@ ROUTE_RULE: Final = body(
 
 
 def _rules(call: Call, vcn_id: str, rules: list[JsonObject]) -> list[JsonObject]:
-    """Return the rules as they are stored; ServiceError 400 when one of them leads nowhere."""
+    """Return the rules as they are stored; ServiceError 400 when one of them is invalid."""
     require_length(rules, "routeRules", max_length=MAX_ROUTE_RULES)
     stored = [_rule(call, vcn_id, rule) for rule in rules]
     destinations = [rule["destination"] for rule in stored]

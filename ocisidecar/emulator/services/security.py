@@ -51,7 +51,7 @@ END_MEMBERS: Final = {"INGRESS": "source", "EGRESS": "destination"}
 
 
 def _rule(call: Call, rule: JsonObject, direction: str, vcn_id: str) -> JsonObject:
-    """Return a rule with its defaults; ServiceError 400 when it makes no sense."""
+    """Return a rule with its defaults; ServiceError 400 when it is invalid."""
     end = END_MEMBERS[direction]
     if end not in rule:
         raise ServiceError("MissingParameter", f"Missing parameter: {end}")
@@ -167,7 +167,7 @@ def _group(call: Call) -> Record:
 
 
 def _rule_view(call: Call, rule: JsonObject) -> JsonObject:
-    """Return a rule as answered: it is valid while the group that it names exists."""
+    """Return a rule as in responses: it is valid while the group that it names exists."""
     end = END_MEMBERS[rule["direction"]]
     is_valid = rule[f"{end}Type"] != "NETWORK_SECURITY_GROUP" or (
         call.find("network-security-group", rule[end]) is not None
@@ -182,7 +182,7 @@ def _rule_view(call: Call, rule: JsonObject) -> JsonObject:
     listing="array",
 )
 def list_rules(call: Call) -> Result:
-    """Respond with a group's rules, of one direction if the query says so."""
+    """Respond with a group's rules; the query may select a direction."""
     rules = call.get("network-security-group", call.resource_id).hidden["rules"]
     direction = call.query.get("direction")
     return page_of_items(call, [_rule_view(call, rule) for rule in rules if direction in {None, rule["direction"]}])
@@ -195,7 +195,7 @@ def list_rules(call: Call) -> Result:
     details=body("securityRules", securityRules=many(ADD_RULE)),
 )
 def add_rules(call: Call) -> Result:
-    """Add rules; what is equal to a rule that is there is added again."""
+    """Add rules; duplicates of existing rules are added too."""
     group = _group(call)
     given = _given_rules(call)
     rules = group.hidden["rules"]
@@ -262,7 +262,7 @@ def remove_rules(call: Call) -> Result:
     listing="array",
 )
 def list_members(call: Call) -> Result:
-    """Respond with the VNICs in a group."""
+    """Respond with the VNICs of a group."""
     group = call.get("network-security-group", call.resource_id)
     return page_of_items(
         call,

@@ -1,4 +1,4 @@
-"""Identity: users and their API keys, as far as it takes to sign requests.
+"""Identity: users, and the API keys that sign their requests.
 
 Source: oci.identity.IdentityClient, oci.identity.models.User and ApiKey.
 """
@@ -85,7 +85,7 @@ def list_api_keys(call: Call) -> Result:
     "POST", f"{USERS.item}/apiKeys", "upload_api_key", details=body("key!"), is_create=True, headers=("etag",)
 )
 def upload_api_key(call: Call) -> Result:
-    """Accept requests signed with one more key of a user."""
+    """Add an API key: requests that it signs are the user's from now on."""
     user = crud.get_usable(call, "user", call.path["userId"])
     keys = user.hidden["api_keys"]
     if len(keys) >= MAX_API_KEYS:
@@ -109,7 +109,7 @@ def upload_api_key(call: Call) -> Result:
 
 @IDENTITY.operation("DELETE", f"{USERS.item}/apiKeys/{{fingerprint}}", "delete_api_key", status=204)
 def delete_api_key(call: Call) -> Result:
-    """Refuse one of a user's keys from now on."""
+    """Delete an API key: requests that it signs are refused from now on."""
     user = call.get("user", call.path["userId"])
     fingerprint = call.path["fingerprint"]
     if fingerprint not in user.hidden["api_keys"]:

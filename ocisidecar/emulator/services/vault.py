@@ -1,4 +1,4 @@
-"""Vault secrets, as far as reading their content: what image pull secrets and config files may refer to.
+"""Vault secrets: only their content, which image pull secrets refer to and clients read.
 
 Source: oci.secrets.SecretsClient.get_secret_bundle, oci.secrets.models.SecretBundle; nulls as recorded; for pull
 secrets Oracle, "Vault Secrets for Image Authorization".
@@ -29,7 +29,7 @@ SECRETS: Final = Service(name="secrets", prefixes=("secrets",), version="/201903
 
 
 def store_secret(cloud: Cloud, versions: Sequence[bytes]) -> Record:
-    """Keep a secret whose versions 1, 2, ... have these contents; the last one is the current one."""
+    """Store a secret whose versions 1, 2, ... have these contents; the last one is current."""
     now = cloud.clock.time()
     secret_id = cloud.ids.ocid("vaultsecret", HOME)
     body = {"id": secret_id, "compartmentId": cloud.compartment_id, "timeCreated": timestamp(now)}
@@ -51,9 +51,9 @@ READ: Final = Permission(verb="read", resource_type="secret-bundles", targets=_t
 
 
 def resolve_pull_secret(call: Call, reader: Principal, given: JsonObject) -> JsonObject:
-    """Return a pull secret with user name and password, as the registry gets them.
+    """Return a pull secret with the user name and password of its vault secret.
 
-    One whose content its reader may not see, or that holds something else, stays as it is: the pull then fails.
+    It is returned unchanged when the reader lacks permission or the content is not a login: the pull then fails.
     """
     secret = call.find(KIND, given.get("secretId", ""))
     if secret is None or not is_granted(evolve(call, principal=reader), READ, _targets(secret)):
@@ -73,10 +73,10 @@ def get_secret_bundle(call: Call) -> Result:
     if secret is None:
         raise not_found()
     versions: tuple[bytes, ...] = secret.hidden["versions"]
-    asked = call.query.get("versionNumber", str(len(versions)))
-    if not asked.isdigit():
-        raise invalid(f"versionNumber must be a number, got {asked}")
-    number = int(asked)
+    requested = call.query.get("versionNumber", str(len(versions)))
+    if not requested.isdigit():
+        raise invalid(f"versionNumber must be a number, got {requested}")
+    number = int(requested)
     if not 1 <= number <= len(versions):
         raise not_found()
     is_current = number == len(versions)

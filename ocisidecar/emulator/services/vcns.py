@@ -66,7 +66,7 @@ def _check_blocks(blocks: Sequence[IPv4Network]) -> None:
 
 
 def _add_defaults(call: Call, vcn: Record) -> None:
-    """Make the objects that every VCN is born with."""
+    """Create the default route table, security list and DHCP options of a VCN."""
     label = vcn.body.get("dnsLabel")
     options: list[JsonObject] = [
         {"type": "DomainNameServer", "serverType": "VcnLocalPlusInternet", "customDnsServers": []}
@@ -176,7 +176,7 @@ def _changed(call: Call, vcn: Record) -> Result:
     is_create=True,
 )
 def add_vcn_cidr(call: Call) -> Result:
-    """Give a VCN one more block."""
+    """Add a CIDR block to a VCN."""
     vcn = crud.get_usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
     blocks = [*vcn.body["cidrBlocks"], call.body["cidrBlock"]]
@@ -196,7 +196,7 @@ def add_vcn_cidr(call: Call) -> Result:
     is_create=True,
 )
 def remove_vcn_cidr(call: Call) -> Result:
-    """Take a block from a VCN, unless a subnet lies in it."""
+    """Remove a CIDR block from a VCN, unless a subnet lies in it."""
     vcn = crud.get_usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
     block = cidr(call.body["cidrBlock"])

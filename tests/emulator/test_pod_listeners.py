@@ -1,4 +1,4 @@
-"""Listeners for pods: on their gateway's address, for as long as they are up."""
+"""Listeners for pods: on their gateway's address, while pods use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GATEWAY = "127.0.0.2"
 
 @pytest.fixture
 def listeners(emulator):
-    """The listeners of an emulator's app."""
+    """Listeners for an emulator's app."""
     return PodListeners(lambda host: Listener(emulator.app, host=host), lambda: emulator.endpoint)
 
 
@@ -41,14 +41,14 @@ def test_a_listener_is_there_until_its_last_pod_leaves(listeners):
 
 
 def test_a_listener_is_open_on_its_gateway_only(listeners):
-    """The same port of another address of this machine is not."""
+    """The listener's port is closed on other addresses of this machine."""
     url = listeners.acquire(GATEWAY)
     assert not can_connect(url.replace(GATEWAY, "127.0.0.1"))
     listeners.release(GATEWAY)
 
 
-def test_a_gateway_that_is_not_on_this_machine_leads_to_its_loopback(listeners, emulator):
-    """Containers of an engine in a virtual machine are told Docker Desktop's name for this machine."""
+def test_a_gateway_of_another_machine_leads_to_loopback(listeners, emulator):
+    """Containers of an engine in a virtual machine get Docker Desktop's name for this machine."""
     url = listeners.acquire("192.0.2.1")
     assert url == emulator.endpoint.replace("127.0.0.1", "host.docker.internal")
     listeners.release("192.0.2.1")

@@ -1,4 +1,4 @@
-"""Request bodies: the notation, its reader, and that the tables are those of the SDK's models."""
+"""Schemas of request bodies: the notation, the validation, and their members compared with the SDK's models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ JUDGED_ONE_BY_ONE = "PostMetricDataDetails"
 
 
 def compare(shape, model, models, path):
-    """Yield where a table and a model differ, down to the nested ones."""
+    """Yield the differences between a schema and a model, nested ones included."""
     if isinstance(shape, Variants):
         for word, variant in shape.schemas.items():
             subtype = getattr(models, model.get_subtype({shape.discriminator: word}), None)
@@ -55,8 +55,8 @@ def compare(shape, model, models, path):
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=lambda operation: f"{operation.service.name}.{operation.name}")
-def test_a_table_has_the_members_of_the_sdk_s_model(operation):
-    """Each member of the model is declared, none besides, and the required ones are required."""
+def test_a_schema_has_the_members_of_the_sdk_s_model(operation):
+    """A schema has exactly the members of the SDK's model, and the same ones are required."""
     model, models = model_of(operation)
     assert list(compare(operation.details, model, models, model.__name__)) == []
 
@@ -103,7 +103,7 @@ def test_a_wrong_body_is_refused_by_its_path(value, code, path):
 
 
 def test_a_right_body_comes_back_without_its_nulls():
-    """Values stay, integers become numbers where a number is asked for."""
+    """Valid values are unchanged, but for nulls and integers that become numbers."""
     value = {
         "name": "a",
         "kind": None,
@@ -119,7 +119,7 @@ def test_a_right_body_comes_back_without_its_nulls():
     }
 
 
-def test_a_table_that_is_none_is_a_mistake():
-    """A field that is not in the notation raises at once."""
+def test_an_invalid_notation_raises():
+    """A text that is not in the notation raises ValueError."""
     with pytest.raises(ValueError, match="not a field"):
         body("name!?")

@@ -11,8 +11,8 @@ from typing import Any
 
 import oci
 
+from tests.emulator.contract.checking_client import Exchange
 from tests.emulator.contract.sdk import leads_to_work_request, versioned_models
-from tests.emulator.contract.witness import Exchange
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _REQUEST_ID = re.compile(r"[^/]*/[0-9A-F]{32}/[0-9A-F]{32}")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Assumptions, Emulator, Latencies
-from tests.emulator.contract.witness import Exchange, Witness
+from tests.emulator.contract.checking_client import Exchange, Witness
 
 
 @functools.cache

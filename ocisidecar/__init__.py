@@ -59,20 +59,15 @@ if TYPE_CHECKING:
     from ocisidecar.events import StepRetrying as StepRetrying
     from ocisidecar.events import StepStarted as StepStarted
     from ocisidecar.events import StepWaiting as StepWaiting
-    from ocisidecar.findings import Diagnosis as Diagnosis
-    from ocisidecar.findings import Finding as Finding
-    from ocisidecar.instances import Container as Container
-    from ocisidecar.instances import Instance as Instance
-    from ocisidecar.log_lines import LogLine as LogLine
-    from ocisidecar.metrics import MetricRow as MetricRow
-    from ocisidecar.plan import Action as Action
-    from ocisidecar.plan import Change as Change
-    from ocisidecar.plan import Plan as Plan
-    from ocisidecar.plan import Step as Step
-    from ocisidecar.progress import Progress as Progress
+    from ocisidecar.observe.instances import Container as Container
+    from ocisidecar.observe.instances import Instance as Instance
+    from ocisidecar.observe.log_lines import LogLine as LogLine
+    from ocisidecar.observe.metrics import MetricRow as MetricRow
+    from ocisidecar.plan.plan import Action as Action
+    from ocisidecar.plan.plan import Change as Change
+    from ocisidecar.plan.plan import Plan as Plan
+    from ocisidecar.plan.plan import Step as Step
     from ocisidecar.provisioner import Provisioner as Provisioner
-    from ocisidecar.report import Check as Check
-    from ocisidecar.report import Report as Report
     from ocisidecar.settings import Settings as Settings
     from ocisidecar.spec import AccessSpec as AccessSpec
     from ocisidecar.spec import AlarmSpec as AlarmSpec
@@ -100,10 +95,15 @@ if TYPE_CHECKING:
     from ocisidecar.spec import VolumeSpec as VolumeSpec
     from ocisidecar.spec.files import dump_spec as dump_spec
     from ocisidecar.spec.files import load_spec as load_spec
+    from ocisidecar.verify.findings import Diagnosis as Diagnosis
+    from ocisidecar.verify.findings import Finding as Finding
+    from ocisidecar.verify.report import Check as Check
+    from ocisidecar.verify.report import Report as Report
+    from ocisidecar.views.progress import Progress as Progress
 
 _HOME_OF = {
     "AccessSpec": "spec",
-    "Action": "plan",
+    "Action": "plan.plan",
     "AlarmSpec": "spec",
     "AmbiguousResource": "errors",
     "ApplyFailed": "errors",
@@ -112,35 +112,35 @@ _HOME_OF = {
     "BuildFailed": "errors",
     "Cancel": "cancel",
     "Cancelled": "errors",
-    "Change": "plan",
-    "Check": "report",
+    "Change": "plan.plan",
+    "Check": "verify.report",
     "ChecksFailed": "errors",
     "ConfigError": "errors",
     "Conflict": "errors",
     "ConnectionLost": "errors",
-    "Container": "instances",
+    "Container": "observe.instances",
     "Deployment": "deployment",
     "DeploymentNotFound": "errors",
     "DeploymentSpec": "spec",
     "DestroyFailed": "errors",
-    "Diagnosis": "findings",
+    "Diagnosis": "verify.findings",
     "DnsConfig": "spec",
     "EngineMissing": "errors",
     "Event": "events",
-    "Finding": "findings",
+    "Finding": "verify.findings",
     "Found": "events",
     "HealthCheck": "spec",
     "ImageError": "errors",
     "ImagePullSecret": "spec",
     "InUse": "errors",
-    "Instance": "instances",
+    "Instance": "observe.instances",
     "InstanceSecurityContext": "spec",
     "InstanceSpec": "spec",
     "LimitExceeded": "errors",
-    "LogLine": "log_lines",
+    "LogLine": "observe.log_lines",
     "LoggingSpec": "spec",
     "LoginFailed": "errors",
-    "MetricRow": "metrics",
+    "MetricRow": "observe.metrics",
     "Mount": "spec",
     "NetworkSpec": "spec",
     "NotAuthenticated": "errors",
@@ -150,17 +150,17 @@ _HOME_OF = {
     "OutOfHostCapacity": "errors",
     "PlacementSpec": "spec",
     "Plain": "spec",
-    "Plan": "plan",
+    "Plan": "plan.plan",
     "PlanError": "errors",
     "PlanReady": "events",
     "PodFailed": "errors",
     "Port": "spec",
-    "Progress": "progress",
+    "Progress": "views.progress",
     "PrometheusConfig": "spec",
     "Provisioner": "provisioner",
     "PushFailed": "errors",
     "ReplacementReady": "events",
-    "Report": "report",
+    "Report": "verify.report",
     "RepositorySpec": "spec",
     "ResourceFailed": "errors",
     "RolloutSpec": "spec",
@@ -177,7 +177,7 @@ _HOME_OF = {
     "SpecFault": "errors",
     "StalePlan": "errors",
     "Statement": "spec",
-    "Step": "plan",
+    "Step": "plan.plan",
     "StepFailed": "events",
     "StepFinished": "events",
     "StepRetrying": "events",

@@ -2,6 +2,6 @@
 
 import sys
 
-from ocisidecar.cli import main
+from ocisidecar.cli.main import main
 
 sys.exit(main())

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from ocisidecar.errors import ConfigError, SpecError, SpecFault
-from ocisidecar.identity import Identity
-from ocisidecar.moments import Since, beginning
-from ocisidecar.plan import Action
+from ocisidecar.plan.plan import Action
 from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
 from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.state.identity import Identity
+from ocisidecar.timestamps import Since, beginning
 
 if TYPE_CHECKING:
     from ocisidecar.cancel import Cancel
     from ocisidecar.events import Handler
-    from ocisidecar.findings import Diagnosis
-    from ocisidecar.instances import Container, Instance
-    from ocisidecar.log_lines import LogLine
-    from ocisidecar.metrics import MetricRow
+    from ocisidecar.observe.instances import Container, Instance
+    from ocisidecar.observe.log_lines import LogLine
+    from ocisidecar.observe.metrics import MetricRow
     from ocisidecar.provisioner import Provisioner
-    from ocisidecar.report import Report
     from ocisidecar.spec import DeploymentSpec, InstanceSpec
+    from ocisidecar.verify.findings import Diagnosis
+    from ocisidecar.verify.report import Report
 
 _LAST_HOUR = timedelta(hours=1)
 
@@ -59,7 +59,7 @@ class Deployment:
 
         Takes two lists and a request for each container; none when the deployment holds no instance.
         """
-        from ocisidecar.instances import read_instances
+        from ocisidecar.observe.instances import read_instances
 
         if not any(key.startswith("container-instance/") for key in self.resources):
             return ()
@@ -111,7 +111,7 @@ class Deployment:
                 cloud is UNCONFIRMED, a minute or two are common.
             cancel: ends it.
         """
-        from ocisidecar.verify import Measure, verify
+        from ocisidecar.verify.verify import Measure, verify
 
         return verify(
             self._connection.reader(self.name, cancel=cancel),
@@ -129,7 +129,7 @@ class Deployment:
 
     def diagnose(self, *, cancel: Cancel | None = None) -> Diagnosis:
         """Return what is wrong and why, the likeliest cause first, with evidence and remedy; changes nothing."""
-        from ocisidecar.diagnose import diagnose
+        from ocisidecar.verify.diagnose import diagnose
 
         return diagnose(self._connection.reader(self.name, cancel=cancel), self.resources)
 
@@ -162,7 +162,7 @@ class Deployment:
         Raises:
             SpecError: there is no such container or instance, or the arguments contradict each other.
         """
-        from ocisidecar.container_logs import follow_logs, read_logs
+        from ocisidecar.observe.container_logs import follow_logs, read_logs
 
         faults = []
         if follow and previous:
@@ -199,7 +199,7 @@ class Deployment:
             resolution: distance between two datapoints, e.g. `5m`; by default the query's interval.
             cancel: ends it.
         """
-        from ocisidecar.metrics import read_metrics
+        from ocisidecar.observe.metrics import read_metrics
 
         reader = self._connection.reader(self.name, cancel=cancel)
         if INSTANCES in query:

@@ -29,7 +29,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
-    from ocisidecar.report import Report
+    from ocisidecar.verify.report import Report
 
 
 class OciSidecarError(Exception):

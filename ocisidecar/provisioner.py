@@ -9,7 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 from urllib.parse import urlsplit
 
+from ocisidecar.apply.executor import Executor, Limits
+from ocisidecar.apply.outcome import Outcome, ending, raise_failures
 from ocisidecar.cancel import Cancel
+from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import (
@@ -17,23 +20,19 @@ from ocisidecar.errors import (
     DeploymentNotFound,
 )
 from ocisidecar.events import Event, Found, Handler, PlanReady
-from ocisidecar.executor import Executor, Limits
-from ocisidecar.keys import Key
-from ocisidecar.observe import Reader
-from ocisidecar.outcome import Outcome, ending, raise_failures
-from ocisidecar.plan import Action, Live, Plan, Snapshot
-from ocisidecar.planner import Planner, Spec, What
-from ocisidecar.planning import (
-    check_digest,
-)
-from ocisidecar.power import plan_power
-from ocisidecar.session import Session
+from ocisidecar.observe.snapshot import Reader
+from ocisidecar.plan.build import check_digest
+from ocisidecar.plan.plan import Action, Plan
+from ocisidecar.plan.planner import Planner, Spec, What
+from ocisidecar.plan.start_stop import plan_power
 from ocisidecar.spec import as_deployment
+from ocisidecar.state.observed import Live, Snapshot
+from ocisidecar.wire import Key
 
 if TYPE_CHECKING:
     from ocisidecar.credentials import Credentials
     from ocisidecar.emulator import Emulator, Fault, Latencies
-    from ocisidecar.instances import Instance
+    from ocisidecar.observe.instances import Instance
 
 
 class Provisioner:

@@ -22,20 +22,21 @@ from typing import Final
 
 from attrs import define, frozen
 
-from ocisidecar import __version__, console, images
+from ocisidecar import __version__, images
+from ocisidecar.apply.requests import read_secret
 from ocisidecar.cancel import Cancel
-from ocisidecar.console import OK, Options
+from ocisidecar.cli import common
+from ocisidecar.cli.common import OK, Options
+from ocisidecar.cli.scripts import SETTINGS, requests_shown
 from ocisidecar.errors import ConfigError
 from ocisidecar.images.sbom import find_syft
-from ocisidecar.keys import Key, Ref
 from ocisidecar.provisioner import Provisioner
-from ocisidecar.scripting import SETTINGS, requests_shown
 from ocisidecar.settings import Settings, write_values
 from ocisidecar.settings.deployment import platforms, registry, registry_username, token
 from ocisidecar.settings.secret import Secret
 from ocisidecar.settings.table import IMAGES
 from ocisidecar.spec.ocir import is_ocir, ocir_host
-from ocisidecar.steps import read_secret
+from ocisidecar.wire import Key, Ref
 
 _MEBI: Final = 1024**2
 _PROGRESS_SECONDS: Final = 10
@@ -46,7 +47,7 @@ _SOURCES: Final = Path(__file__).resolve().parent.parent / "docker"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, push and write; return the exit code."""
     options = _parser().parse_args(arguments)
-    return console.ending(lambda: _run(options), program="build_all.py")
+    return common.ending(lambda: _run(options), program="build_all.py")
 
 
 def _run(options: Options) -> int:
@@ -95,7 +96,7 @@ def _check_before_building(
 def _settings(options: Options) -> Settings:
     """Return what the settings file says; without one, defaults and the environment."""
     usual = Path(SETTINGS) if Path(SETTINGS).exists() else Path(os.devnull)
-    return console.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
+    return common.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
 
 
 def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
@@ -142,7 +143,7 @@ def _target(options: Options, settings: Settings) -> _Target:
         )
 
     def connect() -> Provisioner:
-        return console.connect(options, settings)
+        return common.connect(options, settings)
 
     prefix = settings.image_prefix or _looked_up_prefix(settings, connect)
     host, _, path = prefix.partition("/")
@@ -264,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--base",
-        type=console.pair,
+        type=common.pair,
         action="append",
         default=[],
         metavar="NAME=IMAGE",
@@ -278,7 +279,7 @@ def _parser() -> argparse.ArgumentParser:
         default=_SOURCES,
         help="build what is in DIR/<name>/Dockerfile (%(default)s)",
     )
-    console.add_connection_arguments(parser)
+    common.add_connection_arguments(parser)
     return parser
 
 

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from ocisidecar import console
-from ocisidecar.console import CHECKS_FAILED, OK, WRONG_INPUT
+from ocisidecar.cli import common
+from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT
+from ocisidecar.cli.scripts import Job, add_arguments
 from ocisidecar.errors import ApplyFailed, DeploymentNotFound
-from ocisidecar.scripting import Job, add_arguments
 from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 from ocisidecar.views import deployment_page, findings_page, plan_page, report_page, status_page
 
@@ -44,7 +44,7 @@ _QUERIES: Final = tuple(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
-    return console.ending(
+    return common.ending(
         lambda: int(options.run(Job.read(options, needs_spec=options.needs_spec))), program="deploy.py"
     )
 
@@ -62,56 +62,56 @@ def _validate(job: Job) -> int:
 def _plan(job: Job) -> int:
     with job.connect() as provisioner:
         plan = provisioner.plan(job.spec)
-    console.show(plan, plan_page, as_json=job.options.json)
+    common.show(plan, plan_page, as_json=job.options.json)
     return OK
 
 
 def _deploy(job: Job) -> int:
-    with job.connect() as provisioner, console.progress() as progress:
+    with job.connect() as provisioner, common.progress() as progress:
         plan = provisioner.plan(job.spec)
-        console.print_page(console.errors(), plan_page(plan))
+        common.print_page(common.errors(), plan_page(plan))
         if job.settings.values.dry_run:
             sys.stderr.write("DRY_RUN: nothing was changed\n")
             return OK
         if plan.changes and not _may(job, "change"):
-            return console.complain("nothing was changed", WRONG_INPUT, program="deploy.py")
+            return common.complain("nothing was changed", WRONG_INPUT, program="deploy.py")
         is_first = not _exists(provisioner, job.spec.name)
         try:
             deployment = provisioner.apply(plan, expect=job.options.expect, on_event=progress)
         except ApplyFailed:
             _explain(provisioner, job, progress, is_first=is_first)
             raise
-        console.show(deployment, deployment_page, as_json=job.options.json)
+        common.show(deployment, deployment_page, as_json=job.options.json)
         report = deployment.verify(job.spec)
-        console.print_page(console.errors(), report_page(report))
+        common.print_page(common.errors(), report_page(report))
         if not report.ok:
             _explain(provisioner, job, progress, is_first=is_first)
         return OK if report.ok else CHECKS_FAILED
 
 
 def _destroy(job: Job) -> int:
-    with job.connect(needs_deployment=True) as provisioner, console.progress() as progress:
+    with job.connect(needs_deployment=True) as provisioner, common.progress() as progress:
         plan = provisioner.plan_destroy(job.name, retain=job.options.retain, purge=job.options.purge)
-        console.print_page(console.errors(), plan_page(plan))
+        common.print_page(common.errors(), plan_page(plan))
         if job.settings.values.dry_run:
             sys.stderr.write("DRY_RUN: nothing was deleted\n")
             return OK
         if plan.changes and not _may(job, "delete"):
-            return console.complain("nothing was deleted", WRONG_INPUT, program="deploy.py")
+            return common.complain("nothing was deleted", WRONG_INPUT, program="deploy.py")
         kept = provisioner.destroy(plan, on_event=progress)
-        console.show(kept, deployment_page, as_json=job.options.json)
+        common.show(kept, deployment_page, as_json=job.options.json)
     return OK
 
 
 def _status(job: Job) -> int:
     with job.deployment() as deployment:
-        console.show(deployment, status_page, as_json=job.options.json)
+        common.show(deployment, status_page, as_json=job.options.json)
     return OK
 
 
 def _logs(job: Job) -> int:
     with job.deployment() as deployment:
-        console.print_log(deployment, job.options)
+        common.print_log(deployment, job.options)
     return OK
 
 
@@ -142,9 +142,9 @@ def _may(job: Job, what: str) -> bool:
     if job.options.local or job.options.yes or job.settings.values.auto_approve:
         return True
     if what == "delete":
-        return console.is_removal_confirmed(job.name)
+        return common.is_removal_confirmed(job.name)
     nobody = "deploy asks before it changes anything and nobody can answer here: add --yes or set AUTO_APPROVE"
-    return console.is_answered("Go on? Type yes: ", "yes", otherwise=nobody)
+    return common.is_answered("Go on? Type yes: ", "yes", otherwise=nobody)
 
 
 def _exists(provisioner: Provisioner, name: str) -> bool:
@@ -163,7 +163,7 @@ def _explain(provisioner: Provisioner, job: Job, progress: Progress, *, is_first
     deployment = _found(provisioner, job.spec.name)
     if deployment is None:
         return
-    console.print_page(console.errors(), findings_page(deployment.diagnose()))
+    common.print_page(common.errors(), findings_page(deployment.diagnose()))
     if is_first and job.settings.values.cleanup_on_failure:
         sys.stderr.write("CLEANUP_ON_FAILURE: removing what was made, except logs\n")
         provisioner.destroy(deployment, on_event=progress)
@@ -181,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(command.name, help=command.help, description=command.help)
         one.set_defaults(run=command.run, needs_spec=command.needs_spec)
         add_arguments(one)
-        console.add_json_argument(one)
+        common.add_json_argument(one)
         command.add_arguments(one)
     return parser
 
@@ -191,7 +191,7 @@ def _nothing(_: argparse.ArgumentParser) -> None:
 
 
 def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
-    console.add_yes_argument(parser)
+    common.add_yes_argument(parser)
     parser.add_argument("--expect", metavar="DIGEST", help="only if the plan has this digest")
 
 
@@ -200,7 +200,7 @@ def _metrics_arguments(parser: argparse.ArgumentParser) -> None:
         "--query", action="append", metavar="MQL", help="instead of CPU and memory; can be repeated"
     )
     parser.add_argument("--namespace", default=NATIVE_NAMESPACE, help="of the metrics (%(default)s)")
-    parser.add_argument("--since", type=console.moment, metavar="WHEN", help="e.g. 10m, 2h (1h)")
+    parser.add_argument("--since", type=common.moment, metavar="WHEN", help="e.g. 10m, 2h (1h)")
 
 
 @frozen
@@ -217,9 +217,9 @@ _COMMANDS: Final = (
     _Command("plan", "Show what deploy would do.", _plan, _nothing, needs_spec=True),
     _Command("deploy", "Bring it about, and check that it works.", _deploy, _deploy_arguments, needs_spec=True),
     _Command("status", "Show what exists.", _status, _nothing),
-    _Command("logs", "Show what containers write.", _logs, console.add_log_arguments),
+    _Command("logs", "Show what containers write.", _logs, common.add_log_arguments),
     _Command("metrics", "Show CPU and memory, or any other metric.", _metrics, _metrics_arguments),
-    _Command("destroy", "Remove it.", _destroy, console.add_removal_arguments),
+    _Command("destroy", "Remove it.", _destroy, common.add_removal_arguments),
 )
 
 if __name__ == "__main__":

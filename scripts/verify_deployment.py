@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocisidecar import console
-from ocisidecar.console import CHECKS_FAILED, OK
-from ocisidecar.scripting import Job, add_arguments
+from ocisidecar.cli import common
+from ocisidecar.cli.common import CHECKS_FAILED, OK
+from ocisidecar.cli.scripts import Job, add_arguments
 from ocisidecar.views import report_page
 from ocisidecar.views.junit import report_junit
 
@@ -24,14 +24,14 @@ from ocisidecar.views.junit import report_junit
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print and write the report; return the exit code."""
     options = _parser().parse_args(arguments)
-    return console.ending(lambda: _verify(Job.read(options)), program="verify_deployment.py")
+    return common.ending(lambda: _verify(Job.read(options)), program="verify_deployment.py")
 
 
 def _verify(job: Job) -> int:
     options = job.options
     with job.deployment() as deployment:
-        report = console.checked(deployment, job.spec, options)
-    console.print_page(console.output(), report_page(report))
+        report = common.checked(deployment, job.spec, options)
+    common.print_page(common.output(), report_page(report))
     for path, text in ((options.json, report.to_json()), (options.junit, report_junit(report))):
         if path is not None:
             path.write_text(text, encoding="utf-8")
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the report as JUnit XML")
-    console.add_check_arguments(parser)
+    common.add_check_arguments(parser)
     return parser
 
 

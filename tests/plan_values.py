@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ocisidecar.diff import diff
-from ocisidecar.identity import Identity
-from ocisidecar.keys import Body, Json, Key, Ref, resolve_fields
-from ocisidecar.plan import Action, Desired, Live, Phase, Plan, Rollout, Snapshot, Step
-from ocisidecar.tagging import TAG_FIELDS
+from ocisidecar.plan.diff import diff
+from ocisidecar.plan.plan import Action, Plan, Step
+from ocisidecar.state.desired import Desired, Rollout
+from ocisidecar.state.identity import Identity
+from ocisidecar.state.observed import Live, Phase, Snapshot
+from ocisidecar.state.tags import TAG_FIELDS
+from ocisidecar.wire import Body, Json, Key, Ref, resolve_fields
 
 IDENTITY = Identity("ocid1.tenancy.oc1..t", "eu-frankfurt-1", "ocid1.compartment.oc1..c", "web")
 STATES = {

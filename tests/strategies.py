@@ -7,7 +7,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import (
     AccessSpec,
     AlarmSpec,
@@ -34,6 +33,7 @@ from ocisidecar.spec import (
     VolumeSpec,
 )
 from ocisidecar.spec.security import CAPABILITIES
+from ocisidecar.wire import Key, Ref
 
 LOWER = string.ascii_lowercase
 

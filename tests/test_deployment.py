@@ -25,8 +25,8 @@ from ocisidecar import (
     VolumeSpec,
 )
 from ocisidecar.emulator import ContainerScript, Fault, Latencies
-from ocisidecar.identity import Identity
-from ocisidecar.instances import Attachments, HealthCheckStatus
+from ocisidecar.observe.instances import Attachments, HealthCheckStatus
+from ocisidecar.state.identity import Identity
 
 WEB = (
     InstanceSpec("web", image_url="web:1", ports=[80], health_checks=[HealthCheck.http(80, name="page")])

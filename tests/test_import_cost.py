@@ -40,7 +40,7 @@ def test_the_package_alone_loads_nothing_heavy():
         "from ocisidecar import InstanceSpec, SidecarSpec; InstanceSpec('web', image_url='w', ports=[80])",
         "from ocisidecar import Provisioner",
         "from ocisidecar import Plan, StepFinished, ApplyFailed, Cancel, Deployment",
-        "import ocisidecar.cli",
+        "import ocisidecar.cli.main",
         "from ocisidecar import images; images.own_images()",
     ],
     ids=["specs", "provisioner", "values", "cli", "images"],

@@ -13,10 +13,10 @@ from uuid import uuid4
 from attrs import frozen
 
 from ocisidecar.cancel import Cancel
+from ocisidecar.client.retry import CREATE
+from ocisidecar.client.session import Caller
 from ocisidecar.errors import ConfigError, Conflict
-from ocisidecar.keys import Json
-from ocisidecar.retrying import CREATE
-from ocisidecar.session import Caller
+from ocisidecar.wire import Json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from attrs import field, frozen
 
 from ocisidecar.cancel import Cancel
+from ocisidecar.client.session import Caller
 from ocisidecar.images.registry import PushedImage
-from ocisidecar.session import Caller
 
 if TYPE_CHECKING:
     from ocisidecar.provisioner import Provisioner

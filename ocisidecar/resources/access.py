@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ocisidecar.keys import Body, Json, Key, Ref, Text
-from ocisidecar.plan import Desired
+from ocisidecar.client.retry import CREATE_AFTER_IAM
+from ocisidecar.client.session import Caller
+from ocisidecar.resources.instance_request import compose
 from ocisidecar.resources.kind import Kind, Site
-from ocisidecar.retrying import CREATE_AFTER_IAM
-from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec, Statement
-from ocisidecar.statements import statements_of
+from ocisidecar.state.desired import Desired
+from ocisidecar.wire import Body, Json, Key, Ref, Text
 
 _GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "managementagent": "agents"}
 """Kind of principal → name of the group for it."""
@@ -84,6 +84,20 @@ class Policy(IdentityKind):
             "statements": [_statement(one, access.dynamic_group, site) for one in statements],
         }
         yield self.desired("main", body)
+
+
+def statements_of(spec: DeploymentSpec, image_prefix: str | None) -> tuple[Statement, ...]:
+    """Return the statements of all containers, and of all who share the access, each once, sorted."""
+    declared = [
+        one
+        for instance in spec.instances
+        for _, one in compose(spec, instance, replica=0, image_prefix=image_prefix).statements
+    ]
+    found = {
+        (one.principal, one.resource_type, one.verb, one.where or ""): one
+        for one in (*spec.effective_access.statements, *declared)
+    }
+    return tuple(found[name] for name in sorted(found))
 
 
 def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:

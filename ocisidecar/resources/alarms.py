@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ocisidecar.keys import Body, Key, Ref
-from ocisidecar.plan import Desired
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import AlarmSpec, DeploymentSpec, TopicSpec
+from ocisidecar.state.desired import Desired
+from ocisidecar.wire import Body, Key, Ref
 
 
 class Topic(Kind):

@@ -14,17 +14,18 @@ from itertools import product
 
 from attrs import evolve
 
-from ocisidecar.compose import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
+from ocisidecar.client.retry import ACTION, UPDATE
+from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError
-from ocisidecar.identity import was_set
-from ocisidecar.keys import Json, Key, Ref
-from ocisidecar.plan import Desired, Live, Phase, Placement, Rollout
-from ocisidecar.resources.kind import Kind, Site, Started, check_taken_away, objects, tags_of, text
+from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
+from ocisidecar.resources.kind import Kind, Site, Started, check_taken_away
 from ocisidecar.resources.phases import ACTIVE_PHASES
-from ocisidecar.retrying import ACTION, UPDATE
-from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
-from ocisidecar.tagging import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
+from ocisidecar.state.desired import Desired, Placement, Rollout
+from ocisidecar.state.identity import was_set
+from ocisidecar.state.observed import Live, Phase
+from ocisidecar.state.tags import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
+from ocisidecar.wire import Body, Json, Key, Ref, objects, tags_of, text
 
 _VNICS, _CONTAINERS = PARTS_WITH_TAGS
 _NO_TAGS: Mapping[str, Json] = {name: {} for name in TAG_FIELDS}
@@ -62,7 +63,12 @@ class ContainerInstance(Kind):
                 yield self._replica(spec, instance, replica, site)
 
     def _replica(self, spec: DeploymentSpec, instance: InstanceSpec, replica: int, site: Site) -> Desired:
-        composed = compose(spec, instance, replica=replica, image_prefix=site.image_prefix)
+        placements = ladder(instance.placement, instance.shape, replica, site.availability_domains)
+        shapes = dict.fromkeys((instance.shape, *(placement.shape for placement in placements)))
+        composed, *others = (
+            compose(spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape)
+            for shape in shapes
+        )
         has_address = instance.private_ip is not None or instance.hostname_label is not None
         return Desired(
             key=composed.key,
@@ -74,7 +80,8 @@ class ContainerInstance(Kind):
             after=frozenset(
                 {_RIGHTS, *(Key("container-repository", repository.name) for repository in spec.repositories)}
             ),
-            placements=ladder(instance.placement, instance.shape, replica, site.availability_domains),
+            placements=placements,
+            fields_on={str(other.body["shape"]): _differing(other.body, composed.body) for other in others},
             rollout=Rollout(
                 instance.name,
                 instance.rollout.replace == "overlap" and not has_address,
@@ -193,6 +200,11 @@ class ContainerInstance(Kind):
 
 def _fields(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _differing(body: Mapping[str, Body], other: Mapping[str, Body]) -> Mapping[str, Body]:
+    """Return the fields of `body` that are not the same in `other`."""
+    return {name: value for name, value in body.items() if value != other.get(name)}
 
 
 def _shared_rights(spec: DeploymentSpec) -> frozenset[Ref]:

@@ -1,7 +1,7 @@
 """What every kind of resource can do, with the one default that fits the SDK's regular names.
 
 A kind is one class that answers every question about its resources: what a spec asks for (`desire`, pure), what
-exists (`observe`), and how it is made, changed and removed.  It never waits: `ocisidecar.waiter` does.
+exists (`observe`), and how it is made, changed and removed.  It never waits: `ocisidecar.apply.waiter` does.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from typing import Any, ClassVar
 
 from attrs import evolve, frozen
 
+from ocisidecar.client.retry import CREATE, DELETE, UPDATE, Intent
+from ocisidecar.client.session import Answer, Caller
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound, PlanError
-from ocisidecar.identity import TAG_PARTS, Identity, in_doubt, owner, was_set
-from ocisidecar.keys import Body, Json, Key, Ref
-from ocisidecar.plan import Desired, Live, Phase
 from ocisidecar.resources.phases import ACTIVE_PHASES, WORK_PHASES
-from ocisidecar.retrying import CREATE, DELETE, UPDATE, Intent
-from ocisidecar.session import Answer, Caller
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.tagging import TAG_FIELDS, merge_tags
+from ocisidecar.state.desired import Desired
+from ocisidecar.state.identity import TAG_PARTS, Identity, in_doubt, owner, was_set
+from ocisidecar.state.observed import Live, Phase
+from ocisidecar.state.tags import TAG_FIELDS, merge_tags
+from ocisidecar.wire import Body, Json, Key, Ref, tags_of, text
 
 _UPDATE_TRIES = 5
 
@@ -341,23 +342,6 @@ class Kind:
             hidden=hidden,
             sections={field: value for field, value in body.items() if field not in in_place},
         )
-
-
-def text(entry: Mapping[str, Json], name: str) -> str:
-    """Return a field of an answer as text; empty when it is null or absent."""
-    value = entry.get(name)
-    return "" if value is None else str(value)
-
-
-def objects(value: Json) -> list[Mapping[str, Json]]:
-    """Return the objects in an answer's list; none when it is null or absent."""
-    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
-    return [entry for entry in entries if isinstance(entry, Mapping)]
-
-
-def tags_of(value: Json) -> dict[str, str]:
-    """Return free-form tags from wire form."""
-    return {name: str(tag) for name, tag in value.items()} if isinstance(value, Mapping) else {}
 
 
 def check_taken_away(key: Key, shown: Mapping[str, Json], names: Collection[str]) -> None:

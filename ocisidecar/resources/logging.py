@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from ocisidecar.client.retry import CREATE
+from ocisidecar.client.session import Answer, Caller
 from ocisidecar.errors import NotAuthorizedOrNotFound, PlanError, ServiceCallError
-from ocisidecar.keys import Body, Json, Key, Ref
-from ocisidecar.plan import Desired, Live, Phase
-from ocisidecar.resources.kind import Kind, Site, Started, text
-from ocisidecar.retrying import CREATE
-from ocisidecar.session import Answer, Caller
+from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.state.desired import Desired
+from ocisidecar.state.observed import Live, Phase
+from ocisidecar.wire import Body, Json, Key, Ref, text
 
 _GROUP = "logGroupId"
 SEARCH_SPAN = timedelta(days=14)

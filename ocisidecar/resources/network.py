@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ocisidecar.keys import Body, Key, Ref
-from ocisidecar.plan import Desired
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec, NetworkSpec
+from ocisidecar.state.desired import Desired
+from ocisidecar.wire import Body, Key, Ref
 
 _ANYWHERE = "0.0.0.0/0"
 _VCN = Ref(Key("vcn", "main"))

@@ -13,15 +13,16 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from ocisidecar.compare import pair_up
+from ocisidecar.client.retry import ACTION
+from ocisidecar.client.session import Caller
 from ocisidecar.errors import ConnectionLost
-from ocisidecar.keys import Body, Json, Key, Ref
-from ocisidecar.plan import Desired, Live
-from ocisidecar.resources.kind import Kind, Site, Started, text
+from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.resources.phases import NETWORK_PHASES
-from ocisidecar.retrying import ACTION
-from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.state.compare import pair_up
+from ocisidecar.state.desired import Desired
+from ocisidecar.state.observed import Live
+from ocisidecar.wire import Body, Json, Key, Ref, text
 
 T = TypeVar("T")
 

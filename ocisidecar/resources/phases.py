@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ocisidecar.plan import Phase
+from ocisidecar.state.observed import Phase
 
 NETWORK_PHASES: Mapping[str, Phase] = {
     "PROVISIONING": Phase.PENDING,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ocisidecar.keys import Body
-from ocisidecar.plan import Desired, Live
+from ocisidecar.client.session import Caller
 from ocisidecar.resources.kind import Kind, Site
-from ocisidecar.session import Caller
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.state.desired import Desired
+from ocisidecar.state.observed import Live
+from ocisidecar.wire import Body
 
 
 class ContainerRepository(Kind):

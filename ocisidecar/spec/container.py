@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from ocisidecar.keys import Ref
 from ocisidecar.spec.brief import Brief, names_only
 from ocisidecar.spec.health import HealthCheck, as_health_checks
 from ocisidecar.spec.normal import as_dict, same, texts
@@ -16,6 +15,7 @@ from ocisidecar.spec.scrape import ScrapeTarget, as_scrape_targets
 from ocisidecar.spec.secret import Plain
 from ocisidecar.spec.security import Statement, as_statements
 from ocisidecar.spec.volume import Mount, as_mounts
+from ocisidecar.wire import Ref
 
 EnvironmentValue: TypeAlias = str | Plain | Ref
 """Text, text that may be read although its name is a secret's, or a value known only once a resource exists."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from attrs import evolve, field, frozen
 
-from ocisidecar.keys import Ref
 from ocisidecar.spec.access import AccessSpec
 from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
 from ocisidecar.spec.brief import Brief
@@ -17,6 +16,7 @@ from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.normal import as_tuple, same, text_map
 from ocisidecar.spec.rules import RESOURCE_NAME, checked, length, matches
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.wire import Ref
 
 
 @frozen(repr=False)

@@ -20,7 +20,6 @@ from attrs import NOTHING, fields, has, resolve_types
 from cattrs import Converter
 
 from ocisidecar.errors import SpecError, SpecFault
-from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import presets
 from ocisidecar.spec.alarm import AlarmSpec
 from ocisidecar.spec.brief import default_of
@@ -34,6 +33,7 @@ from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import Mount, VolumeSpec
+from ocisidecar.wire import Key, Ref
 
 Document: TypeAlias = "bool | int | float | str | Sequence[Document] | Mapping[str, Document] | None"
 """What YAML and JSON can hold."""

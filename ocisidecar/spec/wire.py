@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Mapping
 
-from ocisidecar.keys import Body
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.instance import DnsConfig
 from ocisidecar.spec.secret import ImagePullSecret
 from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext
 from ocisidecar.spec.volume import Mount, VolumeSpec
+from ocisidecar.wire import Body
 
 _EMPTY: tuple[Body, ...] = (None, "", [], {})
 

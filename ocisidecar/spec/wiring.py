@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 
-from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import limits
 from ocisidecar.spec.alarm import INSTANCES
 from ocisidecar.spec.deployment import DeploymentSpec
@@ -16,6 +15,7 @@ from ocisidecar.spec.nearest import did_you_mean
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.paths import below, containers_of
 from ocisidecar.spec.rules import Fault
+from ocisidecar.wire import Key, Ref
 
 _RESERVED = "ocisidecar-"
 _OWN_PLACE = limits.FREEFORM_TAGS - limits.OWN_TAGS

@@ -13,9 +13,9 @@ from ocisidecar.views.terminal import as_text, show
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
-    from ocisidecar.findings import Diagnosis
-    from ocisidecar.plan import Plan
-    from ocisidecar.report import Report
+    from ocisidecar.plan.plan import Plan
+    from ocisidecar.verify.findings import Diagnosis
+    from ocisidecar.verify.report import Report
 
 __all__ = [
     "deployment_html",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ocisidecar.keys import Key
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sections_by_kind
+from ocisidecar.wire import Key
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
-    from ocisidecar.instances import Container, Instance
+    from ocisidecar.observe.instances import Container, Instance
 
 _INSTANCE = "container-instance"
 _HEALTH_WORDS = {"HEALTHY": "healthy", "UNHEALTHY": "unhealthy", "UNKNOWN": "health not known yet"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocisidecar.findings import Diagnosis, Finding
+from ocisidecar.verify.findings import Diagnosis, Finding
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, short
 
 

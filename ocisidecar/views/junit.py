@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from ocisidecar.report import Check, Report, Status
+from ocisidecar.verify.report import Check, Report, Status
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Source: W3C, "Extensible Markup Language (XML) 1.0", production Char."""

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from attrs import frozen
 
-from ocisidecar.keys import Key
+from ocisidecar.wire import Key
 
 
 class Tone(StrEnum):

@@ -8,9 +8,10 @@ from typing import Final
 
 from attrs import evolve
 
-from ocisidecar.keys import Body, Key
-from ocisidecar.plan import Action, Change, Desired, Plan, Step
+from ocisidecar.plan.plan import Action, Change, Plan, Step
+from ocisidecar.state.desired import Desired
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sections_by_kind, words_for
+from ocisidecar.wire import Body, Key
 
 _SIGNS: Final[Mapping[Action, tuple[str, Tone]]] = {
     Action.CREATE: ("+", Tone.GOOD),
@@ -20,6 +21,8 @@ _SIGNS: Final[Mapping[Action, tuple[str, Tone]]] = {
     Action.STOP: ("■", Tone.BAD),
     Action.RESTART: ("↻", Tone.CHANGE),
     Action.ADOPT: ("←", Tone.GOOD),
+    Action.WAIT: ("…", Tone.CHANGE),
+    Action.PRUNE: ("×", Tone.CHANGE),
     Action.DELETE: ("-", Tone.BAD),
     Action.NOOP: ("=", Tone.CALM),
 }
@@ -31,6 +34,8 @@ _COUNTED: Final[Mapping[Action, str]] = {
     Action.STOP: "to stop",
     Action.RESTART: "to restart",
     Action.REPLACE: "to replace",
+    Action.WAIT: "to wait for",
+    Action.PRUNE: "to prune",
     Action.DELETE: "to delete",
     Action.NOOP: "unchanged",
 }

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import evolve
 
-from ocisidecar.report import Check, Report, Status
+from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, short
 
 _SIGNS: Final[Mapping[Status, tuple[str, Tone]]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import isfinite
 
 from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
-from ocisidecar.graph import Verb, nodes_of
-from ocisidecar.resources import NEEDS
+from ocisidecar.plan.operations import Verb, nodes_of
+from ocisidecar.resources.kinds import NEEDS
 
 PORTS = (80, 81, 82, 83, 84)
 

@@ -7,8 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from ocisidecar import cli, demo, demo_spec
-from ocisidecar.demo_images import build_own, missing
+from ocisidecar.cli import demo, demo_spec
+from ocisidecar.cli.demo_images import build_own, missing
+from ocisidecar.cli.main import main
 from ocisidecar.views.terminal import TEXT_WIDTH
 from tests.standins.images import BASES
 
@@ -57,7 +58,7 @@ def test_an_image_that_cannot_be_pulled(images, capsys):
     replaced = [f"{image}={other}" for image, other in images.items() if image != redis]
     absent = "127.0.0.1:1/none/redis:1"
     words = [part for pair in (*replaced, f"{redis}={absent}") for part in ("--image", pair)]
-    assert cli.main(["demo", "--containers", "docker", *words]) == 3
+    assert main(["demo", "--containers", "docker", *words]) == 3
     assert f"the image {absent} is not on the engine and could not be pulled" in capsys.readouterr().err
 
 

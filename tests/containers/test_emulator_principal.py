@@ -26,7 +26,7 @@ from ocisidecar import (
 )
 from ocisidecar.emulator import Assumptions, Emulator
 from ocisidecar.emulator.resource_principal import PrincipalFiles
-from ocisidecar.keys import Key, Ref
+from ocisidecar.wire import Key, Ref
 
 TOKEN_SECONDS = 3.0
 WRITER = """

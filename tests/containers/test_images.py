@@ -18,10 +18,9 @@ from urllib.parse import quote
 import pytest
 from attrs import frozen
 
-from ocisidecar.compose import compose
 from ocisidecar.engine import Engine, RunningPod
 from ocisidecar.engine.owner import CONTAINER, POD
-from ocisidecar.keys import Ref, resolve_fields
+from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import (
     DeploymentSpec,
     HealthCheck,
@@ -32,6 +31,7 @@ from ocisidecar.spec import (
     VolumeSpec,
 )
 from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.wire import Ref, resolve_fields
 
 DASHBOARDS = sorted((Path(__file__).parents[2] / "docker" / "grafana" / "dashboards").glob("*.json"))
 NAME = f"images-{os.getpid()}"

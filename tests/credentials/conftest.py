@@ -19,7 +19,7 @@ from ocisidecar.credentials import Credentials, load_credentials
 from ocisidecar.emulator import Emulator
 from ocisidecar.emulator.signature import Principal, fingerprint
 from ocisidecar.errors import ConfigError
-from tests.metadata_service import MetadataService
+from tests.credentials.metadata_service import MetadataService
 
 PASS_PHRASE = "open-sesame-42"
 TENANCY = "ocid1.tenancy.oc1..aaaatenancy"

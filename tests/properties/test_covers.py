@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocisidecar.compare import covers, difference, pair_up
+from ocisidecar.state.compare import covers, difference, pair_up
 
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab", max_size=2)
 values = st.recursive(

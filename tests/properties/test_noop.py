@@ -6,12 +6,14 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocisidecar.keys import Key
-from ocisidecar.plan import Action, Desired, Live, Phase, Snapshot
-from ocisidecar.planning import desire, plan_apply, plan_removal
-from ocisidecar.resources import KINDS, NEEDS
+from ocisidecar.plan.build import desire, plan_apply, plan_removal
+from ocisidecar.plan.plan import Action
 from ocisidecar.resources.kind import Site
+from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.state.desired import Desired
+from ocisidecar.state.observed import Live, Phase, Snapshot
+from ocisidecar.wire import Key
 from tests.plan_values import IDENTITY, live, live_id
 from tests.strategies import deployments
 

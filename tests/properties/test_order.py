@@ -13,11 +13,13 @@ from attrs import define, evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocisidecar.diff import diff, removal
-from ocisidecar.graph import Node, NodeId, Verb, nodes_of
-from ocisidecar.keys import Key
-from ocisidecar.plan import Desired, Live, Phase, Plan, Rollout, Snapshot
-from ocisidecar.resources import NEEDS
+from ocisidecar.plan.diff import diff, removal
+from ocisidecar.plan.operations import Node, NodeId, Verb, nodes_of
+from ocisidecar.plan.plan import Plan
+from ocisidecar.resources.kinds import NEEDS
+from ocisidecar.state.desired import Desired, Rollout
+from ocisidecar.state.observed import Live, Phase, Snapshot
+from ocisidecar.wire import Key
 from tests.plan_values import IDENTITY, live, live_id, want
 
 WEB = Rollout("web", overlap=True, max_unavailable=0)

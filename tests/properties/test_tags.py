@@ -7,7 +7,9 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocisidecar.identity import (
+from ocisidecar.plan.build import desire
+from ocisidecar.resources.kind import Site
+from ocisidecar.state.identity import (
     OWN_TAGS,
     TAG_DIGEST,
     Identity,
@@ -18,9 +20,7 @@ from ocisidecar.identity import (
     used_deployments,
     was_set,
 )
-from ocisidecar.keys import Key
-from ocisidecar.planning import desire
-from ocisidecar.resources.kind import Site
+from ocisidecar.wire import Key
 from tests.strategies import deployments
 
 words = st.text("abcdefghij-_", min_size=1, max_size=63)

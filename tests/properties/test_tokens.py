@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocisidecar.identity import Identity, retry_token
-from ocisidecar.keys import Key
+from ocisidecar.state.identity import Identity, retry_token
+from ocisidecar.wire import Key
 
 words = st.text("abc-./: ", max_size=6)
 creates = st.tuples(

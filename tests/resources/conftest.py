@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from ocisidecar.plan import Desired
-from ocisidecar.planning import desire
+from ocisidecar.plan.build import desire
 from ocisidecar.resources.kind import Site
 from ocisidecar.spec import DeploymentSpec
+from ocisidecar.state.desired import Desired
 from tests.plan_values import IDENTITY
 
 

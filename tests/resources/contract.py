@@ -21,10 +21,10 @@ from ocisidecar import (
     Statement,
     TopicSpec,
 )
-from ocisidecar.keys import Key
-from ocisidecar.observe import Reader
-from ocisidecar.plan import Live, Phase
-from ocisidecar.resources import KINDS
+from ocisidecar.observe.snapshot import Reader
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.state.observed import Live, Phase
+from ocisidecar.wire import Key
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
 """For deployments without instances: no network is made."""

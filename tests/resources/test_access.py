@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar.keys import resolve
 from ocisidecar.spec import AccessSpec, InstanceSpec, Statement
+from ocisidecar.wire import resolve
 from tests.plan_values import IDENTITY
 
 METRICS = Statement("use", "metrics", where="target.metrics.namespace='web'", reason="posts metrics")

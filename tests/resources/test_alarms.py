@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from ocisidecar import Action, AlarmSpec, DeploymentSpec, InstanceSpec, NetworkSpec, TopicSpec
-from ocisidecar.keys import Ref
+from ocisidecar.wire import Ref
 from tests.plan_values import IDENTITY, key
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")

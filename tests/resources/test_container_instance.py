@@ -23,9 +23,9 @@ from ocisidecar import (
 from ocisidecar.emulator import Fault, Latencies
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import ApplyFailed, PlanError
-from ocisidecar.plan import Live, Phase
-from ocisidecar.resources import KINDS
 from ocisidecar.resources.container_instance import emulation, health, is_running, ladder
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import key
 
 KIND = KINDS["container-instance"]

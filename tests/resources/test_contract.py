@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocisidecar.emulator import Latencies
-from ocisidecar.resources import KINDS
+from ocisidecar.resources.kinds import KINDS
 from tests.resources.contract import cases, fulfil
 
 CASES = cases("contract")

@@ -7,13 +7,14 @@ import importlib
 import pytest
 
 from ocisidecar import Cancel, DeploymentSpec, InstanceSpec
+from ocisidecar.client.session import Answer
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
-from ocisidecar.plan import Live, Phase
-from ocisidecar.resources import KINDS
-from ocisidecar.resources.kind import Kind, objects, text
+from ocisidecar.resources.kind import Kind
+from ocisidecar.resources.kinds import KINDS
 from ocisidecar.resources.network import NetworkKind
-from ocisidecar.session import Answer
+from ocisidecar.state.observed import Live, Phase
+from ocisidecar.wire import objects, text
 from tests.plan_values import key
 from tests.resources.test_models import model
 

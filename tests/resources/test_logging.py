@@ -9,9 +9,9 @@ import pytest
 from ocisidecar import Action, DeploymentSpec, LoggingSpec, NetworkSpec
 from ocisidecar.emulator import Fault, Latencies
 from ocisidecar.errors import ApplyFailed, NotAuthorizedOrNotFound, PlanError
-from ocisidecar.keys import Ref
-from ocisidecar.plan import Phase
-from ocisidecar.resources import KINDS
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.state.observed import Phase
+from ocisidecar.wire import Ref
 from tests.plan_values import key
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")

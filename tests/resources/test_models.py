@@ -8,13 +8,13 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ocisidecar.compose import VNIC_MUTABLE
-from ocisidecar.identity import Identity
-from ocisidecar.keys import resolve
-from ocisidecar.plan import TAG_FIELDS
-from ocisidecar.planning import desire
-from ocisidecar.resources import KINDS
+from ocisidecar.plan.build import desire
+from ocisidecar.resources.instance_request import VNIC_MUTABLE
 from ocisidecar.resources.kind import Site
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.state.identity import Identity
+from ocisidecar.state.tags import TAG_FIELDS
+from ocisidecar.wire import resolve
 from tests.strategies import deployments
 
 NOT_SENT = {"network-security-group": {"securityRules"}}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ocisidecar.keys import Ref
 from ocisidecar.spec import InstanceSpec, NetworkSpec
+from ocisidecar.wire import Ref
 from tests.plan_values import key
 
 SUBNET_ID = "ocid1.subnet.oc1.eu-frankfurt-1.existing"

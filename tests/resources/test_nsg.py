@@ -7,7 +7,7 @@ import pytest
 from ocisidecar import Action, Cancel, DeploymentSpec, InstanceSpec, NetworkSpec, Port
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import ApplyFailed
-from ocisidecar.keys import Ref
+from ocisidecar.wire import Ref
 from tests.plan_values import key
 
 WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ocisidecar import Action, DeploymentSpec, NetworkSpec, RepositorySpec
-from ocisidecar.plan import Live, Phase
-from ocisidecar.resources import KINDS
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import key
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")

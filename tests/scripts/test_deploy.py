@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 import oci
 import pytest
 
+from ocisidecar.cli.scripts import Job
 from ocisidecar.emulator import Fault
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import SettingsError
-from ocisidecar.scripting import Job
 from tests.scripts.conftest import SCRIPTS, SETTINGS, forget_environment, load
 
 TEMPLATE = SCRIPTS / "oci-monitoring.env.template"

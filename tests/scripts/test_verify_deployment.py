@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ocisidecar.emulator.simulated_pods import ContainerScript
-from ocisidecar.report import Check, Report, Status
+from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.views.junit import report_junit
 from tests.scripts.conftest import SCRIPTS
 

@@ -8,7 +8,6 @@ import pytest
 from attrs import evolve
 
 from ocisidecar.errors import SpecError
-from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import (
     AccessSpec,
     AlarmSpec,
@@ -29,6 +28,7 @@ from ocisidecar.spec import (
 )
 from ocisidecar.spec.files import dump_spec, load_spec
 from ocisidecar.spec.validate import validate
+from ocisidecar.wire import Key, Ref
 
 FULL = """
 name: shop

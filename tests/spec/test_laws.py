@@ -12,7 +12,7 @@ from hypothesis import HealthCheck as Health
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocisidecar.compose import compose
+from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, Mount, NetworkSpec, SecurityContext, SidecarSpec, VolumeSpec
 from ocisidecar.spec.files import dump_spec, load_spec
 from ocisidecar.spec.validate import validate

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 from oci_lexer_parser import parse_policy_statements
 
-from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import (
     DeploymentSpec,
     InstanceSpec,
@@ -21,6 +20,7 @@ from ocisidecar.spec import (
     presets,
 )
 from ocisidecar.spec.validate import spec_warnings, validate
+from ocisidecar.wire import Key, Ref
 
 SECRET = SecretRef("ocid1.vaultsecret.oc1.fra.secret")
 PRESETS: dict[str, Callable[..., SidecarSpec]] = {name: getattr(SidecarSpec, name) for name in presets.__all__}

@@ -8,7 +8,6 @@ import sys
 import pytest
 from attrs import evolve, exceptions
 
-from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import (
     AccessSpec,
     AlarmSpec,
@@ -27,6 +26,7 @@ from ocisidecar.spec import (
     VolumeSpec,
     as_deployment,
 )
+from ocisidecar.wire import Key, Ref
 
 WEB = InstanceSpec("web", image_url="nginx:1.27")
 LOGS = VolumeSpec.empty_dir("logs")

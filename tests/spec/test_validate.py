@@ -9,7 +9,6 @@ import pytest
 from attrs import evolve
 
 from ocisidecar.errors import SpecError
-from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import (
     AccessSpec,
     AlarmSpec,
@@ -34,6 +33,7 @@ from ocisidecar.spec import (
     VolumeSpec,
 )
 from ocisidecar.spec.validate import check, validate
+from ocisidecar.wire import Key, Ref
 
 WEB = InstanceSpec("web", image_url="nginx:1.27")
 SHOP = DeploymentSpec("shop", [WEB])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ocisidecar.keys import Key, Ref
 from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.presets.own_images import own_image
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext, Statement
+from ocisidecar.wire import Key, Ref
 
 PORT = 9180
 _USER = 10001

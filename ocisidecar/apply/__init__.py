@@ -1,0 +1,1 @@
+"""Carry out a plan: requests, waiting, and what became of them."""

@@ -1,0 +1,290 @@
+"""Carrying out one node: the requests that create, change, start or remove one resource.
+
+The ladder of retry tokens lives here.  A token depends only on what is wanted and on the rung, so a rerun after a
+lost answer gets the resource that was made, and two runs at a time get one set.  When a token's resource is dead
+(deleted, failed), the next rung is climbed, a bounded number of times; before a new placement is tried, and after
+a create on one, everything is listed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from attrs import evolve, frozen
+
+from ocisidecar.apply.failures import no_room
+from ocisidecar.client.session import Caller
+from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
+from ocisidecar.plan.operations import Node, Verb
+from ocisidecar.resources.kind import Kind, Site, Started
+from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
+from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
+from ocisidecar.state.observed import Live, Phase
+from ocisidecar.wire import Json, Ref, resolve_fields
+
+RUNGS = 200
+"""How many tokens a create tries before it is given up: how often a VCN, say, can come and go within a day, which
+is how long OCI remembers tokens."""
+
+_REPLAY_SECONDS = 5.0
+_DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
+_NAME_TAKEN_SUFFIX = "AlreadyExists"
+_NAME_TAKEN_WORDS = "already uses this display name"
+
+
+@frozen
+class Attempt:
+    """Which placement and which token a create is at."""
+
+    placement: int = 0
+    rung: int = 0
+
+    def next_placement(self) -> Attempt:
+        """Return the first try at the next placement."""
+        return Attempt(self.placement + 1, 0)
+
+    def next_rung(self) -> Attempt:
+        """Return the next try at this placement."""
+        return Attempt(self.placement, self.rung + 1)
+
+
+@frozen
+class Job:
+    """Everything that carrying out one node needs."""
+
+    node: Node
+    kind: Kind
+    site: Site
+    want: Desired | None
+    lookup: Callable[[Ref], str]
+    caller: Caller
+    attempt: Attempt = Attempt()
+
+
+@frozen
+class Done:
+    """What came of it: the resource as the service showed it (None after a removal), and at which attempt."""
+
+    started: Started | None
+    attempt: Attempt = Attempt()
+
+
+def perform(job: Job) -> Done:
+    """Make the requests of one node and return what they started; does not wait for it."""
+    return _PERFORM[job.node.id.verb](job)
+
+
+def complete(job: Job, live: Live) -> Done:
+    """Do what can only be done to a resource that is ready."""
+    want = _wanted(job)
+    job.kind.complete(job.caller, job.site, live, resolve_fields(want.body, job.lookup))
+    return Done(_as_started(live), job.attempt)
+
+
+def read_secret(caller: Caller, ref: Ref) -> str:
+    """Return a vault secret's content in base64; `ref.field` is its version number or `current`.
+
+    Source: oci.secrets.SecretsClient.get_secret_bundle.
+    """
+    version: dict[str, Any] = {"version_number": int(ref.field)} if ref.field.isdigit() else {}
+    bundle = caller.call("secrets.SecretsClient", "get_secret_bundle", ref.key.name, **version).body
+    content = bundle.get("secretBundleContent")
+    return str(content.get("content", "")) if isinstance(content, Mapping) else ""
+
+
+def _create(job: Job) -> Done:
+    want = _wanted(job)
+    placements = want.placements or (None,)
+    attempt = job.attempt
+    while True:
+        if attempt != Attempt():
+            _remove_failed(job, want)
+            if (found := _find(job, want)) is not None:
+                return Done(_as_started(found), attempt)
+        try:
+            started, attempt = _climb(job, want, placements[attempt.placement], attempt)
+        except OutOfHostCapacity as error:
+            if attempt.placement + 1 >= len(placements):
+                raise no_room(want, operation=error.operation, opc_request_id=error.opc_request_id) from error
+            attempt = attempt.next_placement()
+        else:
+            return Done(_oldest(job, want, started) if attempt.placement else started, attempt)
+
+
+def _climb(job: Job, want: Desired, placement: Placement | None, attempt: Attempt) -> tuple[Started, Attempt]:
+    """Create with the token of `attempt`, climbing while the token's resource is dead."""
+    body, content = _body(job, want, placement), _content(job, want)
+    is_looked_for = False
+    while True:
+        token = retry_token(job.site.identity, want.key, content, str(placement or ""), attempt.rung)
+        try:
+            answer = job.kind.create(job.caller, job.site, body, token)
+        except Conflict as error:
+            is_used_up = error.code == "InvalidatedRetryToken"
+            if not (is_used_up and is_looked_for) and (found := _find(job, want)) is not None:
+                return _as_started(found), attempt
+            is_looked_for = True
+            if _is_name_taken(error):
+                raise _not_ours(job, error) from error
+            if not is_used_up or attempt.rung + 1 >= RUNGS:
+                raise
+        else:
+            if not _may_be_replay(job, answer):
+                return answer, attempt
+            if (alive := _alive(job, want, answer)) is not None:
+                return alive, attempt
+            if attempt.rung + 1 >= RUNGS:
+                return answer, attempt
+        attempt = attempt.next_rung()
+
+
+def _content(job: Job, want: Desired) -> str:
+    """Return a hash of what is asked for, with the OCIDs that it refers to, but of secrets only their names.
+
+    With the OCIDs, what stands in another VCN than before gets a token of its own, so that only what refers to
+    nothing has to climb when a deployment comes and goes.
+    """
+
+    def lookup(ref: Ref) -> str:
+        return str(ref) if ref.key.kind == VAULT_SECRET else job.lookup(ref)
+
+    return digest(resolve_fields(want.sections, lookup))
+
+
+def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:
+    asked = want.body if placement is None else want.body_on(placement.shape)
+    body = _with_own_tags(job, want, resolve_fields(asked, job.lookup))
+    if placement is not None:
+        body["availabilityDomain"] = placement.availability_domain
+        if placement.fault_domain:
+            body["faultDomain"] = placement.fault_domain
+    return body
+
+
+def _with_own_tags(job: Job, want: Desired, body: Mapping[str, Json]) -> dict[str, Json]:
+    given = body.get("freeformTags")
+    tags = {**(given if isinstance(given, Mapping) else {}), **want.tags(job.site.identity)}
+    return {**body, "freeformTags": tags}
+
+
+def _update(job: Job) -> Done:
+    want, live = _wanted(job), _live(job)
+    body = resolve_fields(want.change(job.node.step.changed_fields), job.lookup)
+    return Done(job.kind.update(job.caller, job.site, live, _with_own_tags(job, want, body)))
+
+
+def _act(job: Job) -> Done:
+    live, verb = _live(job), job.node.id.verb
+    if job.node.step.changed_fields:
+        _update(job)
+    work_request_id = job.kind.act(job.caller, live, verb.value)
+    return Done(Started(live.id, f"{verb.value} accepted", Phase.PENDING, live.body, work_request_id))
+
+
+def _await(job: Job) -> Done:
+    """Leave what an earlier run began to the waiter; make it again once that has turned out to have failed."""
+    return Done(_as_started(_live(job))) if job.attempt == Attempt() else _create(job)
+
+
+def _delete(job: Job) -> Done:
+    live = _live(job)
+    if live.phase is not Phase.GOING:
+        job.kind.delete(job.caller, job.site, live)
+    return Done(None)
+
+
+_PERFORM: Mapping[Verb, Callable[[Job], Done]] = {
+    Verb.CREATE: _create,
+    Verb.UPDATE: _update,
+    Verb.ADOPT: _update,
+    Verb.START: _act,
+    Verb.STOP: _act,
+    Verb.RESTART: _act,
+    Verb.AWAIT: _await,
+    Verb.DELETE: _delete,
+}
+
+
+def _wanted(job: Job) -> Desired:
+    if job.want is None:
+        raise LookupError(f"{job.node.id.key} is not wanted, so it cannot be made")
+    return job.want
+
+
+def _live(job: Job) -> Live:
+    if job.node.live is None:
+        raise LookupError(f"{job.node.id.key} is not live, so it cannot be changed")
+    return job.node.live
+
+
+def _find(job: Job, want: Desired) -> Live | None:
+    """Return the oldest live resource that is what `want` asks for."""
+    return next(iter(_matches(job, want)), None)
+
+
+def _matches(job: Job, want: Desired) -> list[Live]:
+    standing = [live for live in _lives(job, want) if live.phase not in _DEAD]
+    return sorted(standing, key=lambda live: (live.time_created, live.id))
+
+
+def _lives(job: Job, want: Desired) -> list[Live]:
+    lives = job.kind.list_live(job.caller, job.site, job.kind.parents_of(job.lookup, want))
+    return [
+        live
+        for live in lives
+        if live.deployment == job.site.identity.name
+        and live.key == want.key
+        and live.tags.get(TAG_DIGEST) == want.digest
+    ]
+
+
+def _remove_failed(job: Job, want: Desired) -> None:
+    """Remove what failed at an earlier attempt; its error text has been reported."""
+    for live in _lives(job, want):
+        if live.phase is Phase.FAILED:
+            job.kind.delete(job.caller, job.site, live)
+
+
+def _oldest(job: Job, want: Desired, started: Started) -> Started:
+    """Keep the oldest of several that one key got by chance, and let the others go."""
+    matching = _matches(job, want)
+    for extra in matching[1:]:
+        job.kind.delete(job.caller, job.site, extra)
+    return _as_started(matching[0]) if matching else started
+
+
+def _as_started(live: Live) -> Started:
+    return Started(live.id, live.state, live.phase, live.body)
+
+
+def _may_be_replay(job: Job, started: Started) -> bool:
+    """Return whether the answer may be the stored one of an earlier request with the same token."""
+    if any(live.id == started.id for live in (*job.node.step.old, job.node.live) if live is not None):
+        return True
+    created, served = started.body.get("timeCreated"), started.served
+    if not started.id or not isinstance(created, str) or not served:
+        return bool(started.id)
+    age = parsedate_to_datetime(served) - datetime.fromisoformat(created)
+    return age.total_seconds() > _REPLAY_SECONDS
+
+
+def _alive(job: Job, want: Desired, started: Started) -> Started | None:
+    live = job.kind.get(job.caller, job.site, started.id, job.kind.parents_of(job.lookup, want))
+    if live is None or live.phase in _DEAD:
+        return None
+    return evolve(_as_started(live), work_request_id=started.work_request_id)
+
+
+def _is_name_taken(error: ServiceCallError) -> bool:
+    return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
+
+
+def _not_ours(job: Job, error: ServiceCallError) -> NotOurs:
+    return NotOurs(
+        f"{job.caller.key} cannot be created: a resource of that name exists without this deployment's tags. "
+        f"The service said: {error.service_message} (opc-request-id {error.opc_request_id}). Take it over with "
+        f'provisioner.adopt(spec, {{"{job.caller.key}": "<its OCID>"}}), rename the deployment, or remove it.'
+    )

@@ -1,0 +1,265 @@
+"""The command line: a thin skin over the library.
+
+Exit codes: 0 done, 1 checks failed or something is wrong, 2 wrong input, 3 the service refused, 130 interrupted.
+What was asked for goes to standard output, progress and errors to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from ocisidecar import __version__
+from ocisidecar.cli import common
+from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT, Options
+from ocisidecar.spec.files import load_spec
+
+if TYPE_CHECKING:
+    from ocisidecar.provisioner import Provisioner
+    from ocisidecar.settings import Settings
+    from ocisidecar.spec import DeploymentSpec
+
+_SPEC_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Raises:
+        SystemExit: the arguments are wrong (2), or help or version was asked for (0).
+    """
+    options = _parser().parse_args(arguments)
+    return common.ending(lambda: int(options.run(options)), program="ocisidecar")
+
+
+# -- commands --------------------------------------------------------------------------------------------------
+
+
+def _demo(options: Options) -> int:
+    from ocisidecar.cli.demo import run
+
+    run(common.output(), containers=options.containers, images=dict(options.image), bases=dict(options.base))
+    return OK
+
+
+def _emulator(options: Options) -> int:
+    from ocisidecar.emulator import serve
+
+    serve(options.port, options.config_dir, containers=options.containers)
+    return OK
+
+
+def _plan(options: Options) -> int:
+    from ocisidecar.views import plan_page
+
+    wanted = _Wanted.read(options.spec, options)
+    with wanted.connect(options) as provisioner:
+        plan = provisioner.plan(wanted.spec)
+    common.show(plan, plan_page, as_json=options.json)
+    return OK
+
+
+def _apply(options: Options) -> int:
+    from ocisidecar.views import deployment_page, plan_page
+
+    wanted = _Wanted.read(options.spec, options)
+    with wanted.connect(options) as provisioner, common.progress() as progress:
+        plan = provisioner.plan(wanted.spec)
+        common.print_page(common.errors(), plan_page(plan))
+        deployment = provisioner.apply(plan, expect=options.expect, on_event=progress)
+        common.show(deployment, deployment_page, as_json=options.json)
+    return OK
+
+
+def _destroy(options: Options) -> int:
+    from ocisidecar.views import deployment_page, plan_page
+
+    target = _Target.read(options.target, options)
+    with target.connect(options) as provisioner, common.progress() as progress:
+        plan = provisioner.plan_destroy(target.name, retain=options.retain, purge=options.purge)
+        common.print_page(common.errors(), plan_page(plan))
+        if plan.changes and not (options.yes or common.is_removal_confirmed(target.name)):
+            return common.complain("nothing was deleted", WRONG_INPUT)
+        kept = provisioner.destroy(plan, on_event=progress)
+        common.show(kept, deployment_page, as_json=options.json)
+    return OK
+
+
+def _verify(options: Options) -> int:
+    from ocisidecar.views import report_page
+
+    target = _Target.read(options.target, options)
+    with target.connect(options) as provisioner:
+        report = common.checked(provisioner.get(target.name), target.spec, options)
+    common.show(report, report_page, as_json=options.json)
+    return OK if report.ok else CHECKS_FAILED
+
+
+def _diagnose(options: Options) -> int:
+    from ocisidecar.views import findings_page
+
+    target = _Target.read(options.target, options)
+    with target.connect(options) as provisioner:
+        diagnosis = provisioner.get(target.name).diagnose()
+    common.show(diagnosis, findings_page, as_json=options.json)
+    return CHECKS_FAILED if diagnosis.findings else OK
+
+
+def _status(options: Options) -> int:
+    from ocisidecar.views import status_page
+
+    target = _Target.read(options.target, options)
+    with target.connect(options) as provisioner:
+        common.show(provisioner.get(target.name), status_page, as_json=options.json)
+    return OK
+
+
+def _logs(options: Options) -> int:
+    target = _Target.read(options.target, options)
+    with target.connect(options) as provisioner:
+        common.print_log(provisioner.get(target.name), options)
+    return OK
+
+
+# -- what the commands are about -------------------------------------------------------------------------------
+
+
+@frozen
+class _Wanted:
+    """What a file describes: a spec file, or a settings file, which also says where."""
+
+    spec: DeploymentSpec
+    settings: Settings | None
+
+    @classmethod
+    def read(cls, path: str | Path, options: Options) -> _Wanted:
+        if not common.is_settings_file(path):
+            return cls(load_spec(path), None)
+        settings = common.read_settings(path, options)
+        return cls(settings.deployment_spec(), settings)
+
+    def connect(self, options: Options) -> Provisioner:
+        return common.connect(options, self.settings)
+
+
+@frozen
+class _Target:
+    """A deployment, by its name or by a file that describes it."""
+
+    name: str
+    wanted: _Wanted | None
+
+    @classmethod
+    def read(cls, word: str, options: Options) -> _Target:
+        if Path(word).suffix not in _SPEC_SUFFIXES and not common.is_settings_file(word):
+            return cls(word, None)
+        wanted = _Wanted.read(word, options)
+        return cls(wanted.spec.name, wanted)
+
+    @property
+    def spec(self) -> DeploymentSpec | None:
+        return self.wanted.spec if self.wanted else None
+
+    def connect(self, options: Options) -> Provisioner:
+        return common.connect(options, self.wanted.settings if self.wanted else None)
+
+
+# -- arguments -------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ocisidecar", description="Run containers with monitoring sidecars on OCI Container Instances."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        one = commands.add_parser(command.name, help=command.help, description=command.help)
+        one.set_defaults(run=command.run)
+        if command.talks_to_oci:
+            common.add_connection_arguments(one)
+            common.add_json_argument(one)
+        command.add_arguments(one)
+    return parser
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    common.add_containers_argument(parser, default="auto")
+    for option, meaning in (
+        ("--image", "with Docker: run the engine's image OTHER in place of IMAGE, one of the spec's"),
+        ("--base", "with Docker: build the image of ours that is named IMAGE on OTHER"),
+    ):
+        parser.add_argument(
+            option,
+            type=common.pair,
+            action="append",
+            default=[],
+            metavar="IMAGE=OTHER",
+            help=f"{meaning}; repeatable",
+        )
+
+
+def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 picks a free one")
+    parser.add_argument(
+        "--config-dir", required=True, metavar="DIR", help="where an OCI configuration for it is written"
+    )
+    common.add_containers_argument(parser, default="simulated")
+
+
+def _spec_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="SPEC", type=Path, help="spec file, YAML or JSON, or settings file, .env")
+
+
+def _apply_arguments(parser: argparse.ArgumentParser) -> None:
+    _spec_arguments(parser)
+    parser.add_argument("--expect", metavar="DIGEST", help="apply only the plan that has this digest")
+
+
+def _target_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", help="name of a deployment, or its spec or settings file")
+
+
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    _target_arguments(parser)
+    common.add_check_arguments(parser)
+
+
+def _destroy_arguments(parser: argparse.ArgumentParser) -> None:
+    _target_arguments(parser)
+    common.add_removal_arguments(parser)
+
+
+def _logs_arguments(parser: argparse.ArgumentParser) -> None:
+    _target_arguments(parser)
+    common.add_log_arguments(parser)
+
+
+@frozen
+class _Command:
+    name: str
+    help: str
+    run: Callable[[Options], int]
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    talks_to_oci: bool = True
+
+
+_COMMANDS: Final = (
+    _Command(
+        "demo", "See it all on the built-in emulator; no account.", _demo, _demo_arguments, talks_to_oci=False
+    ),
+    _Command(
+        "emulator", "Run the emulator for other programs.", _emulator, _emulator_arguments, talks_to_oci=False
+    ),
+    _Command("plan", "Show what apply would do.", _plan, _spec_arguments),
+    _Command("apply", "Bring about what a spec says.", _apply, _apply_arguments),
+    _Command("verify", "Check a deployment.", _verify, _verify_arguments),
+    _Command("diagnose", "Say what is wrong with a deployment, and what to do.", _diagnose, _target_arguments),
+    _Command("status", "Show a deployment.", _status, _target_arguments),
+    _Command("logs", "Show what containers write.", _logs, _logs_arguments),
+    _Command("destroy", "Remove a deployment.", _destroy, _destroy_arguments),
+)

@@ -1,0 +1,144 @@
+"""What the scripts share: they read a settings file and work on the deployment that it describes.
+
+With `--local` they use the emulator, in their own process: whatever a command needs is deployed first, and all
+of it is gone when the command ends.  With the `--endpoint` of an emulator that runs by itself
+(`python -m ocisidecar emulator`) several commands work on the same deployment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from ocisidecar.cli import common
+from ocisidecar.clock import FastClock
+from ocisidecar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ocisidecar.deployment import Deployment
+    from ocisidecar.provisioner import Provisioner
+    from ocisidecar.settings import Settings
+    from ocisidecar.spec import DeploymentSpec
+
+SETTINGS: Final = "oci-monitoring.env"
+_SIMULATED: Final = "simulated"
+_SPEED: Final = 20
+"""Seconds of the emulator in a second, where nothing really runs."""
+_LOCAL: Final = "--local: everything happens in an emulator inside this process and is gone when it ends\n"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that `Job.read` and `Job.connect` look at."""
+    parser.add_argument(
+        "--settings", metavar="FILE", type=Path, default=Path(SETTINGS), help="settings file (%(default)s)"
+    )
+    group = parser.add_argument_group("emulator", "Instead of a tenancy; needs no account.")
+    group.add_argument("--local", action="store_true", help="use the built-in emulator, for this command only")
+    common.add_containers_argument(parser, default=_SIMULATED)
+    group.add_argument(
+        "--image",
+        type=common.pair,
+        action="append",
+        default=[],
+        metavar="NAME=LOCAL",
+        help="with --containers docker: run LOCAL where the deployment says NAME; can be repeated",
+    )
+    common.add_connection_arguments(parser)
+
+
+@frozen
+class Job:
+    """A command and what it is about.
+
+    Attributes:
+        options: the arguments.
+        settings: what the settings file says.
+    """
+
+    options: common.Options
+    settings: Settings
+
+    @classmethod
+    def read(cls, options: common.Options, *, needs_spec: bool = True) -> Job:
+        """Read the settings file; its warnings go to standard error.
+
+        Args:
+            options: the arguments.
+            needs_spec: whether the whole deployment is needed, with its secrets, or its name is enough.
+
+        Raises:
+            ConfigError: an argument for an emulator is given without one.
+            SettingsError: something in it is wrong.
+        """
+        if not options.local and (options.containers != _SIMULATED or options.image):
+            raise ConfigError(
+                "--containers and --image are for --local: without it the tenancy runs the containers"
+            )
+        settings = common.read_settings(options.settings, options, local=options.local or None)
+        if needs_spec or options.local:
+            settings.deployment_spec()
+        return cls(options, settings)
+
+    @property
+    def spec(self) -> DeploymentSpec:
+        """The deployment that the settings describe."""
+        return self.settings.deployment_spec()
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.settings.values.container_instance_name or self.spec.name
+
+    @contextmanager
+    def connect(self, *, needs_deployment: bool = False) -> Iterator[Provisioner]:
+        """Yield a provisioner; with `--local` one in whose emulator the deployment exists, if it is needed.
+
+        With VERBOSE every request is a line on standard error.
+
+        Raises:
+            ConfigError: credentials, region or an argument cannot be used.
+            OciSidecarError: deploying in the emulator failed.
+        """
+        with requests_shown(self.settings), self._connection() as provisioner:
+            if self.options.local and needs_deployment:
+                with common.progress() as progress:
+                    provisioner.apply(self.spec, on_event=progress)
+            yield provisioner
+
+    def _connection(self) -> Provisioner:
+        if not self.options.local:
+            return common.connect(self.options, self.settings)
+        sys.stderr.write(_LOCAL)
+        containers = self.options.containers
+        clock = FastClock(_SPEED) if containers == _SIMULATED else None
+        return self.settings.provisioner(containers=containers, images=dict(self.options.image), clock=clock)
+
+    @contextmanager
+    def deployment(self) -> Iterator[Deployment]:
+        """Yield the deployment as it exists; with `--local` it is made first."""
+        with self.connect(needs_deployment=True) as provisioner:
+            yield provisioner.get(self.name)
+
+
+@contextmanager
+def requests_shown(settings: Settings) -> Iterator[None]:
+    """Write a line for each request to standard error meanwhile, if VERBOSE says so."""
+    log = logging.getLogger("ocisidecar")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    level = log.level
+    if settings.values.verbose:
+        log.addHandler(handler)
+        log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

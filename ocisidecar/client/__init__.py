@@ -1,0 +1,1 @@
+"""Calls to OCI: the session around the SDK, retries, and the rate of requests."""

@@ -1,0 +1,1 @@
+"""Read what exists: resources, container instances, logs, and metrics."""

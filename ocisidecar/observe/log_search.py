@@ -1,0 +1,92 @@
+"""Finding in OCI Logging what was sent there.
+
+Source: oci.loggingsearch.LogSearchClient; Oracle, "Logging Query Language Specification".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from attrs import frozen
+
+from ocisidecar.client.session import Caller
+from ocisidecar.resources.logging import SEARCH_SPAN
+from ocisidecar.timestamps import now, rfc3339
+from ocisidecar.wire import Json, objects, text
+
+_CLIENT = "loggingsearch.LogSearchClient"
+_LINE = "ocisidecar.line"
+_AHEAD = timedelta(minutes=1)
+"""The clock of whoever sends may be ahead of ours."""
+
+
+@frozen(kw_only=True)
+class LogEntry:
+    """One entry of a log.
+
+    Attributes:
+        time: that the sender gave it.
+        source: who sent it: our log forwarder gives the OCID of its container instance.
+        subject: what it is about: our log forwarder gives the file, relative to the log directory.
+        kind: the entry's `type`.
+    """
+
+    time: datetime
+    source: str
+    subject: str
+    kind: str
+
+    @property
+    def is_line(self) -> bool:
+        """Whether our log forwarder read it from a file; else it is what a program says of itself."""
+        return self.kind == _LINE
+
+
+@frozen(kw_only=True)
+class Arrival:
+    """An entry whose way was watched.
+
+    Attributes:
+        entry: what was found.
+        seconds: from when it, or the request that it tells of, was sent until it was first found.
+    """
+
+    entry: LogEntry
+    seconds: float
+
+
+def search(caller: Caller, scope: str, condition: str, *, limit: int) -> tuple[LogEntry, ...]:
+    """Return the newest entries of the last 14 days that meet a condition, newest first.
+
+    Args:
+        caller: makes the request.
+        scope: where to look: `<compartment>/<log group>/<log>`, each by OCID, the last two optional.
+        condition: of the query language, e.g. `source = 'web'`.
+        limit: of entries, 1 to 1000.
+
+    Raises:
+        ServiceCallError: the service refused.
+    """
+    end = now(caller.clock) + _AHEAD
+    query = {
+        "timeStart": rfc3339(end - SEARCH_SPAN),
+        "timeEnd": rfc3339(end),
+        "searchQuery": f'search "{scope}" | where {condition} | sort by datetime desc | limit {limit}',
+    }
+    answer = caller.call(_CLIENT, "search_logs", query, limit=limit)
+    return tuple(entry for one in objects(answer.body.get("results")) if (entry := _entry(one)) is not None)
+
+
+def _entry(result: Mapping[str, Json]) -> LogEntry | None:
+    data = result.get("data")
+    content = data.get("logContent") if isinstance(data, Mapping) else None
+    moment = data.get("datetime") if isinstance(data, Mapping) else None
+    if not isinstance(content, Mapping) or not isinstance(moment, int | float):
+        return None
+    return LogEntry(
+        time=datetime.fromtimestamp(moment / 1000, UTC),
+        source=text(content, "source"),
+        subject=text(content, "subject"),
+        kind=text(content, "type"),
+    )

@@ -1,0 +1,297 @@
+"""From a spec and a snapshot to a plan.  Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from attrs import evolve
+
+from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
+from ocisidecar.plan.diff import diff, removal
+from ocisidecar.plan.plan import Action, Change, Plan, Step
+from ocisidecar.resources.access import right_of, statements_of
+from ocisidecar.resources.kind import Site
+from ocisidecar.resources.kinds import KINDS, NEEDS
+from ocisidecar.spec import DeploymentSpec
+from ocisidecar.state.compare import covers
+from ocisidecar.state.desired import Desired
+from ocisidecar.state.identity import OWN_TAGS, Identity, used_deployments, was_set
+from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
+from ocisidecar.wire import Body, Key, Ref, resolve
+
+_SHARED_KINDS = frozenset({"vcn", "subnet", "dynamic-group", "policy", "log"})
+"""What other deployments use of a shared one."""
+
+
+def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
+    """Return everything that `spec` asks for at `site`, with the deployment's tags on all of it."""
+    wanted = {one.key: one for kind in KINDS.values() for one in kind.desire(spec, site)}
+    return {
+        key: evolve(one, body=_tagged(one.body, spec), after=frozenset(one.after & wanted.keys()))
+        for key, one in wanted.items()
+    }
+
+
+def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings: tuple[str, ...] = ()) -> Plan:
+    """Return the plan that brings `spec` about.
+
+    Raises:
+        SpecError: a shared deployment that the spec names does not exist or lacks what is asked of it.
+        AmbiguousResource: see `diff`.
+        InUse: what other deployments use would have to go.
+    """
+    desired = desire(spec, site)
+    _check_recorded(desired, site.identity)
+    _check_shared(spec.name, desired, snapshot)
+    retained = frozenset(key for key in snapshot.of(spec.name) if KINDS[key.kind].keeps_data)
+    steps = diff(site.identity, desired, snapshot, retained=retained)
+    _check_users(spec.name, steps, snapshot)
+    return Plan(
+        identity=site.identity,
+        steps=steps,
+        desired=desired,
+        snapshot=snapshot,
+        warnings=(*warnings, *_lacking_rights(spec, site, snapshot)),
+    )
+
+
+def plan_adopt(
+    spec: DeploymentSpec,
+    site: Site,
+    snapshot: Snapshot,
+    adopted: Mapping[Key, Live],
+    *,
+    warnings: tuple[str, ...] = (),
+) -> Plan:
+    """Return the plan that takes `adopted` resources over and brings the rest of `spec` about.
+
+    Raises:
+        PlanError: a resource cannot become what the spec asks for without being replaced, is not asked for, or
+            the deployment has one already.
+    """
+    desired = desire(spec, site)
+    ids = {key: live.id for key, live in adopted.items()}
+    standing = snapshot.of(spec.name)
+    disguised = []
+    for key, live in adopted.items():
+        if key not in desired:
+            near = difflib.get_close_matches(str(key), map(str, desired), n=1, cutoff=0.0)
+            raise PlanError(f"{key} is not asked for by the spec; did you mean {near[0]}?")
+        if any(one.id != live.id for one in standing.get(key, ())):
+            raise PlanError(f"{key} exists already ({standing[key][0].id}): {live.id} cannot take its place.")
+        want = desired[key]
+        _check_adoptable(want, live, ids, snapshot)
+        tags = {**live.tags, **want.tags(site.identity)}
+        disguised.append(evolve(live, body={**live.body, "freeformTags": tags}))
+    others = (live for live in snapshot.resources if live.id not in ids.values())
+    together = Snapshot((*others, *disguised))
+    plan = plan_apply(spec, site, together, warnings=warnings)
+    steps = tuple(
+        evolve(
+            step,
+            action=Action.ADOPT,
+            changed_fields=step.changed_fields | {"freeformTags", *desired[step.key].hidden},
+            changes=(Change(step.key.kind, "is taken over"), *step.changes),
+        )
+        if step.key in adopted
+        else step
+        for step in plan.steps
+    )
+    return evolve(plan, steps=steps, snapshot=snapshot)
+
+
+def plan_removal(
+    identity: Identity, snapshot: Snapshot, *, retain: Collection[str], with_data: Mapping[Key, str]
+) -> Plan:
+    """Return the plan that removes a deployment.
+
+    Args:
+        identity: the deployment's.
+        snapshot: what is live.
+        retain: keys (`subnet/main`) or kinds (`log-group`) to keep; what they need is kept with them.
+        with_data: keys that are kept because they hold data → what they hold.
+
+    Raises:
+        InUse: other deployments use this one.
+        PlanError: `retain` names what the deployment does not have.
+    """
+    users = _users_of(identity.name, snapshot)
+    if users:
+        raise InUse(
+            f"{identity.name} cannot be destroyed: it is used by {', '.join(users)}. Destroy those first.",
+            users=users,
+        )
+    live = snapshot.of(identity.name)
+    reasons = dict(with_data)
+    for word in retain:
+        matching = [key for key in live if word in {str(key), key.kind}]
+        if not matching and live:
+            near = difflib.get_close_matches(word, [*map(str, live), *(key.kind for key in live)], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise PlanError(f"retain names {word!r}, which {identity.name} does not have{hint}")
+        reasons.update(dict.fromkeys(matching, "is to be retained"))
+    steps = removal(identity, snapshot, retained=_with_needs(reasons, live))
+    return Plan(identity=identity, steps=steps, snapshot=snapshot, is_destroy=True)
+
+
+def check_digest(plans: Sequence[Plan], digest: str | None) -> None:
+    """Raise StalePlan unless there is one plan and it has `digest`; None accepts everything."""
+    digests = [plan.digest for plan in plans]
+    if digest is not None and digests != [digest]:
+        raise StalePlan(
+            f"The plan has the digest {', '.join(digests)} and {digest} was expected: look at the new plan and "
+            "apply with its digest. Nothing was changed."
+        )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise SpecError when two deployments of a sequence have one name."""
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise SpecError([SpecFault(name, "names more than one deployment of the sequence") for name in doubled])
+
+
+def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
+    """Raise when a plan to apply is to be destroyed, or the other way round.
+
+    Raises:
+        PlanError: it is the other kind of plan.
+    """
+    if plan.is_destroy != is_destroy:
+        removes, verb = ("removes it", "destroy") if plan.is_destroy else ("brings it about", "apply")
+        raise PlanError(f"This plan of {plan.name} {removes}: pass it to {verb}(). Nothing was changed.")
+
+
+def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
+    """Raise StalePlan unless `plan` is for this identity and what it rests on is as it was."""
+    if plan.identity != identity:
+        raise StalePlan(
+            f"The plan of {plan.name} is for compartment {plan.identity.compartment_id} in "
+            f"{plan.identity.region}, not for this provisioner's. Nothing was changed."
+        )
+    before, now = (_standing(one, plan) for one in (plan.snapshot, snapshot))
+    moved = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if moved:
+        raise StalePlan(
+            f"{', '.join(moved)} of {plan.name} changed since the plan was made: plan again. Nothing was changed."
+        )
+
+
+def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase, tuple[str, ...]]]]:
+    """Return what a plan rests on: ids, phases and our tags by key."""
+    return {
+        str(key): [(live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS)) for live in lives]
+        for key, lives in snapshot.of(plan.name).items()
+    }
+
+
+def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, str]:
+    """Add what kept resources stand on: a subnet cannot stay without its VCN."""
+    kept = dict(reasons)
+    queue = list(reasons)
+    while queue:
+        key = queue.pop()
+        for need in live:
+            if need.kind in NEEDS[key.kind] and need not in kept:
+                kept[need] = f"is needed by {key}"
+                queue.append(need)
+    return kept
+
+
+def _check_recorded(desired: Mapping[Key, Desired], identity: Identity) -> None:
+    """Refuse more tags than our own tags have room to record: they could not be taken away again."""
+    faults = []
+    for want in desired.values():
+        recorded = want.tags(identity) if want.tag_names else {}
+        if not all(was_set(recorded, name) for name in want.tag_names):
+            message = (
+                f"has {len(want.tag_names)} tags, those of VNIC and containers among them: too many to record in a "
+                "tag of 256 characters. Set fewer, or give shared deployments shorter names"
+            )
+            faults.append(SpecFault(str(want.key), message))
+    if faults:
+        raise SpecError(faults)
+
+
+def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot) -> None:
+    faults = {}
+    for want in desired.values():
+        for ref in sorted(want.shared, key=str):
+            if ref.key not in snapshot.of(ref.deployment):
+                known = ", ".join(one for one in snapshot.deployments() if one != name) or "none"
+                message = (
+                    f"is asked of the deployment {ref.deployment!r}, which does not have it; deployments here: "
+                    f"{known}"
+                )
+                faults[ref.deployment, ref.key] = SpecFault(str(ref.key), message)
+    if faults:
+        raise SpecError(tuple(faults.values()))
+
+
+def _users_of(name: str, snapshot: Snapshot) -> tuple[str, ...]:
+    users = {live.deployment for live in snapshot.resources if name in used_deployments(live.tags)}
+    return tuple(sorted(users - {name}))
+
+
+def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
+    """Refuse to take away what others may stand on; their tags say whom they use, not what of it."""
+    users = _users_of(name, snapshot)
+    going = [
+        str(step.key)
+        for step in steps
+        if step.key.kind in _SHARED_KINDS and step.action in {Action.REPLACE, Action.DELETE}
+    ]
+    if users and going:
+        raise InUse(
+            f"{name} cannot be changed so: {', '.join(going)} would have to go, and {name} is used by "
+            f"{', '.join(users)}. Move those to another deployment first.",
+            users=users,
+        )
+
+
+def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Iterator[str]:
+    """Yield what the containers need and a shared policy does not say, as far as the words go."""
+    shared = spec.effective_access.name
+    for policy in snapshot.of(shared).get(Key("policy", "main"), ()) if shared else ():
+        granted = policy.body.get("statements")
+        said = [str(one) for one in granted] if isinstance(granted, Sequence) else []
+        for statement in statements_of(spec, site.image_prefix):
+            right = right_of(statement, site)
+            if not any(one.endswith(f" to {right}") for one in said):
+                yield (
+                    f"the policy of {shared} does not give the right to {right} ({statement.reason}): add it there "
+                    "to AccessSpec.deployment(statements=[...])"
+                )
+
+
+def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:
+    """Refuse what would have to be replaced, as far as the resource shows its replace-only fields."""
+    if live.phase not in {Phase.READY, Phase.STOPPED}:
+        raise PlanError(f"{want.key} cannot be taken over: {live.id} is {live.state}.")
+
+    def lookup(ref: Ref) -> str:
+        if not ref.deployment and ref.key in ids:
+            return ids[ref.key]
+        lives = snapshot.of(ref.deployment or live.deployment).get(ref.key, ())
+        return value_of(lives[0], ref) if lives else str(ref)
+
+    shown = [name for name in want.sections if name in want.body and name in live.body]
+    differing = [name for name in shown if not covers(live.body[name], resolve(want.body[name], lookup))]
+    if differing:
+        raise PlanError(
+            f"{want.key} cannot be taken over: {live.id} differs in {', '.join(sorted(differing))}, which cannot "
+            "be changed in place. Change the spec to what exists, or let a new resource be made."
+        )
+
+
+def _tagged(body: Mapping[str, Body], spec: DeploymentSpec) -> dict[str, Body]:
+    """Return `body` with the deployment's tags under its own."""
+    tagged = dict(body)
+    given: dict[str, Mapping[str, Body]] = {"freeformTags": spec.freeform_tags, "definedTags": spec.defined_tags}
+    for name, tags in given.items():
+        own = body.get(name)
+        merged = {**tags, **(own if isinstance(own, Mapping) else {})}
+        if merged:
+            tagged[name] = merged
+    return tagged

@@ -1,0 +1,121 @@
+"""Planning against what is live: the reads that the pure core needs, in their order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from attrs import define, field
+
+from ocisidecar.cancel import Cancel
+from ocisidecar.client.session import Caller, Session
+from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.observe.snapshot import Place, explained, keeping, read_place, site_of, take_snapshot
+from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
+from ocisidecar.plan.plan import Action, Plan
+from ocisidecar.resources.kind import Site
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
+from ocisidecar.spec.validate import check, spec_warnings
+from ocisidecar.state.identity import Identity
+from ocisidecar.state.observed import Snapshot
+from ocisidecar.wire import Key
+
+Spec = DeploymentSpec | InstanceSpec
+What = Spec | Plan
+
+
+@define
+class Planner:
+    """Plans in one compartment of one region.  Thread-safe; reads only.
+
+    Args:
+        session: makes the calls.
+        pool: makes them several at a time.
+        compartment_id: where deployments live.
+        image_prefix: registry path of our own images.
+        accepts_symbolic_images: whether those may go without it, as in the emulator.
+    """
+
+    session: Session
+    pool: ThreadPoolExecutor
+    compartment_id: str
+    image_prefix: str | None
+    accepts_symbolic_images: bool
+    _place: Place | None = field(default=None, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def identity(self, name: str) -> Identity:
+        """Return the identity of a deployment here."""
+        credentials = self.session.credentials
+        return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name)
+
+    def site(self, name: str, caller: Caller) -> Site:
+        """Return the site of a deployment here; the place is read once."""
+        with self._lock:
+            if self._place is None:
+                self._place = read_place(caller, self.session.credentials, self.pool)
+            return site_of(self.identity(name), self._place, self.image_prefix)
+
+    def snapshot(self, name: str, cancel: Cancel) -> Snapshot:
+        """Return everything that is ours here; `name` may be any deployment's."""
+        caller = self.session.caller(cancel)
+        return take_snapshot(caller, self.site(name, caller), self.pool)
+
+    def plans(self, specs: Sequence[DeploymentSpec], cancel: Cancel) -> tuple[Plan, ...]:
+        """Return a plan for each spec, from one look at what is live."""
+        self._check(specs)
+        if not specs:
+            return ()
+        caller = self.session.caller(cancel)
+        groups = [group for spec in specs if (group := spec.effective_logging.log_group_id) is not None]
+        site = self.site(specs[0].name, caller)
+        snapshot = take_snapshot(caller, site, self.pool, log_groups=groups)
+        plans = _plans_for(specs, site, snapshot)
+        replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
+        return _plans_for(specs, site, explained(caller, site, snapshot, replaced)) if replaced else plans
+
+    def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
+        """Return a plan for each item: made now for specs, checked against what is live now for plans."""
+        check_names([item.name for item in items])
+        specs = [as_deployment(item) for item in items if not isinstance(item, Plan)]
+        given = [item for item in items if isinstance(item, Plan)]
+        for plan in given:
+            check_purpose(plan, is_destroy=is_destroy)
+        fresh = {plan.name: plan for plan in self.plans(specs, cancel)}
+        if given:
+            snapshot = self.snapshot(given[0].name, cancel)
+            for plan in given:
+                check_fresh(plan, snapshot, self.identity(plan.name))
+        return tuple(item if isinstance(item, Plan) else fresh[item.name] for item in items)
+
+    def removal(self, name: str, *, retain: Iterable[str], purge: bool, cancel: Cancel) -> Plan:
+        """Return the plan that removes a deployment; without `purge` what holds data is kept."""
+        caller = self.session.caller(cancel)
+        snapshot = self.snapshot(name, cancel)
+        data = {} if purge else keeping(caller, snapshot.of(name))
+        return plan_removal(self.identity(name), snapshot, retain=tuple(retain), with_data=data)
+
+    def adoption(self, spec: DeploymentSpec, resources: Mapping[str, str], cancel: Cancel) -> Plan:
+        """Return the plan that takes `resources` (key → OCID) over and brings the rest of `spec` about."""
+        self._check([spec])
+        caller = self.session.caller(cancel)
+        site = self.site(spec.name, caller)
+        adopted = {}
+        for word, live_id in resources.items():
+            key = Key.parse(word)
+            if key is None or key.kind not in KINDS:
+                raise SpecError([SpecFault(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
+            adopted[key] = KINDS[key.kind].foreign(caller, site, key, live_id)
+        snapshot = take_snapshot(caller, site, self.pool)
+        return plan_adopt(spec, site, snapshot, adopted, warnings=spec_warnings(spec))
+
+    def _check(self, specs: Sequence[DeploymentSpec]) -> None:
+        check_names([spec.name for spec in specs])
+        prefix, symbolic = self.image_prefix, self.accepts_symbolic_images
+        check(*specs, image_prefix=prefix, accepts_symbolic_images=symbolic)
+
+
+def _plans_for(specs: Sequence[DeploymentSpec], site: Site, snapshot: Snapshot) -> tuple[Plan, ...]:
+    return tuple(plan_apply(spec, site.named(spec.name), snapshot, warnings=spec_warnings(spec)) for spec in specs)

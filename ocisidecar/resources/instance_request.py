@@ -1,0 +1,333 @@
+"""From a spec to the exact request that creates a container instance.  Pure, and the same for the same spec.
+
+The provisioner sends the body and a local pod runs it.  Not in it are the compartment, the placement and this
+library's own tags, which the provisioner adds, and whatever the platform injects into containers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from attrs import evolve, field, frozen
+
+from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.spec import (
+    DeploymentSpec,
+    InstanceSpec,
+    LoggingSpec,
+    NetworkSpec,
+    Plain,
+    PrometheusConfig,
+    SecretRef,
+    SidecarSpec,
+    Statement,
+    VolumeSpec,
+    wire,
+)
+from ocisidecar.spec.container import EnvironmentValue
+from ocisidecar.spec.limits import SHAPES
+from ocisidecar.spec.presets.own_images import OWN_IMAGES
+from ocisidecar.spec.volume import StoredContent
+from ocisidecar.state.tags import TAG_FIELDS
+from ocisidecar.wire import Body, Key, Ref
+
+INSTANCE_MUTABLE = frozenset({"displayName", "freeformTags", "definedTags"})
+CONTAINER_MUTABLE = frozenset({"displayName", "freeformTags", "definedTags"})
+VNIC_MUTABLE = frozenset(
+    {"displayName", "hostnameLabel", "nsgIds", "skipSourceDestCheck", "freeformTags", "definedTags"}
+)
+"""What can be changed in place; everything else is in a section.
+
+Source: oci.container_instances.models.UpdateContainerInstanceDetails, UpdateContainerDetails;
+oci.core.models.UpdateVnicDetails.
+"""
+
+INSTANCE_SECTIONS = {
+    "shape": "shape",
+    "shapeConfig": "shape",
+    "dnsConfig": "network",
+    "gracefulShutdownTimeoutInSeconds": "restart",
+    "containerRestartPolicy": "restart",
+    "securityContext": "security",
+}
+CONTAINER_SECTIONS = {
+    "imageUrl": "image",
+    "command": "command",
+    "arguments": "command",
+    "workingDirectory": "command",
+    "environmentVariables": "environment",
+    "volumeMounts": "volumes",
+    "isResourcePrincipalDisabled": "security",
+    "securityContext": "security",
+    "resourceConfig": "resources",
+    "healthChecks": "health",
+}
+"""Which section a field belongs to; VNIC, volumes, their files and pull secrets follow in `_sections`."""
+
+_OCIR = re.compile(r"(?P<registry>[a-z0-9-]+\.ocir\.io|ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+)/[^/]+/(?P<name>[^:@]+)")
+
+
+@frozen(kw_only=True)
+class Composed:
+    """One container instance, ready to be created.
+
+    Attributes:
+        key: its key in the deployment, e.g. `container-instance/web-0`.
+        body: CreateContainerInstanceDetails in wire form without compartment, placement and our tags; holds
+            secrets.  References stand for what does not exist yet; `secret/<OCID>` stands for a vault secret's
+            content in base64, with the version as field (`current` for the newest).
+        in_place: what can be changed in place but is shown by no list: the VNIC's attributes, and the tags of
+            containers by their names; None where there are none.
+        sections: what can only be changed by replacing the instance, by the words that plans use.  Secrets are in
+            it as reference and version only.
+        statements: what its containers may ask of OCI: pairs of container name and statement.
+    """
+
+    key: Key
+    body: Mapping[str, Body] = field(repr=False)
+    in_place: Mapping[str, Body] = field(repr=False)
+    sections: Mapping[str, Body] = field(repr=False)
+    statements: tuple[tuple[str, Statement], ...]
+
+
+def compose(
+    deployment: DeploymentSpec,
+    instance: InstanceSpec,
+    *,
+    replica: int,
+    image_prefix: str | None = None,
+    shape: str | None = None,
+) -> Composed:
+    """Return the `replica`-th container instance of a validated spec.
+
+    Args:
+        deployment: gives network, logging, access and tags.
+        instance: one of its instances.
+        replica: from 0.
+        image_prefix: registry and path below which our own images are; None keeps their symbolic names.
+        shape: instead of the instance's own, for a placement that asks for another.
+
+    Raises:
+        SpecError: a file that the spec names could not be read.
+    """
+    name = f"{instance.name}-{replica}"
+    on_shape = shape or instance.shape
+    volumes = instance.all_volumes
+    files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
+    logging = deployment.logging or LoggingSpec.deployment()
+    containers = _containers(instance, on_shape, logging, image_prefix)
+    vnic = _vnic(instance, deployment.effective_network, display_name=name)
+    body = wire.present(
+        displayName=instance.display_name_of(replica),
+        shape=on_shape,
+        shapeConfig=_shape_config(instance, on_shape),
+        containers=containers,
+        volumes=[wire.volume(volume, files[volume.name]) for volume in volumes],
+        vnics=[vnic],
+        dnsConfig=wire.dns_config(instance.dns_config),
+        gracefulShutdownTimeoutInSeconds=instance.graceful_shutdown_timeout_in_seconds,
+        containerRestartPolicy=instance.container_restart_policy,
+        imagePullSecrets=[wire.pull_secret(secret) for secret in instance.image_pull_secrets],
+        securityContext=wire.instance_security_context(instance.security_context),
+        freeformTags={**deployment.freeform_tags, **instance.freeform_tags},
+        definedTags=_defined_tags(deployment, instance),
+    )
+    return Composed(
+        key=Key("container-instance", name),
+        body=body,
+        in_place=_in_place(containers, vnic),
+        sections=_sections(instance, body, containers, vnic, files),
+        statements=tuple(_statements(instance, image_prefix)),
+    )
+
+
+def resolve_image(image_url: str, image_prefix: str | None) -> str:
+    """Return where an image is: our own symbolic names lie below `image_prefix`, others are what they say."""
+    if image_prefix is None or not image_url.startswith(OWN_IMAGES):
+        return image_url
+    return f"{image_prefix.rstrip('/')}/{image_url.removeprefix(OWN_IMAGES)}"
+
+
+def app_limits(instance: InstanceSpec, shape: str) -> tuple[float | None, float | None]:
+    """Return the app's limits in logical CPUs and in GB: its own, else what the sidecars' limits leave over.
+
+    None where no sidecar has a limit or the shape is not known beforehand: the app may then use everything.
+    """
+    known = SHAPES.get(shape)
+    vcpus, memory = instance.vcpus_limit, instance.memory_limit_in_gbs
+    taken_vcpus = sum(sidecar.vcpus_limit or 0 for sidecar in instance.sidecars)
+    taken_memory = sum(sidecar.memory_limit_in_gbs or 0 for sidecar in instance.sidecars)
+    if known and vcpus is None and taken_vcpus:
+        vcpus = round(instance.ocpus * known.logical_cpus_per_ocpu - taken_vcpus, 3)
+    if known and memory is None and taken_memory:
+        memory = round(known.memory(instance.ocpus, instance.memory_in_gbs) - taken_memory, 3)
+    return vcpus, memory
+
+
+def _with_rest(instance: InstanceSpec, shape: str) -> SidecarSpec:
+    vcpus, memory = app_limits(instance, shape)
+    return evolve(instance.app, vcpus_limit=vcpus, memory_limit_in_gbs=memory)
+
+
+def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:
+    known = SHAPES.get(shape)
+    memory = known.memory(instance.ocpus, instance.memory_in_gbs) if known else instance.memory_in_gbs
+    return wire.present(ocpus=wire.number(instance.ocpus), memoryInGBs=wire.number(memory))
+
+
+def _containers(
+    instance: InstanceSpec, shape: str, logging: LoggingSpec, image_prefix: str | None
+) -> list[dict[str, Body]]:
+    config_volumes = {volume.name for volume in instance.all_volumes if volume.kind == "config_file"}
+    return [
+        _container(container, logging, image_prefix, config_volumes)
+        for container in (_with_rest(instance, shape), *instance.sidecars)
+    ]
+
+
+def _container(
+    container: SidecarSpec, logging: LoggingSpec, image_prefix: str | None, config_volumes: Collection[str]
+) -> dict[str, Body]:
+    limits = wire.present(
+        vcpusLimit=wire.number(container.vcpus_limit),
+        memoryLimitInGBs=wire.number(container.memory_limit_in_gbs),
+    )
+    return wire.present(
+        displayName=container.name,
+        imageUrl=resolve_image(container.image_url, image_prefix),
+        command=list(container.command),
+        arguments=list(container.arguments),
+        workingDirectory=container.working_directory,
+        environmentVariables={
+            name: _environment_value(value, logging)
+            for name, value in sorted(container.environment_variables.items())
+        },
+        volumeMounts=[wire.mount(path, mount, config_volumes) for path, mount in sorted(container.mounts.items())],
+        isResourcePrincipalDisabled=_is_resource_principal_disabled(container),
+        resourceConfig=limits,
+        healthChecks=[wire.health_check(check) for check in container.health_checks],
+        securityContext=wire.security_context(container.security_context),
+        freeformTags=dict(container.freeform_tags),
+        definedTags=dict(container.defined_tags),
+    )
+
+
+def _is_resource_principal_disabled(container: SidecarSpec) -> bool:
+    if container.is_resource_principal_disabled is not None:
+        return container.is_resource_principal_disabled
+    return all(statement.principal != "computecontainerinstance" for statement in container.statements)
+
+
+def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
+    if isinstance(value, Plain):
+        return value.value
+    if isinstance(value, Ref) and value.key.kind == "log":
+        if logging.log_id is not None:
+            return logging.log_id
+        return Ref(value.key, value.field, deployment=logging.name or "")
+    return value
+
+
+def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) -> Mapping[str, Body]:
+    existing = network.kind == "existing"
+    subnet = Ref(Key("subnet", "main"), deployment=network.name or "")
+    return wire.present(
+        subnetId=network.subnet_id if existing else subnet,
+        nsgIds=list(network.nsg_ids) if existing else [Ref(Key("network-security-group", "main"))],
+        isPublicIpAssigned=network.is_public_ip_assigned,
+        displayName=instance.vnic_display_name or display_name,
+        hostnameLabel=instance.hostname_label,
+        privateIp=instance.private_ip,
+        skipSourceDestCheck=instance.skip_source_dest_check,
+        freeformTags=dict(instance.vnic_freeform_tags),
+        definedTags=dict(instance.vnic_defined_tags),
+    )
+
+
+def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpec, name: str) -> Mapping[str, Body]:
+    labels = {"deployment": deployment.name, "container_instance": name}
+    targets = [(container.name, target) for container in instance.containers for target in container.scrape]
+
+    def data(path: str, content: StoredContent) -> Body:
+        if isinstance(content, SecretRef):
+            version = "current" if content.version is None else str(content.version)
+            return Ref(Key("secret", content.secret_id), version)
+        if isinstance(content, PrometheusConfig):
+            return wire.base64_text(content.render(targets, labels=labels).encode())
+        if isinstance(content, bytes):
+            return wire.base64_text(content)
+        raise SpecError([SpecFault(f'volumes["{volume.name}"].files["{path}"]', f"cannot read {content}")])
+
+    return {path: data(path, content) for path, content in sorted(volume.files.items())}
+
+
+def _defined_tags(deployment: DeploymentSpec, instance: InstanceSpec) -> Mapping[str, Body]:
+    tags: dict[str, dict[str, str]] = {}
+    for source in (deployment.defined_tags, instance.defined_tags):
+        for namespace, values in source.items():
+            tags.setdefault(namespace, {}).update(values)
+    access = deployment.effective_access
+    if access.defined_tag is not None:
+        namespace, _, key = access.defined_tag.partition(".")
+        tags.setdefault(namespace, {})[key] = access.name or deployment.name
+    return tags
+
+
+def _in_place(containers: Collection[Mapping[str, Body]], vnic: Mapping[str, Body]) -> Mapping[str, Body]:
+    tags = {
+        str(container["displayName"]): {name: container[name] for name in TAG_FIELDS if name in container}
+        for container in containers
+    }
+    return {
+        "vnics": {name: value for name, value in vnic.items() if name in VNIC_MUTABLE},
+        "containers": {name: one for name, one in tags.items() if one} or None,
+    }
+
+
+def _sections(
+    instance: InstanceSpec,
+    body: Mapping[str, Body],
+    containers: Collection[Mapping[str, Body]],
+    vnic: Mapping[str, Body],
+    files: Mapping[str, Mapping[str, Body]],
+) -> Mapping[str, Body]:
+    sections: dict[str, dict[str, Body]] = {}
+
+    def put(section: str, name: str, value: Body) -> None:
+        sections.setdefault(section, {})[name] = value
+
+    for name, section in INSTANCE_SECTIONS.items():
+        if name in body:
+            put(section, name, body[name])
+    for container in containers:
+        for name, section in CONTAINER_SECTIONS.items():
+            if name in container:
+                put(section, f"{container['displayName']}.{name}", container[name])
+    for volume in instance.all_volumes:
+        put("volumes", volume.name, {**wire.volume(volume, {}), "configs": None})
+        for path, data in files[volume.name].items():
+            put("config", f"{volume.name}/{path}", _shown(data, volume.secret_version))
+    put("network", "vnic", {name: value for name, value in vnic.items() if name not in VNIC_MUTABLE})
+    for secret in instance.image_pull_secrets:
+        put("pull", secret.registry_endpoint, [secret.kind, secret.secret_id, secret.version])
+    return sections
+
+
+def _shown(data: Body, secret_version: str | None) -> Body:
+    """Return what enters the digest for a file: a reference or a version in place of a secret."""
+    return data if secret_version is None or isinstance(data, Ref) else secret_version
+
+
+def _statements(instance: InstanceSpec, image_prefix: str | None) -> Iterator[tuple[str, Statement]]:
+    with_secret = {secret.registry_endpoint for secret in instance.image_pull_secrets}
+    for secret in instance.image_pull_secrets:
+        if secret.secret_id is not None:
+            where = f"target.secret.id='{secret.secret_id}'"
+            yield instance.name, Statement("read", "secret-bundles", where=where, reason="OCI pulls images with it")
+    for container in instance.containers:
+        yield from ((container.name, statement) for statement in container.statements)
+        found = _OCIR.match(resolve_image(container.image_url, image_prefix))
+        if found and found["registry"] not in with_secret:
+            where = f"target.repo.name='{found['name']}'"
+            yield container.name, Statement("read", "repos", where=where, reason="OCI pulls the image")

@@ -1,0 +1,47 @@
+"""The kinds of resources, one class each; adding a kind is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ocisidecar.resources.access import DynamicGroup, Policy
+from ocisidecar.resources.alarms import Alarm, Topic
+from ocisidecar.resources.container_instance import ContainerInstance
+from ocisidecar.resources.kind import Kind
+from ocisidecar.resources.logging import Log, LogGroup
+from ocisidecar.resources.network import (
+    InternetGateway,
+    NatGateway,
+    RouteTable,
+    SecurityList,
+    ServiceGateway,
+    Subnet,
+    Vcn,
+)
+from ocisidecar.resources.nsg import NetworkSecurityGroup
+from ocisidecar.resources.registry import ContainerRepository
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Vcn(),
+        InternetGateway(),
+        NatGateway(),
+        ServiceGateway(),
+        RouteTable(),
+        SecurityList(),
+        Subnet(),
+        NetworkSecurityGroup(),
+        DynamicGroup(),
+        Policy(),
+        LogGroup(),
+        Log(),
+        ContainerRepository(),
+        Topic(),
+        Alarm(),
+        ContainerInstance(),
+    )
+}
+
+NEEDS: Mapping[str, tuple[str, ...]] = {kind.name: kind.needs for kind in KINDS.values()}
+"""Which kinds a kind refers to: they are made before and removed after it."""

@@ -1,0 +1,1 @@
+"""Desired and observed state as values, and the tags that connect them."""

@@ -1,0 +1,90 @@
+"""Comparing what a service shows with what was asked of it.  Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeGuard
+
+from ocisidecar.wire import Json
+
+_LONGEST_TEXT = 500
+
+
+def covers(live: Json, wanted: Json) -> bool:
+    """Return whether `live` says everything that `wanted` says.
+
+    Services add fields and defaults of their own and keep no order in lists, so extra keys and another order
+    count as equal, while an extra or missing list entry does not.
+    """
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(covers(live.get(name), value) for name, value in wanted.items())
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        if not isinstance(live, Sequence) or isinstance(live, str) or len(live) != len(wanted):
+            return False
+        return len(pair_up(live, wanted)) == len(wanted)
+    return live == wanted
+
+
+def pair_up(live: Sequence[Json], wanted: Sequence[Json]) -> dict[int, int]:
+    """Return pairs of an index in `live` and the index in `wanted` that it covers: each once, as many as can be.
+
+    An entry may cover several wanted ones, so one that is taken already changes hands where its first taker finds
+    another (augmenting paths).
+    """
+    pairs: dict[int, int] = {}
+
+    def claim(index: int, seen: set[int]) -> bool:
+        for position, entry in enumerate(live):
+            if position not in seen and covers(entry, wanted[index]):
+                seen.add(position)
+                if position not in pairs or claim(pairs[position], seen):
+                    pairs[position] = index
+                    return True
+        return False
+
+    for index in range(len(wanted)):
+        claim(index, set())
+    return pairs
+
+
+def difference(live: Json, wanted: Json) -> tuple[str, str]:
+    """Return as text what `live` says otherwise than `wanted`, and what `wanted` says otherwise than `live`.
+
+    Of lists and mappings only what has no counterpart.  Entries with a description are named by it, as long as
+    that tells them apart.
+    """
+    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
+        names = [name for name, value in wanted.items() if not covers(live.get(name), value)]
+        return _fields(live, names), _fields(wanted, names)
+    if _is_list(live) and _is_list(wanted):
+        pairs = pair_up(live, wanted)
+        missing = [entry for index, entry in enumerate(wanted) if index not in pairs.values()]
+        extra = [entry for position, entry in enumerate(live) if position not in pairs]
+        named = _joined(map(_name, extra)), _joined(map(_name, missing))
+        return named if named[0] != named[1] else (_joined(map(_brief, extra)), _joined(map(_brief, missing)))
+    return _joined([_brief(live)]), _joined([_brief(wanted)])
+
+
+def _is_list(value: Json) -> TypeGuard[Sequence[Json]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _fields(value: Mapping[str, Json], names: Iterable[str]) -> str:
+    return _joined(f"{name}={_brief(value[name])}" for name in names if value.get(name) is not None)
+
+
+def _name(value: Json) -> str:
+    description = value.get("description") if isinstance(value, Mapping) else None
+    return str(description) if description else _brief(value)
+
+
+def _brief(value: Json) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    text = ", ".join(texts)
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"

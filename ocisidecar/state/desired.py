@@ -1,0 +1,107 @@
+"""Desired state: the resources that a spec asks for, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from attrs import field, frozen
+
+from ocisidecar.spec.health import HealthCheck
+from ocisidecar.state.identity import Identity, digest, tags_for
+from ocisidecar.state.tags import TAG_FIELDS, tag_names
+from ocisidecar.wire import Body, Key, Ref, references
+
+VAULT_SECRET = "secret"  # noqa: S105 a kind, not a password
+"""Kind of the references that stand for a vault secret's content: `secret/<OCID>`, its version as field."""
+
+
+@frozen
+class Placement:
+    """Where an instance is put: a full availability domain name, a fault domain or any (""), a shape."""
+
+    availability_domain: str
+    fault_domain: str
+    shape: str
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.availability_domain, self.fault_domain, self.shape)))
+
+
+@frozen
+class Rollout:
+    """How replicas of one instance are replaced; `group` is the instance's name, the rest as in `RolloutSpec`."""
+
+    group: str
+    overlap: bool
+    max_unavailable: int = 0
+    healthy_timeout_in_seconds: int = 600
+    probe: HealthCheck | None = None
+
+
+@frozen(kw_only=True)
+class Desired:
+    """A resource that should exist.
+
+    Attributes:
+        body: the create request in wire form, without our tags; references stand for what does not exist yet.
+        mutable: the fields of `body` that are compared live and changed in place.
+        hidden: what else can be changed in place, by field; no list shows it, so it is compared by hash.  None is
+            what is not wanted.
+        sections: everything else, by section; a difference there means replacement.
+        relies_on: resources of shared deployments that it needs although `body` does not refer to them.
+        after: keys that must be ready first although `body` does not refer to them.
+        placements: where to try, in order; only container instances have any.
+        fields_on: for each shape of the placements but the first, the fields of `body` that depend on the shape.
+        rollout: None for kinds that cannot exist twice at a time.
+    """
+
+    key: Key
+    body: Mapping[str, Body] = field(repr=False)
+    mutable: frozenset[str]
+    sections: Mapping[str, Body] = field(repr=False)
+    hidden: Mapping[str, Body] = field(factory=dict, repr=False)
+    relies_on: frozenset[Ref] = frozenset()
+    after: frozenset[Key] = frozenset()
+    placements: tuple[Placement, ...] = ()
+    fields_on: Mapping[str, Mapping[str, Body]] = field(factory=dict, repr=False)
+    rollout: Rollout | None = None
+
+    def body_on(self, shape: str) -> Mapping[str, Body]:
+        """Return the create request for one of the shapes in `placements`."""
+        return {**self.body, **self.fields_on.get(shape, {})}
+
+    @property
+    def shared(self) -> frozenset[Ref]:
+        """Resources of shared deployments that it needs."""
+        return self.relies_on | {ref for ref in references(self.body) if ref.deployment}
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Shared deployments that it needs, sorted."""
+        return tuple(sorted({ref.deployment for ref in self.shared}))
+
+    @property
+    def needs(self) -> frozenset[Key]:
+        """Keys of the same deployment that must be ready first."""
+        referred = (ref.key for ref in references(self.body) if not ref.deployment and ref.key.kind != VAULT_SECRET)
+        return self.after | frozenset(referred)
+
+    @property
+    def digest(self) -> str:
+        """Hash over `sections`."""
+        return digest(self.sections)
+
+    @property
+    def tag_names(self) -> frozenset[str]:
+        """Names of the tags that it sets beside our own, as `tags.tag_names` gives them."""
+        return tag_names(self.body)
+
+    def tags(self, identity: Identity) -> dict[str, str]:
+        """Our tags for it."""
+        return tags_for(identity, self.key, self.sections, hidden=self.hidden, uses=self.uses, names=self.tag_names)
+
+    def change(self, fields: Collection[str]) -> dict[str, Body]:
+        """Return what an update of `fields` sends; None takes a field away, and tags are always all there."""
+        untagged: dict[str, Body] = {name: {} for name in TAG_FIELDS}
+        values = {**untagged, **self.body, **self.hidden}
+        return {name: values.get(name) for name in (*fields, *TAG_FIELDS)}

@@ -1,0 +1,74 @@
+"""Observed state: the resources that exist, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from ocisidecar.wire import Json, Key, Ref
+
+
+class Phase(StrEnum):
+    """What a lifecycle state means, whatever word the kind has for it."""
+
+    READY = "ready"
+    PENDING = "pending"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    GOING = "going"
+    GONE = "gone"
+
+
+@frozen
+class Live:
+    """A resource that exists.
+
+    Attributes:
+        key: its key within `deployment`; both come from its tags.
+        id: its OCID.
+        state: the service's word for its lifecycle state; `phase` is what that means.
+        body: the answer in wire form.
+        time_created: RFC 3339, empty where the kind has none.
+        known: what is known of its replace-only content, by section; None means: as `body` shows it.
+    """
+
+    key: Key
+    deployment: str
+    id: str
+    state: str
+    phase: Phase
+    body: Mapping[str, Json] = field(repr=False, eq=False)
+    time_created: str = ""
+    known: Mapping[str, Json] | None = field(default=None, repr=False, eq=False)
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its free-form tags."""
+        tags = self.body.get("freeformTags")
+        return {name: str(value) for name, value in tags.items()} if isinstance(tags, Mapping) else {}
+
+
+@frozen
+class Snapshot:
+    """Everything tagged as ours in one region and compartment, of all deployments, at one moment."""
+
+    resources: tuple[Live, ...] = ()
+
+    def of(self, deployment: str) -> dict[Key, tuple[Live, ...]]:
+        """Return the live resources of one deployment by key, oldest first."""
+        found: dict[Key, list[Live]] = {}
+        for live in sorted(self.resources, key=lambda live: (live.time_created, live.id)):
+            if live.deployment == deployment:
+                found.setdefault(live.key, []).append(live)
+        return {key: tuple(lives) for key, lives in found.items()}
+
+    def deployments(self) -> tuple[str, ...]:
+        """Return the names of all deployments, sorted."""
+        return tuple(sorted({live.deployment for live in self.resources}))
+
+
+def value_of(live: Live, ref: Ref) -> str:
+    """Return what `ref` stands for, given the resource that it names."""
+    return live.id if ref.field == "id" else str(live.body.get(ref.field, ""))

@@ -1,0 +1,1 @@
+"""Check a deployment, and find the cause where it does not work."""

@@ -1,0 +1,86 @@
+"""What a deployment looks like at one moment: read at once, judged by `checks` and `diagnose`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+
+from attrs import field, frozen
+
+from ocisidecar.observe.instances import Instance, read_instances
+from ocisidecar.observe.snapshot import Reader
+from ocisidecar.resources.kind import Site
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.state.observed import Live, Snapshot
+from ocisidecar.wire import Key
+
+_GROUP_ID = re.compile(r"dynamic-group id (\S+)")
+
+
+@frozen(kw_only=True)
+class Inspection:
+    """What a deployment looks like at one moment.
+
+    Attributes:
+        site: where it lives.
+        snapshot: everything that is ours there, of all deployments.
+        lives: its live resources by key, oldest first.
+        gone: keys that it is known to have had and that are gone, with their OCID: not in a list and, but for logs,
+            not found by a request either.
+        instances: its container instances.
+        volumes: name of the instance → names of its volumes.
+    """
+
+    site: Site
+    snapshot: Snapshot = field(repr=False)
+    lives: Mapping[Key, tuple[Live, ...]] = field(repr=False)
+    gone: Mapping[Key, str]
+    instances: tuple[Instance, ...] = field(repr=False)
+    volumes: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+    def of_kind(self, kind: str) -> list[Live]:
+        """Return the live resources of one kind, by key."""
+        return [lives[0] for key, lives in sorted(self.lives.items()) if key.kind == kind]
+
+    def lost_groups(self, policy: Live) -> list[str]:
+        """Return the OCIDs of dynamic groups that a policy speaks of and that the deployment has no more.
+
+        A deployment without a group of its own uses somebody else's, which is not judged.
+        """
+        ids = {live.id for live in self.of_kind("dynamic-group")}
+        named = set(_GROUP_ID.findall(" ".join(statements_in(policy))))
+        return sorted(named - ids) if ids else []
+
+
+def statements_in(policy: Live) -> list[str]:
+    """Return a policy's statements."""
+    listed = policy.body.get("statements")
+    return [str(one) for one in listed] if isinstance(listed, list) else []
+
+
+def inspect(reader: Reader, resources: Mapping[str, str]) -> Inspection:
+    """Read everything that the control plane tells about a deployment.
+
+    Args:
+        reader: of the deployment.
+        resources: what it is known to have had: key → OCID.
+    """
+    snapshot = reader.snapshot()
+    lives = snapshot.of(reader.site.identity.name)
+    parsed = {key: live_id for word, live_id in resources.items() if (key := Key.parse(word)) is not None}
+    absent = {key: live_id for key, live_id in sorted(parsed.items()) if key not in lives and key.kind in KINDS}
+    doubtful = [key for key in absent if key.kind != "log"]
+    found = reader.all(
+        [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in doubtful],
+    )
+    late = {key: (live,) for key, live in zip(doubtful, found, strict=True) if live is not None}
+    instances = read_instances(reader)
+    return Inspection(
+        site=reader.site,
+        snapshot=snapshot,
+        lives={**lives, **late},
+        gone={key: live_id for key, live_id in absent.items() if key not in late},
+        instances=instances,
+        volumes={instance.name: instance.volume_names for instance in instances},
+    )

@@ -1,0 +1,204 @@
+"""A run as it happens, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self
+
+from attrs import evolve, field, frozen
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.events import (
+    ApplyFinished,
+    ApplyStopped,
+    Event,
+    PlanReady,
+    ReplacementReady,
+    StepEvent,
+    StepFailed,
+    StepFinished,
+    StepRetrying,
+    StepWaiting,
+)
+from ocisidecar.plan.operations import Verb
+from ocisidecar.views.page import Tone, count_of, printable
+from ocisidecar.views.terminal import style_of
+
+_WORDS: Final[Mapping[Verb, tuple[str, str]]] = {
+    Verb.CREATE: ("creating", "created"),
+    Verb.UPDATE: ("updating", "updated"),
+    Verb.START: ("starting", "started"),
+    Verb.STOP: ("stopping", "stopped"),
+    Verb.RESTART: ("restarting", "restarted"),
+    Verb.ADOPT: ("taking over", "taken over"),
+    Verb.AWAIT: ("waiting", "ready"),
+    Verb.DELETE: ("deleting", "deleted"),
+}
+"""What a step is called while it is under way, and once it is done."""
+_NODES: Final[Mapping[str, int]] = {"replace": 2, "no-op": 0}
+"""How many steps of a run an action of a plan makes; every other one makes one."""
+
+
+@frozen
+class _Status:
+    """What is known of a run.  Values, because rich draws on a thread of its own.
+
+    Attributes:
+        planned: deployment → number of steps.
+        opened: deployments of which a step was started.
+        running: what is under way, by deployment, key and action.
+        done: how many steps have ended.
+    """
+
+    planned: Mapping[str, int] = field(factory=dict)
+    opened: frozenset[str] = frozenset()
+    running: Mapping[tuple[str, str, str], StepEvent] = field(factory=dict)
+    done: int = 0
+
+    def after(self, event: Event) -> _Status:
+        """Return the status once `event` has happened."""
+        if isinstance(event, PlanReady):
+            steps = sum(number * _NODES.get(action, 1) for action, number in event.counts.items())
+            return evolve(self, planned={**self.planned, event.deployment: steps})
+        if isinstance(event, ApplyFinished | ApplyStopped):
+            rest = {name: one for name, one in self.running.items() if one.deployment != event.deployment}
+            return evolve(self, running=rest)
+        if not isinstance(event, StepEvent) or isinstance(event, ReplacementReady):
+            return self
+        name = (event.deployment, event.key, event.action)
+        if isinstance(event, StepFinished | StepFailed):
+            rest = {one: running for one, running in self.running.items() if one != name}
+            return evolve(self, running=rest, done=self.done + 1)
+        return evolve(self, opened=self.opened | {event.deployment}, running={**self.running, name: event})
+
+    def subject(self, event: Event) -> str:
+        """Return what `event` is about; the deployment is named where there are several."""
+        if not isinstance(event, StepEvent):
+            return event.deployment
+        return event.key if len(self.opened) <= 1 else f"{event.deployment}: {event.key}"
+
+    @property
+    def headline(self) -> str:
+        """How far it is."""
+        total = sum(steps for deployment, steps in self.planned.items() if deployment in self.opened)
+        return f"{self.done} of {max(total, self.done + len(self.running))} steps done"
+
+
+@frozen
+class _Line:
+    sign: str
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+class Progress:
+    """Shows a run as it happens: pass it as `on_event`.
+
+    In a terminal, what is under way is shown live below a line for everything that is done.  Elsewhere, as in a
+    file, a pipe or a notebook, there are only lines.  The live part ends with the run, and at the latest with the
+    `with` block when it is used as a context manager.  One progress shows one call at a time, any number in turn.
+
+    Args:
+        console: where to show it; standard output by default.
+        refreshes_per_second: how often the live part moves; 0 means only when something happens.
+        clock: the provisioner's, where that is not the system's.
+    """
+
+    def __init__(
+        self, console: Console | None = None, *, refreshes_per_second: float = 8.0, clock: Clock | None = None
+    ) -> None:
+        self._console = console or Console(force_jupyter=False)
+        self._clock = clock or SystemClock()
+        self._refreshes_per_second = refreshes_per_second
+        self._status = _Status()
+        self._began = 0.0
+        self._live: Live | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event and show it."""
+        self._began = self._clock.time() - event.elapsed_seconds
+        self._status = self._status.after(event)
+        if isinstance(event, StepEvent) and self._live is None and self._console.is_terminal:
+            self._live = self._start()
+        line = _line(event, is_live=self._live is not None)
+        if line is not None:
+            self._print(event, line)
+        if isinstance(event, ApplyFinished | ApplyStopped) and not self._status.running:
+            self.close()
+        elif self._live is not None:
+            self._live.refresh()
+
+    def close(self) -> None:
+        """End the live part; can be called again."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self._status = _Status()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start(self) -> Live:
+        live = Live(
+            console=self._console,
+            get_renderable=self._view,
+            auto_refresh=self._refreshes_per_second > 0,
+            refresh_per_second=self._refreshes_per_second or 1,
+            transient=True,
+        )
+        live.start()
+        return live
+
+    def _print(self, event: Event, line: _Line) -> None:
+        text = Text.assemble(
+            (f"{event.elapsed_seconds:7.1f} s  ", style_of(Tone.CALM)),
+            (f"{line.sign} {printable(self._status.subject(event))}", style_of(line.tone)),
+            f" {printable(line.text)}",
+        )
+        self._console.print(text, soft_wrap=True)
+
+    def _view(self) -> RenderableType:
+        status, seconds = self._status, self._clock.time() - self._began
+        lines = [
+            Text(f"    {status.subject(event)} {_under_way(event)}", style=style_of(Tone.CALM), no_wrap=True)
+            for event in status.running.values()
+        ]
+        return Group(Spinner("line", text=f"{status.headline}, {seconds:.0f} s"), *lines)
+
+
+def _line(event: Event, *, is_live: bool) -> _Line | None:
+    """Return the line for an event, or None; what the live part shows needs no line."""
+    match event:
+        case StepWaiting() if not is_live:
+            return _Line("…", _under_way(event), Tone.CALM)
+        case StepRetrying():
+            again = f" in {event.wait_seconds:.1f} s" if event.wait_seconds else ""
+            return _Line("↻", f"is tried again{again}: {event.reason}", Tone.CHANGE)
+        case ReplacementReady():
+            return _Line("⇄", "has a healthy replacement; the old one goes next", Tone.CHANGE)
+        case StepFinished():
+            return _Line("✓", _WORDS[Verb(event.action)][1], Tone.GOOD)
+        case StepFailed():
+            return _Line("✗", f"failed: {event.error}", Tone.BAD)
+        case ApplyFinished():
+            return _Line("✓", f"is done, {count_of(event.resources, 'resource')} in place", Tone.GOOD)
+        case ApplyStopped():
+            return _Line(
+                "✗", f"stopped, {event.reason}; {count_of(event.resources, 'resource')} in place", Tone.BAD
+            )
+    return None
+
+
+def _under_way(event: StepEvent) -> str:
+    state = f" ({event.state})" if isinstance(event, StepWaiting) else ""
+    return f"{_WORDS[Verb(event.action)][0]}{state}"

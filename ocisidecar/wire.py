@@ -1,0 +1,108 @@
+"""OCI's wire form: keys and references, bodies that hold them, and how answers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from attrs import frozen
+
+
+@frozen(order=True)
+class Key:
+    """Identity of a resource within its deployment: OCI's singular noun and a name, e.g. `subnet/main`."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Key | None:
+        """Return the key that `str()` gave, or None when `text` is not one."""
+        kind, slash, name = text.partition("/")
+        return cls(kind, name) if slash and kind and name else None
+
+
+@frozen
+class Ref:
+    """A value known only once `key` exists: its `field`, by default its OCID.
+
+    `deployment` names the shared deployment that `key` belongs to; empty means the deployment at hand.
+    """
+
+    key: Key
+    field: str = "id"
+    deployment: str = ""
+
+    def __str__(self) -> str:
+        owner = f"{self.deployment}:" if self.deployment else ""
+        return f"<{owner}{self.key}.{self.field}>"
+
+
+@frozen
+class Text:
+    """A string with references in it, e.g. a policy statement that names a group by OCID."""
+
+    parts: tuple[str | Ref, ...]
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
+
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+"""What travels in a request or an answer: OCI's wire form, with its camelCase keys."""
+
+
+Body: TypeAlias = "bool | int | float | str | Ref | Text | Sequence[Body] | Mapping[str, Body] | None"
+"""Wire form in which references stand where an OCID will be."""
+
+
+def references(body: Body) -> Iterator[Ref]:
+    """Yield every reference in `body`, in order, with repetitions."""
+    if isinstance(body, Ref):
+        yield body
+    elif isinstance(body, Text):
+        yield from (part for part in body.parts if isinstance(part, Ref))
+    elif isinstance(body, Mapping):
+        for value in body.values():
+            yield from references(value)
+    elif isinstance(body, Sequence) and not isinstance(body, str):
+        for value in body:
+            yield from references(value)
+
+
+def resolve_fields(fields: Mapping[str, Body], lookup: Callable[[Ref], str]) -> dict[str, Json]:
+    """Return `fields` in wire form, as `resolve` does."""
+    return {name: resolve(value, lookup) for name, value in fields.items()}
+
+
+def resolve(body: Body, lookup: Callable[[Ref], str]) -> Json:
+    """Return `body` in wire form, each reference replaced by what `lookup` gives for it."""
+    if isinstance(body, Ref):
+        return lookup(body)
+    if isinstance(body, Text):
+        return "".join(lookup(part) if isinstance(part, Ref) else part for part in body.parts)
+    if isinstance(body, Mapping):
+        return resolve_fields(body, lookup)
+    if isinstance(body, Sequence) and not isinstance(body, str):
+        return [resolve(value, lookup) for value in body]
+    return body
+
+
+def text(entry: Mapping[str, Json], name: str) -> str:
+    """Return a field of an answer as text; empty when it is null or absent."""
+    value = entry.get(name)
+    return "" if value is None else str(value)
+
+
+def objects(value: Json) -> list[Mapping[str, Json]]:
+    """Return the objects in an answer's list; none when it is null or absent."""
+    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return [entry for entry in entries if isinstance(entry, Mapping)]
+
+
+def tags_of(value: Json) -> dict[str, str]:
+    """Return free-form tags from wire form."""
+    return {name: str(tag) for name, tag in value.items()} if isinstance(value, Mapping) else {}

@@ -1,0 +1,389 @@
+"""The command line, as a user sees it: output, errors and exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ocisidecar import Cancelled, __version__, errors
+from ocisidecar.cli import common
+from ocisidecar.cli.main import main
+from ocisidecar.clock import FastClock
+from ocisidecar.emulator import Emulator, Fault
+from ocisidecar.emulator.simulated_pods import ContainerScript
+
+SPEC = """
+name: web
+instances:
+  - name: web
+    image_url: fra.ocir.io/acme/web:1.4
+    memory_in_gbs: 4
+    ports: [80]
+"""
+
+
+@pytest.fixture
+def emulator():
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def spec(tmp_path):
+    path = tmp_path / "web.yaml"
+    path.write_text(SPEC, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def run(emulator, tmp_path, capsys, monkeypatch):
+    """Run a command against the emulator: exit code, standard output, standard error."""
+    for name in [name for name in os.environ if name.startswith(("OCISIDECAR_", "OCI_"))]:
+        monkeypatch.delenv(name)
+    config = emulator.write_config(tmp_path / "emulator")
+
+    def run(command, *arguments):
+        where = ("--config", str(config), "--endpoint", emulator.endpoint)
+        code = main([command, *where, "--compartment-id", emulator.compartment_id, *map(str, arguments)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+class TestCommands:
+    """Each command says what its part of the library does."""
+
+    def test_a_deployment_from_beginning_to_end(self, run, spec, emulator):
+        """Plan, apply, verify, status, logs, diagnose and destroy work by file and by name, and leave nothing."""
+        code, out, _ = run("plan", spec)
+        assert (code, "+  container-instance/web-0" in out, emulator.live()) == (0, True, {})
+        code, out, err = run("apply", spec)
+        assert (code, "container-instance/web-0" in out) == (0, True)
+        assert "✓ container-instance/web-0 created" in err
+        assert run("plan", spec)[:2] == (0, "web is as wanted: 10 resources, nothing to do.\n")
+        code, out, _ = run("verify", spec)
+        assert (code, "web is fine" in out) == (0, True)
+        code, out, _ = run("status", "web")
+        assert (code, "ACTIVE at 10.0.0.2" in out) == (0, True)
+        code, out, _ = run("logs", "web", "--container", "web", "--tail", "1")
+        assert (code, len(out.splitlines())) == (0, 1)
+        code, out, _ = run("diagnose", "web")
+        assert (code, out.startswith("web: nothing wrong was found; ")) == (0, True)
+        code, out, err = run("destroy", "web", "--yes", "--purge")
+        assert (code, out, "✓ container-instance/web-0 deleted" in err) == (0, "web: no resources.\n", True)
+        assert emulator.live() == {}
+
+    def test_json(self, run, spec, emulator):
+        """With --json standard output is one document for programs, and nothing else."""
+        plan = json.loads(run("plan", spec, "--json")[1])
+        assert plan["counts"] == {"create": 10}
+        applied = json.loads(run("apply", spec, "--json", "--expect", plan["digest"])[1])
+        assert applied["resources"]["vcn/main"] in emulator.live()["vcn"]
+        assert json.loads(run("status", "web", "--json")[1]) == applied
+        assert json.loads(run("verify", "web", "--json")[1])["ok"] is True
+        assert json.loads(run("diagnose", "web", "--json")[1])["findings"] == []
+        lines = [json.loads(line) for line in run("logs", "web", "--json")[1].splitlines()]
+        assert {line["container"] for line in lines} == {"web"}
+        assert json.loads(run("destroy", "web", "--yes", "--json")[1])["resources"] == {}
+
+    def test_destroy_keeps_what_is_to_be_retained(self, run, spec, emulator):
+        """What stays is said, with the reason."""
+        run("apply", spec)
+        code, out, err = run("destroy", "web", "--yes", "--retain", "vcn")
+        assert (code, "vcn/main" in out, "is to be retained" in err) == (0, True, True)
+        assert set(emulator.live()) == {"vcn"}
+
+    def test_checks_that_send_nothing(self, run, spec, emulator, monkeypatch):
+        """A log entry and a datapoint are sent to be found again, unless that is not wanted."""
+        monkeypatch.setattr(emulator.app.cloud.pods, "containers", "docker")
+        run("apply", spec)
+
+        def writes(*arguments):
+            before = len(emulator.requests)
+            assert run("verify", "web", "--telemetry-timeout", "0", *arguments)[0] == 0
+            return {one.operation for one in emulator.requests[before:] if one.is_write}
+
+        assert writes() == {"post_metric_data"}
+        assert writes("--read-only") == writes("--no-telemetry") == set()
+
+    def test_a_sick_deployment(self, run, spec, emulator):
+        """Its checks and its diagnosis end with 1, and say what is wrong."""
+        emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))
+        run("apply", spec)
+        code, out, _ = run("verify", "web")
+        assert (code, "web is not fine" in out) == (1, True)
+        code, out, _ = run("diagnose", "web")
+        assert (code, "remedy" in out) == (1, True)
+
+
+class TestSettingsFile:
+    """Where a spec file is taken, a settings file is too."""
+
+    @pytest.fixture
+    def emulator(self):
+        """Its time runs fast: health checks begin 10 s after the start."""
+        with Emulator(clock=FastClock(20)) as emulator:
+            yield emulator
+
+    @pytest.mark.parametrize(
+        ("name", "is_one"),
+        [("web.env", True), (".env", True), ("web.env.local", True), ("web.yaml", False), ("environment", False)],
+    )
+    def test_names(self, name, is_one):
+        """It is recognised by its name, as the files of this kind are called."""
+        assert common.is_settings_file(f"some.env.d/{name}") is is_one
+
+    def test_from_beginning_to_end(self, run, tmp_path, emulator):
+        """Plan, apply, verify, status and destroy; what only a tenancy has does not count in an emulator."""
+        path = tmp_path / "web.env"
+        path.write_text(
+            "CONTAINER_INSTANCE_NAME=web\nCONTAINER_IMAGE=docker.io/acme/web:1\nOCI_CLI_PROFILE=PROD\n"
+            "SUBNET_OCID=ocid1.subnet.oc1.fra.a\nTF_BACKEND=oci\n"
+        )
+        code, out, err = run("plan", path)
+        assert (code, "+  container-instance/web-0" in out) == (0, True)
+        assert "warning: web.env:5: TF_BACKEND is not used" in err
+        assert run("apply", path)[0] == 0
+        assert run("verify", path, "--json")[0] == 0
+        assert run("status", path)[0] == 0
+        assert run("destroy", path, "--yes", "--purge")[0] == 0
+        assert emulator.live() == {}
+
+    def test_faults(self, run, tmp_path):
+        """Each comes with file, line and variable; exit code 2."""
+        path = tmp_path / "web.env"
+        path.write_text("CONTAINER_COUNT=many\nENABLE_ALARMS=maybe\n")
+        code, out, err = run("plan", path)
+        assert (code, out) == (2, "")
+        assert "web.env:1: CONTAINER_COUNT must be a whole number, got 'many'" in err
+        assert "web.env:2: ENABLE_ALARMS must be true or false, got 'maybe'" in err
+
+
+class TestErrors:
+    """An error is one readable message on standard error, never a traceback."""
+
+    def test_a_wrong_spec(self, run, spec):
+        """Every fault, each with its path; exit code 2."""
+        spec.write_text(SPEC.replace("memory_in_gbs: 4", "memory_in_gbs: 4000\n    replicas: 0"), encoding="utf-8")
+        code, out, err = run("plan", spec)
+        assert (code, out) == (2, "")
+        assert "memory_in_gbs" in err
+        assert "replicas" in err
+
+    def test_a_file_that_is_not_there(self, run):
+        """The message names it."""
+        code, _, err = run("plan", "nowhere.yaml")
+        assert (code, "nowhere.yaml" in err) == (2, True)
+
+    def test_a_deployment_that_is_not_there(self, run):
+        """The message names what there is."""
+        assert run("status", "shop")[::2] == (
+            2,
+            "ocisidecar: No deployment 'shop' exists in this compartment and region; there are none.\n",
+        )
+
+    def test_a_configuration_that_is_not_there(self, capsys, tmp_path):
+        """The message names the file."""
+        path = tmp_path / "nowhere"
+        assert main(["status", "web", "--config", str(path)]) == 2
+        assert str(path) in capsys.readouterr().err
+
+    def test_a_plan_that_is_not_the_expected_one(self, run, spec, emulator):
+        """Nothing is changed; exit code 2."""
+        code, _, err = run("apply", spec, "--expect", "0123456789abcdef")
+        assert (code, "Nothing was changed" in err, emulator.live()) == (2, True, {})
+
+    def test_a_service_that_refuses(self, run, spec, emulator):
+        """The message names the call; exit code 3."""
+        emulator.inject(Fault.error("create_subnet", status=400, code="InvalidParameter", message="no such range"))
+        code, _, err = run("apply", spec)
+        assert code == 3
+        assert "create_subnet for subnet/main: 400 InvalidParameter: no such range." in err
+        assert "Traceback" not in err
+
+    def test_destroy_without_an_answer(self, run, spec, emulator, monkeypatch):
+        """Where nobody can be asked, --yes is needed; nothing is deleted."""
+        run("apply", spec)
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        code, _, err = run("destroy", "web")
+        assert (code, "add --yes" in err, "vcn" in emulator.live()) == (2, True, True)
+
+    @pytest.mark.parametrize(("answer", "code"), [("web\n", 0), ("yes\n", 2), ("", 2)])
+    def test_destroy_asks(self, run, spec, monkeypatch, answer, code):
+        """Only the deployment's name deletes it."""
+
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        run("apply", spec)
+        monkeypatch.setattr(sys, "stdin", Terminal(answer))
+        assert run("destroy", "web")[0] == code
+        monkeypatch.undo()
+
+    def test_destroying_nothing_asks_nothing(self, run):
+        """A deployment that does not exist is no error."""
+        code, _, err = run("destroy", "web")
+        assert (code, "web does not exist." in err) == (0, True)
+
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (errors.SpecError([]), 2),
+            (errors.ConfigError(""), 2),
+            (errors.StalePlan(""), 2),
+            (errors.InUse("", users=()), 2),
+            (errors.ServiceCallError(operation="x"), 3),
+            (errors.WaitTimedOut("", key="", last_state="", waited_seconds=0), 3),
+            (errors.DestroyFailed("", remaining={}, causes={}), 3),
+            (Cancelled("enough"), 130),
+            (KeyboardInterrupt(), 130),
+            (OSError("port is taken"), 2),
+        ],
+    )
+    def test_exit_codes(self, monkeypatch, capsys, error, code):
+        """Each kind of error has its code and one message."""
+
+        def fail(*_, **__):
+            raise error
+
+        monkeypatch.setattr("ocisidecar.emulator.serve", fail)
+        assert main(["emulator", "--config-dir", "x"]) == code
+        assert capsys.readouterr().err.startswith("ocisidecar: ")
+
+    def test_a_terminal_is_told_how_long_checking_may_take(self, run, spec, monkeypatch):
+        """Only there: what is read by programs stays as it is."""
+        run("apply", spec)
+        assert "Checking" not in run("verify", "web")[2]
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        assert "looked for during up to 9 s" in run("verify", "web", "--telemetry-timeout", "9")[2]
+
+    def test_failed_checks_have_a_code(self):
+        """1, as for a report that was printed."""
+        assert common.exit_code(errors.ChecksFailed("", report=None)) == 1
+
+
+class TestArguments:
+    """What can be given, and what is said about what cannot."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ((), "required: COMMAND"),
+            (("fly",), "invalid choice: 'fly'"),
+            (("plan",), "required: SPEC"),
+            (
+                ("logs", "web", "--since", "yesterday"),
+                "'yesterday' is neither 90s, 10m, 2h, 1d nor an RFC 3339 time",
+            ),
+            (("logs", "web", "--tail", "-1"), "'-1' is not a number, 0 or more"),
+            (("logs", "web", "--tail", "many"), "'many' is not a number, 0 or more"),
+            (("verify", "web", "--max-restarts=-1"), "'-1' is not a number, 0 or more"),
+            (("verify", "web", "--telemetry-timeout=-5"), "'-5' is not a number of seconds"),
+            (("verify", "web", "--telemetry-timeout=soon"), "'soon' is not a number of seconds"),
+            (("verify", "web", "--telemetry-timeout=inf"), "'inf' is not a number of seconds"),
+            (("demo", "--containers", "podman"), "invalid choice: 'podman'"),
+        ],
+    )
+    def test_wrong_arguments(self, capsys, arguments, said):
+        """Exit code 2, and a sentence that says what is wrong."""
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        assert said in capsys.readouterr().err
+
+    @pytest.mark.parametrize("command", ["plan", "apply", "verify", "diagnose", "status", "logs", "destroy"])
+    def test_help(self, capsys, command):
+        """Every command that talks to OCI says how to tell it where."""
+        with pytest.raises(SystemExit) as caught:
+            main([command, "--help"])
+        out = capsys.readouterr().out
+        assert caught.value.code == 0
+        for option in ("--config", "--profile", "--auth", "--region", "--compartment-id", "--endpoint", "--json"):
+            assert option in out
+
+    def test_version(self, capsys):
+        """--version prints the version."""
+        with pytest.raises(SystemExit):
+            main(["--version"])
+        assert capsys.readouterr().out == f"{__version__}\n"
+
+    @pytest.mark.parametrize(
+        ("word", "since"),
+        [
+            ("90s", timedelta(seconds=90)),
+            ("10m", timedelta(minutes=10)),
+            ("2h", timedelta(hours=2)),
+            ("1d", timedelta(days=1)),
+            ("2026-03-01T10:00:00Z", datetime(2026, 3, 1, 10, tzinfo=UTC)),
+            ("2026-03-01T10:00:00", datetime(2026, 3, 1, 10, tzinfo=UTC)),
+        ],
+    )
+    def test_since(self, word, since):
+        """A span or a moment; a moment without a time zone is UTC."""
+        assert common.moment(word) == since
+
+
+class TestProgram:
+    """`python -m ocisidecar` as a process of its own."""
+
+    def test_a_reader_that_goes_away_is_no_error(self, monkeypatch):
+        """`ocisidecar ... | head` ends quietly."""
+        reading, writing = os.pipe()
+        os.close(reading)
+
+        def serve(*_, **__):
+            sys.stdout.write("endpoint\n")
+            sys.stdout.flush()
+
+        monkeypatch.setattr("ocisidecar.emulator.serve", serve)
+        with os.fdopen(writing, "w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert main(["emulator", "--config-dir", "x"]) == 0
+
+    def test_output_in_a_poor_encoding(self, monkeypatch):
+        """Signs that it does not have are replaced."""
+        stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_, **__: sys.stdout.write("± web\n"))
+        assert main(["emulator", "--config-dir", "x"]) == 0
+        stream.flush()
+        assert stream.buffer.getvalue() == b"? web\n"
+
+    @pytest.mark.parametrize("command", [("demo",), ("emulator", "--config-dir", "x")])
+    def test_what_ends_well_is_0(self, monkeypatch, command):
+        """So a script can go on."""
+        monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_, **__: None)
+        monkeypatch.setattr("ocisidecar.cli.demo.run", lambda *_, **__: None)
+        assert main(command) == 0
+
+    def test_emulator(self, tmp_path):
+        """It prints its endpoint, writes a configuration and an environment that work, and ends with Ctrl-C."""
+        program = [sys.executable, "-m", "ocisidecar", "emulator", "--config-dir", str(tmp_path)]
+        with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            facts = dict(process.stdout.readline().split(maxsplit=1) for _ in range(6))
+            where = ["--config", str(tmp_path / "config"), "--endpoint", facts["endpoint"].strip()]
+            code = main(["destroy", "web", *where, "--compartment-id", facts["compartment"].strip()])
+            sourced = subprocess.run(
+                [
+                    "sh",
+                    "-c",
+                    '. "$1" && exec "$2" -m ocisidecar destroy web',
+                    "sh",
+                    facts["environment"].strip(),
+                    sys.executable,
+                ],
+                check=False,
+            )
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.read() == "stopped\n"
+        assert (code, sourced.returncode, process.returncode) == (0, 0, 0)

@@ -1,0 +1,332 @@
+"""The calling edge again: answers that no service should give, and what SDK and signers raise."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import circuitbreaker
+import jwt
+import oci
+import pytest
+import responses
+from oci._vendor import requests
+from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadataError
+from urllib3.exceptions import ProtocolError
+
+from ocisidecar.cancel import Cancel
+from ocisidecar.client.session import Caller, Session
+from ocisidecar.clock import VirtualClock
+from ocisidecar.credentials import Credentials
+from ocisidecar.emulator import Emulator
+from ocisidecar.errors import (
+    ConfigError,
+    ConnectionLost,
+    NotAuthenticated,
+    OciSidecarError,
+    ServiceCallError,
+    ServiceUnavailable,
+    Throttled,
+)
+
+ENDPOINT = "http://127.0.0.1:9"
+VCN = f"{ENDPOINT}/20160918/vcns/x"
+VCNS = f"{ENDPOINT}/20160918/vcns"
+LOGS = f"{ENDPOINT}/20210415/containers/x/actions/retrieveLogs"
+TENANCY = "ocid1.tenancy.oc1..a"
+# Raised by parts of the SDK that the session does not use: composite operations, uploads, downloads.
+UNREACHABLE = {
+    "MultipartUploadError",
+    "CompositeOperationError",
+    "DownloadTerminated",
+    "ResumableDownloadException",
+    "DownloadFailedIncorrectDownloadSize",
+    "ChecksumVerificationError",
+}
+
+
+def classes_of(module: Any) -> list[type[Exception]]:
+    """Return the exceptions that a module defines or names."""
+    found = (cls for _, cls in inspect.getmembers(module, inspect.isclass))
+    return [cls for cls in found if issubclass(cls, Exception) and not issubclass(cls, Warning)]
+
+
+def instance_of(cls: type[Exception]) -> Exception:
+    """Return an exception of the class as the SDK might raise it."""
+    if issubclass(cls, oci.exceptions.ServiceError):
+        return cls(400, "InvalidParameter", {}, "wrong")
+    if cls.__name__ == "JSONDecodeError":
+        return cls("wrong", "", 0)
+    if cls is circuitbreaker.CircuitBreakerError:
+        return cls(circuitbreaker.CircuitBreaker())
+    return cls("wrong")
+
+
+RAISED = sorted(
+    {
+        *(cls for cls in classes_of(oci.exceptions) if cls.__name__ not in UNREACHABLE),
+        *classes_of(requests.exceptions),
+        jwt.DecodeError,
+        jwt.ExpiredSignatureError,
+        circuitbreaker.CircuitBreakerError,
+        InvalidCertificateFromInstanceMetadataError,
+        RuntimeError,
+        ValueError,
+    },
+    key=lambda cls: f"{cls.__module__}.{cls.__name__}",
+)
+
+
+class Signer:
+    """A signer that raises an exception instead of signing."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.is_asked = False
+
+    @property
+    def without_content_headers(self) -> Signer:
+        return self
+
+    def __call__(self, _request: object) -> object:
+        self.is_asked = True
+        raise self.error
+
+
+class Renewing(oci.auth.signers.EphemeralResourcePrincipalSigner):
+    """A principal's signer whose renewal fails after the service has refused its token."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __call__(self, request: object, *_: object, **__: object) -> object:
+        return request
+
+    def refresh_security_token(self) -> None:
+        raise self.error
+
+
+@pytest.fixture
+def caller_with(clock: VirtualClock) -> Callable[[object], Caller]:
+    """Makes callers for a signer."""
+
+    def make(signer: object) -> Caller:
+        user = "ocid1.user.oc1..a"
+        config = {"tenancy": TENANCY, "region": "us-ashburn-1", "user": user, "key_file": "none"}
+        config["fingerprint"] = ":".join(["00"] * 16)
+        credentials = Credentials(signer, "us-ashburn-1", TENANCY, "test", client_config=config)
+        return Session(credentials, clock, ENDPOINT).caller(Cancel(clock=clock), key="vcn/main")
+
+    return make
+
+
+class Broken(io.RawIOBase):
+    """A body during which the connection breaks."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: object) -> int:
+        raise ProtocolError("Connection broken")
+
+
+@pytest.fixture
+def caller(clock: VirtualClock) -> Caller:
+    """Calls a service that `answers` imitates."""
+    settings = Emulator().oci_config
+    key = settings.pop("key_content")
+    signer = oci.signer.Signer(
+        settings["tenancy"], settings["user"], settings["fingerprint"], None, private_key_content=key
+    )
+    credentials = Credentials(
+        signer, settings["region"], settings["tenancy"], "test", client_config={**settings, "key_file": "none"}
+    )
+    return Session(credentials, clock, ENDPOINT).caller(Cancel(clock=clock), key="vcn/main")
+
+
+@pytest.fixture
+def get_vcn(caller: Caller) -> Callable[[], Any]:
+    """Reads a VCN."""
+    return lambda: caller.call("core.VirtualNetworkClient", "get_vcn", "x")
+
+
+@pytest.fixture
+def answers() -> Iterator[responses.RequestsMock]:
+    """What the SDK's HTTP library is answered."""
+    with responses.RequestsMock(target="oci._vendor.requests.adapters.HTTPAdapter.send") as mock:
+        yield mock
+
+
+class TestMalformedAnswers:
+    """Bodies that are no JSON object."""
+
+    @pytest.mark.parametrize(
+        "body",
+        [b"", b"<html>Bad gateway</html>", b'"ok"', b'{"id": "ocid1.v', b"\xff\xfe{\x00}\x00", b"null", b"5"],
+        ids=["empty", "html", "string", "truncated", "utf-16", "null", "number"],
+    )
+    def test_200_that_cannot_be_read_is_asked_for_again(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], body: bytes
+    ) -> None:
+        """What a proxy spoiled once comes right at the second try."""
+        answers.add("GET", VCN, body=body)
+        answers.add("GET", VCN, json={"id": "x"})
+        assert get_vcn().body == {"id": "x"}
+
+    def test_200_that_stays_unreadable_shows_its_beginning(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
+    ) -> None:
+        """The error is ConnectionLost and quotes what came instead."""
+        answers.add("GET", VCN, body=b"<html>Log in to the guest network</html>")
+        with pytest.raises(ConnectionLost, match="Log in to the guest network"):
+            get_vcn()
+
+    @pytest.mark.parametrize("body", ["null", "5", "true"])
+    def test_a_list_that_is_none_is_not_taken_for_an_empty_one(
+        self, answers: responses.RequestsMock, caller: Caller, body: str
+    ) -> None:
+        """Whoever plans on nothing makes everything anew."""
+        answers.add("GET", VCNS, body=body)
+        with pytest.raises(ConnectionLost, match=f"the answer cannot be read: '{body}'"):
+            list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            (b"", "(no text)"),
+            (b"<html>Bad request</html>", "Bad request"),
+            (b'"wrong"', "wrong"),
+            (b"null", "(no text)"),
+            (b'["wrong"]', "wrong"),
+            (b'{"code": null, "message": null}', "(no text)"),
+            (b'{"code": {"a": 1}, "message": ["wrong"]}', "wrong"),
+        ],
+        ids=["empty", "html", "string", "null", "list", "nulls", "nested"],
+    )
+    def test_400_is_told_as_it_came(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], body: bytes, told: str
+    ) -> None:
+        """A refusal without a proper body is final, and its message shows what there was."""
+        answers.add("GET", VCN, status=400, body=body)
+        with pytest.raises(ServiceCallError) as caught:
+            get_vcn()
+        assert (caught.value.status, caught.value.attempts) == (400, 1)
+        assert told in str(caught.value)
+
+    def test_an_error_that_is_not_utf_8_is_a_lost_answer(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
+    ) -> None:
+        """The SDK hides the status of such an answer, so nothing is known but that it cannot be read."""
+        answers.add("GET", VCN, status=400, body=b"\xff\xfe")
+        with pytest.raises(ConnectionLost, match="cannot be read"):
+            get_vcn()
+
+    @pytest.mark.parametrize("body", [{"items": None}, {}, {"items": ["x", 5]}, [None, "x"]])
+    def test_a_list_without_entries_is_empty(
+        self, answers: responses.RequestsMock, caller: Caller, body: object
+    ) -> None:
+        """What is no object in a list is passed over."""
+        answers.add("GET", VCNS, json=body)
+        assert list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY)) == []
+
+    def test_a_stream_of_text_is_read_whatever_its_encoding(
+        self, answers: responses.RequestsMock, caller: Caller
+    ) -> None:
+        """A container may write what is no UTF-8; the rest is shown."""
+        answers.add("POST", LOGS, body=b"caf\xe9 is open")
+        answer = caller.call("container_instances.ContainerInstanceClient", "retrieve_logs", "x")
+        assert answer.text == "caf\ufffd is open"
+
+    def test_a_stream_that_breaks_is_asked_for_again(self, answers: responses.RequestsMock, caller: Caller) -> None:
+        """Half a log is no answer."""
+        answers.add("POST", LOGS, body=io.BufferedReader(Broken()))
+        answers.add("POST", LOGS, body=b"ready")
+        answer = caller.call("container_instances.ContainerInstanceClient", "retrieve_logs", "x")
+        assert answer.text == "ready"
+
+    @pytest.mark.parametrize("value", ["²", "soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"])
+    def test_a_retry_after_that_is_no_number_is_ignored(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], value: str
+    ) -> None:
+        """Our own waiting takes its place."""
+        answers.add("GET", VCN, status=429, headers={"retry-after": value})
+        answers.add("GET", VCN, json={"id": "x"})
+        assert get_vcn().status == 200
+
+    def test_a_loop_of_redirects_is_a_lost_answer(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
+    ) -> None:
+        """A captive portal ends in our error."""
+        answers.add("GET", VCN, status=302, headers={"location": VCN})
+        with pytest.raises(ConnectionLost, match="TooManyRedirects"):
+            get_vcn()
+
+    def test_a_connection_that_fails_is_told_in_one_line(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
+    ) -> None:
+        """The message says what happened and leaves out the SDK's page of advice."""
+        answers.add("GET", VCN, body=requests.exceptions.ReadTimeout("Read timed out. (read timeout=60)"))
+        with pytest.raises(ConnectionLost) as caught:
+            get_vcn()
+        assert caught.value.service_message == "ReadTimeout: Read timed out. (read timeout=60)"
+
+
+class TestWhatTheSdkRaises:
+    """Nothing but our errors comes out of a call."""
+
+    @pytest.mark.parametrize("cls", RAISED, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
+    def test_while_signing_becomes_an_error_of_ours(
+        self, caller_with: Callable[[object], Caller], cls: type[Exception]
+    ) -> None:
+        """Whatever the SDK, its HTTP library or a signer raises, the caller sees an OciSidecarError."""
+        signer = Signer(instance_of(cls))
+        with pytest.raises(OciSidecarError):
+            caller_with(signer).call("core.VirtualNetworkClient", "get_vcn", "x")
+        assert signer.is_asked
+
+    @pytest.mark.parametrize("cls", RAISED, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
+    def test_while_renewing_a_token_becomes_an_error_of_ours(
+        self, caller_with: Callable[[object], Caller], answers: responses.RequestsMock, cls: type[Exception]
+    ) -> None:
+        """The same after a 401, when the SDK asks a principal's signer for a fresh token."""
+        answers.add("GET", VCN, status=401, json={"code": "NotAuthenticated", "message": "expired"})
+        with pytest.raises(OciSidecarError):
+            caller_with(Renewing(instance_of(cls))).call("core.VirtualNetworkClient", "get_vcn", "x")
+
+    def test_the_list_of_what_cannot_reach_us_is_of_this_sdk(self) -> None:
+        """An exception that the SDK drops or renames is noticed."""
+        assert {cls.__name__ for cls in classes_of(oci.exceptions)} >= UNREACHABLE
+
+    def test_a_config_error_of_the_signer_comes_through(self, caller_with: Callable[[object], Caller]) -> None:
+        """An expired session token keeps its own words."""
+        error = ConfigError("run `oci session authenticate`")
+        with pytest.raises(ConfigError) as caught:
+            caller_with(Signer(error)).call("core.VirtualNetworkClient", "get_vcn", "x")
+        assert caught.value is error
+
+    def test_a_404_of_the_token_service_does_not_mean_that_the_resource_is_gone(
+        self, caller_with: Callable[[object], Caller]
+    ) -> None:
+        """What the signer was answered is told as missing authentication, with the answer."""
+        error = oci.exceptions.ServiceError(404, "NotAuthorizedOrNotFound", {}, "no such certificate")
+        with pytest.raises(NotAuthenticated, match="got no token: 404 NotAuthorizedOrNotFound: no such"):
+            caller_with(Signer(error)).call("core.VirtualNetworkClient", "get_vcn", "x")
+
+    @pytest.mark.parametrize(("status", "expected"), [(429, Throttled), (503, ServiceUnavailable)])
+    def test_a_token_service_that_is_away_for_a_moment_is_waited_for(
+        self, caller_with: Callable[[object], Caller], status: int, expected: type[ServiceCallError]
+    ) -> None:
+        """429 and 5xx of the token service are retried like any."""
+        error = oci.exceptions.ServiceError(status, "", {}, "later")
+        with pytest.raises(expected) as caught:
+            caller_with(Signer(error)).call("core.VirtualNetworkClient", "get_vcn", "x")
+        assert caught.value.attempts > 1
+
+    def test_an_argument_that_the_sdk_refuses_is_told_with_the_operation(
+        self, caller_with: Callable[[object], Caller]
+    ) -> None:
+        """Nothing is sent, and the error says what was tried."""
+        with pytest.raises(ConfigError, match="get_vcn: the SDK could not send it"):
+            caller_with(Signer(ValueError())).call("core.VirtualNetworkClient", "get_vcn", "x", colour="red")

@@ -1,0 +1,213 @@
+"""The registry's protocol: what is said again, to whom the password goes, and what a list of platforms holds.
+
+The servers are real ones, which answer as a test says; docker-registry itself is in tests/containers.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from ocisidecar.clock import VirtualClock
+from ocisidecar.errors import ImageError, LoginFailed
+from ocisidecar.images.distribution import (
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Distribution,
+    Manifest,
+    is_loopback,
+    manifest_list,
+)
+
+BASIC = f"Basic {base64.b64encode(b'alice:hunter2').decode()}"
+
+
+@define
+class Server:
+    """A server that answers as it is told, and remembers what it was asked."""
+
+    answer: Callable[[Request], Response]
+    requests: list[Request] = field(factory=list)
+    host: str = ""
+
+    @contextmanager
+    def running(self) -> Iterator[Server]:
+        server = make_server("127.0.0.1", 0, Request.application(self._answered), threaded=True)
+        self.host = f"127.0.0.1:{server.port}"
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def _answered(self, request: Request) -> Response:
+        self.requests.append(request)
+        return self.answer(request)
+
+
+@pytest.fixture
+def serve():
+    """Starts servers."""
+    with ExitStack() as stack:
+        yield lambda answer: stack.enter_context(Server(answer).running())
+
+
+@pytest.fixture
+def clock():
+    """Time that passes when somebody waits for it."""
+    return VirtualClock()
+
+
+@pytest.fixture
+def connect(clock):
+    """Opens a registry as alice."""
+    with ExitStack() as stack:
+
+        def opened(host: str) -> Distribution:
+            distribution = Distribution(host, "alice", "hunter2", clock)
+            stack.callback(distribution.close)
+            return distribution
+
+        yield opened
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_failures_that_pass_are_waited_out(serve, connect, clock, status):
+    """The registry is asked again, later each time."""
+    statuses, start = iter([status, status, 200]), clock.time()
+    server = serve(lambda _: Response(status=next(statuses)))
+    connect(server.host).check()
+    assert len(server.requests) == 3
+    assert clock.time() - start > 1
+
+
+def test_failures_that_do_not_pass_are_told(serve, connect):
+    """After five attempts the registry's words are raised."""
+    errors = {"errors": [{"code": "TOOMANYREQUESTS", "message": "slow down"}]}
+    server = serve(lambda _: Response(json.dumps(errors), status=429))
+    with pytest.raises(ImageError, match="429 TOOMANYREQUESTS: slow down"):
+        connect(server.host).check()
+    assert len(server.requests) == 5
+
+
+def test_a_registry_that_does_not_answer_is_told(connect, clock):
+    """The error says where and why, in a line, after five attempts."""
+    start = clock.time()
+    with pytest.raises(ImageError, match=r"GET http://127\.0\.0\.1:1/v2/: no answer: .*refused") as caught:
+        connect("127.0.0.1:1").check()
+    assert clock.time() - start > 5
+    assert len(str(caught.value)) < 300
+
+
+def test_a_refusal_is_not_repeated(serve, connect):
+    """A wrong password is sent once."""
+    server = serve(lambda _: Response("no", status=401, headers={"WWW-Authenticate": 'Basic realm="r"'}))
+    with pytest.raises(LoginFailed, match="401 no"):
+        connect(server.host).check()
+    assert [request.headers.get("Authorization") for request in server.requests] == [None, BASIC]
+
+
+def test_a_token_is_asked_for_what_is_done(serve, connect):
+    """Service and scope are the challenge's and the call's; the password goes to the token service alone."""
+    tokens = serve(lambda _: Response(json.dumps({"access_token": "t0"})))
+    challenge = f'Bearer realm="http://{tokens.host}/token",service="ocir"'
+
+    def answer(request: Request) -> Response:
+        if "Authorization" in request.headers:
+            return Response("{}", content_type=f"{OCI_MANIFEST}; charset=utf-8")
+        return Response(status=401, headers={"WWW-Authenticate": challenge})
+
+    registry = serve(answer)
+    assert connect(registry.host).manifest("acme/web", "1").media_type == OCI_MANIFEST
+    assert tokens.requests[0].args.to_dict() == {"service": "ocir", "scope": "repository:acme/web:pull"}
+    assert tokens.requests[0].headers["Authorization"] == BASIC
+    assert [request.headers.get("Authorization") for request in registry.requests] == [None, "Bearer t0"]
+
+
+def test_the_password_goes_nowhere_unencrypted(serve, connect):
+    """A registry cannot send us with it to a place without TLS."""
+    challenge = {"WWW-Authenticate": 'Bearer realm="http://tokens.example/token"'}
+    server = serve(lambda _: Response(status=401, headers=challenge))
+    with pytest.raises(ImageError, match=r"tokens\.example.*not sent"):
+        connect(server.host).check()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"token": ""}'])
+def test_an_answer_without_a_token_is_told(serve, connect, text):
+    """The error says where none was had."""
+    tokens = serve(lambda _: Response(text))
+    challenge = {"WWW-Authenticate": f'Bearer realm="http://{tokens.host}/token"'}
+    server = serve(lambda _: Response(status=401, headers=challenge))
+    with pytest.raises(ImageError, match=f"{tokens.host}/token.*contains no token"):
+        connect(server.host).check()
+
+
+def test_only_this_machine_is_spoken_to_without_encryption():
+    """A name that looks like it is another machine."""
+    ours = ["localhost", "localhost:5000", "127.0.0.1:80", "127.1.2.3", "[::1]:5000"]
+    others = ["fra.ocir.io", "localhost.example", "127.evil.example", "128.0.0.1", "127.0.0.1.example:5000"]
+    assert [host for host in ours + others if is_loopback(host)] == ours
+
+
+def manifest(media_type: str = DOCKER_MANIFEST, content: object = None) -> Manifest:
+    return Manifest(media_type=media_type, content=json.dumps(content or {"schemaVersion": 2}).encode())
+
+
+@given(st.binary())
+def test_a_digest_is_that_of_the_bytes(content):
+    """It is what any registry calls these bytes."""
+    found = Manifest(media_type=OCI_MANIFEST, content=content).digest
+    assert found == f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "list_type"),
+    [
+        ([DOCKER_MANIFEST, DOCKER_MANIFEST], DOCKER_LIST),
+        ([OCI_MANIFEST, OCI_MANIFEST], OCI_INDEX),
+        ([DOCKER_MANIFEST, OCI_MANIFEST], DOCKER_LIST),
+    ],
+)
+def test_a_list_refers_to_each_platform(kinds, list_type):
+    """By digest, size and kind; the list is of the kind of its entries."""
+    images = [manifest(kind, {"schemaVersion": 2, "number": number}) for number, kind in enumerate(kinds)]
+    listed = manifest_list(list(zip(["linux/amd64", "linux/arm64"], images, strict=True)))
+    assert listed.media_type == list_type
+    assert json.loads(listed.content) == {
+        "schemaVersion": 2,
+        "mediaType": list_type,
+        "manifests": [
+            {
+                "mediaType": image.media_type,
+                "size": len(image.content),
+                "digest": image.digest,
+                "platform": {"os": "linux", "architecture": architecture},
+            }
+            for image, architecture in zip(images, ["amd64", "arm64"], strict=True)
+        ],
+    }
+
+
+def test_lists_in_a_list_are_resolved():
+    """Engines that push a list for each platform, with attestations, end up in one flat list without those."""
+    image = manifest(OCI_MANIFEST)
+    attestation = {"mediaType": OCI_MANIFEST, "size": 1, "digest": "d", "platform": {"os": "unknown"}}
+    inner = manifest_list([("linux/amd64", image)])
+    pushed = manifest(OCI_INDEX, {"manifests": [*json.loads(inner.content)["manifests"], attestation]})
+    assert manifest_list([("linux/amd64", pushed)]) == inner

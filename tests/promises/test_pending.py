@@ -1,0 +1,82 @@
+"""A resource that an interrupted run left in the making: the next plan says what may happen to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocisidecar import Action, Cancel, Cancelled, InstanceSpec, StepWaiting
+from ocisidecar.emulator import Fault, Latencies
+
+LATENCIES = Latencies(network=1, logging=2, container_instance_create=30, container_instance_delete=5)
+
+
+@pytest.fixture
+def provisioner(make_provisioner):
+    """A provisioner with an emulator in which every resource takes its time."""
+    return make_provisioner(latencies=LATENCIES)
+
+
+def interrupt_at(provisioner, spec, kind):
+    """Apply until a resource of this kind is being made, and cancel there."""
+    cancel = Cancel()
+
+    def handle(event):
+        if isinstance(event, StepWaiting) and event.key.startswith(f"{kind}/"):
+            cancel.set("interrupted by the test")
+
+    with pytest.raises(Cancelled):
+        provisioner.apply(spec, on_event=handle, cancel=cancel)
+
+
+@pytest.mark.parametrize("kind", ["vcn", "subnet", "container-instance"])
+def test_a_pending_resource_is_a_visible_change(provisioner, web, kind):
+    """The plan lists it as `wait`, in text and JSON as well, because its failure would lead to a new one."""
+    interrupt_at(provisioner, web, kind)
+    plan = provisioner.plan(web)
+    pending = [step for step in plan.changes if step.action is Action.WAIT]
+    assert kind in {step.key.kind for step in pending}
+    assert {step.reason.partition("; ")[2] for step in pending} == {"apply waits, and creates it again if it fails"}
+    assert plan.counts["wait"] == len(pending)
+    assert f"{len(pending)} to wait for" in str(plan)
+    assert "nothing to do" not in str(plan)
+
+
+def test_a_pending_resource_that_fails_is_made_again_as_the_plan_says(provisioner, emulator, web, writes):
+    """The instance of the interrupted run fails and is created again, as its `wait` step said."""
+    emulator.inject(Fault.failed("create_container_instance"))
+    interrupt_at(provisioner, web, "container-instance")
+    plan = provisioner.plan(web)
+    assert [str(step.key) for step in plan.changes] == ["container-instance/web-0"]
+    writes()
+    deployment = provisioner.apply(plan)
+    assert "create_container_instance" in writes()
+    assert emulator.live()["container-instance"] == [deployment.resources["container-instance/web-0"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_doomed"),
+    [("vcn", False), ("subnet", False), ("network-security-group", False), ("container-instance", True)],
+)
+def test_a_plan_without_changes_writes_nothing(provisioner, emulator, clock, web, writes, kind, is_doomed):
+    """Wherever a run was interrupted, and however long ago: what is not in `changes` is not written."""
+    if is_doomed:
+        emulator.inject(Fault.failed("create_container_instance"))
+    interrupt_at(provisioner, web, kind)
+    for seconds in (0, 1, 60):
+        clock.advance(seconds)
+        plan = provisioner.plan(web)
+        writes()
+        provisioner.apply(plan)
+        assert bool(plan.changes) or writes() == []
+    assert provisioner.plan(web).changes == ()
+
+
+def test_waiting_for_a_start_is_no_change(provisioner, writes):
+    """`start` of an instance that is just being made waits for it, and nothing of that writes."""
+    spec = InstanceSpec("web", image_url="web:1", replicas=2)
+    interrupt_at(provisioner, spec, "container-instance")
+    writes()
+    deployment = provisioner.get("web")
+    deployment.start()
+    assert writes() == []
+    assert [one.lifecycle_state for one in provisioner.get("web").instances] == ["ACTIVE"] * 2

@@ -1,0 +1,507 @@
+"""What people see, in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+from attrs import evolve
+from rich.console import Console
+
+from ocisidecar import (
+    AlarmSpec,
+    Deployment,
+    DeploymentSpec,
+    ImagePullSecret,
+    InstanceSpec,
+    Plan,
+    Port,
+    Provisioner,
+    RepositorySpec,
+    RolloutSpec,
+    SidecarSpec,
+    TopicSpec,
+    VolumeSpec,
+)
+from ocisidecar.clock import VirtualClock
+from ocisidecar.observe.instances import Attachment, Attachments, Container, Instance
+from ocisidecar.plan.build import plan_apply, plan_removal
+from ocisidecar.plan.plan import Action, Change, Step
+from ocisidecar.resources.kind import Site
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.spec import as_deployment
+from ocisidecar.state.identity import Identity
+from ocisidecar.state.observed import Live, Phase, Snapshot
+from ocisidecar.verify.findings import CAUSES, Diagnosis, Finding
+from ocisidecar.verify.report import Check, Report, Status
+from ocisidecar.views import (
+    deployment_page,
+    findings_page,
+    plan_html,
+    plan_page,
+    plan_text,
+    report_page,
+    show,
+    status_page,
+)
+from ocisidecar.views.notebook import as_html
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, words_for
+from ocisidecar.views.report import MEANINGS
+from ocisidecar.views.terminal import TEXT_WIDTH, as_text
+from ocisidecar.wire import Key, resolve_fields
+
+IDENTITY = Identity("ocid1.tenancy.oc1..t", "eu-frankfurt-1", "ocid1.compartment.oc1..c", "web")
+SITE = Site(IDENTITY, "eu-frankfurt-1", ("Emul:AD-1",), "ocid1.service.oc1..all", "all-fra-services", None)
+SECRET = "s3cr3t-value"
+WEB = (
+    InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", ocpus=1, memory_in_gbs=4, ports=[80])
+    .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
+    .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
+    .with_sidecar(SidecarSpec.prometheus())
+    .with_sidecar(SidecarSpec.node_exporter())
+    .with_sidecar(SidecarSpec.log_forwarder())
+)
+
+
+def plan_for(spec, snapshot=None, **words) -> Plan:
+    return plan_apply(as_deployment(spec), SITE, snapshot or Snapshot(), **words)
+
+
+def as_applied(plan: Plan, *, known=None) -> Snapshot:
+    """What is live once the plan was applied."""
+    lives = []
+    for key, want in plan.desired.items():
+        body = resolve_fields(want.body, lambda ref: f"ocid1.{ref.key.kind}.{ref.key.name}")
+        tags = {**(body.get("freeformTags") or {}), **want.tags(IDENTITY)}
+        shown = known if key.kind == "container-instance" else None
+        lives.append(
+            Live(
+                key,
+                plan.name,
+                f"ocid1.{key.kind}.{key.name}",
+                "ACTIVE",
+                Phase.READY,
+                {**body, "freeformTags": tags},
+                known=shown,
+            )
+        )
+    return Snapshot(tuple(lives))
+
+
+def without_digest(text: str) -> str:
+    """The digest covers all that is sent; what is sent is not this test's business."""
+    return re.sub(r"Digest [0-9a-f]{16}", "Digest …", text) + "\n"
+
+
+class Elements(HTMLParser):
+    """The tags, attributes and text of a piece of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags, self.attributes, self.text, self.open = set(), set(), [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class TestPlan:
+    """A plan reads like a diff."""
+
+    def test_everything_new(self, golden):
+        """Each resource has a sign, a key, what it is for and what it will be like."""
+        plan = plan_for(WEB, warnings=('instances["web"].image_url: can change without a new plan',))
+        golden("views/plan_new.txt", without_digest(str(plan)))
+        golden("views/plan_new.html", without_digest(plan._repr_html_()))
+
+    def test_changes(self, golden):
+        """What changes in place and what is replaced is told field by field; the rest is counted."""
+        app = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", memory_in_gbs=4, ports=[80])
+        known = {
+            "image": {"web.imageUrl": "fra.ocir.io/acme/web:1.4"},
+            "shape": {"shape": "CI.Standard.E4.Flex", "shapeConfig": {"ocpus": 1.0, "memoryInGBs": 4.0}},
+        }
+        before = as_applied(plan_for(app), known=known)
+        after = evolve(app.with_image("fra.ocir.io/acme/web:1.5"), ports=[80, 443], memory_in_gbs=8)
+        golden("views/plan_changes.txt", without_digest(str(plan_for(after, before))))
+
+    def test_removal(self, golden):
+        """A destroy says what goes, and what stays and why."""
+        snapshot = as_applied(plan_for(WEB))
+        plan = plan_removal(IDENTITY, snapshot, retain=(), with_data={Key("log-group", "main"): "holds log lines"})
+        golden("views/plan_removal.txt", without_digest(str(plan)))
+
+    def test_nothing_to_do_is_one_line(self):
+        """A plan without changes says so, and nothing else."""
+        assert str(plan_for(WEB, as_applied(plan_for(WEB)))) == "web is as wanted: 12 resources, nothing to do."
+
+    def test_nothing_to_remove_is_one_line(self):
+        """Destroying what does not exist is no news."""
+        assert str(plan_removal(IDENTITY, Snapshot(), retain=(), with_data={})) == "web does not exist."
+
+    def test_kept_resources_are_told_though_nothing_changes(self):
+        """A second destroy still says what stays."""
+        group = Live(Key("log-group", "main"), "web", "ocid1.loggroup", "ACTIVE", Phase.READY, {})
+        text = str(plan_removal(IDENTITY, Snapshot((group,)), retain=("log-group",), with_data={}))
+        assert "=  log-group/main" in text
+        assert "is to be retained" in text
+        assert text.endswith("web: nothing to delete, 1 kept.")
+
+    def test_replicas_are_one_row(self):
+        """Fifty equal instances need one row, not fifty."""
+        text = str(plan_for(evolve(WEB, replicas=50)))
+        assert "container-instance/web-0 … web-49" in text
+        assert "50 ×: runs the app" in text
+        assert "61 to create" in text
+
+    def test_downtime_is_told(self):
+        """A replacement that stops first says that there is a downtime."""
+        spec = WEB.with_rollout(RolloutSpec(replace="stop_first"))
+        plan = plan_for(spec.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(spec)))
+        assert "yes: the old one goes before the new one comes" in str(plan)
+
+    def test_no_replacement_without_a_reason(self):
+        """Every replaced key has at least one line of its own below it."""
+        plan = plan_for(WEB.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(WEB)))
+        (row,) = plan_page(plan).sections[0].rows
+        assert row.details[0] == Detail("image", "changed")
+
+    @pytest.mark.parametrize("action", Action)
+    def test_every_action_has_a_sign(self, action):
+        """No action is left out of the view, and none looks like another."""
+        step = Step(action=action, key=Key("vcn", "main"), changes=(Change("kept", "for a test"),))
+        (section,) = plan_page(Plan(identity=IDENTITY, steps=(step,))).sections
+        assert len(section.rows[0].sign) == 1
+
+    def test_signs_differ(self):
+        """A reader who knows the signs needs no words."""
+        steps = tuple(
+            Step(action=action, key=Key("vcn", action.name), changes=(Change("kept", ""),)) for action in Action
+        )
+        (section,) = plan_page(Plan(identity=IDENTITY, steps=steps)).sections
+        assert len({row.sign for row in section.rows}) == len(Action)
+
+    def test_no_secret_is_shown(self):
+        """Environment values, file contents and pull secrets appear in no form of a plan."""
+        spec = (
+            InstanceSpec("web", image_url="web:1", environment_variables={"TOKEN": SECRET})
+            .with_volume(VolumeSpec.config_file("conf", {"app.toml": SECRET}), mount_path="/conf")
+            .with_pull_secret(ImagePullSecret.basic("fra.ocir.io", username="user", password=SECRET))
+        )
+        before = as_applied(plan_for(InstanceSpec("web", image_url="web:1", environment_variables={"TOKEN": "x"})))
+        for plan in (plan_for(spec), plan_for(spec, before)):
+            for shown in (str(plan), plan._repr_html_(), plan.to_json(), repr(plan)):
+                assert SECRET not in shown
+
+    def test_facts_of_every_kind(self, golden):
+        """Alarms, topics and repositories say what they will be like, too."""
+        spec = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1", ports=[Port(53, protocol="udp")])])
+        spec = spec.with_instance(InstanceSpec("jobs", image_url="jobs:1", sidecars=[SidecarSpec.redis_exporter()]))
+        alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
+        spec = evolve(spec, alarms=[alarm], repositories=[RepositorySpec("web")])
+        golden("views/plan_fleet.txt", without_digest(str(plan_for(spec))))
+
+
+@pytest.fixture(scope="module")
+def deployment():
+    with Provisioner.local(clock=VirtualClock()) as provisioner:
+        yield provisioner.apply(WEB)
+
+
+class TestDeployment:
+    """A deployment, as a list of what there is and as a state of affairs."""
+
+    def test_resources(self, deployment):
+        """Every resource stands under its heading with its OCID, on one line that can be copied."""
+        lines = str(deployment).splitlines()
+        for key, ocid in deployment.resources.items():
+            assert any(key in line and line.endswith(ocid) for line in lines)
+
+    def test_printing_makes_no_request(self, deployment):
+        """A deployment can be printed without a connection."""
+        provisioner = deployment._provisioner
+        before = len(provisioner.emulator.requests)
+        assert str(deployment)
+        assert deployment._repr_html_()
+        assert len(provisioner.emulator.requests) == before
+
+    def test_status_of_what_works(self, deployment):
+        """An instance that works has its address and its containers below it."""
+        page = status_page(deployment)
+        (section,) = page.sections
+        (row,) = section.rows
+        assert (row.sign, row.subject, row.text) == ("✓", "web-0", "ACTIVE at 10.0.0.2")
+        assert [one.label for one in row.details][2:] == ["web", "log-forwarder", "node-exporter", "prometheus"]
+        assert page.summary == "web: 1 of 1 instance working, 11 other resources."
+
+    def test_evidence_of_metrics_and_lines_is_shown(self):
+        """Of other checks only what did not pass is worth a line of its own."""
+        checks = [
+            Check(name=name, key="web-0", status=Status.PASSED, detail=f"seen by {name}")
+            for name in ("running", "targets-up")
+        ]
+        running, targets = report_page(Report("web", tuple(checks))).sections[0].rows
+        assert running.details == ()
+        assert targets.details == (Detail("web-0", "seen by targets-up"),)
+
+    def test_evidence_of_a_fleet_is_cut(self):
+        """What did not pass comes first and in full; of what did there are some, and how many more."""
+        checks = [Check(name="targets-up", key=f"web-{n}", status=Status.PASSED, detail="up") for n in range(50)]
+        bad = Check(name="targets-up", key="web-50", status=Status.FAILED, detail="down")
+        (row,) = report_page(Report("web", (*checks, bad))).sections[0].rows
+        assert [one.label for one in row.details] == ["web-50", *(f"web-{n}" for n in range(5)), "…"]
+        assert row.details[-1].text == "and 45 more that passed"
+
+    def test_every_check_has_a_meaning(self, deployment):
+        """No check of a real report is shown without saying what it means."""
+        assert {check.name for check in deployment.verify(WEB).checks} <= MEANINGS.keys()
+
+    def test_status_of_a_deployment_without_instances(self):
+        """A shared network has no instances, which is no fault."""
+        with Provisioner.local(clock=VirtualClock()) as provisioner:
+            page = status_page(provisioner.apply(DeploymentSpec("platform")))
+        assert (page.sections, page.tone) == ((), Tone.GOOD)
+
+
+def container(**words) -> Container:
+    given = {
+        "name": "web",
+        "id": "ocid1.computecontainer",
+        "instance": "web-0",
+        "instance_id": "ocid1.computecontainerinstance",
+        "image_url": "web:1",
+        "lifecycle_state": "ACTIVE",
+        "lifecycle_details": "",
+        "is_running": True,
+        "health": None,
+        "health_checks": (),
+        "restart_count": 0,
+        "exit_code": None,
+        "vcpus_limit": None,
+        "memory_limit_in_gbs": None,
+        "volume_names": (),
+    }
+    return Container(**(given | words))
+
+
+def instance(*containers, attachment=Attachment(), **words) -> Instance:  # noqa: B008 - a frozen value
+    given = {
+        "name": "web-0",
+        "key": "container-instance/web-0",
+        "id": "ocid1.computecontainerinstance",
+        "display_name": "web-0",
+        "lifecycle_state": "ACTIVE",
+        "lifecycle_details": "",
+        "availability_domain": "AD-1",
+        "fault_domain": "FAULT-DOMAIN-1",
+        "shape": "CI.Standard.E4.Flex",
+        "ocpus": 1.0,
+        "memory_in_gbs": 4.0,
+        "restart_policy": "ALWAYS",
+        "time_created": "",
+        "containers": containers,
+        "attachments": Attachments(lambda: {"ocid1.computecontainerinstance": attachment}),
+    }
+    return Instance(**(given | words))
+
+
+class Standing:
+    """As much of a deployment as its status needs."""
+
+    name = "web"
+    identity = IDENTITY
+    resources: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+    def __init__(self, *instances):
+        self.instances = instances
+
+
+class TestStatus:
+    """How instances and containers are doing."""
+
+    def test_addresses(self):
+        """The public address is told where there is one, and that there is none yet."""
+        public = instance(attachment=Attachment(private_ip="10.0.0.2", public_ip="203.0.113.7"))
+        texts = [status_page(Standing(one)).sections[0].rows[0].text for one in (public, instance())]
+        assert texts == ["ACTIVE at 10.0.0.2, public 203.0.113.7", "ACTIVE at no address yet"]
+
+    @pytest.mark.parametrize(
+        ("words", "sign", "told"),
+        [
+            ({"health": "HEALTHY"}, "✓", "running, healthy, web:1"),
+            ({"health": "UNKNOWN"}, "✓", "running, health not known yet, web:1"),
+            ({"health": "UNHEALTHY"}, "✗", "running, unhealthy, web:1"),
+            ({"restart_count": 2}, "✓", "running, 2 restarts, web:1"),
+            (
+                {"is_running": False, "lifecycle_state": "INACTIVE", "exit_code": 137},
+                "✗",
+                "INACTIVE, exit code 137, web:1",
+            ),
+            ({"is_running": False, "lifecycle_details": "Image is missing"}, "✗", "Image is missing, web:1"),
+        ],
+    )
+    def test_containers(self, words, sign, told):
+        """A container's line says what matters, and one that does not work spoils its instance."""
+        row = status_page(Standing(instance(container(**words)))).sections[0].rows[0]
+        assert (row.sign, row.details[-1]) == (sign, Detail("web", told))
+
+    def test_a_failed_instance_says_why(self):
+        """OCI's own words stand below it, and the summary is a bad one."""
+        failed = instance(lifecycle_state="FAILED", lifecycle_details="Out of host capacity.")
+        page = status_page(Standing(failed))
+        assert page.sections[0].rows[0].details[0] == Detail("why", "Out of host capacity.")
+        assert (page.summary[:18], page.tone) == ("web: 0 of 1 instan", Tone.BAD)
+
+
+class TestReport:
+    """A report shows each kind of check once, and everything that did not pass."""
+
+    REPORT = Report(
+        "web",
+        (
+            Check(name="running", key="container-instance/web-0/web", status=Status.PASSED, detail="ACTIVE"),
+            Check(name="running", key="container-instance/web-0/cache", status=Status.FAILED, detail="exit code 1"),
+            Check(name="alarms", key="alarm/cpu", status=Status.WARNED, detail="disabled"),
+            Check(name="ready", key="vcn/main", status=Status.PASSED, detail="AVAILABLE"),
+            Check(name="metrics-arrive", key="web", status=Status.SKIPPED, reason="containers are simulated"),
+        ),
+    )
+
+    def test_text(self, golden):
+        """What passed is counted, what did not is told with its evidence or reason."""
+        golden("views/report.txt", str(self.REPORT) + "\n")
+
+    def test_html_says_the_same(self):
+        """A notebook shows every line that the terminal shows."""
+        text = " ".join(Elements(self.REPORT._repr_html_()).text)
+        assert all(word in text for word in ("exit code 1", "alarm/cpu", "containers are simulated", "not fine"))
+
+    def test_what_is_said_of_several_is_said_once(self):
+        """Of a fleet the first is named and the others counted; neighbours with the same details share them."""
+        ended = [
+            Check(
+                name=name, key=f"container-instance/web-{number}/web", status=Status.SKIPPED, reason="it has ended"
+            )
+            for name in ("health", "logs")
+            for number in range(3)
+        ]
+        health, logs = report_page(Report("web", tuple(ended))).sections[0].rows
+        assert (health.details, logs.details) == ((), (Detail("web-0/web", "it has ended (and 2 more)"),))
+
+    def test_what_could_not_be_checked_is_not_called_fine(self):
+        """A kind of check of which nothing is proven is told in the verdict."""
+        ready = Check(name="ready", key="vcn/main", status=Status.PASSED, detail="AVAILABLE")
+        summaries = [
+            report_page(Report("web", checks)).summary for checks in ((ready, self.REPORT.checks[-1]), (ready,))
+        ]
+        assert summaries == [
+            "web is fine, as far as it could be checked: 1 passed, 1 skipped.",
+            "web is fine: 1 passed.",
+        ]
+
+    def test_tone(self):
+        """The last line is good when nothing failed."""
+        good = Report("web", self.REPORT.checks[2:])
+        assert (report_page(self.REPORT).tone, report_page(good).tone) == (Tone.BAD, Tone.GOOD)
+        assert report_page(Report("web", ())).summary == "web is fine: nothing to check."
+
+
+class TestFindings:
+    """A diagnosis says what is wrong, what says so, and what helps."""
+
+    def test_findings(self, golden):
+        """Evidence and remedy stand below each cause."""
+        finding = Finding(cause=next(iter(CAUSES)), key="subnet/main", evidence=("subnet/main is gone",))
+        golden("views/findings.txt", str(Diagnosis("web", (finding,))) + "\n")
+        assert "subnet/main is gone" in Diagnosis("web", (finding,))._repr_html_()
+
+    def test_nothing_found_is_one_line(self):
+        """No findings, no headings."""
+        told = "web: nothing wrong was found; verify() tells whether metrics and lines arrive."
+        assert as_text(findings_page(Diagnosis("web", ()))) == told
+
+
+class TestPages:
+    """Both media show the same page, safely."""
+
+    HOSTILE = '<script>alert("x")</script> & \x1b[31mred\x07\r'
+    PAGE = Page(
+        title=HOSTILE,
+        sections=(
+            Section(
+                "Rows",
+                (
+                    Row(
+                        sign="+", subject=HOSTILE, text=HOSTILE, tone=Tone.GOOD, details=(Detail(HOSTILE, HOSTILE),)
+                    ),
+                ),
+            ),
+        ),
+        notes=(HOSTILE,),
+        summary=HOSTILE,
+        tone=Tone.BAD,
+    )
+
+    def test_html_is_escaped(self):
+        """Whatever a service answers, no element or attribute but ours comes into a notebook."""
+        elements = Elements(as_html(self.PAGE))
+        assert elements.tags == {"div", "p", "b", "table", "tr", "th", "td"}
+        assert elements.attributes == {"class", "style", "colspan"}
+        assert elements.open == []
+        assert "".join(elements.text).count('<script>alert("x")</script>') == 7
+
+    def test_control_characters_do_not_reach_the_terminal(self):
+        """A log line cannot move the cursor or change the title."""
+        text = as_text(self.PAGE)
+        assert not [one for one in text if not one.isprintable() and one != "\n"]
+        assert "�[31mred" in text
+
+    def test_html_and_text_say_the_same(self):
+        """Every word of one view is in the other."""
+        plan = plan_for(WEB)
+        html_words = set(" ".join(Elements(plan_html(plan)).text).split())
+        assert html_words == set(unescape(plan_text(plan)).split())
+
+    def test_a_page_without_rows(self):
+        """A summary alone needs no table."""
+        page = Page(summary="done")
+        assert as_text(page) == "done"
+        assert Elements(as_html(page)).tags == {"div", "p"}
+
+    def test_plain_text_has_no_trailing_blanks(self):
+        """Text that goes into files and diffs is clean."""
+        lines = str(plan_for(WEB)).splitlines()
+        assert all(line == line.rstrip() and len(line) <= TEXT_WIDTH for line in lines)
+
+    @pytest.mark.parametrize("is_terminal", [True, False])
+    def test_colours_are_for_terminals(self, is_terminal):
+        """A file gets the plain text, a terminal colours."""
+        console = Console(file=io.StringIO(), force_terminal=is_terminal, width=200, color_system="standard")
+        show(self.PAGE, console)
+        written = console.file.getvalue()
+        assert ("\x1b[" in written) is is_terminal
+        if not is_terminal:
+            assert written == as_text(self.PAGE) + "\n"
+
+    def test_every_kind_has_words(self):
+        """A new kind does not appear without saying what it is for."""
+        assert all(words_for(kind).purpose for kind in KINDS)
+
+    def test_an_unknown_kind_is_shown_all_the_same(self):
+        """A later version's resources stand under a heading of their own."""
+        with_later = {"vcn/main": "ocid1.vcn", "dashboard/main": "ocid1.dashboard"}
+        page = deployment_page(Deployment(IDENTITY, with_later))
+        assert [one.heading for one in page.sections] == ["Network", "Other"]

@@ -123,7 +123,7 @@ class PodFailed(OciSidecarError):
 
 
 class PlanError(OciSidecarError):
-    """What exists and what is wanted do not lead to a plan."""
+    """No plan can be made, or carried out, for this spec and these resources."""
 
 
 class AmbiguousResource(PlanError):

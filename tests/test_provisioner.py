@@ -160,11 +160,11 @@ def test_a_plan_for_another_compartment_is_refused(provisioner, emulator, connec
 
 def test_a_plan_is_carried_out_by_the_verb_it_was_made_for(provisioner, web, writes):
     """A plan to destroy given to apply(), or the other way round, raises PlanError and changes nothing."""
-    with pytest.raises(PlanError, match=r"brings it about: pass it to apply\(\)"):
+    with pytest.raises(PlanError, match=r"a plan to create or update web: pass it to apply\(\)"):
         provisioner.destroy(provisioner.plan(web))
     provisioner.apply(web)
     writes()
-    with pytest.raises(PlanError, match=r"removes it: pass it to destroy\(\)"):
+    with pytest.raises(PlanError, match=r"a plan to destroy web: pass it to destroy\(\)"):
         provisioner.apply(provisioner.plan_destroy("web"))
     assert writes() == []
 
@@ -220,8 +220,8 @@ def test_a_retained_key_keeps_what_it_stands_on(provisioner, emulator, web):
     provisioner.apply(web)
     plan = provisioner.plan_destroy("web", retain=["subnet/main"])
     reasons = kept(plan)
-    assert reasons["subnet/main"] == "kept is to be retained"
-    assert reasons["vcn/main"] == "kept is needed by subnet/main"
+    assert reasons["subnet/main"] == "kept as requested"
+    assert reasons["vcn/main"] == "kept because subnet/main needs it"
     result = provisioner.destroy(plan)
     assert sorted(result.resources) == sorted(reasons)
     assert "container-instance" not in emulator.live()

@@ -79,9 +79,12 @@ def plan_adopt(
     for key, live in adopted.items():
         if key not in desired:
             near = difflib.get_close_matches(str(key), map(str, desired), n=1, cutoff=0.0)
-            raise PlanError(f"{key} is not asked for by the spec; did you mean {near[0]}?")
+            raise PlanError(f"{key} is not in the spec; did you mean {near[0]}?")
         if any(one.id != live.id for one in standing.get(key, ())):
-            raise PlanError(f"{key} exists already ({standing[key][0].id}): {live.id} cannot take its place.")
+            raise PlanError(
+                f"{key} cannot be adopted: {spec.name} already has {standing[key][0].id} as {key}, and {live.id} "
+                "would be a second one."
+            )
         want = desired[key]
         _check_adoptable(want, live, ids, snapshot)
         tags = {**live.tags, **want.tags(site.identity)}
@@ -94,7 +97,7 @@ def plan_adopt(
             step,
             action=Action.ADOPT,
             changed_fields=step.changed_fields | {"freeformTags", *desired[step.key].hidden},
-            changes=(Change(step.key.kind, "is taken over"), *step.changes),
+            changes=(Change(step.key.kind, "is adopted"), *step.changes),
         )
         if step.key in adopted
         else step
@@ -133,7 +136,7 @@ def plan_removal(
             near = difflib.get_close_matches(word, [*map(str, live), *(key.kind for key in live)], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise PlanError(f"retain names {word!r}, which {identity.name} does not have{hint}")
-        reasons.update(dict.fromkeys(matching, "is to be retained"))
+        reasons.update(dict.fromkeys(matching, "as requested"))
     steps = removal(identity, snapshot, retained=_with_needs(reasons, live))
     operations = operations_of(identity.name, steps, {}, NEEDS)
     return Plan(identity=identity, steps=steps, operations=operations, snapshot=snapshot, is_destroy=True)
@@ -144,8 +147,8 @@ def check_digest(plans: Sequence[Plan], digest: str | None) -> None:
     digests = [plan.digest for plan in plans]
     if digest is not None and digests != [digest]:
         raise StalePlan(
-            f"The plan has the digest {', '.join(digests)} and {digest} was expected: look at the new plan and "
-            "apply with its digest. Nothing was changed."
+            f"The plan has the digest {', '.join(digests)}, but {digest} was expected: review the new plan and "
+            "apply it with its own digest. Nothing was changed."
         )
 
 
@@ -163,8 +166,8 @@ def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
         PlanError: it is the other kind of plan.
     """
     if plan.is_destroy != is_destroy:
-        removes, verb = ("removes it", "destroy") if plan.is_destroy else ("brings it about", "apply")
-        raise PlanError(f"This plan of {plan.name} {removes}: pass it to {verb}(). Nothing was changed.")
+        purpose, verb = ("destroy", "destroy") if plan.is_destroy else ("create or update", "apply")
+        raise PlanError(f"This is a plan to {purpose} {plan.name}: pass it to {verb}(). Nothing was changed.")
 
 
 def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
@@ -172,13 +175,14 @@ def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
     if plan.identity != identity:
         raise StalePlan(
             f"The plan of {plan.name} is for compartment {plan.identity.compartment_id} in "
-            f"{plan.identity.region}, not for this provisioner's. Nothing was changed."
+            f"{plan.identity.region}, but this provisioner works in {identity.compartment_id} in "
+            f"{identity.region}. Nothing was changed."
         )
     before, now = (_standing(one, plan) for one in (plan.snapshot, snapshot))
     moved = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if moved:
         raise StalePlan(
-            f"{', '.join(moved)} of {plan.name} changed since the plan was made: plan again. Nothing was changed."
+            f"{', '.join(moved)} of {plan.name} changed after the plan was made: plan again. Nothing was changed."
         )
 
 
@@ -198,7 +202,7 @@ def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, 
         key = queue.pop()
         for need in live:
             if need.kind in NEEDS[key.kind] and need not in kept:
-                kept[need] = f"is needed by {key}"
+                kept[need] = f"because {key} needs it"
                 queue.append(need)
     return kept
 
@@ -211,7 +215,7 @@ def _check_recorded(desired: Mapping[Key, Desired], identity: Identity) -> None:
         if not all(was_set(recorded, name) for name in want.tag_names):
             message = (
                 f"has {len(want.tag_names)} tags, those of VNIC and containers among them: too many to record in a "
-                "tag of 256 characters. Set fewer, or give shared deployments shorter names"
+                "tag of 256 characters. Set fewer tags, or give shared deployments shorter names"
             )
             faults.append(SpecFault(str(want.key), message))
     if faults:
@@ -225,7 +229,7 @@ def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot)
             if ref.key not in snapshot.of(ref.deployment):
                 known = ", ".join(one for one in snapshot.deployments() if one != name) or "none"
                 message = (
-                    f"is asked of the deployment {ref.deployment!r}, which does not have it; deployments here: "
+                    f"is missing from the shared deployment {ref.deployment!r}; deployments in this compartment: "
                     f"{known}"
                 )
                 faults[ref.deployment, ref.key] = SpecFault(str(ref.key), message)
@@ -248,7 +252,7 @@ def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
     ]
     if users and going:
         raise InUse(
-            f"{name} cannot be changed so: {', '.join(going)} would have to go, and {name} is used by "
+            f"{name} cannot be changed: {', '.join(going)} would be deleted or replaced, and {name} is used by "
             f"{', '.join(users)}. Move those to another deployment first.",
             users=users,
         )
@@ -264,15 +268,15 @@ def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Ite
             right = right_of(statement, site)
             if not any(one.endswith(f" to {right}") for one in said):
                 yield (
-                    f"the policy of {shared} does not give the right to {right} ({statement.reason}): add it there "
-                    "to AccessSpec.deployment(statements=[...])"
+                    f"the policy of {shared} does not grant the right to {right} ({statement.reason}): add the "
+                    "statement there with AccessSpec.deployment(statements=[...])"
                 )
 
 
 def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:
     """Refuse what would have to be replaced, as far as the resource shows its replace-only fields."""
     if live.phase not in {Phase.READY, Phase.STOPPED}:
-        raise PlanError(f"{want.key} cannot be taken over: {live.id} is {live.state}.")
+        raise PlanError(f"{want.key} cannot be adopted: {live.id} is {live.state}.")
 
     def lookup(ref: Ref) -> str:
         if not ref.deployment and ref.key in ids:
@@ -284,8 +288,8 @@ def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot
     differing = [name for name in shown if not covers(live.body[name], resolve(want.body[name], lookup))]
     if differing:
         raise PlanError(
-            f"{want.key} cannot be taken over: {live.id} differs in {', '.join(sorted(differing))}, which cannot "
-            "be changed in place. Change the spec to what exists, or let a new resource be made."
+            f"{want.key} cannot be adopted: {live.id} differs in {', '.join(sorted(differing))}, which cannot be "
+            "changed in place. Change the spec to match it, or create a new resource instead."
         )
 
 

@@ -57,7 +57,7 @@ def removal(identity: Identity, snapshot: Snapshot, *, retained: Mapping[Key, st
 def _removal(key: Key, lives: Sequence[Live], *, is_retained: bool, reason: str = "") -> Step:
     if is_retained:
         return Step(action=Action.NOOP, key=key, live=lives[0], changes=(Change("kept", reason or "holds data"),))
-    word = reason or "is no longer wanted"
+    word = reason or "is no longer in the spec"
     return Step(action=Action.DELETE, key=key, old=tuple(lives), changes=(Change(key.kind, word),))
 
 
@@ -81,7 +81,7 @@ def _step(
     if len(matching) > 1 and want.rollout is None:
         ids = ", ".join(live.id for live in matching)
         raise AmbiguousResource(
-            f"{want.key} exists {len(matching)} times ({ids}): delete all but one of them, then run again"
+            f"{want.key} exists {len(matching)} times ({ids}): delete all but one, then run again"
         )
     kept = matching[0]
     old = tuple(live for live in standing if live is not kept)
@@ -89,7 +89,7 @@ def _step(
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)
     fields = frozenset(name for name, _, _ in changed)
     if old:
-        reasons += (Change(want.key.kind, f"exists {len(standing)} times, the extra ones go"),)
+        reasons += (Change(want.key.kind, f"exists {len(standing)} times; the extra ones are deleted"),)
     if kept.phase is Phase.STOPPED:
         action, reasons = Action.START, (Change("lifecycleState", f"is {kept.state}"), *reasons)
     elif fields:
@@ -101,7 +101,7 @@ def _step(
         reasons = (Change("lifecycleState", f"is {kept.state}; apply waits, and creates it again if it fails"),)
     else:
         action = Action.NOOP
-        reasons = (Change("everything", "is as wanted"),)
+        reasons = (Change("everything", "matches the spec"),)
     return Step(
         action=action,
         key=want.key,

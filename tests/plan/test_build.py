@@ -104,8 +104,8 @@ class TestSharing:
         with pytest.raises(SpecError) as caught:
             plan_apply(GUEST, SITE, snapshot)
         assert [fault.path for fault in caught.value.faults] == ["vcn/main", "subnet/main"]
-        assert "'platform', which does not have it" in str(caught.value)
-        assert str(caught.value).endswith(f"deployments here: {known}")
+        assert "is missing from the shared deployment 'platform'" in str(caught.value)
+        assert str(caught.value).endswith(f"deployments in this compartment: {known}")
 
     def test_a_shared_deployment_in_use_is_not_destroyed(self):
         """Its users are listed."""
@@ -117,7 +117,9 @@ class TestSharing:
     def test_what_users_stand_on_is_not_replaced(self):
         """A change of a shared network that needs another VCN is refused with the users listed."""
         moved = evolve(PLATFORM, network=NetworkSpec.private(cidr_block="172.16.0.0/16"))
-        with pytest.raises(InUse, match=r"vcn/main.* would have to go, and platform is used by web") as caught:
+        with pytest.raises(
+            InUse, match=r"vcn/main.* would be deleted or replaced, and platform is used by web"
+        ) as caught:
             plan_apply(moved, SITE.named("platform"), Snapshot((*made(PLATFORM), *made(GUEST))))
         assert caught.value.users == ("web",)
 
@@ -151,8 +153,10 @@ class TestSharedAccess:
     def test_a_right_that_is_not_given_is_told(self):
         """With its reason and where to add it; nobody else would notice before the container fails."""
         (warning,) = self.plan(self.METRICS, self.BUCKETS).warnings
-        assert warning.startswith("the policy of platform does not give the right to read objects ")
-        assert warning.endswith("(reads its data): add it there to AccessSpec.deployment(statements=[...])")
+        assert warning.startswith("the policy of platform does not grant the right to read objects ")
+        assert warning.endswith(
+            "(reads its data): add the statement there with AccessSpec.deployment(statements=[...])"
+        )
 
     def test_a_policy_whose_statements_are_not_shown_gives_none(self):
         """In doubt it is told."""
@@ -182,7 +186,7 @@ class TestAdopt:
         plan = plan_adopt(SPEC, SITE, Snapshot(), {key("vcn/main"): foreign("vcn/main")})
         step = by_key(plan)["vcn/main"]
         assert (step.action, step.changed_fields) == (Action.ADOPT, {"freeformTags"})
-        assert step.reason.startswith("vcn is taken over")
+        assert step.reason.startswith("vcn is adopted")
         assert by_key(plan)["subnet/main"].action is Action.CREATE
 
     def test_what_can_change_in_place_is_changed_with_it(self):
@@ -199,14 +203,14 @@ class TestAdopt:
     def test_what_would_have_to_be_replaced_is_refused(self):
         """Adopting never deletes."""
         vcn = foreign("vcn/main", cidrBlocks=["172.16.0.0/16"])
-        with pytest.raises(PlanError, match=r"vcn/main cannot be taken over: ocid1.foreign differs in cidrBlocks"):
+        with pytest.raises(PlanError, match=r"vcn/main cannot be adopted: ocid1.foreign differs in cidrBlocks"):
             plan_adopt(SPEC, SITE, Snapshot(), {vcn.key: vcn})
 
     @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.FAILED, Phase.GOING, Phase.GONE])
     def test_only_what_stands_can_be_taken_over(self, phase):
         """What failed, comes up or goes away would be replaced or lost at once."""
         vcn = evolve(foreign("vcn/main"), phase=phase, state="TERMINATING")
-        with pytest.raises(PlanError, match=r"vcn/main cannot be taken over: ocid1\.foreign is TERMINATING"):
+        with pytest.raises(PlanError, match=r"vcn/main cannot be adopted: ocid1\.foreign is TERMINATING"):
             plan_adopt(SPEC, SITE, Snapshot(), {vcn.key: vcn})
 
     def test_references_to_existing_resources_count(self):
@@ -219,13 +223,15 @@ class TestAdopt:
 
     def test_only_what_the_spec_asks_for_can_be_adopted(self):
         """With the nearest key that it does ask for."""
-        with pytest.raises(PlanError, match=r"vcn/man is not asked for by the spec; did you mean vcn/main\?"):
+        with pytest.raises(PlanError, match=r"vcn/man is not in the spec; did you mean vcn/main\?"):
             plan_adopt(SPEC, SITE, Snapshot(), {key("vcn/man"): foreign("vcn/main")})
 
     def test_a_second_resource_of_a_key_is_refused(self):
         """One of the two would have to go."""
         instance = foreign("container-instance/web-0")
-        with pytest.raises(PlanError, match=r"web-0 exists already \(ocid1.container-instance.web-0.1\)"):
+        with pytest.raises(
+            PlanError, match=r"web-0 cannot be adopted: web already has ocid1\.container-instance\.web-0\.1 as"
+        ):
             plan_adopt(SPEC, SITE, Snapshot(tuple(made(SPEC))), {instance.key: instance})
 
     def test_adopting_again_changes_nothing_else(self):
@@ -262,12 +268,12 @@ class TestRemoval:
     def test_what_a_kept_resource_stands_on_stays_too(self):
         """A subnet cannot be without its VCN, nor the VCN's route table without its gateways."""
         assert self.kept(retain=["subnet/main"]) == {
-            "subnet/main": "kept is to be retained",
-            "vcn/main": "kept is needed by subnet/main",
-            "route-table/main": "kept is needed by subnet/main",
-            "security-list/main": "kept is needed by subnet/main",
-            "nat-gateway/main": "kept is needed by route-table/main",
-            "service-gateway/main": "kept is needed by route-table/main",
+            "subnet/main": "kept as requested",
+            "vcn/main": "kept because subnet/main needs it",
+            "route-table/main": "kept because subnet/main needs it",
+            "security-list/main": "kept because subnet/main needs it",
+            "nat-gateway/main": "kept because route-table/main needs it",
+            "service-gateway/main": "kept because route-table/main needs it",
         }
 
     def test_a_kind_can_be_retained_as_a_whole(self):
@@ -298,9 +304,9 @@ class TestPurpose:
         removing = plan_removal(IDENTITY, Snapshot(), retain=(), with_data={})
         check_purpose(applying, is_destroy=False)
         check_purpose(removing, is_destroy=True)
-        with pytest.raises(PlanError, match=r"This plan of web brings it about: pass it to apply\(\)"):
+        with pytest.raises(PlanError, match=r"This is a plan to create or update web: pass it to apply\(\)"):
             check_purpose(applying, is_destroy=True)
-        with pytest.raises(PlanError, match=r"This plan of web removes it: pass it to destroy\(\)"):
+        with pytest.raises(PlanError, match=r"This is a plan to destroy web: pass it to destroy\(\)"):
             check_purpose(removing, is_destroy=False)
 
     def test_deployments_of_a_sequence_have_names_of_their_own(self):
@@ -323,7 +329,7 @@ class TestStaleness:
     def test_another_digest_is_refused(self):
         """Both are named."""
         plan = plan_apply(SPEC, SITE, Snapshot())
-        with pytest.raises(StalePlan, match=f"has the digest {plan.digest} and abc was expected"):
+        with pytest.raises(StalePlan, match=f"has the digest {plan.digest}, but abc was expected"):
             check_digest([plan], "abc")
 
     def test_a_digest_stands_for_one_plan(self):
@@ -354,7 +360,7 @@ class TestStaleness:
         lives = made(SPEC)
         plan = plan_apply(SPEC, SITE, Snapshot(tuple(lives)))
         moved: list[Live] = [now(one) if one.key.kind == "vcn" else one for one in lives]
-        with pytest.raises(StalePlan, match=r"^vcn/main of web changed since the plan was made"):
+        with pytest.raises(StalePlan, match=r"^vcn/main of web changed after the plan was made"):
             check_fresh(plan, Snapshot(tuple(moved)), IDENTITY)
 
     def test_a_plan_of_another_place_is_stale(self):

@@ -42,7 +42,7 @@ class TestSteps:
     def test_what_is_as_wanted_is_left_alone(self):
         """Doing nothing has a reason as well."""
         step = only(VCN, live(VCN))
-        assert (step.action, step.reason, step.is_write) == (Action.NOOP, "everything is as wanted", False)
+        assert (step.action, step.reason, step.is_write) == (Action.NOOP, "everything matches the spec", False)
         assert step.live == live(VCN)
 
     def test_what_is_being_made_is_waited_for_not_doubled(self):
@@ -147,7 +147,7 @@ class TestSteps:
         first, second = live(web()), live(web(), number=2)
         step = only(web(), second, first)
         assert (step.action, step.live, step.old) == (Action.PRUNE, first, (second,))
-        assert step.reason == "container-instance exists 2 times, the extra ones go"
+        assert step.reason == "container-instance exists 2 times; the extra ones are deleted"
 
     def test_after_a_replacement_that_was_cut_off_the_new_one_stays(self):
         """The old one goes, the new one is not made again."""
@@ -175,7 +175,7 @@ class TestDiff:
         steps = steps_of([VCN], [live(VCN), live(TABLE), live(TABLE, number=2)])
         assert actions(steps) == {"vcn/main": Action.NOOP, "route-table/main": Action.DELETE}
         assert steps["route-table/main"].old == (live(TABLE), live(TABLE, number=2))
-        assert steps["route-table/main"].reason == "route-table is no longer wanted"
+        assert steps["route-table/main"].reason == "route-table is no longer in the spec"
 
     def test_what_is_retained_stays(self):
         """A log group is not dropped because the spec no longer asks for one."""

@@ -59,7 +59,10 @@ def test_only_the_named_instance_is_touched():
 
 @pytest.mark.parametrize(
     ("lives", "said"),
-    [((live("container-instance/web-0"),), "there are web-0, did you mean 'web-0'?"), ((), "there are none")],
+    [
+        ((live("container-instance/web-0"),), "its instances: web-0, did you mean 'web-0'?"),
+        ((), "its instances: none"),
+    ],
 )
 def test_an_unknown_instance_is_an_error(lives, said):
     """It names those that there are."""

@@ -119,7 +119,9 @@ def test_a_platform_that_does_not_exist_is_a_fault_of_the_spec(provisioner, web,
     provisioner.apply(web)
     writes()
     alone = evolve(SHOP, **{other: None for other in ("network", "access", "logging") if other != part})
-    with pytest.raises(SpecError, match=r"is asked of the deployment 'platform'.*deployments here: web"):
+    with pytest.raises(
+        SpecError, match=r"is missing from the shared deployment 'platform'.*in this compartment: web"
+    ):
         provisioner.apply(alone)
     assert writes() == []
 
@@ -129,7 +131,7 @@ def test_a_platform_that_lacks_a_log_is_told_which(provisioner, platform):
     shop = evolve(SHOP, logging=LoggingSpec.of("platform", log_names=["web"]))
     forwarder = SidecarSpec.log_forwarder(image_url="docker.io/acme/log-forwarder:1", log_name="web")
     shop = shop.with_instance(shop.instances[0].with_sidecar(forwarder))
-    with pytest.raises(SpecError, match=r"log/web: is asked of the deployment 'platform'"):
+    with pytest.raises(SpecError, match=r"log/web: is missing from the shared deployment 'platform'"):
         provisioner.plan(shop)
     assert "log/web" not in platform.resources
 
@@ -181,7 +183,9 @@ def test_what_others_use_is_not_taken_away_from_under_them(provisioner, platform
     """A change of the platform that its users would not survive is refused before anything is changed."""
     provisioner.apply(SHOP)
     writes()
-    with pytest.raises(InUse, match=rf"{going}.* would have to go, and platform is used by shop") as caught:
+    with pytest.raises(
+        InUse, match=rf"{going}.* would be deleted or replaced, and platform is used by shop"
+    ) as caught:
         provisioner.apply(evolve(PLATFORM, **change))
     assert caught.value.users == ("shop",)
     assert writes() == []
@@ -192,7 +196,7 @@ def test_what_others_use_is_not_taken_away_from_under_them(provisioner, platform
 
 def test_a_platform_and_its_users_in_one_sequence_are_planned_together(provisioner):
     """A sequence means independent deployments: one that asks for another of the same sequence is refused."""
-    with pytest.raises(SpecError, match="deployments here: none"):
+    with pytest.raises(SpecError, match="deployments in this compartment: none"):
         provisioner.apply([PLATFORM, SHOP])
 
 

@@ -1,4 +1,4 @@
-"""The tags that are the only state, and the retry tokens."""
+"""Our tags, which are the only state, and the retry tokens."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ def tags(sections=None, *, hidden=None, uses=()):
 
 
 class TestIdentity:
-    """Which deployment is which."""
+    """`Identity`: which deployment is which."""
 
     def test_same_name_elsewhere_is_another_deployment(self):
-        """Region and compartment tell deployments of one name apart."""
+        """Deployments of one name in other regions and compartments have other deployment tags."""
         elsewhere = [evolve(IDENTITY, region="us-ashburn-1"), evolve(IDENTITY, compartment_id="ocid1.other")]
         assert len({one.tag for one in (IDENTITY, *elsewhere)}) == 3
 
     def test_tag_is_name_and_eight_hex_digits(self):
-        """The tag can be read by people, and stays the same from release to release."""
+        """The deployment tag is the name and a suffix that is the same in every release."""
         assert IDENTITY.tag == "web.9a68ded3"
 
     def test_sibling_differs_in_name_only(self):
-        """Deployments that share a place share its suffix."""
+        """Deployments in one region and compartment have the same suffix."""
         assert IDENTITY.sibling("api") == evolve(IDENTITY, name="api")
         assert IDENTITY.sibling("api").suffix == IDENTITY.suffix
 
 
 class TestOwner:
-    """What tags prove."""
+    """`owner`: the deployment and key that tags prove."""
 
     def test_our_tags_prove_deployment_and_key(self):
-        """What was tagged is found again."""
+        """The tags of a resource give back its deployment's name and its key."""
         assert owner(IDENTITY, KEY.kind, tags()) == ("web", KEY)
 
-    def test_other_deployments_of_the_place_are_seen(self):
-        """The name of the asking deployment plays no part."""
+    def test_tags_of_another_deployment_are_recognized(self):
+        """The name of the asking identity does not matter: the name in the tag is returned."""
         assert owner(IDENTITY.sibling("api"), KEY.kind, tags()) == ("web", KEY)
 
     @pytest.mark.parametrize(
@@ -79,59 +79,59 @@ class TestOwner:
         ],
         ids=str,
     )
-    def test_a_tag_alone_is_no_authority(self, change):
-        """Deployment, suffix, key and kind must all fit before anything is changed or deleted."""
+    def test_tags_that_do_not_agree_prove_nothing(self, change):
+        """A wrong deployment name, suffix, key or kind makes `owner` return None."""
         assert owner(IDENTITY, KEY.kind, {**tags(), **change}) is None
 
     def test_an_untagged_resource_is_not_ours(self):
-        """Resources of others prove nothing."""
+        """Tags of others alone make `owner` return None."""
         assert owner(IDENTITY, KEY.kind, {"team": "blue"}) is None
 
 
 class TestTags:
-    """What the tags say."""
+    """`tags_for` and the functions that read our tags."""
 
-    def test_there_are_four(self):
-        """OCI takes ten free-form tags for each resource; the other six are the user's."""
+    def test_a_resource_has_four_tags_of_ours(self):
+        """A resource gets exactly the four tags in OWN_TAGS, of the ten free-form tags that OCI allows."""
         assert tuple(tags()) == OWN_TAGS
 
     def test_digest_covers_what_only_a_replacement_changes(self):
-        """Another image is another digest; what can be changed in place is not."""
+        """Another image changes the digest; a field that is changed in place does not."""
         changed = {**SECTIONS, "image": {"web.imageUrl": "web:1.5"}}
         assert tags(changed)[TAG_DIGEST] != tags()[TAG_DIGEST] == digest(SECTIONS)
         assert tags(hidden={"vnics": []})[TAG_DIGEST] == tags()[TAG_DIGEST]
 
     def test_digest_ignores_the_order_of_fields(self):
-        """Mappings have no order; the digest of an equal spec is the same in every process."""
+        """The order of a mapping does not change the digest."""
         assert digest(dict(reversed(SECTIONS.items()))) == digest(SECTIONS)
 
     def test_digest_sees_references_by_what_they_name(self):
-        """No OCID enters the digest, so a rebuilt network is a reason of its own."""
+        """A reference enters the digest as the key that it names, not as an OCID."""
         assert digest({"a": Ref(Key("subnet", "main"))}) != digest({"a": Ref(Key("subnet", "other"))})
         assert digest({"a": Text(("x", Ref(Key("vcn", "main"))))}) == digest({"a": "x<vcn/main.id>"})
 
     def test_digest_takes_any_mapping(self):
-        """Frozen mappings of specs count like dictionaries."""
+        """A frozen mapping has the same digest as a dictionary with the same content."""
         assert digest({"a": MappingProxyType({"b": 1})}) == digest({"a": {"b": 1}})
 
     def test_digest_refuses_what_has_no_wire_form(self):
-        """A value that cannot travel is a mistake in a kind, found in its first test."""
+        """A value that has no wire form raises TypeError."""
         with pytest.raises(TypeError, match="object has no wire form"):
             digest({"a": object()})
 
     def test_changed_sections_are_named(self):
-        """A plan says what changed although no GET returns it."""
+        """`changed_sections` names the sections and hidden fields that differ, and no used deployments."""
         after = {"image": {"web.imageUrl": "web:1.5"}, "config": {"app.toml": "eA=="}}
         assert changed_sections(tags(), tags(after)) == ("config", "image", "network")
         assert changed_sections(tags(), tags(hidden={"vnics": []})) == ("vnics",)
         assert changed_sections(tags(), tags(uses=("platform",))) == ()
 
     def test_foreign_tags_change_no_section(self):
-        """Tags of others on the resource are not ours to compare."""
+        """Tags of others do not count as sections."""
         assert changed_sections({}, {"team": "blue"}) == ()
 
-    def test_what_is_in_doubt_differs_from_everything(self):
-        """A change that was cut off is neither what was before nor what was to be; the rest stays as it is."""
+    def test_a_section_in_doubt_differs_from_every_content(self):
+        """A section in doubt differs from its old and its new content, and the other entries stay."""
         before = tags(uses=("platform",))
         doubted = in_doubt(before, ["vnics", "containers"])
         assert changed_sections(doubted, before) == ("containers", "vnics")
@@ -140,13 +140,13 @@ class TestTags:
         assert {**doubted, TAG_PARTS: before[TAG_PARTS]} == before
 
     def test_used_deployments_are_listed(self):
-        """A shared deployment finds its users by their tags."""
+        """The tags list the shared deployments that a resource uses, sorted."""
         assert used_deployments(tags(uses=("platform", "access"))) == ("access", "platform")
         assert used_deployments(tags()) == ()
         assert used_deployments({}) == ()
 
-    def test_what_can_be_changed_in_place_is_seen_however_full_the_tag_is(self):
-        """Long names of shared deployments push out sections, which the digest covers, never hidden fields."""
+    def test_a_full_tag_drops_sections_and_no_hidden_field(self):
+        """Long names of shared deployments push out sections, which the digest covers, and no hidden field."""
         uses = tuple(letter * 63 for letter in "abc")
         many = {f"section-{number}": number for number in range(20)}
         before, after = tags(many, uses=uses), tags(many, hidden={"vnics": []}, uses=uses)
@@ -155,7 +155,7 @@ class TestTags:
         assert changed_sections(before, after) == ("vnics",)
 
     def test_a_full_tag_holds_whole_entries_only(self):
-        """A section that is cut in the middle would show up under a name that no spec has."""
+        """An entry that does not fit into the tag is left out instead of being truncated."""
         many = {f"section-{number}": number for number in range(40)}
         parts = tags(many)[TAG_PARTS].split(",")
         assert {name for name, _, value in (part.partition("=") for part in parts)} <= {*many, "vnics"}
@@ -163,12 +163,12 @@ class TestTags:
 
 
 class TestRetryToken:
-    """What makes creates repeatable."""
+    """`retry_token`: the token that makes a create repeatable."""
 
     ARGUMENTS = (IDENTITY, KEY, "digest", "AD-1", 0)
 
     def test_is_the_same_for_the_same_inputs(self):
-        """A rerun after a lost answer gets the resource that the first run had made."""
+        """The same arguments give the same token, so a rerun gets the resource that the first run created."""
         assert retry_token(*self.ARGUMENTS) == retry_token(*self.ARGUMENTS)
 
     @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ class TestRetryToken:
         ids=str,
     )
     def test_differs_when_an_input_does(self, change):
-        """Nothing else may get the resource."""
+        """A change of any argument gives another token."""
         position, value = change
         arguments = [*self.ARGUMENTS]
         arguments[position] = value

@@ -72,7 +72,7 @@ def watch(kind, *, goal=Goal.READY, number=1, live_id=None, since=0.0, **options
 
 @pytest.fixture
 def observation(clock):
-    """Looks at one watch and returns what was seen."""
+    """Polls one watch and returns the observation."""
 
     def observation(watched):
         (seen,) = poll([watched], At(clock))
@@ -153,7 +153,7 @@ class TestPollWithoutAnOcid:
         assert (seen.status, seen.live.id) == (WaitStatus.REACHED, "ocid1.4")
 
     def test_the_work_request_is_not_read_at_first(self, observation, clock):
-        """Within the first five seconds a resource that no list shows is pending and its work request is not read."""
+        """For five seconds a resource that no list shows is pending, and its work request is not read."""
         kind = Told(work=Phase.FAILED)
         clock.advance(4.9)
         assert (

@@ -19,22 +19,22 @@ README = (ROOT / "README.md").read_text()
 
 
 def blocks(language):
-    """The README's fenced blocks in one language, in order."""
+    """Return the README's fenced blocks in one language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
 def is_with_engine(source):
-    """Whether a snippet runs real containers; those are run by tests/containers/test_readme.py."""
+    """Return whether a snippet runs real containers; those are run by tests/containers/test_readme.py."""
     return 'containers="docker"' in source or "Pod.run" in source
 
 
 def commands():
-    """The README's shell lines."""
+    """Return the README's shell lines."""
     return [line for block in blocks("console") for line in block.splitlines()]
 
 
 def test_python_snippets_run_one_after_the_other(oci_provisioner, monkeypatch):
-    """Each Python block runs as it stands; later ones use what earlier ones defined."""
+    """Each Python block runs as it stands, after the ones before it."""
     monkeypatch.chdir(ROOT)
     names = {}
     for source in itertools.filterfalse(is_with_engine, blocks("python")):
@@ -62,7 +62,7 @@ def test_spec_file_commands_run_against_the_emulator(tmp_path):
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("python scripts/")])
 def test_scripts_run_as_shown(line, tmp_path):
-    """Each does its work without an account, from a checkout."""
+    """Each script that is shown succeeds without an account, from a checkout."""
     for name in ("scripts", "docker"):
         (tmp_path / name).symlink_to(ROOT / name)
     command = [sys.executable, *shlex.split(line)[1:]]
@@ -71,7 +71,7 @@ def test_scripts_run_as_shown(line, tmp_path):
 
 
 def test_first_two_commands_are_the_demo_and_the_tests():
-    """A fresh machine needs exactly two commands: one ends in the demo, one is the test script."""
+    """The README's first two commands are the demo and the test script."""
     first, second = commands()[:2]
     assert first.endswith("-m ocisidecar demo")
     assert second == "scripts/test.sh"
@@ -79,13 +79,13 @@ def test_first_two_commands_are_the_demo_and_the_tests():
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
-def test_links_lead_somewhere(link):
-    """A relative link names a file of the project."""
+def test_relative_links_name_files(link):
+    """Every relative link names a file of the project."""
     assert (ROOT / link).is_file()
 
 
-def test_every_subcommand_and_fault_parameter_named_exists():
-    """The emulator command's flags exist."""
+def test_every_emulator_flag_in_the_readme_exists():
+    """Every flag of the emulator command that the README shows exists."""
     line = next(line for line in commands() if "emulator" in line)
     asked = subprocess.run(
         [sys.executable, "-m", "ocisidecar", "emulator", "--help"], capture_output=True, text=True, check=True

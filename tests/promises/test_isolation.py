@@ -29,7 +29,7 @@ def live_ids(emulator):
 
 
 def assert_apart(emulator, here, there, writes):
-    """Assert that two provisioners neither see nor touch what the other has made under the same name."""
+    """Assert that neither of two provisioners sees or changes what the other created under the same name."""
     mine, theirs = here.apply(SPEC), there.apply(SPEC)
     assert sorted(mine.resources) == sorted(theirs.resources)
     assert not set(mine.resources.values()) & set(theirs.resources.values())

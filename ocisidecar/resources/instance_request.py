@@ -32,16 +32,10 @@ from ocisidecar.spec.volume import StoredContent
 from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Body, Key, Ref
 
-INSTANCE_MUTABLE = frozenset({"displayName", "freeformTags", "definedTags"})
-CONTAINER_MUTABLE = frozenset({"displayName", "freeformTags", "definedTags"})
 VNIC_MUTABLE = frozenset(
     {"displayName", "hostnameLabel", "nsgIds", "skipSourceDestCheck", "freeformTags", "definedTags"}
 )
-"""What can be changed in place; everything else is in a section.
-
-Source: oci.container_instances.models.UpdateContainerInstanceDetails, UpdateContainerDetails;
-oci.core.models.UpdateVnicDetails.
-"""
+"""What can be changed in place of a VNIC.  Source: oci.core.models.UpdateVnicDetails."""
 
 INSTANCE_SECTIONS = {
     "shape": "shape",

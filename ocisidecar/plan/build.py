@@ -14,7 +14,7 @@ from ocisidecar.resources.access import right_of, statements_of
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.state.compare import covers
+from ocisidecar.state.compare import is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import OWN_TAGS, Identity, used_deployments, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
@@ -277,7 +277,7 @@ def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot
         return value_of(lives[0], ref) if lives else str(ref)
 
     shown = [name for name in want.sections if name in want.body and name in live.body]
-    differing = [name for name in shown if not covers(live.body[name], resolve(want.body[name], lookup))]
+    differing = [name for name in shown if not is_satisfied_by(resolve(want.body[name], lookup), live.body[name])]
     if differing:
         raise PlanError(
             f"{want.key} cannot be taken over: {live.id} differs in {', '.join(sorted(differing))}, which cannot "

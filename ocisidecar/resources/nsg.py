@@ -19,7 +19,7 @@ from ocisidecar.errors import ConnectionLost
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.state.compare import pair_up
+from ocisidecar.state.compare import match_entries
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live
 from ocisidecar.wire import Body, Json, Key, Ref, text
@@ -177,7 +177,7 @@ def _difference(
     live: Sequence[Mapping[str, Json]], wanted: Sequence[Mapping[str, Json]]
 ) -> tuple[list[Mapping[str, Json]], list[Mapping[str, Json]]]:
     """Return (wanted rules that are missing, live rules that are too many)."""
-    pairs = pair_up(live, wanted)
+    pairs = match_entries(live, wanted)
     found = set(pairs.values())
     missing = [rule for index, rule in enumerate(wanted) if index not in found]
     return missing, [rule for index, rule in enumerate(live) if index not in pairs]

@@ -172,7 +172,7 @@ class PodWorker:
         running = self._running
         if running is None:
             return None
-        return running.logs(self.pod.containers[container_id]["displayName"], is_previous=is_previous)
+        return running.logs(self.pod.containers[container_id]["displayName"], previous=is_previous)
 
     def url(self, port: int) -> str | None:
         """Return the URL of a port of the pod; None while nothing runs or nothing leads there."""
@@ -242,7 +242,7 @@ class PodWorker:
         with contextlib.suppress(OSError), ThreadPoolExecutor(len(names)) as pool:
             found = zip(self.pod.containers, pool.map(self._running.usage, names), strict=True)
             usages = {
-                container_id: ContainerUsage(cpu_cores=usage.cpu_cores, memory_in_bytes=usage.memory_in_bytes)
+                container_id: ContainerUsage(cpu_cores=usage.cpu_cores, memory_in_bytes=usage.memory_bytes)
                 for container_id, usage in found
                 if usage is not None
             }

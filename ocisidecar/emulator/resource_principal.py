@@ -65,10 +65,10 @@ def private_directory() -> tempfile.TemporaryDirectory[str]:
     Its name tells whose it is, as the labels of what is on an engine do.
     """
     me = Owner.current()
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}.{me.place}.*.*"):
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}.{me.pid_namespace}.*.*"):
         if is_dead(path.name.split(".")[2]):
             shutil.rmtree(path, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}.{me.place}.{me.process}.")
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}.{me.pid_namespace}.{me.process}.")
 
 
 class PrincipalFiles:

@@ -15,7 +15,7 @@ from attrs import define, frozen
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.pods import ContainerStatus, Health, Host, Pod
 from ocisidecar.emulator.shapes import JsonObject
-from ocisidecar.engine.health import Check
+from ocisidecar.engine.health import ContainerHealthCheck
 from ocisidecar.engine.restarts import RestartPolicy, backoff, is_restarted
 
 KILLED: Final = 137
@@ -56,7 +56,7 @@ class _Life:
 
     details: JsonObject
     script: ContainerScript
-    checks: Sequence[Check]
+    checks: Sequence[ContainerHealthCheck]
     policy: RestartPolicy
     started: float
     halted: float = inf
@@ -180,17 +180,17 @@ class SimulatedPods:
         return found
 
 
-def _checks(details: JsonObject) -> list[Check]:
-    return [Check.of(check) for check in details.get("healthChecks", [])]
+def _checks(details: JsonObject) -> list[ContainerHealthCheck]:
+    return [ContainerHealthCheck.of(check) for check in details.get("healthChecks", [])]
 
 
-def _verdict_after(check: Check) -> float:
+def _verdict_after(check: ContainerHealthCheck) -> float:
     """Return after how many seconds of a run a failing check gives its verdict."""
-    return check.initial_delay + check.interval * check.failure_threshold
+    return check.initial_delay_seconds + check.interval_seconds * check.failure_threshold
 
 
-def _health(check: Check, script: ContainerScript, age: float | None) -> Health:
-    if age is None or age < check.initial_delay:
+def _health(check: ContainerHealthCheck, script: ContainerScript, age: float | None) -> Health:
+    if age is None or age < check.initial_delay_seconds:
         return "UNKNOWN"
     if script.is_healthy:
         return "HEALTHY"

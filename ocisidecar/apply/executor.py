@@ -33,6 +33,7 @@ from ocisidecar.events import (
 )
 from ocisidecar.plan.operations import Node, NodeId, Verb, nodes_of
 from ocisidecar.plan.plan import Action, Plan
+from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Site, Started
 from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.state.desired import VAULT_SECRET, Rollout
@@ -286,7 +287,7 @@ class Executor:
         kind = KINDS[node.id.key.kind]
         live = self._resources[node.id.deployment, node.id.key]
         is_new = node.id.verb in {Verb.CREATE, Verb.AWAIT}
-        if kind.is_completed_when_ready and is_new and node.id not in self._completed:
+        if isinstance(kind, CompletedWhenReady) and is_new and node.id not in self._completed:
             self._completed.add(node.id)
             future = self.pool.submit(complete, self._job(node), live)
             self._in_flight += 1
@@ -311,14 +312,11 @@ class Executor:
         timeout = self.limits.wait_timeout_in_seconds
         if goal is Goal.HEALTHY and rollout is not None:
             timeout = float(rollout.healthy_timeout_in_seconds)
-        parents = (
-            kind.parents_of(self._lookup_of(plan, caller), want)
-            if want is not None
-            else kind.parents_from(node.live)
-        )
+        shown = want or node.live
+        parent_id = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
         probe = rollout.probe if rollout is not None else None
         watch = Watch(
-            node.id, kind, site, goal, live_id, self._now(), timeout, work_request_id, parents, state, probe
+            node.id, kind, site, goal, live_id, self._now(), timeout, work_request_id, parent_id, state, probe
         )
         self._waiter.add(watch, self._now())
         self._tell_state(node, state, live_id)

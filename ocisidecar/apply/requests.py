@@ -19,6 +19,7 @@ from ocisidecar.apply.failures import no_room
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
 from ocisidecar.plan.operations import Node, Verb
+from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
@@ -80,7 +81,8 @@ def perform(job: Job) -> Done:
 def complete(job: Job, live: Live) -> Done:
     """Do what can only be done to a resource that is ready."""
     want = _wanted(job)
-    job.kind.complete(job.caller, job.site, live, resolve_fields(want.body, job.lookup))
+    if isinstance(job.kind, CompletedWhenReady):
+        job.kind.complete(job.caller, live, resolve_fields(want.body, job.lookup))
     return Done(_as_started(live), job.attempt)
 
 
@@ -178,6 +180,8 @@ def _update(job: Job) -> Done:
 
 def _act(job: Job) -> Done:
     live, verb = _live(job), job.node.id.verb
+    if not isinstance(job.kind, Startable):
+        raise TypeError(f"{verb} is not possible for {live.key}")
     if job.node.step.changed_fields:
         _update(job)
     work_request_id = job.kind.act(job.caller, live, verb.value)
@@ -231,7 +235,7 @@ def _matches(job: Job, want: Desired) -> list[Live]:
 
 
 def _lives(job: Job, want: Desired) -> list[Live]:
-    lives = job.kind.list_live(job.caller, job.site, job.kind.parents_of(job.lookup, want))
+    lives = job.kind.list_live(job.caller, job.site, job.kind.parent_id(want.body, job.lookup))
     return [
         live
         for live in lives
@@ -272,7 +276,7 @@ def _may_be_replay(job: Job, started: Started) -> bool:
 
 
 def _alive(job: Job, want: Desired, started: Started) -> Started | None:
-    live = job.kind.get(job.caller, job.site, started.id, job.kind.parents_of(job.lookup, want))
+    live = job.kind.get(job.caller, job.site, started.id, job.kind.parent_id(want.body, job.lookup))
     if live is None or live.phase in _DEAD:
         return None
     return evolve(_as_started(live), work_request_id=started.work_request_id)

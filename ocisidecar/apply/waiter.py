@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from ocisidecar.apply.health_probe import answers
 from ocisidecar.client.session import Caller
 from ocisidecar.plan.operations import NodeId
+from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import HealthCheck
 from ocisidecar.state.observed import Live, Phase
@@ -80,7 +81,7 @@ class Watch:
     since: float
     timeout_seconds: float
     work_request_id: str = ""
-    parents: tuple[Live, ...] = ()
+    parent_id: str = ""
     state: str = ""
     probe: HealthCheck | None = None
 
@@ -161,9 +162,8 @@ class Waiter:
 
 def _group_key(watch: Watch) -> tuple[str, str, str]:
     """Return what tells one list from another: the kind, its parent, and for health the one resource."""
-    parent = watch.parents[0].id if watch.parents else ""
     single = str(watch.node) if watch.goal is Goal.HEALTHY else ""
-    return watch.kind.name, parent, single
+    return watch.kind.name, watch.parent_id, single
 
 
 def interval(
@@ -191,14 +191,14 @@ def look(watches: Sequence[Watch], caller: Caller) -> tuple[Sight, ...]:
     """
     kind, site = watches[0].kind, watches[0].site
     is_single = watches[0].goal is Goal.HEALTHY
-    lives = () if is_single else kind.list_live(caller, site, watches[0].parents)
+    lives = () if is_single else kind.list_live(caller, site, watches[0].parent_id)
     return tuple(_sight(watch, lives, caller) for watch in watches)
 
 
 def _sight(watch: Watch, lives: Sequence[Live], caller: Caller) -> Sight:
     found = next((live for live in lives if _matches(watch, live)), None)
     if found is None and watch.live_id:
-        found = watch.kind.get(caller, watch.site, watch.live_id, watch.parents)
+        found = watch.kind.get(caller, watch.site, watch.live_id, watch.parent_id)
     if watch.goal is Goal.GONE:
         is_gone = found is None or found.phase is Phase.GONE
         verdict = Verdict.REACHED if is_gone else Verdict.NOT_YET
@@ -212,25 +212,30 @@ def _sight(watch: Watch, lives: Sequence[Live], caller: Caller) -> Sight:
         return Sight(watch, Verdict.VANISHED, found)
     is_there = found.phase is _PHASES[watch.goal]
     is_doubtful = watch.goal is Goal.RESTARTED or not is_there
-    if watch.work_request_id and found.phase in _SETTLED and is_doubtful:
-        return _judge_by_work(watch, found, caller)
-    if is_there and watch.goal is Goal.HEALTHY:
-        is_there = watch.kind.is_healthy(caller, watch.site, found) and _is_reached(watch, found, caller)
+    if (
+        watch.work_request_id
+        and found.phase in _SETTLED
+        and is_doubtful
+        and isinstance(watch.kind, HasWorkRequests)
+    ):
+        return _judge_by_work(watch, watch.kind, found, caller)
+    if is_there and watch.goal is Goal.HEALTHY and isinstance(watch.kind, HealthChecked):
+        is_there = watch.kind.is_healthy(caller, watch.site, found) and _answers(watch, watch.kind, found, caller)
     return Sight(watch, Verdict.REACHED if is_there else Verdict.NOT_YET, found)
 
 
-def _is_reached(watch: Watch, found: Live, caller: Caller) -> bool:
-    return watch.probe is None or answers(watch.probe, watch.kind.address(caller, found))
+def _answers(watch: Watch, kind: HealthChecked, found: Live, caller: Caller) -> bool:
+    return watch.probe is None or answers(watch.probe, kind.address(caller, found))
 
 
-def _judge_by_work(watch: Watch, found: Live, caller: Caller) -> Sight:
+def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Caller) -> Sight:
     """Judge a resource at rest whose state does not tell whether it has been through what was asked.
 
     It may not have begun, the work may have failed, or it is over already, as with containers that run once.
     """
-    outcome = watch.kind.work(caller, watch.work_request_id)
+    outcome = kind.work_phase(caller, watch.work_request_id)
     if outcome is Phase.FAILED:
-        evidence = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
+        evidence = kind.failure(caller, watch.site, found, watch.work_request_id)
         return Sight(watch, Verdict.FAILED, found, evidence)
     is_there = outcome is Phase.READY and watch.goal is not Goal.STOPPED
     return Sight(watch, Verdict.REACHED if is_there else Verdict.NOT_YET, found)
@@ -240,10 +245,11 @@ def _absent(watch: Watch, caller: Caller) -> Sight:
     if watch.live_id:
         return Sight(watch, Verdict.VANISHED, None)
     has_taken_long = caller.clock.time() - watch.since >= _DOUBT_SECONDS
-    is_known = has_taken_long and watch.work_request_id
-    if is_known and watch.kind.work(caller, watch.work_request_id) is Phase.FAILED:
-        evidence = watch.kind.failure(caller, watch.site, None, watch.work_request_id)
-        return Sight(watch, Verdict.FAILED, None, evidence)
+    kind, work_request_id = watch.kind, watch.work_request_id if has_taken_long else ""
+    if not work_request_id or not isinstance(kind, HasWorkRequests):
+        return Sight(watch, Verdict.NOT_YET, None)
+    if kind.work_phase(caller, work_request_id) is Phase.FAILED:
+        return Sight(watch, Verdict.FAILED, None, kind.failure(caller, watch.site, None, work_request_id))
     return Sight(watch, Verdict.NOT_YET, None)
 
 

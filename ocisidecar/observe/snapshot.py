@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from attrs import frozen
@@ -12,7 +13,8 @@ from attrs import frozen
 from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, SpecError, SpecFault
-from ocisidecar.resources.kind import Site
+from ocisidecar.resources.capabilities import HasDetails, KeepsData
+from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
@@ -95,38 +97,44 @@ def take_snapshot(
 ) -> Snapshot:
     """Return everything that is ours in the region and compartment.  Reads only; one list per kind and scope.
 
-    Logs are looked for in every log group of the compartment, because ours may be in groups of others.
+    Kinds with a parent, such as logs, are listed below every parent of the compartment, because ours may be in
+    those of others.
 
     Raises:
-        SpecError: one of `log_groups` is not among those.
+        SpecError: one of `log_groups` is not in the compartment.
     """
-    kinds = KINDS.keys() - {"log", "log-group"}
-    observers = [_observer(kind, caller, site) for kind in sorted(kinds)]
-    groups, *found = _all(pool, caller, [lambda: _log_groups(caller, site), *observers])
-    absent = sorted({*log_groups} - {group.id for group in groups})
+    names = {kind.parent for kind in KINDS.values() if kind.parent}
+    above = [kind for kind in KINDS.values() if kind.name in names]
+    below = [kind for kind in KINDS.values() if kind.parent]
+    others = [kind for kind in KINDS.values() if kind not in above and kind not in below]
+    calls = [partial(_parents, kind, caller, site) for kind in above]
+    listed = _all(pool, caller, [*calls, *(partial(kind.observe, caller, site) for kind in others)])
+    parents = [live for lives in listed[: len(above)] for live in lives]
+    absent = sorted({*log_groups} - {parent.id for parent in parents})
     if absent:
         message = "must be a log group of the deployment's compartment, so that its logs are found again"
         raise SpecError([SpecFault("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
-    logs = _all(pool, caller, [_observer("log", caller, site, (group,)) for group in groups])
-    ours = [group for group in groups if group.deployment]
-    return Snapshot((*ours, *(live for some in (*found, *logs) for live in some)))
+    pairs = [(kind, parent) for kind in below for parent in parents if parent.key.kind == kind.parent]
+    listed += _all(pool, caller, [partial(kind.observe, caller, site, parent.id) for kind, parent in pairs])
+    return Snapshot(tuple(live for lives in listed for live in lives if live.deployment))
 
 
-def explained(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collection[str]) -> Snapshot:
+def with_details(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collection[str]) -> Snapshot:
     """Return the snapshot with what is known of the replace-only content of these kinds.  Reads only."""
     lives = [live for live in snapshot.resources if live.key.kind not in kinds]
-    for kind in kinds:
-        found = [live for live in snapshot.resources if live.key.kind == kind]
-        lives += KINDS[kind].explained(caller, site, found)
+    for name in kinds:
+        kind = KINDS[name]
+        found = [live for live in snapshot.resources if live.key.kind == name]
+        lives += kind.with_details(caller, site, found) if isinstance(kind, HasDetails) else found
     return Snapshot(tuple(lives))
 
 
-def keeping(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:
+def resources_with_data(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:
     """Return the keys that hold data → what they hold.  A group that holds data keeps its logs, and they it."""
     return {
         key: words
         for key, found in lives.items()
-        if KINDS[key.kind].keeps_data and (words := KINDS[key.kind].holdings(caller, found[0]))
+        if isinstance(kind := KINDS[key.kind], KeepsData) and (words := kind.describe_data(caller, found[0]))
     }
 
 
@@ -142,18 +150,10 @@ def site_of(identity: Identity, place: Place, image_prefix: str | None) -> Site:
     )
 
 
-def _observer(
-    kind: str, caller: Caller, site: Site, parents: Sequence[Live] = ()
-) -> Callable[[], tuple[Live, ...]]:
-    return lambda: KINDS[kind].observe(caller, site, parents)
-
-
-def _log_groups(caller: Caller, site: Site) -> tuple[Live, ...]:
-    """Return all log groups of the compartment; those that are not ours belong to no deployment."""
-    kind = KINDS["log-group"]
+def _parents(kind: Kind, caller: Caller, site: Site) -> tuple[Live, ...]:
+    """Return all live resources of a kind that others are listed below; others' belong to no deployment."""
     lives = (
-        kind.live(entry, site)
-        or Live(Key("log-group", "existing"), "", text(entry, "id"), "ACTIVE", Phase.READY, entry)
+        kind.live(entry, site) or kind.as_key(Key(kind.name, "existing"), "", entry)
         for entry in kind.entries(caller, site)
     )
     return tuple(live for live in lives if live.phase is not Phase.GONE)

@@ -11,6 +11,7 @@ from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.plan import Action, Change, Plan, Step
 from ocisidecar.resources.access import right_of, statements_of
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.spec import DeploymentSpec
@@ -44,7 +45,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     desired = desire(spec, site)
     _check_recorded(desired, site.identity)
     _check_shared(spec.name, desired, snapshot)
-    retained = frozenset(key for key in snapshot.of(spec.name) if KINDS[key.kind].keeps_data)
+    retained = frozenset(key for key in snapshot.of(spec.name) if isinstance(KINDS[key.kind], KeepsData))
     steps = diff(site.identity, desired, snapshot, retained=retained)
     _check_users(spec.name, steps, snapshot)
     return Plan(

@@ -22,21 +22,13 @@ _GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "manageme
 """Kind of principal → name of the group for it."""
 
 
-class IdentityKind(Kind):
-    """What the IAM kinds have in common."""
-
-    client = "identity.IdentityClient"
-
-    def region(self, site: Site) -> str | None:
-        """Return the home region."""
-        return site.home_region
-
-
-class DynamicGroup(IdentityKind):
+class DynamicGroup(Kind):
     """Who the containers are.  API: identity/20160918, DynamicGroup."""
 
     name = "dynamic-group"
+    client = "identity.IdentityClient"
     noun = "dynamic_group"
+    is_in_home_region = True
     mutable = frozenset({"description", "matchingRule"})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
@@ -54,18 +46,20 @@ class DynamicGroup(IdentityKind):
             }
             yield self.desired(name, body)
 
-    def entries(self, caller: Caller, site: Site) -> Iterator[Mapping[str, Json]]:
+    def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""
         yield from caller.pages(
             self.client, "list_dynamic_groups", site.identity.tenancy_id, region=site.home_region
         )
 
 
-class Policy(IdentityKind):
+class Policy(Kind):
     """What they may do.  API: identity/20160918, Policy."""
 
     name = "policy"
+    client = "identity.IdentityClient"
     noun = "policy"
+    is_in_home_region = True
     needs = ("dynamic-group",)
     mutable = frozenset({"description", "statements"})
     create_intent = CREATE_AFTER_IAM

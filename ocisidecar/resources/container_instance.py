@@ -17,9 +17,11 @@ from attrs import evolve
 from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError
+from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
-from ocisidecar.resources.kind import Kind, Site, Started, check_taken_away
+from ocisidecar.resources.kind import Site, Started
 from ocisidecar.resources.phases import ACTIVE_PHASES
+from ocisidecar.resources.update import check_removed, tags_in_doubt
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
 from ocisidecar.state.desired import Desired, Placement, Rollout
 from ocisidecar.state.identity import was_set
@@ -45,7 +47,7 @@ _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
 
-class ContainerInstance(Kind):
+class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
     """A container instance.  API: container_instances/20210415, ContainerInstance."""
 
     name = "container-instance"
@@ -99,7 +101,7 @@ class ContainerInstance(Kind):
         """
         if parts := self.hidden & fields.keys():
             now = caller.call(self.client, "get_container_instance", live.id).body
-            self.change(caller, site, live, self.doubtful_tags(now, parts))
+            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, parts))
             recorded = partial(was_set, tags_of(now.get("freeformTags")))
             if _VNICS in fields:
                 self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
@@ -109,12 +111,12 @@ class ContainerInstance(Kind):
         plain = {name: value for name, value in fields.items() if name not in self.hidden}
         return super().update(caller, site, live, plain)
 
-    def act(self, caller: Caller, live: Live, verb: str) -> str:
+    def act(self, caller: Caller, live: Live, action: str) -> str:
         """Ask for `start`, `stop` or `restart`; the first two do nothing where there is nothing to do."""
-        intent = ACTION if verb == "restart" else UPDATE
-        return caller.call(self.client, f"{verb}_{self.noun}", live.id, intent=intent).work_request_id
+        intent = ACTION if action == "restart" else UPDATE
+        return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
 
-    def explained(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
+    def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
         """Return the instances with what one list shows of their containers: images and limits, for instance."""
         entries = list(caller.pages(self.client, "list_containers", site.identity.compartment_id))
         return tuple(
@@ -153,21 +155,8 @@ class ContainerInstance(Kind):
         )
         yield from (entry for entry in entries if text(entry, "lifecycleState") != "DELETED")
 
-    def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
-        """Return the errors of the instance's work requests, and what else the lifecycle details say."""
-        details = super().failure(caller, site, live, work_request_id)
-        requests = [work_request_id] if work_request_id else self._work_requests(caller, site, live)
-        errors = [
-            f"{text(error, 'code')}: {text(error, 'message')}"
-            for request in requests
-            for error in caller.pages(self.client, "list_work_request_errors", request)
-        ]
-        told = [one for one in details if not any(one in error for error in errors)]
-        return tuple(dict.fromkeys((*told, *errors)))
-
-    def _work_requests(self, caller: Caller, site: Site, live: Live | None) -> list[str]:
-        if live is None:
-            return []
+    def failed_work_requests(self, caller: Caller, site: Site, live: Live) -> list[str]:
+        """Return the OCIDs of the instance's work requests that failed."""
         entries = caller.pages(self.client, "list_work_requests", site.identity.compartment_id, resource_id=live.id)
         return [text(entry, "id") for entry in entries if text(entry, "status") == "FAILED"]
 
@@ -186,7 +175,7 @@ class ContainerInstance(Kind):
             }
             fields = merge_tags(vnic, fields, recorded)
             shown = caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, fields, intent=UPDATE).body
-            check_taken_away(live.key, shown, [name for name, value in fields.items() if value is None])
+            check_removed(live.key, shown, [name for name, value in fields.items() if value is None])
 
     def _tag_containers(
         self, caller: Caller, site: Site, live: Live, wanted: Mapping[str, Json], recorded: WasSet

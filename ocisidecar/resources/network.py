@@ -10,6 +10,7 @@ Source: oci.core.models (API 20160918); Oracle, "Security Lists" and "Access to 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -40,9 +41,9 @@ class NetworkKind(Kind):
             }
             yield self.desired("main", base | self.body(network, site))
 
+    @abstractmethod
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return the fields of the create request beside compartment and display name."""
-        raise LookupError(f"{type(self).__name__} has no body for {network} at {site}")
 
 
 class Vcn(NetworkKind):
@@ -54,7 +55,6 @@ class Vcn(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return address range and DNS label."""
-        del site
         return {"cidrBlocks": [network.cidr_block], "dnsLabel": network.dns_label}
 
 
@@ -69,7 +69,6 @@ class InternetGateway(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return an enabled gateway."""
-        del network, site
         return {"vcnId": _VCN, "isEnabled": True}
 
 
@@ -84,7 +83,6 @@ class NatGateway(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return an open gateway with a public IP of OCI's choice."""
-        del network, site
         return {"vcnId": _VCN, "blockTraffic": False}
 
 
@@ -99,7 +97,6 @@ class ServiceGateway(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return a gateway to all services of the region."""
-        del network
         return {"vcnId": _VCN, "services": [{"serviceId": site.services_id}]}
 
 
@@ -135,7 +132,6 @@ class SecurityList(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return the rules."""
-        del network, site
         everything: Body = {"destination": _ANYWHERE, "destinationType": "CIDR_BLOCK", "protocol": "all"}
         return {"vcnId": _VCN, "ingressSecurityRules": [], "egressSecurityRules": [everything]}
 
@@ -150,7 +146,6 @@ class Subnet(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return a regional subnet; a private one refuses public IPs."""
-        del site
         return {
             "vcnId": _VCN,
             "cidrBlock": network.subnet_block,

@@ -16,6 +16,7 @@ from attrs import evolve
 from ocisidecar.client.retry import ACTION
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import ConnectionLost
+from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec
@@ -33,7 +34,7 @@ _ADD_TRIES = 4
 _PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}
 
 
-class NetworkSecurityGroup(Kind):
+class NetworkSecurityGroup(Kind, CompletedWhenReady):
     """An NSG with its rules.  API: core/20160918, NetworkSecurityGroup."""
 
     name = "network-security-group"
@@ -41,7 +42,6 @@ class NetworkSecurityGroup(Kind):
     noun = "network_security_group"
     needs = ("vcn",)
     phases = NETWORK_PHASES
-    is_completed_when_ready = True
     mutable = frozenset({"displayName", _RULES})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
@@ -59,28 +59,27 @@ class NetworkSecurityGroup(Kind):
             }
             yield self.desired("main", body)
 
-    def entries(self, caller: Caller, site: Site) -> Iterator[Mapping[str, Json]]:
+    def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the compartment's groups; this list takes the compartment as an option."""
         yield from caller.pages(
             self.client, "list_network_security_groups", compartment_id=site.identity.compartment_id
         )
 
-    def observe(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
+    def observe(self, caller: Caller, site: Site, parent_id: str = "") -> tuple[Live, ...]:
         """Return the groups with their rules."""
-        return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parents))
+        return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parent_id))
 
-    def foreign(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
+    def read_for_adoption(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
         """Return a group that is not ours yet, with its rules."""
-        return self._with_rules(caller, super().foreign(caller, site, key, live_id))
+        return self._with_rules(caller, super().read_for_adoption(caller, site, key, live_id))
 
     def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:
         """Ask for the group without its rules."""
         plain = {name: value for name, value in body.items() if name != _RULES}
         return super().create(caller, site, plain, token)
 
-    def complete(self, caller: Caller, site: Site, live: Live, body: Mapping[str, Json]) -> None:
+    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> None:
         """Bring the rules about; a group that an earlier run made may hold some already."""
-        del site
         self._set_rules(caller, live.id, body[_RULES])
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ocisidecar.client.session import Caller
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.desired import Desired
@@ -12,7 +13,7 @@ from ocisidecar.state.observed import Live
 from ocisidecar.wire import Body
 
 
-class ContainerRepository(Kind):
+class ContainerRepository(Kind, KeepsData):
     """A repository.  API: artifacts/20160918, ContainerRepository.
 
     No list shows `isImmutable`, so that field is compared by hash.
@@ -23,7 +24,6 @@ class ContainerRepository(Kind):
     noun = "container_repository"
     mutable = frozenset({"isPublic"})
     hidden = frozenset({"isImmutable"})
-    keeps_data = True
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield the repositories under the names that images are pushed to."""
@@ -36,8 +36,7 @@ class ContainerRepository(Kind):
             }
             yield self.desired(repository.name, body)
 
-    def holdings(self, caller: Caller, live: Live) -> str:
+    def describe_data(self, caller: Caller, live: Live) -> str:
         """Return how many images it holds."""
-        del caller
         count = live.body.get("imageCount")
         return f"holds {count} images" if count else ""

@@ -70,7 +70,7 @@ def inspect(reader: Reader, resources: Mapping[str, str]) -> Inspection:
     lives = snapshot.of(reader.site.identity.name)
     parsed = {key: live_id for word, live_id in resources.items() if (key := Key.parse(word)) is not None}
     absent = {key: live_id for key, live_id in sorted(parsed.items()) if key not in lives and key.kind in KINDS}
-    doubtful = [key for key in absent if key.kind != "log"]
+    doubtful = [key for key in absent if not KINDS[key.kind].parent]
     found = reader.all(
         [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in doubtful],
     )

@@ -22,6 +22,7 @@ from ocisidecar import (
     TopicSpec,
 )
 from ocisidecar.observe.snapshot import Reader
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key
@@ -132,10 +133,10 @@ def are_ready_and_found(reader: Reader, made: Mapping[str, str]) -> list[Live]:
     }
     for key, (live,) in found.items():
         kind = KINDS[key.kind]
-        got = kind.get(reader.caller, reader.site, live.id, kind.parents_from(live))
+        got = kind.get(reader.caller, reader.site, live.id, kind.parent_id(live.body))
         assert got is not None, key
         assert (got.id, got.key, got.phase, got.tags) == (live.id, key, Phase.READY, live.tags)
-        assert not kind.keeps_data or kind.holdings(reader.caller, live) == ""
+        assert not isinstance(kind, KeepsData) or kind.describe_data(reader.caller, live) == ""
     return [live for (live,) in found.values()]
 
 
@@ -158,5 +159,5 @@ def are_gone(reader: Reader, lives: Sequence[Live]) -> None:
     assert reader.snapshot().of(reader.site.identity.name) == {}
     for live in lives:
         kind = KINDS[live.key.kind]
-        assert kind.get(reader.caller, reader.site, live.id, kind.parents_from(live)) is None
+        assert kind.get(reader.caller, reader.site, live.id, kind.parent_id(live.body)) is None
         kind.delete(reader.caller, reader.site, live)

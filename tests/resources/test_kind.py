@@ -10,9 +10,7 @@ from ocisidecar import Cancel, DeploymentSpec, InstanceSpec
 from ocisidecar.client.session import Answer
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
-from ocisidecar.resources.kind import Kind
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.resources.network import NetworkKind
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import objects, text
 from tests.plan_values import key
@@ -85,35 +83,14 @@ class TestStates:
         assert VCN.started(Answer(202, None, {}), BARE).id == BARE.id
 
 
-class TestDefaults:
-    """What a kind says that has nothing to say."""
-
-    def test_a_resource_is_healthy_when_it_is_ready(self, site):
-        """Only container instances have health checks."""
-        assert VCN.is_healthy(None, site, BARE)
+class TestFailure:
+    """The evidence for a failure of a kind without work requests."""
 
     @pytest.mark.parametrize(("body", "evidence"), [({"lifecycleDetails": "no room"}, ("no room",)), ({}, ())])
     def test_lifecycle_details_are_the_evidence(self, site, body, evidence):
-        """What the service says about a failure."""
+        """A failed resource's lifecycle details are the only evidence, and without them there is none."""
         assert VCN.failure(None, site, Live(BARE.key, "web", "id", "FAILED", Phase.FAILED, body), "") == evidence
         assert VCN.failure(None, site, None, "") == ()
-
-    def test_what_a_kind_cannot_do_is_a_mistake_of_the_library(self, provisioner, site):
-        """Each is found in the first test of a new kind."""
-        caller = provisioner.session.caller(Cancel(), key="vcn/main")
-        spec = DeploymentSpec("web")
-        with pytest.raises(LookupError, match="Kind does not say what web asks for"):
-            Kind().desire(spec, site)
-        with pytest.raises(LookupError, match="NetworkKind has no body"):
-            list(NetworkKind().desire(spec, site))
-        with pytest.raises(LookupError, match="vcn/main holds no data"):
-            VCN.holdings(caller, BARE)
-        with pytest.raises(LookupError, match="stop of vcn/main is not possible"):
-            VCN.act(caller, BARE, "stop")
-        with pytest.raises(LookupError, match="vcn/main has no address"):
-            VCN.address(caller, BARE)
-        with pytest.raises(LookupError, match=r"vcn/main at web.* is complete when made"):
-            VCN.complete(caller, site, BARE, {})
 
 
 class TestWireForm:
@@ -147,11 +124,11 @@ class TestWork:
     def test_its_status_says(self, status, phase):
         """A word that is unknown is waited for."""
 
-        class Told:
+        class Service:
             def call(self, *_):
                 return Answer(200, {"status": status}, {})
 
-        assert VCN.work(Told(), "ocid1.workrequest") is phase
+        assert KINDS["log"].work_phase(Service(), "ocid1.workrequest") is phase
 
 
 class TestRequests:

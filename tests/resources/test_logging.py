@@ -127,14 +127,14 @@ class TestGroupsThatGo:
         """It is no error, and nothing is found."""
         group = self.group(reader)
         provisioner.destroy("web")
-        assert KINDS["log"].list_live(reader.caller, reader.site, (group,)) == ()
+        assert KINDS["log"].list_live(reader.caller, reader.site, group.id) == ()
 
     def test_a_group_that_may_not_be_read_is_an_error(self, emulator, reader):
         """Taken for empty, its logs would be made a second time."""
         group = self.group(reader)
         emulator.inject(Fault.error("list_logs", "NotAuthorizedOrNotFound", times=None))
         with pytest.raises(NotAuthorizedOrNotFound, match="list_logs"):
-            KINDS["log"].list_live(reader.caller, reader.site, (group,))
+            KINDS["log"].list_live(reader.caller, reader.site, group.id)
 
     def test_without_a_work_request_there_is_no_evidence(self, reader):
         """Nothing else tells why a log failed."""

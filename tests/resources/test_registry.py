@@ -26,7 +26,7 @@ def test_a_repository_is_named_as_images_are_pushed(wanted):
 def test_images_are_data(body, words):
     """A repository without images holds nothing."""
     live = Live(key(KEY), "web", "id", "AVAILABLE", Phase.READY, body)
-    assert KINDS["container-repository"].holdings(None, live) == words
+    assert KINDS["container-repository"].describe_data(None, live) == words
 
 
 def test_a_repository_with_images_is_kept(provisioner, emulator):

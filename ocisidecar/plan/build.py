@@ -21,9 +21,6 @@ from ocisidecar.state.identity import OWN_TAGS, Identity, used_deployments, was_
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Body, Key, Ref, resolve
 
-_SHARED_KINDS = frozenset({"vcn", "subnet", "dynamic-group", "policy", "log"})
-"""What other deployments use of a shared one."""
-
 
 def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
     """Return everything that `spec` asks for at `site`, with the deployment's tags on all of it."""
@@ -241,7 +238,7 @@ def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
     going = [
         str(step.key)
         for step in steps
-        if step.key.kind in _SHARED_KINDS and step.action in {Action.REPLACE, Action.DELETE}
+        if KINDS[step.key.kind].is_shared and step.action in {Action.REPLACE, Action.DELETE}
     ]
     if users and going:
         raise InUse(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ocisidecar.client.retry import CREATE_AFTER_IAM
 from ocisidecar.client.session import Caller
+from ocisidecar.resources.facts import Fact, texts_in
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import DeploymentSpec, Statement
@@ -26,6 +27,9 @@ class DynamicGroup(Kind):
     """Who the containers are.  API: identity/20160918, DynamicGroup."""
 
     name = "dynamic-group"
+    heading = "Access"
+    purpose = "says which containers the policy is for"
+    is_shared = True
     client = "identity.IdentityClient"
     noun = "dynamic_group"
     is_in_home_region = True
@@ -57,6 +61,9 @@ class Policy(Kind):
     """What they may do.  API: identity/20160918, Policy."""
 
     name = "policy"
+    heading = "Access"
+    purpose = "what these containers may do"
+    is_shared = True
     client = "identity.IdentityClient"
     noun = "policy"
     is_in_home_region = True
@@ -78,6 +85,15 @@ class Policy(Kind):
             "statements": [_statement(one, access.dynamic_group, site) for one in statements],
         }
         yield self.desired("main", body)
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield what each statement allows, and the reasons."""
+        for statement in texts_in(body, "statements"):
+            _, _, permission = statement.partition(" to ")
+            verb_and_type, _, rest = permission.partition(" in compartment ")
+            _, _, condition = rest.partition(" where ")
+            yield "allows", f"{verb_and_type} where {condition}" if condition else verb_and_type
+        yield "because", str(body.get("description"))
 
 
 def statements_of(spec: DeploymentSpec, image_prefix: str | None) -> tuple[Statement, ...]:

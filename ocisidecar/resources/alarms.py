@@ -6,8 +6,9 @@ TopicAttributesDetails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
+from ocisidecar.resources.facts import Fact
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import AlarmSpec, DeploymentSpec, TopicSpec
 from ocisidecar.state.desired import Desired
@@ -21,6 +22,8 @@ class Topic(Kind):
     """
 
     name = "topic"
+    heading = "Alarms"
+    purpose = "whom alarms notify"
     client = "ons.NotificationControlPlaneClient"
     noun = "topic"
     id_field = "topicId"
@@ -45,6 +48,8 @@ class Alarm(Kind):
     """
 
     name = "alarm"
+    heading = "Alarms"
+    purpose = "watches a metric"
     client = "monitoring.MonitoringClient"
     noun = "alarm"
     needs = ("topic",)
@@ -58,6 +63,10 @@ class Alarm(Kind):
         display_names = [name for instance in spec.instances for name in instance.display_names]
         for alarm in spec.alarms:
             yield self.desired(alarm.name, self._body(alarm, site, display_names))
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield what it watches, under its severity."""
+        yield str(body.get("severity")).lower(), str(body.get("query"))
 
     def _body(self, alarm: AlarmSpec, site: Site, display_names: list[str]) -> dict[str, Body]:
         return {

@@ -18,6 +18,7 @@ from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError
 from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
+from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
 from ocisidecar.resources.kind import Site, Started
 from ocisidecar.resources.phases import ACTIVE_PHASES
@@ -51,6 +52,8 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
     """A container instance.  API: container_instances/20210415, ContainerInstance."""
 
     name = "container-instance"
+    heading = "Instances"
+    purpose = "runs the app and its sidecars side by side"
     client = "container_instances.ContainerInstanceClient"
     noun = "container_instance"
     needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
@@ -92,6 +95,15 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
                 instance.rollout.probe,
             ),
         )
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield shape and size, and the image of each container."""
+        config = body.get("shapeConfig")
+        size = config if isinstance(config, Mapping) else {}
+        amounts = (_amount(size.get("ocpus"), "OCPU"), _amount(size.get("memoryInGBs"), "GB"))
+        yield "shape", ", ".join(filter(None, (str(body.get("shape")), *amounts)))
+        for container in objects_in(body, "containers"):
+            yield str(container.get("displayName")), str(container.get("imageUrl"))
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
         """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted.
@@ -185,6 +197,10 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             fields = merge_tags(container, tags, recorded)
             if any(fields[name] != (container.get(name) or {}) for name in fields):
                 caller.call(self.client, "update_container", text(container, "id"), fields, intent=UPDATE)
+
+
+def _amount(value: Body, unit: str) -> str:
+    return f"{value:g} {unit}" if isinstance(value, int | float) else ""
 
 
 def _fields(value: Json) -> Mapping[str, Json]:

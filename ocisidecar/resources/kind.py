@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 from ocisidecar.client.retry import CREATE, DELETE, UPDATE, Intent
 from ocisidecar.client.session import Answer, Caller
 from ocisidecar.errors import NotAuthorizedOrNotFound
+from ocisidecar.resources.facts import Fact
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.resources.update import Update
 from ocisidecar.spec import DeploymentSpec
@@ -79,6 +80,9 @@ class Kind(ABC):
 
     Attributes:
         name: OCI's singular noun, with dashes: first half of the resource's key.
+        heading: the section of a view that its resources stand in; sections have the order of the kinds.
+        purpose: what its resources are for, in a few words for a view.
+        is_shared: other deployments may use its resources, so that they are not taken away from under those.
         client: the SDK client, e.g. `core.VirtualNetworkClient`.
         noun: the SDK's noun: `subnet` stands for `list_subnets`, `create_subnet` and so on.
         needs: kinds that it refers to; they are created before and deleted after it.
@@ -94,6 +98,9 @@ class Kind(ABC):
     """
 
     name: ClassVar[str]
+    heading: ClassVar[str]
+    purpose: ClassVar[str]
+    is_shared: ClassVar[bool] = False
     client: ClassVar[str]
     noun: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
@@ -112,6 +119,10 @@ class Kind(ABC):
     @abstractmethod
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield what `spec` asks for.  Pure."""
+
+    def facts(self, body: Mapping[str, Body]) -> Iterable[Fact]:
+        """Yield what a plan says about a resource that `body` creates: no secret and no environment value."""
+        return ()
 
     @property
     def plural(self) -> str:

@@ -27,6 +27,8 @@ class LogGroup(HasWorkRequests, KeepsData):
     """A container of logs.  API: logging/20200531, LogGroup."""
 
     name = "log-group"
+    heading = "Logging"
+    purpose = "holds the logs"
     client = "logging.LoggingManagementClient"
     noun = "log_group"
     mutable = frozenset({"displayName", "description"})
@@ -50,6 +52,9 @@ class Log(HasWorkRequests, KeepsData):
     """A custom log.  API: logging/20200531, Log."""
 
     name = "log"
+    heading = "Logging"
+    purpose = "keeps log lines and makes them searchable"
+    is_shared = True
     client = "logging.LoggingManagementClient"
     noun = "log"
     needs = ("log-group",)

@@ -11,9 +11,10 @@ Source: oci.core.models (API 20160918); Oracle, "Security Lists" and "Access to 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
+from ocisidecar.resources.facts import Fact, texts_in
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec, NetworkSpec
@@ -50,6 +51,9 @@ class Vcn(NetworkKind):
     """A virtual cloud network.  API: core/20160918, Vcn."""
 
     name = "vcn"
+    heading = "Network"
+    purpose = "a network of its own in the cloud"
+    is_shared = True
     noun = "vcn"
     mutable = frozenset({"displayName"})
 
@@ -57,11 +61,17 @@ class Vcn(NetworkKind):
         """Return address range and DNS label."""
         return {"cidrBlocks": [network.cidr_block], "dnsLabel": network.dns_label}
 
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield its address ranges."""
+        yield "addresses", ", ".join(texts_in(body, "cidrBlocks"))
+
 
 class InternetGateway(NetworkKind):
     """The way out, and in, of a public network.  API: core/20160918, InternetGateway."""
 
     name = "internet-gateway"
+    heading = "Network"
+    purpose = "the way from and to the internet"
     noun = "internet_gateway"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "isEnabled"})
@@ -76,6 +86,8 @@ class NatGateway(NetworkKind):
     """The way out of a private network.  API: core/20160918, NatGateway."""
 
     name = "nat-gateway"
+    heading = "Network"
+    purpose = "lets instances out to the internet, and nobody in"
     noun = "nat_gateway"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "blockTraffic"})
@@ -90,6 +102,8 @@ class ServiceGateway(NetworkKind):
     """The way from a private network to OCI's own services.  API: core/20160918, ServiceGateway."""
 
     name = "service-gateway"
+    heading = "Network"
+    purpose = "the short way to Oracle's own services"
     noun = "service_gateway"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "services"})
@@ -104,6 +118,8 @@ class RouteTable(NetworkKind):
     """Where packets go.  API: core/20160918, RouteTable."""
 
     name = "route-table"
+    heading = "Network"
+    purpose = "which gateway packets take"
     noun = "route_table"
     needs = ("vcn", "internet-gateway", "nat-gateway", "service-gateway")
     mutable = frozenset({"displayName", "routeRules"})
@@ -126,6 +142,8 @@ class SecurityList(NetworkKind):
     """
 
     name = "security-list"
+    heading = "Network"
+    purpose = "the subnet's firewall: nothing in, everything out"
     noun = "security_list"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "ingressSecurityRules", "egressSecurityRules"})
@@ -140,6 +158,9 @@ class Subnet(NetworkKind):
     """The subnet of the instances.  API: core/20160918, Subnet."""
 
     name = "subnet"
+    heading = "Network"
+    purpose = "the address range that instances live in"
+    is_shared = True
     noun = "subnet"
     needs = ("vcn", "route-table", "security-list")
     mutable = frozenset({"displayName", "routeTableId", "securityListIds"})
@@ -154,6 +175,10 @@ class Subnet(NetworkKind):
             "routeTableId": Ref(Key("route-table", "main")),
             "securityListIds": [Ref(Key("security-list", "main"))],
         }
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield its address range."""
+        yield "addresses", str(body.get("cidrBlock"))
 
 
 def _route(gateway: str, destination: str, destination_type: str) -> Body:

@@ -17,6 +17,7 @@ from ocisidecar.client.retry import ACTION
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import ConnectionLost
 from ocisidecar.resources.capabilities import CompletedWhenReady
+from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec
@@ -38,6 +39,8 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
     """An NSG with its rules.  API: core/20160918, NetworkSecurityGroup."""
 
     name = "network-security-group"
+    heading = "Network"
+    purpose = "the instances' firewall: only declared ports"
     client = "core.VirtualNetworkClient"
     noun = "network_security_group"
     needs = ("vcn",)
@@ -58,6 +61,11 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
                 _RULES: [*_ingress(spec), _egress()],
             }
             yield self.desired("main", body)
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield the ports that it opens."""
+        rules = [rule for rule in objects_in(body, _RULES) if rule.get("direction") == "INGRESS"]
+        yield "opens", ", ".join(str(rule.get("description")) for rule in rules) or "nothing"
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the compartment's groups; this list takes the compartment as an option."""

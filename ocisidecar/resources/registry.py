@@ -20,6 +20,8 @@ class ContainerRepository(Kind, KeepsData):
     """
 
     name = "container-repository"
+    heading = "Images"
+    purpose = "where images are pushed to and pulled from"
     client = "artifacts.ArtifactsClient"
     noun = "container_repository"
     mutable = frozenset({"isPublic"})

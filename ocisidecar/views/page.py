@@ -6,12 +6,13 @@ the notebook cannot say different things.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from itertools import groupby
 
 from attrs import frozen
 
+from ocisidecar.resources.kinds import KINDS
 from ocisidecar.wire import Key
 
 
@@ -70,49 +71,25 @@ class Page:
     tone: Tone = Tone.PLAIN
 
 
-@frozen
-class KindWords:
-    """What a kind is called on a page: the section it stands in, and what it is for."""
-
-    heading: str
-    purpose: str
+_OTHERS = "Other"
+"""The section of kinds that this version does not know."""
 
 
-_KINDS: Mapping[str, KindWords] = {
-    "vcn": KindWords("Network", "a network of its own in the cloud"),
-    "internet-gateway": KindWords("Network", "the way from and to the internet"),
-    "nat-gateway": KindWords("Network", "lets instances out to the internet, and nobody in"),
-    "service-gateway": KindWords("Network", "the short way to Oracle's own services"),
-    "route-table": KindWords("Network", "which gateway packets take"),
-    "security-list": KindWords("Network", "the subnet's firewall: nothing in, everything out"),
-    "subnet": KindWords("Network", "the address range that instances live in"),
-    "network-security-group": KindWords("Network", "the instances' firewall: only declared ports"),
-    "dynamic-group": KindWords("Access", "says which containers the policy is for"),
-    "policy": KindWords("Access", "what these containers may do"),
-    "container-repository": KindWords("Images", "where images are pushed to and pulled from"),
-    "log-group": KindWords("Logging", "holds the logs"),
-    "log": KindWords("Logging", "keeps log lines and makes them searchable"),
-    "topic": KindWords("Alarms", "whom alarms notify"),
-    "alarm": KindWords("Alarms", "watches a metric"),
-    "container-instance": KindWords("Instances", "runs the app and its sidecars side by side"),
-}
-_OTHERS = KindWords("Other", "")
-_HEADINGS = tuple(dict.fromkeys(words.heading for words in (*_KINDS.values(), _OTHERS)))
-
-
-def words_for(kind: str) -> KindWords:
-    """Return the words for a kind."""
-    return _KINDS.get(kind, _OTHERS)
+def purpose_of(kind: str) -> str:
+    """Return what resources of a kind are for; empty for a kind that this version does not know."""
+    return KINDS[kind].purpose if kind in KINDS else ""
 
 
 def sections_by_kind(rows: Iterable[tuple[Key, Row]]) -> tuple[Section, ...]:
     """Return the rows under the headings of their kinds, each section in the order of `rows`."""
+    headings = tuple(dict.fromkeys((*(kind.heading for kind in KINDS.values()), _OTHERS)))
 
     def rank(keyed: tuple[Key, Row]) -> int:
-        return _HEADINGS.index(words_for(keyed[0].kind).heading)
+        kind = KINDS.get(keyed[0].kind)
+        return headings.index(_OTHERS if kind is None else kind.heading)
 
     return tuple(
-        Section(_HEADINGS[position], tuple(row for _, row in keyed))
+        Section(headings[position], tuple(row for _, row in keyed))
         for position, keyed in groupby(sorted(rows, key=rank), key=rank)
     )
 

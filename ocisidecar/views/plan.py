@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
 from attrs import evolve
 
 from ocisidecar.plan.plan import Action, Change, Plan, Step
+from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired
-from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sections_by_kind, words_for
-from ocisidecar.wire import Body, Key
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, purpose_of, sections_by_kind
+from ocisidecar.wire import Key
 
 _SIGNS: Final[Mapping[Action, tuple[str, Tone]]] = {
     Action.CREATE: ("+", Tone.GOOD),
@@ -88,14 +89,20 @@ def _is_kept(step: Step) -> bool:
 
 def _row(step: Step, want: Desired | None) -> Row:
     sign, tone = _SIGNS[step.action]
-    purpose = words_for(step.key.kind).purpose
+    purpose = purpose_of(step.key.kind)
     if step.action is Action.CREATE:
-        details = tuple(_facts(step.key, want)) if want is not None else ()
+        details = _facts(step.key, want)
     elif step.action is Action.DELETE:
         details = ()
     else:
         details = (*map(_detail, step.changes), *_manner(step))
     return Row(sign=sign, subject=str(step.key), text=purpose, tone=tone, details=details)
+
+
+def _facts(key: Key, want: Desired | None) -> tuple[Detail, ...]:
+    """Return what a new resource will be like; what a kind says of it holds no secret."""
+    kind = KINDS.get(key.kind)
+    return () if kind is None or want is None else tuple(Detail(*fact) for fact in kind.facts(want.body))
 
 
 def _detail(change: Change) -> Detail:
@@ -127,67 +134,3 @@ def _gathered(rows: Iterable[tuple[Key, Row]]) -> Iterator[tuple[Key, Row]]:
             last = replicas[-1][0].name
             row = evolve(row, subject=f"{key} … {last}", text=f"{len(replicas)} ×: {row.text}")
         yield key, row
-
-
-# -- what a new resource will be like --------------------------------------------------------------------------
-
-
-def _facts(key: Key, want: Desired) -> Iterator[Detail]:
-    describe = _FACTS.get(key.kind)
-    if describe is not None:
-        yield from describe(want.body)
-
-
-def _address_range(body: Mapping[str, Body]) -> Iterator[Detail]:
-    yield Detail("addresses", ", ".join(_texts(body.get("cidrBlocks"))) or str(body.get("cidrBlock")))
-
-
-def _open_ports(body: Mapping[str, Body]) -> Iterator[Detail]:
-    rules = [rule for rule in _objects(body.get("securityRules")) if rule.get("direction") == "INGRESS"]
-    yield Detail("opens", ", ".join(str(rule.get("description")) for rule in rules) or "nothing")
-
-
-def _permissions(body: Mapping[str, Body]) -> Iterator[Detail]:
-    for statement in _texts(body.get("statements")):
-        _, _, permission = statement.partition(" to ")
-        verb_and_type, _, rest = permission.partition(" in compartment ")
-        _, _, condition = rest.partition(" where ")
-        yield Detail("allows", f"{verb_and_type} where {condition}" if condition else verb_and_type)
-    yield Detail("because", str(body.get("description")))
-
-
-def _watched(body: Mapping[str, Body]) -> Iterator[Detail]:
-    yield Detail(str(body.get("severity")).lower(), str(body.get("query")))
-
-
-def _containers(body: Mapping[str, Body]) -> Iterator[Detail]:
-    config = body.get("shapeConfig")
-    size = config if isinstance(config, Mapping) else {}
-    amounts = (_amount(size.get("ocpus"), "OCPU"), _amount(size.get("memoryInGBs"), "GB"))
-    yield Detail("shape", ", ".join(filter(None, (str(body.get("shape")), *amounts))))
-    for container in _objects(body.get("containers")):
-        yield Detail(str(container.get("displayName")), str(container.get("imageUrl")))
-
-
-def _amount(value: Body, unit: str) -> str:
-    return f"{value:g} {unit}" if isinstance(value, int | float) else ""
-
-
-_FACTS: Final[Mapping[str, Callable[[Mapping[str, Body]], Iterator[Detail]]]] = {
-    "vcn": _address_range,
-    "subnet": _address_range,
-    "network-security-group": _open_ports,
-    "policy": _permissions,
-    "alarm": _watched,
-    "container-instance": _containers,
-}
-"""Kind → what its create request says that a reader wants to know, and may."""
-
-
-def _objects(value: Body) -> list[Mapping[str, Body]]:
-    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
-    return [entry for entry in entries if isinstance(entry, Mapping)]
-
-
-def _texts(value: Body) -> list[str]:
-    return [str(entry) for entry in value] if isinstance(value, Sequence) and not isinstance(value, str) else []

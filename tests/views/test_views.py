@@ -48,7 +48,7 @@ from ocisidecar.views import (
     status_page,
 )
 from ocisidecar.views.notebook import as_html
-from ocisidecar.views.page import Detail, Page, Row, Section, Tone, words_for
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, purpose_of
 from ocisidecar.views.report import MEANINGS
 from ocisidecar.views.terminal import TEXT_WIDTH, as_text
 from ocisidecar.wire import Key, resolve_fields
@@ -496,9 +496,10 @@ class TestPages:
         if not is_terminal:
             assert written == as_text(self.PAGE) + "\n"
 
-    def test_every_kind_has_words(self):
-        """A new kind does not appear without saying what it is for."""
-        assert all(words_for(kind).purpose for kind in KINDS)
+    def test_every_kind_has_a_purpose(self):
+        """Each kind says what its resources are for, and no two say the same."""
+        assert "" not in {purpose_of(kind) for kind in KINDS}
+        assert len({purpose_of(kind) for kind in KINDS}) == len(KINDS)
 
     def test_an_unknown_kind_is_shown_all_the_same(self):
         """A later version's resources stand under a heading of their own."""

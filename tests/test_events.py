@@ -17,6 +17,7 @@ VALUES = {
     "elapsed_seconds": 1.5,
     "sequence": 7,
     "counts": {"create": 3},
+    "operations": 3,
     "key": "subnet/main",
     "action": "create",
     "state": "PROVISIONING",

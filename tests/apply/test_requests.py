@@ -325,11 +325,21 @@ class TestOtherActions:
         with pytest.raises(LookupError, match="vcn/main is not live"):
             perform(evolve(make_vcn, operation=changing))
 
-    def test_what_is_complete_when_made_cannot_be_completed(self, make_vcn: Job) -> None:
-        """Only kinds that say so have a second request."""
+    def test_only_kinds_that_can_be_started_are_started(self, make_vcn: Job) -> None:
+        """Starting a VCN raises a TypeError that names the operation, before any request."""
         live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
-        with pytest.raises(LookupError, match="vcn/main"):
-            complete(make_vcn, live)
+        start = evolve(make_vcn.operation, id=evolve(make_vcn.operation.id, action=Action.START), live=live)
+        with pytest.raises(TypeError, match="start vcn/main is not possible"):
+            perform(evolve(make_vcn, operation=start))
+
+    def test_a_resource_that_is_complete_when_created_needs_no_second_request(
+        self, make_vcn: Job, writes: Callable[[], list[str]]
+    ) -> None:
+        """Completing a VCN returns it as it is and sends nothing."""
+        live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
+        writes()
+        done = complete(make_vcn, live)
+        assert (done.started.id if done.started else "", writes()) == ("ocid1.vcn", [])
 
 
 class TestSecrets:

@@ -20,7 +20,7 @@ from ocisidecar.errors import PlanError
 from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
-from ocisidecar.resources.kind import Site, Started
+from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.resources.update import check_removed, tags_in_doubt
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
@@ -39,7 +39,7 @@ _VNIC_UNASKED: Mapping[str, Json] = {
     **_NO_TAGS,
 }
 """What a VNIC has that was not asked for.  Source: oci.core.models.UpdateVnicDetails; null is UNCONFIRMED."""
-_TOLD = frozenset({"image", "resources"})
+_SECTIONS_WITH_VALUES = frozenset({"image", "resources"})
 """Sections of containers whose values a plan tells; the others' are long, and the section's name says enough."""
 _RIGHTS = Key("policy", "main")
 """OCI pulls the images with the rights that the policy gives."""
@@ -68,7 +68,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
                 yield self._replica(spec, instance, replica, site)
 
     def _replica(self, spec: DeploymentSpec, instance: InstanceSpec, replica: int, site: Site) -> Desired:
-        placements = ladder(instance.placement, instance.shape, replica, site.availability_domains)
+        placements = placement_order(instance.placement, instance.shape, replica, site.availability_domains)
         shapes = dict.fromkeys((instance.shape, *(placement.shape for placement in placements)))
         composed, *others = (
             compose(spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape)
@@ -105,7 +105,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         for container in objects_in(body, "containers"):
             yield str(container.get("displayName")), str(container.get("imageUrl"))
 
-    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted.
 
         Before all that the hashes say that it is open, so that whoever gives up half-way and goes back to the old
@@ -225,12 +225,12 @@ def _known(live: Live, containers: Sequence[Mapping[str, Json]]) -> dict[str, Js
             known.setdefault(section, {})[name] = live.body[name]
     for container in containers:
         for name, section in CONTAINER_SECTIONS.items():
-            if section in _TOLD and container.get(name) is not None:
+            if section in _SECTIONS_WITH_VALUES and container.get(name) is not None:
                 known.setdefault(section, {})[f"{text(container, 'displayName')}.{name}"] = container[name]
     return dict(known)
 
 
-def ladder(
+def placement_order(
     placement: PlacementSpec, shape: str, replica: int, availability_domains: Sequence[str]
 ) -> tuple[Placement, ...]:
     """Return where to try, in order: all domains with the first shape, then all with the next.  Pure.

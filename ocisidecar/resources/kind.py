@@ -61,7 +61,7 @@ class Site:
 
 
 @frozen
-class Started:
+class Accepted:
     """A change that the service accepted: the resource as far as the answer shows it.
 
     `id` is empty where only the work request knows it; `served` is the answer's Date header.
@@ -163,13 +163,13 @@ class Kind(ABC):
         live_id, created = text(body, self.id_field), text(body, "timeCreated")
         return Live(key, deployment, live_id, state, self.phase(state), body, created)
 
-    def started(self, answer: Answer, live: Live | None = None) -> Started:
+    def accepted(self, answer: Answer, live: Live | None = None) -> Accepted:
         """Return an answer to a create or update as a value; without a body the outcome is still to come."""
         known = live.id if live is not None else ""
         if not answer.body:
-            return Started(known, "ACCEPTED", Phase.PENDING, {}, answer.work_request_id)
+            return Accepted(known, "ACCEPTED", Phase.PENDING, {}, answer.work_request_id)
         state = text(answer.body, "lifecycleState")
-        return Started(
+        return Accepted(
             text(answer.body, self.id_field) or known,
             state,
             self.phase(state),
@@ -217,7 +217,7 @@ class Kind(ABC):
         body = caller.call(self.client, f"get_{self.noun}", live_id, region=self._region(site)).body
         return self.as_key(key, site.identity.name, body)
 
-    def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:
+    def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Accepted:
         """Ask for a new resource."""
         path = (self.parent_id(body),) if self.parent else ()
         answer = caller.call(
@@ -229,16 +229,16 @@ class Kind(ABC):
             region=self._region(site),
             opc_retry_token=token,
         )
-        return self.started(answer)
+        return self.accepted(answer)
 
-    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change `fields` of `live` in place, None removes one; tags are merged with those that it has now.
 
         Raises:
             PlanError: the service keeps a field that is None.
             Conflict: others changed the resource again and again meanwhile.
         """
-        return self.started(self.updates_of(caller, site, live).change(fields), live)
+        return self.accepted(self.updates_of(caller, site, live).change(fields), live)
 
     def updates_of(self, caller: Caller, site: Site, live: Live) -> Update:
         """Return what sends updates of `live`."""

@@ -18,7 +18,7 @@ from ocisidecar.client.session import Caller
 from ocisidecar.errors import ConnectionLost
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.facts import Fact, objects_in
-from ocisidecar.resources.kind import Kind, Site, Started
+from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.compare import match_entries
@@ -81,7 +81,7 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
         """Return a group that is not ours yet, with its rules."""
         return self._with_rules(caller, super().read_for_adoption(caller, site, key, live_id))
 
-    def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:
+    def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Accepted:
         """Ask for the group without its rules."""
         plain = {name: value for name, value in body.items() if name != _RULES}
         return super().create(caller, site, plain, token)
@@ -90,13 +90,13 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
         """Bring the rules about; a group that an earlier run made may hold some already."""
         self._set_rules(caller, live.id, body[_RULES])
 
-    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change names and tags where they differ, and rules by content."""
         plain = {name: value for name, value in fields.items() if name != _RULES}
-        started = super().update(caller, site, live, plain)
+        accepted = super().update(caller, site, live, plain)
         if _RULES in fields:
             self._set_rules(caller, live.id, fields[_RULES])
-        return started
+        return accepted
 
     def _with_rules(self, caller: Caller, live: Live) -> Live:
         return evolve(live, body={**live.body, _RULES: self._rules(caller, live.id)})

@@ -134,14 +134,14 @@ def used_deployments(tags: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(value for name, value in _entries(tags) if name == _USES)
 
 
-def retry_token(identity: Identity, key: Key, content: str, placement: str, rung: int) -> str:
-    """Return the `opc-retry-token` (40 characters, OCI allows 64) of the `rung`-th try at creating `key`.
+def retry_token(identity: Identity, key: Key, content: str, placement: str, generation: int) -> str:
+    """Return the `opc-retry-token` (40 characters, OCI allows 64) of the create of `key` in this generation.
 
     The same inputs always give the same token: a rerun after a lost answer therefore gets the resource that the
     first run had made, and concurrent runs get one set.
     """
     seed = [identity.tenancy_id, identity.region, identity.compartment_id, identity.name, str(key)]
-    return _hash("\n".join([*seed, content, placement, str(rung)]), 40)
+    return _hash("\n".join([*seed, content, placement, str(generation)]), 40)
 
 
 def _fitting(parts: Sequence[str]) -> str:

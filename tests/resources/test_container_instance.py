@@ -23,7 +23,7 @@ from ocisidecar import (
 from ocisidecar.emulator import Fault, Latencies
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import ApplyFailed, PlanError
-from ocisidecar.resources.container_instance import emulation, health, is_running, ladder
+from ocisidecar.resources.container_instance import emulation, health, is_running, placement_order
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import key
@@ -36,12 +36,14 @@ KEY = "container-instance/web-0"
 
 
 def places(placement, *, replica=0):
-    """Return the ladder as domain number, fault domain and shape."""
-    rungs = ladder(placement, E4, replica, DOMAINS)
-    return [(rung.availability_domain[-1], rung.fault_domain, rung.shape) for rung in rungs]
+    """Return the placements in order, as domain number, fault domain and shape."""
+    placements = placement_order(placement, E4, replica, DOMAINS)
+    return [
+        (placement.availability_domain[-1], placement.fault_domain, placement.shape) for placement in placements
+    ]
 
 
-class TestLadder:
+class TestPlacementOrder:
     """Where an instance is tried, in order."""
 
     def test_all_domains_by_default(self):
@@ -58,7 +60,7 @@ class TestLadder:
     def test_the_specs_order_counts(self):
         """Numbers, short and full names mean the same domains."""
         placement = PlacementSpec(availability_domains=[3, "AD-1", "Uocm:FRA-AD-2"])
-        assert [rung[0] for rung in places(placement)] == ["3", "1", "2"]
+        assert [placement[0] for placement in places(placement)] == ["3", "1", "2"]
 
     def test_other_shapes_come_after_all_domains(self):
         """The shape asked for is preferred everywhere; naming it again changes nothing."""
@@ -68,7 +70,7 @@ class TestLadder:
     def test_fault_domains_are_tried_in_each_domain(self):
         """Before the next availability domain."""
         placement = PlacementSpec(availability_domains=[1, 2], fault_domains=[2, 1])
-        assert [rung[:2] for rung in places(placement)] == [
+        assert [placement[:2] for placement in places(placement)] == [
             ("1", "FAULT-DOMAIN-2"),
             ("1", "FAULT-DOMAIN-1"),
             ("2", "FAULT-DOMAIN-2"),
@@ -77,12 +79,12 @@ class TestLadder:
 
     def test_a_domain_that_does_not_exist_goes_out_as_it_is(self):
         """The service's refusal says it better than a guess."""
-        (rung,) = ladder(PlacementSpec(availability_domains=[7]), E4, 0, DOMAINS)
-        assert rung.availability_domain == "AD-7"
+        (placement,) = placement_order(PlacementSpec(availability_domains=[7]), E4, 0, DOMAINS)
+        assert placement.availability_domain == "AD-7"
 
     def test_without_domains_there_is_no_ladder(self):
         """A tenancy that shows none gets no guesses."""
-        assert ladder(PlacementSpec(), E4, 1, ()) == ()
+        assert placement_order(PlacementSpec(), E4, 1, ()) == ()
 
 
 class TestDesire:

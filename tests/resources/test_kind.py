@@ -74,13 +74,13 @@ class TestStates:
     def test_without_a_word_a_resource_is_ready(self):
         """Some answers show no lifecycle at all."""
         assert VCN.phase("") is Phase.READY
-        assert VCN.started(Answer(200, {"id": "ocid1.vcn"}, {})).phase is Phase.READY
+        assert VCN.accepted(Answer(200, {"id": "ocid1.vcn"}, {})).phase is Phase.READY
 
     def test_an_answer_without_a_body_says_that_it_was_accepted(self):
         """The OCID is known where there was one before."""
-        accepted = VCN.started(Answer(202, None, {"opc-work-request-id": "wr"}))
+        accepted = VCN.accepted(Answer(202, None, {"opc-work-request-id": "wr"}))
         assert (accepted.id, accepted.phase, accepted.work_request_id) == ("", Phase.PENDING, "wr")
-        assert VCN.started(Answer(202, None, {}), BARE).id == BARE.id
+        assert VCN.accepted(Answer(202, None, {}), BARE).id == BARE.id
 
 
 class TestFailure:

@@ -29,6 +29,7 @@ VALUES = {
     "old_resource_id": "ocid1.old",
     "new_resource_id": "ocid1.new",
     "resources": 12,
+    "is_destroy": True,
 }
 CLASSES = [
     cls

@@ -27,7 +27,7 @@ _ALL_SERVICES_PREFIX = "all-"
 
 @frozen
 class Place:
-    """Facts about tenancy and region that do not change while we look.
+    """Facts about tenancy and region that do not change during a run.
 
     Attributes:
         home_region: where IAM is written.
@@ -162,7 +162,7 @@ def _parents(kind: Kind, caller: Caller, site: Site) -> tuple[Live, ...]:
 def _all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:
     """Make all calls at once and return their results in order; the first error wins after all have ended.
 
-    Ctrl-C cancels what the caller does, so that no retry goes on behind the back of whoever pressed it.
+    Ctrl-C cancels the caller, so that no retry continues in the background.
 
     Raises:
         ConfigError: the session is closed.

@@ -1,7 +1,7 @@
-"""Dynamic group and policy: what the containers may do, and nothing else.
+"""Dynamic group and policy: the containers' rights, and no others.
 
-Statements name the group by OCID, because a group deleted and made again under its old name is another one, and
-every statement comes with its reason.  IAM is written, and read, in the tenancy's home region.
+Statements name the group by OCID, because a group that was deleted and created again under its old name is another
+group, and every statement has a reason.  IAM is written, and read, in the tenancy's home region.
 
 Source: oci.identity.models; Oracle, "Managing Dynamic Groups" and "Policy Syntax".
 """
@@ -24,7 +24,7 @@ _GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "manageme
 
 
 class DynamicGroup(Kind):
-    """Who the containers are.  API: identity/20160918, DynamicGroup."""
+    """The principals: which containers the policy is for.  API: identity/20160918, DynamicGroup."""
 
     name = "dynamic-group"
     heading = "Access"
@@ -36,7 +36,7 @@ class DynamicGroup(Kind):
     mutable = frozenset({"description", "matchingRule"})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield a group per kind of principal that has rights."""
+        """Yield one group for each kind of principal with rights."""
         access = spec.effective_access
         if access.kind != "deployment":
             return
@@ -58,7 +58,7 @@ class DynamicGroup(Kind):
 
 
 class Policy(Kind):
-    """What they may do.  API: identity/20160918, Policy."""
+    """The rights of the containers.  API: identity/20160918, Policy."""
 
     name = "policy"
     heading = "Access"
@@ -72,7 +72,7 @@ class Policy(Kind):
     create_intent = CREATE_AFTER_IAM
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield one policy with the least that the containers, and those of who shares it, need."""
+        """Yield one policy with the minimal rights of the containers and of the deployments that share it."""
         access = spec.effective_access
         statements = statements_of(spec, site.image_prefix)
         if access.kind not in {"deployment", "existing"} or not statements:
@@ -97,7 +97,7 @@ class Policy(Kind):
 
 
 def statements_of(spec: DeploymentSpec, image_prefix: str | None) -> tuple[Statement, ...]:
-    """Return the statements of all containers, and of all who share the access, each once, sorted."""
+    """Return the statements of all containers and of the shared access, each once, sorted."""
     declared = [
         one
         for instance in spec.instances
@@ -118,7 +118,7 @@ def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
 
 
 def right_of(statement: Statement, site: Site) -> str:
-    """Return the part of a policy statement that says what is allowed, from the verb on."""
+    """Return the part of a policy statement from the verb on: the right that it gives."""
     where = f" where {statement.where}" if statement.where else ""
     return f"{statement.verb} {statement.resource_type} in compartment id {site.identity.compartment_id}{where}"
 

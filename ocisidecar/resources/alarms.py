@@ -1,4 +1,4 @@
-"""Alarms and the topics that they notify.
+"""Alarms and the notification topics that they send to.
 
 Source: oci.monitoring.models.CreateAlarmDetails, AlarmSummary; oci.ons.models.CreateTopicDetails,
 TopicAttributesDetails.
@@ -16,14 +16,14 @@ from ocisidecar.wire import Body, Key, Ref
 
 
 class Topic(Kind):
-    """A notification topic; subscribers are added by whoever wants to be notified.
+    """A notification topic; subscriptions are left to those who want to be notified.
 
     API: ons/20181201, NotificationTopic.  Its OCID is called `topicId`, and names are unique in the tenancy.
     """
 
     name = "topic"
     heading = "Alarms"
-    purpose = "whom alarms notify"
+    purpose = "sends alarms to its subscribers"
     client = "ons.NotificationControlPlaneClient"
     noun = "topic"
     id_field = "topicId"

@@ -1,4 +1,4 @@
-"""What only some kinds of resources can do.  Callers ask with `isinstance(kind, Startable)` and the like."""
+"""What only some kinds of resources can do.  Callers test for them, e.g. `isinstance(kind, Startable)`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Startable(ABC):
 
 
 class HealthChecked(ABC):
-    """A resource that is ready may still not do its work; one of another kind is healthy when it is ready."""
+    """Its resources may be ready and not work; those of other kinds are healthy when they are ready."""
 
     @abstractmethod
     def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
-        """Return whether the resource does its work."""
+        """Return whether a resource that is ready works."""
 
     @abstractmethod
     def address(self, caller: Caller, live: Live) -> str:
@@ -33,7 +33,7 @@ class HealthChecked(ABC):
 
 
 class KeepsData(ABC):
-    """Its resources hold what a user may miss: destroy keeps those that are not empty."""
+    """Its resources hold data of users: destroy keeps those that are not empty."""
 
     @abstractmethod
     def describe_data(self, caller: Caller, live: Live) -> str:
@@ -45,7 +45,7 @@ class CompletedWhenReady(ABC):
 
     @abstractmethod
     def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> None:
-        """Bring about what the create request left out; does nothing where it is so already."""
+        """Add what the create request left out.  Idempotent."""
 
 
 class HasDetails(ABC):
@@ -69,7 +69,7 @@ class HasWorkRequests(Kind):
         return ()
 
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
-        """Return the errors of the work requests, and what else the lifecycle details say."""
+        """Return the errors of the work requests, and the lifecycle details unless an error contains them."""
         requests: Iterable[str] = (work_request_id,) if work_request_id else ()
         if live is not None and not work_request_id:
             requests = self.failed_work_requests(caller, site, live)

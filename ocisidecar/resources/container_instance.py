@@ -1,4 +1,4 @@
-"""Container instances: what all the rest is for.
+"""Container instances, for which all other kinds exist.
 
 Only names, tags and the VNIC's attributes can be changed in place; whatever else differs is a replacement.  No
 list shows the VNIC's attributes, so they are compared by hash.
@@ -38,9 +38,9 @@ _VNIC_UNASKED: Mapping[str, Json] = {
     "skipSourceDestCheck": False,
     **_NO_TAGS,
 }
-"""What a VNIC has that was not asked for.  Source: oci.core.models.UpdateVnicDetails; null is UNCONFIRMED."""
+"""Fields of a VNIC that the spec does not set.  Source: oci.core.models.UpdateVnicDetails; null is UNCONFIRMED."""
 _SECTIONS_WITH_VALUES = frozenset({"image", "resources"})
-"""Sections of containers whose values a plan tells; the others' are long, and the section's name says enough."""
+"""Sections of containers whose values a plan shows; those of the others are long, and their names suffice."""
 _RIGHTS = Key("policy", "main")
 """OCI pulls the images with the rights that the policy gives."""
 _PHASES: Mapping[str, Phase] = {**ACTIVE_PHASES, "INACTIVE": Phase.STOPPED}
@@ -108,8 +108,8 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted.
 
-        Before all that the hashes say that it is open, so that whoever gives up half-way and goes back to the old
-        spec does not find it done.
+        Before all that the hashes are marked as unknown, so that after an interrupted update neither the new spec
+        nor the old one is taken for applied.
         """
         if parts := self.hidden & fields.keys():
             now = caller.call(self.client, "get_container_instance", live.id).body
@@ -124,12 +124,12 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         return super().update(caller, site, live, plain)
 
     def act(self, caller: Caller, live: Live, action: str) -> str:
-        """Ask for `start`, `stop` or `restart`; the first two do nothing where there is nothing to do."""
+        """Request `start`, `stop` or `restart`; the first two are idempotent."""
         intent = ACTION if action == "restart" else UPDATE
         return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
 
     def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
-        """Return the instances with what one list shows of their containers: images and limits, for instance."""
+        """Return the instances with the images and limits of their containers, which take one list for all."""
         entries = list(caller.pages(self.client, "list_containers", site.identity.compartment_id))
         return tuple(
             evolve(
@@ -139,13 +139,13 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         )
 
     def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
-        """Return whether every container runs and every health check of it says so."""
+        """Return whether every container runs and every one of its health checks is HEALTHY."""
         return all(_is_working(container) for container in self.containers(caller, site, live.id))
 
     def address(self, caller: Caller, live: Live) -> str:
         """Return its public address, else its private one; `live` is as a GET shows it, with its VNIC.
 
-        Of an emulated pod it is where that really is.
+        For an emulated pod it is the address of the real pod on this machine.
         """
         for vnic in objects(live.body.get(_VNICS)):
             if vnic.get("vnicId"):
@@ -154,7 +154,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         return ""
 
     def containers(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
-        """Yield the instance's containers in full, one request each: a list leaves the most out."""
+        """Yield the instance's containers in full, one request each: a list leaves most fields out."""
         for entry in self._listed(caller, site, instance_id):
             yield caller.call(self.client, "get_container", text(entry, "id")).body
 
@@ -233,7 +233,7 @@ def _known(live: Live, containers: Sequence[Mapping[str, Json]]) -> dict[str, Js
 def placement_order(
     placement: PlacementSpec, shape: str, replica: int, availability_domains: Sequence[str]
 ) -> tuple[Placement, ...]:
-    """Return where to try, in order: all domains with the first shape, then all with the next.  Pure.
+    """Return the placements in the order in which they are tried: all domains per shape, the first shape first.
 
     With `spread` replicas begin in different availability domains.
     """
@@ -248,14 +248,14 @@ def placement_order(
 
 
 def _full_name(domain: str, availability_domains: Sequence[str]) -> str:
-    """Return the tenancy's full name of `AD-2`; a name that does not exist goes out as it is, to be refused."""
+    """Return the tenancy's full name of `AD-2`; an unknown name stays as it is, and the service refuses it."""
     return next((name for name in availability_domains if name == domain or name.endswith(f"-{domain}")), domain)
 
 
 def emulation(instance: Mapping[str, Json]) -> Mapping[str, str]:
-    """Return what our emulator tells of an instance in a system tag; empty in the cloud.
+    """Return what our emulator reports about an instance in a system tag; empty in the cloud.
 
-    `containers` is `simulated` or `docker`; `address` is where on this machine real ones are, when they run.
+    `containers` is `simulated` or `docker`; `address` is that of a real pod on this machine, while it runs.
     """
     tags = instance.get("systemTags")
     return tags_of(tags.get(_EMULATOR_TAG)) if isinstance(tags, Mapping) else {}
@@ -272,12 +272,12 @@ def is_running(container: Mapping[str, Json]) -> bool:
 
 
 def health(container: Mapping[str, Json]) -> str | None:
-    """Return the verdict of all health checks: the worst one, UNKNOWN while one is missing; None without checks."""
-    verdicts = [text(check, "status") for check in objects(container.get("healthChecks"))]
-    for verdict in ("UNHEALTHY", "UNKNOWN", "HEALTHY"):
-        if verdict in verdicts:
-            return verdict
-    return "UNKNOWN" if verdicts else None
+    """Return the worst status of all health checks, UNKNOWN while one has none yet; None without checks."""
+    statuses = [text(check, "status") for check in objects(container.get("healthChecks"))]
+    for status in ("UNHEALTHY", "UNKNOWN", "HEALTHY"):
+        if status in statuses:
+            return status
+    return "UNKNOWN" if statuses else None
 
 
 def _is_working(container: Mapping[str, Json]) -> bool:

@@ -1,4 +1,4 @@
-"""A kind of resource: what is known about it as data, what a spec asks for, and the requests about it.
+"""A kind of resource: facts about it as data, the resources that a spec asks for, and the requests about them.
 
 The requests fit the SDK's regular names, so that most kinds are data and `desire`.  What only some kinds can do is
 in `ocisidecar.resources.capabilities`.  A kind never waits: `ocisidecar.apply.waiter` does.
@@ -29,7 +29,7 @@ from ocisidecar.wire import Body, Json, Key, Ref, tags_of, text
 
 @frozen
 class Site:
-    """Where a deployment lives, and the few facts about that place that bodies depend on.
+    """The place of a deployment: its identity, and facts about region and tenancy on which bodies depend.
 
     Attributes:
         identity: tenancy, region, compartment and name of the deployment.
@@ -48,21 +48,21 @@ class Site:
     image_prefix: str | None = None
 
     def named(self, name: str) -> Site:
-        """Return the site of another deployment at the same place."""
+        """Return the site of another deployment in the same place."""
         return evolve(self, identity=self.identity.sibling(name))
 
     def display_name(self, name: str = "main") -> str:
-        """Return how a resource is shown in the console."""
+        """Return a resource's display name."""
         return self.identity.name if name == "main" else f"{self.identity.name}-{name}"
 
     def unique_name(self, name: str = "main") -> str:
-        """Return a name for kinds whose names are unique in the tenancy."""
+        """Return a name for kinds whose names must be unique in the tenancy."""
         return f"ocisidecar-{self.display_name(name)}-{self.identity.suffix}"
 
 
 @frozen
 class Accepted:
-    """A change that the service accepted: the resource as far as the answer shows it.
+    """A change that the service accepted, and the resource as the answer shows it.
 
     `id` is empty where only the work request knows it; `served` is the answer's Date header.
     """
@@ -82,7 +82,7 @@ class Kind(ABC):
         name: OCI's singular noun, with dashes: first half of the resource's key.
         heading: the section of a view that its resources stand in; sections have the order of the kinds.
         purpose: what its resources are for, in a few words for a view.
-        is_shared: other deployments may use its resources, so that they are not taken away from under those.
+        is_shared: other deployments may use its resources, which are not deleted or replaced then.
         client: the SDK client, e.g. `core.VirtualNetworkClient`.
         noun: the SDK's noun: `subnet` stands for `list_subnets`, `create_subnet` and so on.
         needs: kinds that it refers to; they are created before and deleted after it.
@@ -149,7 +149,7 @@ class Kind(ABC):
         return lookup(value) if isinstance(value, Ref) else str(value or "")
 
     def phase(self, state: str) -> Phase:
-        """Return what a state word means; without one a resource is ready, with an unknown one it is waited for."""
+        """Return the phase of a state word: READY for an empty one, PENDING for an unknown one."""
         return self.phases.get(state, Phase.PENDING) if state else Phase.READY
 
     def live(self, entry: Mapping[str, Json], site: Site) -> Live | None:
@@ -158,13 +158,13 @@ class Kind(ABC):
         return None if ours is None else self.as_key(ours[1], ours[0], entry)
 
     def as_key(self, key: Key, deployment: str, body: Mapping[str, Json]) -> Live:
-        """Return a resource as `key` of a deployment, whatever its tags say."""
+        """Return a resource as `key` of a deployment, regardless of its tags."""
         state = text(body, "lifecycleState")
         live_id, created = text(body, self.id_field), text(body, "timeCreated")
         return Live(key, deployment, live_id, state, self.phase(state), body, created)
 
     def accepted(self, answer: Answer, live: Live | None = None) -> Accepted:
-        """Return an answer to a create or update as a value; without a body the outcome is still to come."""
+        """Return an answer to a create or update as a value; without a body it is PENDING."""
         known = live.id if live is not None else ""
         if not answer.body:
             return Accepted(known, "ACCEPTED", Phase.PENDING, {}, answer.work_request_id)
@@ -186,12 +186,12 @@ class Kind(ABC):
         yield from caller.pages(self.client, f"list_{self.plural}", below, region=self._region(site))
 
     def list_live(self, caller: Caller, site: Site, parent_id: str = "") -> tuple[Live, ...]:
-        """Return what is ours, of every deployment in the region and compartment; also what was just deleted."""
+        """Return the resources of all our deployments in the region and compartment, also just deleted ones."""
         lives = (self.live(entry, site) for entry in self.entries(caller, site, parent_id))
         return tuple(live for live in lives if live is not None)
 
     def observe(self, caller: Caller, site: Site, parent_id: str = "") -> tuple[Live, ...]:
-        """Return what is live of `list_live`, with everything that a plan compares."""
+        """Return those of `list_live` that are not gone, with everything that a plan compares."""
         return tuple(live for live in self.list_live(caller, site, parent_id) if live.phase is not Phase.GONE)
 
     def read(self, caller: Caller, site: Site, live_id: str, parent_id: str = "") -> Answer | None:
@@ -218,7 +218,7 @@ class Kind(ABC):
         return self.as_key(key, site.identity.name, body)
 
     def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Accepted:
-        """Ask for a new resource."""
+        """Request a new resource."""
         path = (self.parent_id(body),) if self.parent else ()
         answer = caller.call(
             self.client,
@@ -241,7 +241,7 @@ class Kind(ABC):
         return self.accepted(self.updates_of(caller, site, live).change(fields), live)
 
     def updates_of(self, caller: Caller, site: Site, live: Live) -> Update:
-        """Return what sends updates of `live`."""
+        """Return the updates of `live`, which other kinds combine with requests of their own."""
 
         def send(fields: Mapping[str, Json], etag: str) -> Answer:
             options: dict[str, Any] = {"if_match": etag} if etag else {}
@@ -254,7 +254,7 @@ class Kind(ABC):
         return Update(live, read, send, self.repeated, self.hidden)
 
     def delete(self, caller: Caller, site: Site, live: Live) -> None:
-        """Ask for the removal of `live`; one that is gone already is not an error."""
+        """Request the deletion of `live`.  Idempotent."""
         operation, path = f"delete_{self.noun}", self.path_of(live)
         try:
             caller.call(self.client, operation, *path, intent=DELETE, region=self._region(site))
@@ -264,7 +264,7 @@ class Kind(ABC):
                 raise
 
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
-        """Return what the service says about a failure: the lifecycle details, and errors of work requests."""
+        """Return the service's reasons for a failure: lifecycle details, and errors of work requests."""
         details = text(live.body, "lifecycleDetails") if live is not None else ""
         return (details,) if details else ()
 

@@ -1,4 +1,4 @@
-"""Log group and logs.  Their creates answer without a body: the new OCID stands in the work request alone.
+"""Log group and logs.  Their creates answer without a body: only the work request contains the new OCID.
 
 Source: oci.logging.LoggingManagementClient (API 20200531).
 """
@@ -34,7 +34,7 @@ class LogGroup(HasWorkRequests, KeepsData):
     mutable = frozenset({"displayName", "description"})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield one group, if the deployment has logs of its own."""
+        """Yield one group, if the deployment creates its logs."""
         if spec.effective_logging.kind == "deployment":
             body: dict[str, Body] = {
                 "compartmentId": site.identity.compartment_id,
@@ -44,7 +44,7 @@ class LogGroup(HasWorkRequests, KeepsData):
             yield self.desired("main", body)
 
     def describe_data(self, caller: Caller, live: Live) -> str:
-        """Return whether any line was ever written to its logs, and when in doubt that it may have been."""
+        """Return whether its logs contain lines, or may contain some that cannot be searched."""
         return _lines_in(caller, live.id, live)
 
 
@@ -64,7 +64,7 @@ class Log(HasWorkRequests, KeepsData):
     repeated = mutable
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield the logs that the deployment makes, in its own group or in an existing one."""
+        """Yield the logs that the deployment creates, in its own group or in an existing one."""
         logging = spec.effective_logging
         group: str | Ref | None = (
             Ref(Key("log-group", "main")) if logging.kind == "deployment" else logging.log_group_id
@@ -88,10 +88,10 @@ class Log(HasWorkRequests, KeepsData):
                 raise
 
     def read_for_adoption(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
-        """Return a log that is not ours yet; its group is looked for, since no request finds a log without it.
+        """Return a log that is not ours yet; all groups are searched, because a log can only be read in its group.
 
         Raises:
-            PlanError: no group of the compartment holds it.
+            PlanError: no group of the compartment contains it.
         """
         for group in caller.pages(self.client, "list_log_groups", site.identity.compartment_id):
             answer = self.read(caller, site, live_id, text(group, "id"))
@@ -100,12 +100,12 @@ class Log(HasWorkRequests, KeepsData):
         raise PlanError(f"{key} cannot be taken over: no log group of the compartment holds {live_id}.")
 
     def describe_data(self, caller: Caller, live: Live) -> str:
-        """Return whether any line was ever written to it."""
+        """Return whether it contains lines, or may contain some that cannot be searched."""
         return _lines_in(caller, f"{text(live.body, _GROUP)}/{live.id}", live)
 
 
 def _lines_in(caller: Caller, path: str, live: Live) -> str:
-    """Search the whole time since the resource was made, in spans that the service accepts, newest first."""
+    """Search the time since the resource was created, in spans that the service accepts, newest first."""
     compartment = text(live.body, "compartmentId")
     now = datetime.fromtimestamp(caller.clock.time(), UTC)
     made = datetime.fromisoformat(live.time_created) if live.time_created else now - _LONGEST_RETENTION

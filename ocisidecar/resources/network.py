@@ -1,9 +1,9 @@
 """The network of a deployment: VCN, gateways, route table, security list and subnet.
 
-The default network is really private.  It has a security list of its own, because the VCN's default one admits
-SSH from everywhere, and reaches OCI's services and the internet through a service and a NAT gateway.  A public
-network has an internet gateway instead: OCI refuses a route table that holds both an internet gateway and the
-service gateway's "all services" route.
+The default network is private.  It does not use the VCN's default security list, which admits SSH from everywhere,
+and reaches OCI's services and the internet through a service and a NAT gateway.  A public network has an internet
+gateway instead: OCI refuses a route table with both an internet gateway and the service gateway's "all services"
+route.
 
 Source: oci.core.models (API 20160918); Oracle, "Security Lists" and "Access to Oracle Services: Service Gateway".
 """
@@ -33,7 +33,7 @@ class NetworkKind(Kind):
     made_for: ClassVar[tuple[str, ...]] = ("private", "public")
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield the one resource of this kind that a network has, if the deployment makes its own."""
+        """Yield the single resource of this kind, if the deployment creates its network."""
         network = spec.effective_network
         if network.kind in self.made_for:
             base: dict[str, Body] = {
@@ -52,7 +52,7 @@ class Vcn(NetworkKind):
 
     name = "vcn"
     heading = "Network"
-    purpose = "a network of its own in the cloud"
+    purpose = "a separate network in the cloud"
     is_shared = True
     noun = "vcn"
     mutable = frozenset({"displayName"})
@@ -67,7 +67,7 @@ class Vcn(NetworkKind):
 
 
 class InternetGateway(NetworkKind):
-    """The way out, and in, of a public network.  API: core/20160918, InternetGateway."""
+    """The connection of a public network to the internet.  API: core/20160918, InternetGateway."""
 
     name = "internet-gateway"
     heading = "Network"
@@ -83,11 +83,11 @@ class InternetGateway(NetworkKind):
 
 
 class NatGateway(NetworkKind):
-    """The way out of a private network.  API: core/20160918, NatGateway."""
+    """The way from a private network to the internet.  API: core/20160918, NatGateway."""
 
     name = "nat-gateway"
     heading = "Network"
-    purpose = "lets instances out to the internet, and nobody in"
+    purpose = "connects instances to the internet, outgoing only"
     noun = "nat_gateway"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "blockTraffic"})
@@ -115,7 +115,7 @@ class ServiceGateway(NetworkKind):
 
 
 class RouteTable(NetworkKind):
-    """Where packets go.  API: core/20160918, RouteTable."""
+    """The routes of the subnet.  API: core/20160918, RouteTable."""
 
     name = "route-table"
     heading = "Network"
@@ -136,7 +136,7 @@ class RouteTable(NetworkKind):
 
 
 class SecurityList(NetworkKind):
-    """The subnet's own security list: nothing in, everything out; what comes in is the NSG's business.
+    """The subnet's security list: it admits nothing and lets everything out; the NSG opens the declared ports.
 
     API: core/20160918, SecurityList.
     """

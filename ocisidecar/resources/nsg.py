@@ -1,7 +1,7 @@
-"""The network security group: exactly the ports that the spec declares.
+"""The network security group: it opens exactly the ports that the spec declares.
 
-Adding rules takes no retry token, so a repeated add would double them: rules are read first, compared by content,
-and what is there twice is a difference like any other.
+Adding rules takes no retry token, so a repeated add would duplicate them: rules are read first and compared by
+content, and a duplicate is a difference like any other.
 
 Source: oci.core.models.AddNetworkSecurityGroupSecurityRulesDetails (at most 25 rules a call), SecurityRule.
 """
@@ -50,7 +50,7 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield one group for all instances, with a rule per port and source, and free egress.
 
-        In a shared network the group is the deployment's own, in the other's VCN.
+        In a shared network the group belongs to the deployment and stands in the VCN of the other.
         """
         network = spec.effective_network
         if network.kind in {"private", "public", "of"}:
@@ -82,12 +82,12 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
         return self._with_rules(caller, super().read_for_adoption(caller, site, key, live_id))
 
     def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Accepted:
-        """Ask for the group without its rules."""
+        """Request the group without its rules."""
         plain = {name: value for name, value in body.items() if name != _RULES}
         return super().create(caller, site, plain, token)
 
     def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> None:
-        """Bring the rules about; a group that an earlier run made may hold some already."""
+        """Add the missing rules: a group that an earlier run created may have some already."""
         self._set_rules(caller, live.id, body[_RULES])
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
@@ -122,7 +122,7 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
     def _add(
         self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]], tries: int = _ADD_TRIES
     ) -> None:
-        """Add rules once: after a lost answer the group is read and only what is missing is sent again."""
+        """Add rules without duplicates: after a lost answer the group is read and only missing rules are sent."""
         try:
             caller.call(
                 self.client,
@@ -183,7 +183,7 @@ def _egress() -> Body:
 def _difference(
     live: Sequence[Mapping[str, Json]], wanted: Sequence[Mapping[str, Json]]
 ) -> tuple[list[Mapping[str, Json]], list[Mapping[str, Json]]]:
-    """Return (wanted rules that are missing, live rules that are too many)."""
+    """Return (wanted rules that are missing, live rules that are extra)."""
     pairs = match_entries(live, wanted)
     found = set(pairs.values())
     missing = [rule for index, rule in enumerate(wanted) if index not in found]

@@ -39,6 +39,6 @@ class ContainerRepository(Kind, KeepsData):
             yield self.desired(repository.name, body)
 
     def describe_data(self, caller: Caller, live: Live) -> str:
-        """Return how many images it holds."""
+        """Return the number of its images."""
         count = live.body.get("imageCount")
         return f"holds {count} images" if count else ""

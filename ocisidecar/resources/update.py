@@ -1,4 +1,4 @@
-"""Updates in place: what was read is changed only as it was read, and what others put there is kept."""
+"""Updates in place: a resource is changed only as it was read (if-match), and the tags of others are kept."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Update:
     def change(self, fields: Mapping[str, Json]) -> Answer:
         """Change `fields`; a field that is None is removed, before and apart from the others.
 
-        Our tags say that everything is as wanted: they are written with the others, so only when the field is
-        gone, and until then they say that it is not known to be.
+        Our tags record that everything is as wanted: they are written last, with the others.  Until then they mark
+        hidden fields that are being removed as unknown.
 
         Raises:
             PlanError: the service keeps a field that is None.
@@ -52,7 +52,7 @@ class Update:
         return self.change_as_read({name: fields[name] for name in fields.keys() - removed})
 
     def change_as_read(self, fields: Mapping[str, Json]) -> Answer:
-        """Read the resource and change it only as it was read; where it was changed in between, do so again."""
+        """Read the resource and change it only as it was read; repeat where others changed it in between."""
         for _ in range(_MAX_TRIES - 1):
             try:
                 return self._read_and_send(fields)
@@ -83,20 +83,20 @@ class Update:
 
 
 def tags_in_doubt(now: Mapping[str, Json], names: Collection[str]) -> Mapping[str, Json]:
-    """Return the field of an update that says that these hidden fields are not known to be as wanted."""
+    """Return the field of an update that marks these hidden fields as unknown in our tags."""
     tags = tags_of(now.get("freeformTags"))
     return {"freeformTags": in_doubt(tags, names)} if TAG_PARTS in tags else {}
 
 
 def check_removed(key: Key, shown: Mapping[str, Json], names: Collection[str]) -> None:
-    """Demand that what a service shows after an update holds none of these fields.
+    """Check that the answer to an update shows none of these fields.
 
     Raises:
-        PlanError: it holds one.
+        PlanError: it shows one.
     """
     kept = [name for name in names if shown.get(name)]
     if kept:
         raise PlanError(
-            f"{key}: the service keeps {', '.join(kept)} although it was asked to take it away. Set it in the spec "
-            f"again, or have {key} made anew: apply once without it in the spec, then with it."
+            f"{key}: the service keeps {', '.join(kept)} although it was asked to remove it. Set it in the spec "
+            f"again, or replace {key}: apply once without it in the spec, then with it."
         )

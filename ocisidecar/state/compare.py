@@ -1,4 +1,4 @@
-"""Comparing what a service shows with what was asked of it.  Pure."""
+"""Compare what a service shows with what was asked of it.  Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LONGEST_TEXT = 500
 def is_satisfied_by(wanted: Json, live: Json) -> bool:
     """Return whether what is `wanted` is satisfied by what is `live`.
 
-    Services add fields and defaults of their own and keep no order in lists, so extra keys and another order
-    count as equal, while an extra or missing list entry does not.
+    Services add fields and defaults and do not keep the order of lists, so extra keys and another order count as
+    equal, while an extra or missing list entry does not.
     """
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(
@@ -51,10 +51,10 @@ def match_entries(live: Sequence[Json], wanted: Sequence[Json]) -> dict[int, int
 
 
 def difference(live: Json, wanted: Json) -> tuple[str, str]:
-    """Return as text what `live` says otherwise than `wanted`, and what `wanted` says otherwise than `live`.
+    """Return as text what differs: as it is live, and as it is wanted.
 
-    Of lists and mappings only what has no counterpart.  Entries with a description are named by it, as long as
-    that tells them apart.
+    Of lists and mappings only entries without a counterpart are shown.  Entries with a description are named by it
+    as long as the descriptions differ.
     """
     if isinstance(live, Mapping) and isinstance(wanted, Mapping):
         names = [name for name, value in wanted.items() if not is_satisfied_by(value, live.get(name))]

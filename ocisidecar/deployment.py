@@ -13,7 +13,7 @@ from attrs import field, frozen
 from ocisidecar.errors import ConfigError, SpecError, SpecFault
 from ocisidecar.plan.plan import Action
 from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, beginning
 

@@ -16,7 +16,7 @@ from ocisidecar.engine import ContainerState, Engine, RunningPod
 from ocisidecar.errors import SpecError, SpecFault
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SecretRef, as_deployment, wire
-from ocisidecar.spec.validate import check
+from ocisidecar.spec.validate.spec import check
 from ocisidecar.wire import Ref, resolve_fields
 
 

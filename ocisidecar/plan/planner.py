@@ -17,7 +17,8 @@ from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
-from ocisidecar.spec.validate import check, spec_warnings
+from ocisidecar.spec.validate.spec import check
+from ocisidecar.spec.validate.warnings import spec_warnings
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Snapshot
 from ocisidecar.wire import Key

@@ -27,7 +27,7 @@ from ocisidecar.spec import (
 )
 from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
-from ocisidecar.spec.presets.own_images import OWN_IMAGES
+from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.volume import StoredContent
 from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Body, Key, Ref

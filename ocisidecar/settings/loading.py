@@ -12,11 +12,11 @@ from attrs import field, frozen
 from ocisidecar.credentials import find
 from ocisidecar.errors import SettingFault
 from ocisidecar.settings.env_file import Assignment, EnvFile, read_env_file
-from ocisidecar.settings.kinds import PAIRS
 from ocisidecar.settings.secret import SECRET, Secret
 from ocisidecar.settings.table import Values, Variable, variables
 from ocisidecar.settings.unused import UNUSED
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.settings.value_types import PAIRS
+from ocisidecar.spec.suggestions import did_you_mean
 
 _PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9_-])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)
 _IN_CLEAR: Final = "holds the secret itself: better write where it is, {}"

@@ -8,9 +8,9 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.settings.kinds import Kind
-from ocisidecar.spec.rules import ocid
+from ocisidecar.settings.value_types import Kind
 from ocisidecar.spec.secret import SecretRef
+from ocisidecar.spec.validate.fields import ocid
 
 Place = Literal["vault", "env", "file", "literal"]
 

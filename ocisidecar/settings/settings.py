@@ -22,7 +22,7 @@ from ocisidecar.settings.deployment import (
 )
 from ocisidecar.settings.loading import Loaded, load
 from ocisidecar.settings.table import Values, variables
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 
 if TYPE_CHECKING:
     from ocisidecar.clock import Clock

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from attrs import Factory, field, fields, frozen
 
-from ocisidecar.settings.kinds import (
+from ocisidecar.settings.secret import SECRET, Secret
+from ocisidecar.settings.value_types import (
     DEFINED_TAGS,
     FLAG,
     GROUPS,
@@ -31,7 +32,6 @@ from ocisidecar.settings.kinds import (
     Kind,
     ocid,
 )
-from ocisidecar.settings.secret import SECRET, Secret
 
 _KEY: Final = "ocisidecar.variable"
 

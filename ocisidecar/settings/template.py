@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ocisidecar.settings.kinds import TEXT
 from ocisidecar.settings.table import SECTIONS, Values, Variable, variables
 from ocisidecar.settings.unused import UNUSED
+from ocisidecar.settings.value_types import TEXT
 
 _HEAD = """\
 # Settings of ocisidecar: what scripts/deploy.py deploys, and where.

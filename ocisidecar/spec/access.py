@@ -7,9 +7,9 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.rules import RESOURCE_NAME, checked, matches
+from ocisidecar.spec.repr import Brief
 from ocisidecar.spec.security import Statement, as_statements
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, checked, matches
 
 
 @frozen(kw_only=True, repr=False)

@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import as_tuple, same
-from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, duration, length, matches, ocid
+from ocisidecar.spec.converters import as_tuple, same
+from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Fault, checked, duration, length, matches, ocid
 
 INSTANCES = "$instances"
 """In an alarm's query: the display names of the deployment's instances, as a pattern for `=~`."""

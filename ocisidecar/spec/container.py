@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief, names_only
+from ocisidecar.spec.converters import as_dict, same, texts
 from ocisidecar.spec.health import HealthCheck, as_health_checks
-from ocisidecar.spec.normal import as_dict, same, texts
-from ocisidecar.spec.rules import ENVIRONMENT_NAME, IMAGE_URL, above, absolute_path, at_least, checked
+from ocisidecar.spec.repr import Brief, names_only
 from ocisidecar.spec.scrape import ScrapeTarget, as_scrape_targets
 from ocisidecar.spec.secret import Plain
 from ocisidecar.spec.security import Statement, as_statements
+from ocisidecar.spec.validate.fields import ENVIRONMENT_NAME, IMAGE_URL, above, absolute_path, at_least, checked
 from ocisidecar.spec.volume import Mount, as_mounts
 from ocisidecar.wire import Ref
 

@@ -8,14 +8,14 @@ from attrs import evolve, field, frozen
 
 from ocisidecar.spec.access import AccessSpec
 from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
-from ocisidecar.spec.brief import Brief
+from ocisidecar.spec.converters import as_tuple, same, text_map
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
-from ocisidecar.spec.named import with_item, without_item
+from ocisidecar.spec.named_items import with_item, without_item
 from ocisidecar.spec.network import NetworkSpec
-from ocisidecar.spec.normal import as_tuple, same, text_map
-from ocisidecar.spec.rules import RESOURCE_NAME, checked, length, matches
+from ocisidecar.spec.repr import Brief
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, checked, length, matches
 from ocisidecar.wire import Ref
 
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import as_tuple, same, text_map
-from ocisidecar.spec.rules import PORT, at_least, checked, matches
+from ocisidecar.spec.converters import as_tuple, same, text_map
+from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.validate.fields import PORT, at_least, checked, matches
 
 FailureAction = Literal["KILL", "NONE"]
 

@@ -7,12 +7,16 @@ from typing import Literal
 
 from attrs import evolve, field, frozen
 
-from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.container import ContainerFields
+from ocisidecar.spec.converters import as_tuple, same, text_map, texts
 from ocisidecar.spec.health import HealthCheck
-from ocisidecar.spec.named import with_item, without_item
-from ocisidecar.spec.normal import as_tuple, same, text_map, texts
-from ocisidecar.spec.rules import (
+from ocisidecar.spec.named_items import with_item, without_item
+from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.secret import ImagePullSecret
+from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.validate.fields import (
     DISPLAY_NAME,
     HOSTNAME_LABEL,
     PORT,
@@ -27,10 +31,6 @@ from ocisidecar.spec.rules import (
     ip_address,
     matches,
 )
-from ocisidecar.spec.secret import ImagePullSecret
-from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext
-from ocisidecar.spec.sidecar import SidecarSpec
-from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
 from ocisidecar.spec.volume import Mount, VolumeSpec
 
 VCN = "vcn"

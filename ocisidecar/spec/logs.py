@@ -7,9 +7,9 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import texts
-from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, count, ocid
+from ocisidecar.spec.converters import texts
+from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Fault, checked, count, ocid
 
 _LOG_NAMES = ("app",)
 

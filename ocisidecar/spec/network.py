@@ -8,9 +8,9 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import texts
-from ocisidecar.spec.rules import DNS_LABEL, RESOURCE_NAME, checked, cidr, count, ocid
+from ocisidecar.spec.converters import texts
+from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.validate.fields import DNS_LABEL, RESOURCE_NAME, checked, cidr, count, ocid
 
 _VCN_CIDR = "10.0.0.0/16"
 _SUBNET_PREFIX_LENGTH = 20

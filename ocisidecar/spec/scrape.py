@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import as_tuple, same, text_map, texts
-from ocisidecar.spec.rules import PORT, between, checked, matches
+from ocisidecar.spec.converters import as_tuple, same, text_map, texts
+from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.validate.fields import PORT, between, checked, matches
 
 
 @frozen(repr=False)

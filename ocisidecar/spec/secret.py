@@ -6,8 +6,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.rules import checked, length, matches, ocid
+from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.validate.fields import checked, length, matches, ocid
 
 
 @frozen(repr=False)

@@ -7,9 +7,9 @@ from typing import Literal, get_args
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import as_tuple, same
-from ocisidecar.spec.rules import Fault, at_least, checked, length, matches
+from ocisidecar.spec.converters import as_tuple, same
+from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.validate.fields import Fault, at_least, checked, length, matches
 
 Capability = Literal[
     "CAP_CHOWN",

@@ -8,10 +8,10 @@ from attrs import field, frozen
 
 from ocisidecar.spec import presets
 from ocisidecar.spec.container import ContainerFields
-from ocisidecar.spec.normal import text_map, texts
-from ocisidecar.spec.rules import RESOURCE_NAME, checked
+from ocisidecar.spec.converters import text_map, texts
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, checked
 
 
 @frozen(repr=False)

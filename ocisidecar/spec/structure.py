@@ -1,7 +1,7 @@
 """Between specs and plain documents of mappings, lists and scalars, by cattrs.
 
 Structuring answers keys and words that are not known, all of them at once.  Values of a wrong type pass into the
-spec as they are, because `ocisidecar.spec.validate` judges those.
+spec as they are, because `ocisidecar.spec.validate.spec` judges those.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from cattrs import Converter
 from ocisidecar.errors import SpecError, SpecFault
 from ocisidecar.spec import presets
 from ocisidecar.spec.alarm import AlarmSpec
-from ocisidecar.spec.brief import default_of
-from ocisidecar.spec.conformance import misfits_of
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
 from ocisidecar.spec.instance import InstanceSpec, Port
-from ocisidecar.spec.nearest import did_you_mean
-from ocisidecar.spec.paths import below
-from ocisidecar.spec.rules import Fault
+from ocisidecar.spec.repr import default_of
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.validate.fields import Fault
+from ocisidecar.spec.validate.paths import below
+from ocisidecar.spec.validate.types import misfits_of
 from ocisidecar.spec.volume import Mount, VolumeSpec
 from ocisidecar.wire import Key, Ref
 

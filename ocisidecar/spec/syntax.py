@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ocisidecar.spec.named import repeated
+from ocisidecar.spec.named_items import repeated
 
 
 class MalformedText(Exception):

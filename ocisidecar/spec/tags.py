@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ocisidecar.spec.normal import as_dict, text_map
-from ocisidecar.spec.rules import checked, length, matches
+from ocisidecar.spec.converters import as_dict, text_map
+from ocisidecar.spec.validate.fields import checked, length, matches
 
 TAG_KEY = matches(r"[^\s.]{1,100}", "1 to 100 characters without blanks and dots")
 TAG_VALUE = length(0, 256)

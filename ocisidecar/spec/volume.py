@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief, names_only
-from ocisidecar.spec.normal import as_dict, same
-from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, ocid, relative_path
+from ocisidecar.spec.converters import as_dict, same
+from ocisidecar.spec.repr import Brief, names_only
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import SecretRef
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Fault, checked, ocid, relative_path
 
 FileContent: TypeAlias = str | bytes | Path | SecretRef | PrometheusConfig
 """Text is stored in UTF-8; a path is read at once, relative to the working directory."""

@@ -29,7 +29,7 @@ from ocisidecar.spec import (
     Statement,
     TopicSpec,
 )
-from ocisidecar.spec.validate import check
+from ocisidecar.spec.validate.spec import check
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from tests.plan_values import IDENTITY, actions, key, live
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ocisidecar import Settings, SettingsError
 from ocisidecar.settings.table import variables
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 
 WORDS = st.sampled_from(
     [

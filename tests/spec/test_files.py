@@ -27,7 +27,7 @@ from ocisidecar.spec import (
     VolumeSpec,
 )
 from ocisidecar.spec.files import dump_spec, load_spec
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 from ocisidecar.wire import Key, Ref
 
 FULL = """

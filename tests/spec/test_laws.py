@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, Mount, NetworkSpec, SecurityContext, SidecarSpec, VolumeSpec
 from ocisidecar.spec.files import dump_spec, load_spec
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 from tests.strategies import deployments
 
 JUNK: tuple[object, ...] = (

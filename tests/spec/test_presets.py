@@ -19,7 +19,8 @@ from ocisidecar.spec import (
     VolumeSpec,
     presets,
 )
-from ocisidecar.spec.validate import spec_warnings, validate
+from ocisidecar.spec.validate.spec import validate
+from ocisidecar.spec.validate.warnings import spec_warnings
 from ocisidecar.wire import Key, Ref
 
 SECRET = SecretRef("ocid1.vaultsecret.oc1.fra.secret")

@@ -32,7 +32,7 @@ from ocisidecar.spec import (
     TopicSpec,
     VolumeSpec,
 )
-from ocisidecar.spec.validate import check, validate
+from ocisidecar.spec.validate.spec import check, validate
 from ocisidecar.wire import Key, Ref
 
 WEB = InstanceSpec("web", image_url="nginx:1.27")

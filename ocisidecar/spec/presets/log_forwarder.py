@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext, Statement
 from ocisidecar.wire import Key, Ref

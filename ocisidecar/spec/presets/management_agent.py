@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ocisidecar.spec import sidecar
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.security import SecurityContext, Statement
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ocisidecar.spec.instance import InstanceSpec
-from ocisidecar.spec.rules import Fault
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.validate.fields import Fault
 
 
 def joined(path: str, rest: str) -> str:

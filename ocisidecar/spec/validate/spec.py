@@ -13,17 +13,14 @@ from typing import Any
 from attrs import Attribute, evolve, has
 
 from ocisidecar.errors import SpecError, SpecFault
-from ocisidecar.spec.assembly import assembly_faults, image_faults
-from ocisidecar.spec.budget import budget_faults
-from ocisidecar.spec.conformance import elements_of, misfits, parts_of
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
-from ocisidecar.spec.paths import below
-from ocisidecar.spec.rules import ELEMENT_RULES, FIELD_RULES, IMAGE_PREFIX, NAME_RULES, Fault, Rule
-from ocisidecar.spec.warn import spec_warnings
-from ocisidecar.spec.wiring import deployment_faults, membership_faults
-
-__all__ = ["check", "spec_warnings", "validate"]
+from ocisidecar.spec.validate.capacity import budget_faults
+from ocisidecar.spec.validate.deployment import deployment_faults, membership_faults
+from ocisidecar.spec.validate.fields import ELEMENT_RULES, FIELD_RULES, IMAGE_PREFIX, NAME_RULES, Fault, Rule
+from ocisidecar.spec.validate.instance import assembly_faults, image_faults
+from ocisidecar.spec.validate.paths import below
+from ocisidecar.spec.validate.types import elements_of, misfits, parts_of
 
 
 def validate(

@@ -10,8 +10,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from attrs import Attribute, fields, has, resolve_types
 
-from ocisidecar.spec.nearest import did_you_mean
-from ocisidecar.spec.rules import Fault
+from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.validate.fields import Fault
 
 _WORDS: Mapping[Any, str] = {
     str: "text",

@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection, Iterator
 
 from ocisidecar.spec.instance import InstanceSpec
-from ocisidecar.spec.named import repeated
-from ocisidecar.spec.nearest import did_you_mean
-from ocisidecar.spec.paths import below, containers_of, joined
-from ocisidecar.spec.presets.own_images import OWN_IMAGES
-from ocisidecar.spec.rules import Fault
+from ocisidecar.spec.named_items import repeated
+from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.validate.fields import Fault
+from ocisidecar.spec.validate.paths import below, containers_of, joined
 
 _SECRET_NAME = re.compile(
     r"(.*_)?(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(API|ACCESS|PRIVATE|SECRET)_?KEY)", re.IGNORECASE

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.limits import SHAPES
-from ocisidecar.spec.paths import containers_of, joined
+from ocisidecar.spec.validate.paths import containers_of, joined
 
 _WHOLE_INTERNET = "0.0.0.0/0"
 

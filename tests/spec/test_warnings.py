@@ -14,7 +14,7 @@ from ocisidecar.spec import (
     Port,
     SidecarSpec,
 )
-from ocisidecar.spec.validate import spec_warnings
+from ocisidecar.spec.validate.warnings import spec_warnings
 
 WEB = InstanceSpec("web", image_url="nginx:1.27")
 SHOP = DeploymentSpec("shop", [WEB])

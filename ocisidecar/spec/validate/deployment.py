@@ -10,11 +10,11 @@ from ocisidecar.spec.alarm import INSTANCES
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
-from ocisidecar.spec.named import repeated
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.named_items import repeated
 from ocisidecar.spec.network import NetworkSpec
-from ocisidecar.spec.paths import below, containers_of
-from ocisidecar.spec.rules import Fault
+from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.validate.fields import Fault
+from ocisidecar.spec.validate.paths import below, containers_of
 from ocisidecar.wire import Key, Ref
 
 _RESERVED = "ocisidecar-"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from attrs import frozen
 
 from ocisidecar.spec.ocir import ocir_host
-from ocisidecar.spec.rules import REGISTRY_HOST, REPOSITORY_PATH, Rule
-from ocisidecar.spec.rules import ocid as is_ocid
+from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH, Rule
+from ocisidecar.spec.validate.fields import ocid as is_ocid
 
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})

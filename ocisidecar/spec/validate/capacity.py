@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from ocisidecar.spec import limits
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.limits import SHAPES, Shape
-from ocisidecar.spec.paths import below, containers_of, joined
-from ocisidecar.spec.rules import Fault
 from ocisidecar.spec.secret import Plain
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.validate.fields import Fault
+from ocisidecar.spec.validate.paths import below, containers_of, joined
 
 _REFERENCE_BYTES = 120
 """An OCID takes the place of a reference; this is more than the longest one known."""

@@ -1,10 +1,10 @@
 """Every exception that the package raises.  All of them pickle.
 
     OciSidecarError
-    ├─ SpecError            wrong before any call; holds every fault at once, each with its field path
+    ├─ SpecError            wrong before any call; holds every problem at once, each with its field path
     ├─ ConfigError          credentials, region or endpoint cannot be used; names the file and the setting
     │  ├─ EngineMissing     no Docker engine answers
-    │  └─ SettingsError     a settings file is wrong; holds every fault at once, each with file and line
+    │  └─ SettingsError     a settings file is wrong; holds every problem at once, each with file and line
     ├─ PodFailed            a local pod's containers could not be started
     ├─ PlanError            AmbiguousResource · DeploymentNotFound · InUse · NotOurs · StalePlan
     ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
@@ -48,7 +48,7 @@ def _rebuild(cls: type[OciSidecarError], args: tuple[object, ...], state: Mappin
 
 
 @frozen
-class SpecFault:
+class SpecProblem:
     """One thing that is wrong in a spec.
 
     Attributes:
@@ -64,12 +64,12 @@ class SpecFault:
 
 
 class SpecError(OciSidecarError):
-    """A spec cannot be deployed; found before any call, all faults at once."""
+    """A spec cannot be deployed; found before any call, all problems at once."""
 
-    def __init__(self, faults: Sequence[SpecFault]) -> None:
-        self.faults = tuple(faults)
-        lines = "\n".join(f"  - {fault}" for fault in self.faults)
-        super().__init__(f"{len(self.faults)} fault{'s'[: len(self.faults) != 1]} in the spec:\n{lines}")
+    def __init__(self, problems: Sequence[SpecProblem]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"{len(self.problems)} fault{'s'[: len(self.problems) != 1]} in the spec:\n{lines}")
 
 
 class ConfigError(OciSidecarError):
@@ -77,7 +77,7 @@ class ConfigError(OciSidecarError):
 
 
 @frozen
-class SettingFault:
+class SettingProblem:
     """One thing that is wrong, unused or doubtful in a settings file.
 
     Attributes:
@@ -95,18 +95,18 @@ class SettingFault:
 
 
 class SettingsError(ConfigError):
-    """A settings file cannot be used; found before any call, all faults at once.
+    """A settings file cannot be used; found before any call, all problems at once.
 
     Attributes:
-        faults: what is wrong.
+        problems: what is wrong.
         warnings: what is unused besides: a misspelt name may be why another is missing.
     """
 
-    def __init__(self, faults: Sequence[SettingFault], *, warnings: Sequence[SettingFault] = ()) -> None:
-        self.faults = tuple(faults)
+    def __init__(self, problems: Sequence[SettingProblem], *, warnings: Sequence[SettingProblem] = ()) -> None:
+        self.problems = tuple(problems)
         self.warnings = tuple(warnings)
-        lines = [f"{len(self.faults)} fault{'s'[: len(self.faults) != 1]} in the settings:"]
-        lines += [f"  - {fault}" for fault in self.faults]
+        lines = [f"{len(self.problems)} fault{'s'[: len(self.problems) != 1]} in the settings:"]
+        lines += [f"  - {problem}" for problem in self.problems]
         lines += ["besides:", *(f"  - {warning}" for warning in self.warnings)] if self.warnings else []
         super().__init__("\n".join(lines))
 

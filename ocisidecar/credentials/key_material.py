@@ -57,10 +57,10 @@ def parse_key(load: Callable[[bytes, bytes | None], T], key: Setting, pass_phras
 
     with contextlib.suppress(InvalidPrivateKey, UnsupportedAlgorithm, TypeError, ValueError):
         return load(key.value.strip().encode(), pass_phrase.value.encode() if pass_phrase else None)
-    raise ConfigError(f"the key in {key.source} {_key_fault(key, pass_phrase)}")
+    raise ConfigError(f"the key in {key.source} {_key_problem(key, pass_phrase)}")
 
 
-def _key_fault(key: Setting, pass_phrase: Setting | None) -> str:
+def _key_problem(key: Setting, pass_phrase: Setting | None) -> str:
     if "-----BEGIN" not in key.value:
         return "is no PEM text: it must be an RSA private key that begins with a -----BEGIN line."
     if "PRIVATE KEY-----" not in key.value:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from ocisidecar.credentials import find
-from ocisidecar.errors import SettingFault
+from ocisidecar.errors import SettingProblem
 from ocisidecar.settings.env_file import Assignment, EnvFile, read_env_file
 from ocisidecar.settings.secret import SECRET, Secret
 from ocisidecar.settings.table import Values, Variable, variables
@@ -38,16 +38,16 @@ class Loaded:
     Attributes:
         values: what could be read; the default for the rest.
         places: variable → where it stands, of those that are given.
-        faults: what cannot be read.
+        problems: what cannot be read.
         unfilled: what the template's words still stand in, and secrets that are not where they are said to be.
         warnings: what is unused, or works but had better not be.
     """
 
     values: Values
     places: Mapping[str, str]
-    faults: tuple[SettingFault, ...]
-    unfilled: tuple[SettingFault, ...]
-    warnings: tuple[SettingFault, ...]
+    problems: tuple[SettingProblem, ...]
+    unfilled: tuple[SettingProblem, ...]
+    warnings: tuple[SettingProblem, ...]
 
 
 def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
@@ -58,8 +58,8 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
     outer = dict(_from_environment(environment))
     file = read_env_file(text, overrides={name: given.text for name, given in outer.items()})
     inner = {one.name: Given(one.value, f"{path.name}:{one.line}") for one in file.assignments}
-    faults = [
-        SettingFault(f"{path.name}:{slip.line}", slip.name, slip.message)
+    problems = [
+        SettingProblem(f"{path.name}:{slip.line}", slip.name, slip.message)
         for slip in file.slips
         if slip.name not in UNUSED
     ]
@@ -72,23 +72,23 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
             continue
         if variable.kind is not PAIRS and _PLACEHOLDER.search(given.text):
             shown = "what stands there" if variable.kind is SECRET else repr(given.text)
-            unfilled.append(SettingFault(given.place, name, _NOT_FILLED_IN.format(shown)))
+            unfilled.append(SettingProblem(given.place, name, _NOT_FILLED_IN.format(shown)))
             continue
         try:
             read[variable.field] = value = _value(variable, given.text)
         except ValueError as error:
-            faults.append(SettingFault(given.place, name, str(error)))
+            problems.append(SettingProblem(given.place, name, str(error)))
             continue
         if not isinstance(value, Secret):
             continue
         if value.place == "literal":
-            warnings.append(SettingFault(given.place, name, _IN_CLEAR.format(SECRET.allowed)))
+            warnings.append(SettingProblem(given.place, name, _IN_CLEAR.format(SECRET.allowed)))
         try:
             read[variable.field] = value.found(environment, path.parent)
         except ValueError as error:
-            unfilled.append(SettingFault(given.place, name, str(error)))
+            unfilled.append(SettingProblem(given.place, name, str(error)))
     places = {name: given.place for name, given in {**inner, **outer}.items()}
-    return Loaded(Values(**read), places, tuple(faults), tuple(unfilled), tuple(warnings))
+    return Loaded(Values(**read), places, tuple(problems), tuple(unfilled), tuple(warnings))
 
 
 def _value(variable: Variable, text: str) -> object:
@@ -115,24 +115,24 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Giv
             yield name, Given(environment[name], "the environment")
 
 
-def _unused(path: Path, file: EnvFile) -> Iterator[SettingFault]:
+def _unused(path: Path, file: EnvFile) -> Iterator[SettingProblem]:
     for slip in file.slips:
         if slip.name in UNUSED:
-            yield SettingFault(f"{path.name}:{slip.line}", slip.name, f"is not used: {UNUSED[slip.name]}")
+            yield SettingProblem(f"{path.name}:{slip.line}", slip.name, f"is not used: {UNUSED[slip.name]}")
     last: dict[str, Assignment] = {}
     for one in file.assignments:
         place = f"{path.name}:{one.line}"
         if one.name in last:
-            yield SettingFault(place, one.name, f"is set again: line {last[one.name].line} counts no more")
+            yield SettingProblem(place, one.name, f"is set again: line {last[one.name].line} counts no more")
         last[one.name] = one
         if one.name in UNUSED and one.value:
-            yield SettingFault(place, one.name, f"is not used: {UNUSED[one.name]}")
+            yield SettingProblem(place, one.name, f"is not used: {UNUSED[one.name]}")
         elif one.name not in variables() and one.name not in UNUSED and one.name not in file.referenced:
             guess = did_you_mean(one.name, variables())
-            yield SettingFault(place, one.name, f"is not known{guess}: nothing reads it")
+            yield SettingProblem(place, one.name, f"is not known{guess}: nothing reads it")
 
 
-def _overridden(inner: Mapping[str, Given], outer: Mapping[str, Given]) -> Iterator[SettingFault]:
+def _overridden(inner: Mapping[str, Given], outer: Mapping[str, Given]) -> Iterator[SettingProblem]:
     for name, given in outer.items():
         if name in inner and inner[name].text not in {"", given.text}:
-            yield SettingFault(inner[name].place, name, f"does not count: {given.place} sets it too")
+            yield SettingProblem(inner[name].place, name, f"does not count: {given.place} sets it too")

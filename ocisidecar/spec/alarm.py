@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_tuple, same
 from ocisidecar.spec.repr import Brief
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, Fault, checked, duration, length, matches, ocid
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, checked, duration, length, matches, ocid
 
 INSTANCES = "$instances"
 """In an alarm's query: the display names of the deployment's instances, as a pattern for `=~`."""
@@ -149,7 +149,7 @@ class AlarmSpec(Brief):
         """Return the query with `$instances` replaced by a pattern that matches these display names."""
         return self.query.replace(INSTANCES, "|".join(sorted(display_names)))
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         topics = [one for one in self.destinations if isinstance(one, TopicSpec) or ".onstopic." in one]
         if len(topics) > 1 or len(self.destinations) - len(topics) > 1:

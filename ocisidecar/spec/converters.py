@@ -1,6 +1,6 @@
 """How constructors normalise what they are given: mappings are copied, sequences become tuples.
 
-A value of the wrong type passes unchanged: constructors never refuse, so that validation can report every fault
+A value of the wrong type passes unchanged: constructors never refuse, so that validation can report every problem
 of a spec at once, each with its path.
 """
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
 from ocisidecar.spec.instance import InstanceSpec
 
@@ -41,7 +41,7 @@ def load_spec(source: str | Path) -> DeploymentSpec:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([SpecFault(str(path), f"cannot be read: {error}")]) from error
+        raise SpecError([SpecProblem(str(path), f"cannot be read: {error}")]) from error
     return structured(_parsed(text, str(path), is_json=path.suffix == ".json"), directory=path.parent)
 
 
@@ -69,4 +69,4 @@ def _parsed(text: str, name: str, *, is_json: bool) -> Any:
         return parse(text)
     except MalformedText as error:
         place = f"{name}, {error.place}" if error.place else name
-        raise SpecError([SpecFault(place, error.problem)]) from error
+        raise SpecError([SpecProblem(place, error.problem)]) from error

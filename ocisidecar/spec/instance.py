@@ -41,8 +41,8 @@ _IS_CIDR = cidr(0, 32)
 
 
 def _source(value: str) -> str | None:
-    fault = None if value == VCN else _IS_CIDR(value)
-    return fault and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
+    problem = None if value == VCN else _IS_CIDR(value)
+    return problem and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
 
 
 @frozen(repr=False)

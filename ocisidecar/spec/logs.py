@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from ocisidecar.spec.converters import texts
 from ocisidecar.spec.repr import Brief
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, Fault, checked, count, ocid
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, checked, count, ocid
 
 _LOG_NAMES = ("app",)
 
@@ -90,7 +90,7 @@ class LoggingSpec(Brief):
         """Make no logs; no container may then refer to one."""
         return cls(kind="none")
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         if self.kind == "existing" and bool(self.log_id) == bool(self.log_group_id):
             return [("log_id", "give either log_id or log_group_id")]

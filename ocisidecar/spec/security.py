@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_tuple, same
 from ocisidecar.spec.repr import Brief
-from ocisidecar.spec.validate.fields import Fault, at_least, checked, length, matches
+from ocisidecar.spec.validate.fields import Problem, at_least, checked, length, matches
 
 Capability = Literal[
     "CAP_CHOWN",
@@ -72,7 +72,7 @@ class SecurityContext(Brief):
             drop_capabilities=("ALL",),
         )
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         found = []
         if self.run_as_group is not None and self.run_as_user is None:
@@ -128,7 +128,7 @@ class Statement(Brief):
         default="computecontainerinstance", kw_only=True
     )
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         where = self.where or ""
         if where.count("'") % 2 or where.count("{") != where.count("}"):

@@ -25,7 +25,7 @@ class SidecarSpec(ContainerFields):
         freeform_tags: of the container.
         defined_tags: of the container: namespace → key → value.
         warnings: what plans say about this sidecar.
-        faults: what makes it unfit for use; validation reports each.
+        problems: what makes it unfit for use; validation reports each.
 
     The other fields are those of `ContainerFields`.
     """
@@ -38,7 +38,7 @@ class SidecarSpec(ContainerFields):
         factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
     )
     warnings: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
-    faults: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
+    problems: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
 
     prometheus = staticmethod(presets.prometheus.prometheus)
     management_agent = staticmethod(presets.management_agent.management_agent)

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 from attrs import NOTHING, fields, has, resolve_types
 from cattrs import Converter
 
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec import presets
 from ocisidecar.spec.alarm import AlarmSpec
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
@@ -29,9 +29,9 @@ from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.suggestions import did_you_mean
-from ocisidecar.spec.validate.fields import Fault
+from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below
-from ocisidecar.spec.validate.types import misfits_of
+from ocisidecar.spec.validate.types import type_problems_of
 from ocisidecar.spec.volume import Mount, VolumeSpec
 from ocisidecar.wire import Key, Ref
 
@@ -43,12 +43,12 @@ _UNSET: tuple[object, ...] = (None, (), {})
 """Values of a field that mean the same as an argument left out."""
 
 
-class _FaultsFound(Exception):
+class _ProblemsFound(Exception):
     """What structuring a part found wrong, with paths below that part."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__(self.faults)
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
 
 
 def structured(document: Document, *, directory: Path) -> DeploymentSpec:
@@ -62,12 +62,12 @@ def structured(document: Document, *, directory: Path) -> DeploymentSpec:
         SpecError: the document is no mapping, or holds keys or words that are not known.
     """
     if not isinstance(document, Mapping):
-        raise SpecError([SpecFault("", f"a spec is a mapping with a name, got {type(document).__name__}")])
+        raise SpecError([SpecProblem("", f"a spec is a mapping with a name, got {type(document).__name__}")])
     cls: Any = InstanceSpec if "image_url" in document else DeploymentSpec
     try:
         spec: DeploymentSpec | InstanceSpec = _structuring(directory).structure(document, cls)
-    except _FaultsFound as error:
-        raise SpecError([SpecFault(path, message) for path, message in error.faults]) from None
+    except _ProblemsFound as error:
+        raise SpecError([SpecProblem(path, message) for path, message in error.problems]) from None
     return as_deployment(spec)
 
 
@@ -176,7 +176,7 @@ def _part(converter: Converter, value: Any, cls: type) -> Any:
         return _at(word, lambda: _made(converter, ways[word], value[word] if isinstance(value, Mapping) else {}))
     if ways and cls is not AlarmSpec:
         given = ", ".join(map(str, words))
-        raise _FaultsFound([("", f"must be one of {', '.join(ways)}, got {given}{did_you_mean(given, ways)}")])
+        raise _ProblemsFound([("", f"must be one of {', '.join(ways)}, got {given}{did_you_mean(given, ways)}")])
     return _made(converter, cls, value)
 
 
@@ -188,7 +188,7 @@ def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
     known = _presets()
     if preset not in known:
         guess = did_you_mean(str(preset), known)
-        raise _FaultsFound([("preset", f"{preset!r} is not known{guess}; known are {', '.join(known)}")])
+        raise _ProblemsFound([("preset", f"{preset!r} is not known{guess}; known are {', '.join(known)}")])
     return _made(converter, known[preset], arguments)
 
 
@@ -205,7 +205,7 @@ def _environment_value(value: Any, _: Any) -> Any:
     if word == "ref":
         key = Key.parse(str(inner))
         if key is None:
-            raise _FaultsFound([("ref", f"must be <kind>/<name> such as log/app, got {inner!r}")])
+            raise _ProblemsFound([("ref", f"must be <kind>/<name> such as log/app, got {inner!r}")])
         return Ref(key)
     return value
 
@@ -222,7 +222,7 @@ def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
         try:
             return base64.b64decode(str(inner), validate=True)
         except binascii.Error as error:
-            raise _FaultsFound([("base64", f"is no base64: {error}")]) from None
+            raise _ProblemsFound([("base64", f"is no base64: {error}")]) from None
     return value
 
 
@@ -238,19 +238,19 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
     if not isinstance(given, Mapping):
         return value
     parameters = _parameters(make)
-    faults = [(str(name), _unknown(str(name), parameters)) for name in given if name not in parameters]
-    faults += [
+    problems = [(str(name), _unknown(str(name), parameters)) for name in given if name not in parameters]
+    problems += [
         (name, "is missing")
         for name, (_, default) in parameters.items()
         if default is NOTHING and name not in given
     ]
     known = {name: (name, given[name], parameters[name][0]) for name in given if name in parameters}
-    arguments = _all(converter, known, faults)
+    arguments = _all(converter, known, problems)
     if not has(make):
         _refuse(
-            fault
+            problem
             for name, item in arguments.items()
-            for fault in misfits_of(item, parameters[name][0], name, is_shown=False)
+            for problem in type_problems_of(item, parameters[name][0], name, is_shown=False)
         )
     return make(**arguments)
 
@@ -260,15 +260,15 @@ def _unknown(name: str, known: Iterable[str]) -> str:
 
 
 def _all(
-    converter: Converter, items: Mapping[Any, tuple[str, Any, Any]], faults: Sequence[Fault] = ()
+    converter: Converter, items: Mapping[Any, tuple[str, Any, Any]], problems: Sequence[Problem] = ()
 ) -> dict[Any, Any]:
-    """Structure items given as path, value and hint; raise the faults of all of them, and those given, at once."""
-    made, found = {}, list(faults)
+    """Structure items given as path, value and hint; raise all their problems at once, and those already found."""
+    made, found = {}, list(problems)
     for name, (path, value, hint) in items.items():
         try:
             made[name] = converter.structure(value, hint)
-        except _FaultsFound as error:
-            found += below(path, error.faults)
+        except _ProblemsFound as error:
+            found += below(path, error.problems)
     _refuse(found)
     return made
 
@@ -276,14 +276,14 @@ def _all(
 def _at(path: str, structure: Callable[[], Any]) -> Any:
     try:
         return structure()
-    except _FaultsFound as error:
-        raise _FaultsFound(below(path, error.faults)) from None
+    except _ProblemsFound as error:
+        raise _ProblemsFound(below(path, error.problems)) from None
 
 
-def _refuse(faults: Iterable[Fault]) -> None:
-    found = tuple(faults)
+def _refuse(problems: Iterable[Problem]) -> None:
+    found = tuple(problems)
     if found:
-        raise _FaultsFound(found)
+        raise _ProblemsFound(found)
 
 
 def _plain(value: object) -> Any:

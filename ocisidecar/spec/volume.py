@@ -12,7 +12,7 @@ from ocisidecar.spec.converters import as_dict, same
 from ocisidecar.spec.repr import Brief, names_only
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import SecretRef
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, Fault, checked, ocid, relative_path
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, checked, ocid, relative_path
 
 FileContent: TypeAlias = str | bytes | Path | SecretRef | PrometheusConfig
 """Text is stored in UTF-8; a path is read at once, relative to the working directory."""
@@ -117,7 +117,7 @@ class VolumeSpec(Brief):
             subnet_id=subnet_id,
         )
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         found = [
             (f'files["{name}"]', f"cannot read {content}: give an existing file, or the content itself")

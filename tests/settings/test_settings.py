@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ocisidecar import ConfigError, Provisioner, SettingFault, Settings, SettingsError
+from ocisidecar import ConfigError, Provisioner, SettingProblem, Settings, SettingsError
 from ocisidecar.emulator import Emulator
 from ocisidecar.settings.table import SECTIONS, Values, variables
 from ocisidecar.settings.unused import UNUSED
@@ -38,11 +38,11 @@ OLD_FILE = {
 }  # fmt: skip
 
 
-def faults(call):
-    """Return the faults of a call that must fail."""
+def problems(call):
+    """Return the problems of a call that must fail."""
     with pytest.raises(SettingsError) as caught:
         call()
-    return {(one.place, one.variable): one.message for one in caught.value.faults}
+    return {(one.place, one.variable): one.message for one in caught.value.problems}
 
 
 class TestTable:
@@ -118,12 +118,12 @@ def test_settings_pickle(settings):
     assert copy.deployment_spec() == read.deployment_spec()
 
 
-class TestFaults:
+class TestProblems:
     """What is wrong, all at once, each with file, line and variable."""
 
     def test_all_at_once(self, settings):
         """Syntax, types, values and what is missing come in one error."""
-        found = faults(
+        found = problems(
             lambda: settings(
                 "CONTAINER_OCPUS=many\nENABLE_ALARMS=perhaps\nSUBNET_OCID=web\nCONTAINER_COUNT=0\nA=$(id)\n"
                 "LOG_RETENTION_DAYS=365\nCONTAINER_INSTANCE_NAME=''\n"
@@ -184,9 +184,9 @@ class TestFaults:
             ("OCI_TENANCY_OCID=ocid1.tenancy...", "OCI_TENANCY_OCID", "is not filled in"),
         ],
     )
-    def test_each_fault_names_its_variable(self, settings, lines, variable, said):
+    def test_each_problem_names_its_variable(self, settings, lines, variable, said):
         """What the spec's own rules refuse is told in the words of the file."""
-        found = faults(lambda: settings(lines + "\n").deployment_spec())
+        found = problems(lambda: settings(lines + "\n").deployment_spec())
         assert [said in message for (_, name), message in found.items() if name == variable] == [True]
 
     def test_a_name_that_only_looks_like_the_templates(self, settings):
@@ -201,16 +201,16 @@ class TestFaults:
         """However many parts of the spec it reaches, in the words of the file alone."""
         with pytest.raises(SettingsError) as caught:
             settings(f"{line}\n").deployment_spec()
-        (fault,) = caught.value.faults
-        assert str(fault).startswith(f"web.env:5: {line.partition('=')[0]} must be ")
+        (problem,) = caught.value.problems
+        assert str(problem).startswith(f"web.env:5: {line.partition('=')[0]} must be ")
 
     def test_a_file_that_is_not_there(self, tmp_path):
         """The message names it, and it is a ConfigError."""
         with pytest.raises(ConfigError, match=r"nowhere\.env: cannot be read"):
             Settings.from_env_file(tmp_path / "nowhere.env")
 
-    def test_what_is_unused_is_told_with_the_faults(self, tmp_path):
-        """A misspelt name is seen at once, not after the faults are mended."""
+    def test_what_is_unused_is_told_with_the_problems(self, tmp_path):
+        """A misspelt name is seen at once, not after the problems are mended."""
         path = tmp_path / "web.env"
         path.write_text("CONTAINER_OCPUS=two\nCONTAINER_INSTANCE_NAM=web\n")
         with pytest.raises(SettingsError) as caught:
@@ -220,9 +220,9 @@ class TestFaults:
 
     def test_errors_pickle(self):
         """So a worker process can hand one back."""
-        error = SettingsError([SettingFault("web.env:1", "A", "is wrong")])
+        error = SettingsError([SettingProblem("web.env:1", "A", "is wrong")])
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301 our own bytes
-        assert (str(copy), copy.faults) == (str(error), error.faults)
+        assert (str(copy), copy.problems) == (str(error), error.problems)
 
 
 class TestWarnings:
@@ -255,7 +255,7 @@ class TestWarnings:
     def test_a_helper_that_is_referred_to_is_no_mistake(self, settings):
         """Variables of one's own are fine where something uses them."""
         assert settings("HOST=fra.ocir.io\nCONTAINER_IMAGE=$HOST/acme/web:1\n").warnings == (
-            SettingFault("web.env:6", "CONTAINER_IMAGE", "is set again: line 3 counts no more"),
+            SettingProblem("web.env:6", "CONTAINER_IMAGE", "is set again: line 3 counts no more"),
         )
 
 
@@ -296,25 +296,25 @@ class TestSecrets:
         lines = "OCIR_USERNAME=ns/ada\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\nENABLE_GRAFANA_SIDECAR=true\n"
         secrets = "OCIR_AUTH_TOKEN=env:NOWHERE\nGRAFANA_ADMIN_PASSWORD=file:nowhere\nGRAFANA_SIDECAR_IMAGE=g:1\n"
         read = settings(lines + secrets)
-        found = faults(read.deployment_spec)
+        found = problems(read.deployment_spec)
         assert {name for _, name in found} == {"OCIR_AUTH_TOKEN", "GRAFANA_ADMIN_PASSWORD"}
         with pytest.raises(SettingsError, match="NOWHERE, which is not set"):
             read.require("OCIR_AUTH_TOKEN")
         read.require("OCIR_PASSWORD")
 
-    def test_a_fault_of_a_secret_does_not_quote_it(self, settings):
+    def test_a_problem_of_a_secret_does_not_quote_it(self, settings):
         """Not even when its form is wrong."""
-        assert SECRET_TEXT not in str(faults(lambda: settings(f"OCIR_AUTH_TOKEN='vault:{SECRET_TEXT}'\n")))
+        assert SECRET_TEXT not in str(problems(lambda: settings(f"OCIR_AUTH_TOKEN='vault:{SECRET_TEXT}'\n")))
 
     def test_the_environment_of_the_app_does_not_show(self, settings):
         """Neither when it is read nor when it cannot be."""
         read = settings(f"CONTAINER_ENV_VARS='DSN={SECRET_TEXT}'\n")
-        found = faults(lambda: settings(f"CONTAINER_ENV_VARS='{SECRET_TEXT}'\n"))
+        found = problems(lambda: settings(f"CONTAINER_ENV_VARS='{SECRET_TEXT}'\n"))
         assert SECRET_TEXT not in f"{read!r}{found}"
 
     def test_an_unfilled_secret_does_not_show(self, settings):
         """A literal that looks like a template's word may be a real one."""
-        found = faults(lambda: settings("OCIR_AUTH_TOKEN='your-hunter-secret'\n").deployment_spec())
+        found = problems(lambda: settings("OCIR_AUTH_TOKEN='your-hunter-secret'\n").deployment_spec())
         assert "hunter" not in str(found)
 
 
@@ -335,7 +335,7 @@ class TestProvisioner:
         """What is not filled in is named with its line."""
         settings = Settings.from_env_file(TEMPLATE, environment={})
         lines = TEMPLATE.read_text().splitlines()
-        found = faults(settings.deployment_spec)
+        found = problems(settings.deployment_spec)
         assert {name for _, name in found} == {"OCI_COMPARTMENT_OCID", "OCIR_NAMESPACE"}
         for place, name in found:
             assert lines[int(place.rpartition(":")[2]) - 1].startswith(f"export {name}=")

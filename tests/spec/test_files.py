@@ -73,7 +73,7 @@ instances:
 def refusal(source: str | Path) -> list[str]:
     with pytest.raises(SpecError) as raised:
         load_spec(source)
-    return [str(fault) for fault in raised.value.faults]
+    return [str(problem) for problem in raised.value.problems]
 
 
 def test_a_document_in_all_its_forms(tmp_path: Path):
@@ -175,11 +175,11 @@ def test_a_dump_holds_no_defaults():
 
 
 def test_an_unreadable_file_is_left_to_validation(tmp_path: Path):
-    """A path in a spec that leads nowhere loads, dumps as a path, and is a fault of the spec."""
+    """A path in a spec that leads nowhere loads, dumps as a path, and is a problem of the spec."""
     volume = f"{{config_file: {{name: c, files: {{x: {{file: {tmp_path}/none}}}}}}}}"
     spec = load_spec(f"name: web\nimage_url: a:1\nvolumes: [{volume}]")
     assert f"file: {tmp_path}/none" in dump_spec(spec)
-    assert [fault.path for fault in validate(spec)] == ['instances["web"].volumes["c"].files["x"]']
+    assert [problem.path for problem in validate(spec)] == ['instances["web"].volumes["c"].files["x"]']
 
 
 def test_wrong_types_are_left_to_validation():
@@ -188,7 +188,7 @@ def test_wrong_types_are_left_to_validation():
         "name: shop\ninstances: [{name: web, image_url: a:1, ocpus: two, replicas: 1.5, ports:, command: run, "
         "environment_variables: [a], scrape: x, placement: 5, sidecars: [[1]]}]"
     )
-    assert [fault.path.removeprefix('instances["web"].') for fault in validate(spec)] == [
+    assert [problem.path.removeprefix('instances["web"].') for problem in validate(spec)] == [
         "command",
         "environment_variables",
         "scrape",
@@ -201,7 +201,7 @@ def test_wrong_types_are_left_to_validation():
 
 
 @pytest.mark.parametrize(
-    ("text", "faults"),
+    ("text", "problems"),
     [
         ("name: shop\ninstnces: []", ["instnces: unknown key, did you mean 'instances'?"]),
         (
@@ -300,18 +300,18 @@ def test_wrong_types_are_left_to_validation():
         ('{"a": 1, "a": 2}', ["the text: 'a' is there twice"]),
     ],
 )
-def test_refusals(text: str, faults: list[str]):
+def test_refusals(text: str, problems: list[str]):
     """What is malformed or not known is refused at once, with place or path and the nearest known word."""
-    assert refusal(text) == faults
+    assert refusal(text) == problems
 
 
 def test_files_that_cannot_be_read(tmp_path: Path):
     """A missing file, or one that is no text, is refused by name."""
-    (fault,) = refusal(tmp_path / "none.yaml")
-    assert fault.startswith(f"{tmp_path}/none.yaml: cannot be read:")
+    (problem,) = refusal(tmp_path / "none.yaml")
+    assert problem.startswith(f"{tmp_path}/none.yaml: cannot be read:")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\xff")
-    (fault,) = refusal(tmp_path / "binary.yaml")
-    assert "cannot be read" in fault
+    (problem,) = refusal(tmp_path / "binary.yaml")
+    assert "cannot be read" in problem
     (tmp_path / "broken.yaml").write_text("a: [")
-    (fault,) = refusal(tmp_path / "broken.yaml")
-    assert fault.startswith(f"{tmp_path}/broken.yaml, line 1, column 5: ")
+    (problem,) = refusal(tmp_path / "broken.yaml")
+    assert problem.startswith(f"{tmp_path}/broken.yaml, line 1, column 5: ")

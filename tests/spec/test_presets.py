@@ -152,13 +152,13 @@ def test_blackbox_probes_its_targets():
     modules = json.loads(content)["modules"]
     assert modules["http_2xx"]["prober"] == "http"
     assert modules["tcp_connect"]["prober"] == "tcp"
-    assert not sidecar.faults
+    assert not sidecar.problems
 
 
 def test_blackbox_refuses_what_it_cannot_probe():
-    """A target without a known scheme, or with a password, is a fault."""
+    """A target without a known scheme, or with a password, is a problem."""
     sidecar = SidecarSpec.blackbox_exporter(targets=["example.org", "https://user:word@example.org"])
-    assert len(sidecar.faults) == 2
+    assert len(sidecar.problems) == 2
 
 
 def test_log_forwarder_ships_to_the_log():
@@ -175,10 +175,10 @@ def test_management_agent_gets_its_key_as_a_file():
     """The install key travels in a file, never in the environment, and the agent may post to its namespace only."""
     sidecar = SidecarSpec.management_agent(response_file=SECRET, metric_namespace="shop")
     assert volume_at(sidecar, "/etc/management-agent").files == {"input.rsp": SECRET}
-    assert not sidecar.faults
+    assert not sidecar.problems
     assert sidecar.statements[0].where == "target.metrics.namespace='shop'"
     assert {statement.principal for statement in sidecar.statements} == {"managementagent"}
-    assert "install key" in SidecarSpec.management_agent().faults[0]
+    assert "install key" in SidecarSpec.management_agent().problems[0]
     assert "/logs" not in sidecar.mounts
     assert SidecarSpec.management_agent(log_volume="files").mounts["/logs"].volume == "files"
 
@@ -198,8 +198,8 @@ def test_management_agent_gets_its_key_as_a_file():
 )
 def test_management_agent_refuses_what_it_cannot_use(name: str, value: str):
     """What the agent or Monitoring would turn down long after the start is named before it."""
-    (fault,) = SidecarSpec.management_agent(response_file=SECRET, **{name: value}).faults
-    assert fault.startswith(f"{name} must be ")
+    (problem,) = SidecarSpec.management_agent(response_file=SECRET, **{name: value}).problems
+    assert problem.startswith(f"{name} must be ")
 
 
 @pytest.mark.parametrize("name", PRESETS)

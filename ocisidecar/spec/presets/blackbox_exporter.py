@@ -48,7 +48,7 @@ def blackbox_exporter(
         vcpus_limit=0.1,
         memory_limit_in_gbs=0.125,
         security_context=SecurityContext.restricted(run_as_user=_NOBODY),
-        faults=tuple(
+        problems=tuple(
             f"targets must be http://…, https://… or tcp://host:port without a password, got {target!r}"
             for target in targets
             if not _TARGET.fullmatch(target)

@@ -66,11 +66,11 @@ def management_agent(
         memory_limit_in_gbs=1,
         ephemeral_storage_in_gbs=2,
         security_context=SecurityContext.restricted(run_as_user=_USER, is_root_file_system_readonly=False),
-        faults=tuple(_faults(response_file, metric_namespace, scrape_url)),
+        problems=tuple(_problems(response_file, metric_namespace, scrape_url)),
     )
 
 
-def _faults(response_file: FileContent | None, metric_namespace: str, scrape_url: str) -> Iterator[str]:
+def _problems(response_file: FileContent | None, metric_namespace: str, scrape_url: str) -> Iterator[str]:
     if response_file is None:
         yield _NO_KEY
     if not _NAMESPACE.fullmatch(metric_namespace):

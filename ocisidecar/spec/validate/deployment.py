@@ -13,7 +13,7 @@ from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.named_items import repeated
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.suggestions import did_you_mean
-from ocisidecar.spec.validate.fields import Fault
+from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below, containers_of
 from ocisidecar.wire import Key, Ref
 
@@ -21,7 +21,7 @@ _RESERVED = "ocisidecar-"
 _OWN_PLACE = limits.FREEFORM_TAGS - limits.OWN_TAGS
 
 
-def deployment_faults(spec: DeploymentSpec) -> Iterator[Fault]:
+def deployment_problems(spec: DeploymentSpec) -> Iterator[Problem]:
     """Yield what does not fit between the parts of a deployment."""
     for field in ("instances", "alarms", "repositories"):
         for name in repeated(one.name for one in getattr(spec, field)):
@@ -39,7 +39,7 @@ def deployment_faults(spec: DeploymentSpec) -> Iterator[Fault]:
     yield from below("freeform_tags", _tags(spec.freeform_tags, _OWN_PLACE))
 
 
-def membership_faults(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]:
+def membership_problems(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Problem]:
     """Yield what does not fit between an instance and its deployment, with paths below the instance."""
     yield from _address(instance, spec.effective_network)
     yield from _references(instance, spec)
@@ -51,7 +51,7 @@ def membership_faults(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[
         yield from below(path, _tags(sidecar.freeform_tags, limits.FREEFORM_TAGS))
 
 
-def _tags(tags: Mapping[str, str], most: int) -> Iterator[Fault]:
+def _tags(tags: Mapping[str, str], most: int) -> Iterator[Problem]:
     if len(tags) > most:
         used = f", {limits.OWN_TAGS} of which are this library's" if most < limits.FREEFORM_TAGS else ""
         yield "", f"OCI takes {limits.FREEFORM_TAGS} free-form tags on a resource{used}, got {len(tags)}"
@@ -60,7 +60,7 @@ def _tags(tags: Mapping[str, str], most: int) -> Iterator[Fault]:
             yield "", f"tags that start with {_RESERVED!r} are this library's, got {name!r}"
 
 
-def _network(network: NetworkSpec, addresses: int) -> Iterator[Fault]:
+def _network(network: NetworkSpec, addresses: int) -> Iterator[Problem]:
     vcn, subnet = _block(network.cidr_block), _block(network.subnet_block)
     if network.kind not in {"private", "public"} or not vcn or not subnet:
         return
@@ -71,7 +71,7 @@ def _network(network: NetworkSpec, addresses: int) -> Iterator[Fault]:
         yield "subnet_cidr_block", f"{subnet} has {free} addresses for {addresses} container instances"
 
 
-def _sharing(spec: DeploymentSpec) -> Iterator[Fault]:
+def _sharing(spec: DeploymentSpec) -> Iterator[Problem]:
     shared = {
         "network": spec.effective_network.name,
         "access": spec.effective_access.name,
@@ -82,7 +82,7 @@ def _sharing(spec: DeploymentSpec) -> Iterator[Fault]:
             yield field, f".of({name!r}) names this deployment itself: name the one that has the {field}"
 
 
-def _address(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Fault]:
+def _address(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Problem]:
     is_made = network.kind in {"private", "public"}
     for field in ("private_ip", "hostname_label"):
         if getattr(instance, field) is not None and instance.replicas > 1:
@@ -102,7 +102,7 @@ def _block(text: str) -> ipaddress.IPv4Network | None:
         return None
 
 
-def _references(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]:
+def _references(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Problem]:
     logging = spec.logging or LoggingSpec.deployment()
     for path, container in containers_of(instance):
         for variable, value in container.environment_variables.items():
@@ -111,7 +111,7 @@ def _references(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]
                 yield from below(path, place)
 
 
-def _reference(ref: Ref, logging: LoggingSpec) -> Iterator[Fault]:
+def _reference(ref: Ref, logging: LoggingSpec) -> Iterator[Problem]:
     if ref != Ref(Key("log", ref.key.name)):
         yield "", f"only a log of the deployment can be referred to, e.g. Ref(Key('log', 'app')), got {ref}"
     elif logging.kind == "none":

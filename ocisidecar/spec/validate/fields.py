@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 Rule: TypeAlias = Callable[[Any], str | None]
 
-Fault: TypeAlias = tuple[str, str]
+Problem: TypeAlias = tuple[str, str]
 """Where something is wrong, as a path below what is looked at, and what."""
 
 FIELD_RULES = "ocisidecar.rules"

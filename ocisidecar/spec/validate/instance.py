@@ -10,7 +10,7 @@ from ocisidecar.spec.named_items import repeated
 from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.suggestions import did_you_mean
-from ocisidecar.spec.validate.fields import Fault
+from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below, containers_of, joined
 
 _SECRET_NAME = re.compile(
@@ -27,7 +27,7 @@ _WITHOUT_PREFIX = (
 )
 
 
-def assembly_faults(instance: InstanceSpec) -> Iterator[Fault]:
+def instance_problems(instance: InstanceSpec) -> Iterator[Problem]:
     """Yield what does not fit, with paths below the instance."""
     yield from _names(instance)
     yield from _volumes(instance)
@@ -36,17 +36,17 @@ def assembly_faults(instance: InstanceSpec) -> Iterator[Fault]:
     for path, container in containers_of(instance):
         yield from below(path, _mounts(container, volumes))
         yield from below(path, _secrets(container))
-        yield from ((path, fault) for fault in container.faults)
+        yield from ((path, problem) for problem in container.problems)
 
 
-def image_faults(instance: InstanceSpec) -> Iterator[Fault]:
+def image_problems(instance: InstanceSpec) -> Iterator[Problem]:
     """Yield the images of our own that cannot be found without an `image_prefix`."""
     for path, container in containers_of(instance):
         if container.image_url.startswith(OWN_IMAGES):
             yield joined(path, "image_url"), _WITHOUT_PREFIX.format(container.image_url)
 
 
-def _names(instance: InstanceSpec) -> Iterator[Fault]:
+def _names(instance: InstanceSpec) -> Iterator[Problem]:
     for name in repeated(container.name for container in instance.containers):
         owner = " (the app's container is named like the instance)" if name == instance.name else ""
         yield f'sidecars["{name}"].name', f"every container needs a name of its own{owner}"
@@ -54,7 +54,7 @@ def _names(instance: InstanceSpec) -> Iterator[Fault]:
         yield "image_pull_secrets", f"there is more than one secret for the registry {endpoint!r}"
 
 
-def _volumes(instance: InstanceSpec) -> Iterator[Fault]:
+def _volumes(instance: InstanceSpec) -> Iterator[Problem]:
     for name in repeated(volume.name for volume in instance.volumes):
         yield f'volumes["{name}"].name', "every volume needs a name of its own"
     first = {volume.name: volume for volume in reversed(instance.declared_volumes)}
@@ -68,7 +68,7 @@ def _volumes(instance: InstanceSpec) -> Iterator[Fault]:
                 )
 
 
-def _mounts(container: SidecarSpec, volumes: Collection[str]) -> Iterator[Fault]:
+def _mounts(container: SidecarSpec, volumes: Collection[str]) -> Iterator[Problem]:
     for mount_path, mount in container.mounts.items():
         if mount.volume_name not in volumes:
             guess = did_you_mean(mount.volume_name, volumes)
@@ -78,13 +78,13 @@ def _mounts(container: SidecarSpec, volumes: Collection[str]) -> Iterator[Fault]
         yield f'mounts["{mount_path}"]', "is mounted twice"
 
 
-def _secrets(container: SidecarSpec) -> Iterator[Fault]:
+def _secrets(container: SidecarSpec) -> Iterator[Problem]:
     for name, value in container.environment_variables.items():
         if isinstance(value, str) and value and _SECRET_NAME.fullmatch(name):
             yield f'environment_variables["{name}"]', _IN_CLEAR
 
 
-def _ports(instance: InstanceSpec) -> Iterator[Fault]:
+def _ports(instance: InstanceSpec) -> Iterator[Problem]:
     for protocol_and_port in repeated(f"{port.protocol} {port.port}" for port in instance.ports):
         yield "ports", f"{protocol_and_port} is opened twice: put all its sources in one Port"
     users: dict[int, list[str]] = {}

@@ -12,83 +12,85 @@ from typing import Any
 
 from attrs import Attribute, evolve, has
 
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
-from ocisidecar.spec.validate.capacity import budget_faults
-from ocisidecar.spec.validate.deployment import deployment_faults, membership_faults
-from ocisidecar.spec.validate.fields import ELEMENT_RULES, FIELD_RULES, IMAGE_PREFIX, NAME_RULES, Fault, Rule
-from ocisidecar.spec.validate.instance import assembly_faults, image_faults
+from ocisidecar.spec.validate.capacity import capacity_problems
+from ocisidecar.spec.validate.deployment import deployment_problems, membership_problems
+from ocisidecar.spec.validate.fields import ELEMENT_RULES, FIELD_RULES, IMAGE_PREFIX, NAME_RULES, Problem, Rule
+from ocisidecar.spec.validate.instance import image_problems, instance_problems
 from ocisidecar.spec.validate.paths import below
-from ocisidecar.spec.validate.types import elements_of, misfits, parts_of
+from ocisidecar.spec.validate.types import elements_of, parts_of, type_problems
 
 
 def validate(
     spec: DeploymentSpec, *, image_prefix: str | None = None, accepts_symbolic_images: bool = False
-) -> tuple[SpecFault, ...]:
-    """Return every fault of the spec.  Pure.
+) -> tuple[SpecProblem, ...]:
+    """Return every problem of the spec.  Pure.
 
     Args:
         spec: what is to be deployed.
         image_prefix: registry and path below which our own images are.
         accepts_symbolic_images: whether our own images may go without it, as in the emulator.
     """
-    faults = list(_faults(spec, need_prefix=image_prefix is None and not accepts_symbolic_images))
+    problems = list(_problems(spec, need_prefix=image_prefix is None and not accepts_symbolic_images))
     if image_prefix is not None:
-        faults += _broken((IMAGE_PREFIX,), image_prefix, "image_prefix")
-    return tuple(SpecFault(path, message) for path, message in dict.fromkeys(faults))
+        problems += _broken((IMAGE_PREFIX,), image_prefix, "image_prefix")
+    return tuple(SpecProblem(path, message) for path, message in dict.fromkeys(problems))
 
 
 def check(*specs: DeploymentSpec, image_prefix: str | None = None, accepts_symbolic_images: bool = False) -> None:
-    """Raise when a spec has any fault; of several, the paths begin with the deployment's name.
+    """Raise when a spec has any problem; of several, the paths begin with the deployment's name.
 
     The other arguments are those of `validate`.
 
     Raises:
-        SpecError: holds every fault of all of them.
+        SpecError: holds every problem of all of them.
     """
     found = [
-        (spec, fault)
+        (spec, problem)
         for spec in specs
-        for fault in validate(spec, image_prefix=image_prefix, accepts_symbolic_images=accepts_symbolic_images)
+        for problem in validate(spec, image_prefix=image_prefix, accepts_symbolic_images=accepts_symbolic_images)
     ]
     if found:
         is_one = len(specs) == 1
         raise SpecError(
-            [fault if is_one else evolve(fault, path=f"{spec.name}: {fault.path}") for spec, fault in found]
+            [problem if is_one else evolve(problem, path=f"{spec.name}: {problem.path}") for spec, problem in found]
         )
 
 
-def _faults(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Fault]:
-    misfitting = tuple(misfits(spec))
-    wrong = {path for path, _ in misfitting}
-    yield from misfitting
-    yield from _part_faults(spec, "", wrong)
+def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:
+    mistyped = tuple(type_problems(spec))
+    wrong = {path for path, _ in mistyped}
+    yield from mistyped
+    yield from _part_problems(spec, "", wrong)
     for instance, path in elements_of(spec.instances, "instances"):
         if isinstance(instance, InstanceSpec) and not _holds(wrong, path):
-            yield from below(path, assembly_faults(instance))
-            yield from below(path, budget_faults(instance))
-            yield from below(path, image_faults(instance) if need_prefix else ())
-            yield from below(path, () if wrong else membership_faults(instance, spec))
+            yield from below(path, instance_problems(instance))
+            yield from below(path, capacity_problems(instance))
+            yield from below(path, image_problems(instance) if need_prefix else ())
+            yield from below(path, () if wrong else membership_problems(instance, spec))
     if not wrong:
-        yield from deployment_faults(spec)
+        yield from deployment_problems(spec)
 
 
-def _part_faults(part: object, path: str, wrong: Collection[str]) -> Iterator[Fault]:
+def _part_problems(part: object, path: str, wrong: Collection[str]) -> Iterator[Problem]:
     """Yield what breaks a rule of its field, or contradicts itself, in a part and all parts below it."""
     for attribute, value, field_path in parts_of(part, path):
         if field_path in wrong:
             continue
-        yield from _rule_faults(attribute, value, field_path, wrong)
-        yield from _part_faults(value, field_path, wrong)
+        yield from _field_problems(attribute, value, field_path, wrong)
+        yield from _part_problems(value, field_path, wrong)
         for element, element_path in elements_of(value, field_path):
             if element_path not in wrong:
-                yield from _part_faults(element, element_path, wrong)
+                yield from _part_problems(element, element_path, wrong)
     if hasattr(part, "contradictions") and not _holds(wrong, path):
         yield from below(path, part.contradictions())
 
 
-def _rule_faults(attribute: Attribute[Any], value: object, path: str, wrong: Collection[str]) -> Iterator[Fault]:
+def _field_problems(
+    attribute: Attribute[Any], value: object, path: str, wrong: Collection[str]
+) -> Iterator[Problem]:
     if value is None:
         return
     rules = attribute.metadata
@@ -101,7 +103,7 @@ def _rule_faults(attribute: Attribute[Any], value: object, path: str, wrong: Col
             yield from _broken(rules.get(NAME_RULES, ()), name, f'{path}["{name}"]')
 
 
-def _broken(rules: Iterable[Rule], value: object, path: str) -> Iterator[Fault]:
+def _broken(rules: Iterable[Rule], value: object, path: str) -> Iterator[Problem]:
     found = (rule(value) for rule in rules)
     yield from ((path, message) for message in found if message is not None)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from attrs import Attribute, fields, has, resolve_types
 
 from ocisidecar.spec.suggestions import did_you_mean
-from ocisidecar.spec.validate.fields import Fault
+from ocisidecar.spec.validate.fields import Problem
 
 _WORDS: Mapping[Any, str] = {
     str: "text",
@@ -45,14 +45,14 @@ def elements_of(value: object, path: str) -> Iterator[tuple[object, str]]:
             yield element, f'{path}["{name}"]' if isinstance(name, str) and name else f"{path}[{position}]"
 
 
-def misfits(value: Any, path: str = "") -> Iterator[Fault]:
-    """Yield a fault for every value below `value`, an attrs value, that is not what its annotation says."""
+def type_problems(value: Any, path: str = "") -> Iterator[Problem]:
+    """Yield a problem for every value below `value`, an attrs value, that is not what its annotation says."""
     for attribute, item, field_path in parts_of(value, path):
-        yield from misfits_of(item, attribute.type, field_path, is_shown=attribute.repr is True)
+        yield from type_problems_of(item, attribute.type, field_path, is_shown=attribute.repr is True)
 
 
-def misfits_of(value: object, hint: Any, path: str, *, is_shown: bool) -> Iterator[Fault]:
-    """Yield a fault for a value, and every value below it, that is not what `hint` says.
+def type_problems_of(value: object, hint: Any, path: str, *, is_shown: bool) -> Iterator[Problem]:
+    """Yield a problem for a value, and every value below it, that is not what `hint` says.
 
     `is_shown` says whether messages may show the value.
     """
@@ -63,9 +63,9 @@ def misfits_of(value: object, hint: Any, path: str, *, is_shown: bool) -> Iterat
     kind, arguments = fitting
     if kind in _ELEMENT_HINT:
         for element, element_path in elements_of(value, path):
-            yield from misfits_of(element, arguments[_ELEMENT_HINT[kind]], element_path, is_shown=is_shown)
+            yield from type_problems_of(element, arguments[_ELEMENT_HINT[kind]], element_path, is_shown=is_shown)
     else:
-        yield from misfits(value, path)
+        yield from type_problems(value, path)
 
 
 @cache

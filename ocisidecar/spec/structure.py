@@ -20,10 +20,10 @@ from attrs import NOTHING, fields, has, resolve_types
 from cattrs import Converter
 
 from ocisidecar.errors import SpecError, SpecProblem
-from ocisidecar.spec import presets
 from ocisidecar.spec.alarm import AlarmSpec
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
 from ocisidecar.spec.instance import InstanceSpec, Port
+from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.repr import default_of
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import Plain, SecretRef
@@ -104,11 +104,6 @@ def _ways(cls: type) -> Mapping[str, Callable[..., Any]]:
     return {name: getattr(cls, name) for name in names}
 
 
-@cache
-def _presets() -> Mapping[str, Callable[..., SidecarSpec]]:
-    return {name: getattr(SidecarSpec, name) for name in presets.__all__}
-
-
 def _structuring(directory: Path) -> Converter:
     """Return a converter whose hooks are tried from last to first."""
     converter = Converter()
@@ -182,14 +177,15 @@ def _part(converter: Converter, value: Any, cls: type) -> Any:
 
 def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
     arguments = dict(value) if isinstance(value, Mapping) else {}
-    preset = value if isinstance(value, str) else arguments.pop("preset", None)
-    if preset is None:
+    name = value if isinstance(value, str) else arguments.pop("preset", None)
+    if name is None:
         return _made(converter, cls, value)
-    known = _presets()
-    if preset not in known:
-        guess = did_you_mean(str(preset), known)
-        raise _ProblemsFound([("preset", f"{preset!r} is not known{guess}; known are {', '.join(known)}")])
-    return _made(converter, known[preset], arguments)
+    preset = find_preset(str(name))
+    if preset is None:
+        known = preset_names()
+        guess = did_you_mean(str(name), known)
+        raise _ProblemsFound([("preset", f"{name!r} is not known{guess}; known are {', '.join(known)}")])
+    return _made(converter, preset, arguments)
 
 
 def _mount(converter: Converter, value: Any, cls: type) -> Any:

@@ -17,14 +17,14 @@ from ocisidecar.spec import (
     SecretRef,
     SidecarSpec,
     VolumeSpec,
-    presets,
 )
+from ocisidecar.spec.preset_registry import preset_names
 from ocisidecar.spec.validate.spec import validate
 from ocisidecar.spec.validate.warnings import spec_warnings
 from ocisidecar.wire import Key, Ref
 
 SECRET = SecretRef("ocid1.vaultsecret.oc1.fra.secret")
-PRESETS: dict[str, Callable[..., SidecarSpec]] = {name: getattr(SidecarSpec, name) for name in presets.__all__}
+PRESETS: dict[str, Callable[..., SidecarSpec]] = {name: getattr(SidecarSpec, name) for name in preset_names()}
 EXPORTERS = [name for name in PRESETS if name.endswith("_exporter")]
 
 

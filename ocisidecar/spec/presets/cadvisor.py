@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
+from ocisidecar.spec.sidecar import SidecarSpec
 
 IMAGE = "gcr.io/cadvisor/cadvisor:v0.52.1"
 PORT = 8080
@@ -16,13 +16,13 @@ BLINDNESS = (
 )
 
 
-def cadvisor(*, image_url: str | None = None) -> sidecar.SidecarSpec:
+def cadvisor(*, image_url: str | None = None) -> SidecarSpec:
     """Return cAdvisor, with a warning: OCI hides from it what it is there to see.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
     """
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "cadvisor",
         image_url=image_url or IMAGE,
         arguments=(f"--port={PORT}", "--housekeeping_interval=15s", "--store_container_labels=false"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 PORT = 3000
@@ -26,7 +26,7 @@ def grafana(
     image_url: str | None = None,
     admin_password: FileContent | None = None,
     version: str = "1",
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return Grafana with data source and dashboards.
 
     Args:
@@ -46,7 +46,7 @@ def grafana(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "grafana-secret", {"admin_password": admin_password}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "grafana",
         image_url=image_url or own_image("grafana"),
         environment_variables=environment,

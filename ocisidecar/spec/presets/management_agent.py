@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.security import SecurityContext, Statement
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 _USER = 1000
@@ -29,7 +29,7 @@ def management_agent(
     metric_namespace: str = "ocisidecar",
     log_volume: str | None = None,
     scrape_url: str = "http://127.0.0.1:9090/federate?match%5B%5D=%7Bjob%21%3D%22%22%7D",
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return the management agent; a spec without `response_file` is refused, because it could not register.
 
     Args:
@@ -52,7 +52,7 @@ def management_agent(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "management-agent-secret", {"input.rsp": response_file}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "management-agent",
         image_url=image_url or own_image("management-agent"),
         environment_variables={

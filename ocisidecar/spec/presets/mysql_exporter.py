@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 IMAGE = "quay.io/prometheus/mysqld-exporter:v0.17.2"
@@ -21,7 +21,7 @@ def mysql_exporter(
     user: str = "exporter",
     my_cnf: FileContent | None = None,
     version: str = "1",
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return the MySQL exporter; since 0.15 it ignores DATA_SOURCE_NAME.
 
     Args:
@@ -43,7 +43,7 @@ def mysql_exporter(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "mysql-exporter-secret", {"my.cnf": my_cnf}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "mysql-exporter",
         image_url=image_url or IMAGE,
         arguments=arguments,

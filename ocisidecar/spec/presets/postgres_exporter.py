@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 IMAGE = "quay.io/prometheuscommunity/postgres-exporter:v0.17.1"
@@ -21,7 +21,7 @@ def postgres_exporter(
     user: str = "postgres_exporter",
     password: FileContent | None = None,
     version: str = "1",
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return the PostgreSQL exporter.
 
     Args:
@@ -38,7 +38,7 @@ def postgres_exporter(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "postgres-exporter-secret", {"password": password}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "postgres-exporter",
         image_url=image_url or IMAGE,
         arguments=(f"--web.listen-address=0.0.0.0:{PORT}",),

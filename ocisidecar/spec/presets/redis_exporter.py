@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 IMAGE = "quay.io/oliver006/redis_exporter:v1.74.0"
@@ -21,7 +21,7 @@ def redis_exporter(
     user: str | None = None,
     passwords: FileContent | None = None,
     version: str = "1",
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return the Redis exporter.
 
     Args:
@@ -41,7 +41,7 @@ def redis_exporter(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "redis-exporter-secret", {"passwords.json": passwords}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "redis-exporter",
         image_url=image_url or IMAGE,
         arguments=arguments,

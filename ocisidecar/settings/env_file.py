@@ -52,7 +52,7 @@ class Assignment:
 
 
 @frozen
-class Slip:
+class ParseError:
     """Something that is no assignment: in which line, of which variable (or empty), and what is wrong."""
 
     line: int
@@ -66,16 +66,16 @@ class EnvFile:
 
     Attributes:
         assignments: all that could be read.
-        slips: all that could not.
+        errors: all that could not.
         referenced: names that values refer to.
     """
 
     assignments: tuple[Assignment, ...]
-    slips: tuple[Slip, ...]
+    errors: tuple[ParseError, ...]
     referenced: frozenset[str]
 
 
-class _Refused(Exception):
+class _Unreadable(Exception):
     """The value at hand cannot be read."""
 
 
@@ -112,13 +112,13 @@ class _Reader:
         if sign == "'":
             found = self.take(_SINGLE_QUOTED)
             if not found:
-                raise _Refused(_NOT_CLOSED)
+                raise _Unreadable(_NOT_CLOSED)
             return found[1]
         if sign in "$`":
             return self.reference()
         found = self.take(_ESCAPE) or self.take(_BARE)
         if not found:
-            raise _Refused(_NOT_QUOTED)
+            raise _Unreadable(_NOT_QUOTED)
         return found[1].replace("\n", "") if found.re is _ESCAPE else found[0]
 
     def quoted(self) -> str:
@@ -126,7 +126,7 @@ class _Reader:
         parts = []
         while not self.text.startswith('"', self.position):
             if self.position >= len(self.text):
-                raise _Refused(_NOT_CLOSED)
+                raise _Unreadable(_NOT_CLOSED)
             if found := self.take(_ESCAPE_IN_QUOTES):
                 parts.append(found[1].replace("\n", ""))
             elif found := self.take(_TEXT_IN_QUOTES):
@@ -141,14 +141,14 @@ class _Reader:
 
     def reference(self) -> str:
         if self.text.startswith(("`", "$("), self.position):
-            raise _Refused(_NOT_EXECUTED)
+            raise _Unreadable(_NOT_EXECUTED)
         found = self.take(_REFERENCE)
         if not found:
-            raise _Refused(_NOT_EXPANDED)
+            raise _Unreadable(_NOT_EXPANDED)
         name = found[1] or found[2]
         self.referenced.add(name)
         if name not in self.known:
-            raise _Refused(_NOT_SET)  # without the name, which may be a piece of a password
+            raise _Unreadable(_NOT_SET)  # without the name, which may be a piece of a password
         return self.known[name]
 
 
@@ -161,22 +161,22 @@ def read_env_file(text: str, *, overrides: Mapping[str, str] | None = None) -> E
     """
     reader = _Reader(text.replace("\r\n", " \n"), overrides or {})
     assignments: list[Assignment] = []
-    slips: list[Slip] = []
+    errors: list[ParseError] = []
     while True:
         reader.take(_GAP)
         if reader.position >= len(reader.text):
-            return EnvFile(tuple(assignments), tuple(slips), frozenset(reader.referenced))
+            return EnvFile(tuple(assignments), tuple(errors), frozenset(reader.referenced))
         line = reader.line
         named = reader.take(_NAME)
         if not named:
-            slips.append(Slip(line, "", _NO_ASSIGNMENT))
+            errors.append(ParseError(line, "", _NO_ASSIGNMENT))
             reader.take(_REST_OF_LINE)
             continue
         name, start = named[1], reader.position
         try:
             value = reader.value()
-        except _Refused as refusal:
-            slips.append(Slip(line, name, str(refusal)))
+        except _Unreadable as refusal:
+            errors.append(ParseError(line, name, str(refusal)))
             reader.position = start
             reader.take(_REST_OF_LINE)
             value = ""

@@ -13,9 +13,10 @@ from ocisidecar.credentials import find
 from ocisidecar.errors import SettingProblem
 from ocisidecar.settings.env_file import Assignment, EnvFile, read_env_file
 from ocisidecar.settings.secret import SECRET, Secret
-from ocisidecar.settings.table import Values, Variable, variables
+from ocisidecar.settings.table import Values, variables
 from ocisidecar.settings.unused import UNUSED
 from ocisidecar.settings.value_types import PAIRS
+from ocisidecar.settings.variable import Variable
 from ocisidecar.spec.suggestions import did_you_mean
 
 _PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9_-])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)
@@ -59,9 +60,9 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
     file = read_env_file(text, overrides={name: given.text for name, given in outer.items()})
     inner = {one.name: Given(one.value, f"{path.name}:{one.line}") for one in file.assignments}
     problems = [
-        SettingProblem(f"{path.name}:{slip.line}", slip.name, slip.message)
-        for slip in file.slips
-        if slip.name not in UNUSED
+        SettingProblem(f"{path.name}:{error.line}", error.name, error.message)
+        for error in file.errors
+        if error.name not in UNUSED
     ]
     warnings = [*_unused(path, file), *_overridden(inner, outer)]
     read: dict[str, Any] = {}
@@ -70,8 +71,8 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
         variable = variables().get(name)
         if variable is None or not given.text.strip():
             continue
-        if variable.kind is not PAIRS and _PLACEHOLDER.search(given.text):
-            shown = "what stands there" if variable.kind is SECRET else repr(given.text)
+        if variable.value_type is not PAIRS and _PLACEHOLDER.search(given.text):
+            shown = "what stands there" if variable.value_type is SECRET else repr(given.text)
             unfilled.append(SettingProblem(given.place, name, _NOT_FILLED_IN.format(shown)))
             continue
         try:
@@ -98,10 +99,10 @@ def _value(variable: Variable, text: str) -> object:
         ValueError: it is none; says what is allowed, and what was given unless that may be a secret.
     """
     try:
-        return variable.kind.read(text.strip())
+        return variable.value_type.read(text.strip())
     except ValueError as error:
-        given = "" if variable.kind in {SECRET, PAIRS} else f", got {text!r}"
-        raise ValueError(f"must be {variable.kind.allowed}{given}") from error
+        given = "" if variable.value_type in {SECRET, PAIRS} else f", got {text!r}"
+        raise ValueError(f"must be {variable.value_type.allowed}{given}") from error
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
@@ -116,9 +117,9 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Giv
 
 
 def _unused(path: Path, file: EnvFile) -> Iterator[SettingProblem]:
-    for slip in file.slips:
-        if slip.name in UNUSED:
-            yield SettingProblem(f"{path.name}:{slip.line}", slip.name, f"is not used: {UNUSED[slip.name]}")
+    for error in file.errors:
+        if error.name in UNUSED:
+            yield SettingProblem(f"{path.name}:{error.line}", error.name, f"is not used: {UNUSED[error.name]}")
     last: dict[str, Assignment] = {}
     for one in file.assignments:
         place = f"{path.name}:{one.line}"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.settings.value_types import Kind
+from ocisidecar.settings.value_types import ValueType
 from ocisidecar.spec.secret import SecretRef
 from ocisidecar.spec.validate.fields import ocid
 
@@ -74,4 +74,4 @@ def _secret(text: str) -> Secret:
     return Secret("literal", text=text)
 
 
-SECRET = Kind("vault:ocid1.vaultsecret.…, env:NAME or file:PATH", _secret)
+SECRET = ValueType("vault:ocid1.vaultsecret.…, env:NAME or file:PATH", _secret)

@@ -203,7 +203,7 @@ class Settings:
         for name, variable in variables().items():
             if variable.is_required and name not in told and getattr(self.values, variable.field) is None:
                 place = self._loaded.places.get(name, self.path.name)
-                yield SettingProblem(place, name, f"is not set, and is needed: {variable.says}")
+                yield SettingProblem(place, name, f"is not set, and is needed: {variable.description}")
 
 
 def _placed(remarks: Iterable[Remark], places: Mapping[str, str], file: str) -> Iterator[SettingProblem]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ocisidecar.settings.table import SECTIONS, Values, Variable, variables
+from ocisidecar.settings.table import SECTIONS, Values, variables
 from ocisidecar.settings.unused import UNUSED
 from ocisidecar.settings.value_types import TEXT
+from ocisidecar.settings.variable import Variable
 
 _HEAD = """\
 # Settings of ocisidecar: what scripts/deploy.py deploys, and where.
@@ -33,9 +34,9 @@ def _body() -> Iterator[str]:
         if variable.field in SECTIONS:
             yield from ("", f"# ---- {SECTIONS[variable.field]} ".ljust(100, "-"))
         yield ""
-        yield from _comment(variable.says)
-        if variable.kind is not TEXT:
-            yield from _comment(f"Value: {variable.kind.allowed}.")
+        yield from _comment(variable.description)
+        if variable.value_type is not TEXT:
+            yield from _comment(f"Value: {variable.value_type.allowed}.")
         yield f"export {variable.name}={_quoted(_example(variable))}"
 
 

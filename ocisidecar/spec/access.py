@@ -7,13 +7,13 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.security import Statement, as_statements
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, checked, matches
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, matches, validated
 
 
 @frozen(kw_only=True, repr=False)
-class AccessSpec(Brief):
+class AccessSpec(ShortRepr):
     """Dynamic group and policy of a deployment: use `deployment`, `of`, `existing` or `none`.
 
     A dynamic group sees a resource's type, compartment and defined tags only.  Without a defined tag the true
@@ -30,13 +30,13 @@ class AccessSpec(Brief):
 
     kind: Literal["deployment", "of", "existing", "none"]
     defined_tag: str | None = field(
-        default=None, metadata=checked(matches(r"[^\s.']{1,100}\.[^\s.']{1,100}", "'namespace.key'"))
+        default=None, metadata=validated(matches(r"[^\s.']{1,100}\.[^\s.']{1,100}", "'namespace.key'"))
     )
     statements: tuple[Statement, ...] = field(default=(), converter=as_statements)
-    name: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
+    name: str | None = field(default=None, metadata=validated(RESOURCE_NAME))
     dynamic_group: str | None = field(
         default=None,
-        metadata=checked(
+        metadata=validated(
             matches(
                 r"ocid1\.dynamicgroup\.[A-Za-z0-9._-]+|[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100})?",
                 "a dynamic group's OCID, its name, or 'identity domain/name'",

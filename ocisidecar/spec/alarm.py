@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_tuple, same
-from ocisidecar.spec.repr import Brief
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, checked, duration, length, matches, ocid
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, duration, length, matches, ocid, validated
 
 INSTANCES = "$instances"
 """In an alarm's query: the display names of the deployment's instances, as a pattern for `=~`."""
@@ -28,14 +28,14 @@ Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
 
 
 @frozen(repr=False)
-class TopicSpec(Brief):
+class TopicSpec(ShortRepr):
     """A notification topic that the deployment makes; its name is made unique in the tenancy.
 
     Source: oci.ons.models.CreateTopicDetails.
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
-    description: str | None = field(default=None, kw_only=True, metadata=checked(length(1, 400)))
+    name: str = field(metadata=validated(RESOURCE_NAME))
+    description: str | None = field(default=None, kw_only=True, metadata=validated(length(1, 400)))
 
 
 Destination: TypeAlias = str | TopicSpec
@@ -46,7 +46,7 @@ def _destinations(value: Iterable[Destination]) -> tuple[Destination, ...]:
 
 
 @frozen(repr=False)
-class AlarmSpec(Brief):
+class AlarmSpec(ShortRepr):
     """An alarm on metrics of the deployment's compartment; also ready-made, see the class methods.
 
     Container Instances emit CpuUtilization, MemoryUtilization, CpuUsed, MemoryUsed and EphemeralStorageUsed for an
@@ -70,26 +70,26 @@ class AlarmSpec(Brief):
     Source: oci.monitoring.models.CreateAlarmDetails; Oracle documentation, "Container Instance Metrics".
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
-    query: str = field(kw_only=True, metadata=checked(length(3, 4096), _QUERY))
+    name: str = field(metadata=validated(RESOURCE_NAME))
+    query: str = field(kw_only=True, metadata=validated(length(3, 4096), _QUERY))
     severity: Severity = field(default="CRITICAL", kw_only=True)
     namespace: str = field(
         default=NATIVE_NAMESPACE,
         kw_only=True,
-        metadata=checked(matches(r"[A-Za-z][A-Za-z0-9_]*", "letters, digits and '_', the first a letter")),
+        metadata=validated(matches(r"[A-Za-z][A-Za-z0-9_]*", "letters, digits and '_', the first a letter")),
     )
     resource_group: str | None = field(
         default=None,
         kw_only=True,
-        metadata=checked(matches(r"[A-Za-z][A-Za-z0-9._$-]*", "letters, digits, '.', '_', '-' and '$'")),
+        metadata=validated(matches(r"[A-Za-z][A-Za-z0-9._$-]*", "letters, digits, '.', '_', '-' and '$'")),
     )
-    pending_duration: str = field(default="PT5M", kw_only=True, metadata=checked(duration("PT1M", "PT1H")))
-    body: str | None = field(default=None, kw_only=True, metadata=checked(length(1, 1000)))
+    pending_duration: str = field(default="PT5M", kw_only=True, metadata=validated(duration("PT1M", "PT1H")))
+    body: str | None = field(default=None, kw_only=True, metadata=validated(length(1, 1000)))
     repeat_notification_duration: str | None = field(
-        default=None, kw_only=True, metadata=checked(duration("PT1M", "P30D"))
+        default=None, kw_only=True, metadata=validated(duration("PT1M", "P30D"))
     )
     destinations: tuple[Destination, ...] = field(
-        default=(), kw_only=True, converter=_destinations, metadata=checked(each=(ocid("onstopic", "stream"),))
+        default=(), kw_only=True, converter=_destinations, metadata=validated(each=(ocid("onstopic", "stream"),))
     )
     message_format: Literal["RAW", "PRETTY_JSON", "ONS_OPTIMIZED"] = field(default="RAW", kw_only=True)
     is_enabled: bool = field(default=True, kw_only=True)

@@ -13,14 +13,14 @@ from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.named_items import with_item, without_item
 from ocisidecar.spec.network import NetworkSpec
-from ocisidecar.spec.repr import Brief
+from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, checked, length, matches
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, length, matches, validated
 from ocisidecar.wire import Ref
 
 
 @frozen(repr=False)
-class RepositorySpec(Brief):
+class RepositorySpec(ShortRepr):
     """A repository for images in the tenancy's container registry.
 
     Attributes:
@@ -32,7 +32,7 @@ class RepositorySpec(Brief):
     """
 
     name: str = field(
-        metadata=checked(
+        metadata=validated(
             matches(r"[a-z0-9]+([._/-][a-z0-9]+)*", "lower-case words joined by '/', '-', '_' or '.'"),
             length(1, 235),  # with the kind before it, it is the value of a tag: 256 characters
         )
@@ -54,7 +54,7 @@ def _repositories(value: Iterable[RepositorySpec]) -> tuple[RepositorySpec, ...]
 
 
 @frozen(repr=False)
-class DeploymentSpec(Brief):
+class DeploymentSpec(ShortRepr):
     """What is tagged, applied and destroyed as one.
 
     It may hold no instances: then it is a network, access or logging that others share with `.of(name)`.
@@ -70,7 +70,7 @@ class DeploymentSpec(Brief):
         freeform_tags, defined_tags: of every resource that can have tags.
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
+    name: str = field(metadata=validated(RESOURCE_NAME))
     instances: tuple[InstanceSpec, ...] = field(default=(), converter=_instances)
     network: NetworkSpec | None = field(default=None, kw_only=True)
     access: AccessSpec | None = field(default=None, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Literal
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import texts
-from ocisidecar.spec.repr import Brief
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, checked, count, ocid
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, count, ocid, validated
 
 _LOG_NAMES = ("app",)
 
@@ -24,7 +24,7 @@ def _retention(days: int) -> str | None:
 
 
 @frozen(kw_only=True, repr=False)
-class LoggingSpec(Brief):
+class LoggingSpec(ShortRepr):
     """Log group and logs of a deployment: use `deployment`, `existing`, `of` or `none`.
 
     Attributes:
@@ -41,12 +41,12 @@ class LoggingSpec(Brief):
     log_names: tuple[str, ...] = field(
         default=_LOG_NAMES,
         converter=texts,
-        metadata=checked(count(1, 100, unit="logs"), each=(RESOURCE_NAME,)),
+        metadata=validated(count(1, 100, unit="logs"), each=(RESOURCE_NAME,)),
     )
-    retention_duration_in_days: int = field(default=30, metadata=checked(_retention))
-    log_id: str | None = field(default=None, metadata=checked(ocid("log")))
-    log_group_id: str | None = field(default=None, metadata=checked(ocid("loggroup")))
-    name: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
+    retention_duration_in_days: int = field(default=30, metadata=validated(_retention))
+    log_id: str | None = field(default=None, metadata=validated(ocid("log")))
+    log_group_id: str | None = field(default=None, metadata=validated(ocid("loggroup")))
+    name: str | None = field(default=None, metadata=validated(RESOURCE_NAME))
 
     @classmethod
     def deployment(

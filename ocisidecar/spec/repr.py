@@ -8,7 +8,7 @@ from typing import Any, cast
 from attrs import Attribute, AttrsInstance, fields
 
 
-class Brief:
+class ShortRepr:
     """Prints like the call that makes it: positional values, then what differs from its default; no secrets."""
 
     __slots__ = ()

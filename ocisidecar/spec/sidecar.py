@@ -12,7 +12,7 @@ from ocisidecar.spec.converters import text_map, texts
 from ocisidecar.spec.preset_registry import Preset, find_preset, preset_names
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, checked
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, validated
 
 if TYPE_CHECKING:
     from ocisidecar.spec.presets import blackbox_exporter as _blackbox_exporter
@@ -59,7 +59,7 @@ class SidecarSpec(ContainerFields, metaclass=_PresetNamespace):
     The other fields are those of `ContainerFields`.
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
+    name: str = field(metadata=validated(RESOURCE_NAME))
     is_essential: bool = field(default=True, kw_only=True)
     security_context: SecurityContext | None = field(default=None, kw_only=True)
     freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM)

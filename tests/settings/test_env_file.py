@@ -57,7 +57,7 @@ class TestAssignments:
         """Each way to write a value that shells have, apart from commands."""
         file = read_env_file(text)
         assert values(text)["A"] == value
-        assert file.slips == ()
+        assert file.errors == ()
 
     @given(st.lists(st.tuples(NAMES, TEXTS, st.booleans()), max_size=5))
     def test_every_text_survives_quoting(self, given_values):
@@ -76,7 +76,7 @@ class TestAssignments:
         """Where nothing is refused, sh gives the variable the same value."""
         text = f"A=x\nB={tail}"
         file = read_env_file(text)
-        if file.slips or {one.name for one in file.assignments} != {"A", "B"}:
+        if file.errors or {one.name for one in file.assignments} != {"A", "B"}:
             return
         shell = subprocess.run(
             ["sh", "-c", f'{text}\nprintf %s. "$B"'], capture_output=True, text=True, env={}, check=False
@@ -125,8 +125,8 @@ class TestSlips:
     def test_refusals(self, line, said):
         """Each names its line, and the lines after it are read all the same."""
         file = read_env_file(f"# one\n{line}\nC=3\n")
-        (slip,) = file.slips
-        assert (slip.line, said in slip.message) == (2, True)
+        (error,) = file.errors
+        assert (error.line, said in error.message) == (2, True)
         assert file.assignments[-1].name == "C"
 
     @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ class TestSlips:
     )
     def test_no_piece_of_a_value_is_quoted(self, line):
         """It may be a password, even where it looks like the name of a variable."""
-        (slip,) = read_env_file(f"{line}\n").slips
-        assert "hunter2" not in slip.message
+        (error,) = read_env_file(f"{line}\n").errors
+        assert "hunter2" not in error.message
 
     def test_nothing_is_executed(self, tmp_path):
         """A command in a value leaves no trace."""
@@ -146,4 +146,4 @@ class TestSlips:
 
     def test_a_value_that_is_refused_can_be_referred_to(self):
         """One mistake is told once."""
-        assert len(read_env_file("A=$(id)\nB=$A\n").slips) == 1
+        assert len(read_env_file("A=$(id)\nB=$A\n").errors) == 1

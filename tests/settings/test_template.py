@@ -23,7 +23,7 @@ def test_every_variable_is_in_it():
     """Each one that is read is assigned once, each one that is not is explained, and nothing else is there."""
     file = read_env_file(template())
     assert [one.name for one in file.assignments] == list(variables())
-    assert file.slips == ()
+    assert file.errors == ()
     assert [name for name in UNUSED if f"\n# {name}: " not in template()] == []
 
 

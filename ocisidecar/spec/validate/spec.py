@@ -1,8 +1,8 @@
-"""What is wrong in a spec: everything at once, before any call.
+"""Validation of a spec: all problems at once, before any call.
 
-First the types of all values; then each field's own rules, what contradicts itself within a part, and whether each
-instance is sound in itself; then how the parts of the deployment fit together.  What holds a value of the wrong
-type is left out of the later steps.
+First the types of all values; then the validators of each field, contradictions within a part, and each instance
+alone; then how the parts of the deployment fit together.  A part with a value of the wrong type is left out of the
+later steps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.validate.capacity import capacity_problems
 from ocisidecar.spec.validate.deployment import deployment_problems, membership_problems
-from ocisidecar.spec.validate.fields import ELEMENT_RULES, FIELD_RULES, IMAGE_PREFIX, NAME_RULES, Problem, Rule
+from ocisidecar.spec.validate.fields import (
+    ELEMENT_VALIDATORS,
+    FIELD_VALIDATORS,
+    IMAGE_PREFIX,
+    NAME_VALIDATORS,
+    Problem,
+    Validator,
+)
 from ocisidecar.spec.validate.instance import image_problems, instance_problems
 from ocisidecar.spec.validate.paths import below
 from ocisidecar.spec.validate.types import elements_of, parts_of, type_problems
@@ -35,7 +42,7 @@ def validate(
     """
     problems = list(_problems(spec, need_prefix=image_prefix is None and not accepts_symbolic_images))
     if image_prefix is not None:
-        problems += _broken((IMAGE_PREFIX,), image_prefix, "image_prefix")
+        problems += _failed((IMAGE_PREFIX,), image_prefix, "image_prefix")
     return tuple(SpecProblem(path, message) for path, message in dict.fromkeys(problems))
 
 
@@ -75,7 +82,7 @@ def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:
 
 
 def _part_problems(part: object, path: str, wrong: Collection[str]) -> Iterator[Problem]:
-    """Yield what breaks a rule of its field, or contradicts itself, in a part and all parts below it."""
+    """Yield what a field's validators refuse, and contradictions, in a part and all parts below it."""
     for attribute, value, field_path in parts_of(part, path):
         if field_path in wrong:
             continue
@@ -93,18 +100,18 @@ def _field_problems(
 ) -> Iterator[Problem]:
     if value is None:
         return
-    rules = attribute.metadata
-    yield from _broken(rules.get(FIELD_RULES, ()), value, path)
+    metadata = attribute.metadata
+    yield from _failed(metadata.get(FIELD_VALIDATORS, ()), value, path)
     for element, element_path in elements_of(value, path):
         if element_path not in wrong and not has(type(element)):
-            yield from _broken(rules.get(ELEMENT_RULES, ()), element, element_path)
+            yield from _failed(metadata.get(ELEMENT_VALIDATORS, ()), element, element_path)
     if isinstance(value, Mapping):
         for name in value:
-            yield from _broken(rules.get(NAME_RULES, ()), name, f'{path}["{name}"]')
+            yield from _failed(metadata.get(NAME_VALIDATORS, ()), name, f'{path}["{name}"]')
 
 
-def _broken(rules: Iterable[Rule], value: object, path: str) -> Iterator[Problem]:
-    found = (rule(value) for rule in rules)
+def _failed(validators: Iterable[Validator], value: object, path: str) -> Iterator[Problem]:
+    found = (validator(value) for validator in validators)
     yield from ((path, message) for message in found if message is not None)
 
 

@@ -52,7 +52,8 @@ class SpecProblem:
     """One thing that is wrong in a spec.
 
     Attributes:
-        path: where, as a user would write it: `instances["web"].sidecars["prometheus"].memory_limit_in_gbs`.
+        path: where, as a user would write it: `instances["web"].sidecars["prometheus"].memory_limit_in_gbs`; empty
+            for the whole spec.
         message: what is expected there and in which unit, and what was given.
     """
 
@@ -60,16 +61,26 @@ class SpecProblem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def _errors(problems: Sequence[object]) -> str:
+    return f"{len(problems)} error{'s'[: len(problems) != 1]}"
 
 
 class SpecError(OciSidecarError):
-    """A spec cannot be deployed; found before any call, all problems at once."""
+    """A spec cannot be deployed; found before any call, all problems at once.
 
-    def __init__(self, problems: Sequence[SpecProblem]) -> None:
+    Attributes:
+        problems: what is wrong.
+        source: the file that holds the spec; None for a spec that was made in Python.
+    """
+
+    def __init__(self, problems: Sequence[SpecProblem], *, source: str | None = None) -> None:
         self.problems = tuple(problems)
+        self.source = source
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        super().__init__(f"{len(self.problems)} fault{'s'[: len(self.problems) != 1]} in the spec:\n{lines}")
+        super().__init__(f"{_errors(self.problems)} in {source or 'the spec'}:\n{lines}")
 
 
 class ConfigError(OciSidecarError):
@@ -105,9 +116,9 @@ class SettingsError(ConfigError):
     def __init__(self, problems: Sequence[SettingProblem], *, warnings: Sequence[SettingProblem] = ()) -> None:
         self.problems = tuple(problems)
         self.warnings = tuple(warnings)
-        lines = [f"{len(self.problems)} fault{'s'[: len(self.problems) != 1]} in the settings:"]
+        lines = [f"{_errors(self.problems)} in the settings:"]
         lines += [f"  - {problem}" for problem in self.problems]
-        lines += ["besides:", *(f"  - {warning}" for warning in self.warnings)] if self.warnings else []
+        lines += ["warnings:", *(f"  - {warning}" for warning in self.warnings)] if self.warnings else []
         super().__init__("\n".join(lines))
 
 

@@ -28,6 +28,7 @@ VALUES = {
     **CALL,
     "message": "m",
     "problems": [SpecProblem("name", "must not be empty")],
+    "source": "web.yaml",
     "warnings": ["unused"],
     "users": ["web"],
     "known": ["web"],
@@ -144,7 +145,7 @@ def test_after_changes_the_attempts_only(cls):
     assert content(later.after(3)) == content(error)
 
 
-@pytest.mark.parametrize(("count", "first_line"), [(1, "1 fault in the spec:"), (2, "2 faults in the spec:")])
+@pytest.mark.parametrize(("count", "first_line"), [(1, "1 error in the spec:"), (2, "2 errors in the spec:")])
 def test_a_spec_error_lists_every_fault(count, first_line):
     """One line each, with the path that the user wrote."""
     error = SpecError([SpecProblem(f"instances[{index}].name", "must not be empty") for index in range(count)])

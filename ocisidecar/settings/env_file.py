@@ -24,14 +24,18 @@ _ESCAPE_IN_QUOTES = re.compile(r"\\([\"\\$`\n])")
 _TEXT_IN_QUOTES = re.compile(r"[^\"\\$`]+")
 
 _NO_ASSIGNMENT = (
-    'is no assignment: a line is NAME=value or export NAME="value", without blanks around =, and nothing in it is '
+    'is not an assignment: write NAME=value or export NAME="value", without spaces around =; nothing in it is '
     "executed"
 )
-_NOT_EXECUTED = "holds a command, which is not executed: write its result"
-_NOT_EXPANDED = "holds an expansion that is not known here: only $NAME and ${NAME} are; write $ in single quotes"
-_NOT_SET = "refers to a variable that is not set earlier in this file: set it there, or write $ in single quotes"
+_NOT_EXECUTED = "contains a command, which is not executed: write its result"
+_NOT_EXPANDED = (
+    "contains an unsupported expansion: only $NAME and ${NAME} are supported; put a literal $ in single quotes"
+)
+_NOT_SET = (
+    "refers to a variable that is not set earlier in this file: set it there, or put a literal $ in single quotes"
+)
 _NOT_CLOSED = "has a quote that is not closed"
-_NOT_QUOTED = "holds a blank or a sign that a shell would act on: put the value into single quotes"
+_NOT_QUOTED = "contains whitespace or a shell metacharacter: put the value in single quotes"
 
 
 @frozen
@@ -53,7 +57,7 @@ class Assignment:
 
 @frozen
 class ParseError:
-    """Something that is no assignment: in which line, of which variable (or empty), and what is wrong."""
+    """A line that is not an assignment: its number, its variable (or empty), and what is wrong."""
 
     line: int
     name: str
@@ -76,11 +80,11 @@ class EnvFile:
 
 
 class _Unreadable(Exception):
-    """The value at hand cannot be read."""
+    """The current value cannot be read; holds the message."""
 
 
 class _Reader:
-    """Walks through a text once."""
+    """Scanner of a text, from its beginning to its end."""
 
     def __init__(self, text: str, overrides: Mapping[str, str]) -> None:
         self.text = text

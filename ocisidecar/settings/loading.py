@@ -1,4 +1,4 @@
-"""From a file's text and the environment to typed values, with everything that is wrong or unused."""
+"""Load settings: from a file's text and the environment to typed values, with all problems and warnings."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ocisidecar.settings.variable import Variable
 from ocisidecar.spec.suggestions import did_you_mean
 
 _PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9_-])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)
-_IN_CLEAR: Final = "holds the secret itself: better write where it is, {}"
-_NOT_FILLED_IN: Final = "is not filled in: {} is the template's; write your own value, or nothing"
+_IN_CLEAR: Final = "contains the secret itself: better write where it is, {}"
+_NOT_FILLED_IN: Final = "is not filled in: {} comes from the template; write your own value, or leave it empty"
 
 
 @frozen
 class Given:
-    """The text of a variable and where it stands: `web.env:12`, or the environment."""
+    """The text of a variable and its place: `web.env:12`, or the environment."""
 
     text: str = field(repr=False)
     place: str
@@ -34,14 +34,15 @@ class Given:
 
 @frozen
 class Loaded:
-    """What a file and the environment say.
+    """The values of a file and the environment.
 
     Attributes:
         values: what could be read; the default for the rest.
-        places: variable → where it stands, of those that are given.
+        places: variable → its place, for those that are given.
         problems: what cannot be read.
-        unfilled: what the template's words still stand in, and secrets that are not where they are said to be.
-        warnings: what is unused, or works but had better not be.
+        unfilled: variables that still have the template's placeholder, and secrets that were not found where they
+            should be.
+        warnings: what is unused, or works but is not advisable.
     """
 
     values: Values
@@ -52,9 +53,9 @@ class Loaded:
 
 
 def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
-    """Return what a settings file says; the environment counts before it.
+    """Return the values of a settings file; the environment overrides it.
 
-    Reads the files that secrets name; nothing else but the arguments.
+    Reads the files that secrets name, and otherwise only its arguments.
     """
     outer = dict(_from_environment(environment))
     file = read_env_file(text, overrides={name: given.text for name, given in outer.items()})
@@ -72,7 +73,7 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
         if variable is None or not given.text.strip():
             continue
         if variable.value_type is not PAIRS and _PLACEHOLDER.search(given.text):
-            shown = "what stands there" if variable.value_type is SECRET else repr(given.text)
+            shown = "the value" if variable.value_type is SECRET else repr(given.text)
             unfilled.append(SettingProblem(given.place, name, _NOT_FILLED_IN.format(shown)))
             continue
         try:
@@ -96,7 +97,7 @@ def _value(variable: Variable, text: str) -> object:
     """Return the typed value.
 
     Raises:
-        ValueError: it is none; says what is allowed, and what was given unless that may be a secret.
+        ValueError: it is not allowed; says what is, and what was given unless that may be a secret.
     """
     try:
         return variable.value_type.read(text.strip())
@@ -124,16 +125,16 @@ def _unused(path: Path, file: EnvFile) -> Iterator[SettingProblem]:
     for one in file.assignments:
         place = f"{path.name}:{one.line}"
         if one.name in last:
-            yield SettingProblem(place, one.name, f"is set again: line {last[one.name].line} counts no more")
+            yield SettingProblem(place, one.name, f"is set again, which overrides line {last[one.name].line}")
         last[one.name] = one
         if one.name in UNUSED and one.value:
             yield SettingProblem(place, one.name, f"is not used: {UNUSED[one.name]}")
         elif one.name not in variables() and one.name not in UNUSED and one.name not in file.referenced:
             guess = did_you_mean(one.name, variables())
-            yield SettingProblem(place, one.name, f"is not known{guess}: nothing reads it")
+            yield SettingProblem(place, one.name, f"is an unknown variable{guess}: it is ignored")
 
 
 def _overridden(inner: Mapping[str, Given], outer: Mapping[str, Given]) -> Iterator[SettingProblem]:
     for name, given in outer.items():
         if name in inner and inner[name].text not in {"", given.text}:
-            yield SettingProblem(inner[name].place, name, f"does not count: {given.place} sets it too")
+            yield SettingProblem(inner[name].place, name, f"is ignored: {given.place} overrides it")

@@ -16,10 +16,10 @@ _HEAD = """\
 # Copy this file, fill in what says "your-", and give it to the scripts:
 #   cp scripts/oci-monitoring.env.template oci-monitoring.env
 #   .venv/bin/python scripts/deploy.py plan --settings oci-monitoring.env
-# With --local the scripts use the built-in emulator, and it works as it stands.
+# With --local the scripts use the built-in emulator; this file then works unchanged.
 #
-# It is read, never executed: NAME="value", comments, and ${NAME} for a variable that stands earlier. A variable of
-# the environment counts before the file. A secret is vault:<OCID of a vault secret>, env:<name of a variable> or
+# It is parsed, never executed: NAME="value", comments, and ${NAME} for a variable set earlier in this file.
+# Environment variables override it. A secret is vault:<OCID of a vault secret>, env:<name of a variable> or
 # file:<path, relative to this file>.
 """
 

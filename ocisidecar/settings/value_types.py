@@ -1,4 +1,4 @@
-"""What the value of a setting may be: how it is read, and what is said when it cannot be."""
+"""Types of setting values: what is allowed, and how text is converted."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NEXT_PAIR = re.compile(r",(?=\s*[A-Za-z_][A-Za-z0-9_.-]*=)")
 
 @frozen
 class ValueType:
-    """A kind of value.
+    """A type of values.
 
     Attributes:
-        allowed: what it may be, in words for people.
-        read: text → value; raises ValueError when it is something else.
+        allowed: description for error messages, to stand after "must be".
+        read: converts text to the value; raises ValueError when the text is not allowed.
     """
 
     allowed: str
@@ -80,7 +80,7 @@ def _json_object(text: str) -> dict[str, object]:
 
 
 def ocid(*kinds: str) -> ValueType:
-    """Return the kind of an OCID of one of these resource types."""
+    """Return the type of OCIDs of these resource types."""
     return _text_matching(f"an OCID, {' or '.join(f'ocid1.{kind}.…' for kind in kinds)}", is_ocid(*kinds))
 
 
@@ -146,14 +146,14 @@ NUMBER = ValueType("a number such as 0.5", _number)
 PERCENT = ValueType("a number from 0 to 100", _percent)
 INTEGER = ValueType("a whole number", _integer)
 SECONDS = ValueType("whole seconds, at least 1", _seconds)
-NAMESPACE = ValueType("letters, digits and '_', beginning with a letter, but not with oci_ or oracle_", _namespace)
+NAMESPACE = ValueType("letters, digits and '_', starting with a letter and not with oci_ or oracle_", _namespace)
 REGISTRY_REGION = ValueType("a region's key such as fra, or its name such as eu-frankfurt-1", _registry_region)
 HOST = _text_matching("a host such as fra.ocir.io, without https:// and path", REGISTRY_HOST)
 PATH = _text_matching("lower-case words joined by '/', '-', '_' or '.'", REPOSITORY_PATH)
-LIST = ValueType("values with commas between them", _list)
-GROUPS = ValueType("OCIDs, ocid1.networksecuritygroup.…, with commas between them", _ocids)
-PAIRS = ValueType("NAME=value pairs with commas between them, or a JSON object of texts", _pairs)
-TAGS = ValueType('a JSON object of texts, such as {"Project":"shop"}, in single quotes', _flat)
+LIST = ValueType("values separated by commas", _list)
+GROUPS = ValueType("OCIDs, ocid1.networksecuritygroup.…, separated by commas", _ocids)
+PAIRS = ValueType("NAME=value pairs separated by commas, or a JSON object of strings", _pairs)
+TAGS = ValueType('a JSON object of strings, such as {"Project":"shop"}, in single quotes', _flat)
 DEFINED_TAGS = ValueType(
     'a JSON object such as {"Operations":{"CostCenter":"42"}} or {"Operations.CostCenter":"42"}, in single quotes',
     _defined_tags,

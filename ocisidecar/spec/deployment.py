@@ -68,6 +68,8 @@ class DeploymentSpec(ShortRepr):
         alarms: by unique name.
         repositories: by unique name; made before anything else.
         freeform_tags, defined_tags: of every resource that can have tags.
+        source_file: the file that `load_spec` read it from, for error messages; two specs that differ only in this
+            are equal.
     """
 
     name: str = field(metadata=validated(RESOURCE_NAME))
@@ -81,6 +83,7 @@ class DeploymentSpec(ShortRepr):
     defined_tags: Mapping[str, Mapping[str, str]] = field(
         factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
     )
+    source_file: str | None = field(default=None, kw_only=True, eq=False, repr=False)
 
     def with_instance(self, instance: InstanceSpec) -> DeploymentSpec:
         """Return a copy with the instance added, or replaced by name."""

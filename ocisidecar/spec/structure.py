@@ -16,7 +16,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from attrs import NOTHING, fields, has, resolve_types
+from attrs import NOTHING, evolve, fields, has, resolve_types
 from cattrs import Converter
 
 from ocisidecar.errors import SpecError, SpecProblem
@@ -29,9 +29,10 @@ from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below
-from ocisidecar.spec.validate.types import type_problems_of
+from ocisidecar.spec.validate.types import type_problems_of, word_for
 from ocisidecar.spec.volume import Mount, VolumeSpec
 from ocisidecar.wire import Key, Ref
 
@@ -39,6 +40,24 @@ Document: TypeAlias = "bool | int | float | str | Sequence[Document] | Mapping[s
 """What YAML and JSON can hold."""
 
 _READY_ALARMS = ("cpu_utilization", "memory_utilization", "ephemeral_storage", "absence")
+_START = "begin with `name: <deployment>` and `instances:`, or with the name and the image_url of one instance"
+_NOT_IN_DOCUMENTS = frozenset({"source_file"})
+_OTHER_NAMES: Mapping[str, str] = {
+    "args": "arguments",
+    "count": "replicas",
+    "cpus": "ocpus",
+    "entrypoint": "command",
+    "env": "environment_variables",
+    "environment": "environment_variables",
+    "healthcheck": "health_checks",
+    "image": "image_url",
+    "memory": "memory_in_gbs",
+    "restart": "container_restart_policy",
+    "restart_policy": "container_restart_policy",
+    "scale": "replicas",
+    "working_dir": "working_directory",
+}
+"""Keys of Docker Compose and its like → the key here."""
 _UNSET: tuple[object, ...] = (None, (), {})
 """Values of a field that mean the same as an argument left out."""
 
@@ -51,24 +70,27 @@ class _ProblemsFound(Exception):
         super().__init__(self.problems)
 
 
-def structured(document: Document, *, directory: Path) -> DeploymentSpec:
+def structured(document: Document, *, directory: Path, source: str) -> DeploymentSpec:
     """Return the deployment that a document describes; one with `image_url` is that of an instance alone.
 
     Args:
         document: a mapping.
         directory: what the paths of `{file: …}` are relative to.
+        source: the file's name, for messages.
 
     Raises:
-        SpecError: the document is no mapping, or holds keys or words that are not known.
+        SpecError: the document is not a mapping, or holds keys or words that are not known.
     """
+    if document is None:
+        raise SpecError([SpecProblem("", f"it is empty: {_START}")], source=source)
     if not isinstance(document, Mapping):
-        raise SpecError([SpecProblem("", f"a spec is a mapping with a name, got {type(document).__name__}")])
+        raise SpecError([SpecProblem("", f"must be a mapping, got {word_for(document)}: {_START}")], source=source)
     cls: Any = InstanceSpec if "image_url" in document else DeploymentSpec
     try:
         spec: DeploymentSpec | InstanceSpec = _structuring(directory).structure(document, cls)
     except _ProblemsFound as error:
-        raise SpecError([SpecProblem(path, message) for path, message in error.problems]) from None
-    return as_deployment(spec)
+        raise SpecError([SpecProblem(path, message) for path, message in error.problems], source=source) from None
+    return evolve(as_deployment(spec), source_file=source)
 
 
 def unstructured(spec: DeploymentSpec) -> dict[str, Document]:
@@ -81,7 +103,7 @@ def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
     """Return type hint and default of each argument of an attrs class or a function."""
     if has(make):
         ordered = sorted(fields(resolve_types(make)), key=lambda one: bool(one.kw_only))
-        return {one.name: (one.type, default_of(one)) for one in ordered}
+        return {one.name: (one.type, default_of(one)) for one in ordered if one.name not in _NOT_IN_DOCUMENTS}
     hints = get_type_hints(make)
     return {
         name: (hints[name], NOTHING if parameter.default is parameter.empty else parameter.default)
@@ -166,11 +188,11 @@ def _mapping(converter: Converter, value: Any, hint: Any) -> Any:
 def _part(converter: Converter, value: Any, cls: type) -> Any:
     ways = _ways(cls)
     words = list(value) if isinstance(value, Mapping) else [value]
-    if len(words) == 1 and words[0] in ways:
+    if len(words) == 1 and isinstance(words[0], str) and words[0] in ways:
         word = words[0]
         return _at(word, lambda: _made(converter, ways[word], value[word] if isinstance(value, Mapping) else {}))
     if ways and cls is not AlarmSpec:
-        given = ", ".join(map(str, words))
+        given = ", ".join(map(str, words)) if isinstance(value, Mapping | str) else word_for(value)
         raise _ProblemsFound([("", f"must be one of {', '.join(ways)}, got {given}{did_you_mean(given, ways)}")])
     return _made(converter, cls, value)
 
@@ -218,7 +240,7 @@ def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
         try:
             return base64.b64decode(str(inner), validate=True)
         except binascii.Error as error:
-            raise _ProblemsFound([("base64", f"is no base64: {error}")]) from None
+            raise _ProblemsFound([("base64", f"is not valid base64: {error}")]) from None
     return value
 
 
@@ -228,12 +250,18 @@ def _only_item(value: Any) -> tuple[Any, Any]:
 
 def _made(converter: Converter, make: Any, value: Any) -> Any:
     """Call `make` with the structured values of a mapping; a scalar is its first argument."""
+    parameters = _parameters(make)
     given = value
     if isinstance(value, str | int | float) and _positional(make):
         given = {_positional(make): value}
+    elif value is None and not has(make):
+        given = {}
     if not isinstance(given, Mapping):
+        if not has(make):
+            _refuse(
+                [("", f"must be a mapping with keys such as {', '.join([*parameters][:3])}, got {word_for(value)}")]
+            )
         return value
-    parameters = _parameters(make)
     problems = [(str(name), _unknown(str(name), parameters)) for name in given if name not in parameters]
     problems += [
         (name, "is missing")
@@ -246,13 +274,15 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
         _refuse(
             problem
             for name, item in arguments.items()
-            for problem in type_problems_of(item, parameters[name][0], name, is_shown=False)
+            for problem in type_problems_of(item, parameters[name][0], name, Audience.FILE, is_shown=False)
         )
     return make(**arguments)
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    return f"unknown key{did_you_mean(name, known) or '; known are ' + ', '.join(known)}"
+    other = _OTHER_NAMES.get(name, "")
+    guess = f", did you mean {other!r}?" if other in known else did_you_mean(name, known)
+    return f"unknown key{guess or '; known are ' + ', '.join(known)}"
 
 
 def _all(

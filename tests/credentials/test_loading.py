@@ -110,15 +110,15 @@ class TestRefusedApiKeys:
         """One error names them and their variables."""
         file = write_config(DEFAULT={"tenancy": TENANCY})
         assert refusal() == (
-            f"profile DEFAULT of {file} has no user, fingerprint, key_file, region: add them (see `oci setup "
-            "config`), or set OCI_CLI_USER, OCI_CLI_FINGERPRINT, OCI_CLI_KEY_FILE, OCI_CLI_REGION."
+            f"profile DEFAULT of {file} has no user, fingerprint, key_file, region: add them (`oci setup "
+            "config` of oci-cli does), or set OCI_CLI_USER, OCI_CLI_FINGERPRINT, OCI_CLI_KEY_FILE, OCI_CLI_REGION."
         )
 
     @pytest.mark.parametrize(
         ("change", "expected"),
         [
-            ({"user": "ada"}, "user 'ada' (config) is wrong: it must be an OCID like ocid1.user.oc1..aaaa."),
-            ({"tenancy": USER}, "must be an OCID like ocid1.tenancy.oc1..aaaa."),
+            ({"user": "ada"}, "user 'ada' (config) must be an OCID such as ocid1.user.oc1..aaaa."),
+            ({"tenancy": USER}, "must be an OCID such as ocid1.tenancy.oc1..aaaa."),
             (
                 {"region": "eu-frankfurt1"},
                 "region 'eu-frankfurt1' (config) is unknown to the OCI SDK (did you mean eu-frankfurt-1",
@@ -127,7 +127,7 @@ class TestRefusedApiKeys:
             ({"key_file": "~/absent.pem"}, "key_file (config)"),
             ({"key_file": "~/absent.pem"}, "absent.pem does not exist: name the file of the private key"),
             ({"key_file": "~/.oci"}, "cannot be read (Is a directory)"),
-            ({"fingerprint": "00:11"}, "fingerprint 00:11 (config) is not that of the key in"),
+            ({"fingerprint": "00:11"}, "fingerprint 00:11 (config) does not match the key in"),
         ],
     )
     def test_a_wrong_entry_is_named_with_what_is_expected(self, entries, refusal, change, expected):
@@ -137,21 +137,21 @@ class TestRefusedApiKeys:
     def test_the_keys_own_fingerprint_is_told(self, entries, refusal, pair, other_pair):
         """A fingerprint of another key is answered with the right one."""
         message = refusal({**entries, "fingerprint": other_pair.fingerprint})
-        assert f"fingerprint {other_pair.fingerprint} (config) is not that of the key" in message
-        assert f"which is {pair.fingerprint}: write that" in message
+        assert f"fingerprint {other_pair.fingerprint} (config) does not match the key" in message
+        assert f"fingerprint is {pair.fingerprint}: write that" in message
 
     @pytest.mark.parametrize(
         ("kind", "pass_phrase", "expected"),
         [
-            ("blank", None, "is no PEM text"),
-            ("snowman", None, "is no PEM text"),
-            ("public", None, "is not a private one"),
+            ("blank", None, "is not PEM text"),
+            ("snowman", None, "is not PEM text"),
+            ("public", None, "is a public key"),
             ("truncated", None, "cannot be decoded"),
             ("unsupported", None, "cannot be decoded"),
-            ("elliptic", None, "is no RSA key"),
+            ("elliptic", None, "is not an RSA key"),
             ("encrypted", None, "is encrypted: give pass_phrase in the profile, or OCI_CLI_PASSPHRASE."),
-            ("encrypted", "wrong", "is encrypted, and pass_phrase (config) does not open it"),
-            ("encrypted", "\N{SNOWMAN}", "is encrypted, and pass_phrase (config) does not open it"),
+            ("encrypted", "wrong", "is encrypted, and pass_phrase (config) does not decrypt it"),
+            ("encrypted", "\N{SNOWMAN}", "is encrypted, and pass_phrase (config) does not decrypt it"),
         ],
     )
     def test_a_wrong_key_is_told_apart(self, refuse_key, kind, pass_phrase, expected):
@@ -297,9 +297,9 @@ class TestSessionTokens:
         [
             (None, "security_token_file (config)"),
             (None, "token does not exist: run `oci session authenticate --profile-name DEFAULT --region"),
-            ("no token", "holds no token (a JWT): run `oci session authenticate"),
-            ("e30.W10.c2VjcmV0LXNlYWw", "holds no token (a JWT): run `oci session authenticate"),
-            ("e30.e3.c2VjcmV0LXNlYWw", "holds no token (a JWT): run `oci session authenticate"),
+            ("no token", "does not contain a token (a JWT): run `oci session authenticate"),
+            ("e30.W10.c2VjcmV0LXNlYWw", "does not contain a token (a JWT): run `oci session authenticate"),
+            ("e30.e3.c2VjcmV0LXNlYWw", "does not contain a token (a JWT): run `oci session authenticate"),
             (jwt_of({"exp": 1000}), "expired at 1970-01-01 00:16 UTC: run `oci session authenticate"),
         ],
     )
@@ -434,16 +434,19 @@ class TestResourcePrincipals:
                 {"OCI_RESOURCE_PRINCIPAL_VERSION": "", "OCI_RESOURCE_PRINCIPAL_RPST": ""},
                 "needs OCI_RESOURCE_PRINCIPAL_VERSION, OCI_RESOURCE_PRINCIPAL_RPST, which the platform sets",
             ),
-            ({"OCI_RESOURCE_PRINCIPAL_VERSION": "1.1"}, "is 1.1, and only 2.2 is supported by name"),
+            ({"OCI_RESOURCE_PRINCIPAL_VERSION": "1.1"}, "is 1.1, but only 2.2 is supported by name"),
             (
                 {"OCI_RESOURCE_PRINCIPAL_RPST": "/absent"},
                 "the file in OCI_RESOURCE_PRINCIPAL_RPST, /absent does not",
             ),
-            ({"OCI_RESOURCE_PRINCIPAL_RPST": "junk"}, "OCI_RESOURCE_PRINCIPAL_RPST holds no token (a JWT)"),
+            (
+                {"OCI_RESOURCE_PRINCIPAL_RPST": "junk"},
+                "OCI_RESOURCE_PRINCIPAL_RPST does not contain a token (a JWT)",
+            ),
             ({"OCI_RESOURCE_PRINCIPAL_RPST": jwt_of({"exp": 1})}, "expired at 1970-01-01 00:00 UTC: restart the"),
             (
                 {"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": "junk"},
-                "the key in OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM is no PEM",
+                "the key in OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM is not PEM",
             ),
             ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE": "x"}, "the SDK cannot read such a key"),
         ],

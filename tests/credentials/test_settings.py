@@ -152,7 +152,9 @@ def test_a_mapping_has_no_profiles():
 
 def test_a_missing_file_says_how_to_make_one(environment, home):
     """The error names the path and `oci setup config`."""
-    with pytest.raises(ConfigError, match=rf"{home}/.oci/config does not exist: make it with `oci setup config`"):
+    with pytest.raises(
+        ConfigError, match=rf"{home}/.oci/config does not exist: make it with oci-cli's `oci setup config`"
+    ):
         settings(environment=environment)
 
 
@@ -175,7 +177,7 @@ def test_a_file_that_is_no_ini_is_named_with_the_line_but_not_its_text(environme
     """The parser's message quotes the line, which may be a secret; ours gives its number, and chains nothing."""
     path = home / "config"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=rf"{path} is no INI file \(line {line}\)") as info:
+    with pytest.raises(ConfigError, match=rf"{path} is not an INI file \(line {line}\)") as info:
         settings(path, environment=environment)
     assert "secret" not in str(info.value)
     assert info.value.__cause__ is info.value.__context__ is None
@@ -199,7 +201,7 @@ def test_default_must_have_entries(write_config, environment):
 def test_a_file_must_not_hold_the_key_itself(write_config, environment):
     """key_content in a file is refused, as the SDK does."""
     write_config(DEFAULT={"key_content": "x"})
-    with pytest.raises(ConfigError, match="holds key_content, which a file must not"):
+    with pytest.raises(ConfigError, match="has key_content, which a file must not contain"):
         settings(environment=environment)
 
 

@@ -99,7 +99,7 @@ class TestAssignments:
         assert read_env_file("HOST=x\nA=$HOST").referenced == {"HOST"}
 
 
-class TestSlips:
+class TestErrors:
     """What is refused, and that nothing is ever executed."""
 
     @pytest.mark.parametrize(
@@ -113,13 +113,13 @@ class TestSlips:
             ("A=$HOME", "refers to a variable that is not set earlier in this file"),
             ("A='x", "a quote that is not closed"),
             ('A="x', "a quote that is not closed"),
-            ("A=x|y", "put the value into single quotes"),
-            ("A=x y", "put the value into single quotes"),
-            ("A= x", "holds a blank"),
-            ("source other.env", "is no assignment"),
-            ("A = x", "without blanks around ="),
-            ("A=x;;", "is no assignment"),
-            ("; A=x", "is no assignment"),
+            ("A=x|y", "put the value in single quotes"),
+            ("A=x y", "put the value in single quotes"),
+            ("A= x", "contains whitespace"),
+            ("source other.env", "is not an assignment"),
+            ("A = x", "without spaces around ="),
+            ("A=x;;", "is not an assignment"),
+            ("; A=x", "is not an assignment"),
         ],
     )
     def test_refusals(self, line, said):

@@ -106,7 +106,7 @@ class TestSources:
         read = settings("CONTAINER_COUNT=2\nCONTAINER_COUNT=3\n")
         assert read.values.container_count == 3
         assert [str(one) for one in read.warnings] == [
-            "web.env:6: CONTAINER_COUNT is set again: line 5 counts no more"
+            "web.env:6: CONTAINER_COUNT is set again, which overrides line 5"
         ]
 
 
@@ -134,7 +134,7 @@ class TestProblems:
             ("web.env:6", "ENABLE_ALARMS"): "must be true or false, got 'perhaps'",
             ("web.env:7", "SUBNET_OCID"): "must be an OCID, ocid1.subnet.…, got 'web'",
             ("web.env:8", "CONTAINER_COUNT"): "must be 1 to 1000 replicas, got 0",
-            ("web.env:9", "A"): "holds a command, which is not executed: write its result",
+            ("web.env:9", "A"): "contains a command, which is not executed: write its result",
             ("web.env:10", "LOG_RETENTION_DAYS"): "must be one of 30, 60, 90, 120, 150, 180 days, got 365",
             ("web.env:11", "CONTAINER_INSTANCE_NAME"): "is not set, and is needed: Name of the deployment, of the "
             "instance and of the app's container.",
@@ -233,11 +233,14 @@ class TestWarnings:
         [
             ("TF_BACKEND=local", "TF_BACKEND is not used: Terraform is gone"),
             ('SSH_PUBLIC_KEY="$(cat ~/.ssh/id_rsa.pub)"', "SSH_PUBLIC_KEY is not used: no virtual machine is made"),
-            ("CONTAINER_SHAP=x", "CONTAINER_SHAP is not known, did you mean 'CONTAINER_SHAPE'?: nothing reads it"),
-            ("HELLO=x", "HELLO is not known: nothing reads it"),
+            (
+                "CONTAINER_SHAP=x",
+                "CONTAINER_SHAP is an unknown variable, did you mean 'CONTAINER_SHAPE'?: it is ignored",
+            ),
+            ("HELLO=x", "HELLO is an unknown variable: it is ignored"),
             (
                 f"OCIR_AUTH_TOKEN='{SECRET_TEXT}'",
-                "OCIR_AUTH_TOKEN holds the secret itself: better write where it is",
+                "OCIR_AUTH_TOKEN contains the secret itself: better write where it is",
             ),
             ("PROMETHEUS_METRICS_PORT=9090", "PROMETHEUS_METRICS_PORT 9090 is the Prometheus sidecar's own port"),
             (
@@ -255,7 +258,7 @@ class TestWarnings:
     def test_a_helper_that_is_referred_to_is_no_mistake(self, settings):
         """Variables of one's own are fine where something uses them."""
         assert settings("HOST=fra.ocir.io\nCONTAINER_IMAGE=$HOST/acme/web:1\n").warnings == (
-            SettingProblem("web.env:6", "CONTAINER_IMAGE", "is set again: line 3 counts no more"),
+            SettingProblem("web.env:6", "CONTAINER_IMAGE", "is set again, which overrides line 3"),
         )
 
 

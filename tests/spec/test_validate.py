@@ -69,18 +69,18 @@ def test_check_raises_every_problem_at_once():
         'instances["web"].ports[0].port',
         "network.cidr_block",
     }
-    assert "5 faults in the spec" in str(raised.value)
+    assert "5 errors in the spec" in str(raised.value)
 
 
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"ocpus": "1"}, "ocpus: must be a number, got '1'"),
+        ({"ocpus": "1"}, "ocpus: must be a number, got '1'; write 1"),
         ({"ocpus": True}, "ocpus: must be a number, got True"),
         ({"ocpus": float("nan")}, "ocpus: must be a number, got nan"),
         ({"replicas": 1.5}, "replicas: must be a whole number, got 1.5"),
-        ({"command": "echo hi"}, "command: must be a list, got 'echo hi'"),
-        ({"arguments": ["a", 1]}, "arguments[1]: must be text, got 1"),
+        ({"command": "echo hi"}, "command: must be a list, got 'echo hi'; write ['echo hi']"),
+        ({"arguments": ["a", 1]}, "arguments[1]: must be text, got 1; put it in quotes"),
         (
             {"environment_variables": ["A=1"]},
             "environment_variables: must be a mapping with text as keys, got a value of type list",
@@ -91,12 +91,12 @@ def test_check_raises_every_problem_at_once():
         ),
         (
             {"environment_variables": {"A": 8080}},
-            'environment_variables["A"]: must be text or Plain or Ref, got a value of type int',
+            'environment_variables["A"]: must be text, a Plain or a Ref, got a value of type int; put it in quotes',
         ),
-        ({"placement": None}, "placement: must be PlacementSpec, got None"),
-        ({"ports": ["80"]}, "ports[0]: must be Port, got '80'"),
+        ({"placement": None}, "placement: must be a PlacementSpec, got None"),
+        ({"ports": ["80"]}, "ports[0]: must be a Port, got '80'; write 80"),
         ({"ports": 80}, "ports: must be a list, got 80"),
-        ({"sidecars": [b"x"]}, "sidecars[0]: must be SidecarSpec, got a value of type bytes"),
+        ({"sidecars": [b"x"]}, "sidecars[0]: must be a SidecarSpec, got a value of type bytes"),
         (
             {"container_restart_policy": "always"},
             (
@@ -249,7 +249,7 @@ def test_policy_statements_cannot_be_broken_out_of(statement: Statement, problem
         ),
         (
             VolumeSpec.config_file("v", {"x": 5}),
-            'files["x"]: must be bytes or Path or SecretRef or PrometheusConfig, got a value of type int',
+            'files["x"]: must be bytes, a Path, a SecretRef or a PrometheusConfig, got a value of type int',
         ),
         (VolumeSpec("v", kind="file_system"), "mount_target_id: must be given together with export_id"),
     ],
@@ -278,11 +278,11 @@ def test_unknown_volume_names_the_line_to_add():
 def test_volumes_and_mounts_clash():
     """One name for two volumes, and one path mounted twice, are problems."""
     assert web(volumes=[VolumeSpec.empty_dir("v"), VolumeSpec.empty_dir("v", backing_store="MEMORY")]) == [
-        'volumes["v"].name: every volume needs a name of its own'
+        'volumes["v"].name: duplicate name: volume names must be unique'
     ]
     first, second = VolumeSpec.empty_dir("v"), VolumeSpec.empty_dir("v", backing_store="MEMORY")
     assert web(mounts={"/a": first}, sidecars=[evolve(SIDECAR, mounts={"/a": second})]) == [
-        'sidecars["extra"].mounts["/a"]: brings a volume \'v\' that differs from another of this name'
+        'sidecars["extra"].mounts["/a"]: declares a volume \'v\' that differs from another one of this name'
     ]
     assert web(volumes=[first], mounts={"/a": "v", "/a/": "v"}) == ['mounts["/a"]: is mounted twice']
     assert web(mounts={"/a": first}, sidecars=[evolve(SIDECAR, mounts={"/a": first})]) == []
@@ -290,10 +290,12 @@ def test_volumes_and_mounts_clash():
 
 def test_container_names_are_unique():
     """Two sidecars of one name, or one named like the app, are problems."""
-    assert web(sidecars=[SIDECAR, SIDECAR]) == ['sidecars["extra"].name: every container needs a name of its own']
+    assert web(sidecars=[SIDECAR, SIDECAR]) == [
+        'sidecars["extra"].name: duplicate name: container names must be unique'
+    ]
     assert web(sidecars=[evolve(SIDECAR, name="web")]) == [
         (
-            'sidecars["web"].name: every container needs a name of its own '
+            'sidecars["web"].name: duplicate name: container names must be unique '
             "(the app's container is named like the instance)"
         )
     ]
@@ -305,7 +307,7 @@ def test_ports_clash():
         'sidecars["extra"]: port 8080 is used by web and extra: the containers of an instance share one network'
     ]
     assert web(ports=[80, Port(80, sources=["10.0.0.0/8"]), Port(80, protocol="udp")]) == [
-        "ports: tcp 80 is opened twice: put all its sources in one Port"
+        "ports: tcp 80 is opened twice: list all its sources in one entry"
     ]
 
 
@@ -433,11 +435,11 @@ def test_budget_boundaries():
     [
         (
             DeploymentSpec("shop", [WEB, WEB]),
-            'instances["web"].name: is there twice: every one needs a name of its own',
+            'instances["web"].name: duplicate name: names must be unique',
         ),
         (
             evolve(SHOP, alarms=[AlarmSpec.absence()] * 2),
-            'alarms["absence"].name: is there twice: every one needs a name of its own',
+            'alarms["absence"].name: duplicate name: names must be unique',
         ),
         (
             evolve(SHOP, repositories=[RepositorySpec("Acme")]),
@@ -478,11 +480,11 @@ def test_budget_boundaries():
         ),
         (
             evolve(SHOP, network=NetworkSpec.of("shop")),
-            "network: .of('shop') names this deployment itself: name the one that has the network",
+            "network: .of('shop') names this deployment itself: name the deployment that has the network",
         ),
         (
             evolve(SHOP, access=AccessSpec.of("shop")),
-            "access: .of('shop') names this deployment itself: name the one that has the access",
+            "access: .of('shop') names this deployment itself: name the deployment that has the access",
         ),
         (
             evolve(SHOP, access=AccessSpec.deployment(defined_tag="key")),
@@ -527,19 +529,19 @@ def test_budget_boundaries():
                     AlarmSpec.cpu_utilization(destinations=[TopicSpec("a", description="x")]),
                 ],
             ),
-            "alarms: notify two different topics called 'a': make them equal, or name them differently",
+            "alarms: two different topics have the name 'a': make them equal, or rename one",
         ),
         (
             DeploymentSpec("shop", alarms=[AlarmSpec.absence()]),
-            'alarms["absence"].query: $instances stands for the instances, and there are none',
+            'alarms["absence"].query: $instances stands for the instances, but the deployment has none',
         ),
         (
             evolve(SHOP, freeform_tags={f"t{i}": "" for i in range(7)}),
-            "freeform_tags: OCI takes 10 free-form tags on a resource, 4 of which are this library's, got 7",
+            "freeform_tags: OCI allows 10 free-form tags on a resource, 4 of which are used by this library, got 7",
         ),
         (
             evolve(SHOP, freeform_tags={"ocisidecar-key": "x"}),
-            "freeform_tags: tags that start with 'ocisidecar-' are this library's, got 'ocisidecar-key'",
+            "freeform_tags: tags that start with 'ocisidecar-' are reserved for this library, got 'ocisidecar-key'",
         ),
     ],
 )
@@ -553,9 +555,9 @@ def test_tags_of_parts():
     seven = {f"t{i}": "" for i in range(7)}
     eleven = {f"t{i}": "" for i in range(11)}
     assert web(freeform_tags=seven) == [
-        "freeform_tags: OCI takes 10 free-form tags on a resource, 4 of which are this library's, got 7"
+        "freeform_tags: OCI allows 10 free-form tags on a resource, 4 of which are used by this library, got 7"
     ]
-    message = "OCI takes 10 free-form tags on a resource, got 11"
+    message = "OCI allows 10 free-form tags on a resource, got 11"
     assert web(vnic_freeform_tags=eleven) == [f"vnic_freeform_tags: {message}"]
     assert web(container_freeform_tags=eleven) == [f"container_freeform_tags: {message}"]
     assert extra(freeform_tags=eleven) == [f"freeform_tags: {message}"]
@@ -590,14 +592,11 @@ def test_log_references():
         f"{path}: there is no log 'ap', did you mean 'app'?; the deployment's log_names are: app"
     ]
     assert web(environment_variables={"LOG": Ref(Key("subnet", "main"))}) == [
-        (
-            f"{path}: only a log of the deployment can be referred to, e.g. Ref(Key('log', 'app')), "
-            f"got <subnet/main.id>"
-        )
+        (f"{path}: must refer to a log of the deployment, e.g. Ref(Key('log', 'app')), got subnet/main")
     ]
     instance = evolve(WEB, environment_variables={"LOG": Ref(Key("log", "any"))})
     assert problems_of(evolve(SHOP, logging=LoggingSpec.none()).with_instance(instance)) == [
-        f"instances[\"web\"].{path}: refers to the log 'any', and the deployment has LoggingSpec.none()"
+        f"instances[\"web\"].{path}: refers to the log 'any', but the deployment has LoggingSpec.none()"
     ]
     existing = LoggingSpec.existing(log_id="ocid1.log.oc1.fra.a")
     assert problems_of(evolve(SHOP, logging=existing).with_instance(instance)) == []
@@ -607,7 +606,7 @@ def test_pull_secrets_are_unique():
     """Two secrets for one registry are a problem."""
     secret = ImagePullSecret.vault("ghcr.io", secret_id="ocid1.vaultsecret.oc1.fra.a")
     assert web(image_pull_secrets=[secret, secret]) == [
-        "image_pull_secrets: there is more than one secret for the registry 'ghcr.io'"
+        "image_pull_secrets: duplicate registry 'ghcr.io': give one secret for each registry"
     ]
 
 

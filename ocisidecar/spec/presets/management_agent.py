@@ -15,9 +15,9 @@ _SECRETS = "/etc/management-agent"
 _NAMESPACE = re.compile(r"(?!oci_|oracle_)[A-Za-z][A-Za-z0-9_]*")
 _SCRAPE_URL = re.compile(r"http://[^\s/?#\\{}\"][^\s#\\{}\"]*")
 _NO_KEY = (
-    "has no response_file: give the agent its install key with "
-    "SidecarSpec.management_agent(response_file=SecretRef('ocid1.vaultsecret…')), a secret with the content of an "
-    "input.rsp as the service hands it out for an install key"
+    "has no response_file: give it the content of an input.rsp file with the agent's install key, best from a "
+    "vault secret: response_file=SecretRef('ocid1.vaultsecret…'), or in a spec file "
+    "response_file: {secret: ocid1.vaultsecret…}"
 )
 
 
@@ -75,7 +75,7 @@ def _problems(response_file: FileContent | None, metric_namespace: str, scrape_u
         yield _NO_KEY
     if not _NAMESPACE.fullmatch(metric_namespace):
         yield (
-            "metric_namespace must be letters, digits and '_', beginning with a letter, but not with oci_ or "
+            "metric_namespace must be letters, digits and '_', the first a letter, and must not begin with oci_ or "
             f"oracle_, got {metric_namespace!r}"
         )
     if not _SCRAPE_URL.fullmatch(scrape_url):

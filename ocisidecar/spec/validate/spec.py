@@ -15,6 +15,7 @@ from attrs import Attribute, evolve, has
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.capacity import capacity_problems
 from ocisidecar.spec.validate.deployment import deployment_problems, membership_problems
 from ocisidecar.spec.validate.fields import (
@@ -62,23 +63,28 @@ def check(*specs: DeploymentSpec, image_prefix: str | None = None, accepts_symbo
     if found:
         is_one = len(specs) == 1
         raise SpecError(
-            [problem if is_one else evolve(problem, path=f"{spec.name}: {problem.path}") for spec, problem in found]
+            [
+                problem if is_one else evolve(problem, path=f"{spec.name}: {problem.path}")
+                for spec, problem in found
+            ],
+            source=specs[0].source_file if is_one else None,
         )
 
 
 def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:
-    mistyped = tuple(type_problems(spec))
+    audience = Audience.PYTHON if spec.source_file is None else Audience.FILE
+    mistyped = tuple(type_problems(spec, audience))
     wrong = {path for path, _ in mistyped}
     yield from mistyped
     yield from _part_problems(spec, "", wrong)
     for instance, path in elements_of(spec.instances, "instances"):
         if isinstance(instance, InstanceSpec) and not _holds(wrong, path):
-            yield from below(path, instance_problems(instance))
+            yield from below(path, instance_problems(instance, audience))
             yield from below(path, capacity_problems(instance))
-            yield from below(path, image_problems(instance) if need_prefix else ())
-            yield from below(path, () if wrong else membership_problems(instance, spec))
+            yield from below(path, image_problems(instance, audience) if need_prefix else ())
+            yield from below(path, () if wrong else membership_problems(instance, spec, audience))
     if not wrong:
-        yield from deployment_problems(spec)
+        yield from deployment_problems(spec, audience)
 
 
 def _part_problems(part: object, path: str, wrong: Collection[str]) -> Iterator[Problem]:

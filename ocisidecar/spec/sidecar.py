@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class _PresetNamespace(type):
     """Metaclass of `SidecarSpec`: presets are attributes of the class, imported when they are first used."""
 
-    if not TYPE_CHECKING:  # else a type checker would let every misspelt name pass
+    if not TYPE_CHECKING:  # pragma: no branch (else a type checker would accept every misspelt name)
 
         def __getattr__(cls, name: str) -> Preset:
             preset = find_preset(name)

@@ -80,7 +80,7 @@ def load_credentials(
 ) -> Credentials:
     """Return the credentials that arguments, environment and configuration file make.
 
-    Of each setting the argument counts, else `OCISIDECAR_*`, else `OCI_CLI_*`, else the profile.  Blocks for
+    Each setting comes from the argument, else `OCISIDECAR_*`, else `OCI_CLI_*`, else the profile.  Blocks for
     reading files; `instance_principal` also for calls to the metadata and the auth service.
 
     Args:

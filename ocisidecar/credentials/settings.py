@@ -2,7 +2,7 @@
 
 Everything here is pure but for reading the configuration file; the environment is passed in.  A value never
 shows in a repr, because some of them are keys and pass phrases; its source does, so that a message can say
-where a wrong value stands.
+where a wrong value is set.
 
 Source: the variables are those of oci-cli (`oci_cli/cli_constants.py`, 3.95.1) and of the SDK
 (`oci/config.py`, 2.189.0).  oci-cli has none for the compartment.
@@ -127,7 +127,7 @@ class Settings:
 
 
 def find(name: str, *, argument: str | None, environment: Mapping[str, str]) -> Setting | None:
-    """Return a setting that no file holds: the argument, else the strongest variable that is not empty.
+    """Return a setting that files do not contain: the argument, else the strongest variable that is not empty.
 
     Args:
         name: a key of `VARIABLES`, e.g. `endpoint` or `compartment_id`.

@@ -1,7 +1,7 @@
 """A file of shell assignments, read as text: nothing in it is executed.
 
-`export NAME="value"` and `NAME=value`, single and double quotes, comments, and `$NAME` or `${NAME}` for what stands
-earlier in the file mean what they mean to a shell.  Everything else of a shell's language is refused.
+`export NAME="value"` and `NAME=value`, single and double quotes, comments, and `$NAME` or `${NAME}` for a variable
+set earlier in the file mean what they mean to a shell.  Everything else of a shell's language is refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A settings file as a value: the deployment that it describes, and the connection to where it lives."""
+"""A settings file as a value: the deployment that it describes, and the connection to its tenancy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _INDEX = re.compile(r'(ports)\[(?:\d+|"[^"]*")\]')
 
 @frozen
 class Settings:
-    """What an environment file such as `oci-monitoring.env` says; make one with `from_env_file`.
+    """The settings in an environment file such as `oci-monitoring.env`; make one with `from_env_file`.
 
     Frozen; pickles.  A secret never shows in a repr, a message or a warning.
 
@@ -68,8 +68,8 @@ class Settings:
     ) -> Self:
         """Read a settings file; nothing in it is executed.
 
-        Of each variable the process environment counts, else the file, else the default; of region, profile,
-        compartment and image prefix also its `OCISIDECAR_…` and `OCI_CLI_…`.  An empty value is none.
+        Each variable comes from the process environment, else the file, else its default; region, profile,
+        compartment and image prefix also from their `OCISIDECAR_…` and `OCI_CLI_…`.  An empty value is ignored.
         `scripts/oci-monitoring.env.template` lists all variables.
 
         Args:
@@ -128,7 +128,7 @@ class Settings:
         """Do nothing when what is given of these variables can be used.
 
         Raises:
-            SettingsError: one is not filled in, or names a secret that is not there.
+            SettingsError: one is not filled in, or names a secret that was not found.
         """
         problems = [problem for problem in self._loaded.unfilled if problem.variable in variables]
         if problems:
@@ -142,7 +142,7 @@ class Settings:
         on_event: Handler | None = None,
         clock: Clock | None = None,
     ) -> Provisioner:
-        """Return a provisioner for the compartment that they name, or with an emulator of its own if `is_local`.
+        """Return a provisioner for the compartment that they name, or with its own emulator if `is_local`.
 
         Args:
             containers: what runs containers in that emulator, as for `Provisioner.local`.
@@ -180,7 +180,7 @@ class Settings:
         """
         wanted = self.values.oci_tenancy_ocid
         if wanted not in {None, tenancy_id}:
-            message = f"is {wanted}, but the credentials belong to {tenancy_id}: name the right profile or tenancy"
+            message = f"is {wanted}, but the credentials belong to {tenancy_id}: use the right profile or tenancy"
             raise SettingsError(list(_placed([("OCI_TENANCY_OCID", message)], self._loaded.places, self.path.name)))
 
     def _problems(self, spec: DeploymentSpec) -> Iterator[SettingProblem]:
@@ -199,11 +199,11 @@ class Settings:
     def _not_given(self) -> Iterator[SettingProblem]:
         """Yield what is required or named, and still as in the template, or not there at all."""
         yield from self._loaded.unfilled
-        told = {one.variable for one in self._loaded.unfilled}
+        reported = {one.variable for one in self._loaded.unfilled}
         for name, variable in variables().items():
-            if variable.is_required and name not in told and getattr(self.values, variable.field) is None:
+            if variable.is_required and name not in reported and getattr(self.values, variable.field) is None:
                 place = self._loaded.places.get(name, self.path.name)
-                yield SettingProblem(place, name, f"is not set, and is needed: {variable.description}")
+                yield SettingProblem(place, name, f"is required but not set: {variable.description}")
 
 
 def _placed(remarks: Iterable[Remark], places: Mapping[str, str], file: str) -> Iterator[SettingProblem]:

@@ -1,4 +1,4 @@
-"""Every variable of a settings file, in one table: what it means, what it may be, and what it becomes.
+"""Table of all variables of a settings file: meaning, type and place in the spec.
 
 A field is the variable of its name in capitals.  The names are those of the environment file that this project grew
 from, so that such a file can be used as it is.
@@ -53,7 +53,7 @@ def _ocpus(name: str) -> Any:
 
 @frozen(kw_only=True)
 class Values:
-    """The value of each variable; None where there is none."""
+    """The value of each variable; None when it is not given."""
 
     oci_cli_profile: str | None = variable(
         "Profile of ~/.oci/config. Empty: DEFAULT.",
@@ -70,13 +70,13 @@ class Values:
         is_of_account=True,
     )
     oci_tenancy_ocid: str | None = variable(
-        "Tenancy; given, it must be the profile's.",
+        "Tenancy; if given, it must be the profile's.",
         ocid("tenancy"),
         example="",
         is_of_account=True,
     )
     oci_compartment_ocid: str | None = variable(
-        "Compartment in which everything is made.",
+        "Compartment in which everything is created.",
         ocid("compartment", "tenancy"),
         example="ocid1.compartment.oc1..your-compartment",
         connection="compartment_id",
@@ -143,14 +143,14 @@ class Values:
     )
 
     subnet_ocid: str | None = variable(
-        "Existing subnet. Empty: a network of its own is made.",
+        "Existing subnet. Empty: the deployment makes a network.",
         ocid("subnet"),
         example="",
         targets=("network.subnet_id",),
         is_of_account=True,
     )
     vcn_ocid: str | None = variable(
-        "VCN of SUBNET_OCID; the subnet itself says it, so this may stay empty.",
+        "VCN of SUBNET_OCID; it follows from the subnet, so this may stay empty.",
         ocid("vcn"),
         example="",
         is_of_account=True,
@@ -194,8 +194,8 @@ class Values:
         "Seconds between two scrapes.", INTEGER, 15, targets=('sidecars["prometheus"].mounts',)
     )
     prometheus_allowed_cidr: tuple[str, ...] = variable(
-        "Who may reach Prometheus at port 9090: CIDR blocks, or vcn for every address of the VCN. Empty: nobody "
-        "outside of the instance, and then verify_deployment.py cannot ask for its targets.",
+        "Who may reach Prometheus at port 9090: CIDR blocks, or vcn for every address of the VCN. Empty: it "
+        "is closed outside the instance, and verify_deployment.py cannot query its targets.",
         LIST,
         (),
         example="vcn",
@@ -246,7 +246,7 @@ class Values:
     grafana_admin_password: Secret | None = field(
         default=None,
         metadata=metadata(
-            "Password of the user admin. Empty: no such user, everybody who reaches the port may look.",
+            "Password of the user admin. Empty: no such user, and anyone who reaches the port may view.",
             SECRET,
             example="",
         ),
@@ -261,7 +261,7 @@ class Values:
         "Percent of memory.", PERCENT, 80.0, targets=('alarms["memory-utilization"]',)
     )
     notification_topic_ocid: str | None = variable(
-        "Existing topic that alarms notify. Empty: a topic is made, which somebody has to subscribe to.",
+        "Existing topic that alarms notify. Empty: a topic is made; subscribe to it to be notified.",
         ocid("onstopic"),
         example="",
         is_of_account=True,
@@ -288,7 +288,7 @@ class Values:
         ),
     )
     ocir_password: Secret | None = field(
-        default=None, metadata=metadata("The same as OCIR_AUTH_TOKEN, which counts first.", SECRET, example="")
+        default=None, metadata=metadata("Older name of OCIR_AUTH_TOKEN, which overrides it.", SECRET, example="")
     )
     ocisidecar_image_prefix: str | None = variable(
         "Registry path of our images, instead of endpoint, namespace and path above.",
@@ -304,7 +304,7 @@ class Values:
         "Platforms of images: linux/amd64, linux/arm64. Empty: that of CONTAINER_SHAPE.", LIST, ()
     )
     secrets_version: str = variable(
-        "Change it whenever a secret given by env: or file: changes: secrets enter no comparison.", TEXT, "1"
+        "Change it whenever a secret given by env: or file: changes: secrets are not compared.", TEXT, "1"
     )
 
     freeform_tags: Mapping[str, str] = variable(
@@ -348,7 +348,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "freeform_tags": "Tags",
     "verbose": "Behaviour of the scripts",
 }
-"""Field → the heading that stands before it in the template."""
+"""Field → the heading before it in the template."""
 
 IMAGES: Final[Mapping[str, str]] = {
     "app-with-metrics": "APP_WITH_METRICS_IMAGE",
@@ -357,7 +357,7 @@ IMAGES: Final[Mapping[str, str]] = {
     "management-agent": "MGMT_AGENT_SIDECAR_IMAGE",
     "prometheus": "PROMETHEUS_SIDECAR_IMAGE",
 }
-"""Image of ours → the variable that holds its URL."""
+"""Name of an image that this project builds → the variable with its URL."""
 
 
 @cache

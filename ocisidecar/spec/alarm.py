@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
@@ -41,6 +42,16 @@ class TopicSpec(ShortRepr):
 Destination: TypeAlias = str | TopicSpec
 
 
+_IS_DESTINATION = ocid("onstopic", "stream")
+
+
+def _destination(value: str) -> str | None:
+    message = _IS_DESTINATION(value)
+    if message is None or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        return message
+    return f"{message}; to make a topic, give TopicSpec({value!r}), in a spec file {{name: {value}}}"
+
+
 def _destinations(value: Iterable[Destination]) -> tuple[Destination, ...]:
     return as_tuple(value, same)
 
@@ -63,7 +74,7 @@ class AlarmSpec(ShortRepr):
         pending_duration: how long the condition must hold, PT1M to PT1H.
         body: text of the notification.
         repeat_notification_duration: PT1M to P30D; None means that a firing alarm notifies once.
-        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI takes one of each service.
+        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI allows one of each service.
         message_format: of notifications.
         is_enabled: whether it is evaluated.
 
@@ -89,7 +100,7 @@ class AlarmSpec(ShortRepr):
         default=None, kw_only=True, metadata=validated(duration("PT1M", "P30D"))
     )
     destinations: tuple[Destination, ...] = field(
-        default=(), kw_only=True, converter=_destinations, metadata=validated(each=(ocid("onstopic", "stream"),))
+        default=(), kw_only=True, converter=_destinations, metadata=validated(each=(_destination,))
     )
     message_format: Literal["RAW", "PRETTY_JSON", "ONS_OPTIMIZED"] = field(default="RAW", kw_only=True)
     is_enabled: bool = field(default=True, kw_only=True)
@@ -103,7 +114,10 @@ class AlarmSpec(ShortRepr):
         severity: Severity = "WARNING",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance uses more than `threshold` % of its CPU on average."""
+        """Fire when an instance uses more than `threshold` % of its CPU on average.
+
+        A second threshold is a second alarm with another `name` and `severity`.
+        """
         query = f"{_of_instances('CpuUtilization')}.mean() > {threshold:g}"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
@@ -116,7 +130,10 @@ class AlarmSpec(ShortRepr):
         severity: Severity = "WARNING",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance uses more than `threshold` % of its memory on average."""
+        """Fire when an instance uses more than `threshold` % of its memory on average.
+
+        A second threshold is a second alarm with another `name` and `severity`.
+        """
         query = f"{_of_instances('MemoryUtilization')}.mean() > {threshold:g}"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
@@ -129,7 +146,10 @@ class AlarmSpec(ShortRepr):
         severity: Severity = "CRITICAL",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance has filled more than so many GB of its 15 GB of ephemeral storage."""
+        """Fire when an instance uses more than `threshold_in_gbs` GB of its 15 GB of ephemeral storage.
+
+        A second threshold is a second alarm with another `name` and `severity`.
+        """
         query = f"{_of_instances('EphemeralStorageUsed')}.max() > {threshold_in_gbs * 1024**3:.0f}"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
@@ -141,7 +161,7 @@ class AlarmSpec(ShortRepr):
         severity: Severity = "CRITICAL",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance that had emitted metrics stops doing so."""
+        """Fire when an instance that emitted metrics stops emitting them."""
         query = f"{_of_instances('CpuUtilization')}.absent()"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
@@ -153,7 +173,7 @@ class AlarmSpec(ShortRepr):
         """Return what is wrong between fields, as pairs of field and message."""
         topics = [one for one in self.destinations if isinstance(one, TopicSpec) or ".onstopic." in one]
         if len(topics) > 1 or len(self.destinations) - len(topics) > 1:
-            return [("destinations", "OCI takes one topic and one stream at most for an alarm")]
+            return [("destinations", "OCI allows at most one topic and one stream for an alarm")]
         return []
 
 

@@ -1,4 +1,4 @@
-"""What the app and every sidecar have in common: one container each."""
+"""Fields that the app and every sidecar have in common."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ContainerFields(ShortRepr):
         command: replaces the image's ENTRYPOINT.
         arguments: replaces the image's CMD; all together at most 64 KB.
         working_directory: of the program; by default the image's.
-        environment_variables: names and values together at most 64 KB.  OCI returns them in clear: no secrets.
+        environment_variables: names and values together at most 64 KB.  OCI returns them in clear text: no secrets.
         mounts: absolute path → volume name, `VolumeSpec` or `Mount`.
         health_checks: OCI's checks.
         scrape: metrics that the container serves; Prometheus scrapes them if it is there.

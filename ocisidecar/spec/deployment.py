@@ -1,4 +1,4 @@
-"""What is deployed, changed and destroyed as one."""
+"""A deployment: the unit that is applied and destroyed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class RepositorySpec(ShortRepr):
 
     Attributes:
         name: without registry and namespace, e.g. `acme/web`; unique in the tenancy.
-        is_public: whether everybody may pull from it.
-        is_immutable: whether a pushed tag stays what it is.
+        is_public: whether anyone may pull from it without logging in.
+        is_immutable: whether a tag that was pushed cannot be replaced.
 
     Source: oci.artifacts.models.CreateContainerRepositoryDetails.
     """
@@ -55,7 +55,7 @@ def _repositories(value: Iterable[RepositorySpec]) -> tuple[RepositorySpec, ...]
 
 @frozen(repr=False)
 class DeploymentSpec(ShortRepr):
-    """What is tagged, applied and destroyed as one.
+    """A deployment: everything that is tagged, applied and destroyed together.
 
     It may hold no instances: then it is a network, access or logging that others share with `.of(name)`.
 
@@ -101,7 +101,7 @@ class DeploymentSpec(ShortRepr):
         """Return the instance of this name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such instance.
         """
         for instance in self.instances:
             if instance.name == name:

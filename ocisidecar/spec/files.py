@@ -7,7 +7,7 @@ first argument, and a way without arguments is its name: `network: public`.  A s
 `{base64: …}`, `{secret: …}` or `{prometheus: …}`; an environment value is text, `{plain: …}` or
 `{ref: log/<name>}`.
 
-Loading answers keys and words that are not known; what the values must be, `ocisidecar.spec.validate.spec` says.
+Loading reports unknown keys and words; `ocisidecar.spec.validate.spec` checks the values.
 """
 
 from __future__ import annotations

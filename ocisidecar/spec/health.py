@@ -1,4 +1,4 @@
-"""How OCI finds out whether a container works."""
+"""Health checks of containers."""
 
 from __future__ import annotations
 

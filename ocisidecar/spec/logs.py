@@ -1,4 +1,4 @@
-"""Where a deployment's log lines go."""
+"""Log group and logs of a deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which network a deployment's instances are in."""
+"""The network of a deployment's instances."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class NetworkSpec(ShortRepr):
     ) -> NetworkSpec:
         """Use a subnet that exists, and up to 5 network security groups; neither is changed or deleted.
 
-        Ports of instances are then opened by whoever owns these groups.
+        The owner of these groups must open the ports of the instances.
         """
         return cls(
             kind="existing",

@@ -24,7 +24,7 @@ def preset_names() -> tuple[str, ...]:
 
 
 def find_preset(name: str) -> Preset | None:
-    """Return the preset of this name, or None when there is none."""
+    """Return the preset of this name, or None for an unknown name."""
     if name.startswith("_") or not name.isidentifier():
         return None
     module = f"{presets.__name__}.{name}"

@@ -1,4 +1,4 @@
-"""Where metrics are, and the Prometheus configuration that follows from it."""
+"""Scrape targets, and the Prometheus configuration that is generated from them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class ScrapeTarget(ShortRepr):
 
 @frozen(repr=False)
 class PrometheusConfig(ShortRepr):
-    """A file whose content is made when the instance is composed: a scrape job for each of its scrape targets.
+    """A file that is generated for the instance: a scrape job for each of its scrape targets.
 
     Attributes:
         scrape_interval_in_seconds: time between two scrapes of a target.
-        remote_write: URLs that receive every sample; without credentials, since the file is no secret.
+        remote_write: URLs that receive every sample; without credentials, because the file is not secret.
     """
 
     scrape_interval_in_seconds: int = field(

@@ -1,4 +1,4 @@
-"""Secrets by reference, and the values that may be read in clear."""
+"""References to secrets, and values that may be shown in clear text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SecretRef(ShortRepr):
 
 @frozen(repr=False)
 class Plain(ShortRepr):
-    """An environment value that may be read in clear although its name is a secret's.
+    """An environment value that may be shown in clear text although its variable is named like a secret.
 
     OCI returns environment variables to everyone who may read the container.
     """
@@ -35,7 +35,7 @@ class Plain(ShortRepr):
 
 @frozen(repr=False)
 class ImagePullSecret(ShortRepr):
-    """What lets OCI pull images from a private registry that is no OCIR repository of the tenancy.
+    """Credentials with which OCI pulls images from a private registry other than the tenancy's own.
 
     Attributes:
         registry_endpoint: the registry as written in front of the image's name, e.g. `ghcr.io`.

@@ -1,4 +1,4 @@
-"""What containers may do on their host, and what they may ask of OCI."""
+"""Security contexts of containers, and the OCI rights that containers need."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ class SidecarSpec(ContainerFields, metaclass=_PresetNamespace):
         security_context: Linux user, root file system, capabilities.
         freeform_tags: of the container.
         defined_tags: of the container: namespace → key → value.
-        warnings: what plans say about this sidecar.
-        problems: what makes it unfit for use; validation reports each.
+        warnings: shown with every plan.
+        problems: reasons not to deploy it; validation reports each.
 
     The other fields are those of `ContainerFields`.
     """

@@ -1,7 +1,7 @@
-"""Between specs and plain documents of mappings, lists and scalars, by cattrs.
+"""Conversion between specs and documents of mappings, lists and scalars, with cattrs.
 
-Structuring answers keys and words that are not known, all of them at once.  Values of a wrong type pass into the
-spec as they are, because `ocisidecar.spec.validate.spec` judges those.
+Structuring reports unknown keys and words, all of them at once.  Values of a wrong type pass into the spec
+unchanged, because `ocisidecar.spec.validate.spec` reports those.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _UNSET: tuple[object, ...] = (None, (), {})
 
 
 class _ProblemsFound(Exception):
-    """What structuring a part found wrong, with paths below that part."""
+    """Problems of a part that was structured, with paths below that part."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -113,14 +113,14 @@ def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
 
 @cache
 def _positional(make: Any) -> str | None:
-    """Return the argument that may be given alone, without its name."""
+    """Return the argument that a document may give alone, without its name."""
     first = next(iter(signature(make).parameters.values()))
     return None if first.kind is Parameter.KEYWORD_ONLY else first.name
 
 
 @cache
 def _ways(cls: type) -> Mapping[str, Callable[..., Any]]:
-    """Return the class methods by which documents may make a part: those named by its `kind`, and ready alarms."""
+    """Return the class methods that documents may use for a part: those named by its `kind`, and ready alarms."""
     kind = next((one for one in fields(resolve_types(cls)) if one.name == "kind"), None)
     names = _READY_ALARMS if cls is AlarmSpec else get_args(kind.type) if kind else ()
     return {name: getattr(cls, name) for name in names}
@@ -358,7 +358,7 @@ def _plain_content(content: bytes) -> Any:
 
 
 _SHORT = frozenset({Port, ScrapeTarget, Mount})
-"""Parts that documents may give by their first argument alone, wherever they stand."""
+"""Parts that documents may write as their first argument alone."""
 
 _PLAIN: Mapping[type, Callable[[Any], Any]] = {
     bytes: _plain_content,

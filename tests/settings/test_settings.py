@@ -136,7 +136,7 @@ class TestProblems:
             ("web.env:8", "CONTAINER_COUNT"): "must be 1 to 1000 replicas, got 0",
             ("web.env:9", "A"): "contains a command, which is not executed: write its result",
             ("web.env:10", "LOG_RETENTION_DAYS"): "must be one of 30, 60, 90, 120, 150, 180 days, got 365",
-            ("web.env:11", "CONTAINER_INSTANCE_NAME"): "is not set, and is needed: Name of the deployment, of the "
+            ("web.env:11", "CONTAINER_INSTANCE_NAME"): "is required but not set: Name of the deployment, of the "
             "instance and of the app's container.",
         }
 
@@ -231,7 +231,7 @@ class TestWarnings:
     @pytest.mark.parametrize(
         ("line", "said"),
         [
-            ("TF_BACKEND=local", "TF_BACKEND is not used: Terraform is gone"),
+            ("TF_BACKEND=local", "TF_BACKEND is not used: Terraform was removed"),
             ('SSH_PUBLIC_KEY="$(cat ~/.ssh/id_rsa.pub)"', "SSH_PUBLIC_KEY is not used: no virtual machine is made"),
             (
                 "CONTAINER_SHAP=x",
@@ -247,7 +247,7 @@ class TestWarnings:
                 "BUILD_PLATFORM=linux/arm64",
                 "BUILD_PLATFORM leaves out linux/amd64, which is what CI.Standard.E4.Flex runs",
             ),
-            ("ASSIGN_PUBLIC_IP=true", "ASSIGN_PUBLIC_IP gives a public address that nobody may use"),
+            ("ASSIGN_PUBLIC_IP=true", "ASSIGN_PUBLIC_IP gives a public address that is not reachable"),
         ],
     )
     def test_each_has_its_line(self, settings, line, said):

@@ -232,6 +232,18 @@ def test_mysql_exporter_uses_what_its_version_accepts():
     assert volume_at(sidecar, "/etc/mysql-exporter").secret_version == "2"
 
 
+def test_exporters_reach_servers_elsewhere():
+    """Database exporters take the address and the user of a server outside the instance, such as a managed one."""
+    postgres = SidecarSpec.postgres_exporter(data_source_uri="10.0.1.5:5432/shop?sslmode=require", user="metrics")
+    assert postgres.environment_variables["DATA_SOURCE_URI"] == "10.0.1.5:5432/shop?sslmode=require"
+    assert postgres.environment_variables["DATA_SOURCE_USER"] == "metrics"
+    mysql = SidecarSpec.mysql_exporter(address="10.0.1.6:3306", user="metrics")
+    assert mysql.arguments[:2] == ("--mysqld.address=10.0.1.6:3306", "--mysqld.username=metrics")
+    redis = SidecarSpec.redis_exporter(address="rediss://10.0.1.7:6379")
+    assert redis.arguments[0] == "--redis.addr=rediss://10.0.1.7:6379"
+    assert validate(with_all(postgres, mysql, redis)) == ()
+
+
 def test_postgres_exporter_reads_the_password_from_a_file():
     """The PostgreSQL exporter gets address and user as variables, and the password from a file."""
     assert SidecarSpec.postgres_exporter().environment_variables == {
@@ -243,7 +255,7 @@ def test_postgres_exporter_reads_the_password_from_a_file():
 
 
 def test_redis_exporter_reads_the_passwords_from_a_file():
-    """The Redis exporter gets a user and a file with passwords only where it is told to."""
+    """The Redis exporter gets a user and a file with passwords only when they are given."""
     assert SidecarSpec.redis_exporter().arguments[0] == "--redis.addr=redis://127.0.0.1:6379"
     assert not SidecarSpec.redis_exporter().mounts
     sidecar = SidecarSpec.redis_exporter(user="metrics", passwords=SECRET)
@@ -257,7 +269,7 @@ def test_nginx_exporter_uses_double_dashes():
 
 
 def test_cadvisor_warns():
-    """CAdvisor brings a warning that says why it is blind and what to use instead."""
+    """CAdvisor brings a warning that says why it sees almost nothing and what to use instead."""
     (warning,) = spec_warnings(with_all(SidecarSpec.cadvisor()))
-    assert warning.startswith('instances["web"].sidecars["cadvisor"]: cadvisor is blind')
+    assert warning.startswith('instances["web"].sidecars["cadvisor"]: cadvisor has almost nothing to report')
     assert "ContainerCpuUsed" in warning

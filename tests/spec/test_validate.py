@@ -519,7 +519,7 @@ def test_budget_boundaries():
         ),
         (
             evolve(SHOP, alarms=[AlarmSpec.absence(destinations=[TopicSpec("a"), TopicSpec("b")])]),
-            'alarms["absence"].destinations: OCI takes one topic and one stream at most for an alarm',
+            'alarms["absence"].destinations: OCI allows at most one topic and one stream for an alarm',
         ),
         (
             evolve(

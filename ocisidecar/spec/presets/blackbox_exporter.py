@@ -1,4 +1,4 @@
-"""Blackbox exporter: asks whether something answers, and how fast."""
+"""Blackbox exporter: probes HTTP and TCP endpoints and measures how fast they answer."""
 
 from __future__ import annotations
 

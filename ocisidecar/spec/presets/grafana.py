@@ -31,8 +31,8 @@ def grafana(
 
     Args:
         image_url: an image instead of our own, which is looked up below the provisioner's `image_prefix`.
-        admin_password: of the user `admin`, best as `SecretRef`; None makes no such user, and whoever reaches the
-            port may look at the dashboards, but change nothing.
+        admin_password: of the user `admin`, best as `SecretRef`; None creates no such user; anyone who reaches the
+            port may then view the dashboards, but change nothing.
         version: change it together with an `admin_password` given literally, which enters no digest.
 
     Its data ends with the instance.  Port 3000 is not opened by this: add it to the instance's `ports` for that.

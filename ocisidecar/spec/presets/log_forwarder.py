@@ -29,7 +29,7 @@ def log_forwarder(*, image_url: str | None = None, volume: str = "logs", log_nam
             "OCISIDECAR_LOG_DIRECTORY": "/logs",
         },
         mounts={"/logs": volume},
-        # It is unhealthy while nobody accepts its lines, which no restart mends.
+        # It is unhealthy while its lines are rejected, which a restart does not fix.
         health_checks=(HealthCheck.http(PORT, path="/healthy", failure_action="NONE"),),
         scrape=ScrapeTarget(PORT),
         statements=(

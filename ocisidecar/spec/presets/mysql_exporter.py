@@ -22,11 +22,13 @@ def mysql_exporter(
     my_cnf: FileContent | None = None,
     version: str = "1",
 ) -> SidecarSpec:
-    """Return the MySQL exporter; since 0.15 it ignores DATA_SOURCE_NAME.
+    """Return the MySQL exporter: for a server in the instance, or one elsewhere, such as a managed database.
+
+    The exporter ignores DATA_SOURCE_NAME since version 0.15.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
-        address: `host:port` of the server.
+        address: `host:port` of the server, e.g. `10.0.1.6:3306` for one elsewhere.
         user: database user with PROCESS, REPLICATION CLIENT and SELECT.
         my_cnf: an option file with `[client]` and `password = …`, best as `SecretRef`; None means that the server
             asks for no password.

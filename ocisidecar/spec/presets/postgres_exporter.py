@@ -22,12 +22,13 @@ def postgres_exporter(
     password: FileContent | None = None,
     version: str = "1",
 ) -> SidecarSpec:
-    """Return the PostgreSQL exporter.
+    """Return the PostgreSQL exporter: for a server in the instance, or one elsewhere, such as a managed database.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
-        data_source_uri: `host:port/database?options`, without user and password.
-        user: database user, best a member of `pg_monitor`.
+        data_source_uri: `host:port/database?options`, without user and password; for a server elsewhere e.g.
+            `10.0.1.5:5432/shop?sslmode=require`.
+        user: database user, preferably a member of `pg_monitor`.
         password: its password, best as `SecretRef`; None means that the server asks for none.
         version: change it together with a `password` given literally, which enters no digest.
     """

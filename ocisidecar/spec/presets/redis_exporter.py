@@ -22,11 +22,11 @@ def redis_exporter(
     passwords: FileContent | None = None,
     version: str = "1",
 ) -> SidecarSpec:
-    """Return the Redis exporter.
+    """Return the Redis exporter: for a server in the instance, or one elsewhere, such as a managed cache.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
-        address: of the Redis, without user and password.
+        address: of the server, without user and password: `redis://host:port`, with TLS `rediss://host:port`.
         user: of Redis' access control list; None means the default user.
         passwords: `{"redis://127.0.0.1:6379": "<password>"}` in JSON, best as `SecretRef`; None means without a
             password.  The key is `address`, with the user in it where there is one: `redis://<user>@127.0.0.1:6379`.

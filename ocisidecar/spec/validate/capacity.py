@@ -1,4 +1,4 @@
-"""Whether an instance's containers fit its shape and OCI's limits."""
+"""Validation of capacity: an instance's containers fit its shape and OCI's limits."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def _shape(instance: InstanceSpec, name: str, shape: Shape) -> Iterator[Problem]
         yield "ocpus", f"must be {low:g} to {high:g} OCPUs on {name}, got {instance.ocpus:g}"
         return
     memory = shape.memory(instance.ocpus, instance.memory_in_gbs)
-    least = max(shape.memory_in_gbs[0], shape.memory_in_gbs_per_ocpu[0] * instance.ocpus)
-    most = min(shape.memory_in_gbs[1], shape.memory_in_gbs_per_ocpu[1] * instance.ocpus)
-    if not least <= memory <= most:
+    minimum = max(shape.memory_in_gbs[0], shape.memory_in_gbs_per_ocpu[0] * instance.ocpus)
+    maximum = min(shape.memory_in_gbs[1], shape.memory_in_gbs_per_ocpu[1] * instance.ocpus)
+    if not minimum <= memory <= maximum:
         yield (
             "memory_in_gbs",
-            f"must be {least:g} to {most:g} GB with {instance.ocpus:g} OCPUs on {name}, got {memory:g}",
+            f"must be {minimum:g} to {maximum:g} GB with {instance.ocpus:g} OCPUs on {name}, got {memory:g}",
         )
     vcpus = instance.ocpus * shape.logical_cpus_per_ocpu
     yield from _limits(instance, "vcpus_limit", vcpus, f"logical CPUs of {instance.ocpus:g} OCPUs on {name}")

@@ -1,4 +1,4 @@
-"""Whether the parts of a deployment fit together: names, networks, logs, alarms, tags."""
+"""Validation of a deployment: names, networks, logs, alarms and tags fit together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ocisidecar.spec.validate.paths import below, containers_of
 from ocisidecar.wire import Key, Ref
 
 _RESERVED = "ocisidecar-"
-_OWN_PLACE = limits.FREEFORM_TAGS - limits.OWN_TAGS
+_FREE_TAGS = limits.FREEFORM_TAGS - limits.OWN_TAGS
 
 
 def deployment_problems(spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
@@ -37,14 +37,14 @@ def deployment_problems(spec: DeploymentSpec, audience: Audience) -> Iterator[Pr
                 f'alarms["{alarm.name}"].query',
                 f"{INSTANCES} stands for the instances, but the deployment has none",
             )
-    yield from below("freeform_tags", _tags(spec.freeform_tags, _OWN_PLACE))
+    yield from below("freeform_tags", _tags(spec.freeform_tags, _FREE_TAGS))
 
 
 def membership_problems(instance: InstanceSpec, spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
     """Yield what does not fit between an instance and its deployment, with paths below the instance."""
     yield from _address(instance, spec.effective_network, audience)
     yield from _references(instance, spec, audience)
-    yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _OWN_PLACE))
+    yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _FREE_TAGS))
     yield from below("vnic_freeform_tags", _tags(instance.vnic_freeform_tags, limits.FREEFORM_TAGS))
     yield from below("container_freeform_tags", _tags(instance.container_freeform_tags, limits.FREEFORM_TAGS))
     for sidecar in instance.sidecars:

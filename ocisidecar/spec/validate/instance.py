@@ -1,4 +1,4 @@
-"""Whether the containers, volumes and ports of one instance fit together."""
+"""Validation of one instance: its containers, volumes and ports fit together."""
 
 from __future__ import annotations
 

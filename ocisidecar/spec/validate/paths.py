@@ -10,7 +10,7 @@ from ocisidecar.spec.validate.fields import Problem
 
 
 def joined(path: str, rest: str) -> str:
-    """Return `rest`, a path below `path`, as a path of its own."""
+    """Return `rest`, a path below `path`, as a whole path."""
     return path + rest if rest.startswith("[") else f"{path}.{rest}".strip(".")
 
 

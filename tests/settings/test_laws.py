@@ -29,7 +29,7 @@ FILES = st.dictionaries(st.sampled_from(sorted(variables())), WORDS, max_size=12
 @example(values={"CONTAINER_MEMORY_GB": "inf"}, local=True)
 @example(values={"DEFINED_TAGS": '{"A.B":"1","A":"x"}'}, local=False)
 def test_a_file_is_a_deployment_or_problems(tmp_path_factory, values, local):
-    """Nothing else is raised, every problem names where it is, and what is returned can be deployed."""
+    """Any file gives a valid deployment, or a SettingsError whose problems all have a place."""
     path = tmp_path_factory.mktemp("settings") / "web.env"
     base = {"OCI_COMPARTMENT_OCID": "ocid1.compartment.oc1..a", "CONTAINER_INSTANCE_NAME": "web"}
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in {**base, **values}.items()]

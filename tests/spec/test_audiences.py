@@ -92,10 +92,10 @@ def test_problems_of_values_in_a_file(text: str, problem: str):
     ("text", "problem"),
     [
         (
-            "name: shop\nalarms: [{cpu_utilization: {destinations: [oncall]}}]\ninstances: [{name: a, image_url: a:1}]",
+            "name: shop\nalarms: [{absence: {destinations: [oncall]}}]\ninstances: [{name: a, image_url: a:1}]",
             (
-                'alarms["cpu-utilization"].destinations[0]: must be an OCID (ocid1.onstopic.… or ocid1.stream.…), got '
-                "'oncall'; for a topic that the deployment makes, give TopicSpec('oncall'), in a spec file {name: oncall}"
+                'alarms["absence"].destinations[0]: must be an OCID (ocid1.onstopic.… or ocid1.stream.…), got '
+                "'oncall'; to make a topic, give TopicSpec('oncall'), in a spec file {name: oncall}"
             ),
         ),
         (

@@ -21,20 +21,20 @@ SHOP = DeploymentSpec("shop", [WEB])
 
 
 def test_a_plain_spec_has_no_warnings():
-    """Nothing noteworthy, no warning."""
+    """A spec without anything unusual has no warnings."""
     assert spec_warnings(SHOP) == ()
 
 
 @pytest.mark.parametrize("image_url", ["nginx", "nginx:latest", "localhost:5000/nginx"])
 def test_unpinned_images(image_url: str):
-    """An image without a version can change without a new plan."""
+    """An image without a version is warned about."""
     (warning,) = spec_warnings(SHOP.with_instance(WEB.with_image(image_url)))
     assert warning == f'instances["web"].image_url: {image_url} can change without a new plan: pin a version'
 
 
 @pytest.mark.parametrize("image_url", ["nginx:1", "localhost:5000/nginx:1", "nginx@sha256:" + "0" * 64])
 def test_pinned_images(image_url: str):
-    """A version or a digest is no warning."""
+    """An image with a version or a digest is not warned about."""
     assert spec_warnings(SHOP.with_instance(WEB.with_image(image_url))) == ()
 
 
@@ -46,7 +46,7 @@ def test_unknown_shapes():
 
 
 def test_the_whole_internet():
-    """A port open to everybody is said."""
+    """A port that is open to the whole internet is warned about."""
     instance = evolve(WEB, ports=[80, Port(443, sources=["0.0.0.0/0"])])
     assert spec_warnings(SHOP.with_instance(instance)) == (
         'instances["web"].ports: tcp 443 is open to the whole internet',
@@ -54,7 +54,7 @@ def test_the_whole_internet():
 
 
 def test_ports_of_an_existing_network():
-    """In an existing subnet ports are opened by others."""
+    """Ports in an existing subnet are warned about, because the deployment does not open them."""
     spec = evolve(SHOP, network=NetworkSpec.existing("ocid1.subnet.oc1.fra.a"))
     assert spec_warnings(spec) == ()
     (warning,) = spec_warnings(spec.with_instance(evolve(WEB, ports=[80])))
@@ -62,7 +62,7 @@ def test_ports_of_an_existing_network():
 
 
 def test_rights_that_others_must_grant():
-    """Without access of its own a deployment's rights must come from elsewhere."""
+    """Without access a deployment whose containers need rights is warned about."""
     instance = WEB.with_sidecar(SidecarSpec.log_forwarder())
     (warning,) = spec_warnings(evolve(SHOP, access=AccessSpec.none()).with_instance(instance))
     assert warning.endswith("these rights from elsewhere: use log-content")

@@ -112,7 +112,7 @@ def test_a_value_of_the_wrong_type_is_named(fields: dict[str, Any], problem: str
 
 
 def test_wrong_types_do_not_hide_problems_elsewhere():
-    """Beside a value of the wrong type, rules of other fields and problems of other instances are still found."""
+    """Beside a value of the wrong type, problems of other fields and of other instances are still found."""
     spec = SHOP.with_instance(evolve(WEB, ocpus="1", replicas=0))
     spec = spec.with_instance(InstanceSpec("other", image_url="a:1", memory_in_gbs=1000, mounts={"/x": "nothing"}))
     assert [problem.split(":")[0] for problem in problems_of(spec)] == [
@@ -224,7 +224,7 @@ def test_a_value_out_of_range_is_named(fields: dict[str, Any], problem: str):
     ],
 )
 def test_policy_statements_cannot_be_broken_out_of(statement: Statement, problem: str):
-    """A verb, type or condition that is no part of one policy statement is a problem."""
+    """A verb, type or condition that could end its policy statement is a problem."""
     assert web(statements=[statement]) == [f"statements[0].{problem}"]
 
 
@@ -260,7 +260,7 @@ def test_volumes(volume: VolumeSpec, problem: str):
 
 
 def test_unknown_volume_names_the_line_to_add():
-    """A mount of a volume that nobody declares suggests the nearest name and the line to add."""
+    """A mount of an undeclared volume suggests the nearest name and the line to add."""
     (problem,) = problems_of(
         SHOP.with_instance(
             WEB.with_volume(VolumeSpec.empty_dir("log"), mount_path="/logs").with_sidecar(
@@ -327,7 +327,7 @@ def test_secrets_in_the_environment_are_refused(name: str):
     [("DB_PASSWORD_FILE", "/run/x"), ("MAX_TOKENS", "9"), ("TOKEN_TTL", "9"), ("TOKEN", ""), ("TOKEN", Plain("x"))],
 )
 def test_what_only_resembles_a_secret_passes(name: str, value: str | Plain):
-    """Paths and numbers, empty values and those declared as plain are no problems."""
+    """Paths and numbers, empty values and those declared as plain are not problems."""
     assert web(environment_variables={name: value}) == []
 
 
@@ -417,7 +417,7 @@ def test_budget(fields: dict[str, Any], problem: str):
 
 
 def test_budget_boundaries():
-    """Exactly the capacity fits, and an unknown shape is not judged."""
+    """Exactly the capacity fits, and an unknown shape is not checked."""
     assert (
         web(
             vcpus_limit=1.25,

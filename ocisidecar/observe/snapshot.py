@@ -12,7 +12,7 @@ from attrs import frozen
 
 from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials
-from ocisidecar.errors import ConfigError, SpecError, SpecFault
+from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.resources.capabilities import HasDetails, KeepsData
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.kinds import KINDS
@@ -113,7 +113,7 @@ def take_snapshot(
     absent = sorted({*log_groups} - {parent.id for parent in parents})
     if absent:
         message = "must be a log group of the deployment's compartment, so that its logs are found again"
-        raise SpecError([SpecFault("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
+        raise SpecError([SpecProblem("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
     pairs = [(kind, parent) for kind in below for parent in parents if parent.key.kind == kind.parent]
     listed += _all(pool, caller, [partial(kind.observe, caller, site, parent.id) for kind, parent in pairs])
     return Snapshot(tuple(live for lives in listed for live in lives if live.deployment))

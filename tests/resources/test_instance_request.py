@@ -41,7 +41,7 @@ from ocisidecar.spec import (
     Statement,
     VolumeSpec,
 )
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 from ocisidecar.state.identity import digest
 from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Key, Ref, references, resolve

@@ -27,7 +27,7 @@ from ocisidecar.apply.requests import read_secret
 from ocisidecar.cancel import Cancel
 from ocisidecar.cli import common
 from ocisidecar.cli.common import OK, Options
-from ocisidecar.cli.scripts import SETTINGS, requests_shown
+from ocisidecar.cli.scripts import SETTINGS, request_logging
 from ocisidecar.errors import ConfigError
 from ocisidecar.images.sbom import find_syft
 from ocisidecar.provisioner import Provisioner
@@ -47,12 +47,12 @@ _SOURCES: Final = Path(__file__).resolve().parent.parent / "docker"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, push and write; return the exit code."""
     options = _parser().parse_args(arguments)
-    return common.ending(lambda: _run(options), program="build_all.py")
+    return common.run_command(lambda: _run(options), program="build_all.py")
 
 
 def _run(options: Options) -> int:
     settings = _settings(options)
-    with requests_shown(settings):
+    with request_logging(settings):
         return _build(options, settings)
 
 
@@ -61,7 +61,7 @@ def _build(options: Options, settings: Settings) -> int:
     is_pushed = not (options.skip_push or options.local)
     target = _target(options, settings) if is_pushed else None
     _check_before_building(sources, target, options.sbom)
-    told = _Told()
+    told = _ProgressLog()
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
@@ -217,7 +217,7 @@ def _list_contents(image: images.BuiltImage, directory: Path) -> None:
 
 
 @define
-class _Told:
+class _ProgressLog:
     """Writes a line for what begins and what ends, and every ten seconds how much of a push is done."""
 
     _next_progress: float = 0.0
@@ -265,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--base",
-        type=common.pair,
+        type=common.parse_pair,
         action="append",
         default=[],
         metavar="NAME=IMAGE",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ocisidecar.cli import common
 from ocisidecar.cli.common import CHECKS_FAILED, OK
-from ocisidecar.cli.scripts import Job, add_arguments
+from ocisidecar.cli.scripts import ScriptContext, add_arguments
 from ocisidecar.views import report_page
 from ocisidecar.views.junit import report_junit
 
@@ -24,14 +24,14 @@ from ocisidecar.views.junit import report_junit
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print and write the report; return the exit code."""
     options = _parser().parse_args(arguments)
-    return common.ending(lambda: _verify(Job.read(options)), program="verify_deployment.py")
+    return common.run_command(lambda: _verify(ScriptContext.read(options)), program="verify_deployment.py")
 
 
-def _verify(job: Job) -> int:
-    options = job.options
-    with job.deployment() as deployment:
-        report = common.checked(deployment, job.spec, options)
-    common.print_page(common.output(), report_page(report))
+def _verify(context: ScriptContext) -> int:
+    options = context.options
+    with context.deployment() as deployment:
+        report = common.run_checks(deployment, context.spec, options)
+    common.print_page(common.output_console(), report_page(report))
     for path, text in ((options.json, report.to_json()), (options.junit, report_junit(report))):
         if path is not None:
             path.write_text(text, encoding="utf-8")

@@ -60,24 +60,24 @@ T = TypeVar("T", bound=_Document)
 # -- how a program ends ----------------------------------------------------------------------------------------
 
 
-def ending(run: Callable[[], int], *, program: str) -> int:
+def run_command(run: Callable[[], int], *, program: str) -> int:
     """Run a command and return its exit code; whatever goes wrong is one message on standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # signs such as ± are no reason to fail where they cannot be shown
     try:
         return run()
     except KeyboardInterrupt:
-        return complain("interrupted", INTERRUPTED, program=program)
+        return print_error("interrupted", INTERRUPTED, program=program)
     except OciSidecarError as error:
-        return complain(str(error), exit_code(error), program=program)
+        return print_error(str(error), exit_code(error), program=program)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
-        return complain(str(error), WRONG_INPUT, program=program)
+        return print_error(str(error), WRONG_INPUT, program=program)
 
 
-def complain(message: str, code: int, *, program: str = "ocisidecar") -> int:
+def print_error(message: str, code: int, *, program: str = "ocisidecar") -> int:
     """Write a message to standard error and return the code."""
     sys.stderr.write(f"{program}: {message}\n")
     return code
@@ -166,29 +166,27 @@ def read_settings(path: str | Path, options: Options, *, local: bool | None = No
 # -- questions -------------------------------------------------------------------------------------------------
 
 
-def is_answered(question: str, answer: str, *, otherwise: str) -> bool:
+def confirm(prompt: str, expected: str, *, hint: str) -> bool:
     """Ask on the terminal and return whether exactly this was answered.
 
     Raises:
-        ConfigError: there is nobody to ask; `otherwise` says what to do.
+        ConfigError: there is nobody to ask; `hint` says what to do.
     """
     if sys.stdin is None or not sys.stdin.isatty():  # None where standard input is closed
-        raise ConfigError(otherwise)
-    sys.stderr.write(question)
+        raise ConfigError(hint)
+    sys.stderr.write(prompt)
     sys.stderr.flush()
-    return sys.stdin.readline().strip() == answer
+    return sys.stdin.readline().strip() == expected
 
 
-def is_removal_confirmed(name: str) -> bool:
+def confirm_destroy(name: str) -> bool:
     """Ask for the deployment's name before it is deleted.
 
     Raises:
         ConfigError: there is nobody to ask.
     """
-    question = f"Delete this? Type the deployment's name ({name}) to go on: "
-    return is_answered(
-        question, name, otherwise="destroy asks before it deletes and nobody can answer here: add --yes"
-    )
+    prompt = f"Delete this? Type the deployment's name ({name}) to go on: "
+    return confirm(prompt, name, hint="destroy asks before it deletes and nobody can answer here: add --yes")
 
 
 # -- what is shown ---------------------------------------------------------------------------------------------
@@ -199,7 +197,7 @@ def show(value: T, page_of: Callable[[T], Page], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(f"{value.to_json()}\n")
     else:
-        print_page(output(), page_of(value))
+        print_page(output_console(), page_of(value))
 
 
 def print_page(console: Console, page: Page) -> None:
@@ -209,12 +207,12 @@ def print_page(console: Console, page: Page) -> None:
     show_page(page, console)
 
 
-def output() -> Console:
+def output_console() -> Console:
     """Return the console of standard output."""
     return _console(is_for_errors=False)
 
 
-def errors() -> Console:
+def error_console() -> Console:
     """Return the console of standard error."""
     return _console(is_for_errors=True)
 
@@ -232,7 +230,7 @@ def progress() -> Progress:
     """Return what shows the events of a run on standard error."""
     from ocisidecar.views.progress import Progress
 
-    return Progress(errors())
+    return Progress(error_console())
 
 
 def print_log(deployment: Deployment, options: Options) -> None:
@@ -270,7 +268,7 @@ def add_containers_argument(parser: argparse.ArgumentParser, *, default: str) ->
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say how a deployment is checked; `checked` follows them."""
+    """Add the arguments that say how a deployment is checked; `run_checks` follows them."""
     parser.add_argument("--max-restarts", metavar="N", type=_count, default=0, help="of a container (%(default)s)")
     parser.add_argument("--no-telemetry", action="store_true", help="do not look for metrics and log lines")
     parser.add_argument("--read-only", action="store_true", help="send no line and no datapoint for that")
@@ -283,7 +281,7 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def checked(deployment: Deployment, spec: DeploymentSpec | None, options: Options) -> Report:
+def run_checks(deployment: Deployment, spec: DeploymentSpec | None, options: Options) -> Report:
     """Return the report of the checks, made as the arguments say; a terminal is told how long that may take."""
     if sys.stderr.isatty() and not options.no_telemetry:
         longest = f"{options.telemetry_timeout:g} s"
@@ -302,7 +300,7 @@ def add_yes_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
 
 
-def add_removal_arguments(parser: argparse.ArgumentParser) -> None:
+def add_destroy_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what is deleted, and whether somebody is asked before."""
     add_yes_argument(parser)
     parser.add_argument("--purge", action="store_true", help="also delete log groups and repositories with data")
@@ -317,13 +315,13 @@ def add_log_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--instance", metavar="NAME", help="only this instance, e.g. web-0")
     parser.add_argument("--follow", "-f", action="store_true", help="go on until interrupted")
     parser.add_argument(
-        "--since", type=moment, metavar="WHEN", help="e.g. 90s, 10m, 2h, 1d or 2026-03-01T10:00:00Z"
+        "--since", type=parse_since, metavar="WHEN", help="e.g. 90s, 10m, 2h, 1d or 2026-03-01T10:00:00Z"
     )
     parser.add_argument("--tail", type=_count, metavar="N", help="only the last N lines of each container")
     parser.add_argument("--previous", action="store_true", help="of the run before the last restart")
 
 
-def moment(text: str) -> datetime | timedelta:
+def parse_since(text: str) -> datetime | timedelta:
     """Return what `--since` means: a span such as 10m, or an RFC 3339 time, UTC where it does not say.
 
     Raises:
@@ -339,7 +337,7 @@ def moment(text: str) -> datetime | timedelta:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def pair(text: str) -> tuple[str, str]:
+def parse_pair(text: str) -> tuple[str, str]:
     """Return the two sides of `NAME=OTHER`.
 
     Raises:

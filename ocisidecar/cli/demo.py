@@ -39,8 +39,8 @@ _LATENCIES = Latencies(
 )
 """About what the cloud takes, in its own seconds."""
 _CHANGE = {"METRICS_INTERVAL_IN_SECONDS": "2"}
-_SHOWN_LINES = 3
-_WHAT = (
+_LOG_TAIL = 3
+_INTRODUCTION = (
     "ocisidecar runs an app with its monitoring sidecars on OCI Container Instances (containers in Oracle's cloud, "
     "without servers to manage). This demo talks to an OCI emulator inside this process: real SDK calls, signed "
     "and sent over HTTP, to this machine only. No account is used and nothing is left behind. "
@@ -88,38 +88,38 @@ def run(
         OciSidecarError: another step failed.
     """
     began = console.get_time()
-    replaced = dict(images or {})
+    replacements = dict(images or {})
     with ExitStack() as stack:
-        engine, why = _engine(containers, replaced)
-        _say(console, _WHAT + why)
+        engine, explanation = _engine(containers, replacements)
+        _print(console, _INTRODUCTION + explanation)
         if engine is not None:
             stack.enter_context(engine)
-            _prepare(console, engine, replaced, bases or {})
+            _prepare_images(console, engine, replacements, bases or {})
         clock = FastClock(_SPEED) if engine is None else SystemClock()
         provisioner = Provisioner.local(
             containers="simulated" if engine is None else "docker",
-            images=replaced,
+            images=replacements,
             latencies=_LATENCIES if engine is None else None,
             clock=clock,
         )
-        stage = _Stage(
+        steps = _Demo(
             console=console,
             provisioner=stack.enter_context(provisioner),
             progress=stack.enter_context(Progress(console, clock=clock)),
             engine=engine,
         )
-        stage.deploy()
-        stage.change()
-        stage.remove()
-    _heading(console, "Next")
-    _say(console, f"That took {console.get_time() - began:.0f} s. The same in your tenancy:")
-    _show_code(console, _IN_YOUR_TENANCY)
-    _say(console, "Or on the command line: python -m ocisidecar --help. What it can do: README.md.")
+        steps.deploy()
+        steps.change()
+        steps.remove()
+    _print_heading(console, "Next")
+    _print(console, f"That took {console.get_time() - began:.0f} s. The same in your tenancy:")
+    _print_code(console, _IN_YOUR_TENANCY)
+    _print(console, "Or on the command line: python -m ocisidecar --help. What it can do: README.md.")
 
 
 def _engine(containers: Containers, images: Mapping[str, str]) -> tuple[Engine | None, str]:
     """Return the engine that is to run the containers, None for simulating them, and a sentence about that."""
-    from ocisidecar.cli.demo_images import missing
+    from ocisidecar.cli.demo_images import missing_images
     from ocisidecar.engine import Engine
 
     if containers == "simulated":
@@ -127,27 +127,27 @@ def _engine(containers: Containers, images: Mapping[str, str]) -> tuple[Engine |
     if containers == "auto" and not Engine.is_available():
         return None, f"{_NO_ENGINE} {_SIMULATED}"
     engine = Engine.connect()
-    count = len(missing(engine, images))
+    count = len(missing_images(engine, images))
     if containers == "auto" and count:
         engine.close()
         return None, f"{_NO_IMAGES.format(count=count)} {_SIMULATED}"
     return engine, _REAL
 
 
-def _prepare(console: Console, engine: Engine, images: Mapping[str, str], bases: Mapping[str, str]) -> None:
+def _prepare_images(console: Console, engine: Engine, images: Mapping[str, str], bases: Mapping[str, str]) -> None:
     """Build what is ours and missing, and say what the engine is going to pull."""
-    from ocisidecar.cli.demo_images import build_own, missing
+    from ocisidecar.cli.demo_images import build_own_images, missing_images
 
-    absent = missing(engine, images)
-    if absent:
-        _heading(console, "Before: the images that the engine does not have yet")
-        build_own(engine, absent, bases=bases, tell=lambda words: _say(console, words))
-    for url in missing(engine, images):
-        _say(console, f"{url}: the engine pulls it when it is needed")
+    missing = missing_images(engine, images)
+    if missing:
+        _print_heading(console, "Before: the images that the engine does not have yet")
+        build_own_images(engine, missing, bases=bases, on_message=lambda text: _print(console, text))
+    for url in missing_images(engine, images):
+        _print(console, f"{url}: the engine pulls it when it is needed")
 
 
 @frozen(kw_only=True)
-class _Stage:
+class _Demo:
     """What the demo is shown with; `engine` is None when the containers are simulated."""
 
     console: Console
@@ -157,27 +157,27 @@ class _Stage:
 
     def deploy(self) -> None:
         """From the spec to a deployment that was checked."""
-        self._head("1. What is wanted: an app, two shared directories and six sidecars, in Python")
-        _show_code(self.console, inspect.getsource(demo_spec).partition('"""\n\n')[2])
-        self._head("2. The plan: what has to be created for that; nothing is changed yet")
+        self._print_heading("1. What is wanted: an app, two shared directories and six sidecars, in Python")
+        _print_code(self.console, inspect.getsource(demo_spec).partition('"""\n\n')[2])
+        self._print_heading("2. The plan: what has to be created for that; nothing is changed yet")
         plan = self.provisioner.plan(demo_spec.web)
         show(plan_page(plan), self.console)
-        self._head("3. Applying the plan; what can happen at the same time does")
+        self._print_heading("3. Applying the plan; what can happen at the same time does")
         deployment = self.provisioner.apply(plan, on_event=self.progress)
-        self._head("4. What exists now")
+        self._print_heading("4. What exists now")
         show(status_page(deployment), self.console)
-        self._head("5. The checks")
+        self._print_heading("5. The checks")
         report = deployment.verify(demo_spec.web)
         show(report_page(report), self.console)
         report.raise_for_failures()
         if self.engine is not None:
-            self._show_lines(deployment)
+            self._print_logs(deployment)
 
     def change(self) -> None:
         """The same again, which does nothing, and then something else."""
-        self._head("6. The same spec again: the cloud itself says what exists, there is no state file")
+        self._print_heading("6. The same spec again: the cloud itself says what exists, there is no state file")
         show(plan_page(self.provisioner.plan(demo_spec.web)), self.console)
-        self._head(f"7. One field changed: evolve(web, environment_variables={_CHANGE})")
+        self._print_heading(f"7. One field changed: evolve(web, environment_variables={_CHANGE})")
         plan = self.provisioner.plan(evolve(demo_spec.web, environment_variables=_CHANGE))
         show(plan_page(plan), self.console)
         self.provisioner.apply(plan, on_event=self.progress)
@@ -188,7 +188,7 @@ class _Stage:
         Raises:
             OciSidecarError: something is.
         """
-        self._head("8. Taking it down again")
+        self._print_heading("8. Taking it down again")
         self.provisioner.destroy(demo_spec.web, purge=True, on_event=self.progress)
         left: object = self.provisioner.emulator.live()
         if not left and self.engine is not None:
@@ -196,29 +196,29 @@ class _Stage:
         if left:
             raise OciSidecarError(f"The demo left something behind: {left}")
         on_engine = "" if self.engine is None else ", and on the Docker engine 0 containers, 0 volumes, 0 networks"
-        _say(self.console, f"Nothing is left in the cloud{on_engine}.")
+        _print(self.console, f"Nothing is left in the cloud{on_engine}.")
 
-    def _show_lines(self, deployment: Deployment) -> None:
-        _say(self.console, "\nWhat the containers wrote, the last lines of each:")
-        lines = list(deployment.logs(tail=_SHOWN_LINES))
+    def _print_logs(self, deployment: Deployment) -> None:
+        _print(self.console, "\nWhat the containers wrote, the last lines of each:")
+        lines = list(deployment.logs(tail=_LOG_TAIL))
         width = max((len(line.container) for line in lines), default=0)
         for line in lines:
             time = f"{line.time:%H:%M:%S}" if line.time is not None else " " * 8
-            told = printable(f"{time}  {line.container:{width}}  {line.text}")
-            self.console.print(Text(told, style="dim"), overflow="ellipsis", no_wrap=True)
+            line_text = printable(f"{time}  {line.container:{width}}  {line.text}")
+            self.console.print(Text(line_text, style="dim"), overflow="ellipsis", no_wrap=True)
 
-    def _head(self, text: str) -> None:
-        _heading(self.console, text)
+    def _print_heading(self, text: str) -> None:
+        _print_heading(self.console, text)
 
 
-def _heading(console: Console, text: str) -> None:
+def _print_heading(console: Console, text: str) -> None:
     console.print()
     console.print(Rule(Text(text, style="bold"), align="left", style="dim"))
 
 
-def _say(console: Console, text: str) -> None:
+def _print(console: Console, text: str) -> None:
     console.print(Text(text))
 
 
-def _show_code(console: Console, code: str) -> None:
+def _print_code(console: Console, code: str) -> None:
     console.print(Syntax(code.rstrip(), "python", background_color="default"))

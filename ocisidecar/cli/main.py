@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: the arguments are wrong (2), or help or version was asked for (0).
     """
     options = _parser().parse_args(arguments)
-    return common.ending(lambda: int(options.run(options)), program="ocisidecar")
+    return common.run_command(lambda: int(options.run(options)), program="ocisidecar")
 
 
 # -- commands --------------------------------------------------------------------------------------------------
@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _demo(options: Options) -> int:
     from ocisidecar.cli.demo import run
 
-    run(common.output(), containers=options.containers, images=dict(options.image), bases=dict(options.base))
+    run(
+        common.output_console(), containers=options.containers, images=dict(options.image), bases=dict(options.base)
+    )
     return OK
 
 
@@ -56,9 +58,9 @@ def _emulator(options: Options) -> int:
 def _plan(options: Options) -> int:
     from ocisidecar.views import plan_page
 
-    wanted = _Wanted.read(options.spec, options)
-    with wanted.connect(options) as provisioner:
-        plan = provisioner.plan(wanted.spec)
+    file = _DeploymentFile.read(options.spec, options)
+    with file.connect(options) as provisioner:
+        plan = provisioner.plan(file.spec)
     common.show(plan, plan_page, as_json=options.json)
     return OK
 
@@ -66,10 +68,10 @@ def _plan(options: Options) -> int:
 def _apply(options: Options) -> int:
     from ocisidecar.views import deployment_page, plan_page
 
-    wanted = _Wanted.read(options.spec, options)
-    with wanted.connect(options) as provisioner, common.progress() as progress:
-        plan = provisioner.plan(wanted.spec)
-        common.print_page(common.errors(), plan_page(plan))
+    file = _DeploymentFile.read(options.spec, options)
+    with file.connect(options) as provisioner, common.progress() as progress:
+        plan = provisioner.plan(file.spec)
+        common.print_page(common.error_console(), plan_page(plan))
         deployment = provisioner.apply(plan, expect=options.expect, on_event=progress)
         common.show(deployment, deployment_page, as_json=options.json)
     return OK
@@ -81,9 +83,9 @@ def _destroy(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner, common.progress() as progress:
         plan = provisioner.plan_destroy(target.name, retain=options.retain, purge=options.purge)
-        common.print_page(common.errors(), plan_page(plan))
-        if plan.changes and not (options.yes or common.is_removal_confirmed(target.name)):
-            return common.complain("nothing was deleted", WRONG_INPUT)
+        common.print_page(common.error_console(), plan_page(plan))
+        if plan.changes and not (options.yes or common.confirm_destroy(target.name)):
+            return common.print_error("nothing was deleted", WRONG_INPUT)
         kept = provisioner.destroy(plan, on_event=progress)
         common.show(kept, deployment_page, as_json=options.json)
     return OK
@@ -94,7 +96,7 @@ def _verify(options: Options) -> int:
 
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
-        report = common.checked(provisioner.get(target.name), target.spec, options)
+        report = common.run_checks(provisioner.get(target.name), target.spec, options)
     common.show(report, report_page, as_json=options.json)
     return OK if report.ok else CHECKS_FAILED
 
@@ -129,14 +131,14 @@ def _logs(options: Options) -> int:
 
 
 @frozen
-class _Wanted:
+class _DeploymentFile:
     """What a file describes: a spec file, or a settings file, which also says where."""
 
     spec: DeploymentSpec
     settings: Settings | None
 
     @classmethod
-    def read(cls, path: str | Path, options: Options) -> _Wanted:
+    def read(cls, path: str | Path, options: Options) -> _DeploymentFile:
         if not common.is_settings_file(path):
             return cls(load_spec(path), None)
         settings = common.read_settings(path, options)
@@ -151,21 +153,21 @@ class _Target:
     """A deployment, by its name or by a file that describes it."""
 
     name: str
-    wanted: _Wanted | None
+    file: _DeploymentFile | None
 
     @classmethod
     def read(cls, word: str, options: Options) -> _Target:
         if Path(word).suffix not in _SPEC_SUFFIXES and not common.is_settings_file(word):
             return cls(word, None)
-        wanted = _Wanted.read(word, options)
-        return cls(wanted.spec.name, wanted)
+        file = _DeploymentFile.read(word, options)
+        return cls(file.spec.name, file)
 
     @property
     def spec(self) -> DeploymentSpec | None:
-        return self.wanted.spec if self.wanted else None
+        return self.file.spec if self.file else None
 
     def connect(self, options: Options) -> Provisioner:
-        return common.connect(options, self.wanted.settings if self.wanted else None)
+        return common.connect(options, self.file.settings if self.file else None)
 
 
 # -- arguments -------------------------------------------------------------------------------------------------
@@ -195,7 +197,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(
             option,
-            type=common.pair,
+            type=common.parse_pair,
             action="append",
             default=[],
             metavar="IMAGE=OTHER",
@@ -231,7 +233,7 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _destroy_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    common.add_removal_arguments(parser)
+    common.add_destroy_arguments(parser)
 
 
 def _logs_arguments(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,7 @@ _LOCAL: Final = "--local: everything happens in an emulator inside this process 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that `Job.read` and `Job.connect` look at."""
+    """Add the arguments that `ScriptContext.read` and `ScriptContext.connect` look at."""
     parser.add_argument(
         "--settings", metavar="FILE", type=Path, default=Path(SETTINGS), help="settings file (%(default)s)"
     )
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_containers_argument(parser, default=_SIMULATED)
     group.add_argument(
         "--image",
-        type=common.pair,
+        type=common.parse_pair,
         action="append",
         default=[],
         metavar="NAME=LOCAL",
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @frozen
-class Job:
+class ScriptContext:
     """A command and what it is about.
 
     Attributes:
@@ -66,7 +66,7 @@ class Job:
     settings: Settings
 
     @classmethod
-    def read(cls, options: common.Options, *, needs_spec: bool = True) -> Job:
+    def read(cls, options: common.Options, *, needs_spec: bool = True) -> ScriptContext:
         """Read the settings file; its warnings go to standard error.
 
         Args:
@@ -106,7 +106,7 @@ class Job:
             ConfigError: credentials, region or an argument cannot be used.
             OciSidecarError: deploying in the emulator failed.
         """
-        with requests_shown(self.settings), self._connection() as provisioner:
+        with request_logging(self.settings), self._connection() as provisioner:
             if self.options.local and needs_deployment:
                 with common.progress() as progress:
                     provisioner.apply(self.spec, on_event=progress)
@@ -128,7 +128,7 @@ class Job:
 
 
 @contextmanager
-def requests_shown(settings: Settings) -> Iterator[None]:
+def request_logging(settings: Settings) -> Iterator[None]:
     """Write a line for each request to standard error meanwhile, if VERBOSE says so."""
     log = logging.getLogger("ocisidecar")
     handler = logging.StreamHandler()

@@ -108,6 +108,6 @@ class TestDemo:
         monkeypatch.setattr("ocisidecar.emulator.Emulator.live", lambda _: {"vcn": ["ocid1.vcn"]})
         console = Console(file=io.StringIO())
         with Provisioner.local(clock=VirtualClock()) as local:
-            stage = demo._Stage(console=console, provisioner=local, progress=Progress(console), engine=None)
+            steps = demo._Demo(console=console, provisioner=local, progress=Progress(console), engine=None)
             with pytest.raises(OciSidecarError, match="left something behind"):
-                stage.remove()
+                steps.remove()

@@ -329,7 +329,7 @@ class TestArguments:
     )
     def test_since(self, word, since):
         """A span or a moment; a moment without a time zone is UTC."""
-        assert common.moment(word) == since
+        assert common.parse_since(word) == since
 
 
 class TestProgram:

@@ -78,7 +78,7 @@ def test_syft_is_missed_before_anything_is_built(build, tmp_path, monkeypatch):
 
 def test_how_much_of_a_push_is_done_is_told_now_and_then(capsys):
     """A line at most every ten seconds, from the beginning of each push."""
-    told = load("build_all")._Told()
+    told = load("build_all")._ProgressLog()
     for offset in (0.0, 100.0):
         started = images.PushStarted(image="web", reference="r/web:1", elapsed_seconds=offset)
         told(started)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import oci
 import pytest
 
-from ocisidecar.cli.scripts import Job
+from ocisidecar.cli.scripts import ScriptContext
 from ocisidecar.emulator import Fault
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import SettingsError
@@ -102,9 +102,9 @@ class TestCommands:
         options = load("deploy")._parser().parse_args([command, "--settings", str(settings)])
         if command in {"validate", "plan", "deploy"}:
             with pytest.raises(SettingsError, match="NOWHERE, which is not set"):
-                Job.read(options, needs_spec=options.needs_spec)
+                ScriptContext.read(options, needs_spec=options.needs_spec)
         else:
-            assert Job.read(options, needs_spec=options.needs_spec).name == "web"
+            assert ScriptContext.read(options, needs_spec=options.needs_spec).name == "web"
 
     def test_validate_makes_no_request(self, deploy, emulator):
         """It says what would run, from the file alone."""

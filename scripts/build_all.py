@@ -25,8 +25,9 @@ from attrs import define, frozen
 from ocisidecar import __version__, images
 from ocisidecar.apply.requests import read_secret
 from ocisidecar.cancel import Cancel
-from ocisidecar.cli import common
-from ocisidecar.cli.common import OK, Options
+from ocisidecar.cli import arguments, common, connection
+from ocisidecar.cli.arguments import Options
+from ocisidecar.cli.common import OK
 from ocisidecar.cli.scripts import SETTINGS, request_logging
 from ocisidecar.errors import ConfigError
 from ocisidecar.images.sbom import find_syft
@@ -96,7 +97,7 @@ def _check_before_building(
 def _settings(options: Options) -> Settings:
     """Return what the settings file says; without one, defaults and the environment."""
     usual = Path(SETTINGS) if Path(SETTINGS).exists() else Path(os.devnull)
-    return common.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
+    return connection.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
 
 
 def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
@@ -143,7 +144,7 @@ def _target(options: Options, settings: Settings) -> _Target:
         )
 
     def connect() -> Provisioner:
-        return common.connect(options, settings)
+        return connection.connect(options, settings)
 
     prefix = settings.image_prefix or _looked_up_prefix(settings, connect)
     host, _, path = prefix.partition("/")
@@ -265,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--base",
-        type=common.parse_pair,
+        type=arguments.parse_pair,
         action="append",
         default=[],
         metavar="NAME=IMAGE",
@@ -279,7 +280,7 @@ def _parser() -> argparse.ArgumentParser:
         default=_SOURCES,
         help="build what is in DIR/<name>/Dockerfile (%(default)s)",
     )
-    common.add_connection_arguments(parser)
+    arguments.add_connection_arguments(parser)
     return parser
 
 

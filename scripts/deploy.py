@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from ocisidecar.cli import common
+from ocisidecar.cli import arguments, common
 from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT
 from ocisidecar.cli.scripts import ScriptContext, add_arguments
 from ocisidecar.errors import ApplyFailed, DeploymentNotFound
@@ -181,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(command.name, help=command.help, description=command.help)
         one.set_defaults(run=command.run, needs_spec=command.needs_spec)
         add_arguments(one)
-        common.add_json_argument(one)
+        arguments.add_json_argument(one)
         command.add_arguments(one)
     return parser
 
@@ -191,7 +191,7 @@ def _no_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
-    common.add_yes_argument(parser)
+    arguments.add_yes_argument(parser)
     parser.add_argument("--expect", metavar="DIGEST", help="only if the plan has this digest")
 
 
@@ -200,7 +200,7 @@ def _metrics_arguments(parser: argparse.ArgumentParser) -> None:
         "--query", action="append", metavar="MQL", help="instead of CPU and memory; can be repeated"
     )
     parser.add_argument("--namespace", default=NATIVE_NAMESPACE, help="of the metrics (%(default)s)")
-    parser.add_argument("--since", type=common.parse_since, metavar="WHEN", help="e.g. 10m, 2h (1h)")
+    parser.add_argument("--since", type=arguments.parse_since, metavar="WHEN", help="e.g. 10m, 2h (1h)")
 
 
 @frozen
@@ -217,9 +217,9 @@ _COMMANDS: Final = (
     _Command("plan", "Show what deploy would do.", _plan, _no_arguments, needs_spec=True),
     _Command("deploy", "Bring it about, and check that it works.", _deploy, _deploy_arguments, needs_spec=True),
     _Command("status", "Show what exists.", _status, _no_arguments),
-    _Command("logs", "Show what containers write.", _logs, common.add_log_arguments),
+    _Command("logs", "Show what containers write.", _logs, arguments.add_log_arguments),
     _Command("metrics", "Show CPU and memory, or any other metric.", _metrics, _metrics_arguments),
-    _Command("destroy", "Remove it.", _destroy, common.add_destroy_arguments),
+    _Command("destroy", "Remove it.", _destroy, arguments.add_destroy_arguments),
 )
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocisidecar.cli import common
+from ocisidecar.cli import arguments, common
 from ocisidecar.cli.common import CHECKS_FAILED, OK
 from ocisidecar.cli.scripts import ScriptContext, add_arguments
 from ocisidecar.views import report_page
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the report as JUnit XML")
-    common.add_check_arguments(parser)
+    arguments.add_check_arguments(parser)
     return parser
 
 

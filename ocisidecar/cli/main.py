@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from ocisidecar import __version__
-from ocisidecar.cli import common
-from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT, Options
+from ocisidecar.cli import arguments, common, connection
+from ocisidecar.cli.arguments import Options
+from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT
 from ocisidecar.spec.files import load_spec
 
 if TYPE_CHECKING:
@@ -139,13 +140,13 @@ class _DeploymentFile:
 
     @classmethod
     def read(cls, path: str | Path, options: Options) -> _DeploymentFile:
-        if not common.is_settings_file(path):
+        if not connection.is_settings_file(path):
             return cls(load_spec(path), None)
-        settings = common.read_settings(path, options)
+        settings = connection.read_settings(path, options)
         return cls(settings.deployment_spec(), settings)
 
     def connect(self, options: Options) -> Provisioner:
-        return common.connect(options, self.settings)
+        return connection.connect(options, self.settings)
 
 
 @frozen
@@ -157,7 +158,7 @@ class _Target:
 
     @classmethod
     def read(cls, word: str, options: Options) -> _Target:
-        if Path(word).suffix not in _SPEC_SUFFIXES and not common.is_settings_file(word):
+        if Path(word).suffix not in _SPEC_SUFFIXES and not connection.is_settings_file(word):
             return cls(word, None)
         file = _DeploymentFile.read(word, options)
         return cls(file.spec.name, file)
@@ -167,7 +168,7 @@ class _Target:
         return self.file.spec if self.file else None
 
     def connect(self, options: Options) -> Provisioner:
-        return common.connect(options, self.file.settings if self.file else None)
+        return connection.connect(options, self.file.settings if self.file else None)
 
 
 # -- arguments -------------------------------------------------------------------------------------------------
@@ -183,21 +184,21 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(command.name, help=command.help, description=command.help)
         one.set_defaults(run=command.run)
         if command.talks_to_oci:
-            common.add_connection_arguments(one)
-            common.add_json_argument(one)
+            arguments.add_connection_arguments(one)
+            arguments.add_json_argument(one)
         command.add_arguments(one)
     return parser
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
-    common.add_containers_argument(parser, default="auto")
+    arguments.add_containers_argument(parser, default="auto")
     for option, meaning in (
         ("--image", "with Docker: run the engine's image OTHER in place of IMAGE, one of the spec's"),
         ("--base", "with Docker: build the image of ours that is named IMAGE on OTHER"),
     ):
         parser.add_argument(
             option,
-            type=common.parse_pair,
+            type=arguments.parse_pair,
             action="append",
             default=[],
             metavar="IMAGE=OTHER",
@@ -210,7 +211,7 @@ def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config-dir", required=True, metavar="DIR", help="where an OCI configuration for it is written"
     )
-    common.add_containers_argument(parser, default="simulated")
+    arguments.add_containers_argument(parser, default="simulated")
 
 
 def _spec_arguments(parser: argparse.ArgumentParser) -> None:
@@ -228,17 +229,17 @@ def _target_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    common.add_check_arguments(parser)
+    arguments.add_check_arguments(parser)
 
 
 def _destroy_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    common.add_destroy_arguments(parser)
+    arguments.add_destroy_arguments(parser)
 
 
 def _logs_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    common.add_log_arguments(parser)
+    arguments.add_log_arguments(parser)
 
 
 @frozen

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from ocisidecar.cli import common
+from ocisidecar.cli import arguments, common, connection
+from ocisidecar.cli.arguments import Options
 from ocisidecar.clock import FastClock
 from ocisidecar.errors import ConfigError
 
@@ -41,16 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("emulator", "Instead of a tenancy; needs no account.")
     group.add_argument("--local", action="store_true", help="use the built-in emulator, for this command only")
-    common.add_containers_argument(parser, default=_SIMULATED)
+    arguments.add_containers_argument(parser, default=_SIMULATED)
     group.add_argument(
         "--image",
-        type=common.parse_pair,
+        type=arguments.parse_pair,
         action="append",
         default=[],
         metavar="NAME=LOCAL",
         help="with --containers docker: run LOCAL where the deployment says NAME; can be repeated",
     )
-    common.add_connection_arguments(parser)
+    arguments.add_connection_arguments(parser)
 
 
 @frozen
@@ -62,11 +63,11 @@ class ScriptContext:
         settings: what the settings file says.
     """
 
-    options: common.Options
+    options: Options
     settings: Settings
 
     @classmethod
-    def read(cls, options: common.Options, *, needs_spec: bool = True) -> ScriptContext:
+    def read(cls, options: Options, *, needs_spec: bool = True) -> ScriptContext:
         """Read the settings file; its warnings go to standard error.
 
         Args:
@@ -81,7 +82,7 @@ class ScriptContext:
             raise ConfigError(
                 "--containers and --image are for --local: without it the tenancy runs the containers"
             )
-        settings = common.read_settings(options.settings, options, local=options.local or None)
+        settings = connection.read_settings(options.settings, options, local=options.local or None)
         if needs_spec or options.local:
             settings.deployment_spec()
         return cls(options, settings)
@@ -114,7 +115,7 @@ class ScriptContext:
 
     def _connection(self) -> Provisioner:
         if not self.options.local:
-            return common.connect(self.options, self.settings)
+            return connection.connect(self.options, self.settings)
         sys.stderr.write(_LOCAL)
         containers = self.options.containers
         clock = FastClock(_SPEED) if containers == _SIMULATED else None

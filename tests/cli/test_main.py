@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ocisidecar import Cancelled, __version__, errors
-from ocisidecar.cli import common
+from ocisidecar.cli import arguments, common, connection
 from ocisidecar.cli.main import main
 from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Emulator, Fault
@@ -139,7 +139,7 @@ class TestSettingsFile:
     )
     def test_names(self, name, is_one):
         """It is recognised by its name, as the files of this kind are called."""
-        assert common.is_settings_file(f"some.env.d/{name}") is is_one
+        assert connection.is_settings_file(f"some.env.d/{name}") is is_one
 
     def test_from_beginning_to_end(self, run, tmp_path, emulator):
         """Plan, apply, verify, status and destroy; what only a tenancy has does not count in an emulator."""
@@ -329,7 +329,7 @@ class TestArguments:
     )
     def test_since(self, word, since):
         """A span or a moment; a moment without a time zone is UTC."""
-        assert common.parse_since(word) == since
+        assert arguments.parse_since(word) == since
 
 
 class TestProgram:

@@ -1,0 +1,68 @@
+"""Connecting a command: a provisioner for what the arguments, the environment and a settings file say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ocisidecar.cli.arguments import Options
+
+if TYPE_CHECKING:
+    from ocisidecar.provisioner import Provisioner
+    from ocisidecar.settings import Settings
+
+
+def connect(options: Options, settings: Settings | None = None) -> Provisioner:
+    """Return a provisioner for what the arguments, else the environment, else the settings say.
+
+    Raises:
+        SettingsError: the settings name another tenancy than the credentials belong to.
+        ConfigError: the credentials, the region or the compartment cannot be used.
+    """
+    from ocisidecar.provisioner import Provisioner
+
+    provisioner = Provisioner.from_config(
+        options.config,
+        auth=options.auth,
+        endpoint=options.endpoint,
+        **({} if settings is None else settings.connection) | _given(options),
+    )
+    if settings is not None:
+        settings.check_tenancy(provisioner.session.credentials.tenancy_id)
+    return provisioner
+
+
+def _given(options: Options) -> dict[str, str]:
+    """Return those arguments that settings have a variable for."""
+    names = ("profile", "region", "compartment_id", "image_prefix")
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def is_settings_file(path: str | Path) -> bool:
+    """Return whether a path looks like a settings file: `.env`, `web.env`, `web.env.local`."""
+    name = Path(path).name
+    return name.endswith(".env") or ".env." in name
+
+
+def read_settings(path: str | Path, options: Options, *, local: bool | None = None) -> Settings:
+    """Read a settings file and write its warnings to standard error.
+
+    Args:
+        path: of the file.
+        options: with the arguments of `add_connection_arguments`, which count before the file.
+        local: whether they are for an emulator; None means: if the endpoint is one's.
+
+    Raises:
+        SettingsError: some of it is wrong.
+    """
+    from ocisidecar.provisioner import is_emulator
+    from ocisidecar.settings import Settings
+
+    environment = {**os.environ, **{f"OCISIDECAR_{name.upper()}": value for name, value in _given(options).items()}}
+    is_local = is_emulator(options.endpoint) if local is None else local
+    settings = Settings.from_env_file(path, local=is_local, environment=environment)
+    for warning in settings.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    return settings

@@ -6,7 +6,7 @@
     scripts/build_all.py --local                            only build, for this engine and deploy.py --local
 
 OCIR_*, VERSION and BUILD_PLATFORM of the settings file, or of the environment, are honoured.  A Docker engine must
-answer.  Exit codes: 0 done, 2 wrong input, 3 the engine, the registry or OCI refused, 130 interrupted.
+answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ocisidecar.apply.requests import read_secret
 from ocisidecar.cancel import Cancel
 from ocisidecar.cli import arguments, common, connection
 from ocisidecar.cli.arguments import Options
-from ocisidecar.cli.common import OK
+from ocisidecar.cli.exit_codes import HELP, ExitCode
 from ocisidecar.cli.scripts import SETTINGS, request_logging
 from ocisidecar.errors import ConfigError
 from ocisidecar.images.sbom import find_syft
@@ -76,10 +76,10 @@ def _build(options: Options, settings: Settings) -> int:
     if target is None:
         for image in built:
             sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
-        return OK
+        return ExitCode.OK
     pushed = [target.registry.push(image, on_event=told) for image in built]
     _write(settings.path, pushed)
-    return OK
+    return ExitCode.OK
 
 
 def _check_before_building(
@@ -252,7 +252,7 @@ class _ProgressLog:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="build_all.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="build_all.py", description=__doc__, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--settings", metavar="FILE", type=Path, help=f"settings file ({SETTINGS}, if it is there)")
     parser.add_argument("--skip-push", action="store_true", help="only build")

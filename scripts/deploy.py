@@ -10,7 +10,6 @@ commands on one deployment run `python -m ocisidecar emulator --config-dir DIR` 
 prints: --config DIR/config --endpoint URL --compartment-id OCID.
 
 DRY_RUN, AUTO_APPROVE, CLEANUP_ON_FAILURE and VERBOSE of the settings file, or of the environment, are honoured.
-Exit codes: 0 done, 1 checks failed, 2 wrong input, 3 the service refused, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from ocisidecar.cli import arguments, common
-from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT
+from ocisidecar.cli.exit_codes import HELP, ExitCode
 from ocisidecar.cli.scripts import ScriptContext, add_arguments
 from ocisidecar.errors import ApplyFailed, DeploymentNotFound
 from ocisidecar.spec.alarm import NATIVE_NAMESPACE
@@ -56,14 +55,14 @@ def _validate(context: ScriptContext) -> int:
         f"{context.options.settings} is valid: {context.spec.name}, {instance.replicas} x {instance.shape} with "
         f"{len(instance.containers)} containers: {', '.join(one.name for one in instance.containers)}\n"
     )
-    return OK
+    return ExitCode.OK
 
 
 def _plan(context: ScriptContext) -> int:
     with context.connect() as provisioner:
         plan = provisioner.plan(context.spec)
     common.show(plan, plan_page, as_json=context.options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _deploy(context: ScriptContext) -> int:
@@ -72,9 +71,9 @@ def _deploy(context: ScriptContext) -> int:
         common.print_page(common.error_console(), plan_page(plan))
         if context.settings.values.dry_run:
             sys.stderr.write("DRY_RUN: nothing was changed\n")
-            return OK
+            return ExitCode.OK
         if plan.changes and not _is_approved(context, "change"):
-            return common.print_error("nothing was changed", WRONG_INPUT, program="deploy.py")
+            return common.print_error("nothing was changed", ExitCode.WRONG_INPUT, program="deploy.py")
         is_first = not _exists(provisioner, context.spec.name)
         try:
             deployment = provisioner.apply(plan, expect=context.options.expect, on_event=progress)
@@ -86,7 +85,7 @@ def _deploy(context: ScriptContext) -> int:
         common.print_page(common.error_console(), report_page(report))
         if not report.ok:
             _explain(provisioner, context, progress, is_first=is_first)
-        return OK if report.ok else CHECKS_FAILED
+        return ExitCode.OK if report.ok else ExitCode.CHECKS_FAILED
 
 
 def _destroy(context: ScriptContext) -> int:
@@ -95,24 +94,24 @@ def _destroy(context: ScriptContext) -> int:
         common.print_page(common.error_console(), plan_page(plan))
         if context.settings.values.dry_run:
             sys.stderr.write("DRY_RUN: nothing was deleted\n")
-            return OK
+            return ExitCode.OK
         if plan.changes and not _is_approved(context, "delete"):
-            return common.print_error("nothing was deleted", WRONG_INPUT, program="deploy.py")
+            return common.print_error("nothing was deleted", ExitCode.WRONG_INPUT, program="deploy.py")
         kept = provisioner.destroy(plan, on_event=progress)
         common.show(kept, deployment_page, as_json=context.options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _status(context: ScriptContext) -> int:
     with context.deployment() as deployment:
         common.show(deployment, status_page, as_json=context.options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _logs(context: ScriptContext) -> int:
     with context.deployment() as deployment:
         common.print_log(deployment, context.options)
-    return OK
+    return ExitCode.OK
 
 
 def _metrics(context: ScriptContext) -> int:
@@ -125,13 +124,13 @@ def _metrics(context: ScriptContext) -> int:
         ]
     if options.json:
         sys.stdout.write(json.dumps([row.to_dict() for row in rows], indent=2, ensure_ascii=False) + "\n")
-        return OK
+        return ExitCode.OK
     for row in rows:
         of = " ".join(f"{name}={value}" for name, value in sorted(row.dimensions.items()))
         sys.stdout.write(f"{row.time:%Y-%m-%dT%H:%M:%SZ}  {row.name} {row.value:g}  {of}\n")
     if not rows:
         sys.stderr.write("no datapoints: the first ones come minutes after the start\n")
-    return OK
+    return ExitCode.OK
 
 
 # -- what the commands share -----------------------------------------------------------------------------------
@@ -174,11 +173,11 @@ def _explain(provisioner: Provisioner, context: ScriptContext, progress: Progres
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="deploy.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="deploy.py", description=__doc__, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
-        one = commands.add_parser(command.name, help=command.help, description=command.help)
+        one = commands.add_parser(command.name, help=command.help, description=command.help, epilog=HELP)
         one.set_defaults(run=command.run, needs_spec=command.needs_spec)
         add_arguments(one)
         arguments.add_json_argument(one)

@@ -4,7 +4,7 @@
     scripts/verify_deployment.py --settings oci-monitoring.env --json report.json --junit report.xml
     scripts/verify_deployment.py --local                    deploy into the built-in emulator, and check that
 
-Exit codes: 0 every check passed or was skipped, 1 checks failed, 2 wrong input, 3 the service refused.
+A check that was skipped does not count as failed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocisidecar.cli import arguments, common
-from ocisidecar.cli.common import CHECKS_FAILED, OK
+from ocisidecar.cli.exit_codes import HELP, ExitCode
 from ocisidecar.cli.scripts import ScriptContext, add_arguments
 from ocisidecar.views import report_page
 from ocisidecar.views.junit import report_junit
@@ -35,12 +35,15 @@ def _verify(context: ScriptContext) -> int:
     for path, text in ((options.json, report.to_json()), (options.junit, report_junit(report))):
         if path is not None:
             path.write_text(text, encoding="utf-8")
-    return OK if report.ok else CHECKS_FAILED
+    return ExitCode.OK if report.ok else ExitCode.CHECKS_FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="verify_deployment.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="verify_deployment.py",
+        description=__doc__,
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_arguments(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")

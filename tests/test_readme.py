@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ocisidecar.cli.exit_codes import HELP
 from ocisidecar.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
@@ -82,6 +83,11 @@ def test_first_two_commands_are_the_demo_and_the_tests():
 def test_links_lead_somewhere(link):
     """A relative link names a file of the project."""
     assert (ROOT / link).is_file()
+
+
+def test_exit_codes_are_those_of_the_table():
+    """The README lists the exit codes in the words of the help texts."""
+    assert HELP in README
 
 
 def test_every_subcommand_and_fault_parameter_named_exists():

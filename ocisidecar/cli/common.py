@@ -10,20 +10,11 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ocisidecar.cli.arguments import Options
-from ocisidecar.errors import (
-    ApplyFailed,
-    Cancelled,
-    ChecksFailed,
-    ConfigError,
-    DestroyFailed,
-    ImageError,
-    OciSidecarError,
-    ServiceCallError,
-    WaitError,
-)
+from ocisidecar.cli.exit_codes import ExitCode, exit_code_of
+from ocisidecar.errors import ConfigError, OciSidecarError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,12 +24,6 @@ if TYPE_CHECKING:
     from ocisidecar.verify.report import Report
     from ocisidecar.views.page import Page
     from ocisidecar.views.progress import Progress
-
-OK: Final = 0
-CHECKS_FAILED: Final = 1
-WRONG_INPUT: Final = 2
-SERVICE: Final = 3
-INTERRUPTED: Final = 130
 
 
 class _Document(Protocol):
@@ -54,32 +39,18 @@ def run_command(run: Callable[[], int], *, program: str) -> int:
         sys.stdout.reconfigure(errors="replace")  # signs such as ± are no reason to fail where they cannot be shown
     try:
         return run()
-    except KeyboardInterrupt:
-        return print_error("interrupted", INTERRUPTED, program=program)
-    except OciSidecarError as error:
-        return print_error(str(error), exit_code(error), program=program)
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of a pipe has read enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    except OSError as error:
-        return print_error(str(error), WRONG_INPUT, program=program)
+        return ExitCode.OK
+    except (KeyboardInterrupt, OciSidecarError, OSError) as error:
+        message = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        return print_error(message, exit_code_of(error), program=program)
 
 
-def print_error(message: str, code: int, *, program: str = "ocisidecar") -> int:
+def print_error(message: str, code: ExitCode, *, program: str = "ocisidecar") -> ExitCode:
     """Write a message to standard error and return the code."""
     sys.stderr.write(f"{program}: {message}\n")
     return code
-
-
-def exit_code(error: OciSidecarError) -> int:
-    """Return the exit code that says what kind of error it was."""
-    if isinstance(error, ChecksFailed):
-        return CHECKS_FAILED
-    if isinstance(error, Cancelled):
-        return INTERRUPTED
-    if isinstance(error, ServiceCallError | WaitError | ApplyFailed | DestroyFailed | ImageError):
-        return SERVICE
-    return WRONG_INPUT
 
 
 def confirm(prompt: str, expected: str, *, hint: str) -> bool:

@@ -1,7 +1,6 @@
-"""The command line: a thin skin over the library.
+"""The command line: `ocisidecar`, the same as `python -m ocisidecar`.
 
-Exit codes: 0 done, 1 checks failed or something is wrong, 2 wrong input, 3 the service refused, 130 interrupted.
-What was asked for goes to standard output, progress and errors to standard error.
+Each command is a few lines over the library.  Exit codes stand in `exit_codes.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from attrs import frozen
 from ocisidecar import __version__
 from ocisidecar.cli import arguments, common, connection
 from ocisidecar.cli.arguments import Options
-from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT
+from ocisidecar.cli.exit_codes import HELP, ExitCode
 from ocisidecar.spec.files import load_spec
 
 if TYPE_CHECKING:
@@ -46,14 +45,14 @@ def _demo(options: Options) -> int:
     run(
         common.output_console(), containers=options.containers, images=dict(options.image), bases=dict(options.base)
     )
-    return OK
+    return ExitCode.OK
 
 
 def _emulator(options: Options) -> int:
     from ocisidecar.emulator import serve
 
     serve(options.port, options.config_dir, containers=options.containers)
-    return OK
+    return ExitCode.OK
 
 
 def _plan(options: Options) -> int:
@@ -63,7 +62,7 @@ def _plan(options: Options) -> int:
     with file.connect(options) as provisioner:
         plan = provisioner.plan(file.spec)
     common.show(plan, plan_page, as_json=options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _apply(options: Options) -> int:
@@ -75,7 +74,7 @@ def _apply(options: Options) -> int:
         common.print_page(common.error_console(), plan_page(plan))
         deployment = provisioner.apply(plan, expect=options.expect, on_event=progress)
         common.show(deployment, deployment_page, as_json=options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _destroy(options: Options) -> int:
@@ -86,10 +85,10 @@ def _destroy(options: Options) -> int:
         plan = provisioner.plan_destroy(target.name, retain=options.retain, purge=options.purge)
         common.print_page(common.error_console(), plan_page(plan))
         if plan.changes and not (options.yes or common.confirm_destroy(target.name)):
-            return common.print_error("nothing was deleted", WRONG_INPUT)
+            return common.print_error("nothing was deleted", ExitCode.WRONG_INPUT)
         kept = provisioner.destroy(plan, on_event=progress)
         common.show(kept, deployment_page, as_json=options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _verify(options: Options) -> int:
@@ -99,7 +98,7 @@ def _verify(options: Options) -> int:
     with target.connect(options) as provisioner:
         report = common.run_checks(provisioner.get(target.name), target.spec, options)
     common.show(report, report_page, as_json=options.json)
-    return OK if report.ok else CHECKS_FAILED
+    return ExitCode.OK if report.ok else ExitCode.CHECKS_FAILED
 
 
 def _diagnose(options: Options) -> int:
@@ -109,7 +108,7 @@ def _diagnose(options: Options) -> int:
     with target.connect(options) as provisioner:
         diagnosis = provisioner.get(target.name).diagnose()
     common.show(diagnosis, findings_page, as_json=options.json)
-    return CHECKS_FAILED if diagnosis.findings else OK
+    return ExitCode.CHECKS_FAILED if diagnosis.findings else ExitCode.OK
 
 
 def _status(options: Options) -> int:
@@ -118,14 +117,14 @@ def _status(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
         common.show(provisioner.get(target.name), status_page, as_json=options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _logs(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
         common.print_log(provisioner.get(target.name), options)
-    return OK
+    return ExitCode.OK
 
 
 # -- what the commands are about -------------------------------------------------------------------------------
@@ -176,12 +175,14 @@ class _Target:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="ocisidecar", description="Run containers with monitoring sidecars on OCI Container Instances."
+        prog="ocisidecar",
+        description="Run containers with monitoring sidecars on OCI Container Instances.",
+        epilog=HELP,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
-        one = commands.add_parser(command.name, help=command.help, description=command.help)
+        one = commands.add_parser(command.name, help=command.help, description=command.help, epilog=HELP)
         one.set_defaults(run=command.run)
         if command.talks_to_oci:
             arguments.add_connection_arguments(one)

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ocisidecar import Cancelled, __version__, errors
-from ocisidecar.cli import arguments, common, connection
+from ocisidecar.cli import arguments, connection
+from ocisidecar.cli.exit_codes import HELP, ExitCode, exit_code_of
 from ocisidecar.cli.main import main
 from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Emulator, Fault
@@ -267,8 +268,13 @@ class TestErrors:
         assert "looked for during up to 9 s" in run("verify", "web", "--telemetry-timeout", "9")[2]
 
     def test_failed_checks_have_a_code(self):
-        """1, as for a report that was printed."""
-        assert common.exit_code(errors.ChecksFailed("", report=None)) == 1
+        """`ChecksFailed` ends a program as a failed report does."""
+        assert exit_code_of(errors.ChecksFailed("", report=None)) is ExitCode.CHECKS_FAILED
+
+    def test_a_defect_of_ours_has_no_code(self):
+        """An error that no user can cause keeps its traceback."""
+        with pytest.raises(LookupError, match="ValueError has no exit code"):
+            exit_code_of(ValueError())
 
 
 class TestArguments:
@@ -309,6 +315,7 @@ class TestArguments:
         assert caught.value.code == 0
         for option in ("--config", "--profile", "--auth", "--region", "--compartment-id", "--endpoint", "--json"):
             assert option in out
+        assert " ".join(out.split()).endswith(HELP)
 
     def test_version(self, capsys):
         """--version prints the version."""

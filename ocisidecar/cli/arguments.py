@@ -8,6 +8,7 @@ from math import inf
 from typing import Final
 
 _SECONDS_PER_UNIT: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LAST_PORT: Final = 65535
 
 Options = argparse.Namespace
 """The parsed arguments of a command."""
@@ -20,7 +21,7 @@ def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--profile", help="section of the configuration file (DEFAULT)")
     group.add_argument("--auth", help="api_key, security_token, instance_principal or resource_principal")
     group.add_argument("--region", help="region name or short code")
-    group.add_argument("--compartment-id", metavar="OCID", help="where the deployment lives")
+    group.add_argument("--compartment-id", metavar="OCID", type=_ocid, help="where the deployment lives")
     group.add_argument("--endpoint", metavar="URL", help="base URL of all services, e.g. an emulator's")
     group.add_argument("--image-prefix", metavar="PATH", help="registry path of the sidecars' own images")
 
@@ -106,6 +107,23 @@ def parse_pair(text: str) -> tuple[str, str]:
     if not name or not other:
         raise argparse.ArgumentTypeError(f"{text!r} must be two names with = between them")
     return name, other
+
+
+def parse_port(text: str) -> int:
+    """Return a TCP port, 0 for a free one.
+
+    Raises:
+        ArgumentTypeError: it is not a number from 0 to 65535.
+    """
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 (a free one) to {_LAST_PORT}")
+    return int(text)
+
+
+def _ocid(text: str) -> str:
+    if not text.startswith("ocid1."):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an OCID, e.g. ocid1.compartment.oc1..aaaa")
+    return text
 
 
 def _count(text: str) -> int:

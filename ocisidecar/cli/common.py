@@ -9,17 +9,18 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ocisidecar.cli.arguments import Options
 from ocisidecar.cli.exit_codes import ExitCode, exit_code_of
-from ocisidecar.errors import ConfigError, OciSidecarError
+from ocisidecar.errors import ConfigError, OciSidecarError, SpecError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ocisidecar.deployment import Deployment
+    from ocisidecar.observe.log_lines import LogLine
     from ocisidecar.spec import DeploymentSpec
     from ocisidecar.verify.report import Report
     from ocisidecar.views.page import Page
@@ -119,18 +120,24 @@ def progress() -> Progress:
 
 def print_log(deployment: Deployment, options: Options) -> None:
     """Print the log lines that `add_log_arguments` chose on standard output, each at once."""
-    lines = deployment.logs(
-        options.container,
-        instance=options.instance,
-        follow=options.follow,
-        since=options.since,
-        tail=options.tail,
-        previous=options.previous,
-    )
-    for line in lines:
+    for line in _log_lines(deployment, options):
         text = json.dumps(line.to_dict(), ensure_ascii=False) if options.json else str(line)
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+
+
+def _log_lines(deployment: Deployment, options: Options) -> Iterator[LogLine]:
+    try:
+        return deployment.logs(
+            options.container,
+            instance=options.instance,
+            follow=options.follow,
+            since=options.since,
+            tail=options.tail,
+            previous=options.previous,
+        )
+    except SpecError as error:  # the arguments of `logs` have the names of the flags
+        raise ConfigError("; ".join(f"--{fault.path}: {fault.message}" for fault in error.faults)) from error
 
 
 def run_checks(deployment: Deployment, spec: DeploymentSpec | None, options: Options) -> Report:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ocisidecar.cli.arguments import Options
+from ocisidecar.errors import ConfigError
 
 if TYPE_CHECKING:
     from ocisidecar.provisioner import Provisioner
     from ocisidecar.settings import Settings
+
+_ARGUMENTS: Final = "config|profile|auth|region|compartment_id|endpoint|image_prefix"
+_ARGUMENT: Final = re.compile(rf"\bthe argument ({_ARGUMENTS})\b|\b({_ARGUMENTS})=(?:\.\.\.)?(?!\w|{{)")
+"""How the library's messages mention an argument of `Provisioner.from_config`."""
 
 
 def connect(options: Options, settings: Settings | None = None) -> Provisioner:
@@ -23,15 +29,23 @@ def connect(options: Options, settings: Settings | None = None) -> Provisioner:
     """
     from ocisidecar.provisioner import Provisioner
 
-    provisioner = Provisioner.from_config(
-        options.config,
-        auth=options.auth,
-        endpoint=options.endpoint,
-        **({} if settings is None else settings.connection) | _given(options),
-    )
+    try:
+        provisioner = Provisioner.from_config(
+            options.config,
+            auth=options.auth,
+            endpoint=options.endpoint,
+            **({} if settings is None else settings.connection) | _given(options),
+        )
+    except ConfigError as error:
+        raise ConfigError(with_flags(str(error))) from error
     if settings is not None:
         settings.check_tenancy(provisioner.session.credentials.tenancy_id)
     return provisioner
+
+
+def with_flags(message: str) -> str:
+    """Return a message of the library with flags in place of Python arguments: `--profile` for `profile=`."""
+    return _ARGUMENT.sub(lambda found: f"--{(found[1] or found[2]).replace('_', '-')}", message)
 
 
 def _given(options: Options) -> dict[str, str]:

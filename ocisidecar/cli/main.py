@@ -6,6 +6,8 @@ Each command is a few lines over the library.  Exit codes stand in `exit_codes.p
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +18,7 @@ from ocisidecar import __version__
 from ocisidecar.cli import arguments, common, connection
 from ocisidecar.cli.arguments import Options
 from ocisidecar.cli.exit_codes import HELP, ExitCode
+from ocisidecar.errors import ConfigError
 from ocisidecar.spec.files import load_spec
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from ocisidecar.settings import Settings
     from ocisidecar.spec import DeploymentSpec
 
+_PORT_ERRORS: Final = frozenset({errno.EADDRINUSE, errno.EACCES})
+"""The port is in use, or only the superuser may open it."""
 _SPEC_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -51,7 +56,13 @@ def _demo(options: Options) -> int:
 def _emulator(options: Options) -> int:
     from ocisidecar.emulator import serve
 
-    serve(options.port, options.config_dir, containers=options.containers)
+    try:
+        serve(options.port, options.config_dir, containers=options.containers)
+    except OSError as error:
+        if error.errno not in _PORT_ERRORS or error.filename is not None:  # a file in --config-dir
+            raise
+        reason = os.strerror(error.errno)
+        raise ConfigError(f"--port {options.port}: {reason}; choose another port, or 0 for a free one") from error
     return ExitCode.OK
 
 
@@ -139,6 +150,8 @@ class _DeploymentFile:
 
     @classmethod
     def read(cls, path: str | Path, options: Options) -> _DeploymentFile:
+        if not Path(path).exists():
+            raise ConfigError(f"{path} does not exist: name a spec file (YAML or JSON) or a settings file (.env)")
         if not connection.is_settings_file(path):
             return cls(load_spec(path), None)
         settings = connection.read_settings(path, options)
@@ -208,7 +221,9 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 picks a free one")
+    parser.add_argument(
+        "--port", type=arguments.parse_port, default=0, metavar="N", help="port on 127.0.0.1; 0 picks a free one"
+    )
     parser.add_argument(
         "--config-dir", required=True, metavar="DIR", help="where an OCI configuration for it is written"
     )

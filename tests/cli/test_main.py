@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -184,6 +185,66 @@ class TestErrors:
         code, _, err = run("plan", "nowhere.yaml")
         assert (code, "nowhere.yaml" in err) == (2, True)
 
+    @pytest.mark.parametrize("command", ["plan", "apply"])
+    def test_a_name_in_place_of_a_file(self, run, command):
+        """`plan` and `apply` say that they need a file when they are given a deployment's name."""
+        code, _, err = run(command, "web")
+        assert (code, "web does not exist: name a spec file" in err, "Errno" in err) == (2, True, False)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--container", "wbe"), "--container: there is no 'wbe'"),
+            (("--instance", "web-7"), "--instance: there is no 'web-7'"),
+            (("--follow", "--previous"), "--previous: an earlier run cannot be followed"),
+        ],
+    )
+    def test_logs_of_what_is_not_there(self, run, spec, arguments, message):
+        """`logs` names the flag that is wrong, and does not speak of a spec."""
+        run("apply", spec)
+        code, out, err = run("logs", "web", *arguments)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"ocisidecar: {message}")
+        assert "spec" not in err
+
+    @pytest.mark.parametrize(
+        ("message", "told"),
+        [
+            ("region 'x' (the argument region) is unknown", "region 'x' (--region) is unknown"),
+            ("name one (profile=, OCISIDECAR_PROFILE)", "name one (--profile, OCISIDECAR_PROFILE)"),
+            ("pass compartment_id=... or set", "pass --compartment-id or set"),
+            ("with config={'tenancy': ...}", "with config={'tenancy': ...}"),
+            ("one `name=value` line", "one `name=value` line"),
+        ],
+    )
+    def test_flags_in_place_of_arguments(self, message, told):
+        """Messages of the library name flags where Python names arguments."""
+        assert connection.with_flags(message) == told
+
+    def test_a_profile_and_a_region_that_do_not_exist(self, run):
+        """A mistake in a connection option is reported with its flag."""
+        assert "name one (--profile, " in run("status", "web", "--profile", "WORK")[2]
+        assert "(--region)" in run("status", "web", "--region", "nowhere")[2]
+
+    def test_a_busy_port(self, tmp_path, capsys):
+        """A busy port is an error of the argument, with a remedy."""
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            port = busy.getsockname()[1]
+            code = main(["emulator", "--port", str(port), "--config-dir", str(tmp_path)])
+        err = capsys.readouterr().err
+        assert code == 2
+        assert err.startswith(f"ocisidecar: --port {port}: ")
+        assert err.endswith("; choose another port, or 0 for a free one\n")
+
+    def test_a_directory_that_cannot_be_made(self, tmp_path, capsys):
+        """An unusable --config-dir is not blamed on the port."""
+        file = tmp_path / "file"
+        file.touch()
+        assert main(["emulator", "--config-dir", str(file / "emulator")]) == 2
+        err = capsys.readouterr().err
+        assert str(file) in err
+        assert "--port" not in err
+
     def test_a_deployment_that_is_not_there(self, run):
         """The message names what there is."""
         assert run("status", "shop")[::2] == (
@@ -296,6 +357,12 @@ class TestArguments:
             (("verify", "web", "--telemetry-timeout=-5"), "'-5' is not a number of seconds"),
             (("verify", "web", "--telemetry-timeout=soon"), "'soon' is not a number of seconds"),
             (("verify", "web", "--telemetry-timeout=inf"), "'inf' is not a number of seconds"),
+            (
+                ("emulator", "--config-dir", "x", "--port", "99999"),
+                "'99999' is not a port: use 0",
+            ),
+            (("emulator", "--config-dir", "x", "--port", "http"), "'http' is not a port"),
+            (("status", "web", "--compartment-id", "shop"), "argument --compartment-id: 'shop' is not an OCID"),
             (("demo", "--containers", "podman"), "invalid choice: 'podman'"),
         ],
     )

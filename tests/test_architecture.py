@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "plan": "cancel client errors observe resources spec state wire",
     "verify": "client errors observe plan resources spec state timestamps wire",
     "deployment": "cancel credentials errors events observe plan spec state timestamps verify",
-    "apply": "cancel client deployment errors events observe plan resources spec state wire",
+    "apply": "cancel client clock deployment errors events observe plan resources spec state wire",
     "views": "clock deployment events observe plan state verify wire",
     "provisioner": "apply cancel client clock credentials deployment emulator errors events observe plan spec "
     "state wire",

@@ -5,8 +5,8 @@
     scripts/build_all.py --skip-push                        only build
     scripts/build_all.py --local                            only build, for this engine and deploy.py --local
 
-OCIR_*, VERSION and BUILD_PLATFORM of the settings file, or of the environment, are honoured.  A Docker engine must
-answer.
+OCIR_*, VERSION and BUILD_PLATFORM are read from the settings file or the environment.
+Needs a running Docker engine.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from ocisidecar.wire import Key, Ref
 _MEBI: Final = 1024**2
 _PROGRESS_SECONDS: Final = 10
 _SOURCES: Final = Path(__file__).resolve().parent.parent / "docker"
-"""Of this checkout, which may differ from what is installed."""
+"""The sources of this checkout, which may differ from those of the installed package."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,7 +85,7 @@ def _build(options: Options, settings: Settings) -> int:
 def _check_before_building(
     sources: Sequence[images.ImageSource], target: _Target | None, sbom: Path | None
 ) -> None:
-    """Find out before minutes of building what would fail after them."""
+    """Fail before minutes of building rather than after them."""
     if sbom is not None:
         find_syft()
         sbom.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
     names = [source.name for source in sources]
     unknown = [name for name in options.only if name not in names]
     if unknown:
-        raise ConfigError(f"--only {unknown[0]}: there is no such image; there are {', '.join(names)}")
+        raise ConfigError(f"--only {unknown[0]}: unknown image; known images: {', '.join(names)}")
     return tuple(source for source in sources if source.name in (options.only or names))
 
 
@@ -114,7 +114,7 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
 
 @frozen
 class _Target:
-    """A registry, and for OCI's own what its repositories are made with."""
+    """A registry; for OCI's own registry also the connection that creates its repositories."""
 
     registry: images.Registry
     connect: Callable[[], Provisioner] | None
@@ -126,11 +126,9 @@ class _Target:
             names = [self.registry.repository_name(name) for name in names]
             for repository in images.ensure_repositories(provisioner, names):
                 if repository.is_new:
-                    sys.stderr.write(f"made the repository {repository.name}\n")
+                    sys.stderr.write(f"created repository {repository.name}\n")
                 elif repository.is_public:
-                    sys.stderr.write(
-                        f"warning: the repository {repository.name} is public: anybody may pull from it\n"
-                    )
+                    sys.stderr.write(f"warning: repository {repository.name} is public: anyone can pull from it\n")
 
 
 def _target(options: Options, settings: Settings) -> _Target:
@@ -140,7 +138,7 @@ def _target(options: Options, settings: Settings) -> _Target:
     if username is None or given is None:
         raise ConfigError(
             "pushing needs OCIR_USERNAME and OCIR_AUTH_TOKEN, in the settings file or the environment; "
-            "--skip-push does without"
+            "--skip-push needs neither"
         )
 
     def connect() -> Provisioner:
@@ -154,21 +152,21 @@ def _target(options: Options, settings: Settings) -> _Target:
 
 
 def _looked_up_prefix(settings: Settings, connect: Callable[[], Provisioner]) -> str:
-    """Return where images go when the settings leave it to the account: its namespace, in its region's registry."""
+    """Return the default image prefix: the account's namespace in its region's registry."""
     values = settings.values
     with connect() as provisioner:
         host = registry(values) or ocir_host(provisioner.region)
         namespace = values.ocir_namespace or images.namespace(provisioner)
     if host is None:
-        raise ConfigError("the registry of this region is not known here: set OCIR_ENDPOINT")
+        raise ConfigError("the registry of this region is unknown: set OCIR_ENDPOINT")
     return f"{host}/{namespace}/{values.ocir_repository}"
 
 
 def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
-    """Return the auth token that a vault holds, alone or as OCI wants it for pulling.
+    """Return the auth token in a vault secret: the token alone, or the JSON object that OCI pulls images with.
 
     Raises:
-        ConfigError: it holds a JSON object without a password.
+        ConfigError: the secret is a JSON object without a password.
     """
     with connect() as provisioner:
         ref = Ref(Key("secret", secret.word), "current")
@@ -181,14 +179,14 @@ def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
         return text.strip()
     if not isinstance(held.get("password"), str):
         raise ConfigError(
-            f"the vault secret {secret.word} holds no auth token: it must be the token alone, or a JSON object "
+            f"the vault secret {secret.word} contains no auth token: it must be the token alone, or a JSON object "
             "with `username` and `password`"
         )
     return str(held["password"])
 
 
 def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
-    """Print the URLs, and pin those that have a variable in the settings file: not in the template, everybody's."""
+    """Print the URLs, and write them to the settings file if it is not the template."""
     known = {IMAGES[image.name]: image.url for image in pushed if image.name in IMAGES}
     sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in known.items()))
     sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGES))
@@ -196,19 +194,20 @@ def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
         return
     if path.suffix == ".template" or not path.is_file():
         sys.stderr.write(
-            "nothing was written: copy the template and name the copy with --settings, or use the above\n"
+            "no settings file was changed: copy the template and pass the copy with --settings, "
+            "or set the variables printed above\n"
         )
         return
     try:
         write_values(path, known)
     except OSError as error:
         raise ConfigError(
-            f"all is pushed, but {path} cannot be written ({error}): set there what is printed above"
+            f"the images are pushed, but {path} cannot be written ({error}): set the variables printed above"
         ) from error
     sys.stderr.write(f"{path}: {', '.join(known)} written\n")
 
 
-# -- what is told ----------------------------------------------------------------------------------------------
+# -- progress and arguments ------------------------------------------------------------------------------------
 
 
 def _list_contents(image: images.BuiltImage, directory: Path) -> None:
@@ -219,7 +218,7 @@ def _list_contents(image: images.BuiltImage, directory: Path) -> None:
 
 @define
 class _ProgressLog:
-    """Writes a line for what begins and what ends, and every ten seconds how much of a push is done."""
+    """Logs the start and end of each build and push, and the progress of a push every ten seconds."""
 
     _next_progress: float = 0.0
 
@@ -254,7 +253,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="build_all.py", description=__doc__, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--settings", metavar="FILE", type=Path, help=f"settings file ({SETTINGS}, if it is there)")
+    parser.add_argument(
+        "--settings", metavar="FILE", type=Path, help=f"settings file (default: {SETTINGS}, if it exists)"
+    )
     parser.add_argument("--skip-push", action="store_true", help="only build")
     parser.add_argument(
         "--local", action="store_true", help="only build, for this engine and deploy.py --local --containers docker"
@@ -270,15 +271,15 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=IMAGE",
-        help="build the image NAME on IMAGE; repeatable",
+        help="build the image NAME on the base image IMAGE; repeatable",
     )
-    parser.add_argument("--sbom", metavar="DIR", type=Path, help="write a bill of materials of each image there")
+    parser.add_argument("--sbom", metavar="DIR", type=Path, help="write a bill of materials for each image to DIR")
     parser.add_argument(
         "--sources",
         metavar="DIR",
         type=Path,
         default=_SOURCES,
-        help="build what is in DIR/<name>/Dockerfile (%(default)s)",
+        help="build DIR/<name>/Dockerfile (default: %(default)s)",
     )
     arguments.add_connection_arguments(parser)
     return parser

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Deploy what a settings file describes, look at it, and remove it again.
+"""Deploy what a settings file describes, inspect it, and delete it.
 
-    scripts/deploy.py plan --settings oci-monitoring.env           what deploy would do; reads only
-    scripts/deploy.py deploy --settings oci-monitoring.env --yes   do it, and check that it works
-    scripts/deploy.py deploy --local                               rehearse it in the built-in emulator
+    scripts/deploy.py plan --settings oci-monitoring.env           show what deploy would do; reads only
+    scripts/deploy.py deploy --settings oci-monitoring.env --yes   deploy, and check that it works
+    scripts/deploy.py deploy --local                               rehearse in the built-in emulator
 
-With --local each command has an emulator of its own, deploys there what it needs, and leaves nothing.  For several
-commands on one deployment run `python -m ocisidecar emulator --config-dir DIR` beside them, and give each what it
+With --local each command starts its own emulator, deploys there what it needs, and leaves nothing behind.  For
+several commands on one deployment run `ocisidecar emulator --config-dir DIR` beside them, and pass each what it
 prints: --config DIR/config --endpoint URL --compartment-id OCID.
 
-DRY_RUN, AUTO_APPROVE, CLEANUP_ON_FAILURE and VERBOSE of the settings file, or of the environment, are honoured.
+DRY_RUN, AUTO_APPROVE, CLEANUP_ON_FAILURE and VERBOSE of the settings file, or of the environment, are read too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _validate(context: ScriptContext) -> int:
-    """Settings are wrong or right before any request: reading them has said it."""
+    """Print a summary of the settings; reading them has validated them."""
     instance = context.spec.instances[0]
     sys.stdout.write(
         f"{context.options.settings} is valid: {context.spec.name}, {instance.replicas} x {instance.shape} with "
@@ -129,7 +129,7 @@ def _metrics(context: ScriptContext) -> int:
         of = " ".join(f"{name}={value}" for name, value in sorted(row.dimensions.items()))
         sys.stdout.write(f"{row.time:%Y-%m-%dT%H:%M:%SZ}  {row.name} {row.value:g}  {of}\n")
     if not rows:
-        sys.stderr.write("no datapoints: the first ones come minutes after the start\n")
+        sys.stderr.write("no datapoints yet: the first ones arrive minutes after the start\n")
     return ExitCode.OK
 
 
@@ -137,13 +137,13 @@ def _metrics(context: ScriptContext) -> int:
 
 
 def _is_approved(context: ScriptContext, what: str) -> bool:
-    """Return whether it is approved: nothing is asked about an emulator that only this command sees."""
+    """Return whether the change is approved; the emulator of `--local` needs no approval."""
     if context.options.local or context.options.yes or context.settings.values.auto_approve:
         return True
     if what == "delete":
         return common.confirm_destroy(context.name)
-    hint = "deploy asks before it changes anything and nobody can answer here: add --yes or set AUTO_APPROVE"
-    return common.confirm("Go on? Type yes: ", "yes", hint=hint)
+    hint = "deploy needs confirmation, and there is no terminal to ask on: add --yes or set AUTO_APPROVE"
+    return common.confirm("Continue? Type yes: ", "yes", hint=hint)
 
 
 def _exists(provisioner: Provisioner, name: str) -> bool:
@@ -158,13 +158,13 @@ def _find(provisioner: Provisioner, name: str) -> Deployment | None:
 
 
 def _explain(provisioner: Provisioner, context: ScriptContext, progress: Progress, *, is_first: bool) -> None:
-    """Say what went wrong and why, and only then remove a first deployment, where that is wanted."""
+    """Print a diagnosis, and then delete a first deployment if CLEANUP_ON_FAILURE is set."""
     deployment = _find(provisioner, context.spec.name)
     if deployment is None:
         return
     common.print_page(common.error_console(), findings_page(deployment.diagnose()))
     if is_first and context.settings.values.cleanup_on_failure:
-        sys.stderr.write("CLEANUP_ON_FAILURE: removing what was made, except logs\n")
+        sys.stderr.write("CLEANUP_ON_FAILURE: deleting what was created, except logs\n")
         provisioner.destroy(deployment, on_event=progress)
 
 
@@ -191,15 +191,20 @@ def _no_arguments(_: argparse.ArgumentParser) -> None:
 
 def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_yes_argument(parser)
-    parser.add_argument("--expect", metavar="DIGEST", help="only if the plan has this digest")
+    parser.add_argument("--expect", metavar="DIGEST", help="deploy only if the plan has this digest")
 
 
 def _metrics_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--query", action="append", metavar="MQL", help="instead of CPU and memory; can be repeated"
+        "--query", action="append", metavar="MQL", help="query in place of CPU and memory; repeatable"
     )
-    parser.add_argument("--namespace", default=NATIVE_NAMESPACE, help="of the metrics (%(default)s)")
-    parser.add_argument("--since", type=arguments.parse_since, metavar="WHEN", help="e.g. 10m, 2h (1h)")
+    parser.add_argument("--namespace", default=NATIVE_NAMESPACE, help="metric namespace (default: %(default)s)")
+    parser.add_argument(
+        "--since",
+        type=arguments.parse_since,
+        metavar="WHEN",
+        help="only datapoints since then, e.g. 10m, 2h (default: 1h)",
+    )
 
 
 @frozen
@@ -212,13 +217,19 @@ class _Command:
 
 
 _COMMANDS: Final = (
-    _Command("validate", "Check the settings; makes no request.", _validate, _no_arguments, needs_spec=True),
+    _Command("validate", "Validate the settings; makes no request.", _validate, _no_arguments, needs_spec=True),
     _Command("plan", "Show what deploy would do.", _plan, _no_arguments, needs_spec=True),
-    _Command("deploy", "Bring it about, and check that it works.", _deploy, _deploy_arguments, needs_spec=True),
-    _Command("status", "Show what exists.", _status, _no_arguments),
-    _Command("logs", "Show what containers write.", _logs, arguments.add_log_arguments),
+    _Command(
+        "deploy",
+        "Create or update the deployment, and check that it works.",
+        _deploy,
+        _deploy_arguments,
+        needs_spec=True,
+    ),
+    _Command("status", "Show the state of its instances and containers.", _status, _no_arguments),
+    _Command("logs", "Show container logs.", _logs, arguments.add_log_arguments),
     _Command("metrics", "Show CPU and memory, or any other metric.", _metrics, _metrics_arguments),
-    _Command("destroy", "Remove it.", _destroy, arguments.add_destroy_arguments),
+    _Command("destroy", "Delete the deployment.", _destroy, arguments.add_destroy_arguments),
 )
 
 if __name__ == "__main__":

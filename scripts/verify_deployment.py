@@ -2,7 +2,7 @@
 """Check the deployment that a settings file describes: resources, containers, metrics and log lines.
 
     scripts/verify_deployment.py --settings oci-monitoring.env --json report.json --junit report.xml
-    scripts/verify_deployment.py --local                    deploy into the built-in emulator, and check that
+    scripts/verify_deployment.py --local                    deploy in the built-in emulator, and check it
 
 A check that was skipped does not count as failed.
 """

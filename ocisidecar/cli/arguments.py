@@ -15,15 +15,21 @@ Options = argparse.Namespace
 
 
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that `connect` reads."""
-    group = parser.add_argument_group("where", "Each can also come from OCISIDECAR_... and OCI_CLI_... variables.")
-    group.add_argument("--config", metavar="FILE", help="OCI configuration file (~/.oci/config)")
-    group.add_argument("--profile", help="section of the configuration file (DEFAULT)")
-    group.add_argument("--auth", help="api_key, security_token, instance_principal or resource_principal")
+    """Add the options that `connect` reads."""
+    group = parser.add_argument_group(
+        "connection options", "Each can also be set with an OCISIDECAR_... or OCI_CLI_... variable."
+    )
+    group.add_argument("--config", metavar="FILE", help="OCI configuration file (default: ~/.oci/config)")
+    group.add_argument("--profile", help="section of the configuration file (default: DEFAULT)")
+    group.add_argument(
+        "--auth", metavar="METHOD", help="api_key, security_token, instance_principal or resource_principal"
+    )
     group.add_argument("--region", help="region name or short code")
-    group.add_argument("--compartment-id", metavar="OCID", type=_ocid, help="where the deployment lives")
-    group.add_argument("--endpoint", metavar="URL", help="base URL of all services, e.g. an emulator's")
-    group.add_argument("--image-prefix", metavar="PATH", help="registry path of the sidecars' own images")
+    group.add_argument("--compartment-id", metavar="OCID", type=_ocid, help="compartment of the deployment")
+    group.add_argument("--endpoint", metavar="URL", help="base URL of all services, e.g. of an emulator")
+    group.add_argument(
+        "--image-prefix", metavar="PATH", help="registry path of the sidecar images that this project builds"
+    )
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
@@ -37,52 +43,67 @@ def add_containers_argument(parser: argparse.ArgumentParser, *, default: str) ->
         "--containers",
         choices=("simulated", "docker", "auto"),
         default=default,
-        help="what runs containers in the emulator (%(default)s)",
+        help="how the emulator runs containers (default: %(default)s)",
     )
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say how a deployment is checked; `run_checks` follows them."""
-    parser.add_argument("--max-restarts", metavar="N", type=_count, default=0, help="of a container (%(default)s)")
-    parser.add_argument("--no-telemetry", action="store_true", help="do not look for metrics and log lines")
-    parser.add_argument("--read-only", action="store_true", help="send no line and no datapoint for that")
+    """Add the options of `run_checks`."""
+    parser.add_argument(
+        "--max-restarts",
+        metavar="N",
+        type=_count,
+        default=0,
+        help="restarts allowed per container (default: %(default)s)",
+    )
+    parser.add_argument("--no-telemetry", action="store_true", help="skip the checks of metrics and log lines")
+    parser.add_argument("--read-only", action="store_true", help="send no test log line or datapoint")
     parser.add_argument(
         "--telemetry-timeout",
         metavar="SECONDS",
         type=_seconds,
         default=180.0,
-        help="how long what was sent may take to arrive (%(default)g)",
+        help="how long metrics and log lines may take to arrive (default: %(default)g)",
     )
 
 
 def add_yes_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--yes`."""
-    parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
+    parser.add_argument("--yes", "-y", action="store_true", help="skip confirmation")
 
 
 def add_destroy_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say what is deleted, and whether somebody is asked before."""
+    """Add the options of destroying a deployment."""
     add_yes_argument(parser)
-    parser.add_argument("--purge", action="store_true", help="also delete log groups and repositories with data")
     parser.add_argument(
-        "--retain", action="append", default=[], metavar="KEY", help="keep this key or kind, e.g. log-group"
+        "--purge", action="store_true", help="also delete log groups and repositories that hold data"
+    )
+    parser.add_argument(
+        "--retain",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="keep this key or kind, e.g. log-group; repeatable",
     )
 
 
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that choose log lines."""
+    """Add the options that select log lines."""
     parser.add_argument("--container", metavar="NAME", help="only this container")
     parser.add_argument("--instance", metavar="NAME", help="only this instance, e.g. web-0")
-    parser.add_argument("--follow", "-f", action="store_true", help="go on until interrupted")
+    parser.add_argument("--follow", "-f", action="store_true", help="follow until interrupted")
     parser.add_argument(
-        "--since", type=parse_since, metavar="WHEN", help="e.g. 90s, 10m, 2h, 1d or 2026-03-01T10:00:00Z"
+        "--since",
+        type=parse_since,
+        metavar="WHEN",
+        help="only lines since then, e.g. 90s, 10m, 2h, 1d or 2026-03-01T10:00:00Z",
     )
     parser.add_argument("--tail", type=_count, metavar="N", help="only the last N lines of each container")
-    parser.add_argument("--previous", action="store_true", help="of the run before the last restart")
+    parser.add_argument("--previous", action="store_true", help="logs of the previous run")
 
 
 def parse_since(text: str) -> datetime | timedelta:
-    """Return what `--since` means: a span such as 10m, or an RFC 3339 time, UTC where it does not say.
+    """Return a duration such as 10m, or an RFC 3339 time, in UTC if it has no offset.
 
     Raises:
         ArgumentTypeError: it is neither.
@@ -93,7 +114,9 @@ def parse_since(text: str) -> datetime | timedelta:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither 90s, 10m, 2h, 1d nor an RFC 3339 time") from error
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a duration (90s, 10m, 2h, 1d) nor an RFC 3339 time"
+        ) from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -101,11 +124,11 @@ def parse_pair(text: str) -> tuple[str, str]:
     """Return the two sides of `NAME=OTHER`.
 
     Raises:
-        ArgumentTypeError: one of them is missing.
+        ArgumentTypeError: a side is missing.
     """
     name, _, other = text.partition("=")
     if not name or not other:
-        raise argparse.ArgumentTypeError(f"{text!r} must be two names with = between them")
+        raise argparse.ArgumentTypeError(f"{text!r} is not two names joined by =")
     return name, other
 
 
@@ -128,7 +151,7 @@ def _ocid(text: str) -> str:
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
 
 
@@ -138,5 +161,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds of at least 0")
     return seconds

@@ -35,9 +35,9 @@ T = TypeVar("T", bound=_Document)
 
 
 def run_command(run: Callable[[], int], *, program: str) -> int:
-    """Run a command and return its exit code; whatever goes wrong is one message on standard error."""
+    """Run a command and return its exit code; an error is reported as one message on standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # signs such as ± are no reason to fail where they cannot be shown
+        sys.stdout.reconfigure(errors="replace")  # a sign such as ± that the encoding lacks is no reason to fail
     try:
         return run()
     except BrokenPipeError:  # the reader of a pipe has read enough, as in `| head`
@@ -55,10 +55,15 @@ def print_error(message: str, code: ExitCode, *, program: str = "ocisidecar") ->
 
 
 def confirm(prompt: str, expected: str, *, hint: str) -> bool:
-    """Ask on the terminal and return whether exactly this was answered.
+    """Ask on the terminal and return whether the answer is exactly the expected one.
+
+    Args:
+        prompt: the question.
+        expected: the answer that confirms.
+        hint: the message of the error if there is no terminal: what to do instead.
 
     Raises:
-        ConfigError: there is nobody to ask; `hint` says what to do.
+        ConfigError: standard input is not a terminal.
     """
     if sys.stdin is None or not sys.stdin.isatty():  # None where standard input is closed
         raise ConfigError(hint)
@@ -71,10 +76,10 @@ def confirm_destroy(name: str) -> bool:
     """Ask for the deployment's name before it is deleted.
 
     Raises:
-        ConfigError: there is nobody to ask.
+        ConfigError: standard input is not a terminal.
     """
-    prompt = f"Delete this? Type the deployment's name ({name}) to go on: "
-    return confirm(prompt, name, hint="destroy asks before it deletes and nobody can answer here: add --yes")
+    prompt = f"Delete this? Type the deployment's name ({name}) to confirm: "
+    return confirm(prompt, name, hint="destroy needs confirmation, and there is no terminal to ask on: add --yes")
 
 
 def show(value: T, page_of: Callable[[T], Page], *, as_json: bool) -> None:
@@ -112,14 +117,14 @@ def _console(*, is_for_errors: bool) -> Console:
 
 
 def progress() -> Progress:
-    """Return what shows the events of a run on standard error."""
+    """Return an event handler that shows a run on standard error."""
     from ocisidecar.views.progress import Progress
 
     return Progress(error_console())
 
 
 def print_log(deployment: Deployment, options: Options) -> None:
-    """Print the log lines that `add_log_arguments` chose on standard output, each at once."""
+    """Print the log lines that the options of `add_log_arguments` select, each as soon as it is read."""
     for line in _log_lines(deployment, options):
         text = json.dumps(line.to_dict(), ensure_ascii=False) if options.json else str(line)
         sys.stdout.write(f"{text}\n")
@@ -141,10 +146,10 @@ def _log_lines(deployment: Deployment, options: Options) -> Iterator[LogLine]:
 
 
 def run_checks(deployment: Deployment, spec: DeploymentSpec | None, options: Options) -> Report:
-    """Return the report of the checks, made as the arguments say; a terminal is told how long that may take."""
+    """Check a deployment with the options of `add_check_arguments`; a terminal shows how long that may take."""
     if sys.stderr.isatty() and not options.no_telemetry:
         longest = f"{options.telemetry_timeout:g} s"
-        sys.stderr.write(f"Checking {deployment.name}; metrics and lines are looked for during up to {longest}.\n")
+        sys.stderr.write(f"Checking {deployment.name}; metrics and log lines may take up to {longest} to arrive.\n")
     return deployment.verify(
         spec,
         max_restarts=options.max_restarts,

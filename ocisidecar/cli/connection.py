@@ -1,4 +1,4 @@
-"""Connecting a command: a provisioner for what the arguments, the environment and a settings file say."""
+"""The connection of a command: options first, then the environment, then a settings file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ARGUMENT: Final = re.compile(rf"\bthe argument ({_ARGUMENTS})\b|\b({_ARGUMENTS}
 
 
 def connect(options: Options, settings: Settings | None = None) -> Provisioner:
-    """Return a provisioner for what the arguments, else the environment, else the settings say.
+    """Return a provisioner; options win over the environment, the environment over the settings.
 
     Raises:
         SettingsError: the settings name another tenancy than the credentials belong to.
@@ -49,7 +49,7 @@ def with_flags(message: str) -> str:
 
 
 def _given(options: Options) -> dict[str, str]:
-    """Return those arguments that settings have a variable for."""
+    """Return the options that have a variable in settings files."""
     names = ("profile", "region", "compartment_id", "image_prefix")
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
@@ -64,12 +64,12 @@ def read_settings(path: str | Path, options: Options, *, local: bool | None = No
     """Read a settings file and write its warnings to standard error.
 
     Args:
-        path: of the file.
-        options: with the arguments of `add_connection_arguments`, which count before the file.
-        local: whether they are for an emulator; None means: if the endpoint is one's.
+        path: the file.
+        options: with the options of `add_connection_arguments`, which win over the file.
+        local: whether the settings are for an emulator; None: if the endpoint is that of one.
 
     Raises:
-        SettingsError: some of it is wrong.
+        SettingsError: the file cannot be read, or a setting is wrong.
     """
     from ocisidecar.provisioner import is_emulator
     from ocisidecar.settings import Settings

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Raises:
-        SystemExit: the arguments are wrong (2), or help or version was asked for (0).
+        SystemExit: the arguments are wrong (2), or `--help` or `--version` was given (0).
     """
     options = _parser().parse_args(arguments)
     return common.run_command(lambda: int(options.run(options)), program="ocisidecar")
@@ -138,12 +138,12 @@ def _logs(options: Options) -> int:
     return ExitCode.OK
 
 
-# -- what the commands are about -------------------------------------------------------------------------------
+# -- files and targets -----------------------------------------------------------------------------------------
 
 
 @frozen
 class _DeploymentFile:
-    """What a file describes: a spec file, or a settings file, which also says where."""
+    """The deployment that a spec file or a settings file describes; a settings file also says how to connect."""
 
     spec: DeploymentSpec
     settings: Settings | None
@@ -163,7 +163,7 @@ class _DeploymentFile:
 
 @frozen
 class _Target:
-    """A deployment, by its name or by a file that describes it."""
+    """A deployment, given by its name or by a file that describes it."""
 
     name: str
     file: _DeploymentFile | None
@@ -207,8 +207,8 @@ def _parser() -> argparse.ArgumentParser:
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_containers_argument(parser, default="auto")
     for option, meaning in (
-        ("--image", "with Docker: run the engine's image OTHER in place of IMAGE, one of the spec's"),
-        ("--base", "with Docker: build the image of ours that is named IMAGE on OTHER"),
+        ("--image", "with Docker: run the local image OTHER in place of the spec's IMAGE"),
+        ("--base", "with Docker: build this project's image IMAGE on the base image OTHER"),
     ):
         parser.add_argument(
             option,
@@ -222,25 +222,29 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--port", type=arguments.parse_port, default=0, metavar="N", help="port on 127.0.0.1; 0 picks a free one"
+        "--port",
+        type=arguments.parse_port,
+        default=0,
+        metavar="N",
+        help="port on 127.0.0.1 (default: 0, a free one)",
     )
     parser.add_argument(
-        "--config-dir", required=True, metavar="DIR", help="where an OCI configuration for it is written"
+        "--config-dir", required=True, metavar="DIR", help="directory to write an OCI configuration for it to"
     )
     arguments.add_containers_argument(parser, default="simulated")
 
 
 def _spec_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("spec", metavar="SPEC", type=Path, help="spec file, YAML or JSON, or settings file, .env")
+    parser.add_argument("spec", metavar="SPEC", type=Path, help="spec file (YAML or JSON) or settings file (.env)")
 
 
 def _apply_arguments(parser: argparse.ArgumentParser) -> None:
     _spec_arguments(parser)
-    parser.add_argument("--expect", metavar="DIGEST", help="apply only the plan that has this digest")
+    parser.add_argument("--expect", metavar="DIGEST", help="apply only if the plan has this digest")
 
 
 def _target_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help="name of a deployment, or its spec or settings file")
+    parser.add_argument("target", metavar="TARGET", help="a deployment's name, or its spec or settings file")
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -269,16 +273,22 @@ class _Command:
 
 _COMMANDS: Final = (
     _Command(
-        "demo", "See it all on the built-in emulator; no account.", _demo, _demo_arguments, talks_to_oci=False
+        "demo",
+        "Show everything on the built-in emulator; needs no account.",
+        _demo,
+        _demo_arguments,
+        talks_to_oci=False,
     ),
     _Command(
         "emulator", "Run the emulator for other programs.", _emulator, _emulator_arguments, talks_to_oci=False
     ),
     _Command("plan", "Show what apply would do.", _plan, _spec_arguments),
-    _Command("apply", "Bring about what a spec says.", _apply, _apply_arguments),
-    _Command("verify", "Check a deployment.", _verify, _verify_arguments),
-    _Command("diagnose", "Say what is wrong with a deployment, and what to do.", _diagnose, _target_arguments),
-    _Command("status", "Show a deployment.", _status, _target_arguments),
-    _Command("logs", "Show what containers write.", _logs, _logs_arguments),
-    _Command("destroy", "Remove a deployment.", _destroy, _destroy_arguments),
+    _Command("apply", "Create or update what a spec describes.", _apply, _apply_arguments),
+    _Command("verify", "Check that a deployment works.", _verify, _verify_arguments),
+    _Command(
+        "diagnose", "Find out what is wrong with a deployment, and how to fix it.", _diagnose, _target_arguments
+    ),
+    _Command("status", "Show the state of a deployment's instances and containers.", _status, _target_arguments),
+    _Command("logs", "Show container logs.", _logs, _logs_arguments),
+    _Command("destroy", "Delete a deployment.", _destroy, _destroy_arguments),
 )

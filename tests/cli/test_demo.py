@@ -101,7 +101,7 @@ class TestDemo:
         with pytest.raises(SystemExit) as caught:
             main(["demo", "--image", word])
         assert caught.value.code == 2
-        assert f"'{word}' must be two names with = between them" in capsys.readouterr().err
+        assert f"'{word}' is not two names joined by =" in capsys.readouterr().err
 
     def test_what_is_left_is_an_error(self, monkeypatch):
         """The demo does not say that nothing is left when something is."""

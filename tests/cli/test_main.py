@@ -326,7 +326,7 @@ class TestErrors:
         run("apply", spec)
         assert "Checking" not in run("verify", "web")[2]
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-        assert "looked for during up to 9 s" in run("verify", "web", "--telemetry-timeout", "9")[2]
+        assert "may take up to 9 s to arrive" in run("verify", "web", "--telemetry-timeout", "9")[2]
 
     def test_failed_checks_have_a_code(self):
         """`ChecksFailed` ends a program as a failed report does."""
@@ -349,11 +349,11 @@ class TestArguments:
             (("plan",), "required: SPEC"),
             (
                 ("logs", "web", "--since", "yesterday"),
-                "'yesterday' is neither 90s, 10m, 2h, 1d nor an RFC 3339 time",
+                "'yesterday' is neither a duration (90s, 10m, 2h, 1d) nor an RFC 3339 time",
             ),
-            (("logs", "web", "--tail", "-1"), "'-1' is not a number, 0 or more"),
-            (("logs", "web", "--tail", "many"), "'many' is not a number, 0 or more"),
-            (("verify", "web", "--max-restarts=-1"), "'-1' is not a number, 0 or more"),
+            (("logs", "web", "--tail", "-1"), "'-1' is not a whole number of at least 0"),
+            (("logs", "web", "--tail", "many"), "'many' is not a whole number of at least 0"),
+            (("verify", "web", "--max-restarts=-1"), "'-1' is not a whole number of at least 0"),
             (("verify", "web", "--telemetry-timeout=-5"), "'-5' is not a number of seconds"),
             (("verify", "web", "--telemetry-timeout=soon"), "'soon' is not a number of seconds"),
             (("verify", "web", "--telemetry-timeout=inf"), "'inf' is not a number of seconds"),

@@ -54,7 +54,7 @@ def test_no_credentials(build, settings, lines):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--only", "grafanna"), "--only grafanna: there is no such image; there are app-with-metrics, grafana"),
+        (("--only", "grafanna"), "--only grafanna: unknown image; known images: app-with-metrics, grafana"),
         (("--platform", "linux/386"), "container instances run linux/amd64 and linux/arm64"),
         (("--version", "a b"), "version='a b'"),
         (("--base", "nginx=x"), "base_images['nginx']: there is no such source"),
@@ -164,7 +164,7 @@ def test_a_token_alone_in_a_vault(target, emulator, held, password):
 def test_a_vault_secret_without_a_token_is_told(target, emulator):
     """With its OCID, and nothing of what it holds."""
     secret = emulator.store_secret(b'{"passwd": "hunter2"}')
-    with pytest.raises(ConfigError, match=f"{secret} holds no auth token") as caught:
+    with pytest.raises(ConfigError, match=f"{secret} contains no auth token") as caught:
         target(f"OCIR_USERNAME=ada\nOCIR_AUTH_TOKEN=vault:{secret}\n")
     assert "hunter2" not in str(caught.value)
 

@@ -43,7 +43,7 @@ class TestLocal:
         assert (code, "monitoring-demo: 12 resources." in out) == (0, True)
         assert "12 to create" in err
         assert "monitoring-demo is fine, as far as it could be checked: 40 passed, 7 skipped." in err
-        assert "gone when it ends" in err
+        assert "everything is gone when it ends" in err
 
     def test_as_a_program_of_its_own(self, tmp_path):
         """From any directory, with no home and no configuration."""
@@ -62,7 +62,7 @@ class TestLocal:
         with pytest.raises(SystemExit) as caught:
             script("deploy", "plan", "--settings", TEMPLATE, "--local", "--image", "web")
         assert caught.value.code == 2
-        assert "'web' must be two names with = between them" in capsys.readouterr().err
+        assert "'web' is not two names joined by =" in capsys.readouterr().err
 
 
 class TestCommands:
@@ -231,7 +231,7 @@ class TestWrongInput:
     def test_what_is_for_an_emulator_only(self, deploy, emulator, words):
         """Who forgot --local is told so, rather than led to the tenancy."""
         code, _, err = deploy("deploy", "--yes", *words)
-        assert (code, "are for --local" in err, emulator.live()) == (2, True, {})
+        assert (code, "need --local" in err, emulator.live()) == (2, True, {})
 
     def test_a_template_that_is_not_filled_in(self, script):
         """Each place is named."""

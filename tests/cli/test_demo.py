@@ -54,7 +54,7 @@ class TestDemo:
             "✓  web-0",
             "ACTIVE at 10.0.0.",
             "web is fine",
-            "web is as wanted",
+            "No changes; web is up to date",
             "containers='docker', can prove it",
             "environment             changed",
             "⇄ container-instance/web-0 replacement is healthy",

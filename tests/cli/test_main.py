@@ -70,7 +70,7 @@ class TestCommands:
         code, out, err = run("apply", spec)
         assert (code, "container-instance/web-0" in out) == (0, True)
         assert "✓ container-instance/web-0 created" in err
-        assert run("plan", spec)[:2] == (0, "web is as wanted: 10 resources, nothing to do.\n")
+        assert run("plan", spec)[:2] == (0, "No changes; web is up to date (10 resources).\n")
         code, out, _ = run("verify", spec)
         assert (code, "web is fine" in out) == (0, True)
         code, out, _ = run("status", "web")
@@ -194,8 +194,8 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (("--container", "wbe"), "--container: there is no 'wbe'"),
-            (("--instance", "web-7"), "--instance: there is no 'web-7'"),
+            (("--container", "wbe"), "--container: no container 'wbe'; existing containers: web"),
+            (("--instance", "web-7"), "--instance: no instance 'web-7'; existing instances: web-0"),
             (("--follow", "--previous"), "--previous: an earlier run cannot be followed"),
         ],
     )
@@ -249,7 +249,7 @@ class TestErrors:
         """The message names what there is."""
         assert run("status", "shop")[::2] == (
             2,
-            "ocisidecar: No deployment 'shop' exists in this compartment and region; there are none.\n",
+            "ocisidecar: No deployment 'shop' in this compartment and region; existing deployments: none.\n",
         )
 
     def test_a_configuration_that_is_not_there(self, capsys, tmp_path):

@@ -84,7 +84,7 @@ class TestExitCodes:
     def test_a_deployment_that_is_not_there(self, verify):
         """2, and what there is."""
         code, _, err = verify()
-        assert (code, "No deployment 'web' exists" in err) == (2, True)
+        assert (code, "No deployment 'web' in this" in err) == (2, True)
 
     @pytest.mark.parametrize(("run", "expected"), [(None, 0), (ContainerScript(exits_after_seconds=0), 1)])
     def test_a_deployment_that_is_there(

@@ -146,7 +146,7 @@ class TestPlan:
 
     def test_nothing_to_do_is_one_line(self):
         """A plan without changes says so, and nothing else."""
-        assert str(plan_for(WEB, as_applied(plan_for(WEB)))) == "web is as wanted: 12 resources, nothing to do."
+        assert str(plan_for(WEB, as_applied(plan_for(WEB)))) == "No changes; web is up to date (12 resources)."
 
     def test_nothing_to_remove_is_one_line(self):
         """Destroying what does not exist is no news."""
@@ -171,7 +171,7 @@ class TestPlan:
         """A replacement that stops first says that there is a downtime."""
         spec = WEB.with_rollout(RolloutSpec(replace="stop_first"))
         plan = plan_for(spec.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(spec)))
-        assert "yes: the old one goes before the new one comes" in str(plan)
+        assert "yes: the old one is deleted before the new one is created" in str(plan)
 
     def test_no_replacement_without_a_reason(self):
         """Every replaced key has at least one line of its own below it."""
@@ -342,7 +342,7 @@ class TestStatus:
         ("words", "sign", "told"),
         [
             ({"health": "HEALTHY"}, "✓", "running, healthy, web:1"),
-            ({"health": "UNKNOWN"}, "✓", "running, health not known yet, web:1"),
+            ({"health": "UNKNOWN"}, "✓", "running, health unknown so far, web:1"),
             ({"health": "UNHEALTHY"}, "✗", "running, unhealthy, web:1"),
             ({"restart_count": 2}, "✓", "running, 2 restarts, web:1"),
             (
@@ -362,7 +362,7 @@ class TestStatus:
         """OCI's own words stand below it, and the summary is a bad one."""
         failed = instance(lifecycle_state="FAILED", lifecycle_details="Out of host capacity.")
         page = status_page(Standing(failed))
-        assert page.sections[0].rows[0].details[0] == Detail("why", "Out of host capacity.")
+        assert page.sections[0].rows[0].details[0] == Detail("reason", "Out of host capacity.")
         assert (page.summary[:18], page.tone) == ("web: 0 of 1 instan", Tone.BAD)
 
 

@@ -16,14 +16,14 @@ from ocisidecar.spec.presets.own_images import own_image
 from ocisidecar.views.terminal import TEXT_WIDTH
 
 HEADINGS = (
-    "1. What",
+    "1. The spec",
     "2. The plan",
     "3. Apply",
-    "4. What exists",
-    "5. The checks",
+    "4. The deployment",
+    "5. Verify",
     "6. The same",
-    "7. One",
-    "8. Tak",
+    "7. A changed",
+    "8. Destroy",
     "Next",
 )
 

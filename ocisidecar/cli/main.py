@@ -97,7 +97,7 @@ def _destroy(options: Options) -> int:
         common.print_page(common.error_console(), plan_page(plan))
         if plan.changes and not (options.yes or common.confirm_destroy(target.name)):
             return common.print_error("nothing was deleted", ExitCode.WRONG_INPUT)
-        kept = provisioner.destroy(plan, on_event=progress)
+        kept = provisioner.destroy(plan, on_event=progress if plan.changes else None)
         common.show(kept, deployment_page, as_json=options.json)
     return ExitCode.OK
 

@@ -80,7 +80,7 @@ def test_first_two_commands_are_the_demo_and_the_tests():
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
 def test_links_lead_somewhere(link):
-    """A relative link names a file of the project."""
+    """Each relative link names a file of the project."""
     assert (ROOT / link).is_file()
 
 

@@ -1,4 +1,4 @@
-"""The command line, as a user sees it: output, errors and exit codes."""
+"""Output, errors and exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def run(emulator, tmp_path, capsys, monkeypatch):
 
 
 class TestCommands:
-    """Each command says what its part of the library does."""
+    """Each command does its part of a deployment's life."""
 
     def test_a_deployment_from_beginning_to_end(self, run, spec, emulator):
-        """Plan, apply, verify, status, logs, diagnose and destroy work by file and by name, and leave nothing."""
+        """Each command works with a file and with a name, and destroy leaves nothing behind."""
         code, out, _ = run("plan", spec)
         assert (code, "+  container-instance/web-0" in out, emulator.live()) == (0, True, {})
         code, out, err = run("apply", spec)
@@ -84,7 +84,7 @@ class TestCommands:
         assert emulator.live() == {}
 
     def test_json(self, run, spec, emulator):
-        """With --json standard output is one document for programs, and nothing else."""
+        """With --json standard output is one JSON document and nothing else."""
         plan = json.loads(run("plan", spec, "--json")[1])
         assert plan["counts"] == {"create": 10}
         applied = json.loads(run("apply", spec, "--json", "--expect", plan["digest"])[1])
@@ -97,14 +97,14 @@ class TestCommands:
         assert json.loads(run("destroy", "web", "--yes", "--json")[1])["resources"] == {}
 
     def test_destroy_keeps_what_is_to_be_retained(self, run, spec, emulator):
-        """What stays is said, with the reason."""
+        """A retained resource is kept, and the output gives the reason."""
         run("apply", spec)
         code, out, err = run("destroy", "web", "--yes", "--retain", "vcn")
         assert (code, "vcn/main" in out, "is to be retained" in err) == (0, True, True)
         assert set(emulator.live()) == {"vcn"}
 
     def test_checks_that_send_nothing(self, run, spec, emulator, monkeypatch):
-        """A log entry and a datapoint are sent to be found again, unless that is not wanted."""
+        """`verify` sends a datapoint, but not with --read-only or --no-telemetry."""
         monkeypatch.setattr(emulator.app.cloud.pods, "containers", "docker")
         run("apply", spec)
 
@@ -117,7 +117,7 @@ class TestCommands:
         assert writes("--read-only") == writes("--no-telemetry") == set()
 
     def test_a_sick_deployment(self, run, spec, emulator):
-        """Its checks and its diagnosis end with 1, and say what is wrong."""
+        """`verify` and `diagnose` end with 1 and name the problem of a container that runs out of memory."""
         emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))
         run("apply", spec)
         code, out, _ = run("verify", "web")
@@ -127,11 +127,11 @@ class TestCommands:
 
 
 class TestSettingsFile:
-    """Where a spec file is taken, a settings file is too."""
+    """Each command that accepts a spec file accepts a settings file."""
 
     @pytest.fixture
     def emulator(self):
-        """Its time runs fast: health checks begin 10 s after the start."""
+        """An emulator with a fast clock: health checks begin 10 s after the start."""
         with Emulator(clock=FastClock(20)) as emulator:
             yield emulator
 
@@ -140,11 +140,11 @@ class TestSettingsFile:
         [("web.env", True), (".env", True), ("web.env.local", True), ("web.yaml", False), ("environment", False)],
     )
     def test_names(self, name, is_one):
-        """It is recognised by its name, as the files of this kind are called."""
+        """A settings file is recognised by `.env` in its name."""
         assert connection.is_settings_file(f"some.env.d/{name}") is is_one
 
     def test_from_beginning_to_end(self, run, tmp_path, emulator):
-        """Plan, apply, verify, status and destroy; what only a tenancy has does not count in an emulator."""
+        """Each command works with a settings file; in an emulator the values of a tenancy are ignored."""
         path = tmp_path / "web.env"
         path.write_text(
             "CONTAINER_INSTANCE_NAME=web\nCONTAINER_IMAGE=docker.io/acme/web:1\nOCI_CLI_PROFILE=PROD\n"
@@ -160,7 +160,7 @@ class TestSettingsFile:
         assert emulator.live() == {}
 
     def test_faults(self, run, tmp_path):
-        """Each comes with file, line and variable; exit code 2."""
+        """Each error in a settings file is reported with file, line and variable, with exit code 2."""
         path = tmp_path / "web.env"
         path.write_text("CONTAINER_COUNT=many\nENABLE_ALARMS=maybe\n")
         code, out, err = run("plan", path)
@@ -170,10 +170,10 @@ class TestSettingsFile:
 
 
 class TestErrors:
-    """An error is one readable message on standard error, never a traceback."""
+    """An error is one readable message on standard error, not a traceback."""
 
     def test_a_wrong_spec(self, run, spec):
-        """Every fault, each with its path; exit code 2."""
+        """All errors of a spec are reported with their fields, with exit code 2."""
         spec.write_text(SPEC.replace("memory_in_gbs: 4", "memory_in_gbs: 4000\n    replicas: 0"), encoding="utf-8")
         code, out, err = run("plan", spec)
         assert (code, out) == (2, "")
@@ -181,7 +181,7 @@ class TestErrors:
         assert "replicas" in err
 
     def test_a_file_that_is_not_there(self, run):
-        """The message names it."""
+        """The error names a spec file that does not exist."""
         code, _, err = run("plan", "nowhere.yaml")
         assert (code, "nowhere.yaml" in err) == (2, True)
 
@@ -246,25 +246,25 @@ class TestErrors:
         assert "--port" not in err
 
     def test_a_deployment_that_is_not_there(self, run):
-        """The message names what there is."""
+        """The error names the deployments that exist."""
         assert run("status", "shop")[::2] == (
             2,
             "ocisidecar: No deployment 'shop' in this compartment and region; existing deployments: none.\n",
         )
 
     def test_a_configuration_that_is_not_there(self, capsys, tmp_path):
-        """The message names the file."""
+        """The error names a configuration file that does not exist."""
         path = tmp_path / "nowhere"
         assert main(["status", "web", "--config", str(path)]) == 2
         assert str(path) in capsys.readouterr().err
 
     def test_a_plan_that_is_not_the_expected_one(self, run, spec, emulator):
-        """Nothing is changed; exit code 2."""
+        """A plan with another digest than --expect changes nothing and ends with 2."""
         code, _, err = run("apply", spec, "--expect", "0123456789abcdef")
         assert (code, "Nothing was changed" in err, emulator.live()) == (2, True, {})
 
     def test_a_service_that_refuses(self, run, spec, emulator):
-        """The message names the call; exit code 3."""
+        """A refused request ends with 3 and a message that names the operation."""
         emulator.inject(Fault.error("create_subnet", status=400, code="InvalidParameter", message="no such range"))
         code, _, err = run("apply", spec)
         assert code == 3
@@ -272,7 +272,7 @@ class TestErrors:
         assert "Traceback" not in err
 
     def test_destroy_without_an_answer(self, run, spec, emulator, monkeypatch):
-        """Where nobody can be asked, --yes is needed; nothing is deleted."""
+        """Without a terminal and without --yes nothing is deleted."""
         run("apply", spec)
         monkeypatch.setattr(sys, "stdin", io.StringIO())
         code, _, err = run("destroy", "web")
@@ -280,7 +280,7 @@ class TestErrors:
 
     @pytest.mark.parametrize(("answer", "code"), [("web\n", 0), ("yes\n", 2), ("", 2)])
     def test_destroy_asks(self, run, spec, monkeypatch, answer, code):
-        """Only the deployment's name deletes it."""
+        """Only the deployment's name confirms its deletion."""
 
         class Terminal(io.StringIO):
             def isatty(self):
@@ -311,7 +311,7 @@ class TestErrors:
         ],
     )
     def test_exit_codes(self, monkeypatch, capsys, error, code):
-        """Each kind of error has its code and one message."""
+        """Each class of error ends the program with its exit code and one message."""
 
         def fail(*_, **__):
             raise error
@@ -321,7 +321,7 @@ class TestErrors:
         assert capsys.readouterr().err.startswith("ocisidecar: ")
 
     def test_a_terminal_is_told_how_long_checking_may_take(self, run, spec, monkeypatch):
-        """Only there: what is read by programs stays as it is."""
+        """`verify` announces its longest duration on a terminal only."""
         run("apply", spec)
         assert "Checking" not in run("verify", "web")[2]
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -338,7 +338,7 @@ class TestErrors:
 
 
 class TestArguments:
-    """What can be given, and what is said about what cannot."""
+    """Arguments are validated before anything else happens."""
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
@@ -366,7 +366,7 @@ class TestArguments:
         ],
     )
     def test_wrong_arguments(self, capsys, arguments, said):
-        """Exit code 2, and a sentence that says what is wrong."""
+        """A wrong argument ends with 2 and a message that says what is wrong."""
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 2
@@ -374,7 +374,7 @@ class TestArguments:
 
     @pytest.mark.parametrize("command", ["plan", "apply", "verify", "diagnose", "status", "logs", "destroy"])
     def test_help(self, capsys, command):
-        """Every command that talks to OCI says how to tell it where."""
+        """The help of each command that talks to OCI lists the connection options and the exit codes."""
         with pytest.raises(SystemExit) as caught:
             main([command, "--help"])
         out = capsys.readouterr().out
@@ -384,7 +384,7 @@ class TestArguments:
         assert " ".join(out.split()).endswith(HELP)
 
     def test_version(self, capsys):
-        """--version prints the version."""
+        """`--version` prints the version."""
         with pytest.raises(SystemExit):
             main(["--version"])
         assert capsys.readouterr().out == f"{__version__}\n"
@@ -401,15 +401,15 @@ class TestArguments:
         ],
     )
     def test_since(self, word, since):
-        """A span or a moment; a moment without a time zone is UTC."""
+        """`--since` accepts durations and times; a time without an offset is UTC."""
         assert arguments.parse_since(word) == since
 
 
 class TestProgram:
-    """`python -m ocisidecar` as a process of its own."""
+    """The program as a separate process, and its output streams."""
 
     def test_a_reader_that_goes_away_is_no_error(self, monkeypatch):
-        """`ocisidecar ... | head` ends quietly."""
+        """A closed pipe, as in `ocisidecar ... | head`, ends the program with 0."""
         reading, writing = os.pipe()
         os.close(reading)
 
@@ -423,7 +423,7 @@ class TestProgram:
             assert main(["emulator", "--config-dir", "x"]) == 0
 
     def test_output_in_a_poor_encoding(self, monkeypatch):
-        """Signs that it does not have are replaced."""
+        """Characters that the output's encoding lacks are replaced."""
         stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         monkeypatch.setattr(sys, "stdout", stream)
         monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_, **__: sys.stdout.write("± web\n"))
@@ -433,13 +433,13 @@ class TestProgram:
 
     @pytest.mark.parametrize("command", [("demo",), ("emulator", "--config-dir", "x")])
     def test_what_ends_well_is_0(self, monkeypatch, command):
-        """So a script can go on."""
+        """`demo` and `emulator` end with 0 when nothing fails."""
         monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_, **__: None)
         monkeypatch.setattr("ocisidecar.cli.demo.run", lambda *_, **__: None)
         assert main(command) == 0
 
     def test_emulator(self, tmp_path):
-        """It prints its endpoint, writes a configuration and an environment that work, and ends with Ctrl-C."""
+        """`emulator` prints its endpoint, writes a usable configuration and environment, and ends with Ctrl-C."""
         program = [sys.executable, "-m", "ocisidecar", "emulator", "--config-dir", str(tmp_path)]
         with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None

@@ -142,7 +142,9 @@ def _log_lines(deployment: Deployment, options: Options) -> Iterator[LogLine]:
             previous=options.previous,
         )
     except SpecError as error:  # the arguments of `logs` have the names of the flags
-        raise ConfigError("; ".join(f"--{fault.path}: {fault.message}" for fault in error.faults)) from error
+        raise ConfigError(
+            "; ".join(f"--{problem.path}: {problem.message}" for problem in error.problems)
+        ) from error
 
 
 def run_checks(deployment: Deployment, spec: DeploymentSpec | None, options: Options) -> Report:

@@ -60,15 +60,15 @@ def _run(options: Options) -> int:
 def _build(options: Options, settings: Settings) -> int:
     sources = _chosen(options)
     is_pushed = not (options.skip_push or options.local)
-    target = _target(options, settings) if is_pushed else None
+    target = _push_target(options, settings) if is_pushed else None
     _check_before_building(sources, target, options.sbom)
-    told = _ProgressLog()
+    progress = _ProgressLog()
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
         platforms=options.platform or (None if options.local else platforms(settings.values)),
         base_images=dict(options.base),
-        on_event=told,
+        on_event=progress,
     )
     if options.sbom is not None:
         for image in built:
@@ -77,13 +77,13 @@ def _build(options: Options, settings: Settings) -> int:
         for image in built:
             sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
         return ExitCode.OK
-    pushed = [target.registry.push(image, on_event=told) for image in built]
+    pushed = [target.registry.push(image, on_event=progress) for image in built]
     _write(settings.path, pushed)
     return ExitCode.OK
 
 
 def _check_before_building(
-    sources: Sequence[images.ImageSource], target: _Target | None, sbom: Path | None
+    sources: Sequence[images.ImageSource], target: _PushTarget | None, sbom: Path | None
 ) -> None:
     """Fail before minutes of building rather than after them."""
     if sbom is not None:
@@ -113,7 +113,7 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
 
 
 @frozen
-class _Target:
+class _PushTarget:
     """A registry; for OCI's own registry also the connection that creates its repositories."""
 
     registry: images.Registry
@@ -131,7 +131,7 @@ class _Target:
                     sys.stderr.write(f"warning: repository {repository.name} is public: anyone can pull from it\n")
 
 
-def _target(options: Options, settings: Settings) -> _Target:
+def _push_target(options: Options, settings: Settings) -> _PushTarget:
     settings.require("OCIR_AUTH_TOKEN", "OCIR_PASSWORD")
     values = settings.values
     given, username = token(values), values.ocir_username
@@ -148,7 +148,7 @@ def _target(options: Options, settings: Settings) -> _Target:
     host, _, path = prefix.partition("/")
     password = given.text if given.text is not None else _password(given, connect)
     name = registry_username(username, values.ocir_namespace or path.partition("/")[0])
-    return _Target(images.Registry(host, path, name, password), connect if is_ocir(host) else None)
+    return _PushTarget(images.Registry(host, path, name, password), connect if is_ocir(host) else None)
 
 
 def _looked_up_prefix(settings: Settings, connect: Callable[[], Provisioner]) -> str:

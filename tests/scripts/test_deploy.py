@@ -158,7 +158,7 @@ class TestBehaviour:
         assert not any(request.is_write for request in emulator.requests)
 
     @pytest.mark.parametrize("stdin", [io.StringIO(), None], ids=["empty", "closed"])
-    def test_nobody_to_ask(self, deploy, emulator, monkeypatch, stdin):
+    def test_no_terminal_to_ask_on(self, deploy, emulator, monkeypatch, stdin):
         """Without a terminal nothing is changed unless --yes or AUTO_APPROVE is given."""
         monkeypatch.setattr(sys, "stdin", stdin)
         code, _, err = deploy("deploy")

@@ -75,7 +75,7 @@ class TestReports:
 
 
 class TestExitCodes:
-    """The exit code tells what happened."""
+    """The exit code depends on the result."""
 
     @pytest.fixture
     def verify(self, script, connection, settings):

@@ -152,7 +152,7 @@ class TestPlan:
         """A plan to destroy what does not exist is one line that says so."""
         assert str(plan_removal(IDENTITY, Snapshot(), retain=(), with_data={})) == "web does not exist."
 
-    def test_kept_resources_are_told_though_nothing_changes(self):
+    def test_kept_resources_are_shown_though_nothing_changes(self):
         """A plan to destroy that deletes nothing still lists what is kept."""
         group = Live(Key("log-group", "main"), "web", "ocid1.loggroup", "ACTIVE", Phase.READY, {})
         text = str(plan_removal(IDENTITY, Snapshot((group,)), retain=("log-group",), with_data={}))
@@ -167,7 +167,7 @@ class TestPlan:
         assert "50 ×: runs the app" in text
         assert "61 to create" in text
 
-    def test_downtime_is_told(self):
+    def test_downtime_is_shown(self):
         """A replacement that stops the old instance first is shown with its downtime."""
         spec = WEB.with_rollout(RolloutSpec(replace="stop_first"))
         plan = plan_for(spec.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(spec)))
@@ -339,7 +339,7 @@ class TestStatus:
         assert texts == ["ACTIVE at 10.0.0.2, public 203.0.113.7", "ACTIVE at no address yet"]
 
     @pytest.mark.parametrize(
-        ("words", "sign", "told"),
+        ("words", "sign", "line"),
         [
             ({"health": "HEALTHY"}, "✓", "running, healthy, web:1"),
             ({"health": "UNKNOWN"}, "✓", "running, health unknown so far, web:1"),
@@ -353,10 +353,10 @@ class TestStatus:
             ({"is_running": False, "lifecycle_details": "Image is missing"}, "✗", "Image is missing, web:1"),
         ],
     )
-    def test_containers(self, words, sign, told):
+    def test_containers(self, words, sign, line):
         """A container's line shows its state, and a broken container marks its instance as broken."""
         row = status_page(Standing(instance(container(**words)))).sections[0].rows[0]
-        assert (row.sign, row.details[-1]) == (sign, Detail("web", told))
+        assert (row.sign, row.details[-1]) == (sign, Detail("web", line))
 
     def test_a_failed_instance_says_why(self):
         """The status of a failed instance contains OCI's reason, and its summary has the bad tone."""

@@ -294,5 +294,6 @@ class Deployment:
 
 def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
-        there = ", ".join(dict.fromkeys(known)) or "none"
-        raise SpecError([SpecProblem(what, f"there is no {name!r}, there are {there}{did_you_mean(name, known)}")])
+        existing = ", ".join(dict.fromkeys(known)) or "none"
+        message = f"no {what} {name!r}; existing {what}s: {existing}{did_you_mean(name, known)}"
+        raise SpecError([SpecProblem(what, message)])

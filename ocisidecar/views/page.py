@@ -1,7 +1,7 @@
-"""What a view shows, before it is known where: a page of sections of rows.  Pure.
+"""A page: sections of rows, independent of the medium that shows it.  Pure.
 
-Every value has one function that turns it into a page, and every medium one that shows pages, so the terminal and
-the notebook cannot say different things.
+Each value has one function that makes its page, and each medium one that shows pages, so the terminal and the
+notebook show the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ocisidecar.wire import Key
 
 
 class Tone(StrEnum):
-    """How a row is meant; each medium has a colour for it."""
+    """The meaning of a row, for which each medium has a colour."""
 
     PLAIN = "plain"
     CALM = "calm"
@@ -28,7 +28,7 @@ class Tone(StrEnum):
 
 @frozen
 class Detail:
-    """Something more about a row: what it is about, and what there is to say."""
+    """One more line about a row."""
 
     label: str
     text: str
@@ -36,7 +36,7 @@ class Detail:
 
 @frozen(kw_only=True)
 class Row:
-    """One line: a sign, what it is about, what there is to say, and the details below."""
+    """One line: a sign, its subject, a text, and details below."""
 
     sign: str
     subject: str
@@ -55,12 +55,12 @@ class Section:
 
 @frozen(kw_only=True)
 class Page:
-    """Everything there is to see of one value.
+    """Everything that is shown of one value.
 
     Attributes:
-        title: the first line, where there are several sections.
-        sections: in the order in which they are read.
-        notes: what deserves a look, after the sections.
+        title: the first line.
+        sections: in the order in which they are shown.
+        notes: warnings, shown after the sections.
         summary: the last line, and its tone.
     """
 
@@ -95,7 +95,7 @@ def sections_by_kind(rows: Iterable[tuple[Key, Row]]) -> tuple[Section, ...]:
 
 
 def short(key: str) -> str:
-    """Return what people call a thing: `web-0/prometheus` for `container-instance/web-0/prometheus`."""
+    """Return the short form of a key: `web-0/prometheus` for `container-instance/web-0/prometheus`."""
     return key.removeprefix("container-instance/")
 
 
@@ -105,7 +105,7 @@ def count_of(number: int, noun: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters, which in a terminal could do anything."""
+    """Return the text with control characters replaced, which could do anything to a terminal."""
     return "".join(
         character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
         for character in text

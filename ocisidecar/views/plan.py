@@ -1,4 +1,4 @@
-"""What a plan looks like: a diff of the cloud, with the reasons."""
+"""The page of a plan: a diff of the resources, with reasons."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SIGNS: Final[Mapping[Action, tuple[str, Tone]]] = {
 }
 _COUNTED: Final[Mapping[Action, str]] = {
     Action.CREATE: "to create",
-    Action.ADOPT: "to take over",
+    Action.ADOPT: "to adopt",
     Action.UPDATE: "to update",
     Action.START: "to start",
     Action.STOP: "to stop",
@@ -46,13 +46,13 @@ _KEPT: Final = "kept"
 
 
 def plan_page(plan: Plan) -> Page:
-    """Return what there is to see of a plan; no environment value, config file content or secret is in it."""
+    """Return the page of a plan; it contains no environment values, config file contents or secrets."""
     shown = [step for step in plan.steps if step.is_write or _is_kept(step)]
     if not plan.changes:
         return Page(sections=_sections(shown, plan), notes=plan.warnings, summary=_nothing_to_do(plan))
     region = plan.identity.region
     return Page(
-        title=f"Plan to remove {plan.name} from {region}"
+        title=f"Plan to destroy {plan.name} in {region}"
         if plan.is_destroy
         else f"Plan for {plan.name} in {region}",
         sections=_sections(shown, plan),
@@ -71,7 +71,7 @@ def _nothing_to_do(plan: Plan) -> str:
     if plan.is_destroy:
         kept = len(plan.steps)
         return f"{plan.name}: nothing to delete, {kept} kept." if kept else f"{plan.name} does not exist."
-    return f"{plan.name} is as wanted: {count_of(len(plan.steps), 'resource')}, nothing to do."
+    return f"No changes; {plan.name} is up to date ({count_of(len(plan.steps), 'resource')})."
 
 
 def _counts(plan: Plan) -> str:
@@ -115,13 +115,13 @@ def _manner(step: Step) -> Iterator[Detail]:
     if step.action is not Action.REPLACE:
         return
     if step.has_downtime:
-        yield Detail("downtime", "yes: the old one goes before the new one comes")
+        yield Detail("downtime", "yes: the old one is deleted before the new one is created")
     else:
-        yield Detail("downtime", "none: the new one becomes healthy, then the old one goes; the address changes")
+        yield Detail("downtime", "none: the old one is deleted once the new one is healthy; the address changes")
 
 
 def _gathered(rows: Iterable[tuple[Key, Row]]) -> Iterator[tuple[Key, Row]]:
-    """Yield equal rows of replicas as one, such as `container-instance/web-0 … web-49`."""
+    """Yield one row for replicas with equal rows, such as `container-instance/web-0 … web-49`."""
 
     def likeness(keyed: tuple[Key, Row]) -> tuple[str, str, Row]:
         key, row = keyed

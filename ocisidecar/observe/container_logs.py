@@ -13,7 +13,7 @@ from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound, ServiceCallErro
 from ocisidecar.observe.instances import CLIENT, Container
 from ocisidecar.observe.log_lines import Joint, LogLine, Tail, Window
 from ocisidecar.observe.polling import looks
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now
 from ocisidecar.wire import text
 
@@ -42,7 +42,7 @@ class _Batch:
 
 
 def read_logs(
-    reader: Reader,
+    reader: DeploymentReader,
     containers: Sequence[Container],
     *,
     since: datetime | None = None,
@@ -50,12 +50,12 @@ def read_logs(
     previous: bool = False,
 ) -> Iterator[LogLine]:
     """Yield what OCI has of the containers' logs, merged in the order of time; see `Deployment.logs`."""
-    batches = reader.all([partial(_whole, reader.caller, one, is_previous=previous) for one in containers])
+    batches = reader.call_all([partial(_whole, reader.caller, one, is_previous=previous) for one in containers])
     yield from _merged(batches, since, tail)
 
 
 def follow_logs(
-    reader: Reader,
+    reader: DeploymentReader,
     containers: Sequence[Container],
     *,
     since: datetime | None = None,
@@ -65,7 +65,7 @@ def follow_logs(
     tails = {one.id: Tail(one.instance, one.name) for one in containers}
     running = list(containers)
     for _ in looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS):
-        batches = reader.all([partial(_look, reader.caller, one, tails[one.id]) for one in running])
+        batches = reader.call_all([partial(_look, reader.caller, one, tails[one.id]) for one in running])
         yield from _merged(batches, since, tail)
         tail = None
         running = [one for one, batch in zip(running, batches, strict=True) if not batch.is_over]

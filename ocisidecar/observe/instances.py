@@ -16,7 +16,7 @@ from attrs import asdict, define, field, frozen
 
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound
 from ocisidecar.observe.container_roles import Duty, duty_of
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.container_instance import emulation, health, is_running
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
@@ -207,7 +207,7 @@ class Instance:
         return {**data, "private_ip": self.private_ip, "public_ip": self.public_ip}
 
 
-def read_instances(reader: Reader) -> tuple[Instance, ...]:
+def read_instances(reader: DeploymentReader) -> tuple[Instance, ...]:
     """Return the deployment's instances, in the order of their names and numbers."""
     kind, site, caller = KINDS["container-instance"], reader.site, reader.caller
     compartment_id = site.identity.compartment_id
@@ -219,11 +219,13 @@ def read_instances(reader: Reader) -> tuple[Instance, ...]:
         lives = kind.observe(caller, site)
         return [live.body for live in lives if live.deployment == site.identity.name]
 
-    entries, listed = reader.all((instances, containers))
+    entries, listed = reader.call_all((instances, containers))
     lives = [live for entry in entries if (live := kind.live(entry, site)) is not None]
     ids = {live.id for live in lives}
     wanted = [text(one, "id") for one in listed if text(one, "containerInstanceId") in ids]
-    bodies = reader.all([partial(_read, reader, CLIENT, "get_container", container_id) for container_id in wanted])
+    bodies = reader.call_all(
+        [partial(_read, reader, CLIENT, "get_container", container_id) for container_id in wanted]
+    )
     attachments = Attachments(partial(_read_attachments, reader, tuple(sorted(ids))))
     return tuple(
         _instance(live, [body for body in bodies if text(body, "containerInstanceId") == live.id], attachments)
@@ -231,10 +233,12 @@ def read_instances(reader: Reader) -> tuple[Instance, ...]:
     )
 
 
-def _read_attachments(reader: Reader, instance_ids: Sequence[str]) -> Mapping[str, Attachment]:
-    bodies = reader.all([partial(_read, reader, CLIENT, "get_container_instance", one) for one in instance_ids])
+def _read_attachments(reader: DeploymentReader, instance_ids: Sequence[str]) -> Mapping[str, Attachment]:
+    bodies = reader.call_all(
+        [partial(_read, reader, CLIENT, "get_container_instance", one) for one in instance_ids]
+    )
     vnic_ids = [next((text(one, "vnicId") for one in objects(body.get("vnics"))), "") for body in bodies]
-    vnics = reader.all([partial(_read, reader, _NETWORK_CLIENT, "get_vnic", vnic_id) for vnic_id in vnic_ids])
+    vnics = reader.call_all([partial(_read, reader, _NETWORK_CLIENT, "get_vnic", vnic_id) for vnic_id in vnic_ids])
     return {
         instance_id: Attachment(
             private_ip=text(vnic, "privateIp"),
@@ -245,7 +249,7 @@ def _read_attachments(reader: Reader, instance_ids: Sequence[str]) -> Mapping[st
     }
 
 
-def _read(reader: Reader, client: str, operation: str, live_id: str) -> Mapping[str, Json]:
+def _read(reader: DeploymentReader, client: str, operation: str, live_id: str) -> Mapping[str, Json]:
     """Return one resource; empty without an OCID, or when it went while we were looking."""
     try:
         return reader.caller.call(client, operation, live_id).body if live_id else {}

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from attrs import asdict, field, frozen
 
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.wire import Json, objects, tags_of, text
 
@@ -43,7 +43,7 @@ class MetricRow:
 
 
 def read_metrics(
-    reader: Reader,
+    reader: DeploymentReader,
     query: str,
     *,
     namespace: str,

@@ -18,7 +18,7 @@ from ocisidecar.observe.container_exit_codes import COULD_NOT_START, KILLED, mea
 from ocisidecar.observe.container_logs import last_lines, lines_now
 from ocisidecar.observe.forwarder_log import complaints
 from ocisidecar.observe.instances import Container, Instance
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Phase
 from ocisidecar.timestamps import now
@@ -59,7 +59,7 @@ class _Case:
     ages: Mapping[Key, float]
 
 
-def diagnose(reader: Reader, resources: Mapping[str, str]) -> Diagnosis:
+def diagnose(reader: DeploymentReader, resources: Mapping[str, str]) -> Diagnosis:
     """Return what is wrong, ranked; see `Deployment.diagnose`.  Reads only."""
     inspection = inspect(reader, resources)
     case = _Case(
@@ -72,27 +72,27 @@ def diagnose(reader: Reader, resources: Mapping[str, str]) -> Diagnosis:
     return Diagnosis.of(reader.site.identity.name, (finding for rule in _RULES for finding in rule(case)))
 
 
-def _read_errors(reader: Reader, inspection: Inspection) -> dict[Key, tuple[str, ...]]:
+def _read_errors(reader: DeploymentReader, inspection: Inspection) -> dict[Key, tuple[str, ...]]:
     failed = [live for lives in inspection.lives.values() for live in lives if live.phase is Phase.FAILED]
-    said = reader.all(
+    said = reader.call_all(
         [partial(KINDS[live.key.kind].failure, reader.caller, reader.site, live, "") for live in failed]
     )
     return {live.key: (f"state {live.state}", *errors) for live, errors in zip(failed, said, strict=True)}
 
 
-def _read_tails(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...] | None]:
+def _read_tails(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...] | None]:
     troubled = [one for _, one in _containers(inspection) if _is_troubled(one)]
-    tails = reader.all([partial(last_lines, reader.caller, one, _LAST_LINES) for one in troubled])
+    tails = reader.call_all([partial(last_lines, reader.caller, one, _LAST_LINES) for one in troubled])
     return {one.key: lines for one, lines in zip(troubled, tails, strict=True)}
 
 
-def _read_complaints(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
+def _read_complaints(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
     forwarders = [one for _, one in _containers(inspection) if one.duty.log_id and one.is_running]
-    logs = reader.all([partial(lines_now, reader.caller, one) for one in forwarders])
+    logs = reader.call_all([partial(lines_now, reader.caller, one) for one in forwarders])
     return {one.key: complaints(lines) for one, lines in zip(forwarders, logs, strict=True)}
 
 
-def _ages(reader: Reader, inspection: Inspection) -> dict[Key, float]:
+def _ages(reader: DeploymentReader, inspection: Inspection) -> dict[Key, float]:
     moment = now(reader.caller.clock)
     return {
         live.key: (moment - datetime.fromisoformat(live.time_created)).total_seconds()

@@ -9,7 +9,7 @@ from functools import partial
 from attrs import field, frozen
 
 from ocisidecar.observe.instances import Instance, read_instances
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Snapshot
@@ -59,7 +59,7 @@ def statements_in(policy: Live) -> list[str]:
     return [str(one) for one in listed] if isinstance(listed, list) else []
 
 
-def inspect(reader: Reader, resources: Mapping[str, str]) -> Inspection:
+def inspect(reader: DeploymentReader, resources: Mapping[str, str]) -> Inspection:
     """Read everything that the control plane tells about a deployment.
 
     Args:
@@ -71,7 +71,7 @@ def inspect(reader: Reader, resources: Mapping[str, str]) -> Inspection:
     parsed = {key: live_id for word, live_id in resources.items() if (key := Key.parse(word)) is not None}
     absent = {key: live_id for key, live_id in sorted(parsed.items()) if key not in lives and key.kind in KINDS}
     doubtful = [key for key in absent if key.kind != "log"]
-    found = reader.all(
+    found = reader.call_all(
         [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in doubtful],
     )
     late = {key: (live,) for key, live in zip(doubtful, found, strict=True) if live is not None}

@@ -12,7 +12,7 @@ from ocisidecar.client.retry import Intent
 from ocisidecar.client.session import METRIC_INGESTION
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.metrics import MetricRow, read_metrics
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.metric_samples import USAGE
@@ -30,7 +30,7 @@ def namespaces(instances: Sequence[Instance]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in used if one)) or (_NAMESPACE,)
 
 
-def send_datapoint(reader: Reader, namespace: str, nonce: str) -> None:
+def send_datapoint(reader: DeploymentReader, namespace: str, nonce: str) -> None:
     """Send one datapoint with the nonce as a dimension.
 
     Raises:
@@ -47,12 +47,12 @@ def send_datapoint(reader: Reader, namespace: str, nonce: str) -> None:
     reader.caller.call(METRIC_INGESTION, "post_metric_data", {"metricData": [metric]}, intent=_SEND)
 
 
-def find_datapoint(reader: Reader, namespace: str, nonce: str) -> bool:
+def find_datapoint(reader: DeploymentReader, namespace: str, nonce: str) -> bool:
     """Return whether the datapoint with the nonce has arrived."""
     return bool(_rows(reader, namespace, f'{_METRIC}[1m]{{nonce = "{nonce}"}}.max()'))
 
 
-def find_samples(reader: Reader, namespace: str, metric: str) -> tuple[MetricRow, ...]:
+def find_samples(reader: DeploymentReader, namespace: str, metric: str) -> tuple[MetricRow, ...]:
     """Return what the deployment's management agents sent lately of one of `SAMPLES`.
 
     Prometheus puts the labels `deployment` and `container_instance` on whatever leaves it, and the agent makes
@@ -61,7 +61,7 @@ def find_samples(reader: Reader, namespace: str, metric: str) -> tuple[MetricRow
     return _rows(reader, namespace, f'{metric}[1m]{{deployment = "{reader.site.identity.name}"}}.max()')
 
 
-def find_usage(reader: Reader, instances: Sequence[Instance]) -> tuple[MetricRow, ...]:
+def find_usage(reader: DeploymentReader, instances: Sequence[Instance]) -> tuple[MetricRow, ...]:
     """Return what OCI measured lately of instances and their containers: the newest datapoint of each stream."""
     names = "|".join(sorted({one.display_name for one in instances}))
     matching = f'{{resourceDisplayName =~ "{names}"}}'
@@ -73,6 +73,6 @@ def find_usage(reader: Reader, instances: Sequence[Instance]) -> tuple[MetricRow
     return tuple(newest.values())
 
 
-def _rows(reader: Reader, namespace: str, query: str) -> tuple[MetricRow, ...]:
+def _rows(reader: DeploymentReader, namespace: str, query: str) -> tuple[MetricRow, ...]:
     since = now(reader.caller.clock) - _LATELY
     return read_metrics(reader, query, namespace=namespace, since=since)

@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 from ocisidecar.errors import ServiceCallError
 from ocisidecar.observe.polling import hasty_looks
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 
 T = TypeVar("T")
 
@@ -73,7 +73,10 @@ class Inquiry(Generic[T]):
 
 
 def ask(
-    reader: Reader, questions: Sequence[Callable[[Callable[[], float]], bool]], *, timeout_in_seconds: float
+    reader: DeploymentReader,
+    questions: Sequence[Callable[[Callable[[], float]], bool]],
+    *,
+    timeout_in_seconds: float,
 ) -> None:
     """Ask everything at once, and what was not answered well enough again and again until the time is over.
 
@@ -89,7 +92,7 @@ def ask(
     """
     left = list(questions)
     for waited in hasty_looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS):
-        answers = reader.all([partial(question, reader.caller.clock.time) for question in left])
+        answers = reader.call_all([partial(question, reader.caller.clock.time) for question in left])
         left = [question for question, is_enough in zip(left, answers, strict=True) if not is_enough]
         if not left or waited >= timeout_in_seconds:
             return

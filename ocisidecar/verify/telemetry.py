@@ -18,7 +18,7 @@ from ocisidecar.observe.forwarder_log import complaints
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now
 from ocisidecar.verify.evidence import Evidence, Front, InstanceEvidence, Targets
 from ocisidecar.verify.http_probe import Reach, ask_app, ask_prometheus
@@ -33,7 +33,7 @@ _SETTLING_SECONDS = 30.0
 
 
 def gather(
-    reader: Reader,
+    reader: DeploymentReader,
     inspection: Inspection,
     *,
     reach: Reach,
@@ -68,7 +68,7 @@ def gather(
 class _Gathering:
     """One deployment, and how it is asked."""
 
-    reader: Reader
+    reader: DeploymentReader
     instances: tuple[Instance, ...]
     logs: tuple[ShippedLog, ...]
     reach: Reach
@@ -115,7 +115,7 @@ class _Gathering:
             time = self.reader.caller.clock.time()
             return evolve(ask_app(instance, self.reach, self.open_ports, nonce=self.nonce), time=time)
 
-        fronts = self.reader.all([partial(ask_one, instance) for instance in self.instances])
+        fronts = self.reader.call_all([partial(ask_one, instance) for instance in self.instances])
         return {instance.name: front for instance, front in zip(self.instances, fronts, strict=True)}
 
     def _lines(self, fronts: Mapping[str, Front]) -> dict[str, Inquiry[tuple[Arrival, ...]]]:
@@ -161,7 +161,7 @@ class _Gathering:
 
     def _complaints(self) -> dict[str, tuple[str, ...]]:
         forwarders = [one.log_forwarder for one in self.instances if one.log_forwarder is not None]
-        logs = self.reader.all([partial(lines_now, self.reader.caller, one) for one in forwarders])
+        logs = self.reader.call_all([partial(lines_now, self.reader.caller, one) for one in forwarders])
         return {one.instance: complaints(lines) for one, lines in zip(forwarders, logs, strict=True)}
 
     def _targets(self) -> dict[str, Inquiry[Targets]]:

@@ -11,7 +11,7 @@ from ocisidecar.errors import SpecError, SpecFault
 from ocisidecar.observe.container_logs import has_log
 from ocisidecar.observe.instances import read_instances
 from ocisidecar.observe.polling import hasty_looks
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.build import plan_apply
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
 from ocisidecar.verify.checks import run_checks
@@ -40,7 +40,7 @@ class Measure:
 
 
 def verify(
-    reader: Reader,
+    reader: DeploymentReader,
     resources: Mapping[str, str],
     spec: DeploymentSpec | InstanceSpec | None,
     *,
@@ -87,7 +87,7 @@ def verify(
 
 
 def _evidence(
-    reader: Reader, inspection: Inspection, spec: DeploymentSpec | None, reach: Reach, measure: Measure
+    reader: DeploymentReader, inspection: Inspection, spec: DeploymentSpec | None, reach: Reach, measure: Measure
 ) -> tuple[Evidence | None, str]:
     """Return what can be found out about metrics and log lines, or why nothing was tried."""
     if not measure.telemetry:
@@ -107,7 +107,7 @@ def _evidence(
     return evidence, ""
 
 
-def _look_again(reader: Reader, first: Inspection, waited: float) -> tuple[Inspection, float]:
+def _look_again(reader: DeploymentReader, first: Inspection, waited: float) -> tuple[Inspection, float]:
     """Return the inspection with its instances as they are after so many seconds, and these."""
     return (evolve(first, instances=read_instances(reader)) if waited else first), waited
 
@@ -118,7 +118,7 @@ def _has_verdicts(inspection: Inspection) -> bool:
     return not any(one.health == "UNKNOWN" and one.is_running for one in containers)
 
 
-def _logs(reader: Reader, inspection: Inspection) -> dict[str, tuple[bool, str]]:
+def _logs(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[bool, str]]:
     containers = [one for instance in inspection.instances for one in instance.containers]
-    found = reader.all([partial(has_log, reader.caller, one) for one in containers])
+    found = reader.call_all([partial(has_log, reader.caller, one) for one in containers])
     return {one.key: result for one, result in zip(containers, found, strict=True)}

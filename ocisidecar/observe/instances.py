@@ -15,7 +15,7 @@ from functools import partial
 from attrs import asdict, define, field, frozen
 
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound
-from ocisidecar.observe.container_roles import Duty, duty_of
+from ocisidecar.observe.container_roles import TelemetryRole, telemetry_role_of
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.container_instance import emulation, health, is_running
 from ocisidecar.resources.kinds import KINDS
@@ -60,7 +60,7 @@ class Container:
         vcpus_limit: logical CPUs; None means no limit of its own.
         memory_limit_in_gbs: GB; None means no limit of its own.
         volume_names: the volumes that it mounts.
-        duty: what it does for telemetry.
+        telemetry_role: what it does for logs and metrics, read from its variables and flags.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Container:
     vcpus_limit: float | None
     memory_limit_in_gbs: float | None
     volume_names: tuple[str, ...]
-    duty: Duty = field(factory=Duty)
+    telemetry_role: TelemetryRole = field(factory=TelemetryRole)
 
     @property
     def key(self) -> str:
@@ -179,12 +179,12 @@ class Instance:
     @property
     def log_forwarder(self) -> Container | None:
         """The container that ships log files, if there is one."""
-        return next((one for one in self.containers if one.duty.log_id), None)
+        return next((one for one in self.containers if one.telemetry_role.log_id), None)
 
     @property
     def metric_agent(self) -> Container | None:
         """The container that sends metrics to OCI Monitoring, if there is one."""
-        return next((one for one in self.containers if one.duty.metric_namespace), None)
+        return next((one for one in self.containers if one.telemetry_role.metric_namespace), None)
 
     @property
     def private_ip(self) -> str:
@@ -303,7 +303,7 @@ def _container(body: Mapping[str, Json], live: Live) -> Container:
         vcpus_limit=_number(limits.get("vcpusLimit")),
         memory_limit_in_gbs=_number(limits.get("memoryLimitInGBs")),
         volume_names=tuple(text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))),
-        duty=duty_of(body),
+        telemetry_role=telemetry_role_of(body),
     )
 
 

@@ -87,7 +87,7 @@ def _read_tails(reader: DeploymentReader, inspection: Inspection) -> dict[str, t
 
 
 def _read_complaints(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
-    forwarders = [one for _, one in _containers(inspection) if one.duty.log_id and one.is_running]
+    forwarders = [one for _, one in _containers(inspection) if one.telemetry_role.log_id and one.is_running]
     logs = reader.call_all([partial(lines_now, reader.caller, one) for one in forwarders])
     return {one.key: complaints(lines) for one, lines in zip(forwarders, logs, strict=True)}
 

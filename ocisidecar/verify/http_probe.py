@@ -51,7 +51,10 @@ def ask_prometheus(instance: Instance, reach: Reach, open_ports: Collection[int]
 
     Source: Prometheus documentation, "HTTP API", Targets.
     """
-    port = next((one.duty.prometheus_port for one in instance.containers if one.duty.prometheus_port), None)
+    port = next(
+        (one.telemetry_role.prometheus_port for one in instance.containers if one.telemetry_role.prometheus_port),
+        None,
+    )
     if port is None:
         return Targets(reason="no Prometheus runs beside the app")
     base, reason = _way(instance, port, reach, open_ports)

@@ -46,7 +46,11 @@ def shipped_logs(inspection: Inspection) -> tuple[ShippedLog, ...]:
     compartment_id = inspection.site.identity.compartment_id
     lives = {live.id: live for live in inspection.snapshot.resources if live.key.kind == "log"}
     own = {live.id: str(live.key) for live in inspection.of_kind("log")}
-    used = {one.duty.log_id: one.duty.log_id for each in inspection.instances for one in each.containers}
+    used = {
+        one.telemetry_role.log_id: one.telemetry_role.log_id
+        for each in inspection.instances
+        for one in each.containers
+    }
     logs = {log_id: key for log_id, key in {**used, **own}.items() if log_id}
     return tuple(
         ShippedLog(

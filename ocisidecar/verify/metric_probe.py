@@ -26,7 +26,7 @@ _LATELY = timedelta(minutes=15)
 
 def namespaces(instances: Sequence[Instance]) -> tuple[str, ...]:
     """Return where a datapoint is to be sent: to the agents' namespaces, or to our own."""
-    used = [one.duty.metric_namespace for instance in instances for one in instance.containers]
+    used = [one.telemetry_role.metric_namespace for instance in instances for one in instance.containers]
     return tuple(dict.fromkeys(one for one in used if one)) or (_NAMESPACE,)
 
 

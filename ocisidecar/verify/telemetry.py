@@ -177,7 +177,7 @@ class _Gathering:
         senders: dict[str, list[Instance]] = {}
         for instance in self.instances:
             if instance.metric_agent is not None:
-                senders.setdefault(instance.metric_agent.duty.metric_namespace, []).append(instance)
+                senders.setdefault(instance.metric_agent.telemetry_role.metric_namespace, []).append(instance)
 
         def is_enough(rows: tuple[MetricRow, ...], _: float, *, namespace: str) -> bool:
             return all(samples_of(rows, one) for one in senders[namespace])
@@ -205,7 +205,7 @@ def _request(instance: Instance, marked: Sequence[Arrival]) -> Arrival | None:
 
 def _ships_to(instance: Instance, log: ShippedLog) -> bool:
     container = instance.log_forwarder
-    return container is not None and container.duty.log_id == log.id
+    return container is not None and container.telemetry_role.log_id == log.id
 
 
 def _of(instance: Instance, sampled: Asked[tuple[MetricRow, ...]]) -> Asked[tuple[MetricRow, ...]]:

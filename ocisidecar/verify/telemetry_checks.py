@@ -57,7 +57,7 @@ def _shared_volumes(case: Case, evidence: Evidence, name: str) -> Iterator[Check
         if container is None or found.entries is None:
             yield skip(name, instance.key, _NO_FORWARDER)
             continue
-        volume = container.duty.log_volume
+        volume = container.telemetry_role.log_volume
         line = next((one for one in found.entries.answer or () if one.is_line), None)
         if found.request is not None:
             seen = (
@@ -227,11 +227,11 @@ def _sampled(case: Case, name: str, container: Container, asked: Asked[tuple[Met
     newest = max((row.time for row in asked.answer or ()), default=None)
     if newest is not None:
         metrics = ", ".join(sorted({row.name for row in asked.answer or ()}))
-        detail = f"{metrics} in {container.duty.metric_namespace}, newest of {newest:%H:%M} UTC"
+        detail = f"{metrics} in {container.telemetry_role.metric_namespace}, newest of {newest:%H:%M} UTC"
         return check(name, container.key, Status.PASSED, detail)
     if asked.refusal:
         return skip(name, container.key, f"metrics cannot be read: {asked.refusal}")
-    detail = f"nothing of it is in {container.duty.metric_namespace}: see its log"
+    detail = f"nothing of it is in {container.telemetry_role.metric_namespace}: see its log"
     return check(name, container.key, bad(case, container), detail)
 
 

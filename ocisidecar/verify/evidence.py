@@ -10,7 +10,7 @@ from attrs import field, frozen
 from ocisidecar.observe.http_get import Reply
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.verify.poll import Asked
+from ocisidecar.observe.polling import Asked
 
 
 @frozen(kw_only=True)

@@ -18,6 +18,7 @@ from ocisidecar.observe.forwarder_log import complaints
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
+from ocisidecar.observe.polling import Asked, Inquiry, ask, together
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now
 from ocisidecar.verify.evidence import Evidence, Front, InstanceEvidence, Targets
@@ -26,7 +27,6 @@ from ocisidecar.verify.inspection import Inspection
 from ocisidecar.verify.log_probe import MarkedLog, ShippedLog, find_shipped, shipped_logs
 from ocisidecar.verify.metric_probe import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
 from ocisidecar.verify.metric_samples import SAMPLES, samples_of, usage_of
-from ocisidecar.verify.poll import Asked, Inquiry, ask, together
 
 _SETTLING_SECONDS = 30.0
 """For so long the app's own lines are waited for once others are there: an app may write none at all."""

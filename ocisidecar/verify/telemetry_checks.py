@@ -12,6 +12,7 @@ from datetime import datetime
 from ocisidecar.observe.http_get import median_seconds
 from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.observe.metrics import MetricRow
+from ocisidecar.observe.polling import Asked
 from ocisidecar.resources.logging import SEARCH_SPAN
 from ocisidecar.spec.limits import EPHEMERAL_STORAGE_GBS
 from ocisidecar.verify.context import Case, bad, check, skip
@@ -24,7 +25,6 @@ from ocisidecar.verify.metric_samples import (
     targets_in,
     usage_of,
 )
-from ocisidecar.verify.poll import Asked
 from ocisidecar.verify.report import Check, Status
 
 _SLOWEST_SCRAPE_SECONDS = 5.0

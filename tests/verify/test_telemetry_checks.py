@@ -10,10 +10,10 @@ from attrs import evolve
 from ocisidecar import HealthCheck, InstanceSpec, SidecarSpec, VolumeSpec
 from ocisidecar.observe.http_get import Reply
 from ocisidecar.observe.log_search import Arrival, LogEntry
+from ocisidecar.observe.polling import Asked
 from ocisidecar.verify.context import Case
 from ocisidecar.verify.evidence import Evidence, Front, InstanceEvidence
 from ocisidecar.verify.inspection import inspect
-from ocisidecar.verify.poll import Asked
 from ocisidecar.verify.report import Check, Status
 from ocisidecar.verify.telemetry_checks import telemetry_checks
 

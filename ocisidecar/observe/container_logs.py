@@ -12,12 +12,12 @@ from ocisidecar.client.session import Caller
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound, ServiceCallError
 from ocisidecar.observe.instances import CLIENT, Container
 from ocisidecar.observe.log_lines import Joint, LogLine, Tail, Window
-from ocisidecar.observe.polling import looks
+from ocisidecar.observe.polling import poll_at_interval
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now
 from ocisidecar.wire import text
 
-_LOOK_EVERY_SECONDS = 2.0
+_POLL_INTERVAL_SECONDS = 2.0
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _ALIVE = frozenset({"CREATING", "UPDATING", "ACTIVE"})
 _HAS_ENDED = "it has ended, and OCI gives no log of an ended container: ship logs with a log forwarder"
@@ -64,7 +64,7 @@ def follow_logs(
     """Yield what the containers have written and go on writing, until all have ended; see `Deployment.logs`."""
     tails = {one.id: Tail(one.instance, one.name) for one in containers}
     running = list(containers)
-    for _ in looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS):
+    for _ in poll_at_interval(reader.caller, _POLL_INTERVAL_SECONDS):
         batches = reader.call_all([partial(_look, reader.caller, one, tails[one.id]) for one in running])
         yield from _merged(batches, since, tail)
         tail = None

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from ocisidecar.observe.http_get import Reply
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.observe.polling import Asked
+from ocisidecar.observe.polling import PollResult
 
 
 @frozen(kw_only=True)
@@ -95,11 +95,11 @@ class InstanceEvidence:
     """
 
     front: Front
-    entries: Asked[tuple[LogEntry, ...]] | None = None
+    entries: PollResult[tuple[LogEntry, ...]] | None = None
     complaints: tuple[str, ...] = ()
     request: Arrival | None = None
     targets: Targets = field(factory=Targets)
-    samples: Asked[tuple[MetricRow, ...]] | None = None
+    samples: PollResult[tuple[MetricRow, ...]] | None = None
 
 
 @frozen(kw_only=True)
@@ -117,7 +117,7 @@ class Evidence:
 
     time: datetime
     source: str = ""
-    lines: Mapping[str, Asked[tuple[Arrival, ...]]] = field(factory=dict)
-    datapoints: Mapping[str, Asked[bool]] = field(factory=dict)
-    usage: Asked[tuple[MetricRow, ...]] = field(factory=Asked)
+    lines: Mapping[str, PollResult[tuple[Arrival, ...]]] = field(factory=dict)
+    datapoints: Mapping[str, PollResult[bool]] = field(factory=dict)
+    usage: PollResult[tuple[MetricRow, ...]] = field(factory=PollResult)
     instances: Mapping[str, InstanceEvidence] = field(factory=dict)

@@ -18,7 +18,7 @@ from ocisidecar.observe.forwarder_log import complaints
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.observe.polling import Asked, Inquiry, ask, together
+from ocisidecar.observe.polling import Poll, PollResult, merge, poll_all
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now
 from ocisidecar.verify.evidence import Evidence, Front, InstanceEvidence, Targets
@@ -82,11 +82,11 @@ class _Gathering:
         entries, targets = self._entries(), self._targets()
         samples, usage = self._samples(), self._usage()
         groups = (lines, datapoints, entries, targets, samples)
-        looks = [usage.look, *(one.look for group in groups for one in group.values())]
-        ask(self.reader, looks, timeout_in_seconds=timeout_in_seconds)
+        polls = [usage, *(one for group in groups for one in group.values())]
+        poll_all(self.reader, polls, timeout_seconds=timeout_in_seconds)
         complained = self._complaints()
-        sampled = together([one.result for one in samples.values()])
-        marked = [arrival for one in lines.values() for arrival in one.result.answer or ()]
+        sampled = merge([one.result for one in samples.values()])
+        marked = [arrival for one in lines.values() for arrival in one.result.value or ()]
         return Evidence(
             time=now(self.reader.caller.clock),
             source=self._source if self.nonce else "",
@@ -99,7 +99,7 @@ class _Gathering:
                     entries=entries[one.name].result if one.name in entries else None,
                     complaints=complained.get(one.name, ()),
                     request=_request(one, marked),
-                    targets=targets[one.name].result.answer or Targets(),
+                    targets=targets[one.name].result.value or Targets(),
                     samples=_of(one, sampled) if one.metric_agent is not None else None,
                 )
                 for one in self.instances
@@ -118,10 +118,10 @@ class _Gathering:
         fronts = self.reader.call_all([partial(ask_one, instance) for instance in self.instances])
         return {instance.name: front for instance, front in zip(self.instances, fronts, strict=True)}
 
-    def _lines(self, fronts: Mapping[str, Front]) -> dict[str, Inquiry[tuple[Arrival, ...]]]:
+    def _lines(self, fronts: Mapping[str, Front]) -> dict[str, Poll[tuple[Arrival, ...]]]:
         """Send an entry to each log; what comes back are it and the lines of the marked requests."""
 
-        def inquiry(log: ShippedLog) -> Inquiry[tuple[Arrival, ...]]:
+        def inquiry(log: ShippedLog) -> Poll[tuple[Arrival, ...]]:
             requests = {
                 instance.id: fronts[instance.name].time
                 for instance in self.instances
@@ -133,13 +133,13 @@ class _Gathering:
                 return self._source in sources and (seconds >= _SETTLING_SECONDS or requests.keys() <= sources)
 
             marked = MarkedLog(self.reader.caller, log, self._source, self.nonce, requests)
-            return Inquiry(marked.find, is_enough, marked.send)
+            return Poll(marked.find, is_enough, marked.send)
 
         return {log.key: inquiry(log) for log in self.logs} if self.nonce else {}
 
-    def _datapoints(self) -> dict[str, Inquiry[bool]]:
+    def _datapoints(self) -> dict[str, Poll[bool]]:
         return {
-            namespace: Inquiry(
+            namespace: Poll(
                 partial(find_datapoint, self.reader, namespace, self.nonce),
                 lambda is_there, _: is_there,
                 partial(send_datapoint, self.reader, namespace, self.nonce),
@@ -147,13 +147,13 @@ class _Gathering:
             for namespace in (namespaces(self.instances) if self.nonce else ())
         }
 
-    def _entries(self) -> dict[str, Inquiry[tuple[LogEntry, ...]]]:
+    def _entries(self) -> dict[str, Poll[tuple[LogEntry, ...]]]:
         def is_enough(found: tuple[LogEntry, ...], seconds: float) -> bool:
             has_line = any(entry.is_line for entry in found)
             return has_line or (bool(found) and seconds >= _SETTLING_SECONDS)
 
         return {
-            instance.name: Inquiry(partial(find_shipped, self.reader.caller, log, instance), is_enough)
+            instance.name: Poll(partial(find_shipped, self.reader.caller, log, instance), is_enough)
             for log in self.logs
             for instance in self.instances
             if _ships_to(instance, log)
@@ -164,16 +164,16 @@ class _Gathering:
         logs = self.reader.call_all([partial(lines_now, self.reader.caller, one) for one in forwarders])
         return {one.instance: complaints(lines) for one, lines in zip(forwarders, logs, strict=True)}
 
-    def _targets(self) -> dict[str, Inquiry[Targets]]:
+    def _targets(self) -> dict[str, Poll[Targets]]:
         return {
-            instance.name: Inquiry(
+            instance.name: Poll(
                 partial(ask_prometheus, instance, self.reach, self.open_ports),
                 lambda seen, _: seen.are_up or not seen.witness,
             )
             for instance in self.instances
         }
 
-    def _samples(self) -> dict[tuple[str, str], Inquiry[tuple[MetricRow, ...]]]:
+    def _samples(self) -> dict[tuple[str, str], Poll[tuple[MetricRow, ...]]]:
         senders: dict[str, list[Instance]] = {}
         for instance in self.instances:
             if instance.metric_agent is not None:
@@ -183,18 +183,18 @@ class _Gathering:
             return all(samples_of(rows, one) for one in senders[namespace])
 
         return {
-            (namespace, metric): Inquiry(
+            (namespace, metric): Poll(
                 partial(find_samples, self.reader, namespace, metric), partial(is_enough, namespace=namespace)
             )
             for namespace in senders
             for metric in SAMPLES
         }
 
-    def _usage(self) -> Inquiry[tuple[MetricRow, ...]]:
+    def _usage(self) -> Poll[tuple[MetricRow, ...]]:
         def is_enough(rows: tuple[MetricRow, ...], _: float) -> bool:
             return all(usage_of(rows, one) for one in self.instances)
 
-        return Inquiry(partial(find_usage, self.reader, self.instances), is_enough)
+        return Poll(partial(find_usage, self.reader, self.instances), is_enough)
 
 
 def _request(instance: Instance, marked: Sequence[Arrival]) -> Arrival | None:
@@ -208,5 +208,5 @@ def _ships_to(instance: Instance, log: ShippedLog) -> bool:
     return container is not None and container.telemetry_role.log_id == log.id
 
 
-def _of(instance: Instance, sampled: Asked[tuple[MetricRow, ...]]) -> Asked[tuple[MetricRow, ...]]:
-    return evolve(sampled, answer=samples_of(sampled.answer or (), instance))
+def _of(instance: Instance, sampled: PollResult[tuple[MetricRow, ...]]) -> PollResult[tuple[MetricRow, ...]]:
+    return evolve(sampled, value=samples_of(sampled.value or (), instance))

@@ -12,7 +12,7 @@ from datetime import datetime
 from ocisidecar.observe.http_get import median_seconds
 from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.observe.polling import Asked
+from ocisidecar.observe.polling import PollResult
 from ocisidecar.resources.logging import SEARCH_SPAN
 from ocisidecar.spec.limits import EPHEMERAL_STORAGE_GBS
 from ocisidecar.verify.context import Case, bad, check, skip
@@ -58,7 +58,7 @@ def _shared_volumes(case: Case, evidence: Evidence, name: str) -> Iterator[Check
             yield skip(name, instance.key, _NO_FORWARDER)
             continue
         volume = container.telemetry_role.log_volume
-        line = next((one for one in found.entries.answer or () if one.is_line), None)
+        line = next((one for one in found.entries.value or () if one.is_line), None)
         if found.request is not None:
             seen = (
                 f"the app wrote the line of a request to {found.request.entry.subject!r} on the volume {volume!r}"
@@ -70,8 +70,8 @@ def _shared_volumes(case: Case, evidence: Evidence, name: str) -> Iterator[Check
         elif line is not None:
             seen = f"{container.name} sent a line of {line.subject!r}, written to the volume {volume!r}"
             yield check(name, instance.key, Status.PASSED, f"{seen} at {line.time:%H:%M:%S} UTC")
-        elif found.entries.refusal:
-            yield skip(name, instance.key, f"the log cannot be searched: {found.entries.refusal}")
+        elif found.entries.error:
+            yield skip(name, instance.key, f"the log cannot be searched: {found.entries.error}")
         else:
             reason = f"no file on the volume {volume!r} had a line that arrived; does the app write any?"
             yield skip(name, instance.key, reason)
@@ -135,13 +135,13 @@ def _app_answers(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
 def _usage(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
     """No instance and no container is about to use up what it may use; measured by OCI."""
     for instance, _ in _running(case, evidence):
-        shares = list(_shares(instance, usage_of(evidence.usage.answer or (), instance)))
+        shares = list(_shares(instance, usage_of(evidence.usage.value or (), instance)))
         if shares:
             fullest = max(share for share, _ in shares)
             status = Status.FAILED if fullest > 1 else Status.WARNED if fullest >= _NEARLY_FULL else Status.PASSED
             yield check(name, instance.key, status, ", ".join(words for _, words in shares))
-        elif evidence.usage.refusal:
-            yield skip(name, instance.key, f"metrics cannot be read: {evidence.usage.refusal}")
+        elif evidence.usage.error:
+            yield skip(name, instance.key, f"metrics cannot be read: {evidence.usage.error}")
         else:
             yield skip(name, instance.key, _NOT_MEASURED)
 
@@ -166,15 +166,15 @@ def _share(what: str, used_bytes: float, limit_in_gbs: float) -> tuple[float, st
 
 def _log_lines(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
     """An entry that is sent to a log is found in it, and every log forwarder has sent some."""
-    for key, asked in evidence.lines.items():
-        if asked.refusal:
-            yield skip(name, key, f"this user may not send or search entries: {asked.refusal}")
-        elif own := [one for one in asked.answer or () if one.entry.source == evidence.source]:
+    for key, result in evidence.lines.items():
+        if result.error:
+            yield skip(name, key, f"this user may not send or search entries: {result.error}")
+        elif own := [one for one in result.value or () if one.entry.source == evidence.source]:
             yield check(
                 name, key, Status.PASSED, f"an entry sent from here was found after {_span(own[0].seconds)}"
             )
         else:
-            detail = f"an entry sent from here was not found within {asked.seconds:.0f} s"
+            detail = f"an entry sent from here was not found within {result.elapsed_seconds:.0f} s"
             yield check(name, key, Status.FAILED, detail)
     if not evidence.lines:
         yield skip(name, _name(case), _NO_LOG if evidence.source else _NOT_SENT)
@@ -185,11 +185,11 @@ def _log_lines(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
 
 
 def _forwarded(case: Case, evidence: Evidence, name: str, container: Container, found: InstanceEvidence) -> Check:
-    entries = found.entries or Asked()
-    newest = next(iter(entries.answer or ()), None)
+    entries = found.entries or PollResult()
+    newest = next(iter(entries.value or ()), None)
     said = f"; its log says: {'; '.join(found.complaints)}" if found.complaints else ""
-    if entries.refusal:
-        return skip(name, container.key, f"the log cannot be searched: {entries.refusal}{said}")
+    if entries.error:
+        return skip(name, container.key, f"the log cannot be searched: {entries.error}{said}")
     if newest is not None:
         is_late = evidence.source and found.front.is_reached and found.request is None
         status = Status.PASSED if not said else bad(case, container) if is_late else Status.WARNED
@@ -204,16 +204,19 @@ def _forwarded(case: Case, evidence: Evidence, name: str, container: Container, 
 
 def _metrics(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
     """A datapoint that is sent is found, and every management agent has sent some lately."""
-    for namespace, asked in evidence.datapoints.items():
+    for namespace, result in evidence.datapoints.items():
         key = f"{_name(case)}/{namespace}"
-        if asked.refusal:
-            yield skip(name, key, f"this user may not post or read metrics: {asked.refusal}")
-        elif asked.answer:
+        if result.error:
+            yield skip(name, key, f"this user may not post or read metrics: {result.error}")
+        elif result.value:
             yield check(
-                name, key, Status.PASSED, f"a datapoint sent from here was found after {_span(asked.seconds)}"
+                name,
+                key,
+                Status.PASSED,
+                f"a datapoint sent from here was found after {_span(result.elapsed_seconds)}",
             )
         else:
-            detail = f"a datapoint sent from here was not found within {asked.seconds:.0f} s"
+            detail = f"a datapoint sent from here was not found within {result.elapsed_seconds:.0f} s"
             yield check(name, key, Status.FAILED, detail)
     if not evidence.datapoints:
         yield skip(name, _name(case), _NOT_SENT)
@@ -223,14 +226,14 @@ def _metrics(case: Case, evidence: Evidence, name: str) -> Iterator[Check]:
             yield _sampled(case, name, container, found.samples)
 
 
-def _sampled(case: Case, name: str, container: Container, asked: Asked[tuple[MetricRow, ...]]) -> Check:
-    newest = max((row.time for row in asked.answer or ()), default=None)
+def _sampled(case: Case, name: str, container: Container, result: PollResult[tuple[MetricRow, ...]]) -> Check:
+    newest = max((row.time for row in result.value or ()), default=None)
     if newest is not None:
-        metrics = ", ".join(sorted({row.name for row in asked.answer or ()}))
+        metrics = ", ".join(sorted({row.name for row in result.value or ()}))
         detail = f"{metrics} in {container.telemetry_role.metric_namespace}, newest of {newest:%H:%M} UTC"
         return check(name, container.key, Status.PASSED, detail)
-    if asked.refusal:
-        return skip(name, container.key, f"metrics cannot be read: {asked.refusal}")
+    if result.error:
+        return skip(name, container.key, f"metrics cannot be read: {result.error}")
     detail = f"nothing of it is in {container.telemetry_role.metric_namespace}: see its log"
     return check(name, container.key, bad(case, container), detail)
 
@@ -255,7 +258,7 @@ def _running(case: Case, evidence: Evidence) -> Iterator[tuple[Instance, Instanc
 
 def _targets(found: InstanceEvidence) -> Targets:
     """Return what Prometheus says, or else what arrived of it in OCI Monitoring."""
-    samples = found.samples.answer or () if found.samples is not None else ()
+    samples = found.samples.value or () if found.samples is not None else ()
     return found.targets if found.targets.witness or not samples else targets_in(samples)
 
 

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from ocisidecar.errors import SpecError, SpecFault
 from ocisidecar.observe.container_logs import has_log
 from ocisidecar.observe.instances import read_instances
-from ocisidecar.observe.polling import hasty_looks
+from ocisidecar.observe.polling import poll_with_backoff
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.build import plan_apply
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
@@ -22,7 +22,6 @@ from ocisidecar.verify.inspection import Inspection, inspect
 from ocisidecar.verify.report import Report
 from ocisidecar.verify.telemetry import gather
 
-_LOOK_EVERY_SECONDS = 2.0
 _SWITCHED_OFF = "telemetry=False: only the control plane was asked"
 _NOTHING_RUNS = "no instance runs"
 _SIMULATED = "the containers are simulated; real ones, with containers='docker', can prove it"
@@ -66,9 +65,7 @@ def verify(
     inspection = inspect(reader, resources)
     inspection, waited = next(
         (seen, waited)
-        for seen, waited in map(
-            partial(_look_again, reader, inspection), hasty_looks(reader.caller, every_seconds=_LOOK_EVERY_SECONDS)
-        )
+        for seen, waited in map(partial(_look_again, reader, inspection), poll_with_backoff(reader.caller))
         if _has_verdicts(seen) or waited >= measure.health_timeout_in_seconds
     )
     plan = None if declared is None else plan_apply(declared, reader.site, inspection.snapshot)

@@ -1,4 +1,4 @@
-"""Looking again and again."""
+"""Polling: at which times, how often each query runs, and when it ends."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from hypothesis import strategies as st
 
 from ocisidecar import Cancel, Cancelled, Provisioner, Throttled
 from ocisidecar.clock import VirtualClock
-from ocisidecar.observe.polling import Asked, Inquiry, ask, hasty_looks, looks, together
+from ocisidecar.observe.polling import Poll, PollResult, merge, poll_all, poll_at_interval, poll_with_backoff
 
-REFUSAL = Throttled(operation="search_logs", status=429, code="TooManyRequests")
+THROTTLED = Throttled(operation="search_logs", status=429, code="TooManyRequests")
 
 
-def test_the_first_look_is_at_once(provisioner):
-    """And every next one after the pause; each tells how long it has been."""
+def test_polls_at_an_interval(provisioner):
+    """The first poll comes at once, every further one after the interval, each with the time since the first."""
     caller = provisioner.session.caller(Cancel())
-    assert list(islice(looks(caller, every_seconds=2.5), 3)) == pytest.approx([0.0, 2.5, 5.0])
+    assert list(islice(poll_at_interval(caller, 2.5), 3)) == pytest.approx([0.0, 2.5, 5.0])
 
 
 def test_a_pause_ends_when_it_is_cancelled(provisioner):
-    """There is no further look."""
+    """Setting `cancel` during a pause raises Cancelled instead of polling again."""
     cancel = Cancel()
-    turns = looks(provisioner.session.caller(cancel), every_seconds=2.5)
-    next(turns)
+    times = poll_at_interval(provisioner.session.caller(cancel), 2.5)
+    next(times)
     cancel.set("enough")
     with pytest.raises(Cancelled, match="enough"):
-        next(turns)
+        next(times)
 
 
-def test_hasty_looks_see_what_comes_soon(provisioner):
-    """Nothing is seen later than a quarter after it came, or than the shortest or the longest pause."""
+def test_polls_with_backoff(provisioner):
+    """The intervals are a quarter of the time waited so far, between 0.25 s and the longest interval."""
     caller = provisioner.session.caller(Cancel())
-    seen = list(islice(hasty_looks(caller, every_seconds=2.0), 30))
-    assert seen[:5] == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0])
-    pauses = [late - early for early, late in pairwise(seen)]
-    assert pauses == pytest.approx([min(max(early / 4, 0.25), 2.0) for early in seen[:-1]])
+    times = list(islice(poll_with_backoff(caller, max_interval_seconds=2.0), 30))
+    assert times[:5] == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0])
+    pauses = [late - early for early, late in pairwise(times)]
+    assert pauses == pytest.approx([min(max(early / 4, 0.25), 2.0) for early in times[:-1]])
 
 
 @pytest.fixture(scope="module")
@@ -48,56 +48,56 @@ def local():
 
 
 @settings(deadline=None, max_examples=50)
-@given(enough_at=st.lists(st.integers(1, 40), max_size=5), timeout=st.integers(0, 60))
-def test_the_law_of_asking(local, enough_at, timeout):
-    """Each question is asked at every look until its answer is enough, or until the time is over."""
-    asked = [0] * len(enough_at)
+@given(done_at=st.lists(st.integers(1, 40), max_size=5), timeout=st.integers(0, 60))
+def test_every_poll_runs_until_it_is_done_or_the_time_is_up(local, done_at, timeout):
+    """Each query runs at every poll time until its value suffices or the timeout has passed, at least once."""
+    runs = [0] * len(done_at)
 
-    def question(number: int):
-        def answer() -> int:
-            asked[number] += 1
-            return asked[number]
+    def make(number: int):
+        def query() -> int:
+            runs[number] += 1
+            return runs[number]
 
-        return Inquiry(answer, lambda times, _: times >= enough_at[number])
+        return Poll(query, lambda count, _: count >= done_at[number])
 
-    inquiries = [question(number) for number in range(len(enough_at))]
-    ask(local.reader("web"), [one.look for one in inquiries], timeout_in_seconds=timeout)
-    times = list(islice(hasty_looks(local.session.caller(Cancel()), every_seconds=2.0), 60))
-    most = bisect_left(times, timeout - 1e-6) + 1
-    assert asked == [min(wanted, most) for wanted in enough_at]
-    assert [one.result.answer for one in inquiries] == asked
-    assert [one.result.seconds for one in inquiries] == pytest.approx([times[count - 1] for count in asked])
+    polls = [make(number) for number in range(len(done_at))]
+    poll_all(local.reader("web"), polls, timeout_seconds=timeout)
+    times = list(islice(poll_with_backoff(local.session.caller(Cancel())), 60))
+    max_runs = bisect_left(times, timeout - 1e-6) + 1
+    assert runs == [min(wanted, max_runs) for wanted in done_at]
+    assert [one.result.value for one in polls] == runs
+    assert [one.result.elapsed_seconds for one in polls] == pytest.approx([times[count - 1] for count in runs])
 
 
-def test_a_refusal_is_an_answer(local):
-    """It is not asked again, and its words are kept."""
-    refused = Inquiry(lambda: pytest.fail("asked"), lambda *_: False, first=lambda: _raise(REFUSAL))
-    ask(local.reader("web"), [refused.look], timeout_in_seconds=60)
-    assert refused.result == Asked(refusal=str(REFUSAL))
+def test_an_error_of_the_service_ends_a_poll(local):
+    """A query that raises ServiceCallError is not repeated, and the result holds the error's text."""
+    failing = Poll(lambda: pytest.fail("queried"), lambda *_: False, before_first=lambda: _raise(THROTTLED))
+    poll_all(local.reader("web"), [failing], timeout_seconds=60)
+    assert failing.result == PollResult(error=str(THROTTLED))
 
 
 def _raise(error: Exception) -> None:
     raise error
 
 
-def test_what_comes_first_is_done_once(local):
-    """What is asked for is sent before the first question and never again."""
+def test_before_first_runs_once(local):
+    """`before_first` runs before the first query and not before the others."""
     done: list[str] = []
-    inquiry = Inquiry(lambda: done.append("asked"), lambda *_: len(done) > 3, first=lambda: done.append("sent"))
-    ask(local.reader("web"), [inquiry.look], timeout_in_seconds=60)
-    assert done == ["sent", "asked", "asked", "asked"]
+    poll = Poll(lambda: done.append("query"), lambda *_: len(done) > 3, before_first=lambda: done.append("send"))
+    poll_all(local.reader("web"), [poll], timeout_seconds=60)
+    assert done == ["send", "query", "query", "query"]
 
 
-def test_asking_can_be_cancelled(local):
-    """During a pause, too."""
+def test_polling_can_be_cancelled(local):
+    """Setting the reader's `cancel` ends poll_all with Cancelled."""
     cancel = Cancel()
-    inquiry = Inquiry(lambda: cancel.set("enough"), lambda *_: False)
+    poll = Poll(lambda: cancel.set("enough"), lambda *_: False)
     with pytest.raises(Cancelled, match="enough"):
-        ask(local.reader("web", cancel=cancel), [inquiry.look], timeout_in_seconds=60)
+        poll_all(local.reader("web", cancel=cancel), [poll], timeout_seconds=60)
 
 
-def test_several_answers_are_one():
-    """The refusal of one counts for all; no questions have no answers."""
-    several = [Asked(answer=(1,), seconds=2.0), Asked(refusal="no", seconds=4.0), Asked(answer=(2,))]
-    assert together(several) == Asked(answer=(1, 2), refusal="no", seconds=4.0)
-    assert together([]) == Asked(answer=())
+def test_results_are_merged():
+    """The merged result has all values in order, the first error and the longest time; of nothing it is empty."""
+    several = [PollResult(value=(1,), elapsed_seconds=2.0), PollResult(error="no", elapsed_seconds=4.0)]
+    assert merge([*several, PollResult(value=(2,))]) == PollResult(value=(1, 2), error="no", elapsed_seconds=4.0)
+    assert merge([]) == PollResult(value=())

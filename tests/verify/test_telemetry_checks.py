@@ -10,7 +10,7 @@ from attrs import evolve
 from ocisidecar import HealthCheck, InstanceSpec, SidecarSpec, VolumeSpec
 from ocisidecar.observe.http_get import Reply
 from ocisidecar.observe.log_search import Arrival, LogEntry
-from ocisidecar.observe.polling import Asked
+from ocisidecar.observe.polling import PollResult
 from ocisidecar.verify.context import Case
 from ocisidecar.verify.evidence import Evidence, Front, InstanceEvidence
 from ocisidecar.verify.inspection import inspect
@@ -57,8 +57,8 @@ def test_an_answer_within_200_ms(case, seconds, status):
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("log-lines-arrive", {"lines": {"log/app": Asked(answer=(), seconds=180.0)}}),
-        ("metrics-arrive", {"datapoints": {"ocisidecar": Asked(answer=False, seconds=180.0)}}),
+        ("log-lines-arrive", {"lines": {"log/app": PollResult(value=(), elapsed_seconds=180.0)}}),
+        ("metrics-arrive", {"datapoints": {"ocisidecar": PollResult(value=False, elapsed_seconds=180.0)}}),
     ],
 )
 def test_what_was_sent_and_never_found_fails(case, name, found):
@@ -77,8 +77,8 @@ def test_a_deployment_without_a_log(case):
 @pytest.mark.parametrize("name", ["log-lines-arrive", "volumes-shared"])
 def test_a_log_that_cannot_be_searched(case, name):
     """It is skipped with the service's words."""
-    found = {"lines": {"log/app": Asked(refusal="403")}} if name == "volumes-shared" else {"source": "us"}
-    refused = of_instance(entries=Asked(refusal="search_logs: 403"))
+    found = {"lines": {"log/app": PollResult(error="403")}} if name == "volumes-shared" else {"source": "us"}
+    refused = of_instance(entries=PollResult(error="search_logs: 403"))
     checks = telemetry_checks(evolve(case, evidence=Evidence(time=NOW, instances=refused, **found)))
     reasons = [one.reason for one in checks if one.name == name]
     assert "the log cannot be searched: search_logs: 403" in reasons
@@ -89,7 +89,7 @@ def test_a_forwarder_of_which_nothing_is_found(case, days, status):
     """No search reaches back to the start of an old instance, whose app may be silent since."""
     (instance,) = case.inspection.instances
     time = datetime.fromisoformat(instance.time_created) + timedelta(days=days)
-    evidence = Evidence(time=time, instances=of_instance(entries=Asked(answer=())))
+    evidence = Evidence(time=time, instances=of_instance(entries=PollResult(value=())))
     checks = telemetry_checks(evolve(case, evidence=evidence))
     assert [one.status for one in checks if one.key.endswith("/log-forwarder")] == [status]
 
@@ -101,11 +101,15 @@ ANSWERED = Front(url="http://web/", replies=(Reply(status=200),))
 @pytest.mark.parametrize(
     ("found", "status"),
     [
-        ({"entries": Asked(answer=())}, Status.FAILED),
-        ({"entries": Asked(answer=(LINE,)), "front": ANSWERED}, Status.FAILED),
-        ({"entries": Asked(answer=(LINE,))}, Status.WARNED),
+        ({"entries": PollResult(value=())}, Status.FAILED),
+        ({"entries": PollResult(value=(LINE,)), "front": ANSWERED}, Status.FAILED),
+        ({"entries": PollResult(value=(LINE,))}, Status.WARNED),
         (
-            {"entries": Asked(answer=(LINE,)), "front": ANSWERED, "request": Arrival(entry=LINE, seconds=1.0)},
+            {
+                "entries": PollResult(value=(LINE,)),
+                "front": ANSWERED,
+                "request": Arrival(entry=LINE, seconds=1.0),
+            },
             Status.WARNED,
         ),
     ],
@@ -126,13 +130,13 @@ def test_a_forwarder_that_complains(case, found, status):
 
 def test_a_line_of_the_app_is_not_the_entry_that_was_sent(case):
     """Both bear the nonce; that one arrived says nothing of the other."""
-    arrived = Asked(answer=(Arrival(entry=LINE, seconds=1.0),), seconds=60.0)
+    arrived = PollResult(value=(Arrival(entry=LINE, seconds=1.0),), elapsed_seconds=60.0)
     check = judged(case, "log-lines-arrive", source="ocisidecar/web", lines={"log/app": arrived})
     assert (check.status, check.detail) == (Status.FAILED, "an entry sent from here was not found within 60 s")
 
 
 def test_metrics_that_cannot_be_read(case):
     """Neither usage nor anything else is judged by them."""
-    refused = Asked(refusal="summarize_metrics_data: 404")
+    refused = PollResult(error="summarize_metrics_data: 404")
     check = judged(case, "usage-within-limits", instances=of_instance(), usage=refused)
     assert check.reason == "metrics cannot be read: summarize_metrics_data: 404"

@@ -111,19 +111,19 @@ class Deployment:
                 cloud is UNCONFIRMED, a minute or two are common.
             cancel: ends it.
         """
-        from ocisidecar.verify.verify import Measure, verify
+        from ocisidecar.verify.verify import VerifyOptions, verify
 
         return verify(
             self._connection.reader(self.name, cancel=cancel),
             self.resources,
             spec,
-            reach=self._connection.reach,
-            measure=Measure(
+            resolve_url=self._connection.reach,
+            options=VerifyOptions(
                 max_restarts=max_restarts,
-                health_timeout_in_seconds=health_timeout_in_seconds,
+                health_timeout_seconds=health_timeout_in_seconds,
                 telemetry=telemetry,
-                is_nonce_sent=is_nonce_sent,
-                telemetry_timeout_in_seconds=telemetry_timeout_in_seconds,
+                read_only=not is_nonce_sent,
+                telemetry_timeout_seconds=telemetry_timeout_in_seconds,
             ),
         )
 

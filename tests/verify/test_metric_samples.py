@@ -48,8 +48,8 @@ def test_the_newest_sample_of_a_target_counts():
         row("scrape_duration_seconds", 0.5, **known),
     ]
     found = targets_in(samples)
-    assert {(one.container, one.state, one.seconds) for one in found.found} == {
+    assert {(one.container, one.state, one.scrape_seconds) for one in found.targets} == {
         ("redis-exporter", "up", None),
         ("redis-exporter", "down", 0.5),
     }
-    assert (found.witness, targets_in([]).witness) == ("OCI Monitoring", "")
+    assert (found.reported_by, targets_in([]).reported_by) == ("OCI Monitoring", "")

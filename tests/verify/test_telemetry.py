@@ -22,7 +22,7 @@ from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.observe.http_get import fetch
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.report import Check, Report, Status
-from ocisidecar.verify.verify import Measure, verify
+from ocisidecar.verify.verify import VerifyOptions, verify
 
 APP = InstanceSpec(
     "web", image_url="web:1", ports=[80, 9090], health_checks=[HealthCheck.http(80, path="/health")]
@@ -38,7 +38,7 @@ AGENT = f"{INSTANCE}/management-agent"
 JOBS = ("prometheus", "log-forwarder")
 
 
-class Front(ThreadingHTTPServer):
+class Endpoint(ThreadingHTTPServer):
     """What an instance answers: the app everywhere, Prometheus at its API."""
 
     daemon_threads = True
@@ -57,7 +57,7 @@ class Front(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Front
+    server: Endpoint
 
     def do_GET(self) -> None:
         is_prometheus = self.path.startswith("/api/v1/targets")
@@ -85,8 +85,8 @@ def target(job: str, health: str = "up", seconds: float = 0.002, error: str = ""
 
 
 @pytest.fixture
-def front() -> Iterator[Front]:
-    with Front() as server:
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -190,23 +190,23 @@ def measure(emulator, deployment, clock):
 
 
 @pytest.fixture
-def look(provisioner, deployment, front):
-    """Checks the deployment, reaching its instance at `front` or not at all."""
+def look(provisioner, deployment, endpoint):
+    """Checks the deployment, reaching its instance at `endpoint` or not at all."""
 
-    def check(spec=None, *, url=front.url, **words) -> Report:
+    def check(spec=None, *, url=endpoint.url, **words) -> Report:
         settings = {
             "max_restarts": 0,
-            "health_timeout_in_seconds": 60,
+            "health_timeout_seconds": 60,
             "telemetry": True,
-            "is_nonce_sent": True,
-            "telemetry_timeout_in_seconds": 6,
+            "read_only": False,
+            "telemetry_timeout_seconds": 6,
         }
         return verify(
             provisioner.reader("web"),
             deployment.resources,
             spec,
-            reach=lambda _instance, _port: url,
-            measure=Measure(**(settings | words)),
+            resolve_url=lambda _instance, _port: url,
+            options=VerifyOptions(**(settings | words)),
         )
 
     return check
@@ -224,10 +224,10 @@ def verdicts(report: Report, name: str) -> dict[str, str]:
 class TestProof:
     """What a deployment looks like in which everything arrives."""
 
-    def test_every_check_passes_with_evidence(self, look, front, ship, begin, sample, measure):
+    def test_every_check_passes_with_evidence(self, look, endpoint, ship, begin, sample, measure):
         """Each says what was seen, and where."""
         begin()
-        front.wrote = ship
+        endpoint.wrote = ship
         sample("prometheus")
         measure("CpuUtilization", 3.0)
         measure("MemoryUtilization", 12.5)
@@ -258,29 +258,29 @@ class TestProof:
         assert "had a line" in found(report, "volumes-shared", INSTANCE).reason
         assert found(report, "log-lines-arrive", "log/app").detail == "an entry sent from here was found after 0 ms"
 
-    def test_requests_are_marked(self, look, front):
+    def test_requests_are_marked(self, look, endpoint):
         """The first bears a nonce, which nobody else's requests do."""
         look()
         look()
-        first, *more = front.asked
+        first, *more = endpoint.asked
         assert first.startswith("/health?ocisidecar-nonce=")
         assert len(more) > 1
         assert first not in more
 
-    def test_a_nonce_that_is_not_sent(self, look, front, writes):
+    def test_a_nonce_that_is_not_sent(self, look, endpoint, writes):
         """Nothing is written, requests are not marked, and what only the nonce could prove is skipped."""
         writes()
-        report = look(is_nonce_sent=False)
+        report = look(read_only=True)
         assert writes() == []
-        assert set(front.asked) == {"/health"}
+        assert set(endpoint.asked) == {"/health"}
         assert "is_nonce_sent" in found(report, "log-lines-arrive", "web").reason
         assert "is_nonce_sent" in found(report, "metrics-arrive", "web").reason
 
-    def test_telemetry_can_be_left_out(self, look, front, writes):
+    def test_telemetry_can_be_left_out(self, look, endpoint, writes):
         """Then every check of it is skipped, and nobody is asked."""
         writes()
         report = look(telemetry=False)
-        assert (writes(), front.asked) == ([], [])
+        assert (writes(), endpoint.asked) == ([], [])
         assert found(report, "targets-up", "web").reason == "telemetry=False: only the control plane was asked"
 
     @pytest.mark.usefixtures("emulator")
@@ -303,12 +303,12 @@ class TestProof:
         assert not [one for one in deployment.verify().checks if one.name.endswith("-arrive")]
         assert writes() == []
 
-    def test_instances_that_do_not_run_are_not_asked(self, look, deployment, front, writes):
+    def test_instances_that_do_not_run_are_not_asked(self, look, deployment, endpoint, writes):
         """That they do not run is the fault; nothing is sent in vain."""
         deployment.stop()
         writes()
         report = look()
-        assert (writes(), front.asked) == ([], [])
+        assert (writes(), endpoint.asked) == ([], [])
         assert found(report, "app-answers", "web").reason == "no instance runs"
 
     def test_simulated_containers_prove_nothing(self, make_provisioner):
@@ -328,7 +328,7 @@ class TestLogLines:
     def test_a_forwarder_that_never_sent_anything_fails(self, look, clock):
         """Not even that it was started; that is waited for, as long as allowed."""
         began = clock.time()
-        report = look(telemetry_timeout_in_seconds=30)
+        report = look(telemetry_timeout_seconds=30)
         assert clock.time() - began >= 30
         assert found(report, "log-lines-arrive", FORWARDER).status is Status.FAILED
         assert found(report, "volumes-shared", INSTANCE).status is Status.SKIPPED
@@ -429,23 +429,23 @@ class TestFront:
     """What the instance itself answers."""
 
     @pytest.mark.parametrize("health", ["down", "unknown"])
-    def test_a_target_that_is_not_up(self, look, front, health):
+    def test_a_target_that_is_not_up(self, look, endpoint, health):
         """It is named with what Prometheus says of it."""
         bad = target("redis-exporter", health, error="connection refused")
-        front.targets = {"data": {"activeTargets": [target("prometheus"), bad]}}
+        endpoint.targets = {"data": {"activeTargets": [target("prometheus"), bad]}}
         check = found(look(), "targets-up", INSTANCE)
         assert check.status is Status.FAILED
         assert check.detail == f"redis-exporter {health} (connection refused), says Prometheus"
 
-    def test_a_target_that_is_not_essential_only_warns(self, look, front):
+    def test_a_target_that_is_not_essential_only_warns(self, look, endpoint):
         """The spec says which; so does its absence for all others."""
-        front.targets = {"data": {"activeTargets": [target("management-agent", "down")]}}
+        endpoint.targets = {"data": {"activeTargets": [target("management-agent", "down")]}}
         assert found(look(FULL), "targets-up", INSTANCE).status is Status.WARNED
         assert found(look(), "targets-up", INSTANCE).status is Status.FAILED
 
-    def test_a_slow_scrape_fails(self, look, front):
+    def test_a_slow_scrape_fails(self, look, endpoint):
         """5 s is too long for something that comes every 15 s."""
-        front.targets = {"data": {"activeTargets": [target("prometheus", seconds=6.0)]}}
+        endpoint.targets = {"data": {"activeTargets": [target("prometheus", seconds=6.0)]}}
         check = found(look(), "scrape-latency", INSTANCE)
         assert (check.status, "6000.0 ms" in check.detail) == (Status.FAILED, True)
 
@@ -458,9 +458,9 @@ class TestFront:
             (503, {}, "it answered with status 503"),
         ],
     )
-    def test_a_prometheus_that_has_nothing_to_say(self, look, front, status, targets, words):
+    def test_a_prometheus_that_has_nothing_to_say(self, look, endpoint, status, targets, words):
         """It was reached and should know."""
-        front.target_status, front.targets = status, targets
+        endpoint.target_status, endpoint.targets = status, targets
         check = found(look(), "targets-up", INSTANCE)
         assert (check.status, check.detail) == (Status.FAILED, f"Prometheus: {words}")
 
@@ -473,34 +473,34 @@ class TestFront:
             assert check.reason.startswith("no answer from 192.0.2.1:80: ")
             assert check.reason.endswith("in its VCN, or through a bastion")
 
-    def test_an_app_that_answers_badly(self, look, front):
+    def test_an_app_that_answers_badly(self, look, endpoint):
         """The status is the evidence."""
-        front.status = 500
+        endpoint.status = 500
         check = found(look(), "app-answers", f"{INSTANCE}/web")
         assert (check.status, check.detail.endswith("/health: status 500")) == (Status.FAILED, True)
 
-    def test_an_app_that_does_not_listen(self, look, front):
+    def test_an_app_that_does_not_listen(self, look, endpoint):
         """The instance is there and refuses the connection."""
-        front.server_close()
+        endpoint.server_close()
         report = look()
         check = found(report, "app-answers", f"{INSTANCE}/web")
         assert (check.status, "nothing listens" in check.detail) == (Status.FAILED, True)
         assert "nothing listens" in found(report, "targets-up", INSTANCE).detail
 
     @pytest.mark.parametrize("status", [200, 500])
-    def test_another_machine_with_the_private_address(self, look, front, monkeypatch, status):
+    def test_another_machine_with_the_private_address(self, look, endpoint, monkeypatch, status):
         """Outside of the VCN it may answer, or refuse: that proves nothing against the deployment."""
-        front.status, front.targets = status, {"data": {"activeTargets": [target("somebody")]}}
+        endpoint.status, endpoint.targets = status, {"data": {"activeTargets": [target("somebody")]}}
         monkeypatch.setattr(
-            "ocisidecar.verify.http_probe.fetch", lambda _, *rest, **words: fetch(front.url, *rest, **words)
+            "ocisidecar.verify.http_probe.fetch", lambda _, *rest, **words: fetch(endpoint.url, *rest, **words)
         )
         report = look(url="http://10.0.0.2:80")
         app, targets = found(report, "app-answers", f"{INSTANCE}/web"), found(report, "targets-up", INSTANCE)
         assert (app.status, targets.status) == (Status.PASSED if status == 200 else Status.SKIPPED, Status.SKIPPED)
-        doubt = "10.0.0.2 is a private address, which may be another machine's here"
+        doubt = "10.0.0.2 is a private address, which may belong to another machine here"
         assert all(doubt in (one.detail or one.reason) for one in (app, targets))
 
-    def test_only_open_ports_are_tried(self, deployment, look, front, sdk):
+    def test_only_open_ports_are_tried(self, deployment, look, endpoint, sdk):
         """What the network's rules do not admit could not be reached in the cloud either."""
         group = deployment.resources["network-security-group/main"]
         client = sdk("core.VirtualNetworkClient")
@@ -508,13 +508,15 @@ class TestFront:
         ids = [rule["id"] for rule in rules]
         client.remove_network_security_group_security_rules(group, {"securityRuleIds": ids})
         report = look()
-        assert front.asked == []
-        assert "port 80 is open to nobody" in found(report, "app-answers", f"{INSTANCE}/web").reason
-        assert "port 9090 is open to nobody" in found(report, "targets-up", INSTANCE).reason
+        assert endpoint.asked == []
+        assert (
+            "the network admits no connection to port 80" in found(report, "app-answers", f"{INSTANCE}/web").reason
+        )
+        assert "the network admits no connection to port 9090" in found(report, "targets-up", INSTANCE).reason
         look(FULL)
-        assert front.asked != []
-        front.asked.clear()
+        assert endpoint.asked != []
+        endpoint.asked.clear()
         rule = {"direction": "INGRESS", "protocol": "all", "source": "10.9.0.0/16", "sourceType": "CIDR_BLOCK"}
         client.add_network_security_group_security_rules(group, {"securityRules": [rule]})
         look()
-        assert front.asked != []
+        assert endpoint.asked != []

@@ -26,7 +26,7 @@ from ocisidecar import (
 from ocisidecar.emulator import ContainerScript, Fault
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.verify.checks import run_checks
-from ocisidecar.verify.context import Case
+from ocisidecar.verify.context import CheckContext
 from ocisidecar.verify.inspection import inspect
 from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.wire import Key
@@ -345,46 +345,46 @@ def test_limits_and_volumes_are_summed_up(provisioner):
 
 
 @pytest.fixture
-def case(provisioner) -> Case:
+def context(provisioner) -> CheckContext:
     """What the checks judge, of a deployment that works; tests change what they are about."""
     deployment = provisioner.apply(APP)
     inspection = inspect(provisioner.reader("web"), deployment.resources)
     logs = {"container-instance/web-0/web": (True, "0 bytes")}
-    return Case(inspection=inspection, logs=logs, spec=None, plan=None, max_restarts=0, waited_seconds=0)
+    return CheckContext(inspection=inspection, logs=logs, spec=None, plan=None, max_restarts=0, waited_seconds=0)
 
 
-def judged(case: Case, **seen) -> Report:
-    return Report("web", run_checks(evolve(case, inspection=evolve(case.inspection, **seen))))
+def run(context: CheckContext, **seen) -> Report:
+    return Report("web", run_checks(evolve(context, inspection=evolve(context.inspection, **seen))))
 
 
-def test_a_shape_that_is_not_known_is_not_judged(case):
+def test_a_shape_that_is_not_known_is_not_judged(context):
     """How many logical CPUs an OCPU has there is not known; memory is."""
-    (instance,) = case.inspection.instances
+    (instance,) = context.inspection.instances
     container = evolve(instance.containers[0], memory_limit_in_gbs=99.0)
-    check = found(judged(case, instances=[evolve(instance, shape="Z9", containers=(container,))]), "limits")
+    check = found(run(context, instances=[evolve(instance, shape="Z9", containers=(container,))]), "limits")
     assert (check.status, check.detail) == (Status.WARNED, "0 of an unknown number of logical CPUs, 99 of 16 GB")
 
 
-def test_a_volume_that_is_missing_fails(case):
+def test_a_volume_that_is_missing_fails(context):
     """It is named."""
-    report = judged(case, volumes={"web-0": ()})
+    report = run(context, volumes={"web-0": ()})
     assert failed(report) == {("volumes", "container-instance/web-0")}
     assert found(report, "volumes").detail == "logs missing"
 
 
-def test_what_exists_twice_warns(case):
+def test_what_exists_twice_warns(context):
     """The next apply puts it right."""
     key = Key("vcn", "main")
-    (live,) = case.inspection.lives[key]
-    report = judged(case, lives={key: (live, live)})
+    (live,) = context.inspection.lives[key]
+    report = run(context, lives={key: (live, live)})
     assert found(report, "ready").detail == "exists 2 times; the next apply keeps one"
 
 
-def test_what_arrives_is_not_asked_without_instances(case):
+def test_what_arrives_is_not_asked_without_instances(context):
     """A shared network or policy sends nothing."""
     key = Key("policy", "main")
     live = Live(key, "web", "ocid1.policy", "ACTIVE", Phase.READY, {"statements": None})
-    report = judged(case, lives={key: (live,)}, instances=())
+    report = run(context, lives={key: (live,)}, instances=())
     assert [one.name for one in report.checks] == ["ready", "as-declared", "rights"]
 
 

@@ -86,30 +86,30 @@ class Deployment:
         spec: DeploymentSpec | InstanceSpec | None = None,
         *,
         max_restarts: int = 0,
-        health_timeout_in_seconds: float = 60.0,
+        health_timeout_seconds: float = 60.0,
         telemetry: bool = True,
-        is_nonce_sent: bool = True,
-        telemetry_timeout_in_seconds: float = 180.0,
+        read_only: bool = False,
+        telemetry_timeout_seconds: float = 180.0,
         cancel: Cancel | None = None,
     ) -> Report:
-        """Check that everything is there and works, and return one entry for each check.
+        """Check that everything exists and works, and return the result of each check.
 
-        Changes no resource.  To prove that metrics and lines arrive it sends some, with the rights of whoever
-        calls: an entry to each log, a datapoint to each metric namespace (`ocisidecar` without a management agent),
-        and a few GETs to the app's HTTP health check, one of them marked with `?ocisidecar-nonce=…`.  A log that
-        holds an entry keeps its group from being destroyed without `purge=True`.  What cannot be proven from here,
-        because no way leads to the instance, the user may not look, or the containers are simulated, is skipped
-        with the reason.
+        Changes no resource.  To prove that metrics and log lines arrive it sends some, with the rights of the
+        caller: an entry to each log, a datapoint to each metric namespace (`ocisidecar` without a management
+        agent), and a few GETs to the app's HTTP health check, one of them with the parameter `ocisidecar-nonce`.
+        A log with an entry keeps its log group from being destroyed without `purge=True`.  A check that cannot be
+        made from here is skipped with the reason: the instance cannot be reached, a right is missing, or the
+        containers are simulated.
 
         Args:
-            spec: also checks that everything is as it says, and which sidecars are not essential.
-            max_restarts: how often a container may have been started again.
-            health_timeout_in_seconds: how long to wait while a health check has no verdict yet; 0 for not at all.
-            telemetry: whether metrics and lines are checked at all; without it only the control plane is asked.
-            is_nonce_sent: whether something is sent for that; without it nothing is written.
-            telemetry_timeout_in_seconds: how long to wait until what was sent is found; how long that takes in the
-                cloud is UNCONFIRMED, a minute or two are common.
-            cancel: ends it.
+            spec: if given, everything is compared with it, and its sidecars that are not essential only warn.
+            max_restarts: restarts allowed per container.
+            health_timeout_seconds: how long to wait for health checks without a verdict; 0 does not wait.
+            telemetry: whether to check metrics and log lines; False queries the control plane only.
+            read_only: send nothing; what only a sent entry or datapoint can prove is skipped.
+            telemetry_timeout_seconds: how long to wait until what was sent is found.  UNCONFIRMED: how long the
+                cloud takes; a minute or two are common.
+            cancel: stops the checks.
         """
         from ocisidecar.verify.verify import VerifyOptions, verify
 
@@ -120,10 +120,10 @@ class Deployment:
             resolve_url=self._connection.reach,
             options=VerifyOptions(
                 max_restarts=max_restarts,
-                health_timeout_seconds=health_timeout_in_seconds,
+                health_timeout_seconds=health_timeout_seconds,
                 telemetry=telemetry,
-                read_only=not is_nonce_sent,
-                telemetry_timeout_seconds=telemetry_timeout_in_seconds,
+                read_only=read_only,
+                telemetry_timeout_seconds=telemetry_timeout_seconds,
             ),
         )
 

@@ -35,7 +35,7 @@ _LABELS = {CPU_PERCENT: "CPU", MEMORY_PERCENT: "memory"}
 _NO_FORWARDER = "no container ships log files: with_sidecar(SidecarSpec.log_forwarder()) adds one that does"
 _NOT_MEASURED = "OCI shows no measurements yet: they come a minute or two after the start"
 _NO_LOG = "the deployment has no log"
-_NOT_SENT = "nothing was sent: is_nonce_sent=False"
+_NOT_SENT = "nothing was sent: read_only=True"
 
 
 def telemetry_checks(context: CheckContext) -> Iterator[Check]:

@@ -273,8 +273,8 @@ class TestProof:
         report = look(read_only=True)
         assert writes() == []
         assert set(endpoint.asked) == {"/health"}
-        assert "is_nonce_sent" in found(report, "log-lines-arrive", "web").reason
-        assert "is_nonce_sent" in found(report, "metrics-arrive", "web").reason
+        assert "read_only" in found(report, "log-lines-arrive", "web").reason
+        assert "read_only" in found(report, "metrics-arrive", "web").reason
 
     def test_telemetry_can_be_left_out(self, look, endpoint, writes):
         """Then every check of it is skipped, and nobody is asked."""

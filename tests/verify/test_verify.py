@@ -112,7 +112,7 @@ def test_waiting_for_verdicts_can_be_left_out(provisioner, clock):
     """Then a health check without a verdict is skipped: it is neither good nor bad."""
     deployment = provisioner.apply(CHECKED)
     began = clock.time()
-    check = found(deployment.verify(health_timeout_in_seconds=0), "health", HELPER)
+    check = found(deployment.verify(health_timeout_seconds=0), "health", HELPER)
     assert clock.time() == began
     assert check.status is Status.SKIPPED
     assert "no verdict within 0 s" in check.reason

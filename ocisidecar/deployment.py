@@ -15,7 +15,7 @@ from ocisidecar.plan.plan import Action
 from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
 from ocisidecar.spec.nearest import did_you_mean
 from ocisidecar.state.identity import Identity
-from ocisidecar.timestamps import Since, beginning
+from ocisidecar.timestamps import Since, start_of
 
 if TYPE_CHECKING:
     from ocisidecar.cancel import Cancel
@@ -172,7 +172,7 @@ class Deployment:
         if faults:
             raise SpecError(faults)
         reader = self._connection.reader(self.name, cancel=cancel)
-        start = None if since is None else beginning(since, reader.caller.clock)
+        start = None if since is None else start_of(since, reader.caller.clock)
         chosen = self._containers(container, instance)
         if follow:
             return follow_logs(reader, chosen, since=start, tail=tail)
@@ -208,7 +208,7 @@ class Deployment:
             reader,
             query,
             namespace=namespace,
-            since=beginning(since, reader.caller.clock),
+            since=start_of(since, reader.caller.clock),
             resource_group=resource_group,
             resolution=resolution,
         )

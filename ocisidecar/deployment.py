@@ -55,7 +55,7 @@ class Deployment:
 
     @cached_property
     def instances(self) -> tuple[Instance, ...]:
-        """The container instances with their containers, read once, when first asked for; `refresh()` looks again.
+        """The container instances with their containers, read once, when first accessed; `refresh()` reads again.
 
         Takes two lists and a request for each container; none when the deployment holds no instance.
         """
@@ -146,18 +146,18 @@ class Deployment:
     ) -> Iterator[LogLine]:
         """Return the lines that the containers wrote, merged in the order of time.
 
-        OCI has no more than the newest 256 KB of a container's current run.  Of a container that has ended the
-        run before is tried; where that is refused too, a line of the stream `note` says so.
+        OCI provides at most the newest 256 KB of a container's current run.  For a container that has exited its
+        previous run is read; if OCI refuses that too, a line of the stream `note` says so.
 
         Args:
             container: only the containers of this name.
             instance: only this instance, e.g. `web-0`.
-            follow: go on until all containers have ended; looks every 2 s.  No line comes twice, and a `note` says
-                where lines are missing because more than 256 KB were written between two looks.
-            since: nothing older than this; lines without a time always come.
-            tail: of what is there at first, the last so many lines of each container.
+            follow: continue until all containers have exited, with a poll every 2 s.  No line comes twice, and a
+                `note` says where lines are missing because more than 256 KB were written between two polls.
+            since: only lines from this time on; lines without a time are always included.
+            tail: of the lines that exist at first, only so many of the last of each container.
             previous: the run before the current one; not together with `follow`.
-            cancel: ends following, with `Cancelled`.
+            cancel: stops following, with `Cancelled`.
 
         Raises:
             SpecError: there is no such container or instance, or the arguments contradict each other.

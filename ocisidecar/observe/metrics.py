@@ -1,4 +1,4 @@
-"""Metric datapoints of a deployment's compartment, as rows.
+"""Query metric datapoints of a deployment's compartment.
 
 Source: oci.monitoring.MonitoringClient.summarize_metrics_data and oci.monitoring.models.MetricData.
 """
@@ -26,8 +26,8 @@ class MetricRow:
         namespace: of the metric.
         resource_group: of the metric; empty when it has none.
         name: of the metric, e.g. `CpuUtilization`.
-        dimensions: what tells its stream from others, e.g. `resourceDisplayName`.
-        value: in the metric's own unit.
+        dimensions: of its metric stream, e.g. `resourceDisplayName`.
+        value: in the metric's unit.
     """
 
     time: datetime

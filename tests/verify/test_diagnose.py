@@ -102,7 +102,7 @@ def test_a_crash_loop_shows_the_last_words(provisioner, emulator, clock):
     assert finding.evidence == (
         "state CONTAINER_RUNNING",
         "restart count 1",
-        "last exit code 3: the program's own code",
+        "last exit code 3: a code of the program's own",
         "log: helper: started helper:1",
         "log: listening",
         "log: no configuration",

@@ -139,7 +139,7 @@ def _failing_containers(observations: _Observations) -> Iterator[Finding]:
         if not _is_failing(container):
             continue
         lines = observations.last_lines[container.key]
-        no_lines = "OCI gives no log of it" if lines is None else "it wrote nothing"
+        no_lines = "OCI gives no log of it" if lines is None else "the log is empty"
         quoted = tuple(f"log: {line}" for line in lines or ()) or (no_lines,)
         for cause in causes_of(instance, container, lines or ()):
             yield Finding(cause=cause, key=container.key, evidence=(*_evidence_of(container), *quoted))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+import responses
 from attrs import evolve
+from oci._vendor.requests.adapters import HTTPAdapter
 
 from ocisidecar import (
     ApplyFailed,
@@ -20,7 +23,6 @@ from ocisidecar import (
     WaitTimedOut,
 )
 from ocisidecar.emulator import ContainerScript, Fault, Latencies
-from ocisidecar.observe.container_logs import _Glance, last_lines
 from ocisidecar.verify.diagnose import causes_of
 from ocisidecar.verify.findings import CAUSES, Diagnosis, Finding
 
@@ -156,11 +158,19 @@ def test_a_container_that_runs_once_and_fails(provisioner, emulator, clock, exit
     assert finding.evidence[-1] == "OCI gives no log of it"
 
 
-def test_a_container_that_wrote_nothing(provisioner, monkeypatch):
-    """That is another thing than a log that OCI does not give."""
-    container = provisioner.apply(helped()).instances[0].containers[0]
-    monkeypatch.setattr("ocisidecar.observe.container_logs._glance", lambda *_, **__: _Glance(""))
-    assert last_lines(provisioner.reader("web").caller, container, 10) == ()
+def test_a_container_that_wrote_nothing(provisioner, emulator, clock):
+    """An empty log is not reported as a log that OCI does not give."""
+    emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
+    deployment = provisioner.apply(helped())
+    clock.advance(8)
+    send = HTTPAdapter.send
+    with responses.RequestsMock(
+        target=f"{HTTPAdapter.__module__}.HTTPAdapter.send", real_adapter_send=send
+    ) as mock:
+        mock.add_passthru(emulator.endpoint)
+        mock.add("POST", re.compile(r".*/actions/retrieveLogs"), body=b"", content_type="text/plain")
+        (finding,) = deployment.diagnose().findings
+    assert finding.evidence[-1] == "the log is empty"
 
 
 def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):

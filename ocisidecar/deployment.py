@@ -128,7 +128,7 @@ class Deployment:
         )
 
     def diagnose(self, *, cancel: Cancel | None = None) -> Diagnosis:
-        """Return what is wrong and why, the likeliest cause first, with evidence and remedy; changes nothing."""
+        """Return the problems with evidence and remedy, the most likely cause first; only reads."""
         from ocisidecar.verify.diagnose import diagnose
 
         return diagnose(self._connection.reader(self.name, cancel=cancel), self.resources)

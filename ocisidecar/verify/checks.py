@@ -31,7 +31,7 @@ def run_checks(context: CheckContext) -> tuple[Check, ...]:
 def _ready(context: CheckContext) -> Iterator[Check]:
     """Every resource exists and is in its ready state."""
     for key, live_id in context.inspection.gone.items():
-        yield checked("ready", key, Status.FAILED, f"is gone ({live_id})")
+        yield checked("ready", key, Status.FAILED, f"no longer exists ({live_id})")
     for key, lives in sorted(context.inspection.lives.items()):
         if len(lives) > 1:
             yield checked("ready", key, Status.WARNED, f"exists {len(lives)} times; the next apply keeps one")
@@ -44,7 +44,7 @@ def _ready_one(context: CheckContext, key: Key, live: Live) -> Check:
         return checked("ready", key, Status.PASSED, live.state)
     instance = next((one for one in context.inspection.instances if one.id == live.id), None)
     if live.phase is Phase.STOPPED and instance is not None and _is_completed(instance):
-        return checked("ready", key, Status.PASSED, f"{live.state}: its containers ran once and ended well")
+        return checked("ready", key, Status.PASSED, f"{live.state}: its containers exited with code 0")
     details = text(live.body, "lifecycleDetails")
     return checked("ready", key, Status.FAILED, f"{live.state}{': ' if details else ''}{details}")
 
@@ -52,7 +52,7 @@ def _ready_one(context: CheckContext, key: Key, live: Live) -> Check:
 def _as_declared(context: CheckContext) -> Iterator[Check]:
     """Applying the spec again would change nothing, fields that no list shows included."""
     if context.plan is None:
-        yield skipped("as-declared", context.inspection.site.identity.name, "no spec was given to compare with")
+        yield skipped("as-declared", context.inspection.site.identity.name, "no spec was given")
         return
     for step in context.plan.changes:
         yield checked("as-declared", step.key, Status.FAILED, f"{step.action.value}: {step.reason}")
@@ -71,7 +71,7 @@ def _running(context: CheckContext) -> Iterator[Check]:
         if container.is_running:
             yield checked("running", container.key, Status.PASSED, state)
         elif instance.restart_policy != "ALWAYS" and container.exit_code == 0:
-            yield checked("running", container.key, Status.PASSED, "ended with exit code 0")
+            yield checked("running", container.key, Status.PASSED, "exited with code 0")
         else:
             yield checked(
                 "running", container.key, failure_status(context, container), f"{state}{_last_exit(container)}"
@@ -93,11 +93,11 @@ def _health(context: CheckContext) -> Iterator[Check]:
         results = [f"{one.name} {one.status} {one.status_details}".strip() for one in container.health_checks]
         delay = max((one.initial_delay_in_seconds for one in container.health_checks), default=0)
         if container.health is None:
-            yield skipped("health", container.key, "it declares no health check")
+            yield skipped("health", container.key, "the container has no health check")
         elif container.health == "UNKNOWN" and not container.is_running:
-            yield skipped("health", container.key, "it does not run")
+            yield skipped("health", container.key, "the container is not running")
         elif container.health == "UNKNOWN" and context.waited_seconds <= delay:
-            reason = f"no verdict within {context.waited_seconds:.0f} s; the first check comes after {delay} s"
+            reason = f"no verdict within {context.waited_seconds:.0f} s; the first check runs after {delay} s"
             yield skipped("health", container.key, reason)
         else:
             status = Status.PASSED if container.health == "HEALTHY" else failure_status(context, container)
@@ -111,7 +111,9 @@ def _logs(context: CheckContext) -> Iterator[Check]:
         if can_be_read:
             yield checked("logs", container.key, Status.PASSED, f"{detail} retrieved")
         elif not container.is_running:
-            yield skipped("logs", container.key, "it does not run, and OCI gives no log of an ended container")
+            yield skipped(
+                "logs", container.key, "the container is not running, and OCI provides no logs of exited containers"
+            )
         else:
             yield checked("logs", container.key, failure_status(context, container), detail)
 
@@ -135,7 +137,7 @@ def _volumes(context: CheckContext) -> Iterator[Check]:
         existing = context.inspection.volumes[instance.name]
         mounted = {name for container in instance.containers for name in container.volume_names}
         missing = sorted(mounted - set(existing))
-        detail = f"{', '.join(missing)} missing" if missing else f"{len(mounted)} mounted, {len(existing)} there"
+        detail = f"missing: {', '.join(missing)}" if missing else f"{len(mounted)} of {len(existing)} mounted"
         yield checked("volumes", instance.key, Status.FAILED if missing else Status.PASSED, detail)
 
 
@@ -173,7 +175,9 @@ def _rights(context: CheckContext) -> Iterator[Check]:
     for live in context.inspection.of_kind("policy"):
         missing = context.inspection.missing_groups(live)
         if missing:
-            yield checked("rights", live.key, Status.FAILED, f"speaks of a group that is gone: {missing[0]}")
+            yield checked(
+                "rights", live.key, Status.FAILED, f"names a dynamic group that no longer exists: {missing[0]}"
+            )
         else:
             yield checked("rights", live.key, Status.PASSED, f"{len(statements_in(live))} statements")
 
@@ -197,9 +201,14 @@ def _alarms(context: CheckContext) -> Iterator[Check]:
         if live.body.get("isEnabled") is not True:
             yield checked("alarms", live.key, Status.WARNED, "disabled")
         elif not count:
-            yield checked("alarms", live.key, Status.WARNED, "notifies nobody: it has no destination")
+            yield checked("alarms", live.key, Status.WARNED, "no destination")
         else:
-            yield checked("alarms", live.key, Status.PASSED, f"{text(live.body, 'severity')}, notifies {count}")
+            yield checked(
+                "alarms",
+                live.key,
+                Status.PASSED,
+                f"{text(live.body, 'severity')}, {count} destination{'' if count == 1 else 's'}",
+            )
 
 
 _CHECKS: tuple[Callable[[CheckContext], Iterator[Check]], ...] = (

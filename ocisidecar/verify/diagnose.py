@@ -107,7 +107,7 @@ def _creating_seconds(reader: DeploymentReader, inspection: Inspection) -> dict[
 
 def _gone(observations: _Observations) -> Iterator[Finding]:
     for key, live_id in observations.inspection.gone.items():
-        yield Finding(cause="resource-gone", key=str(key), evidence=(f"{live_id} does not exist any more",))
+        yield Finding(cause="resource-gone", key=str(key), evidence=(f"{live_id} no longer exists",))
 
 
 def _failed(observations: _Observations) -> Iterator[Finding]:
@@ -130,7 +130,7 @@ def _no_egress(observations: _Observations) -> Iterator[Finding]:
 def _missing_rights(observations: _Observations) -> Iterator[Finding]:
     for live in observations.inspection.of_kind("policy"):
         for group in observations.inspection.missing_groups(live):
-            evidence = (f"the policy speaks of the dynamic group {group}, which is gone",)
+            evidence = (f"the policy names the dynamic group {group}, which no longer exists",)
             yield Finding(cause="missing-right", key=str(live.key), evidence=evidence)
 
 
@@ -139,7 +139,7 @@ def _failing_containers(observations: _Observations) -> Iterator[Finding]:
         if not _is_failing(container):
             continue
         lines = observations.last_lines[container.key]
-        no_lines = "OCI gives no log of it" if lines is None else "the log is empty"
+        no_lines = "OCI provides no log of it" if lines is None else "the log is empty"
         quoted = tuple(f"log: {line}" for line in lines or ()) or (no_lines,)
         for cause in causes_of(instance, container, lines or ()):
             yield Finding(cause=cause, key=container.key, evidence=(*_evidence_of(container), *quoted))
@@ -164,7 +164,7 @@ def _stuck(observations: _Observations) -> Iterator[Finding]:
     for key, seconds in observations.creating_seconds.items():
         if seconds > _STUCK_SECONDS:
             state = observations.inspection.lives[key][0].state
-            yield Finding(cause="stuck", key=str(key), evidence=(f"{state} since {seconds / 60:.0f} minutes",))
+            yield Finding(cause="stuck", key=str(key), evidence=(f"{state} for {seconds / 60:.0f} minutes",))
 
 
 def _logs_disabled(observations: _Observations) -> Iterator[Finding]:
@@ -232,7 +232,7 @@ def _evidence_of(container: Container) -> tuple[str, ...]:
     if container.exit_code == KILLED and container.memory_limit_in_gbs is not None:
         evidence.append(f"its memory limit is {container.memory_limit_in_gbs:g} GB")
     evidence += [
-        f"health check {one.name} on port {one.port}{one.path} kills it when it fails"
+        f"health check {one.name} on port {one.port}{one.path} kills the container when it fails"
         for one in container.health_checks
         if container.exit_code == KILLED and one.failure_action == "KILL" and one.status == "UNKNOWN"
     ]

@@ -32,10 +32,10 @@ _MAX_RESPONSE_SECONDS = 0.2
 _NEARLY_FULL = 0.9
 _BYTES_PER_GB = 1024**3
 _LABELS = {CPU_PERCENT: "CPU", MEMORY_PERCENT: "memory"}
-_NO_FORWARDER = "no container ships log files: with_sidecar(SidecarSpec.log_forwarder()) adds one that does"
-_NOT_MEASURED = "OCI shows no measurements yet: they come a minute or two after the start"
+_NO_FORWARDER = "no container sends log files: the sidecar log_forwarder does"
+_NOT_MEASURED = "OCI has no measurements yet: they appear a minute or two after the start"
 _NO_LOG = "the deployment has no log"
-_NOT_SENT = "nothing was sent: read_only=True"
+_NOT_SENT = "nothing was sent: the check is read-only"
 
 
 def telemetry_checks(context: CheckContext) -> Iterator[Check]:
@@ -61,16 +61,16 @@ def _shared_volumes(context: CheckContext, evidence: Evidence, name: str) -> Ite
         line = next((one for one in found.forwarded.value or () if one.is_line), None)
         if found.nonce_line is not None:
             file, delay = found.nonce_line.entry.subject, _duration(found.nonce_line.delay_seconds)
-            written = f"the app wrote the line of a request to {file!r} on the volume {volume!r}"
-            arrived = f"{container.name} sent it on, and it was found {delay} after the request"
-            yield checked(name, instance.key, Status.PASSED, f"{written}, {arrived}")
+            written = f"the app logged a request to {file!r} on the volume {volume!r}"
+            arrived = f"{container.name} sent the line, which arrived {delay} after the request"
+            yield checked(name, instance.key, Status.PASSED, f"{written}; {arrived}")
         elif line is not None:
-            sent = f"{container.name} sent a line of {line.subject!r}, written to the volume {volume!r}"
+            sent = f"{container.name} sent a line of {line.subject!r} on the volume {volume!r}"
             yield checked(name, instance.key, Status.PASSED, f"{sent} at {line.time:%H:%M:%S} UTC")
         elif found.forwarded.error:
             yield skipped(name, instance.key, f"the log cannot be searched: {found.forwarded.error}")
         else:
-            reason = f"no file on the volume {volume!r} had a line that arrived; does the app write any?"
+            reason = f"no line of a file on the volume {volume!r} has arrived; the app may not have written any"
             yield skipped(name, instance.key, reason)
 
 
@@ -82,11 +82,15 @@ def _targets_up(context: CheckContext, evidence: Evidence, name: str) -> Iterato
             down = [one for one in targets.targets if one.state != "up"]
             failing = ", ".join(f"{one.job} {one.state}{one.error and f' ({one.error})'}" for one in down)
             jobs = ", ".join(sorted({one.job for one in targets.targets}))
-            detail = f"{len(targets.targets)} of {len(targets.targets)} up: {jobs}, says {targets.reported_by}"
+            detail = (
+                f"{len(targets.targets)} of {len(targets.targets)} up according to {targets.reported_by}: {jobs}"
+            )
             status = _targets_status(context, instance, down) if down else Status.PASSED
-            yield checked(name, instance.key, status, f"{failing}, says {targets.reported_by}" if down else detail)
+            yield checked(
+                name, instance.key, status, f"{failing}, according to {targets.reported_by}" if down else detail
+            )
         elif targets.reported_by:
-            reason = targets.reason or "it has no targets"
+            reason = targets.reason or "no targets"
             yield checked(name, instance.key, Status.FAILED, f"{targets.reported_by}: {reason}")
         else:
             yield skipped(name, instance.key, targets.reason)
@@ -98,11 +102,11 @@ def _scrape_latency(context: CheckContext, evidence: Evidence, name: str) -> Ite
         targets = _targets(found)
         timed = [(one.scrape_seconds, one) for one in targets.targets if one.scrape_seconds is not None]
         if not timed:
-            yield skipped(name, instance.key, targets.reason or "nothing tells how long scrapes take")
+            yield skipped(name, instance.key, targets.reason or "the duration of scrapes is not known")
             continue
         seconds, slowest = max(timed, key=lambda pair: pair[0])
         detail = (
-            f"slowest of {len(timed)} is {slowest.job} with {seconds * 1000:.1f} ms, says {targets.reported_by}"
+            f"slowest of {len(timed)}: {slowest.job}, {seconds * 1000:.1f} ms according to {targets.reported_by}"
         )
         slow = [one for taken, one in timed if taken >= _MAX_SCRAPE_SECONDS]
         yield checked(
@@ -167,16 +171,16 @@ def _log_lines(context: CheckContext, evidence: Evidence, name: str) -> Iterator
     """An entry sent to each log is found in it, and every log forwarder has sent entries."""
     for key, result in evidence.arrivals.items():
         if result.error:
-            yield skipped(name, key, f"this user may not send or search entries: {result.error}")
+            yield skipped(name, key, f"the user has no permission to send or search entries: {result.error}")
         elif own := [one for one in result.value or () if one.entry.source == evidence.nonce_source]:
             yield checked(
                 name,
                 key,
                 Status.PASSED,
-                f"an entry sent from here was found after {_duration(own[0].delay_seconds)}",
+                f"a test entry arrived after {_duration(own[0].delay_seconds)}",
             )
         else:
-            detail = f"an entry sent from here was not found within {result.elapsed_seconds:.0f} s"
+            detail = f"a test entry did not arrive within {result.elapsed_seconds:.0f} s"
             yield checked(name, key, Status.FAILED, detail)
     if not evidence.arrivals:
         yield skipped(name, _deployment_name(context), _NO_LOG if evidence.nonce_source else _NOT_SENT)
@@ -201,10 +205,10 @@ def _forwarded(
         return checked(name, container.key, status, f"{detail}{errors}")
     created = next(one.time_created for one in context.inspection.instances if one.name == container.instance)
     if evidence.time - datetime.fromisoformat(created) < SEARCH_SPAN:
-        detail = f"it has sent nothing, not even that it was started{errors or ': see its log'}"
+        detail = f"no entry arrived, not even the one that it sends at its start{errors or ': see its log'}"
         return checked(name, container.key, failure_status(context, container), detail)
     return skipped(
-        name, container.key, f"it has sent nothing in the last {SEARCH_SPAN.days} days; there may be older"
+        name, container.key, f"no entry arrived in the last {SEARCH_SPAN.days} days; older ones cannot be searched"
     )
 
 
@@ -213,16 +217,16 @@ def _metrics(context: CheckContext, evidence: Evidence, name: str) -> Iterator[C
     for namespace, result in evidence.datapoints.items():
         key = f"{_deployment_name(context)}/{namespace}"
         if result.error:
-            yield skipped(name, key, f"this user may not post or read metrics: {result.error}")
+            yield skipped(name, key, f"the user has no permission to post or read metrics: {result.error}")
         elif result.value:
             yield checked(
                 name,
                 key,
                 Status.PASSED,
-                f"a datapoint sent from here was found after {_duration(result.elapsed_seconds)}",
+                f"a test datapoint arrived after {_duration(result.elapsed_seconds)}",
             )
         else:
-            detail = f"a datapoint sent from here was not found within {result.elapsed_seconds:.0f} s"
+            detail = f"a test datapoint did not arrive within {result.elapsed_seconds:.0f} s"
             yield checked(name, key, Status.FAILED, detail)
     if not evidence.datapoints:
         yield skipped(name, _deployment_name(context), _NOT_SENT)
@@ -242,7 +246,7 @@ def _sampled(
         return checked(name, container.key, Status.PASSED, detail)
     if result.error:
         return skipped(name, container.key, f"metrics cannot be read: {result.error}")
-    detail = f"nothing of it is in {container.telemetry_role.metric_namespace}: see its log"
+    detail = f"no samples arrived in {container.telemetry_role.metric_namespace}: see its log"
     return checked(name, container.key, failure_status(context, container), detail)
 
 

@@ -22,9 +22,9 @@ from ocisidecar.verify.inspection import Inspection, inspect
 from ocisidecar.verify.report import Report
 from ocisidecar.verify.telemetry import collect_evidence
 
-_TELEMETRY_OFF = "telemetry=False: only the control plane was asked"
-_NOTHING_RUNS = "no instance runs"
-_SIMULATED = "the containers are simulated; real ones, with containers='docker', can prove it"
+_TELEMETRY_OFF = "telemetry checks are off"
+_NOTHING_RUNS = "no instance is active"
+_SIMULATED = "the containers are simulated, which proves nothing; containers on Docker do"
 
 
 @frozen(kw_only=True)

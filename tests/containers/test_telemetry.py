@@ -107,7 +107,7 @@ def test_the_rest_passes_too(report):
 def test_the_evidence_names_what_was_seen(report):
     """The line of a request that was made from outside, every exporter, and each container's memory."""
     assert "a request to 'access.log' on the volume 'logs'" in found(report, "volumes-shared", INSTANCE).detail
-    assert found(report, "targets-up", INSTANCE).detail == f"6 of 6 up: {JOBS}, says Prometheus"
+    assert found(report, "targets-up", INSTANCE).detail == f"6 of 6 up according to Prometheus: {JOBS}"
     usage = found(report, "usage-within-limits", INSTANCE).detail
     assert all(f"memory of {one.name} " in usage for one in (*SHOP.sidecars, SHOP))
 
@@ -123,8 +123,8 @@ def test_prometheus_need_not_be_reached(provisioner, deployment, eventually):
         report = deployment.verify(read_only=True, telemetry_timeout_seconds=10)
         return found(report, name, INSTANCE).detail
 
-    eventually(lambda: detail("targets-up") == f"6 of 6 up: {JOBS}, says OCI Monitoring")
-    assert detail("scrape-latency").endswith("says OCI Monitoring")
+    eventually(lambda: detail("targets-up") == f"6 of 6 up according to OCI Monitoring: {JOBS}")
+    assert detail("scrape-latency").endswith("according to OCI Monitoring")
 
 
 def _rules_for(provisioner, deployment, port: int) -> list[str]:

@@ -81,7 +81,7 @@ def test_an_instance_that_takes_too_long_is_stuck(make_provisioner, clock):
     assert causes(deployment.diagnose()) == []
     clock.advance(1200)
     (finding,) = deployment.diagnose().findings
-    assert (finding.cause, finding.evidence) == ("stuck", ("CREATING since 21 minutes",))
+    assert (finding.cause, finding.evidence) == ("stuck", ("CREATING for 21 minutes",))
 
 
 def test_a_stopped_instance_explains_its_containers(provisioner):
@@ -130,7 +130,7 @@ def test_a_health_check_that_kills_is_told(provisioner, emulator, clock):
     clock.advance(45)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("killed", HELPER)
-    assert "health check TCP on port 99 kills it when it fails" in finding.evidence
+    assert "health check TCP on port 99 kills the container when it fails" in finding.evidence
 
 
 def test_an_unhealthy_container_that_runs_on(provisioner, emulator, clock):
@@ -155,7 +155,7 @@ def test_a_container_that_runs_once_and_fails(provisioner, emulator, clock, exit
     clock.advance(60)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == (cause, "container-instance/job-0/job")
-    assert finding.evidence[-1] == "OCI gives no log of it"
+    assert finding.evidence[-1] == "OCI provides no log of it"
 
 
 def test_a_container_that_wrote_nothing(provisioner, emulator, clock):
@@ -223,7 +223,7 @@ def test_a_resource_that_is_gone_comes_first(provisioner, emulator, clock):
     clock.advance(8)
     ghost = evolve(deployment, resources={**deployment.resources, "topic/oncall": "ocid1.onstopic.oc1..gone"})
     assert causes(ghost.diagnose()) == [("resource-gone", "topic/oncall"), ("crash-loop", HELPER)]
-    assert ghost.diagnose().findings[0].evidence == ("ocid1.onstopic.oc1..gone does not exist any more",)
+    assert ghost.diagnose().findings[0].evidence == ("ocid1.onstopic.oc1..gone no longer exists",)
 
 
 def test_a_subnet_without_a_way_out(provisioner, sdk):
@@ -266,7 +266,7 @@ def test_a_policy_for_a_group_that_is_gone(provisioner, sdk):
     client.update_policy(policy, {"statements": [one.replace(group, f"{group[:-4]}2222") for one in statements]})
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("missing-right", "policy/main")
-    assert "which is gone" in finding.evidence[0]
+    assert "which no longer exists" in finding.evidence[0]
 
 
 # -- values ----------------------------------------------------------------------------------------------------

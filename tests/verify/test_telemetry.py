@@ -237,17 +237,17 @@ class TestProof:
         assert report.ok
         said = {name: found(report, name, INSTANCE).detail for name in ("volumes-shared", "targets-up")}
         assert said == {
-            "volumes-shared": "the app wrote the line of a request to 'access.log' on the volume 'logs', "
-            "log-forwarder sent it on, and it was found 0 ms after the request",
-            "targets-up": "2 of 2 up: log-forwarder, prometheus, says Prometheus",
+            "volumes-shared": "the app logged a request to 'access.log' on the volume 'logs'; "
+            "log-forwarder sent the line, which arrived 0 ms after the request",
+            "targets-up": "2 of 2 up according to Prometheus: log-forwarder, prometheus",
         }
-        assert "2.0 ms, says Prometheus" in found(report, "scrape-latency", INSTANCE).detail
+        assert "2.0 ms according to Prometheus" in found(report, "scrape-latency", INSTANCE).detail
         assert "/health: 200, median" in found(report, "app-answers", f"{INSTANCE}/web").detail
         assert found(report, "usage-within-limits", INSTANCE).detail == (
             "CPU 3.0 %, memory 12.5 %, disk 3.000 of 15 GB, memory of prometheus 0.250 of 1 GB"
         )
         assert verdicts(report, "log-lines-arrive") == {"log/app": "passed", FORWARDER: "passed"}
-        assert found(report, "log-lines-arrive", "log/app").detail == "an entry sent from here was found after 0 ms"
+        assert found(report, "log-lines-arrive", "log/app").detail == "a test entry arrived after 0 ms"
         assert verdicts(report, "metrics-arrive") == {"web/ocisidecar": "passed", AGENT: "passed"}
         assert "scrape_duration_seconds, up in ocisidecar" in found(report, "metrics-arrive", AGENT).detail
 
@@ -255,8 +255,8 @@ class TestProof:
         """An entry that is found at once is not said to have taken as long as lines that are waited for."""
         begin()
         report = look()
-        assert "had a line" in found(report, "volumes-shared", INSTANCE).reason
-        assert found(report, "log-lines-arrive", "log/app").detail == "an entry sent from here was found after 0 ms"
+        assert "has arrived" in found(report, "volumes-shared", INSTANCE).reason
+        assert found(report, "log-lines-arrive", "log/app").detail == "a test entry arrived after 0 ms"
 
     def test_requests_are_marked(self, look, endpoint):
         """The first bears a nonce, which nobody else's requests do."""
@@ -273,15 +273,15 @@ class TestProof:
         report = look(read_only=True)
         assert writes() == []
         assert set(endpoint.asked) == {"/health"}
-        assert "read_only" in found(report, "log-lines-arrive", "web").reason
-        assert "read_only" in found(report, "metrics-arrive", "web").reason
+        assert "read-only" in found(report, "log-lines-arrive", "web").reason
+        assert "read-only" in found(report, "metrics-arrive", "web").reason
 
     def test_telemetry_can_be_left_out(self, look, endpoint, writes):
         """Then every check of it is skipped, and nobody is asked."""
         writes()
         report = look(telemetry=False)
         assert (writes(), endpoint.asked) == ([], [])
-        assert found(report, "targets-up", "web").reason == "telemetry=False: only the control plane was asked"
+        assert found(report, "targets-up", "web").reason == "telemetry checks are off"
 
     @pytest.mark.usefixtures("emulator")
     def test_a_deployment_without_sidecars(self, provisioner):
@@ -290,7 +290,7 @@ class TestProof:
         report = deployment.verify()
         assert report.ok
         reasons = {one.name: one.reason for one in report.checks if one.status is Status.SKIPPED}
-        assert "log_forwarder()" in reasons["volumes-shared"]
+        assert "log_forwarder" in reasons["volumes-shared"]
         assert "no Prometheus" in reasons["targets-up"]
         assert "no HTTP health check" in reasons["app-answers"]
         assert found(report, "metrics-arrive", "job/ocisidecar").status is Status.PASSED
@@ -309,7 +309,7 @@ class TestProof:
         writes()
         report = look()
         assert (writes(), endpoint.asked) == ([], [])
-        assert found(report, "app-answers", "web").reason == "no instance runs"
+        assert found(report, "app-answers", "web").reason == "no instance is active"
 
     def test_simulated_containers_prove_nothing(self, make_provisioner):
         """What only pretends to run is not waited for: it is skipped for that reason, and nothing is sent."""
@@ -338,7 +338,7 @@ class TestLogLines:
         begin()
         report = look()
         assert found(report, "log-lines-arrive", FORWARDER).detail.startswith("newest entry: log-forwarder, ")
-        assert found(report, "volumes-shared", INSTANCE).reason.startswith("no file on the volume 'logs'")
+        assert found(report, "volumes-shared", INSTANCE).reason.startswith("no line of a file on the volume 'logs'")
 
     def test_an_instance_that_cannot_be_reached(self, look, ship):
         """Any line of a file proves that the volume is shared; that app and Prometheus were not asked is said."""
@@ -396,7 +396,7 @@ class TestMetrics:
         sample("prometheus", up=up)
         report = look(url=None)
         assert found(report, "targets-up", INSTANCE).status is status
-        assert "says OCI Monitoring" in found(report, "targets-up", INSTANCE).detail
+        assert "according to OCI Monitoring" in found(report, "targets-up", INSTANCE).detail
         assert "3.0 ms" in found(report, "scrape-latency", INSTANCE).detail
 
     @pytest.mark.parametrize(
@@ -435,7 +435,7 @@ class TestFront:
         endpoint.targets = {"data": {"activeTargets": [target("prometheus"), bad]}}
         check = found(look(), "targets-up", INSTANCE)
         assert check.status is Status.FAILED
-        assert check.detail == f"redis-exporter {health} (connection refused), says Prometheus"
+        assert check.detail == f"redis-exporter {health} (connection refused), according to Prometheus"
 
     def test_a_target_that_is_not_essential_only_warns(self, look, endpoint):
         """The spec says which; so does its absence for all others."""
@@ -452,9 +452,9 @@ class TestFront:
     @pytest.mark.parametrize(
         ("status", "targets", "words"),
         [
-            (200, {"data": {"activeTargets": []}}, "it has no targets"),
-            (200, ["nonsense"], "it has no targets"),
-            (200, "<html>", "it has no targets"),
+            (200, {"data": {"activeTargets": []}}, "no targets"),
+            (200, ["nonsense"], "no targets"),
+            (200, "<html>", "no targets"),
             (503, {}, "it answered with status 503"),
         ],
     )

@@ -65,7 +65,7 @@ def test_what_was_sent_and_never_found_fails(context, name, found):
     """With how long it was looked for."""
     check = run(context, name, nonce_source="ocisidecar/web", **found)
     assert check.status is Status.FAILED
-    assert check.detail.endswith("sent from here was not found within 180 s")
+    assert check.detail.endswith("did not arrive within 180 s")
 
 
 def test_a_deployment_without_a_log(context):
@@ -134,7 +134,7 @@ def test_a_line_of_the_app_is_not_the_entry_that_was_sent(context):
     """Both bear the nonce; that one arrived says nothing of the other."""
     arrived = PollResult(value=(Arrival(entry=LINE, delay_seconds=1.0),), elapsed_seconds=60.0)
     check = run(context, "log-lines-arrive", nonce_source="ocisidecar/web", arrivals={"log/app": arrived})
-    assert (check.status, check.detail) == (Status.FAILED, "an entry sent from here was not found within 60 s")
+    assert (check.status, check.detail) == (Status.FAILED, "a test entry did not arrive within 60 s")
 
 
 def test_metrics_that_cannot_be_read(context):

@@ -33,9 +33,15 @@ class Event:
 
 @frozen(kw_only=True)
 class PlanReady(Event):
-    """The plan is made; `counts` says how many steps of which action it has."""
+    """The plan is made.
+
+    Attributes:
+        counts: action → number of its steps.
+        operations: number of operations that carrying it out takes; each is started and finished once.
+    """
 
     counts: dict[str, int] = field(factory=dict)
+    operations: int = 0
 
 
 @frozen(kw_only=True)
@@ -102,9 +108,10 @@ class ReplacementReady(StepEvent):
 
 @frozen(kw_only=True)
 class ApplyFinished(Event):
-    """The run ended well; `resources` is the number of live resources."""
+    """The run ended well; `resources` is the number of live resources, after a destroy of those that were kept."""
 
     resources: int
+    is_destroy: bool = False
 
 
 @frozen(kw_only=True)

@@ -18,9 +18,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator
-from ocisidecar.engine.routes import is_in_pod_network
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.spec import InstanceSpec
+from tests.pod_networks import is_in_pod_network
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -113,7 +113,7 @@ def run() -> None:
         assert_type(pod, Pod)
         assert_type(pod.containers, tuple[ContainerState, ...])
         assert_type(pod.containers[0].health, tuple[Health, ...])
-        assert_type(pod.logs("prometheus", is_previous=True), str)
+        assert_type(pod.logs("prometheus", previous=True), str)
         assert_type(pod.url(80), str)
 
 

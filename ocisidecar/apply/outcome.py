@@ -1,4 +1,4 @@
-"""What came of carrying out a plan, and how that is told."""
+"""The outcome of a run: its last event, and the exception where it failed or was cancelled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ocisidecar.wire import Key
 
 @frozen
 class Outcome:
-    """What came of one plan.
+    """The outcome of one plan.
 
     Attributes:
         resources: what exists now, by key.
@@ -30,14 +30,14 @@ class Outcome:
     is_cancelled: bool
 
 
-def ending(outcome: Outcome, reason: str | None) -> Event:
-    """Return the last event of a run; `reason` is why it was cancelled, if it was."""
+def final_event(outcome: Outcome, reason: str | None) -> Event:
+    """Return the last event of a run; `reason` says why it was cancelled, if it was."""
     name, count = outcome.plan.name, len(outcome.resources)
     if outcome.causes:
         return ApplyStopped(deployment=name, reason=f"{', '.join(outcome.causes)} failed", resources=count)
     if outcome.is_cancelled:
         return ApplyStopped(deployment=name, reason=f"cancelled: {reason}", resources=count)
-    return ApplyFinished(deployment=name, resources=count)
+    return ApplyFinished(deployment=name, resources=count, is_destroy=outcome.plan.is_destroy)
 
 
 def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment], reason: str | None) -> None:
@@ -46,7 +46,7 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
         if not outcome.causes:
             continue
         name, count = outcome.plan.name, len(deployment.resources)
-        said = _told(outcome.causes)
+        said = _summary(outcome.causes)
         first = next(iter(outcome.causes.values()))
         if outcome.plan.is_destroy:
             message = f"{name} is not gone: {said} {count} resources remain; destroy again to continue."
@@ -65,8 +65,8 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
             )
 
 
-def _told(causes: Mapping[str, Exception], most: int = 3) -> str:
-    shown = [f"{key}: {error}" for key, error in list(causes.items())[:most]]
+def _summary(causes: Mapping[str, Exception], limit: int = 3) -> str:
+    shown = [f"{key}: {error}" for key, error in list(causes.items())[:limit]]
     more = len(causes) - len(shown)
     return "; ".join(text.removesuffix(".") for text in shown) + (
         f"; and {more} more, see .causes." if more else "."

@@ -192,7 +192,7 @@ class _Stage:
         self.provisioner.destroy(demo_spec.web, purge=True, on_event=self.progress)
         left: object = self.provisioner.emulator.live()
         if not left and self.engine is not None:
-            left = self.engine.holdings()
+            left = self.engine.owned_objects()
         if left:
             raise OciSidecarError(f"The demo left something behind: {left}")
         on_engine = "" if self.engine is None else ", and on the Docker engine 0 containers, 0 volumes, 0 networks"

@@ -1,7 +1,8 @@
-"""Container instances as pods on a Docker engine: the one edge that touches `docker`.
+"""Container instances as pods on a Docker engine: the only package that uses the Docker client.
 
-It takes a container instance as the API takes it, wire JSON with secrets and configuration data, and knows nothing
-of specs, of the control plane or of the emulator.  Naming it loads no `docker`; using `Engine` does.
+Its input is a container instance in the API's wire format, with secrets and configuration data; it does not depend
+on specs, the control plane or the emulator.  Importing the package does not import `docker`; accessing `Engine`
+does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ocisidecar.errors import PodFailed as PodFailed
 
 if TYPE_CHECKING:
     from ocisidecar.engine.engine import Engine as Engine
-    from ocisidecar.engine.running import RunningPod as RunningPod
+    from ocisidecar.engine.pod import RunningPod as RunningPod
 
 __all__ = [
     "ContainerState",
@@ -43,7 +44,7 @@ def __getattr__(name: str) -> object:
 
         return Engine
     if name == "RunningPod":
-        from ocisidecar.engine.running import RunningPod
+        from ocisidecar.engine.pod import RunningPod
 
         return RunningPod
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

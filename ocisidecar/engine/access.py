@@ -1,4 +1,4 @@
-"""How this process reaches the pods of an engine."""
+"""How this process can connect to the pods of an engine."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 Access = Literal["ADDRESS", "LOOPBACK", "NONE"]
-"""At the pods' own addresses; at published ports, on this machine's loopback; or not at all."""
+"""At the pods' IP addresses; at published ports, on this machine's loopback interface; or not at all."""
 
-_SOCKETS = {"http+docker://localhost", "http+docker://localnpipe"}
-"""What the client calls its base URL when it talks to a socket or a pipe of this machine."""
+_LOCAL_SOCKETS = {"http+docker://localhost", "http+docker://localnpipe"}
+"""Base URLs of a Docker client that is connected to a Unix socket or a named pipe of this machine."""
 
 
-def access(base_url: str, facts: Mapping[str, Any]) -> Access:
-    """Return how pods are reached, as far as that can be told before one runs.
+def detect_access(base_url: str, info: Mapping[str, Any]) -> Access:
+    """Return how pods can be reached, as far as that is known before one runs.
 
     Args:
-        base_url: the client's.
-        facts: the engine's answer to `info`.
+        base_url: of the Docker client.
+        info: the engine's response to `info`.
     """
-    if base_url not in _SOCKETS:
+    if base_url not in _LOCAL_SOCKETS:
         return "LOOPBACK" if _is_loopback(urlsplit(base_url).hostname or "") else "NONE"
-    is_apart = facts["OperatingSystem"] == "Docker Desktop" or "name=rootless" in (facts["SecurityOptions"] or ())
-    return "LOOPBACK" if is_apart or sys.platform != "linux" else "ADDRESS"
+    is_isolated = info["OperatingSystem"] == "Docker Desktop" or "name=rootless" in (info["SecurityOptions"] or ())
+    return "LOOPBACK" if is_isolated or sys.platform != "linux" else "ADDRESS"
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,8 +1,8 @@
-"""Building images with the engine's own builder, told step by step.
+"""Building images with the engine's classic builder, as a stream of events.
 
-The builder of the engine's API trusts what it holds: it builds upon a base of another platform, and takes a layer
-of another platform from its cache, without a word (measured with 20.10).  So the base is fetched for the platform
-that is wanted, and the platform of what was made is looked at.
+The builder does not check platforms: it silently builds on a base image of another platform, and reuses cached
+layers of another platform (measured with 20.10).  So callers fetch the base image for the requested platform first,
+and check the platform of the result.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
 from ocisidecar.engine.engine import Engine
-from ocisidecar.engine.refusals import engine_words
-from ocisidecar.engine.streams import Chunk, Stop, reading
+from ocisidecar.engine.errors import raising_image_error
+from ocisidecar.engine.streams import Message, Stop, open_stream
 from ocisidecar.errors import ImageError
 
 _STEP: Final = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _FROM_CACHE: Final = " ---> Using cache"
-_COLOUR: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-"""Control sequences of a terminal: the builder puts them around what was written to standard error."""
-_NOISE: Final = (" --->", "Removing intermediate container ", "Successfully ")
+_ANSI_SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""Terminal control sequences, in which the builder wraps lines of standard error."""
+_IGNORED: Final = (" --->", "Removing intermediate container ", "Successfully ")
 
 
 @frozen
-class Step:
+class StepBegun:
     """The builder begins step `number` of `count`."""
 
     number: int
@@ -38,74 +38,74 @@ class Step:
 
 
 @frozen
-class Reused:
-    """The step was not run, as its result is there."""
+class CacheHit:
+    """The builder takes the step's result from its cache."""
 
 
 @frozen
-class Output:
+class OutputLine:
     """The command of a step printed a line."""
 
     line: str
 
 
 @frozen
-class Made:
-    """The builder made an image."""
+class ImageBuilt:
+    """The builder has created an image."""
 
     image_id: str
 
 
-Told = Step | Reused | Output | Made
+BuilderEvent = StepBegun | CacheHit | OutputLine | ImageBuilt
 
 
 def native_platform(engine: Engine) -> str:
-    """Return the platform on which the engine runs programs without emulation, e.g. `linux/amd64`."""
-    with engine_words():
+    """Return the platform that the engine runs without emulation, e.g. `linux/amd64`."""
+    with raising_image_error():
         return f"linux/{engine.api.version()['Arch']}"
 
 
 def find_image(engine: Engine, image: str) -> tuple[str, int] | None:
-    """Return the platform and the size in bytes of an image that the engine holds, or None."""
-    with engine_words():
+    """Return platform and size in bytes of an image, or None if it is not on the engine."""
+    with raising_image_error():
         try:
-            facts: Chunk = engine.api.inspect_image(image)
+            facts: Message = engine.api.inspect_image(image)
         except ImageNotFound:
             return None
     return f"{facts['Os']}/{facts['Architecture']}", int(facts["Size"])
 
 
 def fetch_image(engine: Engine, image: str, platform: str, *, stop: Stop) -> None:
-    """Let the engine hold `image` for `platform`: pull it unless it is there.
+    """Pull `image` for `platform`, unless it is on the engine.
 
     Raises:
-        ImageError: it cannot be pulled; the engine's words.  Or it was stopped.
+        ImageError: it cannot be pulled, with the engine's message; or `stop` was set.
     """
     found = find_image(engine, image)
     if found is not None and found[0] == platform:
         return
-    with engine_words():
+    with raising_image_error():
         _pull(engine, image, platform, stop)
 
 
 def _pull(engine: Engine, image: str, platform: str, stop: Stop) -> None:
     repository, tag = parse_repository_tag(image)
 
-    def start() -> Iterator[Chunk]:
-        pulling: Iterator[Chunk] = engine.api.pull(
+    def start() -> Iterator[Message]:
+        pulling: Iterator[Message] = engine.api.pull(
             repository, tag=tag or "latest", platform=platform, stream=True, decode=True
         )
         return pulling
 
-    with reading(engine, start, stop=stop) as chunks:
-        for chunk in chunks:
-            if "error" in chunk:
-                raise ImageError(str(chunk["error"]).strip())
+    with open_stream(engine, start, stop=stop) as messages:
+        for message in messages:
+            if "error" in message:
+                raise ImageError(str(message["error"]).strip())
 
 
 def tag_image(engine: Engine, image: str, reference: str) -> None:
-    """Give an image one more name; what had that name before keeps its others."""
-    with engine_words():
+    """Add a tag to an image; an image that had the tag before loses it."""
+    with raising_image_error():
         engine.api.tag(image, reference)
 
 
@@ -118,41 +118,41 @@ def build_image(
     arguments: Mapping[str, str],
     labels: Mapping[str, str],
     stop: Stop,
-    is_cache_used: bool = True,
-) -> Generator[Told, None, None]:
-    """Build a directory into an image tagged `reference`; blocks between what it yields, and ends when closed.
+    use_cache: bool = True,
+) -> Generator[BuilderEvent, None, None]:
+    """Build a directory into an image tagged `reference`; blocks between events, and is cancelled by `close()`.
 
     Raises:
-        ImageError: the build failed; the engine's words.  Or it was stopped.
+        ImageError: the build failed, with the engine's message; or `stop` was set.
     """
 
-    def start() -> Iterator[Chunk]:
+    def start() -> Iterator[Message]:
         return engine.api.build(
             path=str(directory),
             tag=reference,
             platform=platform,
             buildargs=dict(arguments),
             labels=dict(labels),
-            nocache=not is_cache_used,
+            nocache=not use_cache,
             rm=True,
             forcerm=True,
             decode=True,
         )
 
-    with engine_words(), reading(engine, start, stop=stop) as chunks:
-        for chunk in chunks:
-            yield from _parsed(chunk)
+    with raising_image_error(), open_stream(engine, start, stop=stop) as messages:
+        for message in messages:
+            yield from _parsed(message)
 
 
-def _parsed(chunk: Chunk) -> Iterator[Told]:
-    if "error" in chunk:
-        raise ImageError(str(chunk["error"]).strip())
-    if "aux" in chunk and "ID" in chunk["aux"]:
-        yield Made(str(chunk["aux"]["ID"]))
-    for line in _COLOUR.sub("", str(chunk.get("stream", ""))).splitlines():
+def _parsed(message: Message) -> Iterator[BuilderEvent]:
+    if "error" in message:
+        raise ImageError(str(message["error"]).strip())
+    if "aux" in message and "ID" in message["aux"]:
+        yield ImageBuilt(str(message["aux"]["ID"]))
+    for line in _ANSI_SEQUENCE.sub("", str(message.get("stream", ""))).splitlines():
         if found := _STEP.fullmatch(line):
-            yield Step(int(found[1]), int(found[2]), found[3])
+            yield StepBegun(int(found[1]), int(found[2]), found[3])
         elif line == _FROM_CACHE:
-            yield Reused()
-        elif line.strip() and not line.startswith(_NOISE):
-            yield Output(line.rstrip())
+            yield CacheHit()
+        elif line.strip() and not line.startswith(_IGNORED):
+            yield OutputLine(line.rstrip())

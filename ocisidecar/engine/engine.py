@@ -1,4 +1,4 @@
-"""The Docker engine, as far as pods need it."""
+"""Connection to a Docker engine: running pods, sweeping, and listing what this process has there."""
 
 from __future__ import annotations
 
@@ -16,66 +16,66 @@ from docker.errors import APIError, DockerException
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.engine import images
-from ocisidecar.engine.access import Access, access
+from ocisidecar.engine.access import Access, detect_access
+from ocisidecar.engine.errors import raising_pod_failed
 from ocisidecar.engine.networks import Networks, remove_network
 from ocisidecar.engine.owner import KIND, Owner
-from ocisidecar.engine.refusals import told_as_pod_failed
-from ocisidecar.engine.running import Inject, PodRequest, RunningPod, remove_container
+from ocisidecar.engine.pod import Inject, PodRequest, RunningPod, remove_container
 from ocisidecar.engine.values import PodAddress
 from ocisidecar.errors import EngineMissing
 
 _TIMEOUT_SECONDS = 120
-_CONNECTIONS = 256
-"""Kept open at most; each running container occupies one."""
-_USUAL = "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "unix:///var/run/docker.sock"
+_MAX_CONNECTIONS = 256
+"""Size of the connection pool; each running container occupies one connection."""
+_DEFAULT_URL = "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "unix:///var/run/docker.sock"
 
 
 class Engine:
     """A Docker engine that runs container instances as pods.  Use `connect`.
 
-    Thread-safe: the threads of all pods share one client, which keeps no state but urllib3's pool of connections.
+    Thread-safe: the threads of all pods share one client, whose only state is urllib3's connection pool.
 
-    Pods are reached at their own address where the engine runs on this machine under Linux, as root.  With Docker
-    Desktop and rootless engines only at published ports: there every port that a health check asks is published by
-    itself, and a TCP check passes as soon as the pod runs, because the engine itself accepts connections to such a
-    port.  With an engine of another machine, or from a container that was given the engine's socket, they are not
-    reached at all, and a pod that needs to be is refused.
+    Pods are reached at their IP addresses if the engine runs on this machine under Linux, as root.  With Docker
+    Desktop and rootless engines they are reached at published ports only: each port of a health check is published
+    automatically, and a TCP check passes as soon as the pod runs, because the engine itself accepts connections to
+    a published port.  With an engine on another machine, or from inside a container that mounts the engine's
+    socket, pods cannot be reached, and a pod that must be reached is rejected.
     """
 
     def __init__(self, api: docker.APIClient) -> None:
         self._api = api
-        facts = api.info()
-        self._host_cpus: int = facts["NCPU"]
-        self._access: Access = access(api.base_url, facts)
+        info = api.info()
+        self._host_cpus: int = info["NCPU"]
+        self._access: Access = detect_access(api.base_url, info)
         self._owner = Owner.current()
         self._networks = Networks(api, labels=self._owner.labels, has_routes=self._access == "ADDRESS")
         self._pods: WeakSet[RunningPod] = WeakSet()
 
     @classmethod
     def connect(cls, base_url: str | None = None) -> Engine:
-        """Return the engine at `base_url`, by default where `DOCKER_HOST` says, else on its usual socket.
+        """Connect to the engine at `base_url`; the default is `DOCKER_HOST`, else the default socket.
 
         Raises:
-            EngineMissing: none answers there.
+            EngineMissing: no engine answers there.
         """
-        where = base_url or os.environ.get("DOCKER_HOST") or _USUAL
+        url = base_url or os.environ.get("DOCKER_HOST") or _DEFAULT_URL
         try:
             tls = None if base_url else docker.utils.kwargs_from_env().get("tls")
-            _knock(where)
+            _check_socket(url)
             return cls(
                 docker.APIClient(
-                    where, version="auto", timeout=_TIMEOUT_SECONDS, tls=tls or False, max_pool_size=_CONNECTIONS
+                    url, version="auto", timeout=_TIMEOUT_SECONDS, tls=tls or False, max_pool_size=_MAX_CONNECTIONS
                 )
             )
-        except (DockerException, OSError) as failure:
+        except (DockerException, OSError) as error:
             raise EngineMissing(
-                f"No Docker engine answers at {where}: {failure}. Start one that you may use, or name it in "
+                f"No Docker engine answers at {url}: {error}. Start one that you may use, or name it in "
                 "DOCKER_HOST, as `docker context ls` shows it; without one, containers can only be simulated."
-            ) from failure
+            ) from error
 
     @staticmethod
     def is_available() -> bool:
-        """Tell whether `connect` finds an engine."""
+        """Return whether `connect` succeeds."""
         try:
             Engine.connect().close()
         except EngineMissing:
@@ -84,11 +84,11 @@ class Engine:
 
     @property
     def api(self) -> docker.APIClient:
-        """The connection, for what has nothing to do with pods; thread-safe, and closed with this object."""
+        """The Docker client, for work other than pods; thread-safe, and closed with this object."""
         return self._api
 
     def has_image(self, url: str) -> bool:
-        """Tell whether the engine has an image, without asking any registry."""
+        """Return whether the engine has an image locally; asks no registry."""
         return images.find(self._api, url) is not None
 
     def run_pod(
@@ -106,50 +106,42 @@ class Engine:
     ) -> RunningPod:
         """Run a container instance, and block until all its containers were started.
 
-        First it sweeps.  The containers are started at the same time, as in OCI.
+        Sweeps first.  The containers are started at the same time, as in OCI.
 
         Args:
-            details: CreateContainerInstanceDetails in wire form, with secrets and configuration data.  Of use here
-                are shape, containers, volumes, the VNIC's host name, DNS, restart policy, pull secrets of type
-                BASIC and security contexts; the rest belongs to the control plane.
-            name: shown by the engine's own tools, and the pod's host name where its VNIC has none.
-            images: name of a container, or its `imageUrl` → image to run in its place.
+            details: CreateContainerInstanceDetails in wire form, with secrets and configuration data.  Shape,
+                containers, volumes, the VNIC's host name, DNS, restart policy, pull secrets of type BASIC and
+                security contexts are used; the other fields belong to the control plane.
+            name: shown by the engine's own tools, and the pod's host name if its VNIC has none.
+            images: name of a container, or its `imageUrl` → image to run instead.
             publish: port of the pod → port of 127.0.0.1 on the engine's host, 0 for any free one.
-            address: where the pod wants to be; where that range is in use, the engine picks another.
-            inject: asked once per container before each start of the pod, with the gateway's address and the
+            address: the requested address; if its range is in use, the engine chooses another.
+            inject: called once per container before each start of the pod, with the gateway's address and the
                 container's name.
-            on_begin: called with the pod before anything of it is there: closing it calls off the start.
-            on_change: called on a thread of its own after a container started, ended or changed its health;
-                changes in quick succession may be told as one.
-            clock: what back-off, delays and intervals count on; by default real time.
+            on_begin: called with the pod before anything is created for it; closing the pod cancels its start.
+            on_change: called on a separate thread after a container started, exited or changed its health; changes
+                in quick succession may share one call.
+            clock: for back-off, delays and intervals; by default real time.
 
         Raises:
-            PodFailed: an image is missing, a volume cannot be had, or a container could not be started; or it has
-                health checks, `publish` or `inject` and cannot be reached from here.  Nothing of the pod is left.
+            PodFailed: an image is missing, a volume cannot be created, or a container could not be started; or the
+                pod has health checks, `publish` or `inject` and this process cannot reach it.  Nothing of the pod
+                remains on the engine.
         """
-        with told_as_pod_failed(name):
+        with raising_pod_failed(name):
             self.sweep()
         request = PodRequest(
             details=details,
             name=name,
             images=images or {},
-            publish={**self._ports_to_probe(details), **(publish or {})},
+            publish={**self._health_check_ports(details), **(publish or {})},
             address=address,
             inject=inject,
             clock=clock or SystemClock(),
         )
         with ExitStack() as undo:
-            pod = RunningPod(
-                self._api,
-                request,
-                networks=self._networks,
-                labels=self._owner.labels,
-                host_cpus=self._host_cpus,
-                access=self._access,
-                on_change=on_change,
-            )
+            pod = self._new_pod(request, on_change)
             undo.callback(pod.close)
-            self._pods.add(pod)
             if on_begin is not None:
                 on_begin(pod)
             pod.start()
@@ -157,9 +149,10 @@ class Engine:
         return pod
 
     def sweep(self) -> None:
-        """Remove what dead processes of this machine left; nothing without our labels, nothing of the living.
+        """Remove the objects of dead processes of this machine.
 
-        What the engine refuses to remove stays for the next time.
+        Never removes objects without the library's labels, or those of live processes.  Objects that the engine
+        refuses to remove are left for the next sweep.
         """
         ours = {"label": [KIND]}
         for container in self._api.containers(all=True, filters=ours):
@@ -175,8 +168,8 @@ class Engine:
                 with suppress(APIError):
                     remove_network(self._api, network["Id"])
 
-    def holdings(self) -> tuple[str, ...]:
-        """Return the names of all containers, volumes and networks that this process has on the engine."""
+    def owned_objects(self) -> tuple[str, ...]:
+        """Return the names of all containers, volumes and networks of this process on the engine."""
         ours = {"label": [f"{name}={value}" for name, value in self._owner.labels.items()]}
         containers = [
             container["Names"][0].lstrip("/") for container in self._api.containers(all=True, filters=ours)
@@ -185,7 +178,7 @@ class Engine:
         return (*containers, *volumes, *(network["Name"] for network in self._api.networks(filters=ours)))
 
     def close(self) -> None:
-        """Close its pods, each whatever becomes of the others, and the connections to the engine."""
+        """Close its pods, each even if another one fails to close, and the connections to the engine."""
         with ExitStack() as closing:
             closing.callback(self._api.close)
             for pod in tuple(self._pods):
@@ -199,16 +192,30 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _ports_to_probe(self, details: Mapping[str, Any]) -> dict[int, int]:
+    def _new_pod(self, request: PodRequest, on_change: Callable[[], None] | None) -> RunningPod:
+        pod = RunningPod(
+            self._api,
+            request,
+            networks=self._networks,
+            labels=self._owner.labels,
+            host_cpus=self._host_cpus,
+            access=self._access,
+            on_change=on_change,
+        )
+        self._pods.add(pod)
+        return pod
+
+    def _health_check_ports(self, details: Mapping[str, Any]) -> dict[int, int]:
+        """Return the ports to publish for health checks, if pods are not reached at their addresses."""
         if self._access == "ADDRESS":
             return {}
         checks = (check for container in details["containers"] for check in container.get("healthChecks") or ())
         return {check["port"]: 0 for check in checks}
 
 
-def _knock(where: str) -> None:
-    """Fail at once where nobody listens on a socket of this machine: the client would leave its own end open."""
-    scheme, _, path = where.partition("://")
+def _check_socket(url: str) -> None:
+    """Connect once to a Unix socket: on a failed connection the Docker client leaks its own socket."""
+    scheme, _, path = url.partition("://")
     if scheme == "unix":
-        with socket.socket(socket.AF_UNIX) as end:
-            end.connect(path)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)

@@ -1,4 +1,4 @@
-"""The images of a pod: there already, or pulled with the secrets that its body gives."""
+"""Images of a pod: found on the engine, or pulled with the image pull secrets of the body."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _DEFAULT_REGISTRY = "docker.io"
 
 @frozen(kw_only=True)
 class LocalImage:
-    """An image that the engine has.
+    """An image on the engine.
 
     Attributes:
         id: its id.
-        user: as whom its program runs, in the image's words; empty for root.
+        user: its `USER`; empty for root.
     """
 
     id: str
@@ -32,7 +32,7 @@ class LocalImage:
 
 
 def find(api: docker.APIClient, url: str) -> LocalImage | None:
-    """Return the image if the engine has it."""
+    """Return the image, or None if it is not on the engine."""
     try:
         found = api.inspect_image(url)
     except ImageNotFound:
@@ -43,31 +43,31 @@ def find(api: docker.APIClient, url: str) -> LocalImage | None:
 def ensure(
     api: docker.APIClient, url: str, *, pull_secrets: Sequence[Mapping[str, Any]], container: str
 ) -> LocalImage:
-    """Return the image, pulled if need be; blocks for as long as that takes.
+    """Return the image, pulled if it is not on the engine; blocks until the pull has finished.
 
     Args:
         api: the engine.
-        url: as the body names it.
-        pull_secrets: CreateImagePullSecretDetails; those in a vault are of no use here.
-        container: who needs it.
+        url: of the image.
+        pull_secrets: CreateImagePullSecretDetails; those of type VAULT are ignored.
+        container: name of the container, for the error.
 
     Raises:
-        PodFailed: it is not there and cannot be pulled.
+        PodFailed: it is not on the engine and cannot be pulled.
     """
     found = find(api, url)
     if found is None:
-        refusal = _pull(api, url, credentials_for(url, pull_secrets))
+        reason = _pull(api, url, credentials_for(url, pull_secrets))
         found = find(api, url)
         if found is None:
             raise PodFailed(
                 f"Container {container}: the image {url} is not on the engine and could not be pulled: "
-                f"{refusal or 'the registry gave no reason'}. Build or pull it, or name another image for it."
+                f"{reason or 'the registry gave no reason'}. Build or pull it, or name another image for it."
             )
     return found
 
 
 def _pull(api: docker.APIClient, url: str, credentials: Mapping[str, str] | None) -> str | None:
-    """Pull an image; returns what the engine said where it could not."""
+    """Pull an image; returns the engine's message if that fails."""
     repository, tag = parse_repository_tag(url)
     try:
         for event in api.pull(
@@ -75,34 +75,32 @@ def _pull(api: docker.APIClient, url: str, credentials: Mapping[str, str] | None
         ):
             if "error" in event:
                 return str(event["error"])
-    except APIError as refusal:
-        return refusal.explanation or str(refusal)
+    except APIError as error:
+        return error.explanation or str(error)
     return None
 
 
 def credentials_for(url: str, secrets: Sequence[Mapping[str, Any]]) -> Mapping[str, str] | None:
-    """Return user name and password for an image's registry, from the first BASIC secret that is for it."""
+    """Return user name and password for an image's registry, from the first matching secret of type BASIC."""
     first, slash, _ = url.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost")
-    full = url if is_host else f"{_DEFAULT_REGISTRY}/{url}"
+    full_url = url if is_host else f"{_DEFAULT_REGISTRY}/{url}"
     for secret in secrets:
-        if secret["secretType"] == "BASIC" and f"{full}/".startswith(f"{secret['registryEndpoint']}/"):
+        if secret["secretType"] == "BASIC" and f"{full_url}/".startswith(f"{secret['registryEndpoint']}/"):
             return {name: base64.b64decode(secret[name]).decode() for name in ("username", "password")}
     return None
 
 
 def ensure_pause(api: docker.APIClient) -> str:
-    """Return the pause image, loaded if need be.
+    """Return the pause image, loaded if it is not on the engine.
 
     Raises:
-        PodFailed: the engine runs on processors that it is not made for.
+        PodFailed: the pause program does not exist for the engine's processors, or the engine rejects the image.
     """
     if find(api, IMAGE) is None:
         architecture = api.version()["Arch"]
         if architecture not in ARCHITECTURES:
-            raise PodFailed(
-                f"The engine's processors are {architecture}; pods run on {' and '.join(ARCHITECTURES)}."
-            )
+            raise PodFailed(f"The engine's architecture is {architecture}; pods need {' or '.join(ARCHITECTURES)}.")
         for event in api.load_image(image_archive(architecture)):
             if "error" in event:
                 raise PodFailed(f"The engine refused the image {IMAGE}: {json.dumps(event['error'])}")

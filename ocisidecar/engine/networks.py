@@ -1,6 +1,6 @@
-"""The networks that pods are in: one for each subnet that is asked for, one for all pods that ask for none.
+"""The networks of pods: one per requested subnet, and one for all pods that request none.
 
-Their bridges bear names of our own, so that a look at the host's routes tells which addresses are pods'.
+Their bridges have names with a prefix of this library, so the host's routes show which addresses belong to pods.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ocisidecar.engine.values import PodAddress
 from ocisidecar.errors import PodFailed
 
 _IN_USE = 403
-"""Status of what the engine refuses because something is attached, whatever HTTP means by it."""
+"""Status of the engine's answer if containers are attached to a network, whatever HTTP means by it."""
 
 
 @frozen(kw_only=True)
-class Place:
-    """Where a pod is.
+class Attachment:
+    """The attachment of one pod to a network.
 
     Attributes:
-        network: id of its network.
-        gateway: the host's address there.
-        ip: the address that the pod was promised; None where the engine chooses one.
+        network: id of the network.
+        gateway: the host's address in it.
+        ip: the pod's address, if it is reserved; None if the engine chooses one.
     """
 
     network: str
@@ -47,12 +47,12 @@ class _Network:
 
 
 class Networks:
-    """Makes networks when the first pod comes and removes them when the last has gone.  Thread-safe.
+    """Creates a network for its first pod and removes it after its last one.  Thread-safe.
 
     Args:
         api: the engine.
         labels: of the networks.
-        has_routes: whether this machine's routes tell which ranges are taken on the engine's host.
+        has_routes: whether this machine's routes show which ranges are in use on the engine's host.
     """
 
     def __init__(self, api: docker.APIClient, *, labels: Mapping[str, str], has_routes: bool) -> None:
@@ -62,86 +62,87 @@ class Networks:
         self._lock = threading.Lock()
         self._by_cidr: dict[str | None, _Network] = {}
 
-    def join(self, wanted: PodAddress | None) -> Place:
-        """Return a place for one pod: the wanted one, else one that the engine picks.
+    def attach(self, address: PodAddress | None) -> Attachment:
+        """Attach one pod: at the requested address if it is available, else where the engine chooses.
 
         Raises:
-            PodFailed: the engine has no range left.
+            PodFailed: the engine has no address range left.
         """
         with self._lock:
-            if wanted is not None:
-                network = self._asked_for(wanted)
+            if address is not None:
+                network = self._requested(address)
                 if network is not None:
-                    network.ips.add(wanted.ip)
+                    network.ips.add(address.ip)
                     network.pods += 1
-                    return Place(network=network.id, gateway=network.gateway, ip=wanted.ip)
-            network = self._picked()
+                    return Attachment(network=network.id, gateway=network.gateway, ip=address.ip)
+            network = self._default()
             network.pods += 1
-            return Place(network=network.id, gateway=network.gateway, ip=None)
+            return Attachment(network=network.id, gateway=network.gateway, ip=None)
 
-    def leave(self, place: Place) -> None:
-        """Give a place back, once the pod's containers are gone."""
+    def detach(self, attachment: Attachment) -> None:
+        """Release an attachment, after the pod's containers were removed."""
         with self._lock:
-            cidr = next(cidr for cidr, network in self._by_cidr.items() if network.id == place.network)
+            cidr = next(cidr for cidr, network in self._by_cidr.items() if network.id == attachment.network)
             network = self._by_cidr[cidr]
             if network.pods == 1:
                 remove_network(self._api, network.id)
                 del self._by_cidr[cidr]
-            network.ips.discard(place.ip or "")
+            network.ips.discard(attachment.ip or "")
             network.pods -= 1
 
-    def _asked_for(self, wanted: PodAddress) -> _Network | None:
-        """Return the network of this subnet if the pod can have its address there."""
-        subnet = ipaddress.IPv4Network(wanted.cidr)
+    def _requested(self, address: PodAddress) -> _Network | None:
+        """Return the network of the requested subnet, or None if the pod cannot have its address there."""
+        subnet = ipaddress.IPv4Network(address.cidr)
         gateway = str(subnet[1])
-        if wanted.ip == gateway or ipaddress.IPv4Address(wanted.ip) not in subnet:
+        if address.ip == gateway or ipaddress.IPv4Address(address.ip) not in subnet:
             return None
-        known = self._by_cidr.get(wanted.cidr)
+        known = self._by_cidr.get(address.cidr)
         if known is not None:
-            return None if wanted.ip in known.ips else known
+            return None if address.ip in known.ips else known
         if self._has_routes and any(subnet.overlaps(route) for _, route in host_routes()):
             return None
-        ipam = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=wanted.cidr, gateway=gateway)])
+        ipam = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=address.cidr, gateway=gateway)])
         try:
-            self._by_cidr[wanted.cidr] = _Network(self._create(ipam), gateway)
-        except APIError:  # another network has this range, possibly of another engine object
+            self._by_cidr[address.cidr] = _Network(self._create(ipam), gateway)
+        except APIError:  # another network has this range, possibly one of another `Engine`
             return None
-        return self._by_cidr[wanted.cidr]
+        return self._by_cidr[address.cidr]
 
-    def _picked(self) -> _Network:
+    def _default(self) -> _Network:
+        """Return the network whose address range the engine chooses."""
         if None not in self._by_cidr:
             try:
-                made = self._create(None)
-            except APIError as refusal:
+                created = self._create(None)
+            except APIError as error:
                 raise PodFailed(
-                    f"The engine could not make a network: {refusal.explanation}. Remove networks that nobody uses."
-                ) from refusal
+                    f"The engine could not create a network: {error.explanation}. Remove unused networks."
+                ) from error
             with ExitStack() as undo:
-                undo.callback(remove_network, self._api, made)
-                (pool, *_) = self._api.inspect_network(made)["IPAM"]["Config"]
+                undo.callback(remove_network, self._api, created)
+                (pool, *_) = self._api.inspect_network(created)["IPAM"]["Config"]
                 undo.pop_all()
             gateway = pool.get("Gateway") or str(ipaddress.IPv4Network(pool["Subnet"])[1])
-            self._by_cidr[None] = _Network(made, gateway.partition("/")[0])
+            self._by_cidr[None] = _Network(created, gateway.partition("/")[0])
         return self._by_cidr[None]
 
     def _create(self, ipam: docker.types.IPAMConfig | None) -> str:
         suffix = uuid4().hex[:10]
-        made = self._api.create_network(
+        created = self._api.create_network(
             f"ocisidecar-{suffix}",
             driver="bridge",
             ipam=ipam,
             labels=dict(self._labels),
             options={"com.docker.network.bridge.name": f"{BRIDGE_PREFIX}{suffix}"},
         )
-        return str(made["Id"])
+        return str(created["Id"])
 
 
 def remove_network(api: docker.APIClient, network_id: str) -> None:
-    """Remove a network; one that is gone, or that somebody else still uses, is no error."""
+    """Remove a network; ignores that it is already removed, or that other containers are attached to it."""
     try:
         api.remove_network(network_id)
     except NotFound:
         pass
-    except APIError as refusal:
-        if refusal.status_code != _IN_USE:
+    except APIError as error:
+        if error.status_code != _IN_USE:
             raise

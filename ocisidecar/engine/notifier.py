@@ -1,4 +1,4 @@
-"""Telling somebody that something changed, from one thread and without ever waiting for the listener."""
+"""Change notifications from one thread, without waiting for the listener."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Callable
 
 
 class Notifier:
-    """Calls `listener` after changes, on a thread of its own; changes in quick succession may be told as one.
+    """Calls `listener` after changes, on a separate thread; changes in quick succession may share one call.
 
-    Nothing waits for the listener, so it may take locks under which the pod is closed.
+    No caller waits for the listener, so the listener may acquire locks that are held while the pod is closed.
     """
 
     def __init__(self, listener: Callable[[], None] | None) -> None:
         self._listener = listener
-        self._something = threading.Event()
+        self._pending = threading.Event()
         self._is_closed = False
         if listener is not None:
-            threading.Thread(target=self._tell, name="ocisidecar-changes", daemon=True).start()
+            threading.Thread(target=self._run, name="ocisidecar-changes", daemon=True).start()
 
     def changed(self) -> None:
-        """Have the listener called soon."""
-        self._something.set()
+        """Schedule a call of the listener; returns at once."""
+        self._pending.set()
 
     def close(self) -> None:
-        """Call the listener no more, apart from a call that is under way."""
+        """Stop calling the listener; a call in progress completes."""
         self._is_closed = True
-        self._something.set()
+        self._pending.set()
 
-    def _tell(self) -> None:
+    def _run(self) -> None:
         while self._listener is not None:
-            self._something.wait()
-            self._something.clear()
+            self._pending.wait()
+            self._pending.clear()
             if self._is_closed:
                 return
             self._listener()

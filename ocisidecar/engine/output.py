@@ -1,7 +1,7 @@
-"""What a container wrote, in the form that OCI returns it.
+"""A container's output in the line format of OCI's `retrieve_logs`.
 
-Each line bears its time, its stream and a mark: F for a whole line, P for a part of one that was longer than what
-the engine takes at once (16 KB).  Source: the format of the Container Runtime Interface, seen in live use.
+Each line has its timestamp, its stream and a tag: F for a full line, P for a part of a line that is longer than the
+engine's buffer (16 KB).  Source: log format of the Container Runtime Interface, seen in live use.
 """
 
 from __future__ import annotations
@@ -18,28 +18,31 @@ MAX_LINES = WINDOW_BYTES // SHORTEST_LINE_BYTES + 1
 Stream = Literal["stdout", "stderr"]
 
 
-def lines_of(messages: Iterable[bytes], stream: Stream, *, is_over: bool) -> Iterator[bytes]:
-    """Yield the lines of one stream, its messages being `<time> <text>` as the engine gives them.
+def format_lines(messages: Iterable[bytes], stream: Stream, *, is_over: bool) -> Iterator[bytes]:
+    """Yield the lines of one stream.
 
-    The text that follows the last line's end is a part of a line until the run is over.
+    Args:
+        messages: `<time> <text>`, as the engine sends them.
+        stream: their stream.
+        is_over: whether the run has ended; until then, text after the last newline is a partial line.
     """
     held: tuple[bytes, bytes] | None = None
     for message in messages:
         if held is not None:
-            yield _line(*held, stream, is_whole=held[1].endswith(b"\n"))
+            yield _line(*held, stream, is_full=held[1].endswith(b"\n"))
         time, _, text = message.partition(b" ")
         held = (time, text)
     if held is not None:
-        yield _line(*held, stream, is_whole=is_over or held[1].endswith(b"\n"))
+        yield _line(*held, stream, is_full=is_over or held[1].endswith(b"\n"))
 
 
-def _line(time: bytes, text: bytes, stream: Stream, *, is_whole: bool) -> bytes:
-    mark = b"F" if is_whole else b"P"
-    return b" ".join((time, stream.encode(), mark, text.removesuffix(b"\n"))) + b"\n"
+def _line(time: bytes, text: bytes, stream: Stream, *, is_full: bool) -> bytes:
+    tag = b"F" if is_full else b"P"
+    return b" ".join((time, stream.encode(), tag, text.removesuffix(b"\n"))) + b"\n"
 
 
-def merged(stdout: Iterable[bytes], stderr: Iterable[bytes]) -> str:
-    """Return the lines of both streams in the order of their times, the newest 256 KB of them."""
+def merge_streams(stdout: Iterable[bytes], stderr: Iterable[bytes]) -> str:
+    """Return the newest 256 KB of the lines of both streams, ordered by timestamp."""
     lines: list[bytes] = sorted([*stdout, *stderr], key=_time)
     return b"".join(lines)[-WINDOW_BYTES:].decode(errors="replace")
 

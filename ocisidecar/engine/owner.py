@@ -1,7 +1,7 @@
-"""Whose a thing on the engine is, and whether its owner still lives.
+"""Labels that record which process owns an object on the engine, and whether that process is still alive.
 
-Process ids mean something on one machine and in one process namespace only, so a label names that place too: an
-engine that several machines or containers use is swept by each of them for its own dead alone.
+Process ids are valid in one PID namespace of one machine only, so a label names that namespace too.  If several
+machines or containers use one engine, each sweeps the objects of dead processes of its own namespace only.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from pathlib import Path
 from attrs import frozen
 
 KIND = "ocisidecar"
-"""The label that everything of ours on an engine bears; without it nothing is ever touched."""
+"""The label of all objects of this library on an engine; an object without it is never changed or removed."""
 OWNER = "ocisidecar.owner"
-PLACE = "ocisidecar.place"
+PID_NAMESPACE = "ocisidecar.pid-namespace"
 POD = "ocisidecar.pod"
 POD_ID = "ocisidecar.pod-id"
 CONTAINER = "ocisidecar.container"
 
 _PROCESSES = Path("/proc")
 _MACHINE_ID = Path("/etc/machine-id")
-"""Source: machine-id(5).  Host names are given twice, and each machine's first process namespace has one name."""
+"""Source: machine-id(5).  Host names are not unique, and the initial PID namespace has the same name everywhere."""
 _STATE, _START = 0, 19
-"""Where proc(5) has a process' state and start time, counted from behind its name in parentheses."""
+"""Fields of a process in proc(5), counted from behind its name in parentheses."""
 
 
 @frozen
 class Owner:
-    """A process, told from others that had its id before.
+    """A process, distinguished from earlier processes with the same id.
 
     Attributes:
-        place: the machine and process namespace.
-        pid: its id there.
-        started: when it was started, in the system's own words.
+        pid_namespace: a hash of the machine and its PID namespace.
+        pid: the process id there.
+        started: its start time, as the system states it.
     """
 
-    place: str
+    pid_namespace: str
     pid: int
     started: str
 
@@ -48,25 +48,26 @@ class Owner:
     def current(cls) -> Owner:
         """Return this process."""
         pid = os.getpid()
-        return cls(_place(), pid, process_start(pid) or "")
+        return cls(_pid_namespace(), pid, process_start(pid) or "")
 
     @property
     def process(self) -> str:
-        """The process in one word."""
+        """Process id and start time, as one string."""
         return f"{self.pid}-{self.started}"
 
     @property
     def labels(self) -> dict[str, str]:
-        """What everything that the process makes on an engine bears."""
-        return {KIND: "pod", OWNER: self.process, PLACE: self.place}
+        """The labels of all objects that the process creates on an engine."""
+        return {KIND: "pod", OWNER: self.process, PID_NAMESPACE: self.pid_namespace}
 
     def may_sweep(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether what bears these labels was left behind by a process of this place that is dead."""
-        return KIND in labels and labels.get(PLACE) == self.place and is_dead(labels.get(OWNER, ""))
+        """Return whether an object with these labels belongs to a dead process of this PID namespace."""
+        is_same_namespace = labels.get(PID_NAMESPACE) == self.pid_namespace
+        return KIND in labels and is_same_namespace and is_dead(labels.get(OWNER, ""))
 
 
 def is_dead(process: str) -> bool:
-    """Tell whether a process of this place, named as `Owner.process` does, has surely ended."""
+    """Return whether a process of this PID namespace, named as by `Owner.process`, has certainly ended."""
     pid, _, started = process.partition("-")
     if not pid.isdecimal():
         return False
@@ -75,10 +76,10 @@ def is_dead(process: str) -> bool:
 
 
 def process_start(pid: int) -> str | None:
-    """Return when a process was started, None when it is dead; empty where the system does not tell.
+    """Return the start time of a process: None if the process is dead, empty if the system does not show it.
 
-    Systems without proc(5) tell of none, and Linux may be set to hide other users' processes.  There an id that a
-    new process was given looks alive, and what it owns is kept rather than swept.
+    Systems without proc(5) show no start times, and Linux may hide other users' processes.  There a reused process
+    id looks alive, and the objects of the former process are kept instead of swept.
     """
     if sys.platform == "win32":  # signal 0 is Ctrl-C there
         return ""
@@ -88,22 +89,22 @@ def process_start(pid: int) -> str | None:
     except PermissionError:
         return ""
     except (FileNotFoundError, ProcessLookupError):
-        return "" if _is_there(pid) else None
+        return "" if _exists(pid) else None
 
 
-def _is_there(pid: int) -> bool:
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # it belongs to another user
     return True
 
 
-def _place() -> str:
+def _pid_namespace() -> str:
     namespace = _PROCESSES / "self" / "ns" / "pid"
-    words = socket.gethostname() + (str(namespace.readlink()) if namespace.is_symlink() else "")
+    identity = socket.gethostname() + (str(namespace.readlink()) if namespace.is_symlink() else "")
     if _MACHINE_ID.is_file():
-        words += _MACHINE_ID.read_text()
-    return hashlib.sha256(words.encode()).hexdigest()[:12]
+        identity += _MACHINE_ID.read_text()
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]

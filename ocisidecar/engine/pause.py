@@ -1,11 +1,12 @@
-"""The image of the container that holds a pod's network, address and volumes: a program that does nothing.
+"""The pause image: its container owns a pod's network, address and volumes, and its program only waits.
 
-Why an image of our own: the network's owner must outlive every other container of the pod, a user's machine may
-reach no registry, and an image of the pod need not hold a shell.  So the program is ten machine instructions, kept
-here as data, and the image is loaded from memory.  It is built the same each time, to the last byte, so that
-loading it twice, or from two processes, gives one image.  It stays on the engine, 129 bytes of it.
+Reasons for a separate image: the network's owner must outlive every other container of the pod, a user's machine
+may have no access to a registry, and the images of the pod may contain no shell.  So the program is a few machine
+instructions, stored here as data, and the image is loaded from memory.  The build is reproducible byte for byte:
+loading the image twice, or from two processes, results in one image.  It stays on the engine; the program has 129
+bytes on x86-64.
 
-The empty directories in it carry the permissions that an empty volume takes over when it is first mounted there.
+The image's empty directories have the permissions that an empty volume inherits when it is first mounted there.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _MACHINES: Mapping[str, tuple[int, bytes]] = {
         ),
     ),
 }
-"""Architecture in the engine's words → machine number of ELF and the program."""
+"""Architecture, as the engine names it → ELF machine number and machine code."""
 
 ARCHITECTURES = tuple(_MACHINES)
 _LOAD_ADDRESS = 0x400000
@@ -47,12 +48,12 @@ _HEADER_BYTES = 64 + 56
 
 
 def volume_directory(number: int) -> str:
-    """Return where the pause container mounts the volume of this number, counted from 0."""
+    """Return where the pause container mounts the volume with this number, counted from 0."""
     return f"/volumes/{number:02}"
 
 
 def program(architecture: str) -> bytes:
-    """Return a static ELF program for Linux that waits until it is killed."""
+    """Return a static ELF executable for Linux that waits until it is killed."""
     machine, code = _MACHINES[architecture]
     size = _HEADER_BYTES + len(code)
     identification = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
@@ -63,8 +64,8 @@ def program(architecture: str) -> bytes:
 
 
 def image_archive(architecture: str) -> bytes:
-    """Return the image in the form that `docker load` takes."""
-    layer = _archive({PROGRAM: program(architecture)}, directories=["volumes", *_volume_directories()])
+    """Return the image as an archive for `docker load`."""
+    layer = _tar({PROGRAM: program(architecture)}, directories=["volumes", *_volume_directories()])
     config = json.dumps(
         {
             "architecture": architecture,
@@ -76,16 +77,16 @@ def image_archive(architecture: str) -> bytes:
     ).encode()
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
     manifest = json.dumps([{"Config": config_name, "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]).encode()
-    return _archive({config_name: config, "layer.tar": layer, "manifest.json": manifest})
+    return _tar({config_name: config, "layer.tar": layer, "manifest.json": manifest})
 
 
 def _volume_directories() -> list[str]:
     return [volume_directory(number).lstrip("/") for number in range(MAX_VOLUMES)]
 
 
-def _archive(files: Mapping[str, bytes], *, directories: list[str] | None = None) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+def _tar(files: Mapping[str, bytes], *, directories: list[str] | None = None) -> bytes:
+    archived = io.BytesIO()
+    with tarfile.open(fileobj=archived, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in directories or []:
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
@@ -94,4 +95,4 @@ def _archive(files: Mapping[str, bytes], *, directories: list[str] | None = None
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), 0o555
             archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()
+    return archived.getvalue()

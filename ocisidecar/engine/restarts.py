@@ -1,4 +1,4 @@
-"""What follows the end of a container, and when."""
+"""Restart policy and back-off of containers.  Pure."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ RestartPolicy = Literal["ALWAYS", "ON_FAILURE", "NEVER"]
 
 FIRST_BACKOFF_SECONDS = 10.0
 MAX_BACKOFF_SECONDS = 300.0
-STEADY_SECONDS = 600.0
-"""UNCONFIRMED: how long OCI waits before it restarts a container; these are Kubernetes' numbers."""
+BACKOFF_RESET_SECONDS = 600.0
+"""UNCONFIRMED: how long OCI waits before it restarts a container; these are the values of Kubernetes."""
 
 
 def is_restarted(policy: RestartPolicy, exit_code: int) -> bool:
-    """Tell whether a container that ended with this code is started again.
+    """Return whether a container that exited with this code is restarted.
 
     Source: oci.container_instances.models.CreateContainerInstanceDetails.container_restart_policy.
     """
     return policy == "ALWAYS" or (policy == "ON_FAILURE" and exit_code != 0)
 
 
-def backoff(before: float, *, ran_seconds: float) -> float:
-    """Return how long to wait before a restart: twice as long as before the last one, unless the run was steady.
+def backoff(previous_seconds: float, *, ran_seconds: float) -> float:
+    """Return how many seconds to wait before a restart: twice the previous back-off, or the first after a long run.
 
     Args:
-        before: how long was waited before the last restart, 0 when there was none.
-        ran_seconds: how long the run lasted that has ended.
+        previous_seconds: the back-off before the previous restart, 0 for the first restart.
+        ran_seconds: how long the run lasted that has exited.
     """
-    is_steady = ran_seconds >= STEADY_SECONDS
-    return FIRST_BACKOFF_SECONDS if is_steady else min(max(2 * before, FIRST_BACKOFF_SECONDS), MAX_BACKOFF_SECONDS)
+    if ran_seconds >= BACKOFF_RESET_SECONDS:
+        return FIRST_BACKOFF_SECONDS
+    return min(max(2 * previous_seconds, FIRST_BACKOFF_SECONDS), MAX_BACKOFF_SECONDS)

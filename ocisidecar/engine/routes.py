@@ -1,20 +1,20 @@
-"""What this machine has routes to: read to keep clear of it, and to tell pods from the rest of the world."""
+"""Routes of this machine: they show which address ranges are in use and which pods can be reached."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 BRIDGE_PREFIX = "ocisc"
-"""Of the names of our networks' bridges, which the kernel limits to 15 characters."""
+"""Prefix of the names of our networks' bridges, which the kernel limits to 15 characters."""
 
 _TABLE = Path("/proc/net/route")
 _INTERFACE, _DESTINATION, _MASK = 0, 1, 7
 
 
 def host_routes(table: Path = _TABLE) -> Iterator[tuple[str, IPv4Network]]:
-    """Yield interface and range of each route but the default one; nothing on systems without such a table.
+    """Yield interface and range of each route except default routes; nothing on systems without such a table.
 
     Source: proc_net(5); addresses are hexadecimal, in the byte order of x86 and Arm.
     """
@@ -28,14 +28,5 @@ def host_routes(table: Path = _TABLE) -> Iterator[tuple[str, IPv4Network]]:
 
 
 def has_route(address: str, table: Path = _TABLE) -> bool:
-    """Tell whether this machine has a network in common with an address: a route that is not the default one."""
+    """Return whether this machine has a route to an address other than a default route."""
     return any(IPv4Address(address) in network for _, network in host_routes(table))
-
-
-def is_in_pod_network(host: str) -> bool:
-    """Tell whether an address lies in a network of a pod on this machine, by the routes there are now."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for interface, network in host_routes() if interface.startswith(BRIDGE_PREFIX))

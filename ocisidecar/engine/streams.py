@@ -1,6 +1,6 @@
-"""Streams of the Docker client, whose connections are closed when nobody reads on: the client leaves them open.
+"""Streaming responses of the Docker client that are closed after use: the client itself leaves them open.
 
-Closing ends the work too: the engine stops a build whose reader is gone.
+Closing a response also stops the work: the engine cancels a build when its client disconnects.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from requests import Response
 
 from ocisidecar.engine.engine import Engine
 
-Chunk = Mapping[str, Any]
+Message = Mapping[str, Any]
 
 _latest = threading.local()
 
 
-def _remember(response: Response, **_options: object) -> None:
+def _store_response(response: Response, **_options: object) -> None:
     _latest.response = response
 
 
 class Stop:
-    """Ends streams that other threads wait for, however long the engine would still be silent.  Thread-safe."""
+    """A signal that ends streams which other threads read, even while the engine sends nothing.  Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,19 +34,19 @@ class Stop:
         self._is_set = False
 
     def set(self) -> None:
-        """End all streams that it is responsible for, and each that is begun from now on."""
+        """End all streams that depend on this signal, and each that is opened from now on."""
         with self._lock:
             self._is_set = True
             for response in self._open:
-                _shut(response)
+                _shut_down(response)
 
     @contextmanager
-    def ends(self, response: Response) -> Iterator[None]:
-        """Be responsible for the stream of a response meanwhile."""
+    def ending(self, response: Response) -> Iterator[None]:
+        """Make the stream of a response depend on this signal within the `with` block."""
         with self._lock:
             self._open.add(response)
             if self._is_set:
-                _shut(response)
+                _shut_down(response)
         try:
             yield
         finally:
@@ -54,24 +54,24 @@ class Stop:
                 self._open.discard(response)
 
 
-def _shut(response: Response) -> None:
-    """Shut a connection, so that who reads it is told so; over SSH the client cannot."""
-    with suppress(OSError, DockerException, AttributeError):  # the last where its reader has just come to the end
+def _shut_down(response: Response) -> None:
+    """Shut down a connection, so that a blocked read of it returns; the client cannot do that over SSH."""
+    with suppress(OSError, DockerException, AttributeError):  # the last if its reader has just finished
         CancellableStream(iter(()), response).close()
 
 
 @contextmanager
-def reading(
-    engine: Engine, start: Callable[[], Iterator[Chunk]], *, stop: Stop | None = None
-) -> Iterator[Iterator[Chunk]]:
-    """Yield the stream that `start` begins with one request, and close its connection in the end, or at `stop`."""
+def open_stream(
+    engine: Engine, start: Callable[[], Iterator[Message]], *, stop: Stop | None = None
+) -> Iterator[Iterator[Message]]:
+    """Yield the stream that `start` opens with one request; its connection is closed at the end or at `stop`."""
     hooks = engine.api.hooks["response"]
-    if _remember not in hooks:
-        hooks.append(_remember)
-    chunks = start()
+    if _store_response not in hooks:
+        hooks.append(_store_response)
+    messages = start()
     response = _latest.response
     try:
-        with (stop or Stop()).ends(response):
-            yield chunks
+        with (stop or Stop()).ending(response):
+            yield messages
     finally:
         response.close()

@@ -1,6 +1,6 @@
-"""From a container instance's body to what the engine's API takes.  Pure.
+"""Translation of a container instance's body to request bodies of the engine's API.  Pure.
 
-The engine's own words (`HostConfig`, `NanoCpus`, …) are those of the Docker Engine API 1.41, ContainerCreate.
+The engine's field names (`HostConfig`, `NanoCpus`, …) are those of the Docker Engine API 1.41, ContainerCreate.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from ocisidecar.errors import PodFailed
 
 Json = dict[str, Any]
 BYTES_PER_GB = 1024**3
-"""What OCI calls a GB of memory.  INFER: shapes of 16 GB show 16 GiB inside."""
+"""Bytes of OCI's GB of memory.  INFER: containers of a shape with 16 GB show 16 GiB."""
 
 _LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
-"""Enough for the newest 256 KB in OCI's form, whatever logging the engine is set to otherwise."""
+"""Enough for the newest 256 KB in OCI's format, independent of the engine's default log driver."""
 
 
 @frozen(kw_only=True)
 class Capacity:
-    """What a container without a limit of its own may use: the whole instance, but no more CPUs than the host has.
+    """What a container without limits may use: the whole instance, but no more CPUs than the host has.
 
-    The kernel holds each container to it by itself, not the sum of them.
+    The kernel enforces it per container, not for the sum of the containers.
     """
 
     cpus: float
-    memory_in_bytes: int
+    memory_bytes: int
 
 
 def capacity(details: Mapping[str, Any], *, host_cpus: int) -> Capacity:
-    """Return what the instance's shape gives.
+    """Return the capacity of the instance's shape.
 
     Source: Oracle documentation, "Container Instance Shapes": an OCPU is one logical CPU on Arm, two on x86.
-    UNCONFIRMED: the memory per OCPU where the body names none; as the Compute shapes of the same name.
+    UNCONFIRMED: the memory per OCPU if the body gives none; as for the Compute shapes of the same name.
     """
     is_arm = re.search(r"\.A\d|Ampere", details["shape"]) is not None
     ocpus = details["shapeConfig"]["ocpus"]
     memory_in_gbs = details["shapeConfig"].get("memoryInGBs") or ocpus * (6 if is_arm else 16)
     return Capacity(
-        cpus=min(ocpus * (1 if is_arm else 2), host_cpus), memory_in_bytes=int(memory_in_gbs * BYTES_PER_GB)
+        cpus=min(ocpus * (1 if is_arm else 2), host_cpus), memory_bytes=int(memory_in_gbs * BYTES_PER_GB)
     )
 
 
 def container_name(details: Mapping[str, Any], number: int) -> str:
-    """Return the name of the instance's container of this number, counted from 0."""
+    """Return the name of the instance's container with this number, counted from 0."""
     return details.get("displayName") or f"container-{number + 1}"
 
 
@@ -63,23 +63,23 @@ def container_config(
     injection: Injection,
     labels: Mapping[str, str],
 ) -> Json:
-    """Return what creates one container.
+    """Return the request body that creates one container.
 
     Args:
         details: CreateContainerDetails.
-        image: instead of its `imageUrl`.
+        image: id of the image, used instead of `imageUrl`.
         network_owner: id of the container whose network it shares.
         limits: of the instance.
         groups: supplemental groups of its processes.
-        mounts: its volumes.
+        mounts: of its volumes.
         injection: what the platform adds.
         labels: of the container.
     """
     context = details.get("securityContext") or {}
-    own = details.get("resourceConfig") or {}
+    resources = details.get("resourceConfig") or {}
     environment = {**(details.get("environmentVariables") or {}), **injection.environment_variables}
     injected = [bind(str(path), directory) for directory, path in injection.mounts.items()]
-    memory = _memory(own.get("memoryLimitInGBs"), limits)
+    memory = _memory(resources.get("memoryLimitInGBs"), limits)
     capabilities = context.get("capabilities") or {}
     return {
         "Image": image,
@@ -92,7 +92,7 @@ def container_config(
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {
             "NetworkMode": f"container:{network_owner}",
-            "NanoCpus": int(min(own.get("vcpusLimit") or limits.cpus, limits.cpus) * 1e9),
+            "NanoCpus": int(min(resources.get("vcpusLimit") or limits.cpus, limits.cpus) * 1e9),
             "Memory": memory,
             "MemorySwap": memory,
             "ReadonlyRootfs": bool(context.get("isRootFileSystemReadonly")),
@@ -107,8 +107,8 @@ def container_config(
 
 def _memory(limit_in_gbs: float | None, limits: Capacity) -> int:
     if limit_in_gbs is None:
-        return limits.memory_in_bytes
-    return min(int(limit_in_gbs * BYTES_PER_GB), limits.memory_in_bytes)
+        return limits.memory_bytes
+    return min(int(limit_in_gbs * BYTES_PER_GB), limits.memory_bytes)
 
 
 def _user(context: Mapping[str, Any]) -> str:
@@ -119,10 +119,10 @@ def _user(context: Mapping[str, Any]) -> str:
 
 
 def check_user(details: Mapping[str, Any], *, name: str, image_user: str) -> None:
-    """Refuse a container that would run as root although its body forbids that.
+    """Check that a container does not run as root if its body forbids that.
 
     Raises:
-        PodFailed: it would.
+        PodFailed: it would run as root.
     """
     context = details.get("securityContext") or {}
     user = (_user(context) or image_user).partition(":")[0]
@@ -144,16 +144,16 @@ def network_owner_config(
     mounts: Sequence[Json],
     labels: Mapping[str, str],
 ) -> Json:
-    """Return what creates the container that holds the pod's network and volumes.
+    """Return the request body that creates the container that owns the pod's network and volumes.
 
     Args:
         details: CreateContainerInstanceDetails.
         image: the pause image.
-        name: the pod's, which becomes its host name where its VNIC names none.
-        network: name of the network it joins.
+        name: of the pod; also its host name if its VNIC has none.
+        network: id of the network to attach to.
         ip: its address there; None lets the engine choose.
-        publish: port of the pod → port of this machine's loopback, 0 for any free one.
-        mounts: all volumes of the pod.
+        publish: port of the pod → port of this machine's loopback interface, 0 for any free one.
+        mounts: of all volumes of the pod.
         labels: of the container.
     """
     vnic: Mapping[str, Any] = next(iter(details.get("vnics") or ()), {})
@@ -186,6 +186,6 @@ def network_owner_config(
     }
 
 
-def bind(source: str, target: str, *, is_read_only: bool = True) -> Json:
-    """Return a mount of a directory of the engine's host."""
-    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": is_read_only}
+def bind(source: str, target: str, *, read_only: bool = True) -> Json:
+    """Return a bind mount of a directory of the engine's host."""
+    return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only}

@@ -1,4 +1,4 @@
-"""What goes into a pod beside its body, and what is seen of it."""
+"""Inputs of a pod besides its body, and its observed state."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Health = Literal["HEALTHY", "UNHEALTHY", "UNKNOWN"]
 
 @frozen(kw_only=True)
 class Injection:
-    """What the platform adds to one container and no body mentions, such as a resource principal.
+    """What the platform adds to one container outside its body, such as a resource principal.
 
     Attributes:
-        environment_variables: they win over those of the body.
-        mounts: directory in the container → directory on the host, which the container sees read-only.
+        environment_variables: take precedence over those of the body.
+        mounts: directory in the container → directory on the host, mounted read-only.
     """
 
     environment_variables: Mapping[str, str] = field(factory=dict, repr=False)
@@ -26,11 +26,11 @@ class Injection:
 
 @frozen(kw_only=True)
 class PodAddress:
-    """The address that a pod asks for.
+    """The address that a pod requests.
 
     Attributes:
-        cidr: its subnet; pods of one engine object with the same subnet reach each other in it.
-        ip: its address there, neither the first usable one, which is the gateway's, nor the last.
+        cidr: its subnet; pods of one `Engine` with the same subnet reach each other in it.
+        ip: its address in the subnet, other than the first usable one, which is the gateway's.
     """
 
     cidr: str
@@ -39,19 +39,19 @@ class PodAddress:
 
 @frozen(kw_only=True)
 class ContainerState:
-    """How a container was at one moment.  Times are seconds since the epoch on the pod's clock.
+    """State of a container at one moment.  Times are seconds since the epoch on the pod's clock.
 
     Attributes:
         name: its `displayName`.
-        is_running: whether its process runs.
-        is_over: whether it has ended and will not be started again.
-        exit_code: of the last run that ended; None before that.
-        is_out_of_memory: whether something in that run was killed for its memory: the program, or a child of it.
-        started_at: when the last run began; None when none could be started.
-        ended_at: when the last run that ended did.
-        restarts: how often it was started again since the pod was started.
-        health: the verdict of each health check on the current run, in the body's order.
-        health_details: what was wrong when the check turned UNHEALTHY, else empty; in the same order.
+        is_running: whether its process is running.
+        is_over: whether it has exited and will not be restarted.
+        exit_code: of the latest run that has ended; None if no run has.
+        is_out_of_memory: whether a process of that run was killed for running out of memory.
+        started_at: when the latest run was started; None if none could be started.
+        ended_at: when the latest run ended that has ended; None if no run has.
+        restarts: number of restarts since the pod was started.
+        health: the result of each health check on the current run, in the body's order.
+        health_details: the reason for each UNHEALTHY, else empty; in the same order.
     """
 
     name: str
@@ -68,16 +68,14 @@ class ContainerState:
 
 @frozen(kw_only=True)
 class Usage:
-    """What a running container uses.
+    """Resource usage of a running container.
 
     Attributes:
-        cpu_cores: CPUs in use on average since `usage` was last asked for this run, at first since its start.
+        cpu_cores: CPUs in use, averaged since the previous usage query of this run, at first since its start.
         cpu_seconds: CPU time of this run.
-        memory_in_bytes: memory in use without the page cache that can be dropped at once.
-        memory_limit_in_bytes: the limit that the kernel holds it to.
+        memory_bytes: memory in use, without the reclaimable page cache.
     """
 
     cpu_cores: float
     cpu_seconds: float
-    memory_in_bytes: int
-    memory_limit_in_bytes: int
+    memory_bytes: int

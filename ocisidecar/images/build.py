@@ -280,7 +280,7 @@ class _Run:
             ) from error
 
     def _attempt(self, job: _Job, seen: _Seen, *, is_cache_used: bool) -> str:
-        from ocisidecar.engine.building import Made, Output, Reused, Step, build_image
+        from ocisidecar.engine.building import CacheHit, ImageBuilt, OutputLine, StepBegun, build_image
 
         seen.begin()
         image_id = ""
@@ -292,18 +292,18 @@ class _Run:
             arguments=job.arguments,
             labels=job.labels,
             stop=self.stop,
-            is_cache_used=is_cache_used,
+            use_cache=is_cache_used,
         )
         with closing(building):
             for told in building:
                 match told:
-                    case Step():
+                    case StepBegun():
                         self._inbox.put(seen.begin_step(job, told.number, told.count, told.instruction))
-                    case Reused():
+                    case CacheHit():
                         seen.cached_steps += 1
-                    case Output():
+                    case OutputLine():
                         seen.log.append(told.line)
-                    case Made():
+                    case ImageBuilt():
                         image_id = told.image_id
         if not image_id:
             raise ImageError("the engine ended without an image")

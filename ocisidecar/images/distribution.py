@@ -168,7 +168,7 @@ class Distribution:
         answer = self._succeeded(self._send("GET", url, authorization=f"Basic {basic}"), f"GET {url}")
         token = _token(answer)
         if not token:
-            raise ImageError(f"GET {url}: the answer holds no token.")
+            raise ImageError(f"GET {url}: the response contains no token.")
         return f"Bearer {token}"
 
     def _succeeded(self, answer: requests.Response, tried: str) -> requests.Response:

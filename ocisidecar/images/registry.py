@@ -221,21 +221,21 @@ class _Pusher:
         return digest
 
     def _send(self, image: str, variant: Variant, reference: str) -> str:
-        from ocisidecar.engine.pushing import Stored, push_image
+        from ocisidecar.engine.pushing import ImagePushed, push_image
 
         user, password = self.registry.username, self.registry.password
         digest = ""
         pushing = push_image(self.engine, variant.image_id, reference, username=user, password=password)
         with closing(pushing):
             for told in pushing:
-                if isinstance(told, Stored):
+                if isinstance(told, ImagePushed):
                     digest = told.digest
                     continue
                 sent, total = told.sent_bytes, told.total_bytes
                 progress = PushProgress(image=image, platform=variant.platform, sent_bytes=sent, total_bytes=total)
                 self.telling.tell(progress)
         if not digest:
-            raise ImageError("the engine told no digest")
+            raise ImageError("the engine reported no digest")
         return digest
 
 

@@ -1,4 +1,4 @@
-"""A run as it happens, for people."""
+"""Progress of a run in a terminal, a file or a notebook."""
 
 from __future__ import annotations
 
@@ -25,34 +25,32 @@ from ocisidecar.events import (
     StepRetrying,
     StepWaiting,
 )
-from ocisidecar.plan.operations import Verb
+from ocisidecar.plan.plan import Action
 from ocisidecar.views.page import Tone, count_of, printable
 from ocisidecar.views.terminal import style_of
 
-_WORDS: Final[Mapping[Verb, tuple[str, str]]] = {
-    Verb.CREATE: ("creating", "created"),
-    Verb.UPDATE: ("updating", "updated"),
-    Verb.START: ("starting", "started"),
-    Verb.STOP: ("stopping", "stopped"),
-    Verb.RESTART: ("restarting", "restarted"),
-    Verb.ADOPT: ("taking over", "taken over"),
-    Verb.AWAIT: ("waiting", "ready"),
-    Verb.DELETE: ("deleting", "deleted"),
+_WORDS: Final[Mapping[Action, tuple[str, str]]] = {
+    Action.CREATE: ("creating", "created"),
+    Action.UPDATE: ("updating", "updated"),
+    Action.START: ("starting", "started"),
+    Action.STOP: ("stopping", "stopped"),
+    Action.RESTART: ("restarting", "restarted"),
+    Action.ADOPT: ("taking over", "taken over"),
+    Action.WAIT: ("waiting", "ready"),
+    Action.DELETE: ("deleting", "deleted"),
 }
-"""What a step is called while it is under way, and once it is done."""
-_NODES: Final[Mapping[str, int]] = {"replace": 2, "no-op": 0}
-"""How many steps of a run an action of a plan makes; every other one makes one."""
+"""Words for an operation while it runs, and when it is done."""
 
 
 @frozen
 class _Status:
-    """What is known of a run.  Values, because rich draws on a thread of its own.
+    """State of a run.  A value, because rich draws on another thread.
 
     Attributes:
-        planned: deployment → number of steps.
-        opened: deployments of which a step was started.
-        running: what is under way, by deployment, key and action.
-        done: how many steps have ended.
+        planned: deployment → number of operations.
+        opened: deployments of which an operation was started.
+        running: the last event of each operation that runs, by deployment, key and action.
+        done: how many operations have ended.
     """
 
     planned: Mapping[str, int] = field(factory=dict)
@@ -63,8 +61,7 @@ class _Status:
     def after(self, event: Event) -> _Status:
         """Return the status once `event` has happened."""
         if isinstance(event, PlanReady):
-            steps = sum(number * _NODES.get(action, 1) for action, number in event.counts.items())
-            return evolve(self, planned={**self.planned, event.deployment: steps})
+            return evolve(self, planned={**self.planned, event.deployment: event.operations})
         if isinstance(event, ApplyFinished | ApplyStopped):
             rest = {name: one for name, one in self.running.items() if one.deployment != event.deployment}
             return evolve(self, running=rest)
@@ -77,16 +74,16 @@ class _Status:
         return evolve(self, opened=self.opened | {event.deployment}, running={**self.running, name: event})
 
     def subject(self, event: Event) -> str:
-        """Return what `event` is about; the deployment is named where there are several."""
+        """Return the name of what `event` is about; with the deployment where there are several."""
         if not isinstance(event, StepEvent):
             return event.deployment
         return event.key if len(self.opened) <= 1 else f"{event.deployment}: {event.key}"
 
     @property
     def headline(self) -> str:
-        """How far it is."""
-        total = sum(steps for deployment, steps in self.planned.items() if deployment in self.opened)
-        return f"{self.done} of {max(total, self.done + len(self.running))} steps done"
+        """How many operations are done, of how many."""
+        total = sum(number for deployment, number in self.planned.items() if deployment in self.opened)
+        return f"{self.done} of {total} operations done"
 
 
 @frozen
@@ -183,22 +180,22 @@ def _line(event: Event, *, is_live: bool) -> _Line | None:
             return _Line("…", _under_way(event), Tone.CALM)
         case StepRetrying():
             again = f" in {event.wait_seconds:.1f} s" if event.wait_seconds else ""
-            return _Line("↻", f"is tried again{again}: {event.reason}", Tone.CHANGE)
+            return _Line("↻", f"retrying{again}: {event.reason}", Tone.CHANGE)
         case ReplacementReady():
-            return _Line("⇄", "has a healthy replacement; the old one goes next", Tone.CHANGE)
+            return _Line("⇄", "replacement is healthy; the old one is deleted next", Tone.CHANGE)
         case StepFinished():
-            return _Line("✓", _WORDS[Verb(event.action)][1], Tone.GOOD)
+            return _Line("✓", _WORDS[Action(event.action)][1], Tone.GOOD)
         case StepFailed():
             return _Line("✗", f"failed: {event.error}", Tone.BAD)
         case ApplyFinished():
-            return _Line("✓", f"is done, {count_of(event.resources, 'resource')} in place", Tone.GOOD)
+            destroyed = f"destroyed ({event.resources} kept)"
+            deployed = f"deployed ({count_of(event.resources, 'resource')})"
+            return _Line("✓", destroyed if event.is_destroy else deployed, Tone.GOOD)
         case ApplyStopped():
-            return _Line(
-                "✗", f"stopped, {event.reason}; {count_of(event.resources, 'resource')} in place", Tone.BAD
-            )
+            return _Line("✗", f"stopped: {event.reason} ({count_of(event.resources, 'resource')} exist)", Tone.BAD)
     return None
 
 
 def _under_way(event: StepEvent) -> str:
     state = f" ({event.state})" if isinstance(event, StepWaiting) else ""
-    return f"{_WORDS[Verb(event.action)][0]}{state}"
+    return f"{_WORDS[Action(event.action)][0]}{state}"

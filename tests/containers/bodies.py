@@ -1,4 +1,4 @@
-"""Bodies of small container instances, and a program for them that does what it is told over HTTP."""
+"""Bodies of small container instances, and an agent that executes scripts sent over HTTP."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ http.server.ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Agent).serve_fore
 
 
 def body(*containers: dict[str, Any], **members: Any) -> dict[str, Any]:
-    """Return CreateContainerInstanceDetails, as far as a pod needs them."""
+    """Return CreateContainerInstanceDetails with the fields that a pod needs."""
     shape = {"shape": "CI.Standard.E4.Flex", "shapeConfig": {"ocpus": 1.0, "memoryInGBs": 1.0}}
     return {**shape, "containers": list(containers), **members}
 
 
 def shell(name: str, script: str, **members: Any) -> dict[str, Any]:
-    """Return a container that runs a script of the shell."""
+    """Return a container that runs a shell script."""
     program = {"command": ["bash", "-c"], "arguments": [script]}
     return {"displayName": name, "imageUrl": SHELL_IMAGE, **program, **members}
 
 
 def agent(name: str, port: int, **members: Any) -> dict[str, Any]:
-    """Return a container that runs the scripts which `ask` sends it."""
+    """Return a container that executes the scripts which `run_script` sends."""
     program = {"command": ["python3", "-c", AGENT], "arguments": [str(port)]}
     return {"displayName": name, "imageUrl": AGENT_IMAGE, **program, **members}
 
 
-def ask(pod: RunningPod, port: int, script: str) -> str:
-    """Return what a script writes in the container of the agent that listens on this port."""
+def run_script(pod: RunningPod, port: int, script: str) -> str:
+    """Return the output of a script in the container whose agent listens on this port."""
     connection = http.client.HTTPConnection(pod.address, port, timeout=30)
     try:
         connection.request("POST", "/", script.encode())
@@ -67,7 +67,7 @@ def ask(pod: RunningPod, port: int, script: str) -> str:
 
 
 def status(url: str) -> int:
-    """Return the status that a GET of a base URL is answered with."""
+    """Return the status code of a GET request to a base URL."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     try:
         connection.request("GET", "/")
@@ -77,15 +77,15 @@ def status(url: str) -> int:
 
 
 def is_answering(pod: RunningPod, port: int) -> bool:
-    """Tell whether the agent on this port is up."""
+    """Return whether the agent on this port is running."""
     try:
-        return ask(pod, port, "echo yes") == "yes"
+        return run_script(pod, port, "echo yes") == "yes"
     except OSError:
         return False
 
 
-def things(engine: Engine, label: str) -> list[str]:
-    """Return the names of all containers, volumes and networks on the engine that bear a label."""
+def objects_with_label(engine: Engine, label: str) -> list[str]:
+    """Return the names of all containers, volumes and networks on the engine with a label."""
     chosen = {"label": [label]}
     containers = [one["Names"][0] for one in engine.api.containers(all=True, filters=chosen)]
     volumes = [one["Name"] for one in engine.api.volumes(filters=chosen)["Volumes"] or []]

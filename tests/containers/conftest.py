@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The Docker engine, swept before; skips with the engine's own words when there is none.
+    """The Docker engine, swept before; skips with the reason if no engine answers.
 
-    Of several test processes only one may have it, because tests look at what is on the engine.
+    Only one of several test processes may use it, because tests list the objects on the engine.
     """
     try:
         engine = Engine.connect()
@@ -62,7 +62,7 @@ def image(standins: Mapping[str, str]) -> str:
 
 @pytest.fixture(scope="session")
 def images(engine: Engine, standins: Mapping[str, str]) -> Mapping[str, str]:
-    """What runs in the place of every preset's image: stand-ins, and our own images built on stand-ins."""
+    """Images to run instead of each preset's: stand-ins, and the library's images built on stand-ins."""
     assert set(BASES.values()) <= {*standins.values()}
     built = build(
         own_images(), version="test", base_images=BASES, repository_prefix="ocisidecar-test/own", engine=engine
@@ -72,7 +72,10 @@ def images(engine: Engine, standins: Mapping[str, str]) -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[..., None]:
-    """Wait for a condition: `eventually(lambda: pod.containers[0].restarts == 2)`; fails after `seconds`."""
+    """A function that waits for a condition: `eventually(lambda: pod.containers[0].restarts == 2)`.
+
+    It fails if the condition is not true within `seconds`.
+    """
     clock = SystemClock()
 
     def wait(condition: Callable[[], object], *, seconds: float = 30.0) -> None:

@@ -35,7 +35,7 @@ def told(images) -> str:
         "a test datapoint arrived after",
         "All checks of web passed",
         "redis 1:M",
-        "⇄ container-instance/web-0 has a healthy replacement",
+        "⇄ container-instance/web-0 replacement is healthy",
         "on the Docker engine 0 containers, 0 volumes, 0 networks",
     ],
 )

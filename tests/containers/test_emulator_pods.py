@@ -60,8 +60,8 @@ def web(image, standins):
 @pytest.fixture
 def left(engine):
     """Returns what this process has made on the engine since, and has not removed."""
-    before = set(engine.holdings())
-    return lambda: set(engine.holdings()) - before
+    before = set(engine.owned_objects())
+    return lambda: set(engine.owned_objects()) - before
 
 
 def page(url: str) -> str:

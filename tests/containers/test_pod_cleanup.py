@@ -1,4 +1,4 @@
-"""Pods beside each other, pods that cannot be started, and what is left of any of them: nothing."""
+"""Pods side by side, pods that cannot be started, and the removal of all their objects."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 from ocisidecar.engine import Engine, PodAddress, PodFailed
 from ocisidecar.engine.owner import process_start
-from tests.containers.bodies import SHELL_IMAGE, agent, ask, body, is_answering, shell, things
+from tests.containers.bodies import SHELL_IMAGE, agent, body, is_answering, objects_with_label, run_script, shell
 
 pytestmark = pytest.mark.usefixtures("standins")
-SLEEPER = f"""
+PROGRAM = f"""
 import sys
 from ocisidecar.engine import Engine, PodAddress
 container = {{"displayName": "web", "imageUrl": "{SHELL_IMAGE}", "command": ["sleep", "600"]}}
@@ -34,13 +34,13 @@ sys.stdin.readline()
 
 
 @pytest.fixture
-def sleeper():
-    """Starts processes that run a pod; returns the process and the label of all that it has on the engine."""
+def pod_process():
+    """Starts processes that run a pod; returns the process and the owner label of its objects on the engine."""
     started = []
 
     def start(name: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", SLEEPER, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", PROGRAM, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         started.append(process)
         assert process.stdout.readline() == "running\n"
@@ -53,23 +53,24 @@ def sleeper():
 
 
 def test_two_pods_listen_on_one_port_side_by_side(engine, eventually):
-    """Each has a network of its own to listen in, and what they have is gone when they are closed."""
+    """Two pods listen on the same port in separate networks, and closing them removes all their objects."""
     pods = [engine.run_pod(body(agent(name, 9090)), name=f"beside-{name}") for name in ("one", "two")]
     try:
         for pod in pods:
             eventually(lambda pod=pod: is_answering(pod, 9090))
-        assert [ask(pod, 9090, "echo $$ > /tmp/x; ls /tmp") for pod in pods] == ["x", "x"]
+        assert [run_script(pod, 9090, "echo $$ > /tmp/x; ls /tmp") for pod in pods] == ["x", "x"]
         assert pods[0].address != pods[1].address
-        assert things(engine, "ocisidecar.pod=beside-one") != []
+        assert objects_with_label(engine, "ocisidecar.pod=beside-one") != []
     finally:
         for pod in pods:
             pod.close()
             pod.close()
-    assert things(engine, "ocisidecar.pod=beside-one") + things(engine, "ocisidecar.pod=beside-two") == []
+    assert objects_with_label(engine, "ocisidecar.pod=beside-one") == []
+    assert objects_with_label(engine, "ocisidecar.pod=beside-two") == []
 
 
 def test_pods_of_one_subnet_reach_each_other(engine, eventually):
-    """Two pods that ask for addresses in one subnet share its network; a third asking for a taken one does not."""
+    """Pods that request one subnet share its network, and a pod that requests a taken address gets another one."""
     net = f"10.214.{os.getpid() % 200}"
     wanted = [PodAddress(cidr=f"{net}.0/24", ip=f"{net}.{last}") for last in (5, 6, 6)]
     pods = [engine.run_pod(body(agent("web", 80)), name=f"net-{n}", address=at) for n, at in enumerate(wanted)]
@@ -79,15 +80,15 @@ def test_pods_of_one_subnet_reach_each_other(engine, eventually):
         assert not pods[2].address.startswith(f"{net}.")
         url = f"http://{pods[1].address}"
         fetch = f"import urllib.request as r; print(r.urlopen('{url}').status)"
-        assert ask(pods[0], 80, f'python3 -c "{fetch}"') == "204"
+        assert run_script(pods[0], 80, f'python3 -c "{fetch}"') == "204"
     finally:
         for pod in pods:
             pod.close()
 
 
 @pytest.mark.parametrize("has_routes", [True, False])
-def test_a_range_that_is_in_use_is_left_alone(engine, monkeypatch, has_routes):
-    """Of two engine objects that want one subnet the second gets its pod into another."""
+def test_a_range_that_is_in_use_is_not_taken(engine, monkeypatch, has_routes):
+    """A pod that requests a subnet of another `Engine` gets an address in another range."""
     net = f"10.215.{os.getpid() % 200}"
     wanted = PodAddress(cidr=f"{net}.0/24", ip=f"{net}.9")
     sleeping = body(shell("web", "exec sleep 60"))
@@ -98,20 +99,20 @@ def test_a_range_that_is_in_use_is_left_alone(engine, monkeypatch, has_routes):
         second = engine.run_pod(sleeping, name="range-2", address=wanted)
         assert not second.address.startswith(f"{net}.")
         second.close()
-    assert things(engine, "ocisidecar.pod=range-1") == []
+    assert objects_with_label(engine, "ocisidecar.pod=range-1") == []
 
 
 @pytest.mark.parametrize("ip", ["10.216.0.1", "10.217.0.9"])
-def test_an_address_that_no_pod_can_have_is_not_given(engine, ip):
-    """The gateway's, and one outside the subnet: the pod gets another."""
+def test_an_address_that_no_pod_can_have_is_replaced(engine, ip):
+    """A pod that requests the gateway's address, or one outside its subnet, gets another address."""
     wanted = PodAddress(cidr="10.216.0.0/24", ip=ip)
     pod = engine.run_pod(body(shell("web", "exec sleep 60")), name="no-address", address=wanted)
     assert pod.address not in {"", ip}
     pod.close()
 
 
-def test_pods_that_come_and_go_at_the_same_time_do_not_meet(engine):
-    """Threads start and close pods in one subnet; each has its address, and nothing is left."""
+def test_pods_that_start_and_close_concurrently_do_not_interfere(engine):
+    """Pods of one subnet, started and closed by 4 threads, have their addresses and leave no object."""
     net = f"10.218.{os.getpid() % 200}"
 
     def come_and_go(number: int) -> str:
@@ -122,7 +123,7 @@ def test_pods_that_come_and_go_at_the_same_time_do_not_meet(engine):
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(come_and_go, range(4))) == [f"{net}.{number + 10}" for number in range(4)]
-    assert things(engine, "ocisidecar.pod=at-once") == []
+    assert objects_with_label(engine, "ocisidecar.pod=at-once") == []
 
 
 @pytest.mark.parametrize(
@@ -136,15 +137,15 @@ def test_pods_that_come_and_go_at_the_same_time_do_not_meet(engine):
     ],
 )
 def test_a_pod_that_cannot_be_started_says_why_and_leaves_nothing(engine, container, message):
-    """The error names the container and the engine's reason; what was made for the pod is gone."""
+    """The error names the container and the engine's reason, and no object of the pod remains."""
     failing = {**shell("web", "sleep 60"), **container}
     with pytest.raises(PodFailed, match=message):
         engine.run_pod(body(shell("first", "exec sleep 60"), failing), name="failing")
-    assert things(engine, "ocisidecar.pod=failing") == []
+    assert objects_with_label(engine, "ocisidecar.pod=failing") == []
 
 
-def test_a_published_port_that_is_taken_is_refused(engine):
-    """The second pod on one port of the host fails with the engine's words, and the first goes on."""
+def test_a_published_port_that_is_taken_is_rejected(engine):
+    """A second pod on one port fails with the engine's message, and the first continues to run."""
     sleeping = body(shell("web", "exec sleep 60"))
     first = engine.run_pod(sleeping, name="port-1", publish={80: 0})
     try:
@@ -156,41 +157,41 @@ def test_a_published_port_that_is_taken_is_refused(engine):
         first.close()
 
 
-def test_containers_need_names_of_their_own(engine):
-    """They are read by name, so a name that two have is refused."""
-    with pytest.raises(PodFailed, match="two containers have one displayName"):
+def test_container_names_must_be_unique(engine):
+    """Two containers with one name are rejected."""
+    with pytest.raises(PodFailed, match="duplicate displayName"):
         engine.run_pod(body(shell("web", "true"), shell("web", "true")), name="twins")
 
 
-def test_file_storage_is_refused(engine):
-    """A volume of the File Storage service cannot be mounted on a laptop."""
+def test_file_storage_is_rejected(engine):
+    """A volume of the File Storage service is rejected, because a local pod cannot mount it."""
     volume = {"volumeType": "OCI_FSS_FILE_SYSTEM", "name": "files"}
     with pytest.raises(PodFailed, match="files is of type OCI_FSS_FILE_SYSTEM, which a local pod cannot mount"):
         engine.run_pod(body(shell("web", "true"), volumes=[volume]), name="files")
 
 
-def test_a_killed_process_leaves_nothing_after_the_next_sweep(engine, sleeper):
-    """What a live process has is left alone; after kill -9 the next sweep removes all of it."""
-    process, label = sleeper("swept")
+def test_a_killed_process_leaves_nothing_after_the_next_sweep(engine, pod_process):
+    """A sweep keeps the objects of a live process, and removes all of them after kill -9."""
+    process, label = pod_process("swept")
     engine.sweep()
-    assert len(things(engine, label)) >= 4
+    assert len(objects_with_label(engine, label)) >= 4
     process.send_signal(signal.SIGKILL)
     process.wait()
     engine.sweep()
-    assert things(engine, label) == []
+    assert objects_with_label(engine, label) == []
 
 
-def test_an_interpreter_that_exits_closes_its_pods(engine, sleeper):
-    """Nothing is left of a pod that nobody closed, without any sweep."""
-    process, label = sleeper("exiting")
+def test_an_interpreter_that_exits_closes_its_pods(engine, pod_process):
+    """An interpreter that exits removes pods that were not closed, without a sweep."""
+    process, label = pod_process("exiting")
     process.communicate("\n")
     assert process.returncode == 0
-    assert things(engine, label) == []
+    assert objects_with_label(engine, label) == []
 
 
-def test_ctrl_c_leaves_nothing(engine, sleeper):
-    """An interrupted program removes its pod on its way out."""
-    process, label = sleeper("interrupted")
+def test_ctrl_c_leaves_nothing(engine, pod_process):
+    """A program that is interrupted with Ctrl-C removes its pod before it exits."""
+    process, label = pod_process("interrupted")
     process.send_signal(signal.SIGINT)
     process.communicate()
-    assert things(engine, label) == []
+    assert objects_with_label(engine, label) == []

@@ -1,4 +1,4 @@
-"""What containers of a pod see: network, volumes, limits and rights."""
+"""Containers of a pod from inside: network, volumes, limits and permissions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from attrs import frozen
 
 from ocisidecar.engine import Engine, Injection, PodAddress, RunningPod
-from tests.containers.bodies import agent, ask, body, is_answering, status
+from tests.containers.bodies import agent, body, is_answering, run_script, status
 
 pytestmark = pytest.mark.usefixtures("standins")
 APP, SIDECAR, ROOTLESS = 8001, 8002, 8003
@@ -23,8 +23,8 @@ def encoded(text: str) -> str:
 
 
 @frozen
-class Seen:
-    """A pod, what the platform was told when it was started, and the directory that it injected."""
+class StartedPod:
+    """A pod, the arguments of each call of `inject`, and the directory that it injected."""
 
     pod: RunningPod
     injected: list[tuple[str, str]]
@@ -32,8 +32,8 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(engine: Engine, eventually, tmp_path_factory):
-    """A pod with three agents: the app, a sidecar, and one with as few rights as can be."""
+def started(engine: Engine, eventually, tmp_path_factory):
+    """A pod with three agents: the app, a sidecar, and a container with minimal permissions."""
     host = tmp_path_factory.mktemp("principal")
     (host / "token").write_text("first")
     injected = []
@@ -61,7 +61,7 @@ def seen(engine: Engine, eventually, tmp_path_factory):
             SIDECAR,
             resourceConfig={"vcpusLimit": 0.25, "memoryLimitInGBs": 0.125},
             volumeMounts=[
-                {"mountPath": "/seen", "volumeName": "data", "isReadOnly": True},
+                {"mountPath": "/shared", "volumeName": "data", "isReadOnly": True},
                 {"mountPath": "/part", "volumeName": "data", "subPath": "a/b"},
                 {"mountPath": "/fast", "volumeName": "fast"},
             ],
@@ -98,108 +98,108 @@ def seen(engine: Engine, eventually, tmp_path_factory):
     pod = engine.run_pod(details, name="inside", publish={APP: 0}, address=WANTED, inject=inject)
     for port in (APP, SIDECAR, ROOTLESS):
         eventually(lambda port=port: is_answering(pod, port))
-    yield Seen(pod, injected, host)
+    yield StartedPod(pod, injected, host)
     pod.close()
 
 
 @pytest.fixture
-def tell(seen):
+def execute(started):
     """Runs a script in the container whose agent listens on a port."""
-    return lambda port, script: ask(seen.pod, port, script)
+    return lambda port, script: run_script(started.pod, port, script)
 
 
-def test_the_containers_share_one_network(tell):
-    """A container reaches another at 127.0.0.1."""
+def test_the_containers_share_one_network(execute):
+    """A container reaches another one of its pod at 127.0.0.1."""
     fetch = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:{}').status)"
-    assert tell(APP, f'python3 -c "{fetch.format(SIDECAR)}"') == "204"
+    assert execute(APP, f'python3 -c "{fetch.format(SIDECAR)}"') == "204"
 
 
-def test_a_pod_has_the_address_it_asked_for(seen, tell):
-    """It is reached there from the host, and the gateway is the first address of the subnet."""
-    assert (seen.pod.address, seen.pod.gateway) == (WANTED.ip, f"{SUBNET}.1")
-    assert tell(APP, "hostname -I").split()[0] == WANTED.ip
+def test_a_pod_has_the_requested_address(started, execute):
+    """The host reaches the pod at its requested address, and the gateway is the subnet's first address."""
+    assert (started.pod.address, started.pod.gateway) == (WANTED.ip, f"{SUBNET}.1")
+    assert execute(APP, "hostname -I").split()[0] == WANTED.ip
 
 
-def test_a_published_port_is_on_loopback_only(engine, seen):
-    """The URL of a published port answers on 127.0.0.1, and nothing is bound to other addresses."""
-    url = seen.pod.url(APP)
+def test_a_published_port_is_on_loopback_only(engine, started):
+    """The URL of a published port answers on 127.0.0.1, and the port is bound to no other address."""
+    url = started.pod.url(APP)
     assert url.startswith("http://127.0.0.1:")
     assert status(url) == 204
-    assert seen.pod.url(SIDECAR) == f"http://{WANTED.ip}:{SIDECAR}"
+    assert started.pod.url(SIDECAR) == f"http://{WANTED.ip}:{SIDECAR}"
     ports = [port for one in engine.api.containers() for port in one["Ports"] if port.get("PublicPort")]
     assert {one["IP"] for one in ports if url.endswith(f":{one['PublicPort']}")} == {"127.0.0.1"}
 
 
-def test_an_empty_dir_is_seen_from_both_sides(tell):
-    """What one container writes the other reads, and a read-only mount refuses."""
-    tell(APP, "echo hello > /data/greeting")
-    assert tell(SIDECAR, "cat /seen/greeting") == "hello"
-    assert "Read-only" in tell(SIDECAR, "touch /seen/x")
+def test_an_empty_dir_is_shared(execute):
+    """A container reads what another one writes, and cannot write through a read-only mount."""
+    execute(APP, "echo hello > /data/greeting")
+    assert execute(SIDECAR, "cat /shared/greeting") == "hello"
+    assert "Read-only" in execute(SIDECAR, "touch /shared/x")
 
 
-def test_anybody_may_write_to_an_empty_dir(tell):
-    """A container without root and capabilities writes to it, on disk and in memory."""
-    assert tell(ROOTLESS, "touch /data/mine && stat -c %u:%g /data/mine") == "10001:10002"
-    assert tell(APP, "stat -c %a /data /fast").split() == ["1777", "1777"]
+def test_any_user_may_write_to_an_empty_dir(execute):
+    """A container without root and capabilities writes to an EMPTYDIR, whose mode is 1777 on disk and in memory."""
+    assert execute(ROOTLESS, "touch /data/mine && stat -c %u:%g /data/mine") == "10001:10002"
+    assert execute(APP, "stat -c %a /data /fast").split() == ["1777", "1777"]
 
 
-def test_a_sub_path_is_a_part_of_the_volume(tell):
-    """It is there although nobody made it, and is the same directory from both sides."""
-    tell(SIDECAR, "echo part > /part/x")
-    assert tell(APP, "cat /data/a/b/x") == "part"
+def test_a_sub_path_is_a_part_of_the_volume(execute):
+    """A sub-path is created in the volume, and containers that mount the whole volume see its files."""
+    execute(SIDECAR, "echo part > /part/x")
+    assert execute(APP, "cat /data/a/b/x") == "part"
 
 
-def test_an_empty_dir_in_memory_ends_where_the_instance_s_memory_does(tell):
-    """It is a file system in memory as large as the instance's memory, shared like any other."""
-    assert tell(APP, "stat -f -c %T /fast") == "tmpfs"
-    assert "No space left" in tell(APP, "fallocate -l 1025M /fast/large")
-    assert tell(APP, "fallocate -l 1M /fast/small && echo fits") == "fits"
-    assert tell(SIDECAR, "stat -c %s /fast/small") == str(1024**2)
+def test_an_empty_dir_in_memory_is_limited_to_the_instance_s_memory(execute):
+    """An EMPTYDIR in memory is a shared tmpfs that holds no file larger than the instance's memory."""
+    assert execute(APP, "stat -f -c %T /fast") == "tmpfs"
+    assert "No space left" in execute(APP, "fallocate -l 1025M /fast/large")
+    assert execute(APP, "fallocate -l 1M /fast/small && echo fits") == "fits"
+    assert execute(SIDECAR, "stat -c %s /fast/small") == str(1024**2)
 
 
-def test_config_files_are_there_and_cannot_be_changed(tell):
-    """Content and directories are as in the body, readable by everybody and writable by nobody, not even root."""
-    assert tell(APP, "cat /config/app.toml /config/conf.d/deep/x.ini") == "port = 80\n[x]"
-    assert tell(APP, "stat -c %a /config /config/conf.d /config/app.toml").split() == ["755", "755", "444"]
-    assert "Read-only" in tell(APP, "echo x >> /config/app.toml")
-    assert tell(APP, "cat /etc/app.toml") == "port = 80"
-    assert "Read-only" in tell(APP, "echo x >> /etc/app.toml")
+def test_config_files_are_there_and_cannot_be_changed(execute):
+    """Configuration files have the body's content, are readable by all users, and not even root can change them."""
+    assert execute(APP, "cat /config/app.toml /config/conf.d/deep/x.ini") == "port = 80\n[x]"
+    assert execute(APP, "stat -c %a /config /config/conf.d /config/app.toml").split() == ["755", "755", "444"]
+    assert "Read-only" in execute(APP, "echo x >> /config/app.toml")
+    assert execute(APP, "cat /etc/app.toml") == "port = 80"
+    assert "Read-only" in execute(APP, "echo x >> /etc/app.toml")
 
 
-def limits(tell, port):
-    """Return the CPUs and the bytes of memory and of memory with swap that the kernel allows."""
+def limits(execute, port):
+    """Return the CPUs and the bytes of memory and of swap that the kernel allows."""
     script = """
     cd /sys/fs/cgroup
     if [ -e cgroup.controllers ]; then cat cpu.max memory.max memory.swap.max
     else echo $(cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us); cat memory/memory.limit_in_bytes
         expr $(cat memory/memory.memsw.limit_in_bytes) - $(cat memory/memory.limit_in_bytes); fi
     """
-    quota, period, memory, swap = (int(word) for word in tell(port, script).split())
+    quota, period, memory, swap = (int(word) for word in execute(port, script).split())
     return quota / period, memory, swap
 
 
-def test_limits_are_the_kernel_s(tell):
-    """`vcpusLimit` counts CPUs, `memoryLimitInGBs` GB without any swap."""
-    assert limits(tell, SIDECAR) == (0.25, 128 * 1024**2, 0)
+def test_limits_are_enforced_by_the_kernel(execute):
+    """`vcpusLimit` counts CPUs, and `memoryLimitInGBs` counts GB without swap."""
+    assert limits(execute, SIDECAR) == (0.25, 128 * 1024**2, 0)
 
 
-def test_without_limits_the_instance_is_the_limit(engine, tell):
-    """A container may use the two logical CPUs of an OCPU, as far as the host has them, and the shape's memory."""
+def test_without_limits_the_instance_is_the_limit(engine, execute):
+    """A container without limits may use the OCPU's two CPUs, if the host has them, and the shape's memory."""
     cpus = min(2, engine.api.info()["NCPU"])
-    assert limits(tell, APP) == (cpus, 1024**3, 0)
+    assert limits(execute, APP) == (cpus, 1024**3, 0)
 
 
-def test_a_security_context_is_enforced(tell):
-    """User, group, the instance's group, capabilities and a read-only root file system are as in the body."""
-    assert tell(ROOTLESS, "id -u; id -g; id -G").split() == ["10001", "10002", "10002", "2000"]
-    assert "Read-only" in tell(ROOTLESS, "touch /usr/x")
-    bounding = tell(ROOTLESS, "grep CapBnd /proc/self/status").split()[1]
+def test_a_security_context_is_enforced(execute):
+    """User, groups, capabilities and the read-only root file system are those of the body."""
+    assert execute(ROOTLESS, "id -u; id -g; id -G").split() == ["10001", "10002", "10002", "2000"]
+    assert "Read-only" in execute(ROOTLESS, "touch /usr/x")
+    bounding = execute(ROOTLESS, "grep CapBnd /proc/self/status").split()[1]
     assert int(bounding, 16) == 1 << 10
 
 
-def test_environment_and_working_directory(tell):
-    """Variables arrive as they are, the platform's win, and the working directory is the body's."""
-    assert tell(APP, "echo $GREETING; echo $WHO; echo $OCI_REGION; pwd").splitlines() == [
+def test_environment_and_working_directory_are_the_body_s(execute):
+    """Variables keep their values, injected ones take precedence, and the working directory is the body's."""
+    assert execute(APP, "echo $GREETING; echo $WHO; echo $OCI_REGION; pwd").splitlines() == [
         "hé = ja",
         "app",
         "injected",
@@ -207,37 +207,37 @@ def test_environment_and_working_directory(tell):
     ]
 
 
-def test_injected_directories_are_read_only_and_alive(seen, tell):
-    """The platform is asked once for each container, with the gateway; a file that it renames in place is new."""
-    assert sorted(seen.injected) == [(f"{SUBNET}.1", name) for name in ("app", "rootless", "sidecar")]
-    assert tell(APP, "cat /var/oci/token") == "first"
-    assert "Read-only" in tell(APP, "touch /var/oci/x")
-    (seen.directory / "next").write_text("second")
-    (seen.directory / "next").rename(seen.directory / "token")
-    assert tell(APP, "cat /var/oci/token") == "second"
+def test_injected_directories_are_read_only_and_show_changes(started, execute):
+    """`inject` is called once per container with the gateway, and a file that is replaced on the host is new."""
+    assert sorted(started.injected) == [(f"{SUBNET}.1", name) for name in ("app", "rootless", "sidecar")]
+    assert execute(APP, "cat /var/oci/token") == "first"
+    assert "Read-only" in execute(APP, "touch /var/oci/x")
+    (started.directory / "next").write_text("second")
+    (started.directory / "next").rename(started.directory / "token")
+    assert execute(APP, "cat /var/oci/token") == "second"
 
 
-def test_host_name_and_dns_are_the_instance_s(tell):
+def test_host_name_and_dns_are_the_instance_s(execute):
     """All containers have the VNIC's host name, search domains and resolver options."""
-    assert tell(SIDECAR, "hostname") == "web0"
-    resolver = tell(SIDECAR, "cat /etc/resolv.conf")
+    assert execute(SIDECAR, "hostname") == "web0"
+    resolver = execute(SIDECAR, "cat /etc/resolv.conf")
     assert "search acme.internal" in resolver
     assert "ndots:3" in resolver
 
 
-def test_an_image_s_own_health_check_is_off(engine, seen):
-    """OCI knows nothing of HEALTHCHECK, so the engine is told not to run one."""
+def test_the_image_s_health_check_is_disabled(engine, started):
+    """The engine runs no HEALTHCHECK of the image, because OCI ignores it."""
     labels = ["ocisidecar.pod=inside", "ocisidecar.container=rootless"]
     container, *_ = engine.api.containers(filters={"label": labels})
     assert engine.api.inspect_container(container["Id"])["Config"]["Healthcheck"] == {"Test": ["NONE"]}
-    assert seen.pod.containers[2].health == ()
+    assert started.pod.containers[2].health == ()
 
 
-def test_usage_is_measured(tell, seen):
-    """CPU time grows with work, memory is within the limit, and cores are an average since the last look."""
-    before = seen.pod.usage("sidecar")
-    tell(SIDECAR, "timeout 0.5 sh -c 'while :; do :; done'")
-    after = seen.pod.usage("sidecar")
+def test_usage_is_measured(execute, started):
+    """CPU time grows with work, memory is within the limit, and cores are an average since the previous query."""
+    before = started.pod.usage("sidecar")
+    execute(SIDECAR, "timeout 0.5 sh -c 'while :; do :; done'")
+    after = started.pod.usage("sidecar")
     assert after.cpu_seconds > before.cpu_seconds
     assert 0 < after.cpu_cores < 1
-    assert 0 < after.memory_in_bytes < after.memory_limit_in_bytes == 128 * 1024**2
+    assert 0 < after.memory_bytes < 128 * 1024**2

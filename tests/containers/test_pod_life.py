@@ -1,4 +1,4 @@
-"""How containers of a pod end, what follows, and what is told about it."""
+"""How containers of a pod exit, are restarted, and what is reported about it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.containers.bodies import body, shell
 pytestmark = pytest.mark.usefixtures("standins")
 
 
-class Recording(VirtualClock):
-    """Time that passes at once and remembers how much was asked for."""
+class RecordingClock(VirtualClock):
+    """A virtual clock that records the requested sleeps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,30 +43,30 @@ def run(engine):
 
 
 def texts(log: str) -> list[str]:
-    """Return a log's lines without their times."""
+    """Return a log's lines without their timestamps."""
     return [line.partition(" ")[2] for line in log.splitlines()]
 
 
-def test_a_crash_loop_is_counted_and_waits_longer_each_time(run, eventually):
-    """ALWAYS restarts after 10, 20, 40 s and so on; code and output of the run before can be read."""
-    clock = Recording()
+def test_a_crash_loop_is_counted_and_backs_off(run, eventually):
+    """ALWAYS restarts after 10, 20 and 40 s, and exit code and output of the previous run can be read."""
+    clock = RecordingClock()
     pod = run(shell("web", "echo boom $RANDOM; exit 3"), policy="ALWAYS", clock=clock)
     eventually(lambda: pod.containers[0].restarts >= 3)
     state = pod.containers[0]
     assert (state.exit_code, state.is_over, state.is_out_of_memory) == (3, False, False)
-    assert texts(pod.logs("web", is_previous=True))[0].startswith("stdout F boom")
+    assert texts(pod.logs("web", previous=True))[0].startswith("stdout F boom")
     assert clock.sleeps[:3] == [10, 20, 40]
 
 
 def test_on_failure_restarts_until_it_succeeds(run, eventually):
-    """A run that ends with 0 is the last; each run begins with the image's files, the volumes stay."""
+    """ON_FAILURE ends with a run that exits with 0; each run has the image's files and the pod's volumes."""
     script = "test ! -e /mark && touch /mark && echo x >> /data/runs && exit $((2 - $(wc -l < /data/runs)))"
     mounts = [{"mountPath": "/data", "volumeName": "data"}]
     pod = run(
         shell("web", script, volumeMounts=mounts),
         policy="ON_FAILURE",
         volumes=[{"volumeType": "EMPTYDIR", "name": "data"}],
-        clock=Recording(),
+        clock=RecordingClock(),
     )
     eventually(lambda: pod.containers[0].is_over)
     state = pod.containers[0]
@@ -77,10 +77,11 @@ LITTLE = {"memoryLimitInGBs": 0.03125}
 HOG = "tail /dev/zero"
 
 
-def test_memory_and_exit_codes_are_told(run, eventually):
-    """Under NEVER each container ends once: killed for its memory, with a child that was, or with its own code.
+def test_oom_kills_and_exit_codes_are_reported(run, eventually):
+    """Under NEVER each container ends once: OOM-killed, after a child was OOM-killed, or with its exit code.
 
-    The parent outlives its child until the engine has told of it, because the engine may forget what ends at once.
+    The parent outlives its child until the engine has reported it, because the engine may lose the event of a
+    container that exits at once.
     """
     client = docker.from_env()
     since = time.time()
@@ -90,8 +91,8 @@ def test_memory_and_exit_codes_are_told(run, eventually):
         shell("own", "exit 42"),
     )
     label = f"{owner.CONTAINER}=parent"
-    told = next(client.events(since=since, filters={"event": "oom", "label": label}, decode=True))
-    client.containers.get(told["id"]).exec_run(["touch", "/go"])
+    event = next(client.events(since=since, filters={"event": "oom", "label": label}, decode=True))
+    client.containers.get(event["id"]).exec_run(["touch", "/go"])
     eventually(lambda: all(state.is_over for state in pod.containers))
     found = {state.name: (state.exit_code, state.is_out_of_memory, state.restarts) for state in pod.containers}
     assert found == {"hog": (137, True, 0), "parent": (0, True, 0), "own": (42, False, 0)}
@@ -100,10 +101,10 @@ def test_memory_and_exit_codes_are_told(run, eventually):
         assert pod.usage(state.name) is None
 
 
-def test_memory_is_told_apart_from_a_kill_by_an_engine_that_forgot_it(run, eventually, monkeypatch):
-    """The engine loses the news of some that were killed for their memory; somebody's kill is not taken for one.
+def test_an_oom_kill_is_detected_even_if_the_engine_lost_it(run, eventually, monkeypatch):
+    """Without the engine's flag an OOM kill is still detected, and a kill by a client is not taken for one.
 
-    Another signal before, which the container survived, is no kill.
+    Another signal before it, which the container survived, is not a kill.
     """
     inspect = docker.APIClient.inspect_container
 
@@ -130,8 +131,8 @@ def test_memory_is_told_apart_from_a_kill_by_an_engine_that_forgot_it(run, event
     assert found == {"hog": (137, True), "victim": (137, False), "survivor": (137, True)}
 
 
-def test_output_is_in_oci_s_form(run, eventually):
-    """Both streams in one order of time, long lines in parts, and no previous run at first."""
+def test_output_has_oci_s_format(run, eventually):
+    """Both streams are ordered by time, long lines are split into parts, and the first run has no previous one."""
     pod = run(shell("web", "head -c 40000 /dev/zero | tr '\\0' a; echo; sleep 0.1; echo b >&2; printf c"))
     eventually(lambda: pod.containers[0].is_over)
     lines = texts(pod.logs("web"))
@@ -142,11 +143,11 @@ def test_output_is_in_oci_s_form(run, eventually):
         ("stderr F", 1),
         ("stdout F", 1),
     ]
-    assert pod.logs("web", is_previous=True) is None
+    assert pod.logs("web", previous=True) is None
 
 
-def test_a_stop_asks_first_and_kills_later(run, eventually):
-    """A program that handles SIGTERM ends with its own code, one that does not is killed after the grace time."""
+def test_a_stop_terminates_first_and_kills_later(run, eventually):
+    """A program that handles SIGTERM exits with its code, one that ignores it is killed after the grace period."""
     polite = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done"
     deaf = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
     pod = run(shell("polite", polite), shell("deaf", deaf), policy="ALWAYS")
@@ -156,8 +157,8 @@ def test_a_stop_asks_first_and_kills_later(run, eventually):
     assert texts(pod.logs("polite"))[-1] == "stdout F bye"
 
 
-def test_a_start_after_a_stop_begins_anew(run, eventually):
-    """Volumes are empty, restarts count from 0, and the address is the same where it was asked for."""
+def test_a_start_after_a_stop_starts_from_scratch(run, eventually):
+    """After a second start volumes are empty and restarts count from 0."""
     mounts = [{"mountPath": "/data", "volumeName": "data"}]
     pod = run(
         shell("web", "ls /data | wc -l; touch /data/x; exec sleep 60", volumeMounts=mounts),
@@ -172,8 +173,8 @@ def test_a_start_after_a_stop_begins_anew(run, eventually):
     assert (state.is_running, state.restarts, state.exit_code) == (True, 0, None)
 
 
-def test_changes_are_told_to_a_listener_that_may_close_the_pod(run, eventually):
-    """It is called after a container ended, and closing from within it works."""
+def test_the_listener_may_close_the_pod(run, eventually):
+    """The listener is called after a container exited, and may close the pod itself."""
     closed = threading.Event()
     pods = []
 
@@ -186,16 +187,16 @@ def test_changes_are_told_to_a_listener_that_may_close_the_pod(run, eventually):
     eventually(closed.is_set)
 
 
-def test_a_stopped_container_is_not_restarted_from_its_back_off(run, eventually):
-    """A stop while a container waits for its restart ends that wait."""
+def test_a_stop_ends_the_back_off(run, eventually):
+    """A stop during the back-off ends the wait, and the container is not restarted."""
     pod = run(shell("web", "exit 1"), policy="ALWAYS")
     eventually(lambda: pod.containers[0].exit_code == 1)
     pod.stop(30)
     assert [(state.is_over, state.restarts) for state in pod.containers] == [(True, 0)]
 
 
-def test_a_container_that_somebody_else_removes_is_restarted(engine, run, eventually):
-    """`docker rm -f` is a run that was killed; the restart policy decides as always."""
+def test_a_container_that_another_client_removes_is_restarted(engine, run, eventually):
+    """`docker rm -f` ends a run like a kill, and the restart policy applies."""
     pod = run(shell("web", "exec sleep 60"), policy="ALWAYS", clock=VirtualClock())
     labels = ["ocisidecar.pod=life", "ocisidecar.container=web"]
     engine.api.remove_container(engine.api.containers(filters={"label": labels})[0]["Id"], force=True)

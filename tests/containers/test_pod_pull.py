@@ -1,4 +1,4 @@
-"""Images that the engine does not have: pulled with what the body says, or refused with the registry's reason."""
+"""Images that the engine does not have: pulled with the body's secrets, or an error with the registry's reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ocisidecar.engine import PodFailed
 from ocisidecar.engine.images import ensure_pause
-from tests.containers.bodies import body, things
+from tests.containers.bodies import body, objects_with_label
 from tests.containers.registry_process import program, running
 
 
@@ -50,7 +50,7 @@ def pulled(image_url, *secrets):
 
 
 def test_an_image_is_pulled_with_its_pull_secret(engine, registry, image_url):
-    """Of several secrets the one of the image's registry is used."""
+    """An image is pulled with the secret of its registry, out of several secrets."""
     right = secret(registry.host, registry.username, registry.password)
     other = secret("ghcr.io", "bob", "x")
     pod = engine.run_pod(pulled(image_url, other, right), name="pulled")
@@ -61,7 +61,7 @@ def test_an_image_is_pulled_with_its_pull_secret(engine, registry, image_url):
 
 
 def test_an_image_can_be_pinned_by_its_digest(engine, registry, image_url):
-    """`name@sha256:…` is pulled like a tag."""
+    """A URL of the form `name@sha256:…` is pulled like a tag."""
     right = secret(registry.host, registry.username, registry.password)
     engine.run_pod(pulled(image_url, right), name="tagged").close()
     (pinned,) = [one for one in engine.api.inspect_image(image_url)["RepoDigests"] if registry.host in one]
@@ -72,10 +72,10 @@ def test_an_image_can_be_pinned_by_its_digest(engine, registry, image_url):
 
 
 @pytest.mark.parametrize("is_given", [False, True])
-def test_a_refused_pull_says_so_without_the_password(engine, registry, image_url, is_given):
-    """Without a secret, or with a wrong one, the error tells the image and the registry's words."""
+def test_a_rejected_pull_is_reported_without_the_password(engine, registry, image_url, is_given):
+    """Without a secret, or with a wrong one, the error names the image and the registry's reason."""
     wrong = [secret(registry.host, registry.username, "not-the-password")] if is_given else []
     with pytest.raises(PodFailed, match=r"acme/tiny:1 is not on the engine and could not be pulled: .+") as refused:
         engine.run_pod(pulled(image_url, *wrong), name="refused")
     assert "not-the-password" not in str(refused.value)
-    assert things(engine, "ocisidecar.pod=refused") == []
+    assert objects_with_label(engine, "ocisidecar.pod=refused") == []

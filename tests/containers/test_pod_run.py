@@ -19,7 +19,7 @@ from ocisidecar import (
     VolumeSpec,
 )
 from ocisidecar.pod import Pod
-from tests.containers.bodies import AGENT, AGENT_IMAGE, SHELL_IMAGE, status, things
+from tests.containers.bodies import AGENT, AGENT_IMAGE, SHELL_IMAGE, objects_with_label, status
 
 pytestmark = pytest.mark.usefixtures("standins")
 SECRET_ID = "ocid1.vaultsecret.oc1.eu-frankfurt-1.amaaaaaa"
@@ -27,7 +27,7 @@ SECRET_ID = "ocid1.vaultsecret.oc1.eu-frankfurt-1.amaaaaaa"
 
 @pytest.fixture(scope="module")
 def spec():
-    """An app that answers on port 80, and a sidecar that reads what the app was given."""
+    """An app that answers on port 80, and a sidecar that prints the app's files."""
     tail = SidecarSpec(
         "tail",
         image_url="docker.io/acme/tail:1",
@@ -54,7 +54,7 @@ def spec():
 
 @pytest.fixture(scope="module")
 def pod(engine, spec):
-    """The spec as a pod, its images chosen by name and by URL."""
+    """The spec as a pod, with images chosen by name and by URL."""
     with Pod.run(
         spec,
         publish={80: 0},
@@ -66,23 +66,23 @@ def pod(engine, spec):
 
 
 def test_a_spec_runs(pod, eventually):
-    """Its containers run in order, the app answers at its URL, and health checks are made."""
+    """The containers run in the spec's order, the app answers at its URL, and health checks are run."""
     assert [state.name for state in pod.containers] == ["web", "tail"]
     eventually(lambda: pod.containers[0].health == ("HEALTHY",))
     assert status(pod.url(80)) == 204
     assert pod.url(81) == f"http://{pod.address}:81"
 
 
-def test_configuration_and_given_secrets_arrive(pod, eventually):
-    """Files hold what the spec says, secrets what was given for them; the app's log is the default one."""
+def test_configuration_and_secrets_are_in_the_files(pod, eventually):
+    """Files have the spec's content or the given secret's, and `logs` reads the app's log by default."""
     eventually(lambda: "vault" in pod.logs("tail"))
     assert pod.logs("tail").splitlines()[-1].endswith(" stdout F from the specfrom the vault")
-    assert pod.logs() == pod.logs(is_previous=True) == ""
+    assert pod.logs() == pod.logs(previous=True) == ""
     with pytest.raises(KeyError):
-        pod.logs("nobody")
+        pod.logs("unknown")
 
 
-def test_a_secret_that_nobody_gives_is_named(spec):
+def test_a_missing_secret_is_named(spec):
     """The error has the file's path in the spec, and nothing was started."""
     with pytest.raises(SpecError) as refused:
         Pod.run(spec)
@@ -91,8 +91,8 @@ def test_a_secret_that_nobody_gives_is_named(spec):
     assert SECRET_ID in fault.message
 
 
-def test_an_image_for_nobody_is_a_mistake(spec, engine):
-    """A word in `images` that is no container is refused with the names there are; URLs may be for other pods."""
+def test_an_image_for_an_unknown_container_is_rejected(spec, engine):
+    """An unknown container name in `images` is rejected with the known names; unknown URLs are accepted."""
     images = {"wbe": AGENT_IMAGE, "docker.io/acme/other:1": SHELL_IMAGE}
     with pytest.raises(SpecError) as refused:
         Pod.run(spec, images=images, secrets={SECRET_ID: ""}, engine=engine)
@@ -109,15 +109,15 @@ def test_an_image_for_nobody_is_a_mistake(spec, engine):
         (InstanceSpec("web", image_url=""), 0, 'instances["web"].image_url'),
     ],
 )
-def test_what_is_no_pod_is_refused(what, replica, path):
-    """Without exactly one instance, with a replica too many, or with a fault: a SpecError with its path."""
+def test_a_spec_that_is_not_one_valid_instance_is_rejected(what, replica, path):
+    """No instance, a replica out of range and an invalid field raise SpecError with the field's path."""
     with pytest.raises(SpecError) as refused:
         Pod.run(what, replica=replica)
     assert path in {fault.path for fault in refused.value.faults}
 
 
-def test_a_missing_image_is_asked_for_with_its_pull_secret(engine):
-    """The registry that the secret is for is asked, its password is not told, and nothing is left."""
+def test_a_missing_image_is_pulled_with_its_pull_secret(engine):
+    """The registry of the pull secret is asked, the error has no password, and no object remains."""
     secret = ImagePullSecret.basic("127.0.0.1:1", username="ada", password="hunter22")
     missing = InstanceSpec("unpulled", image_url="127.0.0.1:1/acme/web:1").with_pull_secret(secret)
     with pytest.raises(
@@ -125,11 +125,11 @@ def test_a_missing_image_is_asked_for_with_its_pull_secret(engine):
     ) as refused:
         Pod.run(missing, engine=engine)
     assert "hunter22" not in repr(refused.value)
-    assert things(engine, "ocisidecar.pod=unpulled-0") == []
+    assert objects_with_label(engine, "ocisidecar.pod=unpulled-0") == []
 
 
-def test_a_log_is_a_name_without_a_cloud(engine):
-    """The log forwarder gets a readable placeholder for its log, and a pod without an engine given finds one."""
+def test_a_log_is_a_placeholder_without_a_control_plane(engine):
+    """The log forwarder gets a readable placeholder as log id, and a pod without `engine` connects to one."""
     forwarder = SidecarSpec.log_forwarder(image_url="docker.io/acme/forwarder:1")
     web = (
         InstanceSpec("quiet", image_url="docker.io/acme/web:1", command=("sleep", "60"))
@@ -140,21 +140,21 @@ def test_a_log_is_a_name_without_a_cloud(engine):
         labels = ["ocisidecar.pod=quiet-0", "ocisidecar.container=log-forwarder"]
         container, *_ = engine.api.containers(all=True, filters={"label": labels})
         assert "OCISIDECAR_LOG_ID=local-log-app" in engine.api.inspect_container(container["Id"])["Config"]["Env"]
-    assert things(engine, "ocisidecar.pod=quiet-0") == []
+    assert objects_with_label(engine, "ocisidecar.pod=quiet-0") == []
 
 
-def test_a_port_that_nothing_leads_to_has_no_url(pod, monkeypatch):
-    """Where this machine reaches published ports only (Docker Desktop), another one is an error that says so."""
+def test_a_port_that_cannot_be_reached_has_no_url(pod, monkeypatch):
+    """If this machine reaches published ports only (Docker Desktop), `url` of another port raises an error."""
     monkeypatch.setattr(pod._running, "_access", "LOOPBACK")
     assert pod.url(80).startswith("http://127.0.0.1:")
     with pytest.raises(ValueError, match=r"port 81 .* publish=\{81: 0\}"):
         pod.url(81)
 
 
-def test_a_process_that_reaches_no_pod_is_told_so(engine):
-    """In a network of its own, as in a container that was given the engine's socket, checks would only kill.
+def test_without_access_to_pods_checks_and_publish_are_rejected(engine):
+    """In a separate network, as in a container with the engine's socket, health checks and `publish` are rejected.
 
-    What needs no reaching runs there all the same.
+    A pod that needs no access runs there.
     """
     program = f"""
 import attrs, ocisidecar
@@ -181,4 +181,4 @@ for refused in (lambda: Pod.run(spec, publish={{80: 0}}), lambda: Pod.run(checke
     running, url, *refusals = apart.stdout.splitlines()
     assert (running, url) == ("True", "no way"), apart.stderr
     assert [text.partition(":")[0] for text in refusals] == ["Pod apart-0 cannot be reached from here"] * 2
-    assert things(engine, "ocisidecar.pod=apart-0") == []
+    assert objects_with_label(engine, "ocisidecar.pod=apart-0") == []

@@ -68,10 +68,10 @@ TELEMETRY = (
 @pytest.fixture(scope="module")
 def provisioner(engine, images):
     """A provisioner whose containers really run; when it is closed, none of them is left."""
-    before = set(engine.holdings())
+    before = set(engine.owned_objects())
     with Provisioner.local(containers="docker", images=images) as provisioner:
         yield provisioner
-    assert set(engine.holdings()) <= before
+    assert set(engine.owned_objects()) <= before
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_a_forwarder_that_may_not_push_fails(provisioner):
 
 def test_destroy_leaves_nothing(provisioner, deployment, engine):
     """No container, no volume, no network, and nothing in the cloud."""
-    assert [one for one in engine.holdings() if "shop" in one]
+    assert [one for one in engine.owned_objects() if "shop" in one]
     provisioner.destroy(deployment, purge=True)
-    assert engine.holdings() == ()
+    assert engine.owned_objects() == ()
     assert provisioner.emulator.live() == {}

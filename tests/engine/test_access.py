@@ -1,4 +1,4 @@
-"""How this process reaches the pods of an engine, judged by where the engine is and what it tells."""
+"""Detection of how pods can be reached, from the client's URL and the engine's information."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ocisidecar.engine.access import access
+from ocisidecar.engine.access import detect_access
 
 SOCKET, PIPE = "http+docker://localhost", "http+docker://localnpipe"
 PLAIN = {"OperatingSystem": "Debian GNU/Linux 12 (bookworm)", "SecurityOptions": None}
@@ -15,7 +15,7 @@ DESKTOP = {**PLAIN, "OperatingSystem": "Docker Desktop"}
 
 
 @pytest.mark.parametrize(
-    ("platform", "base_url", "facts", "expected"),
+    ("platform", "base_url", "info", "expected"),
     [
         ("linux", SOCKET, PLAIN, "ADDRESS"),
         ("linux", SOCKET, ROOTLESS, "LOOPBACK"),
@@ -30,7 +30,7 @@ DESKTOP = {**PLAIN, "OperatingSystem": "Docker Desktop"}
         ("linux", "http+docker://ssh", PLAIN, "NONE"),
     ],
 )
-def test_who_reaches_what(monkeypatch, platform, base_url, facts, expected):
-    """Pods are reached at their addresses, at ports of this machine's loopback, or not at all."""
+def test_the_access_depends_on_where_the_engine_runs(monkeypatch, platform, base_url, info, expected):
+    """Pods are reached at their addresses, at published ports, or not at all, depending on engine and platform."""
     monkeypatch.setattr(sys, "platform", platform)
-    assert access(base_url, facts) == expected
+    assert detect_access(base_url, info) == expected

@@ -1,4 +1,4 @@
-"""Finding an engine, or saying that there is none."""
+"""Connecting to an engine, and the error if there is none."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ocisidecar.errors import ConfigError
 
 
 def test_without_an_engine_the_error_says_where_and_what_to_do(tmp_path):
-    """It is an error of the configuration, names the address, and tells what still works."""
+    """A missing engine is a ConfigError that names the address and the alternatives."""
     with pytest.raises(EngineMissing, match=r"DOCKER_HOST.*simulated") as missing:
         Engine.connect(f"unix://{tmp_path}/none.sock")
     assert f"unix://{tmp_path}/none.sock" in str(missing.value)
     assert isinstance(missing.value, ConfigError)
 
 
-def test_broken_settings_for_tls_are_an_engine_that_is_missing(monkeypatch, tmp_path):
-    """Certificates that DOCKER_CERT_PATH promises and that are not there are told in words, and crash nobody."""
+def test_invalid_tls_settings_are_reported_as_a_missing_engine(monkeypatch, tmp_path):
+    """Missing certificates in DOCKER_CERT_PATH raise EngineMissing with the reason, not an error of the client."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "none"))
@@ -31,13 +31,13 @@ def test_broken_settings_for_tls_are_an_engine_that_is_missing(monkeypatch, tmp_
 
 
 def test_the_environment_names_the_engine(monkeypatch, tmp_path):
-    """DOCKER_HOST is where one is looked for."""
+    """An address in DOCKER_HOST takes precedence over the default socket."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     assert not Engine.is_available()
 
 
-def test_naming_the_package_loads_no_docker():
-    """Values, errors and restart rules cost nothing; only the engine itself loads the client."""
+def test_importing_the_package_does_not_import_docker():
+    """Importing the package and its pure modules leaves `docker` unloaded; accessing `Engine` loads it."""
     program = (
         "import sys, ocisidecar.engine, ocisidecar.engine.restarts\n"
         "assert 'docker' not in sys.modules\n"
@@ -47,8 +47,8 @@ def test_naming_the_package_loads_no_docker():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error():
-    """As in any module."""
+def test_an_unknown_name_is_an_attribute_error():
+    """The lazy package raises AttributeError for an unknown name and has every name of `__all__`."""
     with pytest.raises(AttributeError, match="Motor"):
         _ = ocisidecar.engine.Motor
     assert all(hasattr(ocisidecar.engine, name) for name in ocisidecar.engine.__all__)

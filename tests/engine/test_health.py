@@ -1,4 +1,4 @@
-"""Health checks: the verdict as a function of answers, and asking over real sockets."""
+"""Health checks: thresholds as a function of results, and probes over real sockets."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocisidecar.clock import VirtualClock
-from ocisidecar.engine.health import Check, Streak, fault, watch
+from ocisidecar.engine.health import ContainerHealthCheck, Streak, find_failure, watch
 
 TCP = {"healthCheckType": "TCP", "port": 80}
 
 
-def verdicts(check, answers):
-    """Return the verdict after each answer."""
+def health_after_each(check, results):
+    """Return the health after each result."""
     streak, seen = Streak(), []
-    for is_passed in answers:
+    for is_passed in results:
         streak = streak.after(check, is_passed=is_passed)
         seen.append(streak.health)
     return seen
 
 
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 5), st.integers(1, 5))
-def test_a_verdict_turns_only_when_enough_answers_in_a_row_say_so(answers, successes, failures):
-    """The verdict is that of the last row of equal answers which was as long as its threshold, else UNKNOWN."""
-    check = Check(is_http=False, port=1, success_threshold=successes, failure_threshold=failures)
-    for at, verdict in enumerate(verdicts(check, answers)):
+def test_health_changes_only_after_enough_equal_results_in_a_row(results, successes, failures):
+    """Health follows the latest row of equal results that reached its threshold, and is UNKNOWN before."""
+    check = ContainerHealthCheck(is_http=False, port=1, success_threshold=successes, failure_threshold=failures)
+    for at, health in enumerate(health_after_each(check, results)):
         expected = "UNKNOWN"
         for end in range(1, at + 2):
-            if end >= successes and all(answers[end - successes : end]):
+            if end >= successes and all(results[end - successes : end]):
                 expected = "HEALTHY"
-            elif end >= failures and not any(answers[end - failures : end]):
+            elif end >= failures and not any(results[end - failures : end]):
                 expected = "UNHEALTHY"
-        assert verdict == expected
+        assert health == expected
 
 
-def test_what_a_body_leaves_open_has_a_default():
-    """Null and absent are the same, KILL is the default, and a path without its slash gets one."""
-    bare = Check.of(TCP)
-    assert bare == Check.of({**TCP, "intervalInSeconds": None, "failureAction": None})
-    assert (bare.interval, bare.timeout, bare.failure_threshold, bare.is_killing) == (10, 5, 3, True)
-    asked = Check.of(
+def test_omitted_fields_have_defaults():
+    """Null means the same as absent, KILL is the default action, and a path without a slash gets one."""
+    bare = ContainerHealthCheck.of(TCP)
+    assert bare == ContainerHealthCheck.of({**TCP, "intervalInSeconds": None, "failureAction": None})
+    assert (bare.interval_seconds, bare.timeout_seconds) == (10, 5)
+    assert (bare.failure_threshold, bare.is_killing) == (3, True)
+    check = ContainerHealthCheck.of(
         {
             **TCP,
             "healthCheckType": "HTTP",
@@ -54,17 +55,13 @@ def test_what_a_body_leaves_open_has_a_default():
             "initialDelayInSeconds": 3,
         }
     )
-    assert (asked.path, asked.headers, asked.is_killing, asked.initial_delay) == (
-        "/health",
-        {"Host": "acme"},
-        False,
-        3,
-    )
+    assert (check.path, check.headers) == ("/health", {"Host": "acme"})
+    assert (check.is_killing, check.initial_delay_seconds) == (False, 3)
 
 
 @pytest.fixture
 def server():
-    """A server that answers with the status that the path names, and remembers what it was asked."""
+    """A server that answers with the status in the path, and records the Host headers."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -88,29 +85,30 @@ def server():
     ("status", "is_passed"), [(200, True), (301, True), (399, True), (400, False), (503, False)]
 )
 def test_an_http_check_passes_with_status_200_to_399(server, status, is_passed):
-    """Redirects are not followed, and the headers of the check are sent."""
-    check = Check(is_http=True, port=1, path=f"/{status}", headers={"Host": "acme"})
-    assert fault(check, *server.server_address) == (None if is_passed else f"status {status}")
+    """An HTTP check passes with a status from 200 to 399, follows no redirect and sends its headers."""
+    check = ContainerHealthCheck(is_http=True, port=1, path=f"/{status}", headers={"Host": "acme"})
+    assert find_failure(check, *server.server_address) == (None if is_passed else f"status {status}")
     assert server.hosts == ["acme"]
 
 
-def test_a_tcp_check_passes_when_somebody_listens(server):
-    """A connection is enough, and a port where nobody listens fails."""
-    check = Check(is_http=False, port=1)
-    assert fault(check, *server.server_address) is None
+def test_a_tcp_check_passes_if_the_port_accepts_connections(server):
+    """A TCP check passes after connecting, and fails on a port on which no process listens."""
+    check = ContainerHealthCheck(is_http=False, port=1)
+    assert find_failure(check, *server.server_address) is None
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        assert "refused" in fault(check, *closed.getsockname())
+        assert "refused" in find_failure(check, *closed.getsockname())
 
 
-def test_who_does_not_answer_in_time_fails():
-    """A server that accepts and says nothing fails an HTTP check after its timeout."""
+def test_a_server_that_does_not_answer_in_time_fails_the_check():
+    """An HTTP check of a server that accepts but sends nothing fails after its timeout."""
+    check = ContainerHealthCheck(is_http=True, port=1, timeout_seconds=0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert fault(Check(is_http=True, port=1, timeout=0.05), *silent.getsockname()) == "timed out"
+        assert find_failure(check, *silent.getsockname()) == "timed out"
 
 
-def test_who_does_not_speak_http_fails():
-    """An answer that is no HTTP is a failure, not an error."""
+def test_a_response_that_is_not_http_fails_the_check():
+    """A response that is not HTTP is a failed check, not an exception."""
 
     def answer(server: socket.socket) -> None:
         connection, _ = server.accept()
@@ -118,29 +116,33 @@ def test_who_does_not_speak_http_fails():
             connection.recv(1000)
             connection.sendall(b"220 smtp ready\r\n\r\n")
 
+    check = ContainerHealthCheck(is_http=True, port=1, timeout_seconds=5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=answer, args=(server,))
         thread.start()
-        assert "220 smtp" in fault(Check(is_http=True, port=1, timeout=5), *server.getsockname())
+        assert "220 smtp" in find_failure(check, *server.getsockname())
         thread.join()
 
 
-def test_watching_tells_each_turn_once_and_ends_with_the_run(server):
-    """After the initial delay it asks every interval, and tells a verdict only when it changes."""
-    clock, over, told = VirtualClock(0), threading.Event(), []
+def test_watch_reports_each_change_once_and_ends_with_the_run(server):
+    """`watch` probes at each interval after the initial delay, and reports only changes of health."""
+    clock, ended, changes = VirtualClock(0), threading.Event(), []
     ports = iter([server.server_address] * 3 + [("127.0.0.1", 1)] * 4 + [server.server_address] * 9)
 
-    def tell(health, details):
+    def on_change(health, details):
         assert (details == "") == (health == "HEALTHY")
-        told.append((health, clock.time()))
-        if len(told) == 3:
-            over.set()
+        changes.append((health, clock.time()))
+        if len(changes) == 3:
+            ended.set()
 
+    check = ContainerHealthCheck(
+        is_http=False, port=80, initial_delay_seconds=7, interval_seconds=10, failure_threshold=2
+    )
     watch(
-        Check(is_http=False, port=80, initial_delay=7, interval=10, failure_threshold=2),
+        check,
         lambda _: next(ports),
         clock=clock,
-        over=over,
-        tell=tell,
+        until=ended,
+        on_change=on_change,
     )
-    assert told == [("HEALTHY", 7), ("UNHEALTHY", 47), ("HEALTHY", 77)]
+    assert changes == [("HEALTHY", 7), ("UNHEALTHY", 47), ("HEALTHY", 77)]

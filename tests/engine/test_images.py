@@ -1,4 +1,4 @@
-"""Which pull secret is used for which image."""
+"""Selection of the pull secret for an image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SECRETS = [
         ("localhost:5000/web", "local"),
     ],
 )
-def test_a_secret_is_for_the_images_of_its_registry_alone(url, user):
-    """A name without registry is Docker Hub's, and a registry whose name only begins the same gets no password."""
+def test_a_secret_is_used_for_images_of_its_registry_only(url, user):
+    """An image without a registry belongs to Docker Hub, and a registry with the same prefix gets no password."""
     found = credentials_for(url, SECRETS)
     assert (found and found["username"]) == user

@@ -1,4 +1,4 @@
-"""The pause program and its image: data, so held against the formats."""
+"""The pause program and its image, checked against the file formats."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ HERE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_program_is_all_of_its_file(architecture):
-    """The ELF header names one segment, loaded whole, that begins to run behind the headers."""
+def test_the_program_is_a_valid_executable_of_one_segment(architecture):
+    """The ELF header names one segment that contains the whole file and is entered behind the headers."""
     elf = program(architecture)
     entry, segments = struct.unpack_from("<QQ", elf, 24)
     kind, flags, offset, address, _, size, _, _ = struct.unpack_from("<IIQQQQQQ", elf, segments)
@@ -31,8 +31,8 @@ def test_the_program_is_all_of_its_file(architecture):
 
 
 @pytest.mark.skipif(sys.platform != "linux" or HERE is None, reason="the program is for Linux on x86-64 and Arm")
-def test_the_program_waits_until_it_is_told_to_end(tmp_path):
-    """It does not end by itself, and a signal ends it."""
+def test_the_program_waits_until_it_is_terminated(tmp_path):
+    """The program does not exit by itself, and SIGTERM ends it."""
     path = tmp_path / "pause"
     path.write_bytes(program(HERE))
     path.chmod(0o755)
@@ -44,14 +44,14 @@ def test_the_program_waits_until_it_is_told_to_end(tmp_path):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_image_is_the_same_each_time(architecture):
-    """Loading it twice gives one image: its id is the hash of a configuration that never changes."""
+def test_the_image_is_reproducible(architecture):
+    """Two builds of the image are equal byte for byte, so loading both gives one image."""
     assert image_archive(architecture) == image_archive(architecture)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_image_is_what_docker_load_takes(architecture):
-    """The manifest names configuration and layer, and the hashes in them are right."""
+def test_the_image_is_a_valid_archive_for_docker_load(architecture):
+    """The manifest names configuration and layer, and their digests are correct."""
     with tarfile.open(fileobj=io.BytesIO(image_archive(architecture))) as archive:
         content = {entry.name: archive.extractfile(entry).read() for entry in archive}
     (manifest,) = json.loads(content["manifest.json"])
@@ -59,13 +59,13 @@ def test_the_image_is_what_docker_load_takes(architecture):
     assert manifest["RepoTags"] == [IMAGE]
     assert manifest["Config"] == f"{hashlib.sha256(config).hexdigest()}.json"
     (layer,) = manifest["Layers"]
-    told = json.loads(config)
-    assert told["architecture"] == architecture
-    assert told["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(content[layer]).hexdigest()}"]
+    described = json.loads(config)
+    assert described["architecture"] == architecture
+    assert described["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(content[layer]).hexdigest()}"]
 
 
 def test_there_is_a_directory_for_each_volume():
-    """Everybody may write to each, and that goes over to an empty volume mounted there."""
+    """The image has a world-writable directory per volume, whose mode an empty volume inherits."""
     with tarfile.open(fileobj=io.BytesIO(image_archive("amd64"))) as archive:
         layer = archive.extractfile("layer.tar").read()
     with tarfile.open(fileobj=io.BytesIO(layer)) as archive:

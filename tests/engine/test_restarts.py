@@ -1,4 +1,4 @@
-"""What follows the end of a container."""
+"""Restart policy and back-off."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ocisidecar.engine.restarts import backoff, is_restarted
     [("ALWAYS", True, True), ("ON_FAILURE", False, True), ("NEVER", False, False)],
 )
 def test_the_policy_decides_by_the_exit_code(policy, after_success, after_failure):
-    """0 is success, all else is failure."""
+    """ALWAYS restarts after any exit code, ON_FAILURE after a non-zero one only, and NEVER does not restart."""
     assert is_restarted(policy, 0) is after_success
     assert is_restarted(policy, 137) is after_failure
 
 
 def test_the_back_off_doubles_up_to_its_limit():
-    """It begins with ten seconds, never shrinks and never exceeds five minutes."""
+    """The back-off starts at 10 s, doubles with each restart and never exceeds 300 s."""
     waits = [backoff(0.0, ran_seconds=1.0)]
     for _ in range(7):
         waits.append(backoff(waits[-1], ran_seconds=1.0))
@@ -26,6 +26,6 @@ def test_the_back_off_doubles_up_to_its_limit():
 
 
 @pytest.mark.parametrize(("ran_seconds", "wait"), [(599.0, 300.0), (600.0, 10.0)])
-def test_a_run_that_lasted_ends_a_crash_loop(ran_seconds, wait):
-    """What ran for ten minutes and then crashes is restarted as if it were the first time."""
+def test_a_long_run_resets_the_back_off(ran_seconds, wait):
+    """A container that ran for 10 minutes is restarted with the first back-off."""
     assert backoff(300.0, ran_seconds=ran_seconds) == wait

@@ -1,4 +1,4 @@
-"""A body as the engine's API takes it."""
+"""A container instance's body as request bodies of the engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ocisidecar.engine.values import Injection
 from ocisidecar.errors import PodFailed
 
 GB = 1024**3
-INSTANCE = Capacity(cpus=2, memory_in_bytes=4 * GB)
+INSTANCE = Capacity(cpus=2, memory_bytes=4 * GB)
 WEB = {"displayName": "web", "imageUrl": "web:1"}
 
 
@@ -29,16 +29,16 @@ WEB = {"displayName": "web", "imageUrl": "web:1"}
             "CI.Standard.E4.Flex",
             {"ocpus": 1, "memoryInGBs": 2.5},
             8,
-            Capacity(cpus=2, memory_in_bytes=int(2.5 * GB)),
+            Capacity(cpus=2, memory_bytes=int(2.5 * GB)),
         ),
-        ("CI.Standard.E4.Flex", {"ocpus": 2}, 8, Capacity(cpus=4, memory_in_bytes=32 * GB)),
-        ("CI.Standard.A1.Flex", {"ocpus": 2, "memoryInGBs": None}, 8, Capacity(cpus=2, memory_in_bytes=12 * GB)),
-        ("CI.Standard.Ampere.Generic", {"ocpus": 3, "memoryInGBs": 1}, 8, Capacity(cpus=3, memory_in_bytes=GB)),
-        ("CI.Standard.E4.Flex", {"ocpus": 64, "memoryInGBs": 64}, 2, Capacity(cpus=2, memory_in_bytes=64 * GB)),
+        ("CI.Standard.E4.Flex", {"ocpus": 2}, 8, Capacity(cpus=4, memory_bytes=32 * GB)),
+        ("CI.Standard.A1.Flex", {"ocpus": 2, "memoryInGBs": None}, 8, Capacity(cpus=2, memory_bytes=12 * GB)),
+        ("CI.Standard.Ampere.Generic", {"ocpus": 3, "memoryInGBs": 1}, 8, Capacity(cpus=3, memory_bytes=GB)),
+        ("CI.Standard.E4.Flex", {"ocpus": 64, "memoryInGBs": 64}, 2, Capacity(cpus=2, memory_bytes=64 * GB)),
     ],
 )
 def test_the_shape_gives_cpus_and_memory(shape, config, host_cpus, expected):
-    """An OCPU is two CPUs on x86 and one on Arm; more CPUs than the host has there are none."""
+    """An OCPU is two CPUs on x86 and one on Arm, and the capacity never exceeds the host's CPUs."""
     assert capacity({"shape": shape, "shapeConfig": config}, host_cpus=host_cpus) == expected
 
 
@@ -55,7 +55,7 @@ def config(details, injection=None):
     )
 
 
-def test_a_bare_container_is_bounded_by_its_instance():
+def test_a_container_without_limits_gets_those_of_the_instance():
     """Command and user are the image's; network, groups, labels and limits are the pod's."""
     made = config({})
     assert (made["Entrypoint"], made["Cmd"], made["User"], made["WorkingDir"]) == (None, None, "", "")
@@ -74,20 +74,20 @@ def test_a_bare_container_is_bounded_by_its_instance():
         ({"vcpusLimit": 16.0, "memoryLimitInGBs": 100}, 2 * 10**9, 4 * GB),
     ],
 )
-def test_limits_are_never_more_than_the_instance(limits, nano_cpus, memory):
-    """Swap is no way around the memory limit."""
+def test_limits_never_exceed_the_instance(limits, nano_cpus, memory):
+    """A limit above the instance is lowered to it, and swap cannot extend the memory limit."""
     host = config({"resourceConfig": limits})["HostConfig"]
     assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (nano_cpus, memory, memory)
 
 
-def test_command_is_the_entry_point_and_arguments_its_words():
-    """OCI's words for what Docker calls ENTRYPOINT and CMD."""
+def test_command_is_the_entrypoint_and_arguments_are_the_command():
+    """OCI's command replaces ENTRYPOINT, and OCI's arguments replace CMD."""
     made = config({"command": ["sh", "-c"], "arguments": ["exit 1"]})
     assert (made["Entrypoint"], made["Cmd"]) == (["sh", "-c"], ["exit 1"])
 
 
-def test_what_the_platform_injects_wins_and_does_not_show():
-    """Its variables replace the body's, its directories are read-only, and its values are in no repr."""
+def test_injected_values_take_precedence_and_are_in_no_repr():
+    """Injected variables replace the body's, injected directories are read-only, and no repr shows a value."""
     injection = Injection(environment_variables={"TOKEN": "s3cret"}, mounts={"/var/oci": Path("/tmp/oci")})
     made = config({"environmentVariables": {"TOKEN": "mine", "A": "1"}}, injection)
     assert made["Env"] == ["TOKEN=s3cret", "A=1"]
@@ -102,7 +102,7 @@ def test_what_the_platform_injects_wins_and_does_not_show():
     [({}, ""), ({"runAsUser": 0}, "0"), ({"runAsUser": 10, "runAsGroup": 0}, "10:0"), ({"runAsUser": None}, "")],
 )
 def test_user_and_group(context, user):
-    """A null is what it would be without it; 0 is not."""
+    """A null user means the image's user, and 0 means root."""
     assert config({"securityContext": context})["User"] == user
 
 
@@ -118,8 +118,8 @@ CHECKED = {"isNonRootUserCheckEnabled": True}
         ({**CHECKED, "runAsUser": 0}, "nobody"),
     ],
 )
-def test_who_would_run_as_root_is_refused_where_that_is_checked(context, image_user):
-    """The body's user wins over the image's, and no user at all is root."""
+def test_running_as_root_is_rejected_if_the_body_forbids_it(context, image_user):
+    """The body's user takes precedence over the image's, and a missing user is root."""
     with pytest.raises(PodFailed, match="web would run as root"):
         check_user({**WEB, "securityContext": context}, name="web", image_user=image_user)
 
@@ -128,8 +128,8 @@ def test_who_would_run_as_root_is_refused_where_that_is_checked(context, image_u
     ("context", "image_user"),
     [(CHECKED, "nobody"), ({**CHECKED, "runAsUser": 7}, "root"), ({"isNonRootUserCheckEnabled": False}, "root")],
 )
-def test_others_are_not_refused(context, image_user):
-    """Another user is fine, and so is root without the check."""
+def test_other_users_are_accepted(context, image_user):
+    """A user other than root is accepted, and so is root without the check."""
     check_user({**WEB, "securityContext": context}, name="web", image_user=image_user)
 
 
@@ -139,7 +139,7 @@ def owner_config(details=None, **options):
 
 
 def test_ports_are_published_on_loopback_only():
-    """0 asks for any free port of the host."""
+    """Each port is bound to 127.0.0.1, and 0 leaves the host's port to the engine."""
     made = owner_config(publish={80: 8080, 81: 0})
     assert made["HostConfig"]["PortBindings"] == {
         "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}],
@@ -148,18 +148,18 @@ def test_ports_are_published_on_loopback_only():
 
 
 def test_the_host_name_is_the_vnic_s_or_the_pod_s():
-    """A name that is none for a host is made one."""
+    """Without a VNIC host name the pod's name is used, converted to a valid host name."""
     assert owner_config({"vnics": [{"hostnameLabel": "web0"}]})["Hostname"] == "web0"
     assert owner_config({"vnics": [{}]})["Hostname"] == owner_config()["Hostname"] == "web-0-x"
 
 
-def test_an_address_is_asked_for_or_left_to_the_engine():
-    """Only an address that was given is in the request."""
+def test_an_address_is_requested_or_left_to_the_engine():
+    """The request contains an address only if one is given."""
     asked = owner_config(ip="10.0.0.9")["NetworkingConfig"]["EndpointsConfig"]["n1"]
     assert asked["IPAMConfig"] == {"IPv4Address": "10.0.0.9"}
     assert owner_config()["NetworkingConfig"]["EndpointsConfig"]["n1"]["IPAMConfig"] is None
 
 
-def test_a_container_without_a_name_is_counted():
-    """The first is container-1."""
+def test_a_container_without_a_name_is_numbered():
+    """An unnamed first container is called container-1."""
     assert [container_name({}, 0), container_name(WEB, 1)] == ["container-1", "web"]

@@ -17,7 +17,7 @@ def details(*volumes, mounts=()):
 
 
 def made(*volumes, mounts=()):
-    return pod_volumes(details(*volumes, mounts=mounts), pod_id="1a2b", memory_in_bytes=2048)
+    return pod_volumes(details(*volumes, mounts=mounts), pod_id="1a2b", memory_bytes=2048)
 
 
 def config(**files):
@@ -37,21 +37,21 @@ def entries(archive):
         }
 
 
-def test_an_empty_dir_on_disk_takes_over_what_the_pause_image_has():
-    """It has no options of its own, nothing in it, and the pause container's directory as model."""
+def test_an_empty_dir_on_disk_inherits_the_directory_of_the_pause_image():
+    """An EMPTYDIR on disk has no options and no content, and is mounted at the pause image's directory."""
     (volume,) = made({"volumeType": "EMPTYDIR", "name": "data"})
     assert (dict(volume.options), volume.archive, volume.is_read_only) == ({}, None, False)
-    assert volume.for_pause == {"Type": "volume", "Source": "ocisidecar-1a2b-0", "Target": "/volumes/00"}
+    assert volume.pause_mount == {"Type": "volume", "Source": "ocisidecar-1a2b-0", "Target": "/volumes/00"}
 
 
 def test_an_empty_dir_in_memory_is_as_large_as_the_instance_s_memory():
-    """It is a tmpfs that everybody may write to."""
+    """An EMPTYDIR in memory is a world-writable tmpfs of the instance's memory size."""
     (volume,) = made({"volumeType": "EMPTYDIR", "name": "fast", "backingStore": "MEMORY"})
     assert volume.options == {"type": "tmpfs", "device": "tmpfs", "o": "size=2048,mode=1777"}
 
 
-def test_config_files_lie_in_memory_and_are_readable_by_all():
-    """Directories come before what is in them, files are 0444, and no content shows in a repr."""
+def test_config_files_are_in_memory_and_readable_by_all_users():
+    """Directories precede their files, files have mode 0444, and no repr shows their content."""
     (volume,) = made(config(**{"a.txt": b"A", "x__b": b"B"}))
     assert volume.options["type"] == "tmpfs"
     assert volume.is_read_only
@@ -66,7 +66,7 @@ def test_config_files_lie_in_memory_and_are_readable_by_all():
 @pytest.mark.parametrize(
     ("volume", "message"),
     [
-        (config(**{"..__passwd": b""}), "leads out of its volume"),
+        (config(**{"..__passwd": b""}), "points outside its volume"),
         (
             {**config(), "configs": [{"fileName": "a", "data": "not base64!"}]},
             "a of volume config: its data is not",
@@ -77,15 +77,15 @@ def test_config_files_lie_in_memory_and_are_readable_by_all():
         ),
     ],
 )
-def test_what_cannot_be_a_volume_is_refused(volume, message):
-    """The error says which volume and why, without its content."""
+def test_an_unsupported_volume_is_rejected(volume, message):
+    """The error names the volume and the reason, without its content."""
     with pytest.raises(PodFailed, match=message):
         made(volume)
 
 
-def test_more_volumes_than_oci_allows_are_refused():
-    """33 are one too many."""
-    with pytest.raises(PodFailed, match="32 volumes at most, and this one has 33"):
+def test_more_volumes_than_oci_allows_are_rejected():
+    """An instance with 33 volumes is rejected."""
+    with pytest.raises(PodFailed, match="at most 32 volumes, and this one has 33"):
         made(*({"volumeType": "EMPTYDIR", "name": f"v{n}"} for n in range(33)))
 
 
@@ -100,8 +100,8 @@ def mounted(volume, **members):
     )
 
 
-def test_a_mount_is_of_the_volume_without_the_image_s_files():
-    """What the image has at the path is not copied into the volume."""
+def test_a_mounted_volume_is_not_filled_from_the_image():
+    """The files that the image has at the mount path are not copied into the volume."""
     (mount,) = mounted(EMPTY, isReadOnly=True)
     assert mount == {
         "Type": "volume",
@@ -113,14 +113,14 @@ def test_a_mount_is_of_the_volume_without_the_image_s_files():
 
 
 @pytest.mark.parametrize(("volume", "is_read_only"), [(EMPTY, False), (config(a=b""), True)])
-def test_config_files_are_read_only_whatever_the_mount_says(volume, is_read_only):
-    """An EMPTYDIR is writable unless the mount says otherwise."""
+def test_config_files_are_read_only_even_if_the_mount_is_not(volume, is_read_only):
+    """A CONFIGFILE is mounted read-only always, and an EMPTYDIR only if its mount says so."""
     (mount,) = mounted(volume, isReadOnly=False)
     assert mount["ReadOnly"] is is_read_only
 
 
-def test_a_sub_path_is_a_directory_that_is_made():
-    """It is bound from where the engine keeps the volume, and made with all directories above it."""
+def test_a_sub_path_is_a_created_directory():
+    """A sub-path is bound from the volume's directory on the host, and created with its parents."""
     (mount,) = mounted(EMPTY, subPath="a/b")
     assert mount == {"Type": "bind", "Source": "/engine/0/a/b", "Target": "/x", "ReadOnly": False}
     (volume,) = made(EMPTY, mounts=[{**MOUNT, "subPath": "a/b"}])
@@ -128,13 +128,13 @@ def test_a_sub_path_is_a_directory_that_is_made():
 
 
 @pytest.mark.parametrize("sub_path", ["../x", "/etc", "a/../../b"])
-def test_a_sub_path_does_not_lead_out_of_its_volume(sub_path):
-    """Neither upwards nor from the root."""
-    with pytest.raises(PodFailed, match="leads out of its volume"):
+def test_a_sub_path_outside_its_volume_is_rejected(sub_path):
+    """An absolute sub-path, and one that climbs out of the volume, are rejected."""
+    with pytest.raises(PodFailed, match="points outside its volume"):
         mounted(EMPTY, subPath=sub_path)
 
 
-def test_a_mount_of_nothing_is_refused():
-    """The error names the path and the volume."""
+def test_a_mount_of_an_undeclared_volume_is_rejected():
+    """The error names the mount path and the volume."""
     with pytest.raises(PodFailed, match="/x mounts the volume 'gone', which is not declared"):
         container_mounts({"volumeMounts": [{"mountPath": "/x", "volumeName": "gone"}]}, (), mountpoints={})

@@ -154,7 +154,7 @@ def test_an_answer_without_a_token_is_told(serve, connect, text):
     tokens = serve(lambda _: Response(text))
     challenge = {"WWW-Authenticate": f'Bearer realm="http://{tokens.host}/token"'}
     server = serve(lambda _: Response(status=401, headers=challenge))
-    with pytest.raises(ImageError, match=f"{tokens.host}/token.*holds no token"):
+    with pytest.raises(ImageError, match=f"{tokens.host}/token.*contains no token"):
         connect(server.host).check()
 
 

@@ -97,7 +97,7 @@ def endpoint() -> Iterator[Endpoint]:
 @pytest.fixture
 def emulator(provisioner, monkeypatch):
     """The emulator, whose containers say that they are real."""
-    monkeypatch.setattr(provisioner.emulator.app.world.pods, "containers", "docker", raising=True)
+    monkeypatch.setattr(provisioner.emulator.app.cloud.pods, "containers", "docker", raising=True)
     return provisioner.emulator
 
 
@@ -184,7 +184,7 @@ def measure(emulator, deployment, clock):
                 )
             ),
         )
-        emulator.app.world.metrics.add(key, [Datapoint(clock.time(), value)])
+        emulator.app.cloud.metrics.add(key, [Datapoint(clock.time(), value)])
 
     return note
 

@@ -11,7 +11,7 @@ from tests.verify.telemetry import FULL, INSTANCE, found, target
 
 @pytest.mark.parametrize("health", ["down", "unknown"])
 def test_a_target_that_is_not_up(look, endpoint, health):
-    """It is named with what Prometheus says of it."""
+    """A target that is not up fails, and the detail has its state and error."""
     bad = target("redis-exporter", health, error="connection refused")
     endpoint.targets = {"data": {"activeTargets": [target("prometheus"), bad]}}
     check = found(look(), "targets-up", INSTANCE)
@@ -20,14 +20,14 @@ def test_a_target_that_is_not_up(look, endpoint, health):
 
 
 def test_a_target_that_is_not_essential_only_warns(look, endpoint):
-    """The spec says which; so does its absence for all others."""
+    """A failing target in a container that is not essential warns with the spec and fails without it."""
     endpoint.targets = {"data": {"activeTargets": [target("management-agent", "down")]}}
     assert found(look(FULL), "targets-up", INSTANCE).status is Status.WARNED
     assert found(look(), "targets-up", INSTANCE).status is Status.FAILED
 
 
 def test_a_slow_scrape_fails(look, endpoint):
-    """5 s is too long for something that comes every 15 s."""
+    """A scrape that takes 6 s fails."""
     endpoint.targets = {"data": {"activeTargets": [target("prometheus", seconds=6.0)]}}
     check = found(look(), "scrape-latency", INSTANCE)
     assert (check.status, "6000.0 ms" in check.detail) == (Status.FAILED, True)
@@ -42,15 +42,15 @@ def test_a_slow_scrape_fails(look, endpoint):
         (503, {}, "it answered with status 503"),
     ],
 )
-def test_a_prometheus_that_has_nothing_to_say(look, endpoint, status, targets, words):
-    """It was reached and should know."""
+def test_a_prometheus_without_targets(look, endpoint, status, targets, words):
+    """A Prometheus that answers without targets or with an error fails."""
     endpoint.target_status, endpoint.targets = status, targets
     check = found(look(), "targets-up", INSTANCE)
     assert (check.status, check.detail) == (Status.FAILED, f"Prometheus: {words}")
 
 
-def test_no_way_leads_to_the_instance(look):
-    """Nothing is proven from here, for or against it: that is said, with what was tried and what to do."""
+def test_an_instance_without_a_route(look):
+    """App and Prometheus of an unreachable instance are skipped; the reason has the address and what to do."""
     report = look(url="http://192.0.2.1:80")
     app, targets = found(report, "app-answers", f"{INSTANCE}/web"), found(report, "targets-up", INSTANCE)
     for check in (app, targets):
@@ -59,15 +59,15 @@ def test_no_way_leads_to_the_instance(look):
         assert check.reason.endswith("in its VCN, or through a bastion")
 
 
-def test_an_app_that_answers_badly(look, endpoint):
-    """The status is the evidence."""
+def test_an_app_that_answers_with_an_error(look, endpoint):
+    """An app that answers with status 500 fails, and the detail has the status."""
     endpoint.status = 500
     check = found(look(), "app-answers", f"{INSTANCE}/web")
     assert (check.status, check.detail.endswith("/health: status 500")) == (Status.FAILED, True)
 
 
 def test_an_app_that_does_not_listen(look, endpoint):
-    """The instance is there and refuses the connection."""
+    """A refused connection fails the app and Prometheus."""
     endpoint.server_close()
     report = look()
     check = found(report, "app-answers", f"{INSTANCE}/web")
@@ -77,7 +77,7 @@ def test_an_app_that_does_not_listen(look, endpoint):
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_another_machine_with_the_private_address(look, endpoint, monkeypatch, status):
-    """Outside of the VCN it may answer, or refuse: that proves nothing against the deployment."""
+    """An answer from a private address passes the app with a caveat, and an error there proves nothing."""
     endpoint.status, endpoint.targets = status, {"data": {"activeTargets": [target("somebody")]}}
     monkeypatch.setattr(
         "ocisidecar.verify.http_probe.fetch", lambda _, *rest, **words: fetch(endpoint.url, *rest, **words)
@@ -89,8 +89,8 @@ def test_another_machine_with_the_private_address(look, endpoint, monkeypatch, s
     assert all(doubt in (one.detail or one.reason) for one in (app, targets))
 
 
-def test_only_open_ports_are_tried(deployment, look, endpoint, sdk):
-    """What the network's rules do not admit could not be reached in the cloud either."""
+def test_only_open_ports_are_probed(deployment, look, endpoint, sdk):
+    """A port is probed only if a security rule or the spec opens it."""
     group = deployment.resources["network-security-group/main"]
     client = sdk("core.VirtualNetworkClient")
     rules = client.list_network_security_group_security_rules(group, direction="INGRESS").data

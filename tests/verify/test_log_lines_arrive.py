@@ -11,7 +11,7 @@ from tests.verify.telemetry import FORWARDER, INSTANCE, found, verdicts
 
 
 def test_a_forwarder_that_never_sent_anything_fails(look, clock):
-    """Not even that it was started; that is waited for, as long as allowed."""
+    """A log forwarder without any entry fails after the whole timeout."""
     began = clock.time()
     report = look(telemetry_timeout_seconds=30)
     assert clock.time() - began >= 30
@@ -20,7 +20,7 @@ def test_a_forwarder_that_never_sent_anything_fails(look, clock):
 
 
 def test_an_app_that_writes_no_lines(look, begin):
-    """The forwarder works, and whether the volume is shared is not proven."""
+    """If the app writes nothing, the log forwarder passes and the shared volume is skipped."""
     begin()
     report = look()
     assert found(report, "log-lines-arrive", FORWARDER).detail.startswith("newest entry: log-forwarder, ")
@@ -28,7 +28,7 @@ def test_an_app_that_writes_no_lines(look, begin):
 
 
 def test_an_instance_that_cannot_be_reached(look, ship):
-    """Any line of a file proves that the volume is shared; that app and Prometheus were not asked is said."""
+    """Any line of a file proves that the volume is shared; app and Prometheus are skipped with the reason."""
     ship("a line", subject="app/today.log")
     report = look(url=None)
     assert "a line of 'app/today.log'" in found(report, "volumes-shared", INSTANCE).detail
@@ -36,8 +36,8 @@ def test_an_instance_that_cannot_be_reached(look, ship):
     assert "in its VCN" in found(report, "targets-up", INSTANCE).reason
 
 
-def test_lines_of_others_are_no_evidence(look, sdk, deployment, clock):
-    """An entry counts for the instance that it names as its source."""
+def test_lines_of_other_sources_are_no_evidence(look, sdk, deployment, clock):
+    """An entry of another source does not let the log forwarder pass."""
     batch = {
         "source": "somebody",
         "subject": "access.log",
@@ -52,7 +52,7 @@ def test_lines_of_others_are_no_evidence(look, sdk, deployment, clock):
 
 @pytest.mark.parametrize("operation", ["put_logs", "search_logs"])
 def test_a_user_without_the_right(look, real_containers, begin, operation):
-    """That says nothing about the deployment, so it is skipped with the service's words."""
+    """A missing permission skips the check with the service's error, and nothing fails."""
     begin()
     real_containers.inject(Fault.error(operation, "NotAuthorizedOrNotFound", times=None))
     report = look()

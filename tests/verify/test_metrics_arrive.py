@@ -11,7 +11,7 @@ from tests.verify.telemetry import AGENT, FULL, INSTANCE, found, verdicts
 
 @pytest.mark.parametrize("operation", ["post_metric_data", "summarize_metrics_data"])
 def test_a_user_without_the_right(look, real_containers, begin, sample, operation):
-    """That says nothing about the deployment, so it is skipped with the service's words."""
+    """A missing permission skips the check with the service's error, and nothing fails."""
     begin()
     sample("prometheus")
     real_containers.inject(Fault.error(operation, "NotAuthorizedOrNotFound", times=None))
@@ -21,7 +21,7 @@ def test_a_user_without_the_right(look, real_containers, begin, sample, operatio
 
 
 def test_an_agent_that_sends_nothing(look, sample):
-    """It fails, or warns where the spec says that it is not essential; samples of others do not count."""
+    """An agent without samples fails, or warns if the spec says that it is not essential."""
     sample("prometheus", deployment="shop")
     assert found(look(), "metrics-arrive", AGENT).status is Status.FAILED
     assert found(look(FULL), "metrics-arrive", AGENT).status is Status.WARNED
@@ -29,7 +29,7 @@ def test_an_agent_that_sends_nothing(look, sample):
 
 @pytest.mark.parametrize(("up", "status"), [(1.0, Status.PASSED), (0.0, Status.FAILED)])
 def test_samples_stand_in_for_prometheus(look, sample, up, status):
-    """Where no way leads to Prometheus, what it noted of its scrapes has arrived in OCI."""
+    """If Prometheus cannot be reached, its samples in OCI Monitoring show the state of its targets."""
     sample("prometheus", up=up)
     report = look(url=None)
     assert found(report, "targets-up", INSTANCE).status is status
@@ -47,19 +47,19 @@ def test_samples_stand_in_for_prometheus(look, sample, up, status):
         ("EphemeralStorageUsed", 16 * 1024**3, Status.FAILED),
     ],
 )
-def test_usage_is_held_against_the_limits(look, measure, name, value, status):
-    """From nine tenths on it deserves a look; beyond the limit it fails."""
+def test_usage_is_compared_with_the_limits(look, measure, name, value, status):
+    """90 % of a limit and more warns, and more than the limit fails."""
     measure(name, value)
     assert found(look(), "usage-within-limits", INSTANCE).status is status
 
 
-def test_a_container_is_held_against_its_own_limit(look, measure):
-    """0.24 GB are little for the instance and nearly all for the forwarder."""
+def test_memory_is_compared_with_the_containers_limit(look, measure):
+    """The memory of a container is compared with its own limit and not with the instance's."""
     measure("ContainerMemoryUsed", 0.24 * 1024**3, containerDisplayName="log-forwarder")
     check = found(look(), "usage-within-limits", INSTANCE)
     assert (check.status, check.detail) == (Status.WARNED, "memory of log-forwarder 0.240 of 0.25 GB")
 
 
 def test_no_measurements_yet(look):
-    """It is skipped, with how long it takes."""
+    """Usage without measurements is skipped, and the reason says when they appear."""
     assert "a minute or two" in found(look(), "usage-within-limits", INSTANCE).reason

@@ -10,7 +10,7 @@ from tests.verify.telemetry import AGENT, FORWARDER, FULL, INSTANCE, found, verd
 
 
 def test_every_check_passes_with_evidence(look, endpoint, ship, begin, sample, measure):
-    """Each says what was seen, and where."""
+    """Every check passes if everything arrives, and its detail names what was found where."""
     begin()
     endpoint.wrote = ship
     sample("prometheus")
@@ -38,15 +38,15 @@ def test_every_check_passes_with_evidence(look, endpoint, ship, begin, sample, m
 
 
 def test_each_delay_is_its_own(look, begin):
-    """An entry that is found at once is not said to have taken as long as lines that are waited for."""
+    """The delay of an entry that is found at once does not include the wait for the app's lines."""
     begin()
     report = look()
     assert "has arrived" in found(report, "volumes-shared", INSTANCE).reason
     assert found(report, "log-lines-arrive", "log/app").detail == "a test entry arrived after 0 ms"
 
 
-def test_requests_are_marked(look, endpoint):
-    """The first bears a nonce, which nobody else's requests do."""
+def test_one_request_has_the_nonce(look, endpoint):
+    """The first request of a run has a nonce as a parameter, and no other request has the same."""
     look()
     look()
     first, *more = endpoint.asked
@@ -55,8 +55,8 @@ def test_requests_are_marked(look, endpoint):
     assert first not in more
 
 
-def test_a_nonce_that_is_not_sent(look, endpoint, writes):
-    """Nothing is written, requests are not marked, and what only the nonce could prove is skipped."""
+def test_read_only(look, endpoint, writes):
+    """`read_only` writes nothing, sends no nonce, and skips what only a nonce can prove."""
     writes()
     report = look(read_only=True)
     assert writes() == []
@@ -66,7 +66,7 @@ def test_a_nonce_that_is_not_sent(look, endpoint, writes):
 
 
 def test_telemetry_can_be_left_out(look, endpoint, writes):
-    """Then every check of it is skipped, and nobody is asked."""
+    """`telemetry=False` skips every check of telemetry and sends neither writes nor requests to the app."""
     writes()
     report = look(telemetry=False)
     assert (writes(), endpoint.asked) == ([], [])
@@ -75,7 +75,7 @@ def test_telemetry_can_be_left_out(look, endpoint, writes):
 
 @pytest.mark.usefixtures("real_containers")
 def test_a_deployment_without_sidecars(provisioner):
-    """A log of its own is tried, a metric namespace is, and nothing is asked of what is not there."""
+    """Without sidecars the deployment's log and a metric namespace are tested, and the rest is skipped."""
     deployment = provisioner.apply(InstanceSpec("job", image_url="job:1"))
     report = deployment.verify()
     assert report.ok
@@ -88,15 +88,15 @@ def test_a_deployment_without_sidecars(provisioner):
 
 @pytest.mark.usefixtures("real_containers")
 def test_without_instances_nothing_is_checked(provisioner, writes):
-    """A shared network or log sends nothing."""
+    """A deployment without instances has no checks of telemetry, and nothing is sent."""
     deployment = provisioner.apply(DeploymentSpec("platform"))
     writes()
     assert not [one for one in deployment.verify().checks if one.name.endswith("-arrive")]
     assert writes() == []
 
 
-def test_instances_that_do_not_run_are_not_asked(look, deployment, endpoint, writes):
-    """That they do not run is the fault; nothing is sent in vain."""
+def test_instances_that_are_not_active_are_not_probed(look, deployment, endpoint, writes):
+    """If no instance is active, telemetry is skipped with that reason and nothing is sent."""
     deployment.stop()
     writes()
     report = look()
@@ -105,7 +105,7 @@ def test_instances_that_do_not_run_are_not_asked(look, deployment, endpoint, wri
 
 
 def test_simulated_containers_prove_nothing(make_provisioner):
-    """What only pretends to run is not waited for: it is skipped for that reason, and nothing is sent."""
+    """With simulated containers telemetry is skipped with that reason, and nothing is sent."""
     provisioner = make_provisioner()
     deployment = provisioner.apply(FULL)
     before = len(provisioner.emulator.requests)

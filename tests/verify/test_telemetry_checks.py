@@ -1,4 +1,4 @@
-"""How evidence about metrics and log lines is judged, where it cannot be made to order through the emulator."""
+"""Results of the telemetry checks for evidence that the emulator cannot produce on demand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOW = datetime.fromtimestamp(0, UTC)
 
 @pytest.fixture
 def context(provisioner) -> CheckContext:
-    """A deployment of which nothing was found out yet; tests say what was."""
+    """The input of the checks for a deployment without evidence."""
     deployment = provisioner.apply(SPEC)
     inspection = inspect(provisioner.reader("web"), deployment.resources)
     return CheckContext(inspection=inspection, logs={}, spec=None, plan=None, max_restarts=0, waited_seconds=0)
@@ -47,7 +47,7 @@ def of_instance(**found) -> dict[str, InstanceEvidence]:
 
 @pytest.mark.parametrize(("seconds", "status"), [(0.199, Status.PASSED), (0.2, Status.WARNED)])
 def test_an_answer_within_200_ms(context, seconds, status):
-    """The median counts; a slower one only warns, since the way there is part of it."""
+    """The median of the responses passes below 200 ms and warns from there on."""
     responses = [Response(status=200, elapsed_seconds=one) for one in (seconds, 9.0, 0.001)]
     app = AppProbe(url="http://web/", responses=tuple(responses))
     check = run(context, "app-answers", instances=of_instance(app=app))
@@ -62,21 +62,21 @@ def test_an_answer_within_200_ms(context, seconds, status):
     ],
 )
 def test_what_was_sent_and_never_found_fails(context, name, found):
-    """With how long it was looked for."""
+    """A test entry or datapoint that is not found fails, with the time waited."""
     check = run(context, name, nonce_source="ocisidecar/web", **found)
     assert check.status is Status.FAILED
     assert check.detail.endswith("did not arrive within 180 s")
 
 
 def test_a_deployment_without_a_log(context):
-    """Nothing could be sent to it."""
+    """Without a log the check of log lines is skipped."""
     check = run(context, "log-lines-arrive", nonce_source="ocisidecar/web")
     assert (check.status, check.reason) == (Status.SKIPPED, "the deployment has no log")
 
 
 @pytest.mark.parametrize("name", ["log-lines-arrive", "volumes-shared"])
 def test_a_log_that_cannot_be_searched(context, name):
-    """It is skipped with the service's words."""
+    """A log that cannot be searched is skipped with the service's error."""
     found = (
         {"arrivals": {"log/app": PollResult(error="403")}} if name == "volumes-shared" else {"nonce_source": "us"}
     )
@@ -87,8 +87,8 @@ def test_a_log_that_cannot_be_searched(context, name):
 
 
 @pytest.mark.parametrize(("days", "status"), [(13, Status.FAILED), (15, Status.SKIPPED)])
-def test_a_forwarder_of_which_nothing_is_found(context, days, status):
-    """No search reaches back to the start of an old instance, whose app may be silent since."""
+def test_a_forwarder_without_entries(context, days, status):
+    """A forwarder without entries fails if the search reaches back to the instance's creation, else is skipped."""
     (instance,) = context.inspection.instances
     time = datetime.fromisoformat(instance.time_created) + timedelta(days=days)
     evidence = Evidence(time=time, instances=of_instance(forwarded=PollResult(value=())))
@@ -116,8 +116,8 @@ ANSWERED = AppProbe(url="http://web/", responses=(Response(status=200),))
         ),
     ],
 )
-def test_a_forwarder_that_complains(context, found, status):
-    """Its words are told; it fails where lines that should have come did not, and else deserves a look."""
+def test_a_forwarder_with_errors(context, found, status):
+    """Errors of a forwarder fail if the expected line is missing, and warn otherwise."""
     (instance,) = context.inspection.instances
     evidence = Evidence(
         time=datetime.fromisoformat(instance.time_created),
@@ -131,14 +131,14 @@ def test_a_forwarder_that_complains(context, found, status):
 
 
 def test_a_line_of_the_app_is_not_the_entry_that_was_sent(context):
-    """Both bear the nonce; that one arrived says nothing of the other."""
+    """The arrival of a line of the app does not let the test entry pass."""
     arrived = PollResult(value=(Arrival(entry=LINE, delay_seconds=1.0),), elapsed_seconds=60.0)
     check = run(context, "log-lines-arrive", nonce_source="ocisidecar/web", arrivals={"log/app": arrived})
     assert (check.status, check.detail) == (Status.FAILED, "a test entry did not arrive within 60 s")
 
 
 def test_metrics_that_cannot_be_read(context):
-    """Neither usage nor anything else is judged by them."""
+    """Usage is skipped with the service's error if metrics cannot be read."""
     refused = PollResult(error="summarize_metrics_data: 404")
     check = run(context, "usage-within-limits", instances=of_instance(), usage=refused)
     assert check.reason == "metrics cannot be read: summarize_metrics_data: 404"

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import pickle
-
 import pytest
-from attrs import evolve
 
 from ocisidecar import (
     AccessSpec,
     AlarmSpec,
-    ChecksFailed,
     DeploymentSpec,
     HealthCheck,
     InstanceSpec,
@@ -24,12 +19,7 @@ from ocisidecar import (
     VolumeSpec,
 )
 from ocisidecar.emulator import ContainerScript, Fault
-from ocisidecar.state.observed import Live, Phase
-from ocisidecar.verify.checks import run_checks
-from ocisidecar.verify.context import CheckContext
-from ocisidecar.verify.inspection import inspect
 from ocisidecar.verify.report import Check, Report, Status
-from ocisidecar.wire import Key
 
 LOGS = VolumeSpec.empty_dir("logs")
 APP = InstanceSpec("web", image_url="web:1", ports=[80]).with_volume(LOGS, mount_path="/logs")
@@ -342,93 +332,3 @@ def test_limits_and_volumes_are_summed_up(provisioner):
     report = provisioner.apply(CHECKED).verify()
     assert found(report, "limits").detail == "0 of 2 logical CPUs, 16 of 16 GB"
     assert found(report, "volumes").detail == "1 of 1 mounted"
-
-
-@pytest.fixture
-def context(provisioner) -> CheckContext:
-    """The input of the checks for a deployment that works."""
-    deployment = provisioner.apply(APP)
-    inspection = inspect(provisioner.reader("web"), deployment.resources)
-    logs = {"container-instance/web-0/web": (True, "0 bytes")}
-    return CheckContext(inspection=inspection, logs=logs, spec=None, plan=None, max_restarts=0, waited_seconds=0)
-
-
-def run(context: CheckContext, **seen) -> Report:
-    return Report("web", run_checks(evolve(context, inspection=evolve(context.inspection, **seen))))
-
-
-def test_an_unknown_shape_has_unlimited_cpus(context):
-    """The CPU limits of an unknown shape are not compared, and its memory limits are."""
-    (instance,) = context.inspection.instances
-    container = evolve(instance.containers[0], memory_limit_in_gbs=99.0)
-    check = found(run(context, instances=[evolve(instance, shape="Z9", containers=(container,))]), "limits")
-    assert (check.status, check.detail) == (Status.WARNED, "0 of an unknown number of logical CPUs, 99 of 16 GB")
-
-
-def test_a_volume_that_is_missing_fails(context):
-    """A mounted volume that does not exist fails with its name."""
-    report = run(context, volumes={"web-0": ()})
-    assert failed(report) == {("volumes", "container-instance/web-0")}
-    assert found(report, "volumes").detail == "missing: logs"
-
-
-def test_duplicates_warn(context):
-    """A resource that exists twice warns, and the detail says that the next apply keeps one."""
-    key = Key("vcn", "main")
-    (live,) = context.inspection.lives[key]
-    report = run(context, lives={key: (live, live)})
-    assert found(report, "ready").detail == "exists 2 times; the next apply keeps one"
-
-
-def test_telemetry_is_not_checked_without_instances(context):
-    """A deployment without instances has only the checks of its resources."""
-    key = Key("policy", "main")
-    live = Live(key, "web", "ocid1.policy", "ACTIVE", Phase.READY, {"statements": None})
-    report = run(context, lives={key: (live,)}, instances=())
-    assert [one.name for one in report.checks] == ["ready", "as-declared", "rights"]
-
-
-# -- the report ------------------------------------------------------------------------------------------------
-
-
-def report(*statuses: Status) -> Report:
-    checks = [Check(name="running", key=f"vcn/{number}", status=one) for number, one in enumerate(statuses)]
-    return Report("web", tuple(checks))
-
-
-def test_failures_are_raised_with_the_report():
-    """The error names the first three failures, and has the report, also after pickling."""
-    some = report(Status.PASSED, *[Status.FAILED] * 5)
-    with pytest.raises(
-        ChecksFailed, match=r"(?s)5 of 6 checks of web failed.*running of vcn/1.*and 2 more"
-    ) as caught:
-        some.raise_for_failures()
-    assert caught.value.report is some
-    assert pickle.loads(pickle.dumps(caught.value)).report == some  # noqa: S301 - our own bytes
-
-
-def test_long_evidence_is_cut():
-    """The message of a failure with 500 characters of evidence stays below 350 characters."""
-    check = Check(name="running", key="vcn/main", status=Status.FAILED, detail="x" * 500)
-    with pytest.raises(ChecksFailed, match="1 of 1") as caught:
-        Report("web", (check,)).raise_for_failures()
-    assert len(str(caught.value)) < 350
-    assert "more" not in str(caught.value)
-
-
-def test_warnings_and_skips_are_no_failures():
-    """Warnings and skipped checks are counted and raise no error."""
-    some = report(Status.WARNED, Status.SKIPPED, Status.PASSED)
-    assert some.ok
-    some.raise_for_failures()
-    assert some.counts == {"passed": 1, "warned": 1, "skipped": 1}
-
-
-def test_a_report_turns_into_json():
-    """JSON has every check with its evidence."""
-    assert json.loads(report(Status.FAILED).to_json()) == {
-        "deployment": "web",
-        "ok": False,
-        "counts": {"failed": 1},
-        "checks": [{"name": "running", "key": "vcn/0", "status": "failed", "detail": "", "reason": ""}],
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from ocisidecar.clock import Clock
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 
 Since = datetime | timedelta
 """A point in time with a time zone, or a duration before now."""
@@ -30,5 +30,5 @@ def start_of(since: Since, clock: Clock) -> datetime:
     if isinstance(since, timedelta):
         return now(clock) - since
     if since.tzinfo is None:
-        raise SpecError([SpecFault("since", f"must have a time zone, got {since}")])
+        raise SpecError([SpecProblem("since", f"must have a time zone, got {since}")])
     return since

@@ -7,7 +7,7 @@ from functools import partial
 
 from attrs import evolve, frozen
 
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.observe.container_logs import has_log
 from ocisidecar.observe.instances import read_instances
 from ocisidecar.observe.polling import poll_with_backoff
@@ -61,7 +61,7 @@ def verify(
     name = reader.site.identity.name
     declared = None if spec is None else as_deployment(spec)
     if declared is not None and declared.name != name:
-        raise SpecError([SpecFault("name", f"must be that of the deployment, {name!r}, got {declared.name!r}")])
+        raise SpecError([SpecProblem("name", f"must be that of the deployment, {name!r}, got {declared.name!r}")])
     inspection, waited = _inspect_until_verdicts(reader, resources, options.health_timeout_seconds)
     plan = None if declared is None else plan_apply(declared, reader.site, inspection.snapshot)
     evidence, no_evidence_reason = _evidence(reader, inspection, declared, resolve_url, options)

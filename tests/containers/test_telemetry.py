@@ -16,7 +16,7 @@ from ocisidecar import (
     Statement,
     VolumeSpec,
 )
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.verify.report import Check, Report, Status
 
 REDIS = "docker.io/library/redis:7.4.5-alpine"

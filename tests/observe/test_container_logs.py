@@ -62,7 +62,7 @@ def test_a_wrong_argument_is_an_error_at_once(deployment, arguments, field, mess
     """A wrong argument raises SpecError with its name when `logs` is called, before the first line is read."""
     with pytest.raises(SpecError, match=message) as caught:
         deployment.logs(**arguments)
-    assert [fault.path for fault in caught.value.faults] == [field]
+    assert [fault.path for fault in caught.value.problems] == [field]
 
 
 def test_tail_counts_for_each_container(deployment):

@@ -33,7 +33,7 @@ def told(images) -> str:
         "memory of prometheus",
         "a test entry arrived after",
         "a test datapoint arrived after",
-        "All checks of web passed",
+        "All checks of web",
         "redis 1:M",
         "⇄ container-instance/web-0 replacement is healthy",
         "on the Docker engine 0 containers, 0 volumes, 0 networks",

@@ -156,6 +156,6 @@ def run_checks(deployment: Deployment, spec: DeploymentSpec | None, options: Opt
         spec,
         max_restarts=options.max_restarts,
         telemetry=not options.no_telemetry,
-        is_nonce_sent=not options.read_only,
-        telemetry_timeout_in_seconds=options.telemetry_timeout,
+        read_only=options.read_only,
+        telemetry_timeout_seconds=options.telemetry_timeout,
     )

@@ -12,8 +12,8 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.observe.snapshot import (
-    Place,
-    read_place,
+    RegionInfo,
+    read_region_info,
     resources_with_data,
     site_of,
     take_snapshot,
@@ -51,7 +51,7 @@ class Planner:
     compartment_id: str
     image_prefix: str | None
     accepts_symbolic_images: bool
-    _place: Place | None = field(default=None, init=False)
+    _region_info: RegionInfo | None = field(default=None, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def identity(self, name: str) -> Identity:
@@ -60,11 +60,11 @@ class Planner:
         return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name)
 
     def site(self, name: str, caller: Caller) -> Site:
-        """Return the site of a deployment here; the place is read once."""
+        """Return the site of a deployment here; the facts about its region are read once."""
         with self._lock:
-            if self._place is None:
-                self._place = read_place(caller, self.session.credentials, self.pool)
-            return site_of(self.identity(name), self._place, self.image_prefix)
+            if self._region_info is None:
+                self._region_info = read_region_info(caller, self.session.credentials, self.pool)
+            return site_of(self.identity(name), self._region_info, self.image_prefix)
 
     def snapshot(self, name: str, cancel: Cancel) -> Snapshot:
         """Return everything that is ours here; `name` may be any deployment's."""

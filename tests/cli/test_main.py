@@ -72,13 +72,13 @@ class TestCommands:
         assert "✓ container-instance/web-0 created" in err
         assert run("plan", spec)[:2] == (0, "No changes; web is up to date (10 resources).\n")
         code, out, _ = run("verify", spec)
-        assert (code, "web is fine" in out) == (0, True)
+        assert (code, "All checks of web that could run passed" in out) == (0, True)
         code, out, _ = run("status", "web")
         assert (code, "ACTIVE at 10.0.0.2" in out) == (0, True)
         code, out, _ = run("logs", "web", "--container", "web", "--tail", "1")
         assert (code, len(out.splitlines())) == (0, 1)
         code, out, _ = run("diagnose", "web")
-        assert (code, out.startswith("web: nothing wrong was found; ")) == (0, True)
+        assert (code, out.startswith("web: no problems found; ")) == (0, True)
         code, out, err = run("destroy", "web", "--yes", "--purge")
         assert (code, out, "✓ container-instance/web-0 deleted" in err) == (0, "web: no resources.\n", True)
         assert emulator.live() == {}
@@ -121,7 +121,7 @@ class TestCommands:
         emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))
         run("apply", spec)
         code, out, _ = run("verify", "web")
-        assert (code, "web is not fine" in out) == (1, True)
+        assert (code, "checks of web failed" in out) == (1, True)
         code, out, _ = run("diagnose", "web")
         assert (code, "remedy" in out) == (1, True)
 

@@ -14,7 +14,7 @@ import pytest
 
 from ocisidecar import Settings
 from ocisidecar.emulator import Emulator
-from ocisidecar.views.report import TELEMETRY_MEANINGS
+from ocisidecar.views.report import TELEMETRY_WORDINGS
 from tests.containers import registry_process
 from tests.scripts.conftest import SCRIPTS, load
 
@@ -175,5 +175,5 @@ def test_a_local_deployment_with_real_containers(images, capsys):
     code = load("deploy").main(words)
     said = capsys.readouterr()
     assert code == 0, said.err
-    for check in TELEMETRY_MEANINGS:
+    for check in TELEMETRY_WORDINGS:
         assert re.search(rf"✓ +{check} ", said.err), f"{check}\n{said.err}"

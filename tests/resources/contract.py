@@ -21,7 +21,7 @@ from ocisidecar import (
     Statement,
     TopicSpec,
 )
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
@@ -125,7 +125,7 @@ def fulfil(provisioner: Provisioner, case: Case) -> None:
     are_gone(reader, lives)
 
 
-def are_ready_and_found(reader: Reader, made: Mapping[str, str]) -> list[Live]:
+def are_ready_and_found(reader: DeploymentReader, made: Mapping[str, str]) -> list[Live]:
     """List and GET agree on one ready resource for each key, and none holds data yet."""
     found = reader.snapshot().of(reader.site.identity.name)
     assert {str(key): [live.id for live in lives] for key, lives in found.items()} == {
@@ -154,7 +154,7 @@ def are_updated(provisioner: Provisioner, case: Case) -> None:
     provisioner.apply(plan)
 
 
-def are_gone(reader: Reader, lives: Sequence[Live]) -> None:
+def are_gone(reader: DeploymentReader, lives: Sequence[Live]) -> None:
     """Neither list nor GET knows them any more, and deleting them again is no error."""
     assert reader.snapshot().of(reader.site.identity.name) == {}
     for live in lives:

@@ -42,7 +42,7 @@ class TestLocal:
         code, out, err = script("deploy", "deploy", "--settings", TEMPLATE, "--local")
         assert (code, "monitoring-demo: 12 resources." in out) == (0, True)
         assert "12 to create" in err
-        assert "monitoring-demo is fine, as far as it could be checked: 40 passed, 7 skipped." in err
+        assert "All checks of monitoring-demo that could run passed: 40 passed, 7 skipped." in err
         assert "everything is gone when it ends" in err
 
     def test_as_a_program_of_its_own(self, tmp_path):
@@ -73,7 +73,11 @@ class TestCommands:
         assert deploy("plan")[1].count("+  container-instance/web-0") == 1
         assert emulator.live() == {}
         code, out, err = deploy("deploy", "--yes")
-        assert (code, "container-instance/web-0" in out, "web is fine" in err) == (0, True, True)
+        assert (code, "container-instance/web-0" in out, "All checks of web that could run passed" in err) == (
+            0,
+            True,
+            True,
+        )
         code, out, _ = deploy("status")
         assert (code, "ACTIVE at 10.0.0.2" in out) == (0, True)
         code, out, _ = deploy("logs", "--container", "prometheus", "--json")
@@ -185,7 +189,7 @@ class TestBehaviour:
         settings.write_text(f"{SETTINGS}CLEANUP_ON_FAILURE={is_cleaned}\n")
         emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))
         code, _, err = deploy("deploy", "--yes")
-        assert (code, "web is not fine" in err) == (1, True)
+        assert (code, "checks of web failed" in err) == (1, True)
         assert ("container-instance" in emulator.live()) is not is_cleaned
         if is_cleaned:
             assert err.index("remedy") < err.index("CLEANUP_ON_FAILURE") < err.index("deleted")

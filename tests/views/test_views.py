@@ -49,7 +49,7 @@ from ocisidecar.views import (
 )
 from ocisidecar.views.notebook import as_html
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, purpose_of
-from ocisidecar.views.report import MEANINGS
+from ocisidecar.views.report import WORDINGS
 from ocisidecar.views.terminal import TEXT_WIDTH, as_text
 from ocisidecar.wire import Key, resolve_fields
 
@@ -265,9 +265,9 @@ class TestDeployment:
         assert [one.label for one in row.details] == ["web-50", *(f"web-{n}" for n in range(5)), "…"]
         assert row.details[-1].text == "and 45 more that passed"
 
-    def test_every_check_has_a_meaning(self, deployment):
-        """No check of a real report is shown without saying what it means."""
-        assert {check.name for check in deployment.verify(WEB).checks} <= MEANINGS.keys()
+    def test_every_check_has_a_wording(self, deployment):
+        """Every check of a real report has sentences for its results."""
+        assert {check.name for check in deployment.verify(WEB).checks} <= WORDINGS.keys()
 
     def test_status_of_a_deployment_without_instances(self):
         """A deployment without instances is in a good state."""
@@ -381,13 +381,16 @@ class TestReport:
     )
 
     def test_text(self, golden):
-        """What passed is counted, what did not is told with its evidence or reason."""
+        """Every line states what was found, and results that did not pass have their evidence or reason."""
         golden("views/report.txt", str(self.REPORT) + "\n")
 
     def test_html_says_the_same(self):
         """A notebook shows every line that the terminal shows."""
         text = " ".join(Elements(self.REPORT._repr_html_()).text)
-        assert all(word in text for word in ("exit code 1", "alarm/cpu", "containers are simulated", "not fine"))
+        assert all(
+            word in text
+            for word in ("exit code 1", "alarm/cpu", "containers are simulated", "checks of web failed")
+        )
 
     def test_what_is_said_of_several_is_said_once(self):
         """Of a fleet the first is named and the others counted; neighbours with the same details share them."""
@@ -401,22 +404,22 @@ class TestReport:
         health, logs = report_page(Report("web", tuple(ended))).sections[0].rows
         assert (health.details, logs.details) == ((), (Detail("web-0/web", "it has ended (and 2 more)"),))
 
-    def test_what_could_not_be_checked_is_not_called_fine(self):
-        """A kind of check of which nothing is proven is told in the verdict."""
+    def test_a_check_that_was_skipped_is_not_said_to_have_passed(self):
+        """If every result of a check was skipped, the summary says that only checks that could run passed."""
         ready = Check(name="ready", key="vcn/main", status=Status.PASSED, detail="AVAILABLE")
         summaries = [
             report_page(Report("web", checks)).summary for checks in ((ready, self.REPORT.checks[-1]), (ready,))
         ]
         assert summaries == [
-            "web is fine, as far as it could be checked: 1 passed, 1 skipped.",
-            "web is fine: 1 passed.",
+            "All checks of web that could run passed: 1 passed, 1 skipped.",
+            "All checks of web passed: 1 passed.",
         ]
 
     def test_tone(self):
         """The last line is good when nothing failed."""
         good = Report("web", self.REPORT.checks[2:])
         assert (report_page(self.REPORT).tone, report_page(good).tone) == (Tone.BAD, Tone.GOOD)
-        assert report_page(Report("web", ())).summary == "web is fine: nothing to check."
+        assert report_page(Report("web", ())).summary == "Nothing to check in web."
 
 
 class TestFindings:
@@ -430,7 +433,7 @@ class TestFindings:
 
     def test_nothing_found_is_one_line(self):
         """No findings, no headings."""
-        told = "web: nothing wrong was found; verify() tells whether metrics and lines arrive."
+        told = "web: no problems found; verify() checks whether metrics and log lines arrive."
         assert as_text(findings_page(Diagnosis("web", ()))) == told
 
 

@@ -1,4 +1,4 @@
-"""Every command and snippet of BUILD.md; what needs an engine is run by tests/containers/test_build_md.py."""
+"""Every command and snippet of BUILD.md: what needs an engine is run by tests/containers/test_build_md.py."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ocisidecar import Settings
+from ocisidecar.cli.exit_codes import HELP
 from ocisidecar.errors import ImageError
 from tests.scripts.conftest import load
 
@@ -32,7 +33,7 @@ SCRIPTS = re.findall(r"python (scripts/\w+\.py[^`\n]*)", "\n".join([*CONSOLE, *b
 
 @pytest.mark.parametrize("line", SCRIPTS)
 def test_every_command_of_a_script_is_understood(line):
-    """Every script that BUILD.md calls exists and accepts exactly the arguments that are shown."""
+    """Each script in BUILD.md exists and accepts the arguments shown."""
     script, *arguments = shlex.split(line)
     options = load(Path(script).stem)._parser().parse_args(arguments)
     assert vars(options)
@@ -40,7 +41,7 @@ def test_every_command_of_a_script_is_understood(line):
 
 
 def test_every_line_is_known():
-    """Every command calls a script, installs the package or copies the template."""
+    """Each command in BUILD.md is a script, the installation, or copying the template."""
     other = [line for line in CONSOLE if not line.startswith("python scripts/")]
     assert other == [
         "python3 -m venv .venv && .venv/bin/python -m pip install .",
@@ -50,7 +51,7 @@ def test_every_line_is_known():
 
 
 def test_the_template_is_filled_in_as_shown(tmp_path):
-    """The template and the lines of the login section give the registry, and the environment gives the token."""
+    """The lines of the login section set the registry and read the token from the environment."""
     path = tmp_path / "oci-monitoring.env"
     path.write_text(TEMPLATE.read_text(encoding="utf-8") + blocks("sh")[0], encoding="utf-8")
     settings = Settings.from_env_file(path, environment={"OCIR_TOKEN": "t"})
@@ -59,7 +60,7 @@ def test_the_template_is_filled_in_as_shown(tmp_path):
 
 
 def test_local_commands_run(tmp_path):
-    """Commands that need neither an engine nor an account work as shown, except the real containers."""
+    """The local deployment works as shown, with simulated containers."""
     (line,) = [line for line in CONSOLE if "--local --containers docker" in line]
     words = shlex.split(line.replace(" --containers docker", ""))[1:]
     done = subprocess.run(
@@ -73,8 +74,8 @@ def test_local_commands_run(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_ci_examples_have_the_required_keys():
-    """The CI examples parse and have the keys that GitHub, GitLab and OCI DevOps require."""
+def test_ci_examples_are_what_each_system_takes():
+    """The CI examples parse, and have the keys without which GitHub, GitLab and OCI DevOps refuse them."""
     github, gitlab, devops = (yaml.safe_load(block) for block in blocks("yaml"))
     assert {"name", "jobs"} <= github.keys()
     assert all("run" in step or "uses" in step for step in github["jobs"]["deploy"]["steps"])
@@ -85,18 +86,23 @@ def test_ci_examples_have_the_required_keys():
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", BUILD))
-def test_relative_links_name_files(link):
-    """Every relative link names a file of the project."""
+def test_links_lead_somewhere(link):
+    """Each relative link names a file of the project."""
     assert (ROOT / link).is_file()
 
 
 def test_every_image_is_in_the_table():
-    """The table of images lists every image and nothing else."""
-    told = re.findall(r"^\| \[([a-z-]+)\]", BUILD, re.MULTILINE)
-    assert sorted(told) == sorted(path.parent.name for path in ROOT.glob("docker/*/Dockerfile"))
+    """The table lists exactly the images that have a Dockerfile."""
+    listed = re.findall(r"^\| \[([a-z-]+)\]", BUILD, re.MULTILINE)
+    assert sorted(listed) == sorted(path.parent.name for path in ROOT.glob("docker/*/Dockerfile"))
+
+
+def test_exit_codes_are_those_of_the_table():
+    """BUILD.md lists the exit codes in the words of the help texts."""
+    assert HELP in BUILD
 
 
 def test_every_error_named_exists():
-    """Every error class in BUILD.md is an image error of the library."""
+    """Each error in the table is a class of the library."""
     known = {cls.__name__ for cls in ImageError.__subclasses__()}
     assert set(re.findall(r"`(\w+Failed)`", BUILD)) <= known

@@ -104,7 +104,7 @@ def test_the_result_holds_exactly_what_is_live(provisioner, emulator):
 def test_an_unknown_deployment_is_an_error(provisioner, web):
     """get() of an unknown name raises DeploymentNotFound with the existing names."""
     provisioner.apply(web)
-    with pytest.raises(DeploymentNotFound, match=r"'wbe' exists.*there are web") as caught:
+    with pytest.raises(DeploymentNotFound, match=r"'wbe' in this.*existing deployments: web") as caught:
         provisioner.get("wbe")
     assert caught.value.known == ("web",)
 
@@ -345,7 +345,7 @@ def test_the_errors_of_a_whole_sequence_come_at_once(provisioner, emulator, web)
     specs = [DeploymentSpec(name, [evolve(web, ocpus=0)]) for name in ("a", "b")]
     with pytest.raises(SpecError) as caught:
         provisioner.apply([web, *specs])
-    paths = {fault.path for fault in caught.value.faults}
+    paths = {fault.path for fault in caught.value.problems}
     assert {'a: instances["web"].ocpus', 'b: instances["web"].ocpus'} <= paths
     assert emulator.requests == ()
 

@@ -7,22 +7,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
-from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
+from ocisidecar.errors import InUse, PlanError, SpecError, SpecProblem, StalePlan
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
 from ocisidecar.resources.access import right_of, statements_of
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.state.compare import covers
+from ocisidecar.state.compare import is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import OWN_TAGS, Identity, used_deployments, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Body, Key, Ref, resolve
-
-_SHARED_KINDS = frozenset({"vcn", "subnet", "dynamic-group", "policy", "log"})
-"""What other deployments use of a shared one."""
 
 
 def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
@@ -45,7 +43,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     desired = desire(spec, site)
     _check_recorded(desired, site.identity)
     _check_shared(spec.name, desired, snapshot)
-    retained = frozenset(key for key in snapshot.of(spec.name) if KINDS[key.kind].keeps_data)
+    retained = frozenset(key for key in snapshot.of(spec.name) if isinstance(KINDS[key.kind], KeepsData))
     steps = diff(site.identity, desired, snapshot, retained=retained)
     _check_users(spec.name, steps, snapshot)
     return Plan(
@@ -156,7 +154,7 @@ def check_names(names: Sequence[str]) -> None:
     """Raise SpecError when two deployments of a sequence have one name."""
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise SpecError([SpecFault(name, "names more than one deployment of the sequence") for name in doubled])
+        raise SpecError([SpecProblem(name, "names more than one deployment of the sequence") for name in doubled])
 
 
 def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
@@ -217,7 +215,7 @@ def _check_recorded(desired: Mapping[Key, Desired], identity: Identity) -> None:
                 f"has {len(want.tag_names)} tags, those of VNIC and containers among them: too many to record in a "
                 "tag of 256 characters. Set fewer tags, or give shared deployments shorter names"
             )
-            faults.append(SpecFault(str(want.key), message))
+            faults.append(SpecProblem(str(want.key), message))
     if faults:
         raise SpecError(faults)
 
@@ -232,7 +230,7 @@ def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot)
                     f"is missing from the shared deployment {ref.deployment!r}; deployments in this compartment: "
                     f"{known}"
                 )
-                faults[ref.deployment, ref.key] = SpecFault(str(ref.key), message)
+                faults[ref.deployment, ref.key] = SpecProblem(str(ref.key), message)
     if faults:
         raise SpecError(tuple(faults.values()))
 
@@ -248,7 +246,7 @@ def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
     going = [
         str(step.key)
         for step in steps
-        if step.key.kind in _SHARED_KINDS and step.action in {Action.REPLACE, Action.DELETE}
+        if KINDS[step.key.kind].is_shared and step.action in {Action.REPLACE, Action.DELETE}
     ]
     if users and going:
         raise InUse(
@@ -285,7 +283,7 @@ def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot
         return value_of(lives[0], ref) if lives else str(ref)
 
     shown = [name for name in want.sections if name in want.body and name in live.body]
-    differing = [name for name in shown if not covers(live.body[name], resolve(want.body[name], lookup))]
+    differing = [name for name in shown if not is_satisfied_by(resolve(want.body[name], lookup), live.body[name])]
     if differing:
         raise PlanError(
             f"{want.key} cannot be adopted: {live.id} differs in {', '.join(sorted(differing))}, which cannot be "

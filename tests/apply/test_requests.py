@@ -76,8 +76,8 @@ def make_instance(provisioner: Provisioner, job_of: Callable[..., Job], web: Ins
 
 
 def id_of(done: Done) -> str:
-    assert done.started is not None
-    return done.started.id
+    assert done.accepted is not None
+    return done.accepted.id
 
 
 def remove_vcn(caller: Caller, live_id: str) -> None:
@@ -216,8 +216,8 @@ class TestPlacements:
         emulator.inject(Fault.out_of_capacity(availability_domain="AD-1"))
         done = perform(elsewhere)
         assert done.attempt.placement == 1
-        assert done.started is not None
-        assert str(done.started.body["availabilityDomain"]).endswith("AD-2")
+        assert done.accepted is not None
+        assert str(done.accepted.body["availabilityDomain"]).endswith("AD-2")
 
     def test_a_named_fault_domain_is_requested(
         self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec
@@ -227,8 +227,8 @@ class TestPlacements:
         moved = web.with_placement(PlacementSpec(availability_domains=(2,), fault_domains=("FAULT-DOMAIN-3",)))
         plan = provisioner.plan(moved.with_image("docker.io/acme/web:1.5"))
         done = perform(job_of(plan, "container-instance/web-0"))
-        assert done.started is not None
-        assert done.started.body["faultDomain"] == "FAULT-DOMAIN-3"
+        assert done.accepted is not None
+        assert done.accepted.body["faultDomain"] == "FAULT-DOMAIN-3"
 
     def test_no_capacity_anywhere_lists_every_placement(self, emulator: Emulator, elsewhere: Job) -> None:
         """OutOfHostCapacity names every domain and holds the request's id."""
@@ -324,11 +324,21 @@ class TestOtherActions:
         with pytest.raises(LookupError, match="vcn/main is not live"):
             perform(evolve(make_vcn, operation=changing))
 
-    def test_what_is_complete_when_made_cannot_be_completed(self, make_vcn: Job) -> None:
-        """Only kinds that say so have a second request."""
+    def test_only_kinds_that_can_be_started_are_started(self, make_vcn: Job) -> None:
+        """Starting a VCN raises a TypeError that names the operation, before any request."""
         live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
-        with pytest.raises(LookupError, match="vcn/main"):
-            complete(make_vcn, live)
+        start = evolve(make_vcn.operation, id=evolve(make_vcn.operation.id, action=Action.START), live=live)
+        with pytest.raises(TypeError, match="start vcn/main is not possible"):
+            perform(evolve(make_vcn, operation=start))
+
+    def test_a_resource_that_is_complete_when_created_needs_no_second_request(
+        self, make_vcn: Job, writes: Callable[[], list[str]]
+    ) -> None:
+        """Completing a VCN returns it as it is and sends nothing."""
+        live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
+        writes()
+        done = complete(make_vcn, live)
+        assert (done.accepted.id if done.accepted else "", writes()) == ("ocid1.vcn", [])
 
 
 class TestSecrets:

@@ -1,4 +1,4 @@
-"""Our tags, which are the only state, and the retry tokens."""
+"""The tags that are the only state, and the retry tokens."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ def tags(sections=None, *, hidden=None, uses=()):
 
 
 class TestIdentity:
-    """`Identity`: which deployment is which."""
+    """Which deployment is which."""
 
     def test_same_name_elsewhere_is_another_deployment(self):
-        """Deployments of one name in other regions and compartments have other deployment tags."""
+        """Deployments of one name in other regions or compartments have other tags."""
         elsewhere = [evolve(IDENTITY, region="us-ashburn-1"), evolve(IDENTITY, compartment_id="ocid1.other")]
         assert len({one.tag for one in (IDENTITY, *elsewhere)}) == 3
 
     def test_tag_is_name_and_eight_hex_digits(self):
-        """The deployment tag is the name and a suffix that is the same in every release."""
+        """The tag is the name and a suffix that stays the same from release to release."""
         assert IDENTITY.tag == "web.9a68ded3"
 
     def test_sibling_differs_in_name_only(self):
-        """Deployments in one region and compartment have the same suffix."""
+        """Another deployment in the same place has the same suffix."""
         assert IDENTITY.sibling("api") == evolve(IDENTITY, name="api")
         assert IDENTITY.sibling("api").suffix == IDENTITY.suffix
 
 
 class TestOwner:
-    """`owner`: the deployment and key that tags prove."""
+    """What tags prove."""
 
     def test_our_tags_prove_deployment_and_key(self):
-        """The tags of a resource give back its deployment's name and its key."""
+        """The owner of tags that we wrote is the deployment and key that they were written for."""
         assert owner(IDENTITY, KEY.kind, tags()) == ("web", KEY)
 
-    def test_tags_of_another_deployment_are_recognized(self):
-        """The name of the asking identity does not matter: the name in the tag is returned."""
+    def test_other_deployments_of_the_place_are_seen(self):
+        """The owner is found whatever the name of the deployment that looks for it."""
         assert owner(IDENTITY.sibling("api"), KEY.kind, tags()) == ("web", KEY)
 
     @pytest.mark.parametrize(
@@ -79,30 +79,30 @@ class TestOwner:
         ],
         ids=str,
     )
-    def test_tags_that_do_not_agree_prove_nothing(self, change):
-        """A wrong deployment name, suffix, key or kind makes `owner` return None."""
+    def test_a_tag_alone_proves_nothing(self, change):
+        """Tags with another suffix, kind or a broken key have no owner."""
         assert owner(IDENTITY, KEY.kind, {**tags(), **change}) is None
 
     def test_an_untagged_resource_is_not_ours(self):
-        """Tags of others alone make `owner` return None."""
+        """Without our tags there is no owner."""
         assert owner(IDENTITY, KEY.kind, {"team": "blue"}) is None
 
 
 class TestTags:
-    """`tags_for` and the functions that read our tags."""
+    """What the tags say."""
 
-    def test_a_resource_has_four_tags_of_ours(self):
-        """A resource gets exactly the four tags in OWN_TAGS, of the ten free-form tags that OCI allows."""
+    def test_there_are_four(self):
+        """We write four free-form tags, which leaves six of OCI's ten to the user."""
         assert tuple(tags()) == OWN_TAGS
 
     def test_digest_covers_what_only_a_replacement_changes(self):
-        """Another image changes the digest; a field that is changed in place does not."""
+        """The digest tag changes with a section and not with a hidden field."""
         changed = {**SECTIONS, "image": {"web.imageUrl": "web:1.5"}}
         assert tags(changed)[TAG_DIGEST] != tags()[TAG_DIGEST] == digest(SECTIONS)
         assert tags(hidden={"vnics": []})[TAG_DIGEST] == tags()[TAG_DIGEST]
 
     def test_digest_ignores_the_order_of_fields(self):
-        """The order of a mapping does not change the digest."""
+        """Equal mappings in another order have the same digest, in every process."""
         assert digest(dict(reversed(SECTIONS.items()))) == digest(SECTIONS)
 
     def test_digest_sees_references_by_what_they_name(self):
@@ -111,27 +111,27 @@ class TestTags:
         assert digest({"a": Text(("x", Ref(Key("vcn", "main"))))}) == digest({"a": "x<vcn/main.id>"})
 
     def test_digest_takes_any_mapping(self):
-        """A frozen mapping has the same digest as a dictionary with the same content."""
+        """A frozen mapping has the digest of an equal dictionary."""
         assert digest({"a": MappingProxyType({"b": 1})}) == digest({"a": {"b": 1}})
 
     def test_digest_refuses_what_has_no_wire_form(self):
-        """A value that has no wire form raises TypeError."""
+        """A value without a wire form is a TypeError that names its type."""
         with pytest.raises(TypeError, match="object has no wire form"):
             digest({"a": object()})
 
     def test_changed_sections_are_named(self):
-        """`changed_sections` names the sections and hidden fields that differ, and no used deployments."""
+        """The names of the sections that differ between two sets of tags are returned, sorted."""
         after = {"image": {"web.imageUrl": "web:1.5"}, "config": {"app.toml": "eA=="}}
         assert changed_sections(tags(), tags(after)) == ("config", "image", "network")
         assert changed_sections(tags(), tags(hidden={"vnics": []})) == ("vnics",)
         assert changed_sections(tags(), tags(uses=("platform",))) == ()
 
-    def test_foreign_tags_change_no_section(self):
-        """Tags of others do not count as sections."""
+    def test_tags_of_others_change_no_section(self):
+        """Tags that others put on a resource do not count as changed sections."""
         assert changed_sections({}, {"team": "blue"}) == ()
 
-    def test_a_section_in_doubt_differs_from_every_content(self):
-        """A section in doubt differs from its old and its new content, and the other entries stay."""
+    def test_a_section_marked_as_unknown_differs_from_every_value(self):
+        """A section that is marked as unknown differs from before and after, and the other sections do not."""
         before = tags(uses=("platform",))
         doubted = in_doubt(before, ["vnics", "containers"])
         assert changed_sections(doubted, before) == ("containers", "vnics")
@@ -140,13 +140,13 @@ class TestTags:
         assert {**doubted, TAG_PARTS: before[TAG_PARTS]} == before
 
     def test_used_deployments_are_listed(self):
-        """The tags list the shared deployments that a resource uses, sorted."""
+        """The shared deployments that a resource uses are read from its tags."""
         assert used_deployments(tags(uses=("platform", "access"))) == ("access", "platform")
         assert used_deployments(tags()) == ()
         assert used_deployments({}) == ()
 
-    def test_a_full_tag_drops_sections_and_no_hidden_field(self):
-        """Long names of shared deployments push out sections, which the digest covers, and no hidden field."""
+    def test_what_can_be_changed_in_place_is_seen_however_full_the_tag_is(self):
+        """A full tag loses sections, which the digest covers, and never a hidden field."""
         uses = tuple(letter * 63 for letter in "abc")
         many = {f"section-{number}": number for number in range(20)}
         before, after = tags(many, uses=uses), tags(many, hidden={"vnics": []}, uses=uses)
@@ -155,7 +155,7 @@ class TestTags:
         assert changed_sections(before, after) == ("vnics",)
 
     def test_a_full_tag_holds_whole_entries_only(self):
-        """An entry that does not fit into the tag is left out instead of being truncated."""
+        """An entry that does not fit into a tag is left out, not cut."""
         many = {f"section-{number}": number for number in range(40)}
         parts = tags(many)[TAG_PARTS].split(",")
         assert {name for name, _, value in (part.partition("=") for part in parts)} <= {*many, "vnics"}
@@ -163,12 +163,12 @@ class TestTags:
 
 
 class TestRetryToken:
-    """`retry_token`: the token that makes a create repeatable."""
+    """What makes creates repeatable."""
 
     ARGUMENTS = (IDENTITY, KEY, "digest", "AD-1", 0)
 
     def test_is_the_same_for_the_same_inputs(self):
-        """The same arguments give the same token, so a rerun gets the resource that the first run created."""
+        """The same inputs give the same token, so that a rerun gets the resource that the first run created."""
         assert retry_token(*self.ARGUMENTS) == retry_token(*self.ARGUMENTS)
 
     @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ class TestRetryToken:
         ids=str,
     )
     def test_differs_when_an_input_does(self, change):
-        """A change of any argument gives another token."""
+        """A change of any input changes the token."""
         position, value = change
         arguments = [*self.ARGUMENTS]
         arguments[position] = value

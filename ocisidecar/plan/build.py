@@ -33,12 +33,12 @@ def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
 
 
 def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings: tuple[str, ...] = ()) -> Plan:
-    """Return the plan that brings `spec` about.
+    """Return the plan that creates or updates what `spec` describes.
 
     Raises:
-        SpecError: a shared deployment that the spec names does not exist or lacks what is asked of it.
+        SpecError: a shared deployment that the spec names does not exist or lacks a resource that is used.
         AmbiguousResource: see `diff`.
-        InUse: what other deployments use would have to go.
+        InUse: a resource that other deployments use would be deleted or replaced.
     """
     desired = desire(spec, site)
     _check_recorded(desired, site.identity)
@@ -64,11 +64,11 @@ def plan_adopt(
     *,
     warnings: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan that takes `adopted` resources over and brings the rest of `spec` about.
+    """Return the plan that adopts the resources in `adopted` and creates or updates the rest of `spec`.
 
     Raises:
-        PlanError: a resource cannot become what the spec asks for without being replaced, is not asked for, or
-            the deployment has one already.
+        PlanError: a resource differs from the spec in what cannot be changed in place, its key is not in the spec,
+            or the deployment already has another resource of that key.
     """
     desired = desire(spec, site)
     ids = {key: live.id for key, live in adopted.items()}
@@ -158,7 +158,7 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
-    """Raise when a plan to apply is to be destroyed, or the other way round.
+    """Raise when a plan to apply is given to destroy(), or the reverse.
 
     Raises:
         PlanError: it is the other kind of plan.
@@ -169,7 +169,7 @@ def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
 
 
 def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
-    """Raise StalePlan unless `plan` is for this identity and what it rests on is as it was."""
+    """Raise StalePlan unless `plan` is for this identity and its resources are unchanged since it was made."""
     if plan.identity != identity:
         raise StalePlan(
             f"The plan of {plan.name} is for compartment {plan.identity.compartment_id} in "
@@ -185,7 +185,7 @@ def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
 
 
 def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase, tuple[str, ...]]]]:
-    """Return what a plan rests on: ids, phases and our tags by key."""
+    """Return what must not change between plan and apply: key → OCID, phase and our tags."""
     return {
         str(key): [(live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS)) for live in lives]
         for key, lives in snapshot.of(plan.name).items()
@@ -193,7 +193,7 @@ def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase
 
 
 def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, str]:
-    """Add what kept resources stand on: a subnet cannot stay without its VCN."""
+    """Add what kept resources need: a subnet cannot exist without its VCN."""
     kept = dict(reasons)
     queue = list(reasons)
     while queue:
@@ -206,7 +206,7 @@ def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, 
 
 
 def _check_recorded(desired: Mapping[Key, Desired], identity: Identity) -> None:
-    """Refuse more tags than our own tags have room to record: they could not be taken away again."""
+    """Refuse more tags than our own tags can record: without a record they could not be removed later."""
     faults = []
     for want in desired.values():
         recorded = want.tags(identity) if want.tag_names else {}
@@ -241,7 +241,7 @@ def _users_of(name: str, snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
-    """Refuse to take away what others may stand on; their tags say whom they use, not what of it."""
+    """Refuse to delete what others may use; their tags name the deployment, not the resources."""
     users = _users_of(name, snapshot)
     going = [
         str(step.key)
@@ -257,7 +257,7 @@ def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
 
 
 def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Iterator[str]:
-    """Yield what the containers need and a shared policy does not say, as far as the words go."""
+    """Yield a warning for each right of the containers that no statement of a shared policy grants verbatim."""
     shared = spec.effective_access.name
     for policy in snapshot.of(shared).get(Key("policy", "main"), ()) if shared else ():
         granted = policy.body.get("statements")
@@ -272,7 +272,7 @@ def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Ite
 
 
 def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:
-    """Refuse what would have to be replaced, as far as the resource shows its replace-only fields."""
+    """Refuse a resource that would be replaced, as far as it shows its replace-only fields."""
     if live.phase not in {Phase.READY, Phase.STOPPED}:
         raise PlanError(f"{want.key} cannot be adopted: {live.id} is {live.state}.")
 

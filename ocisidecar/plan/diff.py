@@ -1,4 +1,4 @@
-"""From what is wanted and what is live to the steps between.  Pure: no SDK, no clock, no randomness.
+"""The steps from live to desired resources.  Pure: no SDK, no clock, no randomness.
 
 Digests are compared for what only a replacement can change (no GET returns config files or secrets), and live
 values for what can be changed in place.
@@ -24,7 +24,7 @@ def diff(
 ) -> tuple[Step, ...]:
     """Return the steps that lead from `snapshot` to `desired`, in an order that respects their needs.
 
-    Live keys that are not wanted are deleted, except those in `retained`.
+    Live keys that are not in `desired` are deleted, except those in `retained`.
 
     Raises:
         AmbiguousResource: several live resources of a kind that cannot exist twice match equally.
@@ -123,7 +123,7 @@ def _replacement(
     *,
     can_overlap: bool,
 ) -> Step:
-    """Return the step; the old one cannot stay until the new one is there where both need what is replaced too."""
+    """Return the step; there is no overlap where both instances need a resource that is replaced too."""
     if forced:
         changes = tuple(Change(str(need), "is replaced") for need in forced)
     elif all(live.phase is Phase.FAILED for live in standing):
@@ -145,7 +145,7 @@ def _replacement(
 
 
 def _section_changes(name: str, want: Desired, live: Live, lookup: Callable[[Ref], str]) -> tuple[Change, ...]:
-    """Return what changed in a section, as far as it is known what it was."""
+    """Return what changed in a section, as far as its former content is known."""
     known = (live.body if live.known is None else live.known).get(name)
     wanted = resolve(want.sections.get(name), lookup)
     pairs = {}

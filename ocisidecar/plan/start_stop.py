@@ -22,7 +22,7 @@ _STEPS: Mapping[tuple[Action, Phase], Action] = {
     (Action.RESTART, Phase.PENDING): Action.RESTART,
     (Action.RESTART, Phase.STOPPED): Action.START,
 }
-"""What is asked for and how the instance is → what is done; in any other phase nothing is."""
+"""Requested action and phase of the instance → action of its step; in any other phase it is a no-op."""
 
 
 def plan_power(identity: Identity, snapshot: Snapshot, action: Action, *, instance: str | None = None) -> Plan:

@@ -318,10 +318,10 @@ class TestOtherActions:
 
     def test_an_operation_without_its_input_names_the_key(self, make_vcn: Job) -> None:
         """A create without a desired resource, or an update without a live one, raises LookupError with the key."""
-        with pytest.raises(LookupError, match="vcn/main is not wanted"):
+        with pytest.raises(LookupError, match="vcn/main is not in the plan's desired resources"):
             perform(evolve(make_vcn, want=None))
         changing = evolve(make_vcn.operation, id=evolve(make_vcn.operation.id, action=Action.UPDATE))
-        with pytest.raises(LookupError, match="vcn/main is not live"):
+        with pytest.raises(LookupError, match="vcn/main has no live resource"):
             perform(evolve(make_vcn, operation=changing))
 
     def test_only_kinds_that_can_be_started_are_started(self, make_vcn: Job) -> None:

@@ -161,7 +161,7 @@ class TestRetryTokens:
         assert id_of(perform(make_instance)) == failed
 
     def test_a_token_with_another_body_finds_the_resource(self, emulator: Emulator, make_vcn: Job) -> None:
-        """A token that is in use for a different request leads to the resource of the key, if that one is listed."""
+        """A token in use for a different request leads to the resource of the key, where that is listed."""
         made = id_of(perform(make_vcn))
         in_use = "Token is currently in use for a different request: a|b~c~d"
         emulator.inject(Fault.error("create_vcn", "Conflict", in_use, status=409))

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Self, overload
 from urllib.parse import urlsplit
 
 from ocisidecar.apply.executor import Executor, Limits
-from ocisidecar.apply.outcome import Outcome, ending, raise_failures
+from ocisidecar.apply.outcome import Outcome, ending
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.connection import ServiceConnection
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import (
     ConfigError,
     DeploymentNotFound,
 )
 from ocisidecar.events import Event, Found, Handler, PlanReady
-from ocisidecar.observe.snapshot import Reader
 from ocisidecar.plan.build import check_digest
-from ocisidecar.plan.plan import Action, Plan
+from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
-from ocisidecar.plan.start_stop import plan_power
+from ocisidecar.run_errors import raise_failures
 from ocisidecar.spec import as_deployment
 from ocisidecar.state.observed import Live, Snapshot
 from ocisidecar.wire import Key
@@ -32,7 +32,6 @@ from ocisidecar.wire import Key
 if TYPE_CHECKING:
     from ocisidecar.credentials import Credentials
     from ocisidecar.emulator import Emulator, Fault, Latencies
-    from ocisidecar.observe.instances import Instance
 
 
 class Provisioner:
@@ -51,13 +50,15 @@ class Provisioner:
         accepts_symbolic_images: bool = False,
         limits: Limits | None = None,
         on_event: Handler | None = None,
+        emulator: Emulator | None = None,
     ) -> None:
         self._session = session
         self._limits = limits or Limits()
         self._on_event = on_event
-        self._emulator: Emulator | None = None
+        self._emulator = emulator
         self._pool = ThreadPoolExecutor(self._limits.max_workers, thread_name_prefix="ocisidecar")
         self._planner = Planner(session, self._pool, compartment_id, image_prefix, accepts_symbolic_images)
+        self._connection = ServiceConnection(session, self._pool, self._planner, emulator, self.get, self._run)
 
     @classmethod
     def from_config(
@@ -170,15 +171,14 @@ class Provisioner:
         except ValueError as exc:
             raise ConfigError(f"Provisioner.local: {exc}") from exc
         credentials = load_credentials(emulator.oci_config, environment={}, clock=ticking)
-        provisioner = cls(
+        return cls(
             Session(credentials, ticking, emulator.endpoint),
             compartment_id=emulator.compartment_id,
             accepts_symbolic_images=True,
             limits=Limits(wait_timeout_in_seconds=wait_timeout_in_seconds),
             on_event=on_event,
+            emulator=emulator,
         )
-        provisioner._emulator = emulator
-        return provisioner
 
     @property
     def emulator(self) -> Emulator:
@@ -384,21 +384,6 @@ class Provisioner:
         )
         return self._run((plan,), on_event, cancelling)[0]
 
-    def act(
-        self,
-        name: str,
-        action: Action,
-        *,
-        instance: str | None = None,
-        on_event: Handler | None = None,
-        cancel: Cancel | None = None,
-    ) -> Deployment:
-        """Start, stop or restart a deployment's instances and wait until they are; see `Deployment.stop`."""
-        cancelling = cancel or Cancel(clock=self._session.clock)
-        snapshot = self._planner.snapshot(name, cancelling)
-        plan = plan_power(self._planner.identity(name), snapshot, action, instance=instance)
-        return self._run((plan,), on_event, cancelling)[0]
-
     # -- finding -------------------------------------------------------------------------------------------
 
     def get(self, name: str, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Deployment:
@@ -416,22 +401,6 @@ class Provisioner:
         """Return all deployments in the compartment and region, by name."""
         snapshot = self._planner.snapshot("", cancel or Cancel())
         return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
-
-    def reach(self, instance: Instance, port: int) -> str | None:
-        """Return the base URL under which a port of an instance may be reached from here, e.g. `http://10.0.0.2:80`.
-
-        In the cloud that is its public address or else its private one: whether a way leads there depends on
-        where this runs, and on the network's rules.  None when it has no address, or no container really runs.
-        """
-        if self._emulator is not None:
-            return self._emulator.reach(instance.id, port)
-        host = instance.emulated_address or instance.public_ip or instance.private_ip
-        return f"http://{host}:{port}" if host else None
-
-    def reader(self, name: str, *, cancel: Cancel | None = None) -> Reader:
-        """Return what reads the deployment `name`; for `Deployment`'s own use."""
-        caller = self._session.caller(cancel or Cancel(clock=self._session.clock))
-        return Reader(caller, self._planner.site(name, caller), self._pool)
 
     # -- inside --------------------------------------------------------------------------------------------
 
@@ -457,7 +426,7 @@ class Provisioner:
 
     def _deployment(self, name: str, lives: Mapping[Key, Sequence[Live]]) -> Deployment:
         resources = {str(key): found[0].id for key, found in sorted(lives.items())}
-        return Deployment(self._planner.identity(name), resources, self)
+        return Deployment(self._planner.identity(name), resources, self._connection)
 
     def _ready(self, plan: Plan, on_event: Handler | None) -> Plan:
         self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))

@@ -26,6 +26,7 @@ from ocisidecar.spec import InstanceSpec, PlacementSpec
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Key, Ref
 from tests.plan_values import key
+from tests.readers import reader_of
 
 NETWORK = "core.VirtualNetworkClient"
 INSTANCES = "container_instances.ContainerInstanceClient"
@@ -51,7 +52,7 @@ def job_of(provisioner: Provisioner, caller: Caller) -> Callable[..., Job]:
 
     def make(plan: Plan, name: str, verb: Verb = Verb.CREATE) -> Job:
         (node,) = [node for node in nodes_of(plan, NEEDS) if node.id.key == key(name) and node.id.verb is verb]
-        reader = provisioner.reader(plan.name)
+        reader = reader_of(provisioner, plan.name)
         return Job(
             node=node,
             kind=KINDS[node.id.key.kind],

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocisidecar import InstanceSpec, NetworkSpec
 from ocisidecar.observe.http_get import Reply, fetch, median_seconds
-from ocisidecar.spec import DeploymentSpec
 
 
 @pytest.fixture
@@ -77,25 +75,3 @@ def test_the_median_is_not_moved_by_one_slow_answer():
     """The first request may open a path."""
     replies = [Reply(status=200, seconds=seconds) for seconds in (0.9, 0.001, 0.002)]
     assert median_seconds(replies) == 0.002
-
-
-class TestProvisioner:
-    """Where the ports of an instance are."""
-
-    def test_simulated_containers_are_nowhere(self, provisioner):
-        """Nothing listens for them."""
-        (instance,) = provisioner.apply(InstanceSpec("web", image_url="web:1", ports=[80])).instances
-        assert provisioner.reach(instance, 80) is None
-
-    def test_a_private_address(self, emulator, connect):
-        """Of a tenancy it is the address in the subnet."""
-        cloud = connect(emulator)
-        (instance,) = cloud.apply(InstanceSpec("web", image_url="web:1", ports=[80])).instances
-        assert cloud.reach(instance, 80) == f"http://{instance.private_ip}:80"
-
-    def test_a_public_address(self, emulator, connect):
-        """The public one comes first, where there is one."""
-        cloud = connect(emulator)
-        web = InstanceSpec("web", image_url="web:1", ports=[80])
-        (instance,) = cloud.apply(DeploymentSpec("web", [web], network=NetworkSpec.public())).instances
-        assert cloud.reach(instance, 8080) == f"http://{instance.public_ip}:8080"

@@ -27,6 +27,7 @@ from ocisidecar.resources.container_instance import emulation, health, is_runnin
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import key
+from tests.readers import reader_of
 
 KIND = KINDS["container-instance"]
 DOMAINS = ("Uocm:FRA-AD-1", "Uocm:FRA-AD-2", "Uocm:FRA-AD-3")
@@ -218,7 +219,7 @@ class TestLife:
         emulator.script("web", script)
         provisioner.apply(evolve(WEB, health_checks=[HealthCheck.tcp(80)]))
         clock.advance(60)
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         (live,) = reader.snapshot().of("web")[key(KEY)]
         assert KIND.is_healthy(reader.caller, reader.site, live) is is_healthy
 
@@ -232,7 +233,7 @@ class TestAddress:
     def test_the_public_address_counts_where_there_is_one(self, provisioner, network, start):
         """Else the private one."""
         provisioner.apply(DeploymentSpec("web", [WEB], network=network))
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         instance_id = provisioner.get("web").resources[KEY]
         live = KIND.get(reader.caller, reader.site, instance_id)
         assert KIND.address(reader.caller, live).startswith(start)
@@ -265,7 +266,7 @@ class TestChanges:
         provisioner = make_provisioner(latencies=Latencies(container_instance_create=20))
         with pytest.raises(Cancelled):
             provisioner.apply(WEB, cancel=Cancel(after_seconds=1, clock=clock))
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         (live,) = reader.snapshot().of("web")[key(KEY)]
         with pytest.raises(PlanError, match=r"container-instance/web-0 .* has no VNIC yet"):
             KIND.update(reader.caller, reader.site, live, {"vnics": [{"displayName": "front"}]})
@@ -313,14 +314,14 @@ class TestFailure:
         emulator.inject(Fault.failed(code="ImagePullFailed", message="No such image."))
         with pytest.raises(ApplyFailed):
             provisioner.apply(WEB)
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         (live,) = reader.snapshot().of("web")[key(KEY)]
         assert live.phase is Phase.FAILED
         assert "ImagePullFailed: No such image." in KIND.failure(reader.caller, reader.site, live, "")
 
     def test_of_nothing_nothing_is_told(self, provisioner):
         """An instance that is gone has no work requests to look up."""
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         caller = provisioner.session.caller(Cancel())
         assert KIND.failure(caller, reader.site, None, "") == ()
 

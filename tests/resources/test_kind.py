@@ -16,6 +16,7 @@ from ocisidecar.resources.network import NetworkKind
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import objects, text
 from tests.plan_values import key
+from tests.readers import reader_of
 from tests.resources.test_models import model
 
 WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4")
@@ -164,7 +165,7 @@ class TestRequests:
     @pytest.fixture
     def reader(self, provisioner):
         provisioner.apply(DeploymentSpec("web"))
-        return provisioner.reader("web")
+        return reader_of(provisioner, "web")
 
     @pytest.fixture
     def vcn(self, reader):
@@ -216,7 +217,7 @@ class TestRequests:
         """OCI shows it for a while; deleting it again is no error."""
         instances = KINDS["container-instance"]
         provisioner.apply(WEB)
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         (live,) = reader.snapshot().of("web")[key("container-instance/web-0")]
         provisioner.destroy("web")
         shown = instances.read(reader.caller, reader.site, live.id)

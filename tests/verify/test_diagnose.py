@@ -23,6 +23,7 @@ from ocisidecar.emulator import ContainerScript, Fault, Latencies
 from ocisidecar.observe.container_logs import _Glance, last_lines
 from ocisidecar.verify.diagnose import causes_of
 from ocisidecar.verify.findings import CAUSES, Diagnosis, Finding
+from tests.readers import reader_of
 
 WEB = InstanceSpec("web", image_url="web:1")
 HELPER = "container-instance/web-0/helper"
@@ -160,7 +161,7 @@ def test_a_container_that_wrote_nothing(provisioner, monkeypatch):
     """That is another thing than a log that OCI does not give."""
     container = provisioner.apply(helped()).instances[0].containers[0]
     monkeypatch.setattr("ocisidecar.observe.container_logs._glance", lambda *_, **__: _Glance(""))
-    assert last_lines(provisioner.reader("web").caller, container, 10) == ()
+    assert last_lines(reader_of(provisioner, "web").caller, container, 10) == ()
 
 
 def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):

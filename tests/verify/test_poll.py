@@ -15,6 +15,7 @@ from ocisidecar.clock import VirtualClock
 from ocisidecar.errors import Cancelled, Throttled
 from ocisidecar.observe.polling import hasty_looks
 from ocisidecar.verify.poll import Asked, Inquiry, ask, together
+from tests.readers import reader_of
 
 REFUSAL = Throttled(operation="search_logs", status=429, code="TooManyRequests")
 
@@ -39,7 +40,7 @@ def test_the_law_of_asking(local, enough_at, timeout):
         return Inquiry(answer, lambda times, _: times >= enough_at[number])
 
     inquiries = [question(number) for number in range(len(enough_at))]
-    ask(local.reader("web"), [one.look for one in inquiries], timeout_in_seconds=timeout)
+    ask(reader_of(local, "web"), [one.look for one in inquiries], timeout_in_seconds=timeout)
     times = list(islice(hasty_looks(local.session.caller(Cancel()), every_seconds=2.0), 60))
     most = bisect_left(times, timeout - 1e-6) + 1
     assert asked == [min(wanted, most) for wanted in enough_at]
@@ -50,7 +51,7 @@ def test_the_law_of_asking(local, enough_at, timeout):
 def test_a_refusal_is_an_answer(local):
     """It is not asked again, and its words are kept."""
     refused = Inquiry(lambda: pytest.fail("asked"), lambda *_: False, first=lambda: _raise(REFUSAL))
-    ask(local.reader("web"), [refused.look], timeout_in_seconds=60)
+    ask(reader_of(local, "web"), [refused.look], timeout_in_seconds=60)
     assert refused.result == Asked(refusal=str(REFUSAL))
 
 
@@ -62,7 +63,7 @@ def test_what_comes_first_is_done_once(local):
     """What is asked for is sent before the first question and never again."""
     done: list[str] = []
     inquiry = Inquiry(lambda: done.append("asked"), lambda *_: len(done) > 3, first=lambda: done.append("sent"))
-    ask(local.reader("web"), [inquiry.look], timeout_in_seconds=60)
+    ask(reader_of(local, "web"), [inquiry.look], timeout_in_seconds=60)
     assert done == ["sent", "asked", "asked", "asked"]
 
 
@@ -71,7 +72,7 @@ def test_asking_can_be_cancelled(local):
     cancel = Cancel()
     inquiry = Inquiry(lambda: cancel.set("enough"), lambda *_: False)
     with pytest.raises(Cancelled, match="enough"):
-        ask(local.reader("web", cancel=cancel), [inquiry.look], timeout_in_seconds=60)
+        ask(reader_of(local, "web", cancel=cancel), [inquiry.look], timeout_in_seconds=60)
 
 
 def test_several_answers_are_one():

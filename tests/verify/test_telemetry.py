@@ -23,6 +23,7 @@ from ocisidecar.observe.http_get import fetch
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.verify.verify import Measure, verify
+from tests.readers import reader_of
 
 APP = InstanceSpec(
     "web", image_url="web:1", ports=[80, 9090], health_checks=[HealthCheck.http(80, path="/health")]
@@ -202,7 +203,7 @@ def look(provisioner, deployment, front):
             "telemetry_timeout_in_seconds": 6,
         }
         return verify(
-            provisioner.reader("web"),
+            reader_of(provisioner, "web"),
             deployment.resources,
             spec,
             reach=lambda _instance, _port: url,

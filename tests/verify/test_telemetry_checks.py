@@ -16,6 +16,7 @@ from ocisidecar.verify.inspection import inspect
 from ocisidecar.verify.poll import Asked
 from ocisidecar.verify.report import Check, Status
 from ocisidecar.verify.telemetry_checks import telemetry_checks
+from tests.readers import reader_of
 
 SPEC = (
     InstanceSpec("web", image_url="web:1", ports=[80], health_checks=[HealthCheck.http(80)])
@@ -31,7 +32,7 @@ NOW = datetime.fromtimestamp(0, UTC)
 def case(provisioner) -> Case:
     """A deployment of which nothing was found out yet; tests say what was."""
     deployment = provisioner.apply(SPEC)
-    inspection = inspect(provisioner.reader("web"), deployment.resources)
+    inspection = inspect(reader_of(provisioner, "web"), deployment.resources)
     return Case(inspection=inspection, logs={}, spec=None, plan=None, max_restarts=0, waited_seconds=0)
 
 

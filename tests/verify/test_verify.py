@@ -30,6 +30,7 @@ from ocisidecar.verify.context import Case
 from ocisidecar.verify.inspection import inspect
 from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.wire import Key
+from tests.readers import reader_of
 
 LOGS = VolumeSpec.empty_dir("logs")
 APP = InstanceSpec("web", image_url="web:1", ports=[80]).with_volume(LOGS, mount_path="/logs")
@@ -348,7 +349,7 @@ def test_limits_and_volumes_are_summed_up(provisioner):
 def case(provisioner) -> Case:
     """What the checks judge, of a deployment that works; tests change what they are about."""
     deployment = provisioner.apply(APP)
-    inspection = inspect(provisioner.reader("web"), deployment.resources)
+    inspection = inspect(reader_of(provisioner, "web"), deployment.resources)
     logs = {"container-instance/web-0/web": (True, "0 bytes")}
     return Case(inspection=inspection, logs=logs, spec=None, plan=None, max_restarts=0, waited_seconds=0)
 

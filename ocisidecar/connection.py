@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,13 +10,15 @@ from attrs import frozen
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
+from ocisidecar.deployment import Deployment
 from ocisidecar.observe.snapshot import Reader
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.plan.planner import Planner
 from ocisidecar.plan.start_stop import plan_power
+from ocisidecar.state.observed import Live
+from ocisidecar.wire import Key
 
 if TYPE_CHECKING:
-    from ocisidecar.deployment import Deployment
     from ocisidecar.emulator import Emulator
     from ocisidecar.events import Handler
     from ocisidecar.observe.instances import Instance
@@ -43,6 +45,11 @@ class ServiceConnection:
     emulator: Emulator | None
     get_deployment: _Get
     run: Callable[[Sequence[Plan], Handler | None, Cancel], tuple[Deployment, ...]]
+
+    def deployment(self, name: str, resources: Mapping[Key, Live]) -> Deployment:
+        """Return a deployment that uses this connection."""
+        ids = {str(key): live.id for key, live in sorted(resources.items())}
+        return Deployment(self.planner.identity(name), ids, self)
 
     def get(self, name: str, *, cancel: Cancel | None = None) -> Deployment:
         """Return a deployment by name; raises DeploymentNotFound."""

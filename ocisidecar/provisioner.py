@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
-from urllib.parse import urlsplit
 
 from ocisidecar.apply.executor import Executor, Limits
 from ocisidecar.apply.outcome import Outcome, ending
@@ -15,22 +14,18 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.connection import ServiceConnection
+from ocisidecar.construction import cloud_target, is_emulator, start_emulator
 from ocisidecar.deployment import Deployment
-from ocisidecar.errors import (
-    ConfigError,
-    DeploymentNotFound,
-)
+from ocisidecar.errors import ConfigError, DeploymentNotFound
 from ocisidecar.events import Event, Found, Handler, PlanReady
 from ocisidecar.plan.build import check_digest
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
 from ocisidecar.run_errors import raise_failures
 from ocisidecar.spec import as_deployment
-from ocisidecar.state.observed import Live, Snapshot
-from ocisidecar.wire import Key
+from ocisidecar.state.observed import Snapshot
 
 if TYPE_CHECKING:
-    from ocisidecar.credentials import Credentials
     from ocisidecar.emulator import Emulator, Fault, Latencies
 
 
@@ -101,25 +96,21 @@ class Provisioner:
         Raises:
             ConfigError: the credentials or the region cannot be used, or no compartment is named.
         """
-        from ocisidecar.credentials import find, load_credentials
-
-        environment = os.environ
-        ticking = clock or SystemClock()
-        credentials = load_credentials(
+        target = cloud_target(
             config,
             profile=profile,
             auth=auth,
             signer=signer,
             region=region,
-            environment=environment,
-            clock=ticking,
+            compartment_id=compartment_id,
+            endpoint=endpoint,
+            image_prefix=image_prefix,
+            clock=clock,
         )
-        url = find("endpoint", argument=endpoint, environment=environment)
-        prefix = find("image_prefix", argument=image_prefix, environment=environment)
         return cls(
-            Session(credentials, ticking, url.value if url else None),
-            compartment_id=_compartment(compartment_id, credentials),
-            image_prefix=prefix.value if prefix else None,
+            target.session,
+            compartment_id=target.compartment_id,
+            image_prefix=target.image_prefix,
             accepts_symbolic_images=is_emulator(endpoint),
             limits=Limits(max_workers, wait_timeout_in_seconds),
             on_event=on_event,
@@ -155,24 +146,16 @@ class Provisioner:
             ConfigError: `containers` is none of the above, no Docker engine answers (EngineMissing), or it cannot
                 be used with `clock`.
         """
-        from ocisidecar.credentials import load_credentials
-        from ocisidecar.emulator import Emulator
-
-        ticking = clock or SystemClock()
-        try:
-            emulator = Emulator(
-                latencies=latencies,
-                faults=tuple(faults),
-                seed=seed,
-                clock=ticking,
-                containers=containers,
-                images=images,
-            ).start()
-        except ValueError as exc:
-            raise ConfigError(f"Provisioner.local: {exc}") from exc
-        credentials = load_credentials(emulator.oci_config, environment={}, clock=ticking)
+        emulator, session = start_emulator(
+            containers=containers,
+            images=images,
+            latencies=latencies,
+            faults=faults,
+            seed=seed,
+            clock=clock or SystemClock(),
+        )
         return cls(
-            Session(credentials, ticking, emulator.endpoint),
+            session,
             compartment_id=emulator.compartment_id,
             accepts_symbolic_images=True,
             limits=Limits(wait_timeout_in_seconds=wait_timeout_in_seconds),
@@ -224,8 +207,6 @@ class Provisioner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    # -- planning ------------------------------------------------------------------------------------------
 
     @overload
     def plan(self, what: Spec, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Plan: ...
@@ -302,8 +283,6 @@ class Provisioner:
         """
         plan = self._planner.adoption(as_deployment(spec), resources, cancel or Cancel())
         return self._ready(plan, on_event)
-
-    # -- changing ------------------------------------------------------------------------------------------
 
     @overload
     def apply(
@@ -384,8 +363,6 @@ class Provisioner:
         )
         return self._run((plan,), on_event, cancelling)[0]
 
-    # -- finding -------------------------------------------------------------------------------------------
-
     def get(self, name: str, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Deployment:
         """Return a deployment by name; no spec is needed.
 
@@ -401,8 +378,6 @@ class Provisioner:
         """Return all deployments in the compartment and region, by name."""
         snapshot = self._planner.snapshot("", cancel or Cancel())
         return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
-
-    # -- inside --------------------------------------------------------------------------------------------
 
     def _run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
         caller = self._session.caller(cancel)
@@ -422,11 +397,7 @@ class Provisioner:
         return deployments
 
     def _deployment_of(self, outcome: Outcome) -> Deployment:
-        return self._deployment(outcome.plan.name, {key: (live,) for key, live in outcome.resources.items()})
-
-    def _deployment(self, name: str, lives: Mapping[Key, Sequence[Live]]) -> Deployment:
-        resources = {str(key): found[0].id for key, found in sorted(lives.items())}
-        return Deployment(self._planner.identity(name), resources, self._connection)
+        return self._connection.deployment(outcome.plan.name, outcome.resources)
 
     def _ready(self, plan: Plan, on_event: Handler | None) -> Plan:
         self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
@@ -435,28 +406,9 @@ class Provisioner:
     def _found(self, name: str, snapshot: Snapshot, on_event: Handler | None) -> Deployment:
         lives = snapshot.of(name)
         self._emit(on_event, Found(deployment=name, resources=sum(map(len, lives.values()))))
-        return self._deployment(name, lives)
+        return self._connection.deployment(name, {key: found[0] for key, found in lives.items()})
 
     def _emit(self, on_event: Handler | None, event: Event) -> None:
         handler = on_event or self._on_event
         if handler is not None:
             handler(event)
-
-
-def _compartment(compartment_id: str | None, credentials: Credentials) -> str:
-    found = compartment_id or credentials.compartment_id
-    if not found:
-        raise ConfigError(
-            "No compartment is named: pass compartment_id=... or set OCISIDECAR_COMPARTMENT_ID "
-            f"({credentials.source})"
-        )
-    return found
-
-
-def is_emulator(endpoint: str | None = None) -> bool:
-    """Return whether `endpoint`, else that of the environment, is on this machine's loopback."""
-    from ocisidecar.credentials import find
-
-    url = find("endpoint", argument=endpoint, environment=os.environ)
-    host = urlsplit(url.value if url else "").hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")

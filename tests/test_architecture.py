@@ -72,7 +72,7 @@ CLOSES_A_CIRCLE = {
     ("verify.report", "views"): "the same",
 }
 """Importer and imported → why; never at load."""
-SHOW_THE_EMULATOR = {"connection", "provisioner", "cli.main", "cli.demo", "pytest_plugin"}
+SHOW_THE_EMULATOR = {"connection", "construction", "provisioner", "cli.main", "cli.demo", "pytest_plugin"}
 
 
 @frozen

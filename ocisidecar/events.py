@@ -33,9 +33,15 @@ class Event:
 
 @frozen(kw_only=True)
 class PlanReady(Event):
-    """The plan is made; `counts` says how many steps of which action it has."""
+    """The plan is made.
+
+    Attributes:
+        counts: action → number of its steps.
+        operations: number of operations that carrying it out takes; each is started and finished once.
+    """
 
     counts: dict[str, int] = field(factory=dict)
+    operations: int = 0
 
 
 @frozen(kw_only=True)

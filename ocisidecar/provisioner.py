@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
 from ocisidecar.apply.executor import Executor, Limits
-from ocisidecar.apply.outcome import Outcome, ending
+from ocisidecar.apply.outcome import Outcome, final_event
+from ocisidecar.apply.reporter import Reporter
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
@@ -381,18 +382,19 @@ class Provisioner:
 
     def _run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
         caller = self._session.caller(cancel)
+        reporter = Reporter(self._session.clock, on_event or self._on_event)
         executor = Executor(
             self._session,
             self._pool,
             [(plan, self._planner.site(plan.name, caller)) for plan in plans],
             self._limits,
             cancel,
-            on_event or self._on_event,
+            reporter,
         )
         outcomes = executor.run()
         deployments = tuple(self._deployment_of(outcome) for outcome in outcomes)
         for outcome in outcomes:
-            executor.emit(ending(outcome, cancel.reason))
+            reporter.emit(final_event(outcome, cancel.reason))
         raise_failures(outcomes, deployments, cancel.reason)
         return deployments
 
@@ -400,7 +402,7 @@ class Provisioner:
         return self._connection.deployment(outcome.plan.name, outcome.resources)
 
     def _ready(self, plan: Plan, on_event: Handler | None) -> Plan:
-        self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts))
+        self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts, operations=len(plan.operations)))
         return plan
 
     def _found(self, name: str, snapshot: Snapshot, on_event: Handler | None) -> Deployment:

@@ -15,7 +15,7 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
         if not outcome.causes:
             continue
         name, count = outcome.plan.name, len(deployment.resources)
-        said = _told(outcome.causes)
+        said = _summary(outcome.causes)
         first = next(iter(outcome.causes.values()))
         if outcome.plan.is_destroy:
             message = f"{name} is not gone: {said} {count} resources remain; destroy again to continue."
@@ -34,8 +34,8 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
             )
 
 
-def _told(causes: Mapping[str, Exception], most: int = 3) -> str:
-    shown = [f"{key}: {error}" for key, error in list(causes.items())[:most]]
+def _summary(causes: Mapping[str, Exception], limit: int = 3) -> str:
+    shown = [f"{key}: {error}" for key, error in list(causes.items())[:limit]]
     more = len(causes) - len(shown)
     return "; ".join(text.removesuffix(".") for text in shown) + (
         f"; and {more} more, see .causes." if more else "."

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ocisidecar.plan.diff import diff
+from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Plan, Step
+from ocisidecar.resources.kinds import NEEDS
 from ocisidecar.state.desired import Desired, Rollout
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
@@ -108,9 +110,15 @@ def actions(steps: Mapping[str, Step]) -> dict[str, Action]:
     return {name: step.action for name, step in steps.items()}
 
 
-def plan(wanted: Iterable[Desired], existing: Iterable[Live] = ()) -> Plan:
-    """Return the plan from `existing` to `wanted`."""
+def plan(
+    wanted: Iterable[Desired],
+    existing: Iterable[Live] = (),
+    *,
+    kind_needs: Mapping[str, tuple[str, ...]] | None = None,
+) -> Plan:
+    """Return the plan from `existing` to `wanted`; `kind_needs` instead of those of the real kinds."""
     desired = {one.key: one for one in wanted}
     snapshot = Snapshot(tuple(existing))
     steps = diff(IDENTITY, desired, snapshot, retained=frozenset())
-    return Plan(identity=IDENTITY, steps=steps, desired=desired, snapshot=snapshot)
+    operations = operations_of(IDENTITY.name, steps, desired, kind_needs or NEEDS)
+    return Plan(identity=IDENTITY, steps=steps, operations=operations, desired=desired, snapshot=snapshot)

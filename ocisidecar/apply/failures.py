@@ -1,34 +1,34 @@
-"""What ended a step that the service had accepted, or that found no room, as exceptions."""
+"""Exceptions for operations that the service accepted but that failed, timed out, or found no capacity."""
 
 from __future__ import annotations
 
-from ocisidecar.apply.waiter import Sight, Watch
+from ocisidecar.apply.waiter import Observation, Watch
 from ocisidecar.errors import OutOfHostCapacity, ResourceFailed, WaitTimedOut
-from ocisidecar.plan.operations import Node
+from ocisidecar.plan.plan import Operation
 from ocisidecar.state.desired import Desired
 
 
-def resource_failed(node: Node, sight: Sight) -> ResourceFailed:
-    """Return what to raise for a resource that ended in a failed state, or vanished."""
-    live_id = sight.live.id if sight.live is not None else sight.watch.live_id
-    state = sight.live.state if sight.live is not None else "gone"
-    said = "; ".join(sight.evidence) or "the service gives no reason"
+def resource_failed(operation: Operation, observation: Observation) -> ResourceFailed:
+    """Return the error for a resource that ended in a failed state, or disappeared."""
+    live_id = observation.live.id if observation.live is not None else observation.watch.live_id
+    state = observation.live.state if observation.live is not None else "gone"
+    said = "; ".join(observation.errors) or "the service gives no reason"
     return ResourceFailed(
-        f"{node.id.verb.value} of {node.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. Remedy the cause "
-        "and apply again: the failed resource is then replaced.",
-        key=str(node.id.key),
+        f"{operation.id.action.value} of {operation.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. Remedy "
+        "the cause and apply again: the failed resource is then replaced.",
+        key=str(operation.id.key),
         resource_id=live_id,
         state=state,
-        errors=sight.evidence,
+        errors=observation.errors,
     )
 
 
 def timed_out(watch: Watch, *, waited_seconds: float) -> WaitTimedOut:
-    """Return what to raise for a resource that did not reach its goal in time."""
-    key = watch.node.key
+    """Return the error for a resource that did not reach its goal in time."""
+    key = watch.operation.key
     return WaitTimedOut(
         f"{key} ({watch.live_id or 'no OCID yet'}) was still {watch.state} after {waited_seconds:.0f} s of waiting "
-        f"until it is {watch.goal.value}. Apply again to go on waiting, or look at its work requests in the "
+        f"until it is {watch.goal.value}. Apply again to continue waiting, or look at its work requests in the "
         "console.",
         key=str(key),
         last_state=watch.state,
@@ -36,8 +36,8 @@ def timed_out(watch: Watch, *, waited_seconds: float) -> WaitTimedOut:
     )
 
 
-def no_room(want: Desired, *, operation: str, opc_request_id: str = "") -> OutOfHostCapacity:
-    """Return what to raise when no placement that `want` allows has room; it lists them all."""
+def out_of_capacity(want: Desired, *, operation: str, opc_request_id: str = "") -> OutOfHostCapacity:
+    """Return the error for an instance that no placement has capacity for; it lists all placements."""
     places: dict[str, list[str]] = {}
     for placement in want.placements:
         domain = f"AD-{placement.availability_domain.rpartition('AD-')[2]}"

@@ -1,4 +1,4 @@
-"""Trying a health check from where the library runs: whether the way to an instance is open, not only its port."""
+"""Health probes from where the library runs: they show whether the network path to an instance is open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ocisidecar.observe.http_get import fetch
 from ocisidecar.spec import HealthCheck
 
 
-def answers(check: HealthCheck, host: str) -> bool:
+def passes(check: HealthCheck, host: str) -> bool:
     """Return whether `host` passes the check now, tried once.
 
     An HTTP check passes with status 200 to 399, a TCP check when the connection is accepted; both within the

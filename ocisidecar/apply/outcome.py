@@ -1,4 +1,4 @@
-"""What came of carrying out a plan, and the event that says so."""
+"""The outcome of a run, and its last event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ocisidecar.wire import Key
 
 @frozen
 class Outcome:
-    """What came of one plan.
+    """The outcome of one plan.
 
     Attributes:
         resources: what exists now, by key.
@@ -28,8 +28,8 @@ class Outcome:
     is_cancelled: bool
 
 
-def ending(outcome: Outcome, reason: str | None) -> Event:
-    """Return the last event of a run; `reason` is why it was cancelled, if it was."""
+def final_event(outcome: Outcome, reason: str | None) -> Event:
+    """Return the last event of a run; `reason` says why it was cancelled, if it was."""
     name, count = outcome.plan.name, len(outcome.resources)
     if outcome.causes:
         return ApplyStopped(deployment=name, reason=f"{', '.join(outcome.causes)} failed", resources=count)

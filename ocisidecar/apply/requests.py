@@ -1,9 +1,9 @@
-"""Carrying out one node: the requests that create, change, start or remove one resource.
+"""The requests of one operation: what creates, changes, starts or deletes one resource.
 
-The ladder of retry tokens lives here.  A token depends only on what is wanted and on the rung, so a rerun after a
-lost answer gets the resource that was made, and two runs at a time get one set.  When a token's resource is dead
-(deleted, failed), the next rung is climbed, a bounded number of times; before a new placement is tried, and after
-a create on one, everything is listed again.
+Retry tokens are managed here.  A token depends only on what is wanted and on its generation, so a rerun after a
+lost answer gets the resource that was created, and two runs at a time get one.  When the resource of a token is
+dead (deleted, failed), the next generation is used, a bounded number of times; before a new placement is tried, and
+after a create on one, everything is listed again.
 """
 
 from __future__ import annotations
@@ -15,21 +15,23 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ocisidecar.apply.failures import no_room
+from ocisidecar.apply.failures import out_of_capacity
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
-from ocisidecar.plan.operations import Node, Verb
+from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.state.observed import Live, Phase
-from ocisidecar.wire import Json, Ref, resolve_fields
+from ocisidecar.wire import Json, Ref, resolve_fields, text
 
-RUNGS = 200
-"""How many tokens a create tries before it is given up: how often a VCN, say, can come and go within a day, which
-is how long OCI remembers tokens."""
+MAX_TOKEN_GENERATIONS = 200
+"""How many tokens a create tries: how often a VCN, say, can be created and deleted within the 24 hours for which
+OCI remembers tokens.  Source: the SDK's description of `opc_retry_token`."""
 
-_REPLAY_SECONDS = 5.0
+_STORED_ANSWER_SECONDS = 5.0
+"""An answer whose resource is this much older than the answer itself is one that the service had stored."""
+
 _DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
 _NAME_TAKEN_SUFFIX = "AlreadyExists"
 _NAME_TAKEN_WORDS = "already uses this display name"
@@ -37,25 +39,25 @@ _NAME_TAKEN_WORDS = "already uses this display name"
 
 @frozen
 class Attempt:
-    """Which placement and which token a create is at."""
+    """Where a create is: index of its placement, and generation of its retry token there."""
 
     placement: int = 0
-    rung: int = 0
+    generation: int = 0
 
     def next_placement(self) -> Attempt:
-        """Return the first try at the next placement."""
+        """Return the first attempt at the next placement."""
         return Attempt(self.placement + 1, 0)
 
-    def next_rung(self) -> Attempt:
-        """Return the next try at this placement."""
-        return Attempt(self.placement, self.rung + 1)
+    def next_generation(self) -> Attempt:
+        """Return the next attempt at this placement."""
+        return Attempt(self.placement, self.generation + 1)
 
 
 @frozen
 class Job:
-    """Everything that carrying out one node needs."""
+    """Everything that the requests of one operation need."""
 
-    node: Node
+    operation: Operation
     kind: Kind
     site: Site
     want: Desired | None
@@ -66,22 +68,35 @@ class Job:
 
 @frozen
 class Done:
-    """What came of it: the resource as the service showed it (None after a removal), and at which attempt."""
+    """The result: the resource as the service showed it (None after a delete), and the attempt that succeeded."""
 
     started: Started | None
     attempt: Attempt = Attempt()
 
 
 def perform(job: Job) -> Done:
-    """Make the requests of one node and return what they started; does not wait for it."""
-    return _PERFORM[job.node.id.verb](job)
+    """Make the requests of one operation and return what they started; does not wait for their effect."""
+    return _PERFORM[job.operation.id.action](job)
 
 
 def complete(job: Job, live: Live) -> Done:
-    """Do what can only be done to a resource that is ready."""
+    """Make the requests that only a resource that is ready accepts."""
     want = _wanted(job)
     job.kind.complete(job.caller, job.site, live, resolve_fields(want.body, job.lookup))
     return Done(_as_started(live), job.attempt)
+
+
+def live_of(operation: Operation, started: Started) -> Live:
+    """Return the resource of an operation as the service has just shown it."""
+    return Live(
+        operation.id.key,
+        operation.id.deployment,
+        started.id,
+        started.state,
+        started.phase,
+        started.body or (operation.live.body if operation.live else {}),
+        text(started.body, "timeCreated"),
+    )
 
 
 def read_secret(caller: Caller, ref: Ref) -> str:
@@ -101,51 +116,55 @@ def _create(job: Job) -> Done:
     attempt = job.attempt
     while True:
         if attempt != Attempt():
-            _remove_failed(job, want)
+            _delete_failed(job, want)
             if (found := _find(job, want)) is not None:
                 return Done(_as_started(found), attempt)
         try:
-            started, attempt = _climb(job, want, placements[attempt.placement], attempt)
+            started, attempt = _create_with_fresh_token(job, want, placements[attempt.placement], attempt)
         except OutOfHostCapacity as error:
             if attempt.placement + 1 >= len(placements):
-                raise no_room(want, operation=error.operation, opc_request_id=error.opc_request_id) from error
+                raise out_of_capacity(
+                    want, operation=error.operation, opc_request_id=error.opc_request_id
+                ) from error
             attempt = attempt.next_placement()
         else:
             return Done(_oldest(job, want, started) if attempt.placement else started, attempt)
 
 
-def _climb(job: Job, want: Desired, placement: Placement | None, attempt: Attempt) -> tuple[Started, Attempt]:
-    """Create with the token of `attempt`, climbing while the token's resource is dead."""
+def _create_with_fresh_token(
+    job: Job, want: Desired, placement: Placement | None, attempt: Attempt
+) -> tuple[Started, Attempt]:
+    """Create with the token of `attempt`, or of a later generation while a token's resource is dead."""
     body, content = _body(job, want, placement), _content(job, want)
-    is_looked_for = False
+    was_listed = False
     while True:
-        token = retry_token(job.site.identity, want.key, content, str(placement or ""), attempt.rung)
+        token = retry_token(job.site.identity, want.key, content, str(placement or ""), attempt.generation)
         try:
             answer = job.kind.create(job.caller, job.site, body, token)
         except Conflict as error:
-            is_used_up = error.code == "InvalidatedRetryToken"
-            if not (is_used_up and is_looked_for) and (found := _find(job, want)) is not None:
+            is_invalidated = error.code == "InvalidatedRetryToken"
+            if not (is_invalidated and was_listed) and (found := _find(job, want)) is not None:
                 return _as_started(found), attempt
-            is_looked_for = True
+            was_listed = True
             if _is_name_taken(error):
                 raise _not_ours(job, error) from error
-            if not is_used_up or attempt.rung + 1 >= RUNGS:
+            if not is_invalidated or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 raise
         else:
-            if not _may_be_replay(job, answer):
+            if not _may_be_stored_answer(job, answer):
                 return answer, attempt
             if (alive := _alive(job, want, answer)) is not None:
                 return alive, attempt
-            if attempt.rung + 1 >= RUNGS:
+            if attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 return answer, attempt
-        attempt = attempt.next_rung()
+        attempt = attempt.next_generation()
 
 
 def _content(job: Job, want: Desired) -> str:
-    """Return a hash of what is asked for, with the OCIDs that it refers to, but of secrets only their names.
+    """Return a hash of the request's content, with the OCIDs that it refers to, but of secrets only their names.
 
-    With the OCIDs, what stands in another VCN than before gets a token of its own, so that only what refers to
-    nothing has to climb when a deployment comes and goes.
+    With the OCIDs, a resource in another VCN than before gets another token, so that only resources that refer to
+    nothing need further generations when a deployment is destroyed and created again.
     """
 
     def lookup(ref: Ref) -> str:
@@ -172,20 +191,20 @@ def _with_own_tags(job: Job, want: Desired, body: Mapping[str, Json]) -> dict[st
 
 def _update(job: Job) -> Done:
     want, live = _wanted(job), _live(job)
-    body = resolve_fields(want.change(job.node.step.changed_fields), job.lookup)
+    body = resolve_fields(want.change(job.operation.changed_fields), job.lookup)
     return Done(job.kind.update(job.caller, job.site, live, _with_own_tags(job, want, body)))
 
 
 def _act(job: Job) -> Done:
-    live, verb = _live(job), job.node.id.verb
-    if job.node.step.changed_fields:
+    live, action = _live(job), job.operation.id.action
+    if job.operation.changed_fields:
         _update(job)
-    work_request_id = job.kind.act(job.caller, live, verb.value)
-    return Done(Started(live.id, f"{verb.value} accepted", Phase.PENDING, live.body, work_request_id))
+    work_request_id = job.kind.act(job.caller, live, action.value)
+    return Done(Started(live.id, f"{action.value} accepted", Phase.PENDING, live.body, work_request_id))
 
 
 def _await(job: Job) -> Done:
-    """Leave what an earlier run began to the waiter; make it again once that has turned out to have failed."""
+    """Leave what an earlier run began to the waiter; create it again once it has turned out to have failed."""
     return Done(_as_started(_live(job))) if job.attempt == Attempt() else _create(job)
 
 
@@ -196,28 +215,28 @@ def _delete(job: Job) -> Done:
     return Done(None)
 
 
-_PERFORM: Mapping[Verb, Callable[[Job], Done]] = {
-    Verb.CREATE: _create,
-    Verb.UPDATE: _update,
-    Verb.ADOPT: _update,
-    Verb.START: _act,
-    Verb.STOP: _act,
-    Verb.RESTART: _act,
-    Verb.AWAIT: _await,
-    Verb.DELETE: _delete,
+_PERFORM: Mapping[Action, Callable[[Job], Done]] = {
+    Action.CREATE: _create,
+    Action.UPDATE: _update,
+    Action.ADOPT: _update,
+    Action.START: _act,
+    Action.STOP: _act,
+    Action.RESTART: _act,
+    Action.WAIT: _await,
+    Action.DELETE: _delete,
 }
 
 
 def _wanted(job: Job) -> Desired:
     if job.want is None:
-        raise LookupError(f"{job.node.id.key} is not wanted, so it cannot be made")
+        raise LookupError(f"{job.operation.id.key} is not wanted, so it cannot be created")
     return job.want
 
 
 def _live(job: Job) -> Live:
-    if job.node.live is None:
-        raise LookupError(f"{job.node.id.key} is not live, so it cannot be changed")
-    return job.node.live
+    if job.operation.live is None:
+        raise LookupError(f"{job.operation.id.key} is not live, so it cannot be changed")
+    return job.operation.live
 
 
 def _find(job: Job, want: Desired) -> Live | None:
@@ -241,15 +260,15 @@ def _lives(job: Job, want: Desired) -> list[Live]:
     ]
 
 
-def _remove_failed(job: Job, want: Desired) -> None:
-    """Remove what failed at an earlier attempt; its error text has been reported."""
+def _delete_failed(job: Job, want: Desired) -> None:
+    """Delete what failed at an earlier attempt; its error text has been reported."""
     for live in _lives(job, want):
         if live.phase is Phase.FAILED:
             job.kind.delete(job.caller, job.site, live)
 
 
 def _oldest(job: Job, want: Desired, started: Started) -> Started:
-    """Keep the oldest of several that one key got by chance, and let the others go."""
+    """Keep the oldest of several resources that one key got by chance, and delete the others."""
     matching = _matches(job, want)
     for extra in matching[1:]:
         job.kind.delete(job.caller, job.site, extra)
@@ -260,15 +279,15 @@ def _as_started(live: Live) -> Started:
     return Started(live.id, live.state, live.phase, live.body)
 
 
-def _may_be_replay(job: Job, started: Started) -> bool:
-    """Return whether the answer may be the stored one of an earlier request with the same token."""
-    if any(live.id == started.id for live in (*job.node.step.old, job.node.live) if live is not None):
+def _may_be_stored_answer(job: Job, started: Started) -> bool:
+    """Return whether the answer may be one that the service stored for an earlier request with the same token."""
+    if started.id in job.operation.superseded:
         return True
     created, served = started.body.get("timeCreated"), started.served
     if not started.id or not isinstance(created, str) or not served:
         return bool(started.id)
     age = parsedate_to_datetime(served) - datetime.fromisoformat(created)
-    return age.total_seconds() > _REPLAY_SECONDS
+    return age.total_seconds() > _STORED_ANSWER_SECONDS
 
 
 def _alive(job: Job, want: Desired, started: Started) -> Started | None:

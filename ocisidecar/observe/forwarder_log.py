@@ -1,6 +1,6 @@
 """What our log forwarder complains of in its own log, which it writes as one JSON object a line.  Pure.
 
-Source: `docker/log-forwarder/log_forwarder/journal.py` and its callers.
+Source: `docker/log-forwarder/log_forwarder/json_log.py` and its callers.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
 from ocisidecar.plan.diff import diff, removal
+from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
 from ocisidecar.resources.access import right_of, statements_of
 from ocisidecar.resources.kind import Site
@@ -50,6 +51,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     return Plan(
         identity=site.identity,
         steps=steps,
+        operations=operations_of(spec.name, steps, desired, NEEDS),
         desired=desired,
         snapshot=snapshot,
         warnings=(*warnings, *_lacking_rights(spec, site, snapshot)),
@@ -98,7 +100,8 @@ def plan_adopt(
         else step
         for step in plan.steps
     )
-    return evolve(plan, steps=steps, snapshot=snapshot)
+    operations = operations_of(spec.name, steps, desired, NEEDS)
+    return evolve(plan, steps=steps, operations=operations, snapshot=snapshot)
 
 
 def plan_removal(
@@ -132,7 +135,8 @@ def plan_removal(
             raise PlanError(f"retain names {word!r}, which {identity.name} does not have{hint}")
         reasons.update(dict.fromkeys(matching, "is to be retained"))
     steps = removal(identity, snapshot, retained=_with_needs(reasons, live))
-    return Plan(identity=identity, steps=steps, snapshot=snapshot, is_destroy=True)
+    operations = operations_of(identity.name, steps, {}, NEEDS)
+    return Plan(identity=identity, steps=steps, operations=operations, snapshot=snapshot, is_destroy=True)
 
 
 def check_digest(plans: Sequence[Plan], digest: str | None) -> None:

@@ -1,165 +1,173 @@
-"""From the steps of a plan to the nodes that are carried out, each with what must be done before.  Pure.
+"""From the steps of a plan to its operations, each with what must end before it begins.  Pure.
 
-A replacement is two nodes: with overlap the new instance comes up before the old one goes, without it the other
-way round.  Removals follow the kinds' needs backwards.
+A replacement is two operations: with overlap the new instance becomes healthy before the old one goes, without it
+the other way round.  Deletions follow the kinds' needs backwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from enum import StrEnum
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
 
-from attrs import frozen
+from attrs import evolve
 
-from ocisidecar.plan.plan import Action, Plan, Step
+from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Step
+from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key
 
-
-class Verb(StrEnum):
-    """What a node does."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    START = "start"
-    STOP = "stop"
-    RESTART = "restart"
-    ADOPT = "adopt"
-    AWAIT = "await"
-    DELETE = "delete"
-
-
-_UP_VERBS: Mapping[Action, Verb] = {
-    Action.CREATE: Verb.CREATE,
-    Action.REPLACE: Verb.CREATE,
-    Action.UPDATE: Verb.UPDATE,
-    Action.START: Verb.START,
-    Action.STOP: Verb.STOP,
-    Action.RESTART: Verb.RESTART,
-    Action.ADOPT: Verb.ADOPT,
-    Action.WAIT: Verb.AWAIT,
+_ACTIONS: Mapping[Action, Action] = {
+    Action.CREATE: Action.CREATE,
+    Action.REPLACE: Action.CREATE,
+    Action.UPDATE: Action.UPDATE,
+    Action.START: Action.START,
+    Action.STOP: Action.STOP,
+    Action.RESTART: Action.RESTART,
+    Action.ADOPT: Action.ADOPT,
+    Action.WAIT: Action.WAIT,
 }
+"""Action of a step → of the operation that brings its resource about."""
+_GOALS: Mapping[Action, Goal] = {Action.STOP: Goal.STOPPED, Action.RESTART: Goal.RESTARTED}
 
 
-@frozen(order=True)
-class NodeId:
-    """Names a node: deployment, key, verb and, for removals, the OCID that goes."""
+def operations_of(
+    deployment: str,
+    steps: Sequence[Step],
+    desired: Mapping[Key, Desired],
+    kind_needs: Mapping[str, tuple[str, ...]],
+) -> tuple[Operation, ...]:
+    """Return the operations of a deployment's steps, in the order in which a single worker carries them out.
 
-    deployment: str
-    key: Key
-    verb: Verb
-    live_id: str = ""
-
-
-@frozen(kw_only=True)
-class Node:
-    """One thing to do, and what must be done before it."""
-
-    id: NodeId
-    step: Step
-    live: Live | None
-    needs: frozenset[NodeId]
-    depth: int = 0
-
-
-def nodes_of(plan: Plan, kind_needs: Mapping[str, tuple[str, ...]]) -> tuple[Node, ...]:
-    """Return the nodes of `plan`; `kind_needs` says which kinds a kind refers to.
-
-    `depth` counts how long a chain of nodes waits for a node: the deepest are started first.
+    Args:
+        deployment: the deployment's name.
+        steps: one per key.
+        desired: the rollouts of the keys; empty where nothing is created.
+        kind_needs: which kinds a kind refers to: they are deleted after it.
     """
-    ups = {step.key: up for step in plan.steps if (up := _up_id(plan.name, step)) is not None}
-    downs = {step.key: _down_ids(plan.name, step) for step in plan.steps}
+    made = {step.key: one for step in steps if (one := _making(deployment, step, desired)) is not None}
+    makes = {key: operation.id for key, operation in made.items()}
+    deletes = {
+        step.key: tuple(OperationId(deployment, step.key, Action.DELETE, live.id) for live in step.old)
+        for step in steps
+    }
     users: dict[str, list[Step]] = {}
-    for step in plan.steps:
+    for step in steps:
         for kind in kind_needs.get(step.key.kind, ()):
             users.setdefault(kind, []).append(step)
-    needs: dict[NodeId, set[NodeId]] = {}
-    steps: dict[NodeId, tuple[Step, Live | None]] = {}
-    for step in plan.steps:
-        if step.key in ups:
-            up = ups[step.key]
-            steps[up] = (step, step.live)
-            needs[up] = {ups[need] for need in step.needs if need in ups}
+    operations: dict[OperationId, Operation] = {}
+    needs: dict[OperationId, set[OperationId]] = {}
+    for step in steps:
+        if step.key in made:
+            operation = made[step.key]
+            operations[operation.id] = operation
+            needs[operation.id] = {makes[need] for need in step.needs if need in makes}
             if step.has_downtime:
-                needs[up].update(downs[step.key])
-        for down, live in zip(downs[step.key], step.old, strict=True):
-            steps[down] = (step, live)
-            needs[down] = _removal_needs(step, users.get(step.key.kind, ()), ups, downs)
+                needs[operation.id].update(deletes[step.key])
+        for delete, live in zip(deletes[step.key], step.old, strict=True):
+            operations[delete] = Operation(id=delete, live=live, goal=Goal.GONE)
+            needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), makes, deletes)
             if step.predecessor is not None and live.phase is not Phase.FAILED:
-                needs[down].add(ups[step.key])
-    for earlier, later in _rollout_order(plan, ups, downs):
+                needs[delete].add(makes[step.key])
+    for earlier, later in _rollout_order(steps, desired, makes, deletes):
         needs[later].update(earlier)
-    depths = _depths(needs)
-    return tuple(
-        Node(id=node, step=step, live=live, needs=frozenset(needs[node]), depth=depths[node])
-        for node, (step, live) in steps.items()
+    return _in_order(operations, needs)
+
+
+def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Operation | None:
+    """Return the operation that brings about the resource that stays, or None where it is there already."""
+    action = _ACTIONS.get(step.action)
+    if step.action is Action.PRUNE and step.live is not None:
+        is_awaited = step.live.phase is Phase.PENDING or step.predecessor is not None
+        action = Action.WAIT if is_awaited else None
+    if action is None:
+        return None
+    want = desired.get(step.key)
+    is_replica = step.action is Action.REPLACE and want is not None and want.rollout is not None
+    is_successor = is_replica or step.predecessor is not None
+    lives: tuple[Live | None, ...] = (*step.old, step.live)
+    return Operation(
+        id=OperationId(deployment, step.key, action),
+        goal=Goal.HEALTHY if is_successor else _GOALS.get(action, Goal.READY),
+        live=step.live,
+        changed_fields=step.changed_fields,
+        predecessor=step.predecessor,
+        superseded=frozenset(live.id for live in lives if live is not None),
+        is_created_again=action is Action.WAIT and step.is_created_again,
     )
 
 
-def _up_id(deployment: str, step: Step) -> NodeId | None:
-    verb = _UP_VERBS.get(step.action)
-    if step.action is Action.PRUNE and step.live is not None:
-        is_awaited = step.live.phase is Phase.PENDING or step.predecessor is not None
-        verb = Verb.AWAIT if is_awaited else None
-    return None if verb is None else NodeId(deployment, step.key, verb)
-
-
-def _down_ids(deployment: str, step: Step) -> tuple[NodeId, ...]:
-    return tuple(NodeId(deployment, step.key, Verb.DELETE, live.id) for live in step.old)
-
-
-def _removal_needs(
+def _deletion_needs(
     step: Step,
     users: Iterable[Step],
-    ups: Mapping[Key, NodeId],
-    downs: Mapping[Key, tuple[NodeId, ...]],
-) -> set[NodeId]:
-    """Return what other steps must do before the removals of `step`; `users` are of kinds that refer to its kind.
+    makes: Mapping[Key, OperationId],
+    deletes: Mapping[Key, tuple[OperationId, ...]],
+) -> set[OperationId]:
+    """Return what must end before the deletions of `step`; `users` are steps of kinds that refer to its kind.
 
     Users go before, or are changed so that they no longer refer to it.  Only a resource that is to be replaced does
-    not wait for the removal of an overlapping user: that waits for its own successor, which waits for the
+    not wait for the deletion of an overlapping user: that waits for its own successor, which waits for the
     replacement.
     """
-    needs: set[NodeId] = set()
+    needs: set[OperationId] = set()
     for user in users:
         if not (step.has_downtime and user.predecessor is not None):
-            needs.update(downs[user.key])
-        if step.action is Action.DELETE and user.live is not None and user.key in ups:
-            needs.add(ups[user.key])
+            needs.update(deletes[user.key])
+        if step.action is Action.DELETE and user.live is not None and user.key in makes:
+            needs.add(makes[user.key])
     return needs
 
 
 def _rollout_order(
-    plan: Plan, ups: Mapping[Key, NodeId], downs: Mapping[Key, tuple[NodeId, ...]]
-) -> Iterable[tuple[frozenset[NodeId], NodeId]]:
-    """Yield (ends of one replica's change, beginning of a later one's) so that few are away at a time.
+    steps: Sequence[Step],
+    desired: Mapping[Key, Desired],
+    makes: Mapping[Key, OperationId],
+    deletes: Mapping[Key, tuple[OperationId, ...]],
+) -> Iterable[tuple[frozenset[OperationId], OperationId]]:
+    """Yield (ends of one replica's change, beginning of a later one's) so that few are unavailable at a time.
 
-    Replicas that are away already come first.  Where something that they need is replaced too, all have to go
-    before it does, so there is no order.
+    Replicas that are unavailable already come first.  Where something that they need is replaced too, all have to
+    go before it does, so there is no order.
     """
-    replaced = {step.key for step in plan.steps if step.action is Action.REPLACE}
+    replaced = {step.key for step in steps if step.action is Action.REPLACE}
     groups: dict[str, list[Step]] = {}
-    for step in plan.steps:
-        want = plan.desired.get(step.key)
-        if step.key in ups and not step.needs & replaced and want is not None and want.rollout is not None:
+    for step in steps:
+        want = desired.get(step.key)
+        if step.key in makes and not step.needs & replaced and want is not None and want.rollout is not None:
             groups.setdefault(want.rollout.group, []).append(step)
     for members in groups.values():
-        steps = [step for step in members if step.key in replaced]
-        away = frozenset(ups[step.key] for step in members if step.key not in replaced)
-        rollout = plan.desired[members[0].key].rollout
+        changing = [step for step in members if step.key in replaced]
+        unavailable = frozenset(makes[step.key] for step in members if step.key not in replaced)
+        rollout = desired[members[0].key].rollout
         width = max(1, rollout.max_unavailable if rollout is not None else 1)
-        yield from ((away, down) for step in steps if step.has_downtime for down in downs[step.key])
-        for before, after in zip(steps, steps[width:], strict=False):
-            ends = frozenset({ups[before.key], *downs[before.key]})
-            begins = downs[after.key] if after.has_downtime else (ups[after.key],)
+        yield from ((unavailable, delete) for step in changing if step.has_downtime for delete in deletes[step.key])
+        for before, after in zip(changing, changing[width:], strict=False):
+            ends = frozenset({makes[before.key], *deletes[before.key]})
+            begins = deletes[after.key] if after.has_downtime else (makes[after.key],)
             yield from ((ends, begin) for begin in begins)
 
 
-def _depths(needs: Mapping[NodeId, Iterable[NodeId]]) -> dict[NodeId, int]:
-    from graphlib import TopologicalSorter
+def _in_order(
+    operations: Mapping[OperationId, Operation], needs: Mapping[OperationId, set[OperationId]]
+) -> tuple[Operation, ...]:
+    """Return the operations with their needs and depths, the deepest of those that are ready first."""
+    depths = _depths(needs)
+    sorter = TopologicalSorter(needs)
+    sorter.prepare()
+    ready: list[tuple[int, OperationId]] = []
+    ordered = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heapq.heappush(ready, (-depths[name], name))
+        _, name = heapq.heappop(ready)
+        sorter.done(name)
+        ordered.append(evolve(operations[name], needs=frozenset(needs[name]), depth=depths[name]))
+    return tuple(ordered)
 
+
+def _depths(needs: Mapping[OperationId, Iterable[OperationId]]) -> dict[OperationId, int]:
     depths = dict.fromkeys(needs, 0)
-    for node in reversed(tuple(TopologicalSorter(needs).static_order())):
-        for need in needs[node]:
-            depths[need] = max(depths[need], depths[node] + 1)
+    for name in reversed(tuple(TopologicalSorter(needs).static_order())):
+        for need in needs[name]:
+            depths[need] = max(depths[need], depths[name] + 1)
     return depths

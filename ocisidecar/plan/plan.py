@@ -1,4 +1,4 @@
-"""A plan: the steps from the observed to the desired state, as values."""
+"""A plan as values: the steps that a reader sees, one per key, and the operations that apply carries out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import Identity, digest
@@ -16,9 +16,10 @@ from ocisidecar.wire import Key
 
 
 class Action(StrEnum):
-    """What a step does.
+    """What a step or an operation does; `replace`, `prune` and `no-op` are actions of steps only.
 
-    `wait` waits for a resource that is still being made; `prune` keeps the resource and removes others of its key.
+    `wait` waits for a resource that is still being created.  `replace` is carried out as `create` and `delete`;
+    `prune` keeps one resource and deletes the others of its key.
     """
 
     CREATE = "create"
@@ -32,6 +33,16 @@ class Action(StrEnum):
     PRUNE = "prune"
     DELETE = "delete"
     NOOP = "no-op"
+
+
+class Goal(StrEnum):
+    """The condition of its resource with which an operation ends."""
+
+    READY = "ready"
+    HEALTHY = "healthy"
+    STOPPED = "stopped"
+    RESTARTED = "restarted"
+    GONE = "gone"
 
 
 @frozen
@@ -93,6 +104,59 @@ class Step:
         return "; ".join(map(str, self.changes))
 
 
+@frozen(order=True)
+class OperationId:
+    """Names an operation: deployment, key, action, and for a `delete` the OCID of what is deleted."""
+
+    deployment: str
+    key: Key
+    action: Action
+    resource_id: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.action.value, str(self.key), self.resource_id)))
+
+
+@frozen(kw_only=True)
+class Operation:
+    """The unit in which a plan is carried out: the requests about one resource, and the wait for their effect.
+
+    Attributes:
+        needs: operations that must end before this one begins.
+        goal: the condition that ends it.
+        depth: length of the longest chain of operations that wait for this one; the deepest ready one goes first.
+        live: the resource that it is about, as the plan found it; None for a `create`.
+        changed_fields: fields of the body that it sends in an update.
+        predecessor: the resource that serves until this one is healthy, and goes then; None where there is none.
+        superseded: OCIDs that the key had when the plan was made; a create does not take one of them for new.
+        is_created_again: a resource that turns out to have failed is created again instead of failing the run.
+    """
+
+    id: OperationId
+    needs: frozenset[OperationId] = frozenset()
+    goal: Goal = Goal.READY
+    depth: int = 0
+    live: Live | None = None
+    changed_fields: frozenset[str] = frozenset()
+    predecessor: Live | None = None
+    superseded: frozenset[str] = frozenset()
+    is_created_again: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Whether its resource is created by it, or was being created when the plan was made."""
+        return self.id.action in {Action.CREATE, Action.WAIT}
+
+    @property
+    def may_create(self) -> bool:
+        """Whether it creates its resource, be it only because the one that it waits for failed."""
+        return self.id.action is Action.CREATE or self.is_created_again
+
+    def __str__(self) -> str:
+        after = f" after {', '.join(sorted(map(str, self.needs)))}" if self.needs else ""
+        return f"{self.id}, until {self.goal.value}{after}"
+
+
 @frozen(kw_only=True)
 class Plan:
     """What an apply or a destroy will do; a value: printable, comparable, and exactly what is carried out.
@@ -102,7 +166,8 @@ class Plan:
 
     Attributes:
         identity: the deployment's identity.
-        steps: in an order that respects their needs.
+        steps: what happens to each key, in an order that respects their needs.
+        operations: what is carried out, in the order of a single worker; none where there is nothing to do.
         desired: the bodies by key; empty for a destroy.
         snapshot: what was live when the plan was made.
         warnings: what works but deserves a look.
@@ -111,6 +176,7 @@ class Plan:
 
     identity: Identity
     steps: tuple[Step, ...]
+    operations: tuple[Operation, ...] = ()
     desired: Mapping[Key, Desired] = field(factory=dict, repr=False)
     snapshot: Snapshot = field(factory=Snapshot, repr=False)
     warnings: tuple[str, ...] = ()
@@ -151,24 +217,9 @@ class Plan:
         text = json.dumps([self.identity.tag, self.is_destroy, rows], separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """Return the plan as JSON: identity, digest, warnings and steps with their reasons."""
-        steps = [
-            {
-                "action": step.action.value,
-                "key": str(step.key),
-                "id": step.live.id if step.live else None,
-                "removes": [live.id for live in step.old],
-                "needs": sorted(map(str, step.needs)),
-                "has_downtime": step.has_downtime,
-                "changes": [
-                    {"field": c.field, "reason": c.reason, "before": c.before, "after": c.after}
-                    for c in step.changes
-                ],
-            }
-            for step in self.steps
-        ]
-        document = {
+    def to_dict(self) -> dict[str, object]:
+        """Return the plan as plain data: identity, digest, warnings, steps with their reasons, and operations."""
+        return {
             "deployment": self.name,
             "region": self.identity.region,
             "compartment_id": self.identity.compartment_id,
@@ -176,9 +227,13 @@ class Plan:
             "digest": self.digest,
             "counts": self.counts,
             "warnings": list(self.warnings),
-            "steps": steps,
+            "steps": [_step_dict(step) for step in self.steps],
+            "operations": [_operation_dict(operation) for operation in self.operations],
         }
-        return json.dumps(document, indent=indent, ensure_ascii=False)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return `to_dict()` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def __str__(self) -> str:
         from ocisidecar.views import plan_text
@@ -189,6 +244,29 @@ class Plan:
         from ocisidecar.views import plan_html
 
         return plan_html(self)
+
+
+def _step_dict(step: Step) -> dict[str, object]:
+    return {
+        "action": step.action.value,
+        "key": str(step.key),
+        "id": step.live.id if step.live else None,
+        "removes": [live.id for live in step.old],
+        "needs": sorted(map(str, step.needs)),
+        "has_downtime": step.has_downtime,
+        "changes": [asdict(change) for change in step.changes],
+    }
+
+
+def _operation_dict(operation: Operation) -> dict[str, object]:
+    return {
+        "operation": str(operation.id),
+        "action": operation.id.action.value,
+        "key": str(operation.id.key),
+        "id": operation.live.id if operation.live else None,
+        "until": operation.goal.value,
+        "needs": sorted(map(str, operation.needs)),
+    }
 
 
 def _content(want: Desired | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ocisidecar.errors import PlanError
+from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
 from ocisidecar.spec.nearest import did_you_mean
 from ocisidecar.state.identity import Identity
@@ -38,7 +39,8 @@ def plan_power(identity: Identity, snapshot: Snapshot, action: Action, *, instan
         raise PlanError(f"{identity.name} has no instance {instance!r}, there are {there}{hint}")
     chosen = {Key(_KIND, name) for name in names if instance in {None, name}}
     steps = tuple(_step(key, lives[0], action, is_meant=key in chosen) for key, lives in sorted(live.items()))
-    return Plan(identity=identity, steps=steps, snapshot=snapshot)
+    operations = operations_of(identity.name, steps, {}, {})
+    return Plan(identity=identity, steps=steps, operations=operations, snapshot=snapshot)
 
 
 def _step(key: Key, live: Live, action: Action, *, is_meant: bool) -> Step:

@@ -25,23 +25,21 @@ from ocisidecar.events import (
     StepRetrying,
     StepWaiting,
 )
-from ocisidecar.plan.operations import Verb
+from ocisidecar.plan.plan import Action
 from ocisidecar.views.page import Tone, count_of, printable
 from ocisidecar.views.terminal import style_of
 
-_WORDS: Final[Mapping[Verb, tuple[str, str]]] = {
-    Verb.CREATE: ("creating", "created"),
-    Verb.UPDATE: ("updating", "updated"),
-    Verb.START: ("starting", "started"),
-    Verb.STOP: ("stopping", "stopped"),
-    Verb.RESTART: ("restarting", "restarted"),
-    Verb.ADOPT: ("taking over", "taken over"),
-    Verb.AWAIT: ("waiting", "ready"),
-    Verb.DELETE: ("deleting", "deleted"),
+_WORDS: Final[Mapping[Action, tuple[str, str]]] = {
+    Action.CREATE: ("creating", "created"),
+    Action.UPDATE: ("updating", "updated"),
+    Action.START: ("starting", "started"),
+    Action.STOP: ("stopping", "stopped"),
+    Action.RESTART: ("restarting", "restarted"),
+    Action.ADOPT: ("taking over", "taken over"),
+    Action.WAIT: ("waiting", "ready"),
+    Action.DELETE: ("deleting", "deleted"),
 }
 """What a step is called while it is under way, and once it is done."""
-_NODES: Final[Mapping[str, int]] = {"replace": 2, "no-op": 0}
-"""How many steps of a run an action of a plan makes; every other one makes one."""
 
 
 @frozen
@@ -49,10 +47,10 @@ class _Status:
     """What is known of a run.  Values, because rich draws on a thread of its own.
 
     Attributes:
-        planned: deployment → number of steps.
-        opened: deployments of which a step was started.
+        planned: deployment → number of operations.
+        opened: deployments of which an operation was started.
         running: what is under way, by deployment, key and action.
-        done: how many steps have ended.
+        done: how many operations have ended.
     """
 
     planned: Mapping[str, int] = field(factory=dict)
@@ -63,8 +61,7 @@ class _Status:
     def after(self, event: Event) -> _Status:
         """Return the status once `event` has happened."""
         if isinstance(event, PlanReady):
-            steps = sum(number * _NODES.get(action, 1) for action, number in event.counts.items())
-            return evolve(self, planned={**self.planned, event.deployment: steps})
+            return evolve(self, planned={**self.planned, event.deployment: event.operations})
         if isinstance(event, ApplyFinished | ApplyStopped):
             rest = {name: one for name, one in self.running.items() if one.deployment != event.deployment}
             return evolve(self, running=rest)
@@ -85,8 +82,8 @@ class _Status:
     @property
     def headline(self) -> str:
         """How far it is."""
-        total = sum(steps for deployment, steps in self.planned.items() if deployment in self.opened)
-        return f"{self.done} of {max(total, self.done + len(self.running))} steps done"
+        total = sum(number for deployment, number in self.planned.items() if deployment in self.opened)
+        return f"{self.done} of {total} operations done"
 
 
 @frozen
@@ -187,7 +184,7 @@ def _line(event: Event, *, is_live: bool) -> _Line | None:
         case ReplacementReady():
             return _Line("⇄", "has a healthy replacement; the old one goes next", Tone.CHANGE)
         case StepFinished():
-            return _Line("✓", _WORDS[Verb(event.action)][1], Tone.GOOD)
+            return _Line("✓", _WORDS[Action(event.action)][1], Tone.GOOD)
         case StepFailed():
             return _Line("✗", f"failed: {event.error}", Tone.BAD)
         case ApplyFinished():
@@ -201,4 +198,4 @@ def _line(event: Event, *, is_live: bool) -> _Line | None:
 
 def _under_way(event: StepEvent) -> str:
     state = f" ({event.state})" if isinstance(event, StepWaiting) else ""
-    return f"{_WORDS[Verb(event.action)][0]}{state}"
+    return f"{_WORDS[Action(event.action)][0]}{state}"

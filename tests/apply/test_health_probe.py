@@ -19,7 +19,7 @@ from ocisidecar import (
     ReplacementReady,
     RolloutSpec,
 )
-from ocisidecar.apply.health_probe import answers
+from ocisidecar.apply.health_probe import passes
 
 LOOPBACK = "127.0.0.1"
 PATHS = {"/fine": 204, "/moved": 302, "/broken": 500, "/absent": 404}
@@ -66,26 +66,26 @@ def closed_port():
 )
 def test_an_http_check_passes_with_200_to_399(port, path, passes):
     """Redirects pass and are not followed, errors do not."""
-    assert answers(HealthCheck.http(port, path=path), LOOPBACK) is passes
+    assert passes(HealthCheck.http(port, path=path), LOOPBACK) is passes
 
 
 def test_an_http_check_sends_its_headers(port):
     """A header of the check reaches the server."""
-    assert answers(HealthCheck.http(port, path="/", headers={"x-token": "right"}), LOOPBACK)
-    assert not answers(HealthCheck.http(port, path="/", headers={"x-token": "wrong"}), LOOPBACK)
+    assert passes(HealthCheck.http(port, path="/", headers={"x-token": "right"}), LOOPBACK)
+    assert not passes(HealthCheck.http(port, path="/", headers={"x-token": "wrong"}), LOOPBACK)
 
 
 def test_a_tcp_check_passes_when_the_connection_is_accepted(port, closed_port):
     """An open port passes, a closed one does not."""
-    assert answers(HealthCheck.tcp(port), LOOPBACK)
-    assert not answers(HealthCheck.tcp(closed_port), LOOPBACK)
+    assert passes(HealthCheck.tcp(port), LOOPBACK)
+    assert not passes(HealthCheck.tcp(closed_port), LOOPBACK)
 
 
 def test_a_server_that_says_nothing_does_not_pass():
     """A connection that is accepted and never answered ends with the check's timeout."""
     with socket.create_server((LOOPBACK, 0)) as silent:
         check = HealthCheck.http(silent.getsockname()[1], timeout_in_seconds=1)
-        assert not answers(check, LOOPBACK)
+        assert not passes(check, LOOPBACK)
 
 
 def test_a_server_that_speaks_no_http_does_not_pass():
@@ -100,11 +100,11 @@ def test_a_server_that_speaks_no_http_does_not_pass():
 
         thread = threading.Thread(target=greet)
         thread.start()
-        assert not answers(HealthCheck.http(rude.getsockname()[1]), LOOPBACK)
+        assert not passes(HealthCheck.http(rude.getsockname()[1]), LOOPBACK)
         thread.join()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers on all of 127.0.0.0/8")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux passes on all of 127.0.0.0/8")
 def test_a_replacement_is_switched_to_only_when_its_probe_passes(provisioner, emulator, closed_port):
     """An instance that OCI calls healthy but that cannot be reached is not switched to; reached, it is."""
     probe = HealthCheck.http(closed_port, path="/fine")

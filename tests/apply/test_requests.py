@@ -1,4 +1,4 @@
-"""The requests of one node: the ladder of retry tokens, and what changes, starts and removes."""
+"""The requests of one operation: generations of retry tokens, and what changes, starts and deletes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from ocisidecar.credentials import load_credentials
 from ocisidecar.emulator import Emulator, Fault, Latencies
 from ocisidecar.errors import ApplyFailed, Cancelled, Conflict, NotOurs, OutOfHostCapacity
 from ocisidecar.events import Event, StepWaiting
-from ocisidecar.plan.operations import Verb, nodes_of
-from ocisidecar.plan.plan import Plan
+from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.provisioner import Provisioner
-from ocisidecar.resources.kinds import KINDS, NEEDS
+from ocisidecar.resources.kinds import KINDS
 from ocisidecar.spec import InstanceSpec, PlacementSpec
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Key, Ref
@@ -48,16 +47,16 @@ def lookup_in(snapshot: Snapshot) -> Callable[[Ref], str]:
 
 @pytest.fixture
 def job_of(provisioner: Provisioner, caller: Caller) -> Callable[..., Job]:
-    """Makes the job of one node of a plan, ready to be performed as often as wanted."""
+    """Makes the job of one operation of a plan, ready to be performed as often as wanted."""
 
-    def make(plan: Plan, name: str, verb: Verb = Verb.CREATE) -> Job:
-        (node,) = [node for node in nodes_of(plan, NEEDS) if node.id.key == key(name) and node.id.verb is verb]
+    def make(plan: Plan, name: str, action: Action = Action.CREATE) -> Job:
+        (operation,) = [one for one in plan.operations if (one.id.key, one.id.action) == (key(name), action)]
         reader = reader_of(provisioner, plan.name)
         return Job(
-            node=node,
-            kind=KINDS[node.id.key.kind],
+            operation=operation,
+            kind=KINDS[operation.id.key.kind],
             site=reader.site,
-            want=plan.desired.get(node.id.key),
+            want=plan.desired.get(operation.id.key),
             lookup=lookup_in(plan.snapshot),
             caller=evolve(caller, key=name),
         )
@@ -142,12 +141,12 @@ class TestRetryTokens:
         with pytest.raises(ApplyFailed):
             provisioner.apply(web)
         job = job_of(provisioner.plan(web), "container-instance/web-0")
-        (failed,) = job.node.step.old
-        assert id_of(perform(job)) != failed.id
+        (failed,) = job.operation.superseded
+        assert id_of(perform(job)) != failed
 
     def test_the_ladder_has_an_end(self, caller: Caller, make_vcn: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         """A service that has forgotten every token's resource ends the climb with its own words."""
-        monkeypatch.setattr(requests, "RUNGS", 2)
+        monkeypatch.setattr(requests, "MAX_TOKEN_GENERATIONS", 2)
         for _ in range(2):
             remove_vcn(caller, id_of(perform(make_vcn)))
         with pytest.raises(Conflict, match="create_vcn for vcn/main"):
@@ -157,7 +156,7 @@ class TestRetryTokens:
         self, emulator: Emulator, clock: VirtualClock, make_instance: Job, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The failed instance is handed out, so that the waiting tells why it failed."""
-        monkeypatch.setattr(requests, "RUNGS", 1)
+        monkeypatch.setattr(requests, "MAX_TOKEN_GENERATIONS", 1)
         emulator.inject(Fault.failed())
         failed = id_of(perform(make_instance))
         clock.advance(60.0)
@@ -267,7 +266,7 @@ class TestPlacements:
         assert len(emulator.live()["container-instance"]) == 2
 
 
-class TestOtherVerbs:
+class TestOtherActions:
     """Changing, waiting, removing."""
 
     def test_what_is_going_already_is_not_deleted_again(
@@ -275,9 +274,9 @@ class TestOtherVerbs:
     ) -> None:
         """A removal that was cut off is only waited for."""
         provisioner.apply(web)
-        job = job_of(provisioner.plan_destroy("web"), "container-instance/web-0", Verb.DELETE)
-        assert job.node.live is not None
-        going = evolve(job, node=evolve(job.node, live=evolve(job.node.live, phase=Phase.GOING)))
+        job = job_of(provisioner.plan_destroy("web"), "container-instance/web-0", Action.DELETE)
+        assert job.operation.live is not None
+        going = evolve(job, operation=evolve(job.operation, live=evolve(job.operation.live, phase=Phase.GOING)))
         before = len(emulator.requests)
         assert perform(going) == Done(None)
         assert len(emulator.requests) == before
@@ -316,16 +315,16 @@ class TestOtherVerbs:
     ) -> None:
         """Two runs may remove one instance at a time."""
         provisioner.apply(web)
-        job = job_of(provisioner.plan_destroy("web"), "container-instance/web-0", Verb.DELETE)
+        job = job_of(provisioner.plan_destroy("web"), "container-instance/web-0", Action.DELETE)
         assert perform(job) == perform(job) == Done(None)
 
-    def test_a_node_without_what_it_needs_is_a_bug_that_is_named(self, make_vcn: Job) -> None:
+    def test_an_operation_without_its_input_names_the_key(self, make_vcn: Job) -> None:
         """A plan that wants to make what is not wanted, or to change what is not there, says which key."""
         with pytest.raises(LookupError, match="vcn/main is not wanted"):
             perform(evolve(make_vcn, want=None))
-        changing = evolve(make_vcn.node, id=evolve(make_vcn.node.id, verb=Verb.UPDATE))
+        changing = evolve(make_vcn.operation, id=evolve(make_vcn.operation.id, action=Action.UPDATE))
         with pytest.raises(LookupError, match="vcn/main is not live"):
-            perform(evolve(make_vcn, node=changing))
+            perform(evolve(make_vcn, operation=changing))
 
     def test_what_is_complete_when_made_cannot_be_completed(self, make_vcn: Job) -> None:
         """Only kinds that say so have a second request."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
-from ocisidecar.plan.operations import Verb, nodes_of
-from ocisidecar.resources.kinds import NEEDS
+from ocisidecar.plan.plan import Action
 
 PORTS = (80, 81, 82, 83, 84)
 
@@ -25,18 +24,13 @@ def spec(count, name="web"):
 
 def critical_path(plan, durations):
     """Seconds that the longest chain of `plan` takes when each key takes what `durations` says."""
-    nodes = {node.id: node for node in nodes_of(plan, NEEDS)}
-    done = {}
-
-    def finish(node_id):
-        if node_id not in done:
-            node = nodes[node_id]
-            before = max((finish(need) for need in node.needs), default=0.0)
-            own = node_id.live_id if node_id.verb is Verb.DELETE else str(node_id.key)
-            done[node_id] = before + durations.get(own, 0.0)
-        return done[node_id]
-
-    return max((finish(node) for node in nodes), default=0.0)
+    ends = {}
+    for operation in plan.operations:  # each comes after what it needs
+        before = max((ends[need] for need in operation.needs), default=0.0)
+        name = operation.id
+        own = name.resource_id if name.action is Action.DELETE else str(name.key)
+        ends[name] = before + durations.get(own, 0.0)
+    return max(ends.values(), default=0.0)
 
 
 def ready_after(lifetimes, resources):

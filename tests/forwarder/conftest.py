@@ -1,4 +1,4 @@
-"""The forwarder's sources, which live in its image's directory, and a log for it in the emulator."""
+"""The forwarder as a process, with a log in the emulator to send to."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from ocisidecar import InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
 SOURCES = Path(__file__).parents[2] / "docker" / "log-forwarder"
 sys.path.insert(0, str(SOURCES))
 
-GENEROUS_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
-def wait_until(claim: Callable[[], bool], what: str, seconds: float = GENEROUS_SECONDS) -> None:
-    """Return as soon as a claim is true; fail when it does not come true."""
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
+    """Return as soon as a condition holds; fail after a timeout.  `what` describes the condition."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.05)):
-        if claim():
+        if condition():
             return
         pause.wait(0.05)
     pytest.fail(f"not within {seconds:g} s: {what}")
 
 
 @define
-class Cloud:
+class Tenancy:
     """An emulated tenancy in which a container instance may push to one log.
 
-    `entries` holds what the log has received: (id, data, source, subject, type).
+    `entries` has what the log received: (id, data, source, subject, type).
     """
 
     provisioner: Provisioner
@@ -53,7 +53,7 @@ class Cloud:
     entries: list[tuple[str, str, str, str, str]] = field(factory=list)
 
     def renew(self, seconds: float = 3600) -> None:
-        """Issue a key and a token, and put them in place of those before, as the platform does."""
+        """Issue a new key and token, and replace the previous files by rename, as the platform does."""
         key = generate_private_key(65537, 2048)
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         token = self.provisioner.emulator.issue_token(
@@ -66,7 +66,7 @@ class Cloud:
             new.replace(self.identity / name)
 
     def environment(self, directory: Path) -> dict[str, str]:
-        """Return what the platform and the spec give to a forwarder of this directory."""
+        """Return the variables that the platform and the spec set for a forwarder of this directory."""
         return {
             "OCI_RESOURCE_PRINCIPAL_VERSION": "2.2",
             "OCI_RESOURCE_PRINCIPAL_RPST": str(self.identity / "session_token"),
@@ -79,7 +79,7 @@ class Cloud:
         }
 
     def collect(self) -> list[tuple[str, str, str, str, str]]:
-        """Take what has arrived out of the emulator, and return it with all that came before."""
+        """Move the arrived entries from the emulator to `entries`, and return all of them."""
         world = self.provisioner.emulator.app.world
         with world.lock:
             log = world.store.find("log", self.log_id, world.clock.time())
@@ -91,13 +91,13 @@ class Cloud:
         return self.entries
 
     def lines(self) -> list[str]:
-        """Return the lines that have arrived, each id once."""
+        """Return the lines that arrived, one per id."""
         seen = {one[0]: one[1] for one in self.collect() if one[4] == "ocisidecar.line"}
         return list(seen.values())
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
+def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
     """A tenancy with one deployed instance whose sidecar is the log forwarder."""
     spec = (
         InstanceSpec("web", image_url="docker.io/acme/web:1.4")
@@ -109,33 +109,33 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
         names = {str(key): ocid for key, ocid in resources.items()}
         identity = tmp_path / "identity"
         identity.mkdir()
-        cloud = Cloud(provisioner, names["log/app"], names["container-instance/web-0"], identity)
-        cloud.renew()
-        yield cloud
+        tenancy = Tenancy(provisioner, names["log/app"], names["container-instance/web-0"], identity)
+        tenancy.renew()
+        yield tenancy
 
 
 @define
 class Process:
-    """A forwarder as a process of its own; its journal goes to a file."""
+    """A forwarder in a separate process; its log on stderr goes to a file."""
 
     environment: dict[str, str]
-    journal: Path
+    log_path: Path
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Process:
-        """Start it, again or for the first time; returns when it runs."""
+        """Start the process, again or for the first time; returns when it has logged `started`."""
         before = self.events().count("started")
         self._begin()
         wait_until(lambda: self.events().count("started") > before, "the forwarder starts")
         return self
 
     def run(self) -> int:
-        """Start it and wait for its end; returns the exit status."""
+        """Start the process and wait for its end; returns the exit status."""
         self._begin()
         return self.wait()
 
     def _begin(self) -> None:
-        with self.journal.open("ab") as stderr:
+        with self.log_path.open("ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "log_forwarder"],
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **self.environment},
@@ -143,24 +143,24 @@ class Process:
             )
 
     def events(self) -> list[str]:
-        """Return what its journal tells."""
-        if not self.journal.exists():
+        """Return the events of its log."""
+        if not self.log_path.exists():
             return []
-        return [json.loads(line)["event"] for line in self.journal.read_text().splitlines()]
+        return [json.loads(line)["event"] for line in self.log_path.read_text().splitlines()]
 
     def kill(self) -> None:
-        """End it as SIGKILL does."""
+        """Send SIGKILL and wait for the end."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """Send SIGTERM; returns the exit status."""
+        """Send SIGTERM and wait for the end; returns the exit status."""
         self.process.terminate()
         return self.wait()
 
     def wait(self) -> int:
-        """Wait for its end; returns the exit status."""
-        return self.process.wait(GENEROUS_SECONDS)
+        """Wait for the end of the process; returns the exit status."""
+        return self.process.wait(TIMEOUT_SECONDS)
 
 
 @pytest.fixture
@@ -172,13 +172,13 @@ def logs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def forward(cloud: Cloud, logs: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts a forwarder of `logs`; settings are environment variables without their prefix."""
+def start_forwarder(tenancy: Tenancy, logs: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Starts a forwarder for `logs`; settings are environment variables without the prefix OCISIDECAR_."""
     processes = []
 
     def start(**settings: Any) -> Process:
         given = {f"OCISIDECAR_{name}": str(value) for name, value in settings.items()}
-        process = Process({**cloud.environment(logs), **given}, tmp_path / f"journal-{len(processes)}.jsonl")
+        process = Process({**tenancy.environment(logs), **given}, tmp_path / f"forwarder-{len(processes)}.jsonl")
         processes.append(process)
         return process.start()
 

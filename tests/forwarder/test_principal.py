@@ -1,4 +1,4 @@
-"""The identity of the container instance."""
+"""The resource principal: where token and key come from, when they are reloaded, and what is signed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def environment(rpst, private_pem, **more):
 
 
 def replace(path, text):
-    """Put a file in place of another at once, as the platform does."""
+    """Replace a file by rename, as the platform does."""
     new = path.with_suffix(".new")
     new.write_text(text)
     new.replace(path)
@@ -54,8 +54,8 @@ def verify(authorization, key):
     return fields["keyId"].strip('"')
 
 
-def test_values_may_stand_in_the_environment(key):
-    """Token and key are taken as they are when they are no paths; claims can be read."""
+def test_values_may_be_in_the_environment(key):
+    """A variable that is not a path is the token or key itself, and the token's claims are readable."""
     rpst = token(res_id="ocid1.computecontainerinstance.oc1..a")
     principal = ResourcePrincipal(environment(rpst, pem(key)))
     assert verify(principal.authorization(VALUES), key) == f"ST${rpst}"
@@ -63,34 +63,34 @@ def test_values_may_stand_in_the_environment(key):
     assert not principal.claim("res_type")
 
 
-def test_a_newline_at_the_end_is_no_part_of_the_token(key):
-    """Also when the value stands in the environment."""
+def test_a_trailing_newline_is_not_part_of_the_token(key):
+    """A newline after a token in the environment is not sent."""
     principal = ResourcePrincipal(environment(token() + "\n", pem(key)))
     assert verify(principal.authorization(VALUES), key) == f"ST${token()}"
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"half a\x00"])
-def test_a_file_that_holds_no_token_is_an_error_and_not_sent(key, tmp_path, content):
-    """A token file that is empty or broken at the moment is a PrincipalError, until it is a token again."""
+def test_a_file_without_a_token_is_an_error_until_it_is_replaced(key, tmp_path, content):
+    """An empty or binary token file raises PrincipalError until it is replaced by a token."""
     rpst = tmp_path / "rpst"
     replace(rpst, token(number=1))
     principal = ResourcePrincipal(environment(rpst, pem(key)))
     rpst.with_suffix(".new").write_bytes(content)
     rpst.with_suffix(".new").replace(rpst)
-    with pytest.raises(PrincipalError, match="RPST holds no token"):
+    with pytest.raises(PrincipalError, match="RPST does not contain a token"):
         principal.authorization(VALUES)
     replace(rpst, token(number=2))
     assert verify(principal.authorization(VALUES), key) == f"ST${token(number=2)}"
 
 
 def test_a_key_may_have_a_passphrase(key):
-    """It comes from the environment, too."""
+    """A key with a passphrase signs when the passphrase is in the environment."""
     given = environment(token(), pem(key, b"secret"), OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE="secret")
     verify(ResourcePrincipal(given).authorization(VALUES), key)
 
 
-def test_replaced_files_are_used_from_the_next_signature_on(key, tmp_path):
-    """Nobody has to tell that the platform has renewed token and key."""
+def test_replaced_files_are_used_for_the_next_signature(key, tmp_path):
+    """The next signature uses a replaced token and key; a token file that is missing meanwhile changes nothing."""
     rpst, private_pem = tmp_path / "rpst", tmp_path / "pem"
     replace(rpst, token(number=1))
     replace(private_pem, pem(key))
@@ -110,14 +110,17 @@ def test_replaced_files_are_used_from_the_next_signature_on(key, tmp_path):
         ({"OCI_RESOURCE_PRINCIPAL_VERSION": "1.1"}, "OCI_RESOURCE_PRINCIPAL_VERSION must be 2.2"),
         ({"OCI_RESOURCE_PRINCIPAL_RPST": ""}, "OCI_RESOURCE_PRINCIPAL_RPST not set"),
         ({"OCI_RESOURCE_PRINCIPAL_RPST": "/nowhere/token"}, "cannot read /nowhere/token"),
-        ({"OCI_RESOURCE_PRINCIPAL_RPST": " \n"}, "OCI_RESOURCE_PRINCIPAL_RPST holds no token"),
-        ({"OCI_RESOURCE_PRINCIPAL_RPST": "hush\nhush"}, "OCI_RESOURCE_PRINCIPAL_RPST holds no token"),
-        ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": "hush"}, "PRIVATE_PEM holds no usable key"),
-        ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": pem(ec.generate_private_key(ec.SECP256R1()))}, "holds no RSA key"),
+        ({"OCI_RESOURCE_PRINCIPAL_RPST": " \n"}, "OCI_RESOURCE_PRINCIPAL_RPST does not contain a token"),
+        ({"OCI_RESOURCE_PRINCIPAL_RPST": "hush\nhush"}, "OCI_RESOURCE_PRINCIPAL_RPST does not contain a token"),
+        ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": "hush"}, "PRIVATE_PEM does not contain a usable key"),
+        (
+            {"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": pem(ec.generate_private_key(ec.SECP256R1()))},
+            "does not contain an RSA key",
+        ),
     ],
 )
-def test_what_is_wrong_is_said_without_the_secret(key, change, named):
-    """The error names the variable or the file, and never what is in it."""
+def test_errors_do_not_contain_the_secret(key, change, named):
+    """An error names the variable or the file, and does not contain its content."""
     with pytest.raises(PrincipalError, match=named) as caught:
         ResourcePrincipal({**environment(token(), pem(key)), **change})
     assert "hush" not in str(caught.value)

@@ -15,8 +15,8 @@ LINES = [f"line {number}" for number in range(1000)]
 
 
 def ask(process, path):
-    """Return status and text of /metrics or /healthy."""
-    started = next(json.loads(line) for line in process.journal.read_text().splitlines() if '"port"' in line)
+    """Return status and body of a GET from the status port."""
+    started = next(json.loads(line) for line in process.log_path.read_text().splitlines() if '"port"' in line)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{started['port']}{path}") as response:
             return response.status, response.read().decode()
@@ -29,96 +29,97 @@ def metric(process, name):
     return float(re.search(rf"^log_forwarder_{name} (.+)$", ask(process, "/metrics")[1], re.MULTILINE)[1])
 
 
-def test_lines_arrive_and_sigterm_drains(cloud, logs, forward):
-    """Every line arrives with the instance as source and the file as subject before SIGTERM ends it with 0."""
-    process = forward()
+def test_lines_arrive_and_sigterm_drains(tenancy, logs, start_forwarder):
+    """After SIGTERM every line arrives, with instance and file as source and subject, and the exit status is 0."""
+    process = start_forwarder()
     (logs / "app").mkdir()
     (logs / "app" / "access.log").write_text("\n".join(LINES) + "\n")
     assert process.stop() == 0
-    assert cloud.lines() == LINES
-    assert {one[2:] for one in cloud.entries} == {
-        (cloud.instance_id, "app/access.log", "ocisidecar.line"),
-        (cloud.instance_id, "log-forwarder", "ocisidecar.log-forwarder.started"),
+    assert tenancy.lines() == LINES
+    assert {one[2:] for one in tenancy.entries} == {
+        (tenancy.instance_id, "app/access.log", "ocisidecar.line"),
+        (tenancy.instance_id, "log-forwarder", "ocisidecar.log-forwarder.started"),
     }
 
 
-def test_it_is_healthy_and_counts(cloud, logs, forward):
-    """While lines arrive /healthy is 200 and /metrics tells how many they were."""
-    process = forward()
+def test_it_is_healthy_and_counts(tenancy, logs, start_forwarder):
+    """While lines are accepted /healthy responds with 200 and /metrics counts them."""
+    process = start_forwarder()
     (logs / "app.log").write_text("\n".join(LINES))
-    wait_until(lambda: len(cloud.lines()) == len(LINES) - 1, "all lines that end arrive")
+    wait_until(lambda: len(tenancy.lines()) == len(LINES) - 1, "all lines that end arrive")
     wait_until(lambda: metric(process, "acknowledged_entries_total") == len(LINES) - 1, "they are counted")
     assert ask(process, "/healthy") == (200, "ok\n")
     assert ask(process, "/")[0] == 404
     assert process.stop() == 0
-    assert cloud.lines() == LINES
+    assert tenancy.lines() == LINES
 
 
-def test_a_refused_call_is_halved_until_everything_has_arrived(cloud, logs, forward):
-    """A 400 to a whole call loses nothing of it."""
-    process = forward()
-    wait_until(lambda: bool(cloud.collect()), "the first entry arrives")
-    cloud.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=3))
+def test_a_refused_call_is_halved_until_everything_has_arrived(tenancy, logs, start_forwarder):
+    """After a 400 for a whole call all of its entries arrive, in smaller calls."""
+    process = start_forwarder()
+    wait_until(lambda: bool(tenancy.collect()), "the first entry arrives")
+    tenancy.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=3))
     (logs / "app.log").write_text("\n".join(LINES) + "\n")
     assert process.stop() == 0
-    assert sorted(cloud.lines()) == sorted(LINES)
+    assert sorted(tenancy.lines()) == sorted(LINES)
 
 
-def test_while_nobody_accepts_nothing_piles_up(cloud, logs, forward):
-    """Without a far end a few calls' worth is read and no more, /healthy complains, and the rest comes later.
+def test_without_a_service_memory_is_bounded(tenancy, logs, start_forwarder):
+    """While no service responds, little is read and memory stays small, /healthy is 503, and a new start sends all.
 
-    The lines are the worst there are: nearly every byte of them takes six in JSON.
+    The lines are the worst case: nearly every byte of them takes six in JSON.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        unreachable = f"http://127.0.0.1:{listener.getsockname()[1]}"
     lines = [f"{number:07d}".ljust(100, "\x01") for number in range(100_000)]
     (logs / "app.log").write_text("\n".join(lines) + "\n")
-    process = forward(ENDPOINT=nobody, STUCK_SECONDS=1, GRACE_SECONDS=2, MAX_BACKOFF_SECONDS=1)
-    wait_until(lambda: ask(process, "/healthy")[0] == 503, "it is found unhealthy")
+    process = start_forwarder(ENDPOINT=unreachable, STUCK_SECONDS=1, GRACE_SECONDS=2, MAX_BACKOFF_SECONDS=1)
+    wait_until(lambda: ask(process, "/healthy")[0] == 503, "it is unhealthy")
     read, memory = metric(process, "read_bytes_total"), metric(process, "resident_memory_bytes")
     assert 1_000_000 < read < 3_000_000
     assert memory < 60_000_000
     assert process.stop() == 1
-    process = forward()
-    wait_until(lambda: len(cloud.lines()) == len(lines), "the next start sends everything")
-    assert sorted(cloud.lines()) == lines
+    process = start_forwarder()
+    wait_until(lambda: len(tenancy.lines()) == len(lines), "the next start sends everything")
+    assert sorted(tenancy.lines()) == lines
     assert process.stop() == 0
 
 
-def test_without_lines_it_does_not_stay(forward):
-    """When no line waits SIGTERM ends it with 0, even if nobody has taken the entry that tells of its start."""
+def test_without_lines_sigterm_ends_it_at_once(start_forwarder):
+    """Without waiting lines SIGTERM ends it with 0 before the grace period, even if no entry ever arrived."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    process = forward(ENDPOINT=nobody, STUCK_SECONDS=1, GRACE_SECONDS=300)
-    wait_until(lambda: ask(process, "/healthy")[0] == 503, "that nobody takes it is found unhealthy")
+        unreachable = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    process = start_forwarder(ENDPOINT=unreachable, STUCK_SECONDS=1, GRACE_SECONDS=300)
+    wait_until(lambda: ask(process, "/healthy")[0] == 503, "it is unhealthy")
     assert process.stop() == 0
 
 
-def test_whoever_stops_slowly_is_heard_to_the_end(cloud, logs, forward):
-    """After SIGTERM it waits for the silence that is set, and ends with 0 when time is up but nothing waits."""
-    process = forward(STOP_QUIET_SECONDS=300, GRACE_SECONDS=3)
+def test_lines_written_after_sigterm_arrive(tenancy, logs, start_forwarder):
+    """A line written after SIGTERM arrives, and the exit status at the end of the grace period is 0."""
+    process = start_forwarder(STOP_QUIET_SECONDS=300, GRACE_SECONDS=3)
     process.process.terminate()
-    wait_until(lambda: "stopping" in process.events(), "SIGTERM is heeded")
+    wait_until(lambda: "stopping" in process.events(), "SIGTERM is handled")
     (logs / "app.log").write_text("bye")
     assert process.wait() == 0
-    assert cloud.lines() == ["bye"]
+    assert tenancy.lines() == ["bye"]
 
 
-def test_a_far_end_that_takes_some_of_it_is_no_fault(cloud, logs, forward):
-    """While a call is halved, and parts of it are taken, /healthy is 200 however long that takes."""
-    cloud.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=None, probability=0.7))
-    process = forward(STUCK_SECONDS=3, BACKOFF_SECONDS=0.01, MAX_BACKOFF_SECONDS=0.01)
+def test_a_partly_accepted_call_is_healthy(tenancy, logs, start_forwarder):
+    """While a call is halved and parts of it are accepted, /healthy is always 200."""
+    tenancy.provisioner.emulator.inject(Fault.error("put_logs", "InvalidParameter", times=None, probability=0.7))
+    process = start_forwarder(STUCK_SECONDS=3, BACKOFF_SECONDS=0.01, MAX_BACKOFF_SECONDS=0.01)
     (logs / "app.log").write_text("\n".join(LINES) + "\n")
     verdicts = set()
     wait_until(
-        lambda: verdicts.add(ask(process, "/healthy")[0]) or len(cloud.lines()) > len(LINES) / 4, "it goes on"
+        lambda: verdicts.add(ask(process, "/healthy")[0]) or len(tenancy.lines()) > len(LINES) / 4,
+        "a quarter of the lines arrives",
     )
     assert verdicts == {200}
 
 
-def test_what_is_wrong_is_said_before_it_ends(forward):
-    """Wrong settings end it with 2, and each is named on stderr."""
-    process = forward()
+def test_wrong_settings_end_it_with_2(start_forwarder):
+    """With two wrong settings the exit status is 2, and stderr has a line for each."""
+    process = start_forwarder()
     assert process.stop() == 0
     process.environment["OCISIDECAR_SENDERS"] = "none"
     process.environment["OCISIDECAR_LOG_ID"] = ""
@@ -126,11 +127,11 @@ def test_what_is_wrong_is_said_before_it_ends(forward):
     assert process.events().count("cannot start") == 2
 
 
-def test_a_port_that_is_taken_is_said(forward):
-    """Another process on the metrics port ends it with 2."""
-    process = forward()
+def test_a_port_in_use_ends_it_with_2(start_forwarder):
+    """With the metrics port in use the exit status is 2, and stderr names the port."""
+    process = start_forwarder()
     assert process.stop() == 0
     with socket.create_server(("", 0)) as listener:
         process.environment["OCISIDECAR_METRICS_PORT"] = str(listener.getsockname()[1])
         assert process.run() == 2
-    assert "cannot listen on port" in process.journal.read_text()
+    assert "cannot listen on port" in process.log_path.read_text()

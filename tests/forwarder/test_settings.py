@@ -1,4 +1,4 @@
-"""What can be set."""
+"""Settings from environment variables, and their table in the README."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from log_forwarder.records import cut, joiner
+from log_forwarder.records import continuation_pattern, split_records
 from log_forwarder.settings import Settings, SettingsError
 
 LOG = "ocid1.log.oc1.eu-frankfurt-1.amaaaaaa"
@@ -26,18 +26,18 @@ def read(**variables):
         ("ocid1.log.oc2.us-langley-1.amaaaaaa", "https://ingestion.logging.us-langley-1.oci.oraclegovcloud.com"),
     ],
 )
-def test_the_log_tells_where_it_is(log_id, endpoint):
-    """Realm and region come from the log's OCID, in full or as a short key."""
+def test_the_endpoint_follows_from_the_log_id(log_id, endpoint):
+    """The endpoint's realm and region are those of the log's OCID, which has the region's name or its key."""
     assert read(OCISIDECAR_LOG_ID=log_id).endpoint == endpoint
 
 
-def test_a_given_endpoint_counts():
-    """A base URL may have a path; a slash at its end does not matter."""
+def test_a_given_endpoint_takes_precedence():
+    """OCISIDECAR_ENDPOINT replaces the endpoint of the log's OCID, with its path and without its last slash."""
     assert read(OCISIDECAR_ENDPOINT="http://10.0.0.1:80/x/").endpoint == "http://10.0.0.1:80/x"
 
 
-def test_all_faults_are_told_at_once():
-    """Each wrong variable has a line that names it and says what it may be."""
+def test_all_errors_are_reported_at_once():
+    """The error has one line for each wrong or missing variable, which names it."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment(
             {
@@ -58,9 +58,9 @@ def test_all_faults_are_told_at_once():
 
 
 @pytest.mark.parametrize("pattern", ["(?i)at ", "(", "\\"])
-def test_a_continuation_that_cannot_be_used_is_a_fault(pattern):
-    """Also one that is a regular expression alone, but none as a part of another."""
-    with pytest.raises(SettingsError, match="OCISIDECAR_CONTINUATION is no regular expression"):
+def test_an_invalid_continuation_is_an_error(pattern):
+    """A continuation that is not valid as a part of another regular expression is an error."""
+    with pytest.raises(SettingsError, match="OCISIDECAR_CONTINUATION is not a valid regular expression"):
         read(OCISIDECAR_CONTINUATION=pattern)
 
 
@@ -68,22 +68,24 @@ def test_a_continuation_that_cannot_be_used_is_a_fault(pattern):
     ("pattern", "records"),
     [("", ["a", " b", "c"]), (r"^\s", ["a\n b", "c"]), (r"(?!\w)", ["a\n b", "c"]), (r"\s+b$", ["a\n b", "c"])],
 )
-def test_continuations_of_many_kinds_are_understood(pattern, records):
-    """None at all, one with an anchor, and one that says what a first line looks like."""
-    texts = cut(b"a\n b\nc\n", joiner(read(OCISIDECAR_CONTINUATION=pattern).continuation), is_end=True).texts
+def test_continuations_of_many_kinds_work(pattern, records):
+    """An empty continuation, one with an anchor and one that describes first lines join the lines they should."""
+    texts = split_records(
+        b"a\n b\nc\n", continuation_pattern(read(OCISIDECAR_CONTINUATION=pattern).continuation), is_final=True
+    ).texts
     assert [json.loads(b'"' + text + b'"') for text in texts] == records
 
 
 def test_numbers_are_read():
-    """Whole numbers stay whole, others may have a fraction."""
+    """Integer settings accept integers only, the others fractions too."""
     settings = read(OCISIDECAR_BATCH_ENTRIES="7", OCISIDECAR_LINGER_SECONDS="0.25")
     assert (settings.batch_entries, settings.linger_seconds) == (7, 0.25)
     with pytest.raises(SettingsError, match="BATCH_ENTRIES"):
         read(OCISIDECAR_BATCH_ENTRIES="7.5")
 
 
-def test_the_readme_tells_every_variable_and_its_default():
-    """The table of settings is complete and true."""
+def test_the_readme_has_every_variable_and_its_default():
+    """The README's table has every variable, with the default of the code."""
     rows = dict(re.findall(r"^\| `(OCISIDECAR_\w+)` \| ([^|]+) \|", README.read_text(), re.MULTILINE))
     settings = read()
     numbers = {

@@ -38,12 +38,13 @@ def drifted(lives, drift):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_plan_is_as_written(golden, path):
-    """The same spec and the same live resources give these steps, for these reasons."""
+    """The same spec and the same live resources give these steps, for these reasons, and these operations."""
     case = json.loads(path.read_text(encoding="utf-8"))
     before = load_spec(json.dumps(case["before"])) if case["before"] else None
     lives = [live(one) for one in desire(before, SITE).values()] if before else []
     plan = plan_apply(load_spec(json.dumps(case["spec"])), SITE, drifted(lives, case["drift"]))
-    document = {**case, "steps": json.loads(plan.to_json())["steps"]}
+    shown = json.loads(plan.to_json())
+    document = {**case, "steps": shown["steps"], "operations": shown["operations"]}
     golden(f"plan/{path.name}", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 

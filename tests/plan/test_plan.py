@@ -146,6 +146,12 @@ class TestPlan:
         assert (vcn["action"], vcn["removes"], vcn["has_downtime"]) == ("replace", ["ocid1.vcn.main.1"], True)
         assert vcn["changes"] == [{"field": "size", "reason": "changed", "before": "2", "after": "1"}]
         assert (table["needs"], table["id"]) == (["vcn/main"], None)
+        assert [(one["operation"], one["until"], one["needs"]) for one in document["operations"]] == [
+            ("delete vcn/main ocid1.vcn.main.1", "gone", []),
+            ("create vcn/main", "ready", ["delete vcn/main ocid1.vcn.main.1"]),
+            ("create route-table/main", "ready", ["create vcn/main"]),
+        ]
+        assert document["operations"][0]["id"] == "ocid1.vcn.main.1"
 
     def test_no_view_shows_a_body(self):
         """What is sent may be secret; neither repr nor JSON holds it."""

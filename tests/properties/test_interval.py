@@ -22,7 +22,7 @@ def test_is_bounded(waited, waiting, arrived, span):
 
 @given(earlier=waits, later=waits, waiting=counts)
 def test_grows_with_the_time_waited(earlier, later, waiting):
-    """What has taken long is looked at less often."""
+    """What has taken long is polled at less often."""
     earlier, later = sorted((earlier, later))
     assert interval(earlier, waiting) <= interval(later, waiting)
 

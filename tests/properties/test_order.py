@@ -1,7 +1,7 @@
-"""Law: whatever is wanted and whatever exists, the nodes of a plan can be carried out, and nothing breaks.
+"""Law: whatever is wanted and whatever exists, the operations of a plan can be carried out, and nothing breaks.
 
-A model service plays the nodes in any order that their needs allow.  It refuses what OCI refuses: to make something
-before what it refers to is there, and to delete something that others still refer to.
+A model service carries the operations out in any order that their needs allow.  It refuses what OCI refuses: to
+create something before what it refers to exists, and to delete something that others still refer to.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocisidecar.plan.diff import diff, removal
-from ocisidecar.plan.operations import Node, NodeId, Verb, nodes_of
-from ocisidecar.plan.plan import Plan
+from ocisidecar.plan.operations import operations_of
+from ocisidecar.plan.plan import Action, Operation, OperationId, Plan
 from ocisidecar.resources.kinds import NEEDS
 from ocisidecar.state.desired import Desired, Rollout
 from ocisidecar.state.observed import Live, Phase, Snapshot
@@ -82,7 +82,10 @@ class Universe:
     def plan(self) -> Plan:
         """Return the plan from one to the other."""
         steps = diff(IDENTITY, self.desired, self.snapshot, retained=frozenset())
-        return Plan(identity=IDENTITY, steps=steps, desired=self.desired, snapshot=self.snapshot)
+        operations = operations_of(IDENTITY.name, steps, self.desired, NEEDS)
+        return Plan(
+            identity=IDENTITY, steps=steps, operations=operations, desired=self.desired, snapshot=self.snapshot
+        )
 
 
 @st.composite
@@ -132,36 +135,36 @@ class Service:
     refers: dict[str, list[str]]
     current: dict[Key, str]
 
-    def carry_out(self, node: Node, plan: Plan) -> None:
-        """Do what a node asks for, or fail where OCI would refuse."""
-        if node.id.verb is Verb.DELETE:
-            users = [user for user, targets in self.refers.items() if node.id.live_id in targets]
-            assert not users, f"{node.id.live_id} cannot be deleted: {users} refer to it"
-            del self.refers[node.id.live_id]
+    def carry_out(self, operation: Operation, plan: Plan) -> None:
+        """Do what an operation asks for, or fail where OCI would refuse."""
+        if operation.id.action is Action.DELETE:
+            users = [user for user, targets in self.refers.items() if operation.id.resource_id in targets]
+            assert not users, f"{operation.id.resource_id} cannot be deleted: {users} refer to it"
+            del self.refers[operation.id.resource_id]
             return
-        made = plan.desired[node.id.key]
+        made = plan.desired[operation.id.key]
         absent = [need for need in made.needs if self.current.get(need) not in self.refers]
-        assert not absent, f"{node.id.verb} of {node.id.key} needs {absent}, which is not there"
-        if node.id.verb is Verb.CREATE:
-            self.current[node.id.key] = live_id(node.id.key, 3)
+        assert not absent, f"{operation.id.action} of {operation.id.key} needs {absent}, which is not there"
+        if operation.id.action is Action.CREATE:
+            self.current[operation.id.key] = live_id(operation.id.key, 3)
         fields = ["refers"] if made.key.kind in UNGUARDED else ["refers", "uses"]
-        self.refers[self.current[node.id.key]] = [
+        self.refers[self.current[operation.id.key]] = [
             self.current[ref.key] for name in fields for ref in made.body[name]
         ]
 
 
-def play(plan: Plan, choose: Callable[[list[NodeId]], NodeId]) -> Service:
-    """Carry out all nodes in an order that their needs allow, and return what exists then."""
-    nodes = {node.id: node for node in nodes_of(plan, NEEDS)}
+def play(plan: Plan, choose: Callable[[list[OperationId]], OperationId]) -> Service:
+    """Carry out all operations in an order that their needs allow, and return what exists then."""
+    operations = {one.id: one for one in plan.operations}
     service = Service(
         {one.id: _refers(one) for one in plan.snapshot.resources},
         {step.key: step.live.id for step in plan.steps if step.live is not None},
     )
-    done: set[NodeId] = set()
-    while len(done) < len(nodes):
-        ready = sorted(name for name, node in nodes.items() if name not in done and node.needs <= done)
+    done: set[OperationId] = set()
+    while len(done) < len(operations):
+        ready = sorted(name for name, one in operations.items() if name not in done and one.needs <= done)
         chosen = choose(ready)
-        service.carry_out(nodes[chosen], plan)
+        service.carry_out(operations[chosen], plan)
         done.add(chosen)
     return service
 
@@ -174,7 +177,7 @@ def _refers(one: Live) -> list[str]:
 @settings(max_examples=200)
 @given(universe=universes())
 def test_every_apply_can_be_carried_out(universe, last):
-    """No cycle, no refusal, and at the end exactly what is wanted exists, whichever ready node runs first."""
+    """No cycle, no refusal, and at the end exactly what is wanted exists, whichever ready operation runs first."""
     service = play(universe.plan(), lambda ready: ready[-1 if last else 0])
     assert sorted(service.refers) == sorted(service.current[key] for key in universe.desired)
 
@@ -183,26 +186,44 @@ def test_every_apply_can_be_carried_out(universe, last):
 def test_every_destroy_can_be_carried_out_in_any_order(universe, random):
     """Nothing is deleted while others refer to it, and nothing is left."""
     steps = removal(IDENTITY, universe.snapshot, retained={})
-    plan = Plan(identity=IDENTITY, steps=steps, snapshot=universe.snapshot, is_destroy=True)
+    operations = operations_of(IDENTITY.name, steps, {}, NEEDS)
+    plan = Plan(identity=IDENTITY, steps=steps, operations=operations, snapshot=universe.snapshot, is_destroy=True)
     assert play(plan, random.choice).refers == {}
 
 
 @given(universe=universes())
 def test_what_others_wait_for_is_started_first(universe):
-    """A node is deeper than every node that waits for it: the critical path begins at once."""
-    nodes = {node.id: node for node in nodes_of(universe.plan(), NEEDS)}
-    for node in nodes.values():
-        assert all(nodes[need].depth > node.depth for need in node.needs)
+    """An operation is deeper than every one that waits for it: the critical path begins at once."""
+    operations = {one.id: one for one in universe.plan().operations}
+    for one in operations.values():
+        assert all(operations[need].depth > one.depth for need in one.needs)
 
 
 @given(universe=universes())
 def test_a_rollout_with_overlap_takes_nothing_away_before_its_successor_is_there(universe):
     """A replica without a downtime is never missing."""
-    nodes = nodes_of(universe.plan(), NEEDS)
-    successors = {node.id.key: node.id for node in nodes if node.id.verb is Verb.CREATE}
-    for node in nodes:
-        if node.id.verb is Verb.DELETE and node.id.key in successors and not node.step.has_downtime:
-            assert successors[node.id.key] in node.needs
+    plan = universe.plan()
+    without_downtime = {step.key for step in plan.steps if not step.has_downtime}
+    successors = {one.id.key: one.id for one in plan.operations if one.id.action is Action.CREATE}
+    for one in plan.operations:
+        if one.id.action is Action.DELETE and one.id.key in successors.keys() & without_downtime:
+            assert successors[one.id.key] in one.needs
+
+
+@given(universe=universes())
+def test_the_order_of_a_plan_can_be_carried_out_by_one_worker(universe):
+    """Each operation of a plan stands after everything that it needs."""
+    done: set[OperationId] = set()
+    for one in universe.plan().operations:
+        assert one.needs <= done
+        done.add(one.id)
+
+
+@given(universe=universes())
+def test_a_plan_without_changes_has_no_operations(universe):
+    """What is not shown as a change is not carried out, and every change is."""
+    plan = universe.plan()
+    assert {one.id.key for one in plan.operations} == {step.key for step in plan.changes}
 
 
 def test_the_model_has_something_of_every_kind():

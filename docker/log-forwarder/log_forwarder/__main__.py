@@ -7,7 +7,7 @@ import threading
 
 
 def _run() -> int:
-    """Heed signals from the first moment: a process that is number 1 never gets one that it does not heed."""
+    """Install signal handlers before anything else: the kernel does not deliver unhandled signals to process 1."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -1,7 +1,7 @@
-"""What must survive a kill -9: which generations there are and how far each was acknowledged.
+"""The state that survives a SIGKILL: which generations exist and how far each was acknowledged.
 
-A JSON file, replaced in one rename.  It is written before anything is sent that would be sent under other ids
-without it.  No fsync: the page cache outlives the process, and the volume does not outlive the machine.
+A JSON file, replaced by one rename.  It is written before a call is sent whose entries would get other ids without
+it.  There is no fsync: the page cache outlives the process, and the volume does not outlive the machine.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from log_forwarder.journal import log
+from log_forwarder.json_log import log
 
 DIRECTORY: Final = ".ocisidecar/log-forwarder"
-"""Below the log directory.  Hidden, so that its files are not taken for logs."""
+"""Below the log directory; hidden, so that its files do not count as log files."""
 
 _VERSION: Final = 1
 
 
 class CheckpointError(Exception):
-    """The state's directory cannot be used."""
+    """The state directory cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A few bytes of a file, as length and CRC: tells whether a file is still the one it was."""
+class Fingerprint:
+    """Length and CRC-32 of some bytes of a file, to recognise the file later."""
 
     length: int = 0
     crc: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """A generation as it is kept.
+class GenerationState:
+    """One generation in the state file; the names of the fields are those of the file.
 
     Args:
-        id: names it for ever.
-        path: of its log below the log directory, without what a rotation appended.
-        device, inode: where it was last.
-        acknowledged: up to which offset everything was accepted.
-        head: its first bytes.
-        tail: the bytes before `acknowledged`.
-        cuts: offsets beyond `acknowledged` where a record was ended because nothing more came.
+        id: unique and permanent; part of the ids of its entries.
+        path: path of its log below the log directory, without the suffix that a rotation appended.
+        device, inode: of the file that it was last read from.
+        acknowledged: offset up to which every entry was accepted.
+        head: fingerprint of its first bytes.
+        tail: fingerprint of the bytes before `acknowledged`.
+        cuts: offsets above `acknowledged` where a flush timeout ended a record, so that it ends there again.
     """
 
     id: str
@@ -53,16 +53,19 @@ class Saved:
     device: int
     inode: int
     acknowledged: int
-    head: Mark
-    tail: Mark
+    head: Fingerprint
+    tail: Fingerprint
     cuts: tuple[int, ...]
 
 
 class Checkpoint:
-    """The state's directory, held by one process at a time.
+    """The state directory and its state file, locked by one process at a time.
+
+    Args:
+        log_directory: the log directory, which contains the state directory.
 
     Raises:
-        CheckpointError: it cannot be written, or another process holds it.
+        CheckpointError: the directory is not writable, or another process has locked it.
     """
 
     def __init__(self, log_directory: Path) -> None:
@@ -74,51 +77,51 @@ class Checkpoint:
         except BlockingIOError as exc:
             os.close(self._lock)
             raise CheckpointError(
-                f"{self.directory} is held by another log forwarder: one volume needs one only"
+                f"{self.directory} is locked by another log forwarder: run only one per volume"
             ) from exc
         except OSError as exc:
             raise CheckpointError(
-                f"cannot keep offsets in {self.directory} ({exc.strerror}): the volume must be writable for "
-                f"uid {os.getuid()}, and have room"
+                f"cannot write to {self.directory} ({exc.strerror}): the volume must be writable for "
+                f"uid {os.getuid()} and have free space"
             ) from exc
         self._path = self.directory / "state.json"
 
-    def load(self) -> tuple[Saved, ...]:
-        """Return what was saved last; nothing when there is none, or none that can be read, which is put aside."""
+    def load(self) -> tuple[GenerationState, ...]:
+        """Return what was saved last; nothing without a state file, or when it is unreadable, which renames it."""
         try:
             return _parsed(self._path.read_text())
         except FileNotFoundError:
             return ()
         except (ValueError, KeyError, TypeError) as exc:
-            aside = self._path.with_suffix(".unreadable")
-            self._path.replace(aside)
+            moved_to = self._path.with_suffix(".unreadable")
+            self._path.replace(moved_to)
             log(
-                "state unreadable, everything is sent again under new ids",
+                "state file unreadable: all log files are sent again under new ids",
                 level="ERROR",
                 reason=repr(exc),
-                aside=aside,
+                moved_to=moved_to,
             )
             return ()
 
-    def save(self, generations: Iterable[Saved]) -> None:
-        """Replace what was saved."""
-        state = {"version": _VERSION, "generations": [asdict(item) for item in generations]}
+    def save(self, generations: Iterable[GenerationState]) -> None:
+        """Replace what was saved; OSError when the file cannot be written."""
+        document = {"version": _VERSION, "generations": [asdict(item) for item in generations]}
         new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(state))
+        new.write_text(json.dumps(document))
         new.replace(self._path)
 
     def close(self) -> None:
-        """Let another process have the directory."""
+        """Unlock the directory."""
         os.close(self._lock)
 
 
-def _parsed(text: str) -> tuple[Saved, ...]:
-    state = json.loads(text)
-    if state["version"] != _VERSION:
-        raise ValueError(f"version {state['version']}")
-    return tuple(_saved(item) for item in state["generations"])
+def _parsed(text: str) -> tuple[GenerationState, ...]:
+    document = json.loads(text)
+    if document["version"] != _VERSION:
+        raise ValueError(f"version {document['version']}")
+    return tuple(_state(item) for item in document["generations"])
 
 
-def _saved(item: dict[str, Any]) -> Saved:
-    marks = {"head": Mark(**item["head"]), "tail": Mark(**item["tail"]), "cuts": tuple(item["cuts"])}
-    return Saved(**{**item, **marks})
+def _state(item: dict[str, Any]) -> GenerationState:
+    values = {"head": Fingerprint(**item["head"]), "tail": Fingerprint(**item["tail"]), "cuts": tuple(item["cuts"])}
+    return GenerationState(**{**item, **values})

@@ -1,4 +1,4 @@
-"""What the forwarder counts, in Prometheus' text format."""
+"""Counters and gauges of the forwarder, in Prometheus' text format.  Their names are an interface."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import Final
 PREFIX: Final = "log_forwarder_"
 
 _HELP: Final = {
-    "read_bytes_total": "Bytes of log files that were read.",
-    "entries_total": "Records that were made of them.",
-    "acknowledged_entries_total": "Records that OCI Logging has accepted.",
-    "set_aside_entries_total": "Records that OCI Logging refused and that were written to refused.jsonl.",
-    "save_failures_total": "How often progress could not be saved.",
-    "lost_bytes_total": "Bytes that were truncated away before they were read.",
-    "truncations_total": "Files that were emptied in place.",
-    "pushes_total": "Calls to PutLogs that were answered 2xx.",
-    "push_failures_total": "Calls to PutLogs that were not.",
-    "push_seconds_total": "Time spent in calls to PutLogs.",
-    "pushed_bytes_total": "Bytes of bodies that were accepted.",
-    "credential_reloads_total": "How often token and key were read again after a 401.",
-    "files": "Files that are followed.",
+    "read_bytes_total": "Bytes read from log files.",
+    "entries_total": "Records read from log files.",
+    "acknowledged_entries_total": "Records accepted by OCI Logging or written to refused.jsonl.",
+    "set_aside_entries_total": "Records rejected by OCI Logging and written to the dead-letter file.",
+    "save_failures_total": "Failed attempts to save the state file.",
+    "lost_bytes_total": "Bytes lost because a file was truncated before they were read.",
+    "truncations_total": "Files truncated in place.",
+    "pushes_total": "PutLogs calls with a 2xx response.",
+    "push_failures_total": "PutLogs calls with another response, or without one.",
+    "push_seconds_total": "Time spent in PutLogs calls.",
+    "pushed_bytes_total": "Bytes of accepted request bodies.",
+    "credential_reloads_total": "Reloads of token and key after a 401.",
+    "files": "Open log files.",
     "unreadable_files": "Files and directories that cannot be opened.",
-    "unread_bytes": "Bytes that are written and not yet read.",
-    "unacknowledged_entries": "Records that are read and not yet accepted.",
+    "unread_bytes": "Bytes written to log files and not read yet.",
+    "unacknowledged_entries": "Records read and not accepted yet.",
     "last_acknowledgement_timestamp_seconds": "When OCI Logging last accepted a call.",
-    "resident_memory_bytes": "Memory of the process.",
+    "resident_memory_bytes": "Resident memory of the process.",
 }
 
 
 class Metrics:
-    """Counters (`*_total`) and gauges; all begin at 0.  Thread-safe."""
+    """Counters (`*_total`) and gauges; all start at 0.  Thread-safe."""
 
     def __init__(self) -> None:
         self._values: dict[str, float] = dict.fromkeys(_HELP, 0)
         self._lock = threading.Lock()
 
     def add(self, name: str, value: float = 1) -> None:
-        """Let a value grow."""
+        """Increase a value."""
         with self._lock:
             self._values[name] += value
 
     def set(self, name: str, value: float) -> None:
-        """Replace a value."""
+        """Set a value."""
         with self._lock:
             self._values[name] = value
 
@@ -52,7 +52,7 @@ class Metrics:
             return self._values[name]
 
     def text(self) -> str:
-        """Return everything as Prometheus reads it."""
+        """Return all values in Prometheus' text format."""
         with self._lock:
             values = dict(self._values)
         lines = []

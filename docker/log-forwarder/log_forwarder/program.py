@@ -1,4 +1,4 @@
-"""The program: one thread reads and packs, a few send, one answers probes."""
+"""The program: one thread reads and batches, some send, one serves health probes and metrics."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
-from log_forwarder import render
+from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint, CheckpointError
-from log_forwarder.courier import Abandoned, Aside, Courier
-from log_forwarder.harvest import Call, Harvest
-from log_forwarder.journal import log
+from log_forwarder.client import LoggingClient
+from log_forwarder.json_log import log
+from log_forwarder.log_reader import LogReader, PutLogsCall
 from log_forwarder.metrics import Metrics
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.service import Service
+from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
 from log_forwarder.settings import Settings, SettingsError
-from log_forwarder.status import Pulse, StatusError, StatusServer
+from log_forwarder.status import StatusError, StatusServer, Watchdog
 
 DRAINED: Final = 0
 NOT_DRAINED: Final = 1
-UNUSABLE: Final = 2
+CANNOT_START: Final = 2
 
 
 def main(environment: Mapping[str, str], stopping: threading.Event) -> int:
     """Run until `stopping` is set; returns the exit status.
 
-    DRAINED: all that was written is accepted.  NOT_DRAINED: the grace period was over before; what is left is sent
-    by the next start.  UNUSABLE: settings, identity or volume are wrong, as said on stderr.
+    DRAINED: everything that was written is accepted.  NOT_DRAINED: the grace period ended before that; the next
+    start sends the rest.  CANNOT_START: settings, resource principal or volume are wrong; stderr has the reasons.
     """
     try:
         settings = Settings.from_environment(environment)
         principal = ResourcePrincipal(environment)
         checkpoint = Checkpoint(settings.directory)
-        status = StatusServer(settings.metrics_port, Pulse(settings.stuck_seconds), Metrics())
+        status = StatusServer(settings.metrics_port, Watchdog(settings.stuck_seconds), Metrics())
     except (SettingsError, PrincipalError, CheckpointError, StatusError) as exc:
-        for fault in str(exc).splitlines():
-            log("cannot start", level="ERROR", reason=fault)
-        return UNUSABLE
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        for error in str(exc).splitlines():
+            log("cannot start", level="ERROR", reason=error)
+        return CANNOT_START
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     return Program(settings, principal, checkpoint=checkpoint, status=status, stopping=stopping).run()
 
 
 class Program:
-    """The forwarder as it runs.
+    """The running forwarder.
 
     Args:
-        settings: all of it.
-        principal: whose logs they are.
-        checkpoint: of the settings' directory.
-        status: told what happens.
-        stopping: set when it is time to drain and end.
+        settings: the settings.
+        principal: signs the calls; its claim `res_id` is the `source` of the entries.
+        checkpoint: the state in the log directory.
+        status: serves metrics and health.
+        stopping: set on SIGTERM, to drain and end.
     """
 
     def __init__(
@@ -72,109 +72,120 @@ class Program:
         self._principal = principal
         self._status = status
         self._source = principal.claim("res_id") or socket.gethostname()
-        self._harvest = Harvest(settings, source=self._source, checkpoint=checkpoint, metrics=status.metrics)
-        started = _started(self._source)
+        self._reader = LogReader(settings, source=self._source, checkpoint=checkpoint, metrics=status.metrics)
+        started = _startup_call(self._source)
         self._stopping = stopping
-        self._given_up = threading.Event()
-        self._broken = threading.Event()
-        self._courier = Courier(
-            settings,
+        self._aborted = threading.Event()
+        self._sender_failed = threading.Event()
+        self._sender = Sender(
+            backoff=Backoff(first_seconds=settings.backoff_seconds, max_seconds=settings.max_backoff_seconds),
             principal=principal,
-            aside=Aside(checkpoint.directory),
+            dead_letters=DeadLetterFile(checkpoint.directory),
             metrics=status.metrics,
-            hurry=self._stopping,
-            given_up=self._given_up,
+            stopping=self._stopping,
+            aborted=self._aborted,
             probe=started,
         )
-        self._calls: queue.Queue[Call] = queue.Queue(maxsize=1)
-        self._next: Call | None = Call(started, ())
-        self._open = 0
-        self._pushes = 0.0
-        self._done: queue.Queue[Call] = queue.Queue()
+        self._calls: queue.Queue[PutLogsCall] = queue.Queue(maxsize=1)
+        self._next_call: PutLogsCall | None = PutLogsCall(started, ())
+        self._calls_in_flight = 0
+        self._pushes_seen = 0.0
+        self._completed: queue.Queue[PutLogsCall] = queue.Queue()
 
     def run(self) -> int:
-        """Run until stopped; see `main`."""
+        """Run until `stopping` is set; returns the exit status, see `main`."""
         for index in range(self._settings.senders):
-            threading.Thread(target=self._send, name=f"sender-{index}", daemon=True).start()
+            threading.Thread(target=self._run_sender, name=f"sender-{index}", daemon=True).start()
         log("started", source=self._source, endpoint=self._settings.endpoint, port=self._status.server_address[1])
-        while not self._stopping.is_set() and not self._broken.is_set():
-            self._turn(is_closing=False)
+        while not self._stopping.is_set() and not self._sender_failed.is_set():
+            self._step(flush=False)
         is_drained = self._drain()
-        self._given_up.set()
-        self._harvest.close()
+        self._aborted.set()
+        self._reader.save()
+        self._reader.close()
         log("drained" if is_drained else "not drained", level="INFO" if is_drained else "WARNING")
         return DRAINED if is_drained else NOT_DRAINED
 
     def _drain(self) -> bool:
-        """Wait until nothing more is written, then until all of it is accepted, as far as time allows."""
+        """Wait until no file grows any more and everything is accepted; False when the grace period ends before."""
         log("stopping", grace_seconds=self._settings.grace_seconds)
         has_sent = True
         stopped_at = time.monotonic()
         deadline = stopped_at + self._settings.grace_seconds
         halfway = stopped_at + self._settings.grace_seconds / 2
-        while (now := time.monotonic()) < deadline and not self._broken.is_set():
-            is_quiet = now - max(stopped_at, self._harvest.grew_at) >= self._settings.stop_quiet_seconds
-            has_sent = self._turn(is_closing=is_quiet or now > halfway)
-            if is_quiet and not has_sent and not self._harvest.is_waiting:
+        while (now := time.monotonic()) < deadline and not self._sender_failed.is_set():
+            is_quiet = now - max(stopped_at, self._reader.last_growth_at) >= self._settings.stop_quiet_seconds
+            has_sent = self._step(flush=is_quiet or now > halfway)
+            if is_quiet and not has_sent and not self._reader.has_unacknowledged_entries:
                 return True
-        return not has_sent and not self._harvest.is_waiting
+        return not has_sent and not self._reader.has_unacknowledged_entries
 
     @property
-    def _is_waiting(self) -> bool:
-        """Whether something was read or sent that is not accepted yet."""
-        return self._open > 0 or self._harvest.is_waiting
+    def _has_unacknowledged_entries(self) -> bool:
+        """Whether entries were read or sent that are not acknowledged yet."""
+        return self._calls_in_flight > 0 or self._reader.has_unacknowledged_entries
 
-    def _turn(self, *, is_closing: bool) -> bool:
-        """Do what can be done now, or wait a little; returns whether there was something to send."""
-        if self._next is None:
-            self._next = self._harvest.next_call(time.monotonic(), is_closing=is_closing)
-        if self._next is None:
-            self._harvest.rest()
-            self._settle(is_waiting=True)
+    def _step(self, *, flush: bool) -> bool:
+        """Read and hand over one call, waiting `poll_seconds` at most; returns whether there was one to send."""
+        if self._next_call is None:
+            self._next_call = self._reader.next_call(time.monotonic(), flush=flush)
+        if self._next_call is None:
+            self._reader.on_idle()
+            self._collect_acknowledgements(wait=True)
             return False
         try:
-            self._calls.put(self._next, timeout=self._settings.poll_seconds)
+            self._calls.put(self._next_call, timeout=self._settings.poll_seconds)
         except queue.Full:
-            self._harvest.rest()
+            self._reader.on_idle()
         else:
-            self._next = None
-            self._open += 1
-        self._settle(is_waiting=False)
+            self._next_call = None
+            self._calls_in_flight += 1
+        self._collect_acknowledgements(wait=False)
         return True
 
-    def _settle(self, *, is_waiting: bool) -> None:
-        """Take note of what was accepted; waits for one acknowledgement, or for new lines, if asked to."""
-        is_idle = not self._is_waiting
-        with contextlib.suppress(queue.Empty):
-            call = self._done.get(timeout=self._settings.poll_seconds) if is_waiting else self._done.get_nowait()
-            while True:
-                self._harvest.settle(call)
-                self._open -= 1
-                call = self._done.get_nowait()
-        # A call that is taken in parts moves, too.
-        before, self._pushes = self._pushes, self._status.metrics.get("pushes_total")
-        self._status.pulse.turn(has_moved=is_idle or self._pushes > before)
+    def _collect_acknowledgements(self, *, wait: bool) -> None:
+        """Record the calls that were accepted.
 
-    def _send(self) -> None:
-        """Deliver calls, one after the other; what ends this thread early ends the program."""
-        service = Service(self._settings, self._principal)
+        Args:
+            wait: wait for one, `poll_seconds` at most.
+        """
+        is_idle = not self._has_unacknowledged_entries
+        with contextlib.suppress(queue.Empty):
+            call = (
+                self._completed.get(timeout=self._settings.poll_seconds) if wait else self._completed.get_nowait()
+            )
+            while True:
+                self._reader.acknowledge(call)
+                self._calls_in_flight -= 1
+                call = self._completed.get_nowait()
+        # An accepted half of a call is progress, too.
+        before, self._pushes_seen = self._pushes_seen, self._status.metrics.get("pushes_total")
+        self._status.watchdog.record_iteration(has_progressed=is_idle or self._pushes_seen > before)
+
+    def _run_sender(self) -> None:
+        """Send calls, one after the other; an unexpected end of this thread ends the program."""
+        client = LoggingClient(self._settings, self._principal)
         try:
             while True:
                 call = self._calls.get()
-                self._courier.deliver(call.body, service.push)
-                self._done.put(call)
-        except Abandoned:
-            service.close()
+                self._sender.send(call.body, client.push)
+                self._completed.put(call)
+        except Aborted:
+            client.close()
         finally:
-            if not self._given_up.is_set():
-                self._broken.set()
+            if not self._aborted.is_set():
+                self._sender_failed.set()
 
 
-def _started(source: str) -> bytes:
-    """Return the call that shows that lines can arrive, before the first one is written."""
-    space = render.id_space(source, uuid.uuid4().hex)
+def _startup_call(source: str) -> bytes:
+    """Return the call that shows that entries can arrive, before a log file has any."""
+    namespace = payload.id_namespace(source, uuid.uuid4().hex)
     now = time.time_ns() // 1000
-    entry = render.entries([b"log forwarder started"], [0], [now], space)
-    return render.details(
-        [render.batch(entry, source=source, subject=render.SUBJECT, kind=render.STARTED_TYPE, time=now)]
+    entry = payload.encode_entries([b"log forwarder started"], [0], [now], namespace)
+    return payload.encode_call(
+        [
+            payload.encode_batch(
+                entry, source=source, subject=payload.FORWARDER_SUBJECT, entry_type=payload.STARTED_TYPE, time=now
+            )
+        ]
     )

@@ -1,7 +1,7 @@
-"""From bytes to records: a record is a line together with the lines that continue it (a stack trace).
+"""Split bytes into records: a record is a line together with the lines that continue it (a stack trace).
 
-Where a record ends follows from the bytes after its start alone, never from how much of them was there when it
-was read: the same bytes are cut the same way after a restart, and so get the same ids.
+Where a record ends depends only on the bytes after its start, never on how many of them existed when it was read:
+the same bytes are split in the same way after a restart, and so get the same ids.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_RECORD_BYTES: Final = 256 * 1024
-"""Longer records are split.  Three times as much, should every byte be repaired, stays below 1 MB."""
+"""Longer records are split.  With U+FFFD (3 bytes) for every byte they stay below 1 MB."""
 
-MAX_RECORDS: Final = 20_000
-"""As many are cut at once, so that a block of short lines does not take the memory of many long ones."""
+MAX_RECORDS_PER_SPLIT: Final = 20_000
+"""Bounds the memory for a block of very short lines."""
 
-_JOIN: Final = b"\xff"
-"""Stands for a newline inside a record while a block is cut; no UTF-8 text has this byte."""
+_INNER_NEWLINE: Final = b"\xff"
+"""Replaces newlines inside records while a block is split; this byte does not occur in UTF-8."""
 
-_INNER: Final = 0x80
-"""What the first two bits of a byte look like that is not the first of its character."""
+_UTF8_TRAILING_BYTE: Final = 0x80
+"""The first two bits (mask 0xC0) of every byte of a character but its first."""
 
 _CONTROLS: Final = [code for code in range(0x20) if code != ord("\n")]
 _SHORT: Final = {8: rb"\b", 9: rb"\t", 12: rb"\f", 13: rb"\r"}
@@ -29,18 +29,18 @@ _ESCAPES: Final = (
     (b"\\", rb"\\"),
     (b'"', rb"\""),
     *((bytes([code]), _SHORT.get(code, rb"\u%04x" % code)) for code in _CONTROLS),
-    (_JOIN, rb"\n"),
+    (_INNER_NEWLINE, rb"\n"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What was cut from a block.
+    """The records of a block.
 
     Args:
-        texts: each record as the inside of a JSON string.
-        starts: where each begins in the block.
-        consumed: how many bytes of the block are done, blank lines among them, which are not in `texts`.
+        texts: the records, each escaped as the inside of a JSON string; blank lines are left out.
+        starts: the offset of each in the block.
+        consumed: how many bytes of the block the records take, blank lines included.
     """
 
     texts: list[bytes]
@@ -48,87 +48,86 @@ class Records:
     consumed: int
 
 
-def joiner(continuation: str) -> re.Pattern[bytes]:
-    """Return what finds the newlines inside records.
+def continuation_pattern(continuation: str) -> re.Pattern[bytes]:
+    """Return a pattern that matches the newlines inside records.
 
     Args:
-        continuation: a regular expression for the beginning of lines that continue the one before; without one
-            no line does.
+        continuation: a regular expression for the beginning of lines that continue the line before; empty for none.
 
     Raises:
-        re.error: it is none.
+        re.error: it is not a regular expression, or not one that can be part of another.
     """
     pattern = continuation.encode() or rb"(?!)"
-    # What comes after the last newline is not known yet, so nothing is said of it.
+    # What follows the last newline is not known yet.
     return re.compile(rb"\n(?=" + pattern + rb")(?!\Z)", re.MULTILINE)
 
 
-def cut(block: bytes, joins: re.Pattern[bytes], *, is_end: bool) -> Records:
-    """Cut a block, which begins with a record, into records.
+def split_records(block: bytes, continuation: re.Pattern[bytes], *, is_final: bool) -> Records:
+    """Split a block, which begins with a record, into records.
 
     Args:
-        block: bytes of a file; at least 2 * MAX_RECORD_BYTES + 2 unless there are no more yet.
-        joins: see `joiner`.
-        is_end: the last record ends with the block.  Otherwise it is left for later, because the next line
-            may continue it.
+        block: bytes of a file: at least 2 * MAX_RECORD_BYTES + 2, or all that exist.
+        continuation: see `continuation_pattern`.
+        is_final: whether the last record ends with the block.  Otherwise it is left in the block, because the next
+            line may continue it.
     """
     whole = block
-    if not is_end and len(block) - (complete := block.rfind(b"\n") + 1) <= MAX_RECORD_BYTES:
+    if not is_final and len(block) - (complete := block.rfind(b"\n") + 1) <= MAX_RECORD_BYTES:
         whole = block[:complete]
-    marked = joins.sub(_JOIN, whole)
-    end = len(whole) if is_end else marked.rfind(b"\n", 0, max(0, len(marked) - 1)) + 1
-    lines = marked[:end].split(b"\n", MAX_RECORDS) if end else []
-    if len(lines) > MAX_RECORDS:
+    joined = continuation.sub(_INNER_NEWLINE, whole)
+    end = len(whole) if is_final else joined.rfind(b"\n", 0, max(0, len(joined) - 1)) + 1
+    lines = joined[:end].split(b"\n", MAX_RECORDS_PER_SPLIT) if end else []
+    if len(lines) > MAX_RECORDS_PER_SPLIT:
         end -= len(lines[-1])
         lines[-1] = b""
         whole = whole[:end]
     lengths = [len(line) for line in lines]
     held = len(whole[end:].removesuffix(b"\n"))
-    if max(lengths, default=0) > MAX_RECORD_BYTES or held > MAX_RECORD_BYTES or not _is_text(whole[:end]):
-        return _cut_with_care(whole, lengths, end)
-    texts = _escape(marked[:end]).split(b"\n") if end else []
+    if max(lengths, default=0) > MAX_RECORD_BYTES or held > MAX_RECORD_BYTES or not _is_utf8(whole[:end]):
+        return _split_carefully(whole, lengths, end)
+    texts = _escape_for_json(joined[:end]).split(b"\n") if end else []
     starts = []
     start = 0
     for length in lengths:
         starts.append(start)
         start += length + 1
-    return _without_blanks(texts, starts, end)
+    return _without_blank_records(texts, starts, end)
 
 
-def _cut_with_care(block: bytes, lengths: list[int], end: int) -> Records:
-    """Cut what has records that are too long, or bytes that are not UTF-8."""
+def _split_carefully(block: bytes, lengths: list[int], end: int) -> Records:
+    """Split a block with records that are too long or bytes that are not UTF-8."""
     texts, starts, start = [], [], 0
     for length in lengths:
-        for first, last in _pieces(block, start, start + length):
+        for first, last in _chunks(block, start, start + length):
             starts.append(first)
-            texts.append(_repair(block[first:last]))
+            texts.append(_escape_with_replacement(block[first:last]))
         start += length + 1
-    *full, (end, _) = _pieces(block, end, len(block.removesuffix(b"\n")))
+    *full, (end, _) = _chunks(block, end, len(block.removesuffix(b"\n")))
     for first, last in full:
         starts.append(first)
-        texts.append(_repair(block[first:last]))
-    return _without_blanks(texts, starts, end)
+        texts.append(_escape_with_replacement(block[first:last]))
+    return _without_blank_records(texts, starts, end)
 
 
-def _pieces(block: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield a record's parts of MAX_RECORD_BYTES, and what is left; no part ends within a character."""
+def _chunks(block: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of a record's parts of at most MAX_RECORD_BYTES; none ends within a character."""
     while end - start > MAX_RECORD_BYTES:
         stop = start + MAX_RECORD_BYTES
-        while stop > start + MAX_RECORD_BYTES - 3 and block[stop] & 0xC0 == _INNER:
+        while stop > start + MAX_RECORD_BYTES - 3 and block[stop] & 0xC0 == _UTF8_TRAILING_BYTE:
             stop -= 1
         yield start, stop
         start = stop
     yield start, max(start, end)
 
 
-def _without_blanks(texts: list[bytes], starts: list[int], consumed: int) -> Records:
+def _without_blank_records(texts: list[bytes], starts: list[int], consumed: int) -> Records:
     if b"" in texts:
         kept = [(text, start) for text, start in zip(texts, starts, strict=True) if text]
         texts, starts = [text for text, _ in kept], [start for _, start in kept]
     return Records(texts, starts, consumed)
 
 
-def _is_text(block: bytes) -> bool:
+def _is_utf8(block: bytes) -> bool:
     try:
         block.decode()
     except UnicodeDecodeError:
@@ -136,17 +135,20 @@ def _is_text(block: bytes) -> bool:
     return True
 
 
-def _repair(record: bytes) -> bytes:
-    """Return a record escaped, with U+FFFD in place of what is not UTF-8."""
-    return _escape(record.decode("utf-8", "replace").encode().replace(b"\n", _JOIN) + b"\n").removesuffix(b"\n")
+def _escape_with_replacement(record: bytes) -> bytes:
+    """Escape a record for JSON, with U+FFFD for bytes that are not UTF-8."""
+    return _escape_for_json(
+        record.decode("utf-8", "replace").encode().replace(b"\n", _INNER_NEWLINE) + b"\n"
+    ).removesuffix(b"\n")
 
 
-def _escape(block: bytes) -> bytes:
-    """Escape for JSON; newlines stay, since they part records.  A carriage return before one goes.
+def _escape_for_json(block: bytes) -> bytes:
+    """Escape records for JSON.
 
-    Replacing what does not occur costs next to nothing, so this is faster than a look at each character.
+    Newlines stay, since they separate records; carriage returns before them are removed.  `bytes.replace` is fast
+    when nothing matches, so one call per escape is faster than any test of each character.
     """
-    block = block.replace(b"\r\n", b"\n").replace(b"\r" + _JOIN, _JOIN)
+    block = block.replace(b"\r\n", b"\n").replace(b"\r" + _INNER_NEWLINE, _INNER_NEWLINE)
     for plain, escaped in _ESCAPES:
         block = block.replace(plain, escaped)
     return block

@@ -1,4 +1,4 @@
-"""What can be set, by environment variables only."""
+"""Settings, from environment variables only."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from log_forwarder.records import joiner
+from log_forwarder.records import continuation_pattern
 
 _CONTINUATION: Final = (
     r"[ \t]|Traceback \(most recent call last\)|Caused by: |"
     r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)(?::|\n)"
 )
-"""Indented lines, and what Java and Python write at the margin of a stack trace."""
+"""Indented lines, and the lines of a Java or Python stack trace that are not indented."""
 
 _REGION_KEYS: Final = {"iad": "us-ashburn-1", "phx": "us-phoenix-1", "fra": "eu-frankfurt-1", "lhr": "uk-london-1"}
-"""OCIDs of the oldest regions have a key in place of a name.  Source: oci.regions.REGIONS_SHORT_NAMES."""
+"""OCIDs of the oldest regions contain a key, not the region's name.  Source: oci.regions.REGIONS_SHORT_NAMES."""
 
 _DOMAINS: Final = {
     "oc1": "oraclecloud.com",
@@ -34,30 +34,30 @@ _DOMAINS: Final = {
 
 
 class SettingsError(Exception):
-    """Environment variables are missing or wrong; all faults at once, a line each."""
+    """Environment variables are missing or wrong; all errors at once, one per line."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Range:
     variable: str
-    kind: type[float]
-    least: float
-    most: float
+    number_type: type[float]
+    minimum: float
+    maximum: float
 
 
-def _number(default: float, variable: str, least: float, most: float) -> Any:
-    return field(default=default, metadata={"range": _Range(variable, type(default), least, most)})
+def _number(default: float, variable: str, minimum: float, maximum: float) -> Any:
+    return field(default=default, metadata={"range": _Range(variable, type(default), minimum, maximum)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the forwarder runs; the README says what each is for.
+    """The settings of the forwarder; the README describes each.
 
     Args:
         log_id: OCID of the log.
-        directory: where the log files are.
+        directory: the log directory.
         endpoint: base URL of the ingestion service.
-        continuation: see `records.joiner`.
+        continuation: see `records.continuation_pattern`.
     """
 
     log_id: str
@@ -81,63 +81,63 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return the settings; SettingsError tells everything that is wrong."""
-        faults: list[str] = []
+        """Return the settings; SettingsError lists everything that is wrong."""
+        errors: list[str] = []
         values: dict[str, Any] = {
-            "log_id": _required(environment, "OCISIDECAR_LOG_ID", faults),
-            "directory": Path(_required(environment, "OCISIDECAR_LOG_DIRECTORY", faults)),
-            "continuation": _pattern(environment, faults),
+            "log_id": _required(environment, "OCISIDECAR_LOG_ID", errors),
+            "directory": Path(_required(environment, "OCISIDECAR_LOG_DIRECTORY", errors)),
+            "continuation": _continuation(environment, errors),
         }
         for one in fields(cls):
             limits: _Range | None = one.metadata.get("range")
             if limits is not None and (text := environment.get(limits.variable)):
-                values[one.name] = _parsed(text, limits, faults)
-        values["endpoint"] = _endpoint(environment, values["log_id"], faults)
-        if faults:
-            raise SettingsError("\n".join(faults))
+                values[one.name] = _parsed(text, limits, errors)
+        values["endpoint"] = _endpoint(environment, values["log_id"], errors)
+        if errors:
+            raise SettingsError("\n".join(errors))
         return cls(**values)
 
 
-def _required(environment: Mapping[str, str], variable: str, faults: list[str]) -> str:
+def _required(environment: Mapping[str, str], variable: str, errors: list[str]) -> str:
     value = environment.get(variable, "")
     if not value:
-        faults.append(f"{variable} is not set")
+        errors.append(f"{variable} is not set")
     return value
 
 
-def _pattern(environment: Mapping[str, str], faults: list[str]) -> str:
+def _continuation(environment: Mapping[str, str], errors: list[str]) -> str:
     text = environment.get("OCISIDECAR_CONTINUATION", _CONTINUATION)
     try:
-        joiner(text)
+        continuation_pattern(text)
     except re.error as exc:
-        faults.append(f"OCISIDECAR_CONTINUATION is no regular expression: {exc}")
+        errors.append(f"OCISIDECAR_CONTINUATION is not a valid regular expression: {exc}")
     return text
 
 
-def _parsed(text: str, limits: _Range, faults: list[str]) -> float:
+def _parsed(text: str, limits: _Range, errors: list[str]) -> float:
     try:
-        value = limits.kind(text)
-        if limits.least <= value <= limits.most:
+        value = limits.number_type(text)
+        if limits.minimum <= value <= limits.maximum:
             return value
     except ValueError:
         pass
-    faults.append(f"{limits.variable} must be a number from {limits.least:g} to {limits.most:g}, got {text!r}")
-    return limits.least
+    errors.append(f"{limits.variable} must be a number from {limits.minimum:g} to {limits.maximum:g}, got {text!r}")
+    return limits.minimum
 
 
-def _endpoint(environment: Mapping[str, str], log_id: str, faults: list[str]) -> str:
-    """Return where the log is: its OCID names realm and region, so no other variable need be there."""
+def _endpoint(environment: Mapping[str, str], log_id: str, errors: list[str]) -> str:
+    """Return the base URL of the service: the log's OCID contains realm and region, so the variable is optional."""
     given = environment.get("OCISIDECAR_ENDPOINT", "").rstrip("/")
     if given:
         if not re.fullmatch(r"https?://[^/?#]+(/[^?#]*)?", given):
-            faults.append(f"OCISIDECAR_ENDPOINT must be a http or https URL, got {given!r}")
+            errors.append(f"OCISIDECAR_ENDPOINT must be an http or https URL, got {given!r}")
         return given
     parts = [*log_id.split("."), "", "", "", ""]
     realm, slot = parts[2], parts[3]
     region = _REGION_KEYS.get(slot, slot)
     if log_id and (realm not in _DOMAINS or "-" not in region):
-        faults.append(
-            f"OCISIDECAR_LOG_ID names no realm and region that are known ({log_id}): set OCISIDECAR_ENDPOINT"
+        errors.append(
+            f"OCISIDECAR_LOG_ID does not contain a known realm and region ({log_id}): set OCISIDECAR_ENDPOINT"
         )
         return ""
     return f"https://ingestion.logging.{region}.oci.{_DOMAINS.get(realm, '')}"

@@ -1,4 +1,4 @@
-"""What others can ask over HTTP: /healthy and /metrics."""
+"""The HTTP server for /healthy and /metrics."""
 
 from __future__ import annotations
 
@@ -13,51 +13,54 @@ from typing import Final
 
 from log_forwarder.metrics import Metrics
 
-CLIENT_SECONDS: Final = 10.0
+CLIENT_TIMEOUT_SECONDS: Final = 10.0
 
 
-class Pulse:
-    """Tells whether the forwarder is alive and gets rid of what it reads.  Thread-safe.
+class Watchdog:
+    """Detects a stuck forwarder.  Thread-safe.
 
     Args:
-        stuck_seconds: for how long it may not turn, or hold what nobody accepts, before that is a fault.
+        stuck_seconds: maximum time without an iteration of the main loop, or without an accepted entry while
+            entries are waiting.
     """
 
     def __init__(self, stuck_seconds: float) -> None:
-        self._limit = stuck_seconds
-        self._turned_at = self._moved_at = time.monotonic()
+        self._stuck_seconds = stuck_seconds
+        self._iterated_at = self._progressed_at = time.monotonic()
 
-    def turn(self, *, has_moved: bool) -> None:
-        """Note one turn of the main loop, and whether something was accepted or nothing waits."""
-        self._turned_at = time.monotonic()
-        if has_moved:
-            self._moved_at = self._turned_at
+    def record_iteration(self, *, has_progressed: bool) -> None:
+        """Record one iteration of the main loop, and whether an entry was accepted or none is waiting."""
+        self._iterated_at = time.monotonic()
+        if has_progressed:
+            self._progressed_at = self._iterated_at
 
-    def fault(self) -> str:
-        """Return what is wrong, or nothing."""
+    def failure(self) -> str:
+        """Return what is wrong, or an empty text."""
         now = time.monotonic()
-        if now - self._turned_at > self._limit:
-            return f"the main loop has not turned for {now - self._turned_at:.0f} s"
-        if now - self._moved_at > self._limit:
-            return f"nothing was accepted for {now - self._moved_at:.0f} s although entries wait; see stderr"
+        if now - self._iterated_at > self._stuck_seconds:
+            return f"the main loop has not run for {now - self._iterated_at:.0f} s"
+        if now - self._progressed_at > self._stuck_seconds:
+            return (
+                f"no entry was accepted for {now - self._progressed_at:.0f} s while entries are waiting; see stderr"
+            )
         return ""
 
 
 class StatusError(Exception):
-    """The port cannot be had."""
+    """The port cannot be bound."""
 
 
 class StatusServer(ThreadingHTTPServer):
-    """Answers on all interfaces, since probes come to the instance's address; port 0 picks a free one.
+    """Listens on all interfaces, since health probes connect to the instance's address; port 0 picks a free port.
 
     Raises:
-        StatusError: the port is taken.
+        StatusError: the port is in use.
     """
 
     daemon_threads = True
 
-    def __init__(self, port: int, pulse: Pulse, metrics: Metrics) -> None:
-        self.pulse = pulse
+    def __init__(self, port: int, watchdog: Watchdog, metrics: Metrics) -> None:
+        self.watchdog = watchdog
         self.metrics = metrics
         try:
             super().__init__(("", port), _Handler)
@@ -66,26 +69,26 @@ class StatusServer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, name="status", daemon=True).start()
 
     def server_bind(self) -> None:
-        """Bind without looking up the host's name, which takes long where there is no name server."""
+        """Bind without resolving the host name, which blocks for seconds where there is no name server."""
         TCPServer.server_bind(self)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: StatusServer
-    timeout = CLIENT_SECONDS
+    timeout = CLIENT_TIMEOUT_SECONDS
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Respond to one request."""
         if self.path == "/metrics":
             self.server.metrics.set("resident_memory_bytes", _resident_bytes())
-            self._answer(HTTPStatus.OK, self.server.metrics.text())
+            self._respond(HTTPStatus.OK, self.server.metrics.text())
         elif self.path == "/healthy":
-            fault = self.server.pulse.fault()
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE if fault else HTTPStatus.OK, (fault or "ok") + "\n")
+            failure = self.server.watchdog.failure()
+            self._respond(HTTPStatus.SERVICE_UNAVAILABLE if failure else HTTPStatus.OK, (failure or "ok") + "\n")
         else:
-            self._answer(HTTPStatus.NOT_FOUND, "there are /healthy and /metrics\n")
+            self._respond(HTTPStatus.NOT_FOUND, "not found; available: /healthy and /metrics\n")
 
-    def _answer(self, status: HTTPStatus, text: str) -> None:
+    def _respond(self, status: HTTPStatus, text: str) -> None:
         body = text.encode()
         self.send_response(status)
         self.send_header("content-type", "text/plain; version=0.0.4; charset=utf-8")
@@ -94,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: probes come every few seconds."""
+        """Log nothing: probes arrive every few seconds."""
 
 
 def _resident_bytes() -> int:

@@ -1,4 +1,4 @@
-"""A forwarder's reading half on a real file system, whose time and far end are the test's own."""
+"""The reading half of a forwarder on a real file system, with simulated time and service."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ import re
 import shutil
 from pathlib import Path
 
-from log_forwarder import render
+from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint
-from log_forwarder.harvest import Harvest
+from log_forwarder.log_reader import LogReader
 from log_forwarder.metrics import Metrics
 from log_forwarder.settings import Settings
 
 
-class World:
-    """A log directory, a forwarder that can be killed, and what has been accepted at the far end."""
+class Simulation:
+    """A log directory, a forwarder that can be killed, and the entries that the service accepted.
+
+    Args:
+        root: the log directory.
+        options: settings that differ from the defaults.
+    """
 
     def __init__(self, root: Path, **options: int) -> None:
         self.root = root
@@ -26,22 +31,22 @@ class World:
         self.arrived: dict[str, set[str]] = {}
         self.subjects: set[str] = set()
         self.calls = []
-        self.boot()
+        self.start()
 
-    def boot(self) -> None:
+    def start(self) -> None:
         self.checkpoint = Checkpoint(self.root)
         self.metrics = Metrics()
-        self.harvest = Harvest(self.settings, source="web-0", checkpoint=self.checkpoint, metrics=self.metrics)
+        self.reader = LogReader(self.settings, source="web-0", checkpoint=self.checkpoint, metrics=self.metrics)
 
     def kill(self) -> None:
-        """Forget everything but the files, as SIGKILL does, and start again."""
-        self.harvest._directory.close()
+        """Drop everything but the files, as SIGKILL does, and start again."""
+        self.reader.close()
         self.checkpoint.close()
         self.calls.clear()
-        self.boot()
+        self.start()
 
     def write(self, log: str, shape: str) -> None:
-        """Append words to a log: `.` is a word, the rest is as it stands."""
+        """Append to a log: each `.` of the shape becomes a new word, the rest is written as it is."""
         with (self.root / log).open("a") as file:
             for character in shape:
                 if character == ".":
@@ -51,16 +56,16 @@ class World:
                     file.write(character)
 
     def rename(self, log: str, style: str = "{}.log.{}") -> None:
-        """Rotate as logrotate does: the number of each older file grows by one."""
+        """Rotate by renaming, as logrotate does: the number of each older file grows by one."""
         if (self.root / log).exists():
             (self.root / log).rename(self.shift(log, style))
 
-    def copytruncate(self, log: str, *, is_seen: bool, style: str = "{}.log.{}") -> None:
-        """Rotate by copying; the forwarder may look between copying and truncating."""
+    def copytruncate(self, log: str, *, is_scanned_between: bool, style: str = "{}.log.{}") -> None:
+        """Rotate by copying and truncating; the forwarder may scan in between."""
         if (self.root / log).exists():
             shutil.copyfile(self.root / log, self.shift(log, style))
-            if is_seen:
-                self.turn()
+            if is_scanned_between:
+                self.step()
             os.truncate(self.root / log, 0)
 
     def shift(self, log: str, style: str) -> Path:
@@ -75,40 +80,42 @@ class World:
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
-    def turn(self) -> None:
-        """Let the forwarder read; what it wants to send waits for an answer."""
+    def step(self) -> None:
+        """Let the forwarder read; its next call is appended to `calls`."""
         self.now += 0.3
-        if (call := self.harvest.next_call(self.now)) is not None:
+        if (call := self.reader.next_call(self.now)) is not None:
             self.calls.append(call)
-            count, batches = render.count(call.body), len(call.parts)
-            assert count == sum(part.count for part in call.parts) <= self.settings.batch_entries
+            count, batches = payload.count_entries(call.body), len(call.entry_ranges)
+            assert (
+                count == sum(entry_range.count for entry_range in call.entry_ranges) <= self.settings.batch_entries
+            )
             assert count == 1 or len(call.body) <= self.settings.batch_bytes + 300 * batches
 
-    def answer(self, index: int, *, is_told: bool) -> None:
-        """Accept a call that waits; when the forwarder is not told, it will send it again."""
+    def accept(self, index: int, *, is_acknowledged: bool) -> None:
+        """Accept a waiting call; without the acknowledgement the forwarder sends it again."""
         if self.calls:
             call = self.calls[index % len(self.calls)]
-            self.accept(call.body)
-            if is_told:
+            self._receive(call.body)
+            if is_acknowledged:
                 self.calls.remove(call)
-                self.harvest.settle(call)
-                self.harvest.rest()
+                self.reader.acknowledge(call)
+                self.reader.on_idle()
 
-    def accept(self, body: bytes) -> None:
+    def _receive(self, body: bytes) -> None:
         for batch in json.loads(body)["logEntryBatches"]:
             self.subjects.add(batch["subject"])
             for entry in batch["entries"]:
                 self.arrived.setdefault(entry["id"], set()).add(entry["data"])
 
     def drain(self) -> None:
-        """Let nothing be in the way any more."""
+        """Let the forwarder read everything, and accept every call."""
         idle = 0
         while idle < 6:
             self.wait(10)
-            self.turn()
+            self.step()
             idle = 0 if self.calls else idle + 1
             while self.calls:
-                self.answer(0, is_told=True)
+                self.accept(0, is_acknowledged=True)
 
     def check(self) -> None:
         assert all(len(texts) == 1 for texts in self.arrived.values()), "one id, two texts"

@@ -1,4 +1,4 @@
-"""One call over a connection that is kept, against a server of the test's own, with and without TLS."""
+"""The PutLogs client against a local HTTP server, with and without TLS."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
+from log_forwarder.client import MAX_RETRY_AFTER_SECONDS, NO_RESPONSE, LoggingClient, PushResult
 from log_forwarder.principal import ResourcePrincipal
-from log_forwarder.service import MOST_PATIENT_SECONDS, NO_ANSWER, Answer, Service
 from log_forwarder.settings import Settings
 
-from tests.forwarder.conftest import GENEROUS_SECONDS
+from tests.forwarder.conftest import TIMEOUT_SECONDS
 
 
 @frozen
 class Reply:
-    """What the server says."""
+    """What the server responds."""
 
     status: int = 200
     body: bytes = b""
@@ -36,7 +36,7 @@ class Reply:
 
 
 class Server(ThreadingHTTPServer):
-    """Gives one reply to all, and remembers connections and requests."""
+    """Responds to every request with `reply`, and records connections and requests."""
 
     daemon_threads = True
 
@@ -44,23 +44,23 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.reply = Reply()
         self.connections = 0
-        self.is_deaf = False
+        self.resets_connections = False
         self.requests = []
         self.closing = threading.Event()
         self.has_closed = threading.Event()
 
     def verify_request(self, request, _):
-        """Hang up with a reset, if deaf."""
-        if self.is_deaf:
+        """Reset the connection if `resets_connections`."""
+        if self.resets_connections:
             request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return not self.is_deaf
+        return not self.resets_connections
 
     def shutdown_request(self, request):
         super().shutdown_request(request)
         self.has_closed.set()
 
     def handle_error(self, *_):
-        """Say nothing: a client that does not trust this server breaks off."""
+        """Print nothing: a client that does not trust this server disconnects."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -130,90 +130,90 @@ def principal(key):
 
 
 @pytest.fixture
-def service(settings, principal):
-    service = Service(settings, principal)
-    yield service
-    service.close()
+def client(settings, principal):
+    client = LoggingClient(settings, principal)
+    yield client
+    client.close()
 
 
-def test_calls_share_a_connection(server, service):
-    """Three calls, one connection; each comes to the log's path below the endpoint, whole."""
-    assert [service.push(body) for body in (b"{}", b"[]", b"{1}")] == [Answer(200)] * 3
+def test_calls_share_a_connection(server, client):
+    """Three calls use one connection and arrive unchanged at the log's path below the endpoint."""
+    assert [client.push(body) for body in (b"{}", b"[]", b"{1}")] == [PushResult(200)] * 3
     assert server.connections == 1
     assert [(path, body) for path, _, body in server.requests] == [
         ("/ingestion/20200831/logs/ocid1.log.oc1..a/actions/push", body) for body in (b"{}", b"[]", b"{1}")
     ]
 
 
-def test_a_connection_that_was_closed_meanwhile_is_no_failure(server, service):
-    """What the far end does to connections that were idle for a while costs no failed push."""
+def test_a_closed_connection_is_replaced(server, client):
+    """A push after the service closed the idle connection succeeds, on a new one."""
     server.reply = Reply(is_last=True)
-    assert service.push(b"{}") == Answer(200)
-    assert server.has_closed.wait(GENEROUS_SECONDS)
-    assert service.push(b"{}") == Answer(200)
+    assert client.push(b"{}") == PushResult(200)
+    assert server.has_closed.wait(TIMEOUT_SECONDS)
+    assert client.push(b"{}") == PushResult(200)
     assert server.connections == 2
 
 
-def test_a_success_is_not_read(server, service):
-    """What the real service answers: nothing, of which the headers say that it is gzipped JSON."""
+def test_the_body_of_a_success_is_ignored(server, client):
+    """A 200 with an empty body that claims to be gzipped JSON, as the real service sends it, is accepted."""
     server.reply = Reply(headers=(("content-type", "application/json"), ("content-encoding", "gzip")))
-    assert service.push(b"{}").is_accepted
+    assert client.push(b"{}").is_accepted
 
 
 @pytest.mark.parametrize(
-    ("reply", "answer"),
+    ("reply", "result"),
     [
         (
             Reply(404, b'{"code": "404", "message": "ocid1.log logId not found"}'),
-            Answer(404, "404: ocid1.log logId not found"),
+            PushResult(404, "404: ocid1.log logId not found"),
         ),
-        (Reply(409, b'{"code": "C", "message": "m"}', (("opc-request-id", "A/B"),)), Answer(409, "C: m (A/B)")),
-        (Reply(429, b"", (("retry-after", "7"),)), Answer(429, "", 7.0)),
-        (Reply(429, b"", (("retry-after", "86400"),)), Answer(429, "", MOST_PATIENT_SECONDS)),
-        (Reply(429, b"", (("retry-after", "1e400"),)), Answer(429, "", MOST_PATIENT_SECONDS)),
-        (Reply(503, b"<html>", (("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"),)), Answer(503, "<html>")),
-        (Reply(400, b""), Answer(400)),
-        (Reply(500, b'["code"]'), Answer(500, '["code"]')),
+        (Reply(409, b'{"code": "C", "message": "m"}', (("opc-request-id", "A/B"),)), PushResult(409, "C: m (A/B)")),
+        (Reply(429, b"", (("retry-after", "7"),)), PushResult(429, "", 7.0)),
+        (Reply(429, b"", (("retry-after", "86400"),)), PushResult(429, "", MAX_RETRY_AFTER_SECONDS)),
+        (Reply(429, b"", (("retry-after", "1e400"),)), PushResult(429, "", MAX_RETRY_AFTER_SECONDS)),
+        (Reply(503, b"<html>", (("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"),)), PushResult(503, "<html>")),
+        (Reply(400, b""), PushResult(400)),
+        (Reply(500, b'["code"]'), PushResult(500, '["code"]')),
     ],
 )
-def test_refusals_are_told(server, service, reply, answer):
-    """Status, reason, request id and Retry-After are those of the answer, whatever form it has."""
+def test_errors_become_results(server, client, reply, result):
+    """The result has status, code, message, request id and Retry-After of the response, whatever its format."""
     server.reply = reply
-    assert service.push(b"{}") == answer
-    assert not answer.is_accepted
+    assert client.push(b"{}") == result
+    assert not result.is_accepted
 
 
-def test_an_answer_that_comes_before_the_body_is_sent_is_heard(server, service):
-    """Who breaks off in the middle of a body that is too large has said so before."""
+def test_a_response_before_the_end_of_the_body_is_read(server, client):
+    """A 413 that the service sends before it closes the connection within the body is the result."""
     server.reply = Reply(413, b'{"code": "C", "message": "too large"}', is_early=True, is_last=True)
-    assert service.push(bytes(50_000_000)) == Answer(413, "C: too large")
+    assert client.push(bytes(50_000_000)) == PushResult(413, "C: too large")
     server.reply = Reply()
-    assert service.push(b"{}").is_accepted
+    assert client.push(b"{}").is_accepted
 
 
-def test_silence_is_no_answer_and_the_next_call_gets_through(server, settings, principal):
-    """After a timeout another connection is opened."""
-    service = Service(dataclasses.replace(settings, request_timeout_seconds=0.2), principal)
+def test_a_timeout_is_no_response_and_the_next_call_succeeds(server, settings, principal):
+    """A timeout is NO_RESPONSE, and the next push opens a new connection."""
+    client = LoggingClient(dataclasses.replace(settings, request_timeout_seconds=0.2), principal)
     server.reply = Reply(is_silent=True)
-    assert service.push(b"{}").status == NO_ANSWER
+    assert client.push(b"{}").status == NO_RESPONSE
     server.reply = Reply()
-    assert service.push(b"{}").is_accepted
+    assert client.push(b"{}").is_accepted
     assert server.connections == 2
-    service.close()
+    client.close()
 
 
-def test_who_hangs_up_before_a_word_is_said_has_not_answered(server, service):
-    """Neither a connection that is cut off at once, nor one that cannot be had, raises anything."""
-    server.is_deaf = True
-    assert service.push(b"{}").status == NO_ANSWER
-    server.is_deaf = False
-    assert service.push(b"{}").is_accepted
+def test_a_reset_connection_is_no_response(server, client):
+    """A connection reset is NO_RESPONSE and raises nothing, and the next push succeeds."""
+    server.resets_connections = True
+    assert client.push(b"{}").status == NO_RESPONSE
+    server.resets_connections = False
+    assert client.push(b"{}").is_accepted
 
 
 class TestTls:
     @pytest.fixture
     def certificate(self, key, tmp_path):
-        """A certificate for 127.0.0.1 that signs itself, in one file with its key."""
+        """A self-signed certificate for localhost, in one file with its key."""
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
         now = dt.datetime.now(dt.UTC)
         certificate = (
@@ -235,28 +235,28 @@ class TestTls:
         return path
 
     @pytest.fixture
-    def service(self, server, settings, principal, certificate):
+    def client(self, server, settings, principal, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         endpoint = f"https://localhost:{server.server_port}"
-        service = Service(dataclasses.replace(settings, endpoint=endpoint), principal)
-        yield service
-        service.close()
+        client = LoggingClient(dataclasses.replace(settings, endpoint=endpoint), principal)
+        yield client
+        client.close()
 
-    def test_a_trusted_server_is_spoken_to(self, service, certificate, monkeypatch):
-        """With its certificate among those that the system trusts."""
+    def test_a_trusted_server_gets_the_call(self, client, certificate, monkeypatch):
+        """A push to a server whose certificate the system trusts succeeds."""
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        assert service.push(b"{}") == Answer(200)
+        assert client.push(b"{}") == PushResult(200)
 
-    def test_an_unknown_server_gets_nothing(self, server, service):
-        """Neither a line nor a token goes to a server whose certificate nobody vouches for."""
-        answer = service.push(b"{}")
-        assert answer.status == NO_ANSWER
-        assert "certificate verify failed" in answer.reason
+    def test_an_unknown_server_gets_nothing(self, server, client):
+        """A server whose certificate is not trusted gets no request: neither a line nor a token."""
+        result = client.push(b"{}")
+        assert result.status == NO_RESPONSE
+        assert "certificate verify failed" in result.reason
         assert not server.requests
 
-    def test_who_hangs_up_in_the_handshake_has_not_answered(self, server, service):
-        """A reset in place of a handshake is no answer, and raises nothing."""
-        server.is_deaf = True
-        assert service.push(b"{}").status == NO_ANSWER
+    def test_a_reset_in_the_handshake_is_no_response(self, server, client):
+        """A connection reset during the TLS handshake is NO_RESPONSE and raises nothing."""
+        server.resets_connections = True
+        assert client.push(b"{}").status == NO_RESPONSE

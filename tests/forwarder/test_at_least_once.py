@@ -1,7 +1,7 @@
-"""The law of the forwarder: whatever is done to the files, to the process and to the calls, every word arrives.
+"""At-least-once delivery: whatever happens to files, process and calls, every word arrives, under one id.
 
-Harvest, directory, generations and checkpoint are the real ones on a real file system; only time and the far end
-are the test's own.
+Log reader, file discovery, generations and checkpoint are real, on a real file system; time and service are
+simulated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.forwarder.world import World
+from tests.forwarder.simulation import Simulation
 
 LOGS = st.sampled_from(["app.log", "err.log"])
 SHAPES = st.sampled_from(
@@ -27,21 +27,21 @@ STEPS = st.one_of(
     st.tuples(st.just("copytruncate"), LOGS, st.booleans(), STYLES),
     st.tuples(st.just("kill")),
     st.tuples(st.just("wait"), st.sampled_from([0.6, 6.0])),
-    st.tuples(st.just("turn")),
-    st.tuples(st.just("turn")),
-    st.tuples(st.just("answer"), st.integers(0, 3), st.booleans()),
+    st.tuples(st.just("step")),
+    st.tuples(st.just("step")),
+    st.tuples(st.just("accept"), st.integers(0, 3), st.booleans()),
 )
 
 
 @settings(max_examples=400 if not os.environ.get("OCISIDECAR_FULL") else 20_000, deadline=None)
-@example(  # an earlier run has sent what a later one has not yet read when it is truncated
+@example(  # one run sends what the next has not read yet when it is truncated
     steps=[
         ("write", "app.log", ".\n"),
         ("write", "err.log", ".\n"),
         ("write", "app.log", ".\n"),
-        ("turn",),
+        ("step",),
         ("write", "err.log", ".\n"),
-        ("answer", 0, False),
+        ("accept", 0, False),
         ("kill",),
         ("copytruncate", "app.log", True, "{}.log.{}"),
         ("write", "app.log", ".\n"),
@@ -50,19 +50,19 @@ STEPS = st.one_of(
 )
 @given(steps=st.lists(STEPS, max_size=40), batch_entries=st.integers(1, 4))
 def test_every_word_arrives_and_duplicates_have_equal_ids(steps, batch_entries):
-    """Appends, rotations of both kinds, kills and lost answers in any order lose no word and change no id."""
+    """Appends, both kinds of rotation, kills and lost responses in any order lose no word and change no id."""
     with tempfile.TemporaryDirectory() as directory:
-        world = World(Path(directory), batch_entries=batch_entries)
+        simulation = Simulation(Path(directory), batch_entries=batch_entries)
         for name, *arguments in steps:
             match name:
                 case "copytruncate":
-                    log, is_seen, style = arguments
-                    world.copytruncate(log, is_seen=is_seen, style=style)
-                case "answer":
-                    world.answer(arguments[0], is_told=arguments[1])
+                    log, is_scanned_between, style = arguments
+                    simulation.copytruncate(log, is_scanned_between=is_scanned_between, style=style)
+                case "accept":
+                    simulation.accept(arguments[0], is_acknowledged=arguments[1])
                 case _:
-                    getattr(world, name)(*arguments)
-        world.drain()
-        world.check()
-        world.harvest.close()
-        world.checkpoint.close()
+                    getattr(simulation, name)(*arguments)
+        simulation.drain()
+        simulation.check()
+        simulation.reader.close()
+        simulation.checkpoint.close()

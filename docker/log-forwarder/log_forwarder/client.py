@@ -1,7 +1,7 @@
-"""One call of PutLogs over a connection that is kept.
+"""An HTTP client for PutLogs, with a persistent connection.
 
-Source: oci.loggingingestion.LoggingClient.put_logs.  Recorded from the service: 200 with an empty body, whose
-headers nevertheless speak of gzipped JSON, so an answer's body is only ever looked at when it is an error.
+Source: oci.loggingingestion.LoggingClient.put_logs.  Recorded from the service: a 200 response has an empty body,
+although its headers announce gzipped JSON, so only the bodies of errors are parsed.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from urllib.parse import urlsplit
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
 from log_forwarder.settings import Settings
 
-NO_ANSWER: Final = 0
-"""The status when there was none: not reached, timed out, cut off.  The call may have been accepted."""
+NO_RESPONSE: Final = 0
+"""The status without a response: not connected, timed out, disconnected.  The call may have been accepted."""
 
-MOST_PATIENT_SECONDS: Final = 300.0
-"""A Retry-After beyond this counts as this."""
+MAX_RETRY_AFTER_SECONDS: Final = 300.0
+"""A longer Retry-After counts as this."""
 
-_MAX_ANSWER_BYTES: Final = 64 * 1024
+_MAX_RESPONSE_BYTES: Final = 64 * 1024
 _SUCCESS: Final = 2
 _JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of one call.
+class PushResult:
+    """The result of one PutLogs call.
 
     Args:
-        status: of HTTP, or NO_ANSWER.
-        reason: what was said, for people, with the request's id.
-        retry_after_seconds: what the service asked for, 0 to MOST_PATIENT_SECONDS.
+        status: the HTTP status, or NO_RESPONSE.
+        reason: for people: the service's error code and message with the request id, or the network error.
+        retry_after_seconds: the response's Retry-After, 0 to MAX_RETRY_AFTER_SECONDS; 0 without one.
     """
 
     status: int
@@ -49,46 +49,47 @@ class Answer:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the service has taken everything."""
+        """Whether the service accepted every entry of the call."""
         return self.status // 100 == _SUCCESS
 
 
-class Service:
-    """The log at the other end.  For one thread."""
+class LoggingClient:
+    """Pushes to one log, over one connection.  Not thread-safe: one per thread."""
 
     def __init__(self, settings: Settings, principal: ResourcePrincipal) -> None:
         url = urlsplit(settings.endpoint)
         self._host = url.netloc
         self._target = f"{url.path}/20200831/logs/{settings.log_id}/actions/push"
         self._principal = principal
-        self._timeout = settings.request_timeout_seconds
+        self._timeout_seconds = settings.request_timeout_seconds
         self._is_tls = url.scheme == "https"
         self._connection: http.client.HTTPConnection | None = None
 
-    def push(self, body: bytes) -> Answer:
-        """Send a body once; never raises for what the network, the service or the token do."""
+    def push(self, body: bytes) -> PushResult:
+        """Send a body once; errors of network, service and token are returned, not raised."""
         try:
             headers = self._headers(body)
         except PrincipalError as exc:
-            return Answer(NO_ANSWER, str(exc))
+            return PushResult(NO_RESPONSE, str(exc))
         try:
             connection = self._connected()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # by who has answered early
+            # The service may respond and disconnect before it has read the whole body.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request("POST", self._target, body, headers)
             response = connection.getresponse()
-            content = response.read(_MAX_ANSWER_BYTES)
+            content = response.read(_MAX_RESPONSE_BYTES)
             if not response.isclosed() or response.will_close:
                 self.close()
         except (OSError, http.client.HTTPException) as exc:
             self.close()
-            return Answer(NO_ANSWER, f"{type(exc).__name__}: {exc}")
+            return PushResult(NO_RESPONSE, f"{type(exc).__name__}: {exc}")
         reason = (
             "" if response.status // 100 == _SUCCESS else _reason(content, response.getheader("opc-request-id"))
         )
-        return Answer(response.status, reason, _seconds(response.getheader("retry-after")))
+        return PushResult(response.status, reason, _seconds(response.getheader("retry-after")))
 
     def close(self) -> None:
-        """Close the connection; the next push opens another."""
+        """Close the connection; the next push opens a new one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -99,9 +100,11 @@ class Service:
         if self._connection is None:
             if self._is_tls:
                 context = ssl.create_default_context()
-                self._connection = http.client.HTTPSConnection(self._host, timeout=self._timeout, context=context)
+                self._connection = http.client.HTTPSConnection(
+                    self._host, timeout=self._timeout_seconds, context=context
+                )
             else:
-                self._connection = http.client.HTTPConnection(self._host, timeout=self._timeout)
+                self._connection = http.client.HTTPConnection(self._host, timeout=self._timeout_seconds)
             self._connection.connect()
         return self._connection
 
@@ -125,25 +128,25 @@ class Service:
 
 
 def _has_ended(connection: http.client.HTTPConnection) -> bool:
-    """Tell whether the far end has closed an idle connection: nothing else could be read from it."""
+    """Return whether the service closed an idle connection: nothing else makes it readable."""
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def _reason(content: bytes, request_id: str | None) -> str:
-    """Return code, message and id of an error, or the beginning of whatever came in its place."""
+    """Return code, message and request id of an error, or the beginning of a body that is not OCI's error JSON."""
     try:
         error = json.loads(content)
-        said = f"{error['code']}: {error['message']}"[:300]
+        text = f"{error['code']}: {error['message']}"[:300]
     except (ValueError, KeyError, TypeError):
-        said = content[:100].decode("ascii", "replace")
-    return f"{said} ({request_id})".lstrip() if request_id else said
+        text = content[:100].decode("ascii", "replace")
+    return f"{text} ({request_id})".lstrip() if request_id else text
 
 
 def _seconds(text: str | None) -> float:
-    """Return a Retry-After in seconds; a date, which OCI does not send, counts as none."""
+    """Return a Retry-After in seconds; a date, which OCI does not send, counts as 0."""
     try:
-        return min(max(0.0, float(text or 0)), MOST_PATIENT_SECONDS)
+        return min(max(0.0, float(text or 0)), MAX_RETRY_AFTER_SECONDS)
     except ValueError:
         return 0.0

@@ -1,0 +1,32 @@
+"""How a create continues after its resource failed or disappeared.  Pure."""
+
+from __future__ import annotations
+
+from ocisidecar.apply.requests import MAX_TOKEN_GENERATIONS, Attempt
+from ocisidecar.apply.waiter import Observation, WaitStatus
+from ocisidecar.client.retry import is_capacity_shortage
+from ocisidecar.plan.plan import Operation
+from ocisidecar.state.desired import Desired
+
+
+def next_attempt(
+    operation: Operation, attempt: Attempt, want: Desired | None, observation: Observation
+) -> Attempt | None:
+    """Return the attempt after `attempt`, or None where there is none.
+
+    What disappeared, and what an earlier run created and left to fail, is created again with another token; an
+    instance for which there was no capacity goes to the next placement.  Any other failure is final.
+    """
+    if want is None or not operation.may_create:
+        return None
+    has_disappeared = observation.status is WaitStatus.DISAPPEARED
+    is_older = operation.is_created_again and attempt == Attempt()
+    if (has_disappeared or is_older) and attempt.generation + 1 < MAX_TOKEN_GENERATIONS:
+        return attempt.next_generation()
+    has_placement = attempt.placement + 1 < len(want.placements)
+    return attempt.next_placement() if has_placement and lacks_capacity(observation) else None
+
+
+def lacks_capacity(observation: Observation) -> bool:
+    """Return whether the service says that there was no capacity for the resource."""
+    return is_capacity_shortage(" ".join(observation.errors))

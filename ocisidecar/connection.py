@@ -1,13 +1,16 @@
-"""How a deployment reaches OCI: through the session, threads and planner of the provisioner that it came from."""
+"""How plans are carried out and deployments reach OCI: with the session, threads and planner of one provisioner."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
+from ocisidecar.apply.executor import Executor, Limits
+from ocisidecar.apply.outcome import final_event
+from ocisidecar.apply.reporter import Reporter
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.deployment import Deployment
@@ -15,6 +18,7 @@ from ocisidecar.observe.snapshot import Reader
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.plan.planner import Planner
 from ocisidecar.plan.start_stop import plan_power
+from ocisidecar.run_errors import raise_failures
 from ocisidecar.state.observed import Live
 from ocisidecar.wire import Key
 
@@ -30,21 +34,45 @@ class _Get(Protocol):
 
 @frozen
 class ServiceConnection:
-    """The `deployment.Connection` of all deployments of one provisioner; thread-safe.
+    """Carries out a provisioner's plans, and is the `deployment.Connection` of its deployments; thread-safe.
 
     Attributes:
         session, pool, planner: the provisioner's own.
+        limits, on_event: how plans are carried out, and what receives their events by default.
         emulator: the one that plays OCI, where it runs in this process.
         get_deployment: finds a deployment by name.
-        run: carries plans out.
     """
 
     session: Session
     pool: ThreadPoolExecutor
     planner: Planner
+    limits: Limits
+    on_event: Handler | None
     emulator: Emulator | None
     get_deployment: _Get
-    run: Callable[[Sequence[Plan], Handler | None, Cancel], tuple[Deployment, ...]]
+
+    def run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
+        """Carry plans out at the same time and return what exists then, in their order.
+
+        Raises:
+            ApplyFailed, DestroyFailed, Cancelled: one of them did not end well.
+        """
+        caller = self.session.caller(cancel)
+        reporter = Reporter(self.session.clock, on_event or self.on_event)
+        executor = Executor(
+            self.session,
+            self.pool,
+            [(plan, self.planner.site(plan.name, caller)) for plan in plans],
+            self.limits,
+            cancel,
+            reporter,
+        )
+        outcomes = executor.run()
+        deployments = tuple(self.deployment(outcome.plan.name, outcome.resources) for outcome in outcomes)
+        for outcome in outcomes:
+            reporter.emit(final_event(outcome, cancel.reason))
+        raise_failures(outcomes, deployments, cancel.reason)
+        return deployments
 
     def deployment(self, name: str, resources: Mapping[Key, Live]) -> Deployment:
         """Return a deployment that uses this connection."""

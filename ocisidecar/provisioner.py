@@ -8,9 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
-from ocisidecar.apply.executor import Executor, Limits
-from ocisidecar.apply.outcome import Outcome, final_event
-from ocisidecar.apply.reporter import Reporter
+from ocisidecar.apply.executor import Limits
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
@@ -22,7 +20,6 @@ from ocisidecar.events import Event, Found, Handler, PlanReady
 from ocisidecar.plan.build import check_digest
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
-from ocisidecar.run_errors import raise_failures
 from ocisidecar.spec import as_deployment
 from ocisidecar.state.observed import Snapshot
 
@@ -49,12 +46,14 @@ class Provisioner:
         emulator: Emulator | None = None,
     ) -> None:
         self._session = session
-        self._limits = limits or Limits()
+        limits = limits or Limits()
         self._on_event = on_event
         self._emulator = emulator
-        self._pool = ThreadPoolExecutor(self._limits.max_workers, thread_name_prefix="ocisidecar")
+        self._pool = ThreadPoolExecutor(limits.max_workers, thread_name_prefix="ocisidecar")
         self._planner = Planner(session, self._pool, compartment_id, image_prefix, accepts_symbolic_images)
-        self._connection = ServiceConnection(session, self._pool, self._planner, emulator, self.get, self._run)
+        self._connection = ServiceConnection(
+            session, self._pool, self._planner, limits, on_event, emulator, self.get
+        )
 
     @classmethod
     def from_config(
@@ -334,7 +333,7 @@ class Provisioner:
         check_digest(plans, expect)
         for plan in plans:
             self._ready(plan, on_event)
-        deployments = self._run(plans, on_event, cancelling)
+        deployments = self._connection.run(plans, on_event, cancelling)
         return deployments if isinstance(what, Sequence) else deployments[0]
 
     def destroy(
@@ -362,7 +361,7 @@ class Provisioner:
             if isinstance(target, Plan)
             else self.plan_destroy(target, retain=retain, purge=purge, on_event=on_event, cancel=cancelling)
         )
-        return self._run((plan,), on_event, cancelling)[0]
+        return self._connection.run((plan,), on_event, cancelling)[0]
 
     def get(self, name: str, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Deployment:
         """Return a deployment by name; no spec is needed.
@@ -379,27 +378,6 @@ class Provisioner:
         """Return all deployments in the compartment and region, by name."""
         snapshot = self._planner.snapshot("", cancel or Cancel())
         return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
-
-    def _run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
-        caller = self._session.caller(cancel)
-        reporter = Reporter(self._session.clock, on_event or self._on_event)
-        executor = Executor(
-            self._session,
-            self._pool,
-            [(plan, self._planner.site(plan.name, caller)) for plan in plans],
-            self._limits,
-            cancel,
-            reporter,
-        )
-        outcomes = executor.run()
-        deployments = tuple(self._deployment_of(outcome) for outcome in outcomes)
-        for outcome in outcomes:
-            reporter.emit(final_event(outcome, cancel.reason))
-        raise_failures(outcomes, deployments, cancel.reason)
-        return deployments
-
-    def _deployment_of(self, outcome: Outcome) -> Deployment:
-        return self._connection.deployment(outcome.plan.name, outcome.resources)
 
     def _ready(self, plan: Plan, on_event: Handler | None) -> Plan:
         self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts, operations=len(plan.operations)))

@@ -34,13 +34,13 @@ MAY_IMPORT = {
     "plan": "cancel client errors observe resources spec state wire",
     "verify": "client errors observe plan resources spec state timestamps wire",
     "deployment": "cancel credentials errors events observe plan spec state timestamps verify",
-    "connection": "cancel client deployment emulator events observe plan state wire",
-    "construction": "client clock credentials emulator errors",
     "apply": "cancel client clock errors events observe plan resources spec state wire",
     "run_errors": "apply deployment errors",
+    "connection": "apply cancel client deployment emulator events observe plan run_errors state wire",
+    "construction": "client clock credentials emulator errors",
     "views": "clock deployment events observe plan state verify wire",
-    "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan "
-    "run_errors spec state",
+    "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan spec "
+    "state",
     "settings": "clock credentials errors events provisioner spec",
     "images": "cancel client clock engine errors provisioner spec wire",
     "pod": "engine errors resources spec wire",

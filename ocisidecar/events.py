@@ -108,9 +108,10 @@ class ReplacementReady(StepEvent):
 
 @frozen(kw_only=True)
 class ApplyFinished(Event):
-    """The run ended well; `resources` is the number of live resources."""
+    """The run ended well; `resources` is the number of live resources, after a destroy of those that were kept."""
 
     resources: int
+    is_destroy: bool = False
 
 
 @frozen(kw_only=True)

@@ -17,6 +17,7 @@ VALUES = {
     "elapsed_seconds": 1.5,
     "sequence": 7,
     "counts": {"create": 3},
+    "operations": 3,
     "key": "subnet/main",
     "action": "create",
     "state": "PROVISIONING",
@@ -28,6 +29,7 @@ VALUES = {
     "old_resource_id": "ocid1.old",
     "new_resource_id": "ocid1.new",
     "resources": 12,
+    "is_destroy": True,
 }
 CLASSES = [
     cls

@@ -35,4 +35,4 @@ def final_event(outcome: Outcome, reason: str | None) -> Event:
         return ApplyStopped(deployment=name, reason=f"{', '.join(outcome.causes)} failed", resources=count)
     if outcome.is_cancelled:
         return ApplyStopped(deployment=name, reason=f"cancelled: {reason}", resources=count)
-    return ApplyFinished(deployment=name, resources=count)
+    return ApplyFinished(deployment=name, resources=count, is_destroy=outcome.plan.is_destroy)

@@ -12,9 +12,9 @@ from ocisidecar.emulator.app import RecordedRequest
 from ocisidecar.emulator.emulator import Emulator
 from ocisidecar.emulator.faults import Fault
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
-from ocisidecar.emulator.serving import serve
+from ocisidecar.emulator.program import serve
 from ocisidecar.emulator.simulated_pods import ContainerScript
-from ocisidecar.emulator.world import Assumptions
+from ocisidecar.emulator.state import Assumptions
 
 __all__ = [
     "Assumptions",

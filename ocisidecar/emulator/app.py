@@ -1,4 +1,4 @@
-"""One request, one answer: everything that is common to all operations of all services happens here once."""
+"""Request handling: what all operations of all services have in common, from signature to response headers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from attrs import frozen
 from werkzeug import Request, Response
 
 from ocisidecar.emulator.access import authorise
-from ocisidecar.emulator.declare import Answer, Call, Operation, Service
+from ocisidecar.emulator.declarations import Call, Operation, Result, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
-from ocisidecar.emulator.faults import Lose, Refuse
+from ocisidecar.emulator.faults import LoseResponse, Refuse
 from ocisidecar.emulator.regions import REGIONS
 from ocisidecar.emulator.router import Match, Router
 from ocisidecar.emulator.signature import Principal
+from ocisidecar.emulator.state import Cloud
 from ocisidecar.emulator.throttle import Throttle
-from ocisidecar.emulator.tokens import MAX_LENGTH, Remembered, digest
-from ocisidecar.emulator.world import World
+from ocisidecar.emulator.tokens import MAX_LENGTH, RememberedCreate, digest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -37,8 +37,8 @@ class RecordedRequest:
         query: the query parameters.
         service: the emulator's name of the service, empty when no operation matched.
         operation: the SDK method's name, empty when no operation matched.
-        region: which region's endpoint was asked.
-        status: of the answer; 0 when the client got none.
+        region: the region whose endpoint received the request.
+        status: of the response; 0 when the client got none.
         is_write: whether the operation changes anything.
         time: seconds since the epoch on the emulator's clock.
     """
@@ -55,10 +55,10 @@ class RecordedRequest:
 
 
 class App:
-    """Answers requests.  Thread-safe: operations run one at a time, under the world's lock."""
+    """The WSGI application.  Thread-safe: operations run one at a time, under the cloud's lock."""
 
-    def __init__(self, world: World, services: Sequence[Service], throttle: Throttle) -> None:
-        self.world = world
+    def __init__(self, cloud: Cloud, services: Sequence[Service], throttle: Throttle) -> None:
+        self.cloud = cloud
         self._router = Router(services)
         self._throttle = throttle
         self._requests: list[RecordedRequest] = []
@@ -66,63 +66,63 @@ class App:
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """What has been asked since the start or the last `forget`."""
+        """The requests since the start or the last `clear_requests`, in order of arrival."""
         with self._lock:
             return tuple(self._requests)
 
-    def forget(self) -> None:
+    def clear_requests(self) -> None:
         """Drop the recorded requests."""
         with self._lock:
             self._requests.clear()
 
-    def exchange(self, request: Request) -> tuple[Response, Lose | None]:
-        """Return the answer and, when a fault says so, how it gets lost on its way."""
+    def respond(self, request: Request) -> tuple[Response, LoseResponse | None]:
+        """Return the response and, when an injected fault says so, how it gets lost on its way."""
         match: Match | None = None
-        loss: Lose | None = None
+        loss: LoseResponse | None = None
         try:
             match = self._router.match(request.method, request.path)
             principal = self._verify(request)
-            answer, loss = self._perform(request, match, principal)
-            response = _success(match.operation, answer)
+            result, loss = self._perform(request, match, principal)
+            response = _success_response(match.operation, result)
         except ServiceError as error:
-            response = _refusal(error)
-        except _Lost as lost:
+            response = _error_response(error)
+        except _ResponseLost as lost:
             response, loss = Response(status=500), lost.loss
         self._finish(response, request, match)
-        self._note(request, match, 0 if loss is not None else response.status_code)
+        self._record(request, match, 0 if loss is not None else response.status_code)
         return response, loss
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer as a WSGI application; a lost answer raises ConnectionResetError."""
-        response, loss = self.exchange(Request(environ))
+        """Respond as a WSGI application; a lost response raises ConnectionResetError."""
+        response, loss = self.respond(Request(environ))
         if loss is not None:
             raise ConnectionResetError(f"an injected fault: {loss.manner}")
         return response(environ, start_response)
 
     def _verify(self, request: Request) -> Principal:
         target = request.environ.get("RAW_URI") or request.full_path.rstrip("?")
-        principal = self.world.keys.verify(request.method, target, request.headers, request.get_data())
+        principal = self.cloud.keys.verify(request.method, target, request.headers, request.get_data())
         if "," in request.headers.get("content-type", ""):
             # Two Content-Type headers: OCI's front end answers 400 without a body.
-            raise _Bare(400)
+            raise _EmptyError(400)
         return principal
 
-    def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Answer, Lose | None]:
-        """Do what is asked for, once; returns the answer and whether it gets lost."""
-        operation, world = match.operation, self.world
+    def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Result, LoseResponse | None]:
+        """Run the operation; returns its result and the injected loss of the response, if any."""
+        operation, cloud = match.operation, self.cloud
         body = _read_body(request, operation)
-        effects = world.faults.strike(operation.service.name, operation.name, body)
-        losses = [effect for effect in effects if isinstance(effect, Lose)]
+        effects = cloud.faults.match_call(operation.service.name, operation.name, body)
+        losses = [effect for effect in effects if isinstance(effect, LoseResponse)]
         if any(not loss.is_committed for loss in losses):
-            raise _Lost(losses[0])
+            raise _ResponseLost(losses[0])
         for effect in effects:
             if isinstance(effect, Refuse):
-                raise _refused(effect)
-        with world.lock:
-            now = world.clock.time()
+                raise _injected_error(effect)
+        with cloud.lock:
+            now = cloud.clock.time()
             self._throttle.admit(operation.service.name, now)
             call = Call(
-                world=world,
+                cloud=cloud,
                 operation=operation,
                 region=match.region,
                 principal=principal,
@@ -135,22 +135,22 @@ class App:
             )
             try:
                 authorise(call)
-                answer = _once(call)
+                result = _run_once(call)
             except ServiceError:
                 if losses:
-                    raise _Lost(losses[0]) from None
+                    raise _ResponseLost(losses[0]) from None
                 raise
-        return answer, losses[0] if losses else None
+        return result, losses[0] if losses else None
 
     def _finish(self, response: Response, request: Request, match: Match | None) -> None:
         client_id = request.headers.get("opc-request-id", "")[:MAX_CLIENT_REQUEST_ID]
-        ids = self.world.ids
+        ids = self.cloud.ids
         response.headers["opc-request-id"] = f"{client_id}/{ids.request_part()}/{ids.request_part()}"
         response.headers["x-content-type-options"] = "nosniff"
         if match is not None:
             response.headers.update(match.operation.service.headers)
 
-    def _note(self, request: Request, match: Match | None, status: int) -> None:
+    def _record(self, request: Request, match: Match | None, status: int) -> None:
         operation = match.operation if match is not None else None
         recorded = RecordedRequest(
             method=request.method,
@@ -161,36 +161,36 @@ class App:
             region=match.region if match is not None else "",
             status=status,
             is_write=operation.is_write if operation is not None else request.method != "GET",
-            time=self.world.clock.time(),
+            time=self.cloud.clock.time(),
         )
         with self._lock:
             self._requests.append(recorded)
 
 
-class _Lost(Exception):
-    """The request gets no answer."""
+class _ResponseLost(Exception):
+    """An injected fault loses the response."""
 
-    def __init__(self, loss: Lose) -> None:
+    def __init__(self, loss: LoseResponse) -> None:
         super().__init__()
         self.loss = loss
 
 
-class _Bare(ServiceError):
-    """A refusal without a body."""
+class _EmptyError(ServiceError):
+    """An error response without a body."""
 
     def __init__(self, status: int) -> None:
         super().__init__("", "", status=status)
 
 
-def _refused(effect: Refuse) -> ServiceError:
+def _injected_error(effect: Refuse) -> ServiceError:
     if not effect.has_body:
-        return _Bare(effect.status)
+        return _EmptyError(effect.status)
     headers = {} if effect.retry_after is None else {"retry-after": str(effect.retry_after)}
     return ServiceError(effect.code, effect.message, status=effect.status, headers=headers)
 
 
 def _read_body(request: Request, operation: Operation) -> Any:
-    """Return the checked JSON body; ServiceError 400 when it is not what the operation takes."""
+    """Return the validated JSON body; ServiceError 400 when the operation does not accept it."""
     for name in operation.query:
         if not request.args.get(name):
             raise ServiceError("MissingParameter", f"Missing parameter: {name}")
@@ -200,11 +200,11 @@ def _read_body(request: Request, operation: Operation) -> Any:
         value = json.loads(request.get_data() or b"null")
     except ValueError as exc:
         raise ServiceError("CannotParseRequest") from exc
-    return operation.details.read(value)
+    return operation.details.validate(value)
 
 
-def _once(call: Call) -> Answer:
-    """Run the operation, unless its retry token says that it ran before."""
+def _run_once(call: Call) -> Result:
+    """Run the operation, or return the first result when its retry token was used before."""
     service = call.operation.service
     if service.is_global and call.operation.is_write:
         _require_home_region(call)
@@ -215,22 +215,22 @@ def _once(call: Call) -> Answer:
         raise invalid(f"opc-retry-token must have 1 to {MAX_LENGTH} characters")
     key = (service.name, call.operation.name, call.region, token)
     payload = digest([call.body, dict(call.path)])
-    remembered = call.world.tokens.recall(key, call.now)
+    remembered = call.cloud.tokens.recall(key, call.now)
     if remembered is None:
-        answer = call.operation.handler(call)
-        resource = (answer.record.kind, answer.record.id) if answer.record is not None else None
-        call.world.tokens.remember(key, Remembered(payload, answer, resource, call.now))
-        return answer
+        result = call.operation.handler(call)
+        resource = (result.record.kind, result.record.id) if result.record is not None else None
+        call.cloud.tokens.remember(key, RememberedCreate(payload, result, resource, call.now))
+        return result
     if remembered.payload != payload:
-        raise ServiceError(call.world.assumptions.retry_token_mismatch, status=409)
-    if remembered.resource is not None and not call.world.is_live(*remembered.resource, call.now):
+        raise ServiceError(call.cloud.assumptions.retry_token_mismatch, status=409)
+    if remembered.resource is not None and not call.cloud.is_live(*remembered.resource, call.now):
         raise ServiceError("InvalidatedRetryToken")
-    original: Answer = remembered.answer
+    original: Result = remembered.result
     return original
 
 
 def _require_home_region(call: Call) -> None:
-    home = REGIONS[call.world.home_region]
+    home = REGIONS[call.cloud.home_region]
     if call.region != home.name:
         raise ServiceError(
             "NotAllowed",
@@ -238,22 +238,22 @@ def _require_home_region(call: Call) -> None:
         )
 
 
-def _success(operation: Operation, answer: Answer) -> Response:
-    status = operation.status if answer.status is None else answer.status
-    response = Response(status=status, headers=dict(answer.headers))
-    if isinstance(answer.body, bytes):
-        response.set_data(answer.body)
-    elif answer.body is not None:
-        response.set_data(json.dumps(answer.body, separators=(",", ":")).encode())
+def _success_response(operation: Operation, result: Result) -> Response:
+    status = operation.status if result.status is None else result.status
+    response = Response(status=status, headers=dict(result.headers))
+    if isinstance(result.body, bytes):
+        response.set_data(result.body)
+    elif result.body is not None:
+        response.set_data(json.dumps(result.body, separators=(",", ":")).encode())
         response.headers["content-type"] = "application/json"
-    elif "content-type" not in answer.headers:
+    elif "content-type" not in result.headers:
         del response.headers["content-type"]
     return response
 
 
-def _refusal(error: ServiceError) -> Response:
+def _error_response(error: ServiceError) -> Response:
     response = Response(status=error.status, headers=error.headers)
-    if isinstance(error, _Bare):
+    if isinstance(error, _EmptyError):
         del response.headers["content-type"]
     else:
         response.set_data(json.dumps({"code": error.code, "message": error.message}).encode())

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ocisidecar.clock import Clock, VirtualClock
-from ocisidecar.emulator.pod_worker import PodWorker, Site
-from ocisidecar.emulator.pods import ContainerStatus, Host, Pod
+from ocisidecar.emulator.pod_worker import PodRuntime, PodWorker
+from ocisidecar.emulator.pods import ContainerStatus, Pod, PodCallbacks
 from ocisidecar.emulator.resource_principal import private_directory
 from ocisidecar.engine import Engine
 
 
 def find_engine(containers: str, clock: Clock) -> Engine | None:
-    """Return the engine that "docker" or "auto" means; None where containers must be simulated.
+    """Return the engine for "docker" or "auto"; None where containers must be simulated.
 
     Raises:
-        EngineMissing: none answers, and "docker" was asked for.
-        ValueError: `containers` is no such word, or "docker" was asked for on a `VirtualClock`.
+        EngineMissing: `containers` is "docker" and no engine answers.
+        ValueError: `containers` is neither word, or it is "docker" and the clock is a `VirtualClock`.
     """
     if containers not in {"docker", "auto"}:
         raise ValueError(f"containers must be 'simulated', 'docker' or 'auto' (got {containers!r})")
@@ -30,38 +30,37 @@ def find_engine(containers: str, clock: Clock) -> Engine | None:
 
 
 class DockerPods:
-    """Pods on a Docker engine, each with a thread of its own, so that nothing here blocks.
+    """Pods on a Docker engine.  Each has its own worker thread, so that no method but `close` blocks.
 
-    What it makes bears the engine's labels; `close` removes it, and what a process that died left behind goes when
-    the next one begins.
+    Objects on the engine are labelled; `close` removes them, and those of dead processes are removed at the start.
     """
 
     containers = "docker"
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, runtime: PodRuntime) -> None:
+        self._runtime = runtime
         self._pods: dict[str, PodWorker] = {}
         self._by_container: dict[str, PodWorker] = {}
         self._workers: list[PodWorker] = []
         self._directory = private_directory()
-        site.engine.sweep()
+        runtime.engine.sweep()
 
-    def launch(self, pod: Pod, at: float, host: Host) -> None:
+    def launch(self, pod: Pod, at: float, callbacks: PodCallbacks) -> None:
         """Begin to start the containers: they run as soon as they can, whatever the moment."""
         del at
         worker = self._pods.get(pod.id)
         if worker is None:
-            worker = PodWorker(self._site, pod, Path(self._directory.name) / pod.id)
+            worker = PodWorker(self._runtime, pod, Path(self._directory.name) / pod.id)
             self._pods[pod.id] = worker
             self._by_container.update(dict.fromkeys(pod.containers, worker))
             self._workers = [one for one in self._workers if one.is_alive] + [worker]
-        worker.ask(lambda: worker.start(host))
+        worker.submit(lambda: worker.start(callbacks))
 
     def halt(self, pod_id: str, at: float, halted: Callable[[float], None]) -> None:
         """Begin to stop the containers within the instance's grace period."""
         del at
         worker = self._pods[pod_id]
-        worker.ask(lambda: worker.stop(halted))
+        worker.submit(lambda: worker.stop(halted))
 
     def remove(self, pod_id: str, at: float, removed: Callable[[float], None]) -> None:
         """Begin to stop the containers within the instance's grace period, and then to remove them."""
@@ -71,17 +70,17 @@ class DockerPods:
             return
         for container_id in worker.pod.containers:
             del self._by_container[container_id]
-        worker.ask(lambda: worker.end(removed))
+        worker.submit(lambda: worker.end(removed))
 
     def status(self, container_id: str, now: float) -> ContainerStatus:
         """Return how a container is right now."""
         del now
         return self._by_container[container_id].status(container_id)
 
-    def logs(self, container_id: str, now: float, *, is_previous: bool) -> str | None:
+    def logs(self, container_id: str, now: float, *, previous: bool) -> str | None:
         """Return what the engine has of a run's output."""
         del now
-        return self._by_container[container_id].logs(container_id, is_previous=is_previous)
+        return self._by_container[container_id].logs(container_id, previous=previous)
 
     def reach(self, pod_id: str, port: int) -> str | None:
         """Return the URL of a port of a pod that runs, where this machine reaches it."""

@@ -1,4 +1,4 @@
-"""The emulator as an object: start it, point clients at it, look into it."""
+"""`Emulator`: start it, point clients at it, inspect it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.emulator import client_config
 from ocisidecar.emulator.app import App, RecordedRequest
-from ocisidecar.emulator.declare import Operation
+from ocisidecar.emulator.declarations import Operation
 from ocisidecar.emulator.faults import Fault, FaultSchedule
-from ocisidecar.emulator.founding import found_tenancy, found_user
 from ocisidecar.emulator.ids import Ids
+from ocisidecar.emulator.initial_state import create_builtin_tenancy, create_builtin_user
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
-from ocisidecar.emulator.pod_doors import PodDoors
+from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
-from ocisidecar.emulator.server import Door
+from ocisidecar.emulator.server import Listener
 from ocisidecar.emulator.services import SERVICES, vulnerability_scanning
-from ocisidecar.emulator.services.artifacts import push
-from ocisidecar.emulator.services.vault import store
+from ocisidecar.emulator.services.artifacts import push_image
+from ocisidecar.emulator.services.vault import store_secret
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
+from ocisidecar.emulator.state import ENDED, Assumptions, Cloud, lifetime
 from ocisidecar.emulator.throttle import Throttle
-from ocisidecar.emulator.world import ENDED, Assumptions, World, lifetime
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
@@ -39,32 +40,32 @@ _operator_key = functools.cache(make_key)
 class Emulator:
     """An Oracle Cloud tenancy on a loopback port, for as long as the `with` block lasts.
 
-    Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine, nothing is
-    kept.  All methods are thread-safe.
+    Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine and nothing is
+    stored on disk but what `environment` and `write_config` write.  All methods are thread-safe.
 
-    With `containers="docker"` container instances are pods on a Docker engine: they become ACTIVE when they really
-    run, and reach the emulator at their network's gateway, where it listens while they are up.  They live in real
-    time, so `clock` must be one on which time passes by itself, and on one that is faster than real time the
-    emulator takes what they send for old.
+    With `containers="docker"` container instances are pods on a Docker engine: they become ACTIVE when their
+    containers run, and reach the emulator at their network's gateway, where it listens while they are up.  They run
+    in real time, so `clock` must not be a `VirtualClock`; with a clock that is faster than real time the emulator
+    refuses what they send as too old.
 
     Args:
-        latencies: how long things take; nothing takes time by default.
+        latencies: durations of the cloud's work; by default nothing takes time.
         faults: faults in force from the start.
-        seed: decides every identifier and everything drawn.
+        seed: determines all identifiers and random draws.
         clock: the time that lifecycles follow; the system's by default.
-        scripts: what simulated containers do, by a pattern for their display name or image; of several that
-            match, the last counts.
+        scripts: what simulated containers do, by a pattern for their display name or image; the last match
+            counts.
         port: of the loopback interface; 0 picks a free one.
-        limits: service limits by name, e.g. {"vcn-count": 5}; what is not named is unlimited.
+        limits: service limits by name, e.g. {"vcn-count": 5}; others are unlimited.
         assumptions: choices where OCI's behaviour is not known.
-        requests_per_second: what each service admits before it answers 429; None for no limit.
-        containers: "simulated"; "docker", on the Docker engine that the environment names (DOCKER_HOST) or the
-            local one; "auto" is docker where an engine answers and simulated elsewhere.
-        images: with Docker, the local image to run in place of one that a container asks for, by its name there.
+        requests_per_second: of each service (>= 1); requests above it get a 429; None for no limit.
+        containers: "simulated"; "docker" for the Docker engine that the environment names (DOCKER_HOST) or the
+            local one; "auto" for docker where an engine answers and simulated elsewhere.
+        images: with Docker, the local images to run in place of those that containers name, by the latter.
 
     Raises:
-        EngineMissing: no Docker engine answers, and "docker" was asked for.
-        ValueError: `containers` is no such word, or "docker" was asked for on a `VirtualClock`.
+        EngineMissing: `containers` is "docker" and no Docker engine answers.
+        ValueError: `containers` is another word, or it is "docker" and `clock` is a `VirtualClock`.
     """
 
     def __init__(
@@ -93,9 +94,9 @@ class Emulator:
         self._key = _operator_key()
         self._engine = _engine_for(containers, self.clock)
         self._images = dict(images or {})
-        self._doors = PodDoors(lambda host: Door(self.app, host=host), lambda: self.endpoint)
-        self.app = App(self._new_world(), SERVICES, Throttle(requests_per_second))
-        self._door: Door | None = None
+        self._pod_listeners = PodListeners(lambda host: Listener(self.app, host=host), lambda: self.endpoint)
+        self.app = App(self._new_cloud(), SERVICES, Throttle(requests_per_second))
+        self._listener: Listener | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
@@ -107,17 +108,17 @@ class Emulator:
         self.close()
 
     def start(self) -> Self:
-        """Open the port; a started emulator stays as it is."""
-        if self._door is None:
-            self._door = Door(self.app, self._port)
+        """Open the port; does nothing when the emulator is started already."""
+        if self._listener is None:
+            self._listener = Listener(self.app, self._port)
         return self
 
     def close(self) -> None:
-        """Close the port and all connections, and remove all real containers; can be called again."""
-        if self._door is not None:
-            self._door.close()
-            self._door = None
-        self.app.world.pods.close()
+        """Close the port and all connections, and remove all real containers.  Idempotent."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        self.app.cloud.pods.close()
         if self._engine is not None:
             self._engine.close()
         if self._directory is not None:
@@ -130,46 +131,46 @@ class Emulator:
 
         A region's name and a service's prefix may follow: `{endpoint}/us-ashburn-1/iaas`.
         """
-        if self._door is None:
+        if self._listener is None:
             raise RuntimeError("the emulator is not started: use `with Emulator() as emulator:` or start()")
-        return self._door.endpoint
+        return self._listener.endpoint
 
     @property
     def containers(self) -> Literal["simulated", "docker"]:
-        """What runs the containers."""
+        """Whether containers are simulated or run on a Docker engine."""
         return "simulated" if self._engine is None else "docker"
 
     def reach(self, instance_id: str, port: int) -> str | None:
-        """Return the URL under which a port of a container instance answers on this machine.
+        """Return the URL of a container instance's port on this machine.
 
-        None for simulated instances, and for those that do not run.
+        None for simulated instances and for instances that do not run.
         """
-        return self.app.world.pods.reach(instance_id, port)
+        return self.app.cloud.pods.reach(instance_id, port)
 
     @property
     def tenancy_id(self) -> str:
         """The OCID of the tenancy."""
-        return self.app.world.tenancy_id
+        return self.app.cloud.tenancy_id
 
     @property
     def compartment_id(self) -> str:
         """The OCID of a compartment that is ready for use."""
-        return self.app.world.compartment_id
+        return self.app.cloud.compartment_id
 
     @property
     def oci_config(self) -> dict[str, str]:
-        """A configuration that every client of the OCI SDK accepts: an administrator of the tenancy."""
+        """A configuration for clients of the OCI SDK, with an administrator of the tenancy as user."""
         return {
-            "user": self.app.world.user_id,
+            "user": self.app.cloud.user_id,
             "tenancy": self.tenancy_id,
             "fingerprint": fingerprint(self._key.public_key()),
             "key_content": pem(self._key),
-            "region": self.app.world.home_region,
+            "region": self.app.cloud.home_region,
         }
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """Every operation that is declared."""
+        """All declared operations."""
         return tuple(operation for service in SERVICES for operation in service.operations)
 
     @property
@@ -181,8 +182,8 @@ class Emulator:
     def environment(self) -> dict[str, str]:
         """Environment variables that point a program at the emulator without touching ~/.oci.
 
-        The configuration that they name lies in a private directory which `close` removes.  oci-cli and this
-        library follow the variables; the SDK itself reads OCI_CONFIG_FILE only.
+        The first read writes the configuration that they name into a private directory, which `close` removes.
+        oci-cli and this library follow all of them; the SDK itself reads OCI_CONFIG_FILE only.
         """
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="ocisidecar-emulator-")
@@ -191,122 +192,109 @@ class Emulator:
 
     def environment_with(self, directory: Path) -> dict[str, str]:
         """Return `environment` for a directory that `write_config` has written."""
-        config = str(directory.absolute() / "config")
-        return {
-            "OCISIDECAR_ENDPOINT": self.endpoint,
-            "OCISIDECAR_COMPARTMENT_ID": self.compartment_id,
-            "OCI_CONFIG_FILE": config,
-            "OCI_CLI_CONFIG_FILE": config,
-            "OCI_CLI_RC_FILE": str(directory.absolute() / "oci_cli_rc"),
-            "OCI_CLI_PROFILE": "DEFAULT",
-            "OCI_CLI_AUTH": "api_key",
-            "OCI_CLI_REGION": self.app.world.home_region,
-            "OCI_CLI_ENDPOINT": self.endpoint,
-        }
+        return client_config.environment(
+            directory,
+            endpoint=self.endpoint,
+            compartment_id=self.compartment_id,
+            region=self.app.cloud.home_region,
+        )
 
     def write_config(self, directory: Path) -> Path:
         """Write `config`, `key.pem` and an empty `oci_cli_rc` into a directory; returns the config's path."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = directory / "key.pem"
-        config = directory / "config"
-        settings = {**self.oci_config, "key_file": str(key.resolve())}
-        del settings["key_content"]
-        lines = ["[DEFAULT]", *(f"{name}={value}" for name, value in settings.items()), ""]
-        contents = {key: pem(self._key), config: "\n".join(lines), directory / "oci_cli_rc": ""}
-        for path, text in contents.items():
-            path.touch(mode=0o600)
-            path.chmod(0o600)
-            path.write_text(text)
-        return config
+        return client_config.write(directory, self.oci_config)
 
     def add_user(self, name: str) -> dict[str, str]:
-        """Make one more administrator with an API key of its own; returns a configuration for SDK clients."""
-        world = self.app.world
+        """Add an administrator with a new API key; returns a configuration for SDK clients."""
+        cloud = self.app.cloud
         key = make_key()
-        with world.lock:
-            principal = Principal(id=world.ids.ocid("user"), tenancy_id=world.tenancy_id)
-            found_user(world, principal.id, name)
-        mark = world.keys.add_api_key(principal, key.public_key())
-        return {**self.oci_config, "user": principal.id, "fingerprint": mark, "key_content": pem(key)}
+        with cloud.lock:
+            principal = Principal(id=cloud.ids.ocid("user"), tenancy_id=cloud.tenancy_id)
+            create_builtin_user(cloud, principal.id, name)
+        key_fingerprint = cloud.keys.add_api_key(principal, key.public_key())
+        return {**self.oci_config, "user": principal.id, "fingerprint": key_fingerprint, "key_content": pem(key)}
 
     def issue_token(
         self, *, public_key: str | None = None, resource_id: str | None = None, seconds: float = 3600
     ) -> str:
-        """Return a token that is accepted as `ST$<token>` together with signatures of a private key.
+        """Return a token that clients send as key id `ST$<token>` with requests that a private key signs.
 
         Args:
             public_key: the key's public half in PEM format; by default that of `oci_config`.
-            resource_id: makes it the resource principal token of this container instance, whose permissions
-                come from policies; by default it is a session token of the administrator.
-            seconds: how long it is good, on the emulator's clock.
+            resource_id: OCID of a container instance, for its resource principal token, whose permissions come from
+                policies; None for a session token of the administrator.
+            seconds: how long the token is valid, on the emulator's clock.
 
         Raises:
-            ValueError: `public_key` is no RSA key in PEM format.
-            LookupError: there is no such container instance.
+            ValueError: `public_key` is not an RSA key in PEM format.
+            LookupError: the container instance does not exist.
         """
-        world = self.app.world
+        cloud = self.app.cloud
         public = self._key.public_key() if public_key is None else read_public_key(public_key)
         if resource_id is None:
-            principal = Principal(id=world.user_id, tenancy_id=world.tenancy_id)
-            return world.keys.issue_token(principal, public, seconds=seconds)
-        with world.lock:
-            record = world.store.find("container-instance", resource_id, world.clock.time())
+            principal = Principal(id=cloud.user_id, tenancy_id=cloud.tenancy_id)
+            return cloud.keys.issue_token(principal, public, seconds=seconds)
+        with cloud.lock:
+            record = cloud.store.find("container-instance", resource_id, cloud.clock.time())
         if record is None:
-            raise LookupError(f"there is no container instance {resource_id}")
-        return issue_token(world, record, public, seconds)
+            raise LookupError(f"no token was issued: the container instance {resource_id} does not exist")
+        return issue_token(cloud, record, public, seconds)
 
     def lifetimes(self) -> tuple[Lifetime, ...]:
-        """Return when each resource came and went, in order of creation: what a benchmark's limit comes from.
+        """Return when each resource was created and deleted, in order of creation.
 
-        The same resources count as for `live`; those that are gone are still told.
+        The resources are those that `live` counts, deleted ones included.
         """
-        world = self.app.world
-        with world.lock:
+        cloud = self.app.cloud
+        with cloud.lock:
             return tuple(
-                lifetime(record) for record in world.store.history if not record.is_builtin and not record.is_part
+                lifetime(record) for record in cloud.store.history if not record.is_builtin and not record.is_part
             )
 
     def live(self) -> dict[str, list[str]]:
         """Return the OCIDs of the resources that clients made and that are not deleted, by kind.
 
-        Kinds are OCI's nouns with dashes (`container-instance`).  What belongs to a resource and goes with it
-        (a VCN's defaults, an instance's containers and VNIC) does not count, nor does what the tenancy has from
-        the start.
+        Kinds are OCI's nouns with dashes (`container-instance`); kinds without live resources are left out.  Parts
+        of other resources (a VCN's defaults, an instance's containers and VNIC) do not count, nor do the resources
+        that the tenancy has from the start.
         """
-        world = self.app.world
-        with world.lock:
-            now = world.clock.time()
+        cloud = self.app.cloud
+        with cloud.lock:
+            now = cloud.clock.time()
             found = {
                 kind: [
                     record.id
-                    for record in world.store.all(kind, now)
+                    for record in cloud.store.all(kind, now)
                     if not record.is_builtin and not record.is_part and record.state_at(now) not in ENDED
                 ]
-                for kind in world.store.kinds()
+                for kind in cloud.store.kinds()
             }
         return {kind: ids for kind, ids in found.items() if ids}
 
     def push_image(self, repository_id: str, version: str) -> str:
-        """Put an image, tagged `version`, into a container repository, as a registry would; returns its OCID."""
-        world = self.app.world
-        with world.lock:
-            return push(world, repository_id, version).id
+        """Push an image, tagged `version`, into a container repository; returns its OCID.
+
+        Raises:
+            LookupError: the repository does not exist.
+        """
+        cloud = self.app.cloud
+        with cloud.lock:
+            return push_image(cloud, repository_id, version).id
 
     def cover_by_scanning(self, *repositories: str, scan_level: str = "STANDARD") -> str:
-        """Let a scan target cover repositories of the compartment, all when none is named; returns its OCID.
+        """Add a scan target for repositories of the compartment, for all when none is named; returns its OCID.
 
-        Nothing is scanned by it: results are what `store_scan_result` stores.
+        The emulator does not scan: results are those that `store_scan_result` stores.
 
         Args:
             repositories: without registry and namespace.
             scan_level: STANDARD, or NONE for a recipe that scans nothing.
         """
-        world = self.app.world
-        with world.lock:
-            return vulnerability_scanning.cover(world, repositories, scan_level).id
+        cloud = self.app.cloud
+        with cloud.lock:
+            return vulnerability_scanning.add_target(cloud, repositories, scan_level).id
 
     def store_scan_result(self, repository: str, tag: str, *problems: Mapping[str, object]) -> str:
-        """Store what a scan of an image found, as if it ended now; returns the result's OCID.
+        """Store the result of a scan that ended now; returns the result's OCID.
 
         Args:
             repository: without registry and namespace.
@@ -317,58 +305,58 @@ class Emulator:
         Raises:
             LookupError: no scan target covers the repository.
         """
-        world = self.app.world
-        with world.lock:
-            return vulnerability_scanning.store(world, repository, tag, problems).id
+        cloud = self.app.cloud
+        with cloud.lock:
+            return vulnerability_scanning.store_result(cloud, repository, tag, problems).id
 
     def store_secret(self, *versions: bytes) -> str:
-        """Put a secret with these versions, the current one last, into the vault; returns its OCID."""
-        world = self.app.world
-        with world.lock:
-            return store(world, versions).id
+        """Store a secret with these versions, the current one last, in the vault; returns its OCID."""
+        cloud = self.app.cloud
+        with cloud.lock:
+            return store_secret(cloud, versions).id
 
     def inject(self, *faults: Fault) -> None:
-        """Put faults into force; each counts the calls from now on."""
-        self.app.world.faults.add(faults)
+        """Add faults; each counts the matching calls from now on."""
+        self.app.cloud.faults.add(faults)
 
     def script(self, pattern: str, script: ContainerScript) -> None:
-        """Say what containers do that are started from now on, as `scripts` does."""
+        """Set what containers that are started from now on do, as `scripts` does."""
         self._scripts.pop(pattern, None)
         self._scripts[pattern] = script
 
     def clear_faults(self) -> None:
-        """End all faults."""
-        self.app.world.faults.clear()
+        """Remove all faults, those from the start included."""
+        self.app.cloud.faults.clear()
 
     def reset(self) -> None:
-        """Forget all resources and requests, and put the faults from the start into force again.
+        """Forget all resources and requests, and restore the faults from the start.
 
-        Endpoint, tenancy, compartment and keys stay.  Returns when real containers are removed.
+        Endpoint, tenancy, compartment and the key of `oci_config` stay.  Blocks until real containers are removed.
         """
-        former = self.app.world
-        self.app.world = self._new_world()
-        self.app.forget()
+        former = self.app.cloud
+        self.app.cloud = self._new_cloud()
+        self.app.clear_requests()
         former.pods.close()
 
     def _new_pods(self) -> Pods:
         if self._engine is None:
             return SimulatedPods(self._scripts)
         from ocisidecar.emulator.docker_pods import DockerPods
-        from ocisidecar.emulator.pod_worker import Site
+        from ocisidecar.emulator.pod_worker import PodRuntime
 
         return DockerPods(
-            Site(
+            PodRuntime(
                 engine=self._engine,
                 clock=self.clock,
-                doors=self._doors,
+                listeners=self._pod_listeners,
                 images=self._images,
-                token_seconds=self._assumptions.resource_principal_lifetime_in_seconds,
+                token_seconds=self._assumptions.resource_principal_lifetime_seconds,
             )
         )
 
-    def _new_world(self) -> World:
+    def _new_cloud(self) -> Cloud:
         ids = Ids(self._seed)
-        world = World(
+        cloud = Cloud(
             clock=self.clock,
             seed=self._seed,
             latencies=self._latencies,
@@ -383,11 +371,11 @@ class Emulator:
             ids=ids,
             pods=self._new_pods(),
         )
-        found_tenancy(world)
-        found_user(world, world.user_id, "operator")
-        world.keys.add_api_key(Principal(id=world.user_id, tenancy_id=world.tenancy_id), self._key.public_key())
-        world.faults.add(self._faults)
-        return world
+        create_builtin_tenancy(cloud)
+        create_builtin_user(cloud, cloud.user_id, "operator")
+        cloud.keys.add_api_key(Principal(id=cloud.user_id, tenancy_id=cloud.tenancy_id), self._key.public_key())
+        cloud.faults.add(self._faults)
+        return cloud
 
 
 def _engine_for(containers: str, clock: Clock) -> Engine | None:

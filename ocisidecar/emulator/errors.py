@@ -1,4 +1,4 @@
-"""How OCI refuses: status, code and default text of each error code.
+"""OCI's error responses: status and default text of each error code.
 
 Source: Oracle, "API Errors"; the texts are those of Oracle's own service framework (com.oracle.helidon.oci,
 enum ErrorCode), except where a comment says otherwise.
@@ -52,7 +52,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
 
 
 class ServiceError(Exception):
-    """An answer that refuses the request; `status` and `message` default to what OCI says for `code`."""
+    """An error response; `status` and `message` default to those of OCI for `code`."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class ServiceError(Exception):
 
 
 def not_found() -> ServiceError:
-    """Return the one answer for what is absent and for what the caller may not see."""
+    """Return the 404 of a resource that is missing or hidden from the caller: OCI does not distinguish them."""
     return ServiceError("NotAuthorizedOrNotFound")
 
 
 def invalid(message: str) -> ServiceError:
-    """Return a refusal of a parameter."""
+    """Return the 400 for an invalid parameter."""
     return ServiceError("InvalidParameter", message)

@@ -1,4 +1,4 @@
-"""Faults on demand: a rule says which calls are hit, an effect says what happens to them."""
+"""Injected faults: `Fault` says which calls are hit and with which effect, `FaultSchedule` counts the calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ocisidecar.emulator.errors import CODES
 
 @frozen(kw_only=True)
 class Refuse:
-    """Answer with an error; nothing happens.  `has_body` False sends the status with an empty body."""
+    """Respond with an error instead of running the operation; without `has_body` the response has an empty body."""
 
     status: int
     code: str
@@ -25,11 +25,11 @@ class Refuse:
 
 
 @frozen(kw_only=True)
-class Lose:
-    """Give no whole answer, before anything happened or after it did.
+class LoseResponse:
+    """Send no complete response, after the operation ran when `is_committed`, else instead of running it.
 
-    `reset` closes the connection, `silence` keeps it open until the client gives up, `truncate` (always after)
-    sends half of the answer.
+    `reset` closes the connection, `silence` keeps it open until the client gives up, `truncate` (always committed)
+    sends half of the response.
     """
 
     manner: Literal["reset", "silence", "truncate"]
@@ -37,34 +37,34 @@ class Lose:
 
 
 @frozen(kw_only=True)
-class Stale:
-    """A list that does not yet show resources younger than this many seconds."""
+class StaleList:
+    """Leave out of a list what is younger than this many seconds."""
 
     seconds: float
 
 
 @frozen(kw_only=True)
-class Stick:
-    """A resource that never leaves the first state of what it was asked to do."""
+class Stall:
+    """Never leave the first state of the requested change."""
 
 
 @frozen(kw_only=True)
 class Fail:
-    """The request is accepted, then its work fails: instance FAILED, work request FAILED with this error."""
+    """Accept the request, then fail its work: instance FAILED, work request FAILED with this error."""
 
     code: str
     message: str
     logs: tuple[str, ...]
 
 
-Effect = Refuse | Lose | Stale | Stick | Fail
+Effect = Refuse | LoseResponse | StaleList | Stall | Fail
 
 CREATE_INSTANCE: Final = "create_container_instance"
 NO_CAPACITY: Final = "Out of host capacity."
 
 
-class Rule(TypedDict, total=False):
-    """Which of the matching calls are hit; see Fault."""
+class Trigger(TypedDict, total=False):
+    """Which of the matching calls are hit; see `Fault`."""
 
     nth: int
     times: int | None
@@ -73,17 +73,17 @@ class Rule(TypedDict, total=False):
 
 @frozen(kw_only=True)
 class Fault:
-    """A rule: the calls it hits, and its effect.
+    """An injected fault: the calls that it hits, and its effect on them.
 
-    Make one with the class methods, which all take these arguments too.
+    The class methods make one; they all take `nth`, `times` and `probability` too.
 
     Args:
         operation: an SDK method's name, optionally after its service and a dot; `*` and `?` are wild
             ("create_subnet", "core.list_*", "*").
         nth: the first matching call that is hit, from 1.
         times: how many calls are hit from then on; None for all.
-        probability: each of those is hit with this probability, drawn from the emulator's seed.
-        only: the calls whose body's members end with these words.
+        probability: 0 to 1, that each of those is hit, drawn from the emulator's seed.
+        only: ends of the values that members of the request's body must have.
     """
 
     operation: str
@@ -102,9 +102,9 @@ class Fault:
         *,
         status: int | None = None,
         retry_after: int | None = None,
-        **rule: Unpack[Rule],
+        **trigger: Unpack[Trigger],
     ) -> Fault:
-        """Refuse with `code`; status and message default to what OCI says for it."""
+        """Respond with the error `code`; status and message default to those of OCI."""
         default_status, default_message = CODES.get(code, (500, code))
         effect = Refuse(
             status=default_status if status is None else status,
@@ -112,42 +112,44 @@ class Fault:
             message=default_message if message is None else message,
             retry_after=retry_after,
         )
-        return cls(operation=operation, effect=effect, **rule)
+        return cls(operation=operation, effect=effect, **trigger)
 
     @classmethod
-    def empty_error(cls, operation: str, status: int = 400, **rule: Unpack[Rule]) -> Fault:
-        """Refuse with an empty body, as OCI's front end does for some malformed requests."""
-        return cls(operation=operation, effect=Refuse(status=status, code="", message="", has_body=False), **rule)
+    def empty_error(cls, operation: str, status: int = 400, **trigger: Unpack[Trigger]) -> Fault:
+        """Respond with an error without a body, as OCI's front end does for some malformed requests."""
+        return cls(
+            operation=operation, effect=Refuse(status=status, code="", message="", has_body=False), **trigger
+        )
 
     @classmethod
-    def expired_token(cls, operation: str = "*", **rule: Unpack[Rule]) -> Fault:
-        """Refuse with 401, as when a session token has run out."""
-        return cls.error(operation, "NotAuthenticated", **rule)
+    def expired_token(cls, operation: str = "*", **trigger: Unpack[Trigger]) -> Fault:
+        """Respond with 401, as for an expired session token."""
+        return cls.error(operation, "NotAuthenticated", **trigger)
 
     @classmethod
-    def reset(cls, operation: str, *, after_commit: bool = False, **rule: Unpack[Rule]) -> Fault:
-        """Close the connection without an answer, before or after the operation happened."""
-        return cls(operation=operation, effect=Lose(manner="reset", is_committed=after_commit), **rule)
+    def reset(cls, operation: str, *, after_commit: bool = False, **trigger: Unpack[Trigger]) -> Fault:
+        """Close the connection without a response, before or after the operation ran."""
+        return cls(operation=operation, effect=LoseResponse(manner="reset", is_committed=after_commit), **trigger)
 
     @classmethod
-    def timeout(cls, operation: str, *, after_commit: bool = False, **rule: Unpack[Rule]) -> Fault:
-        """Say nothing until the client gives up, before or after the operation happened."""
-        return cls(operation=operation, effect=Lose(manner="silence", is_committed=after_commit), **rule)
+    def timeout(cls, operation: str, *, after_commit: bool = False, **trigger: Unpack[Trigger]) -> Fault:
+        """Send nothing until the client gives up, before or after the operation ran."""
+        return cls(operation=operation, effect=LoseResponse(manner="silence", is_committed=after_commit), **trigger)
 
     @classmethod
-    def truncated(cls, operation: str, **rule: Unpack[Rule]) -> Fault:
-        """Let the operation happen, then send half of the answer and close the connection."""
-        return cls(operation=operation, effect=Lose(manner="truncate", is_committed=True), **rule)
+    def truncated(cls, operation: str, **trigger: Unpack[Trigger]) -> Fault:
+        """Run the operation, then send half of the response and close the connection."""
+        return cls(operation=operation, effect=LoseResponse(manner="truncate", is_committed=True), **trigger)
 
     @classmethod
-    def stale_list(cls, operation: str = "list_*", *, seconds: float, **rule: Unpack[Rule]) -> Fault:
+    def stale_list(cls, operation: str = "list_*", *, seconds: float, **trigger: Unpack[Trigger]) -> Fault:
         """Hide resources younger than `seconds` from lists."""
-        return cls(operation=operation, effect=Stale(seconds=seconds), **rule)
+        return cls(operation=operation, effect=StaleList(seconds=seconds), **trigger)
 
     @classmethod
-    def stuck(cls, operation: str, **rule: Unpack[Rule]) -> Fault:
+    def stuck(cls, operation: str, **trigger: Unpack[Trigger]) -> Fault:
         """Accept the operation and never finish it."""
-        return cls(operation=operation, effect=Stick(), **rule)
+        return cls(operation=operation, effect=Stall(), **trigger)
 
     @classmethod
     def failed(
@@ -157,10 +159,10 @@ class Fault:
         code: str = "InternalError",
         message: str = "The container could not be started.",
         logs: Sequence[str] = (),
-        **rule: Unpack[Rule],
+        **trigger: Unpack[Trigger],
     ) -> Fault:
         """Accept the operation, then end it FAILED with this error in its work request."""
-        return cls(operation=operation, effect=Fail(code=code, message=message, logs=tuple(logs)), **rule)
+        return cls(operation=operation, effect=Fail(code=code, message=message, logs=tuple(logs)), **trigger)
 
     @classmethod
     def out_of_capacity(
@@ -169,26 +171,26 @@ class Fault:
         availability_domain: str | None = None,
         fault_domain: str | None = None,
         shape: str | None = None,
-        is_synchronous: bool = True,
-        **rule: Unpack[Rule],
+        synchronous: bool = True,
+        **trigger: Unpack[Trigger],
     ) -> Fault:
-        """Have no host for container instances that ask for all that is given; `times` is None here.
+        """Have no host for container instances that request all of the given values; `times` is None by default.
 
-        Synchronous: the create is refused with 500 InternalError.  Otherwise it is accepted and ends FAILED.
-        Words are compared with the end of what is asked for: "AD-1" is enough.
+        A synchronous fault refuses the create with 500 InternalError; otherwise it is accepted and ends FAILED.
+        Values are compared with the end of the requested ones: "AD-1" is enough.
         """
         wanted = {"availabilityDomain": availability_domain, "faultDomain": fault_domain, "shape": shape}
         effect: Effect = (
             Refuse(status=500, code="InternalError", message=NO_CAPACITY)
-            if is_synchronous
+            if synchronous
             else Fail(code="InternalError", message=NO_CAPACITY, logs=())
         )
         only = {name: word for name, word in wanted.items() if word is not None}
-        all_calls: Rule = {"times": None, **rule}
+        all_calls: Trigger = {"times": None, **trigger}
         return cls(operation=CREATE_INSTANCE, effect=effect, only=only, **all_calls)
 
     def matches(self, service: str, operation: str, body: Any) -> bool:
-        """Tell whether a call is one that this rule counts."""
+        """Return whether this fault counts the call."""
         name = f"{service}.{operation}" if "." in self.operation else operation
         if not fnmatchcase(name, self.operation):
             return False
@@ -199,7 +201,7 @@ class Fault:
 
 
 @define
-class _Armed:
+class _ActiveFault:
     fault: Fault
     seen: int = 0
     hit: int = 0
@@ -207,10 +209,10 @@ class _Armed:
 
 @define
 class FaultSchedule:
-    """The faults in force and how often each has been met.  Thread-safe."""
+    """The active faults, and how many matching calls each has seen.  Thread-safe."""
 
     seed: int
-    _armed: list[_Armed] = field(factory=list, init=False)
+    _active: list[_ActiveFault] = field(factory=list, init=False)
     _random: random.Random = field(init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
@@ -218,26 +220,26 @@ class FaultSchedule:
         self._random = random.Random(self.seed)  # noqa: S311 - no secret
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Put faults into force; each counts from now."""
+        """Add faults; each counts from now."""
         with self._lock:
-            self._armed.extend(_Armed(fault) for fault in faults)
+            self._active.extend(_ActiveFault(fault) for fault in faults)
 
     def clear(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         with self._lock:
-            self._armed.clear()
+            self._active.clear()
 
-    def strike(self, service: str, operation: str, body: Any) -> tuple[Effect, ...]:
-        """Count one call and return what hits it."""
+    def match_call(self, service: str, operation: str, body: Any) -> tuple[Effect, ...]:
+        """Count one call and return the effects of the faults that hit it."""
         effects = []
         with self._lock:
-            for armed in self._armed:
-                fault = armed.fault
+            for active in self._active:
+                fault = active.fault
                 if not fault.matches(service, operation, body):
                     continue
-                armed.seen += 1
-                is_due = armed.seen >= fault.nth and (fault.times is None or armed.hit < fault.times)
+                active.seen += 1
+                is_due = active.seen >= fault.nth and (fault.times is None or active.hit < fault.times)
                 if is_due and (fault.probability >= 1 or self._random.random() < fault.probability):
-                    armed.hit += 1
+                    active.hit += 1
                     effects.append(fault.effect)
         return tuple(effects)

@@ -1,4 +1,4 @@
-"""The two small languages of IAM: matching rules of dynamic groups and policy statements, read into values.
+"""Parsers of IAM's two languages: matching rules of dynamic groups, and policy statements.
 
 Source: Oracle, "Writing Matching Rules to Define Dynamic Groups" and "Policy Syntax".
 """
@@ -30,17 +30,17 @@ class Comparison:
     is_equal: bool
     value: str
 
-    def holds(self, facts: Mapping[str, str]) -> bool:
-        """Tell whether the facts satisfy it; what is not known satisfies nothing."""
-        if self.attribute not in facts:
+    def holds(self, variables: Mapping[str, str]) -> bool:
+        """Return whether the variables satisfy the comparison; an unknown variable never does."""
+        if self.attribute not in variables:
             return False
-        fact = facts[self.attribute]
+        actual = variables[self.attribute]
         if self.value.startswith("/"):
-            return fnmatchcase(fact, self.value.strip("/")) is self.is_equal
-        return (fact == self.value) is self.is_equal
+            return fnmatchcase(actual, self.value.strip("/")) is self.is_equal
+        return (actual == self.value) is self.is_equal
 
     def attributes(self) -> set[str]:
-        """Return the attributes that it looks at."""
+        """Return the attributes that are compared."""
         return {self.attribute}
 
 
@@ -51,12 +51,12 @@ class Combination:
     is_all: bool
     parts: tuple[Condition, ...]
 
-    def holds(self, facts: Mapping[str, str]) -> bool:
-        """Tell whether the facts satisfy it."""
-        return (all if self.is_all else any)(part.holds(facts) for part in self.parts)
+    def holds(self, variables: Mapping[str, str]) -> bool:
+        """Return whether the variables satisfy the condition."""
+        return (all if self.is_all else any)(part.holds(variables) for part in self.parts)
 
     def attributes(self) -> set[str]:
-        """Return the attributes that its parts look at."""
+        """Return the attributes that the parts compare."""
         return set().union(*(part.attributes() for part in self.parts))
 
 
@@ -64,7 +64,7 @@ Condition = Comparison | Combination
 
 
 @frozen(kw_only=True)
-class Statement:
+class PolicyStatement:
     """One policy statement.
 
     Args:
@@ -85,14 +85,14 @@ class Statement:
 
 
 @define
-class _Reader:
-    """Reads tokens from left to right; ValueError at the first that does not fit."""
+class _Parser:
+    """Recursive descent over the tokens of one text; ValueError at the first unexpected token."""
 
     tokens: list[str]
     position: int = 0
 
     @classmethod
-    def of(cls, text: str) -> _Reader:
+    def of(cls, text: str) -> _Parser:
         tokens, position = [], 0
         text = text.strip()
         while position < len(text):
@@ -143,32 +143,32 @@ class _Reader:
         return Comparison(attribute, is_equal, value.strip("'"))
 
 
-def read_matching_rule(text: str) -> Condition:
-    """Return the rule; ValueError when it is none."""
-    reader = _Reader.of(text)
-    rule = reader.condition()
-    reader.finish()
+def parse_matching_rule(text: str) -> Condition:
+    """Return the condition of a matching rule; ValueError when the text is not one."""
+    parser = _Parser.of(text)
+    rule = parser.condition()
+    parser.finish()
     for attribute in rule.attributes():
         if not _RULE_ATTRIBUTE.fullmatch(attribute):
             raise ValueError(f"unknown attribute {attribute}")
     return rule
 
 
-def read_statement(text: str) -> Statement:
-    """Return the statement; ValueError when it is none.  Resource types are not checked."""
-    reader = _Reader.of(text)
-    reader.take("allow")
-    kind, subjects = _subjects(reader)
-    reader.take("to")
-    verb, resource_type = _permissions(reader)
-    reader.take("in")
+def parse_statement(text: str) -> PolicyStatement:
+    """Return the policy statement; ValueError when the text is not one.  Resource types are not checked."""
+    parser = _Parser.of(text)
+    parser.take("allow")
+    kind, subjects = _subjects(parser)
+    parser.take("to")
+    verb, resource_type = _permissions(parser)
+    parser.take("in")
     compartment = ""
-    if reader.take("tenancy", "compartment").lower() == "compartment":
-        reader.skip("id")
-        compartment = reader.take().strip("'")
-    condition = reader.condition() if reader.skip("where") else None
-    reader.finish()
-    return Statement(
+    if parser.take("tenancy", "compartment").lower() == "compartment":
+        parser.skip("id")
+        compartment = parser.take().strip("'")
+    condition = parser.condition() if parser.skip("where") else None
+    parser.finish()
+    return PolicyStatement(
         subject_kind=kind,
         subjects=subjects,
         verb=verb,
@@ -178,26 +178,26 @@ def read_statement(text: str) -> Statement:
     )
 
 
-def _subjects(reader: _Reader) -> tuple[str, tuple[str, ...]]:
-    kind = reader.take("group", "dynamic-group", "service", "any-user", "any-group").lower()
+def _subjects(parser: _Parser) -> tuple[str, tuple[str, ...]]:
+    kind = parser.take("group", "dynamic-group", "service", "any-user", "any-group").lower()
     if kind.startswith("any-"):
         return kind, ()
     names = []
     while True:
-        reader.skip("id")
-        name = reader.take()
-        if reader.skip("/"):
-            name = reader.take()
+        parser.skip("id")
+        name = parser.take()
+        if parser.skip("/"):
+            name = parser.take()
         names.append(name.strip("'").rpartition("/")[2])
-        if not reader.skip(","):
+        if not parser.skip(","):
             return kind, tuple(names)
 
 
-def _permissions(reader: _Reader) -> tuple[str, str]:
-    if not reader.skip("{"):
-        return reader.take(*VERBS).lower(), reader.take().lower()
-    permissions = [reader.take()]
-    while reader.skip(","):
-        permissions.append(reader.take())
-    reader.take("}")
+def _permissions(parser: _Parser) -> tuple[str, str]:
+    if not parser.skip("{"):
+        return parser.take(*VERBS).lower(), parser.take().lower()
+    permissions = [parser.take()]
+    while parser.skip(","):
+        permissions.append(parser.take())
+    parser.take("}")
     return "", " ".join(permissions)

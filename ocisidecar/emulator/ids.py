@@ -22,7 +22,7 @@ PUBLIC_BLOCKS: Final = tuple(map(IPv4Network, ("203.0.113.0/24", "198.51.100.0/2
 class Ids:
     """Makes identifiers.
 
-    Called under the emulator's lock, except `request_part`: numbering is what makes them repeatable.
+    Called under the emulator's lock, except `request_part`: identifiers are numbered, hence repeatable.
     """
 
     def __init__(self, seed: int) -> None:
@@ -45,7 +45,7 @@ class Ids:
         return f"ocid1.{kind}.oc1.{slot}.{slots}{(start + tail)[:UNIQUE_LENGTH]}"
 
     def public_address(self) -> str:
-        """Return a public IPv4 address that was not given before, from blocks that no host of the internet has.
+        """Return a new public IPv4 address, from blocks that are reserved for documentation and benchmarks.
 
         Source: RFC 5737, RFC 2544.
         """
@@ -80,6 +80,6 @@ def timestamp(moment: float) -> str:
 
 
 def moment(text: str) -> float:
-    """Return the seconds since the epoch of an RFC 3339 text; ValueError when it is none."""
+    """Return the seconds since the epoch of an RFC 3339 time; ValueError when the text is not one."""
     parsed = datetime.fromisoformat(text)
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

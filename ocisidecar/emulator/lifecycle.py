@@ -10,7 +10,7 @@ from typing import Final
 from attrs import fields, frozen
 
 GONE: Final = None
-"""The state of a resource that no answer mentions any more."""
+"""The state of a resource that responses no longer contain."""
 
 Phase = tuple[str | None, float]
 """A state and how many seconds it lasts."""
@@ -28,7 +28,7 @@ class Timeline:
         return cls(()).then(now, phases)
 
     def then(self, now: float, phases: Sequence[Phase]) -> Timeline:
-        """Return this timeline up to now, continued with `phases`; what had been planned is dropped."""
+        """Return this timeline up to now, continued with `phases` instead of the phases planned so far."""
         points = [point for point in self.points if point[0] <= now]
         moment = now
         for state, seconds in phases:
@@ -49,12 +49,12 @@ class Timeline:
             state = entered
         return state
 
-    def entered(self, state: str | None) -> float:
-        """Return when `state` is entered (the last time), or infinity when it never is."""
+    def entered_at(self, state: str | None) -> float:
+        """Return when `state` is entered for the last time; infinity when never."""
         return next((moment for moment, word in reversed(self.points) if word == state), inf)
 
-    def first(self, states: Container[str | None]) -> float | None:
-        """Return when one of these states is first entered; None when that is never."""
+    def first_entered_at(self, states: Container[str | None]) -> float | None:
+        """Return when one of these states is first entered; None when never."""
         moments = (moment for moment, word in self.points if word in states and moment < inf)
         return next(moments, None)
 
@@ -66,13 +66,13 @@ class Timeline:
 
 @frozen(kw_only=True)
 class Lifetime:
-    """When a resource came and went: seconds since the epoch, None for what has not been planned.
+    """When a resource was created and deleted: seconds since the epoch, None for what is not planned.
 
     Args:
         kind: OCI's noun with dashes.
         id: its OCID.
         created: when the create was accepted.
-        ready: when it is usable.
+        ready: when it becomes usable.
         deleting: when the delete was accepted.
         gone: when it is deleted.
     """
@@ -87,11 +87,11 @@ class Lifetime:
 
 @frozen(kw_only=True)
 class Latencies:
-    """How long the emulated cloud takes, in seconds (>= 0).  Each applies to creating and to deleting alike.
+    """How long the emulated cloud's work takes, in seconds (>= 0).  Each applies to creating and to deleting.
 
     Args:
         identity: compartments, dynamic groups, policies, tags.
-        iam_propagation: from an IAM write until resource principals feel it.
+        iam_propagation: from an IAM write until it takes effect for resource principals.
         network: VCNs, subnets, gateways, tables, lists, security groups.
         logging: log groups and logs.
         monitoring: alarms.
@@ -100,9 +100,9 @@ class Latencies:
         container_instance_create: until ACTIVE.
         container_instance_delete: until DELETED.
         container_instance_action: start, stop, restart, update, move.
-        vnic_release: from the instance's DELETED until its VNIC lets go of subnet and security groups.
+        vnic_release: from the instance's DELETED until its VNIC no longer uses subnet and security groups.
         deleted_visible: how long a deleted container instance stays readable and listed.
-        jitter: 0 to 1; each duration is drawn once per resource within +- this share, from the seed.
+        jitter: 0 to 1: each duration is drawn once per resource, from the seed, within +- this share of its value.
     """
 
     identity: float = 0.0
@@ -126,9 +126,9 @@ class Latencies:
         if self.jitter > 1:
             raise ValueError(f"jitter must be 0 to 1 (got {self.jitter})")
 
-    def draw(self, name: str, chance: str) -> float:
-        """Return the duration `name`; equal `chance` (seed, resource and phase) draws the same duration."""
+    def draw(self, name: str, draw_key: str) -> float:
+        """Return the duration `name`; equal `draw_key` (seed, resource and phase) draws the same duration."""
         mean: float = getattr(self, name)
         if not self.jitter or not mean:
             return mean
-        return mean * random.Random(chance).uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret
+        return mean * random.Random(draw_key).uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret

@@ -1,4 +1,4 @@
-"""The Logging Query Language, as far as finding entries needs it.
+"""The Logging Query Language: the part that finds entries.
 
     search "<compartment>/<log group>/<log>" | where data.level = 'ERROR' and logContent = '*refused*'
         | sort by datetime desc | limit 10
@@ -42,7 +42,7 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|(\w+)')
 
 
 class Condition(Protocol):
-    """What decides whether an entry stays."""
+    """A condition of a query: a predicate of entries."""
 
     def __call__(self, entry: Entry) -> bool:
         """Return whether the entry satisfies the condition."""
@@ -51,7 +51,7 @@ class Condition(Protocol):
 
 @frozen
 class Scope:
-    """Where to look: a compartment, and a log group and a log in it unless None.  Both by OCID or name."""
+    """Where to search: a compartment, and a log group and a log in it unless None, each by OCID or name."""
 
     compartment_id: str
     log_group: str | None = None
@@ -60,7 +60,7 @@ class Scope:
 
 @frozen
 class Sort:
-    """By which field, and in which direction."""
+    """The order of results: a field, and the direction."""
 
     path: tuple[str, ...]
     is_descending: bool
@@ -68,7 +68,7 @@ class Sort:
 
 @frozen
 class LogQuery:
-    """A query that was understood: scopes, then conditions, then order, then the number of entries."""
+    """A parsed query: scopes, conditions, order, and the maximum number of entries."""
 
     scopes: tuple[Scope, ...]
     conditions: tuple[Condition, ...] = ()
@@ -134,10 +134,10 @@ class _Not:
 
 
 def parse(text: str) -> LogQuery:
-    """Return the query that the text states.
+    """Return the parsed query.
 
     Raises:
-        QueryError: the text is no query; the message says where it stops making sense.
+        QueryError: the text is not a query; the message names the position of the first unexpected token.
     """
     return _Parser(Cursor(text, _TOKEN)).query()
 
@@ -232,11 +232,11 @@ def _number(value: object) -> float | None:
 
 
 def _rank(value: object) -> tuple[bool, float, str]:
-    """Numbers before texts, so that a field of mixed types still has an order."""
+    """Return a sort key: numbers come before texts, so that a field of mixed types has an order."""
     number = _number(value)
     return (True, 0.0, str(value)) if number is None else (False, number, "")
 
 
 def _pattern(text: str) -> str:
-    """Leave `*` as the only wildcard; `?` and `[` stand for themselves."""
+    """Return a pattern for fnmatch in which `*` is the only wildcard."""
     return re.sub(r"[\[?]", lambda match: f"[{match[0]}]", text)

@@ -11,7 +11,7 @@ from ocisidecar.emulator.mql import Datapoint, Stream
 
 @frozen(kw_only=True)
 class StreamKey:
-    """What tells one metric stream from another; dimensions are pairs in the order of their keys."""
+    """The identity of a metric stream; dimensions are pairs in the order of their keys."""
 
     region: str
     compartment_id: str
@@ -22,7 +22,7 @@ class StreamKey:
 
 
 @define
-class _Kept:
+class _StreamData:
     metadata: Mapping[str, str] | None = None
     datapoints: list[Datapoint] = Factory(list)
 
@@ -31,15 +31,15 @@ class MetricStore:
     """All streams, in the order of their first datapoint.  Used under the emulator's lock."""
 
     def __init__(self) -> None:
-        self._streams: dict[StreamKey, _Kept] = {}
+        self._streams: dict[StreamKey, _StreamData] = {}
 
     def add(
         self, key: StreamKey, datapoints: Sequence[Datapoint], metadata: Mapping[str, str] | None = None
     ) -> None:
-        """Keep datapoints of a stream; the latest metadata holds for the whole stream."""
-        kept = self._streams.setdefault(key, _Kept())
-        kept.datapoints.extend(datapoints)
-        kept.metadata = metadata or kept.metadata
+        """Store datapoints of a stream; the latest metadata apply to the whole stream."""
+        data = self._streams.setdefault(key, _StreamData())
+        data.datapoints.extend(datapoints)
+        data.metadata = metadata or data.metadata
 
     def keys(self, region: str, compartment_ids: Collection[str]) -> Iterator[StreamKey]:
         """Yield the streams of some compartments in a region."""
@@ -48,6 +48,6 @@ class MetricStore:
                 yield key
 
     def stream(self, key: StreamKey) -> Stream:
-        """Return what was posted under a key, oldest first."""
-        kept = self._streams[key]
-        return Stream(dict(key.dimensions), sorted(kept.datapoints, key=lambda point: point.time), kept.metadata)
+        """Return the datapoints that were posted under a key, oldest first."""
+        data = self._streams[key]
+        return Stream(dict(key.dimensions), sorted(data.datapoints, key=lambda point: point.time), data.metadata)

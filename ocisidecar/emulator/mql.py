@@ -1,20 +1,19 @@
-"""The Monitoring Query Language, as far as alarms and charts of one deployment need it.
+"""The Monitoring Query Language: the part that alarms and charts of one deployment need.
 
     Name[5m]{key = "value", other =~ "web-*|db-*"}.groupBy(key).mean() > 80 && Other[1m].absent()
 
-Pure: text and datapoints in, numbers out.  Nested and arithmetic queries are refused with `QueryError`.
+Here are the values of the language and its parser; `mql_evaluation` computes what a query says about datapoints.
+Nested and arithmetic queries are refused with `QueryError`.
 
-Source: Oracle's "Monitoring Query Language (MQL) Reference".  UNCONFIRMED: that a datapoint bears the start
-of its window, that `rate()` and `increment()` compare with the last value before it, and that absence can be
-detected for three days at most.
+Source: Oracle's "Monitoring Query Language (MQL) Reference".  UNCONFIRMED: that absence can be detected for three
+days at most.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from attrs import frozen
@@ -23,9 +22,6 @@ from ocisidecar.emulator.syntax import Cursor
 
 ABSENCE_DETECTION_SECONDS = 2 * 3600.0
 """How long after its last datapoint a stream still counts as absent, when the query names no period."""
-
-DEFAULT_RESOLUTION_SECONDS = 60.0
-"""Source: oci.monitoring.models.SummarizeMetricsDataDetails.resolution."""
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_INTERVAL_SECONDS = 86400.0
@@ -52,7 +48,7 @@ class Stream:
 
 @frozen
 class Series:
-    """One line of an answer: (start of the interval, value) in order."""
+    """One series of a result: pairs of the interval's start and the value, in order."""
 
     dimensions: Mapping[str, str]
     points: Sequence[tuple[float, float]]
@@ -61,7 +57,7 @@ class Series:
 
 @frozen
 class Matcher:
-    """One condition on a dimension; `=~` knows `*` and `|`."""
+    """A condition on a dimension; `=~` supports `*` and `|`."""
 
     key: str
     operator: str
@@ -79,7 +75,7 @@ class Matcher:
 
 @frozen
 class Comparison:
-    """`> 80`, `in (60, 80)`; both ends of a range belong to it."""
+    """A threshold such as `> 80` or `in (60, 80)`; ranges include both ends."""
 
     operator: str
     operands: tuple[float, ...]
@@ -93,9 +89,9 @@ class Comparison:
 
 @frozen
 class Selection:
-    """`metric[interval]{matchers}.grouping.statistic` and, for alarms, what it is compared with.
+    """`metric[interval]{matchers}.grouping.statistic` and, for alarms, a comparison.
 
-    `group_by` is None without a grouping: every stream then stands for itself.
+    `group_by` is None without a grouping: every stream then is a separate series.
     """
 
     metric: str
@@ -108,7 +104,7 @@ class Selection:
 
     @property
     def is_condition(self) -> bool:
-        """Whether the values are truths, 0 or 1."""
+        """Whether the values are 0 for false and 1 for true."""
         return self.comparison is not None or self.statistic == "absent"
 
 
@@ -125,7 +121,7 @@ class Query:
 
     @property
     def is_condition(self) -> bool:
-        """Whether every part has a threshold or asks for absence, as an alarm must."""
+        """Whether every selection has a threshold or detects absence, as an alarm's must."""
         return all(selection.is_condition for selection in self.selections)
 
 
@@ -145,7 +141,7 @@ def _mean(points: Sequence[Datapoint]) -> float:
     return sum(point.value * point.count for point in points) / sum(point.count for point in points)
 
 
-_STATISTICS: Mapping[str, Callable[[Sequence[Datapoint]], float]] = {
+STATISTICS: Mapping[str, Callable[[Sequence[Datapoint]], float]] = {
     "mean": _mean,
     "avg": _mean,
     "sum": lambda points: sum(point.value * point.count for point in points),
@@ -155,7 +151,7 @@ _STATISTICS: Mapping[str, Callable[[Sequence[Datapoint]], float]] = {
     "first": lambda points: points[0].value,
     "last": lambda points: points[-1].value,
 }
-_CHANGES = ("rate", "increment")
+CHANGES = ("rate", "increment")
 
 _TOKEN = re.compile(
     r"""\s*(?: (?P<duration> \d+[mhd] \b )
@@ -168,7 +164,7 @@ _TOKEN = re.compile(
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of an interval such as `5m`; QueryError when it is none between 1m and 1d."""
+    """Return the seconds of an interval such as `5m`; QueryError when the text is not an interval from 1m to 1d."""
     cursor = Cursor(text, _TOKEN)
     seconds = _Parser(cursor).duration(_LONGEST_INTERVAL_SECONDS)
     if cursor.kind != "end":
@@ -177,10 +173,10 @@ def parse_duration(text: str) -> float:
 
 
 def parse(text: str) -> Query:
-    """Return the query that the text states.
+    """Return the parsed query.
 
     Raises:
-        QueryError: the text is no query; the message says where it stops making sense.
+        QueryError: the text is not a query; the message names the position of the first unexpected token.
     """
     return _Parser(Cursor(text, _TOKEN)).query()
 
@@ -259,7 +255,7 @@ class _Parser:
         elif function == "absent":
             is_bare = cursor.sees(")")
             argument = ABSENCE_DETECTION_SECONDS if is_bare else self.duration(_LONGEST_ABSENCE_SECONDS)
-        elif function not in _STATISTICS and function not in _CHANGES:
+        elif function not in STATISTICS and function not in CHANGES:
             raise cursor.error(f"unknown statistic {function!r}")
         cursor.expect(")")
         return argument
@@ -286,120 +282,3 @@ class _Parser:
         if not 0 < seconds <= longest:
             raise self.cursor.error(f"{text!r} is not within {longest:.0f} s")
         return seconds
-
-
-def evaluate(
-    query: Query,
-    streams_of: Callable[[str], Iterable[Stream]],
-    *,
-    start: float,
-    end: float,
-    resolution_seconds: float = DEFAULT_RESOLUTION_SECONDS,
-) -> tuple[Series, ...]:
-    """Return what the query says about [start, end), one series per group that has a value there.
-
-    Args:
-        query: what is asked.
-        streams_of: the streams of a metric name.
-        start: seconds since the epoch.
-        end: the first moment at which no window begins any more.
-        resolution_seconds: how far apart windows begin; each is as long as the query's interval.
-    """
-    first = int(start // resolution_seconds)
-    starts = [
-        number * resolution_seconds
-        for number in range(first, first + int((end - start) // resolution_seconds) + 2)
-        if number * resolution_seconds < end
-    ]
-    groups = [
-        [_select(selection, streams_of(selection.metric), starts, end) for selection in group]
-        for group in query.alternatives
-    ]
-    return groups[0][0] if len(query.selections) == 1 else _joined(groups)
-
-
-def _select(
-    selection: Selection, streams: Iterable[Stream], starts: Sequence[float], end: float
-) -> tuple[Series, ...]:
-    members: dict[tuple[tuple[str, str], ...], list[Stream]] = {}
-    for stream in streams:
-        if all(matcher.accepts(stream.dimensions) for matcher in selection.matchers):
-            keys = stream.dimensions if selection.group_by is None else selection.group_by
-            shown = {key: stream.dimensions[key] for key in keys if key in stream.dimensions}
-            members.setdefault(tuple(sorted(shown.items())), []).append(stream)
-    answers = []
-    for dimensions, group in members.items():
-        merged = sorted((point for stream in group for point in stream.datapoints), key=_time)
-        points = tuple(_aggregate(selection, merged, starts, end))
-        if points:
-            answers.append(Series(dict(dimensions), points, group[0].metadata))
-    return tuple(answers)
-
-
-def _aggregate(
-    selection: Selection, merged: Sequence[Datapoint], starts: Sequence[float], end: float
-) -> Iterator[tuple[float, float]]:
-    for start in starts:
-        low = bisect_left(merged, start, key=_time)
-        high = bisect_left(merged, start + selection.interval_seconds, key=_time)
-        before = merged[low - 1] if low else None
-        if selection.statistic == "absent":
-            is_over = start + selection.interval_seconds <= end
-            value = _absence(selection, start, before, is_empty=low == high) if is_over else None
-        elif low == high:
-            value = None
-        else:
-            value = _statistic(selection, merged[low:high], before)
-        if value is not None:
-            yield start, value if selection.comparison is None else float(selection.comparison(value))
-
-
-def _time(point: Datapoint) -> float:
-    return point.time
-
-
-def _absence(selection: Selection, start: float, before: Datapoint | None, *, is_empty: bool) -> float | None:
-    """Return 1 for a window without data, until the detection period after the last datapoint is over."""
-    if not is_empty:
-        return 0.0
-    period = selection.argument or ABSENCE_DETECTION_SECONDS
-    return 1.0 if before is not None and start - before.time <= period else None
-
-
-def _statistic(selection: Selection, points: Sequence[Datapoint], before: Datapoint | None) -> float | None:
-    if selection.statistic in _CHANGES:
-        if before is None:
-            return None
-        change = points[-1].value - before.value
-        return change if selection.statistic == "increment" else change / (points[-1].time - before.time)
-    if selection.argument is not None:
-        return _percentile(points, selection.argument)
-    return _STATISTICS[selection.statistic](points)
-
-
-def _percentile(points: Sequence[Datapoint], fraction: float) -> float:
-    values = sorted(point.value for point in points for _ in range(point.count))
-    position = fraction * (len(values) - 1)
-    below = int(position)
-    above = min(below + 1, len(values) - 1)
-    return values[below] + (values[above] - values[below]) * (position - below)
-
-
-def _joined(groups: Sequence[Sequence[Sequence[Series]]]) -> tuple[Series, ...]:
-    """Join truths by dimensions: within a group all must hold, of the groups one."""
-    truths: dict[tuple[tuple[str, str], ...], dict[float, float]] = {}
-    for group in groups:
-        tables = [{_identity(series): dict(series.points) for series in part} for part in group]
-        for dimensions in set.intersection(*(set(table) for table in tables)):
-            values = [table[dimensions] for table in tables]
-            for at in set.intersection(*(set(points) for points in values)):
-                truth = float(all(points[at] for points in values))
-                known = truths.setdefault(dimensions, {})
-                known[at] = max(truth, known.get(at, 0.0))
-    return tuple(
-        Series(dict(dimensions), tuple(sorted(points.items()))) for dimensions, points in sorted(truths.items())
-    )
-
-
-def _identity(series: Series) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(series.dimensions.items()))

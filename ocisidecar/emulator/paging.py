@@ -8,20 +8,23 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from ocisidecar.emulator.declare import Answer, Call
+from ocisidecar.emulator.declarations import Call, Result
 from ocisidecar.emulator.errors import invalid
-from ocisidecar.emulator.faults import Stale
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.faults import StaleList
+from ocisidecar.emulator.state import Record
 
 T = TypeVar("T")
 SortKey = tuple[Any, int]
 
+DEFAULT_PAGE_SIZE: Final = 100
+"""UNCONFIRMED: how many items a page holds when `limit` is not given."""
+
 
 def select(call: Call, records: Sequence[Record], filters: Sequence[str]) -> list[Record]:
-    """Return the records that the query's equality filters admit and that a stale list already shows."""
+    """Return the records that pass the query's equality filters; a stale list omits the youngest ones."""
     wanted = {name: call.query[name] for name in filters if name in call.query}
     state = wanted.pop("lifecycleState", None)
-    stale = call.effect(Stale)
+    stale = call.effect(StaleList)
     selected = []
     for record in records:
         if record.region != call.region and not call.operation.service.is_global:
@@ -35,8 +38,8 @@ def select(call: Call, records: Sequence[Record], filters: Sequence[str]) -> lis
     return selected
 
 
-def page_of_records(call: Call, records: Sequence[Record], view: Callable[[Record], Any]) -> Answer:
-    """Answer one page, ordered by sortBy and sortOrder.
+def page_of_records(call: Call, records: Sequence[Record], view: Callable[[Record], Any]) -> Result:
+    """Respond with one page, ordered by sortBy and sortOrder.
 
     Without sortBy the order is by time of creation, newest first, as for TIMECREATED; names ascend.
     Source: oci.core.VirtualNetworkClient.list_vcns, sort_by and sort_order.
@@ -66,8 +69,8 @@ _SORT_MEMBERS: Final = {
 }
 
 
-def page_of_items(call: Call, items: Sequence[Any]) -> Answer:
-    """Answer one page of values that have an order of their own."""
+def page_of_items(call: Call, items: Sequence[Any]) -> Result:
+    """Respond with one page of values, in the given order."""
     numbered = list(enumerate(items))
     return page(call, numbered, lambda pair: ("", pair[0]), lambda pair: pair[1])
 
@@ -79,11 +82,11 @@ def page(
     view: Callable[[T], Any],
     *,
     is_descending: bool = False,
-) -> Answer:
-    """Answer the rows behind the page token, at most `limit` of them.
+) -> Result:
+    """Respond with the rows after the page token, at most `limit` of them.
 
-    A token names the last row that was seen, so rows that come or go between two pages neither repeat nor hide
-    others.
+    A token identifies the last row of its page, so rows that are added or removed between two pages neither repeat
+    nor hide others.
     """
     limit = _limit(call)
     token = call.query.get("page")
@@ -91,22 +94,22 @@ def page(
         last = _read_token(token)
         rows = [row for row in rows if (key(row) < last if is_descending else key(row) > last)]
     shown = rows[:limit]
-    headers = {"opc-limit": str(limit)} if call.operation.service.is_limit_told else {}
+    headers = {"opc-limit": str(limit)} if call.operation.service.reports_limit else {}
     if len(rows) > limit:
         headers["opc-next-page"] = _token(key(shown[-1]), call.operation.service.page_token_length)
     items = [view(row) for row in shown]
     if call.operation.listing != "items":
-        return Answer(body=items, headers=headers)
-    remainder = {"remainingItemsCount": len(rows) - len(shown)} if call.operation.service.is_remainder_told else {}
-    return Answer(body={"items": items, **remainder}, headers=headers)
+        return Result(body=items, headers=headers)
+    remainder = {"remainingItemsCount": len(rows) - len(shown)} if call.operation.service.reports_remaining else {}
+    return Result(body={"items": items, **remainder}, headers=headers)
 
 
 def _limit(call: Call) -> int:
-    text, most = call.query.get("limit"), call.operation.service.most_per_page
+    text, maximum = call.query.get("limit"), call.operation.service.max_page_size
     if text is None:
-        return min(most, call.world.assumptions.default_page_size)
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise invalid(f"limit must be 1 to {most}: {text}")
+        return min(maximum, DEFAULT_PAGE_SIZE)
+    if not text.isdecimal() or not 1 <= int(text) <= maximum:
+        raise invalid(f"limit must be 1 to {maximum}: {text}")
     return int(text)
 
 

@@ -1,7 +1,7 @@
-"""What runs the containers of container instances: the seam between the service and whatever executes them.
+"""The interface between the Container Instances service and what runs the containers: `Pods` and `PodCallbacks`.
 
-The service decides about lifecycles, addresses and permissions; a `Pods` decides what the containers do, and tells
-the service through a `Host` when they have done it.  Moments are seconds since the epoch on the emulator's clock.
+The service decides about lifecycles, addresses and permissions; a `Pods` runs the containers, and reports to the
+service through `PodCallbacks`.  Times are seconds since the epoch on the emulator's clock.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Literal, Protocol
 from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 
 Health = Literal["HEALTHY", "UNHEALTHY", "UNKNOWN"]
 
 
 @frozen(kw_only=True)
 class Pod:
-    """The containers of one instance, as they were asked for, with secrets and configuration data.
+    """The containers of one instance as requested, with secrets and configuration data.
 
     Args:
         id: the instance's OCID.
-        details: CreateContainerInstanceDetails, checked and with displayName.
+        details: CreateContainerInstanceDetails, validated and with displayName.
         containers: CreateContainerDetails by container OCID, in order.
         address: the private IP.
         subnet: the CIDR block that the address is from.
@@ -40,7 +40,7 @@ class Pod:
 
 @frozen(kw_only=True)
 class ContainerStatus:
-    """How a container is.
+    """The status of a container.
 
     Args:
         is_running: whether its process runs right now.
@@ -48,8 +48,8 @@ class ContainerStatus:
         exit_code: of the last run that ended.
         terminated_at: when that was.
         restarts: how often it was started again.
-        health: the verdict of each of its health checks, in their order.
-        health_details: what is wrong with those that are unhealthy, in the same order; empty where nobody knows.
+        health: the result of each of its health checks, in their order.
+        health_details: why each of them is unhealthy, in the same order; empty where it is not known.
     """
 
     is_running: bool
@@ -63,21 +63,21 @@ class ContainerStatus:
 
 @frozen(kw_only=True)
 class ContainerUsage:
-    """What a container took at a moment.
+    """What a container uses at a point in time.
 
     Args:
-        cpu_cores: logical CPUs that it kept busy, on average since the sample before.
-        memory_in_bytes: of its processes.
+        cpu_cores: logical CPUs that it kept busy, on average since the previous sample.
+        memory_bytes: of its processes.
     """
 
     cpu_cores: float
-    memory_in_bytes: int
+    memory_bytes: int
 
 
-class Host(Protocol):
-    """The cloud around one pod: is told what becomes of it, and vouches for it.
+class PodCallbacks(Protocol):
+    """What one pod needs of the cloud: reports of its state, and tokens for its resource principal.
 
-    Callable from any thread.  Moments may lie ahead: what is told then is what will be.
+    Callable from any thread.  Times may be in the future: the report then announces what will happen.
     """
 
     def started(self, at: float) -> None:
@@ -93,46 +93,46 @@ class Host(Protocol):
         ...
 
     def sampled(self, at: float, usages: Mapping[str, ContainerUsage]) -> None:
-        """The running containers took this much; by OCID."""
+        """The running containers use this much; by OCID."""
         ...
 
     def issue_token(self, public: RSAPublicKey, seconds: float) -> str:
-        """Return a resource principal token of the instance that is good with this key."""
+        """Return a resource principal token of the instance for this key, valid for `seconds`."""
         ...
 
 
 class Pods(Protocol):
-    """Runs pods.  Called under the emulator's lock: what takes time is done later, and told when it is done."""
+    """Runs pods.  Called under the emulator's lock, so methods return at once and callbacks report completion."""
 
     @property
     def containers(self) -> str:
-        """How containers run, as system tags of instances tell it: `simulated` or `docker`."""
+        """How containers run, as in the system tags of instances: `simulated` or `docker`."""
         ...
 
-    def launch(self, pod: Pod, at: float, host: Host) -> None:
-        """Start the containers, not later than at a moment if possible; `host` is told about them from then on."""
+    def launch(self, pod: Pod, at: float, callbacks: PodCallbacks) -> None:
+        """Start the containers, by the time `at` if possible; reports go to `callbacks` from then on."""
         ...
 
     def halt(self, pod_id: str, at: float, halted: Callable[[float], None]) -> None:
-        """Stop the containers gracefully from a moment on; `halted` is told when they have stopped."""
+        """Start to stop the containers gracefully at `at`; calls `halted` with the time when they have stopped."""
         ...
 
     def remove(self, pod_id: str, at: float, removed: Callable[[float], None]) -> None:
-        """Stop and forget the containers; `removed` is told when nothing is left, at once without such a pod."""
+        """Stop and remove the containers; calls `removed` with the time of the end, at once for an unknown pod."""
         ...
 
     def status(self, container_id: str, now: float) -> ContainerStatus:
-        """Return how a container of a launched pod is."""
+        """Return the status of a container of a launched pod."""
         ...
 
-    def logs(self, container_id: str, now: float, *, is_previous: bool) -> str | None:
-        """Return what the current run, or the one before it, has written; None when there is no such run."""
+    def logs(self, container_id: str, now: float, *, previous: bool) -> str | None:
+        """Return the output of the current run, or of the previous one; None when that run does not exist."""
         ...
 
     def reach(self, pod_id: str, port: int) -> str | None:
-        """Return the URL under which a port of a pod answers on this machine; None for what does not run."""
+        """Return the URL of a pod's port on this machine; None for a pod that does not run."""
         ...
 
     def close(self) -> None:
-        """Remove all pods; returns when nothing is left."""
+        """Remove all pods; blocks until nothing is left."""
         ...

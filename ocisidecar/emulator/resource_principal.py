@@ -1,4 +1,4 @@
-"""Resource principals of container instances: their tokens, and the files in which containers find them.
+"""Resource principals of container instances: their tokens, and the files that containers read them from.
 
 Source: oci.auth.signers.resource_principals_signer for the claims and variables.  UNCONFIRMED: the directory, from
 a report of live use; and how early a token is replaced.
@@ -15,39 +15,39 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ocisidecar.emulator.signature import Principal, make_key, pem
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.engine import Owner, is_dead
 
-TYPE: Final = "computecontainerinstance"
+RESOURCE_TYPE: Final = "computecontainerinstance"
 DIRECTORY: Final = "/var/oci/rp-identity"
 PREFIX: Final = "ocisidecar-pods"
 SESSION_FILE: Final = "session_token"
 KEY_FILE: Final = "private_key"
 
 
-def principal_of(world: World, instance: Record) -> Principal:
-    """Return who the containers of an instance are."""
+def principal_of(cloud: Cloud, instance: Record) -> Principal:
+    """Return the principal of an instance's containers."""
     return Principal(
         id=instance.id,
-        tenancy_id=world.tenancy_id,
-        resource_type=TYPE,
+        tenancy_id=cloud.tenancy_id,
+        resource_type=RESOURCE_TYPE,
         compartment_id=instance.body["compartmentId"],
     )
 
 
-def issue_token(world: World, instance: Record, public: RSAPublicKey, seconds: float) -> str:
-    """Return a token by which requests that this key signs are the instance's, for `seconds`."""
-    principal = principal_of(world, instance)
+def issue_token(cloud: Cloud, instance: Record, public: RSAPublicKey, seconds: float) -> str:
+    """Return a token that makes requests signed with this key the instance's, valid for `seconds`."""
+    principal = principal_of(cloud, instance)
     claims = {
         "res_tenant": principal.tenancy_id,
         "res_compartment": principal.compartment_id,
         "res_type": principal.resource_type,
         "res_id": principal.id,
     }
-    return world.keys.issue_token(principal, public, seconds=seconds, claims=claims)
+    return cloud.keys.issue_token(principal, public, seconds=seconds, claims=claims)
 
 
-def variables(region: str, endpoint: str) -> dict[str, str]:
+def environment_variables(region: str, endpoint: str) -> dict[str, str]:
     """Return the environment variables by which programs find principal, region and emulator."""
     latest = f"{DIRECTORY}/latest"
     return {
@@ -62,7 +62,7 @@ def variables(region: str, endpoint: str) -> dict[str, str]:
 def private_directory() -> tempfile.TemporaryDirectory[str]:
     """Return a new directory that only this user can enter, and remove those that killed processes left.
 
-    Its name tells whose it is, as the labels of what is on an engine do.
+    Its name holds the owning process, as the labels of objects on an engine do.
     """
     me = Owner.current()
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}.{me.pid_namespace}.*.*"):
@@ -74,9 +74,8 @@ def private_directory() -> tempfile.TemporaryDirectory[str]:
 class PrincipalFiles:
     """Token and private key in `<directory>/latest`, a link that is switched so that both change at once.
 
-    Their readers are containers with user ids of their own choice, so the files are readable by all who get to
-    them: in a container that has the mount every process may act as the instance, as in OCI.  On the host the
-    parent directory must be private.
+    Containers may run with any user id, so the files are readable by all users: in a container that has the mount
+    every process may act as the instance, as in OCI.  On the host the parent directory must be private.
 
     Args:
         directory: mounted into the containers; made by the first renewal.
@@ -87,9 +86,9 @@ class PrincipalFiles:
         self._generation = 0
 
     def renew(self, issue: Callable[[RSAPublicKey], str]) -> None:
-        """Put a new key, and the token that is issued for it, in the place of the old ones; takes about 100 ms.
+        """Replace key and token by a new key and the token issued for it; takes about 100 ms.
 
-        The old ones stay until the next renewal, for readers who were on their way to them.
+        The old files stay until the next renewal, for readers that have resolved the link already.
         """
         key = make_key()
         self._generation += 1

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from attrs import define, field, frozen
 
-from ocisidecar.emulator.declare import Operation, Service
+from ocisidecar.emulator.declarations import Operation, Service
 from ocisidecar.emulator.errors import ServiceError
 from ocisidecar.emulator.ids import kind_of
 from ocisidecar.emulator.regions import HOME, REGIONS
@@ -19,7 +19,7 @@ from ocisidecar.emulator.regions import HOME, REGIONS
 
 @frozen
 class Match:
-    """Where a request goes."""
+    """The operation of a request, its region, and the parameters of its path."""
 
     operation: Operation
     region: str
@@ -36,7 +36,7 @@ class _Node:
 
 
 class Router:
-    """Finds operations.  Immutable once made, so it is thread-safe."""
+    """Finds operations.  Immutable, hence thread-safe."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         self._services = tuple(services)
@@ -53,7 +53,7 @@ class Router:
                 self._add(operation)
 
     def match(self, method: str, path: str) -> Match:
-        """Return where a request goes; ServiceError 404, 405 or 501 when nowhere."""
+        """Return the operation of a request; ServiceError 404, 405 or 501 when there is none."""
         segments = [unquote(segment) for segment in path.strip("/").split("/")]
         region = segments.pop(0) if segments[0] in REGIONS else HOME
         prefix = segments.pop(0) if segments and segments[0] in self._prefixes else ""
@@ -95,7 +95,7 @@ class Router:
         return found
 
     def _is_undeclared(self, segments: list[str], prefix: str) -> bool:
-        """Tell whether OCI has such paths: other operations on what is declared, or what a service names."""
+        """Return whether OCI has such paths: siblings of declared ones, or those in `Service.undeclared`."""
         if not segments[1:]:
             return False
         version, first = "/" + segments[0], segments[1]
@@ -111,7 +111,7 @@ def _admits(operation: Operation, prefix: str) -> bool:
 
 
 def _owner(candidates: Sequence[Operation], values: Sequence[str]) -> Operation:
-    """Return the operation whose kind of id the path holds; without a hint, the one declared first."""
+    """Return the operation for the kind of OCID in the path; without a match, the one declared first."""
     kinds = {kind_of(value) for value in values}
     for operation in candidates:
         if operation.collection is not None and operation.collection.ocid in kinds:

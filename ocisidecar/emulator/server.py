@@ -1,4 +1,4 @@
-"""The app behind a port: HTTP/1.1 with keep-alive, each answer in one write."""
+"""The HTTP server: HTTP/1.1 with keep-alive, each response in one write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from ocisidecar.emulator.app import App
-from ocisidecar.emulator.faults import Lose
+from ocisidecar.emulator.faults import LoseResponse
 
 LOOPBACK: Final = "127.0.0.1"
 BACKLOG: Final = 256
@@ -23,9 +23,9 @@ JOIN_SECONDS: Final = 5.0
 
 
 class _Handler(WSGIRequestHandler):
-    """Speaks HTTP.  Buffered output and TCP_NODELAY: a second small write would wait 40 ms for an ACK.
+    """Handles requests.  Output is buffered and TCP_NODELAY set: a second small write would wait 40 ms for an ACK.
 
-    werkzeug's own way of answering closes the connection after each request; this one keeps it.
+    werkzeug's own handler closes the connection after each request; this one keeps it open.
     """
 
     protocol_version = "HTTP/1.1"
@@ -41,16 +41,16 @@ class _Handler(WSGIRequestHandler):
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-        response, loss = self.server.emulated.exchange(Request(environ))
+        response, loss = self.server.emulated.respond(Request(environ))
         data = response.get_data()
         if loss is None:
             self._send(response, data)
         else:
-            self._lose(response, data, loss)
+            self._send_lost(response, data, loss)
 
     def _send(self, response: Response, data: bytes, length: int | None = None) -> None:
         self.send_response_only(response.status_code)
-        self.send_header("date", self.date_time_string(self.server.emulated.world.clock.time()))
+        self.send_header("date", self.date_time_string(self.server.emulated.cloud.clock.time()))
         for name, value in response.headers.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)
@@ -59,7 +59,7 @@ class _Handler(WSGIRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _lose(self, response: Response, data: bytes, loss: Lose) -> None:
+    def _send_lost(self, response: Response, data: bytes, loss: LoseResponse) -> None:
         self.close_connection = True
         if loss.manner == "truncate":
             self._send(response, data[: len(data) // 2], len(data))
@@ -68,40 +68,40 @@ class _Handler(WSGIRequestHandler):
             self.connection.recv(1)
 
     def log(self, *_args: Any) -> None:
-        """Log nothing: the emulator has a recorder."""
+        """Log nothing: the emulator records requests itself."""
 
 
 class _Server(ThreadedWSGIServer):
-    """Knows its open connections, so that closing leaves no socket and no thread behind."""
+    """Tracks its open connections, so that closing leaves no socket and no thread behind."""
 
     def __init__(self, listener: socket.socket, app: App) -> None:
         self.emulated = app
-        self._open: dict[socket.socket, threading.Thread] = {}
-        self._guard = threading.Lock()
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._lock = threading.Lock()
         host, port = listener.getsockname()
         super().__init__(host, port, app, handler=_Handler, fd=listener.fileno())
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve one connection until it ends."""
-        with self._guard:
-            self._open[request] = threading.current_thread()
+        with self._lock:
+            self._connections[request] = threading.current_thread()
         try:
             super().process_request_thread(request, client_address)
         finally:
-            with self._guard:
-                del self._open[request]
+            with self._lock:
+                del self._connections[request]
 
-    def hang_up(self) -> None:
-        """End every connection and wait for its thread."""
-        with self._guard:
-            connections = list(self._open.items())
+    def close_connections(self) -> None:
+        """Close every connection and wait for its thread."""
+        with self._lock:
+            connections = list(self._connections.items())
         for connection, thread in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join(JOIN_SECONDS)
 
 
-class Door:
+class Listener:
     """A running server on a port of one address, this machine's loopback by default.
 
     Opening binds the port (OSError when it is taken; 0 picks a free one).  Closing returns after the last
@@ -122,7 +122,7 @@ class Door:
         return f"http://{self._server.host}:{self._server.port}"
 
     def close(self) -> None:
-        """Stop listening and end all connections."""
+        """Stop listening and close all connections."""
         self._server.shutdown()
         self._thread.join(JOIN_SECONDS)
-        self._server.hang_up()
+        self._server.close_connections()

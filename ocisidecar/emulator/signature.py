@@ -1,4 +1,4 @@
-"""Who calls: OCI's RSA request signatures, API keys, and the tokens that the emulator itself issues.
+"""Authentication: OCI's RSA request signatures, API keys, and the tokens that the emulator issues.
 
 Source: Oracle, "Request Signatures"; oci.signer, oci.auth.signers.
 """
@@ -35,7 +35,7 @@ _FIELD = re.compile(r'(\w+)="([^"]*)"')
 
 @frozen(kw_only=True)
 class Principal:
-    """Who signed a request.
+    """The user or resource that signed a request.
 
     Args:
         id: the OCID of the user or of the resource.
@@ -63,7 +63,7 @@ def pem(key: RSAPrivateKey) -> str:
 
 
 def read_public_key(text: str) -> RSAPublicKey:
-    """Return the RSA key in a PEM text; ValueError when there is none."""
+    """Return the RSA key in a PEM text; ValueError when it does not hold one."""
     try:
         key = serialization.load_pem_public_key(text.encode())
     except UnsupportedAlgorithm as exc:
@@ -97,18 +97,18 @@ class KeyRing:
 
     def add_api_key(self, principal: Principal, public: RSAPublicKey) -> str:
         """Accept requests that this key signs for a user; returns the fingerprint."""
-        mark = fingerprint(public)
-        self._keys[f"{principal.tenancy_id}/{principal.id}/{mark}"] = _Key(principal, public)
-        return mark
+        key_fingerprint = fingerprint(public)
+        self._keys[f"{principal.tenancy_id}/{principal.id}/{key_fingerprint}"] = _Key(principal, public)
+        return key_fingerprint
 
-    def remove_api_key(self, principal: Principal, mark: str) -> None:
+    def remove_api_key(self, principal: Principal, key_fingerprint: str) -> None:
         """Refuse the key from now on."""
-        self._keys.pop(f"{principal.tenancy_id}/{principal.id}/{mark}", None)
+        self._keys.pop(f"{principal.tenancy_id}/{principal.id}/{key_fingerprint}", None)
 
     def issue_token(
         self, principal: Principal, public: RSAPublicKey, *, seconds: float, claims: Mapping[str, str] | None = None
     ) -> str:
-        """Return a session or resource principal token that is good for `seconds` with this key."""
+        """Return a session or resource principal token for this key, valid for `seconds`."""
         now = self._now()
         payload = {
             "sub": principal.id,
@@ -119,17 +119,17 @@ class KeyRing:
         }
         header = {"alg": "RS256", "typ": "JWT", "kid": "emulator"}
         text = ".".join(_base64url(json.dumps(part).encode()) for part in (header, payload))
-        seal = self._authority.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
-        token = f"{text}.{_base64url(seal)}"
+        signature = self._authority.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        token = f"{text}.{_base64url(signature)}"
         self._keys[f"ST${token}"] = _Key(principal, public, now + seconds)
         return token
 
     def verify(self, method: str, target: str, headers: Headers, body: bytes) -> Principal:
-        """Return who signed; ServiceError 401 when the signature is missing, incomplete, late or wrong.
+        """Return the principal that signed; ServiceError 401 for a missing, incomplete, late or wrong signature.
 
         Args:
             method: the HTTP method.
-            target: raw path and query as they came over the wire.
+            target: raw path and query, as received.
             headers: request headers.
             body: the body's bytes.
         """
@@ -165,7 +165,7 @@ def _required(method: str) -> frozenset[str]:
 
 
 def _check_date(text: str | None) -> None:
-    """The client's clock is compared with real time: what it signs is its own wall clock."""
+    """Raise ServiceError 401 unless the signed date is near real time: clients sign their own wall clock."""
     try:
         sent = parsedate_to_datetime(text or "").timestamp()
     except ValueError as exc:

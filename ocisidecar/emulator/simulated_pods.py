@@ -1,6 +1,6 @@
-"""Containers that only pretend to run: what they do is a function of the time, so tests need not wait.
+"""Simulated containers: their state is a pure function of the time, so tests need not wait.
 
-Log lines bear the prefix that OCI's have: time, stream, and F for a full line.
+Log lines have the prefix of OCI's: time, stream, and F for a full line.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 from attrs import define, frozen
 
 from ocisidecar.emulator.ids import timestamp
-from ocisidecar.emulator.pods import ContainerStatus, Health, Host, Pod
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.pods import ContainerStatus, Health, Pod, PodCallbacks
+from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.engine.health import ContainerHealthCheck
 from ocisidecar.engine.restarts import RestartPolicy, backoff, is_restarted
 
@@ -26,14 +26,14 @@ MAX_HEARTBEATS: Final = 1000
 
 @frozen(kw_only=True)
 class ContainerScript:
-    """What a simulated container does; by default it runs, is healthy and logs a line now and then.
+    """What a simulated container does; by default it runs, is healthy and logs a line every 30 seconds.
 
     Args:
         exits_after_seconds: how long each run lasts (>= 0); None runs until it is stopped.
-        exit_code: of each run that ends by itself.
-        is_out_of_memory: each run is killed for its memory: exit code 137.
-        is_healthy: what its health checks find.
-        lines: what each run logs after its first lines.
+        exit_code: of each run that exits on its own.
+        is_out_of_memory: whether each run is killed for its memory, with exit code 137.
+        is_healthy: the result of its health checks.
+        lines: what each run logs after its first two lines.
     """
 
     exits_after_seconds: float | None = None
@@ -51,7 +51,7 @@ class _Run:
 
 
 @define
-class _Life:
+class _SimulatedContainer:
     """One container since its instance was started."""
 
     details: JsonObject
@@ -62,20 +62,20 @@ class _Life:
     halted: float = inf
 
     def run_seconds(self) -> float:
-        """Return how long a run lasts: until it exits, or until a health check has it killed."""
+        """Return how long a run lasts: until it exits, or until a failing health check kills it."""
         kills = [_verdict_after(check) for check in self.checks if check.is_killing]
         killed_after = min(kills, default=inf) if not self.script.is_healthy else inf
         own = self.script.exits_after_seconds
         return min(inf if own is None else own, killed_after)
 
     def exit_code(self) -> int:
-        """Return the exit code of a run that nobody stopped."""
+        """Return the exit code of a run that was not stopped."""
         own = self.script.exits_after_seconds
         is_killed = self.script.is_out_of_memory or own is None or self.run_seconds() < own
         return KILLED if is_killed else self.script.exit_code
 
     def is_restarted(self) -> bool:
-        """Tell whether the restart policy starts the container again after a run."""
+        """Return whether the restart policy starts the container again after a run."""
         return is_restarted(self.policy, self.exit_code())
 
     def ends_at(self) -> float:
@@ -83,7 +83,7 @@ class _Life:
         return inf if self.is_restarted() else self.started + self.run_seconds()
 
     def runs(self, now: float) -> list[_Run]:
-        """Return the runs that have begun by `now`, the last of them possibly going on."""
+        """Return the runs that have begun by `now`; the last one may still be running."""
         runs: list[_Run] = []
         start, waited = self.started, 0.0
         while start <= min(now, self.halted):
@@ -110,58 +110,58 @@ class SimulatedPods:
 
     def __init__(self, scripts: Mapping[str, ContainerScript]) -> None:
         self._scripts = scripts
-        self._pods: dict[str, dict[str, _Life]] = {}
-        self._lives: dict[str, _Life] = {}
+        self._pods: dict[str, dict[str, _SimulatedContainer]] = {}
+        self._by_id: dict[str, _SimulatedContainer] = {}
 
-    def launch(self, pod: Pod, at: float, host: Host) -> None:
-        """Start the containers at a moment, and tell at once when all will have ended for good."""
+    def launch(self, pod: Pod, at: float, callbacks: PodCallbacks) -> None:
+        """Start the containers at `at`; reports at once when all will have ended for good."""
         policy = pod.details["containerRestartPolicy"]
-        lives = {
-            container_id: _Life(details, self._script(details), _checks(details), policy, at)
+        simulated = {
+            container_id: _SimulatedContainer(details, self._script(details), _checks(details), policy, at)
             for container_id, details in pod.containers.items()
         }
-        self._pods[pod.id] = lives
-        self._lives.update(lives)
-        host.started(at)
-        over = max(life.ends_at() for life in lives.values())
+        self._pods[pod.id] = simulated
+        self._by_id.update(simulated)
+        callbacks.started(at)
+        over = max(container.ends_at() for container in simulated.values())
         if isfinite(over):
-            host.over(over)
+            callbacks.over(over)
 
     def halt(self, pod_id: str, at: float, halted: Callable[[float], None]) -> None:
-        """Stop the containers at a moment."""
-        for life in self._pods[pod_id].values():
-            life.halted = min(life.halted, at)
+        """Stop the containers at `at`."""
+        for container in self._pods[pod_id].values():
+            container.halted = min(container.halted, at)
         halted(at)
 
     def remove(self, pod_id: str, at: float, removed: Callable[[float], None]) -> None:
         """Forget the pod."""
         for container_id in self._pods.pop(pod_id, {}):
-            del self._lives[container_id]
+            del self._by_id[container_id]
         removed(at)
 
     def status(self, container_id: str, now: float) -> ContainerStatus:
-        """Return how a container of a launched pod is."""
-        life = self._lives[container_id]
-        runs = life.runs(now)
+        """Return the status of a container of a launched pod."""
+        container = self._by_id[container_id]
+        runs = container.runs(now)
         ended = [run for run in runs if run.end <= now]
         is_running = len(ended) < len(runs)
         last = ended[-1] if ended else None
         age = now - runs[-1].start if is_running else None
         return ContainerStatus(
             is_running=is_running,
-            is_over=min(life.ends_at(), life.halted) <= now,
+            is_over=min(container.ends_at(), container.halted) <= now,
             exit_code=last.exit_code if last is not None else None,
             terminated_at=last.end if last is not None else None,
             restarts=max(len(runs) - 1, 0),
-            health=[_health(check, life.script, age) for check in life.checks],
-            health_details=[""] * len(life.checks),
+            health=[_health(check, container.script, age) for check in container.checks],
+            health_details=[""] * len(container.checks),
         )
 
-    def logs(self, container_id: str, now: float, *, is_previous: bool) -> str | None:
-        """Return what the current run, or the one before it, has written."""
-        life = self._lives[container_id]
-        runs = life.runs(now)[: -1 if is_previous else None]
-        return "".join(_lines(life, runs[-1], now)) if runs else None
+    def logs(self, container_id: str, now: float, *, previous: bool) -> str | None:
+        """Return the output of the current run, or of the previous one."""
+        container = self._by_id[container_id]
+        runs = container.runs(now)[: -1 if previous else None]
+        return "".join(_lines(container, runs[-1], now)) if runs else None
 
     def reach(self, pod_id: str, port: int) -> None:
         """Return None: nothing listens."""
@@ -170,7 +170,7 @@ class SimulatedPods:
     def close(self) -> None:
         """Forget all pods."""
         self._pods.clear()
-        self._lives.clear()
+        self._by_id.clear()
 
     def _script(self, details: JsonObject) -> ContainerScript:
         found = ContainerScript()
@@ -185,7 +185,7 @@ def _checks(details: JsonObject) -> list[ContainerHealthCheck]:
 
 
 def _verdict_after(check: ContainerHealthCheck) -> float:
-    """Return after how many seconds of a run a failing check gives its verdict."""
+    """Return after how many seconds of a run a failing check turns unhealthy."""
     return check.initial_delay_seconds + check.interval_seconds * check.failure_threshold
 
 
@@ -197,15 +197,15 @@ def _health(check: ContainerHealthCheck, script: ContainerScript, age: float | N
     return "UNHEALTHY" if age >= _verdict_after(check) else "UNKNOWN"
 
 
-def _lines(life: _Life, run: _Run, now: float) -> Iterable[str]:
+def _lines(container: _SimulatedContainer, run: _Run, now: float) -> Iterable[str]:
     """Yield a run's output up to `now`, line by line."""
     until = min(now, run.end)
-    first = (f"{life.details['displayName']}: started {life.details['imageUrl']}", "listening", *life.script.lines)
-    for text in first:
+    name, image = container.details["displayName"], container.details["imageUrl"]
+    for text in (f"{name}: started {image}", "listening", *container.script.lines):
         yield f"{timestamp(run.start)} stdout F {text}\n"
-    beats = int((until - run.start) // HEARTBEAT_SECONDS)
-    for beat in range(max(1, beats - MAX_HEARTBEATS), beats + 1):
-        yield f"{timestamp(run.start + beat * HEARTBEAT_SECONDS)} stdout F alive\n"
+    heartbeats = int((until - run.start) // HEARTBEAT_SECONDS)
+    for heartbeat in range(max(1, heartbeats - MAX_HEARTBEATS), heartbeats + 1):
+        yield f"{timestamp(run.start + heartbeat * HEARTBEAT_SECONDS)} stdout F alive\n"
     if run.end <= now:
-        reason = "Out of memory" if life.script.is_out_of_memory else "exiting"
+        reason = "Out of memory" if container.script.is_out_of_memory else "exiting"
         yield f"{timestamp(run.end)} stderr F {reason}\n"

@@ -1,4 +1,4 @@
-"""Reading small languages: a text cut into tokens, and a cursor that takes them one by one."""
+"""Tokenizing of query languages: `Cursor` walks over the tokens of a text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from attrs import frozen
 
 
 class QueryError(ValueError):
-    """The text is not of the language, or uses a part of it that is not understood here."""
+    """The text is not a query, or uses a part of the language that is not supported."""
 
 
 @frozen
 class Token:
-    """A piece of the text; `kind` is the name of the pattern's group, or `end`."""
+    """One token; `kind` is the name of the pattern's group, or `end`."""
 
     kind: str
     text: str
@@ -21,10 +21,10 @@ class Token:
 
 
 class Cursor:
-    """Takes tokens in order; every surprise becomes a `QueryError` that says where."""
+    """Takes tokens in order; an unexpected one raises a `QueryError` with its position."""
 
     def __init__(self, text: str, pattern: re.Pattern[str]) -> None:
-        """Cut the text by a pattern whose named groups are the kinds of tokens.
+        """Tokenize the text by a pattern whose named groups are the kinds of tokens.
 
         Raises:
             QueryError: a part of the text matches no kind.
@@ -71,5 +71,5 @@ class Cursor:
         return self._tokens[self._next - 1].text
 
     def error(self, expectation: str) -> QueryError:
-        """Return the error that the expectation was not met here."""
+        """Return the error for the next token, which does not meet the expectation."""
         return QueryError(f"{expectation} at position {self._tokens[self._next].at} of {self._text!r}")

@@ -1,14 +1,14 @@
-"""Defined tags: which ones may be used, and which ones a tenancy adds by itself.
+"""Defined tags: the validation of given ones, and the defaults that a tenancy adds.
 
 Source: Oracle, "Managing Tag Defaults"; Oracle-Tags as seen in live answers.
 """
 
 from __future__ import annotations
 
-from ocisidecar.emulator.declare import Call
+from ocisidecar.emulator.declarations import Call
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import timestamp
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 
 AUTOMATIC: str = "Oracle-Tags"
 """The namespace of the tags that a tenancy has from the start."""
@@ -18,20 +18,20 @@ def check_defined_tags(call: Call, body: JsonObject) -> None:
     """Raise ServiceError 400 for a defined tag that no tag namespace defines."""
     for namespace, tags in body.get("definedTags", {}).items():
         for key in tags:
-            known = call.world.where("tag", call.now, tagNamespaceName=namespace, name=key, isRetired=False)
+            known = call.cloud.where("tag", call.now, tagNamespaceName=namespace, name=key, isRetired=False)
             if namespace != AUTOMATIC and next(known, None) is None:
                 raise invalid(f"Invalid tags: {namespace}.{key} is not defined")
 
 
 def with_defaults(call: Call, body: JsonObject) -> JsonObject:
-    """Return the defined tags that a new resource gets: the given ones, and defaults of its compartments."""
+    """Return the defined tags of a new resource: the given ones, and the defaults of its compartments."""
     tags: JsonObject = {}
     created = timestamp(call.now)
-    if call.world.assumptions.are_default_tags_added:
+    if call.cloud.assumptions.has_default_tags:
         tags[AUTOMATIC] = {"CreatedBy": call.principal.id, "CreatedOn": created}
     given: JsonObject = body.get("definedTags", {})
-    above = call.world.path_to_root(body.get("compartmentId", ""), call.now)
-    for default in call.world.store.all("tag-default", call.now):
+    above = call.cloud.path_to_root(body.get("compartmentId", ""), call.now)
+    for default in call.cloud.store.all("tag-default", call.now):
         if default.body["compartmentId"] not in above:
             continue
         namespace, key = default.hidden["namespace"], default.body["tagDefinitionName"]

@@ -6,9 +6,9 @@ from ocisidecar.emulator.errors import ServiceError
 
 
 class Throttle:
-    """Admits `per_second` requests a second to each service, and as many at once; None admits all.
+    """Admits `per_second` requests a second to each service, and bursts of as many; None admits all.
 
-    OCI sends no Retry-After with its 429, and neither does this.
+    Like OCI's, its 429 has no Retry-After.
     Used under the emulator's lock.
     """
 
@@ -19,7 +19,7 @@ class Throttle:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def admit(self, service: str, now: float) -> None:
-        """Count a request; ServiceError 429 TooManyRequests when it is one too many."""
+        """Count a request; ServiceError 429 TooManyRequests when it exceeds the limit."""
         if self._rate is None:
             return
         tokens, since = self._buckets.get(service, (self._rate, now))

@@ -1,4 +1,4 @@
-"""The memory behind opc-retry-token: a create that comes again gets the answer it got.
+"""Idempotency by opc-retry-token: a repeated create gets the result of the first one.
 
 Source: oci.container_instances.ContainerInstanceClient.create_container_instance, opc_retry_token: a token
 expires after 24 hours, and earlier when a conflicting operation (a delete) invalidates it.
@@ -20,31 +20,31 @@ TokenKey = tuple[str, str, str, str]
 
 
 @frozen
-class Remembered:
-    """What the first request with a token asked for and led to."""
+class RememberedCreate:
+    """The body of the first request with a token, as a digest, and its result."""
 
     payload: str
-    answer: Any
+    result: Any
     resource: tuple[str, str] | None
     at: float
 
 
 class RetryTokens:
-    """Answers of successful creates by token.  Used under the emulator's lock."""
+    """Results of successful creates by token.  Used under the emulator's lock."""
 
     def __init__(self) -> None:
-        self._memory: dict[TokenKey, Remembered] = {}
+        self._memory: dict[TokenKey, RememberedCreate] = {}
 
-    def recall(self, key: TokenKey, now: float) -> Remembered | None:
-        """Return what a token that is not yet expired stands for."""
+    def recall(self, key: TokenKey, now: float) -> RememberedCreate | None:
+        """Return the create of a token that is not expired, or None."""
         remembered = self._memory.get(key)
         if remembered is not None and now - remembered.at >= LIFETIME_SECONDS:
             del self._memory[key]
             return None
         return remembered
 
-    def remember(self, key: TokenKey, remembered: Remembered) -> None:
-        """Keep the first answer to a token."""
+    def remember(self, key: TokenKey, remembered: RememberedCreate) -> None:
+        """Store the first create of a token."""
         self._memory[key] = remembered
 
 

@@ -1,4 +1,4 @@
-"""A run as it happens, for people."""
+"""Progress of a run in a terminal, a file or a notebook."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _WORDS: Final[Mapping[Action, tuple[str, str]]] = {
     Action.WAIT: ("waiting", "ready"),
     Action.DELETE: ("deleting", "deleted"),
 }
-"""What a step is called while it is under way, and once it is done."""
+"""Words for an operation while it runs, and when it is done."""
 
 
 @frozen
 class _Status:
-    """What is known of a run.  Values, because rich draws on a thread of its own.
+    """State of a run.  A value, because rich draws on another thread.
 
     Attributes:
         planned: deployment → number of operations.
         opened: deployments of which an operation was started.
-        running: what is under way, by deployment, key and action.
+        running: the last event of each operation that runs, by deployment, key and action.
         done: how many operations have ended.
     """
 
@@ -74,14 +74,14 @@ class _Status:
         return evolve(self, opened=self.opened | {event.deployment}, running={**self.running, name: event})
 
     def subject(self, event: Event) -> str:
-        """Return what `event` is about; the deployment is named where there are several."""
+        """Return the name of what `event` is about; with the deployment where there are several."""
         if not isinstance(event, StepEvent):
             return event.deployment
         return event.key if len(self.opened) <= 1 else f"{event.deployment}: {event.key}"
 
     @property
     def headline(self) -> str:
-        """How far it is."""
+        """How many operations are done, of how many."""
         total = sum(number for deployment, number in self.planned.items() if deployment in self.opened)
         return f"{self.done} of {total} operations done"
 
@@ -180,19 +180,19 @@ def _line(event: Event, *, is_live: bool) -> _Line | None:
             return _Line("…", _under_way(event), Tone.CALM)
         case StepRetrying():
             again = f" in {event.wait_seconds:.1f} s" if event.wait_seconds else ""
-            return _Line("↻", f"is tried again{again}: {event.reason}", Tone.CHANGE)
+            return _Line("↻", f"retrying{again}: {event.reason}", Tone.CHANGE)
         case ReplacementReady():
-            return _Line("⇄", "has a healthy replacement; the old one goes next", Tone.CHANGE)
+            return _Line("⇄", "replacement is healthy; the old one is deleted next", Tone.CHANGE)
         case StepFinished():
             return _Line("✓", _WORDS[Action(event.action)][1], Tone.GOOD)
         case StepFailed():
             return _Line("✗", f"failed: {event.error}", Tone.BAD)
         case ApplyFinished():
-            return _Line("✓", f"is done, {count_of(event.resources, 'resource')} in place", Tone.GOOD)
+            destroyed = f"destroyed ({event.resources} kept)"
+            deployed = f"deployed ({count_of(event.resources, 'resource')})"
+            return _Line("✓", destroyed if event.is_destroy else deployed, Tone.GOOD)
         case ApplyStopped():
-            return _Line(
-                "✗", f"stopped, {event.reason}; {count_of(event.resources, 'resource')} in place", Tone.BAD
-            )
+            return _Line("✗", f"stopped: {event.reason} ({count_of(event.resources, 'resource')} exist)", Tone.BAD)
     return None
 
 

@@ -62,11 +62,11 @@ def closed_port():
 
 
 @pytest.mark.parametrize(
-    ("path", "passes"), [("/fine", True), ("/moved", True), ("/broken", False), ("/absent", False)]
+    ("path", "is_passed"), [("/fine", True), ("/moved", True), ("/broken", False), ("/absent", False)]
 )
-def test_an_http_check_passes_with_200_to_399(port, path, passes):
+def test_an_http_check_passes_with_200_to_399(port, path, is_passed):
     """Redirects pass and are not followed, errors do not."""
-    assert passes(HealthCheck.http(port, path=path), LOOPBACK) is passes
+    assert passes(HealthCheck.http(port, path=path), LOOPBACK) is is_passed
 
 
 def test_an_http_check_sends_its_headers(port):

@@ -17,7 +17,7 @@ from ocisidecar import (
 from ocisidecar.emulator import Fault, Latencies
 
 BIG, SMALL, ARM = "CI.Standard.E4.Flex", "CI.Standard.E3.Flex", "CI.Standard.A1.Flex"
-WAYS = pytest.mark.parametrize("is_synchronous", [True, False], ids=["refused at once", "failed later"])
+WAYS = pytest.mark.parametrize("synchronous", [True, False], ids=["refused at once", "failed later"])
 
 
 @pytest.fixture
@@ -47,22 +47,22 @@ def assert_one_per_key(provisioner, emulator, spec):
 
 
 @WAYS
-def test_a_full_domain_is_left_for_the_next(provisioner, emulator, fill, web, is_synchronous):
+def test_a_full_domain_is_left_for_the_next(provisioner, emulator, fill, web, synchronous):
     """The instance comes up in AD-2, the event says why, and what failed in AD-1 is removed."""
-    fill(availability_domain="AD-1", is_synchronous=is_synchronous)
+    fill(availability_domain="AD-1", synchronous=synchronous)
     heard = []
     deployment = provisioner.apply(web, on_event=heard.append)
     assert places_of(deployment) == ["AD-2"]
     assert_one_per_key(provisioner, emulator, web)
     retried = [one.reason for one in heard if isinstance(one, StepRetrying)]
-    assert is_synchronous or any("Out of host capacity" in reason for reason in retried)
+    assert synchronous or any("Out of host capacity" in reason for reason in retried)
 
 
 @WAYS
-def test_a_full_shape_is_left_for_the_next(provisioner, emulator, fill, web, is_synchronous):
+def test_a_full_shape_is_left_for_the_next(provisioner, emulator, fill, web, synchronous):
     """Where no domain has room for the first shape, the next one allowed is taken."""
     spec = web.with_placement(PlacementSpec(shapes=[SMALL]))
-    fill(shape=BIG, is_synchronous=is_synchronous)
+    fill(shape=BIG, synchronous=synchronous)
     deployment = provisioner.apply(spec)
     assert [one.shape for one in deployment.instances] == [SMALL]
     assert places_of(deployment) == ["AD-1"]
@@ -75,12 +75,12 @@ def sizes_of(instance):
 
 
 @WAYS
-def test_a_request_is_composed_for_the_shape_that_it_asks_for(provisioner, emulator, fill, is_synchronous):
+def test_a_request_is_composed_for_the_shape_that_it_asks_for(provisioner, emulator, fill, synchronous):
     """On Arm, with one logical CPU per OCPU, the app's share and the default memory are those of Arm."""
     helper = SidecarSpec("helper", image_url="helper:1", vcpus_limit=0.25, memory_limit_in_gbs=1)
     spec = InstanceSpec("web", image_url="web:1", ocpus=2, replicas=2).with_sidecar(helper)
     spec = spec.with_placement(PlacementSpec(shapes=[ARM]))
-    fill(shape=BIG, is_synchronous=is_synchronous)
+    fill(shape=BIG, synchronous=synchronous)
     deployment = provisioner.apply(spec)
     assert [sizes_of(one) for one in deployment.instances] == [(ARM, 12.0, [1.75, 0.25])] * 2
     deployment.verify(spec).raise_for_failures()
@@ -105,10 +105,10 @@ def test_a_fallback_shape_keeps_health_checks_and_secrets(provisioner, fill):
 
 
 @WAYS
-def test_a_ladder_without_room_lists_what_was_tried(provisioner, emulator, fill, web, is_synchronous):
+def test_a_ladder_without_room_lists_what_was_tried(provisioner, emulator, fill, web, synchronous):
     """OutOfHostCapacity names every placement and the remedy; with room again the next apply converges."""
     spec = web.with_placement(PlacementSpec(availability_domains=[1, 3], fault_domains=[2], shapes=[SMALL]))
-    fill(is_synchronous=is_synchronous)
+    fill(synchronous=synchronous)
     with pytest.raises(ApplyFailed) as caught:
         provisioner.apply(spec)
     cause = caught.value.causes["container-instance/web-0"]
@@ -150,19 +150,19 @@ def test_a_domain_that_does_not_exist_is_refused_by_oci(provisioner, web):
 
 
 @WAYS
-def test_a_full_domain_moves_only_the_replicas_that_begin_there(provisioner, emulator, fill, web, is_synchronous):
+def test_a_full_domain_moves_only_the_replicas_that_begin_there(provisioner, emulator, fill, web, synchronous):
     """Two of three replicas stay where the spread puts them."""
     spec = evolve(web, replicas=3)
-    fill(availability_domain="AD-2", is_synchronous=is_synchronous)
+    fill(availability_domain="AD-2", synchronous=synchronous)
     assert places_of(provisioner.apply(spec)) == ["AD-1", "AD-3", "AD-3"]
     assert_one_per_key(provisioner, emulator, spec)
 
 
 @WAYS
-def test_a_replacement_moves_on_the_ladder_too(provisioner, emulator, fill, web, is_synchronous):
+def test_a_replacement_moves_on_the_ladder_too(provisioner, emulator, fill, web, synchronous):
     """The old instance runs until the new one is up, wherever that finds room."""
     provisioner.apply(web)
-    fill(availability_domain="AD-1", is_synchronous=is_synchronous)
+    fill(availability_domain="AD-1", synchronous=synchronous)
     newer = web.with_image("docker.io/acme/web:1.5")
     assert places_of(provisioner.apply(newer)) == ["AD-2"]
     assert_one_per_key(provisioner, emulator, newer)

@@ -241,7 +241,7 @@ class TestPlacements:
 
     def test_what_failed_at_the_placement_before_is_removed(self, emulator: Emulator, elsewhere: Job) -> None:
         """An instance that was accepted and then found no room does not stay behind."""
-        emulator.inject(Fault.out_of_capacity(availability_domain="AD-1", is_synchronous=False))
+        emulator.inject(Fault.out_of_capacity(availability_domain="AD-1", synchronous=False))
         failed = id_of(perform(elsewhere))
         done = perform(evolve(elsewhere, attempt=Attempt().next_placement()))
         live = emulator.live()["container-instance"]

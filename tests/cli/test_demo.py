@@ -57,7 +57,7 @@ class TestDemo:
             "web is as wanted",
             "containers='docker', can prove it",
             "environment             changed",
-            "⇄ container-instance/web-0 has a healthy replacement",
+            "⇄ container-instance/web-0 replacement is healthy",
             "✓ vcn/main deleted",
             "Nothing is left in the cloud.",
             "Provisioner.from_config(",

@@ -103,7 +103,7 @@ class TestCommands:
 
     def test_checks_that_send_nothing(self, run, spec, emulator, monkeypatch):
         """A log entry and a datapoint are sent to be found again, unless that is not wanted."""
-        monkeypatch.setattr(emulator.app.world.pods, "containers", "docker")
+        monkeypatch.setattr(emulator.app.cloud.pods, "containers", "docker")
         run("apply", spec)
 
         def writes(*arguments):

@@ -35,7 +35,7 @@ def told(images) -> str:
         "a datapoint sent from here was found after",
         "web is fine",
         "redis 1:M",
-        "⇄ container-instance/web-0 has a healthy replacement",
+        "⇄ container-instance/web-0 replacement is healthy",
         "on the Docker engine 0 containers, 0 volumes, 0 networks",
     ],
 )

@@ -97,7 +97,7 @@ def spec(image, *statements):
 def emulator(engine):
     """An emulator with real containers, whose tokens are good for seconds."""
     engine.sweep()
-    assumptions = Assumptions(resource_principal_lifetime_in_seconds=TOKEN_SECONDS)
+    assumptions = Assumptions(resource_principal_lifetime_seconds=TOKEN_SECONDS)
     with Emulator(containers="docker", assumptions=assumptions) as emulator:
         yield emulator
 

@@ -34,7 +34,7 @@ class Shipping:
 
     def entries(self):
         """Return the entries of files that the log has received: id → line."""
-        world = self.emulator.app.world
+        world = self.emulator.app.cloud
         with world.lock:
             log = world.store.find("log", self.deployment.resources["log/app"], world.clock.time())
             received = [entry["logContent"] for entry in log.hidden.get("entries", ())]

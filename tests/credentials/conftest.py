@@ -153,7 +153,7 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture
 def registered_key(emulator: Emulator, pair: KeyPair) -> None:
     """The emulator knows the user's public key."""
-    emulator.app.world.keys.add_api_key(Principal(id=USER, tenancy_id=TENANCY), pair.public)
+    emulator.app.cloud.keys.add_api_key(Principal(id=USER, tenancy_id=TENANCY), pair.public)
 
 
 @pytest.fixture
@@ -180,4 +180,4 @@ def call(credentials: Credentials, emulator: Emulator) -> int:
 def issue_token(emulator: Emulator, public: rsa.RSAPublicKey, *, seconds: float = 3600, **claims: str) -> str:
     """Have the emulator issue a token for this key."""
     principal = Principal(id="ocid1.computecontainerinstance.oc1..a", tenancy_id=TENANCY)
-    return emulator.app.world.keys.issue_token(principal, public, seconds=seconds, claims=claims)
+    return emulator.app.cloud.keys.issue_token(principal, public, seconds=seconds, claims=claims)

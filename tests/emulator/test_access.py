@@ -1,4 +1,4 @@
-"""Resource principals: a container may do what policies give to the dynamic groups that its instance is in."""
+"""Authorization of resource principals: by the policies for the dynamic groups of a container's instance."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def emulator(make_emulator):
 
 @pytest.fixture
 def post(emulator, client, make_instance, compartment):
-    """Posts a metric as the container of an instance; returns the answer's status."""
+    """Posts a metric as the container of an instance; returns the response's status."""
     instance = make_instance().data
     key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
     signer = oci.auth.signers.SecurityTokenSigner(emulator.issue_token(resource_id=instance.id, seconds=10**6), key)
@@ -47,7 +47,7 @@ def post(emulator, client, make_instance, compartment):
 
 @pytest.fixture
 def allow(identity, emulator, compartment):
-    """Makes the dynamic group of all instances in the compartment, and a policy with the statement."""
+    """Creates the dynamic group of all instances in the compartment, and a policy with the statement."""
 
     def write(statement=USE, rule=None):
         identity.create_dynamic_group(
@@ -71,12 +71,12 @@ def allow(identity, emulator, compartment):
 
 
 def test_nothing_is_allowed_without_a_policy(post):
-    """A container's first metric is 404, as OCI says it."""
+    """A container without a policy gets 404 for its first metric."""
     assert post() == 404
 
 
 def test_a_policy_takes_effect_after_its_propagation(post, allow, clock):
-    """In the window after the write it counts for nothing; afterwards it allows what it says."""
+    """A policy permits nothing during the propagation and what it states afterwards."""
     allow()
     assert post() == 404
     clock.advance(600)
@@ -92,7 +92,7 @@ def test_a_removed_policy_allows_nothing(post, allow, identity, clock):
 
 
 def test_a_changed_policy_counts_as_before_until_it_propagates(post, allow, identity, clock, compartment):
-    """The old statements stay in force for the window."""
+    """The former statements of a changed policy stay in effect during the propagation."""
     policy = allow()
     clock.advance(600)
     statement = f"Allow dynamic-group web to read metrics in compartment id {compartment}"
@@ -125,20 +125,20 @@ def test_a_changed_policy_counts_as_before_until_it_propagates(post, allow, iden
     ],
 )
 def test_a_statement_gives_what_it_says(post, allow, clock, statement, status):
-    """Verb, resource type, group and condition decide."""
+    """Verb, resource type, group, compartment and condition of a statement decide about the permission."""
     allow(statement)
     clock.advance(600)
     assert post() == status
 
 
 def test_a_rule_that_does_not_match_gives_nothing(post, allow, clock):
-    """The wrong resource type, seen in the wild, matches no container."""
+    """A matching rule with another resource type, as seen in live use, matches no container."""
     allow(rule="ALL {resource.type='computecontainerfamily'}")
     clock.advance(600)
     assert post() == 404
 
 
-def test_a_container_is_no_operator(emulator, client, make_instance, allow, clock, compartment, refusal):
+def test_a_container_is_not_an_administrator(emulator, client, make_instance, allow, clock, compartment, refusal):
     """Operations without a declared permission are closed to resource principals."""
     allow("Allow any-user to manage all-resources in compartment id {compartment}")
     clock.advance(600)
@@ -150,8 +150,8 @@ def test_a_container_is_no_operator(emulator, client, make_instance, allow, cloc
 
 
 def test_a_token_needs_an_instance(emulator):
-    """Asking for the token of what does not exist raises LookupError, of a wrong key ValueError."""
-    with pytest.raises(LookupError, match="nobody"):
-        emulator.issue_token(resource_id="nobody")
+    """A token for a missing instance raises LookupError, one for an invalid key ValueError."""
+    with pytest.raises(LookupError, match="missing"):
+        emulator.issue_token(resource_id="missing")
     with pytest.raises(ValueError, match="PEM"):
         emulator.issue_token(public_key="nonsense")

@@ -15,7 +15,7 @@ def repository(emulator, artifacts):
 
 
 def test_a_repository_is_empty_until_an_image_is_pushed(emulator, artifacts, repository):
-    """Counters of repository and list follow the images."""
+    """The counters of the repository and of the list count the pushed images."""
     emulator.push_image(repository.id, "1.0")
     emulator.push_image(repository.id, "1.1")
     seen = artifacts.get_container_repository(repository.id).data
@@ -35,7 +35,7 @@ def test_the_id_holds_the_namespace(client, artifacts, repository):
 
 
 def test_a_name_is_taken_once_in_the_tenancy(emulator, artifacts, repository, refused):
-    """The same name is refused in another compartment too."""
+    """A repository's name is refused in another compartment too."""
     details = {"compartmentId": emulator.tenancy_id, "displayName": repository.display_name}
     refused(409, "NotAuthorizedOrResourceAlreadyExists", artifacts.create_container_repository, details)
 
@@ -48,7 +48,7 @@ def test_a_name_that_no_registry_takes_is_refused(emulator, artifacts, name, ref
 
 
 def test_an_image_is_looked_up_by_tag_and_by_digest(emulator, artifacts, repository, refused):
-    """The URI's registry, namespace, repository and version name one image."""
+    """A URI with the tag or the digest finds the image; another version gets 404, an invalid URI 400."""
     image_id = emulator.push_image(repository.id, "1.0")
     image = artifacts.get_container_image(image_id).data
     base = f"fra.ocir.io/{repository.namespace}/ocisidecar/web"
@@ -60,7 +60,7 @@ def test_an_image_is_looked_up_by_tag_and_by_digest(emulator, artifacts, reposit
 
 
 def test_images_are_listed_page_by_page(emulator, artifacts, repository):
-    """Each page tells how many images follow."""
+    """Each page of images contains the number of those that follow."""
     pushed = {emulator.push_image(repository.id, version) for version in ("1", "2", "3")}
     first = artifacts.list_container_images(emulator.compartment_id, repository_id=repository.id, limit=2)
     rest = artifacts.list_container_images(
@@ -79,6 +79,6 @@ def test_images_go_with_their_repository(emulator, artifacts, repository):
 
 
 def test_pushing_needs_a_repository(emulator):
-    """An image cannot be put where there is no repository."""
-    with pytest.raises(LookupError, match="no container repository"):
+    """A push into a missing repository raises LookupError."""
+    with pytest.raises(LookupError, match="no image was pushed"):
         emulator.push_image("ocid1.containerrepo.oc1..none", "1.0")

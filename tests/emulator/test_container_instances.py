@@ -1,4 +1,4 @@
-"""Container Instances: their lifecycle, their work requests, and what is refused before anything exists."""
+"""Container Instances: lifecycle, work requests, and creates that are refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check(**members):
 class TestLifecycle:
     @pytest.fixture
     def slow(self, make_emulator, client_of, clock):
-        """An emulator in which instances take 20 s up, 10 s down and 4 s to change, and the subnet to use."""
+        """An emulator in which an instance takes 20 s to create, 10 s to delete and 4 s to change, and a subnet."""
         latencies = Latencies(
             container_instance_create=20,
             container_instance_delete=10,
@@ -50,7 +50,7 @@ class TestLifecycle:
         return instances, network, details, clock
 
     def test_an_instance_comes_up_in_steps(self, slow):
-        """Without a VNIC at first, then with one, then ACTIVE together with its work request and containers."""
+        """An instance has no VNIC at first, then one, then is ACTIVE together with work request and containers."""
         instances, network, details, clock = slow
         created = instances.create_container_instance(details)
         request_id = created.headers["opc-work-request-id"]
@@ -72,7 +72,7 @@ class TestLifecycle:
         assert request.time_finished >= request.time_started >= request.time_accepted
 
     def test_an_instance_goes_in_steps(self, slow, refusal):
-        """DELETING, then DELETED and still readable, then gone; its VNIC holds the subnet a little longer."""
+        """An instance is DELETING, then DELETED and readable, then gone; its VNIC uses the subnet for longer."""
         instances, network, details, clock = slow
         made = instances.create_container_instance(details).data
         clock.advance(20)
@@ -99,7 +99,7 @@ class TestLifecycle:
 
     @pytest.mark.parametrize("when", ["CREATING", "UPDATING", "DELETING"])
     def test_a_busy_instance_refuses_changes(self, slow, refusal, when):
-        """While something is under way every change is 409 IncorrectState."""
+        """Every change during another change gets 409 IncorrectState."""
         instances, _, details, clock = slow
         made = instances.create_container_instance(details).data
         if when != "CREATING":
@@ -163,7 +163,7 @@ class TestLifecycle:
 
 class TestWithoutLatency:
     def test_power_actions_out_of_place_do_nothing(self, instances, make_instance):
-        """Starting what runs and stopping what stands is accepted and changes nothing."""
+        """A start of an active instance and a stop of an inactive one are accepted and change nothing."""
         made = make_instance().data
         assert instances.start_container_instance(made.id).status == 202
         assert instances.get_container_instance(made.id).data.lifecycle_state == "ACTIVE"
@@ -193,7 +193,7 @@ class TestWithoutLatency:
         assert "container-instance" not in emulator.live()
 
     def test_an_instance_moves_with_its_parts(self, identity, emulator, instances, network, make_instance):
-        """ChangeCompartment takes containers and VNIC along."""
+        """A changed compartment of an instance is that of its containers and VNIC too."""
         place = {"compartmentId": emulator.tenancy_id, "name": "other", "description": "other"}
         other = identity.create_compartment(place).data.id
         made = make_instance().data
@@ -233,7 +233,7 @@ class TestWithoutLatency:
         assert made.image_pull_secrets[1].secret_id == "ocid1.vaultsecret.oc1..x"
 
     def test_defaults_are_filled_in(self, emulator, instances, instance_details):
-        """Name, memory, restart policy, grace and the containers' names."""
+        """A create without name, memory, restart policy, grace period and container names gets OCI's defaults."""
         details = instance_details(shapeConfig={"ocpus": 2}, containers=[container(), container()])
         del details["displayName"]
         made = instances.create_container_instance(details).data
@@ -265,7 +265,7 @@ class TestWithoutLatency:
         assert len(instances.list_work_requests(emulator.compartment_id, status="SUCCEEDED").data.items) == 2
 
     def test_the_sdk_s_composite_operations_work(self, instances, instance_details):
-        """They wait for the work request; wait_until waits for the resource."""
+        """The SDK's composite operations wait for the work request, and wait_until for the resource."""
         composite = oci.container_instances.ContainerInstanceClientCompositeOperations(instances)
         done = composite.create_container_instance_and_wait_for_state(instance_details(), ["SUCCEEDED"])
         created = done.data.resources[0].identifier
@@ -297,7 +297,7 @@ class TestWithoutLatency:
         assert instances.create_container_instance(details).status == 200
 
     def test_shapes_are_listed(self, emulator, instances, domain):
-        """Each shape tells its ranges."""
+        """Each listed shape has its ranges of OCPUs and memory."""
         shapes = instances.list_container_instance_shapes(emulator.compartment_id, availability_domain=domain)
         found = {shape.name: shape for shape in shapes.data.items}
         assert found["CI.Standard.A1.Flex"].ocpu_options.max == 76
@@ -319,7 +319,7 @@ class TestWithoutLatency:
         assert names(lifecycle_state="INACTIVE") == ["ends"]
 
     def test_a_container_of_a_busy_instance_refuses_changes(self, emulator, instances, make_instance, refusal):
-        """update_container while the instance is CREATING is 409; nothing is known of its health yet."""
+        """update_container gets 409 while the instance is CREATING, and the container's health is UNKNOWN."""
         emulator.inject(Fault.stuck("create_container_instance"))
         container_id = make_instance(containers=[check()]).data.containers[0].container_id
         assert refusal(instances.update_container, container_id, {"displayName": "x"}).code == "IncorrectState"
@@ -327,7 +327,7 @@ class TestWithoutLatency:
         assert (seen.lifecycle_state, seen.health_checks[0].status) == ("CREATING", "UNKNOWN")
 
     def test_a_container_can_be_renamed(self, instances, make_instance):
-        """update_container changes name and tags, seen in the instance too."""
+        """update_container changes name and tags of the container and the name in the instance."""
         made = make_instance().data
         container_id = made.containers[0].container_id
         assert instances.update_container(container_id, {"displayName": "new"}).status == 202
@@ -335,7 +335,7 @@ class TestWithoutLatency:
         assert instances.get_container_instance(made.id).data.containers[0].display_name == "new"
 
     def test_their_number_can_be_limited(self, make_emulator, client_of, refusal):
-        """container-instance-count is a service limit like the others."""
+        """An instance above the service limit container-instance-count is refused."""
         emulator = make_emulator(limits={"container-instance-count": 0})
         instances = client_of(emulator, "container_instances.ContainerInstanceClient")
         identity = client_of(emulator, "identity.IdentityClient")
@@ -368,7 +368,7 @@ REFUSED = {
     "two volumes of one name": {"volumes": [{"name": "v", "volumeType": "EMPTYDIR"}] * 2},
     "volume without type": {"volumes": [{"name": "v"}]},
     "volume of an unknown type": {"volumes": [{"name": "v", "volumeType": "TAPE"}]},
-    "config data that is no base64": {"volumes": [{**CONFIG, "configs": [{"fileName": "a", "data": "ä"}]}]},
+    "config data that is not base64": {"volumes": [{**CONFIG, "configs": [{"fileName": "a", "data": "ä"}]}]},
     "config file with a path": {"volumes": [{**CONFIG, "configs": [{"fileName": "a/b", "data": DATA}]}]},
     "mount of an unknown volume": {
         "containers": [container(volumeMounts=[{"mountPath": "/a", "volumeName": "nope"}])]
@@ -393,7 +393,7 @@ REFUSED = {
     "group without user": {
         "containers": [container(securityContext={"securityContextType": "LINUX", "runAsGroup": 1})]
     },
-    "pull secret that is no base64": {
+    "pull secret that is not base64": {
         "imagePullSecrets": [
             {"secretType": "BASIC", "registryEndpoint": "r", "username": "not base64", "password": DATA}
         ]
@@ -407,7 +407,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("wrong", REFUSED.values(), ids=REFUSED.keys())
 def test_what_cannot_be_is_refused_and_leaves_nothing(emulator, make_instance, refusal, wrong):
-    """Each is answered with 400 on the create itself, and nothing exists afterwards."""
+    """An invalid create gets 400 at once, and no resource exists afterwards."""
     before = emulator.live()
     error = refusal(make_instance, **wrong)
     assert error.status == 400
@@ -421,13 +421,13 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(emulator, make_instance, r
 
 
 def test_a_bad_ratio_has_oci_s_text(make_instance, refusal):
-    """The refusal begins as it does in OCI."""
+    """The refusal of a ratio of memory to OCPUs begins with OCI's text."""
     error = refusal(make_instance, shapeConfig={"ocpus": 1, "memoryInGBs": 100})
     assert error.message.startswith("Invalid ratio of memory in GB to OCPUs")
 
 
 def test_the_largest_instance_is_accepted(make_instance):
-    """60 containers, 32 volumes and 64 KB of arguments are within the limits."""
+    """An instance with 60 containers, 32 volumes and 64 KB of arguments is accepted."""
     volumes = [{"name": f"v{n}", "volumeType": "EMPTYDIR"} for n in range(32)]
     mounts = [{"mountPath": f"/{n}", "volumeName": f"v{n}"} for n in range(32)]
     containers = [container(arguments=[BIG], environmentVariables={}, volumeMounts=mounts)]

@@ -1,4 +1,4 @@
-"""What runs the containers, where no Docker engine answers."""
+"""The choice between simulated and real containers where no Docker engine answers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ocisidecar.engine import EngineMissing
 
 @pytest.fixture
 def no_engine(monkeypatch, tmp_path):
-    """The environment names an engine that is not there."""
+    """The environment names an engine that does not exist."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
 
 
 @pytest.mark.usefixtures("no_engine")
 def test_auto_simulates_without_an_engine():
-    """It says so, and nothing can be reached in what only pretends to run."""
+    """Without an engine `containers` is simulated, and `reach` returns None."""
     with Emulator(containers="auto") as emulator:
         assert emulator.containers == "simulated"
         assert emulator.reach("ocid1.computecontainerinstance.oc1..any", 80) is None
@@ -27,7 +27,7 @@ def test_auto_simulates_without_an_engine():
 @pytest.mark.usefixtures("no_engine")
 @pytest.mark.parametrize("make", [Emulator, Provisioner.local])
 def test_docker_without_an_engine_says_where_it_looked(make):
-    """The error is a ConfigError that names the socket."""
+    """Without an engine "docker" raises a ConfigError that names the socket."""
     with pytest.raises(EngineMissing, match=r"nobody\.sock") as caught:
         make(containers="docker")
     assert isinstance(caught.value, ConfigError)
@@ -42,6 +42,6 @@ def test_real_containers_need_real_time():
 
 
 def test_another_word_is_refused():
-    """The error names the words that there are."""
+    """An unknown word for `containers` raises ConfigError naming the known ones."""
     with pytest.raises(ConfigError, match="'simulated', 'docker' or 'auto'"):
         Provisioner.local(containers="podman")

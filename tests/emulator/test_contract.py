@@ -1,4 +1,4 @@
-"""Every operation that the emulator declares is called by the real SDK and held against the SDK's own words."""
+"""Every declared operation is called by the real SDK, and its response is compared with the SDK's models."""
 
 import json
 
@@ -29,15 +29,15 @@ def answers(walked, operation):
 
 
 def test_each_declared_operation_answers_as_the_sdk_expects(operation, answers):
-    """Status, headers, shape, types, required members, discriminators and words of every answer."""
+    """Every response has the status, headers, types, members and enum values that the SDK's models require."""
     assert answers, f"no step of the walk calls {operation.client}.{operation.name}"
     assert {one.path_template for one in answers} == {operation.path}
     assert {one.method for one in answers} == {operation.method}
     assert [fault for answer in answers for fault in faults(answer)] == []
 
 
-def test_each_declaration_tells_the_truth_about_its_operation(operation, answers):
-    """What the table declares (status, headers, list shape, retry token) is what is answered."""
+def test_each_declaration_matches_its_responses(operation, answers):
+    """Every response has the status, the headers and the kind of list that its operation declares."""
     for answer in answers:
         assert answer.status == operation.status
         assert set(operation.headers) <= set(answer.headers)
@@ -47,7 +47,7 @@ def test_each_declaration_tells_the_truth_about_its_operation(operation, answers
 
 
 def test_a_refusal_is_a_code_and_a_message(walked):
-    """The body of every error is an object with exactly these two texts, and it has a request id."""
+    """The body of every error is an object with exactly code and message, and it has a request id."""
     refusals = [one for one in walked if one.status >= 400]
     assert refusals
     for refusal in refusals:

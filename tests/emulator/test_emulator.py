@@ -1,4 +1,4 @@
-"""The emulator as an object: what it shows of itself, and what it leaves behind."""
+"""`Emulator`: its configuration, identifiers, records, and what `reset` and `close` leave."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_its_configuration_is_valid(emulator):
 
 
 def test_its_environment_points_programs_at_it(emulator):
-    """The named configuration works with the SDK, is readable by its owner only, and goes with the emulator."""
+    """`environment` names a configuration that works, is readable by its owner only, and is removed on close."""
     environment = emulator.environment
     assert environment == emulator.environment
     config = Path(environment["OCI_CONFIG_FILE"])
@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_ids(make_emulator, client_of):
 
 
 def test_ocids_have_oci_s_shapes(emulator, vcn, make_instance, instances):
-    """Sixty characters behind the region's slot, which is empty for identity, and the kinds' own beginnings."""
+    """An OCID's unique part has sixty characters and its kind's prefix; identity's region slot is empty."""
     made = instances.get_container_instance(make_instance().data.id).data
     for ocid, kind, slot, start in (
         (emulator.tenancy_id, "tenancy", "", "aaaaaaaa"),
@@ -67,14 +67,14 @@ def test_ocids_have_oci_s_shapes(emulator, vcn, make_instance, instances):
 
 
 def test_old_regions_have_short_slots(client, compartment):
-    """In the oldest regions the slot is the three-letter key."""
+    """OCIDs in the oldest regions have the three-letter key as region slot."""
     network = client("core.VirtualNetworkClient", path="/us-ashburn-1/iaas")
     vcn = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
     assert vcn.id.startswith("ocid1.vcn.oc1.iad.")
 
 
 def test_live_shows_what_clients_made_and_did_not_delete(emulator, network, vcn, subnet, make_instance, instances):
-    """Defaults, containers and VNICs do not count; what is deleted does not either, though it can still be read."""
+    """`live` counts neither defaults, containers and VNICs nor deleted resources that can still be read."""
     made = make_instance().data
     assert emulator.live() == {"vcn": [vcn.id], "subnet": [subnet.id], "container-instance": [made.id]}
     instances.delete_container_instance(made.id)
@@ -85,7 +85,7 @@ def test_live_shows_what_clients_made_and_did_not_delete(emulator, network, vcn,
 
 
 def test_requests_are_recorded_in_order(emulator, clock, network, compartment, refusal):
-    """Each with its operation, status, region, query and time; reads are told from writes."""
+    """A recorded request has its operation, status, region, query, time and whether it is a write."""
     network.list_vcns(compartment, limit=5)
     clock.advance(3)
     refusal(network.create_vcn, {"compartmentId": compartment})
@@ -97,8 +97,8 @@ def test_requests_are_recorded_in_order(emulator, clock, network, compartment, r
     assert created.time - listed.time == pytest.approx(3)
 
 
-def test_posts_that_only_read_are_no_writes(emulator, make_instance, instances):
-    """RetrieveLogs is a POST and no write; so are the summaries and searches."""
+def test_posts_that_only_read_are_not_writes(emulator, make_instance, instances):
+    """RetrieveLogs and the summaries and searches are POSTs but are not recorded as writes."""
     instances.retrieve_logs(make_instance().data.containers[0].container_id)
     assert emulator.requests[-1].is_write is False
     reading = {
@@ -108,8 +108,8 @@ def test_posts_that_only_read_are_no_writes(emulator, make_instance, instances):
 
 
 @pytest.mark.usefixtures("vcn")
-def test_reset_forgets_everything_but_who_and_where(emulator, network):
-    """Resources and requests are gone; endpoint, tenancy, compartment and key still work."""
+def test_reset_keeps_endpoint_and_identity(emulator, network):
+    """Reset removes resources and requests; endpoint, tenancy, compartment and key still work."""
     before = (emulator.endpoint, emulator.tenancy_id, emulator.compartment_id)
     emulator.reset()
     assert emulator.live() == {}
@@ -118,8 +118,8 @@ def test_reset_forgets_everything_but_who_and_where(emulator, network):
     assert network.list_vcns(emulator.compartment_id).data == []
 
 
-def test_lifetimes_tell_what_was_drawn(make_emulator, client_of, clock):
-    """Moments of ready and gone match what clients see, within the jitter, also for what is gone."""
+def test_lifetimes_match_what_clients_see(make_emulator, client_of, clock):
+    """The times of ready and gone match what clients see, within the jitter, also for deleted resources."""
     emulator = make_emulator(latencies=Latencies(network=10, jitter=0.4), seed=3)
     network = client_of(emulator, "core.VirtualNetworkClient")
     vcn = network.create_vcn({"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}).data
@@ -138,7 +138,7 @@ def test_lifetimes_tell_what_was_drawn(make_emulator, client_of, clock):
 
 
 def test_operations_are_enumerable(emulator):
-    """Each is declared once, with the SDK's client and method that call it."""
+    """Each operation is declared once, with the SDK's client and method that call it."""
     names = [(operation.client, operation.name) for operation in emulator.operations]
     assert len(set(names)) == len(names)
     for client, name in names:
@@ -166,8 +166,8 @@ def test_serve_runs_until_interrupted(tmp_path):
     assert Path(parser["DEFAULT"]["key_file"]).stat().st_mode & 0o777 == 0o600
 
 
-def test_two_emulators_know_nothing_of_each_other(client_of):
-    """Resources of one are not seen in the other."""
+def test_two_emulators_are_independent(client_of):
+    """Resources of one emulator are not visible in another one."""
     with Emulator(seed=1) as one, Emulator(seed=2) as two:
         networks = [client_of(emulator, "core.VirtualNetworkClient") for emulator in (one, two)]
         networks[0].create_vcn({"compartmentId": one.compartment_id, "cidrBlock": "10.0.0.0/16"})

@@ -1,4 +1,4 @@
-"""Faults on demand: which calls they hit, and what the client then sees."""
+"""Injected faults: the calls that they hit, and their effects on the client."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_nth_and_times_say_exactly_which_calls_are_hit(nth, times, calls):
     schedule.add([Fault.reset("create_*", nth=nth, times=times)])
     hits = []
     for number in range(1, calls + 1):
-        schedule.strike("core", "get_vcn", {})
-        if schedule.strike("core", "create_vcn", {}):
+        schedule.match_call("core", "get_vcn", {})
+        if schedule.match_call("core", "create_vcn", {}):
             hits.append(number)
     last = calls if times is None else min(calls, nth + times - 1)
     assert hits == list(range(nth, last + 1))
@@ -52,12 +52,12 @@ def test_patterns_name_operations_with_or_without_their_service(pattern, is_hit)
 
 
 def test_probability_is_drawn_from_the_seed():
-    """The same seed hits the same calls; about the given share of them."""
+    """Equal seeds hit the same calls, and about the given share of all calls is hit."""
 
     def hits(seed):
         schedule = FaultSchedule(seed=seed)
         schedule.add([Fault.reset("*", times=None, probability=0.3)])
-        return [bool(schedule.strike("core", "get_vcn", {})) for _ in range(1000)]
+        return [bool(schedule.match_call("core", "get_vcn", {})) for _ in range(1000)]
 
     assert hits(1) == hits(1) != hits(2)
     assert 200 < sum(hits(1)) < 400
@@ -73,7 +73,7 @@ def test_an_error_is_answered_with_its_text_and_retry_after(emulator, network, d
 
 
 def test_an_error_defaults_to_oci_s_words(emulator, network, compartment, refusal):
-    """A code alone is answered with the status and text that OCI has for it."""
+    """A fault with only a code gets the status and text of OCI for it."""
     emulator.inject(Fault.error("list_vcns", "IncorrectState"))
     error = refusal(network.list_vcns, compartment)
     assert (error.status, error.message) == (409, "Incorrect State")
@@ -81,14 +81,14 @@ def test_an_error_defaults_to_oci_s_words(emulator, network, compartment, refusa
 
 
 def test_an_empty_error_has_no_body(emulator, network, compartment, refusal):
-    """A refusal can come without a body: it has no code."""
+    """An empty error has its status but neither body nor code."""
     emulator.inject(Fault.empty_error("list_vcns"))
     error = refusal(network.list_vcns, compartment)
     assert (error.status, error.code) == (400, None)
 
 
 def test_an_expired_token_is_401(emulator, network, compartment, refusal):
-    """The session ends in the middle of the work."""
+    """`expired_token` refuses any call with 401."""
     emulator.inject(Fault.expired_token(nth=2))
     network.list_vcns(compartment)
     assert refusal(network.list_vcns, compartment).code == "NotAuthenticated"
@@ -96,7 +96,7 @@ def test_an_expired_token_is_401(emulator, network, compartment, refusal):
 
 @pytest.mark.parametrize("after_commit", [False, True])
 def test_a_reset_loses_the_answer_before_or_after_it_happened(emulator, network, details, after_commit):
-    """The client gets no answer; whether the resource exists is what the fault says."""
+    """A reset gives the client no response, and the resource exists only with after_commit."""
     emulator.inject(Fault.reset("create_vcn", after_commit=after_commit))
     with pytest.raises(LOST):
         network.create_vcn(details, opc_retry_token="once")
@@ -107,7 +107,7 @@ def test_a_reset_loses_the_answer_before_or_after_it_happened(emulator, network,
 
 
 def test_a_lost_refusal_is_lost_too(emulator, network, compartment):
-    """What would have been refused gets no answer either, and nothing exists."""
+    """A lost response to a refused request creates no resource."""
     emulator.inject(Fault.reset("create_vcn", after_commit=True))
     with pytest.raises(LOST):
         network.create_vcn({"compartmentId": compartment, "cidrBlock": "nonsense"})
@@ -115,7 +115,7 @@ def test_a_lost_refusal_is_lost_too(emulator, network, compartment):
 
 
 def test_silence_lasts_until_the_client_gives_up(emulator, client, details):
-    """Nothing comes until the client's own timeout, although the resource was made."""
+    """A silent fault sends nothing until the client's own timeout, although the resource was created."""
     emulator.inject(Fault.timeout("create_vcn", after_commit=True))
     network = client("core.VirtualNetworkClient", timeout=(1, 0.2))
     began = time.monotonic()
@@ -125,8 +125,8 @@ def test_silence_lasts_until_the_client_gives_up(emulator, client, details):
     assert len(emulator.live()["vcn"]) == 1
 
 
-def test_a_truncated_answer_is_no_answer(emulator, network, details):
-    """Half of the body comes although the resource was made."""
+def test_a_truncated_response_raises(emulator, network, details):
+    """A truncated response raises in the client although the resource was created."""
     emulator.inject(Fault.truncated("create_vcn"))
     with pytest.raises(LOST):
         network.create_vcn(details)
@@ -134,7 +134,7 @@ def test_a_truncated_answer_is_no_answer(emulator, network, details):
 
 
 def test_power_loss_is_two_faults(emulator, network, details):
-    """One answer is lost after commit, and nothing is reached from then on, until the faults are cleared."""
+    """One response is lost after commit, and all calls fail from then on, until the faults are cleared."""
     emulator.inject(
         Fault.reset("*", nth=2, after_commit=True),
         Fault.reset("*", nth=3, times=None),
@@ -159,7 +159,7 @@ def test_a_stale_list_hides_what_is_young(emulator, clock, network, details, com
 
 
 def test_a_stuck_resource_stays_as_it_began(emulator, clock, network, instances, details, make_instance):
-    """A stuck create never gets ready, and neither does its work request; others are not touched."""
+    """A stuck create and its work request never end; other resources are not affected."""
     emulator.inject(Fault.stuck("create_container_instance"))
     response = make_instance()
     clock.advance(10**6)
@@ -169,7 +169,7 @@ def test_a_stuck_resource_stays_as_it_began(emulator, clock, network, instances,
     assert network.create_vcn(details).data.lifecycle_state == "AVAILABLE"
 
 
-def test_a_failed_create_tells_why(emulator, instances, make_instance):
+def test_a_failed_create_has_its_reason(emulator, instances, make_instance):
     """The create is accepted; then the instance is FAILED, and the work request has error and logs."""
     emulator.inject(Fault.failed(message="The image cannot be pulled.", code="ImagePull", logs=["pulling", "403"]))
     response = make_instance()
@@ -188,7 +188,7 @@ def test_a_failed_create_tells_why(emulator, instances, make_instance):
 
 
 def test_capacity_is_out_for_what_is_named_only(emulator, make_instance, domain, refusal):
-    """A synchronous shortage answers 500 in one availability domain and not in the others."""
+    """A synchronous shortage refuses creates with 500 in one availability domain and not in the others."""
     emulator.inject(Fault.out_of_capacity(availability_domain="AD-1"))
     error = refusal(make_instance)
     assert (error.status, error.code, error.message) == (500, "InternalError", "Out of host capacity.")
@@ -198,7 +198,7 @@ def test_capacity_is_out_for_what_is_named_only(emulator, make_instance, domain,
 
 def test_capacity_can_run_out_after_the_answer(emulator, instances, make_instance):
     """An asynchronous shortage of a shape ends the accepted create FAILED."""
-    emulator.inject(Fault.out_of_capacity(shape="CI.Standard.A1.Flex", is_synchronous=False))
+    emulator.inject(Fault.out_of_capacity(shape="CI.Standard.A1.Flex", synchronous=False))
     failed = make_instance(shape="CI.Standard.A1.Flex").data
     made = make_instance(displayName="web-1").data
     assert instances.get_container_instance(failed.id).data.lifecycle_details == "Out of host capacity."
@@ -206,7 +206,7 @@ def test_capacity_can_run_out_after_the_answer(emulator, instances, make_instanc
 
 
 def test_faults_from_the_start_are_in_force_again_after_reset(make_emulator, client_of, refusal):
-    """A reset arms the faults that the emulator was made with, and drops the injected ones."""
+    """A reset restores the faults from the emulator's start, and removes the injected ones."""
     emulator = make_emulator(faults=[Fault.error("list_vcns", "InternalError")])
     network = client_of(emulator, "core.VirtualNetworkClient")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The languages of IAM, checked against a parser that others wrote."""
+"""Parsers of IAM's languages, compared with an independent parser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocisidecar.emulator.iam import read_matching_rule, read_statement
+from ocisidecar.emulator.iam import parse_matching_rule, parse_statement
 
 RULES = [
     "ALL {resource.type='computecontainerinstance', resource.compartment.id='ocid1.compartment.oc1..a'}",
@@ -50,35 +50,35 @@ WRONG_STATEMENTS = [
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rules_that_others_read_are_read(rule):
-    """What oci-lexer-parser accepts, the emulator accepts."""
+    """The emulator accepts what oci-lexer-parser accepts."""
     oci_lexer_parser.parse_dynamic_group_matching_rule(rule)
-    assert read_matching_rule(rule).attributes()
+    assert parse_matching_rule(rule).attributes()
 
 
 @pytest.mark.parametrize("rule", WRONG_RULES)
 def test_wrong_rules_raise(rule):
-    """Missing commas, quotes, braces and unknown attributes are found."""
+    """A matching rule with a missing comma, quote or brace or an unknown attribute raises ValueError."""
     with pytest.raises(ValueError, match=r"\w"):
-        read_matching_rule(rule)
+        parse_matching_rule(rule)
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_statements_that_others_read_are_read(statement):
-    """What oci-lexer-parser accepts, the emulator accepts."""
+    """The emulator accepts what oci-lexer-parser accepts."""
     oci_lexer_parser.parse_policy_statement(statement)
-    assert read_statement(statement).subject_kind
+    assert parse_statement(statement).subject_kind
 
 
 @pytest.mark.parametrize("statement", WRONG_STATEMENTS)
 def test_wrong_statements_raise(statement):
-    """Words out of place and unknown verbs are found."""
+    """A statement with a misplaced word or an unknown verb raises ValueError."""
     with pytest.raises(ValueError, match=r"\w"):
-        read_statement(statement)
+        parse_statement(statement)
 
 
 def test_a_statement_is_taken_apart():
-    """Subject, verb, resource type, place and condition are told separately."""
-    read = read_statement(
+    """A parsed statement has subject, verb, resource type, compartment and condition as separate fields."""
+    read = parse_statement(
         "Allow dynamic-group 'Default'/'web', id ocid1.dynamicgroup.oc1..a to use metrics in compartment id c "
         "where target.metrics.namespace = 'web'"
     )
@@ -93,17 +93,17 @@ FACTS = st.dictionaries(st.sampled_from(["resource.id", "resource.type"]), st.sa
 
 
 @given(FACTS)
-def test_all_and_any_are_dual(facts):
+def test_all_and_any_are_dual(variables):
     """ALL of conditions holds when none of them fails, ANY when one holds."""
     parts = ["resource.id = 'a'", "resource.type != 'b'"]
-    each = [read_matching_rule(part).holds(facts) for part in parts]
-    assert read_matching_rule(f"ALL {{{', '.join(parts)}}}").holds(facts) == all(each)
-    assert read_matching_rule(f"ANY {{{', '.join(parts)}}}").holds(facts) == any(each)
+    each = [parse_matching_rule(part).holds(variables) for part in parts]
+    assert parse_matching_rule(f"ALL {{{', '.join(parts)}}}").holds(variables) == all(each)
+    assert parse_matching_rule(f"ANY {{{', '.join(parts)}}}").holds(variables) == any(each)
 
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text):
-    """No text makes the readers fail in another way than ValueError."""
-    for read in (read_matching_rule, read_statement):
+    """The parsers raise no other exception than ValueError for any text."""
+    for read in (parse_matching_rule, parse_statement):
         with contextlib.suppress(ValueError):
             assert read(text)

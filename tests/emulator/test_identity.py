@@ -1,4 +1,4 @@
-"""Identity: what a tenancy consists of, and who may write where."""
+"""Identity: tenancy, compartments, dynamic groups, policies, tags, users and their keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestTenancy:
         assert {region.name for region in identity.list_regions().data} == names
 
     def test_other_tenancies_are_not_seen(self, identity, refusal):
-        """Somebody else's tenancy is 404."""
+        """Another tenancy gets 404."""
         assert refusal(identity.get_tenancy, "ocid1.tenancy.oc1..other").status == 404
 
     def test_domains_belong_to_the_endpoint_s_region(self, client, compartment):
@@ -52,7 +52,7 @@ class TestTenancy:
         assert len(names["sa-saopaulo-1"]) == 1
 
     def test_a_domain_has_three_fault_domains(self, identity, compartment, domain, refusal):
-        """They are listed for a domain of the region only."""
+        """Fault domains are listed for an availability domain of the region only."""
         found = identity.list_fault_domains(compartment, domain).data
         assert [entry.name for entry in found] == ["FAULT-DOMAIN-1", "FAULT-DOMAIN-2", "FAULT-DOMAIN-3"]
         assert len({entry.id for entry in found}) == 3
@@ -65,7 +65,7 @@ class TestTenancy:
         assert headers["pragma"] == "no-cache"
 
     def test_writes_go_to_the_home_region(self, client, emulator, refusal):
-        """Elsewhere they are 403 NotAllowed with the recorded text; reads work, and see the same."""
+        """Writes in another region get 403 NotAllowed with the recorded text; reads there see the same."""
         away = client("identity.IdentityClient", path="/us-ashburn-1")
         error = refusal(
             away.create_compartment,
@@ -94,7 +94,7 @@ class TestCompartments:
         assert deep.data[0].is_accessible is None
 
     def test_a_name_is_taken_once_per_level(self, make_compartment, refusal):
-        """Among siblings a name is unique: 409 with the kind's own code."""
+        """A compartment with the name of a sibling gets 409 CompartmentAlreadyExists."""
         first = make_compartment("a")
         error = refusal(make_compartment, "a")
         assert (error.status, error.code) == (409, "CompartmentAlreadyExists")
@@ -112,7 +112,7 @@ class TestCompartments:
         assert make_compartment("a").id != made.id
 
     def test_one_with_resources_is_kept(self, identity, network, make_compartment, refusal):
-        """Its work request fails, and nothing can be created in a deleted one."""
+        """The delete of a non-empty compartment fails in its work request; a deleted one accepts no resources."""
         made = make_compartment("a")
         details = {"compartmentId": made.id, "cidrBlock": "10.0.0.0/16"}
         vcn = network.create_vcn(details).data
@@ -124,11 +124,11 @@ class TestCompartments:
         assert refusal(network.create_vcn, details).status == 404
 
     def test_the_tenancy_cannot_be_deleted(self, emulator, identity, refusal):
-        """The root stays."""
+        """The delete of the tenancy gets 404."""
         assert refusal(identity.delete_compartment, emulator.tenancy_id).status == 404
 
     def test_it_can_be_renamed(self, identity, make_compartment):
-        """Name and description change."""
+        """An update changes name and description of a compartment."""
         made = make_compartment("a")
         assert identity.update_compartment(made.id, {"name": "b"}).data.name == "b"
 
@@ -163,7 +163,7 @@ class TestPolicies:
         return make
 
     def test_groups_are_unique_and_live_in_the_tenancy(self, emulator, identity, make_group, refusal):
-        """A second one of a name and one in a compartment are refused; deleting frees the name."""
+        """A duplicate dynamic group and one in a compartment are refused; deleting one frees its name."""
         made = make_group()
         assert (made.lifecycle_state, len(identity.list_dynamic_groups(emulator.tenancy_id).data)) == ("ACTIVE", 1)
         error = refusal(make_group)
@@ -175,7 +175,7 @@ class TestPolicies:
         assert make_group().id != made.id
 
     def test_a_rule_can_be_changed(self, identity, make_group, refusal):
-        """Updates are checked as creates are; the name never changes."""
+        """An invalid matching rule is refused in updates too; the name cannot change."""
         made = make_group()
         rule = "ANY {resource.id = 'x'}"
         assert identity.update_dynamic_group(made.id, {"matchingRule": rule}).data.matching_rule == rule
@@ -184,12 +184,12 @@ class TestPolicies:
 
     @pytest.mark.parametrize("name", ["", "with blank", "x" * 101, "sl/ash"])
     def test_names_are_restricted(self, make_group, make_policy, refusal, name):
-        """Letters, digits, dots, dashes and underscores, 1 to 100 of them."""
+        """A name that is not 1 to 100 letters, digits, dots, dashes and underscores gets 400."""
         assert refusal(make_group, name).code == "InvalidParameter"
         assert refusal(make_policy, "Allow any-user to use metrics in tenancy", name=name).status == 400
 
     def test_policies_are_unique_in_the_tenancy(self, identity, make_policy, refusal, compartment):
-        """A name is taken once; statements can be replaced."""
+        """A duplicate policy name is refused; an update replaces the statements."""
         statement = f"Allow dynamic-group web to use metrics in compartment id {compartment}"
         made = make_policy(statement)
         assert made.statements == [statement]
@@ -209,14 +209,14 @@ class TestPolicies:
         ],
     )
     def test_impossible_statements_are_refused(self, make_policy, refusal, statement):
-        """Syntax, verbs and compartments are checked."""
+        """A statement with a wrong syntax, verb or compartment gets 400."""
         error = refusal(make_policy, statement)
         assert (error.status, error.code) == (400, "InvalidParameter")
 
     def test_a_statement_speaks_of_compartments_below_the_policy(
         self, emulator, make_compartment, make_policy, refusal
     ):
-        """By OCID or by a path of names from the policy's place; not of others."""
+        """A statement may name a compartment below the policy's by OCID or path of names, and no other one."""
         parent = make_compartment("parent")
         child = make_compartment("child", parent.id)
         there = {"compartmentId": parent.id}
@@ -228,7 +228,7 @@ class TestPolicies:
         assert "does not exist or is not part" in refusal(make_policy, wrong, name="wrong", **there).message
 
     def test_statements_are_limited_along_a_path(self, emulator, make_policy, refusal):
-        """At most 500 statements lie on the way from a compartment to the root."""
+        """More than 500 statements on a path from a compartment to the root are refused."""
         statements = ["Allow group a to use metrics in tenancy"] * 50
         root = {"compartmentId": emulator.tenancy_id}
         for number in range(10):
@@ -237,7 +237,7 @@ class TestPolicies:
         assert (error.status, error.code) == (400, "LimitExceeded")
 
     def test_changes_take_their_time(self, make_emulator, client_of, clock):
-        """With a latency a group is CREATING first."""
+        """With a latency a dynamic group is CREATING until it is over."""
         emulator = make_emulator(latencies=Latencies(identity=3))
         identity = client_of(emulator, "identity.IdentityClient")
         details = {
@@ -263,7 +263,7 @@ class TestTags:
         return identity.create_tag(namespace.id, {"name": "role", "description": "role"}).data
 
     def test_defined_tags_must_be_defined(self, identity, network, compartment, namespace, tag, refusal):
-        """A resource can bear a defined tag while the tag exists and is not retired."""
+        """A resource can have a defined tag only while the tag exists and is not retired."""
         details = {
             "compartmentId": compartment,
             "cidrBlock": "10.0.0.0/16",
@@ -274,7 +274,7 @@ class TestTags:
         assert refusal(network.create_vcn, details).message.startswith("Invalid tags")
 
     def test_what_is_not_retired_cannot_be_deleted(self, emulator, identity, namespace, tag, refusal):
-        """Tag and namespace are retired first, and the namespace goes after its tags."""
+        """Tag and namespace must be retired before their delete, and a namespace must have no tags."""
         assert refusal(identity.delete_tag, namespace.id, tag.name).code == "IncorrectState"
         assert refusal(identity.delete_tag_namespace, namespace.id).code == "IncorrectState"
         identity.update_tag_namespace(namespace.id, {"isRetired": True})
@@ -286,26 +286,26 @@ class TestTags:
         assert emulator.live() == {}
 
     def test_a_retired_tag_can_be_deleted(self, identity, namespace, tag):
-        """Its work request succeeds and it is gone."""
+        """The delete of a retired tag succeeds in its work request, and the tag is 404."""
         identity.update_tag(namespace.id, tag.name, {"isRetired": True})
         response = identity.delete_tag(namespace.id, tag.name)
         assert identity.get_work_request(response.headers["opc-work-request-id"]).data.status == "SUCCEEDED"
         assert identity.list_tags(namespace.id).data == []
 
     def test_an_unknown_tag_is_not_found(self, identity, namespace, refusal):
-        """Neither to read nor to change."""
+        """An unknown tag gets 404 for reads and updates."""
         assert refusal(identity.get_tag, namespace.id, "nothing").status == 404
         assert refusal(identity.update_tag, namespace.id, "nothing", {"isRetired": True}).status == 404
 
     def test_names_are_unique(self, emulator, identity, namespace, tag, refusal):
-        """Namespaces in the tenancy, tags in their namespace."""
+        """Names of tag namespaces are unique in the tenancy, names of tags in their namespace."""
         details = {"compartmentId": emulator.compartment_id, "name": "ops", "description": "x"}
         assert refusal(identity.create_tag_namespace, details).code == "TagNamespaceAlreadyExists"
         again = {"name": tag.name, "description": "x"}
         assert refusal(identity.create_tag, namespace.id, again).code == "TagDefinitionAlreadyExists"
 
     def test_a_tag_default_is_added_below_its_compartment(self, identity, emulator, network, tag, refusal):
-        """New resources bear it, variables filled in; a user's own value goes first; a required one is a must."""
+        """New resources get the default, variables replaced; a given value wins; a required one must be given."""
         details = {
             "compartmentId": emulator.tenancy_id,
             "tagDefinitionId": tag.id,
@@ -329,8 +329,8 @@ class TestTags:
         assert network.create_vcn(vcn).data.defined_tags == {}
 
     def test_the_tenancy_s_own_defaults_can_be_turned_on(self, make_emulator, client_of):
-        """Oracle-Tags tell who created what and when, as in many tenancies."""
-        emulator = make_emulator(assumptions=Assumptions(are_default_tags_added=True))
+        """With has_default_tags new resources have Oracle-Tags with creator and time."""
+        emulator = make_emulator(assumptions=Assumptions(has_default_tags=True))
         network = client_of(emulator, "core.VirtualNetworkClient")
         vcn = network.create_vcn({"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}).data
         assert set(vcn.defined_tags["Oracle-Tags"]) == {"CreatedBy", "CreatedOn"}
@@ -348,7 +348,7 @@ class TestUsers:
     def test_an_uploaded_key_signs_requests_until_it_is_deleted(
         self, emulator, client, identity, public_key, refusal
     ):
-        """A new user with a key of its own is accepted; without the key no more."""
+        """A new user's uploaded key is accepted until it is deleted."""
         private, public = public_key
         place = {"compartmentId": emulator.tenancy_id, "name": "new", "description": "new"}
         user = identity.create_user(place).data
@@ -368,7 +368,7 @@ class TestUsers:
         assert refusal(identity.delete_api_key, user.id, uploaded.fingerprint).status == 404
 
     def test_deleting_a_user_ends_its_keys(self, emulator, client, identity, public_key, refusal):
-        """The keys go with the user."""
+        """A deleted user's keys are refused."""
         private, public = public_key
         place = {"compartmentId": emulator.tenancy_id, "name": "new", "description": "new"}
         user = identity.create_user(place).data
@@ -377,8 +377,8 @@ class TestUsers:
         config = {**emulator.oci_config, "user": user.id, "fingerprint": mark, "key_content": pem(private)}
         assert refusal(client("identity.IdentityClient", config=config).list_regions).status == 401
 
-    def test_what_is_no_key_is_refused(self, emulator, identity, public_key, refusal):
-        """Only RSA keys in PEM format, three per user."""
+    def test_an_invalid_key_is_refused(self, emulator, identity, public_key, refusal):
+        """A key that is not RSA in PEM format, and a fourth key of a user, are refused."""
         user = emulator.oci_config["user"]
         curve = ec.generate_private_key(ec.SECP256R1()).public_key()
         other = curve.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -394,13 +394,13 @@ class TestUsers:
         assert refusal(identity.upload_api_key, user, {"key": public_key[1]}).code == "LimitExceeded"
 
     def test_the_operator_is_a_user(self, emulator, identity):
-        """Who signs can be read, by name too."""
+        """The user of oci_config can be read, and listed by its name."""
         found = identity.list_users(emulator.tenancy_id, name="operator").data
         assert [user.id for user in found] == [emulator.oci_config["user"]]
 
 
 def test_the_sdk_s_composite_operations_work(emulator, identity):
-    """They wait for the lifecycle state."""
+    """The SDK's composite operations wait for the lifecycle state."""
     composite = oci.identity.IdentityClientCompositeOperations(identity)
     details = {"compartmentId": emulator.tenancy_id, "name": "a", "description": "a"}
     made = composite.create_compartment_and_wait_for_state(details, ["ACTIVE"]).data

@@ -1,4 +1,4 @@
-"""Changes of container instances whose containers take their own time, which nobody can foretell."""
+"""Changes of container instances whose containers take an unpredictable time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ocisidecar.emulator.simulated_pods import SimulatedPods
 
 
 class LatePods(SimulatedPods):
-    """Simulated pods that do what they are asked for when a test says so."""
+    """Simulated pods that carry out calls only when a test says so."""
 
     def __init__(self):
         super().__init__({})
@@ -34,12 +34,12 @@ class Late:
     """An emulator's pods, and what clients see of their instance."""
 
     def __init__(self, emulator, instances, clock):
-        self.pods = emulator.app.world.pods = LatePods()
+        self.pods = emulator.app.cloud.pods = LatePods()
         self._instances = instances
         self._clock = clock
 
     def do(self):
-        """Do what was asked for first, now; return what it was."""
+        """Carry out the first postponed call now; returns its name."""
         word, act = self.pods.asked.pop(0)
         act(self._clock.time())
         return word
@@ -54,7 +54,7 @@ class Late:
 
 @pytest.fixture
 def late(emulator, instances, clock):
-    """Pods that take their time."""
+    """Postponing pods, and the clients of their emulator."""
     return Late(emulator, instances, clock)
 
 
@@ -67,7 +67,7 @@ def running(late, make_instance):
 
 
 def test_an_instance_is_active_once_its_containers_run(late, make_instance, clock):
-    """However late that is, instance, containers and work request wait for it."""
+    """Instance, containers and work request are not ready before the containers run, however late that is."""
     created = make_instance()
     clock.advance(1000)
     assert late.seen(created.data.id, created) == ("CREATING", "CREATING", "IN_PROGRESS")
@@ -76,7 +76,7 @@ def test_an_instance_is_active_once_its_containers_run(late, make_instance, cloc
 
 
 def test_an_instance_is_not_active_before_its_time(make_emulator, client_of, clock, instance_details):
-    """Containers that run at once do not shorten what the emulated cloud takes."""
+    """Containers that run at once do not shorten the latencies."""
     emulator = make_emulator(seed=1, latencies=Latencies(container_instance_create=20))
     instances = client_of(emulator, "container_instances.ContainerInstanceClient")
     network = client_of(emulator, "core.VirtualNetworkClient")
@@ -93,7 +93,7 @@ def test_an_instance_is_not_active_before_its_time(make_emulator, client_of, clo
 
 
 def test_containers_that_cannot_start_fail_their_instance(late, instances, make_instance, clock):
-    """It is FAILED and says why, and so does its work request; a failed instance can be deleted."""
+    """A failed start makes instance and work request FAILED with the reason; the instance can be deleted."""
     created = make_instance()
     late.pods.host.failed(clock.time(), "no such image: web:1.4")
     assert late.seen(created.data.id, created) == ("FAILED", "FAILED", "FAILED")
@@ -104,7 +104,7 @@ def test_containers_that_cannot_start_fail_their_instance(late, instances, make_
 
 
 def test_stopping_lasts_until_the_containers_have_stopped(late, instances, running, refusal):
-    """Until then the instance is UPDATING and refuses other changes."""
+    """An instance is UPDATING and refuses other changes until its containers have stopped."""
     stopping = instances.stop_container_instance(running)
     assert late.seen(running, stopping)[::2] == ("UPDATING", "IN_PROGRESS")
     assert refusal(instances.start_container_instance, running).code == "IncorrectState"
@@ -113,7 +113,7 @@ def test_stopping_lasts_until_the_containers_have_stopped(late, instances, runni
 
 
 def test_a_restart_is_a_stop_and_a_start(late, instances, running):
-    """It is over when both are done."""
+    """A restart ends when its stop and its start have ended."""
     restarting = instances.restart_container_instance(running)
     assert late.do() == "halt"
     assert late.seen(running, restarting)[::2] == ("UPDATING", "IN_PROGRESS")
@@ -122,7 +122,7 @@ def test_a_restart_is_a_stop_and_a_start(late, instances, running):
 
 
 def test_an_instance_is_deleted_when_nothing_is_left_of_it(late, instances, network, running, refusal):
-    """Deleting answers at once; instance and VNIC go when the containers are gone."""
+    """A delete responds at once; instance and VNIC are deleted when the containers are removed."""
     vnic_id = instances.get_container_instance(running).data.vnics[0].vnic_id
     deleting = instances.delete_container_instance(running)
     assert late.seen(running, deleting) == ("DELETING", "DELETING", "IN_PROGRESS")
@@ -139,8 +139,8 @@ def test_the_end_of_all_containers_outlasts_a_change_of_tags(late, instances, ru
     assert late.seen(running, changing)[0] == "INACTIVE"
 
 
-def test_what_is_told_after_the_end_changes_nothing(late, instances, running, clock):
-    """Containers that are said to be over while they are removed leave the instance DELETING."""
+def test_a_late_report_changes_nothing(late, instances, running, clock):
+    """An end of the containers that is reported during their removal leaves the instance DELETING."""
     deleting = instances.delete_container_instance(running)
     late.pods.host.over(clock.time())
     assert late.seen(running, deleting)[0] == "DELETING"

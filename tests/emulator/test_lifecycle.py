@@ -17,7 +17,7 @@ MOMENTS = st.integers(0, 1000)
 
 @given(PHASES, MOMENTS)
 def test_the_first_phase_holds_from_the_start(phases, start):
-    """At its start a timeline is in its first phase that lasts, and before it in the first."""
+    """At its start a timeline is in its first phase with a duration, and before it in the first phase."""
     timeline = Timeline.starting(start, phases)
     assert timeline.state_at(start - 1) == phases[0][0]
     lasting = next((state for state, seconds in phases if seconds > 0), phases[-1][0])
@@ -26,7 +26,7 @@ def test_the_first_phase_holds_from_the_start(phases, start):
 
 @given(PHASES, PHASES, MOMENTS, st.integers(0, 200), MOMENTS)
 def test_continuing_never_changes_the_past(before, after, start, later, moment):
-    """What was seen before a change is seen the same way after it."""
+    """A change of a timeline does not change its past states."""
     timeline = Timeline.starting(start, before)
     now = start + later
     seen = min(moment, now - 1)
@@ -35,7 +35,7 @@ def test_continuing_never_changes_the_past(before, after, start, later, moment):
 
 @given(st.floats(0.1, 100), st.floats(0, 1), st.text())
 def test_a_drawn_duration_stays_within_the_jitter(mean, jitter, chance):
-    """A duration is drawn within the share around its mean, and the same chance draws the same one."""
+    """A duration is drawn within the jitter around its mean, and an equal key draws an equal one."""
     latencies = Latencies(network=mean, jitter=jitter)
     drawn = latencies.draw("network", chance)
     assert mean * (1 - jitter) * 0.999 <= drawn <= mean * (1 + jitter) * 1.001

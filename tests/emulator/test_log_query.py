@@ -58,7 +58,7 @@ def test_scopes_narrow_from_compartment_to_log(text, scopes):
     ],
 )
 def test_stages_filter_order_and_cut(stages, moments):
-    """Each stage does to the entries what Oracle's specification says."""
+    """Each stage selects, sorts or limits the entries as Oracle's specification says."""
     assert found(stages) == moments
 
 
@@ -76,7 +76,7 @@ def test_stages_filter_order_and_cut(stages, moments):
         ('search "a" | where x ~ 3', "unreadable at position 20"),
     ],
 )
-def test_a_text_that_is_no_query_is_refused_where_it_goes_wrong(text, complaint):
+def test_an_invalid_query_is_refused_at_its_position(text, complaint):
     """The error names what was expected."""
     with pytest.raises(QueryError) as caught:
         parse(text)

@@ -1,4 +1,4 @@
-"""Log groups and logs, pushing entries to them, and finding the entries again."""
+"""Log groups and logs, the ingestion of entries, and searches."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ def logging(client):
 
 @pytest.fixture
 def made(logging):
-    """Return the OCID of what an accepted request made, as its work request tells."""
+    """Return the OCID of the created resource from the work request of an accepted request."""
 
     def identifier(response):
         return logging.get_work_request(response.headers["opc-work-request-id"]).data.resources[0].identifier
@@ -36,8 +36,8 @@ def log_id(logging, made, group_id):
 
 
 class TestManagement:
-    def test_a_create_answers_202_without_body_and_its_work_request_names_the_group(self, emulator, logging):
-        """The OCID of a new log group stands in the work request's resources and nowhere else."""
+    def test_a_create_is_accepted_without_a_body(self, emulator, logging):
+        """A create gets 202 without a body; the new OCID is in the work request's resources only."""
         response = logging.create_log_group({"compartmentId": emulator.compartment_id, "displayName": "web"})
         assert (response.status, response.data, "etag" in response.headers) == (202, None, False)
         request = logging.get_work_request(response.headers["opc-work-request-id"]).data
@@ -60,7 +60,7 @@ class TestManagement:
         assert {group.display_name for group in groups} == {"a", "b", "c"}
 
     def test_the_status_of_creates_can_be_200(self, clock):
-        """What no recording shows is a choice of the test."""
+        """logging_create_status sets the status of creates."""
         with Emulator(clock=clock, assumptions=Assumptions(logging_create_status=200)) as emulator:
             client = oci.logging.LoggingManagementClient(emulator.oci_config, service_endpoint=emulator.endpoint)
             details = {"compartmentId": emulator.compartment_id, "displayName": "web"}
@@ -117,7 +117,7 @@ class TestManagement:
         assert logging.get_log_group(group_id).data.description == "same name"
 
     def test_a_retry_token_gives_the_same_work_request(self, emulator, logging):
-        """A create that comes again makes nothing new."""
+        """A create that is repeated with its token gets the same work request and creates nothing."""
         details = {"compartmentId": emulator.compartment_id, "displayName": "web"}
         headers = [logging.create_log_group(details, opc_retry_token="t").headers for _ in range(2)]
         assert headers[0]["opc-work-request-id"] == headers[1]["opc-work-request-id"]
@@ -131,7 +131,7 @@ class TestManagement:
         assert emulator.live() == {}
 
     def test_a_log_needs_its_group(self, logging, log_id, group_id, refused):
-        """Logs are made and found below their own group only."""
+        """Logs are created and found below their own group only."""
         missing = group_id[:-4] + "none"
         refused(
             404, "NotAuthorizedOrNotFound", logging.create_log, missing, {"displayName": "x", "logType": "CUSTOM"}
@@ -151,7 +151,7 @@ class TestManagement:
         ],
     )
     def test_a_wrong_log_is_refused(self, logging, group_id, details, code, refused):
-        """Missing, unknown and out-of-range members are 400s."""
+        """A log with missing, unknown or out-of-range members gets 400."""
         refused(400, code, logging.create_log, group_id, details)
 
     def test_a_stale_etag_is_refused(self, logging, group_id, log_id, refused):
@@ -183,9 +183,7 @@ def push_as_container(emulator, client, clock, make_instance):
     return push
 
 
-def test_a_container_pushes_to_the_log_group_that_its_policy_names(
-    emulator, identity, logging, made, push_as_container, refused
-):
+def test_a_policy_for_one_log_group_permits_no_other(emulator, identity, logging, made, push_as_container, refused):
     """A policy for one log group lets a container push there, and nowhere else."""
     home, ids = emulator.compartment_id, {}
     for name in ("mine", "other"):
@@ -231,7 +229,7 @@ class TestEntries:
         return search
 
     def test_an_accepted_push_answers_200_without_body(self, push):
-        """put_logs answers as the recording of the real service does."""
+        """put_logs gets 200 without a body, as recorded from the real service."""
         response = push("hello")
         assert (response.status, response.data) == (200, None)
 
@@ -250,12 +248,12 @@ class TestEntries:
         assert len(search(f'search "{stream}"').data.results) == 1
 
     def test_another_scope_does_not_show_them(self, emulator, push, search):
-        """A log group of another name shows nothing."""
+        """A search in another log group finds nothing."""
         push("hello")
         assert search(f'search "{emulator.compartment_id}/other"').data.results == []
 
     def test_an_entry_comes_back_with_its_origin(self, emulator, push, search, group_id, log_id):
-        """JSON data become fields, other text the field message; log and group are told."""
+        """JSON data become fields, other text the field message; entries contain log and group."""
         push(json.dumps({"level": "INFO"}), "plain text")
         found = search(f'search "{emulator.compartment_id}" | sort by id').data
         contents = [result.data["logContent"] for result in found.results]
@@ -266,7 +264,7 @@ class TestEntries:
         assert ("logContent.data.level", "STRING") in [(one.field_name, one.field_type) for one in found.fields]
 
     def test_only_the_time_range_is_searched_newest_first(self, emulator, push, search):
-        """Entries from before timeStart stay out."""
+        """A search finds no entries from before timeStart, and shows the newest first."""
         push("old", age=3600)
         push("a", age=60)
         push("b", age=30)
@@ -274,7 +272,7 @@ class TestEntries:
         assert [one.data["logContent"]["data"]["message"] for one in results] == ["b", "a"]
 
     def test_results_come_in_pages(self, emulator, push, search):
-        """A limit cuts the answer, and the next page holds the rest."""
+        """A limit cuts the results, and the next page has the rest."""
         push("a", "b", "c")
         query = f'search "{emulator.compartment_id}"'
         first = search(query, limit=2)
@@ -285,28 +283,28 @@ class TestEntries:
 
     @pytest.mark.parametrize("query", ["", "find me", 'search "{c}" | where'])
     def test_a_query_that_makes_no_sense_is_refused(self, emulator, search, query, refused):
-        """The refusal quotes the query."""
+        """An invalid query gets 400 with the query in the message."""
         refused(400, "InvalidParameter", search, query.format(c=emulator.compartment_id) or "x")
 
     def test_a_range_of_more_than_14_days_is_refused(self, emulator, search, refused):
-        """The time range is limited."""
+        """A search over more than 14 days gets 400."""
         refused(400, "InvalidParameter", search, f'search "{emulator.compartment_id}"', minutes=15 * 24 * 60)
 
     def test_an_entry_of_a_mebibyte_is_refused_and_nothing_is_kept(self, emulator, push, search, refused):
-        """Entries must be smaller than 1 MB, and a call is kept whole or not at all."""
+        """An entry of 1 MB is refused, and no other entry of its call is stored."""
         refused(400, "InvalidParameter", push, "small", "x" * 1024 * 1024)
         assert search(f'search "{emulator.compartment_id}"').data.results == []
 
     def test_a_call_of_more_than_ten_mebibytes_is_refused(self, push, refused):
-        """Many entries together must not exceed the size of a call."""
+        """Entries that together exceed the size of a call get 413."""
         refused(413, "RequestEntityTooLarge", push, *["x" * 1000 * 1000] * 11)
 
     def test_a_call_without_entries_is_refused(self, push, refused):
-        """A batch must hold something."""
+        """A call without entries gets 400."""
         refused(400, "InvalidParameter", push)
 
-    def test_a_time_that_is_none_is_refused(self, emulator, client, log_id, refused):
-        """Entries and searches name RFC 3339 times."""
+    def test_an_invalid_time_is_refused(self, emulator, client, log_id, refused):
+        """Times of entries and searches that are not RFC 3339 get 400."""
         entry = {"id": "1", "data": "x", "time": "noon"}
         batch = {"source": "s", "type": "t", "defaultlogentrytime": "2026-01-01T00:00:00Z", "entries": [entry]}
         ingestion, search = client("loggingingestion.LoggingClient"), client("loggingsearch.LogSearchClient")
@@ -320,7 +318,7 @@ class TestEntries:
         refused(400, "CannotParseRequest", search.search_logs, body)
 
     def test_entries_go_with_their_log(self, emulator, logging, push, search, group_id, log_id):
-        """A deleted log's entries are not found any more."""
+        """Entries of a deleted log are not found."""
         push("hello")
         logging.delete_log(group_id, log_id)
         assert search(f'search "{emulator.compartment_id}"').data.results == []

@@ -72,8 +72,8 @@ class TestPosting:
             ({"metadata": {"unit": "x" * 257}}, "metadata is not valid: " + "x" * 257),
         ],
     )
-    def test_a_wrong_metric_is_told_and_the_others_are_kept(self, post, metric, change, message, summarize):
-        """Some fail: 200, with a count and each failed metric."""
+    def test_an_invalid_metric_is_reported(self, post, metric, change, message, summarize):
+        """A call with some invalid metrics gets 200 with their count and each of them."""
         answer = post(metric(1.0), metric(2.0, name="Other") | change).data
         assert answer.failed_metrics_count == 1
         assert answer.failed_metrics[0].message == message
@@ -81,7 +81,7 @@ class TestPosting:
 
     @pytest.mark.parametrize("age", [7200.0, 1e6, -600.0])
     def test_datapoints_must_be_recent(self, post, metric, age):
-        """Older than two hours or more than ten minutes ahead: the recorded text."""
+        """A datapoint older than two hours or over ten minutes ahead is refused with the recorded text."""
         answer = post(metric(1.0), metric(1.0, age=age)).data
         assert [one.message for one in answer.failed_metrics] == [
             "The datapoint timestamps must be between 2 hours ago and 10 minutes from now."
@@ -89,7 +89,7 @@ class TestPosting:
 
     @pytest.mark.parametrize("age", [7199.0, 0.0, -599.0])
     def test_datapoints_within_the_window_are_kept(self, post, metric, age):
-        """The window is open at both ends."""
+        """Datapoints just within the window are stored."""
         assert post(metric(1.0, age=age)).data.failed_metrics_count == 0
 
     @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ class TestPosting:
         ],
     )
     def test_a_wrong_datapoint_fails_its_metric(self, post, metric, change, message):
-        """A datapoint has a time, a finite value and a positive count."""
+        """A datapoint without a time, a finite value and a positive count fails its metric."""
         wrong = metric(1.0)
         wrong["datapoints"][0] |= change
         assert [one.message for one in post(metric(1.0), wrong).data.failed_metrics] == [message]
 
-    def test_a_time_that_is_none_is_refused(self, emulator, monitoring, post, metric, refused):
-        """Datapoints, ranges and suppressions name RFC 3339 times."""
+    def test_an_invalid_time_is_refused(self, emulator, monitoring, post, metric, refused):
+        """Times of datapoints, ranges and suppressions that are not RFC 3339 get 400."""
         wrong = metric(1.0)
         wrong["datapoints"][0]["timestamp"] = "noon"
         refused(400, "CannotParseRequest", post, metric(1.0), wrong)
@@ -116,7 +116,7 @@ class TestPosting:
         refused(400, "CannotParseRequest", monitoring.summarize_metrics_data, emulator.compartment_id, asked)
 
     def test_when_all_fail_the_call_is_refused(self, post, metric, refused):
-        """All fail: 400 with the recorded text."""
+        """A call in which all metrics are invalid gets 400 with the recorded text."""
         error = refused(400, "InvalidParameter", post, metric(1.0, dimensions={}))
         assert error.message == (
             "No valid metrics. All metrics failed input validation. "
@@ -124,22 +124,22 @@ class TestPosting:
         )
 
     def test_an_atomic_batch_is_kept_whole_or_not_at_all(self, post, metric, refused, summarize):
-        """ATOMIC: one wrong metric refuses the call."""
+        """One invalid metric refuses an ATOMIC call, and none is stored."""
         wrong = metric(1.0, name="a:b")
         refused(400, "InvalidParameter", post, metric(1.0), wrong, batchAtomicity="ATOMIC")
         assert summarize("Load[1m].max()") == []
 
     def test_a_call_holds_fifty_streams_at_most(self, post, metric, refused):
-        """Streams are told apart by name and dimensions; 51 of them are too many."""
+        """A call with 51 streams, which differ in name or dimensions, gets 400."""
         metrics = [metric(1.0, dimensions={"host": str(number)}) for number in range(51)]
         refused(400, "InvalidParameter", post, *metrics)
         assert post(*metrics[:50], *metrics[:50]).data.failed_metrics_count == 0
 
     def test_an_unknown_compartment_is_refused(self, post, metric, refused):
-        """Nothing can be posted where the caller may not."""
+        """A post to an unknown compartment gets 404."""
         refused(404, "NotAuthorizedOrNotFound", post, metric(1.0, compartmentId="ocid1.compartment.oc1..none"))
 
-    def test_posting_has_a_host_of_its_own(self, client, metric, refused):
+    def test_posting_has_a_separate_host(self, client, metric, refused):
         """The query host's prefix does not take posts, nor does the ingestion host's answer queries.
 
         UNCONFIRMED: with which status.
@@ -172,7 +172,7 @@ class TestReading:
         assert summarize("Load[1m].max()", startTime=past, endTime=start) == []
 
     def test_resource_groups_are_kept_apart(self, post, metric, summarize):
-        """Without a resource group only streams without one are seen."""
+        """A query without a resource group sees only streams without one."""
         post(metric(1.0), metric(2.0, resourceGroup="blue"))
         assert [one.resource_group for one in summarize("Load[1m].max()")] == [None]
         assert [one.resource_group for one in summarize("Load[1m].max()", resourceGroup="blue")] == ["blue"]
@@ -186,12 +186,12 @@ class TestReading:
         ],
     )
     def test_a_wrong_question_is_refused(self, emulator, monitoring, details, refused):
-        """Queries, resolutions and times that make no sense are 400s."""
+        """Invalid queries, resolutions and time ranges get 400."""
         asked = {"namespace": "app", **details}
         refused(400, "InvalidParameter", monitoring.summarize_metrics_data, emulator.compartment_id, asked)
 
-    def test_the_subtree_can_be_asked_for_from_the_tenancy_only(self, emulator, monitoring, post, metric, refused):
-        """With compartmentIdInSubtree the root shows what lies below it."""
+    def test_only_the_tenancy_has_a_subtree(self, emulator, monitoring, post, metric, refused):
+        """With compartmentIdInSubtree the tenancy includes all compartments; others are refused."""
         post(metric(1.0))
         details = {"namespace": "app", "query": "Load[1m].max()"}
         ask = monitoring.summarize_metrics_data
@@ -200,11 +200,11 @@ class TestReading:
         refused(400, "InvalidParameter", ask, emulator.compartment_id, details, compartment_id_in_subtree=True)
 
     def test_grouping_by_a_dimension_is_refused(self, emulator, monitoring, refused):
-        """Lists are grouped by namespace, name and resource group only."""
+        """Grouping a list by a dimension gets 400."""
         refused(400, "InvalidParameter", monitoring.list_metrics, emulator.compartment_id, {"groupBy": ["host"]})
 
     def test_metrics_are_listed_and_grouped(self, emulator, monitoring, post, metric):
-        """Each stream is one entry, unless grouped; dimensions and names select."""
+        """A list has one entry per stream, or per group; dimensions and names select."""
         post(metric(1.0), metric(1.0, dimensions={"host": "b"}), metric(1.0, name="Idle"))
 
         def listed(**details):
@@ -236,7 +236,7 @@ class TestAlarms:
         return lambda: [one.status for one in monitoring.list_alarms_status(emulator.compartment_id).data]
 
     def test_an_alarm_lives_from_create_to_delete(self, emulator, monitoring, details, refused):
-        """Create fills in defaults, update changes what it names, delete removes."""
+        """A create adds defaults, an update changes only its members, a delete removes the alarm."""
         alarm = monitoring.create_alarm(details).data
         assert (alarm.lifecycle_state, alarm.pending_duration, alarm.message_format) == ("ACTIVE", "PT1M", "RAW")
         changed = monitoring.update_alarm(alarm.id, {"severity": "INFO", "pendingDuration": "PT1H"}).data
@@ -265,17 +265,17 @@ class TestAlarms:
         ],
     )
     def test_a_wrong_alarm_is_refused(self, monitoring, details, change, code, refused):
-        """Words, durations, queries and destinations are checked."""
+        """An alarm with an invalid word, duration, query or destination is refused."""
         refused(400, code, monitoring.create_alarm, details | change)
 
     def test_a_wrong_change_leaves_the_alarm_as_it_was(self, monitoring, details, refused):
-        """Updates are checked like creates."""
+        """An invalid update is refused and leaves the alarm unchanged."""
         alarm = monitoring.create_alarm(details).data
         refused(400, "InvalidParameter", monitoring.update_alarm, alarm.id, {"query": "Load[1m].max()"})
         assert monitoring.get_alarm(alarm.id).data.query == details["query"]
 
     def test_an_alarm_fires_while_its_condition_holds(self, monitoring, details, post, metric, clock, status):
-        """OK before, FIRING on a breach, OK again once the data say so or stop."""
+        """An alarm is OK before a breach, FIRING during it, and OK when data are below the threshold or stop."""
         monitoring.create_alarm(details)
         assert status() == ["OK"]
         post(metric(90.0, age=0.0))
@@ -286,7 +286,7 @@ class TestAlarms:
     def test_the_condition_must_hold_for_the_pending_duration(
         self, monitoring, details, post, metric, clock, status
     ):
-        """With PT3M one breach is not enough, three minutes of breaches are."""
+        """With PT3M an alarm fires after three minutes of breaches, not after one."""
         monitoring.create_alarm(details | {"pendingDuration": "PT3M"})
         for expected in ("OK", "OK", "FIRING"):
             post(metric(90.0, age=0.0))
@@ -294,7 +294,7 @@ class TestAlarms:
             clock.advance(60)
 
     def test_an_absence_alarm_fires_when_data_stop(self, monitoring, details, post, metric, clock, status):
-        """absent() is about streams that have been seen, and fires after a whole interval without data."""
+        """An absence alarm fires after a whole interval without data of a stream that had some."""
         monitoring.create_alarm(details | {"query": "Load[1m].absent()"})
         assert status() == ["OK"]
         post(metric(1.0, age=0.0))
@@ -302,10 +302,8 @@ class TestAlarms:
         clock.advance(150)
         assert status() == ["FIRING"]
 
-    def test_a_suppressed_alarm_is_suspended_and_a_disabled_one_has_no_status(
-        self, monitoring, details, post, metric, status
-    ):
-        """Suppression hides a breach while it lasts."""
+    def test_suppressed_and_disabled_alarms_do_not_fire(self, monitoring, details, post, metric, status):
+        """A breaching alarm is SUSPENDED while it is suppressed, and not listed while it is disabled."""
         post(metric(90.0, age=0.0))
         window = {"timeSuppressFrom": "2020-01-01T00:00:00Z", "timeSuppressUntil": "2040-01-01T00:00:00Z"}
         alarm = monitoring.create_alarm(details | {"suppression": window}).data

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocisidecar.emulator.mql import Datapoint, Series, Stream, evaluate, parse, parse_duration
+from ocisidecar.emulator.mql import Datapoint, Series, Stream, parse, parse_duration
+from ocisidecar.emulator.mql_evaluation import evaluate
 from ocisidecar.emulator.syntax import QueryError
 
 STREAMS = (
@@ -55,8 +56,8 @@ class TestReading:
             ("é[1m].mean()", "unreadable at position 0"),
         ],
     )
-    def test_a_text_that_is_no_query_is_refused_where_it_goes_wrong(self, text, complaint):
-        """The error names what was expected."""
+    def test_an_invalid_query_is_refused_at_its_position(self, text, complaint):
+        """The error names the expected tokens."""
         with pytest.raises(QueryError) as caught:
             parse(text)
         assert complaint in str(caught.value)
@@ -71,12 +72,12 @@ class TestReading:
         ],
     )
     def test_only_thresholds_and_absence_make_a_condition(self, text, is_condition):
-        """An alarm can tell a query that says true or false from one that says numbers."""
+        """`is_condition` is true only for queries whose every part has a threshold or detects absence."""
         assert parse(text).is_condition is is_condition
 
     @pytest.mark.parametrize("text", ["5m 5m", "5", "", "2d"])
     def test_a_duration_is_one_word(self, text):
-        """A resolution is minutes, hours or a day, and nothing else."""
+        """A text that is not exactly one duration from 1m to 1d raises QueryError."""
         assert parse_duration("5m") == 300
         with pytest.raises(QueryError):
             parse_duration(text)
@@ -98,14 +99,14 @@ class TestEvaluating:
         ],
     )
     def test_a_statistic_weighs_each_value_with_its_count(self, statistic, first):
-        """(10, then 20 three times) is four values, aggregated at the start of their minute."""
+        """A value with count three counts as three values, aggregated at the start of their minute."""
         call = statistic if "(" in statistic else f"{statistic}()"
         assert ask(f'Load[1m]{{host="a1"}}.{call}')["a,a1"] == [
             (0, first),
             (60, {"count": 1.0}.get(statistic, 40.0)),
         ]
 
-    def test_without_grouping_every_stream_answers_for_itself(self):
+    def test_without_grouping_every_stream_is_a_series(self):
         """Three streams give three series with all their dimensions."""
         assert set(ask("Load[1m].max()")) == {"a,a1", "a,a2", "b,b1"}
 
@@ -136,11 +137,11 @@ class TestEvaluating:
         assert set(ask(f"Load[1m]{{{matchers}}}.max()")) == hosts
 
     def test_several_dimensions_group_together(self):
-        """Grouping by pool and host tells streams apart by both."""
+        """Grouping by pool and host gives one series per pair."""
         assert set(ask("Load[1m].groupBy(pool, host).max()")) == {"a,a1", "a,a2", "b,b1"}
 
     def test_rate_is_the_change_per_second_and_increment_per_interval(self):
-        """From 20 at second 30 to 40 at second 60."""
+        """A change from 20 at second 30 to 40 at second 60 is an increment of 20 and a rate of 20 per 30 s."""
         assert ask('Load[1m]{host="a1"}.increment()') == {"a,a1": [(60, 20.0)]}
         assert ask('Load[1m]{host="a1"}.rate()') == {"a,a1": [(60, 20.0 / 30)]}
 
@@ -150,7 +151,7 @@ class TestEvaluating:
         assert ask('Load[1m]{host="a1"}.max() in (20, 30)') == {"a,a1": [(0, 1.0), (60, 0.0)]}
         assert ask('Load[1m]{host="a1"}.max() not in (20, 30)') == {"a,a1": [(0, 0.0), (60, 1.0)]}
 
-    def test_absence_is_said_for_each_minute_without_data_until_the_period_is_over(self):
+    def test_absence_lasts_until_the_detection_period_is_over(self):
         """After the last datapoint absence is reported for the detection period, then nothing at all."""
         assert ask('Load[1m]{host="a1"}.absent(2m)', end=420) == {
             "a,a1": [(0, 0.0), (60, 0.0), (120, 1.0), (180, 1.0)]
@@ -162,7 +163,7 @@ class TestEvaluating:
         assert ask('Load[2m]{host="b1"}.count()', resolution_seconds=120) == {"b,b1": [(120, 1.0)]}
 
     def test_the_end_of_the_time_range_is_excluded(self):
-        """No window begins at `end`."""
+        """No window begins at `end` or later."""
         assert ask('Load[1m]{host="b1"}.max()', end=120) == {}
         assert ask('Load[1m]{host="b1"}.max()', start=120, end=121) == {"b,b1": [(120, 7.0)]}
 
@@ -174,7 +175,7 @@ class TestEvaluating:
         }
 
     def test_metadata_of_a_stream_is_kept(self):
-        """What was posted beside the datapoints comes back with them."""
+        """A series has the metadata of its stream."""
         answers = evaluate(parse('Load[1m]{pool="b"}.max()'), lambda _: STREAMS, start=0, end=240)
         assert answers == (Series({"pool": "b", "host": "b1"}, ((120, 7.0),), {"unit": "count"}),)
 

@@ -27,13 +27,13 @@ def value(emulator, client):
 
 @pytest.fixture
 def web(emulator, make_instance):
-    """An instance of 1 OCPU and 4 GB with two containers, one of which runs: its usage was told."""
+    """An instance of 1 OCPU and 4 GB with two containers, one of which runs and has reported its usage."""
     containers = [{"displayName": name, "imageUrl": "web:1"} for name in ("app", "helper")]
     made = make_instance(containers=containers).data
-    world = emulator.app.world
-    now = world.clock.time()
-    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_in_bytes=GB)}
-    record_usage(world, world.store.find("container-instance", made.id, now), now, usages)
+    cloud = emulator.app.cloud
+    now = cloud.clock.time()
+    usages = {made.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB)}
+    record_usage(cloud, cloud.store.find("container-instance", made.id, now), now, usages)
     return made
 
 
@@ -48,13 +48,13 @@ def web(emulator, make_instance):
         ("ContainerMemoryUsed", GB),
     ],
 )
-def test_an_instance_tells_its_share_and_its_use(web, value, metric, expected):
-    """Of two logical CPUs, 4 GB and a minute: shares in percent, CPU in core-nanoseconds, memory in bytes."""
+def test_an_instance_has_utilization_and_usage(web, value, metric, expected):
+    """Utilization is in percent of two logical CPUs and 4 GB, CPU in core-nanoseconds a minute, memory in bytes."""
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == expected
 
 
-def test_containers_are_told_apart(web, value):
-    """Their series bear name and OCID; one that does not run has none."""
+def test_containers_have_separate_series(web, value):
+    """Containers' series have name and OCID as dimensions; one that does not run has no series."""
     app, helper = (one.container_id for one in web.containers)
     assert value(f'ContainerMemoryUsed[1m]{{containerOCID = "{app}", containerDisplayName = "app"}}.max()') == GB
     assert value(f'ContainerMemoryUsed[1m]{{containerOCID = "{helper}"}}.max()') is None

@@ -1,4 +1,4 @@
-"""Core: networks as OCI builds them, and every refusal that keeps them whole."""
+"""Core: networks, their defaults, and the refusals that keep them consistent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def route(entity, destination=ANYWHERE, kind="CIDR_BLOCK"):
 
 class TestVcn:
     def test_it_is_born_with_defaults(self, network, vcn):
-        """Route table, security list and DHCP options exist, named after the VCN, and do not count as live."""
+        """A new VCN has a route table, a security list and DHCP options of its name, which do not count as live."""
         assert vcn.vcn_domain_name == "net.oraclevcn.com"
         assert (vcn.cidr_block, vcn.cidr_blocks) == ("10.0.0.0/16", ["10.0.0.0/16"])
         table = network.get_route_table(vcn.default_route_table_id).data
@@ -53,7 +53,7 @@ class TestVcn:
         assert [option.type for option in options.options] == ["DomainNameServer", "SearchDomain"]
 
     def test_its_default_security_list_admits_ssh(self, network, vcn):
-        """Out goes everything; in come SSH, and the ICMP messages as recorded."""
+        """The default security list permits all egress, and SSH and the recorded ICMP messages as ingress."""
         security = network.get_security_list(vcn.default_security_list_id).data
         [egress] = security.egress_security_rules
         assert (egress.protocol, egress.destination) == ("all", ANYWHERE)
@@ -67,7 +67,7 @@ class TestVcn:
         assert (local.source, local.icmp_options.type, local.icmp_options.code) == ("10.0.0.0/16", 3, None)
 
     def test_it_takes_its_defaults_with_it(self, emulator, network, vcn, refusal):
-        """Deleting the VCN deletes them; network objects vanish at once."""
+        """Deleting a VCN deletes its defaults, and they are 404 at once."""
         network.delete_vcn(vcn.id)
         assert emulator.live() == {}
         assert refusal(network.get_vcn, vcn.id).status == 404
@@ -88,7 +88,7 @@ class TestVcn:
         ],
     )
     def test_impossible_blocks_and_labels_are_refused(self, network, compartment, refusal, members, text):
-        """Blocks must be /16 to /30, at most five, apart; labels begin with a letter."""
+        """A VCN with blocks outside /16 to /30, over five, overlapping, or an invalid label gets 400."""
         error = refusal(network.create_vcn, {"compartmentId": compartment, **members})
         assert (error.status, error.code) == (400, "InvalidParameter")
         assert text in error.message
@@ -122,11 +122,11 @@ class TestVcn:
         assert elsewhere.create_vcn(details).status == 200
 
     def test_a_name_is_made_up_where_none_was_given(self, network, compartment):
-        """DisplayName defaults to the kind and the time."""
+        """The default displayName consists of the kind and the time."""
         vcn = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
         assert vcn.display_name == f"vcn{vcn.time_created:%Y%m%d%H%M%S}"
 
-    def test_what_the_emulator_does_not_know_is_501(self, network, compartment, refusal):
+    def test_what_is_not_emulated_is_501(self, network, compartment, refusal):
         """Members and operations of OCI that are not emulated are refused as such, never ignored."""
         details = {"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}
         assert refusal(network.create_vcn, {**details, "isZprOnly": True}).status == 501
@@ -136,7 +136,7 @@ class TestVcn:
 
 class TestSubnet:
     def test_it_gets_what_its_vcn_has(self, vcn, subnet):
-        """Omitted table, list and options are the VCN's defaults; the router is the first host."""
+        """A subnet gets the VCN's default table, list and options; the router is the first host."""
         assert subnet.route_table_id == vcn.default_route_table_id
         assert subnet.security_list_ids == [vcn.default_security_list_id]
         assert subnet.dhcp_options_id == vcn.default_dhcp_options_id
@@ -145,12 +145,12 @@ class TestSubnet:
         assert subnet.virtual_router_mac.startswith("00:00:17:")
 
     def test_prohibiting_public_ips_prohibits_ingress(self, make_subnet):
-        """ProhibitInternetIngress turns true with prohibitPublicIpOnVnic."""
+        """A subnet with prohibitPublicIpOnVnic sets prohibitInternetIngress to true."""
         made = make_subnet(prohibitPublicIpOnVnic=True)
         assert (made.prohibit_public_ip_on_vnic, made.prohibit_internet_ingress) == (True, True)
 
     def test_an_overlap_names_the_other_subnet(self, make_subnet, subnet, refusal):
-        """Two subnets of a VCN cannot share addresses."""
+        """An overlapping subnet is refused with the OCID of the other one."""
         error = refusal(make_subnet, cidrBlock="10.0.0.128/25")
         assert error.message == (
             f"The requested CIDR 10.0.0.128/25 is invalid: subnet {subnet.id} with CIDR 10.0.0.0/24 overlaps with "
@@ -176,7 +176,7 @@ class TestSubnet:
         ],
     )
     def test_wrong_members_are_refused(self, make_subnet, refusal, members, status, code):
-        """Blocks, domains, labels, references and tags must make sense."""
+        """A subnet with an invalid block, domain, label, reference or tag is refused."""
         error = refusal(make_subnet, **members)
         assert (error.status, error.code) == (status, code)
 
@@ -200,13 +200,13 @@ class TestSubnet:
         assert "needs" in refusal(make_subnet, vcnId=plain.id, dnsLabel="sub").message
 
     def test_an_update_takes_mutable_members_only(self, network, subnet, refusal):
-        """Names and references change; what a subnet is made of does not."""
+        """An update changes a subnet's name and references and refuses other members."""
         assert network.update_subnet(subnet.id, {"displayName": "renamed"}).data.display_name == "renamed"
         assert refusal(network.update_subnet, subnet.id, {"dnsLabel": "other"}).code == "CannotParseRequest"
         assert refusal(network.update_subnet, subnet.id, {"cidrBlock": "10.0.0.0/25"}).status == 501
 
     def test_a_stale_etag_is_refused(self, network, subnet, refusal):
-        """if-match must name the current version, a compressed answer's mark allowed."""
+        """if-match must name the current version; the suffix of compressed responses is allowed."""
         etag = network.get_subnet(subnet.id).headers["etag"]
         renamed = network.update_subnet(subnet.id, {"displayName": "a"}, if_match=f"{etag}--gzip")
         assert renamed.headers["etag"] != etag
@@ -218,7 +218,7 @@ class TestSubnet:
 
 class TestRouting:
     def test_a_rule_given_as_cidr_block_answers_as_destination(self, make_table, gateway):
-        """The deprecated member is answered together with the ones that replace it."""
+        """A rule with the deprecated cidrBlock is returned with destination and destinationType too."""
         [stored] = make_table({"networkEntityId": gateway.id, "cidrBlock": ANYWHERE}).route_rules
         assert (stored.cidr_block, stored.destination, stored.destination_type) == (
             ANYWHERE,
@@ -227,14 +227,14 @@ class TestRouting:
         )
 
     def test_a_gateway_in_a_rule_cannot_be_deleted(self, network, make_table, gateway, refusal):
-        """The rule goes first."""
+        """A gateway can be deleted only after the rule that names it."""
         table = make_table(route(gateway))
         assert refusal(network.delete_internet_gateway, gateway.id).code == "IncorrectState"
         network.update_route_table(table.id, {"routeRules": []})
         assert network.delete_internet_gateway(gateway.id).status == 204
 
     def test_a_table_in_use_cannot_be_deleted(self, network, make_table, make_subnet, vcn, refusal):
-        """Neither one of a subnet nor the VCN's default can go."""
+        """The delete of a subnet's route table and of the VCN's default one gets 409."""
         table = make_table()
         made = make_subnet(routeTableId=table.id)
         error = refusal(network.delete_route_table, table.id)
@@ -244,7 +244,7 @@ class TestRouting:
         assert network.delete_route_table(table.id).status == 204
 
     def test_services_are_reached_through_a_service_gateway(self, network, compartment, vcn, make_table, refusal):
-        """The label of all services is the destination, and cannot stand beside an internet gateway's route."""
+        """A route to all services leads to a service gateway, and not beside a route to an internet gateway."""
         bucket, everything = network.list_services().data
         assert everything.cidr_block == "all-fra-services-in-oracle-services-network"
         assert everything.name == "All FRA Services In Oracle Services Network"
@@ -266,7 +266,7 @@ class TestRouting:
 
     @pytest.mark.parametrize("entity", ["ocid1.internetgateway.oc1..none", "ocid1.vcn.oc1..x", "nonsense"])
     def test_a_rule_to_nowhere_is_refused(self, make_table, refusal, entity):
-        """The target of a rule must exist and be something that routes."""
+        """A rule whose target does not exist or cannot route is refused."""
         error = refusal(make_table, {"networkEntityId": entity, "destination": ANYWHERE})
         assert (error.status, error.code) == (400, "RelatedResourceNotAuthorizedOrNotFound")
 
@@ -281,12 +281,12 @@ class TestRouting:
 
     @pytest.mark.usefixtures("gateway")
     def test_a_gateway_keeps_its_vcn(self, network, vcn, refusal):
-        """The refusal does not tell which kind of gateway it is."""
+        """The refusal to delete a VCN with a gateway does not name the gateway's kind."""
         error = refusal(network.delete_vcn, vcn.id)
         assert error.message == f"{vcn.id} is associated with Gateway that is in use"
 
     def test_a_table_makes_sense_as_a_whole(self, network, compartment, make_table, gateway, refusal):
-        """One rule per destination, each with one, and targets of the same VCN."""
+        """Duplicate destinations, a missing one, and targets of another VCN are refused."""
         assert refusal(make_table, route(gateway), route(gateway)).code == "InvalidParameter"
         assert refusal(make_table, {"networkEntityId": gateway.id}).code == "MissingParameter"
         other = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
@@ -356,13 +356,13 @@ class TestSecurity:
         ],
     )
     def test_wrong_rules_are_refused(self, network, group, refusal, wrong):
-        """Ends, protocols and ports must make sense; none of the call's rules is added."""
+        """An invalid source, protocol or port refuses all rules of the call."""
         rules = {"securityRules": [rule(), rule(**wrong)]}
         assert refusal(network.add_network_security_group_security_rules, group.id, rules).status == 400
         assert network.list_network_security_group_security_rules(group.id).data == []
 
     def test_a_group_of_another_vcn_is_refused(self, network, compartment, vcn, subnet, make_instance, refusal):
-        """Neither a rule nor a VNIC can name it."""
+        """A rule or VNIC that names a group of another VCN is refused."""
         other = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
         mine, foreign = (
             network.create_network_security_group({"compartmentId": compartment, "vcnId": place}).data.id
@@ -375,7 +375,7 @@ class TestSecurity:
         assert "does not belong" in refusal(make_instance, vnics=vnics).message
 
     def test_numbers_of_rules_are_limited(self, network, group, refusal):
-        """At most 25 rules per call and 120 per group."""
+        """More than 25 rules in a call or 120 in a group are refused."""
         add = network.add_network_security_group_security_rules
         assert refusal(add, group.id, {"securityRules": [rule()] * 26}).code == "InvalidParameter"
         for _ in range(4):
@@ -383,7 +383,7 @@ class TestSecurity:
         assert refusal(add, group.id, {"securityRules": [rule()] * 21}).code == "LimitExceeded"
 
     def test_a_rule_turns_invalid_with_the_group_it_names(self, network, compartment, vcn, group):
-        """A group that others' rules mention can be deleted."""
+        """A group that another group's rules name can be deleted, and they turn invalid."""
         other = network.create_network_security_group({"compartmentId": compartment, "vcnId": vcn.id}).data
         named = rule(source=other.id, sourceType="NETWORK_SECURITY_GROUP")
         network.add_network_security_group_security_rules(group.id, {"securityRules": [named]})
@@ -392,7 +392,7 @@ class TestSecurity:
         assert found.is_valid is False
 
     def test_a_group_with_vnics_is_kept(self, network, make_instance, subnet, group, refusal):
-        """412 PreconditionFailed with the recorded text, although no if-match was sent."""
+        """The delete of a group with VNICs gets 412 PreconditionFailed with the recorded text, without if-match."""
         made = make_instance(vnics=[{"subnetId": subnet.id, "nsgIds": [group.id]}]).data
         [member] = network.list_network_security_group_vnics(group.id).data
         assert member.resource_id == made.id
@@ -405,7 +405,7 @@ class TestSecurity:
         assert network.delete_network_security_group(group.id).status == 204
 
     def test_a_security_list_in_use_is_kept(self, network, compartment, vcn, make_subnet, refusal):
-        """Rules of a list are replaced as a whole; a list of a subnet stays."""
+        """An update replaces all rules of a security list; the list of a subnet cannot be deleted."""
         details = {
             "compartmentId": compartment,
             "vcnId": vcn.id,
@@ -441,7 +441,7 @@ class TestAddresses:
             assert vnic_of(made.id).private_ip == f"10.0.9.{2 + number % 5}"
             instances.delete_container_instance(made.id)
 
-    def test_a_wished_address_must_be_free(self, make_instance, subnet, vnic_of, refusal):
+    def test_a_requested_address_must_be_free(self, make_instance, subnet, vnic_of, refusal):
         """An address outside the subnet, a reserved one and a taken one are refused."""
 
         def vnics(address):
@@ -453,13 +453,13 @@ class TestAddresses:
             assert refusal(make_instance, vnics=vnics(wrong)).code == "InvalidParameter"
 
     def test_a_full_subnet_is_refused(self, make_subnet, make_instance, refusal):
-        """A /30 has one address for hosts."""
+        """A second instance in a /30 subnet is refused."""
         small = make_subnet(cidrBlock="10.0.9.0/30")
         make_instance(vnics=[{"subnetId": small.id}])
         assert refusal(make_instance, vnics=[{"subnetId": small.id}]).code == "LimitExceeded"
 
     def test_public_addresses_are_objects(self, network, compartment, make_instance, vnic_of, subnet):
-        """A VNIC in a public subnet gets one unless told otherwise; it is found by address and by private IP."""
+        """A VNIC in a public subnet gets a public IP by default, which is found by address and by private IP."""
         vnic = vnic_of(make_instance().data.id)
         address = network.get_public_ip_by_ip_address({"ipAddress": vnic.public_ip}).data
         assert (address.lifetime, address.lifecycle_state) == ("EPHEMERAL", "ASSIGNED")
@@ -472,7 +472,7 @@ class TestAddresses:
         assert vnic_of(make_instance(vnics=without).data.id).public_ip is None
 
     def test_a_private_subnet_gives_none(self, make_subnet, make_instance, vnic_of, refusal):
-        """ProhibitPublicIpOnVnic turns the default off and refuses the wish."""
+        """In a subnet with prohibitPublicIpOnVnic VNICs get no public IP, and a request for one is refused."""
         private = make_subnet(cidrBlock="10.0.2.0/24", prohibitPublicIpOnVnic=True)
         assert vnic_of(make_instance(vnics=[{"subnetId": private.id}]).data.id).public_ip is None
         wish = [{"subnetId": private.id, "isPublicIpAssigned": True}]
@@ -490,7 +490,7 @@ class TestAddresses:
         assert refusal(network.update_vnic, other.id, {"nsgIds": ["x"] * 6}).code == "InvalidParameter"
 
     def test_a_subnet_with_a_vnic_is_kept(self, network, make_instance, subnet, vnic_of, refusal):
-        """409 Conflict names both."""
+        """The delete of a subnet with a VNIC gets 409 Conflict with both OCIDs."""
         vnic = vnic_of(make_instance().data.id)
         error = refusal(network.delete_subnet, subnet.id)
         assert (error.status, error.code) == (409, "Conflict")
@@ -504,12 +504,12 @@ class TestAddresses:
         bound = make_subnet(cidrBlock="10.0.3.0/24", availabilityDomain=domain.replace("AD-1", "AD-2"))
         assert "availability domain" in refusal(make_instance, vnics=[{"subnetId": bound.id}]).message
 
-    def test_an_address_that_nobody_has_is_not_found(self, network, refusal):
-        """Looking for it is 404."""
+    def test_an_unassigned_address_is_not_found(self, network, refusal):
+        """A look-up of an unassigned public address gets 404."""
         assert refusal(network.get_public_ip_by_ip_address, {"ipAddress": "192.0.2.1"}).status == 404
 
     def test_listing_private_ips_needs_a_place(self, network, refusal):
-        """Without subnet or VNIC the list is refused."""
+        """A list of private IPs without a subnet or VNIC gets 400."""
         assert refusal(network.list_private_ips).status == 400
 
 
@@ -524,7 +524,7 @@ def vnic_of(network, instances):
 
 
 def test_networks_take_their_time(make_emulator, client_of, clock, refusal):
-    """With a latency a VCN is PROVISIONING first: nothing can be built on it, and it goes as slowly."""
+    """With a latency a VCN is PROVISIONING and refuses subnets until it is over, and is deleted as slowly."""
     emulator = make_emulator(latencies=Latencies(network=2))
     network = client_of(emulator, "core.VirtualNetworkClient")
     vcn = network.create_vcn({"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}).data

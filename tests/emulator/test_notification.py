@@ -32,20 +32,20 @@ def test_a_topic_is_named_by_topic_id(emulator, topics, topic):
 
 
 def test_a_topic_name_is_taken_once_in_the_tenancy(emulator, topics, topic, refused):
-    """The same name is refused in another compartment too."""
+    """A topic's name is refused in another compartment too."""
     details = {"name": topic.name, "compartmentId": emulator.tenancy_id}
     refused(409, "NotAuthorizedOrResourceAlreadyExists", topics.create_topic, details)
 
 
 def test_an_update_changes_the_description(topics, topic):
-    """The name stays."""
+    """An update changes the description and not the name."""
     changed = topics.update_topic(topic.topic_id, {"description": "pages people"}).data
     assert (changed.name, changed.description) == ("alerts", "pages people")
 
 
 @pytest.mark.parametrize(("protocol", "state"), [("EMAIL", "PENDING"), ("ORACLE_FUNCTIONS", "ACTIVE")])
 def test_a_subscription_waits_for_confirmation(emulator, subscriptions, topic, protocol, state):
-    """A subscription is PENDING until somebody confirms it, unless nobody has to."""
+    """A subscription is PENDING, unless its protocol needs no confirmation."""
     details = {"topicId": topic.topic_id, "compartmentId": emulator.compartment_id, "protocol": protocol}
     made = subscriptions.create_subscription({**details, "endpoint": "ops@example.com"}).data
     assert made.lifecycle_state == state
@@ -55,7 +55,7 @@ def test_a_subscription_waits_for_confirmation(emulator, subscriptions, topic, p
 
 
 def test_a_topic_on_its_way_out_takes_no_subscription(clock, client_of, refused):
-    """While a topic is DELETING nothing can be attached to it."""
+    """A topic that is DELETING refuses subscriptions."""
     with Emulator(clock=clock, latencies=Latencies(notification=5)) as emulator:
         topics = client_of(emulator, "ons.NotificationControlPlaneClient")
         subscriptions = client_of(emulator, "ons.NotificationDataPlaneClient")
@@ -70,7 +70,7 @@ def test_a_topic_on_its_way_out_takes_no_subscription(clock, client_of, refused)
 
 
 def test_subscriptions_go_with_their_topic(emulator, topics, subscriptions, topic):
-    """Deleting a topic leaves nothing behind."""
+    """Deleting a topic deletes its subscriptions."""
     details = {"topicId": topic.topic_id, "compartmentId": emulator.compartment_id, "protocol": "EMAIL"}
     subscriptions.create_subscription({**details, "endpoint": "ops@example.com"})
     topics.delete_topic(topic.topic_id)
@@ -85,6 +85,6 @@ def test_a_message_gets_an_id(subscriptions, topic):
 
 
 def test_a_message_of_more_than_64_kib_is_refused(subscriptions, topic, refused):
-    """The size is counted in bytes."""
+    """A message of more than 64 KiB in UTF-8 gets 400."""
     assert subscriptions.publish_message(topic.topic_id, {"body": "x" * 65536}).status == 200
     refused(400, "InvalidParameter", subscriptions.publish_message, topic.topic_id, {"body": "é" * 32769})

@@ -1,6 +1,6 @@
-"""oci-cli, unmodified, as a foreign client: it knows nothing of this package and believes it talks to OCI.
+"""The unmodified oci-cli as an independent client of the emulator.
 
-It pins other versions than the SDK's, so it lives in a virtual environment of its own:
+It pins other versions than the SDK's, so it has a separate virtual environment:
 `python -m venv .venv-cli && .venv-cli/bin/pip install oci-cli`.  Or OCISIDECAR_OCI_CLI names the executable; with
 `none` these tests are skipped.
 """
@@ -58,7 +58,7 @@ class OciCli:
         return json.loads(done.stdout)["data"] if done.stdout.strip() else None
 
     def refusal(self, *arguments: str) -> dict[str, object]:
-        """Return what the service said when it refused; oci-cli itself would try a 409 for a minute and a half."""
+        """Return the error response; oci-cli itself would retry a 409 for a minute and a half."""
         done = self.run("--no-retry", *arguments)
         assert done.returncode == 1, done.stdout
         return dict(json.loads(done.stderr[done.stderr.index("{") :]))

@@ -1,4 +1,4 @@
-"""Lists: every item once whatever the page size, in the order that was asked for."""
+"""Lists: every item once for any page size, in the requested order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def names(emulator, network):
-    """Seven VCNs, made a second apart, whose names do not sort like their ages."""
+    """Seven VCNs, created a second apart, whose names do not sort like their ages."""
     made = ["d", "a", "g", "b", "f", "c", "e"]
     for name in made:
         emulator.clock.advance(1)
@@ -56,7 +56,7 @@ def test_items_that_go_or_come_between_pages_hide_no_others(network, compartment
 
 
 def test_the_sdk_s_paginator_collects_all(network, compartment, names):
-    """The SDK's own helper walks all pages."""
+    """The SDK's paginator collects all pages."""
     quiet = {"retry_strategy": oci.retry.NoneRetryStrategy()}
     found = oci.pagination.list_call_get_all_results(network.list_vcns, compartment, limit=2, **quiet)
     assert len(found.data) == len(names)
@@ -68,8 +68,8 @@ def test_core_tokens_are_long(network, compartment):
     assert len(network.list_vcns(compartment, limit=1).next_page) > 1000
 
 
-def test_orders_that_are_none_are_refused(emulator, raw):
-    """SortBy and sortOrder take known words only; the SDK itself checks them before it asks."""
+def test_unknown_orders_are_refused(emulator, raw):
+    """Unknown words for sortBy and sortOrder get 400; the SDK itself would refuse to send them."""
     for query in ("sortBy=COLOUR", "sortOrder=UP"):
         answer = raw("GET", f"/20160918/vcns?compartmentId={emulator.compartment_id}&{query}")
         assert (answer.status_code, answer.json()["code"]) == (400, "InvalidParameter")
@@ -77,7 +77,7 @@ def test_orders_that_are_none_are_refused(emulator, raw):
 
 @pytest.mark.parametrize("wrong", [{"limit": 0}, {"limit": 1001}, {"page": "nonsense"}, {"page": "W10="}])
 def test_impossible_pages_are_refused(network, compartment, refusal, wrong):
-    """A limit outside 1 to 1000 and a token that is none are refused with 400 InvalidParameter."""
+    """A limit outside 1 to 1000 and an invalid page token get 400 InvalidParameter."""
     error = refusal(network.list_vcns, compartment, **wrong)
     assert (error.status, error.code) == (400, "InvalidParameter")
 
@@ -91,7 +91,7 @@ def test_filters_select_by_equality(network, compartment, names):
 
 
 def test_a_list_of_an_unknown_compartment_is_refused(network, refusal):
-    """Listing where nothing can be seen is 404, as for resources."""
+    """A list of an unknown compartment gets 404."""
     error = refusal(network.list_vcns, "ocid1.compartment.oc1..nowhere")
     assert (error.status, error.code) == (404, "NotAuthorizedOrNotFound")
 

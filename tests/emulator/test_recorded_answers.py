@@ -53,7 +53,7 @@ JSON_TYPES = {
 
 @frozen
 class Recording:
-    """One recorded answer of an operation that the emulator declares."""
+    """One recorded response of an operation that the emulator declares."""
 
     entry: dict[str, Any]
 
@@ -77,7 +77,7 @@ class Recording:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is a real answer from which no recorder dropped anything."""
+        """Whether it is a complete response of the real service."""
         return self.entry["headers_complete"] and self.entry["fidelity"].startswith("raw-http")
 
     @property
@@ -134,7 +134,7 @@ def items(answers):
 
 
 def test_headers_have_the_recorded_names(recording, answers):
-    """No recorded header is missing, and none is there that a whole recording has not."""
+    """A response has all recorded headers, and no others than a complete recording."""
     recorded = set(recording.entry["response_headers"]) - TRANSPORT
     for answer in answers:
         own = set(answer.headers) - TRANSPORT - {"opc-next-page"}
@@ -161,7 +161,7 @@ def test_a_list_is_what_was_recorded_as_one(recording, answers):
 
 
 def test_members_are_the_recorded_ones(recording, items):
-    """Every recorded member is there, and no other without an explanation; all with the recorded types."""
+    """A response has every recorded member with its type, and no other one without an explanation."""
     known: dict[str, set[str]] = {}
     for one in RECORDINGS:
         for name, kinds in one.types.items() if one.model == recording.model else ():
@@ -185,7 +185,7 @@ def test_times_are_written_as_recorded(recording, items):
 
 
 def test_ids_look_like_the_recorded_ones(recording, items):
-    """OCIDs are of the recorded kinds; whole recordings also tell about region slot and unique part."""
+    """OCIDs are of the recorded kinds; complete recordings also decide about region slot and unique part."""
     own = {name: [OCID.fullmatch(str(item.get(name))) for item in items] for item in items for name in item}
     for item in recording.items:
         for name, value in item.items():

@@ -1,4 +1,4 @@
-"""Files in which containers find who they are."""
+"""The files of a resource principal's token and key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ocisidecar.emulator.resource_principal import DIRECTORY, PrincipalFiles, private_directory, variables
+from ocisidecar.emulator.resource_principal import (
+    DIRECTORY,
+    PrincipalFiles,
+    environment_variables,
+    private_directory,
+)
 from ocisidecar.emulator.signature import fingerprint
 
 
@@ -24,15 +29,15 @@ def files(tmp_path):
 
 
 def read(files):
-    """Return what a container reads where the variables say: token and private key."""
-    told = variables("eu-frankfurt-1", "http://10.0.0.1:1")
+    """Return the token and the private key from the files that the variables name."""
+    variables = environment_variables("eu-frankfurt-1", "http://10.0.0.1:1")
     names = ("OCI_RESOURCE_PRINCIPAL_RPST", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM")
-    token, key = ((files.directory / told[name].removeprefix(f"{DIRECTORY}/")).read_bytes() for name in names)
+    token, key = ((files.directory / variables[name].removeprefix(f"{DIRECTORY}/")).read_bytes() for name in names)
     return token.decode(), serialization.load_pem_private_key(key, None)
 
 
 def test_the_token_is_the_one_that_was_issued_for_the_key(files):
-    """Each renewal brings both anew; of the former ones the last stay, for who is just reading them."""
+    """Each renewal replaces token and key; the previous pair stays for readers that have opened it."""
     seen = []
     for _ in range(3):
         files.renew(fingerprint)
@@ -44,7 +49,7 @@ def test_the_token_is_the_one_that_was_issued_for_the_key(files):
 
 
 def test_every_user_id_can_read_them_and_none_can_write(files):
-    """Containers choose their user ids; what they may not do is change the files."""
+    """The files are readable for all user ids and writable for none."""
     files.renew(fingerprint)
     for path in (files.directory, *files.directory.rglob("*")):
         mode = path.stat().st_mode
@@ -53,7 +58,7 @@ def test_every_user_id_can_read_them_and_none_can_write(files):
 
 
 def test_a_reader_always_finds_a_whole_pair_of_files(files):
-    """While they are renewed neither is missing or half written."""
+    """Neither file is missing or incomplete during a renewal."""
     files.renew(fingerprint)
     latest, is_over = files.directory / "latest", threading.Event()
     found = []
@@ -72,7 +77,7 @@ def test_a_reader_always_finds_a_whole_pair_of_files(files):
 
 
 def test_a_renewal_that_failed_is_made_up_for(files):
-    """A directory that a cleaner of temporary files took away is made anew."""
+    """A renewal creates the directory again after a cleaner of temporary files removed it."""
     files.renew(fingerprint)
     shutil.rmtree(files.directory)
     files.renew(fingerprint)
@@ -81,7 +86,7 @@ def test_a_renewal_that_failed_is_made_up_for(files):
 
 
 def test_keys_of_a_killed_process_are_removed(monkeypatch, tmp_path):
-    """What a killed emulator left goes when the next one begins; what the living have stays, and is private."""
+    """A new emulator removes the directories of dead processes; those of living ones stay and are private."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     program = (
         "import sys\n"

@@ -1,4 +1,4 @@
-"""The loopback port: HTTP as real clients speak it, and a clean end."""
+"""The HTTP server: connections, bodies, and a close that leaves nothing."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def address_of(emulator):
 
 
 def test_it_listens_on_loopback_only(emulator):
-    """The endpoint is 127.0.0.1."""
+    """The endpoint's host is 127.0.0.1."""
     assert address_of(emulator)[0] == "127.0.0.1"
 
 
 def test_a_connection_is_kept(emulator):
-    """Many requests travel over one connection, refusals included."""
+    """One connection serves many requests, refused ones included."""
     connection = http.client.HTTPConnection(*address_of(emulator))
     connection.connect()
     port = connection.sock.getsockname()[1]
@@ -51,7 +51,7 @@ def test_a_connection_is_kept(emulator):
 
 
 def test_an_answer_arrives_in_one_piece(emulator):
-    """Head and body come together: a second small write would cost 40 ms."""
+    """Head and body of a response arrive together: a second small write would cost 40 ms."""
     with socket.create_connection(address_of(emulator)) as connection:
         connection.sendall(b"GET /20160918/regions HTTP/1.1\r\nhost: x\r\n\r\n")
         piece = connection.recv(65536)
@@ -60,7 +60,7 @@ def test_an_answer_arrives_in_one_piece(emulator):
 
 
 def test_a_chunked_body_is_read(emulator):
-    """A body without a length is understood, and the connection goes on."""
+    """A chunked body is read, and the connection stays usable."""
     connection = http.client.HTTPConnection(*address_of(emulator))
     for _ in range(2):
         connection.request("POST", "/20160918/vcns", body=iter([b"{", b"}"]), encode_chunked=True)
@@ -77,7 +77,7 @@ def test_no_content_has_no_length(network, vcn):
 
 
 def test_closing_ends_connections_and_threads(clock):
-    """After close nothing of the emulator runs, even with a client connected or waiting for an answer."""
+    """After close no thread and socket is left, even with a client connected or waiting for a response."""
     before = set(threading.enumerate())
     with Emulator(clock=clock, faults=[Fault.timeout("list_regions")]) as emulator:
         idle = socket.create_connection(address_of(emulator))
@@ -119,8 +119,8 @@ def test_a_taken_port_is_an_error(emulator):
         ("POST", "/20160918/vcns/x/actions/changeCompartment", 501, "MethodNotImplemented"),
     ],
 )
-def test_unknown_paths_are_told_apart(emulator, method, path, status, code):
-    """Nothing there is 404, another method 405, what OCI has and the emulator has not 501."""
+def test_unknown_paths_get_different_errors(emulator, method, path, status, code):
+    """An unknown path gets 404, another method 405, and an operation that only OCI has 501."""
     connection = http.client.HTTPConnection(*address_of(emulator))
     connection.request(method, path)
     answer = connection.getresponse()
@@ -153,7 +153,7 @@ def test_the_app_answers_without_a_socket(emulator):
 
 
 def test_a_lost_answer_is_an_error_without_a_socket(emulator):
-    """In process a fault that loses the answer raises what a dropped connection would."""
+    """In process a fault that loses the response raises ConnectionResetError."""
     emulator.inject(Fault.reset("*", after_commit=True))
     body = {"method": "GET", "path": "/20160918/regions", "headers": signed(emulator)}
     with pytest.raises(ConnectionResetError):

@@ -1,4 +1,4 @@
-"""Request signatures: what is accepted, and the recorded texts of the refusals."""
+"""Request signatures: accepted ones, and the refusals with their recorded texts."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_an_unsigned_request_is_refused(ask):
 
 
 def test_an_unknown_key_is_refused(emulator, ask):
-    """A key that the tenancy does not know is refused, whoever signed."""
+    """A key that is not registered in the tenancy is refused."""
     config = {**emulator.oci_config, "fingerprint": ":".join(["00"] * 16)}
     assert refusal_of(ask(signer_of(config))) == (401, "NotAuthenticated", INCOMPLETE)
 
 
-def test_a_key_that_does_not_belong_to_the_fingerprint_is_refused(emulator, ask):
+def test_a_key_without_its_fingerprint_is_refused(emulator, ask):
     """Signing with another private key fails the signature itself."""
     config = {**emulator.oci_config, "key_content": pem(make_key())}
     assert refusal_of(ask(signer_of(config))) == (401, "NotAuthenticated", WRONG)
@@ -113,8 +113,8 @@ def test_clocks_may_differ_by_five_minutes(emulator, ask, minutes, status):
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", None])
-def test_a_date_that_is_none_is_refused(emulator, ask, text):
-    """A missing or unreadable date is refused before the signature is looked at."""
+def test_an_invalid_date_is_refused(emulator, ask, text):
+    """A missing or unreadable date is refused before the signature is verified."""
 
     def change(prepared):
         prepared.headers.pop("date")
@@ -175,13 +175,13 @@ def test_a_session_token_is_accepted_until_it_expires(emulator, clock, ask):
 
 
 def test_a_token_with_another_key_is_refused(emulator, ask):
-    """A token is good with the private key that it was issued for only."""
+    """A token is refused with another private key than the one it was issued for."""
     signer = oci.auth.signers.SecurityTokenSigner(emulator.issue_token(), make_key())
     assert refusal_of(ask(signer)) == (401, "NotAuthenticated", WRONG)
 
 
 def test_a_second_user_signs_with_a_key_of_its_own(emulator, ask):
-    """Users that are added work beside the first one."""
+    """An added user's requests are accepted, and so are the first one's."""
     assert ask(signer_of(emulator.add_user("second"))).status_code == 200
 
 

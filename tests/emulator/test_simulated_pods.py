@@ -1,4 +1,4 @@
-"""Simulated containers: what a script says they do, seen through the API."""
+"""Simulated containers: their scripts' effects, seen through the API."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ocisidecar.emulator.pods import Pod
 from ocisidecar.emulator.simulated_pods import SimulatedPods
 
 
-class Told:
-    """A host that remembers what it is told."""
+class RecordingCallbacks:
+    """Callbacks that record what is reported."""
 
     def __init__(self):
         self.start = self.end = inf
@@ -27,12 +27,12 @@ class Told:
 
 
 def launched(scripts, containers, policy):
-    """Return pods with one that runs since 0, and its host."""
-    pods, told = SimulatedPods(scripts), Told()
+    """Return pods with one that runs since 0, and its callbacks."""
+    pods, callbacks = SimulatedPods(scripts), RecordingCallbacks()
     details = {"containerRestartPolicy": policy}
     pod = Pod(id="pod", details=details, containers=containers, address="10.0.0.2", subnet="10.0.0.0/24", region="")
-    pods.launch(pod, 0, told)
-    return pods, told
+    pods.launch(pod, 0, callbacks)
+    return pods, callbacks
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def test_a_container_runs_and_says_so(run, instances, clock):
 
 
 @pytest.mark.parametrize(("policy", "code"), [("NEVER", 3), ("NEVER", 0), ("ON_FAILURE", 0)])
-def test_a_container_that_ends_for_good_takes_its_instance_along(run, instances, clock, refusal, policy, code):
-    """It is INACTIVE with its exit code, the instance turns INACTIVE, and logs are 409 from then on."""
+def test_an_instance_is_inactive_after_its_containers_ended(run, instances, clock, refusal, policy, code):
+    """Container and instance turn INACTIVE, with the exit code, and logs get 409 from then on."""
     read = run(ContainerScript(exits_after_seconds=5, exit_code=code), policy)
     clock.advance(4)
     assert instances.get_container_instance(run.instance_id).data.lifecycle_state == "ACTIVE"
@@ -96,20 +96,20 @@ def test_a_crash_loop_counts_its_restarts(run, instances, clock, policy, code):
 
 
 def test_there_is_no_previous_run_at_first(run, instances, refusal):
-    """IsPrevious without a restart is 404."""
+    """A request with isPrevious gets 404 before the first restart."""
     run(ContainerScript())
     assert refusal(instances.retrieve_logs, run.container_id, is_previous=True).status == 404
 
 
 def test_running_out_of_memory_is_exit_137(run, clock):
-    """The kernel's kill shows as 137, whatever the program would have returned."""
+    """An out-of-memory kill has exit code 137, whatever the script's exit code is."""
     read = run(ContainerScript(exits_after_seconds=1, is_out_of_memory=True), "NEVER")
     clock.advance(1)
     assert read().exit_code == 137
 
 
 def test_an_unhealthy_container_is_killed_and_restarted(run, clock):
-    """After delay and threshold a failing check with KILL ends the run; the restart policy goes on from there."""
+    """A failing check with KILL ends the run after delay and threshold; the restart policy starts the next one."""
     check = {
         "healthCheckType": "HTTP",
         "path": "/",
@@ -127,7 +127,7 @@ def test_an_unhealthy_container_is_killed_and_restarted(run, clock):
 
 
 def test_an_unhealthy_container_may_stay(run, clock):
-    """With the failure action NONE the check says UNHEALTHY and the container runs on."""
+    """With the failure action NONE the check is UNHEALTHY and the container keeps running."""
     check = {"healthCheckType": "TCP", "port": 80, "failureAction": "NONE", "intervalInSeconds": 1}
     read = run(ContainerScript(is_healthy=False), healthChecks=[check])
     clock.advance(100)
@@ -154,21 +154,23 @@ def test_scripts_are_found_by_name_or_image():
     st.lists(st.integers(0, 2000), min_size=2, max_size=2),
 )
 def test_time_never_undoes_a_run(policy, seconds, code, moments):
-    """Restarts only grow; what is over stays over; a container that ends for good ends when the host was told."""
+    """Restarts never decrease, an ended container stays ended, and it ends at the reported time."""
     earlier, later = sorted(moments)
     details = {"displayName": "web", "imageUrl": "web:1"}
     scripts = {"*": ContainerScript(exits_after_seconds=seconds, exit_code=code)}
-    pods, told = launched(scripts, {"one": details}, policy)
+    pods, callbacks = launched(scripts, {"one": details}, policy)
     before, after = pods.status("one", earlier), pods.status("one", later)
     assert before.restarts <= after.restarts
     assert before.is_over <= after.is_over
-    assert told.start == 0
-    assert after.is_over == (told.end <= later)
-    assert (told.end == inf) == (policy == "ALWAYS" or seconds is None or (policy == "ON_FAILURE" and code != 0))
+    assert callbacks.start == 0
+    assert after.is_over == (callbacks.end <= later)
+    assert (callbacks.end == inf) == (
+        policy == "ALWAYS" or seconds is None or (policy == "ON_FAILURE" and code != 0)
+    )
 
 
 def test_logs_keep_the_newest_part(run, instances):
-    """At most 256 KB come back, from the end."""
+    """Logs contain the last 256 KB of the output."""
     run(ContainerScript(lines=["x" * 1024] * 300 + ["last"]))
     content = instances.retrieve_logs(run.container_id).data.content
     assert len(content) == 256 * 1024

@@ -1,4 +1,4 @@
-"""Retry tokens: a create happens once, however often it is asked for."""
+"""Retry tokens: a create that is repeated with its token creates one resource."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def details(compartment):
 
 
 def test_a_token_with_another_payload_is_refused(network, details, refusal):
-    """The same token for something else gets the code that is assumed, and creates nothing."""
+    """A token with another body gets the assumed code, and nothing is created."""
     network.create_vcn(details, opc_retry_token="once")
     other = {**details, "displayName": "other"}
     error = refusal(network.create_vcn, other, opc_retry_token="once")
@@ -22,7 +22,7 @@ def test_a_token_with_another_payload_is_refused(network, details, refusal):
 
 
 def test_the_code_of_a_mismatch_can_be_turned(make_emulator, client_of, refusal):
-    """What is not known about OCI is configurable."""
+    """retry_token_mismatch sets the code for a token with another body."""
     emulator = make_emulator(assumptions=Assumptions(retry_token_mismatch="Conflict"))
     network = client_of(emulator, "core.VirtualNetworkClient")
     details = {"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}
@@ -32,7 +32,7 @@ def test_the_code_of_a_mismatch_can_be_turned(make_emulator, client_of, refusal)
 
 
 def test_a_token_is_forgotten_after_a_day(network, details, clock):
-    """24 hours later the same request is a new one."""
+    """A request that is repeated after 24 hours creates a new resource."""
     first = network.create_vcn(details, opc_retry_token="once").data
     clock.advance(24 * 3600 - 1)
     assert network.create_vcn(details, opc_retry_token="once").data.id == first.id
@@ -41,7 +41,7 @@ def test_a_token_is_forgotten_after_a_day(network, details, clock):
 
 
 def test_a_token_belongs_to_one_region(client, details):
-    """A token used in one region means nothing in another."""
+    """A token of one region is unknown in another one."""
     ids = {
         client("core.VirtualNetworkClient", path=f"/{region}/iaas")
         .create_vcn(details, opc_retry_token="once")
@@ -52,14 +52,14 @@ def test_a_token_belongs_to_one_region(client, details):
 
 
 def test_a_token_belongs_to_one_operation(network, compartment, details):
-    """A token used for a VCN does not stop a security group from being made with it."""
+    """A token used for a VCN can be used to create a security group too."""
     vcn = network.create_vcn(details, opc_retry_token="once").data
     group = {"compartmentId": compartment, "vcnId": vcn.id}
     assert network.create_network_security_group(group, opc_retry_token="once").status == 200
 
 
 def test_a_replay_is_the_first_answer(network, details):
-    """The answer of a replay equals the first one even when the resource has changed since."""
+    """The response to a repeated create equals the first one even when the resource has changed since."""
     first = network.create_vcn(details, opc_retry_token="once")
     network.update_vcn(first.data.id, {"displayName": "renamed"})
     again = network.create_vcn(details, opc_retry_token="once")
@@ -74,7 +74,7 @@ def test_a_refused_create_leaves_its_token_free(network, details, refusal):
 
 
 def test_a_long_token_is_refused(network, details, refusal):
-    """Tokens have at most 64 characters."""
+    """A token of more than 64 characters gets 400."""
     error = refusal(network.create_vcn, details, opc_retry_token="x" * 65)
     assert (error.status, error.code) == (400, "InvalidParameter")
 

@@ -1,4 +1,4 @@
-"""Secrets of the vault: their content is read, and nothing else."""
+"""Vault secrets: their content, and the pull secrets that refer to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ocisidecar.emulator.simulated_pods import SimulatedPods
 
 
 def test_a_secret_has_versions(emulator, client, refused):
-    """Without a number the current version is read; a version or a secret that is not there is 404."""
+    """Without a number the current version is read; a missing version or secret gets 404."""
     secrets = client("secrets.SecretsClient")
     secret_id = emulator.store_secret(b"first", b"second")
 
@@ -37,7 +37,7 @@ def test_a_config_file_is_filled_from_the_vault(oci_provisioner):
 
 
 class NotedPods(SimulatedPods):
-    """Simulated pods that can be looked at."""
+    """Simulated pods that record what is launched."""
 
     def __init__(self, scripts):
         super().__init__(scripts)
@@ -49,14 +49,14 @@ class NotedPods(SimulatedPods):
 
 
 class TestPullSecrets:
-    """What a pod is given to log in to a registry with."""
+    """The pull secrets of a pod."""
 
     LOGIN = b'{"username": "ann", "password": "pa55"}'
 
     @pytest.fixture
     def given(self, emulator, make_instance):
         """Creates an instance with a pull secret in the vault; returns the one that its pod gets."""
-        emulator.app.world.pods = pods = NotedPods({})
+        emulator.app.cloud.pods = pods = NotedPods({})
 
         def given(content):
             secret_id = emulator.store_secret(content)
@@ -69,7 +69,7 @@ class TestPullSecrets:
 
     @pytest.fixture
     def allowed(self, emulator, identity):
-        """Instances may read secrets."""
+        """A policy that permits instances to read secrets."""
         described = {"compartmentId": emulator.tenancy_id, "name": "web", "description": "web"}
         rule = (
             f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{emulator.compartment_id}'}}"
@@ -86,11 +86,11 @@ class TestPullSecrets:
         assert [base64.b64decode(opened[name]) for name in ("username", "password")] == [b"ann", b"pa55"]
 
     def test_without_the_right_it_stays_closed(self, given):
-        """The instance's dynamic group needs `read secret-bundles`."""
+        """Without the permission `read secret-bundles` the pull secret stays unresolved."""
         assert given(self.LOGIN)["secretType"] == "VAULT"
 
     @pytest.mark.usefixtures("allowed")
     @pytest.mark.parametrize("content", [b"pa55", b"[]", b'{"username": "ann"}', b'{"username": 1, "password": 2}'])
     def test_another_content_is_of_no_use(self, given, content):
-        """It must be a JSON object with username and password."""
+        """A secret that is not a JSON object with username and password stays unresolved."""
         assert given(content)["secretType"] == "VAULT"

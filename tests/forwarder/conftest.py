@@ -80,9 +80,9 @@ class Tenancy:
 
     def collect(self) -> list[tuple[str, str, str, str, str]]:
         """Move the arrived entries from the emulator to `entries`, and return all of them."""
-        world = self.provisioner.emulator.app.world
-        with world.lock:
-            log = world.store.find("log", self.log_id, world.clock.time())
+        cloud = self.provisioner.emulator.app.cloud
+        with cloud.lock:
+            log = cloud.store.find("log", self.log_id, cloud.clock.time())
             arrived = log.hidden.pop("entries", [])
         for entry in arrived:
             content = entry["logContent"]

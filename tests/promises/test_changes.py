@@ -19,7 +19,7 @@ from ocisidecar import (
     VolumeSpec,
 )
 from ocisidecar.emulator import Emulator
-from ocisidecar.emulator.world import Assumptions
+from ocisidecar.emulator.state import Assumptions
 
 WEB = (
     InstanceSpec("web", image_url="docker.io/acme/web:1.4", ocpus=2, memory_in_gbs=8, ports=[80])
@@ -119,7 +119,7 @@ def test_names_and_tags_change_in_place_and_keep_the_tags_of_others(provisioner,
 
 def test_default_tags_of_the_tenancy_are_no_difference(clock, connect):
     """What the tenancy's tag defaults put on every resource neither shows in a plan nor gets lost."""
-    with Emulator(clock=clock, assumptions=Assumptions(are_default_tags_added=True)) as emulator:
+    with Emulator(clock=clock, assumptions=Assumptions(has_default_tags=True)) as emulator:
         one = connect(emulator)
         vcn = one.apply(SPEC).resources["vcn/main"]
         assert not one.plan(SPEC).changes

@@ -94,7 +94,7 @@ faults = st.one_of(
     st.builds(
         Fault.out_of_capacity,
         availability_domain=st.none() | st.sampled_from(["AD-1", "AD-2", "AD-3"]),
-        is_synchronous=st.booleans(),
+        synchronous=st.booleans(),
         times=st.integers(1, 12),
     ),
 )

@@ -248,7 +248,7 @@ KEPT = {
 @pytest.mark.parametrize("name", KEPT)
 def test_what_the_service_keeps_is_told_each_time(connect, clock, name):
     """Where null is no removal, the plan is not said to be done: each apply fails with what to do."""
-    with Emulator(clock=clock, assumptions=Assumptions(do_nulls_take_away=False)) as emulator:
+    with Emulator(clock=clock, assumptions=Assumptions(null_removes_field=False)) as emulator:
         provisioner = connect(emulator)
         more, changed = EXTRAS[name]
         provisioner.apply(more)

@@ -98,7 +98,7 @@ def front() -> Iterator[Front]:
 @pytest.fixture
 def emulator(provisioner, monkeypatch):
     """The emulator, whose containers say that they are real."""
-    monkeypatch.setattr(provisioner.emulator.app.world.pods, "containers", "docker", raising=True)
+    monkeypatch.setattr(provisioner.emulator.app.cloud.pods, "containers", "docker", raising=True)
     return provisioner.emulator
 
 
@@ -185,7 +185,7 @@ def measure(emulator, deployment, clock):
                 )
             ),
         )
-        emulator.app.world.metrics.add(key, [Datapoint(clock.time(), value)])
+        emulator.app.cloud.metrics.add(key, [Datapoint(clock.time(), value)])
 
     return note
 

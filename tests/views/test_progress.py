@@ -68,17 +68,18 @@ class TestLines:
             (StepFailed(**STEP, error="create_vcn: 400"), "✗ vcn/main failed: create_vcn: 400"),
             (
                 StepRetrying(**STEP, reason="429", attempt=1, wait_seconds=1.25),
-                "↻ vcn/main is tried again in 1.2 s: 429",
+                "↻ vcn/main retrying in 1.2 s: 429",
             ),
-            (StepRetrying(**STEP, reason="gone", attempt=1, wait_seconds=0), "↻ vcn/main is tried again: gone"),
+            (StepRetrying(**STEP, reason="gone", attempt=1, wait_seconds=0), "↻ vcn/main retrying: gone"),
             (
                 ReplacementReady(**STEP, old_resource_id="a", new_resource_id="b"),
-                "⇄ vcn/main has a healthy replacement; the old one goes next",
+                "⇄ vcn/main replacement is healthy; the old one is deleted next",
             ),
-            (ApplyFinished(deployment="web", resources=1), "✓ web is done, 1 resource in place"),
+            (ApplyFinished(deployment="web", resources=1), "✓ web deployed (1 resource)"),
+            (ApplyFinished(deployment="web", resources=0, is_destroy=True), "✓ web destroyed (0 kept)"),
             (
                 ApplyStopped(deployment="web", reason="vcn/main failed", resources=2),
-                "✗ web stopped, vcn/main failed; 2 resources in place",
+                "✗ web stopped: vcn/main failed (2 resources exist)",
             ),
         ],
     )
@@ -204,7 +205,7 @@ class TestRuns:
         lines = shown(file).splitlines()
         for key in deployment.resources:
             assert any(line.endswith(f"✓ {key} created") for line in lines)
-        assert lines[-1].endswith(f"✓ web is done, {len(deployment.resources)} resources in place")
+        assert lines[-1].endswith(f"✓ web deployed ({len(deployment.resources)} resources)")
 
     def test_an_apply_that_fails_in_a_terminal(self, terminal):
         """The failed step and the end of the run are told, and the live part is gone."""
@@ -214,5 +215,5 @@ class TestRuns:
             provisioner.apply(WEB, on_event=progress)
         text = shown(terminal)
         assert "✗ subnet/main failed: create_subnet for subnet/main: 400 InvalidParameter: no." in text
-        assert "✗ web stopped, subnet/main failed" in text
+        assert "✗ web stopped: subnet/main failed" in text
         assert not is_live(terminal)

@@ -1,10 +1,34 @@
-"""The services that the emulator offers.  One file declares one service, or a part of a large one."""
+"""The services that the emulator offers.  One file declares one service, or a part of a large one.
+
+A new kind of resource is one declaration in one of these files:
+
+    PUBLIC_IP_POOLS: Final = crud.declare_collection(
+        Collection(
+            service=CORE,
+            kind="public-ip-pool",
+            noun="public_ip_pool",
+            plural="public_ip_pools",
+            ocid="publicippool",
+            item="/publicIpPools/{publicIpPoolId}",
+            details=tagged("compartmentId! displayName"),
+            changes=tagged("displayName"),
+            create_phases=CREATE_PHASES,
+            delete_phases=DELETE_PHASES,
+        )
+    )
+
+That declares create, list, get, update and delete, with tags, entity tags, retry tokens, pages and lifecycle
+states.  `schema` explains the notation of bodies, `Collection` in `declarations` the other arguments and the hooks
+for what is special about a kind.  Operations beyond the standard ones are functions decorated with
+`@CORE.operation(...)`.  What `Service.undeclared` named of it is removed there; a new service, or a new file of a
+service, is added below.  `tests/emulator/test_contract.py` calls each declared operation through the real SDK.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ocisidecar.emulator.declare import Service
+from ocisidecar.emulator.declarations import Service
 from ocisidecar.emulator.services import (
     addresses,
     containers,
@@ -31,7 +55,7 @@ from ocisidecar.emulator.services.vault import SECRETS
 from ocisidecar.emulator.services.vulnerability_scanning import SCANNING
 
 PARTS: Final = (addresses, containers, gateways, policies, routing, security, tags, users, vcns)
-"""Importing a part declares its operations with the service that it belongs to."""
+"""Files that declare operations of another file's service, by being imported."""
 
 SERVICES: Final[tuple[Service, ...]] = (
     CORE,

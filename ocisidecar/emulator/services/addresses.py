@@ -1,6 +1,6 @@
 """Core: VNICs and their private and public addresses.
 
-A container instance brings its VNIC; here it is attached, read, changed and let go.
+A container instance creates its VNIC; here it is attached, read, changed and released.
 """
 
 from __future__ import annotations
@@ -11,40 +11,31 @@ from itertools import chain
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import Binding, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
-from ocisidecar.emulator.services.core import CORE, cidr, mac_tail
-from ocisidecar.emulator.shapes import JsonObject, body, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.schema import JsonObject, body, require_length, tagged
+from ocisidecar.emulator.services.core import CORE, cidr, mac_suffix
+from ocisidecar.emulator.state import Record
 
 MAX_GROUPS: Final = 5
 FIRST_HOST: Final = 2
-"""The first address is the network's, the second the virtual router's, the last one is reserved."""
+"""The first address of a subnet is the network's, the second the virtual router's; the last one is reserved."""
 HOSTNAME: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Timeline) -> Record:
-    """Make the VNIC that `details` (CreateContainerVnicDetails) ask for, with its addresses.
+    """Create the VNIC that `details` (CreateContainerVnicDetails) describe, with its addresses.
 
     Args:
-        call: the create that brings it.
+        call: the create of the resource that the VNIC belongs to.
         details: checked by `check_vnic`.
-        owner: members that it shares with what it belongs to: compartmentId, availabilityDomain, resource_id.
+        owner: compartmentId, availabilityDomain and resource_id of the resource that the VNIC belongs to.
         timeline: of the VNIC and its addresses.
     """
     subnet = call.related("subnet", details["subnetId"])
-    shared = {
-        "availabilityDomain": owner["availabilityDomain"],
-        "compartmentId": owner["compartmentId"],
-        "freeformTags": details.get("freeformTags", {}),
-        "definedTags": details.get("definedTags", {}),
-        "subnetId": subnet.id,
-        "timeCreated": timestamp(call.now),
-        "hostnameLabel": details.get("hostnameLabel"),
-        "displayName": details.get("displayName") or crud.default_name("vnic", call.now),
-    }
+    shared = _shared_members(call, details, owner)
     address = _free_address(call, subnet, details.get("privateIp"))
     vnic = _part(
         call,
@@ -53,7 +44,7 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
         {
             **shared,
             "isPrimary": True,
-            "macAddress": f"02:00:17:{mac_tail(call.world)}",
+            "macAddress": f"02:00:17:{mac_suffix(call.cloud)}",
             "nsgIds": details.get("nsgIds", []),
             "privateIp": str(address),
             "skipSourceDestCheck": details.get("skipSourceDestCheck", False),
@@ -77,8 +68,22 @@ def attach_vnic(call: Call, details: JsonObject, owner: JsonObject, timeline: Ti
     return vnic
 
 
+def _shared_members(call: Call, details: JsonObject, owner: JsonObject) -> JsonObject:
+    """Return the members that a VNIC and its private address have in common."""
+    return {
+        "availabilityDomain": owner["availabilityDomain"],
+        "compartmentId": owner["compartmentId"],
+        "freeformTags": details.get("freeformTags", {}),
+        "definedTags": details.get("definedTags", {}),
+        "subnetId": details["subnetId"],
+        "timeCreated": timestamp(call.now),
+        "hostnameLabel": details.get("hostnameLabel"),
+        "displayName": details.get("displayName") or crud.default_name("vnic", call.now),
+    }
+
+
 def _add_public_address(call: Call, vnic: Record, private: Record) -> None:
-    """Give a VNIC a public address, which comes and goes with it."""
+    """Give a VNIC a public address, which is released with it."""
     public = public_address(
         call,
         vnic.body["compartmentId"],
@@ -95,15 +100,15 @@ def _add_public_address(call: Call, vnic: Record, private: Record) -> None:
 
 
 def release_vnic(vnic: Record, now: float, phases: list[Phase]) -> None:
-    """Let a VNIC and its addresses go through `phases`."""
+    """Start to delete a VNIC and its addresses: they enter `phases`."""
     for record in (vnic, *vnic.hidden["addresses"]):
-        record.move_on(now, phases)
+        record.transition(now, phases)
 
 
 def public_address(
     call: Call, compartment_id: str, *, scope: str, assigned: JsonObject, timeline: Timeline | None = None
 ) -> Record:
-    """Make an ephemeral public IP that something brings with it."""
+    """Create an ephemeral public IP that belongs to another resource."""
     return _part(
         call,
         "public-ip",
@@ -113,7 +118,7 @@ def public_address(
             "definedTags": {},
             "displayName": crud.default_name("public-ip", call.now),
             "freeformTags": {},
-            "ipAddress": call.world.ids.public_address(),
+            "ipAddress": call.cloud.ids.public_address(),
             "lifetime": "EPHEMERAL",
             "scope": scope,
             "timeCreated": timestamp(call.now),
@@ -124,8 +129,8 @@ def public_address(
 
 
 def _part(call: Call, kind: str, binding: Binding, members: JsonObject, timeline: Timeline) -> Record:
-    record_id = call.world.ids.ocid(kind.replace("-", ""), call.region, binding)
-    return call.world.record(
+    record_id = call.cloud.ids.ocid(kind.replace("-", ""), call.region, binding)
+    return call.cloud.record(
         kind,
         record_id,
         {"id": record_id, **members},
@@ -137,7 +142,7 @@ def _part(call: Call, kind: str, binding: Binding, members: JsonObject, timeline
 
 
 def check_vnic(call: Call, details: JsonObject, availability_domain: str) -> None:
-    """Raise ServiceError unless a VNIC can be made in the subnet as `details` ask for."""
+    """Raise ServiceError unless a VNIC with these `details` can be created in its subnet."""
     subnet = crud.require_state(call, call.related("subnet", details["subnetId"]))
     domain = subnet.body.get("availabilityDomain", availability_domain)
     if domain != availability_domain:
@@ -152,7 +157,7 @@ def check_vnic(call: Call, details: JsonObject, availability_domain: str) -> Non
 
 def check_groups(call: Call, group_ids: list[str], vcn_id: str) -> None:
     """Raise ServiceError 400 unless these are at most five groups of the VCN."""
-    require_length(group_ids, "nsgIds", most=MAX_GROUPS)
+    require_length(group_ids, "nsgIds", max_length=MAX_GROUPS)
     for group_id in group_ids:
         group = crud.require_state(call, call.related("network-security-group", group_id))
         if group.body["vcnId"] != vcn_id:
@@ -164,7 +169,7 @@ def _check_hostname(call: Call, subnet_id: str, label: str | None) -> None:
         return
     if not HOSTNAME.fullmatch(label):
         raise invalid(f"hostnameLabel {label} must be a host name of at most 63 characters")
-    if next(call.world.where("vnic", call.now, subnetId=subnet_id, hostnameLabel=label), None) is not None:
+    if next(call.cloud.where("vnic", call.now, subnetId=subnet_id, hostnameLabel=label), None) is not None:
         raise invalid(f"hostnameLabel {label} is taken in {subnet_id}")
 
 
@@ -173,7 +178,7 @@ def _free_address(call: Call, subnet: Record, wanted: str | None) -> IPv4Address
     given: dict[IPv4Address, str] = subnet.hidden.setdefault("addresses", {})
 
     def is_taken(address: IPv4Address) -> bool:
-        return address in given and call.world.store.find("vnic", given[address], call.now) is not None
+        return address in given and call.cloud.store.find("vnic", given[address], call.now) is not None
 
     if wanted is not None:
         address = cidr(wanted)[0]
@@ -182,7 +187,7 @@ def _free_address(call: Call, subnet: Record, wanted: str | None) -> IPv4Address
         if is_taken(address):
             raise ServiceError("Conflict", f"privateIp {wanted} is in use in {subnet.id}")
         return address
-    # From behind the last one given, as looking through all would make N instances cost N squared.
+    # The search starts after the last one given: a search from the start would make N instances cost N squared.
     behind = subnet.hidden.get("behind", FIRST_HOST)
     for index in chain(range(behind, block.num_addresses - 1), range(FIRST_HOST, behind)):
         if not is_taken(block[index]):
@@ -210,9 +215,9 @@ VNICS: Final = Collection(
         "displayName hostnameLabel? nsgIds:strings skipSourceDestCheck:bool routeTableId:unsupported "
         "securityAttributes:unsupported"
     ),
-    born=(),
-    dying=(),
-    revise=_revise_vnic,
+    create_phases=(),
+    delete_phases=(),
+    before_update=_revise_vnic,
 )
 CORE.declare("GET", VNICS.item, "get_vnic", crud.get, headers=("etag",), collection=VNICS)
 CORE.declare(
@@ -227,16 +232,16 @@ PRIVATE_IPS: Final = Collection(
     ocid="privateip",
     item="/privateIps/{privateIpId}",
     filters=("ipAddress", "subnetId", "vnicId"),
-    born=(),
-    dying=(),
+    create_phases=(),
+    delete_phases=(),
     state_member="",
 )
 CORE.declare("GET", PRIVATE_IPS.item, "get_private_ip", crud.get, headers=("etag",), collection=PRIVATE_IPS)
 
 
 @CORE.operation("GET", PRIVATE_IPS.path, "list_private_ips", listing="array", collection=PRIVATE_IPS)
-def list_private_ips(call: Call) -> Answer:
-    """Answer with the private IPs of a subnet or VNIC; one of them must be named."""
+def list_private_ips(call: Call) -> Result:
+    """Respond with the private IPs of a subnet or a VNIC; the query must name one of them."""
     if not {"subnetId", "vnicId"} & set(call.query):
         raise ServiceError("MissingParameter", "Missing parameter: subnetId or vnicId")
     return crud.list_records(call)
@@ -251,8 +256,8 @@ PUBLIC_IPS: Final = Collection(
     item="/publicIps/{publicIpId}",
     filters=("scope", "lifetime", "availabilityDomain"),
     query=("scope", "compartmentId"),
-    born=(),
-    dying=(),
+    create_phases=(),
+    delete_phases=(),
 )
 CORE.declare("GET", PUBLIC_IPS.item, "get_public_ip", crud.get, headers=("etag",), collection=PUBLIC_IPS)
 CORE.declare(
@@ -275,8 +280,8 @@ CORE.declare(
     details=body("ipAddress!"),
     collection=PUBLIC_IPS,
 )
-def get_public_ip_by_ip_address(call: Call) -> Answer:
-    """Answer with the public IP object of an address."""
+def get_public_ip_by_ip_address(call: Call) -> Result:
+    """Respond with the public IP object of an address."""
     return _first_public_ip(call, "ipAddress")
 
 
@@ -289,13 +294,13 @@ def get_public_ip_by_ip_address(call: Call) -> Answer:
     details=body("privateIpId!"),
     collection=PUBLIC_IPS,
 )
-def get_public_ip_by_private_ip_id(call: Call) -> Answer:
-    """Answer with the public IP object that belongs to a private one."""
+def get_public_ip_by_private_ip_id(call: Call) -> Result:
+    """Respond with the public IP object that belongs to a private one."""
     return _first_public_ip(call, "privateIpId")
 
 
-def _first_public_ip(call: Call, member: str) -> Answer:
-    for record in call.world.where("public-ip", call.now, **{member: call.body[member]}):
+def _first_public_ip(call: Call, member: str) -> Result:
+    for record in call.cloud.where("public-ip", call.now, **{member: call.body[member]}):
         if record.region == call.region:
-            return crud.shown(call, record)
+            return crud.resource_result(call, record)
     raise not_found()

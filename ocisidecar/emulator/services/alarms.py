@@ -1,4 +1,4 @@
-"""Monitoring: alarms, and their status as the posted metrics make it.  API: monitoring/20180401.
+"""Monitoring: alarms, and their status, computed from the posted metrics.  API: monitoring/20180401.
 
 Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that an alarm may have no
 destination, that missing data ends a breach, and that a disabled alarm has no status.
@@ -11,14 +11,15 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from ocisidecar.emulator import crud, mql
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator import crud
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import kind_of, moment, timestamp
+from ocisidecar.emulator.mql_evaluation import evaluate
 from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.schema import JsonObject, Validator, body, many, tagged
 from ocisidecar.emulator.services.metrics import MONITORING, compartments_of, parse_query, streams_of
-from ocisidecar.emulator.shapes import JsonObject, Reader, body, many, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 EVALUATION_SECONDS: Final = 60
 """An alarm is evaluated once a minute."""
@@ -58,7 +59,7 @@ _OPTIONAL: Final = (
     " evaluationSlackDuration alarmSummary"
 )
 _NULLABLE: Final = frozenset({"resourceGroup", "body", "repeatNotificationDuration"})
-_NESTED: Final[dict[str, Reader]] = {
+_NESTED: Final[dict[str, Validator]] = {
     "suppression": body("description timeSuppressFrom!:time timeSuppressUntil!:time"),
     "overrides": many(body(f"pendingDuration body ruleName query {_SEVERITY.format('')}")),
 }
@@ -80,11 +81,11 @@ def _revise(call: Call, alarm: Record, changes: JsonObject) -> JsonObject:
 
 
 def _check(call: Call, alarm: JsonObject) -> None:
-    """Raise ServiceError 400 for what no alarm can be."""
-    for member, (least, most) in _DURATIONS.items():
+    """Raise ServiceError 400 for an invalid alarm."""
+    for member, (minimum, maximum) in _DURATIONS.items():
         text = alarm.get(member)
-        if text is not None and not least <= _seconds(text) <= most:
-            raise invalid(f"{member} must be {least} to {most} seconds long: {text}")
+        if text is not None and not minimum <= _seconds(text) <= maximum:
+            raise invalid(f"{member} must be {minimum} to {maximum} seconds long: {text}")
     for text in (alarm["query"], *(one["query"] for one in alarm.get("overrides") or () if "query" in one)):
         if not parse_query(text).is_condition:
             raise invalid(f"The query must have a threshold or ask for absence: {text}")
@@ -99,7 +100,7 @@ def _check(call: Call, alarm: JsonObject) -> None:
 def _seconds(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None or text[-1] in "PT":
-        raise invalid(f"{text} is no ISO 8601 duration")
+        raise invalid(f"{text} is not an ISO 8601 duration")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
@@ -122,14 +123,14 @@ ALARMS: Final = crud.declare_collection(
             f" {_SEVERITY.format('')} {_nullable(_OPTIONAL)}",
             **_NESTED,
         ),
-        born=(("ACTIVE", ""),),
-        dying=(("DELETING", "monitoring"), (None, "")),
+        create_phases=(("ACTIVE", ""),),
+        delete_phases=(("DELETING", "monitoring"), (None, "")),
         summary_without=frozenset(
             {"metricCompartmentIdInSubtree", "resolution", "pendingDuration", "body", "messageFormat"}
             | {"repeatNotificationDuration", "timeCreated", "timeUpdated"}
         ),
-        complete=_complete,
-        revise=_revise,
+        before_create=_complete,
+        before_update=_revise,
     )
 )
 
@@ -137,12 +138,12 @@ ALARMS: Final = crud.declare_collection(
 @MONITORING.operation(
     "GET", "/alarms/status", "list_alarms_status", listing="array", query=("compartmentId",), collection=ALARMS
 )
-def list_alarms_status(call: Call) -> Answer:
-    """Answer with a page of alarms, each FIRING, OK or SUSPENDED."""
+def list_alarms_status(call: Call) -> Result:
+    """Respond with a page of alarms, each FIRING, OK or SUSPENDED."""
     compartment_ids = compartments_of(call)
     enabled = [
         alarm
-        for alarm in select(call, call.world.store.all(ALARMS.kind, call.now), ("displayName",))
+        for alarm in select(call, call.cloud.store.all(ALARMS.kind, call.now), ("displayName",))
         if alarm.body["compartmentId"] in compartment_ids and alarm.body["isEnabled"]
     ]
     statuses = {alarm.id: _status(call, alarm) for alarm in enabled}
@@ -177,16 +178,16 @@ def _breached_since(call: Call, alarm: Record) -> float | None:
     It fires when each evaluation of the pending duration was a breach, up to the latest one or the one before:
     the data of the running minute may still be on their way.
     """
-    asked = alarm.body
-    query = parse_query(asked["query"])
+    members = alarm.body
+    query = parse_query(members["query"])
     interval = max(selection.interval_seconds for selection in query.selections)
-    evaluations = int(_seconds(asked["pendingDuration"])) // EVALUATION_SECONDS
+    evaluations = int(_seconds(members["pendingDuration"])) // EVALUATION_SECONDS
     end = call.now - interval + EVALUATION_SECONDS
     latest = (math.ceil(end / EVALUATION_SECONDS) - 1) * EVALUATION_SECONDS
-    compartment_ids = frozenset({asked["metricCompartmentId"]})
-    found = mql.evaluate(
+    compartment_ids = frozenset({members["metricCompartmentId"]})
+    found = evaluate(
         query,
-        streams_of(call.world, call.region, compartment_ids, asked["namespace"], asked["resourceGroup"]),
+        streams_of(call.cloud, call.region, compartment_ids, members["namespace"], members["resourceGroup"]),
         start=end - LOOK_BACK_SECONDS,
         end=end,
     )
@@ -200,7 +201,7 @@ def _breached_since(call: Call, alarm: Record) -> float | None:
 
 
 def _breaches(values: Mapping[float, float], last: float) -> list[float]:
-    """Return the evaluations in an unbroken row of breaches that ends with `last`, latest first."""
+    """Return the consecutive breaching evaluations that end with `last`, latest first."""
     row = []
     while values.get(last):
         row.append(last)

@@ -1,8 +1,8 @@
-"""The container registry's management: repositories, the images in them, and the registry's configuration.
+"""Management of the container registry: repositories, the images in them, and the registry's configuration.
 
-Images come by a registry's own protocol, which is not emulated: `push` puts one there.
+The registry protocol, by which images are pushed, is not emulated: `push_image` stores an image.
 
-Source: oci.artifacts.ArtifactsClient.  UNCONFIRMED: the code of the 409 for a name that is taken, that names are
+Source: oci.artifacts.ArtifactsClient.  UNCONFIRMED: the code of the 409 for a duplicate name, that names are
 unique per tenancy and region, and that a repository may be deleted with the images in it.
 """
 
@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
+from ocisidecar.emulator.declarations import Call, Collection, Result, Service, Unique
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
+from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.services.object_storage import NAMESPACE
-from ocisidecar.emulator.shapes import JsonObject, body, tagged
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 
 LAYER_BYTES: Final = 3 * 1024 * 1024
 """The size of the one layer that an emulated image has."""
@@ -31,11 +31,11 @@ ARTIFACTS: Final = Service(
     version="/20160918",
     client="artifacts.ArtifactsClient",
     listing="items",
-    is_remainder_told=True,
+    reports_remaining=True,
     undeclared=frozenset({"generic", "repositories"}),
 )
-BORN: Final = (("AVAILABLE", ""),)
-DYING: Final = (("DELETING", "artifacts"), (None, ""))
+CREATE_PHASES: Final = (("AVAILABLE", ""),)
+DELETE_PHASES: Final = (("DELETING", "artifacts"), (None, ""))
 
 _NAME = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _IMAGE_URI = re.compile(r"(?P<host>[^/]+)/(?P<namespace>[^/]+)/(?P<name>[^:@]+)[:@](?P<version>.+)")
@@ -44,7 +44,7 @@ _IMAGE_URI = re.compile(r"(?P<host>[^/]+)/(?P<namespace>[^/]+)/(?P<name>[^:@]+)[
 def _complete(call: Call) -> JsonObject:
     name = call.body["displayName"]
     if not _NAME.fullmatch(name):
-        raise invalid(f"displayName is no repository name: {name}")
+        raise invalid(f"displayName is not a repository name: {name}")
     return {
         "namespace": NAMESPACE,
         "createdBy": call.principal.id,
@@ -55,8 +55,8 @@ def _complete(call: Call) -> JsonObject:
     }
 
 
-def _show(world: World, record: Record, now: float) -> JsonObject:
-    images = list(world.where(IMAGES.kind, now, repositoryId=record.id))
+def _show(cloud: Cloud, record: Record, now: float) -> JsonObject:
+    images = list(cloud.where(IMAGES.kind, now, repositoryId=record.id))
     pushed = max((image.created_at for image in images), default=None)
     return {
         **_counters(images),
@@ -73,13 +73,13 @@ def _counters(images: Sequence[Record]) -> dict[str, int]:
 
 
 def _release(call: Call, record: Record) -> None:
-    for image in call.world.where(IMAGES.kind, call.now, repositoryId=record.id):
-        image.move_on(call.now, [(None, 0.0)])
+    for image in call.cloud.where(IMAGES.kind, call.now, repositoryId=record.id):
+        image.transition(call.now, [(None, 0.0)])
 
 
-def _tally(call: Call, repositories: Sequence[Record]) -> JsonObject:
+def _list_totals(call: Call, repositories: Sequence[Record]) -> JsonObject:
     found = {repository.id for repository in repositories}
-    images = call.world.store.all(IMAGES.kind, call.now)
+    images = call.cloud.store.all(IMAGES.kind, call.now)
     return {
         **_counters([image for image in images if image.body["repositoryId"] in found]),
         "repositoryCount": len(repositories),
@@ -103,8 +103,8 @@ REPOSITORIES: Final = crud.declare_collection(
             "isImmutable:bool isPublic:bool readme", readme=body("content! format!=TEXT_MARKDOWN|TEXT_PLAIN")
         ),
         filters=("displayName", "lifecycleState"),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         unique=Unique(
             member="displayName",
             scope=(),
@@ -112,10 +112,10 @@ REPOSITORIES: Final = crud.declare_collection(
             message="Authorization failed or requested resource already exists.",
         ),
         summary_without=frozenset({"createdBy", "isImmutable", "readme", "timeLastPushed"}),
-        complete=_complete,
-        release=_release,
+        before_create=_complete,
+        before_delete=_release,
         view=_show,
-        tally=_tally,
+        list_totals=_list_totals,
     )
 )
 IMAGES: Final = crud.declare_collection(
@@ -129,8 +129,8 @@ IMAGES: Final = crud.declare_collection(
         item="/container/images/{imageId}",
         changes=tagged(""),
         filters=("displayName", "repositoryId", "repositoryName", "version", "lifecycleState"),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         summary_without=frozenset(
             {"createdBy", "layers", "layersSizeInBytes", "manifestSizeInBytes", "pullCount", "versions"}
         ),
@@ -146,46 +146,46 @@ IMAGES: Final = crud.declare_collection(
     is_write=False,
     collection=IMAGES,
 )
-def lookup_container_image_by_uri(call: Call) -> Answer:
-    """Answer with the image that a URI names by tag or digest."""
+def lookup_container_image_by_uri(call: Call) -> Result:
+    """Respond with the image that a URI names by tag or digest."""
     match = _IMAGE_URI.fullmatch(call.body["imageUri"])
     if match is None:
         raise invalid(f"imageUri is not valid: {call.body['imageUri']}")
-    for image in call.world.where(IMAGES.kind, call.now, repositoryName=match["name"]):
+    for image in call.cloud.where(IMAGES.kind, call.now, repositoryName=match["name"]):
         is_named = match["version"] in {image.body["version"], image.body["digest"]}
         if match["namespace"] == NAMESPACE and image.region == call.region and is_named:
-            return crud.shown(call, image)
+            return crud.resource_result(call, image)
     raise not_found()
 
 
 @ARTIFACTS.operation("GET", "/container/configuration", "get_container_configuration", query=("compartmentId",))
-def get_container_configuration(call: Call) -> Answer:
-    """Answer with the namespace, and whether a push makes a repository that is not there."""
+def get_container_configuration(call: Call) -> Result:
+    """Respond with the namespace, and whether a push creates a missing repository."""
     call.compartment(call.query["compartmentId"])
-    return Answer(
+    return Result(
         body={"isRepositoryCreatedOnFirstPush": True, "namespace": NAMESPACE},
         headers={"etag": etag(NAMESPACE, 0, None, IMAGES.etag)},
     )
 
 
-def push(world: World, repository_id: str, version: str) -> Record:
-    """Put an image of one layer, tagged `version`, into a repository.
+def push_image(cloud: Cloud, repository_id: str, version: str) -> Record:
+    """Store an image of one layer, tagged `version`, in a repository.
 
     Raises:
-        LookupError: there is no such repository.
+        LookupError: the repository does not exist.
     """
-    now = world.clock.time()
-    repository = world.store.find(REPOSITORIES.kind, repository_id, now)
+    now = cloud.clock.time()
+    repository = cloud.store.find(REPOSITORIES.kind, repository_id, now)
     if repository is None:
-        raise LookupError(f"there is no container repository {repository_id}")
+        raise LookupError(f"no image was pushed: the container repository {repository_id} does not exist")
     name = repository.body["displayName"]
     digest = f"sha256:{hashlib.sha256(f'{repository_id}:{version}'.encode()).hexdigest()}"
     created = timestamp(now)
-    image_id = world.ids.ocid(IMAGES.ocid, repository.region, slots=IMAGES.ocid_slots)
+    image_id = cloud.ids.ocid(IMAGES.ocid, repository.region, slots=IMAGES.ocid_slots)
     members = {
         "id": image_id,
         "compartmentId": repository.body["compartmentId"],
-        "createdBy": world.user_id,
+        "createdBy": cloud.user_id,
         "digest": digest,
         "displayName": f"{name}:{version}",
         "layers": [{"digest": digest, "sizeInBytes": LAYER_BYTES, "timeCreated": created}],
@@ -196,12 +196,12 @@ def push(world: World, repository_id: str, version: str) -> Record:
         "repositoryName": name,
         "timeCreated": created,
         "version": version,
-        "versions": [{"createdBy": world.user_id, "timeCreated": created, "version": version}],
+        "versions": [{"createdBy": cloud.user_id, "timeCreated": created, "version": version}],
         "freeformTags": {},
         "definedTags": {},
         "systemTags": {},
     }
     timeline = Timeline.starting(now, [("AVAILABLE", 0.0)])
-    return world.record(
+    return cloud.record(
         IMAGES.kind, image_id, members, timeline=timeline, now=now, region=repository.region, is_part=True
     )

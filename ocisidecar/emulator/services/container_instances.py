@@ -1,36 +1,31 @@
-"""Container Instances: the instances and what can be done with them.  API: containerinstances/20210415.
+"""Container Instances: instances, and the operations on them.  API: containerinstances/20210415.
 
 Source: oci.container_instances.ContainerInstanceClient and models.  UNCONFIRMED: that an instance refuses
-changes with 409 IncorrectState while another change is under way, and the text of that.
+changes with 409 IncorrectState during another change, and the text of that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from ipaddress import ip_address
-from math import inf, isfinite
+from math import inf
 from typing import Final
-from urllib.parse import urlsplit
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service
+from ocisidecar.emulator.declarations import Call, Collection, Result, Service
 from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.paging import page_of_items
-from ocisidecar.emulator.pods import Pod
-from ocisidecar.emulator.resource_principal import principal_of
-from ocisidecar.emulator.services.addresses import attach_vnic, check_vnic, release_vnic
-from ocisidecar.emulator.services.instance_changes import Change, leave_open
-from ocisidecar.emulator.services.instance_details import INSTANCE, check_instance
-from ocisidecar.emulator.services.instance_shapes import HARDWARE, shape_config
-from ocisidecar.emulator.services.vault import opened_pull_secret
-from ocisidecar.emulator.shapes import JsonObject, body, tagged
+from ocisidecar.emulator.schema import JsonObject, body, tagged
+from ocisidecar.emulator.services.addresses import release_vnic
+from ocisidecar.emulator.services.instance_changes import InstanceChange, hold_last_state
+from ocisidecar.emulator.services.instance_creation import complete, create_parts, view
+from ocisidecar.emulator.services.instance_details import INSTANCE
+from ocisidecar.emulator.services.instance_shapes import HARDWARE
+from ocisidecar.emulator.state import ENDED, Record
 from ocisidecar.emulator.tagging import check_defined_tags
-from ocisidecar.emulator.work_requests import Touched, WorkRequests
-from ocisidecar.emulator.world import ENDED, Record, World
+from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
 CONTAINER_INSTANCES: Final = Service(
     name="container_instances",
@@ -38,7 +33,7 @@ CONTAINER_INSTANCES: Final = Service(
     version="/20210415",
     client="container_instances.ContainerInstanceClient",
     listing="items",
-    are_nulls_written=True,
+    writes_nulls=True,
 )
 WORK_REQUESTS: Final = WorkRequests(
     service=CONTAINER_INSTANCES,
@@ -47,156 +42,7 @@ WORK_REQUESTS: Final = WorkRequests(
     filters={"workRequestId": "id", "status": "status", "resourceId": "resourceId"},
 ).declare()
 
-SYSTEM_TAG: Final = "ocisidecar-emulator"
-"""Namespace of the tags with which instances tell that this is no cloud; OCI has none of this name."""
-_ANY_PORT: Final = 80
 SETTLED: Final = frozenset({"ACTIVE", "INACTIVE"})
-ATTACHED_AFTER: Final = 0.25
-"""The share of the creating time after which the VNIC is there."""
-
-
-def _complete(call: Call) -> JsonObject:
-    """Return the instance's own members, free of configuration data and secrets."""
-    check_instance(call)
-    details = call.body
-    check_vnic(call, details["vnics"][0], details["availabilityDomain"])
-    for part in (*details["containers"], *details["vnics"]):
-        check_defined_tags(call, part)
-    volumes = [_public_volume(volume) for volume in details.get("volumes", [])]
-    return {
-        "displayName": details.get("displayName") or _default_name("container-instance", call.now),
-        "tenantId": call.world.tenancy_id,
-        "faultDomain": details.get("faultDomain", "FAULT-DOMAIN-1"),
-        "lifecycleDetails": None,
-        "volumes": volumes,
-        "volumeCount": len(volumes),
-        "containerCount": len(details["containers"]),
-        "timeUpdated": timestamp(call.now),
-        "shapeConfig": shape_config(details["shape"], details["shapeConfig"]),
-        "dnsConfig": details.get("dnsConfig"),
-        "gracefulShutdownTimeoutInSeconds": details.get("gracefulShutdownTimeoutInSeconds", 0),
-        "imagePullSecrets": [
-            _without(secret, "username", "password") for secret in details.get("imagePullSecrets", [])
-        ],
-        "containerRestartPolicy": details.get("containerRestartPolicy", "ALWAYS"),
-        "securityContext": details.get("securityContext"),
-    }
-
-
-def _public_volume(volume: JsonObject) -> JsonObject:
-    if "configs" not in volume:
-        return volume
-    return {**volume, "configs": [{**config, "data": ""} for config in volume["configs"]]}
-
-
-def _without(members: JsonObject, *names: str) -> JsonObject:
-    return {name: value for name, value in members.items() if name not in names}
-
-
-def _default_name(kind: str, now: float) -> str:
-    return f"{kind}-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M}"
-
-
-def _view(world: World, instance: Record, now: float) -> JsonObject:
-    vnic = instance.hidden["vnic"]
-    is_attached = vnic.timeline.entered("AVAILABLE") <= now
-    return {
-        "vnics": [{"vnicId": vnic.id if is_attached else None}],
-        "systemTags": {SYSTEM_TAG: {"containers": world.pods.containers, **_whereabouts(world, instance)}},
-    }
-
-
-def _whereabouts(world: World, instance: Record) -> JsonObject:
-    """Return where a pod is on this machine, which need not be at the VNIC's address."""
-    url = world.pods.reach(instance.id, _ANY_PORT)
-    host = urlsplit(url).hostname if url else None
-    return {} if host is None or ip_address(host).is_loopback else {"address": host}
-
-
-def _bring_up(call: Call, instance: Record) -> None:
-    """Make what the instance consists of: its VNIC, its containers, and what runs them."""
-    failure = call.effect(Fail)
-    if failure is not None:
-        ready = instance.timeline.settled_at
-        instance.timeline = Timeline(((call.now, "CREATING"), (ready, "FAILED")))
-        instance.body["lifecycleDetails"] = failure.message
-    duration = instance.timeline.settled_at - call.now
-    attached = ATTACHED_AFTER * duration if isfinite(duration) else 0.0
-    owner = {**instance.body, "resource_id": instance.id}
-    instance.hidden["vnic"] = attach_vnic(
-        call,
-        call.body["vnics"][0],
-        owner,
-        Timeline.starting(call.now, [("PROVISIONING", attached), ("AVAILABLE", 0.0)]),
-    )
-    containers = [
-        _container(call, instance, {**details, "displayName": _container_name(call, details, number)})
-        for number, details in enumerate(call.body["containers"], 1)
-    ]
-    instance.hidden["containers"] = containers
-    instance.body["containers"] = [
-        {"containerId": container.id, "displayName": container.body["displayName"]} for container in containers
-    ]
-    instance.hidden["pod"] = _pod(call, instance)
-
-
-def _pod(call: Call, instance: Record) -> Pod:
-    vnic = instance.hidden["vnic"]
-    containers = {container.id: container.hidden["details"] for container in instance.hidden["containers"]}
-    told = ("displayName", "containerRestartPolicy")
-    return Pod(
-        id=instance.id,
-        details={
-            **call.body,
-            **{name: instance.body[name] for name in told},
-            "imagePullSecrets": [
-                opened_pull_secret(call, principal_of(call.world, instance), secret)
-                for secret in call.body.get("imagePullSecrets", [])
-            ],
-            "containers": list(containers.values()),
-        },
-        containers=containers,
-        address=vnic.body["privateIp"],
-        subnet=call.related("subnet", vnic.body["subnetId"]).body["cidrBlock"],
-        region=instance.region,
-    )
-
-
-def _container_name(call: Call, details: JsonObject, number: int) -> str:
-    return details.get("displayName") or f"{_default_name('container', call.now)}-{number}"
-
-
-def _container(call: Call, instance: Record, details: JsonObject) -> Record:
-    record_id = call.world.ids.ocid("computecontainer", call.region, "an")
-    optional = dict.fromkeys(
-        ("command", "arguments", "workingDirectory", "volumeMounts", "resourceConfig", "securityContext")
-    )
-    record = call.world.record(
-        "container",
-        record_id,
-        {
-            "id": record_id,
-            "compartmentId": instance.body["compartmentId"],
-            "containerInstanceId": instance.id,
-            "availabilityDomain": instance.body["availabilityDomain"],
-            "faultDomain": instance.body["faultDomain"],
-            "systemTags": {},
-            "freeformTags": {},
-            "definedTags": {},
-            "timeCreated": timestamp(call.now),
-            "timeUpdated": timestamp(call.now),
-            **optional,
-            "environmentVariables": {},
-            "isResourcePrincipalDisabled": False,
-            **details,
-        },
-        timeline=instance.timeline,
-        now=call.now,
-        region=call.region,
-        is_part=True,
-    )
-    record.hidden["details"] = details
-    return record
 
 
 INSTANCES: Final = crud.declare_collection(
@@ -209,18 +55,18 @@ INSTANCES: Final = crud.declare_collection(
         item="/containerInstances/{containerInstanceId}",
         binding="an",
         etag="64",
-        limit="container-instance-count",
+        service_limit="container-instance-count",
         filters=("lifecycleState", "displayName", "availabilityDomain"),
         summary_without=frozenset({"containers", "vnics", "volumes", "imagePullSecrets", "dnsConfig", "tenantId"}),
-        born=(("CREATING", "container_instance_create"), ("ACTIVE", "")),
-        dying=(
+        create_phases=(("CREATING", "container_instance_create"), ("ACTIVE", "")),
+        delete_phases=(
             ("DELETING", "container_instance_delete"),
             ("DELETED", "deleted_visible"),
             (GONE, ""),
         ),
-        complete=_complete,
-        created=_bring_up,
-        view=_view,
+        before_create=complete,
+        after_create=create_parts,
+        view=view,
         is_deletable=False,
     )
 )
@@ -236,20 +82,21 @@ ACCEPTED: Final = {"status": 202, "headers": ("opc-work-request-id",), "collecti
     is_create=True,
     collection=INSTANCES,
 )
-def create_container_instance(call: Call) -> Answer:
-    """Create an instance; the answer shows it before anything is there."""
-    instance = crud.make(call, INSTANCES)
-    first = crud.view(call.world, INSTANCES, instance, call.now)
+def create_container_instance(call: Call) -> Result:
+    """Create an instance; the response shows it before its VNIC and containers exist."""
+    instance = crud.create_record(call, INSTANCES)
+    first = crud.view(call.cloud, INSTANCES, instance, call.now)
     first.update(lifecycleState="CREATING", vnics=[{"vnicId": None}])
     ready = instance.timeline.settled_at
     if call.effect(Fail) is not None:
-        headers = _accept(call, instance, "CREATE", "CREATED", ready - call.now)
+        headers = _open_work_request(call, instance, "CREATE", "CREATED", ready - call.now)
     else:
         for record in (instance, *instance.hidden["containers"]):
-            leave_open(record)
-        headers = _accept(call, instance, "CREATE", "CREATED", inf)
-        _change_of(call, instance, headers, ready).launch()
-    return Answer(body=first, headers={"etag": crud.tag(INSTANCES, instance, call.now), **headers}, record=instance)
+            hold_last_state(record)
+        headers = _open_work_request(call, instance, "CREATE", "CREATED", inf)
+        _instance_change(call, instance, headers, ready).launch()
+    etag = crud.entity_tag(INSTANCES, instance, call.now)
+    return Result(body=first, headers={"etag": etag, **headers}, record=instance)
 
 
 @CONTAINER_INSTANCES.operation(
@@ -259,11 +106,11 @@ def create_container_instance(call: Call) -> Answer:
     details=tagged("displayName"),
     **ACCEPTED,
 )
-def update_container_instance(call: Call) -> Answer:
-    """Change name and tags, the only members that can change."""
-    instance = _settled(call)
+def update_container_instance(call: Call) -> Result:
+    """Change name and tags, the only members that an update can change."""
+    instance = _get_settled(call)
     check_defined_tags(call, call.body)
-    return _change(call, instance, "UPDATE", {**call.body, "timeUpdated": timestamp(call.now)})
+    return _update(call, instance, "UPDATE", {**call.body, "timeUpdated": timestamp(call.now)})
 
 
 @CONTAINER_INSTANCES.operation(
@@ -273,59 +120,59 @@ def update_container_instance(call: Call) -> Answer:
     details=body("compartmentId!"),
     **ACCEPTED,
 )
-def change_container_instance_compartment(call: Call) -> Answer:
-    """Move an instance with everything that belongs to it."""
-    instance = _settled(call)
+def change_container_instance_compartment(call: Call) -> Result:
+    """Move an instance with all its parts to another compartment."""
+    instance = _get_settled(call)
     move = {"compartmentId": call.compartment(call.body["compartmentId"]).id}
     vnic = instance.hidden["vnic"]
     for part in (*instance.hidden["containers"], vnic, *vnic.hidden["addresses"]):
         part.change(move)
-    return _change(call, instance, "MOVE", move)
+    return _update(call, instance, "MOVE", move)
 
 
 @CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/start", "start_container_instance", **ACCEPTED)
-def start_container_instance(call: Call) -> Answer:
-    """Start an inactive instance: its containers run anew."""
-    return _act(call, "START", when="INACTIVE", then="ACTIVE")
+def start_container_instance(call: Call) -> Result:
+    """Start an inactive instance: its containers are started anew."""
+    return _change_power_state(call, "START", when="INACTIVE", then="ACTIVE")
 
 
 @CONTAINER_INSTANCES.operation("POST", f"{INSTANCES.item}/actions/stop", "stop_container_instance", **ACCEPTED)
-def stop_container_instance(call: Call) -> Answer:
+def stop_container_instance(call: Call) -> Result:
     """Stop an active instance; it keeps its VNIC."""
-    return _act(call, "STOP", when="ACTIVE", then="INACTIVE")
+    return _change_power_state(call, "STOP", when="ACTIVE", then="INACTIVE")
 
 
 @CONTAINER_INSTANCES.operation(
     "POST", f"{INSTANCES.item}/actions/restart", "restart_container_instance", **ACCEPTED
 )
-def restart_container_instance(call: Call) -> Answer:
+def restart_container_instance(call: Call) -> Result:
     """Stop and start an active instance."""
-    return _act(call, "RESTART", when="ACTIVE", then="ACTIVE")
+    return _change_power_state(call, "RESTART", when="ACTIVE", then="ACTIVE")
 
 
 @CONTAINER_INSTANCES.operation("DELETE", INSTANCES.item, "delete_container_instance", **ACCEPTED)
-def delete_container_instance(call: Call) -> Answer:
-    """Delete an instance: its record stays readable for a while, its VNIC goes after it."""
-    instance = _settled(call, SETTLED | {"FAILED"})
-    (deleting, seconds), *deleted = crud.phases(call, instance.id, INSTANCES.dying)
+def delete_container_instance(call: Call) -> Result:
+    """Delete an instance: its record stays readable for a while, its VNIC is released later."""
+    instance = _get_settled(call, SETTLED | {"FAILED"})
+    (deleting, seconds), *deleted = crud.draw_phases(call, instance.id, INSTANCES.delete_phases)
     records = (instance, *instance.hidden["containers"])
     failure = call.effect(Fail)
     if failure is not None:
         instance.body["lifecycleDetails"] = failure.message
         for record in records:
-            record.move_on(call.now, [(deleting, seconds), ("FAILED", 0.0)])
-        return Answer(headers=_accept(call, instance, "DELETE", "DELETED", seconds))
-    (_, release), *_ = call.world.phases(instance.id, (("RELEASING", "vnic_release"),))
+            record.transition(call.now, [(deleting, seconds), ("FAILED", 0.0)])
+        return Result(headers=_open_work_request(call, instance, "DELETE", "DELETED", seconds))
+    (_, release), *_ = call.cloud.draw_phases(instance.id, (("RELEASING", "vnic_release"),))
     release_vnic(instance.hidden["vnic"], call.now, [("TERMINATING", inf), (GONE, 0.0)])
     for record in records:
-        record.move_on(call.now, [(deleting, inf), *deleted])
-    headers = _accept(call, instance, "DELETE", "DELETED", inf)
-    _change_of(call, instance, headers, call.now + seconds).remove(call.now, release, deleted)
-    return Answer(headers=headers)
+        record.transition(call.now, [(deleting, inf), *deleted])
+    headers = _open_work_request(call, instance, "DELETE", "DELETED", inf)
+    _instance_change(call, instance, headers, call.now + seconds).remove(call.now, release, deleted)
+    return Result(headers=headers)
 
 
-def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
-    """Return the instance if it can be changed now; 404 without it, 409 while it is busy, 412 for another etag."""
+def _get_settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
+    """Return the instance if it can change now; ServiceError 404 if missing, 409 if busy, 412 for another etag."""
     instance = call.get("container-instance", call.path["containerInstanceId"])
     if instance.state_at(call.now) in ENDED:
         raise not_found()
@@ -334,45 +181,45 @@ def _settled(call: Call, states: frozenset[str] = SETTLED) -> Record:
     return instance
 
 
-def _change(call: Call, instance: Record, verb: str, changes: JsonObject) -> Answer:
-    """Take over changes that do not touch the containers: the instance is UPDATING, then as it was."""
+def _update(call: Call, instance: Record, verb: str, changes: JsonObject) -> Result:
+    """Apply changes that do not affect the containers: the instance is UPDATING, then in its former state."""
     state, planned = instance.state_at(call.now), instance.timeline.points
     (_, seconds), *_ = updating = _updating(call, instance, state)
     instance.change(changes)
-    instance.move_on(call.now, updating)
+    instance.transition(call.now, updating)
     later = [point for point in planned if point[0] > call.now + seconds]
     instance.timeline = Timeline((*instance.timeline.points, *later))
-    return Answer(headers=_accept(call, instance, verb, "UPDATED", seconds))
+    return Result(headers=_open_work_request(call, instance, verb, "UPDATED", seconds))
 
 
-def _act(call: Call, verb: str, *, when: str, then: str) -> Answer:
-    """Change the power state; in another state than `when` the request is accepted and does nothing."""
-    instance = _settled(call)
+def _change_power_state(call: Call, verb: str, *, when: str, then: str) -> Result:
+    """Start, stop or restart; in another state than `when` the request is accepted and has no effect."""
+    instance = _get_settled(call)
     if instance.state_at(call.now) != when:
-        return Answer(headers=_accept(call, instance, verb, "UPDATED", 0.0))
+        return Result(headers=_open_work_request(call, instance, verb, "UPDATED", 0.0))
     (updating, seconds), last = _updating(call, instance, then)
     if call.effect(Fail) is not None:
-        instance.move_on(call.now, [(updating, seconds), (when, 0.0)])
-        return Answer(headers=_accept(call, instance, verb, "UPDATED", seconds))
-    instance.move_on(call.now, [(updating, inf), last])
-    headers = _accept(call, instance, verb, "UPDATED", inf)
-    change = _change_of(call, instance, headers, call.now + seconds)
+        instance.transition(call.now, [(updating, seconds), (when, 0.0)])
+        return Result(headers=_open_work_request(call, instance, verb, "UPDATED", seconds))
+    instance.transition(call.now, [(updating, inf), last])
+    headers = _open_work_request(call, instance, verb, "UPDATED", inf)
+    change = _instance_change(call, instance, headers, call.now + seconds)
     if verb == "START":
         change.launch()
     elif verb == "STOP":
         change.halt(call.now)
     else:
         change.relaunch(call.now)
-    return Answer(headers=headers)
+    return Result(headers=headers)
 
 
 def _updating(call: Call, instance: Record, then: str | None) -> list[Phase]:
-    return crud.phases(call, instance.id, (("UPDATING", "container_instance_action"), (then, "")))
+    return crud.draw_phases(call, instance.id, (("UPDATING", "container_instance_action"), (then, "")))
 
 
-def _change_of(call: Call, instance: Record, headers: Mapping[str, str], due: float) -> Change:
-    return Change(
-        world=call.world,
+def _instance_change(call: Call, instance: Record, headers: Mapping[str, str], due: float) -> InstanceChange:
+    return InstanceChange(
+        cloud=call.cloud,
         instance=instance,
         work_requests=WORK_REQUESTS,
         request_id=headers["opc-work-request-id"],
@@ -380,14 +227,13 @@ def _change_of(call: Call, instance: Record, headers: Mapping[str, str], due: fl
     )
 
 
-def _accept(call: Call, instance: Record, verb: str, action: str, seconds: float) -> dict[str, str]:
+def _open_work_request(call: Call, instance: Record, verb: str, action: str, seconds: float) -> dict[str, str]:
+    uri = f"/20210415/containerInstances/{instance.id}"
     return WORK_REQUESTS.open(
         call,
         operation_type=f"{verb}_CONTAINER_INSTANCE",
         compartment_id=instance.body["compartmentId"],
-        resources=[
-            Touched("containerInstance", action, instance.id, f"/20210415/containerInstances/{instance.id}")
-        ],
+        resources=[AffectedResource("containerInstance", action, instance.id, uri)],
         seconds=seconds,
     )
 
@@ -399,9 +245,9 @@ def _accept(call: Call, instance: Record, verb: str, action: str, seconds: float
     listing="items",
     query=("compartmentId",),
 )
-def list_container_instance_shapes(call: Call) -> Answer:
-    """Answer with the shapes; the emulator has all of them in all availability domains."""
+def list_container_instance_shapes(call: Call) -> Result:
+    """Respond with the shapes; the emulator has all of them in all availability domains."""
     call.compartment(call.query["compartmentId"])
     if "availabilityDomain" in call.query:
-        call.domain(call.query["availabilityDomain"])
+        call.require_availability_domain(call.query["availabilityDomain"])
     return page_of_items(call, [hardware.summary(name) for name, hardware in HARDWARE.items()])

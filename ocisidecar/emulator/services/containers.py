@@ -1,6 +1,6 @@
 """Container Instances: the containers of instances, their state and their output.
 
-UNCONFIRMED: that a container which waits for its restart is INACTIVE.
+UNCONFIRMED: that a container that waits for its restart is INACTIVE.
 """
 
 from __future__ import annotations
@@ -8,24 +8,24 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, not_found
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.schema import JsonObject, tagged
 from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES, SETTLED, WORK_REQUESTS
-from ocisidecar.emulator.shapes import JsonObject, tagged
+from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.tagging import check_defined_tags
-from ocisidecar.emulator.work_requests import Touched
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.work_requests import AffectedResource
 
 MAX_LOG_BYTES: Final = 256 * 1024
 """Source: oci.container_instances.ContainerInstanceClient.retrieve_logs."""
 
 
-def _view(world: World, container: Record, now: float) -> JsonObject:
-    """Return the members that tell how the container is; one that never ran has no health yet.
+def _view(cloud: Cloud, container: Record, now: float) -> JsonObject:
+    """Return the members with the container's status; before its first run the health is UNKNOWN.
 
-    UNCONFIRMED: the words of statusDetails.
+    UNCONFIRMED: the texts of statusDetails.
     """
     checks = container.body.get("healthChecks") or []
     if container.state_at(now) != "ACTIVE":
@@ -36,7 +36,7 @@ def _view(world: World, container: Record, now: float) -> JsonObject:
             "containerRestartAttemptCount": 0,
             "healthChecks": [{**check, "status": "UNKNOWN", "statusDetails": None} for check in checks],
         }
-    status = world.pods.status(container.id, now)
+    status = cloud.pods.status(container.id, now)
     return {
         "lifecycleState": "ACTIVE" if status.is_running else "INACTIVE",
         "lifecycleDetails": "CONTAINER_RUNNING" if status.is_running else "CONTAINER_TERMINATED",
@@ -72,8 +72,8 @@ CONTAINERS: Final = Collection(
             "workingDirectory",
         }
     ),
-    born=(),
-    dying=(),
+    create_phases=(),
+    delete_phases=(),
     view=_view,
 )
 CONTAINER_INSTANCES.declare(
@@ -89,19 +89,19 @@ CONTAINER_INSTANCES.declare(
     query=("compartmentId",),
     collection=CONTAINERS,
 )
-def list_containers(call: Call) -> Answer:
-    """Answer with containers; their state is the one of the process, not of the record."""
+def list_containers(call: Call) -> Result:
+    """Respond with containers; their state is that of the process, not of the record."""
     call.compartment(call.query["compartmentId"])
     wanted = call.query.get("lifecycleState")
     query = {name: value for name, value in call.query.items() if name != "lifecycleState"}
     call.query = query
-    records = select(call, call.world.store.all("container", call.now), ("compartmentId", *CONTAINERS.filters))
+    records = select(call, call.cloud.store.all("container", call.now), ("compartmentId", *CONTAINERS.filters))
     chosen = [
         record
         for record in records
-        if wanted is None or crud.view(call.world, CONTAINERS, record, call.now)["lifecycleState"] == wanted
+        if wanted is None or crud.view(call.cloud, CONTAINERS, record, call.now)["lifecycleState"] == wanted
     ]
-    return page_of_records(call, chosen, lambda record: crud.summary(call.world, CONTAINERS, record, call.now))
+    return page_of_records(call, chosen, lambda record: crud.summary(call.cloud, CONTAINERS, record, call.now))
 
 
 @CONTAINER_INSTANCES.operation(
@@ -113,7 +113,7 @@ def list_containers(call: Call) -> Answer:
     details=tagged("displayName"),
     collection=CONTAINERS,
 )
-def update_container(call: Call) -> Answer:
+def update_container(call: Call) -> Result:
     """Change a container's name and tags."""
     container = crud.require_state(call, call.get("container", call.resource_id), SETTLED)
     crud.check_etag(call, CONTAINERS, container)
@@ -126,10 +126,10 @@ def update_container(call: Call) -> Answer:
         call,
         operation_type="UPDATE_CONTAINER",
         compartment_id=container.body["compartmentId"],
-        resources=[Touched("container", "UPDATED", container.id, f"/20210415/containers/{container.id}")],
+        resources=[AffectedResource("container", "UPDATED", container.id, f"/20210415/containers/{container.id}")],
         seconds=0.0,
     )
-    return Answer(headers=headers)
+    return Result(headers=headers)
 
 
 @CONTAINER_INSTANCES.operation(
@@ -139,18 +139,18 @@ def update_container(call: Call) -> Answer:
     is_write=False,
     collection=CONTAINERS,
 )
-def retrieve_logs(call: Call) -> Answer:
-    """Answer with the newest output of the container's current run, or of the one before it.
+def retrieve_logs(call: Call) -> Result:
+    """Respond with the newest output of the container's current run, or of the previous one.
 
     409 once the container has ended for good or its instance is not active, as seen in live use.
     """
     container = call.get("container", call.resource_id)
     instance = call.get("container-instance", container.body["containerInstanceId"])
     state = instance.state_at(call.now)
-    if state != "ACTIVE" or call.world.pods.status(container.id, call.now).is_over:
+    if state != "ACTIVE" or call.cloud.pods.status(container.id, call.now).is_over:
         raise ServiceError("IncorrectState", f"Logs of {container.id} cannot be retrieved in its state")
-    is_previous = call.query.get("isPrevious", "").lower() == "true"
-    text = call.world.pods.logs(container.id, call.now, is_previous=is_previous)
+    previous = call.query.get("isPrevious", "").lower() == "true"
+    text = call.cloud.pods.logs(container.id, call.now, previous=previous)
     if text is None:
         raise not_found()
-    return Answer(body=text.encode()[-MAX_LOG_BYTES:], headers={"content-type": "text/plain; charset=utf-8"})
+    return Result(body=text.encode()[-MAX_LOG_BYTES:], headers={"content-type": "text/plain; charset=utf-8"})

@@ -1,4 +1,4 @@
-"""What the resources of virtual cloud networks have in common.  API: core/20160918.
+"""Core: the service, and what the resources of virtual cloud networks have in common.  API: core/20160918.
 
 Source: oci.core.VirtualNetworkClient and oci.core.models; the texts of refusals are quoted from live answers
 except where UNCONFIRMED stands.
@@ -10,10 +10,10 @@ import re
 from ipaddress import IPv4Network
 from typing import Final
 
-from ocisidecar.emulator.declare import Call, Service
+from ocisidecar.emulator.declarations import Call, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
+from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.work_requests import WorkRequests
-from ocisidecar.emulator.world import Record, World
 
 CORE: Final = Service(
     name="core",
@@ -49,8 +49,8 @@ CORE: Final = Service(
     ),
 )
 
-BORN: Final = (("PROVISIONING", "network"), ("AVAILABLE", ""))
-DYING: Final = (("TERMINATING", "network"), (None, ""))
+CREATE_PHASES: Final = (("PROVISIONING", "network"), ("AVAILABLE", ""))
+DELETE_PHASES: Final = (("TERMINATING", "network"), (None, ""))
 
 WORK_REQUESTS: Final = WorkRequests(
     service=CORE,
@@ -63,7 +63,7 @@ WORK_REQUESTS: Final = WorkRequests(
 
 
 def cidr(text: str) -> IPv4Network:
-    """Return the block; ServiceError 400 when it is none, or has host bits."""
+    """Return the CIDR block; ServiceError 400 when the text is not one, or has host bits."""
     try:
         return IPv4Network(text)
     except ValueError as exc:
@@ -79,29 +79,29 @@ def check_dns_label(label: str) -> None:
         raise invalid(f"dnsLabel {label} must have 1 to 15 letters or digits and begin with a letter")
 
 
-def mac_tail(world: World) -> str:
+def mac_suffix(cloud: Cloud) -> str:
     """Return the last three bytes of a new MAC address."""
-    digits = world.ids.hexadecimal(6).upper()
+    digits = cloud.ids.hexadecimal(6).upper()
     return ":".join(digits[index : index + 2] for index in range(0, len(digits), 2))
 
 
 def require_unused(call: Call, record: Record, users: dict[str, str]) -> None:
-    """Raise ServiceError 409 when a live resource mentions `record`: kinds and the member that names it."""
+    """Raise ServiceError 409 when a resource of one of the kinds refers to `record` by the given member."""
     for kind, member in users.items():
-        for user in call.world.store.all(kind, call.now):
+        for user in call.cloud.store.all(kind, call.now):
             value = user.body.get(member)
             if value == record.id or (isinstance(value, list) and record.id in value):
-                raise in_use(record, kind)
+                raise in_use_error(record, kind)
 
 
-def in_use(record: Record, kind: str) -> ServiceError:
-    """Return the refusal to delete what something of `kind` needs."""
+def in_use_error(record: Record, kind: str) -> ServiceError:
+    """Return the 409 that refuses to delete a resource while one of `kind` uses it."""
     word = "Gateway" if kind.endswith("-gateway") else kind.title().replace("-", "")
     return ServiceError("IncorrectState", f"{record.id} is associated with {word} that is in use")
 
 
 def refuse_default(call: Call, record: Record) -> None:
-    """Raise ServiceError 409 for one of a VCN's own defaults, which go with it.  UNCONFIRMED: the text."""
+    """Raise ServiceError 409 for a default of an existing VCN, with which it is deleted.  UNCONFIRMED: the text."""
     vcn = call.find("vcn", record.body["vcnId"])
     if record.is_builtin and vcn is not None:
         raise ServiceError("IncorrectState", f"{record.id} is a default of {vcn.id} and cannot be deleted")

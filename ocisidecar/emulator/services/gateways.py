@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, not_found
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.regions import REGIONS
+from ocisidecar.emulator.schema import JsonObject, body, many, require_length, tagged
 from ocisidecar.emulator.services.addresses import public_address
-from ocisidecar.emulator.services.core import BORN, CORE, DYING, in_use
-from ocisidecar.emulator.shapes import JsonObject, body, many, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.services.core import CORE, CREATE_PHASES, DELETE_PHASES, in_use_error
+from ocisidecar.emulator.state import Record
 
 SERVICE_IDS: Final = many(body("serviceId!"))
 
 
 def services_of(region: str) -> list[JsonObject]:
-    """Return the catalogue of one region: object storage, and everything.
+    """Return the catalogue of one region: object storage, and all services.
 
     Source: oci.core.models.Service; the wording is quoted from live answers.
     """
@@ -41,23 +41,23 @@ def all_services(region: str) -> str:
 
 def _require_first(call: Call, kind: str, title: str) -> None:
     """Refuse a second gateway of a kind; recorded for NAT gateways, by analogy for the others."""
-    if next(call.world.where(kind, call.now, vcnId=call.body["vcnId"]), None) is not None:
+    if next(call.cloud.where(kind, call.now, vcnId=call.body["vcnId"]), None) is not None:
         raise ServiceError("LimitExceeded", f"{title} limit per VCN reached")
 
 
 def _release(call: Call, gateway: Record) -> None:
-    for table in call.world.where("route-table", call.now, vcnId=gateway.body["vcnId"]):
+    for table in call.cloud.where("route-table", call.now, vcnId=gateway.body["vcnId"]):
         if any(rule["networkEntityId"] == gateway.id for rule in table.body["routeRules"]):
-            raise in_use(gateway, "route-table")
+            raise in_use_error(gateway, "route-table")
 
 
 SHARED: Final[dict[str, Any]] = {
     "service": CORE,
     "parents": {"vcnId": "vcn"},
     "references": {"routeTableId": "route-table"},
-    "owner": "vcnId",
-    "born": BORN,
-    "dying": DYING,
+    "common_parent": "vcnId",
+    "create_phases": CREATE_PHASES,
+    "delete_phases": DELETE_PHASES,
 }
 
 
@@ -76,8 +76,8 @@ INTERNET_GATEWAYS: Final = crud.declare_collection(
         details=tagged("compartmentId! vcnId! isEnabled!:bool displayName routeTableId"),
         changes=tagged("isEnabled:bool displayName routeTableId"),
         filters=("vcnId", "displayName", "lifecycleState"),
-        complete=_complete_internet_gateway,
-        release=_release,
+        before_create=_complete_internet_gateway,
+        before_delete=_release,
         **SHARED,
     )
 )
@@ -102,7 +102,7 @@ def _assign_address(call: Call, gateway: Record) -> None:
 def _release_nat_gateway(call: Call, gateway: Record) -> None:
     _release(call, gateway)
     address = call.get("public-ip", gateway.body["publicIpId"])
-    address.move_on(call.now, crud.phases(call, gateway.id, DYING))
+    address.transition(call.now, crud.draw_phases(call, gateway.id, DELETE_PHASES))
 
 
 NAT_GATEWAYS: Final = crud.declare_collection(
@@ -116,17 +116,17 @@ NAT_GATEWAYS: Final = crud.declare_collection(
         details=tagged("compartmentId! vcnId! displayName blockTraffic:bool routeTableId publicIpId:unsupported"),
         changes=tagged("displayName blockTraffic:bool routeTableId"),
         filters=("vcnId", "displayName", "lifecycleState"),
-        complete=_complete_nat_gateway,
-        created=_assign_address,
-        release=_release_nat_gateway,
+        before_create=_complete_nat_gateway,
+        after_create=_assign_address,
+        before_delete=_release_nat_gateway,
         **SHARED,
     )
 )
 
 
 def _attached(call: Call, services: list[JsonObject]) -> list[JsonObject]:
-    """Return the services with their names; ServiceError when one is unknown or they are too many."""
-    require_length(services, "services", most=1)
+    """Return the services with their names; ServiceError 400 when one is unknown or there are too many."""
+    require_length(services, "services", max_length=1)
     known = {entry["id"]: entry["name"] for entry in services_of(call.region)}
     if any(service["serviceId"] not in known for service in services):
         raise ServiceError("RelatedResourceNotAuthorizedOrNotFound")
@@ -152,24 +152,24 @@ SERVICE_GATEWAYS: Final = crud.declare_collection(
         details=tagged("compartmentId! vcnId! services! displayName routeTableId", services=SERVICE_IDS),
         changes=tagged("displayName blockTraffic:bool routeTableId services", services=SERVICE_IDS),
         filters=("vcnId", "lifecycleState"),
-        complete=_complete_service_gateway,
-        revise=_revise_service_gateway,
-        release=_release,
+        before_create=_complete_service_gateway,
+        before_update=_revise_service_gateway,
+        before_delete=_release,
         **SHARED,
     )
 )
 
 
 @CORE.operation("GET", "/services", "list_services", listing="array")
-def list_services(call: Call) -> Answer:
-    """Answer with the services that a service gateway can reach."""
+def list_services(call: Call) -> Result:
+    """Respond with the catalogue of services that a service gateway can reach."""
     return page_of_items(call, services_of(call.region))
 
 
 @CORE.operation("GET", "/services/{serviceId}", "get_service")
-def get_service(call: Call) -> Answer:
-    """Answer with one of these services."""
+def get_service(call: Call) -> Result:
+    """Respond with one service of the catalogue."""
     for entry in services_of(call.region):
         if entry["id"] == call.resource_id:
-            return Answer(body=entry)
+            return Result(body=entry)
     raise not_found()

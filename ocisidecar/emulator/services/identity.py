@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
+from ocisidecar.emulator.declarations import Call, Collection, Result, Service, Unique
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.regions import FAULT_DOMAINS, REGIONS
-from ocisidecar.emulator.shapes import JsonObject, tagged
-from ocisidecar.emulator.work_requests import Touched, WorkRequests
-from ocisidecar.emulator.world import ENDED, Record, World
+from ocisidecar.emulator.schema import JsonObject, tagged
+from ocisidecar.emulator.state import ENDED, Cloud, Record
+from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
 IDENTITY: Final = Service(
     name="identity",
@@ -20,7 +20,7 @@ IDENTITY: Final = Service(
     version="/20160918",
     client="identity.IdentityClient",
     is_global=True,
-    is_limit_told=True,
+    reports_limit=True,
     headers={"cache-control": "no-cache, no-store, must-revalidate", "pragma": "no-cache"},
     undeclared=frozenset(
         {
@@ -43,21 +43,21 @@ WORK_REQUESTS: Final = WorkRequests(
     has_parts=False,
 ).declare()
 
-BORN: Final = (("CREATING", "identity"), ("ACTIVE", ""))
-DYING: Final = (("DELETING", "identity"), (None, ""))
+CREATE_PHASES: Final = (("CREATING", "identity"), ("ACTIVE", ""))
+DELETE_PHASES: Final = (("DELETING", "identity"), (None, ""))
 
 
 @IDENTITY.operation("GET", "/tenancies/{tenancyId}", "get_tenancy")
-def get_tenancy(call: Call) -> Answer:
-    """Answer with the tenancy."""
+def get_tenancy(call: Call) -> Result:
+    """Respond with the tenancy."""
     _require_tenancy(call)
-    root = call.get("compartment", call.world.tenancy_id)
-    return Answer(
+    root = call.get("compartment", call.cloud.tenancy_id)
+    return Result(
         body={
             "id": root.id,
             "name": root.body["name"],
             "description": root.body["description"],
-            "homeRegionKey": REGIONS[call.world.home_region].key,
+            "homeRegionKey": REGIONS[call.cloud.home_region].key,
             "upiIdcsCompatibilityLayerEndpoint": None,
             "freeformTags": root.body["freeformTags"],
             "definedTags": root.body["definedTags"],
@@ -66,21 +66,21 @@ def get_tenancy(call: Call) -> Answer:
 
 
 @IDENTITY.operation("GET", "/regions", "list_regions", listing="array")
-def list_regions(_call: Call) -> Answer:
-    """Answer with the regions that there are."""
-    return Answer(body=[{"key": region.key, "name": region.name} for region in REGIONS.values()])
+def list_regions(_call: Call) -> Result:
+    """Respond with all regions."""
+    return Result(body=[{"key": region.key, "name": region.name} for region in REGIONS.values()])
 
 
 @IDENTITY.operation(
     "GET", "/tenancies/{tenancyId}/regionSubscriptions", "list_region_subscriptions", listing="array"
 )
-def list_region_subscriptions(call: Call) -> Answer:
-    """Answer with the regions that the tenancy uses: all of them."""
+def list_region_subscriptions(call: Call) -> Result:
+    """Respond with the regions that the tenancy is subscribed to: all of them."""
     _require_tenancy(call)
-    return Answer(
+    return Result(
         body=[
             {
-                "isHomeRegion": region.name == call.world.home_region,
+                "isHomeRegion": region.name == call.cloud.home_region,
                 "regionKey": region.key,
                 "regionName": region.name,
                 "status": "READY",
@@ -91,20 +91,20 @@ def list_region_subscriptions(call: Call) -> Answer:
 
 
 def _require_tenancy(call: Call) -> None:
-    if call.resource_id != call.world.tenancy_id:
+    if call.resource_id != call.cloud.tenancy_id:
         raise not_found()
 
 
 @IDENTITY.operation(
     "GET", "/availabilityDomains", "list_availability_domains", listing="array", query=("compartmentId",)
 )
-def list_availability_domains(call: Call) -> Answer:
-    """Answer with the availability domains of the endpoint's region."""
+def list_availability_domains(call: Call) -> Result:
+    """Respond with the availability domains of the endpoint's region."""
     call.compartment(call.query["compartmentId"])
-    domains = call.world.domain_ids(call.region)
-    return Answer(
+    domains = call.cloud.availability_domain_ids(call.region)
+    return Result(
         body=[
-            {"compartmentId": call.world.tenancy_id, "id": domain_id, "name": name}
+            {"compartmentId": call.cloud.tenancy_id, "id": domain_id, "name": name}
             for name, domain_id in domains.items()
         ]
     )
@@ -117,17 +117,17 @@ def list_availability_domains(call: Call) -> Answer:
     listing="array",
     query=("compartmentId", "availabilityDomain"),
 )
-def list_fault_domains(call: Call) -> Answer:
-    """Answer with the fault domains of one availability domain."""
+def list_fault_domains(call: Call) -> Result:
+    """Respond with the fault domains of one availability domain."""
     call.compartment(call.query["compartmentId"])
     domain = call.query["availabilityDomain"]
-    call.domain(domain)
-    stem = call.world.domain_ids(call.region)[domain].replace("availabilitydomain", "faultdomain")
-    return Answer(
+    call.require_availability_domain(domain)
+    stem = call.cloud.availability_domain_ids(call.region)[domain].replace("availabilitydomain", "faultdomain")
+    return Result(
         body=[
             {
                 "availabilityDomain": domain,
-                "compartmentId": call.world.tenancy_id,
+                "compartmentId": call.cloud.tenancy_id,
                 "id": f"{stem[:-1]}{number}",
                 "name": name,
             }
@@ -136,7 +136,7 @@ def list_fault_domains(call: Call) -> Answer:
     )
 
 
-def _is_accessible(_world: World, _compartment: Record, _now: float) -> JsonObject:
+def _is_accessible(_cloud: Cloud, _compartment: Record, _now: float) -> JsonObject:
     return {"isAccessible": True}
 
 
@@ -150,8 +150,8 @@ COMPARTMENTS: Final = Collection(
     details=tagged("compartmentId! name! description!"),
     changes=tagged("name description"),
     filters=("name", "lifecycleState"),
-    born=BORN,
-    dying=(("DELETING", "identity"), ("DELETED", "")),
+    create_phases=CREATE_PHASES,
+    delete_phases=(("DELETING", "identity"), ("DELETED", "")),
     etag="40",
     unique=Unique(
         member="name",
@@ -175,18 +175,18 @@ crud.declare_collection(COMPARTMENTS)
     query=("compartmentId",),
     collection=COMPARTMENTS,
 )
-def list_compartments(call: Call) -> Answer:
-    """Answer with the compartments directly below one, or with all below the tenancy; deleted ones too."""
+def list_compartments(call: Call) -> Result:
+    """Respond with the compartments directly below one, or with all below the tenancy; deleted ones too."""
     parent = call.compartment(call.query["compartmentId"])
     is_deep = call.query.get("compartmentIdInSubtree", "").lower() == "true"
-    if is_deep and parent.id != call.world.tenancy_id:
+    if is_deep and parent.id != call.cloud.tenancy_id:
         raise invalid("compartmentIdInSubtree can be true for the tenancy only")
     records = [
         record
-        for record in select(call, call.world.store.all("compartment", call.now), COMPARTMENTS.filters)
+        for record in select(call, call.cloud.store.all("compartment", call.now), COMPARTMENTS.filters)
         if (is_deep and record.id != parent.id) or record.body.get("compartmentId") == parent.id
     ]
-    return page_of_records(call, records, lambda record: crud.summary(call.world, COMPARTMENTS, record, call.now))
+    return page_of_records(call, records, lambda record: crud.summary(call.cloud, COMPARTMENTS, record, call.now))
 
 
 @IDENTITY.operation(
@@ -197,15 +197,15 @@ def list_compartments(call: Call) -> Answer:
     headers=("opc-work-request-id",),
     collection=COMPARTMENTS,
 )
-def delete_compartment(call: Call) -> Answer:
-    """Delete a compartment; one that holds anything stays, and its work request fails."""
-    compartment = crud.usable(call, "compartment", call.resource_id)
+def delete_compartment(call: Call) -> Result:
+    """Delete a compartment; a non-empty one stays, and its work request fails."""
+    compartment = crud.get_usable(call, "compartment", call.resource_id)
     crud.check_etag(call, COMPARTMENTS, compartment)
-    if compartment.id == call.world.tenancy_id:
+    if compartment.id == call.cloud.tenancy_id:
         raise not_found()
-    (_, seconds), *_ = ending = crud.phases(call, compartment.id, COMPARTMENTS.dying)
+    (_, seconds), *_ = ending = crud.draw_phases(call, compartment.id, COMPARTMENTS.delete_phases)
     if _is_empty(call, compartment):
-        compartment.move_on(call.now, ending)
+        compartment.transition(call.now, ending)
     else:
         # UNCONFIRMED: code and text.
         reason = Fail(code="CompartmentNotEmpty", message="The compartment is not empty.", logs=())
@@ -214,14 +214,14 @@ def delete_compartment(call: Call) -> Answer:
         call,
         operation_type="DELETE_COMPARTMENT",
         compartment_id=compartment.body["compartmentId"],
-        resources=[Touched("compartment", "DELETED", compartment.id, f"/compartments/{compartment.id}")],
+        resources=[AffectedResource("compartment", "DELETED", compartment.id, f"/compartments/{compartment.id}")],
         seconds=seconds,
     )
-    return Answer(headers=headers)
+    return Result(headers=headers)
 
 
 def _is_empty(call: Call, compartment: Record) -> bool:
-    store = call.world.store
+    store = call.cloud.store
     return not any(
         record.body.get("compartmentId") == compartment.id and record.state_at(call.now) not in ENDED
         for kind in store.kinds()

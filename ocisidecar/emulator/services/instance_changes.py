@@ -1,7 +1,7 @@
-"""Container Instances: changes that are over when their time has come and the containers have followed.
+"""Container Instances: accepted changes, which end when their duration is over and the containers have followed.
 
-What runs containers may need no time, or real time that nobody can foretell.  So an accepted change leaves its
-instance in the transient state and its work request open, until it is told what came of it.
+Containers may be simulated in no time, or take an unpredictable real time.  So an accepted change leaves its
+instance in the transient state and its work request open, until callbacks report the result.
 
 UNCONFIRMED: code and text of a work request's error, and that a start that fails leaves the instance FAILED.
 """
@@ -20,61 +20,61 @@ from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.resource_principal import issue_token
 from ocisidecar.emulator.services.native_metrics import record_usage
+from ocisidecar.emulator.state import Cloud, Record
 from ocisidecar.emulator.work_requests import WorkRequests
-from ocisidecar.emulator.world import Record, World
 
-COULD_NOT_START: Final = "InternalError"
+START_FAILED_CODE: Final = "InternalError"
 
 
-def leave_open(record: Record) -> None:
-    """Let the last state of a record's plan be entered when a change says so."""
+def hold_last_state(record: Record) -> None:
+    """Postpone the last planned state of a record until an `InstanceChange` enters it."""
     *points, (_, last) = record.timeline.points
     record.timeline = Timeline((*points, (inf, last)))
 
 
 @frozen(kw_only=True, eq=False)
-class Change:
-    """One accepted change of an instance, and the `Host` of the pod that it starts.
+class InstanceChange:
+    """One accepted change of an instance, and the `PodCallbacks` of the pod that it starts.
 
     Args:
-        world: where it happens.
-        instance: what changes.
+        cloud: of the instance.
+        instance: the record that changes.
         work_requests: of the service.
-        request_id: its work request.
-        due: when it is over at the earliest; infinite for one that is stuck.
+        request_id: OCID of its work request.
+        due: when it ends at the earliest; infinite for one that stalls.
     """
 
-    world: World
+    cloud: Cloud
     instance: Record
     work_requests: WorkRequests
     request_id: str
     due: float
 
     def launch(self) -> None:
-        """Start the containers; the change is over when they run."""
+        """Start the containers; the change ends when they run."""
         if isfinite(self.due):
-            self.world.pods.launch(self.instance.hidden["pod"], self.due, self)
+            self.cloud.pods.launch(self.instance.hidden["pod"], self.due, self)
 
     def halt(self, now: float) -> None:
-        """Stop the containers from now on; the change is over when they have stopped."""
-        self.world.pods.halt(self.instance.id, now, self._halted)
+        """Stop the containers from `now` on; the change ends when they have stopped."""
+        self.cloud.pods.halt(self.instance.id, now, self._halted)
 
     def relaunch(self, now: float) -> None:
-        """Stop the containers from now on and start them anew."""
-        self.world.pods.halt(self.instance.id, now, lambda _: None)
+        """Stop the containers from `now` on and start them anew."""
+        self.cloud.pods.halt(self.instance.id, now, lambda _: None)
         self.launch()
 
     def remove(self, now: float, release_seconds: float, deleted: Sequence[Phase]) -> None:
-        """Remove the containers; the instance is deleted when nothing is left of them.
+        """Remove the containers; the instance is deleted when they are removed.
 
         Args:
             now: when the removal begins.
-            release_seconds: how long after that the VNIC goes.
-            deleted: the states from then on.
+            release_seconds: from the end of the removal until the VNIC is released.
+            deleted: the phases after the removal.
         """
 
         def removed(at: float) -> None:
-            with self.world.lock:
+            with self.cloud.lock:
                 moment = self._finish(at)
                 for record in self._records():
                     record.timeline = record.timeline.then(moment, deleted)
@@ -82,48 +82,48 @@ class Change:
                 for record in (vnic, *vnic.hidden["addresses"]):
                     record.timeline = record.timeline.then(moment + release_seconds, [(GONE, 0.0)])
 
-        self.world.pods.remove(self.instance.id, now, removed)
+        self.cloud.pods.remove(self.instance.id, now, removed)
 
     def started(self, at: float) -> None:
         """The containers run: the instance is ACTIVE."""
-        with self.world.lock:
+        with self.cloud.lock:
             moment = self._finish(at)
             for record in self._records():
                 record.timeline = record.timeline.then(moment, [("ACTIVE", 0.0)])
 
     def failed(self, at: float, message: str) -> None:
         """The containers cannot be started: the instance is FAILED."""
-        with self.world.lock:
-            moment = self._finish(at, Fail(code=COULD_NOT_START, message=message, logs=()))
+        with self.cloud.lock:
+            moment = self._finish(at, Fail(code=START_FAILED_CODE, message=message, logs=()))
             self.instance.body["lifecycleDetails"] = message
             for record in self._records():
                 record.timeline = record.timeline.then(moment, [("FAILED", 0.0)])
 
     def over(self, at: float) -> None:
-        """All containers have ended for good: an instance that is not on its way elsewhere turns INACTIVE."""
-        with self.world.lock:
+        """All containers have ended for good: an instance without another planned change turns INACTIVE."""
+        with self.cloud.lock:
             timeline = self.instance.timeline
             if timeline.points[-1][1] == "ACTIVE" and isfinite(timeline.settled_at):
                 moment = max(at, timeline.settled_at)
                 self.instance.timeline = Timeline((*timeline.points, (moment, "INACTIVE")))
 
     def sampled(self, at: float, usages: Mapping[str, ContainerUsage]) -> None:
-        """The containers took this much: it becomes metrics."""
-        with self.world.lock:
-            record_usage(self.world, self.instance, at, usages)
+        """The containers use this much: it is stored as metrics."""
+        with self.cloud.lock:
+            record_usage(self.cloud, self.instance, at, usages)
 
     def issue_token(self, public: RSAPublicKey, seconds: float) -> str:
         """Return a resource principal token of the instance."""
-        return issue_token(self.world, self.instance, public, seconds)
+        return issue_token(self.cloud, self.instance, public, seconds)
 
     def _halted(self, at: float) -> None:
-        with self.world.lock:
+        with self.cloud.lock:
             self.instance.timeline = self.instance.timeline.then(self._finish(at), [("INACTIVE", 0.0)])
 
     def _finish(self, at: float, failure: Fail | None = None) -> float:
-        """End the work request; returns when the change is over."""
+        """End the work request; returns the time of the change's end."""
         moment = max(at, self.due)
-        self.work_requests.finish(self.world, self.request_id, moment, failure)
+        self.work_requests.finish(self.cloud, self.request_id, moment, failure)
         return moment
 
     def _records(self) -> tuple[Record, ...]:

@@ -1,4 +1,4 @@
-"""Container Instances: what a create may ask for, as data, and what is refused.
+"""Container Instances: the schema of a create, and the checks that no schema can express.
 
 Source: oci.container_instances.models, Create*Details; limits from the docstrings of the same models.
 """
@@ -9,18 +9,26 @@ import base64
 from collections.abc import Sequence
 from typing import Final
 
-from ocisidecar.emulator.declare import Call
+from ocisidecar.emulator.declarations import Call
 from ocisidecar.emulator.errors import invalid
+from ocisidecar.emulator.schema import JsonObject, Variants, body, many, require_length, tagged
 from ocisidecar.emulator.services.instance_shapes import HARDWARE
-from ocisidecar.emulator.shapes import JsonObject, Variants, body, many, require_length, tagged
 
 MAX_CONTAINERS: Final = 60
 MAX_VOLUMES: Final = 32
 MAX_TEXT_BYTES: Final = 64 * 1024
-"""Of all environment variables, and of all arguments, of one container."""
+"""The limit for all environment variables, and for all arguments, of one container."""
 MAX_DISPLAY_NAME: Final = 255
 MAX_GRACE_SECONDS: Final = 300
 MAX_PORT: Final = 65535
+HEALTH_CHECK_MINIMUMS: Final = {
+    "initialDelayInSeconds": 0,
+    "intervalInSeconds": 1,
+    "failureThreshold": 1,
+    "successThreshold": 1,
+    "timeoutInSeconds": 1,
+}
+"""The smallest values of a health check's members.  UNCONFIRMED: the interval's."""
 
 _CHECK: Final = (
     "name initialDelayInSeconds:int intervalInSeconds:int failureThreshold:int successThreshold:int "
@@ -90,14 +98,14 @@ INSTANCE: Final = tagged(
 
 
 def check_instance(call: Call) -> None:
-    """Raise ServiceError 400 for what the shape of the body alone does not refuse."""
+    """Raise ServiceError 400 for a body that matches the schema but is invalid."""
     details = call.body
-    call.domain(details["availabilityDomain"])
-    require_length(details["containers"], "containers", least=1, most=MAX_CONTAINERS)
-    require_length(details["vnics"], "vnics", least=1, most=1)
+    call.require_availability_domain(details["availabilityDomain"])
+    require_length(details["containers"], "containers", min_length=1, max_length=MAX_CONTAINERS)
+    require_length(details["vnics"], "vnics", min_length=1, max_length=1)
     volumes = details.get("volumes", [])
-    require_length(volumes, "volumes", most=MAX_VOLUMES)
-    require_length(details.get("displayName", "-"), "displayName", least=1, most=MAX_DISPLAY_NAME)
+    require_length(volumes, "volumes", max_length=MAX_VOLUMES)
+    require_length(details.get("displayName", "-"), "displayName", min_length=1, max_length=MAX_DISPLAY_NAME)
     names = [volume["name"] for volume in volumes]
     if len(set(names)) < len(names):
         raise invalid("volumes must have different names")
@@ -129,7 +137,7 @@ def _decode(text: str, path: str) -> bytes:
 
 def _check_container(call: Call, container: JsonObject, path: str, volumes: Sequence[str]) -> None:
     if not container["imageUrl"].strip() or " " in container["imageUrl"]:
-        raise invalid(f"{path}.imageUrl is no image: {container['imageUrl']!r}")
+        raise invalid(f"{path}.imageUrl is not an image: {container['imageUrl']!r}")
     texts = {
         "environmentVariables": [
             text for pair in container.get("environmentVariables", {}).items() for text in pair
@@ -147,38 +155,31 @@ def _check_container(call: Call, container: JsonObject, path: str, volumes: Sequ
             raise invalid(f"{path}.volumeMounts: {mount['mountPath']} must be absolute and used once")
         mounted.add(mount["mountPath"])
     for check in container.get("healthChecks", []):
-        _check_health_check(call, check, f"{path}.healthChecks")
+        _check_health_check(check, f"{path}.healthChecks")
     _check_limits(call.body, container.get("resourceConfig", {}), path)
     context = container.get("securityContext", {})
     if "runAsGroup" in context and "runAsUser" not in context:
         raise invalid(f"{path}.securityContext.runAsGroup needs runAsUser")
 
 
-def _check_health_check(call: Call, check: JsonObject, path: str) -> None:
+def _check_health_check(check: JsonObject, path: str) -> None:
     if not 1 <= check["port"] <= MAX_PORT:
         raise invalid(f"{path}.port must be 1 to {MAX_PORT}: {check['port']}")
-    least = {
-        "initialDelayInSeconds": 0,
-        "intervalInSeconds": call.world.assumptions.min_health_check_interval_in_seconds,
-        "failureThreshold": 1,
-        "successThreshold": 1,
-        "timeoutInSeconds": 1,
-    }
-    for member, bound in least.items():
+    for member, bound in HEALTH_CHECK_MINIMUMS.items():
         if check.get(member, bound) < bound:
             raise invalid(f"{path}.{member} must be at least {bound}: {check[member]}")
 
 
 def _check_limits(details: JsonObject, limits: JsonObject, path: str) -> None:
-    """A container may not be promised more than the instance has; the sum over containers may."""
+    """A container's limits must not exceed the instance's resources; the sum over containers may."""
     hardware = HARDWARE.get(details["shape"])
     if hardware is None:
         return
     ocpus = details["shapeConfig"]["ocpus"]
-    most = {
+    maximums = {
         "vcpusLimit": ocpus * hardware.cpus_per_ocpu,
         "memoryLimitInGBs": details["shapeConfig"].get("memoryInGBs", ocpus * hardware.default_memory_per_ocpu),
     }
-    for member, bound in most.items():
+    for member, bound in maximums.items():
         if not 0 < limits.get(member, bound) <= bound:
             raise invalid(f"{path}.resourceConfig.{member} must be above 0 and at most {bound:g}")

@@ -1,4 +1,4 @@
-"""Container Instances: the shapes that there are and what they admit.
+"""Container Instances: the shapes, and their limits.
 
 Source: Oracle, "Container Instances Shapes" for E3, E4 and A1; E5's range is what third-party validators use;
 the defaults per OCPU are those of the compute shapes of the same name.
@@ -12,24 +12,24 @@ from typing import Final
 from attrs import frozen
 
 from ocisidecar.emulator.errors import invalid
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 
 MAX_BANDWIDTH_IN_GBPS: Final = 40.0
+MAX_MEMORY_PER_OCPU: Final = 64.0
 
 
 @frozen(kw_only=True)
 class HardwareShape:
-    """What a shape offers: OCPUs, memory in GB, and logical CPUs per OCPU."""
+    """The limits of a shape: OCPUs, memory in GB, and logical CPUs per OCPU."""
 
     processor: str
     max_ocpus: float
     max_memory: float
     default_memory_per_ocpu: float
     cpus_per_ocpu: int = 2
-    max_memory_per_ocpu: float = 64.0
 
     def summary(self, name: str) -> JsonObject:
-        """Return the shape as list_container_instance_shapes tells it."""
+        """Return the shape as in list_container_instance_shapes."""
         return {
             "name": name,
             "processorDescription": self.processor,
@@ -39,7 +39,7 @@ class HardwareShape:
                 "maxInGBs": self.max_memory,
                 "defaultPerOcpuInGBs": self.default_memory_per_ocpu,
                 "minPerOcpuInGBs": 1.0,
-                "maxPerOcpuInGBs": self.max_memory_per_ocpu,
+                "maxPerOcpuInGBs": MAX_MEMORY_PER_OCPU,
             },
             "networkingBandwidthOptions": {
                 "minInGbps": 1.0,
@@ -70,7 +70,7 @@ HARDWARE: Final[Mapping[str, HardwareShape]] = {
 
 
 def shape_config(shape: str, wanted: JsonObject) -> JsonObject:
-    """Return the whole shapeConfig for what was asked; ServiceError 400 when the shape does not admit it."""
+    """Return the complete shapeConfig for the requested one; ServiceError 400 when it violates the limits."""
     hardware = HARDWARE.get(shape)
     if hardware is None:
         raise invalid(f"Shape {shape} is not one of {', '.join(HARDWARE)}")
@@ -78,10 +78,10 @@ def shape_config(shape: str, wanted: JsonObject) -> JsonObject:
     if not 1 <= ocpus <= hardware.max_ocpus:
         raise invalid(f"ocpus must be 1 to {hardware.max_ocpus:g} for {shape}: {ocpus:g}")
     memory = wanted.get("memoryInGBs", min(ocpus * hardware.default_memory_per_ocpu, hardware.max_memory))
-    if not ocpus <= memory <= ocpus * hardware.max_memory_per_ocpu:
+    if not ocpus <= memory <= ocpus * MAX_MEMORY_PER_OCPU:
         raise invalid(
             f"Invalid ratio of memory in GB to OCPUs: {memory:g} to {ocpus:g}, 1 to "
-            f"{hardware.max_memory_per_ocpu:g} for {shape}"
+            f"{MAX_MEMORY_PER_OCPU:g} for {shape}"
         )
     if memory > hardware.max_memory:
         raise invalid(f"memoryInGBs must be at most {hardware.max_memory:g} for {shape}: {memory:g}")

@@ -1,4 +1,4 @@
-"""Logging ingestion: entries pushed to a log are kept with it, for as long as it lives.
+"""Logging ingestion: entries pushed to a log are stored with its record until it is deleted.
 
 Source: oci.loggingingestion.LoggingClient; the refusal of an unknown log is recorded from the real service.
 UNCONFIRMED: the size of a whole call (Oracle's own fluentd plugin cuts at 9 MB), and that a disabled log takes
@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import AccessTarget, Call, Permission, Result, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import moment, timestamp
+from ocisidecar.emulator.schema import JsonObject, body, many
 from ocisidecar.emulator.services.logging_management import LOGS
-from ocisidecar.emulator.shapes import JsonObject, body, many
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_ENTRY_BYTES: Final = 1024 * 1024
 MAX_CALL_BYTES: Final = 10 * 1024 * 1024
@@ -28,12 +28,12 @@ INGESTION: Final = Service(
 )
 
 
-def _target(call: Call) -> list[Target]:
+def _target(call: Call) -> list[AccessTarget]:
     log = call.find(LOGS.kind, call.resource_id)
     if log is None:
         return []
-    facts = {"target.loggroup.id": log.body["logGroupId"], "request.permission": "LOG_CONTENT_PUSH"}
-    return [Target(log.body["compartmentId"], facts)]
+    variables = {"target.loggroup.id": log.body["logGroupId"], "request.permission": "LOG_CONTENT_PUSH"}
+    return [AccessTarget(log.body["compartmentId"], variables)]
 
 
 @INGESTION.operation(
@@ -51,8 +51,8 @@ def _target(call: Call) -> list[Target]:
     ),
     permission=Permission(verb="use", resource_type="log-content", targets=_target),
 )
-def put_logs(call: Call) -> Answer:
-    """Keep all entries of a call, or none."""
+def put_logs(call: Call) -> Result:
+    """Store all entries of a call, or none."""
     log = call.find(LOGS.kind, call.resource_id)
     if log is None or log.state_at(call.now) == "CREATING":
         raise ServiceError("404", f"{call.resource_id} logId not found", status=404)
@@ -63,12 +63,12 @@ def put_logs(call: Call) -> Answer:
     if sum(len(given["data"].encode()) for batch in batches for given in batch["entries"]) > MAX_CALL_BYTES:
         raise ServiceError("RequestEntityTooLarge", f"A call must not exceed {MAX_CALL_BYTES} bytes", status=413)
     log.hidden.setdefault("entries", []).extend(entries)
-    # Recorded: a type, and nothing that has it.
-    return Answer(headers={"content-type": "application/json"})
+    # Recorded: a content type without content.
+    return Result(headers={"content-type": "application/json"})
 
 
 def _entry(call: Call, log: Record, batch: JsonObject, given: JsonObject) -> JsonObject:
-    """Return an entry as a search shows it."""
+    """Return an entry as in the results of a search."""
     size = len(given["data"].encode())
     if size >= MAX_ENTRY_BYTES:
         raise invalid(f"data of entry {given['id']} must have less than {MAX_ENTRY_BYTES} bytes, got {size}")
@@ -83,7 +83,7 @@ def _entry(call: Call, log: Record, batch: JsonObject, given: JsonObject) -> Jso
                 "ingestedtime": timestamp(call.now),
                 "loggroupid": log.body["logGroupId"],
                 "logid": log.id,
-                "tenantid": call.world.tenancy_id,
+                "tenantid": call.cloud.tenancy_id,
             },
             "source": batch["source"],
             "specversion": call.body["specversion"],

@@ -1,10 +1,10 @@
 """Logging: log groups and logs.  API: logging-management/20200531.
 
-Creates, updates and deletes answer without a body; the OCID of what was made stands in the work request.
+Creates, updates and deletes have no response body; the OCID of the resource is in the work request.
 
-Source: oci.logging.LoggingManagementClient; the texts for names that are taken are quoted from live answers.
-UNCONFIRMED: the status of creates (`Assumptions.logging_create_status`), how a log group that has logs is kept,
-and the words in a log's work request.
+Source: oci.logging.LoggingManagementClient; the texts for duplicate names are quoted from live responses.
+UNCONFIRMED: the status of creates (`Assumptions.logging_create_status`), how the delete of a log group that has
+logs is refused, and the words in a log's work request.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud, paging, tagging
-from ocisidecar.emulator.declare import Answer, Call, Collection, Service, Unique
+from ocisidecar.emulator.declarations import Call, Collection, Result, Service, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
-from ocisidecar.emulator.shapes import JsonObject, tagged
-from ocisidecar.emulator.work_requests import Touched, WorkRequests
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.schema import JsonObject, tagged
+from ocisidecar.emulator.state import Record
+from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
 RETENTION_DAYS: Final = range(30, 181, 30)
 DEFAULT_RETENTION_DAYS: Final = 30
@@ -34,9 +34,9 @@ WORK_REQUESTS: Final = WorkRequests(
     service=LOGGING, ocid="logworkrequest", filters={"id": "id", "status": "status"}, etag="8"
 ).declare()
 
-BORN: Final = (("CREATING", "logging"), ("ACTIVE", ""))
-CHANGING: Final = (("UPDATING", "logging"), ("ACTIVE", ""))
-DYING: Final = (("DELETING", "logging"), (None, ""))
+CREATE_PHASES: Final = (("CREATING", "logging"), ("ACTIVE", ""))
+UPDATE_PHASES: Final = (("UPDATING", "logging"), ("ACTIVE", ""))
+DELETE_PHASES: Final = (("DELETING", "logging"), (None, ""))
 
 LOG_GROUPS: Final = Collection(
     service=LOGGING,
@@ -49,8 +49,8 @@ LOG_GROUPS: Final = Collection(
     details=tagged("compartmentId! displayName! description"),
     changes=tagged("displayName description"),
     filters=("displayName",),
-    born=BORN,
-    dying=DYING,
+    create_phases=CREATE_PHASES,
+    delete_phases=DELETE_PHASES,
     unique=Unique(
         member="displayName",
         scope=("compartmentId",),
@@ -70,8 +70,8 @@ LOGS: Final = Collection(
     changes=tagged("displayName isEnabled:bool retentionDuration:int configuration:any"),
     filters=("logType", "displayName", "lifecycleState"),
     summary_without=frozenset({"tenancyId"}),
-    born=BORN,
-    dying=DYING,
+    create_phases=CREATE_PHASES,
+    delete_phases=DELETE_PHASES,
     unique=Unique(
         member="displayName",
         scope=("logGroupId",),
@@ -82,37 +82,37 @@ LOGS: Final = Collection(
 
 
 def _declare(collection: Collection) -> None:
-    """Declare what is usual, except that writes are accepted without a body."""
-    service, item, facts = LOGGING, collection.item, {"collection": collection}
-    accepted = {"status": 202, "headers": ("opc-work-request-id",), **facts}
+    """Declare the standard operations but list; writes are accepted without a response body."""
+    service, item, options = LOGGING, collection.item, {"collection": collection}
+    accepted = {"status": 202, "headers": ("opc-work-request-id",), **options}
     create = {"details": collection.details, "is_create": True, **accepted}
     service.declare("POST", collection.path, f"create_{collection.noun}", _create, **create)
-    service.declare("GET", item, f"get_{collection.noun}", _get, headers=("etag",), **facts)
+    service.declare("GET", item, f"get_{collection.noun}", _get, headers=("etag",), **options)
     service.declare("PUT", item, f"update_{collection.noun}", _update, details=collection.changes, **accepted)
     service.declare("DELETE", item, f"delete_{collection.noun}", _delete, **accepted)
 
 
-def _create(call: Call) -> Answer:
-    if crud.of(call) is LOGS:
+def _create(call: Call) -> Result:
+    if crud.collection_of(call) is LOGS:
         call.body = {**call.body, **_members_of_a_log(call)}
-    record = crud.make(call, crud.of(call))
+    record = crud.create_record(call, crud.collection_of(call))
     record.body["timeLastModified"] = record.body["timeCreated"]
-    headers = _accept(call, record, "CREATE", "CREATED")
+    headers = _open_work_request(call, record, "CREATE", "CREATED")
     if call.effect(Fail) is not None:
-        record.move_on(call.now, [("CREATING", record.timeline.settled_at - call.now), ("FAILED", 0.0)])
-    return Answer(status=call.world.assumptions.logging_create_status, headers=headers, record=record)
+        record.transition(call.now, [("CREATING", record.timeline.settled_at - call.now), ("FAILED", 0.0)])
+    return Result(status=call.cloud.assumptions.logging_create_status, headers=headers, record=record)
 
 
 def _members_of_a_log(call: Call) -> JsonObject:
-    """Return what a log has besides its body: its place, and defaults for what was not given."""
-    group = crud.usable(call, LOG_GROUPS.kind, call.path["logGroupId"])
+    """Return the members of a log that its body lacks: group, compartment and defaults."""
+    group = crud.get_usable(call, LOG_GROUPS.kind, call.path["logGroupId"])
     _require_retention(call.body)
     if (call.body["logType"] == "SERVICE") is not ("configuration" in call.body):
         raise invalid("configuration must be given for logs of type SERVICE, and only for those")
     return {
         "logGroupId": group.id,
         "compartmentId": group.body["compartmentId"],
-        "tenancyId": call.world.tenancy_id,
+        "tenancyId": call.cloud.tenancy_id,
         "isEnabled": call.body.get("isEnabled", True),
         "retentionDuration": call.body.get("retentionDuration", DEFAULT_RETENTION_DAYS),
     }
@@ -124,49 +124,49 @@ def _require_retention(body: JsonObject) -> None:
         raise invalid(f"retentionDuration must be 30 to 180 days in steps of 30: {days}")
 
 
-def _get(call: Call) -> Answer:
-    return crud.shown(call, _found(call))
+def _get(call: Call) -> Result:
+    return crud.resource_result(call, _get_record(call))
 
 
-def _found(call: Call) -> Record:
-    """Return the record that the path names; a log must lie in the path's group."""
-    record = call.get(crud.of(call).kind, call.resource_id)
+def _get_record(call: Call) -> Record:
+    """Return the record that the path names; a log must be in the path's group."""
+    record = call.get(crud.collection_of(call).kind, call.resource_id)
     if record.body.get("logGroupId", record.id) != call.path["logGroupId"]:
         raise not_found()
     return record
 
 
-def _update(call: Call) -> Answer:
-    collection, record = crud.of(call), _found(call)
-    crud.usable(call, collection.kind, record.id)
+def _update(call: Call) -> Result:
+    collection, record = crud.collection_of(call), _get_record(call)
+    crud.get_usable(call, collection.kind, record.id)
     crud.check_etag(call, collection, record)
     tagging.check_defined_tags(call, call.body)
     _require_retention(call.body)
     if call.body.get("displayName", record.body["displayName"]) != record.body["displayName"]:
         crud.check_unique(call, collection, {**record.body, **call.body})
     record.change({**call.body, "timeLastModified": timestamp(call.now)})
-    record.move_on(call.now, crud.phases(call, record.id, CHANGING))
-    return Answer(headers=_accept(call, record, "UPDATE", "UPDATED"))
+    record.transition(call.now, crud.draw_phases(call, record.id, UPDATE_PHASES))
+    return Result(headers=_open_work_request(call, record, "UPDATE", "UPDATED"))
 
 
-def _delete(call: Call) -> Answer:
-    collection, record = crud.of(call), _found(call)
+def _delete(call: Call) -> Result:
+    collection, record = crud.collection_of(call), _get_record(call)
     crud.require_state(call, record, crud.USABLE | {"FAILED"})
     crud.check_etag(call, collection, record)
-    if next(call.world.where(LOGS.kind, call.now, logGroupId=record.id), None) is not None:
+    if next(call.cloud.where(LOGS.kind, call.now, logGroupId=record.id), None) is not None:
         raise ServiceError("Conflict", f"{record.id} cannot be deleted since it still has logs")
-    record.move_on(call.now, crud.phases(call, record.id, DYING))
-    return Answer(headers=_accept(call, record, "DELETE", "DELETED"))
+    record.transition(call.now, crud.draw_phases(call, record.id, DELETE_PHASES))
+    return Result(headers=_open_work_request(call, record, "DELETE", "DELETED"))
 
 
-def _accept(call: Call, record: Record, verb: str, action: str) -> dict[str, str]:
-    collection = crud.of(call)
+def _open_work_request(call: Call, record: Record, verb: str, action: str) -> dict[str, str]:
+    collection = crud.collection_of(call)
     uri = collection.item.format(logGroupId=record.body.get("logGroupId", record.id), logId=record.id)
     return WORK_REQUESTS.open(
         call,
         operation_type=f"{verb}_{collection.noun.upper()}",
         compartment_id=record.body["compartmentId"],
-        resources=[Touched(collection.ocid, action, record.id, uri)],
+        resources=[AffectedResource(collection.ocid, action, record.id, uri)],
         seconds=record.timeline.settled_at - call.now,
     )
 
@@ -185,9 +185,9 @@ LOGGING.declare(
 
 
 @LOGGING.operation("GET", LOGS.path, "list_logs", listing="array", collection=LOGS)
-def list_logs(call: Call) -> Answer:
-    """Answer with a page of the logs of a group."""
+def list_logs(call: Call) -> Result:
+    """Respond with a page of the logs of a group."""
     group = call.get(LOG_GROUPS.kind, call.path["logGroupId"])
-    logs = list(call.world.where(LOGS.kind, call.now, logGroupId=group.id))
+    logs = list(call.cloud.where(LOGS.kind, call.now, logGroupId=group.id))
     chosen = paging.select(call, logs, LOGS.filters)
-    return paging.page_of_records(call, chosen, lambda log: crud.summary(call.world, LOGS, log, call.now))
+    return paging.page_of_records(call, chosen, lambda log: crud.summary(call.cloud, LOGS, log, call.now))

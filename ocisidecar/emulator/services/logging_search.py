@@ -1,4 +1,4 @@
-"""Logging search over the entries that were really pushed.
+"""Logging search over the pushed entries.
 
 Source: oci.loggingsearch.LogSearchClient; Oracle, "Logging Query Language Specification".  UNCONFIRMED: that
 entries come newest first when a query does not sort, and the longest time range.
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ocisidecar.emulator.declare import Answer, Call, Service
+from ocisidecar.emulator.declarations import Call, Result, Service
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment
 from ocisidecar.emulator.log_query import LogQuery, Scope, parse
 from ocisidecar.emulator.paging import page_of_items
+from ocisidecar.emulator.schema import JsonObject, body
 from ocisidecar.emulator.services.logging_management import LOG_GROUPS, LOGS
-from ocisidecar.emulator.shapes import JsonObject, body
+from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.syntax import QueryError
-from ocisidecar.emulator.world import Record
 
 MAX_RANGE_SECONDS: Final = 14 * 24 * 3600
 
@@ -36,8 +36,8 @@ SEARCH: Final = Service(
     details=body("timeStart!:time timeEnd!:time searchQuery! isReturnFieldInfo:bool"),
     is_write=False,
 )
-def search_logs(call: Call) -> Answer:
-    """Answer with a page of the entries that a query finds in [timeStart, timeEnd)."""
+def search_logs(call: Call) -> Result:
+    """Respond with a page of the query's results in [timeStart, timeEnd)."""
     start, end = moment(call.body["timeStart"]), moment(call.body["timeEnd"])
     if not 0 < end - start <= MAX_RANGE_SECONDS:
         raise invalid("timeEnd must be after timeStart, by 14 days at most")
@@ -52,19 +52,19 @@ def search_logs(call: Call) -> Answer:
         if start * 1000 <= entry["datetime"] < end * 1000
     ]
     entries.sort(key=lambda entry: entry["datetime"], reverse=True)
-    answer = page_of_items(call, [{"data": entry} for entry in query.select(entries)])
-    results = answer.body
+    page = page_of_items(call, [{"data": entry} for entry in query.select(entries)])
+    results = page.body
     fields = _fields(results) if call.body.get("isReturnFieldInfo") else []
     summary = {"resultCount": len(results), "fieldCount": len(fields)}
-    return Answer(body={"results": results, "fields": fields, "summary": summary}, headers=answer.headers)
+    return Result(body={"results": results, "fields": fields, "summary": summary}, headers=page.headers)
 
 
 def _logs(call: Call, query: LogQuery) -> Iterator[Record]:
     """Yield the logs within the query's scopes, each once."""
-    groups = {group.id: group for group in call.world.store.all(LOG_GROUPS.kind, call.now)}
+    groups = {group.id: group for group in call.cloud.store.all(LOG_GROUPS.kind, call.now)}
     for scope in query.scopes:
         call.compartment(scope.compartment_id)
-    for log in call.world.store.all(LOGS.kind, call.now):
+    for log in call.cloud.store.all(LOGS.kind, call.now):
         group = groups[log.body["logGroupId"]]
         if log.region == call.region and any(_is_within(log, group, scope) for scope in query.scopes):
             yield log

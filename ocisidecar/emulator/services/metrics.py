@@ -1,10 +1,10 @@
 """Monitoring: datapoints are posted, listed and summarized.  API: monitoring/20180401.
 
-Posting has a host of its own in reality, hence a prefix of its own here.
+OCI has a separate host for posting, hence a separate prefix here.
 
 Source: oci.monitoring.MonitoringClient.post_metric_data, summarize_metrics_data and list_metrics, and the members
 of their models; the texts for timestamps, for missing dimensions and for a call without any valid metric are
-recorded from the real service.  UNCONFIRMED: the other texts, and the 404 for a compartment that is not there.
+recorded from the real service.  UNCONFIRMED: the other texts, and the 404 for a missing compartment.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from ocisidecar.emulator import mql
-from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import AccessTarget, Call, Permission, Result, Service
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment, timestamp
 from ocisidecar.emulator.metric_store import StreamKey
+from ocisidecar.emulator.mql_evaluation import evaluate
 from ocisidecar.emulator.paging import page_of_items
-from ocisidecar.emulator.shapes import JsonObject, body, many
+from ocisidecar.emulator.schema import JsonObject, body, many
+from ocisidecar.emulator.state import Cloud
 from ocisidecar.emulator.syntax import QueryError
-from ocisidecar.emulator.world import World
 
 MAX_STREAMS: Final = 50
 MAX_DIMENSIONS: Final = 20
@@ -35,14 +36,14 @@ MONITORING: Final = Service(
     prefixes=("telemetry",),
     version="/20180401",
     client="monitoring.MonitoringClient",
-    are_nulls_written=True,
+    writes_nulls=True,
 )
 METRIC_INGESTION: Final = Service(
     name="metric_ingestion",
     prefixes=("telemetry-ingestion",),
     version="/20180401",
     client="monitoring.MonitoringClient",
-    are_nulls_written=True,
+    writes_nulls=True,
 )
 
 _METRIC = body(
@@ -56,10 +57,10 @@ _DIMENSION_VALUE = re.compile(r".{1,512}", re.DOTALL)
 _METADATA = re.compile(r".{0,256}", re.DOTALL)
 
 
-def _targets(call: Call) -> list[Target]:
-    """A call may post to several compartments and namespaces; each needs the permission."""
+def _targets(call: Call) -> list[AccessTarget]:
+    """Return a target for each metric: each compartment and namespace needs the permission."""
     return [
-        Target(metric["compartmentId"], {"target.metrics.namespace": metric["namespace"]})
+        AccessTarget(metric["compartmentId"], {"target.metrics.namespace": metric["namespace"]})
         for metric in call.body["metricData"]
         if "compartmentId" in metric and "namespace" in metric
     ]
@@ -72,12 +73,12 @@ def _targets(call: Call) -> list[Target]:
     details=body("metricData! batchAtomicity=ATOMIC|NON_ATOMIC", metricData=many(_METRIC)),
     permission=Permission(verb="use", resource_type="metrics", targets=_targets),
 )
-def post_metric_data(call: Call) -> Answer:
-    """Keep the metrics that are valid and tell which are not; ATOMIC keeps all or none."""
+def post_metric_data(call: Call) -> Result:
+    """Store the valid metrics and respond with the invalid ones; ATOMIC stores all or none."""
     metrics = call.body["metricData"]
-    faults = [(metric, _fault(metric, call.now)) for metric in metrics]
-    failed = [(metric, fault) for metric, fault in faults if fault is not None]
-    valid = [metric for metric, fault in faults if fault is None]
+    errors = [(metric, _metric_error(metric, call.now)) for metric in metrics]
+    failed = [(metric, error) for metric, error in errors if error is not None]
+    valid = [metric for metric, error in errors if error is None]
     if failed and (not valid or call.body.get("batchAtomicity") == "ATOMIC"):
         raise invalid(f"No valid metrics. All metrics failed input validation. First failure: {failed[0][1]}")
     if len({_key(call, metric) for metric in valid}) > MAX_STREAMS:
@@ -89,11 +90,11 @@ def post_metric_data(call: Call) -> Answer:
             mql.Datapoint(moment(point["timestamp"]), point["value"], point.get("count", 1))
             for point in metric["datapoints"]
         ]
-        call.world.metrics.add(_key(call, metric), points, metric.get("metadata"))
-    return Answer(
+        call.cloud.metrics.add(_key(call, metric), points, metric.get("metadata"))
+    return Result(
         body={
             "failedMetricsCount": len(failed),
-            "failedMetrics": [{"message": fault, "metricData": _shown_metric(metric)} for metric, fault in failed],
+            "failedMetrics": [{"message": error, "metricData": _metric_view(metric)} for metric, error in failed],
         }
     )
 
@@ -109,8 +110,8 @@ def _key(call: Call, metric: JsonObject) -> StreamKey:
     )
 
 
-def _fault(metric: JsonObject, now: float) -> str | None:
-    """Return the first thing that is wrong with a metric."""
+def _metric_error(metric: JsonObject, now: float) -> str | None:
+    """Return why a metric is invalid; None when it is valid."""
     for member in ("namespace", "compartmentId", "name", "dimensions", "datapoints"):
         if not metric.get(member):
             return f"{member} can not be null or empty"
@@ -128,10 +129,10 @@ def _fault(metric: JsonObject, now: float) -> str | None:
                 return f"{what} is not valid: {text}"
     if len(metric["dimensions"]) > MAX_DIMENSIONS:
         return f"dimensions must not exceed {MAX_DIMENSIONS}"
-    return next((fault for point in metric["datapoints"] if (fault := _datapoint_fault(point, now))), None)
+    return next((error for point in metric["datapoints"] if (error := _datapoint_error(point, now))), None)
 
 
-def _datapoint_fault(point: JsonObject, now: float) -> str | None:
+def _datapoint_error(point: JsonObject, now: float) -> str | None:
     if "timestamp" not in point or "value" not in point:
         return "datapoint timestamp and value can not be null"
     if not now - MAX_AGE_SECONDS < moment(point["timestamp"]) < now + MAX_LEAD_SECONDS:
@@ -143,7 +144,7 @@ def _datapoint_fault(point: JsonObject, now: float) -> str | None:
     return None
 
 
-def _shown_metric(metric: JsonObject) -> JsonObject:
+def _metric_view(metric: JsonObject) -> JsonObject:
     shown = {member: metric.get(member) for member in _METRIC.fields}
     shown["datapoints"] = [
         {
@@ -165,30 +166,32 @@ def _shown_metric(metric: JsonObject) -> JsonObject:
     listing="array",
     is_write=False,
 )
-def summarize_metrics_data(call: Call) -> Answer:
+def summarize_metrics_data(call: Call) -> Result:
     """Evaluate a query over the datapoints in [startTime, endTime)."""
-    asked = call.body
-    query = parse_query(asked["query"])
-    end = moment(asked["endTime"]) if "endTime" in asked else call.now
-    start = moment(asked["startTime"]) if "startTime" in asked else end - DEFAULT_RANGE_SECONDS
+    request = call.body
+    query = parse_query(request["query"])
+    end = moment(request["endTime"]) if "endTime" in request else call.now
+    start = moment(request["startTime"]) if "startTime" in request else end - DEFAULT_RANGE_SECONDS
     if start >= end:
         raise invalid("startTime must be before endTime")
-    resolution = min(_resolution(asked.get("resolution", "1m")), query.selections[0].interval_seconds)
-    found = mql.evaluate(
+    resolution = min(_resolution(request.get("resolution", "1m")), query.selections[0].interval_seconds)
+    found = evaluate(
         query,
-        streams_of(call.world, call.region, compartments_of(call), asked["namespace"], asked.get("resourceGroup")),
+        streams_of(
+            call.cloud, call.region, compartments_of(call), request["namespace"], request.get("resourceGroup")
+        ),
         start=start,
         end=end,
         resolution_seconds=resolution,
     )
     shared = {
-        "namespace": asked["namespace"],
-        "resourceGroup": asked.get("resourceGroup"),
+        "namespace": request["namespace"],
+        "resourceGroup": request.get("resourceGroup"),
         "compartmentId": call.query["compartmentId"],
         "name": query.selections[0].metric,
         "resolution": None,
     }
-    return Answer(
+    return Result(
         body=[
             {
                 **shared,
@@ -204,7 +207,7 @@ def summarize_metrics_data(call: Call) -> Answer:
 
 
 def parse_query(text: str) -> mql.Query:
-    """Return what a query says; ServiceError 400 when it says nothing."""
+    """Return the parsed query; ServiceError 400 when the text is not one."""
     try:
         return mql.parse(text)
     except QueryError as exc:
@@ -212,27 +215,27 @@ def parse_query(text: str) -> mql.Query:
 
 
 def streams_of(
-    world: World, region: str, compartment_ids: frozenset[str], namespace: str, resource_group: str | None
+    cloud: Cloud, region: str, compartment_ids: frozenset[str], namespace: str, resource_group: str | None
 ) -> Callable[[str], Iterator[mql.Stream]]:
-    """Return what finds the streams of a metric name; without a resource group only streams that have none."""
+    """Return a function from a metric's name to its streams; None selects the streams without a resource group."""
 
     def find(name: str) -> Iterator[mql.Stream]:
-        for key in world.metrics.keys(region, compartment_ids):
+        for key in cloud.metrics.keys(region, compartment_ids):
             if (key.namespace, key.resource_group, key.name) == (namespace, resource_group, name):
-                yield world.metrics.stream(key)
+                yield cloud.metrics.stream(key)
 
     return find
 
 
 def compartments_of(call: Call) -> frozenset[str]:
-    """Return the compartments that the query parameters name; only the tenancy may include what is below it."""
+    """Return the compartments that the query parameters name; only the tenancy may include its subtree."""
     compartment_id = call.query["compartmentId"]
     call.compartment(compartment_id)
     if call.query.get("compartmentIdInSubtree", "false") != "true":
         return frozenset({compartment_id})
-    if compartment_id != call.world.tenancy_id:
+    if compartment_id != call.cloud.tenancy_id:
         raise invalid("compartmentIdInSubtree can be true for the tenancy only")
-    return frozenset(record.id for record in call.world.store.all("compartment", call.now))
+    return frozenset(record.id for record in call.cloud.store.all("compartment", call.now))
 
 
 def _resolution(text: str) -> float:
@@ -254,30 +257,30 @@ def _resolution(text: str) -> float:
     listing="array",
     is_write=False,
 )
-def list_metrics(call: Call) -> Answer:
-    """Answer with a page of the metrics that were posted."""
-    asked = call.body
-    group_by = asked.get("groupBy", [])
+def list_metrics(call: Call) -> Result:
+    """Respond with a page of the metrics that were posted."""
+    request = call.body
+    group_by = request.get("groupBy", [])
     if not set(group_by) <= set(_SORT_MEMBERS.values()):
         raise invalid("groupBy knows namespace, name and resourceGroup only")
     shown = {*group_by, "compartmentId"} if group_by else {*_SORT_MEMBERS.values(), "compartmentId", "dimensions"}
-    wanted = {name: asked[name] for name in _SORT_MEMBERS.values() if name in asked}
-    dimensions = {} if group_by else asked.get("dimensionFilters", {})
+    wanted = {name: request[name] for name in _SORT_MEMBERS.values() if name in request}
+    dimensions = {} if group_by else request.get("dimensionFilters", {})
     rows: dict[Hashable, JsonObject] = {}
-    for key in call.world.metrics.keys(call.region, compartments_of(call)):
-        metric = _listed(key)
+    for key in call.cloud.metrics.keys(call.region, compartments_of(call)):
+        metric = _listed_metric(key)
         if wanted.items() <= metric.items() and dimensions.items() <= metric["dimensions"].items():
             row = {name: metric[name] if name in shown else None for name in metric}
             rows.setdefault(tuple(row.values()) if group_by else key, row)
-    by = _SORT_MEMBERS[asked.get("sortBy", "NAMESPACE")]
-    ordered = sorted(rows.values(), key=lambda row: row[by] or "", reverse=asked.get("sortOrder") == "DESC")
+    by = _SORT_MEMBERS[request.get("sortBy", "NAMESPACE")]
+    ordered = sorted(rows.values(), key=lambda row: row[by] or "", reverse=request.get("sortOrder") == "DESC")
     return page_of_items(call, ordered)
 
 
 _SORT_MEMBERS: Final = {"NAMESPACE": "namespace", "NAME": "name", "RESOURCEGROUP": "resourceGroup"}
 
 
-def _listed(key: StreamKey) -> JsonObject:
+def _listed_metric(key: StreamKey) -> JsonObject:
     return {
         "name": key.name,
         "namespace": key.namespace,

@@ -1,8 +1,8 @@
 """Container Instances: the metrics that the service itself posts about running instances and their containers.
 
 Source: Oracle, "Container Instance Metrics"; the containers' names from Datadog's list of OCI metrics.
-EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine tells them only by counting all
-that lies on its disk.  UNCONFIRMED: that CpuUsed counts what was used since the datapoint before.
+EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine reports them only by counting
+all files on its disk.  UNCONFIRMED: that CpuUsed counts since the previous datapoint.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ocisidecar.emulator.metric_store import StreamKey
 from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.services.instance_shapes import HARDWARE
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 
 NAMESPACE: Final = "oci_computecontainerinstance"
 INTERVAL_SECONDS: Final = 60
@@ -23,8 +23,8 @@ INTERVAL_SECONDS: Final = 60
 _GB: Final = 1024**3
 
 
-def record_usage(world: World, instance: Record, at: float, usages: Mapping[str, ContainerUsage]) -> None:
-    """Keep one datapoint per metric of an instance and of those of its containers that run."""
+def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str, ContainerUsage]) -> None:
+    """Store one datapoint per metric of an instance and of its running containers."""
     body = instance.body
     dimensions = {
         "availabilityDomain": body["availabilityDomain"],
@@ -33,7 +33,7 @@ def record_usage(world: World, instance: Record, at: float, usages: Mapping[str,
         "resourceDisplayName": body["displayName"],
     }
     cores = sum(usage.cpu_cores for usage in usages.values())
-    memory = sum(usage.memory_in_bytes for usage in usages.values())
+    memory = sum(usage.memory_bytes for usage in usages.values())
     shape = body["shapeConfig"]
     values = {
         "CpuUtilization": 100 * cores / (shape["ocpus"] * HARDWARE[body["shape"]].cpus_per_ocpu),
@@ -41,16 +41,16 @@ def record_usage(world: World, instance: Record, at: float, usages: Mapping[str,
         "CpuUsed": _core_nanoseconds(cores),
         "MemoryUsed": memory,
     }
-    _post(world, instance, at, dimensions, values)
+    _post(cloud, instance, at, dimensions, values)
     for container in instance.hidden["containers"]:
         usage = usages.get(container.id)
         if usage is not None:
             named = {"containerDisplayName": container.body["displayName"], "containerOCID": container.id}
             own = {
                 "ContainerCpuUsed": _core_nanoseconds(usage.cpu_cores),
-                "ContainerMemoryUsed": usage.memory_in_bytes,
+                "ContainerMemoryUsed": usage.memory_bytes,
             }
-            _post(world, instance, at, {**dimensions, **named}, own)
+            _post(cloud, instance, at, {**dimensions, **named}, own)
 
 
 def _core_nanoseconds(cores: float) -> float:
@@ -58,7 +58,7 @@ def _core_nanoseconds(cores: float) -> float:
 
 
 def _post(
-    world: World, instance: Record, at: float, dimensions: Mapping[str, str], values: Mapping[str, float]
+    cloud: Cloud, instance: Record, at: float, dimensions: Mapping[str, str], values: Mapping[str, float]
 ) -> None:
     for name, value in values.items():
         key = StreamKey(
@@ -69,4 +69,4 @@ def _post(
             name=name,
             dimensions=tuple(sorted(dimensions.items())),
         )
-        world.metrics.add(key, [Datapoint(at, value)])
+        cloud.metrics.add(key, [Datapoint(at, value)])

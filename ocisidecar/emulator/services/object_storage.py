@@ -1,4 +1,4 @@
-"""Object Storage, as far as a tenancy's namespace: the first part of every image's path in the registry.
+"""Object Storage: only the tenancy's namespace, the first part of every image's path in the registry.
 
 Source: oci.object_storage.ObjectStorageClient; the namespace is a JSON string, not an object.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ocisidecar.emulator.declare import Answer, Call, Service
+from ocisidecar.emulator.declarations import Call, Result, Service
 
 NAMESPACE: Final = "emulatedns"
 
@@ -20,7 +20,7 @@ OBJECT_STORAGE: Final = Service(
 
 
 @OBJECT_STORAGE.operation("GET", "/n", "get_namespace")
-def get_namespace(call: Call) -> Answer:
-    """Answer with the tenancy's namespace."""
+def get_namespace(call: Call) -> Result:
+    """Respond with the tenancy's namespace."""
     client_id = call.headers.get("opc-client-request-id")
-    return Answer(body=NAMESPACE, headers={"opc-client-request-id": client_id} if client_id else {})
+    return Result(body=NAMESPACE, headers={"opc-client-request-id": client_id} if client_id else {})

@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ocisidecar.emulator.access import note_version
+from ocisidecar.emulator.access import record_version
 from ocisidecar.emulator.crud import declare_collection
-from ocisidecar.emulator.declare import Call, Collection, Unique
+from ocisidecar.emulator.declarations import Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid
-from ocisidecar.emulator.iam import read_matching_rule, read_statement
-from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
-from ocisidecar.emulator.shapes import JsonObject, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.iam import parse_matching_rule, parse_statement
+from ocisidecar.emulator.schema import JsonObject, require_length, tagged
+from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY
+from ocisidecar.emulator.state import Record
 
 MAX_STATEMENTS_PER_POLICY: Final = 50
 MAX_STATEMENTS_PER_PATH: Final = 500
@@ -33,27 +33,27 @@ def check_name(call: Call) -> None:
 
 def _check_rule(text: str) -> None:
     try:
-        read_matching_rule(text)
+        parse_matching_rule(text)
     except ValueError as exc:
         raise invalid(f"Invalid matching rule: {exc}") from exc
 
 
 def _complete_group(call: Call) -> JsonObject:
     check_name(call)
-    if call.body["compartmentId"] != call.world.tenancy_id:
+    if call.body["compartmentId"] != call.cloud.tenancy_id:
         raise invalid("compartmentId of a dynamic group must be the tenancy's OCID")
     _check_rule(call.body["matchingRule"])
     return {}
 
 
-def _note_rule(call: Call, group: Record) -> None:
-    note_version(call, group, group.body["matchingRule"])
+def _record_rule(call: Call, group: Record) -> None:
+    record_version(call, group, group.body["matchingRule"])
 
 
 def _revise_group(call: Call, group: Record, changes: JsonObject) -> JsonObject:
     if "matchingRule" in changes:
         _check_rule(changes["matchingRule"])
-        note_version(call, group, changes["matchingRule"])
+        record_version(call, group, changes["matchingRule"])
     return changes
 
 
@@ -68,29 +68,29 @@ DYNAMIC_GROUPS: Final = declare_collection(
         details=tagged("compartmentId! name! matchingRule! description!"),
         changes=tagged("matchingRule description"),
         filters=("name", "lifecycleState"),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         etag="40",
-        limit="dynamic-group-count",
+        service_limit="dynamic-group-count",
         unique=Unique(
             member="name",
             scope=(),
             code="DynamicGroupAlreadyExists",
             message="Dynamic Group '{name}' already exists",
         ),
-        complete=_complete_group,
-        created=_note_rule,
-        revise=_revise_group,
+        before_create=_complete_group,
+        after_create=_record_rule,
+        before_update=_revise_group,
     )
 )
 
 
 def _check_statements(call: Call, compartment_id: str, statements: Sequence[str], replaced: int) -> None:
-    require_length(statements, "statements", least=1, most=MAX_STATEMENTS_PER_POLICY)
+    require_length(statements, "statements", min_length=1, max_length=MAX_STATEMENTS_PER_POLICY)
     for text in statements:
-        require_length(text, "a statement", least=1, most=MAX_STATEMENT_LENGTH)
+        require_length(text, "a statement", min_length=1, max_length=MAX_STATEMENT_LENGTH)
         try:
-            statement = read_statement(text)
+            statement = parse_statement(text)
         except ValueError as exc:
             raise invalid(f"Invalid statement '{text}': {exc}") from exc
         if statement.compartment:
@@ -101,20 +101,20 @@ def _check_statements(call: Call, compartment_id: str, statements: Sequence[str]
 
 
 def _check_compartment(call: Call, compartment_id: str, wanted: str) -> None:
-    """A statement speaks of the policy's compartment or of one below it, by OCID or by names from there."""
-    found = call.world.compartment_below(compartment_id, wanted, call.now)
-    if found is None or compartment_id not in call.world.path_to_root(found.id, call.now):
+    """Raise ServiceError 400 unless the statement names the policy's compartment or one below it."""
+    found = call.cloud.compartment_below(compartment_id, wanted, call.now)
+    if found is None or compartment_id not in call.cloud.path_to_root(found.id, call.now):
         raise invalid(f"Compartment {{{wanted}}} does not exist or is not part of the policy compartment subtree")
 
 
 def _statements_on_paths(call: Call, compartment_id: str) -> Iterable[int]:
-    """Yield, for each path to the root that leads through the compartment, how many statements lie on it."""
-    for compartment in call.world.store.all("compartment", call.now):
-        path = call.world.path_to_root(compartment.id, call.now)
+    """Yield the number of statements on each path to the root that contains the compartment."""
+    for compartment in call.cloud.store.all("compartment", call.now):
+        path = call.cloud.path_to_root(compartment.id, call.now)
         if compartment_id in path:
             yield sum(
                 len(policy.body["statements"])
-                for policy in call.world.store.all("policy", call.now)
+                for policy in call.cloud.store.all("policy", call.now)
                 if policy.body["compartmentId"] in path
             )
 
@@ -125,15 +125,15 @@ def _complete_policy(call: Call) -> JsonObject:
     return {}
 
 
-def _note_statements(call: Call, policy: Record) -> None:
-    note_version(call, policy, policy.body["statements"])
+def _record_statements(call: Call, policy: Record) -> None:
+    record_version(call, policy, policy.body["statements"])
 
 
 def _revise_policy(call: Call, policy: Record, changes: JsonObject) -> JsonObject:
     if "statements" in changes:
         replaced = len(policy.body["statements"])
         _check_statements(call, policy.body["compartmentId"], changes["statements"], replaced)
-        note_version(call, policy, changes["statements"])
+        record_version(call, policy, changes["statements"])
     return changes
 
 
@@ -148,15 +148,15 @@ POLICIES: Final = declare_collection(
         details=tagged("compartmentId! name! statements!:strings description! versionDate"),
         changes=tagged("statements:strings description versionDate"),
         filters=("name", "lifecycleState"),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         etag="40",
-        limit="policy-count",
+        service_limit="policy-count",
         unique=Unique(
             member="name", scope=(), code="PolicyAlreadyExists", message="Policy '{name}' already exists"
         ),
-        complete=_complete_policy,
-        created=_note_statements,
-        revise=_revise_policy,
+        before_create=_complete_policy,
+        after_create=_record_statements,
+        before_update=_revise_policy,
     )
 )

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import kind_of
-from ocisidecar.emulator.services.core import BORN, CORE, DYING, cidr, refuse_default, require_unused
+from ocisidecar.emulator.schema import JsonObject, Variants, body, many, require_length, tagged
+from ocisidecar.emulator.services.core import (
+    CORE,
+    CREATE_PHASES,
+    DELETE_PHASES,
+    cidr,
+    refuse_default,
+    require_unused,
+)
 from ocisidecar.emulator.services.gateways import all_services, services_of
-from ocisidecar.emulator.shapes import JsonObject, Variants, body, many, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_ROUTE_RULES: Final = 200
 TARGETS: Final = {
@@ -26,8 +33,8 @@ ROUTE_RULE: Final = body(
 
 
 def _rules(call: Call, vcn_id: str, rules: list[JsonObject]) -> list[JsonObject]:
-    """Return the rules as they are stored; ServiceError 400 when one of them leads nowhere."""
-    require_length(rules, "routeRules", most=MAX_ROUTE_RULES)
+    """Return the rules as they are stored; ServiceError 400 when one of them is invalid."""
+    require_length(rules, "routeRules", max_length=MAX_ROUTE_RULES)
     stored = [_rule(call, vcn_id, rule) for rule in rules]
     destinations = [rule["destination"] for rule in stored]
     if len(set(destinations)) < len(destinations):
@@ -89,11 +96,11 @@ ROUTE_TABLES: Final = crud.declare_collection(
         changes=tagged("routeRules displayName", routeRules=many(ROUTE_RULE)),
         filters=("vcnId", "displayName", "lifecycleState"),
         parents={"vcnId": "vcn"},
-        born=BORN,
-        dying=DYING,
-        complete=_complete_table,
-        revise=_revise_table,
-        release=_release_table,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_table,
+        before_update=_revise_table,
+        before_delete=_release_table,
     )
 )
 
@@ -130,9 +137,9 @@ DHCP_OPTIONS: Final = crud.declare_collection(
         changes=tagged(f"options displayName {DOMAIN_NAME_TYPE}", options=many(DHCP_OPTION)),
         filters=("vcnId", "displayName", "lifecycleState"),
         parents={"vcnId": "vcn"},
-        born=BORN,
-        dying=DYING,
-        complete=_complete_options,
-        release=_release_options,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_options,
+        before_delete=_release_options,
     )
 )

@@ -6,14 +6,21 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.paging import page_of_items
-from ocisidecar.emulator.services.core import BORN, CORE, DYING, cidr, refuse_default, require_unused
+from ocisidecar.emulator.schema import JsonObject, body, many, require_length, tagged
+from ocisidecar.emulator.services.core import (
+    CORE,
+    CREATE_PHASES,
+    DELETE_PHASES,
+    cidr,
+    refuse_default,
+    require_unused,
+)
 from ocisidecar.emulator.services.gateways import services_of
-from ocisidecar.emulator.shapes import JsonObject, body, many, require_length, tagged
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_RULES_PER_CALL: Final = 25
 """Source: oci.core.models.AddNetworkSecurityGroupSecurityRulesDetails."""
@@ -44,7 +51,7 @@ END_MEMBERS: Final = {"INGRESS": "source", "EGRESS": "destination"}
 
 
 def _rule(call: Call, rule: JsonObject, direction: str, vcn_id: str) -> JsonObject:
-    """Return a rule with its defaults; ServiceError 400 when it makes no sense."""
+    """Return a rule with its defaults; ServiceError 400 when it is invalid."""
     end = END_MEMBERS[direction]
     if end not in rule:
         raise ServiceError("MissingParameter", f"Missing parameter: {end}")
@@ -77,7 +84,7 @@ def _list_rules(call: Call, rules: JsonObject, vcn_id: str) -> JsonObject:
     stored = {}
     for member, direction in (("ingressSecurityRules", "INGRESS"), ("egressSecurityRules", "EGRESS")):
         if member in rules:
-            require_length(rules[member], member, most=MAX_RULES_PER_LIST)
+            require_length(rules[member], member, max_length=MAX_RULES_PER_LIST)
             stored[member] = [_rule(call, rule, direction, vcn_id) for rule in rules[member]]
     return stored
 
@@ -109,16 +116,16 @@ SECURITY_LISTS: Final = crud.declare_collection(
         changes=tagged("ingressSecurityRules egressSecurityRules displayName", **_LISTS),
         filters=("vcnId", "displayName", "lifecycleState"),
         parents={"vcnId": "vcn"},
-        born=BORN,
-        dying=DYING,
-        complete=_complete_list,
-        revise=_revise_list,
-        release=_release_list,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_list,
+        before_update=_revise_list,
+        before_delete=_release_list,
     )
 )
 
 
-def _found_group(_call: Call, group: Record) -> None:
+def _add_rule_list(_call: Call, group: Record) -> None:
     group.hidden["rules"] = []
 
 
@@ -143,24 +150,24 @@ GROUPS: Final = crud.declare_collection(
         filters=("vcnId", "displayName", "lifecycleState"),
         query=(),
         parents={"vcnId": "vcn"},
-        born=BORN,
-        dying=DYING,
-        created=_found_group,
-        release=_release_group,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        after_create=_add_rule_list,
+        before_delete=_release_group,
     )
 )
 
 
 def _members(call: Call, group: Record) -> list[Record]:
-    return [vnic for vnic in call.world.store.all("vnic", call.now) if group.id in vnic.body["nsgIds"]]
+    return [vnic for vnic in call.cloud.store.all("vnic", call.now) if group.id in vnic.body["nsgIds"]]
 
 
 def _group(call: Call) -> Record:
-    return crud.usable(call, "network-security-group", call.path["networkSecurityGroupId"])
+    return crud.get_usable(call, "network-security-group", call.path["networkSecurityGroupId"])
 
 
-def _shown(call: Call, rule: JsonObject) -> JsonObject:
-    """Return a rule as answered: it is valid while the group that it names exists."""
+def _rule_view(call: Call, rule: JsonObject) -> JsonObject:
+    """Return a rule as in responses: it is valid while the group that it names exists."""
     end = END_MEMBERS[rule["direction"]]
     is_valid = rule[f"{end}Type"] != "NETWORK_SECURITY_GROUP" or (
         call.find("network-security-group", rule[end]) is not None
@@ -174,11 +181,11 @@ def _shown(call: Call, rule: JsonObject) -> JsonObject:
     "list_network_security_group_security_rules",
     listing="array",
 )
-def list_rules(call: Call) -> Answer:
-    """Answer with a group's rules, of one direction if the query says so."""
+def list_rules(call: Call) -> Result:
+    """Respond with a group's rules; the query may select a direction."""
     rules = call.get("network-security-group", call.resource_id).hidden["rules"]
     direction = call.query.get("direction")
-    return page_of_items(call, [_shown(call, rule) for rule in rules if direction in {None, rule["direction"]}])
+    return page_of_items(call, [_rule_view(call, rule) for rule in rules if direction in {None, rule["direction"]}])
 
 
 @CORE.operation(
@@ -187,24 +194,24 @@ def list_rules(call: Call) -> Answer:
     "add_network_security_group_security_rules",
     details=body("securityRules", securityRules=many(ADD_RULE)),
 )
-def add_rules(call: Call) -> Answer:
-    """Add rules; what is equal to a rule that is there is added again."""
+def add_rules(call: Call) -> Result:
+    """Add rules; duplicates of existing rules are added too."""
     group = _group(call)
-    given = _given(call)
+    given = _given_rules(call)
     rules = group.hidden["rules"]
     if len(rules) + len(given) > MAX_RULES_PER_GROUP:
         # UNCONFIRMED: the number and the text.
         raise ServiceError("LimitExceeded", f"At most {MAX_RULES_PER_GROUP} rules per network security group")
     added = [
         {
-            "id": call.world.ids.hexadecimal(6).upper(),
+            "id": call.cloud.ids.hexadecimal(6).upper(),
             "timeCreated": timestamp(call.now),
             **_rule(call, rule, rule["direction"], group.body["vcnId"]),
         }
         for rule in given
     ]
     group.hidden["rules"] = [*rules, *added]
-    return Answer(body={"securityRules": [_shown(call, rule) for rule in added]})
+    return Result(body={"securityRules": [_rule_view(call, rule) for rule in added]})
 
 
 @CORE.operation(
@@ -213,11 +220,11 @@ def add_rules(call: Call) -> Answer:
     "update_network_security_group_security_rules",
     details=body("securityRules", securityRules=many(UPDATE_RULE)),
 )
-def update_rules(call: Call) -> Answer:
+def update_rules(call: Call) -> Result:
     """Replace rules by their ids."""
     group = _group(call)
     rules = {rule["id"]: rule for rule in group.hidden["rules"]}
-    given = _given(call)
+    given = _given_rules(call)
     _require_rules(rules, [rule["id"] for rule in given])
     updated = [
         {
@@ -227,7 +234,7 @@ def update_rules(call: Call) -> Answer:
         for rule in given
     ]
     group.hidden["rules"] = list({**rules, **{rule["id"]: rule for rule in updated}}.values())
-    return Answer(body={"securityRules": [_shown(call, rule) for rule in updated]})
+    return Result(body={"securityRules": [_rule_view(call, rule) for rule in updated]})
 
 
 @CORE.operation(
@@ -237,15 +244,15 @@ def update_rules(call: Call) -> Answer:
     status=204,
     details=body("securityRuleIds:strings"),
 )
-def remove_rules(call: Call) -> Answer:
+def remove_rules(call: Call) -> Result:
     """Remove rules by their ids."""
     group = _group(call)
     rules = {rule["id"]: rule for rule in group.hidden["rules"]}
     ids = call.body.get("securityRuleIds", [])
-    require_length(ids, "securityRuleIds", least=1, most=MAX_RULES_PER_CALL)
+    require_length(ids, "securityRuleIds", min_length=1, max_length=MAX_RULES_PER_CALL)
     _require_rules(rules, ids)
     group.hidden["rules"] = [rule for rule_id, rule in rules.items() if rule_id not in ids]
-    return Answer()
+    return Result()
 
 
 @CORE.operation(
@@ -254,8 +261,8 @@ def remove_rules(call: Call) -> Answer:
     "list_network_security_group_vnics",
     listing="array",
 )
-def list_members(call: Call) -> Answer:
-    """Answer with the VNICs in a group."""
+def list_members(call: Call) -> Result:
+    """Respond with the VNICs of a group."""
     group = call.get("network-security-group", call.resource_id)
     return page_of_items(
         call,
@@ -270,9 +277,9 @@ def list_members(call: Call) -> Answer:
     )
 
 
-def _given(call: Call) -> list[JsonObject]:
+def _given_rules(call: Call) -> list[JsonObject]:
     rules: list[JsonObject] = call.body.get("securityRules", [])
-    require_length(rules, "securityRules", least=1, most=MAX_RULES_PER_CALL)
+    require_length(rules, "securityRules", min_length=1, max_length=MAX_RULES_PER_CALL)
     return rules
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Unique
+from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.paging import page_of_records, select
-from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY, WORK_REQUESTS
-from ocisidecar.emulator.shapes import JsonObject, Variants, body, tagged
-from ocisidecar.emulator.work_requests import Touched
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.schema import JsonObject, Variants, body, tagged
+from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, WORK_REQUESTS
+from ocisidecar.emulator.state import Record
+from ocisidecar.emulator.work_requests import AffectedResource
 
 VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), "DEFAULT": body("")})
 
@@ -26,7 +26,7 @@ def _not_retired(_call: Call) -> JsonObject:
 
 def _release_namespace(call: Call, namespace: Record) -> None:
     _require_retired(namespace)
-    if next(call.world.where("tag", call.now, tagNamespaceId=namespace.id), None) is not None:
+    if next(call.cloud.where("tag", call.now, tagNamespaceId=namespace.id), None) is not None:
         raise ServiceError("IncorrectState", f"{namespace.body['name']} still has tags")
 
 
@@ -46,8 +46,8 @@ NAMESPACES: Final = crud.declare_collection(
         details=tagged("compartmentId! name! description! locks:unsupported"),
         changes=tagged("description isRetired:bool"),
         filters=("lifecycleState",),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         etag="40",
         unique=Unique(
             member="name",
@@ -55,8 +55,8 @@ NAMESPACES: Final = crud.declare_collection(
             code="TagNamespaceAlreadyExists",
             message="Tag Namespace '{name}' already exists",
         ),
-        complete=_not_retired,
-        release=_release_namespace,
+        before_create=_not_retired,
+        before_delete=_release_namespace,
     )
 )
 
@@ -71,8 +71,8 @@ TAGS: Final = Collection(
     details=tagged("name! description! isCostTracking:bool validator", validator=VALIDATOR),
     changes=tagged("description isRetired:bool isCostTracking:bool validator", validator=VALIDATOR),
     filters=("lifecycleState",),
-    born=BORN,
-    dying=DYING,
+    create_phases=CREATE_PHASES,
+    delete_phases=DELETE_PHASES,
     etag="40",
     summary_without=frozenset({"tagNamespaceId", "tagNamespaceName", "validator"}),
     unique=Unique(
@@ -86,9 +86,9 @@ ITEM: Final = {"collection": TAGS, "headers": ("etag",)}
 
 
 @IDENTITY.operation("POST", TAGS.path, "create_tag", details=TAGS.details, is_create=True, **ITEM)
-def create_tag(call: Call) -> Answer:
+def create_tag(call: Call) -> Result:
     """Define a tag in a namespace."""
-    namespace = crud.usable(call, "tag-namespace", call.path["tagNamespaceId"])
+    namespace = crud.get_usable(call, "tag-namespace", call.path["tagNamespaceId"])
     call.body = {
         **call.body,
         "compartmentId": namespace.body["compartmentId"],
@@ -97,60 +97,60 @@ def create_tag(call: Call) -> Answer:
         "isRetired": False,
         "isCostTracking": call.body.get("isCostTracking", False),
     }
-    record = crud.make(call, TAGS)
-    return crud.shown(call, record, made=record)
+    record = crud.create_record(call, TAGS)
+    return crud.resource_result(call, record, created=record)
 
 
 @IDENTITY.operation("GET", TAGS.path, "list_tags", listing="array", collection=TAGS)
-def list_tags(call: Call) -> Answer:
-    """Answer with the tags of a namespace."""
+def list_tags(call: Call) -> Result:
+    """Respond with the tags of a namespace."""
     namespace = call.get("tag-namespace", call.path["tagNamespaceId"])
-    tags = list(call.world.where("tag", call.now, tagNamespaceId=namespace.id))
+    tags = list(call.cloud.where("tag", call.now, tagNamespaceId=namespace.id))
     return page_of_records(
         call,
         select(call, tags, TAGS.filters),
-        lambda record: crud.summary(call.world, TAGS, record, call.now),
+        lambda record: crud.summary(call.cloud, TAGS, record, call.now),
     )
 
 
 @IDENTITY.operation("GET", TAGS.item, "get_tag", **ITEM)
-def get_tag(call: Call) -> Answer:
-    """Answer with one tag."""
-    return crud.shown(call, _tag(call))
+def get_tag(call: Call) -> Result:
+    """Respond with one tag."""
+    return crud.resource_result(call, _tag(call))
 
 
 @IDENTITY.operation("PUT", TAGS.item, "update_tag", details=TAGS.changes, **ITEM)
-def update_tag(call: Call) -> Answer:
+def update_tag(call: Call) -> Result:
     """Change or retire a tag."""
     tag = _tag(call)
     crud.check_etag(call, TAGS, tag)
     tag.change(call.body)
-    return crud.shown(call, tag)
+    return crud.resource_result(call, tag)
 
 
 @IDENTITY.operation(
     "DELETE", TAGS.item, "delete_tag", status=202, headers=("opc-work-request-id",), collection=TAGS
 )
-def delete_tag(call: Call) -> Answer:
+def delete_tag(call: Call) -> Result:
     """Delete a retired tag."""
     tag = _tag(call)
     crud.check_etag(call, TAGS, tag)
     _require_retired(tag)
-    (_, seconds), *_ = ending = crud.phases(call, tag.id, DYING)
-    tag.move_on(call.now, ending)
+    (_, seconds), *_ = ending = crud.draw_phases(call, tag.id, DELETE_PHASES)
+    tag.transition(call.now, ending)
     headers = WORK_REQUESTS.open(
         call,
         operation_type="DELETE_TAG_DEFINITION",
         compartment_id=tag.body["compartmentId"],
-        resources=[Touched(tag.kind, "DELETED", tag.id, f"/{tag.kind}/{tag.id}")],
+        resources=[AffectedResource(tag.kind, "DELETED", tag.id, f"/{tag.kind}/{tag.id}")],
         seconds=seconds,
     )
-    return Answer(headers=headers)
+    return Result(headers=headers)
 
 
 def _tag(call: Call) -> Record:
     wanted = {"tagNamespaceId": call.path["tagNamespaceId"], "name": call.path["tagName"]}
-    tag = next(call.world.where("tag", call.now, **wanted), None)
+    tag = next(call.cloud.where("tag", call.now, **wanted), None)
     if tag is None:
         raise not_found()
     return tag
@@ -159,7 +159,7 @@ def _tag(call: Call) -> Record:
 def _complete_default(call: Call) -> JsonObject:
     definition = call.related("tag", call.body["tagDefinitionId"])
     wanted = {"compartmentId": call.body["compartmentId"], "tagDefinitionId": definition.id}
-    if next(call.world.where("tag-default", call.now, **wanted), None) is not None:
+    if next(call.cloud.where("tag-default", call.now, **wanted), None) is not None:
         raise invalid(f"A tag default for {definition.body['name']} exists in the compartment")
     return {
         "isRequired": call.body.get("isRequired", False),
@@ -187,10 +187,10 @@ TAG_DEFAULTS: Final = crud.declare_collection(
         changes=body("value! isRequired:bool"),
         filters=("id", "tagDefinitionId", "lifecycleState"),
         query=(),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         etag="40",
-        complete=_complete_default,
-        created=_note_namespace,
+        before_create=_complete_default,
+        after_create=_note_namespace,
     )
 )

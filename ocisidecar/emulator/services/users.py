@@ -1,4 +1,4 @@
-"""Identity: users and their API keys, as far as it takes to sign requests.
+"""Identity: users, and the API keys that sign their requests.
 
 Source: oci.identity.IdentityClient, oci.identity.models.User and ApiKey.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection, Unique
+from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
-from ocisidecar.emulator.services.identity import BORN, DYING, IDENTITY
-from ocisidecar.emulator.shapes import JsonObject, body, tagged
+from ocisidecar.emulator.schema import JsonObject, body, tagged
+from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY
 from ocisidecar.emulator.signature import Principal, read_public_key
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
 
 MAX_API_KEYS: Final = 3
 CAPABILITIES: Final = (
@@ -39,13 +39,13 @@ def _complete(call: Call) -> JsonObject:
     }
 
 
-def _found(_call: Call, user: Record) -> None:
+def _add_api_key_table(_call: Call, user: Record) -> None:
     user.hidden["api_keys"] = {}
 
 
 def _release(call: Call, user: Record) -> None:
-    for mark in user.hidden["api_keys"]:
-        call.world.keys.remove_api_key(_principal(call, user), mark)
+    for fingerprint in user.hidden["api_keys"]:
+        call.cloud.keys.remove_api_key(_principal(call, user), fingerprint)
 
 
 USERS: Final = crud.declare_collection(
@@ -56,37 +56,37 @@ USERS: Final = crud.declare_collection(
         plural="users",
         ocid="user",
         item="/users/{userId}",
-        nulls=frozenset({"identityProviderId", "externalIdentifier"}),
+        null_members=frozenset({"identityProviderId", "externalIdentifier"}),
         details=tagged("compartmentId! name! description! email"),
         changes=tagged("description email dbUserName:unsupported"),
         filters=("name", "lifecycleState"),
-        born=BORN,
-        dying=DYING,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
         etag="40",
         unique=Unique(member="name", scope=(), code="UserAlreadyExists", message="User '{name}' already exists"),
-        complete=_complete,
-        created=_found,
-        release=_release,
+        before_create=_complete,
+        after_create=_add_api_key_table,
+        before_delete=_release,
     )
 )
 
 
 def _principal(call: Call, user: Record) -> Principal:
-    return Principal(id=user.id, tenancy_id=call.world.tenancy_id)
+    return Principal(id=user.id, tenancy_id=call.cloud.tenancy_id)
 
 
 @IDENTITY.operation("GET", f"{USERS.item}/apiKeys", "list_api_keys", listing="array")
-def list_api_keys(call: Call) -> Answer:
-    """Answer with a user's API keys."""
-    return Answer(body=list(call.get("user", call.path["userId"]).hidden["api_keys"].values()))
+def list_api_keys(call: Call) -> Result:
+    """Respond with a user's API keys."""
+    return Result(body=list(call.get("user", call.path["userId"]).hidden["api_keys"].values()))
 
 
 @IDENTITY.operation(
     "POST", f"{USERS.item}/apiKeys", "upload_api_key", details=body("key!"), is_create=True, headers=("etag",)
 )
-def upload_api_key(call: Call) -> Answer:
-    """Accept requests signed with one more key of a user."""
-    user = crud.usable(call, "user", call.path["userId"])
+def upload_api_key(call: Call) -> Result:
+    """Add an API key: requests that it signs are the user's from now on."""
+    user = crud.get_usable(call, "user", call.path["userId"])
     keys = user.hidden["api_keys"]
     if len(keys) >= MAX_API_KEYS:
         raise ServiceError("LimitExceeded", f"A user can have {MAX_API_KEYS} API keys")
@@ -95,27 +95,27 @@ def upload_api_key(call: Call) -> Answer:
     except ValueError as exc:
         raise invalid(f"key: {exc}") from exc
     principal = _principal(call, user)
-    mark = call.world.keys.add_api_key(principal, public)
-    keys[mark] = {
-        "keyId": f"{principal.tenancy_id}/{user.id}/{mark}",
+    fingerprint = call.cloud.keys.add_api_key(principal, public)
+    keys[fingerprint] = {
+        "keyId": f"{principal.tenancy_id}/{user.id}/{fingerprint}",
         "keyValue": call.body["key"],
-        "fingerprint": mark,
+        "fingerprint": fingerprint,
         "userId": user.id,
         "timeCreated": timestamp(call.now),
         "lifecycleState": "ACTIVE",
     }
-    return Answer(body=keys[mark], headers={"etag": etag(mark, 0, "ACTIVE", USERS.etag)})
+    return Result(body=keys[fingerprint], headers={"etag": etag(fingerprint, 0, "ACTIVE", USERS.etag)})
 
 
 @IDENTITY.operation("DELETE", f"{USERS.item}/apiKeys/{{fingerprint}}", "delete_api_key", status=204)
-def delete_api_key(call: Call) -> Answer:
-    """Refuse one of a user's keys from now on."""
+def delete_api_key(call: Call) -> Result:
+    """Delete an API key: requests that it signs are refused from now on."""
     user = call.get("user", call.path["userId"])
-    mark = call.path["fingerprint"]
-    if mark not in user.hidden["api_keys"]:
+    fingerprint = call.path["fingerprint"]
+    if fingerprint not in user.hidden["api_keys"]:
         raise not_found()
-    if call.headers.get("if-match") not in {None, "*", etag(mark, 0, "ACTIVE", USERS.etag)}:
+    if call.headers.get("if-match") not in {None, "*", etag(fingerprint, 0, "ACTIVE", USERS.etag)}:
         raise ServiceError("NoEtagMatch")
-    del user.hidden["api_keys"][mark]
-    call.world.keys.remove_api_key(_principal(call, user), mark)
-    return Answer()
+    del user.hidden["api_keys"][fingerprint]
+    call.cloud.keys.remove_api_key(_principal(call, user), fingerprint)
+    return Result()

@@ -1,4 +1,4 @@
-"""Vault secrets, as far as reading their content: what image pull secrets and config files may refer to.
+"""Vault secrets: only their content, which image pull secrets refer to and clients read.
 
 Source: oci.secrets.SecretsClient.get_secret_bundle, oci.secrets.models.SecretBundle; nulls as recorded; for pull
 secrets Oracle, "Vault Secrets for Image Authorization".
@@ -14,46 +14,46 @@ from typing import Final
 from attrs import evolve
 
 from ocisidecar.emulator.access import is_granted
-from ocisidecar.emulator.declare import Answer, Call, Permission, Service, Target
+from ocisidecar.emulator.declarations import AccessTarget, Call, Permission, Result, Service
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.regions import HOME
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.emulator.signature import Principal
-from ocisidecar.emulator.world import Record, World
+from ocisidecar.emulator.state import Cloud, Record
 
 KIND: Final = "secret"
 
 SECRETS: Final = Service(name="secrets", prefixes=("secrets",), version="/20190301", client="secrets.SecretsClient")
 
 
-def store(world: World, versions: Sequence[bytes]) -> Record:
-    """Keep a secret whose versions 1, 2, ... have these contents; the last one is the current one."""
-    now = world.clock.time()
-    secret_id = world.ids.ocid("vaultsecret", HOME)
-    body = {"id": secret_id, "compartmentId": world.compartment_id, "timeCreated": timestamp(now)}
+def store_secret(cloud: Cloud, versions: Sequence[bytes]) -> Record:
+    """Store a secret whose versions 1, 2, ... have these contents; the last one is current."""
+    now = cloud.clock.time()
+    secret_id = cloud.ids.ocid("vaultsecret", HOME)
+    body = {"id": secret_id, "compartmentId": cloud.compartment_id, "timeCreated": timestamp(now)}
     timeline = Timeline.starting(now, [("ACTIVE", 0.0)])
-    record = world.record(KIND, secret_id, body, timeline=timeline, now=now, is_builtin=True)
+    record = cloud.record(KIND, secret_id, body, timeline=timeline, now=now, is_builtin=True)
     record.hidden["versions"] = tuple(versions)
     return record
 
 
-def _target(call: Call) -> list[Target]:
+def _target(call: Call) -> list[AccessTarget]:
     return _targets(call.find(KIND, call.resource_id))
 
 
-def _targets(secret: Record | None) -> list[Target]:
-    return [Target(secret.body["compartmentId"], {"target.secret.id": secret.id})] if secret else []
+def _targets(secret: Record | None) -> list[AccessTarget]:
+    return [AccessTarget(secret.body["compartmentId"], {"target.secret.id": secret.id})] if secret else []
 
 
 READ: Final = Permission(verb="read", resource_type="secret-bundles", targets=_target)
 
 
-def opened_pull_secret(call: Call, reader: Principal, given: JsonObject) -> JsonObject:
-    """Return a pull secret with user name and password, as the registry gets them.
+def resolve_pull_secret(call: Call, reader: Principal, given: JsonObject) -> JsonObject:
+    """Return a pull secret with the user name and password of its vault secret.
 
-    One whose content its reader may not see, or that holds something else, stays as it is: the pull then fails.
+    It is returned unchanged when the reader lacks permission or the content is not a login: the pull then fails.
     """
     secret = call.find(KIND, given.get("secretId", ""))
     if secret is None or not is_granted(evolve(call, principal=reader), READ, _targets(secret)):
@@ -67,16 +67,16 @@ def opened_pull_secret(call: Call, reader: Principal, given: JsonObject) -> Json
 
 
 @SECRETS.operation("GET", "/secretbundles/{secretId}", "get_secret_bundle", permission=READ)
-def get_secret_bundle(call: Call) -> Answer:
-    """Answer with the content of one version, by default the current one, in base64."""
+def get_secret_bundle(call: Call) -> Result:
+    """Respond with the content of one version, by default the current one, in base64."""
     secret = call.find(KIND, call.resource_id)
     if secret is None:
         raise not_found()
     versions: tuple[bytes, ...] = secret.hidden["versions"]
-    asked = call.query.get("versionNumber", str(len(versions)))
-    if not asked.isdigit():
-        raise invalid(f"versionNumber must be a number, got {asked}")
-    number = int(asked)
+    requested = call.query.get("versionNumber", str(len(versions)))
+    if not requested.isdigit():
+        raise invalid(f"versionNumber must be a number, got {requested}")
+    number = int(requested)
     if not 1 <= number <= len(versions):
         raise not_found()
     is_current = number == len(versions)
@@ -92,4 +92,4 @@ def get_secret_bundle(call: Call) -> Answer:
         "stages": ["CURRENT", "LATEST"] if is_current else ["DEPRECATED"],
         "metadata": None,
     }
-    return Answer(body=bundle, headers={"etag": etag(secret.id, number, None, "40")})
+    return Result(body=bundle, headers={"etag": etag(secret.id, number, None, "40")})

@@ -7,23 +7,23 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from ocisidecar.emulator import crud
-from ocisidecar.emulator.declare import Answer, Call, Collection
+from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.lifecycle import Timeline
+from ocisidecar.emulator.schema import JsonObject, body, require_length, tagged
 from ocisidecar.emulator.services.core import (
-    BORN,
     CORE,
-    DYING,
+    CREATE_PHASES,
+    DELETE_PHASES,
     WORK_REQUESTS,
     check_dns_label,
     cidr,
-    in_use,
-    mac_tail,
+    in_use_error,
+    mac_suffix,
 )
-from ocisidecar.emulator.shapes import JsonObject, body, require_length, tagged
-from ocisidecar.emulator.work_requests import Touched
-from ocisidecar.emulator.world import Record
+from ocisidecar.emulator.state import Record
+from ocisidecar.emulator.work_requests import AffectedResource
 
 MAX_CIDRS: Final = 5
 MAX_SECURITY_LISTS: Final = 5
@@ -43,7 +43,7 @@ def _complete_vcn(call: Call) -> JsonObject:
     if ("cidrBlock" in given) == ("cidrBlocks" in given):
         raise invalid("Exactly one of cidrBlock and cidrBlocks must be given")
     blocks = given.get("cidrBlocks") or [given.get("cidrBlock")]
-    require_length(blocks, "cidrBlocks", least=1, most=MAX_CIDRS)
+    require_length(blocks, "cidrBlocks", min_length=1, max_length=MAX_CIDRS)
     _check_blocks([cidr(block) for block in blocks])
     label = given.get("dnsLabel")
     if label is not None:
@@ -66,7 +66,7 @@ def _check_blocks(blocks: Sequence[IPv4Network]) -> None:
 
 
 def _add_defaults(call: Call, vcn: Record) -> None:
-    """Make the objects that every VCN is born with."""
+    """Create the default route table, security list and DHCP options of a VCN."""
     label = vcn.body.get("dnsLabel")
     options: list[JsonObject] = [
         {"type": "DomainNameServer", "serverType": "VcnLocalPlusInternet", "customDnsServers": []}
@@ -83,8 +83,8 @@ def _add_defaults(call: Call, vcn: Record) -> None:
         ),
     }
     for kind, (ocid, title, members) in contents.items():
-        record_id = call.world.ids.ocid(ocid, call.region)
-        call.world.record(
+        record_id = call.cloud.ids.ocid(ocid, call.region)
+        call.cloud.record(
             kind,
             record_id,
             {
@@ -122,12 +122,12 @@ def default_rules(cidr_blocks: Iterable[str]) -> JsonObject:
 
 def _release_vcn(call: Call, vcn: Record) -> None:
     for kind in (*USERS, *OWN):
-        for user in call.world.where(kind, call.now, vcnId=vcn.id):
+        for user in call.cloud.where(kind, call.now, vcnId=vcn.id):
             if not user.is_builtin:
-                raise in_use(vcn, kind)
-    ending = crud.phases(call, vcn.id, DYING)
+                raise in_use_error(vcn, kind)
+    ending = crud.draw_phases(call, vcn.id, DELETE_PHASES)
     for kind, member in DEFAULTS.items():
-        call.get(kind, vcn.body[member]).move_on(call.now, ending)
+        call.get(kind, vcn.body[member]).transition(call.now, ending)
 
 
 VCNS: Final = crud.declare_collection(
@@ -139,31 +139,31 @@ VCNS: Final = crud.declare_collection(
         ocid="vcn",
         item="/vcns/{vcnId}",
         binding="amaaaaaa",
-        limit="vcn-count",
+        service_limit="vcn-count",
         details=tagged(
             "compartmentId! cidrBlock cidrBlocks:strings displayName dnsLabel isIpv6Enabled:bool "
             "byoipv6CidrDetails:unsupported ipv6PrivateCidrBlocks:unsupported isZprOnly:unsupported "
             "isOracleGuaAllocationEnabled:unsupported securityAttributes:unsupported"
         ),
         changes=tagged("displayName securityAttributes:unsupported isZprOnly:unsupported"),
-        born=BORN,
-        dying=DYING,
-        complete=_complete_vcn,
-        created=_add_defaults,
-        release=_release_vcn,
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_vcn,
+        after_create=_add_defaults,
+        before_delete=_release_vcn,
     )
 )
 
 
-def _changed(call: Call, vcn: Record) -> Answer:
+def _changed(call: Call, vcn: Record) -> Result:
     headers = WORK_REQUESTS.open(
         call,
         operation_type=call.operation.name.upper(),
         compartment_id=vcn.body["compartmentId"],
-        resources=[Touched("vcn", "UPDATED", vcn.id, f"/vcns/{vcn.id}")],
+        resources=[AffectedResource("vcn", "UPDATED", vcn.id, f"/vcns/{vcn.id}")],
         seconds=0.0,
     )
-    return Answer(headers=headers)
+    return Result(headers=headers)
 
 
 @CORE.operation(
@@ -175,13 +175,12 @@ def _changed(call: Call, vcn: Record) -> Answer:
     details=body("cidrBlock!"),
     is_create=True,
 )
-def add_vcn_cidr(call: Call) -> Answer:
-    """Give a VCN one more block."""
-    vcn = crud.usable(call, "vcn", call.resource_id)
-    crud.check_etag(call, VCNS, vcn)
+def add_vcn_cidr(call: Call) -> Result:
+    """Add a CIDR block to a VCN."""
+    vcn = crud.get_usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
     blocks = [*vcn.body["cidrBlocks"], call.body["cidrBlock"]]
-    require_length(blocks, "cidrBlocks", most=MAX_CIDRS)
+    require_length(blocks, "cidrBlocks", max_length=MAX_CIDRS)
     _check_blocks([cidr(block) for block in blocks])
     vcn.change({"cidrBlocks": blocks})
     return _changed(call, vcn)
@@ -196,18 +195,17 @@ def add_vcn_cidr(call: Call) -> Answer:
     details=body("cidrBlock!"),
     is_create=True,
 )
-def remove_vcn_cidr(call: Call) -> Answer:
-    """Take a block from a VCN, unless a subnet lies in it."""
-    vcn = crud.usable(call, "vcn", call.resource_id)
-    crud.check_etag(call, VCNS, vcn)
+def remove_vcn_cidr(call: Call) -> Result:
+    """Remove a CIDR block from a VCN, unless a subnet lies in it."""
+    vcn = crud.get_usable(call, "vcn", call.resource_id)
     crud.check_etag(call, VCNS, vcn)
     block = cidr(call.body["cidrBlock"])
     blocks = [text for text in vcn.body["cidrBlocks"] if cidr(text) != block]
     if not blocks or len(blocks) == len(vcn.body["cidrBlocks"]):
         raise invalid(f"The requested CIDR {block} is invalid: not one of several blocks of the VCN.")
-    for subnet in call.world.where("subnet", call.now, vcnId=vcn.id):
+    for subnet in call.cloud.where("subnet", call.now, vcnId=vcn.id):
         if cidr(subnet.body["cidrBlock"]).overlaps(block):
-            raise in_use(vcn, "subnet")
+            raise in_use_error(vcn, "subnet")
     vcn.change({"cidrBlock": blocks[0], "cidrBlocks": blocks})
     return _changed(call, vcn)
 
@@ -217,9 +215,9 @@ def _complete_subnet(call: Call) -> JsonObject:
     vcn = call.get("vcn", given["vcnId"])
     block = _subnet_block(call, vcn)
     lists = given.get("securityListIds") or [vcn.body["defaultSecurityListId"]]
-    require_length(lists, "securityListIds", most=MAX_SECURITY_LISTS)
+    require_length(lists, "securityListIds", max_length=MAX_SECURITY_LISTS)
     if "availabilityDomain" in given:
-        call.domain(given["availabilityDomain"])
+        call.require_availability_domain(given["availabilityDomain"])
     is_private = given.get("prohibitPublicIpOnVnic", given.get("prohibitInternetIngress", False))
     return {
         "cidrBlock": str(block),
@@ -231,7 +229,7 @@ def _complete_subnet(call: Call) -> JsonObject:
         "prohibitInternetIngress": given.get("prohibitInternetIngress", is_private),
         "subnetDomainName": _subnet_domain(call, vcn),
         "virtualRouterIp": str(block[1]),
-        "virtualRouterMac": f"00:00:17:{mac_tail(call.world)}",
+        "virtualRouterMac": f"00:00:17:{mac_suffix(call.cloud)}",
     }
 
 
@@ -244,7 +242,7 @@ def _subnet_block(call: Call, vcn: Record) -> IPv4Network:
     if not any(block.subnet_of(cidr(whole)) for whole in vcn.body["cidrBlocks"]):
         # UNCONFIRMED: the text.
         raise invalid(f"The requested CIDR {block} is invalid: it is not within the CIDRs of the VCN.")
-    for other in call.world.where("subnet", call.now, vcnId=vcn.id):
+    for other in call.cloud.where("subnet", call.now, vcnId=vcn.id):
         taken = other.body["cidrBlock"]
         if block.overlaps(cidr(taken)):
             owner = f"subnet {other.id} with CIDR {taken}"
@@ -259,13 +257,13 @@ def _subnet_domain(call: Call, vcn: Record) -> str | None:
     check_dns_label(label)
     if "dnsLabel" not in vcn.body:
         raise invalid(f"dnsLabel {label} needs a VCN that has one")
-    if next(call.world.where("subnet", call.now, vcnId=vcn.id, dnsLabel=label), None) is not None:
+    if next(call.cloud.where("subnet", call.now, vcnId=vcn.id, dnsLabel=label), None) is not None:
         raise invalid(f"dnsLabel {label} is taken in {vcn.id}")
     return f"{label}.{vcn.body['vcnDomainName']}"
 
 
 def _release_subnet(call: Call, subnet: Record) -> None:
-    for vnic in call.world.where("vnic", call.now, subnetId=subnet.id):
+    for vnic in call.cloud.where("vnic", call.now, subnetId=subnet.id):
         raise ServiceError(
             "Conflict",
             f"The Subnet {subnet.id} references the VNIC {vnic.id}. You must remove the reference to proceed "
@@ -276,7 +274,7 @@ def _release_subnet(call: Call, subnet: Record) -> None:
 def _revise_subnet(_call: Call, subnet: Record, changes: JsonObject) -> JsonObject:
     if changes.get("cidrBlock", subnet.body["cidrBlock"]) != subnet.body["cidrBlock"]:
         raise ServiceError("MethodNotImplemented", "The emulator does not resize subnets")
-    require_length(changes.get("securityListIds", []), "securityListIds", most=MAX_SECURITY_LISTS)
+    require_length(changes.get("securityListIds", []), "securityListIds", max_length=MAX_SECURITY_LISTS)
     return changes
 
 
@@ -288,7 +286,7 @@ SUBNETS: Final = crud.declare_collection(
         plural="subnets",
         ocid="subnet",
         item="/subnets/{subnetId}",
-        limit="subnet-count",
+        service_limit="subnet-count",
         details=tagged(
             "compartmentId! vcnId! availabilityDomain cidrBlock ipv4CidrBlocks:strings dhcpOptionsId displayName "
             "dnsLabel prohibitInternetIngress:bool prohibitPublicIpOnVnic:bool routeTableId "
@@ -305,11 +303,11 @@ SUBNETS: Final = crud.declare_collection(
             "securityListIds": "security-list",
             "dhcpOptionsId": "dhcp-options",
         },
-        owner="vcnId",
-        born=BORN,
-        dying=DYING,
-        complete=_complete_subnet,
-        revise=_revise_subnet,
-        release=_release_subnet,
+        common_parent="vcnId",
+        create_phases=CREATE_PHASES,
+        delete_phases=DELETE_PHASES,
+        before_create=_complete_subnet,
+        before_update=_revise_subnet,
+        before_delete=_release_subnet,
     )
 )

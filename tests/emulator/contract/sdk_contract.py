@@ -11,8 +11,8 @@ from typing import Any
 
 import oci
 
+from tests.emulator.contract.checking_client import Exchange
 from tests.emulator.contract.sdk import leads_to_work_request, versioned_models
-from tests.emulator.contract.witness import Exchange
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _REQUEST_ID = re.compile(r"[^/]*/[0-9A-F]{32}/[0-9A-F]{32}")
@@ -91,23 +91,23 @@ def value_faults(models: ModuleType, type_name: str, value: Any, path: str) -> I
     if nested := _CONTAINER.fullmatch(type_name):
         kind, parts = (list, enumerate) if nested["list"] else (dict, dict.items)
         if not isinstance(value, kind):
-            yield f"{path} is no {kind.__name__}: {value!r}"
+            yield f"{path} is not a {kind.__name__}: {value!r}"
             return
         for key, part in parts(value):
             yield from value_faults(models, nested["list"] or nested["dict"], part, f"{path}[{key!r}]")
     elif type_name == "datetime":
         if not (isinstance(value, str) and _TIME.fullmatch(value)):
-            yield f"{path} is no time: {value!r}"
+            yield f"{path} is not a time: {value!r}"
     elif type_name in _SCALARS:
         if not _SCALARS[type_name](value):
-            yield f"{path} is no {type_name}: {value!r}"
+            yield f"{path} is not a {type_name}: {value!r}"
     else:
         yield from _model_faults(models, getattr(models, type_name), value, path)
 
 
 def _model_faults(models: ModuleType, model: type, value: Any, path: str) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{path} is no object: {value!r}"
+        yield f"{path} is not an object: {value!r}"
         return
     try:
         model = _variant(models, model, value)
@@ -149,11 +149,11 @@ class Member:
         self._words = frozenset(re.findall(r'"([^"]+)"', allowed[1])) if allowed else frozenset()
 
     def word_faults(self, value: Any, path: str) -> Iterator[str]:
-        """Yield that a word is none of those that the SDK knows."""
+        """Yield that a word is not one of those that the SDK knows."""
         if not self._words or value is None:
             return
         if not set(value if isinstance(value, list) else [value]) <= self._words:
-            yield f"{path} is none of {sorted(self._words)}: {value!r}"
+            yield f"{path} is not one of {sorted(self._words)}: {value!r}"
 
 
 @functools.cache

@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Assumptions, Emulator, Latencies
-from tests.emulator.contract.witness import Exchange, Witness
+from tests.emulator.contract.checking_client import CheckingClient, Exchange
 
 
 @functools.cache
 def exchanges() -> tuple[Exchange, ...]:
     """Return all answers of one walk.  The tenancy has default tags, as most real ones have."""
-    assumptions = Assumptions(are_default_tags_added=True)
+    assumptions = Assumptions(has_default_tags=True)
     with Emulator(
         clock=VirtualClock(), seed=1, assumptions=assumptions, latencies=Latencies(vnic_release=1)
     ) as emulator:
@@ -38,7 +38,7 @@ class Walk:
     emulator: Emulator
     exchanges: list[Exchange] = field(factory=list)
     ids: dict[str, str] = field(factory=dict)
-    clients: dict[str, Witness] = field(factory=dict)
+    clients: dict[str, CheckingClient] = field(factory=dict)
 
     @property
     def home(self) -> str:
@@ -48,7 +48,7 @@ class Walk:
     def client(self, name: str, path: str) -> Any:
         """Return the client of a service, pointed at the service's own prefix."""
         if name not in self.clients:
-            self.clients[name] = Witness(name, self.emulator, self.exchanges, path)
+            self.clients[name] = CheckingClient(name, self.emulator, self.exchanges, path)
         return self.clients[name]
 
     @property
@@ -345,9 +345,9 @@ def metrics(walk: Walk) -> None:
         "metadata": {"unit": "1"},
     }
     hosts = [{**metric, "dimensions": {"host": name}} for name in ("a", "b")]
-    Witness("monitoring.MonitoringClient", walk.emulator, walk.exchanges, "/telemetry-ingestion").post_metric_data(
-        {"metricData": [*hosts, {**metric, "dimensions": {}}]}
-    )
+    CheckingClient(
+        "monitoring.MonitoringClient", walk.emulator, walk.exchanges, "/telemetry-ingestion"
+    ).post_metric_data({"metricData": [*hosts, {**metric, "dimensions": {}}]})
     monitoring = walk.client("monitoring.MonitoringClient", "/telemetry")
     monitoring.summarize_metrics_data(walk.home, {"namespace": "app", "query": "Load[1m].mean()"})
     monitoring.list_metrics(walk.home, {"namespace": "app"})
@@ -428,11 +428,13 @@ def refusals(walk: Walk) -> None:
     batch = {"source": "s", "type": "t", "defaultlogentrytime": now, "entries": [{"id": "1", "data": "x"}]}
     metric = {"namespace": "app", "compartmentId": walk.home, "name": "Load", "dimensions": {}, "datapoints": []}
     unknown_key = {"fingerprint": "00:" * 15 + "00"}
-    stranger = Witness("identity.IdentityClient", walk.emulator, walk.exchanges, "/identity", unknown_key)
+    stranger = CheckingClient("identity.IdentityClient", walk.emulator, walk.exchanges, "/identity", unknown_key)
     gated = walk.network.create_vcn(walk.made(cidrBlocks=["10.8.0.0/16"]))
     walk.network.create_internet_gateway(walk.made(vcnId=gated.id, isEnabled=True))
     ingestion = walk.client("loggingingestion.LoggingClient", "/ingestion")
-    monitoring = Witness("monitoring.MonitoringClient", walk.emulator, walk.exchanges, "/telemetry-ingestion")
+    monitoring = CheckingClient(
+        "monitoring.MonitoringClient", walk.emulator, walk.exchanges, "/telemetry-ingestion"
+    )
     secrets = walk.client("secrets.SecretsClient", "/secrets")
     unknown = "ocid1.log.oc1.eu-frankfurt-1.unknown"
     for refused in (

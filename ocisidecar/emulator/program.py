@@ -1,4 +1,4 @@
-"""The emulator as a program of its own, for clients in other processes."""
+"""The emulator as a program, for clients in other processes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -
     """Run an emulator on a loopback port until Ctrl-C or SIGTERM; for a program's main thread.
 
     Writes `config` and a fresh API key into `config_dir` (made when missing, files readable by their owner only)
-    and prints the endpoint, so that `oci --config-file DIR/config --endpoint URL ...` works.  A shell that has read
-    `environment` there needs neither option, and no compartment.
+    and prints the endpoint, so that `oci --config-file DIR/config --endpoint URL ...` works.  A shell that has
+    sourced `environment` there needs neither option, and no compartment id.
 
     Args:
         port: 0 picks a free one.
-        config_dir: where the configuration goes.
-        containers: what runs them, as for `Emulator`.
+        config_dir: directory of the configuration.
+        containers: as for `Emulator`.
 
     Raises:
         OSError: the port is taken, or the directory cannot be written.
-        EngineMissing: no Docker engine answers, and "docker" was asked for.
+        EngineMissing: `containers` is "docker" and no Docker engine answers.
     """
     with Emulator(port=port, containers=containers) as emulator:
         # SIGTERM would otherwise leave real containers running.
@@ -47,7 +47,7 @@ def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -
 
 
 def _write_environment(emulator: Emulator, directory: Path) -> Path:
-    """Write what points programs at the emulator as a file for `.` of a shell, and return its path."""
+    """Write the environment variables into a file that shells can source; returns its path."""
     file = directory / "environment"
     variables = emulator.environment_with(directory)
     file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))

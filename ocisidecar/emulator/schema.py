@@ -1,8 +1,8 @@
-"""What a request body may hold, as data: one line per object, checked by one reader.
+"""Schemas of request bodies in a compact notation: one line per object.
 
 A field is written `name`, `name!` when it is required, `name?` when null means something else than absence,
-`name:type` when it is no string, and `name=A|B` when only these words are allowed.  `name:unsupported` is OCI's but
-not emulated: 501 instead of ignoring it.
+`name:type` when it is not a string, and `name=A|B` when only these choices are allowed.  `name:unsupported` is
+OCI's but not emulated: it is refused with 501 instead of being ignored.
 Nested objects are passed as keywords:
 
     body("direction!=INGRESS|EGRESS isStateless:bool tcpOptions", tcpOptions=PORTS)
@@ -23,10 +23,10 @@ from ocisidecar.emulator.ids import moment
 JsonObject = dict[str, Any]
 
 
-class Reader(Protocol):
-    """Checks one JSON value and returns it without its nulls."""
+class Validator(Protocol):
+    """Validates one JSON value and returns it without its nulls."""
 
-    def read(self, value: Any, path: str) -> Any:
+    def validate(self, value: Any, path: str) -> Any:
         """Return the value, or raise ServiceError 400 naming `path`."""
         ...
 
@@ -139,24 +139,24 @@ class Field:
         name: the JSON name.
         is_required: absent or null is refused.
         is_nullable: null is kept, since it means something else than absence; elsewhere it does not.
-        words: the words allowed, empty for any.
-        reader: checks the value.
+        choices: the values allowed, empty for any.
+        validate: returns the valid value, or raises ServiceError 400.
     """
 
     name: str
     is_required: bool
     is_nullable: bool
-    words: tuple[str, ...]
-    reader: Callable[[Any, str], Any]
+    choices: tuple[str, ...]
+    validate: Callable[[Any, str], Any]
 
 
 @frozen
-class Shape:
+class Schema:
     """A JSON object with known members."""
 
     fields: Mapping[str, Field]
 
-    def read(self, value: Any, path: str = "") -> JsonObject:
+    def validate(self, value: Any, path: str = "") -> JsonObject:
         """Return the object without nulls that mean nothing; ServiceError 400 names the member that is wrong."""
         if not isinstance(value, dict):
             raise _mistyped(path or "the request body", "an object")
@@ -169,81 +169,81 @@ class Shape:
             if item is None:
                 result |= {name: None} if field.is_nullable else {}
                 continue
-            result[name] = field.reader(item, dot + name)
-            if field.words and result[name] not in field.words:
-                raise invalid(f"{dot}{name} must be one of {', '.join(field.words)}: {item}")
+            result[name] = field.validate(item, dot + name)
+            if field.choices and result[name] not in field.choices:
+                raise invalid(f"{dot}{name} must be one of {', '.join(field.choices)}: {item}")
         for field in self.fields.values():
             if field.is_required and field.name not in result:
                 raise ServiceError("MissingParameter", f"Missing parameter: {dot}{field.name}")
         return result
 
-    def plus(self, other: Shape) -> Shape:
-        """Return a shape with the members of both."""
+    def plus(self, other: Schema) -> Schema:
+        """Return a schema with the members of both."""
         return evolve(self, fields={**self.fields, **other.fields})
 
 
 @frozen
 class Variants:
-    """An object whose shape is told by one of its members, which is always required."""
+    """An object whose schema depends on one of its members, which is required."""
 
     discriminator: str
-    shapes: Mapping[str, Shape]
+    schemas: Mapping[str, Schema]
 
-    def read(self, value: Any, path: str) -> JsonObject:
+    def validate(self, value: Any, path: str) -> JsonObject:
         """Return the object without its nulls."""
         if not isinstance(value, dict):
             raise _mistyped(path, "an object")
         word = value.get(self.discriminator)
         if word is None:
             raise ServiceError("MissingParameter", f"Missing parameter: {path}.{self.discriminator}")
-        if word not in self.shapes:
-            raise invalid(f"{path}.{self.discriminator} must be one of {', '.join(self.shapes)}: {word}")
+        if word not in self.schemas:
+            raise invalid(f"{path}.{self.discriminator} must be one of {', '.join(self.schemas)}: {word}")
         rest = {name: item for name, item in value.items() if name != self.discriminator}
-        return {self.discriminator: word, **self.shapes[word].read(rest, path)}
+        return {self.discriminator: word, **self.schemas[word].validate(rest, path)}
 
 
 @frozen
 class Many:
     """An array of objects."""
 
-    item: Reader
+    item: Validator
 
-    def read(self, value: Any, path: str) -> list[Any]:
+    def validate(self, value: Any, path: str) -> list[Any]:
         """Return the objects without their nulls."""
         if not isinstance(value, list):
             raise _mistyped(path, "an array")
-        return [self.item.read(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
+        return [self.item.validate(entry, f"{path}[{index}]") for index, entry in enumerate(value)]
 
 
-def many(item: Reader) -> Many:
+def many(item: Validator) -> Many:
     """Return an array of `item`."""
     return Many(item)
 
 
-_WORD = re.compile(r"(?P<name>\w+)(?P<mark>[!?])?(:(?P<type>\w+))?(=(?P<words>\S+))?")
+_FIELD_NOTATION = re.compile(r"(?P<name>\w+)(?P<suffix>[!?])?(:(?P<type>\w+))?(=(?P<choices>\S+))?")
 
 
-def body(text: str, /, **nested: Reader) -> Shape:
-    """Return the shape that `text` describes; see the module for the notation."""
+def body(text: str, /, **nested: Validator) -> Schema:
+    """Return the schema that `text` describes; see the module for the notation."""
     fields = {}
-    for match in map(_WORD.fullmatch, text.split()):
+    for match in map(_FIELD_NOTATION.fullmatch, text.split()):
         if match is None:
             raise ValueError(f"not a field: {text}")
-        name, words = match["name"], tuple(match["words"].split("|")) if match["words"] else ()
-        reader = nested[name].read if name in nested else _TYPES[match["type"] or ""]
-        fields[name] = Field(name, match["mark"] == "!", match["mark"] == "?", words, reader)
-    return Shape(fields)
+        name, choices = match["name"], tuple(match["choices"].split("|")) if match["choices"] else ()
+        validate = nested[name].validate if name in nested else _TYPES[match["type"] or ""]
+        fields[name] = Field(name, match["suffix"] == "!", match["suffix"] == "?", choices, validate)
+    return Schema(fields)
 
 
 TAGS: Final = body("freeformTags:tags definedTags:defined")
 
 
-def tagged(text: str, /, **nested: Reader) -> Shape:
-    """Return a shape that has freeformTags and definedTags besides."""
+def tagged(text: str, /, **nested: Validator) -> Schema:
+    """Return a schema that has freeformTags and definedTags too."""
     return body(text, **nested).plus(TAGS)
 
 
-def require_length(value: Sequence[Any], path: str, *, least: int = 0, most: int) -> None:
-    """Raise ServiceError 400 unless `least` <= len(value) <= `most`."""
-    if not least <= len(value) <= most:
-        raise invalid(f"{path} must hold {least} to {most} items, got {len(value)}")
+def require_length(value: Sequence[Any], path: str, *, min_length: int = 0, max_length: int) -> None:
+    """Raise ServiceError 400 unless min_length <= len(value) <= max_length."""
+    if not min_length <= len(value) <= max_length:
+        raise invalid(f"{path} must hold {min_length} to {max_length} items, got {len(value)}")

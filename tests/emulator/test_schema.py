@@ -1,4 +1,4 @@
-"""Request bodies: the notation, its reader, and that the tables are those of the SDK's models."""
+"""Schemas of request bodies: the notation, the validation, and their members compared with the SDK's models."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 import oci
 import pytest
 
-from ocisidecar.emulator.declare import Operation
+from ocisidecar.emulator.declarations import Operation
 from ocisidecar.emulator.errors import ServiceError
+from ocisidecar.emulator.schema import Many, Schema, Variants, body, many, tagged
 from ocisidecar.emulator.services import SERVICES
-from ocisidecar.emulator.shapes import Many, Shape, Variants, body, many, tagged
 
 WRITES = [operation for service in SERVICES for operation in service.operations if operation.details is not None]
 
@@ -29,9 +29,9 @@ JUDGED_ONE_BY_ONE = "PostMetricDataDetails"
 
 
 def compare(shape, model, models, path):
-    """Yield where a table and a model differ, down to the nested ones."""
+    """Yield the differences between a schema and a model, nested ones included."""
     if isinstance(shape, Variants):
-        for word, variant in shape.shapes.items():
+        for word, variant in shape.schemas.items():
             subtype = getattr(models, model.get_subtype({shape.discriminator: word}), None)
             yield from compare(variant, subtype, models, f"{path}<{word}>")
         return
@@ -47,16 +47,16 @@ def compare(shape, model, models, path):
         is_required = "[Required]" in (getattr(model, attribute).__doc__ or "")
         if is_required != field.is_required and not path.startswith(JUDGED_ONE_BY_ONE):
             yield f"{path}.{name}: required is {is_required}"
-        nested = getattr(field.reader, "__self__", None)
+        nested = getattr(field.validate, "__self__", None)
         nested = nested.item if isinstance(nested, Many) else nested
         inner = re.sub(r"list\[(\w+)\]", r"\1", declared)
-        if isinstance(nested, Shape | Variants) and hasattr(models, inner):
+        if isinstance(nested, Schema | Variants) and hasattr(models, inner):
             yield from compare(nested, getattr(models, inner), models, f"{path}.{name}")
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=lambda operation: f"{operation.service.name}.{operation.name}")
-def test_a_table_has_the_members_of_the_sdk_s_model(operation):
-    """Each member of the model is declared, none besides, and the required ones are required."""
+def test_a_schema_has_the_members_of_the_sdk_s_model(operation):
+    """A schema has exactly the members of the SDK's model, and the same ones are required."""
     model, models = model_of(operation)
     assert list(compare(operation.details, model, models, model.__name__)) == []
 
@@ -97,13 +97,13 @@ SHAPE = tagged(
 def test_a_wrong_body_is_refused_by_its_path(value, code, path):
     """The refusal has OCI's code and names the member, down to the index in an array."""
     with pytest.raises(ServiceError) as caught:
-        SHAPE.read(value)
+        SHAPE.validate(value)
     assert caught.value.code == code
     assert path in caught.value.message
 
 
 def test_a_right_body_comes_back_without_its_nulls():
-    """Values stay, integers become numbers where a number is asked for."""
+    """Valid values are unchanged, but for nulls and integers that become numbers."""
     value = {
         "name": "a",
         "kind": None,
@@ -111,7 +111,7 @@ def test_a_right_body_comes_back_without_its_nulls():
         "parts": [{"type": "X", "x": "y"}],
         "freeformTags": {"a_b": "c"},
     }
-    assert SHAPE.read(value) == {
+    assert SHAPE.validate(value) == {
         "name": "a",
         "share": 1.0,
         "parts": [{"type": "X", "x": "y"}],
@@ -119,7 +119,7 @@ def test_a_right_body_comes_back_without_its_nulls():
     }
 
 
-def test_a_table_that_is_none_is_a_mistake():
-    """A field that is not in the notation raises at once."""
+def test_an_invalid_notation_raises():
+    """A text that is not in the notation raises ValueError."""
     with pytest.raises(ValueError, match="not a field"):
         body("name!?")

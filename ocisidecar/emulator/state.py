@@ -1,4 +1,4 @@
-"""The emulated cloud's state: its resources, and everything that decides how it answers."""
+"""State of the emulated cloud: the records of its resources, and everything else that its responses depend on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ocisidecar.emulator.lifecycle import Latencies, Lifetime, Phase, Timeline
 from ocisidecar.emulator.metric_store import MetricStore
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME, REGIONS
-from ocisidecar.emulator.shapes import JsonObject
+from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.emulator.signature import KeyRing
 from ocisidecar.emulator.tokens import RetryTokens
 
@@ -32,11 +32,11 @@ class Record:
         kind: OCI's singular noun with dashes, e.g. route-table.
         region: where it lives; the home region's name for identity's kinds.
         sequence: rises with every creation.
-        body: its wire JSON without lifecycleState, which `timeline` tells.
+        body: its wire JSON without lifecycleState, which `timeline` holds.
         timeline: its states, past and planned.
-        is_builtin: made by the service itself (defaults of a VCN, the tenancy): never counted as left over.
-        is_part: belongs to another record, and goes with it.
-        hidden: what no answer shows.
+        is_builtin: whether the service made it (defaults of a VCN, the tenancy): `Emulator.live` does not count it.
+        is_part: whether it belongs to another record and is deleted with it.
+        hidden: internal data that responses do not contain.
         version: rises with every change, for the entity tag.
     """
 
@@ -53,23 +53,23 @@ class Record:
     version: int = 0
 
     def state_at(self, now: float) -> str | None:
-        """Return the lifecycle state at `now`, None once it has vanished."""
+        """Return the lifecycle state at `now`, None once the record is gone."""
         return self.timeline.state_at(now)
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Take over `changes` and get a new entity tag."""
+        """Apply `changes`; the entity tag changes."""
         self.body.update(changes)
         self.version += 1
 
-    def move_on(self, now: float, phases: Sequence[Phase]) -> None:
-        """Enter the first of `phases` now, and get a new entity tag."""
+    def transition(self, now: float, phases: Sequence[Phase]) -> None:
+        """Enter the first of `phases` now; the entity tag changes."""
         self.timeline = self.timeline.then(now, phases)
         self.version += 1
 
 
 def lifetime(record: Record) -> Lifetime:
-    """Return when a resource came and went."""
-    first = record.timeline.first
+    """Return when a resource was created and deleted."""
+    first = record.timeline.first_entered_at
     return Lifetime(
         kind=record.kind,
         id=record.id,
@@ -83,7 +83,7 @@ def lifetime(record: Record) -> Lifetime:
 class Store:
     """All records by kind and id, in order of creation.  Used under the emulator's lock.
 
-    `history` holds those that have vanished too.
+    `history` holds those that are gone too.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Store:
         self.history: list[Record] = []
 
     def add(self, record: Record) -> Record:
-        """Keep the record."""
+        """Store the record."""
         self.history.append(record)
         self._kinds.setdefault(record.kind, {})[record.id] = record
         return record
@@ -103,50 +103,46 @@ class Store:
         return self._sequence
 
     def find(self, kind: str, record_id: str, now: float) -> Record | None:
-        """Return the record, or None when there is none (any more) at `now`."""
+        """Return the record, or None when it does not exist at `now`."""
         record = self._kinds.get(kind, {}).get(record_id)
         return record if record is not None and record.state_at(now) is not None else None
 
     def all(self, kind: str, now: float) -> list[Record]:
-        """Return what is there at `now` of one kind, oldest first; forgets what has vanished."""
+        """Return the records of one kind that exist at `now`, oldest first; drops those that are gone."""
         records = self._kinds.get(kind, {})
-        vanished = [record.id for record in records.values() if record.timeline.entered(None) <= now]
+        vanished = [record.id for record in records.values() if record.timeline.entered_at(None) <= now]
         for record_id in vanished:
             del records[record_id]
         return list(records.values())
 
     def kinds(self) -> tuple[str, ...]:
-        """Return the kinds that there are or have been."""
+        """Return the kinds of all records so far."""
         return tuple(self._kinds)
 
 
 @frozen(kw_only=True)
 class Assumptions:
-    """What OCI's documents leave open and no recording shows: each choice can be turned.
+    """Choices where OCI's documentation is silent and no recorded response decides.
 
     Args:
-        retry_token_mismatch: code of the 409 for a retry token that comes again with another payload.
-        logging_create_status: status of an accepted log group or log, 202 or 200.
-        are_default_tags_added: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
-        min_health_check_interval_in_seconds: the smallest interval of a container's health check.
-        do_nulls_take_away: whether null in an update takes an optional field away; else it is as if not sent.
-        default_page_size: how many items a list holds when `limit` is not given.
-        resource_principal_lifetime_in_seconds: how long the tokens are good that real containers are given; they
-            are replaced at half that time.
+        retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.
+        logging_create_status: status of the response to a create of a log group or log, 202 or 200.
+        has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
+        null_removes_field: whether null in an update removes an optional field; otherwise null is ignored.
+        resource_principal_lifetime_seconds: how long the tokens of real containers are valid; they are replaced
+            after half that time.
     """
 
     retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code
     logging_create_status: int = 202
-    are_default_tags_added: bool = False
-    min_health_check_interval_in_seconds: int = 1
-    do_nulls_take_away: bool = True
-    default_page_size: int = 100
-    resource_principal_lifetime_in_seconds: float = 3600
+    has_default_tags: bool = False
+    null_removes_field: bool = True
+    resource_principal_lifetime_seconds: float = 3600
 
 
 @define(eq=False, kw_only=True)
-class World:
-    """Everything behind the endpoint; `reset` of an emulator makes a new one."""
+class Cloud:
+    """Everything behind the endpoint of one emulator; `Emulator.reset` makes a new one."""
 
     clock: Clock
     seed: int
@@ -166,9 +162,9 @@ class World:
     tokens: RetryTokens = field(factory=RetryTokens)
     lock: threading.RLock = field(factory=threading.RLock)
 
-    def phases(self, chance: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
-        """Return phases whose durations are drawn: the second word names a field of Latencies, or is empty."""
-        key = f"{self.seed}/{chance}"
+    def draw_phases(self, draw_key: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
+        """Return phases with drawn durations: second items name fields of `Latencies`, or are empty for none."""
+        key = f"{self.seed}/{draw_key}"
         return [(state, self.latencies.draw(name, f"{key}/{state}") if name else 0.0) for state, name in named]
 
     def record(
@@ -183,7 +179,7 @@ class World:
         is_builtin: bool = False,
         is_part: bool = False,
     ) -> Record:
-        """Create and keep a record; its body begins with its id."""
+        """Create and store a record."""
         return self.store.add(
             Record(
                 kind=kind,
@@ -198,7 +194,7 @@ class World:
             )
         )
 
-    def domain_ids(self, region: str) -> dict[str, str]:
+    def availability_domain_ids(self, region: str) -> dict[str, str]:
         """Return the ids of a region's availability domains by name; they are the same for the same seed."""
         return {
             name: Ids(zlib.crc32(f"{self.seed}/{name}".encode())).ocid("availabilitydomain")
@@ -227,17 +223,17 @@ class World:
         return found
 
     def is_live(self, kind: str, record_id: str, now: float) -> bool:
-        """Tell whether a resource is there and neither deleted nor about to be."""
+        """Return whether a resource exists and is neither deleted nor being deleted."""
         record = self.store.find(kind, record_id, now)
         return record is not None and record.state_at(now) not in ENDED | {"DELETING", "TERMINATING"}
 
     def where(self, kind: str, now: float, **members: Any) -> Iterator[Record]:
-        """Yield the records of a kind whose bodies have these values."""
+        """Yield the records of a kind whose bodies have these members."""
         for record in self.store.all(kind, now):
             if all(record.body.get(name) == value for name, value in members.items()):
                 yield record
 
-    def require_free(self, limit: str, taken: Callable[[], int]) -> None:
+    def require_below_limit(self, limit: str, taken: Callable[[], int]) -> None:
         """Raise ServiceError LimitExceeded when the service limit `limit` is used up."""
         if limit in self.limits and taken() >= self.limits[limit]:
             # The blank at the end is theirs.

@@ -52,7 +52,7 @@ class Exchange:
 
 
 @define
-class Witness:
+class CheckingClient:
     """A client without retries whose methods are the SDK's, and which checks on the way what all share.
 
     A create is sent twice with one retry token and must be answered twice alike.  A list of several items is

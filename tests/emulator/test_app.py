@@ -1,4 +1,4 @@
-"""What is common to all operations: ids, etags, request ids, pages, tokens, routing, records of requests."""
+"""What all operations have in common: ids, etags, request ids, pages, tokens, routing, recorded requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_create_answers_with_etag_and_request_id(emulator, network):
 
 
 def test_malformed_requests_are_refused(raw):
-    """A missing query parameter and a body that is no JSON are told apart from what is not there."""
+    """A missing query parameter and a body that is not JSON get 400 with different codes, not 404."""
     answer = raw("GET", "/20160918/vcns")
     assert (answer.status_code, answer.json()["code"]) == (400, "MissingParameter")
     for body in (b"{", b"", b"[]"):
@@ -28,7 +28,7 @@ def test_malformed_requests_are_refused(raw):
 
 @pytest.mark.usefixtures("vcn")
 def test_endpoint_paths_select_region_and_service(emulator, client):
-    """A resource is seen through its own region's endpoints only, with or without the service's prefix."""
+    """A resource is visible at its region's endpoints only, with or without the service's prefix."""
     seen = {
         path: len(client("core.VirtualNetworkClient", path=path).list_vcns(emulator.compartment_id).data)
         for path in ("", "/iaas", "/eu-frankfurt-1/iaas", "/us-ashburn-1/iaas", "/us-ashburn-1")
@@ -37,7 +37,7 @@ def test_endpoint_paths_select_region_and_service(emulator, client):
 
 
 def test_retry_token_replays_the_first_answer(emulator, network):
-    """A create that comes again with its token gets the resource that it had made."""
+    """A create that is repeated with its token gets the resource of the first one."""
     details = {"compartmentId": emulator.compartment_id, "cidrBlocks": ["10.0.0.0/16"]}
     first = network.create_vcn(details, opc_retry_token="once").data
     assert network.create_vcn(details, opc_retry_token="once").data.id == first.id

@@ -1,0 +1,45 @@
+"""The configuration by which clients in other processes find the emulator: files, and environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write(directory: Path, oci_config: Mapping[str, str]) -> Path:
+    """Write `config`, `key.pem` and an empty `oci_cli_rc` into a directory; returns the path of `config`.
+
+    A missing directory is made.  The files are readable by their owner only.
+
+    Args:
+        directory: where the files go.
+        oci_config: a configuration of the SDK with the private key in `key_content`.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = directory / "key.pem"
+    config = directory / "config"
+    settings = {**oci_config, "key_file": str(key.resolve())}
+    key_text = settings.pop("key_content")
+    lines = ["[DEFAULT]", *(f"{name}={value}" for name, value in settings.items()), ""]
+    contents = {key: key_text, config: "\n".join(lines), directory / "oci_cli_rc": ""}
+    for path, text in contents.items():
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        path.write_text(text)
+    return config
+
+
+def environment(directory: Path, *, endpoint: str, compartment_id: str, region: str) -> dict[str, str]:
+    """Return the environment variables that point programs at an emulator and at the files of `write`."""
+    config = str(directory.absolute() / "config")
+    return {
+        "OCISIDECAR_ENDPOINT": endpoint,
+        "OCISIDECAR_COMPARTMENT_ID": compartment_id,
+        "OCI_CONFIG_FILE": config,
+        "OCI_CLI_CONFIG_FILE": config,
+        "OCI_CLI_RC_FILE": str(directory.absolute() / "oci_cli_rc"),
+        "OCI_CLI_PROFILE": "DEFAULT",
+        "OCI_CLI_AUTH": "api_key",
+        "OCI_CLI_REGION": region,
+        "OCI_CLI_ENDPOINT": endpoint,
+    }

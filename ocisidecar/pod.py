@@ -12,12 +12,14 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from ocisidecar.engine import ContainerState, Engine, RunningPod
+from ocisidecar.engine import ContainerState, Engine, Health, RunningPod
 from ocisidecar.errors import SpecError, SpecFault
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SecretRef, as_deployment, wire
 from ocisidecar.spec.validate import check
 from ocisidecar.wire import Ref, resolve_fields
+
+__all__ = ["ContainerState", "Engine", "Health", "Pod"]
 
 
 class Pod:

@@ -3,10 +3,10 @@
     OciSidecarError
     ├─ SpecError            wrong before any call; holds every fault at once, each with its field path
     ├─ ConfigError          credentials, region or endpoint cannot be used; names the file and the setting
-    │  ├─ EngineMissing     no Docker engine answers
+    │  ├─ DockerUnavailable no Docker engine answers
     │  └─ SettingsError     a settings file is wrong; holds every fault at once, each with file and line
     ├─ PodFailed            a local pod's containers could not be started
-    ├─ PlanError            AmbiguousResource · DeploymentNotFound · InUse · NotOurs · StalePlan
+    ├─ PlanError            AmbiguousResource · DeploymentNotFound · DeploymentInUse · ResourceNotOwned · StalePlan
     ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
     │  └─ NotAuthenticated · NotAuthorizedOrNotFound · Throttled · LimitExceeded · Conflict
     │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
@@ -111,7 +111,7 @@ class SettingsError(ConfigError):
         super().__init__("\n".join(lines))
 
 
-class EngineMissing(ConfigError):
+class DockerUnavailable(ConfigError):
     """No Docker engine answers; the message says where one was looked for, why it failed and what to do."""
 
 
@@ -130,7 +130,7 @@ class AmbiguousResource(PlanError):
     """Several live resources claim one key and nothing tells which is right."""
 
 
-class NotOurs(PlanError):
+class ResourceNotOwned(PlanError):
     """A resource stands where ours should go, and it does not carry this deployment's tags."""
 
 
@@ -144,7 +144,7 @@ class DeploymentNotFound(PlanError):
         super().__init__(f"No deployment {name!r} exists in this compartment and region; {there}.")
 
 
-class InUse(PlanError):
+class DeploymentInUse(PlanError):
     """Something that is to be deleted is used by others, which the message lists."""
 
     def __init__(self, message: str, *, users: Sequence[str]) -> None:

@@ -60,7 +60,7 @@ class Pod:
         Raises:
             SpecError: the spec is invalid, it does not have exactly one instance, `secrets` lacks a secret,
                 `images` names a container that the instance does not have, or `replica` is out of range.
-            EngineMissing: no Docker engine answers.
+            DockerUnavailable: no Docker engine answers.
             PodFailed: an image is missing, a container could not be started, or there are health checks or
                 `publish` and this machine cannot reach pods of the engine.  Nothing of the pod remains.
         """

@@ -16,7 +16,7 @@ from ocisidecar.connection import ServiceConnection
 from ocisidecar.construction import cloud_target, is_emulator, start_emulator
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import ConfigError, DeploymentNotFound
-from ocisidecar.events import Event, Found, Handler, PlanReady
+from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
 from ocisidecar.plan.build import check_digest
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
@@ -143,8 +143,8 @@ class Provisioner:
             wait_timeout_in_seconds: how long one resource may take to become ready or to go.
 
         Raises:
-            ConfigError: `containers` is none of the above, no Docker engine answers (EngineMissing), or it cannot
-                be used with `clock`.
+            ConfigError: `containers` is not one of the above, or cannot be used with `clock`.
+            DockerUnavailable: no Docker engine answers.
         """
         emulator, session = start_emulator(
             containers=containers,
@@ -252,7 +252,7 @@ class Provisioner:
             cancel: ends it.
 
         Raises:
-            InUse: other deployments use this one.
+            DeploymentInUse: other deployments use this one.
             PlanError: `retain` names what does not exist.
             ServiceCallError: a read failed.
         """
@@ -351,7 +351,7 @@ class Provisioner:
         and run again.
 
         Raises:
-            InUse: other deployments use this one; nothing was changed.
+            DeploymentInUse: other deployments use this one; nothing was changed.
             DestroyFailed: a step failed; `.remaining` says what exists, `.causes` why.
             Cancelled: it was cancelled, or Ctrl-C was pressed.
         """
@@ -385,7 +385,7 @@ class Provisioner:
 
     def _found(self, name: str, snapshot: Snapshot, on_event: Handler | None) -> Deployment:
         lives = snapshot.of(name)
-        self._emit(on_event, Found(deployment=name, resources=sum(map(len, lives.values()))))
+        self._emit(on_event, DeploymentFound(deployment=name, resources=sum(map(len, lives.values()))))
         return self._connection.deployment(name, {key: found[0] for key, found in lives.items()})
 
     def _emit(self, on_event: Handler | None, event: Event) -> None:

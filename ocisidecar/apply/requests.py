@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import out_of_capacity
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
+from ocisidecar.errors import Conflict, OutOfHostCapacity, ResourceNotOwned, ServiceCallError
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
@@ -301,8 +301,8 @@ def _is_name_taken(error: ServiceCallError) -> bool:
     return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
 
 
-def _not_ours(job: Job, error: ServiceCallError) -> NotOurs:
-    return NotOurs(
+def _not_ours(job: Job, error: ServiceCallError) -> ResourceNotOwned:
+    return ResourceNotOwned(
         f"{job.caller.key} cannot be created: a resource of that name exists without this deployment's tags. "
         f"The service said: {error.service_message} (opc-request-id {error.opc_request_id}). Take it over with "
         f'provisioner.adopt(spec, {{"{job.caller.key}": "<its OCID>"}}), rename the deployment, or remove it.'

@@ -82,7 +82,7 @@ def run(
         bases: with Docker, name of an image of ours → image to build it on in place of its official base.
 
     Raises:
-        EngineMissing: Docker is asked for and no engine answers.
+        DockerUnavailable: Docker is asked for and no engine answers.
         BuildFailed: an image of ours cannot be built.
         ApplyFailed: an image cannot be pulled, or a container does not start.
         OciSidecarError: another step failed.

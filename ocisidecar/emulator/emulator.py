@@ -64,7 +64,7 @@ class Emulator:
         images: with Docker, the local images to run in place of those that containers name, by the latter.
 
     Raises:
-        EngineMissing: `containers` is "docker" and no Docker engine answers.
+        DockerUnavailable: `containers` is "docker" and no Docker engine answers.
         ValueError: `containers` is another word, or it is "docker" and `clock` is a `VirtualClock`.
     """
 

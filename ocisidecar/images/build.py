@@ -101,7 +101,7 @@ def build(
 
     Raises:
         ConfigError: a platform, the version or a name in `base_images` is not possible.
-        EngineMissing: no engine answers.
+        DockerUnavailable: no engine answers.
         BuildFailed: one of them, or several: the others were built.
         ImageError: the engine went away.
     """

@@ -15,7 +15,7 @@ def connected(engine: Engine | None) -> Iterator[Engine]:
     """Yield `engine`, or the engine that the environment names.
 
     Raises:
-        EngineMissing: no engine answers.
+        DockerUnavailable: no engine answers.
     """
     if engine is not None:
         yield engine

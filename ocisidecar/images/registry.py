@@ -160,7 +160,7 @@ class Registry:
             on_event: receives the events, on this thread.
 
         Raises:
-            EngineMissing: no engine answers.
+            DockerUnavailable: no engine answers.
             LoginFailed: user or password are wrong; nothing was sent.
             ImageError: the registry does not answer, after five attempts or a minute; nothing was sent.
             PushFailed: the engine does not hold the image, or the registry refused it; their words.

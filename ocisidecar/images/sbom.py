@@ -42,7 +42,7 @@ def sbom(
 
     Raises:
         ConfigError: syft is not installed.
-        EngineMissing: no engine answers.
+        DockerUnavailable: no engine answers.
         ImageError: the engine does not hold the image, there is no room for it, or syft cannot read it.
     """
     program = find_syft()

@@ -16,7 +16,7 @@ from ocisidecar.client.session import Answer, Caller, Session
 from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import load_credentials
 from ocisidecar.emulator import Emulator, Fault, Latencies
-from ocisidecar.errors import ApplyFailed, Cancelled, Conflict, NotOurs, OutOfHostCapacity
+from ocisidecar.errors import ApplyFailed, Cancelled, Conflict, OutOfHostCapacity, ResourceNotOwned
 from ocisidecar.events import Event, StepWaiting
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.provisioner import Provisioner
@@ -198,7 +198,7 @@ class TestNamesOfOthers:
     def test_is_told_with_the_remedy(self, emulator: Emulator, make_vcn: Job, code: str, message: str) -> None:
         """The error names the key, quotes the service and shows the call that takes the resource over."""
         emulator.inject(Fault.error("create_vcn", code, message, status=409))
-        with pytest.raises(NotOurs, match=r'adopt\(spec, {"vcn/main"') as caught:
+        with pytest.raises(ResourceNotOwned, match=r'adopt\(spec, {"vcn/main"') as caught:
             perform(make_vcn)
         assert message in str(caught.value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocisidecar.errors import ConfigError, EngineMissing
+from ocisidecar.errors import ConfigError, DockerUnavailable
 from ocisidecar.images import PLATFORMS, BuiltImage, ImageSource, Registry, Variant, build, sbom
 
 
@@ -58,7 +58,7 @@ def test_a_missing_engine_is_told(source, tmp_path):
         lambda: registry.push(image),
         lambda: sbom(variant, tmp_path / "web.json"),
     ):
-        with pytest.raises(EngineMissing, match=r"/nowhere/docker\.sock"):
+        with pytest.raises(DockerUnavailable, match=r"/nowhere/docker\.sock"):
             attempt()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar.errors import InUse, PlanError, SpecError, StalePlan
+from ocisidecar.errors import DeploymentInUse, PlanError, SpecError, StalePlan
 from ocisidecar.plan.build import (
     check_digest,
     check_fresh,
@@ -110,14 +110,16 @@ class TestSharing:
     def test_a_shared_deployment_in_use_is_not_destroyed(self):
         """Its users are listed."""
         snapshot = Snapshot((*made(PLATFORM), *made(GUEST)))
-        with pytest.raises(InUse, match=r"platform cannot be destroyed: it is used by web\.") as caught:
+        with pytest.raises(DeploymentInUse, match=r"platform cannot be destroyed: it is used by web\.") as caught:
             plan_removal(SITE.named("platform").identity, snapshot, retain=(), with_data={})
         assert caught.value.users == ("web",)
 
     def test_what_users_stand_on_is_not_replaced(self):
         """A change of a shared network that needs another VCN is refused with the users listed."""
         moved = evolve(PLATFORM, network=NetworkSpec.private(cidr_block="172.16.0.0/16"))
-        with pytest.raises(InUse, match=r"vcn/main.* would have to go, and platform is used by web") as caught:
+        with pytest.raises(
+            DeploymentInUse, match=r"vcn/main.* would have to go, and platform is used by web"
+        ) as caught:
             plan_apply(moved, SITE.named("platform"), Snapshot((*made(PLATFORM), *made(GUEST))))
         assert caught.value.users == ("web",)
 
@@ -165,7 +167,7 @@ class TestSharedAccess:
     def test_a_giver_in_use_is_not_destroyed(self):
         """Sharing rights is using."""
         taker = DeploymentSpec("web", [evolve(WEB, statements=[self.METRICS])], access=AccessSpec.of("platform"))
-        with pytest.raises(InUse, match=r"used by web\."):
+        with pytest.raises(DeploymentInUse, match=r"used by web\."):
             plan_removal(
                 SITE.named("platform").identity,
                 Snapshot((*made(self.GIVER), *made(taker))),

@@ -24,10 +24,10 @@ from ocisidecar import (
     LoggingSpec,
     NotAuthenticated,
     NotAuthorizedOrNotFound,
-    NotOurs,
     Provisioner,
     RepositorySpec,
     ResourceFailed,
+    ResourceNotOwned,
     ServiceUnavailable,
     SidecarSpec,
     SpecError,
@@ -323,13 +323,13 @@ FOREIGN = {
 
 @pytest.mark.parametrize("key", FOREIGN)
 def test_a_resource_of_the_same_name_that_is_not_ours_is_neither_used_nor_changed(provisioner, emulator, sdk, key):
-    """NotOurs names key and remedy, the foreign resource stays as it is, and adopt() takes it over."""
+    """ResourceNotOwned names key and remedy, the foreign resource stays as it is, and adopt() takes it over."""
     make, field = FOREIGN[key]
     wanted = {str(step.key): step for step in provisioner.plan(SPEC).steps}
     body = provisioner.plan(SPEC).desired[wanted[key].key].body
     foreign = make(sdk, emulator, body[field])
     error = refused(provisioner)
-    assert isinstance(error.causes[key], NotOurs)
+    assert isinstance(error.causes[key], ResourceNotOwned)
     assert f'provisioner.adopt(spec, {{"{key}": "<its OCID>"}})' in str(error)
     assert REQUEST_ID.search(str(error))
     assert foreign not in error.deployment.resources.values()

@@ -68,7 +68,7 @@ class Provisioner:
         endpoint: str | None = None,
         image_prefix: str | None = None,
         max_workers: int = 16,
-        wait_timeout_in_seconds: float = 1200.0,
+        wait_timeout_seconds: float = 1200.0,
         on_event: Handler | None = None,
         clock: Clock | None = None,
     ) -> Provisioner:
@@ -89,7 +89,7 @@ class Provisioner:
             image_prefix: registry path of our own images, e.g. `fra.ocir.io/acme/ocisidecar`.  Not needed with
                 an endpoint on this machine's loopback: that is an emulator, which takes symbolic names.
             max_workers: requests in flight, 1 to 64; beyond 16 the SDK gets slower, not faster.
-            wait_timeout_in_seconds: how long one resource may take to become ready or to go.
+            wait_timeout_seconds: how long one resource may take to become ready or to go.
             on_event: receives the events of every call.
             clock: where time comes from; the system's by default.
 
@@ -112,7 +112,7 @@ class Provisioner:
             compartment_id=target.compartment_id,
             image_prefix=target.image_prefix,
             accepts_symbolic_images=is_emulator(endpoint),
-            limits=Limits(max_workers, wait_timeout_in_seconds),
+            limits=Limits(max_workers, wait_timeout_seconds),
             on_event=on_event,
         )
 
@@ -127,7 +127,7 @@ class Provisioner:
         seed: int = 0,
         on_event: Handler | None = None,
         clock: Clock | None = None,
-        wait_timeout_in_seconds: float = 1200.0,
+        wait_timeout_seconds: float = 1200.0,
     ) -> Provisioner:
         """Return a provisioner with an emulator of its own, under `.emulator`; no account, no network.
 
@@ -140,7 +140,7 @@ class Provisioner:
             seed: decides every id and everything drawn in the emulator.
             on_event: receives the events of every call.
             clock: time of both sides; a `VirtualClock` makes waiting instantaneous.
-            wait_timeout_in_seconds: how long one resource may take to become ready or to go.
+            wait_timeout_seconds: how long one resource may take to become ready or to go.
 
         Raises:
             ConfigError: `containers` is not one of the above, or cannot be used with `clock`.
@@ -158,7 +158,7 @@ class Provisioner:
             session,
             compartment_id=emulator.compartment_id,
             accepts_symbolic_images=True,
-            limits=Limits(wait_timeout_in_seconds=wait_timeout_in_seconds),
+            limits=Limits(wait_timeout_seconds=wait_timeout_seconds),
             on_event=on_event,
             emulator=emulator,
         )

@@ -40,7 +40,7 @@ class Limits:
     """How many requests at a time, and how long one resource may take to reach its goal."""
 
     max_workers: int = 16
-    wait_timeout_in_seconds: float = 1200.0
+    wait_timeout_seconds: float = 1200.0
 
 
 @frozen
@@ -274,7 +274,7 @@ class Executor:
         plan, site = self._plans[operation.id.deployment]
         kind, caller = KINDS[operation.id.key.kind], self.session.caller(self.cancel)
         want, rollout = self._desired(operation), self._rollout(operation)
-        timeout = self.limits.wait_timeout_in_seconds
+        timeout = self.limits.wait_timeout_seconds
         if goal is Goal.HEALTHY and rollout is not None:
             timeout = float(rollout.healthy_timeout_in_seconds)
         parents = (

@@ -256,7 +256,7 @@ def test_a_failed_instance_is_told_with_the_errors_of_its_work_request(provision
 def test_what_is_stuck_ends_in_a_timeout_that_tells_its_last_state(make_provisioner, operation):
     """Waiting ends after the time given, with the state seen last; the resource is found again."""
     latencies = Latencies(network=1, logging=1, container_instance_create=1)
-    slow = make_provisioner(latencies=latencies, wait_timeout_in_seconds=300)
+    slow = make_provisioner(latencies=latencies, wait_timeout_seconds=300)
     slow.emulator.inject(Fault.stuck(operation))
     error = refused(slow)
     (cause,) = error.causes.values()
@@ -267,7 +267,7 @@ def test_what_is_stuck_ends_in_a_timeout_that_tells_its_last_state(make_provisio
 
 def test_a_resource_that_comes_late_is_found_by_the_next_apply(make_provisioner):
     """After a timeout the next apply waits for the same resource, and makes no second one."""
-    slow = make_provisioner(latencies=Latencies(container_instance_create=500), wait_timeout_in_seconds=300)
+    slow = make_provisioner(latencies=Latencies(container_instance_create=500), wait_timeout_seconds=300)
     first = refused(slow).deployment
     assert slow.apply(SPEC) == first
     assert_converges(slow, slow.emulator)

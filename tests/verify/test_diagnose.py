@@ -72,7 +72,7 @@ def test_a_failed_instance_names_its_cause(make_provisioner, message, cause):
 
 def test_an_instance_that_takes_too_long_is_stuck(make_provisioner, clock):
     """After a quarter of an hour; before that it is only on its way."""
-    provisioner = make_provisioner(latencies=Latencies(container_instance_create=7200), wait_timeout_in_seconds=60)
+    provisioner = make_provisioner(latencies=Latencies(container_instance_create=7200), wait_timeout_seconds=60)
     with pytest.raises(ApplyFailed) as caught:
         provisioner.apply(WEB)
     assert isinstance(caught.value.causes["container-instance/web-0"], WaitTimedOut)

@@ -203,16 +203,8 @@ class ServiceCallError(OciSidecarError):
 
     def after(self, attempts: int) -> ServiceCallError:
         """Return the same error as it stands after so many attempts."""
-        return type(self)(
-            operation=self.operation,
-            key=self.key,
-            status=self.status,
-            code=self.code,
-            service_message=self.service_message,
-            opc_request_id=self.opc_request_id,
-            attempts=attempts,
-            retry_after_seconds=self.retry_after_seconds,
-        )
+        details = {name: value for name, value in vars(self).items() if name != "__notes__"}
+        return type(self)(**{**details, "attempts": attempts})
 
 
 def _shorten(text: str, limit: int = 240) -> str:

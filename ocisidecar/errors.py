@@ -162,10 +162,10 @@ class ServiceCallError(OciSidecarError):
     Attributes:
         operation: the SDK's word for what was tried, e.g. `create_subnet`.
         key: the resource it was tried for, e.g. `subnet/main`; empty for reads of a whole compartment.
-        status: HTTP status; 0 when no answer arrived.
+        status: HTTP status; 0 when no response arrived.
         code: OCI's error code, e.g. `IncorrectState`; empty when the body held none.
         service_message: the service's own text.
-        opc_request_id: what Oracle support asks for; empty when no answer arrived.
+        opc_request_id: what Oracle support asks for; empty when no response arrived.
         attempts: how often it was tried.
         retry_after_seconds: when the service asked to be called again, where it did.
     """
@@ -193,7 +193,7 @@ class ServiceCallError(OciSidecarError):
         self.attempts = attempts
         self.retry_after_seconds = retry_after_seconds
         target = f" for {key}" if key else ""
-        answer = f"{status} {code or 'without a code'}" if status else "no answer"
+        answer = f"{status} {code or 'without a code'}" if status else "no response"
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         tries += f", to be tried again after {retry_after_seconds:g} s" if retry_after_seconds else ""
         super().__init__(
@@ -262,7 +262,7 @@ class ServiceUnavailable(ServiceCallError):
 
 
 class ConnectionLost(ServiceCallError):
-    """No answer arrived, still after the retries."""
+    """No response arrived, still after the retries."""
 
     advice = "Check network, proxy and endpoint, then run again: what exists is tagged and will be found."
 

@@ -358,7 +358,7 @@ def test_a_wrong_query_is_refused(deployment):
 def test_after_its_provisioner_was_closed_it_says_what_to_do(provisioner, deployment, use):
     """What is read behind the end of a `with` block is an error of ours, at once; what is known can be shown."""
     provisioner.close()
-    with pytest.raises(ConfigError, match=r"closed.*with.*make a new one"):
+    with pytest.raises(ConfigError, match=r"closed.*with.*use a new provisioner"):
         use(deployment)
     assert "vcn/main" in str(deployment)
 

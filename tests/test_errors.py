@@ -111,7 +111,7 @@ def test_advice_is_a_sentence_of_its_own(cls):
 def test_a_call_without_an_answer_says_so():
     """Where nothing came back there is no status, no code and no request id to show."""
     error = errors.ConnectionLost(operation="get_vcn", service_message="timed out")
-    assert str(error) == f"get_vcn: no answer: timed out. {errors.ConnectionLost.advice}"
+    assert str(error) == f"get_vcn: no response: timed out. {errors.ConnectionLost.advice}"
 
 
 def test_an_answer_without_a_code_says_so():

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from attrs import evolve, frozen
 
 from ocisidecar.client.retry import CREATE, DELETE, UPDATE, Intent
-from ocisidecar.client.session import Answer, Caller
+from ocisidecar.client.session import Caller, Response
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound, PlanError
 from ocisidecar.resources.phases import ACTIVE_PHASES, WORK_PHASES
 from ocisidecar.spec import DeploymentSpec
@@ -154,7 +154,7 @@ class Kind:
         del live
         return ()
 
-    def read(self, caller: Caller, site: Site, live_id: str, parents: Sequence[Live] = ()) -> Answer | None:
+    def read(self, caller: Caller, site: Site, live_id: str, parents: Sequence[Live] = ()) -> Response | None:
         """Return the service's answer for one OCID, or None on 404."""
         del parents
         try:
@@ -315,7 +315,7 @@ class Kind:
         deployment, key = ours
         return self.as_key(key, deployment, entry)
 
-    def started(self, answer: Answer, live: Live | None = None) -> Started:
+    def started(self, answer: Response, live: Live | None = None) -> Started:
         """Return an answer to a create or update as a value; without a body the outcome is still to come."""
         known = live.id if live is not None else ""
         if not answer.body:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ocisidecar.client.retry import CREATE
-from ocisidecar.client.session import Answer, Caller
+from ocisidecar.client.session import Caller, Response
 from ocisidecar.errors import NotAuthorizedOrNotFound, PlanError, ServiceCallError
 from ocisidecar.resources.kind import Kind, Site, Started
 from ocisidecar.spec import DeploymentSpec
@@ -119,7 +119,7 @@ class Log(LoggingKind):
         )
         return self.started(answer)
 
-    def read(self, caller: Caller, site: Site, live_id: str, parents: Sequence[Live] = ()) -> Answer | None:
+    def read(self, caller: Caller, site: Site, live_id: str, parents: Sequence[Live] = ()) -> Response | None:
         """Return the service's answer for one log of the parent group, or None on 404."""
         del site
         try:

@@ -12,7 +12,7 @@ from ocisidecar.apply import requests
 from ocisidecar.apply.requests import Attempt, Done, Job, complete, perform, read_secret
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.retry import DELETE
-from ocisidecar.client.session import Answer, Caller, Session
+from ocisidecar.client.session import Caller, Response, Session
 from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import load_credentials
 from ocisidecar.emulator import Emulator, Fault, Latencies
@@ -348,7 +348,7 @@ class TestSecrets:
         """A service that shows no content shows no secret."""
 
         class Silent:
-            def call(self, *_: object) -> Answer:
-                return Answer(200, {}, {})
+            def call(self, *_: object) -> Response:
+                return Response(200, {}, {})
 
         assert read_secret(Silent(), Ref(Key("vault-secret", "ocid1.secret"), field="current")) == ""

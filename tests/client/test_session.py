@@ -16,12 +16,12 @@ from ocisidecar.client.retry import (
     CREATE,
     CREATE_AFTER_IAM,
     DELETE,
-    PATIENCE,
     READ,
+    RETRY_POLICIES,
     UPDATE,
     Intent,
+    classify,
     is_capacity_shortage,
-    waits_for,
 )
 from ocisidecar.client.session import METRIC_INGESTION, Caller, Session
 from ocisidecar.clock import VirtualClock
@@ -102,13 +102,13 @@ def list_vcns(caller: Caller, emulator: Emulator) -> Callable[[], Any]:
 
 
 class TestWhatIsRetried:
-    """The table of `waits_for`."""
+    """The table of `classify`."""
 
     @pytest.mark.parametrize(
         ("status", "code", "message", "intent", "waits"),
         [
-            (0, "", "reset", READ, "lost"),
-            (0, "", "reset", CREATE, "lost"),
+            (0, "", "reset", READ, "connection lost"),
+            (0, "", "reset", CREATE, "connection lost"),
             (0, "", "reset", ACTION, None),
             (429, "TooManyRequests", "", ACTION, "throttled"),
             (500, "InternalError", "", READ, "unavailable"),
@@ -124,8 +124,8 @@ class TestWhatIsRetried:
             (409, "InvalidatedRetryToken", "", CREATE, None),
             (412, "PreconditionFailed", "still has vnics attached", DELETE, "busy"),
             (412, "NoEtagMatch", "", UPDATE, None),
-            (404, "NotAuthorizedOrNotFound", "", CREATE_AFTER_IAM, "not yet"),
-            (400, "RelatedResourceNotAuthorizedOrNotFound", "", CREATE_AFTER_IAM, "not yet"),
+            (404, "NotAuthorizedOrNotFound", "", CREATE_AFTER_IAM, "not propagated"),
+            (400, "RelatedResourceNotAuthorizedOrNotFound", "", CREATE_AFTER_IAM, "not propagated"),
             (404, "NotAuthorizedOrNotFound", "", CREATE, None),
             (400, "InvalidParameter", "", CREATE_AFTER_IAM, None),
             (401, "NotAuthenticated", "", READ, None),
@@ -136,12 +136,12 @@ class TestWhatIsRetried:
     ) -> None:
         """Each kind of failure is waited out only where waiting can help and sending again does no harm."""
         error = ServiceCallError(operation="x", status=status, code=code, service_message=message)
-        assert waits_for(error, intent) == waits
+        assert classify(error, intent) == waits
 
     def test_a_lack_of_hosts_is_final_whatever_its_status(self) -> None:
         """Out of capacity comes as a 500, and is for the placement ladder, not for another try."""
         error = OutOfHostCapacity(operation="x", status=500, code="InternalError", service_message=CAPACITY)
-        assert waits_for(error, CREATE) is None
+        assert classify(error, CREATE) is None
 
     @pytest.mark.parametrize("text", ["Out of host capacity.", "OutOfCapacity", "500 out of HOST capacity"])
     def test_a_lack_of_hosts_is_known_by_its_words(self, text: str) -> None:
@@ -221,7 +221,7 @@ class TestFaultsOfTheService:
         ) as caught:
             caller.call(NETWORK, "list_vcns", emulator.compartment_id)
         assert clock.time() - began < 5.0
-        assert caught.value.attempts == PATIENCE["unreached"].attempts
+        assert caught.value.attempts == RETRY_POLICIES["unreachable"].max_attempts
 
     @pytest.mark.parametrize("status", [200, 404])
     def test_a_service_that_was_there_is_waited_for_longer(
@@ -234,7 +234,7 @@ class TestFaultsOfTheService:
         emulator.inject(Fault.reset("list_vcns", times=None))
         with pytest.raises(ConnectionLost) as caught:
             list_vcns()
-        assert caught.value.attempts == PATIENCE["lost"].attempts
+        assert caught.value.attempts == RETRY_POLICIES["connection lost"].max_attempts
 
     def test_a_service_that_stays_away_ends_in_an_error_with_the_attempts(
         self, emulator: Emulator, list_vcns: Callable[[], Any]
@@ -327,7 +327,7 @@ class TestBusyResources:
         emulator.inject(Fault.error("delete_vcn", "Conflict", "it is referenced", times=None))
         with pytest.raises(Conflict, match="it is referenced"):
             caller.call(NETWORK, "delete_vcn", made, intent=DELETE)
-        assert 330.0 <= clock.time() - began <= 330.0 + PATIENCE["busy"].longest_wait_seconds
+        assert 330.0 <= clock.time() - began <= 330.0 + RETRY_POLICIES["busy"].max_wait_seconds
 
     def test_what_follows_an_iam_write_waits_until_it_has_spread(
         self, emulator: Emulator, create_vcn: Callable[..., Any]
@@ -355,7 +355,7 @@ class TestPatience:
             ("throttled", "TooManyRequests", CREATE),
             ("unavailable", "InternalError", CREATE),
             ("busy", "IncorrectState", CREATE),
-            ("not yet", "NotAuthorizedOrNotFound", CREATE_AFTER_IAM),
+            ("not propagated", "NotAuthorizedOrNotFound", CREATE_AFTER_IAM),
         ],
     )
     def test_is_bounded_in_attempts_and_seconds(
@@ -369,12 +369,12 @@ class TestPatience:
     ) -> None:
         """A failure that never ends stops within the attempts and seconds of its entry."""
         emulator.inject(Fault.error("create_vcn", code, times=None))
-        patience, began = PATIENCE[word], clock.time()
+        policy, began = RETRY_POLICIES[word], clock.time()
         with pytest.raises(ServiceCallError) as caught:
             create_vcn(intent=intent)
-        assert 1 < caught.value.attempts <= patience.attempts
+        assert 1 < caught.value.attempts <= policy.max_attempts
         assert caught.value.attempts == len(emulator.requests)
-        assert clock.time() - began <= patience.seconds + 2 * patience.longest_wait_seconds
+        assert clock.time() - began <= policy.max_seconds + 2 * policy.max_wait_seconds
 
 
 class TestCancelling:
@@ -409,10 +409,10 @@ class TestCancelling:
         self, session: Session, emulator: Emulator, clock: VirtualClock
     ) -> None:
         """Waiting for one's turn is a checkpoint too."""
-        pace = session.pace("core")
-        pace.throttled()
+        limiter = session.rate_limiter("core")
+        limiter.record_throttling()
         for _ in range(100):
-            pace.reserve()
+            limiter.reserve()
         began = clock.time()
         with pytest.raises(Cancelled, match="deadline"):
             session.caller(Cancel(5.0, clock=clock)).call(NETWORK, "list_vcns", emulator.compartment_id)
@@ -440,9 +440,9 @@ class TestClients:
         """What is still at work ends with the next request, and nothing new begins."""
         session.close()
         session.close()
-        with pytest.raises(ConfigError, match=r"closed.*make a new one"):
+        with pytest.raises(ConfigError, match=r"closed.*use a new provisioner"):
             list_vcns()
-        with pytest.raises(ConfigError, match=r"closed.*make a new one"):
+        with pytest.raises(ConfigError, match=r"closed.*use a new provisioner"):
             session.caller(Cancel())
         assert emulator.requests == ()
 

@@ -226,7 +226,7 @@ def test_rights_that_spread_slowly_are_waited_for(provisioner, emulator, clock):
     heard, began = [], clock.time()
     provisioner.apply(SPEC, on_event=heard.append)
     retried = [one for one in heard if isinstance(one, StepRetrying)]
-    assert [one.reason for one in retried] == ["404 NotAuthorizedOrNotFound (not yet)"] * 5
+    assert [one.reason for one in retried] == ["404 NotAuthorizedOrNotFound (not propagated)"] * 5
     assert {one.key for one in retried} == {"policy/main"}
     assert clock.time() - began >= sum(one.wait_seconds for one in retried) > 2
     assert_converges(provisioner, emulator)

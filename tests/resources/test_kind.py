@@ -7,7 +7,7 @@ import importlib
 import pytest
 
 from ocisidecar import Cancel, DeploymentSpec, InstanceSpec
-from ocisidecar.client.session import Answer
+from ocisidecar.client.session import Response
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
 from ocisidecar.resources.kind import Kind
@@ -77,13 +77,13 @@ class TestStates:
     def test_without_a_word_a_resource_is_ready(self):
         """Some answers show no lifecycle at all."""
         assert VCN.phase("") is Phase.READY
-        assert VCN.started(Answer(200, {"id": "ocid1.vcn"}, {})).phase is Phase.READY
+        assert VCN.started(Response(200, {"id": "ocid1.vcn"}, {})).phase is Phase.READY
 
     def test_an_answer_without_a_body_says_that_it_was_accepted(self):
         """The OCID is known where there was one before."""
-        accepted = VCN.started(Answer(202, None, {"opc-work-request-id": "wr"}))
+        accepted = VCN.started(Response(202, None, {"opc-work-request-id": "wr"}))
         assert (accepted.id, accepted.phase, accepted.work_request_id) == ("", Phase.PENDING, "wr")
-        assert VCN.started(Answer(202, None, {}), BARE).id == BARE.id
+        assert VCN.started(Response(202, None, {}), BARE).id == BARE.id
 
 
 class TestDefaults:
@@ -150,7 +150,7 @@ class TestWork:
 
         class Told:
             def call(self, *_):
-                return Answer(200, {"status": status}, {})
+                return Response(200, {"status": status}, {})
 
         assert VCN.work(Told(), "ocid1.workrequest") is phase
 

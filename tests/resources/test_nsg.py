@@ -102,7 +102,7 @@ class TestRules:
     def test_answers_that_stay_away_end_in_an_error(self, provisioner, emulator, rules, many):
         """After a few tries; the next apply adds the rules."""
         emulator.inject(Fault.reset(ADD, times=None))
-        with pytest.raises(ApplyFailed, match="no answer"):
+        with pytest.raises(ApplyFailed, match="no response"):
             provisioner.apply(many)
         emulator.clear_faults()
         provisioner.apply(many)

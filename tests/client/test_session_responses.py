@@ -189,7 +189,7 @@ class TestMalformedAnswers:
     ) -> None:
         """Whoever plans on nothing makes everything anew."""
         answers.add("GET", VCNS, body=body)
-        with pytest.raises(ConnectionLost, match=f"the answer cannot be read: '{body}'"):
+        with pytest.raises(ConnectionLost, match=f"the response cannot be read: '{body}'"):
             list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
 
     @pytest.mark.parametrize(

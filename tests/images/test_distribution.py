@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
+import requests
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,6 +147,26 @@ def test_the_password_goes_nowhere_unencrypted(serve, connect):
     server = serve(lambda _: Response(status=401, headers=challenge))
     with pytest.raises(ImageError, match=r"tokens\.example.*not sent"):
         connect(server.host).check()
+
+
+def test_credentials_of_netrc_go_nowhere(serve, connect, monkeypatch, tmp_path):
+    """A ~/.netrc that names registry and token service changes no request: only what was given to us is sent."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(
+        "machine 127.0.0.1 login mallory password swordfish\ndefault login mallory password swordfish\n"
+    )
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert requests.utils.get_netrc_auth("http://127.0.0.1/") == ("mallory", "swordfish")
+    tokens = serve(lambda _: Response(json.dumps({"token": "t0"})))
+    challenge = {"WWW-Authenticate": f'Bearer realm="http://{tokens.host}/token"'}
+
+    def answer(request: Request) -> Response:
+        return Response(status=200 if "Authorization" in request.headers else 401, headers=challenge)
+
+    registry = serve(answer)
+    connect(registry.host).check()
+    sent = [request.headers.get("Authorization") for request in (*registry.requests, *tokens.requests)]
+    assert sent == [None, "Bearer t0", BASIC]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"token": ""}'])

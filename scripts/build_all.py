@@ -233,7 +233,7 @@ class _Told:
                 base = f" on {event.base_image}" if event.base_image else ""
                 return f"building {event.image} for {event.platform}{base}"
             case images.BuildFinished():
-                size = f"{event.size_in_bytes / _MEBI:.0f} MiB"
+                size = f"{event.size_bytes / _MEBI:.0f} MiB"
                 return f"built {event.reference} ({size}, {event.cached_steps} steps cached)"
             case images.BuildStopped():
                 return event.error.partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The images that specs name: built, pushed, pinned by digest, and what scanning found in them.
+"""Images for specs: build, push, pin by digest, and read vulnerability scans.
 
     from ocisidecar import Provisioner, images
 
@@ -10,7 +10,7 @@
         pushed = [registry.push(image) for image in built]
         provisioner.apply(web.with_images(images.pinned(pushed)))
 
-Nothing is pushed under the tag `latest`, and a digest names the same image for good.
+Nothing is pushed under the tag `latest`, and a digest always names the same image.
 """
 
 from __future__ import annotations

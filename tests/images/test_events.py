@@ -22,7 +22,7 @@ VALUES = {
     "instruction": "RUN true",
     "reference": "ocisidecar/web:1",
     "image_id": "sha256:0",
-    "size_in_bytes": 5,
+    "size_bytes": 5,
     "cached_steps": 0,
     "error": "no",
     "sent_bytes": 1,
@@ -55,12 +55,12 @@ def test_each_event_is_a_value(cls):
 def test_events_tell_the_time_since_the_call():
     """Whoever makes an event need not stamp it."""
     clock, told = VirtualClock(), []
-    telling = events.Telling(told.append, clock)
+    emitter = events.Emitter(told.append, clock)
     clock.advance(2.5)
-    telling.tell(BuildStarted(image="web", base_image=""))
+    emitter.emit(BuildStarted(image="web", base_image=""))
     assert told[0].elapsed_seconds == pytest.approx(2.5)
 
 
 def test_nobody_need_listen():
     """Without a handler events are dropped."""
-    events.Telling(None, VirtualClock()).tell(BuildStarted(image="web", base_image=""))
+    events.Emitter(None, VirtualClock()).emit(BuildStarted(image="web", base_image=""))

@@ -6,6 +6,7 @@ import pytest
 
 from ocisidecar.errors import ConfigError
 from ocisidecar.images import PushedImage, Registry, pinned
+from ocisidecar.images.distribution import RegistryClient
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
 from ocisidecar.spec.validate import check
 
@@ -66,14 +67,14 @@ def test_hosts_may_have_a_port(host):
 def test_passwords_are_not_shown():
     """Neither of a place nor of what speaks to it."""
     place = Registry("fra.ocir.io", "acme", "acme/alice", "hunter2")
-    assert "hunter2" not in f"{place!r} {place} {place._distribution()!r}"
+    client = RegistryClient("fra.ocir.io", "acme/alice", "hunter2")
+    assert "hunter2" not in f"{place!r} {place} {client!r}"
 
 
 def test_a_url_names_the_image_for_good():
-    """By digest; the tagged one by version; OCI's APIs know the repository without registry and namespace."""
+    """The URL holds the digest; OCI's APIs name the repository without registry and namespace."""
     image = pushed("prometheus")
     assert image.url == f"fra.ocir.io/acme/ocisidecar/prometheus@{DIGEST}"
-    assert image.tagged_url == "fra.ocir.io/acme/ocisidecar/prometheus:1.0"
     assert image.repository_name == "ocisidecar/prometheus"
 
 

@@ -28,10 +28,10 @@ from ocisidecar.errors import ResourceFailed as ResourceFailed
 from ocisidecar.errors import ResourceNotOwned as ResourceNotOwned
 from ocisidecar.errors import ServiceCallError as ServiceCallError
 from ocisidecar.errors import ServiceUnavailable as ServiceUnavailable
-from ocisidecar.errors import SettingFault as SettingFault
+from ocisidecar.errors import SettingProblem as SettingProblem
 from ocisidecar.errors import SettingsError as SettingsError
 from ocisidecar.errors import SpecError as SpecError
-from ocisidecar.errors import SpecFault as SpecFault
+from ocisidecar.errors import SpecProblem as SpecProblem
 from ocisidecar.errors import StalePlan as StalePlan
 from ocisidecar.errors import Throttled as Throttled
 from ocisidecar.errors import WaitError as WaitError

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import field, frozen
 
-from ocisidecar.errors import ConfigError, SpecError, SpecFault
+from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
 from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, beginning
 
@@ -190,9 +190,9 @@ class Deployment:
 
         faults = []
         if follow and previous:
-            faults.append(SpecFault("previous", "an earlier run cannot be followed"))
+            faults.append(SpecProblem("previous", "an earlier run cannot be followed"))
         if tail is not None and tail < 0:
-            faults.append(SpecFault("tail", f"must be 0 lines or more, got {tail}"))
+            faults.append(SpecProblem("tail", f"must be 0 lines or more, got {tail}"))
         if faults:
             raise SpecError(faults)
         reader = self._connected.reader(self.name, cancel=cancel)
@@ -325,4 +325,4 @@ class Deployment:
 def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
         there = ", ".join(dict.fromkeys(known)) or "none"
-        raise SpecError([SpecFault(what, f"there is no {name!r}, there are {there}{did_you_mean(name, known)}")])
+        raise SpecError([SpecProblem(what, f"there is no {name!r}, there are {there}{did_you_mean(name, known)}")])

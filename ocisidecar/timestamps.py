@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from ocisidecar.clock import Clock
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 
 Since = datetime | timedelta
 """A moment with a time zone, or how long ago it was."""
@@ -30,5 +30,5 @@ def beginning(since: Since, clock: Clock) -> datetime:
     if isinstance(since, timedelta):
         return now(clock) - since
     if since.tzinfo is None:
-        raise SpecError([SpecFault("since", f"must have a time zone, got {since}")])
+        raise SpecError([SpecProblem("since", f"must have a time zone, got {since}")])
     return since

@@ -59,7 +59,7 @@ EXCEPTIONS = {
     ("deployment", "views", "function"): _SHOWS_ITSELF,
     ("errors", "deployment", "types"): _CARRIES,
     ("errors", "verify.report", "types"): _CARRIES,
-    ("spec.presets.*", "spec.sidecar", "load"): "a preset makes a `SidecarSpec`, and the class offers the presets",
+    ("spec.sidecar", "spec.presets.*", "types"): "only type checkers need the presets' signatures on `SidecarSpec`",
 }
 """Imports that close a circle and stay: importer, imported, when → why."""
 
@@ -161,7 +161,7 @@ def is_pure(module: str) -> bool:
 
 def is_exception(one: Import) -> bool:
     return any(
-        fnmatchcase(one.importer, importer) and home(one.imported) == imported and one.when == when
+        fnmatchcase(one.importer, importer) and fnmatchcase(str(home(one.imported)), imported) and one.when == when
         for importer, imported, when in EXCEPTIONS
     )
 
@@ -217,7 +217,8 @@ def test_modules_import_each_other_without_a_circle(when: str):
 def test_each_exception_is_still_needed(importer: str, imported: str, when: str):
     """An exception whose import is gone goes too."""
     assert any(
-        fnmatchcase(one.importer, importer) and home(one.imported) == imported and one.when == when for one in OWN
+        fnmatchcase(one.importer, importer) and fnmatchcase(str(home(one.imported)), imported) and one.when == when
+        for one in OWN
     )
 
 

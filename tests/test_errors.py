@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocisidecar import errors
-from ocisidecar.errors import OciSidecarError, ServiceCallError, SpecError, SpecFault
+from ocisidecar.errors import OciSidecarError, ServiceCallError, SpecError, SpecProblem
 
 CALL = {
     "operation": "create_subnet",
@@ -27,7 +27,8 @@ CALL = {
 VALUES = {
     **CALL,
     "message": "m",
-    "faults": [SpecFault("name", "must not be empty")],
+    "problems": [SpecProblem("name", "must not be empty")],
+    "source": "web.yaml",
     "warnings": ["unused"],
     "users": ["web"],
     "known": ["web"],
@@ -144,14 +145,14 @@ def test_after_changes_the_attempts_only(cls):
     assert content(later.after(3)) == content(error)
 
 
-@pytest.mark.parametrize(("count", "first_line"), [(1, "1 fault in the spec:"), (2, "2 faults in the spec:")])
+@pytest.mark.parametrize(("count", "first_line"), [(1, "1 error in the spec:"), (2, "2 errors in the spec:")])
 def test_a_spec_error_lists_every_fault(count, first_line):
     """One line each, with the path that the user wrote."""
-    error = SpecError([SpecFault(f"instances[{index}].name", "must not be empty") for index in range(count)])
+    error = SpecError([SpecProblem(f"instances[{index}].name", "must not be empty") for index in range(count)])
     lines = str(error).splitlines()
     assert lines[0] == first_line
     assert lines[1:] == [f"  - instances[{index}].name: must not be empty" for index in range(count)]
-    assert len(error.faults) == count
+    assert len(error.problems) == count
 
 
 @pytest.mark.parametrize(("known", "there"), [((), "there are none."), (("a", "b"), "there are a, b.")])

@@ -345,7 +345,7 @@ def test_the_faults_of_a_whole_sequence_come_at_once(provisioner, emulator, web)
     specs = [DeploymentSpec(name, [evolve(web, ocpus=0)]) for name in ("a", "b")]
     with pytest.raises(SpecError) as caught:
         provisioner.apply([web, *specs])
-    paths = {fault.path for fault in caught.value.faults}
+    paths = {fault.path for fault in caught.value.problems}
     assert {'a: instances["web"].ocpus', 'b: instances["web"].ocpus'} <= paths
     assert emulator.requests == ()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from ocisidecar.cli.demo_spec import web
 from ocisidecar.engine import Engine
 from ocisidecar.images import BuildFinished, BuildStarted, ImageEvent, build, own_images
-from ocisidecar.spec.presets.own_images import OWN_IMAGES
+from ocisidecar.spec.own_images import OWN_IMAGES
 
 
 def missing(engine: Engine, images: Mapping[str, str]) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from ocisidecar.images.connection import engine_or_default
 from ocisidecar.images.distribution import Manifest, RegistryClient, manifest_list, retrying
 from ocisidecar.images.events import Emitter, ImageHandler, PushFinished, PushProgress, PushStarted
 from ocisidecar.spec.ocir import ocir_host
-from ocisidecar.spec.presets.own_images import own_image
-from ocisidecar.spec.rules import REGISTRY_HOST, REPOSITORY_PATH
+from ocisidecar.spec.own_images import own_image
+from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine

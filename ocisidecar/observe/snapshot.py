@@ -11,7 +11,7 @@ from attrs import frozen
 
 from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials
-from ocisidecar.errors import ConfigError, SpecError, SpecFault
+from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.identity import Identity
@@ -106,7 +106,7 @@ def take_snapshot(
     absent = sorted({*log_groups} - {group.id for group in groups})
     if absent:
         message = "must be a log group of the deployment's compartment, so that its logs are found again"
-        raise SpecError([SpecFault("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
+        raise SpecError([SpecProblem("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
     logs = _all(pool, caller, [_observer("log", caller, site, (group,)) for group in groups])
     ours = [group for group in groups if group.deployment]
     return Snapshot((*ours, *(live for some in (*found, *logs) for live in some)))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
-from ocisidecar.errors import DeploymentInUse, PlanError, SpecError, SpecFault, StalePlan
+from ocisidecar.errors import DeploymentInUse, PlanError, SpecError, SpecProblem, StalePlan
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
@@ -153,7 +153,7 @@ def check_names(names: Sequence[str]) -> None:
     """Raise SpecError when two deployments of a sequence have one name."""
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise SpecError([SpecFault(name, "names more than one deployment of the sequence") for name in doubled])
+        raise SpecError([SpecProblem(name, "names more than one deployment of the sequence") for name in doubled])
 
 
 def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
@@ -213,7 +213,7 @@ def _check_recorded(desired: Mapping[Key, Desired], identity: Identity) -> None:
                 f"has {len(want.tag_names)} tags, those of VNIC and containers among them: too many to record in a "
                 "tag of 256 characters. Set fewer, or give shared deployments shorter names"
             )
-            faults.append(SpecFault(str(want.key), message))
+            faults.append(SpecProblem(str(want.key), message))
     if faults:
         raise SpecError(faults)
 
@@ -228,7 +228,7 @@ def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot)
                     f"is asked of the deployment {ref.deployment!r}, which does not have it; deployments here: "
                     f"{known}"
                 )
-                faults[ref.deployment, ref.key] = SpecFault(str(ref.key), message)
+                faults[ref.deployment, ref.key] = SpecProblem(str(ref.key), message)
     if faults:
         raise SpecError(tuple(faults.values()))
 

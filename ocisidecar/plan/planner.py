@@ -10,14 +10,15 @@ from attrs import define, field
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.observe.snapshot import Place, explained, keeping, read_place, site_of, take_snapshot
 from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
-from ocisidecar.spec.validate import check, spec_warnings
+from ocisidecar.spec.validate.spec import check
+from ocisidecar.spec.validate.warnings import spec_warnings
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Snapshot
 from ocisidecar.wire import Key
@@ -106,7 +107,7 @@ class Planner:
         for word, live_id in resources.items():
             key = Key.parse(word)
             if key is None or key.kind not in KINDS:
-                raise SpecError([SpecFault(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
+                raise SpecError([SpecProblem(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
             adopted[key] = KINDS[key.kind].foreign(caller, site, key, live_id)
         snapshot = take_snapshot(caller, site, self.pool)
         return plan_adopt(spec, site, snapshot, adopted, warnings=spec_warnings(spec))

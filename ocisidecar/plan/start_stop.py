@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ocisidecar.errors import PlanError
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from ocisidecar.wire import Key

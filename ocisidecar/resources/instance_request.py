@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from attrs import evolve, field, frozen
 
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec import (
     DeploymentSpec,
     InstanceSpec,
@@ -27,7 +27,7 @@ from ocisidecar.spec import (
 )
 from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
-from ocisidecar.spec.presets.own_images import OWN_IMAGES
+from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.volume import StoredContent
 from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Body, Key, Ref
@@ -257,7 +257,7 @@ def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpe
             return wire.base64_text(content.render(targets, labels=labels).encode())
         if isinstance(content, bytes):
             return wire.base64_text(content)
-        raise SpecError([SpecFault(f'volumes["{volume.name}"].files["{path}"]', f"cannot read {content}")])
+        raise SpecError([SpecProblem(f'volumes["{volume.name}"].files["{path}"]', f"cannot read {content}")])
 
     return {path: data(path, content) for path, content in sorted(volume.files.items())}
 

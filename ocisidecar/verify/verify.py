@@ -7,7 +7,7 @@ from functools import partial
 
 from attrs import evolve, frozen
 
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.observe.container_logs import has_log
 from ocisidecar.observe.instances import read_instances
 from ocisidecar.observe.polling import hasty_looks
@@ -62,7 +62,7 @@ def verify(
     name = reader.site.identity.name
     declared = None if spec is None else as_deployment(spec)
     if declared is not None and declared.name != name:
-        raise SpecError([SpecFault("name", f"must be that of the deployment, {name!r}, got {declared.name!r}")])
+        raise SpecError([SpecProblem("name", f"must be that of the deployment, {name!r}, got {declared.name!r}")])
     inspection = inspect(reader, resources)
     inspection, waited = next(
         (seen, waited)

@@ -12,7 +12,7 @@ from ocisidecar.cli import demo, demo_spec
 from ocisidecar.cli.main import main
 from ocisidecar.clock import VirtualClock
 from ocisidecar.errors import OciSidecarError
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.views.terminal import TEXT_WIDTH
 
 HEADINGS = (

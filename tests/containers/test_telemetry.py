@@ -17,7 +17,7 @@ from ocisidecar import (
     VolumeSpec,
 )
 from ocisidecar.connection import base_url
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.verify.report import Check, Report, Status
 from tests.readers import reader_of
 

@@ -62,7 +62,7 @@ def test_a_wrong_argument_is_told_at_once(deployment, arguments, field, said):
     """Before the first line is asked for, with the name of the argument."""
     with pytest.raises(SpecError, match=said) as caught:
         deployment.logs(**arguments)
-    assert [fault.path for fault in caught.value.faults] == [field]
+    assert [fault.path for fault in caught.value.problems] == [field]
 
 
 def test_tail_counts_for_each_container(deployment):

@@ -29,7 +29,7 @@ from ocisidecar.spec import (
     Statement,
     TopicSpec,
 )
-from ocisidecar.spec.validate import check
+from ocisidecar.spec.validate.spec import check
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from tests.plan_values import IDENTITY, actions, key, live
 
@@ -103,7 +103,7 @@ class TestSharing:
         snapshot = Snapshot(tuple(live for spec in existing for live in made(spec)))
         with pytest.raises(SpecError) as caught:
             plan_apply(GUEST, SITE, snapshot)
-        assert [fault.path for fault in caught.value.faults] == ["vcn/main", "subnet/main"]
+        assert [fault.path for fault in caught.value.problems] == ["vcn/main", "subnet/main"]
         assert "'platform', which does not have it" in str(caught.value)
         assert str(caught.value).endswith(f"deployments here: {known}")
 
@@ -310,7 +310,7 @@ class TestPurpose:
         check_names(["web", "api"])
         with pytest.raises(SpecError) as caught:
             check_names(["web", "api", "web", "db", "db", "db"])
-        assert [fault.path for fault in caught.value.faults] == ["db", "web"]
+        assert [fault.path for fault in caught.value.problems] == ["db", "web"]
 
 
 class TestStaleness:

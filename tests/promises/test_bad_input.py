@@ -82,7 +82,7 @@ def test_all_faults_of_a_spec_come_at_once_and_before_any_request(provisioner, e
     )
     with pytest.raises(SpecError) as caught:
         provisioner.apply(web)
-    paths = {fault.path for fault in caught.value.faults}
+    paths = {fault.path for fault in caught.value.problems}
     assert {'instances["web"].ocpus', 'instances["web"].ports[0].port'} <= paths
     assert any("side" in path and "mounts" in path for path in paths)
     assert emulator.requests == ()

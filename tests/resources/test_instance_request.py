@@ -43,7 +43,7 @@ from ocisidecar.spec import (
     Statement,
     VolumeSpec,
 )
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 from ocisidecar.state.identity import digest
 from ocisidecar.wire import Key, Ref, references, resolve
 from tests.strategies import deployments

@@ -12,31 +12,19 @@ answer.  Exit codes: 0 done, 2 wrong input, 3 the engine, the registry or OCI re
 from __future__ import annotations
 
 import argparse
-import base64
-import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define
 
-from ocisidecar import __version__, images
-from ocisidecar.apply.requests import read_secret
-from ocisidecar.cancel import Cancel
+from ocisidecar import ConfigError, Settings, __version__, images
 from ocisidecar.cli import common
 from ocisidecar.cli.common import OK, Options
-from ocisidecar.cli.scripts import SETTINGS, requests_shown
-from ocisidecar.errors import ConfigError
-from ocisidecar.images.sbom import find_syft
-from ocisidecar.provisioner import Provisioner
-from ocisidecar.settings import Settings, write_values
-from ocisidecar.settings.deployment import platforms, registry, registry_username, token
-from ocisidecar.settings.secret import Secret
-from ocisidecar.settings.table import IMAGES
-from ocisidecar.spec.ocir import is_ocir, ocir_host
-from ocisidecar.wire import Key, Ref
+from ocisidecar.cli.push_target import PushTarget, push_target
+from ocisidecar.cli.scripts import IMAGE_VARIABLES, SETTINGS, build_platforms, requests_shown, write_values
 
 _MEBI: Final = 1024**2
 _PROGRESS_SECONDS: Final = 10
@@ -59,15 +47,15 @@ def _run(options: Options) -> int:
 def _build(options: Options, settings: Settings) -> int:
     sources = _chosen(options)
     is_pushed = not (options.skip_push or options.local)
-    target = _target(options, settings) if is_pushed else None
+    target = push_target(options, settings) if is_pushed else None
     _check_before_building(sources, target, options.sbom)
-    told = _Told()
+    print_event = _EventPrinter()
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
-        platforms=options.platform or (None if options.local else platforms(settings.values)),
+        platforms=options.platform or (None if options.local else build_platforms(settings)),
         base_images=dict(options.base),
-        on_event=told,
+        on_event=print_event,
     )
     if options.sbom is not None:
         for image in built:
@@ -76,21 +64,21 @@ def _build(options: Options, settings: Settings) -> int:
         for image in built:
             sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
         return OK
-    pushed = [target.registry.push(image, on_event=told) for image in built]
+    pushed = [target.registry.push(image, on_event=print_event) for image in built]
     _write(settings.path, pushed)
     return OK
 
 
 def _check_before_building(
-    sources: Sequence[images.ImageSource], target: _Target | None, sbom: Path | None
+    sources: Sequence[images.ImageSource], target: PushTarget | None, sbom: Path | None
 ) -> None:
     """Find out before minutes of building what would fail after them."""
     if sbom is not None:
-        find_syft()
+        images.find_syft()
         sbom.mkdir(parents=True, exist_ok=True)
     if target is not None:
         target.registry.login()
-        target.make_repositories(source.name for source in sources)
+        target.create_repositories(source.name for source in sources)
 
 
 def _settings(options: Options) -> Settings:
@@ -108,89 +96,11 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
     return tuple(source for source in sources if source.name in (options.only or names))
 
 
-# -- where images are pushed to --------------------------------------------------------------------------------
-
-
-@frozen
-class _Target:
-    """A registry, and for OCI's own what its repositories are made with."""
-
-    registry: images.Registry
-    connect: Callable[[], Provisioner] | None
-
-    def make_repositories(self, names: Iterable[str]) -> None:
-        if self.connect is None:
-            return
-        with self.connect() as provisioner:
-            names = [self.registry.repository_name(name) for name in names]
-            for repository in images.ensure_repositories(provisioner, names):
-                if repository.is_new:
-                    sys.stderr.write(f"made the repository {repository.name}\n")
-                elif repository.is_public:
-                    sys.stderr.write(
-                        f"warning: the repository {repository.name} is public: anybody may pull from it\n"
-                    )
-
-
-def _target(options: Options, settings: Settings) -> _Target:
-    settings.require("OCIR_AUTH_TOKEN", "OCIR_PASSWORD")
-    values = settings.values
-    given, username = token(values), values.ocir_username
-    if username is None or given is None:
-        raise ConfigError(
-            "pushing needs OCIR_USERNAME and OCIR_AUTH_TOKEN, in the settings file or the environment; "
-            "--skip-push does without"
-        )
-
-    def connect() -> Provisioner:
-        return common.connect(options, settings)
-
-    prefix = settings.image_prefix or _looked_up_prefix(settings, connect)
-    host, _, path = prefix.partition("/")
-    password = given.text if given.text is not None else _password(given, connect)
-    name = registry_username(username, values.ocir_namespace or path.partition("/")[0])
-    return _Target(images.Registry(host, path, name, password), connect if is_ocir(host) else None)
-
-
-def _looked_up_prefix(settings: Settings, connect: Callable[[], Provisioner]) -> str:
-    """Return where images go when the settings leave it to the account: its namespace, in its region's registry."""
-    values = settings.values
-    with connect() as provisioner:
-        host = registry(values) or ocir_host(provisioner.region)
-        namespace = values.ocir_namespace or images.namespace(provisioner)
-    if host is None:
-        raise ConfigError("the registry of this region is not known here: set OCIR_ENDPOINT")
-    return f"{host}/{namespace}/{values.ocir_repository}"
-
-
-def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
-    """Return the auth token that a vault holds, alone or as OCI wants it for pulling.
-
-    Raises:
-        ConfigError: it holds a JSON object without a password.
-    """
-    with connect() as provisioner:
-        ref = Ref(Key("secret", secret.word), "current")
-        text = base64.b64decode(read_secret(provisioner.session.caller(Cancel()), ref)).decode()
-    try:
-        held = json.loads(text)
-    except ValueError:
-        held = text
-    if not isinstance(held, dict):
-        return text.strip()
-    if not isinstance(held.get("password"), str):
-        raise ConfigError(
-            f"the vault secret {secret.word} holds no auth token: it must be the token alone, or a JSON object "
-            "with `username` and `password`"
-        )
-    return str(held["password"])
-
-
 def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
     """Print the URLs, and pin those that have a variable in the settings file: not in the template, everybody's."""
-    known = {IMAGES[image.name]: image.url for image in pushed if image.name in IMAGES}
+    known = {IMAGE_VARIABLES[image.name]: image.url for image in pushed if image.name in IMAGE_VARIABLES}
     sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in known.items()))
-    sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGES))
+    sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGE_VARIABLES))
     if not known:
         return
     if path.suffix == ".template" or not path.is_file():
@@ -207,9 +117,6 @@ def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
     sys.stderr.write(f"{path}: {', '.join(known)} written\n")
 
 
-# -- what is told ----------------------------------------------------------------------------------------------
-
-
 def _list_contents(image: images.BuiltImage, directory: Path) -> None:
     for variant in image.variants:
         name = f"{image.name}-{variant.platform.partition('/')[2]}.cdx.json"
@@ -217,7 +124,7 @@ def _list_contents(image: images.BuiltImage, directory: Path) -> None:
 
 
 @define
-class _Told:
+class _EventPrinter:
     """Writes a line for what begins and what ends, and every ten seconds how much of a push is done."""
 
     _next_progress: float = 0.0

@@ -26,9 +26,8 @@ from attrs import frozen
 
 from ocisidecar.cli import common
 from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT
-from ocisidecar.cli.scripts import Job, add_arguments
+from ocisidecar.cli.scripts import METRIC_NAMESPACE, Job, add_arguments
 from ocisidecar.errors import ApplyFailed, DeploymentNotFound
-from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 from ocisidecar.views import deployment_page, findings_page, plan_page, report_page, status_page
 
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ def _metrics_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--query", action="append", metavar="MQL", help="instead of CPU and memory; can be repeated"
     )
-    parser.add_argument("--namespace", default=NATIVE_NAMESPACE, help="of the metrics (%(default)s)")
+    parser.add_argument("--namespace", default=METRIC_NAMESPACE, help="of the metrics (%(default)s)")
     parser.add_argument("--since", type=common.moment, metavar="WHEN", help="e.g. 10m, 2h (1h)")
 
 

@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "images": "cancel client clock engine errors provisioner spec wire",
     "pod": "engine errors resources spec wire",
     "pytest_plugin": "clock emulator provisioner",
-    "cli": "clock construction deployment emulator engine errors images provisioner settings spec verify views",
+    "cli": "cancel clock construction deployment emulator engine errors images observe provisioner settings spec "
+    "verify views wire",
     "__main__": "cli",
 }
 """Package or top-level module → what it may import, wherever the import stands; each row uses rows above it."""

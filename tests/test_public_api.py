@@ -242,3 +242,15 @@ def test_public_signatures_use_public_types():
         if cls not in classes
     }
     assert {pair for pair in private if not any(fnmatchcase(pair[1], inner) for inner in INNER)} == set()
+
+
+def test_scripts_use_public_modules_and_the_command_line():
+    """A program in scripts/ imports what users import, what the command line shares with it, and the views."""
+    allowed = [*public_modules(), "ocisidecar.cli.*", "ocisidecar.cli", "ocisidecar.views", "ocisidecar.views.*"]
+    imported = {
+        (path.name, str(node.module))
+        for path in (ROOT / "scripts").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("ocisidecar")
+    }
+    assert {one for one in imported if not any(fnmatchcase(one[1], module) for module in allowed)} == set()

@@ -19,12 +19,13 @@ from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_ou
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import lacks_capacity, next_attempt
 from ocisidecar.apply.reporter import Reporter, retrying
-from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform, read_secret
+from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform
 from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
 from ocisidecar.events import StepRetrying
+from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.kind import Site, Started
 from ocisidecar.resources.kinds import KINDS

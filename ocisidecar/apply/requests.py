@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from attrs import evolve, frozen
 
@@ -97,17 +96,6 @@ def live_of(operation: Operation, started: Started) -> Live:
         started.body or (operation.live.body if operation.live else {}),
         text(started.body, "timeCreated"),
     )
-
-
-def read_secret(caller: Caller, ref: Ref) -> str:
-    """Return a vault secret's content in base64; `ref.field` is its version number or `current`.
-
-    Source: oci.secrets.SecretsClient.get_secret_bundle.
-    """
-    version: dict[str, Any] = {"version_number": int(ref.field)} if ref.field.isdigit() else {}
-    bundle = caller.call("secrets.SecretsClient", "get_secret_bundle", ref.key.name, **version).body
-    content = bundle.get("secretBundleContent")
-    return str(content.get("content", "")) if isinstance(content, Mapping) else ""
 
 
 def _create(job: Job) -> Done:

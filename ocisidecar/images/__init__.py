@@ -34,6 +34,7 @@ from ocisidecar.images.registry import pinned as pinned
 from ocisidecar.images.repositories import Repository as Repository
 from ocisidecar.images.repositories import ensure_repositories as ensure_repositories
 from ocisidecar.images.repositories import namespace as namespace
+from ocisidecar.images.sbom import find_syft as find_syft
 from ocisidecar.images.sbom import sbom as sbom
 from ocisidecar.images.scans import SEVERITIES as SEVERITIES
 from ocisidecar.images.scans import Problem as Problem

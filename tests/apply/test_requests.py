@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 
 import pytest
 from attrs import evolve
 
 from ocisidecar.apply import requests
-from ocisidecar.apply.requests import Attempt, Done, Job, complete, perform, read_secret
+from ocisidecar.apply.requests import Attempt, Done, Job, complete, perform
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.retry import DELETE
-from ocisidecar.client.session import Caller, Response, Session
+from ocisidecar.client.session import Caller, Session
 from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import load_credentials
 from ocisidecar.emulator import Emulator, Fault, Latencies
@@ -331,24 +330,3 @@ class TestOtherActions:
         live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
         with pytest.raises(LookupError, match="vcn/main"):
             complete(make_vcn, live)
-
-
-class TestSecrets:
-    """Reading from the vault what a config file holds."""
-
-    @pytest.mark.parametrize(("field", "content"), [("current", b"two"), ("1", b"one"), ("2", b"two")])
-    def test_the_version_that_is_named_is_read(
-        self, emulator: Emulator, caller: Caller, field: str, content: bytes
-    ) -> None:
-        """A number pins a version; otherwise the current one counts."""
-        ref = Ref(Key("vault-secret", emulator.store_secret(b"one", b"two")), field=field)
-        assert base64.b64decode(read_secret(caller, ref)) == content
-
-    def test_a_bundle_without_content_reads_as_empty(self) -> None:
-        """A service that shows no content shows no secret."""
-
-        class Silent:
-            def call(self, *_: object) -> Response:
-                return Response(200, {}, {})
-
-        assert read_secret(Silent(), Ref(Key("vault-secret", "ocid1.secret"), field="current")) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocisidecar import images
+from ocisidecar.cli.push_target import push_target
 from ocisidecar.errors import ConfigError
 from ocisidecar.settings.table import IMAGES, variables
 from tests.scripts.conftest import SCRIPTS, forget_environment, load
@@ -78,7 +79,7 @@ def test_syft_is_missed_before_anything_is_built(build, tmp_path, monkeypatch):
 
 def test_how_much_of_a_push_is_done_is_told_now_and_then(capsys):
     """A line at most every ten seconds, from the beginning of each push."""
-    told = load("build_all")._Told()
+    told = load("build_all")._EventPrinter()
     for offset in (0.0, 100.0):
         started = images.PushStarted(image="web", reference="r/web:1", elapsed_seconds=offset)
         told(started)
@@ -138,7 +139,7 @@ def target(connection, settings, monkeypatch):
     def found(lines, *arguments):
         settings.write_text(lines)
         options = script._parser().parse_args(["--settings", str(settings), *connection, *arguments])
-        return script._target(options, script._settings(options))
+        return push_target(options, script._settings(options))
 
     return found
 
@@ -176,5 +177,5 @@ def test_repositories_in_ocir(target, emulator):
     assert found.registry.image_prefix == f"ocir.{REGION}.oci.oraclecloud.com/{namespace}/ocisidecar"
     assert found.registry.username == f"{namespace}/ada"
     for _ in range(2):
-        found.make_repositories(["prometheus", "grafana"])
+        found.create_repositories(["prometheus", "grafana"])
     assert len(emulator.live()["container-repository"]) == 2

@@ -14,7 +14,7 @@ from ocisidecar.apply.reporter import Reporter
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.deployment import Deployment
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.plan.planner import Planner
 from ocisidecar.plan.start_stop import plan_power
@@ -83,10 +83,10 @@ class ServiceConnection:
         """Return a deployment by name; raises DeploymentNotFound."""
         return self.get_deployment(name, cancel=cancel)
 
-    def reader(self, name: str, *, cancel: Cancel | None = None) -> Reader:
+    def reader(self, name: str, *, cancel: Cancel | None = None) -> DeploymentReader:
         """Return the reader of a deployment's resources."""
         caller = self.session.caller(cancel or Cancel(clock=self.session.clock))
-        return Reader(caller, self.planner.site(name, caller), self.pool)
+        return DeploymentReader(caller, self.planner.site(name, caller), self.pool)
 
     def base_url(self, instance: Instance, port: int) -> str | None:
         """Return the base URL of an instance's port, e.g. `http://10.0.0.2:80`; None when it has none.

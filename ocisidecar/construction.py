@@ -101,8 +101,7 @@ def _compartment(compartment_id: str | None, credentials: Credentials) -> str:
     found = compartment_id or credentials.compartment_id
     if not found:
         raise ConfigError(
-            "No compartment is named: pass compartment_id=... or set OCISIDECAR_COMPARTMENT_ID "
-            f"({credentials.source})"
+            f"No compartment given: pass compartment_id=... or set OCISIDECAR_COMPARTMENT_ID ({credentials.source})"
         )
     return found
 

@@ -151,8 +151,8 @@ class DeploymentNotFound(PlanError):
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
         self.name = name
         self.known = tuple(known)
-        there = f"there are {', '.join(known)}" if known else "there are none"
-        super().__init__(f"No deployment {name!r} exists in this compartment and region; {there}.")
+        names = ", ".join(known) or "none"
+        super().__init__(f"No deployment {name!r} in this compartment and region; existing deployments: {names}.")
 
 
 class DeploymentInUse(PlanError):

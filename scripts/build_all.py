@@ -5,8 +5,8 @@
     scripts/build_all.py --skip-push                        only build
     scripts/build_all.py --local                            only build, for this engine and deploy.py --local
 
-OCIR_*, VERSION and BUILD_PLATFORM of the settings file, or of the environment, are honoured.  A Docker engine must
-answer.  Exit codes: 0 done, 2 wrong input, 3 the engine, the registry or OCI refused, 130 interrupted.
+OCIR_*, VERSION and BUILD_PLATFORM are read from the settings file or the environment.
+Needs a running Docker engine.
 """
 
 from __future__ import annotations
@@ -21,26 +21,27 @@ from typing import Final
 from attrs import define
 
 from ocisidecar import ConfigError, Settings, __version__, images
-from ocisidecar.cli import common
-from ocisidecar.cli.common import OK, Options
+from ocisidecar.cli import arguments, common, connection
+from ocisidecar.cli.arguments import Options
+from ocisidecar.cli.exit_codes import HELP, ExitCode
 from ocisidecar.cli.push_target import PushTarget, push_target
-from ocisidecar.cli.scripts import IMAGE_VARIABLES, SETTINGS, build_platforms, requests_shown, write_values
+from ocisidecar.cli.scripts import IMAGE_VARIABLES, SETTINGS, build_platforms, request_logging, write_values
 
 _MEBI: Final = 1024**2
 _PROGRESS_SECONDS: Final = 10
 _SOURCES: Final = Path(__file__).resolve().parent.parent / "docker"
-"""Of this checkout, which may differ from what is installed."""
+"""The sources of this checkout, which may differ from those of the installed package."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, push and write; return the exit code."""
     options = _parser().parse_args(arguments)
-    return common.ending(lambda: _run(options), program="build_all.py")
+    return common.run_command(lambda: _run(options), program="build_all.py")
 
 
 def _run(options: Options) -> int:
     settings = _settings(options)
-    with requests_shown(settings):
+    with request_logging(settings):
         return _build(options, settings)
 
 
@@ -49,13 +50,13 @@ def _build(options: Options, settings: Settings) -> int:
     is_pushed = not (options.skip_push or options.local)
     target = push_target(options, settings) if is_pushed else None
     _check_before_building(sources, target, options.sbom)
-    print_event = _EventPrinter()
+    progress = _ProgressLog()
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
         platforms=options.platform or (None if options.local else build_platforms(settings)),
         base_images=dict(options.base),
-        on_event=print_event,
+        on_event=progress,
     )
     if options.sbom is not None:
         for image in built:
@@ -63,16 +64,16 @@ def _build(options: Options, settings: Settings) -> int:
     if target is None:
         for image in built:
             sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
-        return OK
-    pushed = [target.registry.push(image, on_event=print_event) for image in built]
+        return ExitCode.OK
+    pushed = [target.registry.push(image, on_event=progress) for image in built]
     _write(settings.path, pushed)
-    return OK
+    return ExitCode.OK
 
 
 def _check_before_building(
     sources: Sequence[images.ImageSource], target: PushTarget | None, sbom: Path | None
 ) -> None:
-    """Find out before minutes of building what would fail after them."""
+    """Fail before minutes of building rather than after them."""
     if sbom is not None:
         images.find_syft()
         sbom.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ def _check_before_building(
 def _settings(options: Options) -> Settings:
     """Return what the settings file says; without one, defaults and the environment."""
     usual = Path(SETTINGS) if Path(SETTINGS).exists() else Path(os.devnull)
-    return common.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
+    return connection.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
 
 
 def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
@@ -92,12 +93,12 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
     names = [source.name for source in sources]
     unknown = [name for name in options.only if name not in names]
     if unknown:
-        raise ConfigError(f"--only {unknown[0]}: there is no such image; there are {', '.join(names)}")
+        raise ConfigError(f"--only {unknown[0]}: unknown image; known images: {', '.join(names)}")
     return tuple(source for source in sources if source.name in (options.only or names))
 
 
 def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
-    """Print the URLs, and pin those that have a variable in the settings file: not in the template, everybody's."""
+    """Print the URLs, and write them to the settings file if it is not the template."""
     known = {IMAGE_VARIABLES[image.name]: image.url for image in pushed if image.name in IMAGE_VARIABLES}
     sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in known.items()))
     sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGE_VARIABLES))
@@ -105,14 +106,15 @@ def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
         return
     if path.suffix == ".template" or not path.is_file():
         sys.stderr.write(
-            "nothing was written: copy the template and name the copy with --settings, or use the above\n"
+            "no settings file was changed: copy the template and pass the copy with --settings, "
+            "or set the variables printed above\n"
         )
         return
     try:
         write_values(path, known)
     except OSError as error:
         raise ConfigError(
-            f"all is pushed, but {path} cannot be written ({error}): set there what is printed above"
+            f"the images are pushed, but {path} cannot be written ({error}): set the variables printed above"
         ) from error
     sys.stderr.write(f"{path}: {', '.join(known)} written\n")
 
@@ -124,8 +126,8 @@ def _list_contents(image: images.BuiltImage, directory: Path) -> None:
 
 
 @define
-class _EventPrinter:
-    """Writes a line for what begins and what ends, and every ten seconds how much of a push is done."""
+class _ProgressLog:
+    """Logs the start and end of each build and push, and the progress of a push every ten seconds."""
 
     _next_progress: float = 0.0
 
@@ -158,9 +160,11 @@ class _EventPrinter:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="build_all.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="build_all.py", description=__doc__, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--settings", metavar="FILE", type=Path, help=f"settings file ({SETTINGS}, if it is there)")
+    parser.add_argument(
+        "--settings", metavar="FILE", type=Path, help=f"settings file (default: {SETTINGS}, if it exists)"
+    )
     parser.add_argument("--skip-push", action="store_true", help="only build")
     parser.add_argument(
         "--local", action="store_true", help="only build, for this engine and deploy.py --local --containers docker"
@@ -172,21 +176,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--base",
-        type=common.pair,
+        type=arguments.parse_pair,
         action="append",
         default=[],
         metavar="NAME=IMAGE",
-        help="build the image NAME on IMAGE; repeatable",
+        help="build the image NAME on the base image IMAGE; repeatable",
     )
-    parser.add_argument("--sbom", metavar="DIR", type=Path, help="write a bill of materials of each image there")
+    parser.add_argument("--sbom", metavar="DIR", type=Path, help="write a bill of materials for each image to DIR")
     parser.add_argument(
         "--sources",
         metavar="DIR",
         type=Path,
         default=_SOURCES,
-        help="build what is in DIR/<name>/Dockerfile (%(default)s)",
+        help="build DIR/<name>/Dockerfile (default: %(default)s)",
     )
-    common.add_connection_arguments(parser)
+    arguments.add_connection_arguments(parser)
     return parser
 
 

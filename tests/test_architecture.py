@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "run_errors": "apply deployment errors",
     "connection": "apply cancel client deployment emulator events observe plan run_errors state wire",
     "construction": "client clock credentials emulator errors",
-    "views": "clock deployment events observe plan state verify wire",
+    "views": "clock deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan spec "
     "state",
     "settings": "clock credentials errors events provisioner spec",

@@ -160,7 +160,7 @@ def test_a_deployment_is_found_by_name(deployment, provisioner):
 def test_a_deployment_that_is_gone_cannot_be_refreshed(deployment, provisioner):
     """It says which there are."""
     provisioner.destroy("web", purge=True)
-    with pytest.raises(DeploymentNotFound, match="there are none"):
+    with pytest.raises(DeploymentNotFound, match="existing deployments: none"):
         deployment.refresh()
 
 

@@ -155,9 +155,11 @@ def test_a_spec_error_lists_every_fault(count, first_line):
     assert len(error.problems) == count
 
 
-@pytest.mark.parametrize(("known", "there"), [((), "there are none."), (("a", "b"), "there are a, b.")])
-def test_a_deployment_that_is_not_found_tells_which_there_are(known, there):
-    """A mistyped name is seen at once."""
+@pytest.mark.parametrize(
+    ("known", "there"), [((), "existing deployments: none."), (("a", "b"), "existing deployments: a, b.")]
+)
+def test_a_deployment_that_is_not_found_lists_those_that_exist(known, there):
+    """The error names the existing deployments, so that a mistyped name is seen at once."""
     error = errors.DeploymentNotFound("wbe", known=known)
-    assert str(error).startswith("No deployment 'wbe' exists")
+    assert str(error).startswith("No deployment 'wbe' in this compartment")
     assert str(error).endswith(there)

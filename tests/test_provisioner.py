@@ -104,7 +104,7 @@ def test_the_result_holds_exactly_what_is_live(provisioner, emulator):
 def test_a_deployment_that_does_not_exist_is_named_with_those_that_do(provisioner, web):
     """get() of a wrong name says which names there are."""
     provisioner.apply(web)
-    with pytest.raises(DeploymentNotFound, match=r"'wbe' exists.*there are web") as caught:
+    with pytest.raises(DeploymentNotFound, match=r"'wbe' in this.*existing deployments: web") as caught:
         provisioner.get("wbe")
     assert caught.value.known == ("web",)
 

@@ -11,8 +11,8 @@ from attrs import frozen
 
 from ocisidecar import images
 from ocisidecar.cancel import Cancel
-from ocisidecar.cli import common
-from ocisidecar.cli.common import Options
+from ocisidecar.cli import connection
+from ocisidecar.cli.arguments import Options
 from ocisidecar.errors import ConfigError
 from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.provisioner import Provisioner
@@ -25,11 +25,11 @@ from ocisidecar.wire import Key, Ref
 
 @frozen
 class PushTarget:
-    """A registry, and for OCI's own the provisioner that creates repositories there.
+    """A registry; for OCI's own registry also the connection that creates its repositories.
 
     Attributes:
-        registry: what `build_all.py` pushes to.
-        connect: opens the provisioner; None for other registries, which create repositories when pushed to.
+        registry: what images are pushed to.
+        connect: opens a provisioner; None for other registries, which create repositories by themselves.
     """
 
     registry: images.Registry
@@ -43,15 +43,13 @@ class PushTarget:
             names = [self.registry.repository_name(name) for name in names]
             for repository in images.ensure_repositories(provisioner, names):
                 if repository.is_new:
-                    sys.stderr.write(f"created the repository {repository.name}\n")
+                    sys.stderr.write(f"created repository {repository.name}\n")
                 elif repository.is_public:
-                    sys.stderr.write(
-                        f"warning: the repository {repository.name} is public: anyone may pull from it\n"
-                    )
+                    sys.stderr.write(f"warning: repository {repository.name} is public: anyone can pull from it\n")
 
 
 def push_target(options: Options, settings: Settings) -> PushTarget:
-    """Return where images are pushed, according to arguments, settings and account.
+    """Return where images are pushed, according to options, settings and account.
 
     Raises:
         ConfigError: user name or auth token is missing, or the registry is unknown.
@@ -62,11 +60,11 @@ def push_target(options: Options, settings: Settings) -> PushTarget:
     if username is None or auth_token is None:
         raise ConfigError(
             "pushing needs OCIR_USERNAME and OCIR_AUTH_TOKEN, in the settings file or the environment; "
-            "--skip-push only builds"
+            "--skip-push needs neither"
         )
 
     def connect() -> Provisioner:
-        return common.connect(options, settings)
+        return connection.connect(options, settings)
 
     prefix = settings.image_prefix or _looked_up_prefix(settings, connect)
     host, _, path = prefix.partition("/")
@@ -76,7 +74,7 @@ def push_target(options: Options, settings: Settings) -> PushTarget:
 
 
 def _looked_up_prefix(settings: Settings, connect: Callable[[], Provisioner]) -> str:
-    """Return the prefix from the account, where the settings have none: its namespace in its region's registry."""
+    """Return the default image prefix: the account's namespace in its region's registry."""
     values = settings.values
     with connect() as provisioner:
         host = registry(values) or ocir_host(provisioner.region)
@@ -87,10 +85,10 @@ def _looked_up_prefix(settings: Settings, connect: Callable[[], Provisioner]) ->
 
 
 def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
-    """Return the auth token in a vault secret: the token alone, or JSON as OCI takes it for pulling.
+    """Return the auth token in a vault secret: the token alone, or the JSON object that OCI pulls images with.
 
     Raises:
-        ConfigError: the secret holds a JSON object without a password.
+        ConfigError: the secret is a JSON object without a password.
     """
     with connect() as provisioner:
         ref = Ref(Key("secret", secret.word), "current")
@@ -103,7 +101,7 @@ def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
         return text.strip()
     if not isinstance(held.get("password"), str):
         raise ConfigError(
-            f"the vault secret {secret.word} holds no auth token: it must be the token alone, or a JSON object "
+            f"the vault secret {secret.word} contains no auth token: it must be the token alone, or a JSON object "
             "with `username` and `password`"
         )
     return str(held["password"])

@@ -12,17 +12,15 @@ from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
 from ocisidecar.resources.access import right_of, statements_of
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.state.compare import covers
+from ocisidecar.state.compare import is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import OWN_TAGS, Identity, used_deployments, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Body, Key, Ref, resolve
-
-_SHARED_KINDS = frozenset({"vcn", "subnet", "dynamic-group", "policy", "log"})
-"""What other deployments use of a shared one."""
 
 
 def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
@@ -45,7 +43,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     desired = desire(spec, site)
     _check_recorded(desired, site.identity)
     _check_shared(spec.name, desired, snapshot)
-    retained = frozenset(key for key in snapshot.of(spec.name) if KINDS[key.kind].keeps_data)
+    retained = frozenset(key for key in snapshot.of(spec.name) if isinstance(KINDS[key.kind], KeepsData))
     steps = diff(site.identity, desired, snapshot, retained=retained)
     _check_users(spec.name, steps, snapshot)
     return Plan(
@@ -244,7 +242,7 @@ def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
     going = [
         str(step.key)
         for step in steps
-        if step.key.kind in _SHARED_KINDS and step.action in {Action.REPLACE, Action.DELETE}
+        if KINDS[step.key.kind].is_shared and step.action in {Action.REPLACE, Action.DELETE}
     ]
     if users and going:
         raise DeploymentInUse(
@@ -281,7 +279,7 @@ def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot
         return value_of(lives[0], ref) if lives else str(ref)
 
     shown = [name for name in want.sections if name in want.body and name in live.body]
-    differing = [name for name in shown if not covers(live.body[name], resolve(want.body[name], lookup))]
+    differing = [name for name in shown if not is_satisfied_by(resolve(want.body[name], lookup), live.body[name])]
     if differing:
         raise PlanError(
             f"{want.key} cannot be taken over: {live.id} differs in {', '.join(sorted(differing))}, which cannot "

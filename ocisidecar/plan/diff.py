@@ -11,7 +11,7 @@ from functools import partial
 
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.plan.plan import Action, Change, Step
-from ocisidecar.state.compare import covers, difference
+from ocisidecar.state.compare import difference, is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import TAG_DIGEST, Identity, changed_sections, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
@@ -156,7 +156,7 @@ def _section_changes(name: str, want: Desired, live: Live, lookup: Callable[[Ref
     changes = (
         Change(part, "changed", *difference(before, after))
         for part, (before, after) in pairs.items()
-        if not covers(before, after)
+        if not is_satisfied_by(after, before)
     )
     return tuple(changes) or (Change(name, "changed"),)
 
@@ -176,11 +176,11 @@ def _changed_fields(
             shown, wanted = shown or {}, with_removals(shown, wanted, partial(was_set, live.tags))
         elif name not in want.body:
             shown = shown or None
-        if not covers(shown, wanted):
+        if not is_satisfied_by(wanted, shown):
             changed.append((name, *difference(shown, wanted)))
     ours = want.tags(identity)
     changed += [(name, "", "") for name in changed_sections(live.tags, ours) if name in want.hidden]
-    if not changed and not covers(dict(live.tags), ours):
+    if not changed and not is_satisfied_by(ours, dict(live.tags)):
         changed.append(("freeformTags", "", "our tags"))
     return changed
 

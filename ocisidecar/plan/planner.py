@@ -11,7 +11,14 @@ from attrs import define, field
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import SpecError, SpecProblem
-from ocisidecar.observe.snapshot import Place, explained, keeping, read_place, site_of, take_snapshot
+from ocisidecar.observe.snapshot import (
+    RegionInfo,
+    read_region_info,
+    resources_with_data,
+    site_of,
+    take_snapshot,
+    with_details,
+)
 from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.resources.kind import Site
@@ -44,7 +51,7 @@ class Planner:
     compartment_id: str
     image_prefix: str | None
     accepts_symbolic_images: bool
-    _place: Place | None = field(default=None, init=False)
+    _region_info: RegionInfo | None = field(default=None, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def identity(self, name: str) -> Identity:
@@ -53,11 +60,11 @@ class Planner:
         return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name)
 
     def site(self, name: str, caller: Caller) -> Site:
-        """Return the site of a deployment here; the place is read once."""
+        """Return the site of a deployment here; the facts about its region are read once."""
         with self._lock:
-            if self._place is None:
-                self._place = read_place(caller, self.session.credentials, self.pool)
-            return site_of(self.identity(name), self._place, self.image_prefix)
+            if self._region_info is None:
+                self._region_info = read_region_info(caller, self.session.credentials, self.pool)
+            return site_of(self.identity(name), self._region_info, self.image_prefix)
 
     def snapshot(self, name: str, cancel: Cancel) -> Snapshot:
         """Return everything that is ours here; `name` may be any deployment's."""
@@ -75,7 +82,7 @@ class Planner:
         snapshot = take_snapshot(caller, site, self.pool, log_groups=groups)
         plans = _plans_for(specs, site, snapshot)
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
-        return _plans_for(specs, site, explained(caller, site, snapshot, replaced)) if replaced else plans
+        return _plans_for(specs, site, with_details(caller, site, snapshot, replaced)) if replaced else plans
 
     def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
         """Return a plan for each item: made now for specs, checked against what is live now for plans."""
@@ -95,7 +102,7 @@ class Planner:
         """Return the plan that removes a deployment; without `purge` what holds data is kept."""
         caller = self.session.caller(cancel)
         snapshot = self.snapshot(name, cancel)
-        data = {} if purge else keeping(caller, snapshot.of(name))
+        data = {} if purge else resources_with_data(caller, snapshot.of(name))
         return plan_removal(self.identity(name), snapshot, retain=tuple(retain), with_data=data)
 
     def adoption(self, spec: DeploymentSpec, resources: Mapping[str, str], cancel: Cancel) -> Plan:
@@ -108,7 +115,7 @@ class Planner:
             key = Key.parse(word)
             if key is None or key.kind not in KINDS:
                 raise SpecError([SpecProblem(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
-            adopted[key] = KINDS[key.kind].foreign(caller, site, key, live_id)
+            adopted[key] = KINDS[key.kind].read_for_adoption(caller, site, key, live_id)
         snapshot = take_snapshot(caller, site, self.pool)
         return plan_adopt(spec, site, snapshot, adopted, warnings=spec_warnings(spec))
 

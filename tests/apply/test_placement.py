@@ -1,4 +1,4 @@
-"""Where instances are put: the ladder of availability domains, fault domains and shapes."""
+"""Where instances are put: the order of availability domains, fault domains and shapes."""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ def make_instance(provisioner: Provisioner, job_of: Callable[..., Job], web: Ins
 
 
 def id_of(done: Done) -> str:
-    assert done.started is not None
-    return done.started.id
+    assert done.accepted is not None
+    return done.accepted.id
 
 
 def remove_vcn(caller: Caller, live_id: str) -> None:
@@ -114,7 +114,7 @@ class TestRetryTokens:
     def test_a_token_whose_resource_is_deleted_is_climbed_over(
         self, emulator: Emulator, caller: Caller, make_vcn: Job, deaths: int
     ) -> None:
-        """What came and went before does not keep a new one from coming, and each rung is used once."""
+        """What came and went before does not keep a new one from coming, and each token generation is used once."""
         for _ in range(deaths):
             remove_vcn(caller, id_of(perform(make_vcn)))
         done = perform(make_vcn)
@@ -124,7 +124,7 @@ class TestRetryTokens:
     def test_a_token_whose_resource_failed_is_climbed_over(
         self, emulator: Emulator, clock: VirtualClock, make_instance: Job
     ) -> None:
-        """OCI answers such a token with the failed instance; the next rung makes another."""
+        """OCI answers such a token with the failed instance; the next token generation makes another."""
         emulator.inject(Fault.failed())
         failed = id_of(perform(make_instance))
         clock.advance(60.0)
@@ -172,7 +172,7 @@ class TestRetryTokens:
     def test_after_a_day_the_tags_are_not_asked_when_nothing_stands_in_the_way(
         self, caller: Caller, clock: VirtualClock, make_vcn: Job
     ) -> None:
-        """OCI forgets tokens: the first rung is free again."""
+        """OCI forgets tokens: the first generation is free again."""
         remove_vcn(caller, id_of(perform(make_vcn)))
         clock.advance(25 * 3600.0)
         assert perform(make_vcn).attempt == Attempt()
@@ -203,7 +203,7 @@ class TestNamesOfOthers:
 
 
 class TestPlacements:
-    """What happens between two rungs of the placement ladder."""
+    """What happens between two placements."""
 
     @pytest.fixture
     def elsewhere(self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec) -> Job:
@@ -217,19 +217,19 @@ class TestPlacements:
         emulator.inject(Fault.out_of_capacity(availability_domain="AD-1"))
         done = perform(elsewhere)
         assert done.attempt.placement == 1
-        assert done.started is not None
-        assert str(done.started.body["availabilityDomain"]).endswith("AD-2")
+        assert done.accepted is not None
+        assert str(done.accepted.body["availabilityDomain"]).endswith("AD-2")
 
     def test_a_fault_domain_is_asked_for_where_one_is_named(
         self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec
     ) -> None:
-        """Each placement of the ladder goes into the request as it is."""
+        """Each placement goes into the request as it is."""
         provisioner.apply(web)
         moved = web.with_placement(PlacementSpec(availability_domains=(2,), fault_domains=("FAULT-DOMAIN-3",)))
         plan = provisioner.plan(moved.with_image("docker.io/acme/web:1.5"))
         done = perform(job_of(plan, "container-instance/web-0"))
-        assert done.started is not None
-        assert done.started.body["faultDomain"] == "FAULT-DOMAIN-3"
+        assert done.accepted is not None
+        assert done.accepted.body["faultDomain"] == "FAULT-DOMAIN-3"
 
     def test_no_room_anywhere_lists_what_was_tried(self, emulator: Emulator, elsewhere: Job) -> None:
         """The error names every domain and keeps the request's id."""
@@ -325,8 +325,18 @@ class TestOtherActions:
         with pytest.raises(LookupError, match="vcn/main is not live"):
             perform(evolve(make_vcn, operation=changing))
 
-    def test_what_is_complete_when_made_cannot_be_completed(self, make_vcn: Job) -> None:
-        """Only kinds that say so have a second request."""
+    def test_only_kinds_that_can_be_started_are_started(self, make_vcn: Job) -> None:
+        """Starting a VCN raises a TypeError that names the operation, before any request."""
         live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
-        with pytest.raises(LookupError, match="vcn/main"):
-            complete(make_vcn, live)
+        start = evolve(make_vcn.operation, id=evolve(make_vcn.operation.id, action=Action.START), live=live)
+        with pytest.raises(TypeError, match="start vcn/main is not possible"):
+            perform(evolve(make_vcn, operation=start))
+
+    def test_a_resource_that_is_complete_when_created_needs_no_second_request(
+        self, make_vcn: Job, writes: Callable[[], list[str]]
+    ) -> None:
+        """Completing a VCN returns it as it is and sends nothing."""
+        live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
+        writes()
+        done = complete(make_vcn, live)
+        assert (done.accepted.id if done.accepted else "", writes()) == ("ocid1.vcn", [])

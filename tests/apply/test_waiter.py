@@ -7,7 +7,8 @@ from attrs import evolve
 
 from ocisidecar.apply.waiter import Waiter, WaitStatus, Watch, interval, poll
 from ocisidecar.plan.plan import Action, Goal, OperationId
-from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
+from ocisidecar.resources.kind import Site
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import IDENTITY, STATES, key
 
@@ -15,7 +16,7 @@ SITE = Site(IDENTITY, "eu-frankfurt-1")
 STATES_AND_GONE = {**STATES, Phase.GONE: "DELETED"}
 
 
-class Told(Kind):
+class Told(HasWorkRequests, HealthChecked):
     """A kind whose service says what the test tells it to say; counts what it is asked."""
 
     name = "subnet"
@@ -27,6 +28,12 @@ class Told(Kind):
         self.health = is_healthy
         self.asked = []
 
+    def desire(self, *_):
+        return ()
+
+    def address(self, *_):
+        return "127.0.0.1"
+
     def list_live(self, *_):
         self.asked.append("list")
         return self.listed
@@ -35,7 +42,7 @@ class Told(Kind):
         self.asked.append("get")
         return self.got
 
-    def work(self, *_):
+    def work_phase(self, *_):
         self.asked.append("work")
         return self.outcome
 
@@ -248,11 +255,11 @@ class TestWaiter:
 
     def test_watches_of_a_kind_are_looked_at_together(self):
         """Other kinds, other parents and health are polled at apart."""
-        waiter, kind, parent = Waiter(), Told(), live(Phase.READY, number=9)
+        waiter, kind = Waiter(), Told()
         together = [watch(kind), watch(kind, number=2)]
         apart = [
             evolve(watch(Other()), operation=OperationId("web", key("vcn/main"), Action.CREATE)),
-            watch(kind, number=3, parents=(parent,)),
+            watch(kind, number=3, parent_id="ocid1.9"),
             watch(kind, number=4, goal=Goal.HEALTHY),
             watch(kind, number=5, goal=Goal.HEALTHY),
         ]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ocisidecar.plan.build import desire, plan_apply, plan_removal
 from ocisidecar.plan.plan import Action
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.spec import DeploymentSpec
@@ -95,7 +96,7 @@ def test_what_is_no_longer_wanted_goes_unless_it_holds_data(spec):
     plan = plan_apply(DeploymentSpec(spec.name), site, as_made(desire(spec, site), site))
     wanted = desire(DeploymentSpec(spec.name), site)
     for step in plan.steps:
-        stays = step.key in wanted or KINDS[step.key.kind].keeps_data
+        stays = step.key in wanted or isinstance(KINDS[step.key.kind], KeepsData)
         assert (step.action is Action.DELETE) == (not stays)
 
 

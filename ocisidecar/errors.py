@@ -134,7 +134,7 @@ class PodFailed(OciSidecarError):
 
 
 class PlanError(OciSidecarError):
-    """No plan leads from what exists to what the spec asks for."""
+    """No plan can be made, or carried out, for this spec and these resources."""
 
 
 class AmbiguousResource(PlanError):

@@ -379,7 +379,7 @@ class Executor:
             self._fail(operation, resource_failed(operation, observation))
 
     def _is_over(self, name: OperationId) -> bool:
-        """Return whether nothing more is asked about a resource: its deployment failed, and its OCID is known.
+        """Return whether a resource is not polled any more: its deployment failed, and its OCID is known.
 
         What is under way in the service continues there; applying again waits for it.
         """

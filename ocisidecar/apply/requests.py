@@ -1,7 +1,7 @@
 """The requests of one operation: what creates, changes, starts or deletes one resource.
 
-Retry tokens are managed here.  A token depends only on what is wanted and on its generation, so a rerun after a
-lost answer gets the resource that was created, and two runs at a time get one.  When the resource of a token is
+Retry tokens are managed here.  A token depends only on the desired resource and on its generation, so a rerun after
+a lost answer gets the resource that was created, and two runs at a time get one.  When the resource of a token is
 dead (deleted, failed), the next generation is used, a bounded number of times; before a new placement is tried, and
 after a create on one, everything is listed again.
 """
@@ -221,13 +221,13 @@ _PERFORM: Mapping[Action, Callable[[Job], Done]] = {
 
 def _wanted(job: Job) -> Desired:
     if job.want is None:
-        raise LookupError(f"{job.operation.id.key} is not wanted, so it cannot be created")
+        raise LookupError(f"{job.operation.id.key} is not in the plan's desired resources, so it cannot be created")
     return job.want
 
 
 def _live(job: Job) -> Live:
     if job.operation.live is None:
-        raise LookupError(f"{job.operation.id.key} is not live, so it cannot be changed")
+        raise LookupError(f"{job.operation.id.key} has no live resource in the plan, so it cannot be changed")
     return job.operation.live
 
 

@@ -163,10 +163,10 @@ def interval(
 ) -> float:
     """Return the seconds until the next poll of `waiting` resources.  Pure.
 
-    A single resource is polled almost at once, because much is done when it is answered, and then every 3 % of the
-    time it has taken so far.  For a crowd only the last one matters, so polls are rarer until some have arrived;
-    from then on the crowd's own rate predicts how long the rest will take, and the next poll comes after two fifths
-    of that.
+    A single resource is polled almost at once, because many changes are complete when they are answered, and then
+    every 3 % of the time it has taken so far.  For a crowd only the last one matters, so polls are rarer until some
+    have arrived; from then on the crowd's own rate predicts how long the rest will take, and the next poll comes
+    after two fifths of that.
     """
     soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 60 * waited_seconds))
     alone = max(soon, _SHARE_OF_WAITED * waited_seconds)

@@ -43,7 +43,7 @@ class Planner:
         pool: makes them several at a time.
         compartment_id: where deployments live.
         image_prefix: registry path of our own images.
-        accepts_symbolic_images: whether those may go without it, as in the emulator.
+        accepts_symbolic_images: whether our own images may be named without a prefix, as in the emulator.
     """
 
     session: Session
@@ -72,7 +72,7 @@ class Planner:
         return take_snapshot(caller, self.site(name, caller), self.pool)
 
     def plans(self, specs: Sequence[DeploymentSpec], cancel: Cancel) -> tuple[Plan, ...]:
-        """Return a plan for each spec, from one look at what is live."""
+        """Return a plan for each spec, from one snapshot."""
         self._check(specs)
         if not specs:
             return ()
@@ -85,7 +85,7 @@ class Planner:
         return _plans_for(specs, site, with_details(caller, site, snapshot, replaced)) if replaced else plans
 
     def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
-        """Return a plan for each item: made now for specs, checked against what is live now for plans."""
+        """Return a plan for each item: specs are planned now, and plans are checked against what is live now."""
         check_names([item.name for item in items])
         specs = [as_deployment(item) for item in items if not isinstance(item, Plan)]
         given = [item for item in items if isinstance(item, Plan)]

@@ -100,7 +100,7 @@ class TestCommands:
         """A retained resource is kept, and the output gives the reason."""
         run("apply", spec)
         code, out, err = run("destroy", "web", "--yes", "--retain", "vcn")
-        assert (code, "vcn/main" in out, "is to be retained" in err) == (0, True, True)
+        assert (code, "vcn/main" in out, "as requested" in err) == (0, True, True)
         assert set(emulator.live()) == {"vcn"}
 
     def test_checks_that_send_nothing(self, run, spec, emulator, monkeypatch):

@@ -159,7 +159,7 @@ class TestPlan:
         group = Live(Key("log-group", "main"), "web", "ocid1.loggroup", "ACTIVE", Phase.READY, {})
         text = str(plan_removal(IDENTITY, Snapshot((group,)), retain=("log-group",), with_data={}))
         assert "=  log-group/main" in text
-        assert "is to be retained" in text
+        assert "as requested" in text
         assert text.endswith("web: nothing to delete, 1 kept.")
 
     def test_replicas_are_one_row(self):

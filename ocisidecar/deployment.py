@@ -221,7 +221,7 @@ class Deployment:
             since: the beginning.
             resource_group: of the metric; None means those without one.
             resolution: distance between two datapoints, e.g. `5m`; by default the query's interval.
-            cancel: ends it.
+            cancel: cancels the call.
         """
         from ocisidecar.observe.metrics import read_metrics
 
@@ -244,7 +244,7 @@ class Deployment:
 
         Raises:
             PlanError: there is no such instance.
-            ApplyFailed: an instance did not get there; `.causes` says why.
+            ApplyFailed: an instance did not reach the state; `.causes` holds the reasons.
         """
         return self._connected.change_power(
             self.name, Action.START, instance=instance, on_event=on_event, cancel=cancel

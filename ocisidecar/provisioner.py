@@ -74,27 +74,26 @@ class Provisioner:
     ) -> Provisioner:
         """Return a provisioner for a real tenancy.
 
-        Of each setting the argument counts, else `OCISIDECAR_*`, else `OCI_CLI_*`, else the configuration file.
-        Reads files; makes no request, except that `instance_principal` asks the metadata service.
+        Each setting is taken from the argument, else from `OCISIDECAR_*`, else from `OCI_CLI_*`, else from the
+        configuration file.  Reads files and sends no request, but for `instance_principal` to the metadata service.
 
         Args:
-            config: path of a configuration file, or a mapping with a profile's entries.
-            profile: its section; `DEFAULT` by default.
+            config: path of a configuration file, or a mapping with the entries of a profile.
+            profile: section of the file; `DEFAULT` by default.
             auth: `api_key`, `security_token`, `instance_principal` or `resource_principal`.
-            signer: a ready signer of the SDK, instead of `auth`.
+            signer: a signer of the SDK, instead of `auth`.
             region: region name or short code.
             compartment_id: where deployments live.
-            endpoint: base URL for all services in place of the region's own, e.g. an emulator's; `{region}` and
-                `{service}` in it are replaced.
-            image_prefix: registry path of our own images, e.g. `fra.ocir.io/acme/ocisidecar`.  Not needed with
-                an endpoint on this machine's loopback: that is an emulator, which takes symbolic names.
-            max_workers: requests in flight, 1 to 64; beyond 16 the SDK gets slower, not faster.
-            wait_timeout_seconds: how long one resource may take to become ready or to go.
+            endpoint: base URL for all services, e.g. an emulator's; `{region}` and `{service}` in it are replaced.
+            image_prefix: registry path of this project's images, e.g. `fra.ocir.io/acme/ocisidecar`.  Not needed
+                with an endpoint on loopback: that is an emulator, which accepts symbolic names.
+            max_workers: number of parallel requests, 1 to 64; more than 16 make the SDK slower.
+            wait_timeout_seconds: how long to wait until a resource is ready or deleted.
             on_event: receives the events of every call.
             clock: where time comes from; the system's by default.
 
         Raises:
-            ConfigError: the credentials or the region cannot be used, or no compartment is named.
+            ConfigError: the credentials or the region cannot be used, or no compartment is given.
         """
         target = cloud_target(
             config,
@@ -129,22 +128,22 @@ class Provisioner:
         clock: Clock | None = None,
         wait_timeout_seconds: float = 1200.0,
     ) -> Provisioner:
-        """Return a provisioner with an emulator of its own, under `.emulator`; no account, no network.
+        """Return a provisioner with its own emulator, at `.emulator`; needs no account and no network.
 
         Args:
-            containers: `simulated`; `docker`, real ones on a Docker engine, which need a clock that runs by itself;
-                `auto` is docker where an engine answers and simulated elsewhere (`.emulator.containers` tells).
-            images: with Docker, the local image to run in place of one that a spec names, by its name there.
+            containers: `simulated`; `docker` for real ones on a Docker engine, which need a clock that runs by
+                itself; `auto` is `docker` if an engine responds, else `simulated` (see `.emulator.containers`).
+            images: with Docker, image of a spec → local image to run in its place.
             latencies: how long things take in the emulator; nothing takes time by default.
-            faults: what goes wrong in the emulator.
-            seed: decides every id and everything drawn in the emulator.
+            faults: injected failures of the emulator.
+            seed: determines every id and random number of the emulator.
             on_event: receives the events of every call.
-            clock: time of both sides; a `VirtualClock` makes waiting instantaneous.
-            wait_timeout_seconds: how long one resource may take to become ready or to go.
+            clock: used by provisioner and emulator; with a `VirtualClock` waiting takes no time.
+            wait_timeout_seconds: how long to wait until a resource is ready or deleted.
 
         Raises:
             ConfigError: `containers` is not one of the above, or cannot be used with `clock`.
-            DockerUnavailable: no Docker engine answers.
+            DockerUnavailable: no Docker engine responds.
         """
         emulator, session = start_emulator(
             containers=containers,
@@ -176,7 +175,7 @@ class Provisioner:
 
     @property
     def session(self) -> Session:
-        """The session, for calls of your own under the same policy."""
+        """The session, for other calls under the same retry policies."""
         return self._session
 
     @property
@@ -192,8 +191,8 @@ class Provisioner:
     def close(self) -> None:
         """Close connections, worker threads and a local emulator for good; can be called again.
 
-        What is under way in other threads ends before its next request, with `ConfigError`, as does what is called
-        later, also on a `Deployment` that came from here.
+        Calls in other threads end with `ConfigError` before their next request, and so do later calls, also those
+        on a `Deployment` of this provisioner.
         """
         self._session.close()
         self._pool.shutdown()
@@ -222,8 +221,8 @@ class Provisioner:
         A sequence means independent deployments, and gives a tuple in the same order.
 
         Raises:
-            SpecError: the spec is wrong; every fault at once, before any request.
-            PlanError: what exists and what is wanted do not go together.
+            SpecError: the spec is invalid; lists all problems, before any request.
+            PlanError: no plan leads from what exists to what the spec asks for.
             ServiceCallError: a read failed.
             Cancelled: `cancel` was set.
         """
@@ -249,11 +248,11 @@ class Provisioner:
             retain: keys or kinds to keep.
             purge: also remove log groups and repositories that hold data.
             on_event: receives `PlanReady`.
-            cancel: ends it.
+            cancel: cancels the call.
 
         Raises:
             DeploymentInUse: other deployments use this one.
-            PlanError: `retain` names what does not exist.
+            PlanError: `retain` names a key or kind that does not exist.
             ServiceCallError: a read failed.
         """
         name = target if isinstance(target, str) else target.name
@@ -268,16 +267,16 @@ class Provisioner:
         on_event: Handler | None = None,
         cancel: Cancel | None = None,
     ) -> Plan:
-        """Return a plan that takes existing resources over into the deployment; `apply` carries it out.
+        """Return a plan that adopts existing resources into the deployment; `apply` carries it out.
 
         Args:
-            spec: what they become part of.
+            spec: of the deployment that adopts them.
             resources: key → OCID, e.g. `{"vcn/main": "ocid1.vcn..."}`.
             on_event: receives `PlanReady`.
-            cancel: ends it.
+            cancel: cancels the call.
 
         Raises:
-            SpecError: the spec, or a key, is wrong.
+            SpecError: the spec or a key is invalid.
             PlanError: a resource cannot become what the spec asks for.
             NotAuthorizedOrNotFound: an OCID does not exist.
         """
@@ -310,22 +309,22 @@ class Provisioner:
         on_event: Handler | None = None,
         cancel: Cancel | None = None,
     ) -> Deployment | tuple[Deployment, ...]:
-        """Bring about what the spec or plan says, and return what exists then.
+        """Create or update what the spec or plan describes, and return the deployment.
 
-        Can be cut off at any request and run again: it continues, and nothing is lost or doubled.  A sequence
-        means independent deployments: one failure does not stop the others.
+        Can be interrupted at any request and run again: it continues, and nothing is lost or created twice.  A
+        sequence means independent deployments: a failure of one does not stop the others.
 
         Args:
             what: a spec, a plan, or a sequence of either.
-            expect: digest of a plan that was shown before; a plan that differs is not carried out.
+            expect: digest of a plan that was reviewed; a different plan is not applied.
             on_event: receives the events, on this thread.
-            cancel: ends it.
+            cancel: cancels the call.
 
         Raises:
             SpecError, PlanError: before any change.
-            StalePlan: the resources moved since the plan was made, or the digest differs; nothing was changed.
-            ApplyFailed: a step failed; `.deployment` says what exists, `.causes` why.
-            Cancelled: it was cancelled, or Ctrl-C was pressed; `.deployment` says what exists.
+            StalePlan: resources have changed since the plan was made, or the digest differs; nothing was changed.
+            ApplyFailed: a step failed; `.deployment` holds what exists, `.causes` the reasons.
+            Cancelled: `cancel` was set, or Ctrl-C was pressed; `.deployment` holds what exists.
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
         items = list(what) if isinstance(what, Sequence) else [what]
@@ -345,15 +344,15 @@ class Provisioner:
         on_event: Handler | None = None,
         cancel: Cancel | None = None,
     ) -> Deployment:
-        """Remove a deployment and return what was kept; a deployment that does not exist is no error.
+        """Delete a deployment and return what was kept; one that does not exist is not an error.
 
-        Log groups and repositories that are not empty are kept unless `purge`.  Can be cut off at any request
-        and run again.
+        Log groups and repositories that are not empty are kept unless `purge`.  Can be interrupted at any
+        request and run again.
 
         Raises:
             DeploymentInUse: other deployments use this one; nothing was changed.
-            DestroyFailed: a step failed; `.remaining` says what exists, `.causes` why.
-            Cancelled: it was cancelled, or Ctrl-C was pressed.
+            DestroyFailed: a step failed; `.remaining` holds what exists, `.causes` the reasons.
+            Cancelled: `cancel` was set, or Ctrl-C was pressed.
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
         plan = (

@@ -338,7 +338,7 @@ class _BuildLog:
             cached_steps=self.cached_steps,
         )
 
-    def failure(self, job: _Job, words: str, *, is_foreign: bool) -> BuildFailed:
+    def failure(self, job: _Job, message: str, *, is_foreign: bool) -> BuildFailed:
         advice = ""
         if self.step.startswith("FROM"):
             advice = " Pull this base, or declare it as ARG BASE_IMAGE in the Dockerfile and name another."
@@ -348,9 +348,9 @@ class _BuildLog:
                 "binfmt-support there."
             )
         tail = "".join(f"\n  | {line}" for line in list(self.lines)[-_SHOWN_LINES:])
-        said = words.rstrip(".")
+        cause = message.rstrip(".")
         return BuildFailed(
-            f"Building {job.source.name} for {job.platform} failed{self.position}: {said}.{advice}{tail}",
+            f"Building {job.source.name} for {job.platform} failed{self.position}: {cause}.{advice}{tail}",
             image=job.source.name,
             platform=job.platform,
             step=self.step,

@@ -34,6 +34,7 @@ _STORED_ANSWER_SECONDS = 5.0
 
 _DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
 _NAME_TAKEN_SUFFIX = "AlreadyExists"
+_OTHER_REQUEST = "in use for a different request"
 _NAME_TAKEN_WORDS = "already uses this display name"
 
 
@@ -132,13 +133,13 @@ def _create_with_fresh_token(
         try:
             answer = job.kind.create(job.caller, job.site, body, token)
         except Conflict as error:
-            is_invalidated = error.code == "InvalidatedRetryToken"
-            if not (is_invalidated and was_listed) and (found := _find(job, want)) is not None:
+            is_used = _is_token_used(error)
+            if not (is_used and was_listed) and (found := _find(job, want)) is not None:
                 return _as_accepted(found), attempt
             was_listed = True
             if _is_name_taken(error):
                 raise _not_ours(job, error) from error
-            if not is_invalidated or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
+            if not is_used or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 raise
         else:
             if not _may_be_stored_answer(job, answer):
@@ -153,14 +154,15 @@ def _create_with_fresh_token(
 def _content(job: Job, want: Desired) -> str:
     """Return a hash of the request's content, with the OCIDs that it refers to, but of secrets only their names.
 
-    With the OCIDs, a resource in another VCN than before gets another token, so that only resources that refer to
-    nothing need further generations when a deployment is destroyed and created again.
+    A token that comes back with another body is refused, so the hash covers all of it.  With the OCIDs, a resource
+    in another VCN than before gets another token, so that only resources that refer to nothing need further
+    generations when a deployment is destroyed and created again.
     """
 
     def lookup(ref: Ref) -> str:
         return str(ref) if ref.key.kind == VAULT_SECRET else job.lookup(ref)
 
-    return digest(resolve_fields(want.sections, lookup))
+    return digest(resolve_fields(want.content, lookup))
 
 
 def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:
@@ -287,6 +289,14 @@ def _alive(job: Job, want: Desired, accepted: Accepted) -> Accepted | None:
     if live is None or live.phase in _DEAD:
         return None
     return evolve(_as_accepted(live), work_request_id=accepted.work_request_id)
+
+
+def _is_token_used(error: Conflict) -> bool:
+    """Return whether the token belongs to a resource that is gone, or to a request with another body.
+
+    Source: Oracle, "API Errors" (InvalidatedRetryToken); the message of the other case is on record.
+    """
+    return error.code == "InvalidatedRetryToken" or _OTHER_REQUEST in error.service_message
 
 
 def _is_name_taken(error: ServiceCallError) -> bool:

@@ -161,11 +161,11 @@ class TestRetryTokens:
         assert id_of(perform(make_instance)) == failed
 
     def test_a_token_with_another_body_finds_the_resource(self, emulator: Emulator, make_vcn: Job) -> None:
-        """A token that was used with another body is refused, and the resource is found by its tags."""
+        """A token in use for a different request leads to the resource of the key, where that is listed."""
         made = id_of(perform(make_vcn))
-        assert make_vcn.want is not None
-        renamed = evolve(make_vcn, want=evolve(make_vcn.want, body={**make_vcn.want.body, "displayName": "x"}))
-        assert id_of(perform(renamed)) == made
+        in_use = "Token is currently in use for a different request: a|b~c~d"
+        emulator.inject(Fault.error("create_vcn", "Conflict", in_use, status=409))
+        assert id_of(perform(make_vcn)) == made
         assert emulator.live()["vcn"] == [made]
 
     def test_after_a_day_the_first_generation_is_free_again(

@@ -112,7 +112,7 @@ def test_no_two_errors_give_the_same_advice(cls):
 def test_a_call_without_an_answer_says_so():
     """An error without an answer shows no status, no code and no request id."""
     error = errors.ConnectionLost(operation="get_vcn", service_message="timed out")
-    assert str(error) == f"get_vcn: no answer: timed out. {errors.ConnectionLost.advice}"
+    assert str(error) == f"get_vcn: no response: timed out. {errors.ConnectionLost.advice}"
 
 
 def test_an_answer_without_a_code_says_so():

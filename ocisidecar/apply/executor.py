@@ -19,12 +19,13 @@ from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_ou
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import lacks_capacity, next_attempt
 from ocisidecar.apply.reporter import Reporter, retrying
-from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform, read_secret
+from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform
 from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
 from ocisidecar.events import StepRetrying
+from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Accepted, Site
@@ -41,7 +42,7 @@ class Limits:
     """How many requests at a time, and how long one resource may take to reach its goal."""
 
     max_workers: int = 16
-    wait_timeout_in_seconds: float = 1200.0
+    wait_timeout_seconds: float = 1200.0
 
 
 @frozen
@@ -277,7 +278,7 @@ class Executor:
         want, now = self._desired(operation), self._now()
         rollout = want.rollout if want is not None else None
         probe = rollout.probe if rollout is not None else None
-        timeout = self.limits.wait_timeout_in_seconds
+        timeout = self.limits.wait_timeout_seconds
         if goal is Goal.HEALTHY and rollout is not None:
             timeout = float(rollout.healthy_timeout_in_seconds)
         shown = want or operation.live

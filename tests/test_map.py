@@ -47,8 +47,8 @@ def section(title: str) -> str:
 
 
 def named_paths() -> set[str]:
-    """Return every path of a file or folder that the page names: between backticks, or first in a drawing's line."""
-    code = re.findall(r"```\n(.*?)```", TEXT, re.S)
+    """Return every path that the page names: between backticks, or first in a line of a drawing."""
+    code = re.findall(r"```\n(.*?)```", TEXT, re.DOTALL)
     drawn = [line.split()[0].rstrip(",") for block in code for line in block.splitlines() if line.strip()]
     inline = re.findall(r"`([^`\s]+)`", TEXT)
     return {name for name in (*drawn, *inline) if re.fullmatch(r"[\w./-]+(\.py|\.md|\.sh|/)", name)}
@@ -68,7 +68,7 @@ def test_the_map_names_enough_paths():
 
 def test_every_package_is_on_the_map():
     """The table of packages names all of them, and no other."""
-    listed = set(re.findall(r"^\| `([\w]+)/` \|", section("Packages"), re.M))
+    listed = set(re.findall(r"^\| `([\w]+)/` \|", section("Packages"), re.MULTILINE))
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert listed == packages
 
@@ -92,5 +92,5 @@ def test_prices_are_on_the_map():
 
 def test_our_own_words_are_few():
     """The glossary has at most 15 entries."""
-    rows = re.findall(r"^\| (?!word|---)", section("Words"), re.M)
+    rows = re.findall(r"^\| (?!word|---)", section("Words"), re.MULTILINE)
     assert 10 <= len(rows) <= 15

@@ -124,16 +124,9 @@ def build(
                 )
                 for source in sources
             )
-    if builds.failures:
-        first, *others = builds.failures
-        first.others = tuple(others)
-        raise first
+    builds.raise_failures()
     return tuple(
-        BuiltImage(
-            name=source.name,
-            version=version,
-            variants=tuple(builds.built[source.name, platform] for platform in platforms),
-        )
+        BuiltImage(source.name, version, tuple(builds.built[source.name, platform] for platform in platforms))
         for source in sources
     )
 
@@ -224,6 +217,13 @@ class _Builder:
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def raise_failures(self) -> None:
+        """Raise the first build that failed, with the others as its `others`."""
+        if self.failures:
+            first, *others = self.failures
+            first.others = tuple(others)
+            raise first
 
     def _submit(self, pool: ThreadPoolExecutor, job: _Job) -> Future[Variant]:
         future = pool.submit(self._build, job)

@@ -126,7 +126,7 @@ def build(
             )
     builds.raise_failures()
     return tuple(
-        BuiltImage(source.name, version, tuple(builds.built[source.name, platform] for platform in platforms))
+        BuiltImage(name=source.name, version=version, variants=builds.variants_of(source, platforms))
         for source in sources
     )
 
@@ -217,6 +217,10 @@ class _Builder:
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def variants_of(self, source: ImageSource, platforms: Sequence[str]) -> tuple[Variant, ...]:
+        """Return what was built of a source, in the order of `platforms`."""
+        return tuple(self.built[source.name, platform] for platform in platforms)
 
     def raise_failures(self) -> None:
         """Raise the first build that failed, with the others as its `others`."""

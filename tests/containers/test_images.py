@@ -293,7 +293,7 @@ def test_counters_survive_a_crash(whole: Whole, crashed: Crashed) -> None:
 
 def test_agent_registers_once(whole: Whole, crashed: Crashed, eventually: Callable[..., None]) -> None:
     """After the agent was killed, it uses its old registration and does not register again."""
-    eventually(lambda: "registered already" in (whole.pod.logs("management-agent") or ""))
+    eventually(lambda: "already registered" in (whole.pod.logs("management-agent") or ""))
     assert whole.run("management-agent", "cat", REGISTRATIONS) == crashed.registrations
 
 

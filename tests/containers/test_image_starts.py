@@ -15,7 +15,7 @@ from tests.standins.images import BASES
 
 PRIVILEGED_PORTS = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
 ENVIRONMENT = "sed 's,/run.sh,env,' /opt/ocisidecar/entrypoint.sh | sh"
-"""Grafana's entrypoint, with the environment's listing in the place of Grafana."""
+"""Runs our entrypoint for Grafana with `env` instead of Grafana."""
 
 LOG_LINE = '10.0.0.1 - - [now] "GET / HTTP/1.1" 200 1 "-" "-" 0.001'
 COUNT_ON_A_FULL_DISK = f"""

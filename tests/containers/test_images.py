@@ -39,7 +39,7 @@ LOG_LIMIT_IN_BYTES = 20_000
 AGENT = "/opt/oracle/mgmt_agent/agent_inst"
 REGISTRATIONS = f"{AGENT}/config/registrations"
 PAGES = 700
-"""Each leaves about 90 bytes in the access log, so that it is rotated."""
+"""Number of requests, each with about 90 bytes in the access log, so that it is rotated."""
 
 REDIS = SidecarSpec(
     "redis",

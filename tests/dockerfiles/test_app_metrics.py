@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 PROGRAM = Path(__file__).parents[2] / "docker" / "app-with-metrics" / "metrics.awk"
 AWKS = [["awk"], ["busybox", "awk"]]
-"""Debian's and Alpine's."""
+"""The implementations of Debian and of Alpine."""
 
 
 def line(request: str = "GET / HTTP/1.1", *, status: int = 200, seconds: str = "0.003") -> str:

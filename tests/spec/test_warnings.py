@@ -65,4 +65,4 @@ def test_rights_that_others_must_grant():
     """A deployment without access whose containers need rights is warned about."""
     instance = WEB.with_sidecar(SidecarSpec.log_forwarder())
     (warning,) = spec_warnings(evolve(SHOP, access=AccessSpec.none()).with_instance(instance))
-    assert warning.endswith("these rights from elsewhere: use log-content")
+    assert warning.endswith("others must grant these rights: use log-content")

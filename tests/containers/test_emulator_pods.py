@@ -210,7 +210,7 @@ def test_a_job_that_ends_takes_its_instance_along(local, image, eventually):
 
 
 def test_a_crash_loop_and_an_oom_kill_have_different_causes(local, image, standins, eventually):
-    """verify() fails for a crash loop; diagnose() tells it from an OOM kill and shows its last log line."""
+    """verify() fails for a crash loop; diagnose() distinguishes it from an OOM kill and shows its last line."""
     spec = InstanceSpec(
         "web", image_url=image, command=["bash", "-c", "echo no configuration; exit 3"]
     ).with_sidecar(

@@ -135,10 +135,10 @@ def test_without_a_compartment_the_setting_is_named(emulator, connect):
 def test_a_closed_endpoint_is_a_lost_connection(emulator, connect, web):
     """An endpoint that refuses connections raises ConnectionLost that says what to check."""
     endpoint = emulator.endpoint
-    nobody = connect(emulator, endpoint=endpoint)
+    provisioner = connect(emulator, endpoint=endpoint)
     emulator.close()
     with pytest.raises(ConnectionLost, match="Check network, proxy and endpoint"):
-        nobody.plan(web)
+        provisioner.plan(web)
 
 
 def test_a_log_group_of_another_compartment_is_a_spec_error(provisioner, writes):

@@ -46,6 +46,12 @@ class _ContainersTogether(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one process more than there are processors: that of the container tests mostly waits for containers."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Share tests out so; the group marks of xdist 3.8 do nothing with pytest 9.2."""
     return _ContainersTogether(config, log)

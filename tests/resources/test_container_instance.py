@@ -297,9 +297,9 @@ class TestChanges:
         provisioner.apply(evolve(WEB, memory_in_gbs=4))
         changed = evolve(WEB, image_url="docker.io/acme/web:1.5", memory_in_gbs=8)
         (step,) = [step for step in provisioner.plan(changed).changes if step.key == key(KEY)]
-        pairs = {(change.before, change.after) for change in step.changes}
-        assert ("docker.io/acme/web:1.4", "docker.io/acme/web:1.5") in pairs
-        assert ("memoryInGBs=4", "memoryInGBs=8") in {(one.split(".0")[0], two.split(".0")[0]) for one, two in pairs}
+        seen = {(change.before, change.after) for change in step.changes}
+        assert ("docker.io/acme/web:1.4", "docker.io/acme/web:1.5") in seen
+        assert ("memoryInGBs=4", "memoryInGBs=8") in {(one.split(".0")[0], two.split(".0")[0]) for one, two in seen}
 
 
 class TestFailure:

@@ -80,8 +80,10 @@ class App:
         match: Match | None = None
         loss: LoseResponse | None = None
         try:
-            match = self._router.match(request.method, request.path)
+            match = self._router.find(request.method, request.path)
             principal = self._verify(request)
+            if match is None:
+                raise self._router.refusal(request.method, request.path)
             result, loss = self._perform(request, match, principal)
             response = _success_response(match.operation, result)
         except ServiceError as error:

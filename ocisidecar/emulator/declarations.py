@@ -183,7 +183,6 @@ class Service:
         writes_nulls: whether members without a value are sent as null; otherwise they are left out.
         is_global: one set of resources for all regions, written in the home region only.
         headers: of each response.
-        undeclared: first path segments of operations that OCI has and the emulator lacks; refused with 501.
         page_token_length: about how long its page tokens are.
         reports_remaining: whether lists contain the number of items on later pages.
         max_page_size: the largest `limit` that its lists accept.
@@ -198,7 +197,6 @@ class Service:
     writes_nulls: bool = False
     is_global: bool = False
     headers: Mapping[str, str] = Factory(dict)
-    undeclared: frozenset[str] = frozenset()
     page_token_length: int = 80
     reports_remaining: bool = False
     max_page_size: int = 1000

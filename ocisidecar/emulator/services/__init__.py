@@ -20,8 +20,8 @@ A new kind of resource is one declaration in one of these files:
 That declares create, list, get, update and delete, with tags, entity tags, retry tokens, pages and lifecycle
 states.  `schema` explains the notation of bodies, `Collection` in `declarations` the other arguments and the hooks
 for what is special about a kind.  Operations beyond the standard ones are functions decorated with
-`@CORE.operation(...)`.  What `Service.undeclared` named of it is removed there; a new service, or a new file of a
-service, is added below.  `tests/emulator/test_contract.py` calls each declared operation through the real SDK.
+`@CORE.operation(...)`.  A new service, or a new file of a service, is added below.
+`tests/emulator/test_contract.py` calls each declared operation through the real SDK.
 """
 
 from __future__ import annotations

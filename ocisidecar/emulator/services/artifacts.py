@@ -32,7 +32,6 @@ ARTIFACTS: Final = Service(
     client="artifacts.ArtifactsClient",
     listing="items",
     reports_remaining=True,
-    undeclared=frozenset({"generic", "repositories"}),
 )
 CREATE_PHASES: Final = (("AVAILABLE", ""),)
 DELETE_PHASES: Final = (("DELETING", "artifacts"), (None, ""))

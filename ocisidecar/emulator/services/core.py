@@ -21,32 +21,6 @@ CORE: Final = Service(
     version="/20160918",
     client="core.VirtualNetworkClient",
     page_token_length=1200,
-    undeclared=frozenset(
-        {
-            "bootVolumes",
-            "byoipRanges",
-            "captureFilters",
-            "cpes",
-            "crossConnects",
-            "drgAttachments",
-            "drgs",
-            "images",
-            "instanceConfigurations",
-            "instancePools",
-            "instances",
-            "ipsecConnections",
-            "ipv6",
-            "localPeeringGateways",
-            "publicIpPools",
-            "remotePeeringConnections",
-            "shapes",
-            "virtualCircuits",
-            "vlans",
-            "vnicAttachments",
-            "volumes",
-            "vtaps",
-        }
-    ),
 )
 
 CREATE_PHASES: Final = (("PROVISIONING", "network"), ("AVAILABLE", ""))

@@ -22,19 +22,6 @@ IDENTITY: Final = Service(
     is_global=True,
     reports_limit=True,
     headers={"cache-control": "no-cache, no-store, must-revalidate", "pragma": "no-cache"},
-    undeclared=frozenset(
-        {
-            "authenticationPolicies",
-            "domains",
-            "groups",
-            "iamWorkRequests",
-            "identityProviders",
-            "networkSources",
-            "tags",
-            "taggingWorkRequests",
-            "userGroupMemberships",
-        }
-    ),
 )
 WORK_REQUESTS: Final = WorkRequests(
     service=IDENTITY,

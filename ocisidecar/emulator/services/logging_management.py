@@ -28,7 +28,6 @@ LOGGING: Final = Service(
     prefixes=("logging",),
     version="/20200531",
     client="logging.LoggingManagementClient",
-    undeclared=frozenset({"logGroups", "logSavedSearches", "unifiedAgentConfigurations", "v2"}),
 )
 WORK_REQUESTS: Final = WorkRequests(
     service=LOGGING, ocid="logworkrequest", filters={"id": "id", "status": "status"}, etag="8"

@@ -134,6 +134,7 @@ class App:
                 body=body,
                 now=now,
                 effects=effects,
+                alternatives=match.alternatives,
             )
             try:
                 authorise(call)

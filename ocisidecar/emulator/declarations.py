@@ -43,7 +43,10 @@ class Result:
 
 @define(eq=False, kw_only=True)
 class Call:
-    """One authenticated request, as the handler of an operation gets it."""
+    """One authenticated request, as the handler of an operation gets it.
+
+    `alternatives` are operations of other services with the same path, when the endpoint does not select a service.
+    """
 
     cloud: Cloud
     operation: Operation
@@ -55,6 +58,7 @@ class Call:
     body: JsonObject
     now: float
     effects: Sequence[Effect] = ()
+    alternatives: Sequence[Operation] = ()
 
     @property
     def resource_id(self) -> str:

@@ -20,11 +20,12 @@ from ocisidecar.emulator.regions import HOME, REGIONS
 
 @frozen
 class Match:
-    """The operation of a request, its region, and the parameters of its path."""
+    """The operation of a request, its region, the parameters of its path, and other services' equal operations."""
 
     operation: Operation
     region: str
     path: dict[str, str]
+    alternatives: tuple[Operation, ...] = ()
 
 
 @define
@@ -57,7 +58,8 @@ class Router:
                 if not _is_meant(operation, segments, values):
                     return None
                 names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-                return Match(operation, region, dict(zip(names, values, strict=True)))
+                others = tuple(one for one in candidates if one is not operation)
+                return Match(operation, region, dict(zip(names, values, strict=True)), others)
         return None
 
     def refusal(self, method: str, path: str) -> ServiceError:

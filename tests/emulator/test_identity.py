@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import oci
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -110,6 +112,33 @@ class TestCompartments:
         assert identity.get_compartment(made.id).data.lifecycle_state == "DELETED"
         assert emulator.live() == {}
         assert make_compartment("a").id != made.id
+
+    def test_the_name_of_a_deleted_one_gets_a_suffix(self, emulator, identity, make_compartment):
+        """Reads and lists show the deleted compartment under another name, and policies mean the new one."""
+        made = make_compartment("gone")
+        identity.delete_compartment(made.id)
+        name = identity.get_compartment(made.id).data.name
+        assert re.fullmatch(r"gone\.\w{8}", name)
+        successor = make_compartment("gone")
+        for wanted, found in ((name, made), ("gone", successor)):
+            (listed,) = identity.list_compartments(emulator.tenancy_id, name=wanted).data
+            assert listed.id == found.id
+        identity.create_policy(
+            {
+                "compartmentId": emulator.tenancy_id,
+                "name": "readers",
+                "description": "readers",
+                "statements": ["Allow any-user to read repos in compartment gone"],
+            }
+        )
+
+    def test_a_deleted_one_still_lists_its_work_requests(self, emulator, identity, make_compartment, refusal):
+        """The delete is listed in the deleted compartment and in the one above; an unknown compartment is 404."""
+        made = make_compartment("gone")
+        request_id = identity.delete_compartment(made.id).headers["opc-work-request-id"]
+        for compartment_id in (made.id, emulator.tenancy_id):
+            assert [one.id for one in identity.list_work_requests(compartment_id).data] == [request_id]
+        assert refusal(identity.list_work_requests, "ocid1.compartment.oc1..x").status == 404
 
     def test_one_with_resources_is_kept(self, identity, network, make_compartment, refusal):
         """The delete of a non-empty compartment fails in its work request; a deleted one accepts no resources."""
@@ -292,6 +321,22 @@ class TestTags:
         assert identity.get_work_request(response.headers["opc-work-request-id"]).data.status == "SUCCEEDED"
         assert identity.list_tags(namespace.id).data == []
 
+    def test_the_delete_of_a_tag_is_a_tagging_work_request(self, emulator, identity, namespace, tag, refusal):
+        """The SDK's composite operation reads it; the list shows it and no delete of a compartment."""
+        identity.update_tag(namespace.id, tag.name, {"isRetired": True})
+        composite = oci.identity.IdentityClientCompositeOperations(identity)
+        done = composite.delete_tag_and_wait_for_state(
+            namespace.id, tag.name, wait_for_states=["SUCCEEDED"], waiter_kwargs={"max_wait_seconds": 5}
+        ).data
+        assert (done.operation_type, done.resources[0].action_type) == ("DELETE_TAG_DEFINITION", "DELETED")
+        other = identity.create_compartment(
+            {"compartmentId": emulator.tenancy_id, "name": "gone", "description": "gone"}
+        ).data
+        deleted = identity.delete_compartment(other.id).headers["opc-work-request-id"]
+        assert [one.id for one in identity.list_tagging_work_requests(emulator.tenancy_id).data] == [done.id]
+        assert identity.list_tagging_work_request_errors(done.id).data == []
+        assert refusal(identity.get_tagging_work_request, deleted).status == 404
+
     def test_an_unknown_tag_is_not_found(self, identity, namespace, refusal):
         """An unknown tag gets 404 for reads and updates."""
         assert refusal(identity.get_tag, namespace.id, "nothing").status == 404
@@ -397,6 +442,23 @@ class TestUsers:
         """The user of oci_config can be read, and listed by its name."""
         found = identity.list_users(emulator.tenancy_id, name="operator").data
         assert [user.id for user in found] == [emulator.oci_config["user"]]
+
+
+def test_the_plain_endpoint_lists_work_requests_of_core_and_identity(client, emulator, identity, network, vcn):
+    """Both services' lists have one path: without a prefix it shows both, with one only the service's."""
+    compartment = emulator.compartment_id
+    made = identity.create_compartment({"compartmentId": compartment, "name": "gone", "description": "gone"}).data
+    deleted = identity.delete_compartment(made.id).headers["opc-work-request-id"]
+    added = network.add_vcn_cidr(vcn.id, {"cidrBlock": "10.1.0.0/16"}).headers["opc-work-request-id"]
+
+    def listed(path, **options):
+        requests = client("identity.IdentityClient", path=path)
+        return [one.id for one in requests.list_work_requests(compartment, **options).data]
+
+    assert listed("") == [added, deleted]
+    assert listed("", resource_identifier=made.id) == [deleted]
+    assert listed("/eu-frankfurt-1/identity") == [deleted]
+    assert listed("/eu-frankfurt-1/iaas") == [added]
 
 
 def test_the_sdk_s_composite_operations_work(emulator, identity):

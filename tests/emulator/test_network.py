@@ -101,6 +101,8 @@ class TestVcn:
         requests = client("work_requests.WorkRequestClient")
         done = requests.get_work_request(response.headers["opc-work-request-id"]).data
         assert (done.status, done.resources[0].identifier) == ("SUCCEEDED", vcn.id)
+        # Oracle's Terraform provider waits for a resource in this state.
+        assert done.resources[0].action_type == "IN_PROGRESS"
         assert refusal(network.remove_vcn_cidr, vcn.id, {"cidrBlock": "10.0.0.0/16"}).code == "IncorrectState"
         network.remove_vcn_cidr(vcn.id, {"cidrBlock": "10.1.0.0/16"})
         assert network.get_vcn(vcn.id).data.cidr_blocks == ["10.0.0.0/16"]

@@ -31,7 +31,8 @@ WORK_REQUESTS: Final = WorkRequests(
     client="work_requests.WorkRequestClient",
     ocid="coreservicesworkrequest",
     binding="ab",
-    filters={"resourceId": "resourceId"},
+    is_action_final=False,
+    filters=("resourceId",),
     summary_without=frozenset({"resources"}),
 ).declare()
 

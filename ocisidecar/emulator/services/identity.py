@@ -26,8 +26,16 @@ IDENTITY: Final = Service(
 WORK_REQUESTS: Final = WorkRequests(
     service=IDENTITY,
     ocid="identityworkrequest",
-    filters={"resourceIdentifier": "resourceId"},
+    filters=("resourceIdentifier",),
     has_parts=False,
+).declare()
+TAGGING_WORK_REQUESTS: Final = WorkRequests(
+    service=IDENTITY,
+    ocid="identityworkrequest",
+    path="/taggingWorkRequests",
+    noun="tagging_work_request",
+    operation_types=frozenset({"DELETE_TAG_DEFINITION"}),
+    filters=("resourceIdentifier",),
 ).declare()
 
 CREATE_PHASES: Final = (("CREATING", "identity"), ("ACTIVE", ""))
@@ -123,8 +131,11 @@ def list_fault_domains(call: Call) -> Result:
     )
 
 
-def _is_accessible(_cloud: Cloud, _compartment: Record, _now: float) -> JsonObject:
-    return {"isAccessible": True}
+def _show_compartment(_cloud: Cloud, compartment: Record, now: float) -> JsonObject:
+    """Source: Oracle, "Deleting a Compartment": the name of a deleted one gets a random suffix."""
+    is_deleted = compartment.state_at(now) == "DELETED"
+    name = f"{compartment.body['name']}.{compartment.hidden['suffix']}" if is_deleted else compartment.body["name"]
+    return {"isAccessible": True, "name": name}
 
 
 COMPARTMENTS: Final = Collection(
@@ -146,7 +157,7 @@ COMPARTMENTS: Final = Collection(
         code="CompartmentAlreadyExists",
         message="Compartment '{name}' already exists",
     ),
-    view=_is_accessible,
+    view=_show_compartment,
     summary_without=frozenset({"isAccessible"}),
     is_listed=False,
     is_deletable=False,
@@ -168,10 +179,12 @@ def list_compartments(call: Call) -> Result:
     is_deep = call.query.get("compartmentIdInSubtree", "").lower() == "true"
     if is_deep and parent.id != call.cloud.tenancy_id:
         raise invalid("compartmentIdInSubtree can be true for the tenancy only")
+    name = call.query.get("name")
     records = [
         record
-        for record in select(call, call.cloud.store.all("compartment", call.now), COMPARTMENTS.filters)
-        if (is_deep and record.id != parent.id) or record.body.get("compartmentId") == parent.id
+        for record in select(call, call.cloud.store.all("compartment", call.now), ("lifecycleState",))
+        if ((is_deep and record.id != parent.id) or record.body.get("compartmentId") == parent.id)
+        and name in {None, _show_compartment(call.cloud, record, call.now)["name"]}
     ]
     return page_of_records(call, records, lambda record: crud.summary(call.cloud, COMPARTMENTS, record, call.now))
 
@@ -193,6 +206,7 @@ def delete_compartment(call: Call) -> Result:
     (_, seconds), *_ = ending = crud.draw_phases(call, compartment.id, COMPARTMENTS.delete_phases)
     if _is_empty(call, compartment):
         compartment.transition(call.now, ending)
+        compartment.hidden["suffix"] = call.cloud.ids.hexadecimal(8)
     else:
         # UNCONFIRMED: code and text.
         reason = Fail(code="CompartmentNotEmpty", message="The compartment is not empty.", logs=())

@@ -30,7 +30,7 @@ LOGGING: Final = Service(
     client="logging.LoggingManagementClient",
 )
 WORK_REQUESTS: Final = WorkRequests(
-    service=LOGGING, ocid="logworkrequest", filters={"id": "id", "status": "status"}, etag="8"
+    service=LOGGING, ocid="logworkrequest", filters=("id", "status"), etag="8"
 ).declare()
 
 CREATE_PHASES: Final = (("CREATING", "logging"), ("ACTIVE", ""))

@@ -13,7 +13,7 @@ from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, Variants, body, tagged
-from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, WORK_REQUESTS
+from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, TAGGING_WORK_REQUESTS
 from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.work_requests import AffectedResource
 
@@ -138,7 +138,7 @@ def delete_tag(call: Call) -> Result:
     _require_retired(tag)
     (_, seconds), *_ = ending = crud.draw_phases(call, tag.id, DELETE_PHASES)
     tag.transition(call.now, ending)
-    headers = WORK_REQUESTS.open(
+    headers = TAGGING_WORK_REQUESTS.open(
         call,
         operation_type="DELETE_TAG_DEFINITION",
         compartment_id=tag.body["compartmentId"],

@@ -299,6 +299,11 @@ def tags(walk: Walk) -> None:
     client.delete_tag_default(default.id)
     client.update_tag(space.id, "owner", {"isRetired": True})
     client.delete_tag(space.id, "owner")
+    request_id = walk.exchanges[-1].headers["opc-work-request-id"]
+    client.list_tagging_work_requests(walk.home)
+    client.get_tagging_work_request(request_id)
+    client.list_tagging_work_request_errors(request_id)
+    client.list_tagging_work_request_logs(request_id)
     client.update_tag_namespace(space.id, {"isRetired": True})
     client.delete_tag_namespace(space.id)
 

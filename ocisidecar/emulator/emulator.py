@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator import client_config
@@ -32,6 +32,9 @@ from ocisidecar.emulator.throttle import Throttle
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
+
+SESSION_SECONDS: Final = 24 * 3600
+"""How long the token of a written configuration is valid."""
 
 _operator_key = functools.cache(make_key)
 """One key per process: making one costs 100 ms, and no emulator outlives its process."""
@@ -200,18 +203,21 @@ class Emulator:
         )
 
     def write_config(self, directory: Path) -> Path:
-        """Write `config`, `key.pem` and an empty `oci_cli_rc` into a directory; returns the config's path."""
-        return client_config.write(directory, self.oci_config)
+        """Write a configuration for other processes into a directory; returns the path of `config`.
+
+        Its profile DEFAULT signs with the key `key.pem`, SESSION with a session token that is valid for a day.
+        `oci_cli_rc` is empty.
+        """
+        return client_config.write(directory, self.oci_config, self.issue_token(seconds=SESSION_SECONDS))
 
     def add_user(self, name: str) -> dict[str, str]:
         """Add an administrator with a new API key; returns a configuration for SDK clients."""
         cloud = self.app.cloud
         key = make_key()
         with cloud.lock:
-            principal = Principal(id=cloud.ids.ocid("user"), tenancy_id=cloud.tenancy_id)
-            create_builtin_user(cloud, principal.id, name)
-        key_fingerprint = cloud.keys.add_api_key(principal, key.public_key())
-        return {**self.oci_config, "user": principal.id, "fingerprint": key_fingerprint, "key_content": pem(key)}
+            user_id = cloud.ids.ocid("user")
+            key_fingerprint = create_builtin_user(cloud, user_id, name, key.public_key())
+        return {**self.oci_config, "user": user_id, "fingerprint": key_fingerprint, "key_content": pem(key)}
 
     def issue_token(
         self, *, public_key: str | None = None, resource_id: str | None = None, seconds: float = 3600
@@ -372,8 +378,7 @@ class Emulator:
             pods=self._new_pods(),
         )
         create_builtin_tenancy(cloud)
-        create_builtin_user(cloud, cloud.user_id, "operator")
-        cloud.keys.add_api_key(Principal(id=cloud.user_id, tenancy_id=cloud.tenancy_id), self._key.public_key())
+        create_builtin_user(cloud, cloud.user_id, "operator", self._key.public_key())
         cloud.faults.add(self._faults)
         return cloud
 

@@ -24,6 +24,7 @@ def identities(walk: Walk) -> None:
     client.list_users(tenancy)
     client.get_user(user.id)
     client.update_user(user.id, {"description": "changed"})
+    client.update_user_capabilities(user.id, {"canUseSmtpCredentials": False})
     key = rsa.generate_private_key(65537, 2048).public_key()
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     uploaded = client.upload_api_key(user.id, {"key": pem})

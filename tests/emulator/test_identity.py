@@ -337,6 +337,27 @@ class TestTags:
         assert identity.list_tagging_work_request_errors(done.id).data == []
         assert refusal(identity.get_tagging_work_request, deleted).status == 404
 
+    def test_retiring_a_namespace_retires_its_tags(self, identity, network, compartment, namespace, tag, refusal):
+        """Its tags can no longer be used and none can be added; reactivating it does not reactivate them."""
+        identity.update_tag_namespace(namespace.id, {"isRetired": True})
+        assert identity.get_tag(namespace.id, tag.name).data.is_retired is True
+        details = {"compartmentId": compartment, "cidrBlock": "10.0.0.0/16", "definedTags": {"ops": {"role": "a"}}}
+        assert refusal(network.create_vcn, details).message.startswith("Invalid tags")
+        another = {"name": "other", "description": "other"}
+        assert refusal(identity.create_tag, namespace.id, another).code == "IncorrectState"
+        identity.update_tag_namespace(namespace.id, {"isRetired": False})
+        assert identity.get_tag(namespace.id, tag.name).data.is_retired is True
+        assert identity.create_tag(namespace.id, another).data.is_retired is False
+
+    def test_the_default_validator_is_none(self, identity, namespace):
+        """A validator of the type DEFAULT is left out of answers, and removes another one."""
+        plain = {"name": "a", "description": "a", "validator": {"validatorType": "DEFAULT"}}
+        assert identity.create_tag(namespace.id, plain).data.validator is None
+        listed = {"validatorType": "ENUM", "values": ["x"]}
+        assert identity.update_tag(namespace.id, "a", {"validator": listed}).data.validator.values == ["x"]
+        assert identity.update_tag(namespace.id, "a", {"validator": plain["validator"]}).data.validator is None
+        assert identity.get_tag(namespace.id, "a").data.validator is None
+
     def test_an_unknown_tag_is_not_found(self, identity, namespace, refusal):
         """An unknown tag gets 404 for reads and updates."""
         assert refusal(identity.get_tag, namespace.id, "nothing").status == 404

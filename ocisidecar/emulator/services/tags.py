@@ -17,7 +17,9 @@ from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, 
 from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.work_requests import AffectedResource
 
-VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), "DEFAULT": body("")})
+NO_VALIDATOR: Final = "DEFAULT"
+"""The validator that stands for none: answers leave it out.  Source: DefaultTagDefinitionValidator."""
+VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), NO_VALIDATOR: body("")})
 
 
 def _not_retired(_call: Call) -> JsonObject:
@@ -28,6 +30,22 @@ def _release_namespace(call: Call, namespace: Record) -> None:
     _require_retired(namespace)
     if next(call.cloud.where("tag", call.now, tagNamespaceId=namespace.id), None) is not None:
         raise ServiceError("IncorrectState", f"{namespace.body['name']} still has tags")
+
+
+def _retire_tags(call: Call, namespace: Record, changes: JsonObject) -> JsonObject:
+    """Retire the tags of a namespace with it; they stay retired when it is reactivated.
+
+    Source: oci.identity.IdentityClient.update_tag_namespace.
+    """
+    if changes.get("isRetired"):
+        for tag in call.cloud.where("tag", call.now, tagNamespaceId=namespace.id, isRetired=False):
+            tag.change({"isRetired": True})
+    return changes
+
+
+def _without_default_validator(members: JsonObject) -> JsonObject:
+    is_default = members.get("validator", {}).get("validatorType") == NO_VALIDATOR
+    return {**members, "validator": None} if is_default else members
 
 
 def _require_retired(record: Record) -> None:
@@ -56,6 +74,7 @@ NAMESPACES: Final = crud.declare_collection(
             message="Tag Namespace '{name}' already exists",
         ),
         before_create=_not_retired,
+        before_update=_retire_tags,
         before_delete=_release_namespace,
     )
 )
@@ -89,8 +108,10 @@ ITEM: Final = {"collection": TAGS, "headers": ("etag",)}
 def create_tag(call: Call) -> Result:
     """Define a tag in a namespace."""
     namespace = crud.get_usable(call, "tag-namespace", call.path["tagNamespaceId"])
+    if namespace.body["isRetired"]:
+        raise ServiceError("IncorrectState", f"{namespace.body['name']} is retired")
     call.body = {
-        **call.body,
+        **_without_default_validator(call.body),
         "compartmentId": namespace.body["compartmentId"],
         "tagNamespaceId": namespace.id,
         "tagNamespaceName": namespace.body["name"],
@@ -124,7 +145,7 @@ def update_tag(call: Call) -> Result:
     """Change or retire a tag."""
     tag = _tag(call)
     crud.check_etag(call, TAGS, tag)
-    tag.change(call.body)
+    tag.change(_without_default_validator(call.body))
     return crud.resource_result(call, tag)
 
 

@@ -209,6 +209,7 @@ class TestPolicies:
         rule = "ANY {resource.id = 'x'}"
         assert identity.update_dynamic_group(made.id, {"matchingRule": rule}).data.matching_rule == rule
         assert refusal(identity.update_dynamic_group, made.id, {"matchingRule": "ALL {"}).status == 400
+        assert "Unable to parse matching rule" in refusal(make_group, "b", rule="bad_matching_rule").message
         assert refusal(identity.update_dynamic_group, made.id, {"name": "x"}).code == "CannotParseRequest"
 
     @pytest.mark.parametrize("name", ["", "with blank", "x" * 101, "sl/ash"])

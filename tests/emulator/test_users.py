@@ -24,3 +24,9 @@ def test_capabilities_can_be_changed(emulator, identity):
     user_id = emulator.oci_config["user"]
     changed = identity.update_user_capabilities(user_id, {"canUseSmtpCredentials": False}).data.capabilities
     assert (changed.can_use_smtp_credentials, changed.can_use_api_keys) == (False, True)
+
+
+def test_users_live_in_the_tenancy(compartment, identity, refusal):
+    """A user in a compartment below the tenancy is refused."""
+    error = refusal(identity.create_user, {"compartmentId": compartment, "name": "a", "description": "a"})
+    assert (error.status, error.message) == (400, "Tenant id is not equal to compartment id")

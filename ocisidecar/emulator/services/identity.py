@@ -85,6 +85,16 @@ def list_region_subscriptions(call: Call) -> Result:
     )
 
 
+def require_in_tenancy(call: Call) -> None:
+    """Raise ServiceError 400 unless the body's compartment is the tenancy, where users and groups live.
+
+    The text is quoted from the tests of Oracle's Terraform provider.
+    """
+    call.compartment(call.body["compartmentId"])
+    if call.body["compartmentId"] != call.cloud.tenancy_id:
+        raise invalid("Tenant id is not equal to compartment id")
+
+
 def _require_tenancy(call: Call) -> None:
     if call.resource_id != call.cloud.tenancy_id:
         raise not_found()

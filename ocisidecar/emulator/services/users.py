@@ -14,7 +14,7 @@ from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.schema import JsonObject, body, tagged
-from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY
+from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, require_in_tenancy
 from ocisidecar.emulator.signature import Principal, read_public_key
 from ocisidecar.emulator.state import Cloud, Record
 
@@ -43,6 +43,7 @@ def members_of_a_user(now: float) -> JsonObject:
 
 
 def _complete(call: Call) -> JsonObject:
+    require_in_tenancy(call)
     return members_of_a_user(call.now)
 
 

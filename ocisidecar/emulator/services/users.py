@@ -28,6 +28,8 @@ CAPABILITIES: Final = (
     "canUseCustomerSecretKeys",
     "canUseOAuth2ClientCredentials",
 )
+SPELLING: Final = {"canUseDbCredentials": "canUseDBCredentials"}
+"""How updates spell capabilities that users show otherwise."""
 
 
 def members_of_a_user(now: float) -> JsonObject:
@@ -87,7 +89,7 @@ def _principal(call: Call, user: Record) -> Principal:
     "PUT",
     f"{USERS.item}/capabilities",
     "update_user_capabilities",
-    details=body(" ".join(f"{name}:bool" for name in CAPABILITIES)),
+    details=body(" ".join(f"{SPELLING.get(name, name)}:bool" for name in CAPABILITIES)),
     headers=("etag",),
     collection=USERS,
 )
@@ -95,7 +97,9 @@ def update_user_capabilities(call: Call) -> Result:
     """Change what a user may have.  The emulator does not enforce it."""
     user = crud.get_usable(call, "user", call.path["userId"])
     crud.check_etag(call, USERS, user)
-    user.change({"capabilities": {**user.body["capabilities"], **call.body}})
+    given = {name: SPELLING.get(name, name) for name in CAPABILITIES}
+    changes = {name: call.body[sent] for name, sent in given.items() if sent in call.body}
+    user.change({"capabilities": {**user.body["capabilities"], **changes}})
     return crud.resource_result(call, user)
 
 

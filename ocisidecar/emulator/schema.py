@@ -61,6 +61,11 @@ def _strings(value: Any, path: str) -> list[str]:
     return [_string(item, f"{path}[{index}]") for index, item in enumerate(value)]
 
 
+def _words(value: Any, path: str) -> list[str]:
+    """Drop empty strings, as OCI does with capabilities.  Source: the tests of Oracle's Terraform provider."""
+    return [text for text in _strings(value, path) if text]
+
+
 def _string_map(value: Any, path: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _mistyped(path, "an object with string values")
@@ -123,6 +128,7 @@ _TYPES: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "number": _number,
     "time": _time,
     "strings": _strings,
+    "words": _words,
     "map": _string_map,
     "tags": _freeform_tags,
     "defined": _defined_tags,

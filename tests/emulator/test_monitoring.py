@@ -303,10 +303,13 @@ class TestAlarms:
         assert status() == ["FIRING"]
 
     def test_suppressed_and_disabled_alarms_do_not_fire(self, monitoring, details, post, metric, status):
-        """A breaching alarm is SUSPENDED while it is suppressed, and not listed while it is disabled."""
+        """A breaching alarm is SUSPENDED while it is suppressed, and OK while it is disabled."""
         post(metric(90.0, age=0.0))
         window = {"timeSuppressFrom": "2020-01-01T00:00:00Z", "timeSuppressUntil": "2040-01-01T00:00:00Z"}
         alarm = monitoring.create_alarm(details | {"suppression": window}).data
         assert status() == ["SUSPENDED"]
+        monitoring.delete_alarm(alarm.id)
+        alarm = monitoring.create_alarm(details).data
+        assert status() == ["FIRING"]
         monitoring.update_alarm(alarm.id, {"isEnabled": False})
-        assert status() == []
+        assert status() == ["OK"]

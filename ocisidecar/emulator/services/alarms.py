@@ -1,7 +1,7 @@
 """Monitoring: alarms, and their status, computed from the posted metrics.  API: monitoring/20180401.
 
 Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that an alarm may have no
-destination, that missing data ends a breach, and that a disabled alarm has no status.
+destination, that missing data ends a breach, and that a disabled alarm is OK.
 """
 
 from __future__ import annotations
@@ -141,20 +141,20 @@ ALARMS: Final = crud.declare_collection(
 def list_alarms_status(call: Call) -> Result:
     """Respond with a page of alarms, each FIRING, OK or SUSPENDED."""
     compartment_ids = compartments_of(call)
-    enabled = [
+    alarms = [
         alarm
         for alarm in select(call, call.cloud.store.all(ALARMS.kind, call.now), ("displayName",))
-        if alarm.body["compartmentId"] in compartment_ids and alarm.body["isEnabled"]
+        if alarm.body["compartmentId"] in compartment_ids
     ]
-    statuses = {alarm.id: _status(call, alarm) for alarm in enabled}
+    statuses = {alarm.id: _status(call, alarm) for alarm in alarms}
     wanted = call.query.get("status", "")
-    chosen = [alarm for alarm in enabled if wanted in {"", statuses[alarm.id]["status"]}]
+    chosen = [alarm for alarm in alarms if wanted in {"", statuses[alarm.id]["status"]}]
     return page_of_records(call, chosen, lambda alarm: statuses[alarm.id])
 
 
 def _status(call: Call, alarm: Record) -> JsonObject:
     suppression = alarm.body["suppression"]
-    since = _breached_since(call, alarm)
+    since = _breached_since(call, alarm) if alarm.body["isEnabled"] else None
     status = "OK" if since is None else "FIRING"
     if suppression and moment(suppression["timeSuppressFrom"]) <= call.now < moment(
         suppression["timeSuppressUntil"]

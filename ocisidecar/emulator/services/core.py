@@ -45,13 +45,15 @@ def cidr(text: str) -> IPv4Network:
         raise invalid(f"The requested CIDR {text} is invalid: unable to parse.") from exc
 
 
-def check_dns_label(label: str) -> None:
-    """Raise ServiceError 400 unless it has up to 15 letters and digits, a letter first.
+def dns_label(label: str) -> str:
+    """Return the label in lower case; ServiceError 400 unless it has up to 15 letters and digits, a letter first.
 
-    Source: oci.core.models.CreateVcnDetails.dns_label.
+    Source: oci.core.models.CreateVcnDetails.dns_label, and the tests of Oracle's Terraform provider for the case of
+    subnets' labels.  UNCONFIRMED: that of the labels of VCNs and hosts.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,14}", label):
         raise invalid(f"dnsLabel {label} must have 1 to 15 letters or digits and begin with a letter")
+    return label.lower()
 
 
 def mac_suffix(cloud: Cloud) -> str:

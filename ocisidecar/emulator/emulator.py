@@ -17,14 +17,13 @@ from ocisidecar.emulator.faults import Fault, FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.initial_state import create_builtin_tenancy, create_builtin_user
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
+from ocisidecar.emulator.out_of_band import OutOfBand
 from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
 from ocisidecar.emulator.server import Listener
-from ocisidecar.emulator.services import SERVICES, vulnerability_scanning
-from ocisidecar.emulator.services.artifacts import push_image
-from ocisidecar.emulator.services.vault import store_secret
+from ocisidecar.emulator.services import SERVICES
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
 from ocisidecar.emulator.state import ENDED, Assumptions, Cloud, lifetime
@@ -40,7 +39,7 @@ _operator_key = functools.cache(make_key)
 """One key per process: making one costs 100 ms, and no emulator outlives its process."""
 
 
-class Emulator:
+class Emulator(OutOfBand):
     """An Oracle Cloud tenancy on a loopback port, for as long as the `with` block lasts.
 
     Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine and nothing is
@@ -275,51 +274,6 @@ class Emulator:
                 for kind in cloud.store.kinds()
             }
         return {kind: ids for kind, ids in found.items() if ids}
-
-    def push_image(self, repository_id: str, version: str) -> str:
-        """Push an image, tagged `version`, into a container repository; returns its OCID.
-
-        Raises:
-            LookupError: the repository does not exist.
-        """
-        cloud = self.app.cloud
-        with cloud.lock:
-            return push_image(cloud, repository_id, version).id
-
-    def cover_by_scanning(self, *repositories: str, scan_level: str = "STANDARD") -> str:
-        """Add a scan target for repositories of the compartment, for all when none is named; returns its OCID.
-
-        The emulator does not scan: results are those that `store_scan_result` stores.
-
-        Args:
-            repositories: without registry and namespace.
-            scan_level: STANDARD, or NONE for a recipe that scans nothing.
-        """
-        cloud = self.app.cloud
-        with cloud.lock:
-            return vulnerability_scanning.add_target(cloud, repositories, scan_level).id
-
-    def store_scan_result(self, repository: str, tag: str, *problems: Mapping[str, object]) -> str:
-        """Store the result of a scan that ended now; returns the result's OCID.
-
-        Args:
-            repository: without registry and namespace.
-            tag: of the image.
-            problems: as in oci.vulnerability_scanning.models.ContainerScanResultProblem, in wire form:
-                `{"name": ..., "severity": "HIGH", "state": "OPEN"}`.
-
-        Raises:
-            LookupError: no scan target covers the repository.
-        """
-        cloud = self.app.cloud
-        with cloud.lock:
-            return vulnerability_scanning.store_result(cloud, repository, tag, problems).id
-
-    def store_secret(self, *versions: bytes) -> str:
-        """Store a secret with these versions, the current one last, in the vault; returns its OCID."""
-        cloud = self.app.cloud
-        with cloud.lock:
-            return store_secret(cloud, versions).id
 
     def inject(self, *faults: Fault) -> None:
         """Add faults; each counts the matching calls from now on."""

@@ -1,4 +1,4 @@
-"""What reaches a tenancy in other ways than through the API: pushed images, scan results, secrets."""
+"""What reaches a tenancy in other ways than through the API: pushed images, scan results, e-mails, secrets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ocisidecar.emulator.app import App
 from ocisidecar.emulator.services import vulnerability_scanning
 from ocisidecar.emulator.services.artifacts import push_image
+from ocisidecar.emulator.services.notification import confirmation_token
 from ocisidecar.emulator.services.vault import store_secret
 
 
@@ -53,6 +54,16 @@ class OutOfBand:
         cloud = self.app.cloud
         with cloud.lock:
             return vulnerability_scanning.store_result(cloud, repository, tag, problems).id
+
+    def confirmation_token(self, subscription_id: str) -> str:
+        """Return the token in the message that asks an endpoint to confirm its subscription.
+
+        Raises:
+            LookupError: the subscription does not exist.
+        """
+        cloud = self.app.cloud
+        with cloud.lock:
+            return confirmation_token(cloud, subscription_id)
 
     def store_secret(self, *versions: bytes) -> str:
         """Store a secret with these versions, the current one last, in the vault; returns its OCID."""

@@ -71,6 +71,11 @@ def alarms(walk: Walk) -> None:
     made = [data.create_subscription(walk.made(**members, endpoint=f"{name}@example.com")) for name in "ab"]
     data.list_subscriptions(walk.home)
     data.get_subscription(made[0].id)
+    data.update_subscription(made[0].id, {"freeformTags": {"a": "b"}})
+    data.resend_subscription_confirmation(made[0].id)
+    tokens = [walk.emulator.confirmation_token(one.id) for one in made]
+    data.get_confirm_subscription(made[0].id, tokens[0], "EMAIL")
+    data.get_unsubscription(made[1].id, tokens[1], "EMAIL")
     data.delete_subscription(made[0].id)
     monitoring = walk.client("monitoring.MonitoringClient", "/telemetry")
     body = walk.made(metricCompartmentId=walk.home, namespace="app", query="Load[1m].max() > 90", severity="ERROR")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import kind_of, moment, timestamp
@@ -133,6 +134,7 @@ ALARMS: Final = crud.declare_collection(
         before_update=_revise,
     )
 )
+declare_move(ALARMS)
 
 
 @MONITORING.operation(

@@ -10,7 +10,7 @@ from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.regions import FAULT_DOMAINS, REGIONS
-from ocisidecar.emulator.schema import JsonObject, tagged
+from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.state import ENDED, Cloud, Record
 from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
@@ -228,6 +228,36 @@ def delete_compartment(call: Call) -> Result:
         resources=[AffectedResource("compartment", "DELETED", compartment.id, f"/compartments/{compartment.id}")],
         seconds=seconds,
     )
+    return Result(headers=headers)
+
+
+@IDENTITY.operation(
+    "POST",
+    f"{COMPARTMENTS.item}/actions/moveCompartment",
+    "move_compartment",
+    status=202,
+    headers=("opc-work-request-id",),
+    details=body("targetCompartmentId!"),
+    is_create=True,
+    collection=COMPARTMENTS,
+)
+def move_compartment(call: Call) -> Result:
+    """Move a compartment with all below it.  UNCONFIRMED: code and text of what is refused."""
+    compartment = crud.get_usable(call, "compartment", call.resource_id)
+    crud.check_etag(call, COMPARTMENTS, compartment)
+    target = call.compartment(call.body["targetCompartmentId"])
+    if compartment.id in call.cloud.path_to_root(target.id, call.now):
+        raise invalid(f"{compartment.id} cannot be moved below itself")
+    moved = {"compartmentId": target.id}
+    crud.check_unique(call, COMPARTMENTS, {**compartment.body, **moved})
+    headers = WORK_REQUESTS.open(
+        call,
+        operation_type="MOVE_COMPARTMENT",
+        compartment_id=compartment.body["compartmentId"],
+        resources=[AffectedResource("compartment", "UPDATED", compartment.id, f"/compartments/{compartment.id}")],
+        seconds=0.0,
+    )
+    compartment.change(moved)
     return Result(headers=headers)
 
 

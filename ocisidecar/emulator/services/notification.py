@@ -11,6 +11,7 @@ import json
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Permission, Result, Service, Unique
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import timestamp
@@ -81,6 +82,7 @@ TOPICS: Final = crud.declare_collection(
         view=_show_topic,
     )
 )
+declare_move(TOPICS)
 
 
 @SUBSCRIPTIONS_SERVICE.operation(
@@ -154,6 +156,7 @@ SUBSCRIPTIONS: Final = crud.declare_collection(
         is_listed=False,
     )
 )
+declare_move(SUBSCRIPTIONS)
 
 
 @SUBSCRIPTIONS_SERVICE.operation(

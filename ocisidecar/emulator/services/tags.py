@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.paging import page_of_records, select
@@ -78,6 +79,7 @@ NAMESPACES: Final = crud.declare_collection(
         before_delete=_release_namespace,
     )
 )
+declare_move(NAMESPACES, takes_along={"tag": "tagNamespaceId"})
 
 
 TAGS: Final = Collection(

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import timestamp
@@ -151,6 +152,7 @@ VCNS: Final = crud.declare_collection(
         before_delete=_release_vcn,
     )
 )
+declare_move(VCNS, work_requests=WORK_REQUESTS)
 
 
 def _changed(call: Call, vcn: Record) -> Result:
@@ -308,3 +310,4 @@ SUBNETS: Final = crud.declare_collection(
         before_delete=_release_subnet,
     )
 )
+declare_move(SUBNETS, work_requests=WORK_REQUESTS)

@@ -81,7 +81,7 @@ def alarms(walk: Walk) -> None:
     body = walk.made(metricCompartmentId=walk.home, namespace="app", query="Load[1m].max() > 90", severity="ERROR")
     body |= {"destinations": [topic.topic_id], "isEnabled": True, "displayName": "load"}
     alarm = monitoring.create_alarm(body)
-    monitoring.create_alarm({**body, "displayName": "other"})
+    walk.ids["alarm"] = monitoring.create_alarm({**body, "displayName": "other"}).id
     monitoring.list_alarms(walk.home)
     monitoring.list_alarms_status(walk.home)
     monitoring.get_alarm(alarm.id)
@@ -96,7 +96,7 @@ def registry(walk: Walk) -> None:
     client.get_container_configuration(home)
     readme = {"content": "read me", "format": "TEXT_PLAIN"}
     repository = client.create_container_repository(walk.made(displayName="web", readme=readme))
-    client.create_container_repository(walk.made(displayName="other"))
+    walk.ids["repository"] = client.create_container_repository(walk.made(displayName="other")).id
     images = [walk.emulator.push_image(repository.id, version) for version in ("1", "2")]
     client.list_container_repositories(home)
     client.get_container_repository(repository.id)

@@ -57,6 +57,49 @@ def refusals(walk: Walk) -> None:
             refused()
 
 
+def moves(walk: Walk) -> None:
+    """Move everything that can be moved to another compartment, and back."""
+    identity, network, ids = walk.client("identity.IdentityClient", "/identity"), walk.network, walk.ids
+    tenancy = walk.emulator.tenancy_id
+    other = identity.create_compartment({"compartmentId": tenancy, "name": "other", "description": "other"})
+    identity.move_compartment(other.id, {"targetCompartmentId": ids["compartment"]})
+    logging = walk.client("logging.LoggingManagementClient", "/logging")
+    topics = walk.client("ons.NotificationControlPlaneClient", "/notification")
+    data = walk.client("ons.NotificationDataPlaneClient", "/notification")
+    registry = walk.client("artifacts.ArtifactsClient", "/artifacts")
+    monitoring = walk.client("monitoring.MonitoringClient", "/telemetry")
+    space = identity.create_tag_namespace({"compartmentId": walk.home, "name": "moved", "description": "moved"})
+    topic = topics.create_topic(walk.made(name="moved"))
+    target = {"topicId": topic.topic_id, "protocol": "EMAIL", "endpoint": "moved@example.com"}
+    subscription = data.create_subscription(walk.made(**target))
+    for compartment_id in (other.id, walk.home):
+        place = {"compartmentId": compartment_id}
+        for noun in ("vcn", "subnet", *TABLES_AND_GATEWAYS):
+            getattr(network, f"change_{noun}_compartment")(ids[noun], place)
+        network.change_network_security_group_compartment(ids["nsg"], place)
+        logging.change_log_group_compartment(ids["log_group"], place)
+        monitoring.change_alarm_compartment(ids["alarm"], place)
+        topics.change_topic_compartment(topic.topic_id, place)
+        data.change_subscription_compartment(subscription.id, place)
+        registry.change_container_repository_compartment(ids["repository"], place)
+        identity.change_tag_namespace_compartment(space.id, place)
+    logging.create_log_group(walk.made(displayName="second"))
+    second = logging.made_by_work_request()
+    logging.change_log_log_group(ids["log_group"], ids["log"], {"targetLogGroupId": second})
+    logging.change_log_log_group(second, ids["log"], {"targetLogGroupId": ids["log_group"]})
+    identity.delete_compartment(other.id)
+
+
+TABLES_AND_GATEWAYS = (
+    "route_table",
+    "security_list",
+    "dhcp_options",
+    "internet_gateway",
+    "nat_gateway",
+    "service_gateway",
+)
+
+
 def tear_down(walk: Walk) -> None:
     instances, network, ids = walk.instances, walk.network, walk.ids
     instances.stop_container_instance(ids["instance"])
@@ -69,14 +112,7 @@ def tear_down(walk: Walk) -> None:
     walk.emulator.clock.sleep(10)
     network.delete_subnet(ids["subnet"])
     network.delete_network_security_group(ids["nsg"])
-    for noun in (
-        "route_table",
-        "security_list",
-        "dhcp_options",
-        "internet_gateway",
-        "nat_gateway",
-        "service_gateway",
-    ):
+    for noun in TABLES_AND_GATEWAYS:
         getattr(network, f"delete_{noun}")(ids[noun])
     for subnet in network.list_subnets(walk.home):
         network.delete_subnet(subnet.id)
@@ -98,5 +134,5 @@ def tear_down(walk: Walk) -> None:
 
 STEPS = (
     vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, tags, logging,
-    entries, metrics, alarms, registry, scanning, vault, refusals, tear_down,
+    entries, metrics, alarms, registry, scanning, vault, refusals, moves, tear_down,
 )  # fmt: skip

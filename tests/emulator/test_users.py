@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 class TestOperator:
     def test_the_key_that_signs_is_listed(self, emulator, identity):
@@ -30,3 +32,50 @@ def test_users_live_in_the_tenancy(compartment, identity, refusal):
     """A user in a compartment below the tenancy is refused."""
     error = refusal(identity.create_user, {"compartmentId": compartment, "name": "a", "description": "a"})
     assert (error.status, error.message) == (400, "Tenant id is not equal to compartment id")
+
+
+class TestGroups:
+    @pytest.fixture
+    def group(self, emulator, identity):
+        details = {"compartmentId": emulator.tenancy_id, "name": "writers", "description": "writers"}
+        return identity.create_group(details).data
+
+    @pytest.fixture
+    def user(self, emulator, identity):
+        return identity.create_user({"compartmentId": emulator.tenancy_id, "name": "a", "description": "a"}).data
+
+    def test_a_new_tenancy_has_administrators(self, emulator, identity):
+        """The operator is a member of the only group, Administrators."""
+        (group,) = identity.list_groups(emulator.tenancy_id).data
+        (membership,) = identity.list_user_group_memberships(emulator.tenancy_id, group_id=group.id).data
+        assert (group.name, membership.user_id) == ("Administrators", emulator.oci_config["user"])
+        assert emulator.live() == {}
+
+    def test_members_are_found_by_user_and_group(self, emulator, identity, group, user, refusal):
+        """A user is added once; the list needs a user or a group; a removed member is not listed."""
+        details = {"userId": user.id, "groupId": group.id}
+        made = identity.add_user_to_group(details).data
+        assert refusal(identity.add_user_to_group, details).status == 409
+        for selection in ({"user_id": user.id}, {"group_id": group.id}, {"user_id": user.id, "group_id": group.id}):
+            found = identity.list_user_group_memberships(emulator.tenancy_id, **selection).data
+            assert [one.id for one in found] == [made.id]
+        assert refusal(identity.list_user_group_memberships, emulator.tenancy_id).status == 400
+        identity.remove_user_from_group(made.id)
+        assert identity.list_user_group_memberships(emulator.tenancy_id, user_id=user.id).data == []
+
+    def test_what_has_a_membership_is_kept(self, emulator, identity, group, user, refusal):
+        """Neither a member nor a group with members can be deleted."""
+        made = identity.add_user_to_group({"userId": user.id, "groupId": group.id}).data
+        assert refusal(identity.delete_user, user.id).status == 409
+        assert refusal(identity.delete_group, group.id).status == 409
+        identity.remove_user_from_group(made.id)
+        identity.delete_group(group.id)
+        identity.delete_user(user.id)
+        assert emulator.live() == {}
+
+    def test_groups_live_in_the_tenancy(self, emulator, compartment, identity, group, refusal):
+        """A group in another compartment and one with a taken name are refused."""
+        details = {"compartmentId": compartment, "name": "b", "description": "b"}
+        assert refusal(identity.create_group, details).message == "Tenant id is not equal to compartment id"
+        taken = {"compartmentId": emulator.tenancy_id, "name": group.name, "description": "b"}
+        assert refusal(identity.create_group, taken).code == "GroupAlreadyExists"

@@ -33,6 +33,7 @@ from ocisidecar.emulator.services import (
     addresses,
     containers,
     gateways,
+    groups,
     policies,
     routing,
     security,
@@ -54,7 +55,7 @@ from ocisidecar.emulator.services.object_storage import OBJECT_STORAGE
 from ocisidecar.emulator.services.vault import SECRETS
 from ocisidecar.emulator.services.vulnerability_scanning import SCANNING
 
-PARTS: Final = (addresses, containers, gateways, policies, routing, security, tags, users, vcns)
+PARTS: Final = (addresses, containers, gateways, groups, policies, routing, security, tags, users, vcns)
 """Files that declare operations of another file's service, by being imported."""
 
 SERVICES: Final[tuple[Service, ...]] = (

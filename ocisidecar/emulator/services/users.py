@@ -14,6 +14,7 @@ from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.schema import JsonObject, body, tagged
+from ocisidecar.emulator.services.groups import require_no_membership
 from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, require_in_tenancy
 from ocisidecar.emulator.signature import Principal, read_public_key
 from ocisidecar.emulator.state import Cloud, Record
@@ -54,6 +55,7 @@ def _add_api_key_table(_call: Call, user: Record) -> None:
 
 
 def _release(call: Call, user: Record) -> None:
+    require_no_membership(call, "userId", user)
     for fingerprint in user.hidden["api_keys"]:
         call.cloud.keys.remove_api_key(_principal(call, user), fingerprint)
 

@@ -30,6 +30,16 @@ def identities(walk: Walk) -> None:
     uploaded = client.upload_api_key(user.id, {"key": pem})
     client.list_api_keys(user.id)
     client.delete_api_key(user.id, uploaded.fingerprint)
+    group = client.create_group({"compartmentId": tenancy, "name": "walkers", "description": "walk"})
+    client.create_group({"compartmentId": tenancy, "name": "runners", "description": "run"})
+    client.list_groups(tenancy)
+    client.get_group(group.id)
+    client.update_group(group.id, {"description": "changed"})
+    membership = client.add_user_to_group({"userId": user.id, "groupId": group.id})
+    client.list_user_group_memberships(tenancy, user_id=user.id)
+    client.get_user_group_membership(membership.id)
+    client.remove_user_from_group(membership.id)
+    client.delete_group(group.id)
     client.delete_user(user.id)
     rule = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{walk.home}'}}"
     members = {"compartmentId": tenancy, "description": "walk"}

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from ocisidecar.errors import ResourceFailed as ResourceFailed
     from ocisidecar.errors import ServiceCallError as ServiceCallError
     from ocisidecar.errors import ServiceUnavailable as ServiceUnavailable
-    from ocisidecar.errors import SettingFault as SettingFault
+    from ocisidecar.errors import SettingProblem as SettingProblem
     from ocisidecar.errors import SettingsError as SettingsError
     from ocisidecar.errors import SpecError as SpecError
-    from ocisidecar.errors import SpecFault as SpecFault
+    from ocisidecar.errors import SpecProblem as SpecProblem
     from ocisidecar.errors import StalePlan as StalePlan
     from ocisidecar.errors import Throttled as Throttled
     from ocisidecar.errors import WaitError as WaitError
@@ -169,12 +169,12 @@ _HOME_OF = {
     "SecurityContext": "spec",
     "ServiceCallError": "errors",
     "ServiceUnavailable": "errors",
-    "SettingFault": "errors",
+    "SettingProblem": "errors",
     "Settings": "settings",
     "SettingsError": "errors",
     "SidecarSpec": "spec",
     "SpecError": "errors",
-    "SpecFault": "errors",
+    "SpecProblem": "errors",
     "StalePlan": "errors",
     "Statement": "spec",
     "Step": "plan.plan",
@@ -262,12 +262,12 @@ __all__ = [
     "SecurityContext",
     "ServiceCallError",
     "ServiceUnavailable",
-    "SettingFault",
+    "SettingProblem",
     "Settings",
     "SettingsError",
     "SidecarSpec",
     "SpecError",
-    "SpecFault",
+    "SpecProblem",
     "StalePlan",
     "Statement",
     "Step",

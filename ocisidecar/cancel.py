@@ -13,12 +13,12 @@ class Cancel:
     """A switch that ends a running `plan`, `apply` or `destroy`.  Thread-safe; set once, it stays set.
 
     After `set` no new request is sent; a request in flight finishes (bounded by its read timeout); what was
-    created stays, is tagged, and is listed in `Cancelled.deployment` (but for a log or log group whose OCID the
-    service had not told yet); applying again continues.  There are three checkpoints: before a request, in a
+    created stays, is tagged, and is listed in `Cancelled.deployment` (except a log or log group whose OCID the
+    service had not returned yet); applying again continues.  There are three checkpoints: before a request, in a
     retry sleep, in a poll sleep.
 
     Args:
-        after_seconds: set by itself this long after construction; None means never.
+        after_seconds: it is set automatically this long after construction; None means never.
         clock: where the time comes from.
     """
 

@@ -28,7 +28,7 @@ class Clock(Protocol):
     def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, is_busy: bool) -> T | None:
         """Return the next item of `inbox`, or None after `seconds`.
 
-        `is_busy` says that some thread is at work and will post: a virtual clock then waits for that post
+        `is_busy` says that a thread is working and will post an item: a virtual clock then waits for that item
         instead of letting time pass.
         """
         ...
@@ -49,7 +49,7 @@ class SystemClock:
         (wake or threading.Event()).wait(seconds)
 
     def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, is_busy: bool) -> T | None:
-        """Return the next item of `inbox`, or None after `seconds`, whoever is at work."""
+        """Return the next item of `inbox`, or None after `seconds`, whether or not a thread is busy."""
         del is_busy
         try:
             return inbox.get(timeout=seconds)
@@ -83,7 +83,7 @@ class FastClock:
 
 
 class VirtualClock:
-    """Time that passes only when somebody waits for it.
+    """Time that passes only while a thread waits for it.
 
     Sleepers that started at the same instant overlap, as they would in reality: each moves the clock to *its*
     waking time, never back.
@@ -107,7 +107,7 @@ class VirtualClock:
             self._move_to(self._now + seconds)
 
     def receive(self, inbox: queue.SimpleQueue[T], seconds: float, *, is_busy: bool) -> T | None:
-        """Return the next item of `inbox`; with nobody at work, let `seconds` pass and return None."""
+        """Return the next item of `inbox`; when no thread is busy, let `seconds` pass and return None."""
         try:
             return inbox.get(block=is_busy)
         except queue.Empty:

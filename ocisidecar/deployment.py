@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from ocisidecar.errors import ConfigError, SpecError, SpecFault
+from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
 from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
-from ocisidecar.timestamps import Since, beginning
+from ocisidecar.timestamps import Since, start_of
 
 if TYPE_CHECKING:
     from ocisidecar.cancel import Cancel
@@ -55,7 +55,7 @@ class Deployment:
 
     @cached_property
     def instances(self) -> tuple[Instance, ...]:
-        """The container instances with their containers, read once, when first asked for; `refresh()` looks again.
+        """The container instances with their containers, read once, when first accessed; `refresh()` reads again.
 
         Takes two lists and a request for each container; none when the deployment holds no instance.
         """
@@ -86,49 +86,49 @@ class Deployment:
         spec: DeploymentSpec | InstanceSpec | None = None,
         *,
         max_restarts: int = 0,
-        health_timeout_in_seconds: float = 60.0,
+        health_timeout_seconds: float = 60.0,
         telemetry: bool = True,
-        is_nonce_sent: bool = True,
-        telemetry_timeout_in_seconds: float = 180.0,
+        read_only: bool = False,
+        telemetry_timeout_seconds: float = 180.0,
         cancel: Cancel | None = None,
     ) -> Report:
-        """Check that everything is there and works, and return one entry for each check.
+        """Check that everything exists and works, and return the result of each check.
 
-        Changes no resource.  To prove that metrics and lines arrive it sends some, with the rights of whoever
-        calls: an entry to each log, a datapoint to each metric namespace (`ocisidecar` without a management agent),
-        and a few GETs to the app's HTTP health check, one of them marked with `?ocisidecar-nonce=…`.  A log that
-        holds an entry keeps its group from being destroyed without `purge=True`.  What cannot be proven from here,
-        because no way leads to the instance, the user may not look, or the containers are simulated, is skipped
-        with the reason.
+        Changes no resource.  To prove that metrics and log lines arrive it sends some, with the rights of the
+        caller: an entry to each log, a datapoint to each metric namespace (`ocisidecar` without a management
+        agent), and a few GETs to the app's HTTP health check, one of them with the parameter `ocisidecar-nonce`.
+        A log with an entry keeps its log group from being destroyed without `purge=True`.  A check that cannot be
+        made from here is skipped with the reason: the instance cannot be reached, a right is missing, or the
+        containers are simulated.
 
         Args:
-            spec: also checks that everything is as it says, and which sidecars are not essential.
-            max_restarts: how often a container may have been started again.
-            health_timeout_in_seconds: how long to wait while a health check has no verdict yet; 0 for not at all.
-            telemetry: whether metrics and lines are checked at all; without it only the control plane is asked.
-            is_nonce_sent: whether something is sent for that; without it nothing is written.
-            telemetry_timeout_in_seconds: how long to wait until what was sent is found; how long that takes in the
-                cloud is UNCONFIRMED, a minute or two are common.
-            cancel: ends it.
+            spec: if given, everything is compared with it, and its sidecars that are not essential only warn.
+            max_restarts: restarts allowed per container.
+            health_timeout_seconds: how long to wait for health checks without a verdict; 0 does not wait.
+            telemetry: whether to check metrics and log lines; False queries the control plane only.
+            read_only: send nothing; what only a sent entry or datapoint can prove is skipped.
+            telemetry_timeout_seconds: how long to wait until what was sent is found.  UNCONFIRMED: how long the
+                cloud takes; a minute or two are common.
+            cancel: stops the checks.
         """
-        from ocisidecar.verify.verify import Measure, verify
+        from ocisidecar.verify.verify import VerifyOptions, verify
 
         return verify(
             self._connection.reader(self.name, cancel=cancel),
             self.resources,
             spec,
-            reach=self._connection.reach,
-            measure=Measure(
+            resolve_url=self._connection.reach,
+            options=VerifyOptions(
                 max_restarts=max_restarts,
-                health_timeout_in_seconds=health_timeout_in_seconds,
+                health_timeout_seconds=health_timeout_seconds,
                 telemetry=telemetry,
-                is_nonce_sent=is_nonce_sent,
-                telemetry_timeout_in_seconds=telemetry_timeout_in_seconds,
+                read_only=read_only,
+                telemetry_timeout_seconds=telemetry_timeout_seconds,
             ),
         )
 
     def diagnose(self, *, cancel: Cancel | None = None) -> Diagnosis:
-        """Return what is wrong and why, the likeliest cause first, with evidence and remedy; changes nothing."""
+        """Return the problems with evidence and remedy, the most likely cause first; only reads."""
         from ocisidecar.verify.diagnose import diagnose
 
         return diagnose(self._connection.reader(self.name, cancel=cancel), self.resources)
@@ -146,18 +146,18 @@ class Deployment:
     ) -> Iterator[LogLine]:
         """Return the lines that the containers wrote, merged in the order of time.
 
-        OCI has no more than the newest 256 KB of a container's current run.  Of a container that has ended the
-        run before is tried; where that is refused too, a line of the stream `note` says so.
+        OCI provides at most the newest 256 KB of a container's current run.  For a container that has exited its
+        previous run is read; if OCI refuses that too, a line of the stream `note` says so.
 
         Args:
             container: only the containers of this name.
             instance: only this instance, e.g. `web-0`.
-            follow: go on until all containers have ended; looks every 2 s.  No line comes twice, and a `note` says
-                where lines are missing because more than 256 KB were written between two looks.
-            since: nothing older than this; lines without a time always come.
-            tail: of what is there at first, the last so many lines of each container.
+            follow: continue until all containers have exited, with a poll every 2 s.  No line comes twice, and a
+                `note` says where lines are missing because more than 256 KB were written between two polls.
+            since: only lines from this time on; lines without a time are always included.
+            tail: of the lines that exist at first, only so many of the last of each container.
             previous: the run before the current one; not together with `follow`.
-            cancel: ends following, with `Cancelled`.
+            cancel: stops following, with `Cancelled`.
 
         Raises:
             SpecError: there is no such container or instance, or the arguments contradict each other.
@@ -166,13 +166,13 @@ class Deployment:
 
         faults = []
         if follow and previous:
-            faults.append(SpecFault("previous", "an earlier run cannot be followed"))
+            faults.append(SpecProblem("previous", "an earlier run cannot be followed"))
         if tail is not None and tail < 0:
-            faults.append(SpecFault("tail", f"must be 0 lines or more, got {tail}"))
+            faults.append(SpecProblem("tail", f"must be 0 lines or more, got {tail}"))
         if faults:
             raise SpecError(faults)
         reader = self._connection.reader(self.name, cancel=cancel)
-        start = None if since is None else beginning(since, reader.caller.clock)
+        start = None if since is None else start_of(since, reader.caller.clock)
         chosen = self._containers(container, instance)
         if follow:
             return follow_logs(reader, chosen, since=start, tail=tail)
@@ -208,7 +208,7 @@ class Deployment:
             reader,
             query,
             namespace=namespace,
-            since=beginning(since, reader.caller.clock),
+            since=start_of(since, reader.caller.clock),
             resource_group=resource_group,
             resolution=resolution,
         )
@@ -294,5 +294,6 @@ class Deployment:
 
 def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
-        there = ", ".join(dict.fromkeys(known)) or "none"
-        raise SpecError([SpecFault(what, f"there is no {name!r}, there are {there}{did_you_mean(name, known)}")])
+        existing = ", ".join(dict.fromkeys(known)) or "none"
+        message = f"no {what} {name!r}; existing {what}s: {existing}{did_you_mean(name, known)}"
+        raise SpecError([SpecProblem(what, message)])

@@ -1,10 +1,10 @@
 """Every exception that the package raises.  All of them pickle.
 
     OciSidecarError
-    ├─ SpecError            wrong before any call; holds every fault at once, each with its field path
+    ├─ SpecError            wrong before any call; holds every problem at once, each with its field path
     ├─ ConfigError          credentials, region or endpoint cannot be used; names the file and the setting
     │  ├─ EngineMissing     no Docker engine answers
-    │  └─ SettingsError     a settings file is wrong; holds every fault at once, each with file and line
+    │  └─ SettingsError     a settings file is wrong; holds every problem at once, each with file and line
     ├─ PodFailed            a local pod's containers could not be started
     ├─ PlanError            AmbiguousResource · DeploymentNotFound · InUse · NotOurs · StalePlan
     ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
@@ -48,11 +48,12 @@ def _rebuild(cls: type[OciSidecarError], args: tuple[object, ...], state: Mappin
 
 
 @frozen
-class SpecFault:
+class SpecProblem:
     """One thing that is wrong in a spec.
 
     Attributes:
-        path: where, as a user would write it: `instances["web"].sidecars["prometheus"].memory_limit_in_gbs`.
+        path: where, as a user would write it: `instances["web"].sidecars["prometheus"].memory_limit_in_gbs`; empty
+            for the whole spec.
         message: what is expected there and in which unit, and what was given.
     """
 
@@ -60,16 +61,26 @@ class SpecFault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def _errors(problems: Sequence[object]) -> str:
+    return f"{len(problems)} error{'s'[: len(problems) != 1]}"
 
 
 class SpecError(OciSidecarError):
-    """A spec cannot be deployed; found before any call, all faults at once."""
+    """A spec cannot be deployed; found before any call, all problems at once.
 
-    def __init__(self, faults: Sequence[SpecFault]) -> None:
-        self.faults = tuple(faults)
-        lines = "\n".join(f"  - {fault}" for fault in self.faults)
-        super().__init__(f"{len(self.faults)} fault{'s'[: len(self.faults) != 1]} in the spec:\n{lines}")
+    Attributes:
+        problems: what is wrong.
+        source: the file that holds the spec; None for a spec that was made in Python.
+    """
+
+    def __init__(self, problems: Sequence[SpecProblem], *, source: str | None = None) -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"{_errors(self.problems)} in {source or 'the spec'}:\n{lines}")
 
 
 class ConfigError(OciSidecarError):
@@ -77,7 +88,7 @@ class ConfigError(OciSidecarError):
 
 
 @frozen
-class SettingFault:
+class SettingProblem:
     """One thing that is wrong, unused or doubtful in a settings file.
 
     Attributes:
@@ -95,19 +106,19 @@ class SettingFault:
 
 
 class SettingsError(ConfigError):
-    """A settings file cannot be used; found before any call, all faults at once.
+    """A settings file cannot be used; found before any call, all problems at once.
 
     Attributes:
-        faults: what is wrong.
+        problems: what is wrong.
         warnings: what is unused besides: a misspelt name may be why another is missing.
     """
 
-    def __init__(self, faults: Sequence[SettingFault], *, warnings: Sequence[SettingFault] = ()) -> None:
-        self.faults = tuple(faults)
+    def __init__(self, problems: Sequence[SettingProblem], *, warnings: Sequence[SettingProblem] = ()) -> None:
+        self.problems = tuple(problems)
         self.warnings = tuple(warnings)
-        lines = [f"{len(self.faults)} fault{'s'[: len(self.faults) != 1]} in the settings:"]
-        lines += [f"  - {fault}" for fault in self.faults]
-        lines += ["besides:", *(f"  - {warning}" for warning in self.warnings)] if self.warnings else []
+        lines = [f"{_errors(self.problems)} in the settings:"]
+        lines += [f"  - {problem}" for problem in self.problems]
+        lines += ["warnings:", *(f"  - {warning}" for warning in self.warnings)] if self.warnings else []
         super().__init__("\n".join(lines))
 
 
@@ -123,7 +134,7 @@ class PodFailed(OciSidecarError):
 
 
 class PlanError(OciSidecarError):
-    """What exists and what is wanted do not lead to a plan."""
+    """No plan can be made, or carried out, for this spec and these resources."""
 
 
 class AmbiguousResource(PlanError):
@@ -140,8 +151,10 @@ class DeploymentNotFound(PlanError):
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
         self.name = name
         self.known = tuple(known)
-        there = f"there are {', '.join(known)}" if known else "there are none"
-        super().__init__(f"No deployment {name!r} exists in this compartment and region; {there}.")
+        existing = ", ".join(known) or "none"
+        super().__init__(
+            f"No deployment {name!r} in this compartment and region; existing deployments: {existing}."
+        )
 
 
 class InUse(PlanError):

@@ -74,7 +74,7 @@ class StepWaiting(StepEvent):
 
 @frozen(kw_only=True)
 class StepRetrying(StepEvent):
-    """A request failed in a way that passes; it is sent again after `wait_seconds`."""
+    """A request failed with a transient error; it is sent again after `wait_seconds`."""
 
     reason: str
     attempt: int
@@ -83,7 +83,7 @@ class StepRetrying(StepEvent):
 
 @frozen(kw_only=True)
 class StepFinished(StepEvent):
-    """The resource is as wanted."""
+    """The resource has reached its goal: it matches the spec, or is deleted."""
 
     resource_id: str = ""
 

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from ocisidecar.engine import ContainerState, Engine, RunningPod
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SecretRef, as_deployment, wire
-from ocisidecar.spec.validate import check
+from ocisidecar.spec.validate.spec import check
 from ocisidecar.wire import Ref, resolve_fields
 
 
@@ -137,20 +137,20 @@ class Pod:
 def _only_instance(deployment: DeploymentSpec, replica: int) -> InstanceSpec:
     if len(deployment.instances) != 1:
         message = f"a pod needs exactly one instance (got {len(deployment.instances)})"
-        raise SpecError([SpecFault("instances", message)])
+        raise SpecError([SpecProblem("instances", message)])
     (instance,) = deployment.instances
     if not 0 <= replica < instance.replicas:
         path = f'instances["{instance.name}"].replicas'
         message = (
             f"replica {replica} was requested, the spec has {instance.replicas} (0 to {instance.replicas - 1})"
         )
-        raise SpecError([SpecFault(path, message)])
+        raise SpecError([SpecProblem(path, message)])
     return instance
 
 
 def _require_secrets(instance: InstanceSpec, contents: Mapping[str, bytes]) -> None:
     faults = [
-        SpecFault(
+        SpecProblem(
             f'instances["{instance.name}"].volumes["{volume.name}"].files["{path}"]',
             f"a local pod cannot read the secret {content.secret_id}: pass its content in `secrets`",
         )
@@ -167,7 +167,7 @@ def _require_known(body: Mapping[str, Any], images: Mapping[str, str]) -> None:
     names = [container["displayName"] for container in body["containers"]]
     known = {*names, *(container["imageUrl"] for container in body["containers"])}
     faults = [
-        SpecFault(f'images["{name}"]', f"not the name of a container: the containers are {', '.join(names)}")
+        SpecProblem(f'images["{name}"]', f"not the name of a container: the containers are {', '.join(names)}")
         for name in images
         if name not in known and not {"/", ":"} & {*name}
     ]

@@ -21,7 +21,7 @@ from ocisidecar.errors import (
     DeploymentNotFound,
 )
 from ocisidecar.events import Event, Found, Handler, PlanReady
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.build import check_digest
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.plan.planner import Planner, Spec, What
@@ -429,10 +429,10 @@ class Provisioner:
         host = instance.emulated_address or instance.public_ip or instance.private_ip
         return f"http://{host}:{port}" if host else None
 
-    def reader(self, name: str, *, cancel: Cancel | None = None) -> Reader:
+    def reader(self, name: str, *, cancel: Cancel | None = None) -> DeploymentReader:
         """Return what reads the deployment `name`; for `Deployment`'s own use."""
         caller = self._session.caller(cancel or Cancel(clock=self._session.clock))
-        return Reader(caller, self._planner.site(name, caller), self._pool)
+        return DeploymentReader(caller, self._planner.site(name, caller), self._pool)
 
     # -- inside --------------------------------------------------------------------------------------------
 
@@ -480,8 +480,7 @@ def _compartment(compartment_id: str | None, credentials: Credentials) -> str:
     found = compartment_id or credentials.compartment_id
     if not found:
         raise ConfigError(
-            "No compartment is named: pass compartment_id=... or set OCISIDECAR_COMPARTMENT_ID "
-            f"({credentials.source})"
+            f"No compartment given: pass compartment_id=... or set OCISIDECAR_COMPARTMENT_ID ({credentials.source})"
         )
     return found
 

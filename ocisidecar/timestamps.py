@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from ocisidecar.clock import Clock
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 
 Since = datetime | timedelta
-"""A moment with a time zone, or how long ago it was."""
+"""A point in time with a time zone, or a duration before now."""
 
 
 def now(clock: Clock) -> datetime:
@@ -21,8 +21,8 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def beginning(since: Since, clock: Clock) -> datetime:
-    """Return the moment that `since` means.
+def start_of(since: Since, clock: Clock) -> datetime:
+    """Return the point in time that `since` denotes.
 
     Raises:
         SpecError: it has no time zone.
@@ -30,5 +30,5 @@ def beginning(since: Since, clock: Clock) -> datetime:
     if isinstance(since, timedelta):
         return now(clock) - since
     if since.tzinfo is None:
-        raise SpecError([SpecFault("since", f"must have a time zone, got {since}")])
+        raise SpecError([SpecProblem("since", f"must have a time zone, got {since}")])
     return since

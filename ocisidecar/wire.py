@@ -29,7 +29,7 @@ class Key:
 class Ref:
     """A value known only once `key` exists: its `field`, by default its OCID.
 
-    `deployment` names the shared deployment that `key` belongs to; empty means the deployment at hand.
+    `deployment` names the shared deployment that `key` belongs to; empty means the deployment of the body.
     """
 
     key: Key
@@ -56,7 +56,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 
 
 Body: TypeAlias = "bool | int | float | str | Ref | Text | Sequence[Body] | Mapping[str, Body] | None"
-"""Wire form in which references stand where an OCID will be."""
+"""Wire form with references in place of OCIDs that are not known yet."""
 
 
 def references(body: Body) -> Iterator[Ref]:

@@ -5,8 +5,8 @@
     scripts/build_all.py --skip-push                        only build
     scripts/build_all.py --local                            only build, for this engine and deploy.py --local
 
-OCIR_*, VERSION and BUILD_PLATFORM of the settings file, or of the environment, are honoured.  A Docker engine must
-answer.  Exit codes: 0 done, 2 wrong input, 3 the engine, the registry or OCI refused, 130 interrupted.
+OCIR_*, VERSION and BUILD_PLATFORM are read from the settings file or the environment.
+Needs a running Docker engine.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from attrs import define, frozen
 from ocisidecar import __version__, images
 from ocisidecar.apply.requests import read_secret
 from ocisidecar.cancel import Cancel
-from ocisidecar.cli import common
-from ocisidecar.cli.common import OK, Options
-from ocisidecar.cli.scripts import SETTINGS, requests_shown
+from ocisidecar.cli import arguments, common, connection
+from ocisidecar.cli.arguments import Options
+from ocisidecar.cli.exit_codes import HELP, ExitCode
+from ocisidecar.cli.scripts import SETTINGS, request_logging
 from ocisidecar.errors import ConfigError
 from ocisidecar.images.sbom import find_syft
 from ocisidecar.provisioner import Provisioner
@@ -41,33 +42,33 @@ from ocisidecar.wire import Key, Ref
 _MEBI: Final = 1024**2
 _PROGRESS_SECONDS: Final = 10
 _SOURCES: Final = Path(__file__).resolve().parent.parent / "docker"
-"""Of this checkout, which may differ from what is installed."""
+"""The sources of this checkout, which may differ from those of the installed package."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, push and write; return the exit code."""
     options = _parser().parse_args(arguments)
-    return common.ending(lambda: _run(options), program="build_all.py")
+    return common.run_command(lambda: _run(options), program="build_all.py")
 
 
 def _run(options: Options) -> int:
     settings = _settings(options)
-    with requests_shown(settings):
+    with request_logging(settings):
         return _build(options, settings)
 
 
 def _build(options: Options, settings: Settings) -> int:
     sources = _chosen(options)
     is_pushed = not (options.skip_push or options.local)
-    target = _target(options, settings) if is_pushed else None
+    target = _push_target(options, settings) if is_pushed else None
     _check_before_building(sources, target, options.sbom)
-    told = _Told()
+    progress = _ProgressLog()
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
         platforms=options.platform or (None if options.local else platforms(settings.values)),
         base_images=dict(options.base),
-        on_event=told,
+        on_event=progress,
     )
     if options.sbom is not None:
         for image in built:
@@ -75,16 +76,16 @@ def _build(options: Options, settings: Settings) -> int:
     if target is None:
         for image in built:
             sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
-        return OK
-    pushed = [target.registry.push(image, on_event=told) for image in built]
+        return ExitCode.OK
+    pushed = [target.registry.push(image, on_event=progress) for image in built]
     _write(settings.path, pushed)
-    return OK
+    return ExitCode.OK
 
 
 def _check_before_building(
-    sources: Sequence[images.ImageSource], target: _Target | None, sbom: Path | None
+    sources: Sequence[images.ImageSource], target: _PushTarget | None, sbom: Path | None
 ) -> None:
-    """Find out before minutes of building what would fail after them."""
+    """Fail before minutes of building rather than after them."""
     if sbom is not None:
         find_syft()
         sbom.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,7 @@ def _check_before_building(
 def _settings(options: Options) -> Settings:
     """Return what the settings file says; without one, defaults and the environment."""
     usual = Path(SETTINGS) if Path(SETTINGS).exists() else Path(os.devnull)
-    return common.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
+    return connection.read_settings(options.settings or usual, options, local=False)  # no emulator has a registry
 
 
 def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
@@ -104,7 +105,7 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
     names = [source.name for source in sources]
     unknown = [name for name in options.only if name not in names]
     if unknown:
-        raise ConfigError(f"--only {unknown[0]}: there is no such image; there are {', '.join(names)}")
+        raise ConfigError(f"--only {unknown[0]}: unknown image; known images: {', '.join(names)}")
     return tuple(source for source in sources if source.name in (options.only or names))
 
 
@@ -112,8 +113,8 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
 
 
 @frozen
-class _Target:
-    """A registry, and for OCI's own what its repositories are made with."""
+class _PushTarget:
+    """A registry; for OCI's own registry also the connection that creates its repositories."""
 
     registry: images.Registry
     connect: Callable[[], Provisioner] | None
@@ -125,49 +126,47 @@ class _Target:
             names = [self.registry.repository_name(name) for name in names]
             for repository in images.ensure_repositories(provisioner, names):
                 if repository.is_new:
-                    sys.stderr.write(f"made the repository {repository.name}\n")
+                    sys.stderr.write(f"created repository {repository.name}\n")
                 elif repository.is_public:
-                    sys.stderr.write(
-                        f"warning: the repository {repository.name} is public: anybody may pull from it\n"
-                    )
+                    sys.stderr.write(f"warning: repository {repository.name} is public: anyone can pull from it\n")
 
 
-def _target(options: Options, settings: Settings) -> _Target:
+def _push_target(options: Options, settings: Settings) -> _PushTarget:
     settings.require("OCIR_AUTH_TOKEN", "OCIR_PASSWORD")
     values = settings.values
     given, username = token(values), values.ocir_username
     if username is None or given is None:
         raise ConfigError(
             "pushing needs OCIR_USERNAME and OCIR_AUTH_TOKEN, in the settings file or the environment; "
-            "--skip-push does without"
+            "--skip-push needs neither"
         )
 
     def connect() -> Provisioner:
-        return common.connect(options, settings)
+        return connection.connect(options, settings)
 
     prefix = settings.image_prefix or _looked_up_prefix(settings, connect)
     host, _, path = prefix.partition("/")
     password = given.text if given.text is not None else _password(given, connect)
     name = registry_username(username, values.ocir_namespace or path.partition("/")[0])
-    return _Target(images.Registry(host, path, name, password), connect if is_ocir(host) else None)
+    return _PushTarget(images.Registry(host, path, name, password), connect if is_ocir(host) else None)
 
 
 def _looked_up_prefix(settings: Settings, connect: Callable[[], Provisioner]) -> str:
-    """Return where images go when the settings leave it to the account: its namespace, in its region's registry."""
+    """Return the default image prefix: the account's namespace in its region's registry."""
     values = settings.values
     with connect() as provisioner:
         host = registry(values) or ocir_host(provisioner.region)
         namespace = values.ocir_namespace or images.namespace(provisioner)
     if host is None:
-        raise ConfigError("the registry of this region is not known here: set OCIR_ENDPOINT")
+        raise ConfigError("the registry of this region is unknown: set OCIR_ENDPOINT")
     return f"{host}/{namespace}/{values.ocir_repository}"
 
 
 def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
-    """Return the auth token that a vault holds, alone or as OCI wants it for pulling.
+    """Return the auth token in a vault secret: the token alone, or the JSON object that OCI pulls images with.
 
     Raises:
-        ConfigError: it holds a JSON object without a password.
+        ConfigError: the secret is a JSON object without a password.
     """
     with connect() as provisioner:
         ref = Ref(Key("secret", secret.word), "current")
@@ -180,14 +179,14 @@ def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
         return text.strip()
     if not isinstance(held.get("password"), str):
         raise ConfigError(
-            f"the vault secret {secret.word} holds no auth token: it must be the token alone, or a JSON object "
+            f"the vault secret {secret.word} contains no auth token: it must be the token alone, or a JSON object "
             "with `username` and `password`"
         )
     return str(held["password"])
 
 
 def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
-    """Print the URLs, and pin those that have a variable in the settings file: not in the template, everybody's."""
+    """Print the URLs, and write them to the settings file if it is not the template."""
     known = {IMAGES[image.name]: image.url for image in pushed if image.name in IMAGES}
     sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in known.items()))
     sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGES))
@@ -195,19 +194,20 @@ def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
         return
     if path.suffix == ".template" or not path.is_file():
         sys.stderr.write(
-            "nothing was written: copy the template and name the copy with --settings, or use the above\n"
+            "no settings file was changed: copy the template and pass the copy with --settings, "
+            "or set the variables printed above\n"
         )
         return
     try:
         write_values(path, known)
     except OSError as error:
         raise ConfigError(
-            f"all is pushed, but {path} cannot be written ({error}): set there what is printed above"
+            f"the images are pushed, but {path} cannot be written ({error}): set the variables printed above"
         ) from error
     sys.stderr.write(f"{path}: {', '.join(known)} written\n")
 
 
-# -- what is told ----------------------------------------------------------------------------------------------
+# -- progress and arguments ------------------------------------------------------------------------------------
 
 
 def _list_contents(image: images.BuiltImage, directory: Path) -> None:
@@ -217,8 +217,8 @@ def _list_contents(image: images.BuiltImage, directory: Path) -> None:
 
 
 @define
-class _Told:
-    """Writes a line for what begins and what ends, and every ten seconds how much of a push is done."""
+class _ProgressLog:
+    """Logs the start and end of each build and push, and the progress of a push every ten seconds."""
 
     _next_progress: float = 0.0
 
@@ -251,9 +251,11 @@ class _Told:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="build_all.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="build_all.py", description=__doc__, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--settings", metavar="FILE", type=Path, help=f"settings file ({SETTINGS}, if it is there)")
+    parser.add_argument(
+        "--settings", metavar="FILE", type=Path, help=f"settings file (default: {SETTINGS}, if it exists)"
+    )
     parser.add_argument("--skip-push", action="store_true", help="only build")
     parser.add_argument(
         "--local", action="store_true", help="only build, for this engine and deploy.py --local --containers docker"
@@ -265,21 +267,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--base",
-        type=common.pair,
+        type=arguments.parse_pair,
         action="append",
         default=[],
         metavar="NAME=IMAGE",
-        help="build the image NAME on IMAGE; repeatable",
+        help="build the image NAME on the base image IMAGE; repeatable",
     )
-    parser.add_argument("--sbom", metavar="DIR", type=Path, help="write a bill of materials of each image there")
+    parser.add_argument("--sbom", metavar="DIR", type=Path, help="write a bill of materials for each image to DIR")
     parser.add_argument(
         "--sources",
         metavar="DIR",
         type=Path,
         default=_SOURCES,
-        help="build what is in DIR/<name>/Dockerfile (%(default)s)",
+        help="build DIR/<name>/Dockerfile (default: %(default)s)",
     )
-    common.add_connection_arguments(parser)
+    arguments.add_connection_arguments(parser)
     return parser
 
 

@@ -2,9 +2,9 @@
 """Check the deployment that a settings file describes: resources, containers, metrics and log lines.
 
     scripts/verify_deployment.py --settings oci-monitoring.env --json report.json --junit report.xml
-    scripts/verify_deployment.py --local                    deploy into the built-in emulator, and check that
+    scripts/verify_deployment.py --local                    deploy in the built-in emulator, and check it
 
-Exit codes: 0 every check passed or was skipped, 1 checks failed, 2 wrong input, 3 the service refused.
+A check that was skipped does not count as failed.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocisidecar.cli import common
-from ocisidecar.cli.common import CHECKS_FAILED, OK
-from ocisidecar.cli.scripts import Job, add_arguments
+from ocisidecar.cli import arguments, common
+from ocisidecar.cli.exit_codes import HELP, ExitCode
+from ocisidecar.cli.scripts import ScriptContext, add_arguments
 from ocisidecar.views import report_page
 from ocisidecar.views.junit import report_junit
 
@@ -24,28 +24,31 @@ from ocisidecar.views.junit import report_junit
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print and write the report; return the exit code."""
     options = _parser().parse_args(arguments)
-    return common.ending(lambda: _verify(Job.read(options)), program="verify_deployment.py")
+    return common.run_command(lambda: _verify(ScriptContext.read(options)), program="verify_deployment.py")
 
 
-def _verify(job: Job) -> int:
-    options = job.options
-    with job.deployment() as deployment:
-        report = common.checked(deployment, job.spec, options)
-    common.print_page(common.output(), report_page(report))
+def _verify(context: ScriptContext) -> int:
+    options = context.options
+    with context.deployment() as deployment:
+        report = common.run_checks(deployment, context.spec, options)
+    common.print_page(common.output_console(), report_page(report))
     for path, text in ((options.json, report.to_json()), (options.junit, report_junit(report))):
         if path is not None:
             path.write_text(text, encoding="utf-8")
-    return OK if report.ok else CHECKS_FAILED
+    return ExitCode.OK if report.ok else ExitCode.CHECKS_FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="verify_deployment.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="verify_deployment.py",
+        description=__doc__,
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_arguments(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the report as JSON")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the report as JUnit XML")
-    common.add_check_arguments(parser)
+    arguments.add_check_arguments(parser)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Small values for tests of plans: what is wanted, and what is live as if a service had made it."""
+"""Small values for tests of plans: desired resources, and live ones as if a service had created them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def want(
     after: Iterable[str] = (),
     rollout: Rollout | None = None,
 ) -> Desired:
-    """Return a wanted resource: `size` and `refers` need a replacement, `title` and `refers_mutably` do not.
+    """Return a desired resource: `size` and `refers` need a replacement, `title` and `refers_mutably` do not.
 
     `secret` can be changed in place and is never shown.
     """
@@ -75,7 +75,7 @@ def live(
     tags: Mapping[str, str] | None = None,
     identity: Identity = IDENTITY,
 ) -> Live:
-    """Return the `number`-th resource made of `made`, showing what was asked for unless `shows` says otherwise."""
+    """Return the `number`-th resource created from `made`; it shows the desired fields unless `shows` differs."""
     shown = {name: value for name, value in made.body.items() if name not in made.hidden}
     body = resolve_fields(shown, lambda ref: live_id(ref.key))
     given = body.get("freeformTags")
@@ -99,14 +99,14 @@ def live_id(named: Key, number: int = 1) -> str:
 def steps_of(
     wanted: Iterable[Desired], existing: Iterable[Live] = (), *, retained: Iterable[str] = ()
 ) -> dict[str, Step]:
-    """Return the steps from `existing` to `wanted` by key, in order."""
+    """Return key → step, in order, of the plan from `existing` to `wanted`."""
     desired = {one.key: one for one in wanted}
     steps = diff(IDENTITY, desired, Snapshot(tuple(existing)), retained=frozenset(map(key, retained)))
     return {str(step.key): step for step in steps}
 
 
 def actions(steps: Mapping[str, Step]) -> dict[str, Action]:
-    """Return what is done with each key."""
+    """Return key → action of each step."""
     return {name: step.action for name, step in steps.items()}
 
 
@@ -116,7 +116,7 @@ def plan(
     *,
     kind_needs: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Plan:
-    """Return the plan from `existing` to `wanted`; `kind_needs` instead of those of the real kinds."""
+    """Return the plan from `existing` to `wanted`, with `kind_needs` in place of those of the real kinds."""
     desired = {one.key: one for one in wanted}
     snapshot = Snapshot(tuple(existing))
     steps = diff(IDENTITY, desired, snapshot, retained=frozenset())

@@ -1,4 +1,4 @@
-"""Which addresses belong to pods on this machine: the only ones beside loopback that tests may connect to."""
+"""The addresses of pods on this machine: the only ones beside loopback that tests may connect to."""
 
 from __future__ import annotations
 

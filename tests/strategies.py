@@ -39,7 +39,7 @@ LOWER = string.ascii_lowercase
 
 
 def ocids(kind: str) -> st.SearchStrategy[str]:
-    """OCIDs of a resource type."""
+    """Return a strategy for OCIDs of a resource type."""
     return st.text(LOWER + string.digits, min_size=4, max_size=8).map(lambda end: f"ocid1.{kind}.oc1.fra.{end}")
 
 
@@ -87,14 +87,14 @@ timings: dict[str, Any] = {
 
 
 def health_checks(port: int) -> st.SearchStrategy[HealthCheck]:
-    """Health checks of a port."""
+    """Return a strategy for health checks of a port."""
     headers = st.dictionaries(names, texts, max_size=2)
     http = st.builds(HealthCheck.http, st.just(port), path=st.just("/health"), headers=headers, **timings)
     return http | st.builds(HealthCheck.tcp, st.just(port), **timings)
 
 
 def volumes(name: str) -> st.SearchStrategy[VolumeSpec]:
-    """Volumes of all kinds with this name."""
+    """Return a strategy for volumes of all kinds with this name."""
     files = st.dictionaries(st.sampled_from(["a.toml", "conf.d/b.ini", "x"]), contents, min_size=1, max_size=3)
     return st.one_of(
         st.builds(
@@ -129,7 +129,7 @@ PRESETS = (
 
 @st.composite
 def sidecars(draw: st.DrawFn, index: int) -> SidecarSpec:
-    """Sidecars that are no preset; the index keeps name, volume and port apart from those of others."""
+    """Return a strategy for sidecars that are not presets; the index makes names, volumes and ports unique."""
     port = 20000 + index
     volume = draw(volumes(f"own-{index}"))
     return SidecarSpec(
@@ -167,7 +167,7 @@ def sidecars(draw: st.DrawFn, index: int) -> SidecarSpec:
 
 @st.composite
 def instances(draw: st.DrawFn, name: str) -> InstanceSpec:
-    """Instances of this name that fit their shape."""
+    """Draw an instance of this name that fits its shape."""
     presets = draw(st.lists(st.sampled_from(PRESETS), max_size=3, unique_by=lambda preset: preset.name))
     extras = [draw(sidecars(index)) for index in range(draw(st.integers(0, 2)))]
     ocpus = draw(st.sampled_from([2, 4.0, 8]))
@@ -289,7 +289,7 @@ alarms = st.one_of(
 
 @st.composite
 def deployments(draw: st.DrawFn) -> DeploymentSpec:
-    """Deployments that pass validation where our own images may be symbolic."""
+    """Draw a deployment that passes validation where our own images may be symbolic."""
     chosen = draw(st.lists(names, min_size=1, max_size=2, unique=True))
     return DeploymentSpec(
         draw(names),

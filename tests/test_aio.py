@@ -1,4 +1,4 @@
-"""The only asynchronous surface."""
+"""`aio.run`, the only asynchronous interface."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ def blocking(amount: int, *, factor: int = 1) -> int:
 
 
 class Call:
-    """A call that runs until it is cancelled, then ends as told."""
+    """A call that runs until it is cancelled, then raises or returns as the test says."""
 
     def __init__(self, ending=None):
         self.has_begun = threading.Event()
@@ -42,12 +42,14 @@ async def begun(call, **kwargs):
 
 
 class TestRun:
+    """`aio.run` with calls of any kind."""
+
     def test_result_and_arguments_pass_through(self):
         """A call gets its arguments, and its result is returned."""
         assert asyncio.run(aio.run(blocking, 6, factor=7)) == 42
 
     def test_exception_passes_through(self):
-        """What the call raises is raised to who awaits it."""
+        """An exception of the call is raised to the awaiting task."""
 
         def failing():
             raise LookupError("no such thing")
@@ -55,7 +57,7 @@ class TestRun:
         with pytest.raises(LookupError, match="no such thing"):
             asyncio.run(aio.run(failing))
 
-    def test_event_loop_goes_on_during_the_call(self):
+    def test_the_event_loop_runs_during_the_call(self):
         """Other tasks run while the call blocks."""
 
         async def main():
@@ -69,7 +71,7 @@ class TestRun:
         assert asyncio.run(main()) == "result"
 
     def test_cancelling_the_task_sets_cancel_and_waits_for_the_call(self):
-        """A cancelled task ends only when its call has, and carries what the call raised as its cause."""
+        """A cancelled task ends only when its call has ended, and its cause is what the call raised."""
 
         async def main():
             call = Call(Cancelled("stopped half-way"))
@@ -89,7 +91,7 @@ class TestRun:
         assert isinstance(error.__cause__, Cancelled)
 
     def test_cancelling_again_does_not_abandon_the_call(self):
-        """However often the task is cancelled, it waits for the call."""
+        """A task that is cancelled several times still waits for the call."""
 
         async def main():
             call = Call()
@@ -144,10 +146,10 @@ class TestRun:
 
 
 class TestProvisioner:
-    """A real call on the emulator."""
+    """`aio.run` with an apply on the emulator."""
 
     def test_a_cancelled_apply_can_be_continued(self):
-        """What exists is listed in the cause, and applying again completes it."""
+        """The cause of a cancelled apply lists what exists, and applying again completes it."""
         web = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4")
 
         async def main(provisioner):

@@ -35,14 +35,14 @@ MAY_IMPORT = {
     "verify": "client errors observe plan resources spec state timestamps wire",
     "deployment": "cancel credentials errors events observe plan spec state timestamps verify",
     "apply": "cancel client clock deployment errors events observe plan resources spec state wire",
-    "views": "clock deployment events observe plan state verify wire",
+    "views": "clock deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock credentials deployment emulator errors events observe plan spec "
     "state wire",
     "settings": "clock credentials errors events provisioner spec",
     "images": "cancel client clock engine errors provisioner spec wire",
     "pod": "engine errors resources spec wire",
     "pytest_plugin": "clock emulator provisioner",
-    "cli": "clock deployment emulator engine errors images provisioner settings spec verify views",
+    "cli": "clock deployment emulator engine errors images observe provisioner settings spec verify views",
     "__main__": "cli",
 }
 """Package or top-level module → what it may import, wherever the import stands; each row uses rows above it."""
@@ -57,7 +57,7 @@ EXCEPTIONS = {
     ("errors", "deployment", "types"): _CARRIES,
     ("errors", "verify.report", "types"): _CARRIES,
     ("deployment", "provisioner", "types"): "a deployment asks the provisioner that made or found it",
-    ("spec.presets.*", "spec.sidecar", "load"): "a preset makes a `SidecarSpec`, and the class offers the presets",
+    ("spec.sidecar", "spec.presets.*", "types"): "only type checkers need the presets' signatures on `SidecarSpec`",
 }
 """Imports that close a circle and stay: importer, imported, when → why."""
 
@@ -159,7 +159,7 @@ def is_pure(module: str) -> bool:
 
 def is_exception(one: Import) -> bool:
     return any(
-        fnmatchcase(one.importer, importer) and home(one.imported) == imported and one.when == when
+        fnmatchcase(one.importer, importer) and fnmatchcase(str(home(one.imported)), imported) and one.when == when
         for importer, imported, when in EXCEPTIONS
     )
 
@@ -215,7 +215,8 @@ def test_modules_import_each_other_without_a_circle(when: str):
 def test_each_exception_is_still_needed(importer: str, imported: str, when: str):
     """An exception whose import is gone goes too."""
     assert any(
-        fnmatchcase(one.importer, importer) and home(one.imported) == imported and one.when == when for one in OWN
+        fnmatchcase(one.importer, importer) and fnmatchcase(str(home(one.imported)), imported) and one.when == when
+        for one in OWN
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ocisidecar import Settings
+from ocisidecar.cli.exit_codes import HELP
 from ocisidecar.errors import ImageError
 from tests.scripts.conftest import load
 
@@ -22,7 +23,7 @@ TEMPLATE = ROOT / "scripts" / "oci-monitoring.env.template"
 
 
 def blocks(language):
-    """The fenced blocks in one language, in order."""
+    """Return the fenced blocks in one language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```", BUILD, re.DOTALL | re.MULTILINE)
 
 
@@ -32,7 +33,7 @@ SCRIPTS = re.findall(r"python (scripts/\w+\.py[^`\n]*)", "\n".join([*CONSOLE, *b
 
 @pytest.mark.parametrize("line", SCRIPTS)
 def test_every_command_of_a_script_is_understood(line):
-    """The script exists and takes exactly these arguments."""
+    """Each script in BUILD.md exists and accepts the arguments shown."""
     script, *arguments = shlex.split(line)
     options = load(Path(script).stem)._parser().parse_args(arguments)
     assert vars(options)
@@ -40,7 +41,7 @@ def test_every_command_of_a_script_is_understood(line):
 
 
 def test_every_line_is_known():
-    """A command is one of a script, the installation, or copying the template; nothing else is shown."""
+    """Each command in BUILD.md is a script, the installation, or copying the template."""
     other = [line for line in CONSOLE if not line.startswith("python scripts/")]
     assert other == [
         "python3 -m venv .venv && .venv/bin/python -m pip install .",
@@ -50,7 +51,7 @@ def test_every_line_is_known():
 
 
 def test_the_template_is_filled_in_as_shown(tmp_path):
-    """With the lines of the login section the registry is known, and the token comes from the environment."""
+    """The lines of the login section set the registry and read the token from the environment."""
     path = tmp_path / "oci-monitoring.env"
     path.write_text(TEMPLATE.read_text(encoding="utf-8") + blocks("sh")[0], encoding="utf-8")
     settings = Settings.from_env_file(path, environment={"OCIR_TOKEN": "t"})
@@ -59,7 +60,7 @@ def test_the_template_is_filled_in_as_shown(tmp_path):
 
 
 def test_local_commands_run(tmp_path):
-    """What needs neither engine nor account works as shown, but for the real containers."""
+    """The local deployment works as shown, with simulated containers."""
     (line,) = [line for line in CONSOLE if "--local --containers docker" in line]
     words = shlex.split(line.replace(" --containers docker", ""))[1:]
     done = subprocess.run(
@@ -74,7 +75,7 @@ def test_local_commands_run(tmp_path):
 
 
 def test_ci_examples_are_what_each_system_takes():
-    """They parse, and have the keys without which GitHub, GitLab and OCI DevOps refuse them."""
+    """The CI examples parse, and have the keys without which GitHub, GitLab and OCI DevOps refuse them."""
     github, gitlab, devops = (yaml.safe_load(block) for block in blocks("yaml"))
     assert {"name", "jobs"} <= github.keys()
     assert all("run" in step or "uses" in step for step in github["jobs"]["deploy"]["steps"])
@@ -86,17 +87,22 @@ def test_ci_examples_are_what_each_system_takes():
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", BUILD))
 def test_links_lead_somewhere(link):
-    """A relative link names a file of the project."""
+    """Each relative link names a file of the project."""
     assert (ROOT / link).is_file()
 
 
 def test_every_image_is_in_the_table():
-    """And nothing else."""
-    told = re.findall(r"^\| \[([a-z-]+)\]", BUILD, re.MULTILINE)
-    assert sorted(told) == sorted(path.parent.name for path in ROOT.glob("docker/*/Dockerfile"))
+    """The table lists exactly the images that have a Dockerfile."""
+    listed = re.findall(r"^\| \[([a-z-]+)\]", BUILD, re.MULTILINE)
+    assert sorted(listed) == sorted(path.parent.name for path in ROOT.glob("docker/*/Dockerfile"))
+
+
+def test_exit_codes_are_those_of_the_table():
+    """BUILD.md lists the exit codes in the words of the help texts."""
+    assert HELP in BUILD
 
 
 def test_every_error_named_exists():
-    """The words in the table are those of the library."""
+    """Each error in the table is a class of the library."""
     known = {cls.__name__ for cls in ImageError.__subclasses__()}
     assert set(re.findall(r"`(\w+Failed)`", BUILD)) <= known

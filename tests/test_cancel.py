@@ -1,4 +1,4 @@
-"""Cancelling: once, from anywhere, by hand or by a deadline."""
+"""`Cancel`: set once, from any thread, explicitly or by a deadline."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def clock() -> VirtualClock:
 
 
 def test_a_fresh_cancel_lets_everything_pass():
-    """Nothing is cancelled until somebody says so."""
+    """A new cancel has no reason and `check` raises nothing."""
     cancel = Cancel()
     cancel.check()
     assert (cancel.reason, cancel.seconds_left, cancel.event.is_set()) == (None, None, False)
 
 
 def test_a_set_cancel_raises_with_its_reason():
-    """Whoever comes to a checkpoint learns why it ends."""
+    """`check` raises Cancelled with the reason that was set."""
     cancel = Cancel()
     cancel.set("the user closed the window")
     with pytest.raises(Cancelled) as caught:
@@ -34,7 +34,7 @@ def test_a_set_cancel_raises_with_its_reason():
 
 
 def test_the_first_reason_stays():
-    """A second cause does not hide the first."""
+    """A second `set` does not change the reason."""
     cancel = Cancel()
     cancel.set("first")
     cancel.set("second")
@@ -42,7 +42,7 @@ def test_the_first_reason_stays():
 
 
 def test_a_deadline_cancels_by_itself(clock):
-    """So many seconds after construction it is set, not before."""
+    """A cancel with a deadline of 60 s is set 60 s after construction, and not before."""
     cancel = Cancel(60, clock=clock)
     clock.advance(59.5)
     cancel.check()
@@ -53,22 +53,22 @@ def test_a_deadline_cancels_by_itself(clock):
 
 
 def test_no_time_is_left_after_the_deadline(clock):
-    """What is left is never negative, so it can be slept."""
+    """`seconds_left` is 0 after the deadline, and never negative."""
     cancel = Cancel(1, clock=clock)
     clock.advance(5)
     assert cancel.seconds_left == 0.0
 
 
 def test_a_reason_given_before_the_deadline_stays(clock):
-    """The deadline adds nothing to what is cancelled already."""
+    """The deadline does not change the reason of a cancel that is set already."""
     cancel = Cancel(1, clock=clock)
     cancel.set("by hand")
     clock.advance(5)
     assert cancel.reason == "by hand"
 
 
-def test_listeners_are_told_at_once():
-    """The coordinating thread is woken, however long it means to wait."""
+def test_listeners_are_called_at_once():
+    """`set` calls the listeners on the setting thread before it returns."""
     cancel, told = Cancel(), []
     listener = lambda: told.append(threading.get_ident())  # noqa: E731 - it is forgotten by name
     cancel.listen(listener)
@@ -79,8 +79,8 @@ def test_listeners_are_told_at_once():
     assert told[0] != threading.get_ident()
 
 
-def test_a_forgotten_listener_is_not_told():
-    """A run that has ended is not woken."""
+def test_a_forgotten_listener_is_not_called():
+    """A listener that was forgotten is not called."""
     cancel, told = Cancel(), []
     cancel.listen(told.clear)
     cancel.listen(listener := lambda: told.append("told"))

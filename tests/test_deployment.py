@@ -1,4 +1,4 @@
-"""A deployment as it lives: its instances, addresses, metrics and power, through the real SDK."""
+"""`Deployment`: instances, addresses, metrics, starting and stopping, through the real SDK."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def operations(emulator, since: int) -> list[str]:
 
 
 def test_instances_show_their_containers(deployment, clock):
-    """Names, states, health and limits are OCI's; the app comes first."""
+    """An instance shows names, states, health and limits of its containers as OCI does, the app first."""
     clock.advance(60)
     (instance,) = deployment.instances
     app, helper = instance.containers
@@ -82,7 +82,7 @@ def test_instances_show_their_containers(deployment, clock):
 
 
 def test_instances_show_restarts_and_exit_codes(provisioner, emulator, clock):
-    """What a crashing container went through can be read."""
+    """A crashing container shows its number of restarts and its last exit code."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
     deployment = provisioner.apply(WEB)
     clock.advance(50)
@@ -91,13 +91,13 @@ def test_instances_show_restarts_and_exit_codes(provisioner, emulator, clock):
 
 
 def test_replicas_are_in_the_order_of_their_numbers(provisioner):
-    """web-10 comes after web-9."""
+    """The replica web-10 comes after web-9."""
     deployment = provisioner.apply(InstanceSpec("web", image_url="web:1", replicas=11))
     assert [one.name for one in deployment.instances] == [f"web-{number}" for number in range(11)]
 
 
 def test_instances_are_read_once(deployment, emulator):
-    """Two lists and a request for each container, the first time only; refresh() looks again."""
+    """`instances` sends two lists and a request per container the first time only; refresh() reads again."""
     sent = len(emulator.requests)
     assert deployment.instances is deployment.instances
     assert sorted(operations(emulator, sent)) == [
@@ -110,7 +110,7 @@ def test_instances_are_read_once(deployment, emulator):
 
 
 def test_addresses_are_read_for_all_instances_at_once(provisioner, emulator):
-    """Two requests for each instance, when the first address is asked for."""
+    """The first address that is read sends two requests for each instance, and later ones send none."""
     deployment = provisioner.apply(InstanceSpec("web", image_url="web:1", replicas=3))
     instances = deployment.instances
     sent = len(emulator.requests)
@@ -120,29 +120,29 @@ def test_addresses_are_read_for_all_instances_at_once(provisioner, emulator):
 
 
 def test_a_public_instance_shows_its_public_address(provisioner):
-    """In a public network it has one."""
+    """An instance in a public network has a public and a private address."""
     spec = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1")], network=NetworkSpec.public())
     (instance,) = provisioner.apply(spec).instances
     assert instance.public_ip
     assert instance.private_ip.startswith("10.0.0.")
 
 
-def test_a_container_that_goes_while_it_is_read_is_left_out(deployment, emulator):
-    """404 for one of them is no error."""
+def test_a_container_deleted_while_it_is_read_is_left_out(deployment, emulator):
+    """A 404 for a container leaves it out and is no error."""
     emulator.inject(Fault.error("get_container", "NotAuthorizedOrNotFound"))
     assert len(deployment.instances[0].containers) == 1
 
 
 @pytest.mark.parametrize("operation", ["get_vnic", "get_container_instance"])
-def test_an_address_that_goes_while_it_is_read_is_empty(deployment, emulator, operation):
-    """404 for the VNIC, or for the instance, is no error either."""
+def test_an_address_deleted_while_it_is_read_is_empty(deployment, emulator, operation):
+    """A 404 for the VNIC or the instance gives an empty address and is no error."""
     (instance,) = deployment.instances
     emulator.inject(Fault.error(operation, "NotAuthorizedOrNotFound"))
     assert instance.private_ip == ""
 
 
-def test_a_deployment_without_instances_asks_for_none(provisioner, emulator):
-    """A shared network has no instances and needs no request to say so."""
+def test_a_deployment_without_instances_sends_no_request(provisioner, emulator):
+    """`instances` of a deployment without any is empty and sends no request."""
     deployment = provisioner.apply(DeploymentSpec("platform"))
     sent = len(emulator.requests)
     assert deployment.instances == ()
@@ -153,19 +153,19 @@ def test_a_deployment_without_instances_asks_for_none(provisioner, emulator):
 
 
 def test_a_deployment_is_found_by_name(deployment, provisioner):
-    """Without a spec, it is the same."""
+    """`get` by name and `refresh` return a deployment equal to the applied one."""
     assert provisioner.get("web") == deployment == deployment.refresh()
 
 
 def test_a_deployment_that_is_gone_cannot_be_refreshed(deployment, provisioner):
-    """It says which there are."""
+    """Refreshing a destroyed deployment raises DeploymentNotFound with the existing names."""
     provisioner.destroy("web", purge=True)
-    with pytest.raises(DeploymentNotFound, match="there are none"):
+    with pytest.raises(DeploymentNotFound, match="existing deployments: none"):
         deployment.refresh()
 
 
 def test_a_pickled_deployment_has_no_connection(deployment):
-    """It is equal to what it was, and says how to get a connected one."""
+    """An unpickled deployment is equal to the original, and its calls say how to get a connected one."""
     copy = pickle.loads(pickle.dumps(deployment))  # noqa: S301 - our own bytes
     assert copy == deployment
     with pytest.raises(ConfigError, match=r"provisioner\.get\('web'\)"):
@@ -173,7 +173,7 @@ def test_a_pickled_deployment_has_no_connection(deployment):
 
 
 def test_a_pickled_instance_keeps_what_was_read(deployment):
-    """Its addresses, if they had been asked for; else it says what to do."""
+    """An unpickled instance has its address if it had been read, else reading it says what to do."""
     (instance,) = deployment.instances
     unread = pickle.loads(pickle.dumps(instance))  # noqa: S301 - our own bytes
     with pytest.raises(ConfigError, match=r"provisioner\.get"):
@@ -182,13 +182,13 @@ def test_a_pickled_instance_keeps_what_was_read(deployment):
     assert pickle.loads(pickle.dumps(instance)).private_ip == address  # noqa: S301 - our own bytes
 
 
-def test_an_instance_that_was_not_there_has_no_address():
-    """Nothing is known about it, and that is no error."""
+def test_an_unknown_instance_has_no_address():
+    """The address of an instance that was never read is empty, and that is no error."""
     assert Attachments(dict).of("ocid1.other").private_ip == ""
 
 
 def test_a_deployment_turns_into_json(deployment):
-    """Identity, resources and instances with their addresses, and no environment values."""
+    """The JSON form holds identity, resources and instances with their addresses, and no environment values."""
     data = json.loads(deployment.to_json())
     assert (data["deployment"], data["region"]) == ("web", "eu-frankfurt-1")
     assert data["resources"] == deployment.resources
@@ -211,7 +211,7 @@ def test_a_deployment_turns_into_json(deployment):
     ],
 )
 def test_the_console_address_is_that_of_realm_and_region(realm, region, host):
-    """It leads to the container instances there; no connection is needed."""
+    """`console_url` leads to the container instances of the realm and region, without a connection."""
     deployment = Deployment(Identity(f"ocid1.tenancy.{realm}..a", region, "ocid1.compartment.oc1..c", "web"), {})
     assert deployment.console_url == f"https://{host}/compute/container-instances?region={region}"
 
@@ -220,7 +220,7 @@ def test_the_console_address_is_that_of_realm_and_region(realm, region, host):
 
 
 def test_stop_start_restart(make_provisioner):
-    """Each returns when OCI says that it is done, with the same resources; a second stop does nothing."""
+    """Each call returns when OCI has finished, with the same resources, and a second stop sends no write."""
     provisioner = make_provisioner(latencies=Latencies(container_instance_action=20))
     deployment = provisioner.apply(WEB)
     assert [one.lifecycle_state for one in deployment.stop().instances] == ["INACTIVE"]
@@ -232,8 +232,8 @@ def test_stop_start_restart(make_provisioner):
     assert [one.lifecycle_state for one in deployment.restart().instances] == ["ACTIVE"]
 
 
-def test_a_restart_is_over_when_its_work_is(make_provisioner, clock):
-    """The instance is ACTIVE before the restart begins and after it: only the work request tells them apart."""
+def test_a_restart_waits_for_its_work_request(make_provisioner, clock):
+    """A restart returns when its work request has ended, although the instance is ACTIVE throughout."""
     provisioner = make_provisioner(latencies=Latencies(container_instance_action=20))
     deployment = provisioner.apply(WEB)
     began = clock.time()
@@ -244,7 +244,7 @@ def test_a_restart_is_over_when_its_work_is(make_provisioner, clock):
 
 
 def test_one_instance_can_be_stopped(provisioner):
-    """The others go on running; the spec's next apply starts it again."""
+    """Stopping one instance leaves the others running, and the next apply starts it again."""
     spec = InstanceSpec("web", image_url="web:1", replicas=2)
     deployment = provisioner.apply(spec)
     states = [one.lifecycle_state for one in deployment.stop(instance="web-1").instances]
@@ -253,14 +253,14 @@ def test_one_instance_can_be_stopped(provisioner):
 
 
 def test_an_unknown_instance_cannot_be_stopped(deployment):
-    """The error names those that there are."""
-    with pytest.raises(PlanError, match="there are web-0"):
+    """Stopping an unknown instance raises PlanError that names the existing ones."""
+    with pytest.raises(PlanError, match="its instances: web-0"):
         deployment.stop(instance="web-7")
 
 
 @pytest.mark.parametrize("verb", ["stop", "start", "restart"])
-def test_work_that_fails_ends_the_waiting(make_provisioner, verb, clock):
-    """A failed work request is reported at once, not after the time for waiting is over."""
+def test_a_failed_work_request_ends_the_wait(make_provisioner, verb, clock):
+    """A failed work request is reported at once and not after the timeout."""
     provisioner = make_provisioner(latencies=Latencies(container_instance_action=20))
     deployment = provisioner.apply(WEB)
     if verb == "start":
@@ -273,7 +273,7 @@ def test_work_that_fails_ends_the_waiting(make_provisioner, verb, clock):
 
 
 def test_stopping_can_be_cancelled(make_provisioner, clock):
-    """A deadline ends the waiting; the service goes on."""
+    """A deadline ends the wait for a stop, which the service still completes."""
     provisioner = make_provisioner(latencies=Latencies(container_instance_action=20))
     deployment = provisioner.apply(WEB)
     with pytest.raises(Cancelled, match="deadline"):
@@ -283,7 +283,7 @@ def test_stopping_can_be_cancelled(make_provisioner, clock):
 
 
 def test_a_container_that_runs_once_counts_as_started(provisioner, emulator):
-    """An apply does not wait for ACTIVE when the containers have ended well already."""
+    """An apply does not wait for ACTIVE when the containers have already exited with 0."""
     emulator.script("job", ContainerScript(exits_after_seconds=0))
     deployment = provisioner.apply(InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"))
     assert [one.lifecycle_state for one in deployment.instances] == ["INACTIVE"]
@@ -312,7 +312,7 @@ def posted(emulator, sdk, clock):
 
 @pytest.mark.usefixtures("posted")
 def test_metrics_come_as_rows(deployment):
-    """One row for each datapoint, in the order of time; `$instances` stands for the deployment's instances."""
+    """There is one row per datapoint in the order of time, and `$instances` stands for the instances' names."""
     query = 'Requests[1m]{resourceDisplayName =~ "$instances"}.mean()'
     rows = deployment.metrics(query, namespace="app", since=timedelta(minutes=30))
     assert [(row.name, row.namespace, row.value) for row in rows] == [
@@ -326,14 +326,14 @@ def test_metrics_come_as_rows(deployment):
 
 @pytest.mark.usefixtures("posted")
 def test_metrics_can_be_empty(deployment):
-    """A query that finds nothing is no error, and the default namespace is that of Container Instances."""
+    """A query that matches nothing gives no rows, and the default namespace is that of Container Instances."""
     assert deployment.metrics("CpuUtilization[1m].mean()") == ()
     recent = deployment.metrics("Requests[1m].mean()", namespace="app", since=timedelta(minutes=1), resolution="1m")
     assert recent == ()
 
 
 def test_a_wrong_query_is_refused(deployment):
-    """The service's own words say what is wrong with it."""
+    """A query that the service refuses raises ServiceCallError with the service's message."""
     with pytest.raises(ServiceCallError, match="summarize_metrics_data: 400"):
         deployment.metrics("no query")
 
@@ -355,16 +355,16 @@ def test_a_wrong_query_is_refused(deployment):
     ],
     ids=["instances", "refresh", "verify", "diagnose", "metrics", "logs", "stop", "to_dict"],
 )
-def test_after_its_provisioner_was_closed_it_says_what_to_do(provisioner, deployment, use):
-    """What is read behind the end of a `with` block is an error of ours, at once; what is known can be shown."""
+def test_a_closed_provisioner_is_an_error_for_its_deployments(provisioner, deployment, use):
+    """Reads of a deployment after close() raise ConfigError with the remedy, and known values can be shown."""
     provisioner.close()
     with pytest.raises(ConfigError, match=r"closed.*with.*make a new one"):
         use(deployment)
     assert "vcn/main" in str(deployment)
 
 
-def test_what_was_read_before_the_end_can_be_read_after_it(provisioner, deployment):
-    """Instances and addresses that are known need no connection."""
+def test_values_read_before_the_close_stay_readable(provisioner, deployment):
+    """Instances and addresses that were read before the provisioner was closed need no connection."""
     (instance,) = deployment.instances
     address = instance.private_ip
     provisioner.close()
@@ -372,7 +372,7 @@ def test_what_was_read_before_the_end_can_be_read_after_it(provisioner, deployme
 
 
 def test_a_closed_provisioner_says_what_to_do(provisioner):
-    """Every verb."""
+    """Every call of a closed provisioner raises ConfigError with the remedy."""
     provisioner.close()
     for verb in (provisioner.plan, provisioner.apply, provisioner.destroy):
         with pytest.raises(ConfigError, match="closed"):

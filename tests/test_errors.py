@@ -1,4 +1,4 @@
-"""The tree of errors: whole, picklable, and readable."""
+"""The tree of errors: complete, picklable and readable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocisidecar import errors
-from ocisidecar.errors import OciSidecarError, ServiceCallError, SpecError, SpecFault
+from ocisidecar.errors import OciSidecarError, ServiceCallError, SpecError, SpecProblem
 
 CALL = {
     "operation": "create_subnet",
@@ -27,7 +27,8 @@ CALL = {
 VALUES = {
     **CALL,
     "message": "m",
-    "faults": [SpecFault("name", "must not be empty")],
+    "problems": [SpecProblem("name", "must not be empty")],
+    "source": "web.yaml",
     "warnings": ["unused"],
     "users": ["web"],
     "known": ["web"],
@@ -66,7 +67,7 @@ def example(cls):
 
 
 def content(error):
-    """Return all that an error holds, in a form that compares."""
+    """Return all that an error holds in a form that can be compared."""
     held = {name: value for name, value in vars(error).items() if name != "causes"}
     causes = {key: content(cause) for key, cause in getattr(error, "causes", {}).items()}
     return type(error), str(error), held, causes
@@ -75,26 +76,26 @@ def content(error):
 @pytest.mark.parametrize("cls", CLASSES)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_error_pickles(cls, protocol):
-    """Type, message and attributes survive the way to another process."""
+    """Type, message and attributes of every error survive pickling."""
     error = example(cls)
     assert content(pickle.loads(pickle.dumps(error, protocol))) == content(error)  # noqa: S301 - our own bytes
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_error_copies(cls):
-    """A copy holds the same."""
+    """A copy of an error has the same type, message and attributes."""
     assert content(copy.copy(example(cls))) == content(example(cls))
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_the_tree_in_the_docstring_shows_every_error(cls):
-    """A reader of the module sees what there is to catch."""
+    """The tree in the module's docstring names every error class."""
     assert cls.__name__ in errors.__doc__
 
 
 @pytest.mark.parametrize("cls", CALL_ERRORS)
 def test_a_refused_call_says_everything(cls):
-    """What was tried, on which key, the answer, the attempts, what to do, and what support asks for."""
+    """The message holds what was tried, on which key, the answer, the attempts, the remedy and the request id."""
     message = str(example(cls))
     told = "409 Conflict after 3 attempts, to be tried again after 2.5 s: The subnet is busy. "
     assert message.startswith(f"create_subnet for subnet/main: {told}")
@@ -102,34 +103,34 @@ def test_a_refused_call_says_everything(cls):
 
 
 @pytest.mark.parametrize("cls", CALL_ERRORS)
-def test_advice_is_a_sentence_of_its_own(cls):
-    """Errors differ when the caller would act differently, so no two give the same advice."""
+def test_no_two_errors_give_the_same_advice(cls):
+    """Each error of a service call gives different advice, because the caller should act differently."""
     assert cls.advice.endswith(".")
     assert [other for other in CALL_ERRORS if other.advice == cls.advice] == [cls]
 
 
 def test_a_call_without_an_answer_says_so():
-    """Where nothing came back there is no status, no code and no request id to show."""
+    """An error without an answer shows no status, no code and no request id."""
     error = errors.ConnectionLost(operation="get_vcn", service_message="timed out")
     assert str(error) == f"get_vcn: no answer: timed out. {errors.ConnectionLost.advice}"
 
 
 def test_an_answer_without_a_code_says_so():
-    """OCI answers some requests with an empty body."""
+    """An answer with an empty body is shown by its status alone."""
     error = ServiceCallError(operation="get_vcn", status=400)
     assert str(error).startswith("get_vcn: 400 without a code: ")
 
 
 @given(text=st.text())
 def test_a_message_is_one_line_of_bounded_length(text):
-    """Whatever the service says, the message fits a terminal and a log line."""
+    """Whatever the service answers, the message is one line of bounded length."""
     message = str(errors.Conflict(**{**CALL, "service_message": text}))
     assert len(message.splitlines()) == 1
     assert len(message) < 600
 
 
 def test_the_services_text_is_kept_whole():
-    """What the message shortens is in the attribute."""
+    """`service_message` holds the whole text that the message shortens."""
     error = errors.Conflict(**{**CALL, "service_message": "x" * 1000})
     assert error.service_message == "x" * 1000
     assert "x" * 240 not in str(error)
@@ -137,26 +138,28 @@ def test_the_services_text_is_kept_whole():
 
 @pytest.mark.parametrize("cls", CALL_ERRORS)
 def test_after_changes_the_attempts_only(cls):
-    """An error that outlived its retries says how many there were, and is otherwise the same."""
+    """`after` returns an equal error with another number of attempts."""
     error = example(cls)
     later = error.after(5)
     assert (type(later), later.attempts) == (cls, 5)
     assert content(later.after(3)) == content(error)
 
 
-@pytest.mark.parametrize(("count", "first_line"), [(1, "1 fault in the spec:"), (2, "2 faults in the spec:")])
+@pytest.mark.parametrize(("count", "first_line"), [(1, "1 error in the spec:"), (2, "2 errors in the spec:")])
 def test_a_spec_error_lists_every_fault(count, first_line):
     """One line each, with the path that the user wrote."""
-    error = SpecError([SpecFault(f"instances[{index}].name", "must not be empty") for index in range(count)])
+    error = SpecError([SpecProblem(f"instances[{index}].name", "must not be empty") for index in range(count)])
     lines = str(error).splitlines()
     assert lines[0] == first_line
     assert lines[1:] == [f"  - instances[{index}].name: must not be empty" for index in range(count)]
-    assert len(error.faults) == count
+    assert len(error.problems) == count
 
 
-@pytest.mark.parametrize(("known", "there"), [((), "there are none."), (("a", "b"), "there are a, b.")])
-def test_a_deployment_that_is_not_found_tells_which_there_are(known, there):
-    """A mistyped name is seen at once."""
+@pytest.mark.parametrize(
+    ("known", "there"), [((), "existing deployments: none."), (("a", "b"), "existing deployments: a, b.")]
+)
+def test_a_deployment_that_is_not_found_lists_those_that_exist(known, there):
+    """The error names the existing deployments, so that a mistyped name is seen at once."""
     error = errors.DeploymentNotFound("wbe", known=known)
-    assert str(error).startswith("No deployment 'wbe' exists")
+    assert str(error).startswith("No deployment 'wbe' in this compartment")
     assert str(error).endswith(there)

@@ -1,4 +1,4 @@
-"""Events are values that travel."""
+"""Events are values: frozen, picklable, and plain data."""
 
 from __future__ import annotations
 
@@ -45,36 +45,36 @@ def example(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 class TestEveryEvent:
-    """What holds for all of them."""
+    """What holds for every class of events."""
 
     def test_pickles(self, cls):
-        """An event crosses to another process unchanged."""
+        """An event is equal to its unpickled copy."""
         event = example(cls)
         assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301 - our own bytes
 
     def test_is_frozen(self, cls):
-        """A handler cannot change what the next one sees."""
+        """Assigning to a field of an event raises an error."""
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             example(cls).deployment = "other"
 
     def test_turns_into_plain_data(self, cls):
-        """Its dictionary holds its class name and every field, and is JSON."""
+        """`to_dict` holds the class name and every field, and is valid JSON."""
         event = example(cls)
         fields = {field.name: VALUES[field.name] for field in attrs.fields(cls)}
         assert json.loads(json.dumps(event.to_dict())) == {"event": cls.__name__, **fields}
 
     def test_takes_keywords_only(self, cls):
-        """A field that is added later breaks nobody."""
+        """A positional argument raises TypeError, so that fields can be added later."""
         with pytest.raises(TypeError):
             cls("web")
 
 
 def test_stamps_have_defaults():
-    """The run stamps events; whoever makes one need not."""
+    """Time and sequence of an event have defaults, because the run sets them."""
     event = StepFinished(deployment="web", key="subnet/main", action="create")
     assert (event.elapsed_seconds, event.sequence, event.resource_id) == (0.0, 0, "")
 
 
 def test_counts_are_not_shared():
-    """Two events do not share their counts."""
+    """The default counts of two events are different objects."""
     assert PlanReady(deployment="a").counts is not PlanReady(deployment="b").counts

@@ -1,4 +1,4 @@
-"""What loading the package loads, seen in a fresh interpreter; no timing."""
+"""What importing the package loads, observed in a fresh interpreter without timing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_the_package_alone_loads_nothing_heavy():
-    """`import ocisidecar` costs a program nothing that it does not use, not even attrs."""
+    """`import ocisidecar` loads no third-party package, not even attrs."""
     assert loaded_by("import ocisidecar") & {*HEAVY, "attrs"} == set()
 
 
@@ -46,18 +46,18 @@ def test_the_package_alone_loads_nothing_heavy():
     ids=["specs", "provisioner", "values", "cli", "images"],
 )
 def test_public_names_load_nothing_heavy(code: str):
-    """A spec can be written, and the command line be parsed, without the SDK or any other heavy library."""
+    """Importing the public names and the command line loads neither the SDK nor another heavy library."""
     assert loaded_by(code) & set(HEAVY) == set()
 
 
 def test_the_pytest_plugin_loads_nothing_of_the_package():
-    """A suite that does not use the fixtures does not pay for them."""
+    """A suite that does not use the fixtures loads nothing of the package but the plugin."""
     code = "import ocisidecar.pytest_plugin, sys; print(*(m for m in sys.modules if m.startswith('ocisidecar')))"
     assert {name for name in loaded_by(code) if name.startswith("ocisidecar.")} == {"ocisidecar.pytest_plugin"}
 
 
 def test_planning_without_an_account_needs_no_docker():
-    """A whole apply on the emulator loads the SDK, and no Docker client."""
+    """An apply on the emulator loads the SDK and no Docker client."""
     code = (
         "from ocisidecar import InstanceSpec, Provisioner\n"
         "from ocisidecar.clock import VirtualClock\n"

@@ -1,4 +1,4 @@
-"""The suite itself: it cannot reach anything but this machine."""
+"""The test suite itself cannot reach anything but this machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import pytest
 
 
 def test_a_connection_to_elsewhere_is_refused_before_it_leaves():
-    """Connecting to an address that is not loopback raises, whatever the network would have said."""
+    """Connecting to an address that is not loopback raises before anything is sent."""
     with socket.socket() as one, pytest.raises(PermissionError, match="loopback"):
         one.connect(("203.0.113.1", 443))

@@ -1,4 +1,4 @@
-"""The main way: plan, apply, apply again, destroy, and what each of them promises."""
+"""The main calls: plan, apply, apply again and destroy, and what each of them promises."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ EVERYTHING = DeploymentSpec(
 
 
 def kept(plan):
-    """Key → reason of what a destroy keeps."""
+    """Return key → reason of what a destroy keeps."""
     return {str(step.key): step.reason for step in plan.steps if step.action is Action.NOOP}
 
 
@@ -67,7 +67,7 @@ def write_a_line(sdk, clock, log_id):
 
 
 def test_the_quickstart_deploys_verifies_and_leaves_nothing(clock):
-    """What the documentation shows works as it stands there."""
+    """The quickstart of the documentation works as it stands."""
     web = MONITORED
     with Provisioner.local(clock=clock) as provisioner:
         plan = provisioner.plan(web)
@@ -78,13 +78,13 @@ def test_the_quickstart_deploys_verifies_and_leaves_nothing(clock):
 
 
 def test_a_plan_changes_nothing(provisioner, writes):
-    """Planning sends reads only."""
+    """Making a plan sends reads and no write."""
     provisioner.plan(EVERYTHING)
     assert writes() == []
 
 
 def test_applying_again_writes_nothing(provisioner, writes):
-    """A second apply of the same spec sends reads only and returns the same resources."""
+    """A second apply of the same spec sends only reads and returns the same resources."""
     first = provisioner.apply(EVERYTHING)
     writes()
     assert provisioner.apply(EVERYTHING) == first
@@ -93,7 +93,7 @@ def test_applying_again_writes_nothing(provisioner, writes):
 
 
 def test_the_result_holds_exactly_what_is_live(provisioner, emulator):
-    """Every live resource of the tenancy is in the result, under its key, and nothing else is."""
+    """The result holds exactly the live resources of the tenancy under their keys."""
     deployment = provisioner.apply(EVERYTHING)
     live = {resource for ids in emulator.live().values() for resource in ids}
     assert set(deployment.resources.values()) == live
@@ -101,16 +101,16 @@ def test_the_result_holds_exactly_what_is_live(provisioner, emulator):
     assert provisioner.list() == (deployment,)
 
 
-def test_a_deployment_that_does_not_exist_is_named_with_those_that_do(provisioner, web):
-    """get() of a wrong name says which names there are."""
+def test_an_unknown_deployment_is_an_error(provisioner, web):
+    """get() of an unknown name raises DeploymentNotFound with the existing names."""
     provisioner.apply(web)
-    with pytest.raises(DeploymentNotFound, match=r"'wbe' exists.*there are web") as caught:
+    with pytest.raises(DeploymentNotFound, match=r"'wbe' in this.*existing deployments: web") as caught:
         provisioner.get("wbe")
     assert caught.value.known == ("web",)
 
 
 def test_an_emulator_belongs_to_local_provisioners_only(emulator, connect):
-    """A provisioner of a tenancy has no emulator to show."""
+    """`emulator` of a provisioner of a tenancy raises ConfigError."""
     with pytest.raises(ConfigError, match="local"):
         connect(emulator).emulator  # noqa: B018
 
@@ -118,8 +118,8 @@ def test_an_emulator_belongs_to_local_provisioners_only(emulator, connect):
 # -- plans that have become old ----------------------------------------------------------------------------
 
 
-def test_a_plan_is_not_carried_out_once_resources_moved(provisioner, web, writes):
-    """A plan made before another apply raises StalePlan, names what moved and changes nothing."""
+def test_a_stale_plan_is_not_applied(provisioner, web, writes):
+    """A plan made before another apply raises StalePlan, names what changed and writes nothing."""
     plan = provisioner.plan(web)
     provisioner.apply(web)
     writes()
@@ -128,7 +128,7 @@ def test_a_plan_is_not_carried_out_once_resources_moved(provisioner, web, writes
     assert writes() == []
 
 
-def test_a_plan_to_destroy_is_not_carried_out_once_resources_moved(provisioner, web, writes):
+def test_a_stale_plan_to_destroy_is_not_carried_out(provisioner, web, writes):
     """A plan to destroy that was made before a change raises StalePlan and deletes nothing."""
     provisioner.apply(web)
     plan = provisioner.plan_destroy("web")
@@ -139,8 +139,8 @@ def test_a_plan_to_destroy_is_not_carried_out_once_resources_moved(provisioner, 
     assert writes() == []
 
 
-def test_only_the_plan_that_was_seen_is_applied(provisioner, web, writes):
-    """expect= lets the digest that was shown through, and nothing else."""
+def test_only_the_expected_plan_is_applied(provisioner, web, writes):
+    """`expect` accepts a plan with this digest and refuses any other before a write."""
     digest = provisioner.plan(web).digest
     with pytest.raises(StalePlan, match=digest):
         provisioner.apply(web.with_image("docker.io/acme/web:1.5"), expect=digest)
@@ -149,7 +149,7 @@ def test_only_the_plan_that_was_seen_is_applied(provisioner, web, writes):
 
 
 def test_a_plan_for_another_compartment_is_refused(provisioner, emulator, connect, web, writes):
-    """A plan that belongs to another compartment raises StalePlan and says for which it is."""
+    """A plan for another compartment raises StalePlan that names that compartment."""
     elsewhere = connect(emulator, compartment_id=emulator.tenancy_id)
     plan = elsewhere.plan(web)
     writes()
@@ -159,12 +159,12 @@ def test_a_plan_for_another_compartment_is_refused(provisioner, emulator, connec
 
 
 def test_a_plan_is_carried_out_by_the_verb_it_was_made_for(provisioner, web, writes):
-    """A plan to destroy given to apply(), or the other way round, raises PlanError and changes nothing."""
-    with pytest.raises(PlanError, match=r"brings it about: pass it to apply\(\)"):
+    """A plan to destroy given to apply(), or the reverse, raises PlanError and writes nothing."""
+    with pytest.raises(PlanError, match=r"a plan to create or update web: pass it to apply\(\)"):
         provisioner.destroy(provisioner.plan(web))
     provisioner.apply(web)
     writes()
-    with pytest.raises(PlanError, match=r"removes it: pass it to destroy\(\)"):
+    with pytest.raises(PlanError, match=r"a plan to destroy web: pass it to destroy\(\)"):
         provisioner.apply(provisioner.plan_destroy("web"))
     assert writes() == []
 
@@ -173,7 +173,7 @@ def test_a_plan_is_carried_out_by_the_verb_it_was_made_for(provisioner, web, wri
 
 
 def test_destroy_with_purge_leaves_nothing(provisioner, emulator, sdk, clock):
-    """Purge removes data too: a log group with lines, a repository with images."""
+    """A destroy with purge deletes data too: a log group with lines and a repository with images."""
     deployment = provisioner.apply(EVERYTHING)
     write_a_line(sdk, clock, deployment.resources["log/app"])
     emulator.push_image(deployment.resources["container-repository/acme/web"], "1.4")
@@ -183,7 +183,7 @@ def test_destroy_with_purge_leaves_nothing(provisioner, emulator, sdk, clock):
 
 
 def test_destroy_keeps_what_holds_data_and_says_so(provisioner, emulator, sdk, clock):
-    """Without purge a log group with lines and a repository with images stay, and plan and result say so."""
+    """Without purge a log group with lines and a repository with images stay, and plan and result show it."""
     deployment = provisioner.apply(EVERYTHING)
     write_a_line(sdk, clock, deployment.resources["log/app"])
     emulator.push_image(deployment.resources["container-repository/acme/web"], "1.4")
@@ -200,14 +200,14 @@ def test_destroy_keeps_what_holds_data_and_says_so(provisioner, emulator, sdk, c
 
 
 def test_destroy_removes_an_empty_log_group(provisioner, emulator):
-    """A log group that never got a line goes without purge, and so does a repository without images."""
+    """Without purge an empty log group and a repository without images are deleted."""
     provisioner.apply(EVERYTHING)
     provisioner.destroy("web")
     assert emulator.live() == {}
 
 
 def test_what_was_kept_is_used_again(provisioner, sdk, clock):
-    """An apply after a destroy that kept the logs finds them, and writes to the same group."""
+    """An apply after a destroy that kept the logs uses the same log."""
     before = provisioner.apply(MONITORED)
     write_a_line(sdk, clock, before.resources["log/app"])
     provisioner.destroy("web")
@@ -215,13 +215,13 @@ def test_what_was_kept_is_used_again(provisioner, sdk, clock):
     assert after.resources["log/app"] == before.resources["log/app"]
 
 
-def test_a_retained_key_keeps_what_it_stands_on(provisioner, emulator, web):
-    """Retain names one key; what that needs stays with it, and the plan tells both apart."""
+def test_a_retained_key_keeps_what_it_needs(provisioner, emulator, web):
+    """Retaining a key keeps what it needs as well, and the plan gives a different reason for each."""
     provisioner.apply(web)
     plan = provisioner.plan_destroy("web", retain=["subnet/main"])
     reasons = kept(plan)
-    assert reasons["subnet/main"] == "kept is to be retained"
-    assert reasons["vcn/main"] == "kept is needed by subnet/main"
+    assert reasons["subnet/main"] == "kept as requested"
+    assert reasons["vcn/main"] == "kept because subnet/main needs it"
     result = provisioner.destroy(plan)
     assert sorted(result.resources) == sorted(reasons)
     assert "container-instance" not in emulator.live()
@@ -229,15 +229,15 @@ def test_a_retained_key_keeps_what_it_stands_on(provisioner, emulator, web):
 
 
 def test_a_retained_kind_keeps_all_of_it(provisioner, emulator):
-    """Retain names a kind: every resource of it stays."""
+    """Retaining a kind keeps every resource of it."""
     provisioner.apply(EVERYTHING)
     result = provisioner.destroy("web", retain=["topic", "alarm"])
     assert sorted(result.resources) == ["alarm/cpu-utilization", "topic/oncall"]
     assert sorted(emulator.live()) == ["alarm", "topic"]
 
 
-def test_retain_of_what_is_not_there_is_refused(provisioner, web, writes):
-    """A mistyped key raises PlanError with the nearest one, before anything is deleted."""
+def test_retaining_an_unknown_key_is_refused(provisioner, web, writes):
+    """A mistyped key raises PlanError with the nearest one before anything is deleted."""
     provisioner.apply(web)
     writes()
     with pytest.raises(PlanError, match="did you mean subnet/main"):
@@ -255,8 +255,8 @@ def test_destroying_what_does_not_exist_is_no_error(provisioner, web, writes):
     assert writes() == []
 
 
-def test_a_deployment_can_come_and_go(provisioner, emulator, web):
-    """Made again under the same name it gets new resources, and what stands in a new VCN needs no second try."""
+def test_a_deployment_can_be_created_again(provisioner, emulator, web):
+    """A deployment that is created again has new resources, and each create succeeds at the first attempt."""
     ids = set()
     for _ in range(4):
         deployment = provisioner.apply(web)
@@ -268,14 +268,14 @@ def test_a_deployment_can_come_and_go(provisioner, emulator, web):
 
 
 def test_destroy_takes_a_spec_a_deployment_or_a_name(provisioner, emulator, web):
-    """All three name the same deployment."""
+    """A spec, a deployment and a name all name the deployment to destroy."""
     for target in (lambda _: "web", lambda _: web, lambda deployment: deployment):
         provisioner.destroy(target(provisioner.apply(web)))
         assert emulator.live() == {}
 
 
-def test_a_log_in_a_group_of_others_goes_and_the_group_stays(provisioner, emulator, sdk):
-    """Destroying by name finds the log that was made in an existing group."""
+def test_a_log_in_a_foreign_group_is_deleted_without_it(provisioner, emulator, sdk):
+    """Destroying by name deletes the log that was created in an existing group and leaves the group."""
     client = sdk("logging.LoggingManagementClient")
     client.create_log_group({"compartmentId": emulator.compartment_id, "displayName": "theirs"})
     group = client.list_log_groups(emulator.compartment_id).data[0]["id"]
@@ -304,7 +304,7 @@ def test_destroy_leaves_alone_what_only_looks_like_ours(provisioner, emulator, s
 
 
 def test_a_sequence_is_several_deployments_in_its_order(provisioner):
-    """Plans and deployments of a sequence come as tuples in the order that was given."""
+    """Plans and deployments of a sequence are tuples in the given order."""
     specs = [InstanceSpec(name, image_url="docker.io/acme/web:1.4") for name in ("c", "a", "b")]
     assert [plan.name for plan in provisioner.plan(specs)] == ["c", "a", "b"]
     deployments = provisioner.apply(specs)
@@ -330,7 +330,7 @@ def test_one_failure_of_a_sequence_does_not_stop_the_others(provisioner, emulato
     assert not any(plan.changes for plan in provisioner.plan(specs))
 
 
-def test_a_name_twice_in_a_sequence_is_a_fault_of_the_spec(provisioner, web, emulator):
+def test_a_duplicate_name_in_a_sequence_is_a_spec_error(provisioner, web, emulator):
     """Two deployments of one name in a sequence are refused before any request."""
     with pytest.raises(SpecError, match="more than one deployment"):
         provisioner.apply([web, web])
@@ -340,12 +340,12 @@ def test_a_name_twice_in_a_sequence_is_a_fault_of_the_spec(provisioner, web, emu
     assert emulator.live() == {}
 
 
-def test_the_faults_of_a_whole_sequence_come_at_once(provisioner, emulator, web):
-    """Each path begins with the name of its deployment."""
+def test_the_errors_of_a_whole_sequence_come_at_once(provisioner, emulator, web):
+    """SpecError lists the errors of all specs, each path beginning with the name of its deployment."""
     specs = [DeploymentSpec(name, [evolve(web, ocpus=0)]) for name in ("a", "b")]
     with pytest.raises(SpecError) as caught:
         provisioner.apply([web, *specs])
-    paths = {fault.path for fault in caught.value.faults}
+    paths = {fault.path for fault in caught.value.problems}
     assert {'a: instances["web"].ocpus', 'b: instances["web"].ocpus'} <= paths
     assert emulator.requests == ()
 
@@ -354,7 +354,7 @@ def test_the_faults_of_a_whole_sequence_come_at_once(provisioner, emulator, web)
 
 
 def test_adopted_resources_become_part_of_the_deployment(provisioner, emulator, sdk):
-    """adopt() takes a log group over in place: same OCID, foreign tags kept, gone with the deployment."""
+    """An adopted log group keeps its OCID and foreign tags and is deleted with the deployment."""
     client = sdk("logging.LoggingManagementClient")
     details = {
         "compartmentId": emulator.compartment_id,
@@ -375,7 +375,7 @@ def test_adopted_resources_become_part_of_the_deployment(provisioner, emulator, 
 
 
 def test_adopting_under_a_wrong_key_is_refused(provisioner, web, writes):
-    """A key that is none, or that the spec does not ask for, is named in the error."""
+    """A text that is not a key, or a key that is not in the spec, is named in the error."""
     with pytest.raises(SpecError, match="must be a key such as"):
         provisioner.adopt(web, {"nonsense": "ocid1.vcn.oc1..a"})
     vcn = provisioner.apply(DeploymentSpec("other")).resources["vcn/main"]
@@ -386,15 +386,15 @@ def test_adopting_under_a_wrong_key_is_refused(provisioner, web, writes):
 
 
 def test_what_would_have_to_be_replaced_cannot_be_adopted(provisioner, emulator, sdk, web):
-    """A VCN of another address range is refused, with the field that differs."""
+    """A VCN with another address range is refused with the field that differs."""
     details = {"compartmentId": emulator.compartment_id, "cidrBlocks": ["10.9.0.0/16"]}
     vcn = sdk("core.VirtualNetworkClient").create_vcn(details).data["id"]
     with pytest.raises(PlanError, match="differs in cidrBlocks"):
         provisioner.adopt(web, {"vcn/main": vcn})
 
 
-def test_reading_verbs_tell_what_they_found(provisioner, web):
-    """Get and list report each deployment, plan_destroy and adopt their plan, once each."""
+def test_reading_calls_report_what_they_found(provisioner, web):
+    """Get and list report each deployment, and plan_destroy and adopt their plan, once each."""
     provisioner.apply(web)
     heard = []
     provisioner.get("web", on_event=heard.append)

@@ -12,24 +12,26 @@ from pathlib import Path
 
 import pytest
 
+from ocisidecar.cli.exit_codes import HELP
 from ocisidecar.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PROGRAM = Path(sys.executable).with_name("ocisidecar")
 
 
 def blocks(language):
-    """The README's fenced blocks in one language, in order."""
+    """Return the README's fenced blocks in one language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
 def is_with_engine(source):
-    """Whether a snippet runs real containers; those are run by tests/containers/test_readme.py."""
+    """Return whether a snippet runs real containers; tests/containers/test_readme.py runs those."""
     return 'containers="docker"' in source or "Pod.run" in source
 
 
 def commands():
-    """The README's shell lines."""
+    """Return the README's shell lines."""
     return [line for block in blocks("console") for line in block.splitlines()]
 
 
@@ -43,16 +45,14 @@ def test_python_snippets_run_one_after_the_other(oci_provisioner, monkeypatch):
 
 
 def test_spec_file_commands_run_against_the_emulator(tmp_path):
-    """plan, apply, verify, logs and destroy work as shown, with the spec file as shown."""
+    """plan, apply, verify, logs and destroy work as shown, by the installed program and with the spec shown."""
     (tmp_path / "web.yaml").write_text(blocks("yaml")[0])
-    lines = [
-        line for line in commands() if re.match(r"python -m ocisidecar (plan|apply|verify|logs|destroy)", line)
-    ]
+    lines = [line for line in commands() if re.match(r"ocisidecar (plan|apply|verify|logs|destroy)", line)]
     assert len(lines) == 5
     with Emulator() as emulator:
         environment = os.environ | emulator.environment
         for line in lines:
-            command = [sys.executable, *shlex.split(line)[1:]]
+            command = [PROGRAM, *shlex.split(line)[1:]]
             done = subprocess.run(
                 command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
             )
@@ -62,7 +62,7 @@ def test_spec_file_commands_run_against_the_emulator(tmp_path):
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("python scripts/")])
 def test_scripts_run_as_shown(line, tmp_path):
-    """Each does its work without an account, from a checkout."""
+    """Each script command does its work without an account, from a checkout."""
     for name in ("scripts", "docker"):
         (tmp_path / name).symlink_to(ROOT / name)
     command = [sys.executable, *shlex.split(line)[1:]]
@@ -71,7 +71,7 @@ def test_scripts_run_as_shown(line, tmp_path):
 
 
 def test_first_two_commands_are_the_demo_and_the_tests():
-    """A fresh machine needs exactly two commands: one ends in the demo, one is the test script."""
+    """The first two commands on the page are the demo and the test script."""
     first, second = commands()[:2]
     assert first.endswith("-m ocisidecar demo")
     assert second == "scripts/test.sh"
@@ -80,15 +80,33 @@ def test_first_two_commands_are_the_demo_and_the_tests():
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
 def test_links_lead_somewhere(link):
-    """A relative link names a file of the project."""
+    """Each relative link names a file of the project."""
     assert (ROOT / link).is_file()
 
 
-def test_every_subcommand_and_fault_parameter_named_exists():
-    """The emulator command's flags exist."""
+def test_the_example_has_as_many_lines_as_the_heading_says():
+    """The number in the heading of the first example counts its lines of code."""
+    (number,) = re.findall(r"^## Spec → plan → apply → verify in (\d+) lines$", README, re.MULTILINE)
+    assert int(number) == len([line for line in blocks("python")[0].splitlines() if line])
+
+
+def test_sections_follow_the_sentence():
+    """The sections below the example are spec, plan, apply and verify, in this order."""
+    assert re.findall(r"^### (\w+):", README, re.MULTILINE) == ["Spec", "Plan", "Apply", "Verify"]
+
+
+def test_exit_codes_are_those_of_the_table():
+    """The README lists the exit codes in the words of the help texts."""
+    assert HELP in README
+
+
+def test_flags_of_the_emulator_exist():
+    """The help of `emulator` lists each of its flags in the README, and is that of `python -m ocisidecar`."""
     line = next(line for line in commands() if "emulator" in line)
-    asked = subprocess.run(
-        [sys.executable, "-m", "ocisidecar", "emulator", "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    helps = {
+        subprocess.run([*program, "emulator", "--help"], capture_output=True, text=True, check=True).stdout
+        for program in ([PROGRAM], [sys.executable, "-m", "ocisidecar"])
+    }
+    (text,) = helps
     for flag in re.findall(r"--[a-z-]+", line):
-        assert flag in asked
+        assert flag in text

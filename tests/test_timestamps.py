@@ -1,4 +1,4 @@
-"""Moments as users give them and as OCI writes them."""
+"""Points in time as users give them and as OCI writes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.errors import SpecError
-from ocisidecar.timestamps import beginning, now, rfc3339
+from ocisidecar.timestamps import now, rfc3339, start_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -19,24 +19,23 @@ def clock() -> VirtualClock:
 
 
 def test_now_is_the_clocks_time(clock):
-    """In UTC."""
+    """`now` is the clock's time with the time zone UTC."""
     assert now(clock) == NOON
 
 
 def test_rfc3339_is_utc_with_milliseconds():
-    """The form that OCI takes, whatever the time zone."""
+    """A time in any zone is written in UTC with milliseconds and a Z."""
     there = timezone(timedelta(hours=2))
     assert rfc3339(datetime(2026, 3, 1, 14, 0, 0, 123456, tzinfo=there)) == "2026-03-01T12:00:00.123Z"
 
 
-def test_a_beginning_is_a_moment_or_an_age(clock):
-    """Both name the same moment."""
-    assert (
-        beginning(timedelta(hours=1), clock) == NOON - timedelta(hours=1) == beginning(NOON.replace(hour=11), clock)
-    )
+def test_a_start_is_a_time_or_a_duration_before_now(clock):
+    """One hour as a duration and 11 o'clock as a time give the same start at noon."""
+    eleven = NOON.replace(hour=11)
+    assert start_of(timedelta(hours=1), clock) == eleven == start_of(eleven, clock)
 
 
-def test_a_moment_without_a_time_zone_is_a_fault(clock):
-    """Guessing the zone would be off by hours."""
+def test_a_time_without_a_time_zone_is_an_error(clock):
+    """A naive datetime raises SpecError for `since`, because guessing its zone could be off by hours."""
     with pytest.raises(SpecError, match="since: must have a time zone"):
-        beginning(datetime(2026, 3, 1), clock)  # noqa: DTZ001 - that is the mistake
+        start_of(datetime(2026, 3, 1), clock)  # noqa: DTZ001 - that is the mistake

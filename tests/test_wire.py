@@ -1,4 +1,4 @@
-"""Keys, references, and bodies that hold them."""
+"""Keys, references, and request bodies that hold them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BODY = {
 
 
 def shown(ref: Ref) -> str:
-    """Stand in for the OCID of a reference."""
+    """Return a stand-in for the OCID of a reference."""
     return f"[{ref.key}]"
 
 
@@ -36,31 +36,31 @@ def shown(ref: Ref) -> str:
     ],
 )
 def test_a_key_is_a_kind_and_a_name(text, key):
-    """A text without a kind or without a name is no key; a name may hold slashes."""
+    """A text without a kind or a name is not a key; a name may contain slashes."""
     assert Key.parse(text) == key
 
 
 def test_keys_sort_by_kind_then_name():
-    """Lists of keys read the same in every run."""
+    """Keys sort by kind and then by name."""
     keys = [Key("vcn", "a"), Key("subnet", "b"), Key("subnet", "a")]
     assert sorted(keys) == [Key("subnet", "a"), Key("subnet", "b"), Key("vcn", "a")]
 
 
-def test_references_read_as_what_they_stand_for():
-    """A message that shows a body names the resource, the field, and a foreign deployment."""
+def test_a_reference_prints_its_key_field_and_deployment():
+    """`str(reference)` names the key, the field, and the deployment when it is another one."""
     assert str(SUBNET) == "<subnet/main.id>"
     assert str(VCN_CIDR) == "<platform:vcn/main.cidrBlock>"
     assert str(BODY["rule"]) == "from <platform:vcn/main.cidrBlock> to <subnet/main.id>"
 
 
 def test_every_reference_of_a_body_is_found():
-    """At any depth, in texts too, in order, as often as it occurs."""
+    """References are found at any depth and inside texts, in order, with repetitions."""
     assert list(references(BODY)) == [SUBNET, SUBNET, VCN_CIDR, SUBNET]
     assert list(references("no reference")) == []
 
 
 def test_resolving_gives_wire_form():
-    """References become text; everything else stays what it was."""
+    """Resolving replaces references by text and leaves everything else as it is."""
     assert resolve(BODY, shown) == {
         "name": "web",
         "count": 2,
@@ -73,5 +73,5 @@ def test_resolving_gives_wire_form():
 
 
 def test_a_resolved_body_holds_no_reference():
-    """What goes out on the wire is plain."""
+    """A resolved body holds no reference."""
     assert list(references(resolve(BODY, shown))) == []

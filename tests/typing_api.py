@@ -28,11 +28,11 @@ from ocisidecar import (
     Report,
     RolloutSpec,
     ScrapeTarget,
-    SettingFault,
+    SettingProblem,
     Settings,
     SidecarSpec,
     SpecError,
-    SpecFault,
+    SpecProblem,
     Statement,
     Step,
     StepFinished,
@@ -130,7 +130,7 @@ def handle(provisioner: Provisioner) -> None:
     try:
         provisioner.apply(web)
     except SpecError as error:
-        assert_type(error.faults, tuple[SpecFault, ...])
+        assert_type(error.problems, tuple[SpecProblem, ...])
     except ApplyFailed as error:
         assert_type(error.deployment, Deployment)
         assert_type(error.causes, dict[str, Exception])
@@ -144,7 +144,7 @@ async def lend(provisioner: Provisioner) -> None:
 
 def configure() -> None:
     settings = Settings.from_env_file("oci-monitoring.env", local=True)
-    assert_type(settings.warnings, tuple[SettingFault, ...])
+    assert_type(settings.warnings, tuple[SettingProblem, ...])
     assert_type(settings.values.container_ocpus, float)
     assert_type(settings.deployment_spec(), DeploymentSpec)
     assert_type(settings.provisioner(containers="docker"), Provisioner)

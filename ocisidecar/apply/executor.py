@@ -26,7 +26,8 @@ from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
 from ocisidecar.events import StepRetrying
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
-from ocisidecar.resources.kind import Site, Started
+from ocisidecar.resources.capabilities import CompletedWhenReady
+from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Rollout
 from ocisidecar.state.observed import Live, Phase, value_of
@@ -55,8 +56,8 @@ class _Performed:
         return self.future.exception()
 
     @property
-    def started(self) -> Started | None:
-        return None if self.error is not None else self.future.result().started
+    def accepted(self) -> Accepted | None:
+        return None if self.error is not None else self.future.result().accepted
 
 
 @frozen
@@ -236,25 +237,25 @@ class Executor:
 
     def _handle_performed(self, performed: _Performed) -> None:
         """Handle the result of a worker's requests: finished, to be waited for, or failed."""
-        operation, started = self._operations[performed.id], performed.started
+        operation, accepted = self._operations[performed.id], performed.accepted
         self._record(performed)
         if performed.error is not None:
             self._fail(operation, performed.error)
         elif operation.id.action is Action.DELETE:
             self._watch(operation, Goal.GONE, operation.live.id if operation.live else "", "", "DELETING")
-        elif started is not None:
+        elif accepted is not None:
             self._attempts[performed.id] = performed.future.result().attempt
-            if started.phase is Phase.READY:
+            if accepted.phase is Phase.READY:
                 self._advance(operation)
             else:
                 goal = Goal.READY if operation.goal is Goal.HEALTHY else operation.goal
-                self._watch(operation, goal, started.id, started.work_request_id, started.state)
+                self._watch(operation, goal, accepted.id, accepted.work_request_id, accepted.state)
 
     def _advance(self, operation: Operation) -> None:
         """Continue with a resource that is ready: complete it, wait until it is healthy, or finish."""
         kind = KINDS[operation.id.key.kind]
         live = self._resources[operation.id.deployment, operation.id.key]
-        if kind.is_completed_when_ready and operation.is_new and operation.id not in self._completed:
+        if isinstance(kind, CompletedWhenReady) and operation.is_new and operation.id not in self._completed:
             self._completed.add(operation.id)
             self._post(operation.id, self.pool.submit(complete, self._job(operation), live))
         elif operation.goal is Goal.HEALTHY:
@@ -264,8 +265,8 @@ class Executor:
 
     def _record(self, performed: _Performed) -> None:
         """Remember what exists, as soon as it does."""
-        if performed.started is not None and performed.started.id:
-            live = live_of(self._operations[performed.id], performed.started)
+        if performed.accepted is not None and performed.accepted.id:
+            live = live_of(self._operations[performed.id], performed.accepted)
             self._resources[performed.id.deployment, performed.id.key] = live
 
     def _watch(self, operation: Operation, goal: Goal, live_id: str, work_request_id: str, state: str) -> None:
@@ -277,14 +278,11 @@ class Executor:
         timeout = self.limits.wait_timeout_in_seconds
         if goal is Goal.HEALTHY and rollout is not None:
             timeout = float(rollout.healthy_timeout_in_seconds)
-        parents = (
-            kind.parents_of(self._lookup_of(plan, caller), want)
-            if want is not None
-            else kind.parents_from(operation.live)
-        )
+        shown = want or operation.live
+        parent_id = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
         probe = rollout.probe if rollout is not None else None
         watch = Watch(
-            operation.id, kind, site, goal, live_id, self._now(), timeout, work_request_id, parents, state, probe
+            operation.id, kind, site, goal, live_id, self._now(), timeout, work_request_id, parent_id, state, probe
         )
         self._waiter.add(watch, self._now())
         self.reporter.waiting(operation, state=state, resource_id=live_id)
@@ -380,7 +378,7 @@ class Executor:
             self._fail(operation, resource_failed(operation, observation))
 
     def _is_over(self, name: OperationId) -> bool:
-        """Return whether nothing more is asked about a resource: its deployment failed, and its OCID is known.
+        """Return whether a resource is not polled any more: its deployment failed, and its OCID is known.
 
         What is under way in the service continues there; applying again waits for it.
         """

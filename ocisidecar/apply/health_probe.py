@@ -17,7 +17,7 @@ def passes(check: HealthCheck, host: str) -> bool:
     timeout = float(check.timeout_in_seconds)
     if check.kind == "http":
         url, path = f"http://{host}:{check.port}", check.path or "/"
-        return fetch(url, path, headers=check.headers, timeout_in_seconds=timeout).is_good
+        return fetch(url, path, headers=check.headers, timeout_seconds=timeout).is_success
     try:
         with socket.create_connection((host, check.port), timeout):
             return True

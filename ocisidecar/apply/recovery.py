@@ -12,10 +12,10 @@ from ocisidecar.state.desired import Desired
 def next_attempt(
     operation: Operation, attempt: Attempt, want: Desired | None, observation: Observation
 ) -> Attempt | None:
-    """Return the attempt after `attempt`, or None where there is none.
+    """Return the attempt after `attempt`, or None when there is no further one.
 
-    What disappeared, and what an earlier run created and left to fail, is created again with another token; an
-    instance for which there was no capacity goes to the next placement.  Any other failure is final.
+    What disappeared, and what an earlier run created and then failed, is created again with another token; an
+    instance without capacity is created at the next placement.  Any other failure is final.
     """
     if want is None or not operation.may_create:
         return None

@@ -1,7 +1,7 @@
 """The requests of one operation: what creates, changes, starts or deletes one resource.
 
-Retry tokens are managed here.  A token depends only on what is wanted and on its generation, so a rerun after a
-lost answer gets the resource that was created, and two runs at a time get one.  When the resource of a token is
+Retry tokens are managed here.  A token depends only on the desired resource and on its generation, so a rerun after
+a lost answer gets the resource that was created, and two runs at a time get one.  When the resource of a token is
 dead (deleted, failed), the next generation is used, a bounded number of times; before a new placement is tried, and
 after a create on one, everything is listed again.
 """
@@ -19,7 +19,8 @@ from ocisidecar.apply.failures import out_of_capacity
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
 from ocisidecar.plan.plan import Action, Operation
-from ocisidecar.resources.kind import Kind, Site, Started
+from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
+from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.state.observed import Live, Phase
@@ -34,6 +35,7 @@ _STORED_ANSWER_SECONDS = 5.0
 
 _DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
 _NAME_TAKEN_SUFFIX = "AlreadyExists"
+_OTHER_REQUEST = "in use for a different request"
 _NAME_TAKEN_WORDS = "already uses this display name"
 
 
@@ -70,7 +72,7 @@ class Job:
 class Done:
     """The result: the resource as the service showed it (None after a delete), and the attempt that succeeded."""
 
-    started: Started | None
+    accepted: Accepted | None
     attempt: Attempt = Attempt()
 
 
@@ -82,20 +84,21 @@ def perform(job: Job) -> Done:
 def complete(job: Job, live: Live) -> Done:
     """Make the requests that only a resource that is ready accepts."""
     want = _wanted(job)
-    job.kind.complete(job.caller, job.site, live, resolve_fields(want.body, job.lookup))
-    return Done(_as_started(live), job.attempt)
+    if isinstance(job.kind, CompletedWhenReady):
+        job.kind.complete(job.caller, live, resolve_fields(want.body, job.lookup))
+    return Done(_as_accepted(live), job.attempt)
 
 
-def live_of(operation: Operation, started: Started) -> Live:
+def live_of(operation: Operation, accepted: Accepted) -> Live:
     """Return the resource of an operation as the service has just shown it."""
     return Live(
         operation.id.key,
         operation.id.deployment,
-        started.id,
-        started.state,
-        started.phase,
-        started.body or (operation.live.body if operation.live else {}),
-        text(started.body, "timeCreated"),
+        accepted.id,
+        accepted.state,
+        accepted.phase,
+        accepted.body or (operation.live.body if operation.live else {}),
+        text(accepted.body, "timeCreated"),
     )
 
 
@@ -118,9 +121,9 @@ def _create(job: Job) -> Done:
         if attempt != Attempt():
             _delete_failed(job, want)
             if (found := _find(job, want)) is not None:
-                return Done(_as_started(found), attempt)
+                return Done(_as_accepted(found), attempt)
         try:
-            started, attempt = _create_with_fresh_token(job, want, placements[attempt.placement], attempt)
+            accepted, attempt = _create_with_fresh_token(job, want, placements[attempt.placement], attempt)
         except OutOfHostCapacity as error:
             if attempt.placement + 1 >= len(placements):
                 raise out_of_capacity(
@@ -128,12 +131,12 @@ def _create(job: Job) -> Done:
                 ) from error
             attempt = attempt.next_placement()
         else:
-            return Done(_oldest(job, want, started) if attempt.placement else started, attempt)
+            return Done(_oldest(job, want, accepted) if attempt.placement else accepted, attempt)
 
 
 def _create_with_fresh_token(
     job: Job, want: Desired, placement: Placement | None, attempt: Attempt
-) -> tuple[Started, Attempt]:
+) -> tuple[Accepted, Attempt]:
     """Create with the token of `attempt`, or of a later generation while a token's resource is dead."""
     body, content = _body(job, want, placement), _content(job, want)
     was_listed = False
@@ -142,13 +145,13 @@ def _create_with_fresh_token(
         try:
             answer = job.kind.create(job.caller, job.site, body, token)
         except Conflict as error:
-            is_invalidated = error.code == "InvalidatedRetryToken"
-            if not (is_invalidated and was_listed) and (found := _find(job, want)) is not None:
-                return _as_started(found), attempt
+            is_used = _is_token_used(error)
+            if not (is_used and was_listed) and (found := _find(job, want)) is not None:
+                return _as_accepted(found), attempt
             was_listed = True
             if _is_name_taken(error):
                 raise _not_ours(job, error) from error
-            if not is_invalidated or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
+            if not is_used or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 raise
         else:
             if not _may_be_stored_answer(job, answer):
@@ -163,14 +166,15 @@ def _create_with_fresh_token(
 def _content(job: Job, want: Desired) -> str:
     """Return a hash of the request's content, with the OCIDs that it refers to, but of secrets only their names.
 
-    With the OCIDs, a resource in another VCN than before gets another token, so that only resources that refer to
-    nothing need further generations when a deployment is destroyed and created again.
+    A token that comes back with another body is refused, so the hash covers all of it.  With the OCIDs, a resource
+    in another VCN than before gets another token, so that only resources that refer to nothing need further
+    generations when a deployment is destroyed and created again.
     """
 
     def lookup(ref: Ref) -> str:
         return str(ref) if ref.key.kind == VAULT_SECRET else job.lookup(ref)
 
-    return digest(resolve_fields(want.sections, lookup))
+    return digest(resolve_fields(want.content, lookup))
 
 
 def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:
@@ -197,15 +201,17 @@ def _update(job: Job) -> Done:
 
 def _act(job: Job) -> Done:
     live, action = _live(job), job.operation.id.action
+    if not isinstance(job.kind, Startable):
+        raise TypeError(f"{job.operation.id} is not possible: only container instances can be started and stopped")
     if job.operation.changed_fields:
         _update(job)
     work_request_id = job.kind.act(job.caller, live, action.value)
-    return Done(Started(live.id, f"{action.value} accepted", Phase.PENDING, live.body, work_request_id))
+    return Done(Accepted(live.id, f"{action.value} accepted", Phase.PENDING, live.body, work_request_id))
 
 
 def _await(job: Job) -> Done:
     """Leave what an earlier run began to the waiter; create it again once it has turned out to have failed."""
-    return Done(_as_started(_live(job))) if job.attempt == Attempt() else _create(job)
+    return Done(_as_accepted(_live(job))) if job.attempt == Attempt() else _create(job)
 
 
 def _delete(job: Job) -> Done:
@@ -229,13 +235,13 @@ _PERFORM: Mapping[Action, Callable[[Job], Done]] = {
 
 def _wanted(job: Job) -> Desired:
     if job.want is None:
-        raise LookupError(f"{job.operation.id.key} is not wanted, so it cannot be created")
+        raise LookupError(f"{job.operation.id.key} is not in the plan's desired resources, so it cannot be created")
     return job.want
 
 
 def _live(job: Job) -> Live:
     if job.operation.live is None:
-        raise LookupError(f"{job.operation.id.key} is not live, so it cannot be changed")
+        raise LookupError(f"{job.operation.id.key} has no live resource in the plan, so it cannot be changed")
     return job.operation.live
 
 
@@ -250,7 +256,7 @@ def _matches(job: Job, want: Desired) -> list[Live]:
 
 
 def _lives(job: Job, want: Desired) -> list[Live]:
-    lives = job.kind.list_live(job.caller, job.site, job.kind.parents_of(job.lookup, want))
+    lives = job.kind.list_live(job.caller, job.site, job.kind.parent_id(want.body, job.lookup))
     return [
         live
         for live in lives
@@ -267,34 +273,42 @@ def _delete_failed(job: Job, want: Desired) -> None:
             job.kind.delete(job.caller, job.site, live)
 
 
-def _oldest(job: Job, want: Desired, started: Started) -> Started:
+def _oldest(job: Job, want: Desired, accepted: Accepted) -> Accepted:
     """Keep the oldest of several resources that one key got by chance, and delete the others."""
     matching = _matches(job, want)
     for extra in matching[1:]:
         job.kind.delete(job.caller, job.site, extra)
-    return _as_started(matching[0]) if matching else started
+    return _as_accepted(matching[0]) if matching else accepted
 
 
-def _as_started(live: Live) -> Started:
-    return Started(live.id, live.state, live.phase, live.body)
+def _as_accepted(live: Live) -> Accepted:
+    return Accepted(live.id, live.state, live.phase, live.body)
 
 
-def _may_be_stored_answer(job: Job, started: Started) -> bool:
+def _may_be_stored_answer(job: Job, accepted: Accepted) -> bool:
     """Return whether the answer may be one that the service stored for an earlier request with the same token."""
-    if started.id in job.operation.superseded:
+    if accepted.id in job.operation.superseded:
         return True
-    created, served = started.body.get("timeCreated"), started.served
-    if not started.id or not isinstance(created, str) or not served:
-        return bool(started.id)
+    created, served = accepted.body.get("timeCreated"), accepted.served
+    if not accepted.id or not isinstance(created, str) or not served:
+        return bool(accepted.id)
     age = parsedate_to_datetime(served) - datetime.fromisoformat(created)
     return age.total_seconds() > _STORED_ANSWER_SECONDS
 
 
-def _alive(job: Job, want: Desired, started: Started) -> Started | None:
-    live = job.kind.get(job.caller, job.site, started.id, job.kind.parents_of(job.lookup, want))
+def _alive(job: Job, want: Desired, accepted: Accepted) -> Accepted | None:
+    live = job.kind.get(job.caller, job.site, accepted.id, job.kind.parent_id(want.body, job.lookup))
     if live is None or live.phase in _DEAD:
         return None
-    return evolve(_as_started(live), work_request_id=started.work_request_id)
+    return evolve(_as_accepted(live), work_request_id=accepted.work_request_id)
+
+
+def _is_token_used(error: Conflict) -> bool:
+    """Return whether the token belongs to a resource that is gone, or to a request with another body.
+
+    Source: Oracle, "API Errors" (InvalidatedRetryToken); the message of the other case is on record.
+    """
+    return error.code == "InvalidatedRetryToken" or _OTHER_REQUEST in error.service_message
 
 
 def _is_name_taken(error: ServiceCallError) -> bool:

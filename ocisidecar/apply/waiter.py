@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from ocisidecar.apply.health_probe import passes
 from ocisidecar.client.session import Caller
 from ocisidecar.plan.plan import Goal, OperationId
+from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import HealthCheck
 from ocisidecar.state.observed import Live, Phase
@@ -70,7 +71,7 @@ class Watch:
     since: float
     timeout_seconds: float
     work_request_id: str = ""
-    parents: tuple[Live, ...] = ()
+    parent_id: str = ""
     state: str = ""
     probe: HealthCheck | None = None
 
@@ -153,9 +154,8 @@ class Waiter:
 
 def _group_key(watch: Watch) -> tuple[str, str, str]:
     """Return what one list answers for: a kind below a parent, and for health a single resource."""
-    parent = watch.parents[0].id if watch.parents else ""
     single = str(watch.operation) if watch.goal is Goal.HEALTHY else ""
-    return watch.kind.name, parent, single
+    return watch.kind.name, watch.parent_id, single
 
 
 def interval(
@@ -163,10 +163,10 @@ def interval(
 ) -> float:
     """Return the seconds until the next poll of `waiting` resources.  Pure.
 
-    A single resource is polled almost at once, because much is done when it is answered, and then every 3 % of the
-    time it has taken so far.  For a crowd only the last one matters, so polls are rarer until some have arrived;
-    from then on the crowd's own rate predicts how long the rest will take, and the next poll comes after two fifths
-    of that.
+    A single resource is polled almost at once, because many changes are complete when they are answered, and then
+    every 3 % of the time it has taken so far.  For a crowd only the last one matters, so polls are rarer until some
+    have arrived; from then on the crowd's own rate predicts how long the rest will take, and the next poll comes
+    after two fifths of that.
     """
     soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 60 * waited_seconds))
     alone = max(soon, _SHARE_OF_WAITED * waited_seconds)
@@ -184,14 +184,14 @@ def poll(watches: Sequence[Watch], caller: Caller) -> tuple[Observation, ...]:
     """
     kind, site = watches[0].kind, watches[0].site
     is_single = watches[0].goal is Goal.HEALTHY
-    lives = () if is_single else kind.list_live(caller, site, watches[0].parents)
+    lives = () if is_single else kind.list_live(caller, site, watches[0].parent_id)
     return tuple(_observe(watch, lives, caller) for watch in watches)
 
 
 def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation:
     found = next((live for live in lives if _matches(watch, live)), None)
     if found is None and watch.live_id:
-        found = watch.kind.get(caller, watch.site, watch.live_id, watch.parents)
+        found = watch.kind.get(caller, watch.site, watch.live_id, watch.parent_id)
     if watch.goal is Goal.GONE:
         is_gone = found is None or found.phase is Phase.GONE
         status = WaitStatus.REACHED if is_gone else WaitStatus.PENDING
@@ -204,26 +204,28 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
     if found.phase in {Phase.GOING, Phase.GONE}:
         return Observation(watch, WaitStatus.DISAPPEARED, found)
     is_there = found.phase is _PHASES[watch.goal]
-    is_doubtful = watch.goal is Goal.RESTARTED or not is_there
-    if watch.work_request_id and found.phase in _SETTLED and is_doubtful:
-        return _judge_by_work(watch, found, caller)
-    if is_there and watch.goal is Goal.HEALTHY:
-        is_there = watch.kind.is_healthy(caller, watch.site, found) and _passes_probe(watch, found, caller)
+    is_doubtful = found.phase in _SETTLED and (watch.goal is Goal.RESTARTED or not is_there)
+    if is_doubtful and watch.work_request_id and isinstance(watch.kind, HasWorkRequests):
+        return _judge_by_work(watch, watch.kind, found, caller)
+    if is_there and watch.goal is Goal.HEALTHY and isinstance(watch.kind, HealthChecked):
+        is_there = watch.kind.is_healthy(caller, watch.site, found) and _passes_probe(
+            watch, watch.kind, found, caller
+        )
     return Observation(watch, WaitStatus.REACHED if is_there else WaitStatus.PENDING, found)
 
 
-def _passes_probe(watch: Watch, found: Live, caller: Caller) -> bool:
-    return watch.probe is None or passes(watch.probe, watch.kind.address(caller, found))
+def _passes_probe(watch: Watch, kind: HealthChecked, found: Live, caller: Caller) -> bool:
+    return watch.probe is None or passes(watch.probe, kind.address(caller, found))
 
 
-def _judge_by_work(watch: Watch, found: Live, caller: Caller) -> Observation:
+def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Caller) -> Observation:
     """Judge by its work request a resource at rest whose state does not show whether the request took effect.
 
     The work may not have begun, may have failed, or may be over already, as with containers that run once.
     """
-    outcome = watch.kind.work(caller, watch.work_request_id)
+    outcome = kind.work_phase(caller, watch.work_request_id)
     if outcome is Phase.FAILED:
-        errors = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
+        errors = kind.failure(caller, watch.site, found, watch.work_request_id)
         return Observation(watch, WaitStatus.FAILED, found, errors)
     is_there = outcome is Phase.READY and watch.goal is not Goal.STOPPED
     return Observation(watch, WaitStatus.REACHED if is_there else WaitStatus.PENDING, found)
@@ -233,9 +235,11 @@ def _absent(watch: Watch, caller: Caller) -> Observation:
     if watch.live_id:
         return Observation(watch, WaitStatus.DISAPPEARED, None)
     has_taken_long = caller.clock.time() - watch.since >= _DOUBT_SECONDS
-    is_known = has_taken_long and watch.work_request_id
-    if is_known and watch.kind.work(caller, watch.work_request_id) is Phase.FAILED:
-        errors = watch.kind.failure(caller, watch.site, None, watch.work_request_id)
+    kind, work_request_id = watch.kind, watch.work_request_id if has_taken_long else ""
+    if not work_request_id or not isinstance(kind, HasWorkRequests):
+        return Observation(watch, WaitStatus.PENDING, None)
+    if kind.work_phase(caller, work_request_id) is Phase.FAILED:
+        errors = kind.failure(caller, watch.site, None, work_request_id)
         return Observation(watch, WaitStatus.FAILED, None, errors)
     return Observation(watch, WaitStatus.PENDING, None)
 

@@ -1,7 +1,7 @@
-"""`python -m ocisidecar demo`: everything once, on the built-in emulator.
+"""`ocisidecar demo`: spec, plan, apply, verify, change and destroy on the built-in emulator.
 
-The words are for people who have never seen OCI.  What is shown really happens: every line of progress stands for
-signed requests of the OCI SDK over HTTP, and with a Docker engine the containers run.
+The texts are for people who have never seen OCI.  All of it really happens: each line of progress stands for signed
+requests of the OCI SDK over HTTP, and with a Docker engine the containers run.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ if TYPE_CHECKING:
 Containers = Literal["simulated", "docker", "auto"]
 
 _SPEED = 20
-"""Seconds of the cloud in a second of the demo, with simulated containers; real ones take their own time."""
+"""Seconds of the emulator's clock per second of the demo, with simulated containers."""
 _LATENCIES = Latencies(
     identity=1, network=2, logging=3, container_instance_create=25, container_instance_delete=10, jitter=0.3
 )
-"""About what the cloud takes, in its own seconds."""
+"""About those of the cloud, in seconds of the emulator's clock."""
 _CHANGE = {"METRICS_INTERVAL_IN_SECONDS": "2"}
-_SHOWN_LINES = 3
-_WHAT = (
+_LOG_TAIL = 3
+_INTRODUCTION = (
     "ocisidecar runs an app with its monitoring sidecars on OCI Container Instances (containers in Oracle's cloud, "
     "without servers to manage). This demo talks to an OCI emulator inside this process: real SDK calls, signed "
-    "and sent over HTTP, to this machine only. No account is used and nothing is left behind. "
+    "and sent over HTTP to this machine only. No account is used and nothing is left behind. "
 )
-_SIMULATED = f"Things take about as long as in the cloud, but time runs {_SPEED} times as fast."
+_SIMULATED = f"Operations take about as long as in the cloud, but time runs {_SPEED} times as fast."
 _REAL = "The containers are real: they run on this machine's Docker engine."
-_NO_ENGINE = "The containers are simulated, as no Docker engine answers here."
+_NO_ENGINE = "The containers are simulated, because no Docker engine answers."
 _NO_IMAGES = (
     "The containers are simulated: a Docker engine answers, but lacks {count} of the images; `--containers docker` "
-    "builds and pulls them, some hundred MB."
+    "builds and pulls them (some hundred MB)."
 )
 _IN_YOUR_TENANCY = """\
 from ocisidecar import Provisioner
 
 with Provisioner.from_config(
-    compartment_id="ocid1.compartment.oc1..…",  # where it shall live
+    compartment_id="ocid1.compartment.oc1..…",  # where to deploy
     image_prefix="fra.ocir.io/<namespace>/ocisidecar",  # where you pushed this project's images: BUILD.md
 ) as provisioner:
     print(provisioner.plan(web))  # reads only
@@ -71,55 +71,55 @@ def run(
     images: Mapping[str, str] | None = None,
     bases: Mapping[str, str] | None = None,
 ) -> None:
-    """Show everything, from the spec to the empty cloud.  Blocks for ten seconds, with Docker for half a minute.
+    """Run the demo and print it.  Blocks for ten seconds, with Docker for half a minute.
 
     Args:
-        console: where.
-        containers: `simulated`; `docker`, which builds this project's images and lets the engine pull the others
-            where they are missing; `auto` is docker where an engine has all images already, so that it never loads
-            anything, and else simulated.
-        images: with Docker, image of the spec → image of the engine to run in its place.
-        bases: with Docker, name of an image of ours → image to build it on in place of its official base.
+        console: where to print.
+        containers: `simulated`; `docker`, which builds this project's missing images and lets the engine pull the
+            others; `auto`, which is `docker` if the engine has all images already, else `simulated`, so that it
+            downloads nothing.
+        images: with Docker, image of the spec → local image to run in its place.
+        bases: with Docker, name of an image of this project → base image to use in place of the official one.
 
     Raises:
-        EngineMissing: Docker is asked for and no engine answers.
-        BuildFailed: an image of ours cannot be built.
+        EngineMissing: `containers` is "docker" and no engine answers.
+        BuildFailed: an image of this project cannot be built.
         ApplyFailed: an image cannot be pulled, or a container does not start.
         OciSidecarError: another step failed.
     """
     began = console.get_time()
-    replaced = dict(images or {})
+    replacements = dict(images or {})
     with ExitStack() as stack:
-        engine, why = _engine(containers, replaced)
-        _say(console, _WHAT + why)
+        engine, explanation = _engine(containers, replacements)
+        _print(console, _INTRODUCTION + explanation)
         if engine is not None:
             stack.enter_context(engine)
-            _prepare(console, engine, replaced, bases or {})
+            _prepare_images(console, engine, replacements, bases or {})
         clock = FastClock(_SPEED) if engine is None else SystemClock()
         provisioner = Provisioner.local(
             containers="simulated" if engine is None else "docker",
-            images=replaced,
+            images=replacements,
             latencies=_LATENCIES if engine is None else None,
             clock=clock,
         )
-        stage = _Stage(
+        steps = _Demo(
             console=console,
             provisioner=stack.enter_context(provisioner),
             progress=stack.enter_context(Progress(console, clock=clock)),
             engine=engine,
         )
-        stage.deploy()
-        stage.change()
-        stage.remove()
-    _heading(console, "Next")
-    _say(console, f"That took {console.get_time() - began:.0f} s. The same in your tenancy:")
-    _show_code(console, _IN_YOUR_TENANCY)
-    _say(console, "Or on the command line: python -m ocisidecar --help. What it can do: README.md.")
+        steps.deploy()
+        steps.change()
+        steps.remove()
+    _print_heading(console, "Next")
+    _print(console, f"That took {console.get_time() - began:.0f} s. The same in your tenancy:")
+    _print_code(console, _IN_YOUR_TENANCY)
+    _print(console, "Or on the command line: ocisidecar --help, or python -m ocisidecar --help. More in README.md.")
 
 
 def _engine(containers: Containers, images: Mapping[str, str]) -> tuple[Engine | None, str]:
-    """Return the engine that is to run the containers, None for simulating them, and a sentence about that."""
-    from ocisidecar.cli.demo_images import missing
+    """Return the engine to run the containers on, or None to simulate them, and a sentence that explains it."""
+    from ocisidecar.cli.demo_images import missing_images
     from ocisidecar.engine import Engine
 
     if containers == "simulated":
@@ -127,28 +127,28 @@ def _engine(containers: Containers, images: Mapping[str, str]) -> tuple[Engine |
     if containers == "auto" and not Engine.is_available():
         return None, f"{_NO_ENGINE} {_SIMULATED}"
     engine = Engine.connect()
-    count = len(missing(engine, images))
+    count = len(missing_images(engine, images))
     if containers == "auto" and count:
         engine.close()
         return None, f"{_NO_IMAGES.format(count=count)} {_SIMULATED}"
     return engine, _REAL
 
 
-def _prepare(console: Console, engine: Engine, images: Mapping[str, str], bases: Mapping[str, str]) -> None:
-    """Build what is ours and missing, and say what the engine is going to pull."""
-    from ocisidecar.cli.demo_images import build_own, missing
+def _prepare_images(console: Console, engine: Engine, images: Mapping[str, str], bases: Mapping[str, str]) -> None:
+    """Build the missing images of this project, and list those that the engine is going to pull."""
+    from ocisidecar.cli.demo_images import build_own_images, missing_images
 
-    absent = missing(engine, images)
-    if absent:
-        _heading(console, "Before: the images that the engine does not have yet")
-        build_own(engine, absent, bases=bases, tell=lambda words: _say(console, words))
-    for url in missing(engine, images):
-        _say(console, f"{url}: the engine pulls it when it is needed")
+    missing = missing_images(engine, images)
+    if missing:
+        _print_heading(console, "Preparation: images that the engine does not have yet")
+        build_own_images(engine, missing, bases=bases, on_message=lambda text: _print(console, text))
+    for url in missing_images(engine, images):
+        _print(console, f"{url}: the engine will pull it")
 
 
 @frozen(kw_only=True)
-class _Stage:
-    """What the demo is shown with; `engine` is None when the containers are simulated."""
+class _Demo:
+    """The steps of the demo; `engine` is None when the containers are simulated."""
 
     console: Console
     provisioner: Provisioner
@@ -156,39 +156,39 @@ class _Stage:
     engine: Engine | None
 
     def deploy(self) -> None:
-        """From the spec to a deployment that was checked."""
-        self._head("1. What is wanted: an app, two shared directories and six sidecars, in Python")
-        _show_code(self.console, inspect.getsource(demo_spec).partition('"""\n\n')[2])
-        self._head("2. The plan: what has to be created for that; nothing is changed yet")
+        """Spec, plan, apply and verify."""
+        self._print_heading("1. The spec: an app, two shared directories and six sidecars, in Python")
+        _print_code(self.console, inspect.getsource(demo_spec).partition('"""\n\n')[2])
+        self._print_heading("2. The plan: what would be created; nothing has changed yet")
         plan = self.provisioner.plan(demo_spec.web)
         show(plan_page(plan), self.console)
-        self._head("3. Applying the plan; what can happen at the same time does")
+        self._print_heading("3. Apply: independent steps run in parallel")
         deployment = self.provisioner.apply(plan, on_event=self.progress)
-        self._head("4. What exists now")
+        self._print_heading("4. The deployment: what exists now")
         show(status_page(deployment), self.console)
-        self._head("5. The checks")
+        self._print_heading("5. Verify: the checks")
         report = deployment.verify(demo_spec.web)
         show(report_page(report), self.console)
         report.raise_for_failures()
         if self.engine is not None:
-            self._show_lines(deployment)
+            self._print_logs(deployment)
 
     def change(self) -> None:
-        """The same again, which does nothing, and then something else."""
-        self._head("6. The same spec again: the cloud itself says what exists, there is no state file")
+        """The same spec again, which changes nothing, and then a changed spec."""
+        self._print_heading("6. The same spec again: no changes; the state is in the cloud, there is no state file")
         show(plan_page(self.provisioner.plan(demo_spec.web)), self.console)
-        self._head(f"7. One field changed: evolve(web, environment_variables={_CHANGE})")
+        self._print_heading(f"7. A changed spec: evolve(web, environment_variables={_CHANGE})")
         plan = self.provisioner.plan(evolve(demo_spec.web, environment_variables=_CHANGE))
         show(plan_page(plan), self.console)
         self.provisioner.apply(plan, on_event=self.progress)
 
     def remove(self) -> None:
-        """Take it down, and make sure that nothing is left.
+        """Destroy the deployment, and make sure that nothing is left.
 
         Raises:
-            OciSidecarError: something is.
+            OciSidecarError: something is left.
         """
-        self._head("8. Taking it down again")
+        self._print_heading("8. Destroy: everything is deleted again")
         self.provisioner.destroy(demo_spec.web, purge=True, on_event=self.progress)
         left: object = self.provisioner.emulator.live()
         if not left and self.engine is not None:
@@ -196,29 +196,29 @@ class _Stage:
         if left:
             raise OciSidecarError(f"The demo left something behind: {left}")
         on_engine = "" if self.engine is None else ", and on the Docker engine 0 containers, 0 volumes, 0 networks"
-        _say(self.console, f"Nothing is left in the cloud{on_engine}.")
+        _print(self.console, f"Nothing is left in the cloud{on_engine}.")
 
-    def _show_lines(self, deployment: Deployment) -> None:
-        _say(self.console, "\nWhat the containers wrote, the last lines of each:")
-        lines = list(deployment.logs(tail=_SHOWN_LINES))
+    def _print_logs(self, deployment: Deployment) -> None:
+        _print(self.console, "\nThe last log lines of each container:")
+        lines = list(deployment.logs(tail=_LOG_TAIL))
         width = max((len(line.container) for line in lines), default=0)
         for line in lines:
             time = f"{line.time:%H:%M:%S}" if line.time is not None else " " * 8
-            told = printable(f"{time}  {line.container:{width}}  {line.text}")
-            self.console.print(Text(told, style="dim"), overflow="ellipsis", no_wrap=True)
+            line_text = printable(f"{time}  {line.container:{width}}  {line.text}")
+            self.console.print(Text(line_text, style="dim"), overflow="ellipsis", no_wrap=True)
 
-    def _head(self, text: str) -> None:
-        _heading(self.console, text)
+    def _print_heading(self, text: str) -> None:
+        _print_heading(self.console, text)
 
 
-def _heading(console: Console, text: str) -> None:
+def _print_heading(console: Console, text: str) -> None:
     console.print()
     console.print(Rule(Text(text, style="bold"), align="left", style="dim"))
 
 
-def _say(console: Console, text: str) -> None:
+def _print(console: Console, text: str) -> None:
     console.print(Text(text))
 
 
-def _show_code(console: Console, code: str) -> None:
+def _print_code(console: Console, code: str) -> None:
     console.print(Syntax(code.rstrip(), "python", background_color="default"))

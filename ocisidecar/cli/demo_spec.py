@@ -1,11 +1,11 @@
-"""The spec that the demo shows and deploys; below this line as you would write it."""
+"""The spec that the demo shows and deploys; below this line it is what you would write."""
 
 from ocisidecar import HealthCheck, InstanceSpec, ScrapeTarget, SidecarSpec, VolumeSpec
 
 web = (
     InstanceSpec(
         "web",
-        image_url="ocisidecar/app-with-metrics:0.1.0",  # a small web page; here your app would stand
+        image_url="ocisidecar/app-with-metrics:0.1.0",  # a small web page, in place of your app
         memory_in_gbs=4,
         ports=[80, 9090],
         health_checks=[HealthCheck.http(80, path="/health")],
@@ -15,8 +15,8 @@ web = (
     .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
     .with_sidecar(SidecarSpec("redis", image_url="docker.io/library/redis:7.4.5-alpine"))
     .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=5))  # collects the metrics of all others
-    .with_sidecar(SidecarSpec.node_exporter())  # metrics of the machine
-    .with_sidecar(SidecarSpec.nginx_exporter())  # of the web server
-    .with_sidecar(SidecarSpec.redis_exporter())  # of the database
-    .with_sidecar(SidecarSpec.log_forwarder())  # sends what the app writes to /logs to OCI Logging
+    .with_sidecar(SidecarSpec.node_exporter())  # metrics of the host
+    .with_sidecar(SidecarSpec.nginx_exporter())  # metrics of the web server
+    .with_sidecar(SidecarSpec.redis_exporter())  # metrics of the database
+    .with_sidecar(SidecarSpec.log_forwarder())  # sends the log files in /logs to OCI Logging
 )

@@ -1,12 +1,13 @@
-"""The command line: a thin skin over the library.
+"""The command line: `ocisidecar`, the same as `python -m ocisidecar`.
 
-Exit codes: 0 done, 1 checks failed or something is wrong, 2 wrong input, 3 the service refused, 130 interrupted.
-What was asked for goes to standard output, progress and errors to standard error.
+Each command is a few lines over the library.  Exit codes stand in `exit_codes.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from ocisidecar import __version__
-from ocisidecar.cli import common
-from ocisidecar.cli.common import CHECKS_FAILED, OK, WRONG_INPUT, Options
+from ocisidecar.cli import arguments, common, connection
+from ocisidecar.cli.arguments import Options
+from ocisidecar.cli.exit_codes import HELP, ExitCode
+from ocisidecar.errors import ConfigError
 from ocisidecar.spec.files import load_spec
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from ocisidecar.settings import Settings
     from ocisidecar.spec import DeploymentSpec
 
+_PORT_ERRORS: Final = frozenset({errno.EADDRINUSE, errno.EACCES})
+"""The port is in use, or only the superuser may open it."""
 _SPEC_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -30,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Raises:
-        SystemExit: the arguments are wrong (2), or help or version was asked for (0).
+        SystemExit: the arguments are wrong (2), or `--help` or `--version` was given (0).
     """
     options = _parser().parse_args(arguments)
-    return common.ending(lambda: int(options.run(options)), program="ocisidecar")
+    return common.run_command(lambda: int(options.run(options)), program="ocisidecar")
 
 
 # -- commands --------------------------------------------------------------------------------------------------
@@ -42,37 +47,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _demo(options: Options) -> int:
     from ocisidecar.cli.demo import run
 
-    run(common.output(), containers=options.containers, images=dict(options.image), bases=dict(options.base))
-    return OK
+    run(
+        common.output_console(), containers=options.containers, images=dict(options.image), bases=dict(options.base)
+    )
+    return ExitCode.OK
 
 
 def _emulator(options: Options) -> int:
     from ocisidecar.emulator import serve
 
-    serve(options.port, options.config_dir, containers=options.containers)
-    return OK
+    try:
+        serve(options.port, options.config_dir, containers=options.containers)
+    except OSError as error:
+        if error.errno not in _PORT_ERRORS or error.filename is not None:  # a file in --config-dir
+            raise
+        reason = os.strerror(error.errno)
+        raise ConfigError(f"--port {options.port}: {reason}; choose another port, or 0 for a free one") from error
+    return ExitCode.OK
 
 
 def _plan(options: Options) -> int:
     from ocisidecar.views import plan_page
 
-    wanted = _Wanted.read(options.spec, options)
-    with wanted.connect(options) as provisioner:
-        plan = provisioner.plan(wanted.spec)
+    file = _DeploymentFile.read(options.spec, options)
+    with file.connect(options) as provisioner:
+        plan = provisioner.plan(file.spec)
     common.show(plan, plan_page, as_json=options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _apply(options: Options) -> int:
     from ocisidecar.views import deployment_page, plan_page
 
-    wanted = _Wanted.read(options.spec, options)
-    with wanted.connect(options) as provisioner, common.progress() as progress:
-        plan = provisioner.plan(wanted.spec)
-        common.print_page(common.errors(), plan_page(plan))
+    file = _DeploymentFile.read(options.spec, options)
+    with file.connect(options) as provisioner, common.progress() as progress:
+        plan = provisioner.plan(file.spec)
+        common.print_page(common.error_console(), plan_page(plan))
         deployment = provisioner.apply(plan, expect=options.expect, on_event=progress)
         common.show(deployment, deployment_page, as_json=options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _destroy(options: Options) -> int:
@@ -81,12 +94,12 @@ def _destroy(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner, common.progress() as progress:
         plan = provisioner.plan_destroy(target.name, retain=options.retain, purge=options.purge)
-        common.print_page(common.errors(), plan_page(plan))
-        if plan.changes and not (options.yes or common.is_removal_confirmed(target.name)):
-            return common.complain("nothing was deleted", WRONG_INPUT)
-        kept = provisioner.destroy(plan, on_event=progress)
+        common.print_page(common.error_console(), plan_page(plan))
+        if plan.changes and not (options.yes or common.confirm_destroy(target.name)):
+            return common.print_error("nothing was deleted", ExitCode.WRONG_INPUT)
+        kept = provisioner.destroy(plan, on_event=progress if plan.changes else None)
         common.show(kept, deployment_page, as_json=options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _verify(options: Options) -> int:
@@ -94,9 +107,9 @@ def _verify(options: Options) -> int:
 
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
-        report = common.checked(provisioner.get(target.name), target.spec, options)
+        report = common.run_checks(provisioner.get(target.name), target.spec, options)
     common.show(report, report_page, as_json=options.json)
-    return OK if report.ok else CHECKS_FAILED
+    return ExitCode.OK if report.ok else ExitCode.CHECKS_FAILED
 
 
 def _diagnose(options: Options) -> int:
@@ -106,7 +119,7 @@ def _diagnose(options: Options) -> int:
     with target.connect(options) as provisioner:
         diagnosis = provisioner.get(target.name).diagnose()
     common.show(diagnosis, findings_page, as_json=options.json)
-    return CHECKS_FAILED if diagnosis.findings else OK
+    return ExitCode.CHECKS_FAILED if diagnosis.findings else ExitCode.OK
 
 
 def _status(options: Options) -> int:
@@ -115,57 +128,59 @@ def _status(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
         common.show(provisioner.get(target.name), status_page, as_json=options.json)
-    return OK
+    return ExitCode.OK
 
 
 def _logs(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
         common.print_log(provisioner.get(target.name), options)
-    return OK
+    return ExitCode.OK
 
 
-# -- what the commands are about -------------------------------------------------------------------------------
+# -- files and targets -----------------------------------------------------------------------------------------
 
 
 @frozen
-class _Wanted:
-    """What a file describes: a spec file, or a settings file, which also says where."""
+class _DeploymentFile:
+    """The deployment that a spec file or a settings file describes; a settings file also says how to connect."""
 
     spec: DeploymentSpec
     settings: Settings | None
 
     @classmethod
-    def read(cls, path: str | Path, options: Options) -> _Wanted:
-        if not common.is_settings_file(path):
+    def read(cls, path: str | Path, options: Options) -> _DeploymentFile:
+        if not Path(path).exists():
+            raise ConfigError(f"{path} does not exist: name a spec file (YAML or JSON) or a settings file (.env)")
+        if not connection.is_settings_file(path):
             return cls(load_spec(path), None)
-        settings = common.read_settings(path, options)
+        settings = connection.read_settings(path, options)
         return cls(settings.deployment_spec(), settings)
 
     def connect(self, options: Options) -> Provisioner:
-        return common.connect(options, self.settings)
+        return connection.connect(options, self.settings)
 
 
 @frozen
 class _Target:
-    """A deployment, by its name or by a file that describes it."""
+    """A deployment, given by its name or by a file that describes it."""
 
     name: str
-    wanted: _Wanted | None
+    file: _DeploymentFile | None
 
     @classmethod
     def read(cls, word: str, options: Options) -> _Target:
-        if Path(word).suffix not in _SPEC_SUFFIXES and not common.is_settings_file(word):
+        if Path(word).suffix not in _SPEC_SUFFIXES and not connection.is_settings_file(word):
             return cls(word, None)
-        wanted = _Wanted.read(word, options)
-        return cls(wanted.spec.name, wanted)
+        file = _DeploymentFile.read(word, options)
+        return cls(file.spec.name, file)
 
     @property
     def spec(self) -> DeploymentSpec | None:
-        return self.wanted.spec if self.wanted else None
+        return self.file.spec if self.file else None
 
     def connect(self, options: Options) -> Provisioner:
-        return common.connect(options, self.wanted.settings if self.wanted else None)
+        return connection.connect(options, self.file.settings if self.file else None)
 
 
 # -- arguments -------------------------------------------------------------------------------------------------
@@ -173,29 +188,31 @@ class _Target:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="ocisidecar", description="Run containers with monitoring sidecars on OCI Container Instances."
+        prog="ocisidecar",
+        description="Run containers with monitoring sidecars on OCI Container Instances.",
+        epilog=HELP,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
-        one = commands.add_parser(command.name, help=command.help, description=command.help)
+        one = commands.add_parser(command.name, help=command.help, description=command.help, epilog=HELP)
         one.set_defaults(run=command.run)
         if command.talks_to_oci:
-            common.add_connection_arguments(one)
-            common.add_json_argument(one)
+            arguments.add_connection_arguments(one)
+            arguments.add_json_argument(one)
         command.add_arguments(one)
     return parser
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
-    common.add_containers_argument(parser, default="auto")
+    arguments.add_containers_argument(parser, default="auto")
     for option, meaning in (
-        ("--image", "with Docker: run the engine's image OTHER in place of IMAGE, one of the spec's"),
-        ("--base", "with Docker: build the image of ours that is named IMAGE on OTHER"),
+        ("--image", "with Docker: run the local image OTHER in place of the spec's IMAGE"),
+        ("--base", "with Docker: build this project's image IMAGE on the base image OTHER"),
     ):
         parser.add_argument(
             option,
-            type=common.pair,
+            type=arguments.parse_pair,
             action="append",
             default=[],
             metavar="IMAGE=OTHER",
@@ -204,39 +221,45 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument(
-        "--config-dir", required=True, metavar="DIR", help="where an OCI configuration for it is written"
+        "--port",
+        type=arguments.parse_port,
+        default=0,
+        metavar="N",
+        help="port on 127.0.0.1 (default: 0, a free one)",
     )
-    common.add_containers_argument(parser, default="simulated")
+    parser.add_argument(
+        "--config-dir", required=True, metavar="DIR", help="directory to write an OCI configuration for it to"
+    )
+    arguments.add_containers_argument(parser, default="simulated")
 
 
 def _spec_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("spec", metavar="SPEC", type=Path, help="spec file, YAML or JSON, or settings file, .env")
+    parser.add_argument("spec", metavar="SPEC", type=Path, help="spec file (YAML or JSON) or settings file (.env)")
 
 
 def _apply_arguments(parser: argparse.ArgumentParser) -> None:
     _spec_arguments(parser)
-    parser.add_argument("--expect", metavar="DIGEST", help="apply only the plan that has this digest")
+    parser.add_argument("--expect", metavar="DIGEST", help="apply only if the plan has this digest")
 
 
 def _target_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help="name of a deployment, or its spec or settings file")
+    parser.add_argument("target", metavar="TARGET", help="a deployment's name, or its spec or settings file")
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    common.add_check_arguments(parser)
+    arguments.add_check_arguments(parser)
 
 
 def _destroy_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    common.add_removal_arguments(parser)
+    arguments.add_destroy_arguments(parser)
 
 
 def _logs_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
-    common.add_log_arguments(parser)
+    arguments.add_log_arguments(parser)
 
 
 @frozen
@@ -250,16 +273,22 @@ class _Command:
 
 _COMMANDS: Final = (
     _Command(
-        "demo", "See it all on the built-in emulator; no account.", _demo, _demo_arguments, talks_to_oci=False
+        "demo",
+        "Show everything on the built-in emulator; needs no account.",
+        _demo,
+        _demo_arguments,
+        talks_to_oci=False,
     ),
     _Command(
         "emulator", "Run the emulator for other programs.", _emulator, _emulator_arguments, talks_to_oci=False
     ),
     _Command("plan", "Show what apply would do.", _plan, _spec_arguments),
-    _Command("apply", "Bring about what a spec says.", _apply, _apply_arguments),
-    _Command("verify", "Check a deployment.", _verify, _verify_arguments),
-    _Command("diagnose", "Say what is wrong with a deployment, and what to do.", _diagnose, _target_arguments),
-    _Command("status", "Show a deployment.", _status, _target_arguments),
-    _Command("logs", "Show what containers write.", _logs, _logs_arguments),
-    _Command("destroy", "Remove a deployment.", _destroy, _destroy_arguments),
+    _Command("apply", "Create or update what a spec describes.", _apply, _apply_arguments),
+    _Command("verify", "Check that a deployment works.", _verify, _verify_arguments),
+    _Command(
+        "diagnose", "Find out what is wrong with a deployment, and how to fix it.", _diagnose, _target_arguments
+    ),
+    _Command("status", "Show the state of a deployment's instances and containers.", _status, _target_arguments),
+    _Command("logs", "Show container logs.", _logs, _logs_arguments),
+    _Command("destroy", "Delete a deployment.", _destroy, _destroy_arguments),
 )

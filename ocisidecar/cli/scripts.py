@@ -1,8 +1,8 @@
 """What the scripts share: they read a settings file and work on the deployment that it describes.
 
-With `--local` they use the emulator, in their own process: whatever a command needs is deployed first, and all
-of it is gone when the command ends.  With the `--endpoint` of an emulator that runs by itself
-(`python -m ocisidecar emulator`) several commands work on the same deployment.
+With `--local` a script runs the emulator in its own process: what the command needs is deployed first, and all of
+it is gone when the command ends.  With the `--endpoint` of a separate emulator (`ocisidecar emulator`) several
+commands work on the same deployment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from ocisidecar.cli import common
+from ocisidecar.cli import arguments, common, connection
+from ocisidecar.cli.arguments import Options
 from ocisidecar.clock import FastClock
 from ocisidecar.errors import ConfigError
 
@@ -30,58 +31,56 @@ if TYPE_CHECKING:
 SETTINGS: Final = "oci-monitoring.env"
 _SIMULATED: Final = "simulated"
 _SPEED: Final = 20
-"""Seconds of the emulator in a second, where nothing really runs."""
-_LOCAL: Final = "--local: everything happens in an emulator inside this process and is gone when it ends\n"
+"""Seconds of the emulator's clock per second, with simulated containers."""
+_LOCAL: Final = "--local: uses an emulator inside this process; everything is gone when it ends\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that `Job.read` and `Job.connect` look at."""
+    """Add the options that `ScriptContext` reads."""
     parser.add_argument(
-        "--settings", metavar="FILE", type=Path, default=Path(SETTINGS), help="settings file (%(default)s)"
+        "--settings", metavar="FILE", type=Path, default=Path(SETTINGS), help="settings file (default: %(default)s)"
     )
-    group = parser.add_argument_group("emulator", "Instead of a tenancy; needs no account.")
+    group = parser.add_argument_group("emulator", "Replaces the tenancy; needs no account.")
     group.add_argument("--local", action="store_true", help="use the built-in emulator, for this command only")
-    common.add_containers_argument(parser, default=_SIMULATED)
+    arguments.add_containers_argument(parser, default=_SIMULATED)
     group.add_argument(
         "--image",
-        type=common.pair,
+        type=arguments.parse_pair,
         action="append",
         default=[],
         metavar="NAME=LOCAL",
-        help="with --containers docker: run LOCAL where the deployment says NAME; can be repeated",
+        help="with --containers docker: run the local image LOCAL in place of NAME; repeatable",
     )
-    common.add_connection_arguments(parser)
+    arguments.add_connection_arguments(parser)
 
 
 @frozen
-class Job:
-    """A command and what it is about.
+class ScriptContext:
+    """The options and settings of one run of a script, and the connection that they lead to.
 
     Attributes:
-        options: the arguments.
-        settings: what the settings file says.
+        options: the parsed arguments.
+        settings: the settings file.
     """
 
-    options: common.Options
+    options: Options
     settings: Settings
 
     @classmethod
-    def read(cls, options: common.Options, *, needs_spec: bool = True) -> Job:
+    def read(cls, options: Options, *, needs_spec: bool = True) -> ScriptContext:
         """Read the settings file; its warnings go to standard error.
 
         Args:
-            options: the arguments.
-            needs_spec: whether the whole deployment is needed, with its secrets, or its name is enough.
+            options: the parsed arguments.
+            needs_spec: whether the whole spec must be valid, with its secrets, or the deployment's name is enough.
 
         Raises:
-            ConfigError: an argument for an emulator is given without one.
-            SettingsError: something in it is wrong.
+            ConfigError: an option of `--local` is given without it.
+            SettingsError: the file cannot be read, or a setting is wrong.
         """
         if not options.local and (options.containers != _SIMULATED or options.image):
-            raise ConfigError(
-                "--containers and --image are for --local: without it the tenancy runs the containers"
-            )
-        settings = common.read_settings(options.settings, options, local=options.local or None)
+            raise ConfigError("--containers and --image need --local: without it the tenancy runs the containers")
+        settings = connection.read_settings(options.settings, options, local=options.local or None)
         if needs_spec or options.local:
             settings.deployment_spec()
         return cls(options, settings)
@@ -93,20 +92,21 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The deployment's name."""
         return self.settings.values.container_instance_name or self.spec.name
 
     @contextmanager
     def connect(self, *, needs_deployment: bool = False) -> Iterator[Provisioner]:
-        """Yield a provisioner; with `--local` one in whose emulator the deployment exists, if it is needed.
+        """Yield a provisioner; with VERBOSE every request is logged to standard error.
 
-        With VERBOSE every request is a line on standard error.
+        Args:
+            needs_deployment: with `--local`, apply the spec in the emulator first.
 
         Raises:
-            ConfigError: credentials, region or an argument cannot be used.
+            ConfigError: credentials, region or an option cannot be used.
             OciSidecarError: deploying in the emulator failed.
         """
-        with requests_shown(self.settings), self._connection() as provisioner:
+        with request_logging(self.settings), self._connection() as provisioner:
             if self.options.local and needs_deployment:
                 with common.progress() as progress:
                     provisioner.apply(self.spec, on_event=progress)
@@ -114,7 +114,7 @@ class Job:
 
     def _connection(self) -> Provisioner:
         if not self.options.local:
-            return common.connect(self.options, self.settings)
+            return connection.connect(self.options, self.settings)
         sys.stderr.write(_LOCAL)
         containers = self.options.containers
         clock = FastClock(_SPEED) if containers == _SIMULATED else None
@@ -122,14 +122,14 @@ class Job:
 
     @contextmanager
     def deployment(self) -> Iterator[Deployment]:
-        """Yield the deployment as it exists; with `--local` it is made first."""
+        """Yield the deployment as it exists; with `--local` it is applied first."""
         with self.connect(needs_deployment=True) as provisioner:
             yield provisioner.get(self.name)
 
 
 @contextmanager
-def requests_shown(settings: Settings) -> Iterator[None]:
-    """Write a line for each request to standard error meanwhile, if VERBOSE says so."""
+def request_logging(settings: Settings) -> Iterator[None]:
+    """Log each request to standard error inside the `with` block, if VERBOSE is set."""
     log = logging.getLogger("ocisidecar")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))

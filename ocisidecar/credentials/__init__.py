@@ -1,4 +1,4 @@
-"""Who calls OCI, and in which region."""
+"""Credentials: the identity that calls OCI, and its region."""
 
 from ocisidecar.credentials.loading import Credentials, load_credentials
 from ocisidecar.credentials.realms import console_origin

@@ -1,4 +1,4 @@
-"""Keys and tokens as text: read, judged, and never shown.
+"""Keys and tokens as text: read, checked, and never shown.
 
 No key, pass phrase or token is in a message, in a repr, or in a local variable of a frame that an error from
 here carries.  Hence secrets travel as `Setting`s, whose repr hides them, and the failure of a library that
@@ -50,39 +50,39 @@ def parse_key(load: Callable[[bytes, bytes | None], T], key: Setting, pass_phras
     """Return what `load`, a function of the SDK, makes of PEM and pass phrase.
 
     Raises:
-        ConfigError: it refuses them; says what is wrong with the key.
+        ConfigError: it cannot load them; says what is wrong with the key.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from oci.exceptions import InvalidPrivateKey
 
     with contextlib.suppress(InvalidPrivateKey, UnsupportedAlgorithm, TypeError, ValueError):
         return load(key.value.strip().encode(), pass_phrase.value.encode() if pass_phrase else None)
-    raise ConfigError(f"the key in {key.source} {_key_fault(key, pass_phrase)}")
+    raise ConfigError(f"the key in {key.source} {_key_problem(key, pass_phrase)}")
 
 
-def _key_fault(key: Setting, pass_phrase: Setting | None) -> str:
+def _key_problem(key: Setting, pass_phrase: Setting | None) -> str:
     if "-----BEGIN" not in key.value:
-        return "is no PEM text: it must be an RSA private key that begins with a -----BEGIN line."
+        return "is not PEM text: it must be an RSA private key that begins with a -----BEGIN line."
     if "PRIVATE KEY-----" not in key.value:
-        return "is not a private one: name the private half of the pair, which stays on this machine."
+        return "is a public key: name the private key of the pair, which stays on this machine."
     if "ENCRYPTED" not in key.value:
         return "cannot be decoded: it must be a complete RSA private key in PKCS#8 or PKCS#1."
     if pass_phrase is None:
         return "is encrypted: give pass_phrase in the profile, or OCI_CLI_PASSPHRASE."
-    return f"is encrypted, and pass_phrase ({pass_phrase.source}) does not open it: correct that."
+    return f"is encrypted, and pass_phrase ({pass_phrase.source}) does not decrypt it: correct the pass phrase."
 
 
 def require_rsa(private_key: object, key: Setting) -> RSAPrivateKey:
     """Return the key that was parsed from `key`.
 
     Raises:
-        ConfigError: it is of another kind, which OCI does not take.
+        ConfigError: it is not an RSA key; OCI accepts no other.
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     if not isinstance(private_key, RSAPrivateKey):
         raise ConfigError(
-            f"the key in {key.source} is no RSA key, and OCI takes no other: make one with `oci setup keys`."
+            f"the key in {key.source} is not an RSA key, which OCI needs: make one with `oci setup keys`."
         )
     return private_key
 
@@ -102,11 +102,11 @@ def require_unexpired(token: Setting, clock: Clock, *, remedy: str) -> None:
     """Return when `token` is a JWT whose time is not over.
 
     Raises:
-        ConfigError: it is none, or has expired; ends with the `remedy`.
+        ConfigError: it is not a JWT, or has expired; ends with the `remedy`.
     """
     claims = _claims(token)
     if claims is None:
-        raise ConfigError(f"{token.source} holds no token (a JWT): {remedy}")
+        raise ConfigError(f"{token.source} does not contain a token (a JWT): {remedy}")
     expiry = claims.get("exp")
     if isinstance(expiry, int | float) and expiry <= clock.time():
         moment = datetime.fromtimestamp(expiry, UTC)
@@ -114,7 +114,7 @@ def require_unexpired(token: Setting, clock: Clock, *, remedy: str) -> None:
 
 
 def _claims(token: Setting) -> Mapping[str, object] | None:
-    """Return the claims of a JWT, unverified; None when it is none."""
+    """Return the claims of a JWT, unverified; None when it is not a JWT."""
     try:
         header, claims, _ = (base64.urlsafe_b64decode(part + "==") for part in token.value.strip().split("."))
         parsed = json.loads(header), json.loads(claims)

@@ -1,4 +1,4 @@
-"""From what the user said to a signer, or to one clear error before any call.
+"""Load credentials: a signer, region and tenancy, or one clear error before any call.
 
 A wrong fingerprint, an expired token or a mistyped region would otherwise be a 401 or a DNS failure minutes
 later.
@@ -80,7 +80,7 @@ def load_credentials(
 ) -> Credentials:
     """Return the credentials that arguments, environment and configuration file make.
 
-    Of each setting the argument counts, else `OCISIDECAR_*`, else `OCI_CLI_*`, else the profile.  Blocks for
+    Each setting comes from the argument, else `OCISIDECAR_*`, else `OCI_CLI_*`, else the profile.  Blocks for
     reading files; `instance_principal` also for calls to the metadata and the auth service.
 
     Args:
@@ -97,7 +97,7 @@ def load_credentials(
             signer's own.
         environment: usually `os.environ`.  Two things are read by the SDK itself, from the process's environment:
             `OCI_METADATA_BASE_URL` and `OCI_REGION_METADATA`.
-        clock: tells whether a token has expired.
+        clock: decides whether a token has expired.
 
     Raises:
         ConfigError: says which file, profile or variable is wrong, what is expected there and what to do.
@@ -105,9 +105,7 @@ def load_credentials(
     environment = Hidden(environment)
     config = Hidden(config) if isinstance(config, Mapping) else config
     if signer is not None and auth is not None:
-        raise ConfigError(
-            "signer and auth were both given: a signer replaces every auth, so leave one of them out."
-        )
+        raise ConfigError("signer and auth were both given: a signer replaces auth, so leave one of them out.")
     asked = find("auth", argument=auth, environment=environment)
     is_file_needed = signer is None and (asked is None or _checked(asked) in _FILE_METHODS)
     settings = gather(
@@ -175,8 +173,8 @@ def _with_api_key(settings: Settings) -> Credentials:
     actual = fingerprint_of(require_rsa(signer.private_key, key))
     if fingerprint.value.lower() != actual:
         raise ConfigError(
-            f"fingerprint {fingerprint.value} ({fingerprint.source}) is not that of the key in {key.source}, which "
-            f"is {actual}: write that if this key is uploaded for the user, else name the right key_file."
+            f"fingerprint {fingerprint.value} ({fingerprint.source}) does not match the key in {key.source}, whose "
+            f"fingerprint is {actual}: write that if this key is the user's, else name the right key_file."
         )
     return Credentials(
         signer=signer,
@@ -204,7 +202,7 @@ def _with_security_token(settings: Settings, clock: Clock) -> Credentials:
     )
     _check_ocid("tenancy", tenancy)
     return _with_token(
-        # The SDK's signer that asks for token and key before each call, whoever supplies them.
+        # The SDK's signer that requests token and key from a supplier before each call.
         X509FederationClientBasedSecurityTokenSigner(SessionToken(settings, clock)),
         region=_region(region, settings),
         tenancy_id=tenancy.value,
@@ -219,7 +217,7 @@ def _with_resource_principal(settings: Settings, clock: Clock) -> Credentials:
     if region is None:
         raise ConfigError(
             "the resource principal does not say its region (OCI_RESOURCE_PRINCIPAL_REGION is not set): give "
-            "region= or OCISIDECAR_REGION."
+            "region=, --region or OCISIDECAR_REGION."
         )
     return _with_token(
         signer,
@@ -290,7 +288,7 @@ def _with_signer(signer: object, settings: Settings) -> Credentials:
 
 
 def _api_key_parts(signer: object) -> dict[str, str]:
-    """Return what the key id of an API key's signer says; nothing for others, whose key id is a token."""
+    """Return the parts of an API key signer's key id; nothing for other signers, whose key id is a token."""
     parts = str(getattr(signer, "api_key", "")).split("/")
     is_api_key = len(parts) == len(_API_KEY_PARTS) and parts[0].startswith("ocid1.tenancy.")
     return dict(zip(_API_KEY_PARTS, parts, strict=True)) if is_api_key else {}
@@ -319,7 +317,7 @@ def _check_ocid(name: str, setting: Setting) -> None:
 
     if not PATTERNS[name].match(setting.value) or name not in setting.value:
         raise ConfigError(
-            f"{name} {setting.value!r} ({setting.source}) is wrong: it must be an OCID like ocid1.{name}.oc1..aaaa."
+            f"{name} {setting.value!r} ({setting.source}) must be an OCID such as ocid1.{name}.oc1..aaaa."
         )
 
 

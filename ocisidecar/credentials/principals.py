@@ -30,7 +30,7 @@ _REGION_VARIABLE = "OCI_RESOURCE_PRINCIPAL_REGION"
 
 
 def platform_region(environment: Mapping[str, str]) -> Setting | None:
-    """Return the region that the platform says, in the variable of containers or by the metadata service.
+    """Return the region that the platform reports, in the variable of containers or by the metadata service.
 
     UNCONFIRMED: that the metadata service answers inside a container instance; where it does not, the answer is
     None after at most four seconds.
@@ -42,7 +42,7 @@ def resource_principal(environment: Mapping[str, str], clock: Clock) -> Any:
     """Return the SDK's signer for what the platform injected; paths are read again when OCI refuses the token.
 
     Raises:
-        ConfigError: variables are missing, or what they hold or name is no valid token and key.
+        ConfigError: variables are missing, or what they hold or name is not a valid token and key.
     """
     from oci.auth.signers import EphemeralResourcePrincipalSigner
 
@@ -55,7 +55,7 @@ def resource_principal(environment: Mapping[str, str], clock: Clock) -> Any:
         )
     if environment[_VERSION_VARIABLE] != _VERSION:
         raise ConfigError(
-            f"{_VERSION_VARIABLE} is {environment[_VERSION_VARIABLE]}, and only {_VERSION} is supported by name: "
+            f"{_VERSION_VARIABLE} is {environment[_VERSION_VARIABLE]}, but only {_VERSION} is supported by name: "
             "pass signer=oci.auth.signers.get_resource_principals_signer() instead."
         )
     pass_phrase = variable(_PEM_LOCK_VARIABLE, environment)
@@ -92,7 +92,7 @@ def instance_principal(environment: Mapping[str, str], federation_endpoint: Sett
         federation_endpoint: URL of the auth service, with its path; None for the region's own.
 
     Raises:
-        ConfigError: this is no OCI instance, or the auth service gave no token.
+        ConfigError: this is not an OCI instance, or the auth service issued no token.
     """
     import jwt
     from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadataError
@@ -124,7 +124,7 @@ def instance_principal(environment: Mapping[str, str], federation_endpoint: Sett
         answer = type(error).__name__
     raise ConfigError(
         f"the instance principal got no token from {endpoint or 'the auth service of its region'} ({answer}): "
-        "check the instance's clock (right to within 5 minutes), its route to that service, and "
+        "check the instance's clock (correct to within 5 minutes), its route to that service, and "
         "OCI_CLI_FEDERATION_ENDPOINT if it is set."
     )
 
@@ -135,7 +135,7 @@ def _metadata_urls(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _metadata_region(environment: Mapping[str, str]) -> Setting | None:
-    """Return the region that the metadata service says; None when none answers at once."""
+    """Return the region from the metadata service; None when no metadata service answers within its timeout."""
     for url in _metadata_urls(environment):
         with contextlib.suppress(OSError, http.client.HTTPException):
             where = urlsplit(url)

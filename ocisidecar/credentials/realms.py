@@ -1,4 +1,4 @@
-"""Where a region's realm has its console."""
+"""Console addresses of the realms."""
 
 from __future__ import annotations
 

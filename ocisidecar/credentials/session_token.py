@@ -19,8 +19,8 @@ class SessionToken:
     """A session's token and key on disk, in the shape of the SDK's `X509FederationClient`.
 
     Both files are read before each call, so that `oci session refresh` beside a running program takes effect at
-    once.  A file that is gone or half-written at that moment is no news: what is held serves until it expires.
-    The signer calls this under its own lock.
+    once.  A file that is missing or half-written at that moment is ignored: the current token serves until it
+    expires.  The signer calls this under its own lock.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:

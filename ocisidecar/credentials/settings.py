@@ -1,8 +1,8 @@
-"""Where each setting comes from: argument > `OCISIDECAR_*` > `OCI_CLI_*` > profile of the configuration file.
+"""Sources of connection settings: argument > `OCISIDECAR_*` > `OCI_CLI_*` > profile of the configuration file.
 
 Everything here is pure but for reading the configuration file; the environment is passed in.  A value never
 shows in a repr, because some of them are keys and pass phrases; its source does, so that a message can say
-where a wrong value stands.
+where a wrong value is set.
 
 Source: the variables are those of oci-cli (`oci_cli/cli_constants.py`, 3.95.1) and of the SDK
 (`oci/config.py`, 2.189.0).  oci-cli has none for the compartment.
@@ -77,7 +77,7 @@ class Hidden(Mapping[str, V]):
 
 @frozen
 class Setting:
-    """A value and where it stands.
+    """A value and its source.
 
     Attributes:
         value: the text; may be a secret.
@@ -90,13 +90,13 @@ class Setting:
 
 @frozen
 class Settings:
-    """All that was found, the strongest source of each.
+    """All settings that were found, each from its strongest source.
 
     Attributes:
         by_name: setting → value and source.
-        place: where most of them stand, for messages about what is missing.
+        place: the main source, for messages about what is missing.
         profile: the profile's name, for commands that a message proposes.
-        is_mapping: the caller gave a mapping, which variables of the identity do not complete.
+        is_mapping: the caller gave a mapping, which variables of the identity do not complement.
         environment: the variables that were looked at.
     """
 
@@ -107,26 +107,27 @@ class Settings:
     is_mapping: bool = False
 
     def get(self, name: str) -> Setting | None:
-        """Return the setting, or None when nobody says anything."""
+        """Return the setting, or None when no source gives it."""
         return self.by_name.get(name)
 
     def require(self, *names: str) -> tuple[Setting, ...]:
         """Return the settings, in the order of `names`.
 
         Raises:
-            ConfigError: nobody gives some of them; names them all, and the variables that could.
+            ConfigError: some are missing; names them all, and the variables that can give them.
         """
         missing = [name for name in names if name not in self.by_name]
         if missing:
             them = "it" if len(missing) == 1 else "them"
             variables = ", ".join(VARIABLES[name][-1] for name in missing)
-            otherwise = "" if self.is_mapping else f" (see `oci setup config`), or set {variables}"
+            command = "oci session authenticate" if "security_token_file" in missing else "oci setup config"
+            otherwise = "" if self.is_mapping else f" (`{command}` of oci-cli does), or set {variables}"
             raise ConfigError(f"{self.place} has no {', '.join(missing)}: add {them}{otherwise}.")
         return tuple(self.by_name[name] for name in names)
 
 
 def find(name: str, *, argument: str | None, environment: Mapping[str, str]) -> Setting | None:
-    """Return a setting that no file holds: the argument, else the strongest variable that is not empty.
+    """Return a setting that files do not contain: the argument, else the strongest variable that is not empty.
 
     Args:
         name: a key of `VARIABLES`, e.g. `endpoint` or `compartment_id`.
@@ -200,7 +201,7 @@ def expand(path: str, environment: Mapping[str, str]) -> Path:
 
 
 def read_file(path: Path, what: str, *, remedy: str) -> Setting:
-    """Return a text file's content, held as a secret; bytes that are no UTF-8 are replaced.
+    """Return a text file's content, held as a secret; bytes that are not UTF-8 are replaced.
 
     Raises:
         ConfigError: the file is missing or cannot be read; says `what` it is for and the `remedy`.
@@ -247,33 +248,33 @@ def _entries(profile: Mapping[str, object], source: str) -> dict[str, Setting]:
 
 def _read_profile(path: Path, name: str) -> Mapping[str, str]:
     remedy = (
-        "make it with `oci setup config`, name another one (config=, OCISIDECAR_CONFIG_FILE), or use "
-        "auth='instance_principal' or 'resource_principal', which need none."
+        "make it with oci-cli's `oci setup config`, name another one (config=, OCISIDECAR_CONFIG_FILE), or use "
+        "auth instance_principal or resource_principal, which need none."
     )
     text = read_file(path, "the configuration file", remedy=remedy)
     parser = configparser.ConfigParser(interpolation=None)
     line = _parse(parser, text)
     if line is not None:
         raise ConfigError(
-            f"the configuration file {path} is no INI file (line {line}): it must hold [PROFILE] lines and "
+            f"the configuration file {path} is not an INI file (line {line}): it must contain [PROFILE] lines and "
             "below each one `name=value` lines, every profile and name once."
         )
     profiles = [DEFAULT_PROFILE] * bool(parser.defaults()) + parser.sections()
     if name not in profiles:
         raise ConfigError(
             f"the configuration file {path} has no profile {name}{did_you_mean(name, profiles)}: it has "
-            f"{', '.join(profiles) or 'none'}; name one (profile=, OCISIDECAR_PROFILE) or add [{name}]."
+            f"{', '.join(profiles) or 'none'}; name one (profile=, --profile, OCISIDECAR_PROFILE) or add [{name}]."
         )
     if parser[name].get("key_content"):
         raise ConfigError(
-            f"profile {name} of {path} holds key_content, which a file must not: put the key into a file of its "
-            "own and name that with key_file."
+            f"profile {name} of {path} has key_content, which a file must not contain: put the key into a separate "
+            "file and name it with key_file."
         )
     return parser[name]
 
 
 def _parse(parser: configparser.ConfigParser, text: Setting) -> int | None:
-    """Fill `parser`; return the number of the first line that is no INI.
+    """Fill `parser`; return the number of the first line that is not INI.
 
     The parser's own error quotes the line, which may be a pass phrase, so it goes no further than here.
     """

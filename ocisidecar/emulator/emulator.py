@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator import client_config
 from ocisidecar.emulator.app import App, RecordedRequest
-from ocisidecar.emulator.declarations import Operation
+from ocisidecar.emulator.declarations import Operation, Service
 from ocisidecar.emulator.faults import Fault, FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.initial_state import create_builtin_tenancy, create_builtin_user
@@ -64,6 +64,7 @@ class Emulator(OutOfBand):
         containers: "simulated"; "docker" for the Docker engine that the environment names (DOCKER_HOST) or the
             local one; "auto" for docker where an engine answers and simulated elsewhere.
         images: with Docker, the local images to run in place of those that containers name, by the latter.
+        services: what it offers; by default `ocisidecar.emulator.services.SERVICES`.
 
     Raises:
         EngineMissing: `containers` is "docker" and no Docker engine answers.
@@ -84,6 +85,7 @@ class Emulator(OutOfBand):
         requests_per_second: float | None = None,
         containers: str = "simulated",
         images: Mapping[str, str] | None = None,
+        services: Sequence[Service] = SERVICES,
     ) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
         self._latencies = Latencies() if latencies is None else latencies
@@ -96,8 +98,9 @@ class Emulator(OutOfBand):
         self._key = _operator_key()
         self._engine = _engine_for(containers, self.clock)
         self._images = dict(images or {})
+        self._services = tuple(services)
         self._pod_listeners = PodListeners(lambda host: Listener(self.app, host=host), lambda: self.endpoint)
-        self.app = App(self._new_cloud(), SERVICES, Throttle(requests_per_second))
+        self.app = App(self._new_cloud(), self._services, Throttle(requests_per_second))
         self._listener: Listener | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -173,7 +176,7 @@ class Emulator(OutOfBand):
     @property
     def operations(self) -> tuple[Operation, ...]:
         """All declared operations."""
-        return tuple(operation for service in SERVICES for operation in service.operations)
+        return tuple(operation for service in self._services for operation in service.operations)
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:

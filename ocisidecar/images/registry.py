@@ -16,8 +16,8 @@ from ocisidecar.images.connection import connected
 from ocisidecar.images.distribution import Distribution, Manifest, manifest_list, repeating
 from ocisidecar.images.events import ImageHandler, PushFinished, PushProgress, PushStarted, Telling
 from ocisidecar.spec.ocir import ocir_host
-from ocisidecar.spec.presets.own_images import own_image
-from ocisidecar.spec.rules import REGISTRY_HOST, REPOSITORY_PATH
+from ocisidecar.spec.own_images import own_image
+from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine

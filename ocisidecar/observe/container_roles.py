@@ -1,4 +1,4 @@
-"""What a container does for telemetry, read from what OCI shows of it, so that no spec is needed.  Pure."""
+"""The telemetry role of a container, read from the container as OCI shows it, without a spec.  Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _PROMETHEUS_PORT = 9090
 
 
 @frozen(kw_only=True)
-class Duty:
-    """What a container does for telemetry; by default nothing.
+class TelemetryRole:
+    """What a container does for logs and metrics; empty for one that does neither.
 
     Attributes:
-        log_id: OCID of the log that it ships files to; empty when it ships none.
+        log_id: OCID of the log that it ships files to; empty if it ships none.
         log_volume: the volume that it reads these files from.
-        metric_namespace: where in OCI Monitoring its samples arrive; empty when it sends none.
-        prometheus_port: where it answers as Prometheus; None when it is none.
+        metric_namespace: the namespace in OCI Monitoring that it sends samples to; empty if it sends none.
+        prometheus_port: the port of its Prometheus API; None if it is not a Prometheus.
     """
 
     log_id: str = ""
@@ -30,17 +30,17 @@ class Duty:
     prometheus_port: int | None = None
 
 
-def duty_of(body: Mapping[str, Json]) -> Duty:
-    """Return what a container does, by the variables and flags that our presets give it.
+def telemetry_role_of(body: Mapping[str, Json]) -> TelemetryRole:
+    """Return the role of a container, from the variables and flags that our presets set.
 
     Args:
-        body: the container as OCI shows it: oci.container_instances.models.Container in wire form.
+        body: oci.container_instances.models.Container in wire form.
     """
     variables = body.get("environmentVariables")
     variables = variables if isinstance(variables, Mapping) else {}
     directory = text(variables, "OCISIDECAR_LOG_DIRECTORY")
     mounts = {text(mount, "mountPath"): text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))}
-    return Duty(
+    return TelemetryRole(
         log_id=text(variables, "OCISIDECAR_LOG_ID"),
         log_volume=mounts.get(directory, ""),
         metric_namespace=text(variables, "OCISIDECAR_METRIC_NAMESPACE"),

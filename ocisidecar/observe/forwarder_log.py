@@ -1,4 +1,4 @@
-"""What our log forwarder complains of in its own log, which it writes as one JSON object a line.  Pure.
+"""Errors in the log forwarder's own log, which has one JSON object a line.  Pure.
 
 Source: `docker/log-forwarder/log_forwarder/json_log.py` and its callers.
 """
@@ -10,25 +10,25 @@ from collections.abc import Iterable, Mapping
 
 from ocisidecar.wire import Json
 
-_BAD_LEVELS = frozenset({"WARNING", "ERROR"})
-_FAILED, _ACCEPTED = "push failed", "push accepted again"
-_KNOWN = frozenset({"time", "level", "event"})
+_ERROR_LEVELS = frozenset({"WARNING", "ERROR"})
+_FAILED, _RESOLVED = "push failed", "push accepted again"
+_COMMON_FIELDS = frozenset({"time", "level", "event"})
 
 
-def complaints(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return the newest complaint of each sort that still stands, e.g. `push failed: status 404, failures 4`."""
-    standing: dict[str, str] = {}
-    for entry in map(_entry, lines):
+def open_errors(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the newest error of each event that is not resolved, e.g. `push failed: status 404, failures 4`."""
+    errors: dict[str, str] = {}
+    for entry in map(_parse, lines):
         event = str(entry.get("event", ""))
-        if event == _ACCEPTED:
-            standing.pop(_FAILED, None)
-        elif entry.get("level") in _BAD_LEVELS:
-            facts = ", ".join(f"{name} {value}" for name, value in entry.items() if name not in _KNOWN)
-            standing[event] = f"{event}: {facts}" if facts else event
-    return tuple(standing.values())
+        if event == _RESOLVED:
+            errors.pop(_FAILED, None)
+        elif entry.get("level") in _ERROR_LEVELS:
+            facts = ", ".join(f"{name} {value}" for name, value in entry.items() if name not in _COMMON_FIELDS)
+            errors[event] = f"{event}: {facts}" if facts else event
+    return tuple(errors.values())
 
 
-def _entry(line: str) -> Mapping[str, Json]:
+def _parse(line: str) -> Mapping[str, Json]:
     try:
         entry = json.loads(line)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The container instances of a deployment as they are: containers with their state, and addresses.
+"""The container instances of a deployment: containers with their state, and addresses.
 
-Two lists show which there are; no list shows restarts, exit codes and health, so each container is read.  Addresses
-and volumes take two more requests for each instance: they are read when first asked for, for all instances at once.
+Two lists give their ids.  No list shows restarts, exit codes and health, so each container takes a GET.  Addresses
+and volumes take two more for each instance; they are read when first accessed, for all instances at once.
 
 Source: oci.container_instances.models.ContainerInstanceSummary, Container and ContainerHealthCheck.
 """
@@ -15,8 +15,8 @@ from functools import partial
 from attrs import asdict, define, field, frozen
 
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound
-from ocisidecar.observe.container_roles import Duty, duty_of
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.container_roles import TelemetryRole, telemetry_role_of
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.container_instance import emulation, health, is_running
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
@@ -28,9 +28,9 @@ _NETWORK_CLIENT = "core.VirtualNetworkClient"
 
 @frozen(kw_only=True)
 class HealthCheckStatus:
-    """What one health check found: `HEALTHY`, `UNHEALTHY` or, before its first verdict, `UNKNOWN`.
+    """The result of one health check: `HEALTHY`, `UNHEALTHY` or, before its first verdict, `UNKNOWN`.
 
-    `path` is that of an HTTP check's URL, and empty for any other.
+    `path` is the URL's path of an HTTP check, and empty for other checks.
     """
 
     name: str
@@ -44,23 +44,23 @@ class HealthCheckStatus:
 
 @frozen(kw_only=True)
 class Container:
-    """One container as it was when it was read.
+    """One container at the time when it was read.
 
     Attributes:
         name: its display name.
         id: its OCID.
         instance: name of its instance, e.g. `web-0`.
         instance_id: OCID of its instance.
-        lifecycle_state: OCI's word, e.g. `ACTIVE`; an ended container's is `INACTIVE`.
-        lifecycle_details: OCI's text beside it; empty when there is none.
-        is_running: whether its process runs.
-        health: the worst verdict of its health checks; None when it declares none.
-        restart_count: how often OCI has started it again.
-        exit_code: of its last run that ended; None before one has.
-        vcpus_limit: logical CPUs; None means no limit of its own.
-        memory_limit_in_gbs: GB; None means no limit of its own.
+        lifecycle_state: as OCI reports it, e.g. `ACTIVE`; `INACTIVE` once it has exited.
+        lifecycle_details: OCI's text about the state; may be empty.
+        is_running: whether its process is running.
+        health: the worst verdict of its health checks; None without health checks.
+        restart_count: how often OCI has restarted it.
+        exit_code: of its last completed run; None before one has completed.
+        vcpus_limit: logical CPUs; None without a limit.
+        memory_limit_in_gbs: GB; None without a limit.
         volume_names: the volumes that it mounts.
-        duty: what it does for telemetry.
+        telemetry_role: what it does for logs and metrics, read from its variables and flags.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Container:
     vcpus_limit: float | None
     memory_limit_in_gbs: float | None
     volume_names: tuple[str, ...]
-    duty: Duty = field(factory=Duty)
+    telemetry_role: TelemetryRole = field(factory=TelemetryRole)
 
     @property
     def key(self) -> str:
@@ -92,11 +92,11 @@ class Container:
 
 @frozen(kw_only=True)
 class Attachment:
-    """What an instance is attached to.
+    """The addresses and volumes of an instance.
 
     Attributes:
-        private_ip: in the subnet; empty until the VNIC is there.
-        public_ip: empty when it has none.
+        private_ip: in the subnet; empty until the VNIC exists.
+        public_ip: empty if it has none.
         volume_names: its volumes.
     """
 
@@ -107,7 +107,7 @@ class Attachment:
 
 @define(eq=False)
 class Attachments:
-    """The attachments of several instances, read in one go when first asked for.  Thread-safe.
+    """The attachments of several instances, read together when first accessed.  Thread-safe.
 
     Pickles what has been read, without the connection.
     """
@@ -120,7 +120,7 @@ class Attachments:
         """Return one instance's attachment.
 
         Raises:
-            ConfigError: it came from another process, where it had not been read.
+            ConfigError: it was pickled before it was read.
             ServiceCallError: a read failed.
         """
         with self._lock:
@@ -136,21 +136,21 @@ class Attachments:
 
 @frozen(kw_only=True)
 class Instance:
-    """One container instance as it was when it was read; its addresses are read when first asked for.
+    """One container instance at the time when it was read; its addresses are read when first accessed.
 
     Attributes:
-        name: the last part of its key: the spec's name and the number of the replica, e.g. `web-0`.
+        name: the last part of its key: the spec's name and the replica's number, e.g. `web-0`.
         key: e.g. `container-instance/web-0`.
         id: its OCID.
-        lifecycle_state: OCI's word, e.g. `ACTIVE`.
-        lifecycle_details: OCI's text beside it, such as why it failed; empty when there is none.
+        lifecycle_state: as OCI reports it, e.g. `ACTIVE`.
+        lifecycle_details: OCI's text about the state, such as why it failed; may be empty.
         ocpus: physical cores.
         memory_in_gbs: GB.
         restart_policy: `ALWAYS`, `NEVER` or `ON_FAILURE`.
         time_created: RFC 3339.
         containers: the app first.
-        is_simulated: whether the service says that its containers only pretend to run, as our emulator's may.
-        emulated_address: where our emulator has it run on this machine; empty in the cloud.
+        is_simulated: whether our emulator only simulates its containers.
+        emulated_address: the address on this machine where our emulator runs it; empty in the cloud.
     """
 
     name: str
@@ -173,32 +173,32 @@ class Instance:
 
     @property
     def is_active(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         return self.lifecycle_state == "ACTIVE"
 
     @property
     def log_forwarder(self) -> Container | None:
-        """The container that ships log files, if there is one."""
-        return next((one for one in self.containers if one.duty.log_id), None)
+        """The container that sends log files to OCI Logging, or None."""
+        return next((one for one in self.containers if one.telemetry_role.log_id), None)
 
     @property
     def metric_agent(self) -> Container | None:
-        """The container that sends metrics to OCI Monitoring, if there is one."""
-        return next((one for one in self.containers if one.duty.metric_namespace), None)
+        """The container that sends metrics to OCI Monitoring, or None."""
+        return next((one for one in self.containers if one.telemetry_role.metric_namespace), None)
 
     @property
     def private_ip(self) -> str:
-        """Its address in the subnet; empty until its VNIC is there."""
+        """Its address in the subnet; empty until its VNIC exists."""
         return self._attachments.of(self.id).private_ip
 
     @property
     def public_ip(self) -> str:
-        """Its public address; empty when it has none."""
+        """Its public address; empty if it has none."""
         return self._attachments.of(self.id).public_ip
 
     @property
     def volume_names(self) -> tuple[str, ...]:
-        """Its volumes."""
+        """The names of its volumes."""
         return self._attachments.of(self.id).volume_names
 
     def to_dict(self) -> dict[str, object]:
@@ -207,7 +207,7 @@ class Instance:
         return {**data, "private_ip": self.private_ip, "public_ip": self.public_ip}
 
 
-def read_instances(reader: Reader) -> tuple[Instance, ...]:
+def read_instances(reader: DeploymentReader) -> tuple[Instance, ...]:
     """Return the deployment's instances, in the order of their names and numbers."""
     kind, site, caller = KINDS["container-instance"], reader.site, reader.caller
     compartment_id = site.identity.compartment_id
@@ -219,22 +219,26 @@ def read_instances(reader: Reader) -> tuple[Instance, ...]:
         lives = kind.observe(caller, site)
         return [live.body for live in lives if live.deployment == site.identity.name]
 
-    entries, listed = reader.all((instances, containers))
+    entries, container_entries = reader.call_all((instances, containers))
     lives = [live for entry in entries if (live := kind.live(entry, site)) is not None]
     ids = {live.id for live in lives}
-    wanted = [text(one, "id") for one in listed if text(one, "containerInstanceId") in ids]
-    bodies = reader.all([partial(_read, reader, CLIENT, "get_container", container_id) for container_id in wanted])
+    container_ids = [text(one, "id") for one in container_entries if text(one, "containerInstanceId") in ids]
+    bodies = reader.call_all(
+        [partial(_read, reader, CLIENT, "get_container", container_id) for container_id in container_ids]
+    )
     attachments = Attachments(partial(_read_attachments, reader, tuple(sorted(ids))))
     return tuple(
         _instance(live, [body for body in bodies if text(body, "containerInstanceId") == live.id], attachments)
-        for live in sorted(lives, key=lambda live: (*_numbered(live.key.name), live.time_created))
+        for live in sorted(lives, key=lambda live: (*_natural_order(live.key.name), live.time_created))
     )
 
 
-def _read_attachments(reader: Reader, instance_ids: Sequence[str]) -> Mapping[str, Attachment]:
-    bodies = reader.all([partial(_read, reader, CLIENT, "get_container_instance", one) for one in instance_ids])
+def _read_attachments(reader: DeploymentReader, instance_ids: Sequence[str]) -> Mapping[str, Attachment]:
+    bodies = reader.call_all(
+        [partial(_read, reader, CLIENT, "get_container_instance", one) for one in instance_ids]
+    )
     vnic_ids = [next((text(one, "vnicId") for one in objects(body.get("vnics"))), "") for body in bodies]
-    vnics = reader.all([partial(_read, reader, _NETWORK_CLIENT, "get_vnic", vnic_id) for vnic_id in vnic_ids])
+    vnics = reader.call_all([partial(_read, reader, _NETWORK_CLIENT, "get_vnic", vnic_id) for vnic_id in vnic_ids])
     return {
         instance_id: Attachment(
             private_ip=text(vnic, "privateIp"),
@@ -245,8 +249,8 @@ def _read_attachments(reader: Reader, instance_ids: Sequence[str]) -> Mapping[st
     }
 
 
-def _read(reader: Reader, client: str, operation: str, live_id: str) -> Mapping[str, Json]:
-    """Return one resource; empty without an OCID, or when it went while we were looking."""
+def _read(reader: DeploymentReader, client: str, operation: str, live_id: str) -> Mapping[str, Json]:
+    """Return one resource; empty without an OCID, or if it no longer exists."""
     try:
         return reader.caller.call(client, operation, live_id).body if live_id else {}
     except NotAuthorizedOrNotFound:
@@ -254,7 +258,7 @@ def _read(reader: Reader, client: str, operation: str, live_id: str) -> Mapping[
 
 
 def _instance(live: Live, containers: Sequence[Mapping[str, Json]], attachments: Attachments) -> Instance:
-    body, app = live.body, _numbered(live.key.name)[0]
+    body, app = live.body, _natural_order(live.key.name)[0]
     shape = body.get("shapeConfig")
     hardware = shape if isinstance(shape, Mapping) else {}
     ordered = sorted(containers, key=lambda one: (text(one, "displayName") != app, text(one, "displayName")))
@@ -293,17 +297,17 @@ def _container(body: Mapping[str, Json], live: Live) -> Container:
         lifecycle_details=text(body, "lifecycleDetails"),
         is_running=is_running(body) and live.phase is Phase.READY,
         health=health(body),
-        health_checks=tuple(_check(one) for one in objects(body.get("healthChecks"))),
+        health_checks=tuple(_health_check(one) for one in objects(body.get("healthChecks"))),
         restart_count=int(_number(body.get("containerRestartAttemptCount")) or 0),
         exit_code=int(code) if isinstance(code, int | float) else None,
         vcpus_limit=_number(limits.get("vcpusLimit")),
         memory_limit_in_gbs=_number(limits.get("memoryLimitInGBs")),
         volume_names=tuple(text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))),
-        duty=duty_of(body),
+        telemetry_role=telemetry_role_of(body),
     )
 
 
-def _check(body: Mapping[str, Json]) -> HealthCheckStatus:
+def _health_check(body: Mapping[str, Json]) -> HealthCheckStatus:
     return HealthCheckStatus(
         name=text(body, "name") or text(body, "healthCheckType"),
         status=text(body, "status") or "UNKNOWN",
@@ -319,7 +323,7 @@ def _number(value: Json) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _numbered(name: str) -> tuple[str, int]:
-    """Return a replica's name in two parts, so that `web-10` comes after `web-2`."""
+def _natural_order(name: str) -> tuple[str, int]:
+    """Return a sort key of a replica's name with its number, so that `web-10` comes after `web-2`."""
     base, dash, number = name.rpartition("-")
     return (base, int(number)) if dash and number.isdigit() else (name, 0)

@@ -1,11 +1,11 @@
-"""What a container wrote, as lines: parsing, and finding what is new between two looks.  Pure.
+"""Parse container logs into lines, and find the new lines between two polls.  Pure.
 
-OCI returns the newest 256 KB of one run and nothing else: no position, no time range.  So a look is joined to the
-one before it by content.  Every line bears its time, stream and a mark that says whether it is whole, the format
-of the Container Runtime Interface: `2026-03-01T10:00:00.123456789Z stdout F text`.
+OCI returns the newest 256 KB of one run and nothing else: no position, no time range.  So each window is aligned
+with the one before it by content.  Every line has the prefix of the Container Runtime Interface, with its time,
+stream and a tag for full or partial lines: `2026-03-01T10:00:00.123456789Z stdout F text`.
 
 Source: oci.container_instances.ContainerInstanceClient.retrieve_logs for the size.  UNCONFIRMED: the prefix, which
-was seen in live use but is not documented; lines without it are taken as they are.
+was seen in live use but is not documented; lines without it are kept unchanged.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Literal
 from attrs import asdict, define, field, frozen
 
 WINDOW_BYTES = 256 * 1024
-"""Source: as above."""
+"""The most that OCI returns.  Source: as above."""
 
-_LONGEST_LINE_BYTES = 16 * 1024
-"""A runtime splits longer lines, so a window that was cut at a line may be that much shorter than the whole."""
+_MAX_LINE_BYTES = 16 * 1024
+"""Runtimes split longer lines, so a window that was cut at a line's end may be this much below the maximum."""
 
 _PREFIXED = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?P<stream>stdout|stderr) "
-    r"(?P<mark>[FP]) ?(?P<text>.*)"
+    r"(?P<tag>[FP]) ?(?P<text>.*)"
 )
-_PART = "P"
+_PARTIAL = "P"
 
 Stream = Literal["stdout", "stderr", "note"]
 
@@ -38,11 +38,11 @@ class LogLine:
     """One line that a container wrote.
 
     Attributes:
-        time: when, in the container's own words, to the microsecond; None for a line that came without it.
+        time: as the container runtime recorded it, to the microsecond; None for a line without a prefix.
         instance: name of the instance, e.g. `web-0`.
         container: name of the container.
-        stream: `stdout` or `stderr`; `note` for what this library has to say about the log, such as a gap.
-        text: without the line's end.
+        stream: `stdout` or `stderr`; `note` for a remark of this library, such as a gap in the log.
+        text: without the newline.
     """
 
     time: datetime | None
@@ -60,8 +60,8 @@ class LogLine:
         return f"{time} {self.instance}/{self.container} {self.stream} {self.text}"
 
 
-class Joint(Enum):
-    """How a look joins the one before it."""
+class Continuity(Enum):
+    """How a window continues what was read before."""
 
     CONTINUES = "continues"
     RESTARTED = "restarted"
@@ -70,32 +70,32 @@ class Joint(Enum):
 
 @frozen
 class Window:
-    """One look at a log.
+    """The text of one retrieval of a log.
 
     Attributes:
-        lines: whole lines, raw.
-        rest: what follows the last line's end: a line that may still grow.
-        is_full: older lines fell out of it.
+        lines: complete lines, with their prefix.
+        incomplete: what follows the last newline: a line that may still grow.
+        is_full: whether it has the maximum size, so that older lines may be missing.
     """
 
     lines: tuple[str, ...]
-    rest: str = ""
+    incomplete: str = ""
     is_full: bool = False
 
     @classmethod
     def of(cls, text: str) -> Window:
-        """Return the look at `text`; the end of a line that was cut off in front is left out."""
-        is_full = len(text.encode()) >= WINDOW_BYTES - _LONGEST_LINE_BYTES
-        *lines, rest = text.split("\n")
+        """Return the window of `text`, without the remainder of a first line that was cut."""
+        is_full = len(text.encode()) >= WINDOW_BYTES - _MAX_LINE_BYTES
+        *lines, incomplete = text.split("\n")
         if is_full and lines and not _PREFIXED.fullmatch(lines[0]):
             del lines[0]
-        return cls(tuple(lines), rest, is_full)
+        return cls(tuple(lines), incomplete, is_full)
 
 
-def seen_lines(before: Sequence[str], lines: Sequence[str]) -> int | None:
-    """Return how many of `lines`, from the front, were in the look `before`; None when the two do not meet.
+def overlap(before: Sequence[str], lines: Sequence[str]) -> int | None:
+    """Return how many of `lines`, from the front, `before` already contains; None if there is no overlap.
 
-    Of several ways to lay them over each other the one with the largest overlap is taken.
+    Of several possible overlaps the largest counts.
     """
     if not before:
         return 0
@@ -108,59 +108,59 @@ def seen_lines(before: Sequence[str], lines: Sequence[str]) -> int | None:
 
 
 @define
-class Tail:
-    """Turns successive looks at one container's log into lines, each once."""
+class LogFollower:
+    """Turns successive windows of one container's log into lines, each once."""
 
     instance: str
     container: str
     _before: tuple[str, ...] = ()
-    _rest: str = ""
-    _parts: dict[Stream, str] = field(factory=dict)
+    _incomplete: str = ""
+    _partial: dict[Stream, str] = field(factory=dict)
     _time: datetime | None = None
 
-    def joint(self, window: Window) -> Joint:
-        """Return how `window` joins what was taken before."""
-        if seen_lines(self._before, window.lines) is not None:
-            return Joint.CONTINUES
-        return Joint.GAP if window.is_full else Joint.RESTARTED
+    def continuity(self, window: Window) -> Continuity:
+        """Return how `window` continues what was read before."""
+        if overlap(self._before, window.lines) is not None:
+            return Continuity.CONTINUES
+        return Continuity.GAP if window.is_full else Continuity.RESTARTED
 
-    def take(self, window: Window, *, is_last: bool = False) -> list[LogLine]:
-        """Return the lines of `window` that were not taken before.
+    def read(self, window: Window, *, is_last: bool = False) -> list[LogLine]:
+        """Return the lines of `window` that are new.
 
-        An unfinished line is kept back until it is finished, has not grown since the last look, or `is_last`.
+        An incomplete line is held back until it is complete, has not grown since the last window, or `is_last`.
         """
-        is_finished = window.rest and (is_last or window.rest == self._rest)
-        lines = (*window.lines, window.rest) if is_finished else window.lines
-        seen = seen_lines(self._before, lines)
-        new = lines[seen or 0 :]
-        taken = list(self._parse(new)) if seen is not None else [*self._flush(), *self._parse(new)]
+        is_complete = window.incomplete and (is_last or window.incomplete == self._incomplete)
+        lines = (*window.lines, window.incomplete) if is_complete else window.lines
+        known = overlap(self._before, lines)
+        new = lines[known or 0 :]
+        parsed = list(self._parse(new)) if known is not None else [*self._flush(), *self._parse(new)]
         if new:
             self._before = lines
-        self._rest = window.rest
-        return [*taken, *self._flush()] if is_last else taken
+        self._incomplete = window.incomplete
+        return [*parsed, *self._flush()] if is_last else parsed
 
     def note(self, text: str, time: datetime) -> LogLine:
-        """Return what there is to say about this log."""
+        """Return a remark about this log."""
         return LogLine(time=time, instance=self.instance, container=self.container, stream="note", text=text)
 
     def _parse(self, lines: Iterable[str]) -> Iterator[LogLine]:
         for line in lines:
-            found = _PREFIXED.fullmatch(line)
-            if found is None:
+            match = _PREFIXED.fullmatch(line)
+            if match is None:
                 yield self._line("stdout", line)
                 continue
-            self._time = datetime.fromisoformat(found["time"])
-            stream: Stream = "stderr" if found["stream"] == "stderr" else "stdout"
-            text = self._parts.pop(stream, "") + found["text"]
-            if found["mark"] == _PART:
-                self._parts[stream] = text
+            self._time = datetime.fromisoformat(match["time"])
+            stream: Stream = "stderr" if match["stream"] == "stderr" else "stdout"
+            text = self._partial.pop(stream, "") + match["text"]
+            if match["tag"] == _PARTIAL:
+                self._partial[stream] = text
             else:
                 yield self._line(stream, text)
 
     def _flush(self) -> list[LogLine]:
-        """Return lines whose last part never came."""
-        lines = [self._line(stream, text) for stream, text in self._parts.items()]
-        self._parts.clear()
+        """Return partial lines whose end is missing, and forget them."""
+        lines = [self._line(stream, text) for stream, text in self._partial.items()]
+        self._partial.clear()
         return lines
 
     def _line(self, stream: Stream, text: str) -> LogLine:

@@ -1,4 +1,4 @@
-"""Finding in OCI Logging what was sent there.
+"""Search OCI Logging for entries.
 
 Source: oci.loggingsearch.LogSearchClient; Oracle, "Logging Query Language Specification".
 """
@@ -18,7 +18,7 @@ from ocisidecar.wire import Json, objects, text
 _CLIENT = "loggingsearch.LogSearchClient"
 _LINE = "ocisidecar.line"
 _AHEAD = timedelta(minutes=1)
-"""The clock of whoever sends may be ahead of ours."""
+"""A sender's clock may be ahead of ours."""
 
 
 @frozen(kw_only=True)
@@ -26,34 +26,34 @@ class LogEntry:
     """One entry of a log.
 
     Attributes:
-        time: that the sender gave it.
-        source: who sent it: our log forwarder gives the OCID of its container instance.
-        subject: what it is about: our log forwarder gives the file, relative to the log directory.
-        kind: the entry's `type`.
+        time: as set by the sender.
+        source: the sender; our log forwarder sets the OCID of its container instance.
+        subject: our log forwarder sets the file's path, relative to the log directory.
+        entry_type: the `type` of its batch.
     """
 
     time: datetime
     source: str
     subject: str
-    kind: str
+    entry_type: str
 
     @property
     def is_line(self) -> bool:
-        """Whether our log forwarder read it from a file; else it is what a program says of itself."""
-        return self.kind == _LINE
+        """Whether it is a line that our log forwarder read from a file."""
+        return self.entry_type == _LINE
 
 
 @frozen(kw_only=True)
 class Arrival:
-    """An entry whose way was watched.
+    """An entry and how long it took to arrive.
 
     Attributes:
-        entry: what was found.
-        seconds: from when it, or the request that it tells of, was sent until it was first found.
+        entry: as it was found.
+        delay_seconds: from sending it, or the request that it is about, until an entry of its source was found.
     """
 
     entry: LogEntry
-    seconds: float
+    delay_seconds: float
 
 
 def search(caller: Caller, scope: str, condition: str, *, limit: int) -> tuple[LogEntry, ...]:
@@ -61,8 +61,8 @@ def search(caller: Caller, scope: str, condition: str, *, limit: int) -> tuple[L
 
     Args:
         caller: makes the request.
-        scope: where to look: `<compartment>/<log group>/<log>`, each by OCID, the last two optional.
-        condition: of the query language, e.g. `source = 'web'`.
+        scope: `<compartment>/<log group>/<log>`, each by OCID, the last two optional.
+        condition: in the query language, e.g. `source = 'web'`.
         limit: of entries, 1 to 1000.
 
     Raises:
@@ -88,5 +88,5 @@ def _entry(result: Mapping[str, Json]) -> LogEntry | None:
         time=datetime.fromtimestamp(moment / 1000, UTC),
         source=text(content, "source"),
         subject=text(content, "subject"),
-        kind=text(content, "type"),
+        entry_type=text(content, "type"),
     )

@@ -1,4 +1,4 @@
-"""Metric datapoints of a deployment's compartment, as rows.
+"""Query metric datapoints of a deployment's compartment.
 
 Source: oci.monitoring.MonitoringClient.summarize_metrics_data and oci.monitoring.models.MetricData.
 """
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from attrs import asdict, field, frozen
 
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.wire import Json, objects, tags_of, text
 
@@ -26,8 +26,8 @@ class MetricRow:
         namespace: of the metric.
         resource_group: of the metric; empty when it has none.
         name: of the metric, e.g. `CpuUtilization`.
-        dimensions: what tells its stream from others, e.g. `resourceDisplayName`.
-        value: in the metric's own unit.
+        dimensions: of its metric stream, e.g. `resourceDisplayName`.
+        value: in the metric's unit.
     """
 
     time: datetime
@@ -43,7 +43,7 @@ class MetricRow:
 
 
 def read_metrics(
-    reader: Reader,
+    reader: DeploymentReader,
     query: str,
     *,
     namespace: str,

@@ -1,18 +1,20 @@
-"""Reading what exists: the place once, and everything tagged as ours with one list per kind and scope."""
+"""Read what exists: the region's facts once, and all resources with our tags by one list per kind and scope."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from attrs import frozen
 
 from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials
-from ocisidecar.errors import ConfigError, SpecError, SpecFault
-from ocisidecar.resources.kind import Site
+from ocisidecar.errors import ConfigError, SpecError, SpecProblem
+from ocisidecar.resources.capabilities import HasDetails, KeepsData
+from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
@@ -24,13 +26,13 @@ _ALL_SERVICES_PREFIX = "all-"
 
 
 @frozen
-class Place:
-    """Facts about tenancy and region that do not change while we look.
+class RegionInfo:
+    """Facts about the tenancy and its region that do not change during a session.
 
     Attributes:
-        home_region: where IAM is written.
+        home_region: the region that takes IAM changes.
         availability_domains: full names, in the service's order.
-        services_id, services_cidr: the entry of the service catalogue that stands for all services.
+        services_id, services_cidr: the service catalogue's entry for all Oracle services.
     """
 
     home_region: str
@@ -40,30 +42,30 @@ class Place:
 
 
 @frozen
-class Reader:
-    """What reads one deployment: under one `Cancel`, several requests at a time."""
+class DeploymentReader:
+    """Reads one deployment, with concurrent requests under one `Cancel`."""
 
     caller: Caller
     site: Site
     pool: ThreadPoolExecutor
 
-    def all(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """Make all calls at once and return their results in order; the first error wins after all have ended."""
-        return _all(self.pool, self.caller, calls)
+    def call_all(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Make all calls concurrently and return their results in order; see `_call_all`."""
+        return _call_all(self.pool, self.caller, calls)
 
     def snapshot(self) -> Snapshot:
-        """Return everything that is ours in the region and compartment; see `take_snapshot`."""
+        """Return all resources with our tags in the region and compartment; see `take_snapshot`."""
         return take_snapshot(self.caller, self.site, self.pool)
 
 
-def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor) -> Place:
-    """Read the place with three requests.
+def read_region_info(caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor) -> RegionInfo:
+    """Read the facts about the region with three requests.
 
     Raises:
         ConfigError: the tenancy is not subscribed to the region.
     """
     tenancy = credentials.tenancy_id
-    subscriptions, domains, services = _all(
+    subscriptions, domains, services = _call_all(
         pool,
         caller,
         (
@@ -82,7 +84,7 @@ def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecuto
             else f"The tenancy {tenancy} shows no region subscription ({credentials.source})."
         )
     every = [one for one in objects(services) if text(one, "cidrBlock").startswith(_ALL_SERVICES_PREFIX)]
-    return Place(
+    return RegionInfo(
         home_region=next((name for name, is_home in regions.items() if is_home), credentials.region),
         availability_domains=tuple(text(one, "name") for one in objects(domains)),
         services_id=text(every[0], "id") if every else "",
@@ -93,76 +95,75 @@ def read_place(caller: Caller, credentials: Credentials, pool: ThreadPoolExecuto
 def take_snapshot(
     caller: Caller, site: Site, pool: ThreadPoolExecutor, *, log_groups: Iterable[str] = ()
 ) -> Snapshot:
-    """Return everything that is ours in the region and compartment.  Reads only; one list per kind and scope.
+    """Return all resources with our tags in the region and compartment.  Only reads; one list per kind and scope.
 
-    Logs are looked for in every log group of the compartment, because ours may be in groups of others.
+    Kinds with a parent, such as logs, are listed below every parent of the compartment, because ours may be in
+    those of others.
 
     Raises:
-        SpecError: one of `log_groups` is not among those.
+        SpecError: one of `log_groups` is not in the compartment.
     """
-    kinds = KINDS.keys() - {"log", "log-group"}
-    observers = [_observer(kind, caller, site) for kind in sorted(kinds)]
-    groups, *found = _all(pool, caller, [lambda: _log_groups(caller, site), *observers])
-    absent = sorted({*log_groups} - {group.id for group in groups})
+    names = {kind.parent for kind in KINDS.values() if kind.parent}
+    above = [kind for kind in KINDS.values() if kind.name in names]
+    below = [kind for kind in KINDS.values() if kind.parent]
+    others = [kind for kind in KINDS.values() if kind not in above and kind not in below]
+    calls = [partial(_parents, kind, caller, site) for kind in above]
+    listed = _call_all(pool, caller, [*calls, *(partial(kind.observe, caller, site) for kind in others)])
+    parents = [live for lives in listed[: len(above)] for live in lives]
+    absent = sorted({*log_groups} - {parent.id for parent in parents})
     if absent:
         message = "must be a log group of the deployment's compartment, so that its logs are found again"
-        raise SpecError([SpecFault("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
-    logs = _all(pool, caller, [_observer("log", caller, site, (group,)) for group in groups])
-    ours = [group for group in groups if group.deployment]
-    return Snapshot((*ours, *(live for some in (*found, *logs) for live in some)))
+        raise SpecError([SpecProblem("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
+    pairs = [(kind, parent) for kind in below for parent in parents if parent.key.kind == kind.parent]
+    listed += _call_all(pool, caller, [partial(kind.observe, caller, site, parent.id) for kind, parent in pairs])
+    return Snapshot(tuple(live for lives in listed for live in lives if live.deployment))
 
 
-def explained(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collection[str]) -> Snapshot:
-    """Return the snapshot with what is known of the replace-only content of these kinds.  Reads only."""
+def with_details(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collection[str]) -> Snapshot:
+    """Return the snapshot with the replace-only content of these kinds, such as containers.  Only reads."""
     lives = [live for live in snapshot.resources if live.key.kind not in kinds]
-    for kind in kinds:
-        found = [live for live in snapshot.resources if live.key.kind == kind]
-        lives += KINDS[kind].explained(caller, site, found)
+    for name in kinds:
+        kind = KINDS[name]
+        found = [live for live in snapshot.resources if live.key.kind == name]
+        lives += kind.with_details(caller, site, found) if isinstance(kind, HasDetails) else found
     return Snapshot(tuple(lives))
 
 
-def keeping(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:
-    """Return the keys that hold data → what they hold.  A group that holds data keeps its logs, and they it."""
+def resources_with_data(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:
+    """Return the keys of resources that hold data → a description of the data."""
     return {
         key: words
         for key, found in lives.items()
-        if KINDS[key.kind].keeps_data and (words := KINDS[key.kind].holdings(caller, found[0]))
+        if isinstance(kind := KINDS[key.kind], KeepsData) and (words := kind.describe_data(caller, found[0]))
     }
 
 
-def site_of(identity: Identity, place: Place, image_prefix: str | None) -> Site:
-    """Return the site of a deployment at `place`."""
+def site_of(identity: Identity, region: RegionInfo, image_prefix: str | None) -> Site:
+    """Return the site of a deployment in this region."""
     return Site(
         identity,
-        place.home_region,
-        place.availability_domains,
-        place.services_id,
-        place.services_cidr,
+        region.home_region,
+        region.availability_domains,
+        region.services_id,
+        region.services_cidr,
         image_prefix,
     )
 
 
-def _observer(
-    kind: str, caller: Caller, site: Site, parents: Sequence[Live] = ()
-) -> Callable[[], tuple[Live, ...]]:
-    return lambda: KINDS[kind].observe(caller, site, parents)
-
-
-def _log_groups(caller: Caller, site: Site) -> tuple[Live, ...]:
-    """Return all log groups of the compartment; those that are not ours belong to no deployment."""
-    kind = KINDS["log-group"]
+def _parents(kind: Kind, caller: Caller, site: Site) -> tuple[Live, ...]:
+    """Return all live resources of a kind that others are listed below; the `deployment` of others' is empty."""
     lives = (
-        kind.live(entry, site)
-        or Live(Key("log-group", "existing"), "", text(entry, "id"), "ACTIVE", Phase.READY, entry)
+        kind.live(entry, site) or kind.as_key(Key(kind.name, "existing"), "", entry)
         for entry in kind.entries(caller, site)
     )
     return tuple(live for live in lives if live.phase is not Phase.GONE)
 
 
-def _all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Make all calls at once and return their results in order; the first error wins after all have ended.
+def _call_all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Make all calls concurrently and return their results in order.
 
-    Ctrl-C cancels what the caller does, so that no retry goes on behind the back of whoever pressed it.
+    Waits until every call has completed, then raises the first error in the order of `calls`.  A KeyboardInterrupt
+    sets the caller's `Cancel`, so that no call retries after it, and is raised again.
 
     Raises:
         ConfigError: the session is closed.

@@ -7,22 +7,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
-from ocisidecar.errors import InUse, PlanError, SpecError, SpecFault, StalePlan
+from ocisidecar.errors import InUse, PlanError, SpecError, SpecProblem, StalePlan
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
 from ocisidecar.resources.access import right_of, statements_of
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.state.compare import covers
+from ocisidecar.state.compare import is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import OWN_TAGS, Identity, used_deployments, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Body, Key, Ref, resolve
-
-_SHARED_KINDS = frozenset({"vcn", "subnet", "dynamic-group", "policy", "log"})
-"""What other deployments use of a shared one."""
 
 
 def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
@@ -35,17 +33,17 @@ def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
 
 
 def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings: tuple[str, ...] = ()) -> Plan:
-    """Return the plan that brings `spec` about.
+    """Return the plan that creates or updates what `spec` describes.
 
     Raises:
-        SpecError: a shared deployment that the spec names does not exist or lacks what is asked of it.
+        SpecError: a shared deployment that the spec names does not exist or lacks a resource that is used.
         AmbiguousResource: see `diff`.
-        InUse: what other deployments use would have to go.
+        InUse: a resource that other deployments use would be deleted or replaced.
     """
     desired = desire(spec, site)
     _check_recorded(desired, site.identity)
     _check_shared(spec.name, desired, snapshot)
-    retained = frozenset(key for key in snapshot.of(spec.name) if KINDS[key.kind].keeps_data)
+    retained = frozenset(key for key in snapshot.of(spec.name) if isinstance(KINDS[key.kind], KeepsData))
     steps = diff(site.identity, desired, snapshot, retained=retained)
     _check_users(spec.name, steps, snapshot)
     return Plan(
@@ -66,11 +64,11 @@ def plan_adopt(
     *,
     warnings: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan that takes `adopted` resources over and brings the rest of `spec` about.
+    """Return the plan that adopts the resources in `adopted` and creates or updates the rest of `spec`.
 
     Raises:
-        PlanError: a resource cannot become what the spec asks for without being replaced, is not asked for, or
-            the deployment has one already.
+        PlanError: a resource differs from the spec in what cannot be changed in place, its key is not in the spec,
+            or the deployment already has another resource of that key.
     """
     desired = desire(spec, site)
     ids = {key: live.id for key, live in adopted.items()}
@@ -79,9 +77,12 @@ def plan_adopt(
     for key, live in adopted.items():
         if key not in desired:
             near = difflib.get_close_matches(str(key), map(str, desired), n=1, cutoff=0.0)
-            raise PlanError(f"{key} is not asked for by the spec; did you mean {near[0]}?")
+            raise PlanError(f"{key} is not in the spec; did you mean {near[0]}?")
         if any(one.id != live.id for one in standing.get(key, ())):
-            raise PlanError(f"{key} exists already ({standing[key][0].id}): {live.id} cannot take its place.")
+            raise PlanError(
+                f"{key} cannot be adopted: {spec.name} already has {standing[key][0].id} as {key}, and {live.id} "
+                "would be a second one."
+            )
         want = desired[key]
         _check_adoptable(want, live, ids, snapshot)
         tags = {**live.tags, **want.tags(site.identity)}
@@ -94,7 +95,7 @@ def plan_adopt(
             step,
             action=Action.ADOPT,
             changed_fields=step.changed_fields | {"freeformTags", *desired[step.key].hidden},
-            changes=(Change(step.key.kind, "is taken over"), *step.changes),
+            changes=(Change(step.key.kind, "is adopted"), *step.changes),
         )
         if step.key in adopted
         else step
@@ -133,7 +134,7 @@ def plan_removal(
             near = difflib.get_close_matches(word, [*map(str, live), *(key.kind for key in live)], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise PlanError(f"retain names {word!r}, which {identity.name} does not have{hint}")
-        reasons.update(dict.fromkeys(matching, "is to be retained"))
+        reasons.update(dict.fromkeys(matching, "as requested"))
     steps = removal(identity, snapshot, retained=_with_needs(reasons, live))
     operations = operations_of(identity.name, steps, {}, NEEDS)
     return Plan(identity=identity, steps=steps, operations=operations, snapshot=snapshot, is_destroy=True)
@@ -144,8 +145,8 @@ def check_digest(plans: Sequence[Plan], digest: str | None) -> None:
     digests = [plan.digest for plan in plans]
     if digest is not None and digests != [digest]:
         raise StalePlan(
-            f"The plan has the digest {', '.join(digests)} and {digest} was expected: look at the new plan and "
-            "apply with its digest. Nothing was changed."
+            f"The plan has the digest {', '.join(digests)}, but {digest} was expected: review the new plan and "
+            "apply it with its own digest. Nothing was changed."
         )
 
 
@@ -153,37 +154,38 @@ def check_names(names: Sequence[str]) -> None:
     """Raise SpecError when two deployments of a sequence have one name."""
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise SpecError([SpecFault(name, "names more than one deployment of the sequence") for name in doubled])
+        raise SpecError([SpecProblem(name, "names more than one deployment of the sequence") for name in doubled])
 
 
 def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
-    """Raise when a plan to apply is to be destroyed, or the other way round.
+    """Raise when a plan to apply is given to destroy(), or the reverse.
 
     Raises:
         PlanError: it is the other kind of plan.
     """
     if plan.is_destroy != is_destroy:
-        removes, verb = ("removes it", "destroy") if plan.is_destroy else ("brings it about", "apply")
-        raise PlanError(f"This plan of {plan.name} {removes}: pass it to {verb}(). Nothing was changed.")
+        purpose, verb = ("destroy", "destroy") if plan.is_destroy else ("create or update", "apply")
+        raise PlanError(f"This is a plan to {purpose} {plan.name}: pass it to {verb}(). Nothing was changed.")
 
 
 def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
-    """Raise StalePlan unless `plan` is for this identity and what it rests on is as it was."""
+    """Raise StalePlan unless `plan` is for this identity and its resources are unchanged since it was made."""
     if plan.identity != identity:
         raise StalePlan(
             f"The plan of {plan.name} is for compartment {plan.identity.compartment_id} in "
-            f"{plan.identity.region}, not for this provisioner's. Nothing was changed."
+            f"{plan.identity.region}, but this provisioner works in {identity.compartment_id} in "
+            f"{identity.region}. Nothing was changed."
         )
     before, now = (_standing(one, plan) for one in (plan.snapshot, snapshot))
     moved = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if moved:
         raise StalePlan(
-            f"{', '.join(moved)} of {plan.name} changed since the plan was made: plan again. Nothing was changed."
+            f"{', '.join(moved)} of {plan.name} changed after the plan was made: plan again. Nothing was changed."
         )
 
 
 def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase, tuple[str, ...]]]]:
-    """Return what a plan rests on: ids, phases and our tags by key."""
+    """Return what must not change between plan and apply: key → OCID, phase and our tags."""
     return {
         str(key): [(live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS)) for live in lives]
         for key, lives in snapshot.of(plan.name).items()
@@ -191,29 +193,29 @@ def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase
 
 
 def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, str]:
-    """Add what kept resources stand on: a subnet cannot stay without its VCN."""
+    """Add what kept resources need: a subnet cannot exist without its VCN."""
     kept = dict(reasons)
     queue = list(reasons)
     while queue:
         key = queue.pop()
         for need in live:
             if need.kind in NEEDS[key.kind] and need not in kept:
-                kept[need] = f"is needed by {key}"
+                kept[need] = f"because {key} needs it"
                 queue.append(need)
     return kept
 
 
 def _check_recorded(desired: Mapping[Key, Desired], identity: Identity) -> None:
-    """Refuse more tags than our own tags have room to record: they could not be taken away again."""
+    """Refuse more tags than our own tags can record: without a record they could not be removed later."""
     faults = []
     for want in desired.values():
         recorded = want.tags(identity) if want.tag_names else {}
         if not all(was_set(recorded, name) for name in want.tag_names):
             message = (
                 f"has {len(want.tag_names)} tags, those of VNIC and containers among them: too many to record in a "
-                "tag of 256 characters. Set fewer, or give shared deployments shorter names"
+                "tag of 256 characters. Set fewer tags, or give shared deployments shorter names"
             )
-            faults.append(SpecFault(str(want.key), message))
+            faults.append(SpecProblem(str(want.key), message))
     if faults:
         raise SpecError(faults)
 
@@ -225,10 +227,10 @@ def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot)
             if ref.key not in snapshot.of(ref.deployment):
                 known = ", ".join(one for one in snapshot.deployments() if one != name) or "none"
                 message = (
-                    f"is asked of the deployment {ref.deployment!r}, which does not have it; deployments here: "
+                    f"is missing from the shared deployment {ref.deployment!r}; deployments in this compartment: "
                     f"{known}"
                 )
-                faults[ref.deployment, ref.key] = SpecFault(str(ref.key), message)
+                faults[ref.deployment, ref.key] = SpecProblem(str(ref.key), message)
     if faults:
         raise SpecError(tuple(faults.values()))
 
@@ -239,23 +241,23 @@ def _users_of(name: str, snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
-    """Refuse to take away what others may stand on; their tags say whom they use, not what of it."""
+    """Refuse to delete what others may use; their tags name the deployment, not the resources."""
     users = _users_of(name, snapshot)
     going = [
         str(step.key)
         for step in steps
-        if step.key.kind in _SHARED_KINDS and step.action in {Action.REPLACE, Action.DELETE}
+        if KINDS[step.key.kind].is_shared and step.action in {Action.REPLACE, Action.DELETE}
     ]
     if users and going:
         raise InUse(
-            f"{name} cannot be changed so: {', '.join(going)} would have to go, and {name} is used by "
+            f"{name} cannot be changed: {', '.join(going)} would be deleted or replaced, and {name} is used by "
             f"{', '.join(users)}. Move those to another deployment first.",
             users=users,
         )
 
 
 def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Iterator[str]:
-    """Yield what the containers need and a shared policy does not say, as far as the words go."""
+    """Yield a warning for each right of the containers that no statement of a shared policy grants verbatim."""
     shared = spec.effective_access.name
     for policy in snapshot.of(shared).get(Key("policy", "main"), ()) if shared else ():
         granted = policy.body.get("statements")
@@ -264,15 +266,15 @@ def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Ite
             right = right_of(statement, site)
             if not any(one.endswith(f" to {right}") for one in said):
                 yield (
-                    f"the policy of {shared} does not give the right to {right} ({statement.reason}): add it there "
-                    "to AccessSpec.deployment(statements=[...])"
+                    f"the policy of {shared} does not grant the right to {right} ({statement.reason}): add the "
+                    "statement there with AccessSpec.deployment(statements=[...])"
                 )
 
 
 def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:
-    """Refuse what would have to be replaced, as far as the resource shows its replace-only fields."""
+    """Refuse a resource that would be replaced, as far as it shows its replace-only fields."""
     if live.phase not in {Phase.READY, Phase.STOPPED}:
-        raise PlanError(f"{want.key} cannot be taken over: {live.id} is {live.state}.")
+        raise PlanError(f"{want.key} cannot be adopted: {live.id} is {live.state}.")
 
     def lookup(ref: Ref) -> str:
         if not ref.deployment and ref.key in ids:
@@ -281,11 +283,11 @@ def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot
         return value_of(lives[0], ref) if lives else str(ref)
 
     shown = [name for name in want.sections if name in want.body and name in live.body]
-    differing = [name for name in shown if not covers(live.body[name], resolve(want.body[name], lookup))]
+    differing = [name for name in shown if not is_satisfied_by(resolve(want.body[name], lookup), live.body[name])]
     if differing:
         raise PlanError(
-            f"{want.key} cannot be taken over: {live.id} differs in {', '.join(sorted(differing))}, which cannot "
-            "be changed in place. Change the spec to what exists, or let a new resource be made."
+            f"{want.key} cannot be adopted: {live.id} differs in {', '.join(sorted(differing))}, which cannot be "
+            "changed in place. Change the spec to match it, or create a new resource instead."
         )
 
 

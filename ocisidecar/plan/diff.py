@@ -1,4 +1,4 @@
-"""From what is wanted and what is live to the steps between.  Pure: no SDK, no clock, no randomness.
+"""The steps from live to desired resources.  Pure: no SDK, no clock, no randomness.
 
 Digests are compared for what only a replacement can change (no GET returns config files or secrets), and live
 values for what can be changed in place.
@@ -11,7 +11,7 @@ from functools import partial
 
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.plan.plan import Action, Change, Step
-from ocisidecar.state.compare import covers, difference
+from ocisidecar.state.compare import difference, is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import TAG_DIGEST, Identity, changed_sections, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
@@ -24,7 +24,7 @@ def diff(
 ) -> tuple[Step, ...]:
     """Return the steps that lead from `snapshot` to `desired`, in an order that respects their needs.
 
-    Live keys that are not wanted are deleted, except those in `retained`.
+    Live keys that are not in `desired` are deleted, except those in `retained`.
 
     Raises:
         AmbiguousResource: several live resources of a kind that cannot exist twice match equally.
@@ -57,7 +57,7 @@ def removal(identity: Identity, snapshot: Snapshot, *, retained: Mapping[Key, st
 def _removal(key: Key, lives: Sequence[Live], *, is_retained: bool, reason: str = "") -> Step:
     if is_retained:
         return Step(action=Action.NOOP, key=key, live=lives[0], changes=(Change("kept", reason or "holds data"),))
-    word = reason or "is no longer wanted"
+    word = reason or "is no longer in the spec"
     return Step(action=Action.DELETE, key=key, old=tuple(lives), changes=(Change(key.kind, word),))
 
 
@@ -68,6 +68,7 @@ def _step(
     lookup: Callable[[Ref], str],
     replaced: frozenset[Key],
 ) -> Step:
+    """Return the step for a wanted key; `replaced` are those of its needs that are replaced."""
     standing = [live for live in lives if live.phase is not Phase.GOING]
     matching = [
         live for live in standing if live.tags.get(TAG_DIGEST) == want.digest and live.phase is not Phase.FAILED
@@ -81,15 +82,21 @@ def _step(
     if len(matching) > 1 and want.rollout is None:
         ids = ", ".join(live.id for live in matching)
         raise AmbiguousResource(
-            f"{want.key} exists {len(matching)} times ({ids}): delete all but one of them, then run again"
+            f"{want.key} exists {len(matching)} times ({ids}): delete all but one, then run again"
         )
-    kept = matching[0]
+    return _keeping(identity, want, standing, matching[0], lookup)
+
+
+def _keeping(
+    identity: Identity, want: Desired, standing: Sequence[Live], kept: Live, lookup: Callable[[Ref], str]
+) -> Step:
+    """Return the step for a key of which one resource, `kept`, has the wanted content."""
     old = tuple(live for live in standing if live is not kept)
     changed = _changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)
     fields = frozenset(name for name, _, _ in changed)
     if old:
-        reasons += (Change(want.key.kind, f"exists {len(standing)} times, the extra ones go"),)
+        reasons += (Change(want.key.kind, f"exists {len(standing)} times; the extra ones are deleted"),)
     if kept.phase is Phase.STOPPED:
         action, reasons = Action.START, (Change("lifecycleState", f"is {kept.state}"), *reasons)
     elif fields:
@@ -101,7 +108,7 @@ def _step(
         reasons = (Change("lifecycleState", f"is {kept.state}; apply waits, and creates it again if it fails"),)
     else:
         action = Action.NOOP
-        reasons = (Change("everything", "is as wanted"),)
+        reasons = (Change("everything", "matches the spec"),)
     return Step(
         action=action,
         key=want.key,
@@ -123,7 +130,7 @@ def _replacement(
     *,
     can_overlap: bool,
 ) -> Step:
-    """Return the step; the old one cannot stay until the new one is there where both need what is replaced too."""
+    """Return the step; there is no overlap where both instances need a resource that is replaced too."""
     if forced:
         changes = tuple(Change(str(need), "is replaced") for need in forced)
     elif all(live.phase is Phase.FAILED for live in standing):
@@ -145,7 +152,7 @@ def _replacement(
 
 
 def _section_changes(name: str, want: Desired, live: Live, lookup: Callable[[Ref], str]) -> tuple[Change, ...]:
-    """Return what changed in a section, as far as it is known what it was."""
+    """Return what changed in a section, as far as its former content is known."""
     known = (live.body if live.known is None else live.known).get(name)
     wanted = resolve(want.sections.get(name), lookup)
     pairs = {}
@@ -156,7 +163,7 @@ def _section_changes(name: str, want: Desired, live: Live, lookup: Callable[[Ref
     changes = (
         Change(part, "changed", *difference(before, after))
         for part, (before, after) in pairs.items()
-        if not covers(before, after)
+        if not is_satisfied_by(after, before)
     )
     return tuple(changes) or (Change(name, "changed"),)
 
@@ -176,11 +183,11 @@ def _changed_fields(
             shown, wanted = shown or {}, with_removals(shown, wanted, partial(was_set, live.tags))
         elif name not in want.body:
             shown = shown or None
-        if not covers(shown, wanted):
+        if not is_satisfied_by(wanted, shown):
             changed.append((name, *difference(shown, wanted)))
     ours = want.tags(identity)
     changed += [(name, "", "") for name in changed_sections(live.tags, ours) if name in want.hidden]
-    if not changed and not covers(dict(live.tags), ours):
+    if not changed and not is_satisfied_by(ours, dict(live.tags)):
         changed.append(("freeformTags", "", "our tags"))
     return changed
 

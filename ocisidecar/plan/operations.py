@@ -1,7 +1,7 @@
-"""From the steps of a plan to its operations, each with what must end before it begins.  Pure.
+"""The operations of a plan's steps, each with what must end before it begins.  Pure.
 
-A replacement is two operations: with overlap the new instance becomes healthy before the old one goes, without it
-the other way round.  Deletions follow the kinds' needs backwards.
+A replacement is two operations: with overlap the old instance is deleted after the new one is healthy, without it
+before the new one is created.  Deletions follow the kinds' needs in reverse.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ACTIONS: Mapping[Action, Action] = {
     Action.ADOPT: Action.ADOPT,
     Action.WAIT: Action.WAIT,
 }
-"""Action of a step → of the operation that brings its resource about."""
+"""Action of a step → action of the operation that creates or changes its resource."""
 _GOALS: Mapping[Action, Goal] = {Action.STOP: Goal.STOPPED, Action.RESTART: Goal.RESTARTED}
 
 
@@ -75,7 +75,7 @@ def operations_of(
 
 
 def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Operation | None:
-    """Return the operation that brings about the resource that stays, or None where it is there already."""
+    """Return the operation for the resource that stays, or None when it needs none."""
     action = _ACTIONS.get(step.action)
     if step.action is Action.PRUNE and step.live is not None:
         is_awaited = step.live.phase is Phase.PENDING or step.predecessor is not None
@@ -105,8 +105,8 @@ def _deletion_needs(
 ) -> set[OperationId]:
     """Return what must end before the deletions of `step`; `users` are steps of kinds that refer to its kind.
 
-    Users go before, or are changed so that they no longer refer to it.  Only a resource that is to be replaced does
-    not wait for the deletion of an overlapping user: that waits for its own successor, which waits for the
+    Users are deleted before, or are updated so that they no longer refer to it.  Only a resource that is replaced
+    does not wait for the deletion of an overlapping user: that waits for its successor, which waits for the
     replacement.
     """
     needs: set[OperationId] = set()
@@ -126,8 +126,8 @@ def _rollout_order(
 ) -> Iterable[tuple[frozenset[OperationId], OperationId]]:
     """Yield (ends of one replica's change, beginning of a later one's) so that few are unavailable at a time.
 
-    Replicas that are unavailable already come first.  Where something that they need is replaced too, all have to
-    go before it does, so there is no order.
+    Replicas that are unavailable already come first.  Where something that they need is replaced too, all are
+    deleted before it is, so there is no order.
     """
     replaced = {step.key for step in steps if step.action is Action.REPLACE}
     groups: dict[str, list[Step]] = {}

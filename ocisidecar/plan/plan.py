@@ -64,10 +64,10 @@ class Step:
     """What is done with one key.
 
     Attributes:
-        needs: keys whose steps must be done before.
+        needs: keys whose steps must end before.
         changes: why, one entry per field or section.
         live: the resource that stays (or None), as it was when the plan was made.
-        old: resources of the key that go.
+        old: resources of the key that are deleted.
         changed_fields: fields of the body to send in an update.
         has_downtime: the old instance stops before the new one starts.
         is_created_again: a resource that is waited for and fails is created again.
@@ -90,9 +90,9 @@ class Step:
 
     @property
     def predecessor(self) -> Live | None:
-        """The newest of `old` that works until the resource that is made, or stays, does; None where there is none.
+        """The newest of `old` that serves until the new resource does; None for a delete or with a downtime.
 
-        So it is in an overlapping replacement, also in one that an earlier run began.
+        An overlapping replacement has one, including a replacement that an earlier run began.
         """
         if self.action is Action.DELETE or self.has_downtime:
             return None
@@ -124,10 +124,10 @@ class Operation:
     Attributes:
         needs: operations that must end before this one begins.
         goal: the condition that ends it.
-        depth: length of the longest chain of operations that wait for this one; the deepest ready one goes first.
+        depth: length of the longest chain of operations that wait for it; the deepest ready one starts first.
         live: the resource that it is about, as the plan found it; None for a `create`.
         changed_fields: fields of the body that it sends in an update.
-        predecessor: the resource that serves until this one is healthy, and goes then; None where there is none.
+        predecessor: the resource that serves until this one is healthy and is deleted then, or None.
         superseded: OCIDs that the key had when the plan was made; a create does not take one of them for new.
         is_created_again: a resource that turns out to have failed is created again instead of failing the run.
     """
@@ -149,7 +149,7 @@ class Operation:
 
     @property
     def may_create(self) -> bool:
-        """Whether it creates its resource, be it only because the one that it waits for failed."""
+        """Whether it creates its resource, possibly only after the one that it waits for has failed."""
         return self.id.action is Action.CREATE or self.is_created_again
 
     def __str__(self) -> str:
@@ -167,10 +167,10 @@ class Plan:
     Attributes:
         identity: the deployment's identity.
         steps: what happens to each key, in an order that respects their needs.
-        operations: what is carried out, in the order of a single worker; none where there is nothing to do.
+        operations: what is carried out, in the order of a single worker; empty when there is nothing to do.
         desired: the bodies by key; empty for a destroy.
         snapshot: what was live when the plan was made.
-        warnings: what works but deserves a look.
+        warnings: what works but should be reviewed.
         is_destroy: whether it removes the deployment.
     """
 
@@ -270,8 +270,4 @@ def _operation_dict(operation: Operation) -> dict[str, object]:
 
 
 def _content(want: Desired | None) -> str:
-    """Return a hash of everything that is sent, except secrets: those are in the body alone."""
-    if want is None:
-        return ""
-    in_place = {name: want.body[name] for name in want.mutable & want.body.keys()}
-    return digest({"in place": {**in_place, **want.hidden}, "replace": want.sections})
+    return "" if want is None else digest(want.content)

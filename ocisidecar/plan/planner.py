@@ -10,14 +10,22 @@ from attrs import define, field
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
-from ocisidecar.errors import SpecError, SpecFault
-from ocisidecar.observe.snapshot import Place, explained, keeping, read_place, site_of, take_snapshot
+from ocisidecar.errors import SpecError, SpecProblem
+from ocisidecar.observe.snapshot import (
+    RegionInfo,
+    read_region_info,
+    resources_with_data,
+    site_of,
+    take_snapshot,
+    with_details,
+)
 from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
-from ocisidecar.spec.validate import check, spec_warnings
+from ocisidecar.spec.validate.spec import check
+from ocisidecar.spec.validate.warnings import spec_warnings
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Snapshot
 from ocisidecar.wire import Key
@@ -35,7 +43,7 @@ class Planner:
         pool: makes them several at a time.
         compartment_id: where deployments live.
         image_prefix: registry path of our own images.
-        accepts_symbolic_images: whether those may go without it, as in the emulator.
+        accepts_symbolic_images: whether our own images may be named without a prefix, as in the emulator.
     """
 
     session: Session
@@ -43,7 +51,7 @@ class Planner:
     compartment_id: str
     image_prefix: str | None
     accepts_symbolic_images: bool
-    _place: Place | None = field(default=None, init=False)
+    _region_info: RegionInfo | None = field(default=None, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def identity(self, name: str) -> Identity:
@@ -52,11 +60,11 @@ class Planner:
         return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name)
 
     def site(self, name: str, caller: Caller) -> Site:
-        """Return the site of a deployment here; the place is read once."""
+        """Return the site of a deployment here; the facts about its region are read once."""
         with self._lock:
-            if self._place is None:
-                self._place = read_place(caller, self.session.credentials, self.pool)
-            return site_of(self.identity(name), self._place, self.image_prefix)
+            if self._region_info is None:
+                self._region_info = read_region_info(caller, self.session.credentials, self.pool)
+            return site_of(self.identity(name), self._region_info, self.image_prefix)
 
     def snapshot(self, name: str, cancel: Cancel) -> Snapshot:
         """Return everything that is ours here; `name` may be any deployment's."""
@@ -64,7 +72,7 @@ class Planner:
         return take_snapshot(caller, self.site(name, caller), self.pool)
 
     def plans(self, specs: Sequence[DeploymentSpec], cancel: Cancel) -> tuple[Plan, ...]:
-        """Return a plan for each spec, from one look at what is live."""
+        """Return a plan for each spec, from one snapshot."""
         self._check(specs)
         if not specs:
             return ()
@@ -74,10 +82,10 @@ class Planner:
         snapshot = take_snapshot(caller, site, self.pool, log_groups=groups)
         plans = _plans_for(specs, site, snapshot)
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
-        return _plans_for(specs, site, explained(caller, site, snapshot, replaced)) if replaced else plans
+        return _plans_for(specs, site, with_details(caller, site, snapshot, replaced)) if replaced else plans
 
     def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
-        """Return a plan for each item: made now for specs, checked against what is live now for plans."""
+        """Return a plan for each item: specs are planned now, and plans are checked against what is live now."""
         check_names([item.name for item in items])
         specs = [as_deployment(item) for item in items if not isinstance(item, Plan)]
         given = [item for item in items if isinstance(item, Plan)]
@@ -94,7 +102,7 @@ class Planner:
         """Return the plan that removes a deployment; without `purge` what holds data is kept."""
         caller = self.session.caller(cancel)
         snapshot = self.snapshot(name, cancel)
-        data = {} if purge else keeping(caller, snapshot.of(name))
+        data = {} if purge else resources_with_data(caller, snapshot.of(name))
         return plan_removal(self.identity(name), snapshot, retain=tuple(retain), with_data=data)
 
     def adoption(self, spec: DeploymentSpec, resources: Mapping[str, str], cancel: Cancel) -> Plan:
@@ -106,8 +114,8 @@ class Planner:
         for word, live_id in resources.items():
             key = Key.parse(word)
             if key is None or key.kind not in KINDS:
-                raise SpecError([SpecFault(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
-            adopted[key] = KINDS[key.kind].foreign(caller, site, key, live_id)
+                raise SpecError([SpecProblem(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
+            adopted[key] = KINDS[key.kind].read_for_adoption(caller, site, key, live_id)
         snapshot = take_snapshot(caller, site, self.pool)
         return plan_adopt(spec, site, snapshot, adopted, warnings=spec_warnings(spec))
 

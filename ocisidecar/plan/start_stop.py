@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ocisidecar.errors import PlanError
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from ocisidecar.wire import Key
@@ -22,7 +22,7 @@ _STEPS: Mapping[tuple[Action, Phase], Action] = {
     (Action.RESTART, Phase.PENDING): Action.RESTART,
     (Action.RESTART, Phase.STOPPED): Action.START,
 }
-"""What is asked for and how the instance is → what is done; in any other phase nothing is."""
+"""Requested action and phase of the instance → action of its step; in any other phase it is a no-op."""
 
 
 def plan_power(identity: Identity, snapshot: Snapshot, action: Action, *, instance: str | None = None) -> Plan:
@@ -36,7 +36,7 @@ def plan_power(identity: Identity, snapshot: Snapshot, action: Action, *, instan
     if instance is not None and instance not in names:
         there = ", ".join(names) or "none"
         hint = did_you_mean(instance, names)
-        raise PlanError(f"{identity.name} has no instance {instance!r}, there are {there}{hint}")
+        raise PlanError(f"{identity.name} has no instance {instance!r}; its instances: {there}{hint}")
     chosen = {Key(_KIND, name) for name in names if instance in {None, name}}
     steps = tuple(_step(key, lives[0], action, is_meant=key in chosen) for key, lives in sorted(live.items()))
     operations = operations_of(identity.name, steps, {}, {})
@@ -45,5 +45,5 @@ def plan_power(identity: Identity, snapshot: Snapshot, action: Action, *, instan
 
 def _step(key: Key, live: Live, action: Action, *, is_meant: bool) -> Step:
     what = _STEPS.get((action, live.phase), Action.NOOP) if is_meant else Action.NOOP
-    reason = Change("lifecycleState", f"is {live.state}") if is_meant else Change("everything", "stays as it is")
+    reason = Change("lifecycleState", f"is {live.state}") if is_meant else Change("everything", "is left unchanged")
     return Step(action=what, key=key, live=live, changes=(reason,))

@@ -1,7 +1,7 @@
-"""Dynamic group and policy: what the containers may do, and nothing else.
+"""Dynamic group and policy: the containers' rights, and no others.
 
-Statements name the group by OCID, because a group deleted and made again under its old name is another one, and
-every statement comes with its reason.  IAM is written, and read, in the tenancy's home region.
+Statements name the group by OCID, because a group that was deleted and created again under its old name is another
+group, and every statement has a reason.  IAM is written, and read, in the tenancy's home region.
 
 Source: oci.identity.models; Oracle, "Managing Dynamic Groups" and "Policy Syntax".
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ocisidecar.client.retry import CREATE_AFTER_IAM
 from ocisidecar.client.session import Caller
+from ocisidecar.resources.facts import Fact, texts_in
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import DeploymentSpec, Statement
@@ -22,25 +23,20 @@ _GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "manageme
 """Kind of principal → name of the group for it."""
 
 
-class IdentityKind(Kind):
-    """What the IAM kinds have in common."""
-
-    client = "identity.IdentityClient"
-
-    def region(self, site: Site) -> str | None:
-        """Return the home region."""
-        return site.home_region
-
-
-class DynamicGroup(IdentityKind):
-    """Who the containers are.  API: identity/20160918, DynamicGroup."""
+class DynamicGroup(Kind):
+    """The principals: which containers the policy is for.  API: identity/20160918, DynamicGroup."""
 
     name = "dynamic-group"
+    heading = "Access"
+    purpose = "says which containers the policy is for"
+    is_shared = True
+    client = "identity.IdentityClient"
     noun = "dynamic_group"
+    is_in_home_region = True
     mutable = frozenset({"description", "matchingRule"})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield a group per kind of principal that has rights."""
+        """Yield one group for each kind of principal with rights."""
         access = spec.effective_access
         if access.kind != "deployment":
             return
@@ -54,24 +50,29 @@ class DynamicGroup(IdentityKind):
             }
             yield self.desired(name, body)
 
-    def entries(self, caller: Caller, site: Site) -> Iterator[Mapping[str, Json]]:
+    def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""
         yield from caller.pages(
             self.client, "list_dynamic_groups", site.identity.tenancy_id, region=site.home_region
         )
 
 
-class Policy(IdentityKind):
-    """What they may do.  API: identity/20160918, Policy."""
+class Policy(Kind):
+    """The rights of the containers.  API: identity/20160918, Policy."""
 
     name = "policy"
+    heading = "Access"
+    purpose = "what these containers may do"
+    is_shared = True
+    client = "identity.IdentityClient"
     noun = "policy"
+    is_in_home_region = True
     needs = ("dynamic-group",)
     mutable = frozenset({"description", "statements"})
     create_intent = CREATE_AFTER_IAM
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield one policy with the least that the containers, and those of who shares it, need."""
+        """Yield one policy with the minimal rights of the containers and of the deployments that share it."""
         access = spec.effective_access
         statements = statements_of(spec, site.image_prefix)
         if access.kind not in {"deployment", "existing"} or not statements:
@@ -85,9 +86,18 @@ class Policy(IdentityKind):
         }
         yield self.desired("main", body)
 
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield what each statement allows, and the reasons."""
+        for statement in texts_in(body, "statements"):
+            _, _, permission = statement.partition(" to ")
+            verb_and_type, _, rest = permission.partition(" in compartment ")
+            _, _, condition = rest.partition(" where ")
+            yield "allows", f"{verb_and_type} where {condition}" if condition else verb_and_type
+        yield "because", str(body.get("description"))
+
 
 def statements_of(spec: DeploymentSpec, image_prefix: str | None) -> tuple[Statement, ...]:
-    """Return the statements of all containers, and of all who share the access, each once, sorted."""
+    """Return the statements of all containers and of the shared access, each once, sorted."""
     declared = [
         one
         for instance in spec.instances
@@ -108,7 +118,7 @@ def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
 
 
 def right_of(statement: Statement, site: Site) -> str:
-    """Return the part of a policy statement that says what is allowed, from the verb on."""
+    """Return the part of a policy statement from the verb on: the right that it gives."""
     where = f" where {statement.where}" if statement.where else ""
     return f"{statement.verb} {statement.resource_type} in compartment id {site.identity.compartment_id}{where}"
 

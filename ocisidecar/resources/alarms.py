@@ -1,4 +1,4 @@
-"""Alarms and the topics that they notify.
+"""Alarms and the notification topics that they send to.
 
 Source: oci.monitoring.models.CreateAlarmDetails, AlarmSummary; oci.ons.models.CreateTopicDetails,
 TopicAttributesDetails.
@@ -6,8 +6,9 @@ TopicAttributesDetails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
+from ocisidecar.resources.facts import Fact
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import AlarmSpec, DeploymentSpec, TopicSpec
 from ocisidecar.state.desired import Desired
@@ -15,12 +16,14 @@ from ocisidecar.wire import Body, Key, Ref
 
 
 class Topic(Kind):
-    """A notification topic; subscribers are added by whoever wants to be notified.
+    """A notification topic; subscriptions are left to those who want to be notified.
 
     API: ons/20181201, NotificationTopic.  Its OCID is called `topicId`, and names are unique in the tenancy.
     """
 
     name = "topic"
+    heading = "Alarms"
+    purpose = "sends alarms to its subscribers"
     client = "ons.NotificationControlPlaneClient"
     noun = "topic"
     id_field = "topicId"
@@ -45,6 +48,8 @@ class Alarm(Kind):
     """
 
     name = "alarm"
+    heading = "Alarms"
+    purpose = "watches a metric"
     client = "monitoring.MonitoringClient"
     noun = "alarm"
     needs = ("topic",)
@@ -58,6 +63,10 @@ class Alarm(Kind):
         display_names = [name for instance in spec.instances for name in instance.display_names]
         for alarm in spec.alarms:
             yield self.desired(alarm.name, self._body(alarm, site, display_names))
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield what it watches, under its severity."""
+        yield str(body.get("severity")).lower(), str(body.get("query"))
 
     def _body(self, alarm: AlarmSpec, site: Site, display_names: list[str]) -> dict[str, Body]:
         return {

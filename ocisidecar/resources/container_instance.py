@@ -1,4 +1,4 @@
-"""Container instances: what all the rest is for.
+"""Container instances, for which all other kinds exist.
 
 Only names, tags and the VNIC's attributes can be changed in place; whatever else differs is a replacement.  No
 list shows the VNIC's attributes, so they are compared by hash.
@@ -17,9 +17,12 @@ from attrs import evolve
 from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError
+from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
+from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
-from ocisidecar.resources.kind import Kind, Site, Started, check_taken_away
+from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
+from ocisidecar.resources.update import check_removed, tags_in_doubt
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
 from ocisidecar.state.desired import Desired, Placement, Rollout
 from ocisidecar.state.identity import was_set
@@ -35,9 +38,9 @@ _VNIC_UNASKED: Mapping[str, Json] = {
     "skipSourceDestCheck": False,
     **_NO_TAGS,
 }
-"""What a VNIC has that was not asked for.  Source: oci.core.models.UpdateVnicDetails; null is UNCONFIRMED."""
-_TOLD = frozenset({"image", "resources"})
-"""Sections of containers whose values a plan tells; the others' are long, and the section's name says enough."""
+"""Fields of a VNIC that the spec does not set.  Source: oci.core.models.UpdateVnicDetails; null is UNCONFIRMED."""
+_SECTIONS_WITH_VALUES = frozenset({"image", "resources"})
+"""Sections of containers whose values a plan shows; those of the others are long, and their names suffice."""
 _RIGHTS = Key("policy", "main")
 """OCI pulls the images with the rights that the policy gives."""
 _PHASES: Mapping[str, Phase] = {**ACTIVE_PHASES, "INACTIVE": Phase.STOPPED}
@@ -45,10 +48,12 @@ _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
 
-class ContainerInstance(Kind):
+class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
     """A container instance.  API: container_instances/20210415, ContainerInstance."""
 
     name = "container-instance"
+    heading = "Instances"
+    purpose = "runs the app and its sidecars side by side"
     client = "container_instances.ContainerInstanceClient"
     noun = "container_instance"
     needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
@@ -63,7 +68,7 @@ class ContainerInstance(Kind):
                 yield self._replica(spec, instance, replica, site)
 
     def _replica(self, spec: DeploymentSpec, instance: InstanceSpec, replica: int, site: Site) -> Desired:
-        placements = ladder(instance.placement, instance.shape, replica, site.availability_domains)
+        placements = placement_order(instance.placement, instance.shape, replica, site.availability_domains)
         shapes = dict.fromkeys((instance.shape, *(placement.shape for placement in placements)))
         composed, *others = (
             compose(spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape)
@@ -91,15 +96,24 @@ class ContainerInstance(Kind):
             ),
         )
 
-    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield shape and size, and the image of each container."""
+        config = body.get("shapeConfig")
+        size = config if isinstance(config, Mapping) else {}
+        amounts = (_amount(size.get("ocpus"), "OCPU"), _amount(size.get("memoryInGBs"), "GB"))
+        yield "shape", ", ".join(filter(None, (str(body.get("shape")), *amounts)))
+        for container in objects_in(body, "containers"):
+            yield str(container.get("displayName")), str(container.get("imageUrl"))
+
+    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted.
 
-        Before all that the hashes say that it is open, so that whoever gives up half-way and goes back to the old
-        spec does not find it done.
+        Before all that the hashes are marked as unknown, so that after an interrupted update neither the new spec
+        nor the old one is taken for applied.
         """
         if parts := self.hidden & fields.keys():
             now = caller.call(self.client, "get_container_instance", live.id).body
-            self.change(caller, site, live, self.doubtful_tags(now, parts))
+            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, parts))
             recorded = partial(was_set, tags_of(now.get("freeformTags")))
             if _VNICS in fields:
                 self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
@@ -109,13 +123,13 @@ class ContainerInstance(Kind):
         plain = {name: value for name, value in fields.items() if name not in self.hidden}
         return super().update(caller, site, live, plain)
 
-    def act(self, caller: Caller, live: Live, verb: str) -> str:
-        """Ask for `start`, `stop` or `restart`; the first two do nothing where there is nothing to do."""
-        intent = ACTION if verb == "restart" else UPDATE
-        return caller.call(self.client, f"{verb}_{self.noun}", live.id, intent=intent).work_request_id
+    def act(self, caller: Caller, live: Live, action: str) -> str:
+        """Request `start`, `stop` or `restart`; the first two are idempotent."""
+        intent = ACTION if action == "restart" else UPDATE
+        return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
 
-    def explained(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
-        """Return the instances with what one list shows of their containers: images and limits, for instance."""
+    def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
+        """Return the instances with the images and limits of their containers, which take one list for all."""
         entries = list(caller.pages(self.client, "list_containers", site.identity.compartment_id))
         return tuple(
             evolve(
@@ -125,13 +139,13 @@ class ContainerInstance(Kind):
         )
 
     def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
-        """Return whether every container runs and every health check of it says so."""
+        """Return whether every container runs and every one of its health checks is HEALTHY."""
         return all(_is_working(container) for container in self.containers(caller, site, live.id))
 
     def address(self, caller: Caller, live: Live) -> str:
         """Return its public address, else its private one; `live` is as a GET shows it, with its VNIC.
 
-        Of an emulated pod it is where that really is.
+        For an emulated pod it is the address of the real pod on this machine.
         """
         for vnic in objects(live.body.get(_VNICS)):
             if vnic.get("vnicId"):
@@ -140,7 +154,7 @@ class ContainerInstance(Kind):
         return ""
 
     def containers(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
-        """Yield the instance's containers in full, one request each: a list leaves the most out."""
+        """Yield the instance's containers in full, one request each: a list leaves most fields out."""
         for entry in self._listed(caller, site, instance_id):
             yield caller.call(self.client, "get_container", text(entry, "id")).body
 
@@ -153,21 +167,8 @@ class ContainerInstance(Kind):
         )
         yield from (entry for entry in entries if text(entry, "lifecycleState") != "DELETED")
 
-    def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
-        """Return the errors of the instance's work requests, and what else the lifecycle details say."""
-        details = super().failure(caller, site, live, work_request_id)
-        requests = [work_request_id] if work_request_id else self._work_requests(caller, site, live)
-        errors = [
-            f"{text(error, 'code')}: {text(error, 'message')}"
-            for request in requests
-            for error in caller.pages(self.client, "list_work_request_errors", request)
-        ]
-        told = [one for one in details if not any(one in error for error in errors)]
-        return tuple(dict.fromkeys((*told, *errors)))
-
-    def _work_requests(self, caller: Caller, site: Site, live: Live | None) -> list[str]:
-        if live is None:
-            return []
+    def failed_work_requests(self, caller: Caller, site: Site, live: Live) -> list[str]:
+        """Return the OCIDs of the instance's work requests that failed."""
         entries = caller.pages(self.client, "list_work_requests", site.identity.compartment_id, resource_id=live.id)
         return [text(entry, "id") for entry in entries if text(entry, "status") == "FAILED"]
 
@@ -186,7 +187,7 @@ class ContainerInstance(Kind):
             }
             fields = merge_tags(vnic, fields, recorded)
             shown = caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, fields, intent=UPDATE).body
-            check_taken_away(live.key, shown, [name for name, value in fields.items() if value is None])
+            check_removed(live.key, shown, [name for name, value in fields.items() if value is None])
 
     def _tag_containers(
         self, caller: Caller, site: Site, live: Live, wanted: Mapping[str, Json], recorded: WasSet
@@ -196,6 +197,10 @@ class ContainerInstance(Kind):
             fields = merge_tags(container, tags, recorded)
             if any(fields[name] != (container.get(name) or {}) for name in fields):
                 caller.call(self.client, "update_container", text(container, "id"), fields, intent=UPDATE)
+
+
+def _amount(value: Body, unit: str) -> str:
+    return f"{value:g} {unit}" if isinstance(value, int | float) else ""
 
 
 def _fields(value: Json) -> Mapping[str, Json]:
@@ -220,15 +225,15 @@ def _known(live: Live, containers: Sequence[Mapping[str, Json]]) -> dict[str, Js
             known.setdefault(section, {})[name] = live.body[name]
     for container in containers:
         for name, section in CONTAINER_SECTIONS.items():
-            if section in _TOLD and container.get(name) is not None:
+            if section in _SECTIONS_WITH_VALUES and container.get(name) is not None:
                 known.setdefault(section, {})[f"{text(container, 'displayName')}.{name}"] = container[name]
     return dict(known)
 
 
-def ladder(
+def placement_order(
     placement: PlacementSpec, shape: str, replica: int, availability_domains: Sequence[str]
 ) -> tuple[Placement, ...]:
-    """Return where to try, in order: all domains with the first shape, then all with the next.  Pure.
+    """Return the placements in the order in which they are tried: all domains per shape, the first shape first.
 
     With `spread` replicas begin in different availability domains.
     """
@@ -243,14 +248,14 @@ def ladder(
 
 
 def _full_name(domain: str, availability_domains: Sequence[str]) -> str:
-    """Return the tenancy's full name of `AD-2`; a name that does not exist goes out as it is, to be refused."""
+    """Return the tenancy's full name of `AD-2`; an unknown name stays as it is, and the service refuses it."""
     return next((name for name in availability_domains if name == domain or name.endswith(f"-{domain}")), domain)
 
 
 def emulation(instance: Mapping[str, Json]) -> Mapping[str, str]:
-    """Return what our emulator tells of an instance in a system tag; empty in the cloud.
+    """Return what our emulator reports about an instance in a system tag; empty in the cloud.
 
-    `containers` is `simulated` or `docker`; `address` is where on this machine real ones are, when they run.
+    `containers` is `simulated` or `docker`; `address` is that of a real pod on this machine, while it runs.
     """
     tags = instance.get("systemTags")
     return tags_of(tags.get(_EMULATOR_TAG)) if isinstance(tags, Mapping) else {}
@@ -267,12 +272,12 @@ def is_running(container: Mapping[str, Json]) -> bool:
 
 
 def health(container: Mapping[str, Json]) -> str | None:
-    """Return the verdict of all health checks: the worst one, UNKNOWN while one is missing; None without checks."""
-    verdicts = [text(check, "status") for check in objects(container.get("healthChecks"))]
-    for verdict in ("UNHEALTHY", "UNKNOWN", "HEALTHY"):
-        if verdict in verdicts:
-            return verdict
-    return "UNKNOWN" if verdicts else None
+    """Return the worst status of all health checks, UNKNOWN while one has none yet; None without checks."""
+    statuses = [text(check, "status") for check in objects(container.get("healthChecks"))]
+    for status in ("UNHEALTHY", "UNKNOWN", "HEALTHY"):
+        if status in statuses:
+            return status
+    return "UNKNOWN" if statuses else None
 
 
 def _is_working(container: Mapping[str, Json]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from attrs import evolve, field, frozen
 
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec import (
     DeploymentSpec,
     InstanceSpec,
@@ -27,21 +27,15 @@ from ocisidecar.spec import (
 )
 from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
-from ocisidecar.spec.presets.own_images import OWN_IMAGES
+from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.volume import StoredContent
 from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Body, Key, Ref
 
-INSTANCE_MUTABLE = frozenset({"displayName", "freeformTags", "definedTags"})
-CONTAINER_MUTABLE = frozenset({"displayName", "freeformTags", "definedTags"})
 VNIC_MUTABLE = frozenset(
     {"displayName", "hostnameLabel", "nsgIds", "skipSourceDestCheck", "freeformTags", "definedTags"}
 )
-"""What can be changed in place; everything else is in a section.
-
-Source: oci.container_instances.models.UpdateContainerInstanceDetails, UpdateContainerDetails;
-oci.core.models.UpdateVnicDetails.
-"""
+"""What can be changed in place of a VNIC.  Source: oci.core.models.UpdateVnicDetails."""
 
 INSTANCE_SECTIONS = {
     "shape": "shape",
@@ -77,11 +71,11 @@ class Composed:
         body: CreateContainerInstanceDetails in wire form without compartment, placement and our tags; holds
             secrets.  References stand for what does not exist yet; `secret/<OCID>` stands for a vault secret's
             content in base64, with the version as field (`current` for the newest).
-        in_place: what can be changed in place but is shown by no list: the VNIC's attributes, and the tags of
-            containers by their names; None where there are none.
-        sections: what can only be changed by replacing the instance, by the words that plans use.  Secrets are in
-            it as reference and version only.
-        statements: what its containers may ask of OCI: pairs of container name and statement.
+        in_place: what can be changed in place but no list shows: the VNIC's attributes, and the tags of containers
+            by container name; None for an empty one.
+        sections: what can only be changed by replacing the instance, by the names that plans show.  Secrets are
+            replaced by reference and version.
+        statements: rights that its containers need: pairs of container name and statement.
     """
 
     key: Key
@@ -106,7 +100,7 @@ def compose(
         instance: one of its instances.
         replica: from 0.
         image_prefix: registry and path below which our own images are; None keeps their symbolic names.
-        shape: instead of the instance's own, for a placement that asks for another.
+        shape: in place of the instance's, for a placement with another shape.
 
     Raises:
         SpecError: a file that the spec names could not be read.
@@ -143,16 +137,16 @@ def compose(
 
 
 def resolve_image(image_url: str, image_prefix: str | None) -> str:
-    """Return where an image is: our own symbolic names lie below `image_prefix`, others are what they say."""
+    """Return the image's reference: our symbolic names stand below `image_prefix`, others stay as they are."""
     if image_prefix is None or not image_url.startswith(OWN_IMAGES):
         return image_url
     return f"{image_prefix.rstrip('/')}/{image_url.removeprefix(OWN_IMAGES)}"
 
 
 def app_limits(instance: InstanceSpec, shape: str) -> tuple[float | None, float | None]:
-    """Return the app's limits in logical CPUs and in GB: its own, else what the sidecars' limits leave over.
+    """Return the app's limits in logical CPUs and in GB: its own, or else what the sidecars' limits leave.
 
-    None where no sidecar has a limit or the shape is not known beforehand: the app may then use everything.
+    None where no sidecar has a limit or the shape is unknown: the app may then use everything.
     """
     known = SHAPES.get(shape)
     vcpus, memory = instance.vcpus_limit, instance.memory_limit_in_gbs
@@ -257,7 +251,7 @@ def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpe
             return wire.base64_text(content.render(targets, labels=labels).encode())
         if isinstance(content, bytes):
             return wire.base64_text(content)
-        raise SpecError([SpecFault(f'volumes["{volume.name}"].files["{path}"]', f"cannot read {content}")])
+        raise SpecError([SpecProblem(f'volumes["{volume.name}"].files["{path}"]', f"cannot read {content}")])
 
     return {path: data(path, content) for path, content in sorted(volume.files.items())}
 

@@ -1,18 +1,20 @@
 """The network of a deployment: VCN, gateways, route table, security list and subnet.
 
-The default network is really private.  It has a security list of its own, because the VCN's default one admits
-SSH from everywhere, and reaches OCI's services and the internet through a service and a NAT gateway.  A public
-network has an internet gateway instead: OCI refuses a route table that holds both an internet gateway and the
-service gateway's "all services" route.
+The default network is private.  It does not use the VCN's default security list, which admits SSH from everywhere,
+and reaches OCI's services and the internet through a service and a NAT gateway.  A public network has an internet
+gateway instead: OCI refuses a route table with both an internet gateway and the service gateway's "all services"
+route.
 
 Source: oci.core.models (API 20160918); Oracle, "Security Lists" and "Access to Oracle Services: Service Gateway".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
+from ocisidecar.resources.facts import Fact, texts_in
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec, NetworkSpec
@@ -31,7 +33,7 @@ class NetworkKind(Kind):
     made_for: ClassVar[tuple[str, ...]] = ("private", "public")
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield the one resource of this kind that a network has, if the deployment makes its own."""
+        """Yield the single resource of this kind, if the deployment creates its network."""
         network = spec.effective_network
         if network.kind in self.made_for:
             base: dict[str, Body] = {
@@ -40,28 +42,36 @@ class NetworkKind(Kind):
             }
             yield self.desired("main", base | self.body(network, site))
 
+    @abstractmethod
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return the fields of the create request beside compartment and display name."""
-        raise LookupError(f"{type(self).__name__} has no body for {network} at {site}")
 
 
 class Vcn(NetworkKind):
     """A virtual cloud network.  API: core/20160918, Vcn."""
 
     name = "vcn"
+    heading = "Network"
+    purpose = "a separate network in the cloud"
+    is_shared = True
     noun = "vcn"
     mutable = frozenset({"displayName"})
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return address range and DNS label."""
-        del site
         return {"cidrBlocks": [network.cidr_block], "dnsLabel": network.dns_label}
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield its address ranges."""
+        yield "addresses", ", ".join(texts_in(body, "cidrBlocks"))
 
 
 class InternetGateway(NetworkKind):
-    """The way out, and in, of a public network.  API: core/20160918, InternetGateway."""
+    """The connection of a public network to the internet.  API: core/20160918, InternetGateway."""
 
     name = "internet-gateway"
+    heading = "Network"
+    purpose = "the way from and to the internet"
     noun = "internet_gateway"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "isEnabled"})
@@ -69,14 +79,15 @@ class InternetGateway(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return an enabled gateway."""
-        del network, site
         return {"vcnId": _VCN, "isEnabled": True}
 
 
 class NatGateway(NetworkKind):
-    """The way out of a private network.  API: core/20160918, NatGateway."""
+    """The way from a private network to the internet.  API: core/20160918, NatGateway."""
 
     name = "nat-gateway"
+    heading = "Network"
+    purpose = "connects instances to the internet, outgoing only"
     noun = "nat_gateway"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "blockTraffic"})
@@ -84,7 +95,6 @@ class NatGateway(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return an open gateway with a public IP of OCI's choice."""
-        del network, site
         return {"vcnId": _VCN, "blockTraffic": False}
 
 
@@ -92,6 +102,8 @@ class ServiceGateway(NetworkKind):
     """The way from a private network to OCI's own services.  API: core/20160918, ServiceGateway."""
 
     name = "service-gateway"
+    heading = "Network"
+    purpose = "the short way to Oracle's own services"
     noun = "service_gateway"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "services"})
@@ -99,14 +111,15 @@ class ServiceGateway(NetworkKind):
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return a gateway to all services of the region."""
-        del network
         return {"vcnId": _VCN, "services": [{"serviceId": site.services_id}]}
 
 
 class RouteTable(NetworkKind):
-    """Where packets go.  API: core/20160918, RouteTable."""
+    """The routes of the subnet.  API: core/20160918, RouteTable."""
 
     name = "route-table"
+    heading = "Network"
+    purpose = "which gateway packets take"
     noun = "route_table"
     needs = ("vcn", "internet-gateway", "nat-gateway", "service-gateway")
     mutable = frozenset({"displayName", "routeRules"})
@@ -123,19 +136,20 @@ class RouteTable(NetworkKind):
 
 
 class SecurityList(NetworkKind):
-    """The subnet's own security list: nothing in, everything out; what comes in is the NSG's business.
+    """The subnet's security list: it admits nothing and lets everything out; the NSG opens the declared ports.
 
     API: core/20160918, SecurityList.
     """
 
     name = "security-list"
+    heading = "Network"
+    purpose = "the subnet's firewall: nothing in, everything out"
     noun = "security_list"
     needs = ("vcn",)
     mutable = frozenset({"displayName", "ingressSecurityRules", "egressSecurityRules"})
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return the rules."""
-        del network, site
         everything: Body = {"destination": _ANYWHERE, "destinationType": "CIDR_BLOCK", "protocol": "all"}
         return {"vcnId": _VCN, "ingressSecurityRules": [], "egressSecurityRules": [everything]}
 
@@ -144,13 +158,15 @@ class Subnet(NetworkKind):
     """The subnet of the instances.  API: core/20160918, Subnet."""
 
     name = "subnet"
+    heading = "Network"
+    purpose = "the address range that instances live in"
+    is_shared = True
     noun = "subnet"
     needs = ("vcn", "route-table", "security-list")
     mutable = frozenset({"displayName", "routeTableId", "securityListIds"})
 
     def body(self, network: NetworkSpec, site: Site) -> dict[str, Body]:
         """Return a regional subnet; a private one refuses public IPs."""
-        del site
         return {
             "vcnId": _VCN,
             "cidrBlock": network.subnet_block,
@@ -159,6 +175,10 @@ class Subnet(NetworkKind):
             "routeTableId": Ref(Key("route-table", "main")),
             "securityListIds": [Ref(Key("security-list", "main"))],
         }
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield its address range."""
+        yield "addresses", str(body.get("cidrBlock"))
 
 
 def _route(gateway: str, destination: str, destination_type: str) -> Body:

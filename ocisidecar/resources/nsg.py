@@ -1,7 +1,7 @@
-"""The network security group: exactly the ports that the spec declares.
+"""The network security group: it opens exactly the ports that the spec declares.
 
-Adding rules takes no retry token, so a repeated add would double them: rules are read first, compared by content,
-and what is there twice is a difference like any other.
+Adding rules takes no retry token, so a repeated add would duplicate them: rules are read first and compared by
+content, and a duplicate is a difference like any other.
 
 Source: oci.core.models.AddNetworkSecurityGroupSecurityRulesDetails (at most 25 rules a call), SecurityRule.
 """
@@ -16,10 +16,12 @@ from attrs import evolve
 from ocisidecar.client.retry import ACTION
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import ConnectionLost
-from ocisidecar.resources.kind import Kind, Site, Started
+from ocisidecar.resources.capabilities import CompletedWhenReady
+from ocisidecar.resources.facts import Fact, objects_in
+from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.state.compare import pair_up
+from ocisidecar.state.compare import match_entries
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live
 from ocisidecar.wire import Body, Json, Key, Ref, text
@@ -33,21 +35,22 @@ _ADD_TRIES = 4
 _PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}
 
 
-class NetworkSecurityGroup(Kind):
+class NetworkSecurityGroup(Kind, CompletedWhenReady):
     """An NSG with its rules.  API: core/20160918, NetworkSecurityGroup."""
 
     name = "network-security-group"
+    heading = "Network"
+    purpose = "the instances' firewall: only declared ports"
     client = "core.VirtualNetworkClient"
     noun = "network_security_group"
     needs = ("vcn",)
     phases = NETWORK_PHASES
-    is_completed_when_ready = True
     mutable = frozenset({"displayName", _RULES})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield one group for all instances, with a rule per port and source, and free egress.
 
-        In a shared network the group is the deployment's own, in the other's VCN.
+        In a shared network the group belongs to the deployment and stands in the VCN of the other.
         """
         network = spec.effective_network
         if network.kind in {"private", "public", "of"}:
@@ -59,37 +62,41 @@ class NetworkSecurityGroup(Kind):
             }
             yield self.desired("main", body)
 
-    def entries(self, caller: Caller, site: Site) -> Iterator[Mapping[str, Json]]:
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield the ports that it opens."""
+        rules = [rule for rule in objects_in(body, _RULES) if rule.get("direction") == "INGRESS"]
+        yield "opens", ", ".join(str(rule.get("description")) for rule in rules) or "nothing"
+
+    def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the compartment's groups; this list takes the compartment as an option."""
         yield from caller.pages(
             self.client, "list_network_security_groups", compartment_id=site.identity.compartment_id
         )
 
-    def observe(self, caller: Caller, site: Site, parents: Sequence[Live] = ()) -> tuple[Live, ...]:
+    def observe(self, caller: Caller, site: Site, parent_id: str = "") -> tuple[Live, ...]:
         """Return the groups with their rules."""
-        return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parents))
+        return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parent_id))
 
-    def foreign(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
+    def read_for_adoption(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
         """Return a group that is not ours yet, with its rules."""
-        return self._with_rules(caller, super().foreign(caller, site, key, live_id))
+        return self._with_rules(caller, super().read_for_adoption(caller, site, key, live_id))
 
-    def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Started:
-        """Ask for the group without its rules."""
+    def create(self, caller: Caller, site: Site, body: Mapping[str, Json], token: str) -> Accepted:
+        """Request the group without its rules."""
         plain = {name: value for name, value in body.items() if name != _RULES}
         return super().create(caller, site, plain, token)
 
-    def complete(self, caller: Caller, site: Site, live: Live, body: Mapping[str, Json]) -> None:
-        """Bring the rules about; a group that an earlier run made may hold some already."""
-        del site
+    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> None:
+        """Add the missing rules: a group that an earlier run created may have some already."""
         self._set_rules(caller, live.id, body[_RULES])
 
-    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Started:
+    def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change names and tags where they differ, and rules by content."""
         plain = {name: value for name, value in fields.items() if name != _RULES}
-        started = super().update(caller, site, live, plain)
+        accepted = super().update(caller, site, live, plain)
         if _RULES in fields:
             self._set_rules(caller, live.id, fields[_RULES])
-        return started
+        return accepted
 
     def _with_rules(self, caller: Caller, live: Live) -> Live:
         return evolve(live, body={**live.body, _RULES: self._rules(caller, live.id)})
@@ -115,7 +122,7 @@ class NetworkSecurityGroup(Kind):
     def _add(
         self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]], tries: int = _ADD_TRIES
     ) -> None:
-        """Add rules once: after a lost answer the group is read and only what is missing is sent again."""
+        """Add rules without duplicates: after a lost answer the group is read and only missing rules are sent."""
         try:
             caller.call(
                 self.client,
@@ -176,8 +183,8 @@ def _egress() -> Body:
 def _difference(
     live: Sequence[Mapping[str, Json]], wanted: Sequence[Mapping[str, Json]]
 ) -> tuple[list[Mapping[str, Json]], list[Mapping[str, Json]]]:
-    """Return (wanted rules that are missing, live rules that are too many)."""
-    pairs = pair_up(live, wanted)
+    """Return (wanted rules that are missing, live rules that are extra)."""
+    pairs = match_entries(live, wanted)
     found = set(pairs.values())
     missing = [rule for index, rule in enumerate(wanted) if index not in found]
     return missing, [rule for index, rule in enumerate(live) if index not in pairs]

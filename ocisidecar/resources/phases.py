@@ -1,4 +1,4 @@
-"""What the words of services for states and statuses mean."""
+"""Phases of the words that services use for states and statuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ACTIVE_PHASES: Mapping[str, Phase] = {
     "DELETING": Phase.GOING,
     "DELETED": Phase.GONE,
 }
-"""State words of the other services.  What is INACTIVE is there, but switched off, e.g. a log."""
+"""State words of the other services.  INACTIVE is a resource that exists but is switched off, e.g. a log."""
 
 WORK_PHASES: Mapping[str, Phase] = {
     "SUCCEEDED": Phase.READY,

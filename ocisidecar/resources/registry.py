@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ocisidecar.client.session import Caller
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.desired import Desired
@@ -12,18 +13,19 @@ from ocisidecar.state.observed import Live
 from ocisidecar.wire import Body
 
 
-class ContainerRepository(Kind):
+class ContainerRepository(Kind, KeepsData):
     """A repository.  API: artifacts/20160918, ContainerRepository.
 
     No list shows `isImmutable`, so that field is compared by hash.
     """
 
     name = "container-repository"
+    heading = "Images"
+    purpose = "where images are pushed to and pulled from"
     client = "artifacts.ArtifactsClient"
     noun = "container_repository"
     mutable = frozenset({"isPublic"})
     hidden = frozenset({"isImmutable"})
-    keeps_data = True
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield the repositories under the names that images are pushed to."""
@@ -36,8 +38,7 @@ class ContainerRepository(Kind):
             }
             yield self.desired(repository.name, body)
 
-    def holdings(self, caller: Caller, live: Live) -> str:
-        """Return how many images it holds."""
-        del caller
+    def describe_data(self, caller: Caller, live: Live) -> str:
+        """Return the number of its images."""
         count = live.body.get("imageCount")
         return f"holds {count} images" if count else ""

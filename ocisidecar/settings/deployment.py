@@ -1,4 +1,4 @@
-"""What settings say, as a deployment.  Pure."""
+"""The deployment that settings describe.  Pure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from ocisidecar.spec import (
 from ocisidecar.spec.instance import VCN
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.ocir import is_ocir, ocir_host
+from ocisidecar.spec.own_images import OWN_IMAGES, own_image
 from ocisidecar.spec.presets import grafana, prometheus
-from ocisidecar.spec.presets.own_images import OWN_IMAGES, own_image
 
 _LOOPBACK: Final = "http://127.0.0.1"
 _LOGICAL_CPUS_OF_UNKNOWN_SHAPES: Final = 2
@@ -43,18 +43,18 @@ _NO_RESPONSE_FILE: Final = (
     "download its response file, put the content into a vault secret and write vault:<its OCID>"
 )
 _PROMETHEUS_OWN_PORT: Final = (
-    f"{prometheus.PORT} is the Prometheus sidecar's own port, so no metrics of the app are scraped: write the "
-    "app's port, or nothing"
+    f"{prometheus.PORT} is the Prometheus sidecar's own port, so the app's metrics are not scraped: give the "
+    "app's port, or leave it empty"
 )
-_OTHER_PLATFORM: Final = "leaves out {}, which is what {} runs: its containers would end with an exec format error"
+_OTHER_PLATFORM: Final = "leaves out {}, which is what {} runs: its containers would fail with an exec format error"
 _PULLS: Final = Statement("read", "repos", reason="OCI pulls the images from the tenancy's registry")
 
 Remark = tuple[str, str]
-"""A variable, and what is to be said of it."""
+"""A variable, and a message about it."""
 
 
 def for_emulator(values: Values) -> Values:
-    """Return the settings without what only a tenancy has, and without secrets that are not at hand.
+    """Return the settings without what only a tenancy has, and without secrets that were not found.
 
     An agent gets a made-up response file.  Where the registry's token goes, its user goes too.
     """
@@ -91,11 +91,11 @@ def deployment_spec(values: Values) -> DeploymentSpec:
 
 
 def contradictions(values: Values) -> Iterator[Remark]:
-    """Yield what does not go together."""
+    """Yield settings that contradict each other."""
     if values.nsg_ocids and not values.subnet_ocid:
-        yield "NSG_OCIDS", "needs SUBNET_OCID: a network of its own has a group of its own"
+        yield "NSG_OCIDS", "needs SUBNET_OCID: a network that the deployment makes has its own group"
     if values.vcn_ocid and not values.subnet_ocid:
-        yield "VCN_OCID", "needs SUBNET_OCID: give both, or neither for a network of its own"
+        yield "VCN_OCID", "needs SUBNET_OCID: give both, or neither to make a network"
     if values.enable_log_forwarder_sidecar:
         needed = {"ENABLE_LOGGING": values.enable_logging, "ENABLE_SHARED_VOLUMES": values.enable_shared_volumes}
         for name in (name for name, is_on in needed.items() if not is_on):
@@ -117,9 +117,12 @@ def _agent_contradictions(values: Values) -> Iterator[Remark]:
 
 
 def cautions(values: Values) -> Iterator[Remark]:
-    """Yield what works but may not be what was meant."""
+    """Yield settings that work but may not be intended."""
     if values.assign_public_ip and not values.allowed_cidr and not values.subnet_ocid:
-        yield "ASSIGN_PUBLIC_IP", "gives a public address that nobody may use: name who may, with ALLOWED_CIDR"
+        yield (
+            "ASSIGN_PUBLIC_IP",
+            "gives a public address that is not reachable: open it to clients with ALLOWED_CIDR",
+        )
     if values.prometheus_metrics_port is not None and _app_scrape(values) is None:
         yield "PROMETHEUS_METRICS_PORT", _PROMETHEUS_OWN_PORT
     needed = _platform(values)

@@ -1,7 +1,7 @@
 """A file of shell assignments, read as text: nothing in it is executed.
 
-`export NAME="value"` and `NAME=value`, single and double quotes, comments, and `$NAME` or `${NAME}` for what stands
-earlier in the file mean what they mean to a shell.  Everything else of a shell's language is refused.
+`export NAME="value"` and `NAME=value`, single and double quotes, comments, and `$NAME` or `${NAME}` for a variable
+set earlier in the file mean what they mean to a shell.  Everything else of a shell's language is refused.
 """
 
 from __future__ import annotations
@@ -24,14 +24,18 @@ _ESCAPE_IN_QUOTES = re.compile(r"\\([\"\\$`\n])")
 _TEXT_IN_QUOTES = re.compile(r"[^\"\\$`]+")
 
 _NO_ASSIGNMENT = (
-    'is no assignment: a line is NAME=value or export NAME="value", without blanks around =, and nothing in it is '
+    'is not an assignment: write NAME=value or export NAME="value", without spaces around =; nothing in it is '
     "executed"
 )
-_NOT_EXECUTED = "holds a command, which is not executed: write its result"
-_NOT_EXPANDED = "holds an expansion that is not known here: only $NAME and ${NAME} are; write $ in single quotes"
-_NOT_SET = "refers to a variable that is not set earlier in this file: set it there, or write $ in single quotes"
+_NOT_EXECUTED = "contains a command, which is not executed: write its result"
+_NOT_EXPANDED = (
+    "contains an unsupported expansion: only $NAME and ${NAME} are supported; put a literal $ in single quotes"
+)
+_NOT_SET = (
+    "refers to a variable that is not set earlier in this file: set it there, or put a literal $ in single quotes"
+)
 _NOT_CLOSED = "has a quote that is not closed"
-_NOT_QUOTED = "holds a blank or a sign that a shell would act on: put the value into single quotes"
+_NOT_QUOTED = "contains whitespace or a shell metacharacter: put the value in single quotes"
 
 
 @frozen
@@ -52,8 +56,8 @@ class Assignment:
 
 
 @frozen
-class Slip:
-    """Something that is no assignment: in which line, of which variable (or empty), and what is wrong."""
+class ParseError:
+    """A line that is not an assignment: its number, its variable (or empty), and what is wrong."""
 
     line: int
     name: str
@@ -66,21 +70,21 @@ class EnvFile:
 
     Attributes:
         assignments: all that could be read.
-        slips: all that could not.
+        errors: all that could not.
         referenced: names that values refer to.
     """
 
     assignments: tuple[Assignment, ...]
-    slips: tuple[Slip, ...]
+    errors: tuple[ParseError, ...]
     referenced: frozenset[str]
 
 
-class _Refused(Exception):
-    """The value at hand cannot be read."""
+class _Unreadable(Exception):
+    """The current value cannot be read; holds the message."""
 
 
 class _Reader:
-    """Walks through a text once."""
+    """Scanner of a text, from its beginning to its end."""
 
     def __init__(self, text: str, overrides: Mapping[str, str]) -> None:
         self.text = text
@@ -112,13 +116,13 @@ class _Reader:
         if sign == "'":
             found = self.take(_SINGLE_QUOTED)
             if not found:
-                raise _Refused(_NOT_CLOSED)
+                raise _Unreadable(_NOT_CLOSED)
             return found[1]
         if sign in "$`":
             return self.reference()
         found = self.take(_ESCAPE) or self.take(_BARE)
         if not found:
-            raise _Refused(_NOT_QUOTED)
+            raise _Unreadable(_NOT_QUOTED)
         return found[1].replace("\n", "") if found.re is _ESCAPE else found[0]
 
     def quoted(self) -> str:
@@ -126,7 +130,7 @@ class _Reader:
         parts = []
         while not self.text.startswith('"', self.position):
             if self.position >= len(self.text):
-                raise _Refused(_NOT_CLOSED)
+                raise _Unreadable(_NOT_CLOSED)
             if found := self.take(_ESCAPE_IN_QUOTES):
                 parts.append(found[1].replace("\n", ""))
             elif found := self.take(_TEXT_IN_QUOTES):
@@ -141,14 +145,14 @@ class _Reader:
 
     def reference(self) -> str:
         if self.text.startswith(("`", "$("), self.position):
-            raise _Refused(_NOT_EXECUTED)
+            raise _Unreadable(_NOT_EXECUTED)
         found = self.take(_REFERENCE)
         if not found:
-            raise _Refused(_NOT_EXPANDED)
+            raise _Unreadable(_NOT_EXPANDED)
         name = found[1] or found[2]
         self.referenced.add(name)
         if name not in self.known:
-            raise _Refused(_NOT_SET)  # without the name, which may be a piece of a password
+            raise _Unreadable(_NOT_SET)  # without the name, which may be a piece of a password
         return self.known[name]
 
 
@@ -161,22 +165,22 @@ def read_env_file(text: str, *, overrides: Mapping[str, str] | None = None) -> E
     """
     reader = _Reader(text.replace("\r\n", " \n"), overrides or {})
     assignments: list[Assignment] = []
-    slips: list[Slip] = []
+    errors: list[ParseError] = []
     while True:
         reader.take(_GAP)
         if reader.position >= len(reader.text):
-            return EnvFile(tuple(assignments), tuple(slips), frozenset(reader.referenced))
+            return EnvFile(tuple(assignments), tuple(errors), frozenset(reader.referenced))
         line = reader.line
         named = reader.take(_NAME)
         if not named:
-            slips.append(Slip(line, "", _NO_ASSIGNMENT))
+            errors.append(ParseError(line, "", _NO_ASSIGNMENT))
             reader.take(_REST_OF_LINE)
             continue
         name, start = named[1], reader.position
         try:
             value = reader.value()
-        except _Refused as refusal:
-            slips.append(Slip(line, name, str(refusal)))
+        except _Unreadable as refusal:
+            errors.append(ParseError(line, name, str(refusal)))
             reader.position = start
             reader.take(_REST_OF_LINE)
             value = ""

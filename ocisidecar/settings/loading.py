@@ -1,4 +1,4 @@
-"""From a file's text and the environment to typed values, with everything that is wrong or unused."""
+"""Load settings: from a file's text and the environment to typed values, with all problems and warnings."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from ocisidecar.credentials import find
-from ocisidecar.errors import SettingFault
+from ocisidecar.errors import SettingProblem
 from ocisidecar.settings.env_file import Assignment, EnvFile, read_env_file
-from ocisidecar.settings.kinds import PAIRS
 from ocisidecar.settings.secret import SECRET, Secret
-from ocisidecar.settings.table import Values, Variable, variables
+from ocisidecar.settings.table import Values, variables
 from ocisidecar.settings.unused import UNUSED
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.settings.value_types import PAIRS
+from ocisidecar.settings.variable import Variable
+from ocisidecar.spec.suggestions import did_you_mean
 
 _PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9_-])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)
-_IN_CLEAR: Final = "holds the secret itself: better write where it is, {}"
-_NOT_FILLED_IN: Final = "is not filled in: {} is the template's; write your own value, or nothing"
+_IN_CLEAR: Final = "contains the secret itself: better write where it is, {}"
+_NOT_FILLED_IN: Final = "is not filled in: {} comes from the template; write your own value, or leave it empty"
 
 
 @frozen
 class Given:
-    """The text of a variable and where it stands: `web.env:12`, or the environment."""
+    """The text of a variable and its place: `web.env:12`, or the environment."""
 
     text: str = field(repr=False)
     place: str
@@ -33,35 +34,36 @@ class Given:
 
 @frozen
 class Loaded:
-    """What a file and the environment say.
+    """The values of a file and the environment.
 
     Attributes:
         values: what could be read; the default for the rest.
-        places: variable → where it stands, of those that are given.
-        faults: what cannot be read.
-        unfilled: what the template's words still stand in, and secrets that are not where they are said to be.
-        warnings: what is unused, or works but had better not be.
+        places: variable → its place, for those that are given.
+        problems: what cannot be read.
+        unfilled: variables that still have the template's placeholder, and secrets that were not found where they
+            should be.
+        warnings: what is unused, or works but is not advisable.
     """
 
     values: Values
     places: Mapping[str, str]
-    faults: tuple[SettingFault, ...]
-    unfilled: tuple[SettingFault, ...]
-    warnings: tuple[SettingFault, ...]
+    problems: tuple[SettingProblem, ...]
+    unfilled: tuple[SettingProblem, ...]
+    warnings: tuple[SettingProblem, ...]
 
 
 def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
-    """Return what a settings file says; the environment counts before it.
+    """Return the values of a settings file; the environment overrides it.
 
-    Reads the files that secrets name; nothing else but the arguments.
+    Reads the files that secrets name, and otherwise only its arguments.
     """
     outer = dict(_from_environment(environment))
     file = read_env_file(text, overrides={name: given.text for name, given in outer.items()})
     inner = {one.name: Given(one.value, f"{path.name}:{one.line}") for one in file.assignments}
-    faults = [
-        SettingFault(f"{path.name}:{slip.line}", slip.name, slip.message)
-        for slip in file.slips
-        if slip.name not in UNUSED
+    problems = [
+        SettingProblem(f"{path.name}:{error.line}", error.name, error.message)
+        for error in file.errors
+        if error.name not in UNUSED
     ]
     warnings = [*_unused(path, file), *_overridden(inner, outer)]
     read: dict[str, Any] = {}
@@ -70,38 +72,38 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
         variable = variables().get(name)
         if variable is None or not given.text.strip():
             continue
-        if variable.kind is not PAIRS and _PLACEHOLDER.search(given.text):
-            shown = "what stands there" if variable.kind is SECRET else repr(given.text)
-            unfilled.append(SettingFault(given.place, name, _NOT_FILLED_IN.format(shown)))
+        if variable.value_type is not PAIRS and _PLACEHOLDER.search(given.text):
+            shown = "the value" if variable.value_type is SECRET else repr(given.text)
+            unfilled.append(SettingProblem(given.place, name, _NOT_FILLED_IN.format(shown)))
             continue
         try:
             read[variable.field] = value = _value(variable, given.text)
         except ValueError as error:
-            faults.append(SettingFault(given.place, name, str(error)))
+            problems.append(SettingProblem(given.place, name, str(error)))
             continue
         if not isinstance(value, Secret):
             continue
         if value.place == "literal":
-            warnings.append(SettingFault(given.place, name, _IN_CLEAR.format(SECRET.allowed)))
+            warnings.append(SettingProblem(given.place, name, _IN_CLEAR.format(SECRET.allowed)))
         try:
             read[variable.field] = value.found(environment, path.parent)
         except ValueError as error:
-            unfilled.append(SettingFault(given.place, name, str(error)))
+            unfilled.append(SettingProblem(given.place, name, str(error)))
     places = {name: given.place for name, given in {**inner, **outer}.items()}
-    return Loaded(Values(**read), places, tuple(faults), tuple(unfilled), tuple(warnings))
+    return Loaded(Values(**read), places, tuple(problems), tuple(unfilled), tuple(warnings))
 
 
 def _value(variable: Variable, text: str) -> object:
     """Return the typed value.
 
     Raises:
-        ValueError: it is none; says what is allowed, and what was given unless that may be a secret.
+        ValueError: it is not allowed; says what is, and what was given unless that may be a secret.
     """
     try:
-        return variable.kind.read(text.strip())
+        return variable.value_type.read(text.strip())
     except ValueError as error:
-        given = "" if variable.kind in {SECRET, PAIRS} else f", got {text!r}"
-        raise ValueError(f"must be {variable.kind.allowed}{given}") from error
+        given = "" if variable.value_type in {SECRET, PAIRS} else f", got {text!r}"
+        raise ValueError(f"must be {variable.value_type.allowed}{given}") from error
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Given]]:
@@ -115,24 +117,24 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Giv
             yield name, Given(environment[name], "the environment")
 
 
-def _unused(path: Path, file: EnvFile) -> Iterator[SettingFault]:
-    for slip in file.slips:
-        if slip.name in UNUSED:
-            yield SettingFault(f"{path.name}:{slip.line}", slip.name, f"is not used: {UNUSED[slip.name]}")
+def _unused(path: Path, file: EnvFile) -> Iterator[SettingProblem]:
+    for error in file.errors:
+        if error.name in UNUSED:
+            yield SettingProblem(f"{path.name}:{error.line}", error.name, f"is not used: {UNUSED[error.name]}")
     last: dict[str, Assignment] = {}
     for one in file.assignments:
         place = f"{path.name}:{one.line}"
         if one.name in last:
-            yield SettingFault(place, one.name, f"is set again: line {last[one.name].line} counts no more")
+            yield SettingProblem(place, one.name, f"is set again, which overrides line {last[one.name].line}")
         last[one.name] = one
         if one.name in UNUSED and one.value:
-            yield SettingFault(place, one.name, f"is not used: {UNUSED[one.name]}")
+            yield SettingProblem(place, one.name, f"is not used: {UNUSED[one.name]}")
         elif one.name not in variables() and one.name not in UNUSED and one.name not in file.referenced:
             guess = did_you_mean(one.name, variables())
-            yield SettingFault(place, one.name, f"is not known{guess}: nothing reads it")
+            yield SettingProblem(place, one.name, f"is an unknown variable{guess}: it is ignored")
 
 
-def _overridden(inner: Mapping[str, Given], outer: Mapping[str, Given]) -> Iterator[SettingFault]:
+def _overridden(inner: Mapping[str, Given], outer: Mapping[str, Given]) -> Iterator[SettingProblem]:
     for name, given in outer.items():
         if name in inner and inner[name].text not in {"", given.text}:
-            yield SettingFault(inner[name].place, name, f"does not count: {given.place} sets it too")
+            yield SettingProblem(inner[name].place, name, f"is ignored: {given.place} overrides it")

@@ -1,4 +1,4 @@
-"""Secrets of a settings file: where they stand, and what was found there."""
+"""Secrets of a settings file: where they are stored, and their text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.settings.kinds import Kind
-from ocisidecar.spec.rules import ocid
+from ocisidecar.settings.value_types import ValueType
 from ocisidecar.spec.secret import SecretRef
+from ocisidecar.spec.validate.fields import ocid
 
 Place = Literal["vault", "env", "file", "literal"]
 
@@ -22,7 +22,7 @@ class Secret:
     """A secret: a reference to OCI Vault, or its text.
 
     Attributes:
-        place: where it stands.
+        place: where it is stored.
         word: the OCID, the variable's or the file's name; empty for a literal.
         text: the secret itself; None in a vault, or where it was not found.  Never shown.
     """
@@ -38,16 +38,16 @@ class Secret:
 
     @property
     def known(self) -> str:
-        """The secret itself; where it was not found, words with which nothing is ever deployed."""
+        """The secret itself; where it was not found, a placeholder that is never deployed."""
         return "not found" if self.text is None else self.text
 
     def found(self, environment: Mapping[str, str], directory: Path) -> Secret:
         """Return the secret with its text, read from the environment or the file that it names.
 
-        A relative file name is relative to `directory`.  Of a file the last line break is no part of the secret.
+        A relative file name is relative to `directory`.  A file's last line break is not part of the secret.
 
         Raises:
-            ValueError: it is not there; says what to do, and never what a neighbour holds.
+            ValueError: it was not found; says what to do, and never shows another value.
         """
         if self.place == "env":
             if not environment.get(self.word):
@@ -74,4 +74,4 @@ def _secret(text: str) -> Secret:
     return Secret("literal", text=text)
 
 
-SECRET = Kind("vault:ocid1.vaultsecret.…, env:NAME or file:PATH", _secret)
+SECRET = ValueType("vault:ocid1.vaultsecret.…, env:NAME or file:PATH", _secret)

@@ -1,4 +1,4 @@
-"""A settings file as a value: the deployment that it describes, and the connection to where it lives."""
+"""A settings file as a value: the deployment that it describes, and the connection to its tenancy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import field, frozen
 
-from ocisidecar.errors import SettingFault, SettingsError, SpecFault
+from ocisidecar.errors import SettingProblem, SettingsError, SpecProblem
 from ocisidecar.settings.deployment import (
     Remark,
     cautions,
@@ -22,7 +22,7 @@ from ocisidecar.settings.deployment import (
 )
 from ocisidecar.settings.loading import Loaded, load
 from ocisidecar.settings.table import Values, variables
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 
 if TYPE_CHECKING:
     from ocisidecar.clock import Clock
@@ -41,7 +41,7 @@ _INDEX = re.compile(r'(ports)\[(?:\d+|"[^"]*")\]')
 
 @frozen
 class Settings:
-    """What an environment file such as `oci-monitoring.env` says; make one with `from_env_file`.
+    """The settings in an environment file such as `oci-monitoring.env`; make one with `from_env_file`.
 
     Frozen; pickles.  A secret never shows in a repr, a message or a warning.
 
@@ -54,7 +54,7 @@ class Settings:
 
     path: Path
     values: Values
-    warnings: tuple[SettingFault, ...]
+    warnings: tuple[SettingProblem, ...]
     is_local: bool
     _loaded: Loaded = field(eq=False, repr=False)
 
@@ -68,8 +68,8 @@ class Settings:
     ) -> Self:
         """Read a settings file; nothing in it is executed.
 
-        Of each variable the process environment counts, else the file, else the default; of region, profile,
-        compartment and image prefix also its `OCISIDECAR_…` and `OCI_CLI_…`.  An empty value is none.
+        Each variable comes from the process environment, else the file, else its default; region, profile,
+        compartment and image prefix also from their `OCISIDECAR_…` and `OCI_CLI_…`.  An empty value is ignored.
         `scripts/oci-monitoring.env.template` lists all variables.
 
         Args:
@@ -79,20 +79,20 @@ class Settings:
             environment: by default the process's own.
 
         Raises:
-            SettingsError: the file cannot be read or some of it cannot be understood; holds every fault.
+            SettingsError: the file cannot be read or some of it cannot be understood; holds every problem.
         """
         place = Path(path)
         try:
             text = place.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError([SettingFault(str(place), "", f"cannot be read: {error}")]) from error
+            raise SettingsError([SettingProblem(str(place), "", f"cannot be read: {error}")]) from error
         loaded = load(place, text, environment=os.environ if environment is None else environment)
         values = for_emulator(loaded.values) if local else loaded.values
         doubts = _placed(cautions(values), loaded.places, place.name)
         settings = cls(place, values, (*loaded.warnings, *doubts), local, loaded)
-        if loaded.faults:
-            faults = [*loaded.faults, *settings._faults(deployment_spec(values))]
-            raise SettingsError(faults, warnings=settings.warnings)
+        if loaded.problems:
+            problems = [*loaded.problems, *settings._problems(deployment_spec(values))]
+            raise SettingsError(problems, warnings=settings.warnings)
         return settings
 
     @property
@@ -115,24 +115,24 @@ class Settings:
         """Return the deployment that they describe, ready to be planned.
 
         Raises:
-            SettingsError: something is missing, not filled in, or wrong; holds every fault, each with file, line
+            SettingsError: something is missing, not filled in, or wrong; holds every problem, each with file, line
                 and variable.
         """
         spec = deployment_spec(self.values)
-        faults = list(self._faults(spec))
-        if faults:
-            raise SettingsError(faults)
+        problems = list(self._problems(spec))
+        if problems:
+            raise SettingsError(problems)
         return spec
 
     def require(self, *variables: str) -> None:
         """Do nothing when what is given of these variables can be used.
 
         Raises:
-            SettingsError: one is not filled in, or names a secret that is not there.
+            SettingsError: one is not filled in, or names a secret that was not found.
         """
-        faults = [fault for fault in self._loaded.unfilled if fault.variable in variables]
-        if faults:
-            raise SettingsError(faults)
+        problems = [problem for problem in self._loaded.unfilled if problem.variable in variables]
+        if problems:
+            raise SettingsError(problems)
 
     def provisioner(
         self,
@@ -142,7 +142,7 @@ class Settings:
         on_event: Handler | None = None,
         clock: Clock | None = None,
     ) -> Provisioner:
-        """Return a provisioner for the compartment that they name, or with an emulator of its own if `is_local`.
+        """Return a provisioner for the compartment that they name, or with its own emulator if `is_local`.
 
         Args:
             containers: what runs containers in that emulator, as for `Provisioner.local`.
@@ -180,45 +180,45 @@ class Settings:
         """
         wanted = self.values.oci_tenancy_ocid
         if wanted not in {None, tenancy_id}:
-            message = f"is {wanted}, but the credentials belong to {tenancy_id}: name the right profile or tenancy"
+            message = f"is {wanted}, but the credentials belong to {tenancy_id}: use the right profile or tenancy"
             raise SettingsError(list(_placed([("OCI_TENANCY_OCID", message)], self._loaded.places, self.path.name)))
 
-    def _faults(self, spec: DeploymentSpec) -> Iterator[SettingFault]:
+    def _problems(self, spec: DeploymentSpec) -> Iterator[SettingProblem]:
         places = self._loaded.places
         if not self.is_local:
             yield from self._not_given()
-        if not self._loaded.faults:  # what cannot be read would look like what was left out
+        if not self._loaded.problems:  # what cannot be read would look like what was left out
             yield from _placed(contradictions(self.values), places, self.path.name)
         ours = () if self.is_local or self.image_prefix else own_images(spec)
         if ours:
             missing = "OCIR_REGION" if self.values.ocir_namespace else "OCIR_NAMESPACE"
             yield from _placed([(missing, _UNRESOLVED.format(" and ".join(ours)))], places, self.path.name)
-        faults = validate(spec, image_prefix=self.image_prefix, accepts_symbolic_images=True)
-        yield from _placed(dict.fromkeys(_remark(fault, places) for fault in faults), places, self.path.name)
+        problems = validate(spec, image_prefix=self.image_prefix, accepts_symbolic_images=True)
+        yield from _placed(dict.fromkeys(_remark(problem, places) for problem in problems), places, self.path.name)
 
-    def _not_given(self) -> Iterator[SettingFault]:
+    def _not_given(self) -> Iterator[SettingProblem]:
         """Yield what is required or named, and still as in the template, or not there at all."""
         yield from self._loaded.unfilled
-        told = {one.variable for one in self._loaded.unfilled}
+        reported = {one.variable for one in self._loaded.unfilled}
         for name, variable in variables().items():
-            if variable.is_required and name not in told and getattr(self.values, variable.field) is None:
+            if variable.is_required and name not in reported and getattr(self.values, variable.field) is None:
                 place = self._loaded.places.get(name, self.path.name)
-                yield SettingFault(place, name, f"is not set, and is needed: {variable.says}")
+                yield SettingProblem(place, name, f"is required but not set: {variable.description}")
 
 
-def _placed(remarks: Iterable[Remark], places: Mapping[str, str], file: str) -> Iterator[SettingFault]:
+def _placed(remarks: Iterable[Remark], places: Mapping[str, str], file: str) -> Iterator[SettingProblem]:
     """Yield remarks with the place of their variable, or the file where the variable is not given."""
-    yield from (SettingFault(places.get(name, file), name, message) for name, message in remarks)
+    yield from (SettingProblem(places.get(name, file), name, message) for name, message in remarks)
 
 
-def _remark(fault: SpecFault, places: Mapping[str, str]) -> Remark:
-    """Return the variable that a part of the spec comes from, those that are given first, and the fault."""
-    path = _INDEX.sub(r"\1[]", _INSTANCE.sub("", fault.path))
+def _remark(problem: SpecProblem, places: Mapping[str, str]) -> Remark:
+    """Return the variable that a part of the spec comes from, those that are given first, and the problem."""
+    path = _INDEX.sub(r"\1[]", _INSTANCE.sub("", problem.path))
     found = [
         (target, name) for name, one in variables().items() for target in one.targets if path.startswith(target)
     ]
     if not found:
-        return "", str(fault)
+        return "", str(problem)
     target, name = max(found, key=lambda one: (len(one[0]), one[1] in places))
     element = path.removeprefix(target)
-    return name, f"{element}: {fault.message}" if _ELEMENT.fullmatch(element) else fault.message
+    return name, f"{element}: {problem.message}" if _ELEMENT.fullmatch(element) else problem.message

@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ocisidecar.settings.kinds import TEXT
-from ocisidecar.settings.table import SECTIONS, Values, Variable, variables
+from ocisidecar.settings.table import SECTIONS, Values, variables
 from ocisidecar.settings.unused import UNUSED
+from ocisidecar.settings.value_types import TEXT
+from ocisidecar.settings.variable import Variable
 
 _HEAD = """\
 # Settings of ocisidecar: what scripts/deploy.py deploys, and where.
@@ -15,10 +16,10 @@ _HEAD = """\
 # Copy this file, fill in what says "your-", and give it to the scripts:
 #   cp scripts/oci-monitoring.env.template oci-monitoring.env
 #   .venv/bin/python scripts/deploy.py plan --settings oci-monitoring.env
-# With --local the scripts use the built-in emulator, and it works as it stands.
+# With --local the scripts use the built-in emulator; this file then works unchanged.
 #
-# It is read, never executed: NAME="value", comments, and ${NAME} for a variable that stands earlier. A variable of
-# the environment counts before the file. A secret is vault:<OCID of a vault secret>, env:<name of a variable> or
+# It is parsed, never executed: NAME="value", comments, and ${NAME} for a variable set earlier in this file.
+# Environment variables override it. A secret is vault:<OCID of a vault secret>, env:<name of a variable> or
 # file:<path, relative to this file>.
 """
 
@@ -33,9 +34,9 @@ def _body() -> Iterator[str]:
         if variable.field in SECTIONS:
             yield from ("", f"# ---- {SECTIONS[variable.field]} ".ljust(100, "-"))
         yield ""
-        yield from _comment(variable.says)
-        if variable.kind is not TEXT:
-            yield from _comment(f"Value: {variable.kind.allowed}.")
+        yield from _comment(variable.description)
+        if variable.value_type is not TEXT:
+            yield from _comment(f"Value: {variable.value_type.allowed}.")
         yield f"export {variable.name}={_quoted(_example(variable))}"
 
 

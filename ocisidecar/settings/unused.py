@@ -1,18 +1,18 @@
-"""Variables of the old environment file that nothing reads any more."""
+"""Variables of older environment files that are ignored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-_TERRAFORM = "Terraform is gone, and there is no state to keep: the tags of the resources are the state"
+_TERRAFORM = "Terraform was removed; there is no state file, the tags of the resources are the state"
 _MACHINE = "no virtual machine is made: set ENABLE_PROMETHEUS_SIDECAR and ENABLE_GRAFANA_SIDECAR"
-_POLICY = "every call is retried as its error deserves, within MAX_WAIT_TIME"
+_POLICY = "every call is retried according to its error, within MAX_WAIT_TIME"
 
 UNUSED: Final[Mapping[str, str]] = {
     "CREATE_DASHBOARD": "no console dashboard is made: set ENABLE_GRAFANA_SIDECAR, which has dashboards",
-    "CREATE_NSG": "a network of its own always has a group that opens exactly the declared ports; in SUBNET_OCID "
-    "give your own groups as NSG_OCIDS",
+    "CREATE_NSG": "a network that the deployment makes has a group that opens exactly the declared ports; with "
+    "SUBNET_OCID give your groups as NSG_OCIDS",
     "DASHBOARD_NAME": "no console dashboard is made: set ENABLE_GRAFANA_SIDECAR, which has dashboards",
     "DEPLOY_MONITORING_VM": _MACHINE,
     "ENABLE_AUDIT_LOGS": "OCI's Audit service always records every call; nothing would ever write to another log",
@@ -28,9 +28,9 @@ UNUSED: Final[Mapping[str, str]] = {
     "RETRY_DELAY": _POLICY,
     "SSH_PUBLIC_KEY": _MACHINE,
     "TF_BACKEND": _TERRAFORM,
-    "TF_LOG": "Terraform is gone: set VERBOSE",
-    "TF_PLAN_FILE": "Terraform is gone: `deploy.py plan --json` prints a plan, and `--expect` holds a run to it",
+    "TF_LOG": "Terraform was removed: set VERBOSE",
+    "TF_PLAN_FILE": "Terraform was removed: `deploy.py plan --json` prints a plan, `--expect` holds a run to it",
     "TF_STATE_BUCKET": _TERRAFORM,
-    "TF_WORKSPACE": "Terraform is gone: two deployments differ by CONTAINER_INSTANCE_NAME",
+    "TF_WORKSPACE": "Terraform was removed: two deployments differ by CONTAINER_INSTANCE_NAME",
 }
 """Variable → why it is not used, and what to do instead."""

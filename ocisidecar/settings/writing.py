@@ -14,9 +14,9 @@ from ocisidecar.settings.env_file import read_env_file
 def write_values(path: str | os.PathLike[str], values: Mapping[str, str]) -> None:
     """Set variables in a settings file; comments and all other lines stay as they are.
 
-    Of a variable that is assigned several times the last assignment is changed, because it counts; one that is not
-    there is added at the end.  The file is replaced at once: who reads it meanwhile, or after a failure, sees the
-    old or the new one.  It keeps its mode, and its owner where this user may give files away.
+    Of a variable that is assigned several times the last assignment is changed, because it is the effective one; a
+    variable that is missing is added at the end.  The file is replaced atomically: a reader, also after a failure,
+    sees the old or the new one.  It keeps its mode, and its owner where this user may give files away.
 
     Args:
         path: of the file; a symbolic link stays one.

@@ -1,6 +1,6 @@
-"""Specs: what a user writes, as frozen values.  Importing this loads nothing beyond attrs.
+"""Specs: frozen values that describe a deployment.  Importing this loads nothing beyond attrs.
 
-Constructors only normalise; `ocisidecar.spec.validate` finds what is wrong, all of it at once.
+Constructors only normalise; `ocisidecar.spec.validate.spec` reports every problem at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a deployment's containers get their rights from OCI."""
+"""Access of a deployment's containers to OCI: dynamic group and policy."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.rules import RESOURCE_NAME, checked, matches
+from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.security import Statement, as_statements
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, matches, validated
 
 
 @frozen(kw_only=True, repr=False)
-class AccessSpec(Brief):
+class AccessSpec(ShortRepr):
     """Dynamic group and policy of a deployment: use `deployment`, `of`, `existing` or `none`.
 
-    A dynamic group sees a resource's type, compartment and defined tags only.  Without a defined tag the true
+    A dynamic group matches a resource's type, compartment and defined tags only.  Without a defined tag the true
     boundary is therefore the compartment: every container instance in it has the deployment's rights.
 
     Attributes:
         defined_tag: `namespace.key` of the tag that narrows the group.
-        statements: rights beside those that the deployment's own containers declare.
+        statements: rights in addition to those that the deployment's containers declare.
         name: the deployment whose group and policy are shared.
         dynamic_group: an existing group.
 
@@ -30,13 +30,13 @@ class AccessSpec(Brief):
 
     kind: Literal["deployment", "of", "existing", "none"]
     defined_tag: str | None = field(
-        default=None, metadata=checked(matches(r"[^\s.']{1,100}\.[^\s.']{1,100}", "'namespace.key'"))
+        default=None, metadata=validated(matches(r"[^\s.']{1,100}\.[^\s.']{1,100}", "'namespace.key'"))
     )
     statements: tuple[Statement, ...] = field(default=(), converter=as_statements)
-    name: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
+    name: str | None = field(default=None, metadata=validated(RESOURCE_NAME))
     dynamic_group: str | None = field(
         default=None,
-        metadata=checked(
+        metadata=validated(
             matches(
                 r"ocid1\.dynamicgroup\.[A-Za-z0-9._-]+|[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100})?",
                 "a dynamic group's OCID, its name, or 'identity domain/name'",
@@ -58,8 +58,8 @@ class AccessSpec(Brief):
     def of(cls, name: str, *, defined_tag: str | None = None) -> AccessSpec:
         """Use the group and the policy that another deployment of the same compartment and region made.
 
-        Give its `defined_tag` where it has one, so that the instances here are admitted too.  The policy stays as
-        it is: what the containers here need stands in that deployment's `statements`.
+        Give its `defined_tag` where it has one, so that the instances here are admitted too.  The policy is
+        not changed: that deployment's `statements` must grant what the containers here need.
         """
         return cls(kind="of", name=name, defined_tag=defined_tag)
 

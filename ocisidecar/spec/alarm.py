@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import as_tuple, same
-from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, duration, length, matches, ocid
+from ocisidecar.spec.converters import as_tuple, same
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, duration, length, matches, ocid, validated
 
 INSTANCES = "$instances"
 """In an alarm's query: the display names of the deployment's instances, as a pattern for `=~`."""
@@ -28,17 +29,27 @@ Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
 
 
 @frozen(repr=False)
-class TopicSpec(Brief):
+class TopicSpec(ShortRepr):
     """A notification topic that the deployment makes; its name is made unique in the tenancy.
 
     Source: oci.ons.models.CreateTopicDetails.
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
-    description: str | None = field(default=None, kw_only=True, metadata=checked(length(1, 400)))
+    name: str = field(metadata=validated(RESOURCE_NAME))
+    description: str | None = field(default=None, kw_only=True, metadata=validated(length(1, 400)))
 
 
 Destination: TypeAlias = str | TopicSpec
+
+
+_IS_DESTINATION = ocid("onstopic", "stream")
+
+
+def _destination(value: str) -> str | None:
+    message = _IS_DESTINATION(value)
+    if message is None or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        return message
+    return f"{message}; to make a topic, give TopicSpec({value!r}), in a spec file {{name: {value}}}"
 
 
 def _destinations(value: Iterable[Destination]) -> tuple[Destination, ...]:
@@ -46,7 +57,7 @@ def _destinations(value: Iterable[Destination]) -> tuple[Destination, ...]:
 
 
 @frozen(repr=False)
-class AlarmSpec(Brief):
+class AlarmSpec(ShortRepr):
     """An alarm on metrics of the deployment's compartment; also ready-made, see the class methods.
 
     Container Instances emit CpuUtilization, MemoryUtilization, CpuUsed, MemoryUsed and EphemeralStorageUsed for an
@@ -63,33 +74,33 @@ class AlarmSpec(Brief):
         pending_duration: how long the condition must hold, PT1M to PT1H.
         body: text of the notification.
         repeat_notification_duration: PT1M to P30D; None means that a firing alarm notifies once.
-        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI takes one of each service.
+        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI allows one of each service.
         message_format: of notifications.
         is_enabled: whether it is evaluated.
 
     Source: oci.monitoring.models.CreateAlarmDetails; Oracle documentation, "Container Instance Metrics".
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
-    query: str = field(kw_only=True, metadata=checked(length(3, 4096), _QUERY))
+    name: str = field(metadata=validated(RESOURCE_NAME))
+    query: str = field(kw_only=True, metadata=validated(length(3, 4096), _QUERY))
     severity: Severity = field(default="CRITICAL", kw_only=True)
     namespace: str = field(
         default=NATIVE_NAMESPACE,
         kw_only=True,
-        metadata=checked(matches(r"[A-Za-z][A-Za-z0-9_]*", "letters, digits and '_', the first a letter")),
+        metadata=validated(matches(r"[A-Za-z][A-Za-z0-9_]*", "letters, digits and '_', the first a letter")),
     )
     resource_group: str | None = field(
         default=None,
         kw_only=True,
-        metadata=checked(matches(r"[A-Za-z][A-Za-z0-9._$-]*", "letters, digits, '.', '_', '-' and '$'")),
+        metadata=validated(matches(r"[A-Za-z][A-Za-z0-9._$-]*", "letters, digits, '.', '_', '-' and '$'")),
     )
-    pending_duration: str = field(default="PT5M", kw_only=True, metadata=checked(duration("PT1M", "PT1H")))
-    body: str | None = field(default=None, kw_only=True, metadata=checked(length(1, 1000)))
+    pending_duration: str = field(default="PT5M", kw_only=True, metadata=validated(duration("PT1M", "PT1H")))
+    body: str | None = field(default=None, kw_only=True, metadata=validated(length(1, 1000)))
     repeat_notification_duration: str | None = field(
-        default=None, kw_only=True, metadata=checked(duration("PT1M", "P30D"))
+        default=None, kw_only=True, metadata=validated(duration("PT1M", "P30D"))
     )
     destinations: tuple[Destination, ...] = field(
-        default=(), kw_only=True, converter=_destinations, metadata=checked(each=(ocid("onstopic", "stream"),))
+        default=(), kw_only=True, converter=_destinations, metadata=validated(each=(_destination,))
     )
     message_format: Literal["RAW", "PRETTY_JSON", "ONS_OPTIMIZED"] = field(default="RAW", kw_only=True)
     is_enabled: bool = field(default=True, kw_only=True)
@@ -103,7 +114,10 @@ class AlarmSpec(Brief):
         severity: Severity = "WARNING",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance uses more than `threshold` % of its CPU on average."""
+        """Fire when an instance uses more than `threshold` % of its CPU on average.
+
+        A second threshold is a second alarm with another `name` and `severity`.
+        """
         query = f"{_of_instances('CpuUtilization')}.mean() > {threshold:g}"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
@@ -116,7 +130,10 @@ class AlarmSpec(Brief):
         severity: Severity = "WARNING",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance uses more than `threshold` % of its memory on average."""
+        """Fire when an instance uses more than `threshold` % of its memory on average.
+
+        A second threshold is a second alarm with another `name` and `severity`.
+        """
         query = f"{_of_instances('MemoryUtilization')}.mean() > {threshold:g}"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
@@ -129,7 +146,10 @@ class AlarmSpec(Brief):
         severity: Severity = "CRITICAL",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance has filled more than so many GB of its 15 GB of ephemeral storage."""
+        """Fire when an instance uses more than `threshold_in_gbs` GB of its 15 GB of ephemeral storage.
+
+        A second threshold is a second alarm with another `name` and `severity`.
+        """
         query = f"{_of_instances('EphemeralStorageUsed')}.max() > {threshold_in_gbs * 1024**3:.0f}"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
@@ -141,7 +161,7 @@ class AlarmSpec(Brief):
         severity: Severity = "CRITICAL",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance that had emitted metrics stops doing so."""
+        """Fire when an instance that emitted metrics stops emitting them."""
         query = f"{_of_instances('CpuUtilization')}.absent()"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
@@ -149,11 +169,11 @@ class AlarmSpec(Brief):
         """Return the query with `$instances` replaced by a pattern that matches these display names."""
         return self.query.replace(INSTANCES, "|".join(sorted(display_names)))
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         topics = [one for one in self.destinations if isinstance(one, TopicSpec) or ".onstopic." in one]
         if len(topics) > 1 or len(self.destinations) - len(topics) > 1:
-            return [("destinations", "OCI takes one topic and one stream at most for an alarm")]
+            return [("destinations", "OCI allows at most one topic and one stream for an alarm")]
         return []
 
 

@@ -1,4 +1,4 @@
-"""What the app and every sidecar have in common: one container each."""
+"""Fields that the app and every sidecar have in common."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief, names_only
+from ocisidecar.spec.converters import as_dict, same, texts
 from ocisidecar.spec.health import HealthCheck, as_health_checks
-from ocisidecar.spec.normal import as_dict, same, texts
-from ocisidecar.spec.rules import ENVIRONMENT_NAME, IMAGE_URL, above, absolute_path, at_least, checked
+from ocisidecar.spec.repr import ShortRepr, names_only
 from ocisidecar.spec.scrape import ScrapeTarget, as_scrape_targets
 from ocisidecar.spec.secret import Plain
 from ocisidecar.spec.security import Statement, as_statements
+from ocisidecar.spec.validate.fields import ENVIRONMENT_NAME, IMAGE_URL, above, absolute_path, at_least, validated
 from ocisidecar.spec.volume import Mount, as_mounts
 from ocisidecar.wire import Ref
 
@@ -26,7 +26,7 @@ def _environment(value: Mapping[str, EnvironmentValue]) -> Mapping[str, Environm
 
 
 @frozen(kw_only=True, repr=False)
-class ContainerFields(Brief):
+class ContainerFields(ShortRepr):
     """One container, apart from its name, tags and security context.
 
     Attributes:
@@ -35,7 +35,7 @@ class ContainerFields(Brief):
         command: replaces the image's ENTRYPOINT.
         arguments: replaces the image's CMD; all together at most 64 KB.
         working_directory: of the program; by default the image's.
-        environment_variables: names and values together at most 64 KB.  OCI returns them in clear: no secrets.
+        environment_variables: names and values together at most 64 KB.  OCI returns them in clear text: no secrets.
         mounts: absolute path → volume name, `VolumeSpec` or `Mount`.
         health_checks: OCI's checks.
         scrape: metrics that the container serves; Prometheus scrapes them if it is there.
@@ -49,18 +49,20 @@ class ContainerFields(Brief):
     Source: oci.container_instances.models.CreateContainerDetails, CreateContainerResourceConfigDetails.
     """
 
-    image_url: str = field(metadata=checked(IMAGE_URL))
+    image_url: str = field(metadata=validated(IMAGE_URL))
     command: tuple[str, ...] = field(default=(), converter=texts)
     arguments: tuple[str, ...] = field(default=(), converter=texts)
-    working_directory: str | None = field(default=None, metadata=checked(absolute_path))
+    working_directory: str | None = field(default=None, metadata=validated(absolute_path))
     environment_variables: Mapping[str, EnvironmentValue] = field(
-        factory=dict, converter=_environment, repr=names_only, metadata=checked(names=(ENVIRONMENT_NAME,))
+        factory=dict, converter=_environment, repr=names_only, metadata=validated(names=(ENVIRONMENT_NAME,))
     )
-    mounts: Mapping[str, Mount] = field(factory=dict, converter=as_mounts, metadata=checked(names=(absolute_path,)))
+    mounts: Mapping[str, Mount] = field(
+        factory=dict, converter=as_mounts, metadata=validated(names=(absolute_path,))
+    )
     health_checks: tuple[HealthCheck, ...] = field(default=(), converter=as_health_checks)
     scrape: tuple[ScrapeTarget, ...] = field(default=(), converter=as_scrape_targets)
     statements: tuple[Statement, ...] = field(default=(), converter=as_statements)
-    vcpus_limit: float | None = field(default=None, metadata=checked(above(0, unit="logical CPUs")))
-    memory_limit_in_gbs: float | None = field(default=None, metadata=checked(above(0, unit="GB")))
-    ephemeral_storage_in_gbs: float = field(default=0, metadata=checked(at_least(0, unit="GB")))
+    vcpus_limit: float | None = field(default=None, metadata=validated(above(0, unit="logical CPUs")))
+    memory_limit_in_gbs: float | None = field(default=None, metadata=validated(above(0, unit="GB")))
+    ephemeral_storage_in_gbs: float = field(default=0, metadata=validated(at_least(0, unit="GB")))
     is_resource_principal_disabled: bool | None = None

@@ -1,4 +1,4 @@
-"""What is deployed, changed and destroyed as one."""
+"""A deployment: the unit that is applied and destroyed."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from attrs import evolve, field, frozen
 
 from ocisidecar.spec.access import AccessSpec
 from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
-from ocisidecar.spec.brief import Brief
+from ocisidecar.spec.converters import as_tuple, same, text_map
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
-from ocisidecar.spec.named import with_item, without_item
+from ocisidecar.spec.named_items import with_item, without_item
 from ocisidecar.spec.network import NetworkSpec
-from ocisidecar.spec.normal import as_tuple, same, text_map
-from ocisidecar.spec.rules import RESOURCE_NAME, checked, length, matches
+from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, length, matches, validated
 from ocisidecar.wire import Ref
 
 
 @frozen(repr=False)
-class RepositorySpec(Brief):
+class RepositorySpec(ShortRepr):
     """A repository for images in the tenancy's container registry.
 
     Attributes:
         name: without registry and namespace, e.g. `acme/web`; unique in the tenancy.
-        is_public: whether everybody may pull from it.
-        is_immutable: whether a pushed tag stays what it is.
+        is_public: whether anyone may pull from it without logging in.
+        is_immutable: whether a tag that was pushed cannot be replaced.
 
     Source: oci.artifacts.models.CreateContainerRepositoryDetails.
     """
 
     name: str = field(
-        metadata=checked(
+        metadata=validated(
             matches(r"[a-z0-9]+([._/-][a-z0-9]+)*", "lower-case words joined by '/', '-', '_' or '.'"),
             length(1, 235),  # with the kind before it, it is the value of a tag: 256 characters
         )
@@ -54,8 +54,8 @@ def _repositories(value: Iterable[RepositorySpec]) -> tuple[RepositorySpec, ...]
 
 
 @frozen(repr=False)
-class DeploymentSpec(Brief):
-    """What is tagged, applied and destroyed as one.
+class DeploymentSpec(ShortRepr):
+    """A deployment: everything that is tagged, applied and destroyed together.
 
     It may hold no instances: then it is a network, access or logging that others share with `.of(name)`.
 
@@ -68,9 +68,11 @@ class DeploymentSpec(Brief):
         alarms: by unique name.
         repositories: by unique name; made before anything else.
         freeform_tags, defined_tags: of every resource that can have tags.
+        source_file: the file that `load_spec` read it from, for error messages; two specs that differ only in this
+            are equal.
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
+    name: str = field(metadata=validated(RESOURCE_NAME))
     instances: tuple[InstanceSpec, ...] = field(default=(), converter=_instances)
     network: NetworkSpec | None = field(default=None, kw_only=True)
     access: AccessSpec | None = field(default=None, kw_only=True)
@@ -81,6 +83,7 @@ class DeploymentSpec(Brief):
     defined_tags: Mapping[str, Mapping[str, str]] = field(
         factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
     )
+    source_file: str | None = field(default=None, kw_only=True, eq=False, repr=False)
 
     def with_instance(self, instance: InstanceSpec) -> DeploymentSpec:
         """Return a copy with the instance added, or replaced by name."""
@@ -98,7 +101,7 @@ class DeploymentSpec(Brief):
         """Return the instance of this name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such instance.
         """
         for instance in self.instances:
             if instance.name == name:

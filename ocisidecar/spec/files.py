@@ -7,7 +7,7 @@ first argument, and a way without arguments is its name: `network: public`.  A s
 `{base64: …}`, `{secret: …}` or `{prometheus: …}`; an environment value is text, `{plain: …}` or
 `{ref: log/<name>}`.
 
-Loading answers keys and words that are not known; what the values must be, `ocisidecar.spec.validate` says.
+Loading reports unknown keys and words; `ocisidecar.spec.validate.spec` checks the values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from ocisidecar.errors import SpecError, SpecFault
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
 from ocisidecar.spec.instance import InstanceSpec
 
@@ -31,18 +31,22 @@ def load_spec(source: str | Path) -> DeploymentSpec:
 
     Raises:
         SpecError: the file cannot be read; the text is malformed, with line and column; or it holds keys or words
-            that are not known, all at once, each with its path and the nearest known one.
+            that are not known, all at once, each with its path and the nearest known one; the message names the
+            file.
     """
     from ocisidecar.spec.structure import structured
 
     if isinstance(source, str) and _is_text(source):
-        return structured(_parsed(source, "the text", is_json=source.lstrip().startswith("{")), directory=Path())
+        document = _parsed(source, "the text", is_json=source.lstrip().startswith("{"))
+        return structured(document, directory=Path(), source="the text")
     path = Path(source)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([SpecFault(str(path), f"cannot be read: {error}")]) from error
-    return structured(_parsed(text, str(path), is_json=path.suffix == ".json"), directory=path.parent)
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SpecError([SpecProblem("", f"the file cannot be read: {reason}")], source=str(path)) from error
+    document = _parsed(text, str(path), is_json=path.suffix == ".json")
+    return structured(document, directory=path.parent, source=str(path))
 
 
 def dump_spec(spec: DeploymentSpec | InstanceSpec, *, syntax: Syntax = "yaml") -> str:
@@ -68,5 +72,4 @@ def _parsed(text: str, name: str, *, is_json: bool) -> Any:
     try:
         return parse(text)
     except MalformedText as error:
-        place = f"{name}, {error.place}" if error.place else name
-        raise SpecError([SpecFault(place, error.problem)]) from error
+        raise SpecError([SpecProblem(error.place, error.problem)], source=name) from error

@@ -1,4 +1,4 @@
-"""How OCI finds out whether a container works."""
+"""Health checks of containers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import as_tuple, same, text_map
-from ocisidecar.spec.rules import PORT, at_least, checked, matches
+from ocisidecar.spec.converters import as_tuple, same, text_map
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import PORT, at_least, matches, validated
 
 FailureAction = Literal["KILL", "NONE"]
 
 
 @frozen(repr=False)
-class HealthCheck(Brief):
+class HealthCheck(ShortRepr):
     """A check of one container: use `http` or `tcp`.
 
     OCI connects to the container's port from outside it, so the program must listen on 0.0.0.0.  By default what
@@ -39,18 +39,18 @@ class HealthCheck(Brief):
     is therefore always sent, and no upper bound is enforced.
     """
 
-    port: int = field(metadata=checked(PORT))
+    port: int = field(metadata=validated(PORT))
     kind: Literal["http", "tcp"] = field(kw_only=True)
     path: str | None = field(
-        default=None, kw_only=True, metadata=checked(matches(r"/[^\s#]*", "an URL path that starts with '/'"))
+        default=None, kw_only=True, metadata=validated(matches(r"/[^\s#]*", "an URL path that starts with '/'"))
     )
     headers: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map)
     name: str | None = field(default=None, kw_only=True)
-    initial_delay_in_seconds: int = field(default=2, kw_only=True, metadata=checked(at_least(0, unit="s")))
-    interval_in_seconds: int = field(default=10, kw_only=True, metadata=checked(at_least(1, unit="s")))
-    timeout_in_seconds: int = field(default=5, kw_only=True, metadata=checked(at_least(1, unit="s")))
-    failure_threshold: int = field(default=4, kw_only=True, metadata=checked(at_least(1)))
-    success_threshold: int = field(default=1, kw_only=True, metadata=checked(at_least(1)))
+    initial_delay_in_seconds: int = field(default=2, kw_only=True, metadata=validated(at_least(0, unit="s")))
+    interval_in_seconds: int = field(default=10, kw_only=True, metadata=validated(at_least(1, unit="s")))
+    timeout_in_seconds: int = field(default=5, kw_only=True, metadata=validated(at_least(1, unit="s")))
+    failure_threshold: int = field(default=4, kw_only=True, metadata=validated(at_least(1)))
+    success_threshold: int = field(default=1, kw_only=True, metadata=validated(at_least(1)))
     failure_action: FailureAction = field(default="KILL", kw_only=True)
 
     @classmethod

@@ -7,12 +7,16 @@ from typing import Literal
 
 from attrs import evolve, field, frozen
 
-from ocisidecar.spec.brief import Brief
 from ocisidecar.spec.container import ContainerFields
+from ocisidecar.spec.converters import as_tuple, same, text_map, texts
 from ocisidecar.spec.health import HealthCheck
-from ocisidecar.spec.named import with_item, without_item
-from ocisidecar.spec.normal import as_tuple, same, text_map, texts
-from ocisidecar.spec.rules import (
+from ocisidecar.spec.named_items import with_item, without_item
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.secret import ImagePullSecret
+from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.validate.fields import (
     DISPLAY_NAME,
     HOSTNAME_LABEL,
     PORT,
@@ -21,16 +25,12 @@ from ocisidecar.spec.rules import (
     above,
     at_least,
     between,
-    checked,
     cidr,
     count,
     ip_address,
     matches,
+    validated,
 )
-from ocisidecar.spec.secret import ImagePullSecret
-from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext
-from ocisidecar.spec.sidecar import SidecarSpec
-from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
 from ocisidecar.spec.volume import Mount, VolumeSpec
 
 VCN = "vcn"
@@ -41,12 +41,12 @@ _IS_CIDR = cidr(0, 32)
 
 
 def _source(value: str) -> str | None:
-    fault = None if value == VCN else _IS_CIDR(value)
-    return fault and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
+    problem = None if value == VCN else _IS_CIDR(value)
+    return problem and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
 
 
 @frozen(repr=False)
-class Port(Brief):
+class Port(ShortRepr):
     """A port of the instance that others may reach.
 
     Attributes:
@@ -55,12 +55,12 @@ class Port(Brief):
         protocol: `tcp` or `udp`.
     """
 
-    port: int = field(metadata=checked(PORT))
+    port: int = field(metadata=validated(PORT))
     sources: tuple[str, ...] = field(
         default=(VCN,),
         kw_only=True,
         converter=texts,
-        metadata=checked(count(1, 100, unit="sources"), each=(_source,)),
+        metadata=validated(count(1, 100, unit="sources"), each=(_source,)),
     )
     protocol: Literal["tcp", "udp"] = field(default="tcp", kw_only=True)
 
@@ -82,7 +82,7 @@ def _numbered(value: Iterable[int | str], word: str) -> tuple[str, ...]:
 
 
 @frozen(kw_only=True, repr=False)
-class PlacementSpec(Brief):
+class PlacementSpec(ShortRepr):
     """Where instances may run, in the order in which it is tried when a place has no capacity.
 
     Attributes:
@@ -95,19 +95,19 @@ class PlacementSpec(Brief):
     availability_domains: tuple[str, ...] = field(
         default=(),
         converter=_domains,
-        metadata=checked(each=(matches(r"([^\s:]+:)?([A-Z0-9-]+-)?AD-[1-9]", "1, 'AD-1' or 'Uocm:PHX-AD-1'"),)),
+        metadata=validated(each=(matches(r"([^\s:]+:)?([A-Z0-9-]+-)?AD-[1-9]", "1, 'AD-1' or 'Uocm:PHX-AD-1'"),)),
     )
     fault_domains: tuple[str, ...] = field(
         default=(),
         converter=_fault_domains,
-        metadata=checked(each=(matches(r"FAULT-DOMAIN-[1-3]", "1 to 3 or 'FAULT-DOMAIN-1' to '-3'"),)),
+        metadata=validated(each=(matches(r"FAULT-DOMAIN-[1-3]", "1 to 3 or 'FAULT-DOMAIN-1' to '-3'"),)),
     )
-    shapes: tuple[str, ...] = field(default=(), converter=texts, metadata=checked(each=(SHAPE_NAME,)))
+    shapes: tuple[str, ...] = field(default=(), converter=texts, metadata=validated(each=(SHAPE_NAME,)))
     spread: bool = True
 
 
 @frozen(kw_only=True, repr=False)
-class RolloutSpec(Brief):
+class RolloutSpec(ShortRepr):
     """How an instance is replaced when something changes that OCI cannot change in place.
 
     Attributes:
@@ -121,19 +121,19 @@ class RolloutSpec(Brief):
     """
 
     replace: Literal["overlap", "stop_first"] = "overlap"
-    max_unavailable: int = field(default=0, metadata=checked(at_least(0, unit="replicas")))
+    max_unavailable: int = field(default=0, metadata=validated(at_least(0, unit="replicas")))
     probe: HealthCheck | None = None
-    healthy_timeout_in_seconds: int = field(default=600, metadata=checked(between(1, 86400, unit="s")))
+    healthy_timeout_in_seconds: int = field(default=600, metadata=validated(between(1, 86400, unit="s")))
 
 
 @frozen(kw_only=True, repr=False)
-class DnsConfig(Brief):
+class DnsConfig(ShortRepr):
     """How containers resolve names; what is empty comes from the subnet's DHCP options.
 
     Source: oci.container_instances.models.CreateContainerDnsConfigDetails.
     """
 
-    nameservers: tuple[str, ...] = field(default=(), converter=texts, metadata=checked(each=(ip_address,)))
+    nameservers: tuple[str, ...] = field(default=(), converter=texts, metadata=validated(each=(ip_address,)))
     searches: tuple[str, ...] = field(default=(), converter=texts)
     options: tuple[str, ...] = field(default=(), converter=texts)
 
@@ -178,12 +178,12 @@ class InstanceSpec(ContainerFields):
     Source: oci.container_instances.models.CreateContainerInstanceDetails, CreateContainerVnicDetails.
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
-    shape: str = field(default="CI.Standard.E4.Flex", kw_only=True, metadata=checked(SHAPE_NAME))
-    ocpus: float = field(default=1, kw_only=True, metadata=checked(above(0, unit="OCPUs")))
-    memory_in_gbs: float | None = field(default=None, kw_only=True, metadata=checked(above(0, unit="GB")))
+    name: str = field(metadata=validated(RESOURCE_NAME))
+    shape: str = field(default="CI.Standard.E4.Flex", kw_only=True, metadata=validated(SHAPE_NAME))
+    ocpus: float = field(default=1, kw_only=True, metadata=validated(above(0, unit="OCPUs")))
+    memory_in_gbs: float | None = field(default=None, kw_only=True, metadata=validated(above(0, unit="GB")))
     ports: tuple[Port, ...] = field(default=(), kw_only=True, converter=_ports)
-    replicas: int = field(default=1, kw_only=True, metadata=checked(between(1, 1000, unit="replicas")))
+    replicas: int = field(default=1, kw_only=True, metadata=validated(between(1, 1000, unit="replicas")))
     volumes: tuple[VolumeSpec, ...] = field(default=(), kw_only=True, converter=_volumes)
     sidecars: tuple[SidecarSpec, ...] = field(default=(), kw_only=True, converter=_sidecars)
     placement: PlacementSpec = field(factory=PlacementSpec, kw_only=True)
@@ -191,15 +191,15 @@ class InstanceSpec(ContainerFields):
     image_pull_secrets: tuple[ImagePullSecret, ...] = field(default=(), kw_only=True, converter=_pull_secrets)
     container_restart_policy: Literal["ALWAYS", "NEVER", "ON_FAILURE"] = field(default="ALWAYS", kw_only=True)
     graceful_shutdown_timeout_in_seconds: int = field(
-        default=30, kw_only=True, metadata=checked(between(0, 300, unit="s"))
+        default=30, kw_only=True, metadata=validated(between(0, 300, unit="s"))
     )
     dns_config: DnsConfig | None = field(default=None, kw_only=True)
     security_context: InstanceSecurityContext | None = field(default=None, kw_only=True)
     container_security_context: SecurityContext | None = field(default=None, kw_only=True)
-    display_name: str | None = field(default=None, kw_only=True, metadata=checked(DISPLAY_NAME))
-    vnic_display_name: str | None = field(default=None, kw_only=True, metadata=checked(DISPLAY_NAME))
-    hostname_label: str | None = field(default=None, kw_only=True, metadata=checked(HOSTNAME_LABEL))
-    private_ip: str | None = field(default=None, kw_only=True, metadata=checked(ip_address))
+    display_name: str | None = field(default=None, kw_only=True, metadata=validated(DISPLAY_NAME))
+    vnic_display_name: str | None = field(default=None, kw_only=True, metadata=validated(DISPLAY_NAME))
+    hostname_label: str | None = field(default=None, kw_only=True, metadata=validated(HOSTNAME_LABEL))
+    private_ip: str | None = field(default=None, kw_only=True, metadata=validated(ip_address))
     skip_source_dest_check: bool | None = field(default=None, kw_only=True)
     freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM)
     defined_tags: Mapping[str, Mapping[str, str]] = field(

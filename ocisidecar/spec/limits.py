@@ -1,7 +1,6 @@
 """OCI's limits, each with its source, as data.
 
-They are held against a spec before any call.  What a tenancy may have beside that (quotas, service limits) only
-the service knows.
+Validation checks them before any call.  The tenancy's quotas and service limits are known to the service only.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ FREEFORM_TAGS = 10
 """Per resource.  Source: Oracle documentation, "Limits on Tags"."""
 
 OWN_TAGS = 4
-"""How many of them this library uses on everything that it makes."""
+"""Number of them that this library sets on every resource that it makes."""
 
 
 @frozen(kw_only=True)
 class Shape:
-    """What a shape allows.
+    """The limits of a shape.
 
     Attributes:
         logical_cpus_per_ocpu: 2 on x86, 1 on Arm.
-        ocpus: least and most.
-        memory_in_gbs: least and most in all.
-        memory_in_gbs_per_ocpu: least and most.
-        default_memory_in_gbs_per_ocpu: taken where a spec names no memory.
+        ocpus: minimum and maximum.
+        memory_in_gbs: minimum and maximum in total.
+        memory_in_gbs_per_ocpu: minimum and maximum.
+        default_memory_in_gbs_per_ocpu: used when a spec gives no memory.
     """
 
     logical_cpus_per_ocpu: int
@@ -67,11 +66,11 @@ SHAPES = {
     "CI.Standard.E5.Flex": _X86_E5,
     "CI.Standard.A1.Flex": _ARM_A1,
 }
-"""Shapes that are known beforehand; others are allowed and left to the service to judge.
+"""Known shapes; others are allowed, and only the service checks them.
 
 Source: Oracle documentation, "Container Instance Shapes", for E3, E4 and A1.  UNCONFIRMED: all of E5, and the
 default memory per OCPU, which is that of the Compute shapes of the same name; it is always sent, so that the
-instance has what the budget was reckoned with.
+instance has the memory that validation assumed.
 """
 
 ADDRESSES_KEPT_PER_SUBNET = 3

@@ -1,4 +1,4 @@
-"""Where a deployment's log lines go."""
+"""Log group and logs of a deployment."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import texts
-from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, count, ocid
+from ocisidecar.spec.converters import texts
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, count, ocid, validated
 
 _LOG_NAMES = ("app",)
 
@@ -24,7 +24,7 @@ def _retention(days: int) -> str | None:
 
 
 @frozen(kw_only=True, repr=False)
-class LoggingSpec(Brief):
+class LoggingSpec(ShortRepr):
     """Log group and logs of a deployment: use `deployment`, `existing`, `of` or `none`.
 
     Attributes:
@@ -41,12 +41,12 @@ class LoggingSpec(Brief):
     log_names: tuple[str, ...] = field(
         default=_LOG_NAMES,
         converter=texts,
-        metadata=checked(count(1, 100, unit="logs"), each=(RESOURCE_NAME,)),
+        metadata=validated(count(1, 100, unit="logs"), each=(RESOURCE_NAME,)),
     )
-    retention_duration_in_days: int = field(default=30, metadata=checked(_retention))
-    log_id: str | None = field(default=None, metadata=checked(ocid("log")))
-    log_group_id: str | None = field(default=None, metadata=checked(ocid("loggroup")))
-    name: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
+    retention_duration_in_days: int = field(default=30, metadata=validated(_retention))
+    log_id: str | None = field(default=None, metadata=validated(ocid("log")))
+    log_group_id: str | None = field(default=None, metadata=validated(ocid("loggroup")))
+    name: str | None = field(default=None, metadata=validated(RESOURCE_NAME))
 
     @classmethod
     def deployment(
@@ -90,7 +90,7 @@ class LoggingSpec(Brief):
         """Make no logs; no container may then refer to one."""
         return cls(kind="none")
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         if self.kind == "existing" and bool(self.log_id) == bool(self.log_group_id):
             return [("log_id", "give either log_id or log_group_id")]

@@ -1,4 +1,4 @@
-"""Which network a deployment's instances are in."""
+"""The network of a deployment's instances."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import texts
-from ocisidecar.spec.rules import DNS_LABEL, RESOURCE_NAME, checked, cidr, count, ocid
+from ocisidecar.spec.converters import texts
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import DNS_LABEL, RESOURCE_NAME, cidr, count, ocid, validated
 
 _VCN_CIDR = "10.0.0.0/16"
 _SUBNET_PREFIX_LENGTH = 20
 
 
 @frozen(kw_only=True, repr=False)
-class NetworkSpec(Brief):
+class NetworkSpec(ShortRepr):
     """The network of a deployment: use `private`, `public`, `existing` or `of`.
 
     Attributes:
@@ -31,17 +31,17 @@ class NetworkSpec(Brief):
     """
 
     kind: Literal["private", "public", "existing", "of"]
-    cidr_block: str = field(default=_VCN_CIDR, metadata=checked(cidr(16, 30)))
-    subnet_cidr_block: str | None = field(default=None, metadata=checked(cidr(16, 30)))
-    dns_label: str | None = field(default=None, metadata=checked(DNS_LABEL))
-    subnet_id: str | None = field(default=None, metadata=checked(ocid("subnet")))
+    cidr_block: str = field(default=_VCN_CIDR, metadata=validated(cidr(16, 30)))
+    subnet_cidr_block: str | None = field(default=None, metadata=validated(cidr(16, 30)))
+    dns_label: str | None = field(default=None, metadata=validated(DNS_LABEL))
+    subnet_id: str | None = field(default=None, metadata=validated(ocid("subnet")))
     nsg_ids: tuple[str, ...] = field(
         default=(),
         converter=texts,
-        metadata=checked(count(0, 5, unit="groups"), each=(ocid("networksecuritygroup"),)),
+        metadata=validated(count(0, 5, unit="groups"), each=(ocid("networksecuritygroup"),)),
     )
     is_public_ip_assigned: bool = False
-    name: str | None = field(default=None, metadata=checked(RESOURCE_NAME))
+    name: str | None = field(default=None, metadata=validated(RESOURCE_NAME))
 
     @classmethod
     def private(
@@ -88,7 +88,7 @@ class NetworkSpec(Brief):
     ) -> NetworkSpec:
         """Use a subnet that exists, and up to 5 network security groups; neither is changed or deleted.
 
-        Ports of instances are then opened by whoever owns these groups.
+        The owner of these groups must open the ports of the instances.
         """
         return cls(
             kind="existing",

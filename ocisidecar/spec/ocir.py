@@ -1,4 +1,4 @@
-"""How the hosts of OCI's own registry are called."""
+"""Host names of OCI's container registry (OCIR)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HOST = re.compile(r"[a-z0-9-]+\.ocir\.io|ocir\.[a-z0-9-]+\.oci\.oracle(gov)?clo
 
 
 def ocir_host(region: str) -> str | None:
-    """Return the registry's host in a region of the commercial realm, or None when `region` is no such word.
+    """Return the registry's host in a region of the commercial realm, or None when this is not a region.
 
     Args:
         region: its key (`fra`, for `fra.ocir.io`) or name (`eu-frankfurt-1`, for

@@ -1,4 +1,4 @@
-"""Where metrics are, and the Prometheus configuration that follows from it."""
+"""Scrape targets, and the Prometheus configuration that is generated from them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import as_tuple, same, text_map, texts
-from ocisidecar.spec.rules import PORT, between, checked, matches
+from ocisidecar.spec.converters import as_tuple, same, text_map, texts
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import PORT, between, matches, validated
 
 
 @frozen(repr=False)
-class ScrapeTarget(Brief):
+class ScrapeTarget(ShortRepr):
     """Metrics in Prometheus format that a container of the instance serves.
 
     Attributes:
@@ -23,32 +23,34 @@ class ScrapeTarget(Brief):
         labels: put on every sample; `instance` replaces the label that Prometheus makes of the address.
     """
 
-    port: int = field(metadata=checked(PORT))
-    path: str = field(default="/metrics", kw_only=True, metadata=checked(matches(r"/[^\s?#]*", "an URL path")))
+    port: int = field(metadata=validated(PORT))
+    path: str = field(default="/metrics", kw_only=True, metadata=validated(matches(r"/[^\s?#]*", "an URL path")))
     parameters: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map)
     labels: Mapping[str, str] = field(
         factory=dict,
         kw_only=True,
         converter=text_map,
-        metadata=checked(names=(matches(r"[a-zA-Z_][a-zA-Z0-9_]*", "a label name"),)),
+        metadata=validated(names=(matches(r"[a-zA-Z_][a-zA-Z0-9_]*", "a label name"),)),
     )
 
 
 @frozen(repr=False)
-class PrometheusConfig(Brief):
-    """A file whose content is made when the instance is composed: a scrape job for each of its scrape targets.
+class PrometheusConfig(ShortRepr):
+    """A file that is generated for the instance: a scrape job for each of its scrape targets.
 
     Attributes:
         scrape_interval_in_seconds: time between two scrapes of a target.
-        remote_write: URLs that receive every sample; without credentials, since the file is no secret.
+        remote_write: URLs that receive every sample; without credentials, because the file is not secret.
     """
 
-    scrape_interval_in_seconds: int = field(default=15, kw_only=True, metadata=checked(between(1, 3600, unit="s")))
+    scrape_interval_in_seconds: int = field(
+        default=15, kw_only=True, metadata=validated(between(1, 3600, unit="s"))
+    )
     remote_write: tuple[str, ...] = field(
         default=(),
         kw_only=True,
         converter=texts,
-        metadata=checked(each=(matches(r"https?://[^\s@]+", "an http or https URL without user and password"),)),
+        metadata=validated(each=(matches(r"https?://[^\s@]+", "an http or https URL without user and password"),)),
     )
 
     def render(self, targets: Iterable[tuple[str, ScrapeTarget]], *, labels: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Secrets by reference, and the values that may be read in clear."""
+"""References to secrets, and values that may be shown in clear text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.rules import checked, length, matches, ocid
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import length, matches, ocid, validated
 
 
 @frozen(repr=False)
-class SecretRef(Brief):
+class SecretRef(ShortRepr):
     """A secret in OCI Vault; its content is read when a deployment is applied, and enters no plan, tag or log.
 
     Attributes:
@@ -19,13 +19,13 @@ class SecretRef(Brief):
         version: version number; None means the current one, and then a new version alone changes no plan.
     """
 
-    secret_id: str = field(metadata=checked(ocid("vaultsecret", "vaultsecretversion")))
+    secret_id: str = field(metadata=validated(ocid("vaultsecret", "vaultsecretversion")))
     version: int | None = field(default=None, kw_only=True)
 
 
 @frozen(repr=False)
-class Plain(Brief):
-    """An environment value that may be read in clear although its name is a secret's.
+class Plain(ShortRepr):
+    """An environment value that may be shown in clear text although its variable is named like a secret.
 
     OCI returns environment variables to everyone who may read the container.
     """
@@ -34,8 +34,8 @@ class Plain(Brief):
 
 
 @frozen(repr=False)
-class ImagePullSecret(Brief):
-    """What lets OCI pull images from a private registry that is no OCIR repository of the tenancy.
+class ImagePullSecret(ShortRepr):
+    """Credentials with which OCI pulls images from a private registry other than the tenancy's own.
 
     Attributes:
         registry_endpoint: the registry as written in front of the image's name, e.g. `ghcr.io`.
@@ -45,11 +45,11 @@ class ImagePullSecret(Brief):
     Source: oci.container_instances.models.CreateBasicImagePullSecretDetails, CreateVaultImagePullSecretDetails.
     """
 
-    registry_endpoint: str = field(metadata=checked(matches(r"[^\s/]+(/[^\s/]+)*", "a registry such as ghcr.io")))
+    registry_endpoint: str = field(metadata=validated(matches(r"[^\s/]+(/[^\s/]+)*", "a registry such as ghcr.io")))
     kind: Literal["basic", "vault"] = field(kw_only=True)
-    secret_id: str | None = field(default=None, kw_only=True, metadata=checked(ocid("vaultsecret")))
-    username: str | None = field(default=None, kw_only=True, repr=False, metadata=checked(length(1, 1024)))
-    password: str | None = field(default=None, kw_only=True, repr=False, metadata=checked(length(1, 4096)))
+    secret_id: str | None = field(default=None, kw_only=True, metadata=validated(ocid("vaultsecret")))
+    username: str | None = field(default=None, kw_only=True, repr=False, metadata=validated(length(1, 1024)))
+    password: str | None = field(default=None, kw_only=True, repr=False, metadata=validated(length(1, 4096)))
     version: str = field(default="1", kw_only=True)
 
     @classmethod

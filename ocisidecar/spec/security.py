@@ -1,4 +1,4 @@
-"""What containers may do on their host, and what they may ask of OCI."""
+"""Security contexts of containers, and the OCI rights that containers need."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal, get_args
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief
-from ocisidecar.spec.normal import as_tuple, same
-from ocisidecar.spec.rules import Fault, at_least, checked, length, matches
+from ocisidecar.spec.converters import as_tuple, same
+from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.validate.fields import Problem, at_least, length, matches, validated
 
 Capability = Literal[
     "CAP_CHOWN",
@@ -38,7 +38,7 @@ def _capabilities(value: Iterable[Capability]) -> tuple[Capability, ...]:
 
 
 @frozen(kw_only=True, repr=False)
-class SecurityContext(Brief):
+class SecurityContext(ShortRepr):
     """Linux user, root file system and capabilities of one container; None leaves it to the image and the service.
 
     Attributes:
@@ -52,8 +52,8 @@ class SecurityContext(Brief):
     Source: oci.container_instances.models.CreateLinuxSecurityContextDetails.
     """
 
-    run_as_user: int | None = field(default=None, metadata=checked(at_least(0)))
-    run_as_group: int | None = field(default=None, metadata=checked(at_least(0)))
+    run_as_user: int | None = field(default=None, metadata=validated(at_least(0)))
+    run_as_group: int | None = field(default=None, metadata=validated(at_least(0)))
     is_non_root_user_check_enabled: bool | None = None
     is_root_file_system_readonly: bool | None = None
     add_capabilities: tuple[Capability, ...] = field(default=(), converter=_capabilities)
@@ -72,7 +72,7 @@ class SecurityContext(Brief):
             drop_capabilities=("ALL",),
         )
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         found = []
         if self.run_as_group is not None and self.run_as_user is None:
@@ -83,7 +83,7 @@ class SecurityContext(Brief):
 
 
 @frozen(kw_only=True, repr=False)
-class InstanceSecurityContext(Brief):
+class InstanceSecurityContext(ShortRepr):
     """Group ownership of volumes for all containers of an instance.
 
     Attributes:
@@ -93,12 +93,12 @@ class InstanceSecurityContext(Brief):
     Source: oci.container_instances.models.CreateLinuxContainerInstanceSecurityContextDetails.
     """
 
-    fs_group: int | None = field(default=None, metadata=checked(at_least(0)))
+    fs_group: int | None = field(default=None, metadata=validated(at_least(0)))
     fs_group_change_policy: Literal["ALWAYS", "ON_ROOT_MISMATCH"] | None = None
 
 
 @frozen(repr=False)
-class Statement(Brief):
+class Statement(ShortRepr):
     """A right that a container needs from OCI, as a part of one IAM policy statement.
 
     `Allow <the deployment's group> to <verb> <resource_type> in compartment id <its compartment> where <where>`.
@@ -115,20 +115,22 @@ class Statement(Brief):
     """
 
     verb: Literal["inspect", "read", "use", "manage"]
-    resource_type: str = field(metadata=checked(matches(r"[a-z][a-z0-9-]*", "a resource type such as log-content")))
+    resource_type: str = field(
+        metadata=validated(matches(r"[a-z][a-z0-9-]*", "a resource type such as log-content"))
+    )
     where: str | None = field(
         default=None,
         kw_only=True,
-        metadata=checked(
+        metadata=validated(
             matches(r"[A-Za-z0-9 .,_=!<>/*'{}:()@+-]+", "one condition in a line, its values in single quotes")
         ),
     )
-    reason: str = field(kw_only=True, metadata=checked(length(1, 400)))
+    reason: str = field(kw_only=True, metadata=validated(length(1, 400)))
     principal: Literal["computecontainerinstance", "managementagent"] = field(
         default="computecontainerinstance", kw_only=True
     )
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         where = self.where or ""
         if where.count("'") % 2 or where.count("{") != where.count("}"):

@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from ocisidecar.spec import presets
 from ocisidecar.spec.container import ContainerFields
-from ocisidecar.spec.normal import text_map, texts
-from ocisidecar.spec.rules import RESOURCE_NAME, checked
+from ocisidecar.spec.converters import text_map, texts
+from ocisidecar.spec.preset_registry import Preset, find_preset, preset_names
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, validated
+
+if TYPE_CHECKING:
+    from ocisidecar.spec.presets import blackbox_exporter as _blackbox_exporter
+    from ocisidecar.spec.presets import cadvisor as _cadvisor
+    from ocisidecar.spec.presets import grafana as _grafana
+    from ocisidecar.spec.presets import log_forwarder as _log_forwarder
+    from ocisidecar.spec.presets import management_agent as _management_agent
+    from ocisidecar.spec.presets import mysql_exporter as _mysql_exporter
+    from ocisidecar.spec.presets import nginx_exporter as _nginx_exporter
+    from ocisidecar.spec.presets import node_exporter as _node_exporter
+    from ocisidecar.spec.presets import postgres_exporter as _postgres_exporter
+    from ocisidecar.spec.presets import prometheus as _prometheus
+    from ocisidecar.spec.presets import redis_exporter as _redis_exporter
+
+
+class _PresetNamespace(type):
+    """Metaclass of `SidecarSpec`: presets are attributes of the class, imported when they are first used."""
+
+    if not TYPE_CHECKING:  # pragma: no branch (else a type checker would accept every misspelt name)
+
+        def __getattr__(cls, name: str) -> Preset:
+            preset = find_preset(name)
+            if preset is None:
+                raise AttributeError(f"{cls.__name__} has no attribute or preset {name!r}", name=name, obj=cls)
+            return preset
+
+    def __dir__(cls) -> list[str]:
+        return [*super().__dir__(), *preset_names()]
 
 
 @frozen(repr=False)
-class SidecarSpec(ContainerFields):
+class SidecarSpec(ContainerFields, metaclass=_PresetNamespace):
     """A container beside the app, with all that it contributes to the instance; a preset makes a ready one.
 
     Attributes:
@@ -24,13 +53,13 @@ class SidecarSpec(ContainerFields):
         security_context: Linux user, root file system, capabilities.
         freeform_tags: of the container.
         defined_tags: of the container: namespace → key → value.
-        warnings: what plans say about this sidecar.
-        faults: what makes it unfit for use; validation reports each.
+        warnings: shown with every plan.
+        problems: reasons not to deploy it; validation reports each.
 
     The other fields are those of `ContainerFields`.
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
+    name: str = field(metadata=validated(RESOURCE_NAME))
     is_essential: bool = field(default=True, kw_only=True)
     security_context: SecurityContext | None = field(default=None, kw_only=True)
     freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM)
@@ -38,16 +67,17 @@ class SidecarSpec(ContainerFields):
         factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
     )
     warnings: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
-    faults: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
+    problems: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
 
-    prometheus = staticmethod(presets.prometheus.prometheus)
-    management_agent = staticmethod(presets.management_agent.management_agent)
-    log_forwarder = staticmethod(presets.log_forwarder.log_forwarder)
-    grafana = staticmethod(presets.grafana.grafana)
-    node_exporter = staticmethod(presets.node_exporter.node_exporter)
-    nginx_exporter = staticmethod(presets.nginx_exporter.nginx_exporter)
-    redis_exporter = staticmethod(presets.redis_exporter.redis_exporter)
-    postgres_exporter = staticmethod(presets.postgres_exporter.postgres_exporter)
-    mysql_exporter = staticmethod(presets.mysql_exporter.mysql_exporter)
-    blackbox_exporter = staticmethod(presets.blackbox_exporter.blackbox_exporter)
-    cadvisor = staticmethod(presets.cadvisor.cadvisor)
+    if TYPE_CHECKING:  # for type checkers and editors; at run time `_PresetNamespace` finds them
+        blackbox_exporter = staticmethod(_blackbox_exporter.blackbox_exporter)
+        cadvisor = staticmethod(_cadvisor.cadvisor)
+        grafana = staticmethod(_grafana.grafana)
+        log_forwarder = staticmethod(_log_forwarder.log_forwarder)
+        management_agent = staticmethod(_management_agent.management_agent)
+        mysql_exporter = staticmethod(_mysql_exporter.mysql_exporter)
+        nginx_exporter = staticmethod(_nginx_exporter.nginx_exporter)
+        node_exporter = staticmethod(_node_exporter.node_exporter)
+        postgres_exporter = staticmethod(_postgres_exporter.postgres_exporter)
+        prometheus = staticmethod(_prometheus.prometheus)
+        redis_exporter = staticmethod(_redis_exporter.redis_exporter)

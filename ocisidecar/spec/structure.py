@@ -1,7 +1,7 @@
-"""Between specs and plain documents of mappings, lists and scalars, by cattrs.
+"""Conversion between specs and documents of mappings, lists and scalars, with cattrs.
 
-Structuring answers keys and words that are not known, all of them at once.  Values of a wrong type pass into the
-spec as they are, because `ocisidecar.spec.validate` judges those.
+Structuring reports unknown keys and words, all of them at once.  Values of a wrong type pass into the spec
+unchanged, because `ocisidecar.spec.validate.spec` reports those.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from attrs import NOTHING, fields, has, resolve_types
+from attrs import NOTHING, evolve, fields, has, resolve_types
 from cattrs import Converter
 
-from ocisidecar.errors import SpecError, SpecFault
-from ocisidecar.spec import presets
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.alarm import AlarmSpec
-from ocisidecar.spec.brief import default_of
-from ocisidecar.spec.conformance import misfits_of
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
 from ocisidecar.spec.instance import InstanceSpec, Port
-from ocisidecar.spec.nearest import did_you_mean
-from ocisidecar.spec.paths import below
-from ocisidecar.spec.rules import Fault
+from ocisidecar.spec.preset_registry import find_preset, preset_names
+from ocisidecar.spec.repr import default_of
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.validate.audience import Audience
+from ocisidecar.spec.validate.fields import Problem
+from ocisidecar.spec.validate.paths import below
+from ocisidecar.spec.validate.types import type_problems_of, word_for
 from ocisidecar.spec.volume import Mount, VolumeSpec
 from ocisidecar.wire import Key, Ref
 
@@ -39,36 +40,57 @@ Document: TypeAlias = "bool | int | float | str | Sequence[Document] | Mapping[s
 """What YAML and JSON can hold."""
 
 _READY_ALARMS = ("cpu_utilization", "memory_utilization", "ephemeral_storage", "absence")
+_START = "begin with `name: <deployment>` and `instances:`, or with the name and the image_url of one instance"
+_NOT_IN_DOCUMENTS = frozenset({"source_file"})
+_OTHER_NAMES: Mapping[str, str] = {
+    "args": "arguments",
+    "count": "replicas",
+    "cpus": "ocpus",
+    "entrypoint": "command",
+    "env": "environment_variables",
+    "environment": "environment_variables",
+    "healthcheck": "health_checks",
+    "image": "image_url",
+    "memory": "memory_in_gbs",
+    "restart": "container_restart_policy",
+    "restart_policy": "container_restart_policy",
+    "scale": "replicas",
+    "working_dir": "working_directory",
+}
+"""Keys of Docker Compose and its like → the key here."""
 _UNSET: tuple[object, ...] = (None, (), {})
 """Values of a field that mean the same as an argument left out."""
 
 
-class _FaultsFound(Exception):
-    """What structuring a part found wrong, with paths below that part."""
+class _ProblemsFound(Exception):
+    """Problems of a part that was structured, with paths below that part."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__(self.faults)
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
 
 
-def structured(document: Document, *, directory: Path) -> DeploymentSpec:
+def structured(document: Document, *, directory: Path, source: str) -> DeploymentSpec:
     """Return the deployment that a document describes; one with `image_url` is that of an instance alone.
 
     Args:
         document: a mapping.
         directory: what the paths of `{file: …}` are relative to.
+        source: the file's name, for messages.
 
     Raises:
-        SpecError: the document is no mapping, or holds keys or words that are not known.
+        SpecError: the document is not a mapping, or holds keys or words that are not known.
     """
+    if document is None:
+        raise SpecError([SpecProblem("", f"it is empty: {_START}")], source=source)
     if not isinstance(document, Mapping):
-        raise SpecError([SpecFault("", f"a spec is a mapping with a name, got {type(document).__name__}")])
+        raise SpecError([SpecProblem("", f"must be a mapping, got {word_for(document)}: {_START}")], source=source)
     cls: Any = InstanceSpec if "image_url" in document else DeploymentSpec
     try:
         spec: DeploymentSpec | InstanceSpec = _structuring(directory).structure(document, cls)
-    except _FaultsFound as error:
-        raise SpecError([SpecFault(path, message) for path, message in error.faults]) from None
-    return as_deployment(spec)
+    except _ProblemsFound as error:
+        raise SpecError([SpecProblem(path, message) for path, message in error.problems], source=source) from None
+    return evolve(as_deployment(spec), source_file=source)
 
 
 def unstructured(spec: DeploymentSpec) -> dict[str, Document]:
@@ -81,7 +103,7 @@ def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
     """Return type hint and default of each argument of an attrs class or a function."""
     if has(make):
         ordered = sorted(fields(resolve_types(make)), key=lambda one: bool(one.kw_only))
-        return {one.name: (one.type, default_of(one)) for one in ordered}
+        return {one.name: (one.type, default_of(one)) for one in ordered if one.name not in _NOT_IN_DOCUMENTS}
     hints = get_type_hints(make)
     return {
         name: (hints[name], NOTHING if parameter.default is parameter.empty else parameter.default)
@@ -91,22 +113,17 @@ def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
 
 @cache
 def _positional(make: Any) -> str | None:
-    """Return the argument that may be given alone, without its name."""
+    """Return the argument that a document may give alone, without its name."""
     first = next(iter(signature(make).parameters.values()))
     return None if first.kind is Parameter.KEYWORD_ONLY else first.name
 
 
 @cache
 def _ways(cls: type) -> Mapping[str, Callable[..., Any]]:
-    """Return the class methods by which documents may make a part: those named by its `kind`, and ready alarms."""
+    """Return the class methods that documents may use for a part: those named by its `kind`, and ready alarms."""
     kind = next((one for one in fields(resolve_types(cls)) if one.name == "kind"), None)
     names = _READY_ALARMS if cls is AlarmSpec else get_args(kind.type) if kind else ()
     return {name: getattr(cls, name) for name in names}
-
-
-@cache
-def _presets() -> Mapping[str, Callable[..., SidecarSpec]]:
-    return {name: getattr(SidecarSpec, name) for name in presets.__all__}
 
 
 def _structuring(directory: Path) -> Converter:
@@ -171,25 +188,26 @@ def _mapping(converter: Converter, value: Any, hint: Any) -> Any:
 def _part(converter: Converter, value: Any, cls: type) -> Any:
     ways = _ways(cls)
     words = list(value) if isinstance(value, Mapping) else [value]
-    if len(words) == 1 and words[0] in ways:
+    if len(words) == 1 and isinstance(words[0], str) and words[0] in ways:
         word = words[0]
         return _at(word, lambda: _made(converter, ways[word], value[word] if isinstance(value, Mapping) else {}))
     if ways and cls is not AlarmSpec:
-        given = ", ".join(map(str, words))
-        raise _FaultsFound([("", f"must be one of {', '.join(ways)}, got {given}{did_you_mean(given, ways)}")])
+        given = ", ".join(map(str, words)) if isinstance(value, Mapping | str) else word_for(value)
+        raise _ProblemsFound([("", f"must be one of {', '.join(ways)}, got {given}{did_you_mean(given, ways)}")])
     return _made(converter, cls, value)
 
 
 def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
     arguments = dict(value) if isinstance(value, Mapping) else {}
-    preset = value if isinstance(value, str) else arguments.pop("preset", None)
-    if preset is None:
+    name = value if isinstance(value, str) else arguments.pop("preset", None)
+    if name is None:
         return _made(converter, cls, value)
-    known = _presets()
-    if preset not in known:
-        guess = did_you_mean(str(preset), known)
-        raise _FaultsFound([("preset", f"{preset!r} is not known{guess}; known are {', '.join(known)}")])
-    return _made(converter, known[preset], arguments)
+    preset = find_preset(str(name))
+    if preset is None:
+        known = preset_names()
+        guess = did_you_mean(str(name), known)
+        raise _ProblemsFound([("preset", f"{name!r} is not known{guess}; known are {', '.join(known)}")])
+    return _made(converter, preset, arguments)
 
 
 def _mount(converter: Converter, value: Any, cls: type) -> Any:
@@ -205,7 +223,7 @@ def _environment_value(value: Any, _: Any) -> Any:
     if word == "ref":
         key = Key.parse(str(inner))
         if key is None:
-            raise _FaultsFound([("ref", f"must be <kind>/<name> such as log/app, got {inner!r}")])
+            raise _ProblemsFound([("ref", f"must be <kind>/<name> such as log/app, got {inner!r}")])
         return Ref(key)
     return value
 
@@ -222,7 +240,7 @@ def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:
         try:
             return base64.b64decode(str(inner), validate=True)
         except binascii.Error as error:
-            raise _FaultsFound([("base64", f"is no base64: {error}")]) from None
+            raise _ProblemsFound([("base64", f"is not valid base64: {error}")]) from None
     return value
 
 
@@ -232,43 +250,51 @@ def _only_item(value: Any) -> tuple[Any, Any]:
 
 def _made(converter: Converter, make: Any, value: Any) -> Any:
     """Call `make` with the structured values of a mapping; a scalar is its first argument."""
+    parameters = _parameters(make)
     given = value
     if isinstance(value, str | int | float) and _positional(make):
         given = {_positional(make): value}
+    elif value is None and not has(make):
+        given = {}
     if not isinstance(given, Mapping):
+        if not has(make):
+            _refuse(
+                [("", f"must be a mapping with keys such as {', '.join([*parameters][:3])}, got {word_for(value)}")]
+            )
         return value
-    parameters = _parameters(make)
-    faults = [(str(name), _unknown(str(name), parameters)) for name in given if name not in parameters]
-    faults += [
+    problems = [(str(name), _unknown(str(name), parameters)) for name in given if name not in parameters]
+    problems += [
         (name, "is missing")
         for name, (_, default) in parameters.items()
         if default is NOTHING and name not in given
     ]
     known = {name: (name, given[name], parameters[name][0]) for name in given if name in parameters}
-    arguments = _all(converter, known, faults)
+    arguments = _all(converter, known, problems)
     if not has(make):
         _refuse(
-            fault
+            problem
             for name, item in arguments.items()
-            for fault in misfits_of(item, parameters[name][0], name, is_shown=False)
+            for problem in type_problems_of(item, parameters[name][0], name, Audience.FILE, is_shown=False)
         )
     return make(**arguments)
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    return f"unknown key{did_you_mean(name, known) or '; known are ' + ', '.join(known)}"
+    other = _OTHER_NAMES.get(name, "")
+    guess = f", did you mean {other!r}?" if other in known else did_you_mean(name, known)
+    return f"unknown key{guess or '; known are ' + ', '.join(known)}"
 
 
 def _all(
-    converter: Converter, items: Mapping[Any, tuple[str, Any, Any]], faults: Sequence[Fault] = ()
+    converter: Converter, items: Mapping[Any, tuple[str, Any, Any]], problems: Sequence[Problem] = ()
 ) -> dict[Any, Any]:
-    """Structure items given as path, value and hint; raise the faults of all of them, and those given, at once."""
-    made, found = {}, list(faults)
+    """Structure items given as path, value and hint; raise all their problems at once, and those already found."""
+    made, found = {}, list(problems)
     for name, (path, value, hint) in items.items():
         try:
             made[name] = converter.structure(value, hint)
-        except _FaultsFound as error:
-            found += below(path, error.faults)
+        except _ProblemsFound as error:
+            found += below(path, error.problems)
     _refuse(found)
     return made
 
@@ -276,14 +302,14 @@ def _all(
 def _at(path: str, structure: Callable[[], Any]) -> Any:
     try:
         return structure()
-    except _FaultsFound as error:
-        raise _FaultsFound(below(path, error.faults)) from None
+    except _ProblemsFound as error:
+        raise _ProblemsFound(below(path, error.problems)) from None
 
 
-def _refuse(faults: Iterable[Fault]) -> None:
-    found = tuple(faults)
+def _refuse(problems: Iterable[Problem]) -> None:
+    found = tuple(problems)
     if found:
-        raise _FaultsFound(found)
+        raise _ProblemsFound(found)
 
 
 def _plain(value: object) -> Any:
@@ -332,7 +358,7 @@ def _plain_content(content: bytes) -> Any:
 
 
 _SHORT = frozenset({Port, ScrapeTarget, Mount})
-"""Parts that documents may give by their first argument alone, wherever they stand."""
+"""Parts that documents may write as their first argument alone."""
 
 _PLAIN: Mapping[type, Callable[[Any], Any]] = {
     bytes: _plain_content,

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ocisidecar.spec.named import repeated
+from ocisidecar.spec.named_items import repeated
 
 
 class MalformedText(Exception):
@@ -29,7 +29,7 @@ def parse_yaml(text: str) -> Any:
     """Return the one document of a YAML text.
 
     Raises:
-        MalformedText: it is no YAML, or holds a key twice.
+        MalformedText: it is not YAML, or has a duplicate key.
     """
     try:
         return _Loader(text).get_single_data()
@@ -45,7 +45,7 @@ def parse_json(text: str) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        MalformedText: it is no JSON, or holds a key twice.
+        MalformedText: it is not JSON, or has a duplicate key.
     """
     try:
         return json.loads(text, object_pairs_hook=_without_repetition)
@@ -76,7 +76,7 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Iterator[dict[H
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode):
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key.value!r}", key.start_mark)
             seen.add(key.value)
     yield from loader.construct_yaml_map(node)
 
@@ -90,7 +90,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     twice = repeated(name for name, _ in pairs)
     if twice:
-        raise MalformedText("", f"{twice[0]!r} is there twice")
+        raise MalformedText("", f"duplicate key {twice[0]!r}")
     return dict(pairs)
 
 

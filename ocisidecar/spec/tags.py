@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ocisidecar.spec.normal import as_dict, text_map
-from ocisidecar.spec.rules import checked, length, matches
+from ocisidecar.spec.converters import as_dict, text_map
+from ocisidecar.spec.validate.fields import length, matches, validated
 
 TAG_KEY = matches(r"[^\s.]{1,100}", "1 to 100 characters without blanks and dots")
 TAG_VALUE = length(0, 256)
 
-FREEFORM = checked(each=(TAG_VALUE,), names=(TAG_KEY,))
+FREEFORM = validated(each=(TAG_VALUE,), names=(TAG_KEY,))
 """Source: Oracle documentation, "Limits on Tags"; a key with a dot or blank is refused by the service."""
 
-DEFINED = checked(names=(TAG_KEY,))
+DEFINED = validated(names=(TAG_KEY,))
 
 
 def as_defined_tags(value: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:

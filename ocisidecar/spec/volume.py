@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
-from ocisidecar.spec.brief import Brief, names_only
-from ocisidecar.spec.normal import as_dict, same
-from ocisidecar.spec.rules import RESOURCE_NAME, Fault, checked, ocid, relative_path
+from ocisidecar.spec.converters import as_dict, same
+from ocisidecar.spec.repr import ShortRepr, names_only
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import SecretRef
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, ocid, relative_path, validated
 
 FileContent: TypeAlias = str | bytes | Path | SecretRef | PrometheusConfig
 """Text is stored in UTF-8; a path is read at once, relative to the working directory."""
@@ -41,7 +41,7 @@ def _read(content: FileContent) -> StoredContent:
 
 
 @frozen(repr=False)
-class VolumeSpec(Brief):
+class VolumeSpec(ShortRepr):
     """A volume of an instance: use `empty_dir`, `config_file` or `file_system`.
 
     Attributes:
@@ -54,18 +54,18 @@ class VolumeSpec(Brief):
     CreateContainerConfigFileVolumeDetails, CreateContainerOciFssVolumeDetails.
     """
 
-    name: str = field(metadata=checked(RESOURCE_NAME))
+    name: str = field(metadata=validated(RESOURCE_NAME))
     kind: Literal["empty_dir", "config_file", "file_system"] = field(kw_only=True)
     backing_store: Literal["EPHEMERAL_STORAGE", "MEMORY"] = field(default="EPHEMERAL_STORAGE", kw_only=True)
     files: Mapping[str, StoredContent] = field(
-        factory=dict, kw_only=True, converter=_stored, repr=names_only, metadata=checked(names=(relative_path,))
+        factory=dict, kw_only=True, converter=_stored, repr=names_only, metadata=validated(names=(relative_path,))
     )
     secret_version: str | None = field(default=None, kw_only=True)
-    mount_target_id: str | None = field(default=None, kw_only=True, metadata=checked(ocid("mounttarget")))
-    export_id: str | None = field(default=None, kw_only=True, metadata=checked(ocid("export")))
+    mount_target_id: str | None = field(default=None, kw_only=True, metadata=validated(ocid("mounttarget")))
+    export_id: str | None = field(default=None, kw_only=True, metadata=validated(ocid("export")))
     mount_options: Mapping[str, str | None] = field(factory=dict, kw_only=True, converter=_options)
     is_encrypted_in_transit: bool | None = field(default=None, kw_only=True)
-    subnet_id: str | None = field(default=None, kw_only=True, metadata=checked(ocid("subnet")))
+    subnet_id: str | None = field(default=None, kw_only=True, metadata=validated(ocid("subnet")))
 
     @classmethod
     def empty_dir(
@@ -117,7 +117,7 @@ class VolumeSpec(Brief):
             subnet_id=subnet_id,
         )
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
         found = [
             (f'files["{name}"]', f"cannot read {content}: give an existing file, or the content itself")
@@ -132,7 +132,7 @@ class VolumeSpec(Brief):
 
 
 @frozen(repr=False)
-class Mount(Brief):
+class Mount(ShortRepr):
     """Where and how a container sees a volume.
 
     Attributes:
@@ -146,7 +146,7 @@ class Mount(Brief):
 
     volume: str | VolumeSpec
     is_read_only: bool | None = field(default=None, kw_only=True)
-    sub_path: str | None = field(default=None, kw_only=True, metadata=checked(relative_path))
+    sub_path: str | None = field(default=None, kw_only=True, metadata=validated(relative_path))
     partition: int | None = field(default=None, kw_only=True)
 
     @property

@@ -1,4 +1,4 @@
-"""Comparing what a service shows with what was asked of it.  Pure."""
+"""Compare what a service shows with what was asked of it.  Pure."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from ocisidecar.wire import Json
 _LONGEST_TEXT = 500
 
 
-def covers(live: Json, wanted: Json) -> bool:
-    """Return whether `live` says everything that `wanted` says.
+def is_satisfied_by(wanted: Json, live: Json) -> bool:
+    """Return whether what is `wanted` is satisfied by what is `live`.
 
-    Services add fields and defaults of their own and keep no order in lists, so extra keys and another order
-    count as equal, while an extra or missing list entry does not.
+    Services add fields and defaults and do not keep the order of lists, so extra keys and another order count as
+    equal, while an extra or missing list entry does not.
     """
     if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(covers(live.get(name), value) for name, value in wanted.items())
+        return isinstance(live, Mapping) and all(
+            is_satisfied_by(value, live.get(name)) for name, value in wanted.items()
+        )
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
         if not isinstance(live, Sequence) or isinstance(live, str) or len(live) != len(wanted):
             return False
-        return len(pair_up(live, wanted)) == len(wanted)
+        return len(match_entries(live, wanted)) == len(wanted)
     return live == wanted
 
 
-def pair_up(live: Sequence[Json], wanted: Sequence[Json]) -> dict[int, int]:
-    """Return pairs of an index in `live` and the index in `wanted` that it covers: each once, as many as can be.
+def match_entries(live: Sequence[Json], wanted: Sequence[Json]) -> dict[int, int]:
+    """Return index in `live` → index in `wanted` of entries that satisfy each other: a maximum bipartite matching.
 
-    An entry may cover several wanted ones, so one that is taken already changes hands where its first taker finds
-    another (augmenting paths).
+    An entry may satisfy several wanted ones, so one that is matched already is given to another where its first
+    partner finds a substitute (augmenting paths).
     """
     pairs: dict[int, int] = {}
 
     def claim(index: int, seen: set[int]) -> bool:
         for position, entry in enumerate(live):
-            if position not in seen and covers(entry, wanted[index]):
+            if position not in seen and is_satisfied_by(wanted[index], entry):
                 seen.add(position)
                 if position not in pairs or claim(pairs[position], seen):
                     pairs[position] = index
@@ -49,16 +51,16 @@ def pair_up(live: Sequence[Json], wanted: Sequence[Json]) -> dict[int, int]:
 
 
 def difference(live: Json, wanted: Json) -> tuple[str, str]:
-    """Return as text what `live` says otherwise than `wanted`, and what `wanted` says otherwise than `live`.
+    """Return as text what differs: as it is live, and as it is wanted.
 
-    Of lists and mappings only what has no counterpart.  Entries with a description are named by it, as long as
-    that tells them apart.
+    Of lists and mappings only entries without a counterpart are shown.  Entries with a description are named by it
+    as long as the descriptions differ.
     """
     if isinstance(live, Mapping) and isinstance(wanted, Mapping):
-        names = [name for name, value in wanted.items() if not covers(live.get(name), value)]
+        names = [name for name, value in wanted.items() if not is_satisfied_by(value, live.get(name))]
         return _fields(live, names), _fields(wanted, names)
     if _is_list(live) and _is_list(wanted):
-        pairs = pair_up(live, wanted)
+        pairs = match_entries(live, wanted)
         missing = [entry for index, entry in enumerate(wanted) if index not in pairs.values()]
         extra = [entry for position, entry in enumerate(live) if position not in pairs]
         named = _joined(map(_name, extra)), _joined(map(_name, missing))

@@ -87,6 +87,12 @@ class Desired:
         return self.after | frozenset(referred)
 
     @property
+    def content(self) -> Mapping[str, Body]:
+        """What a create sends, without compartment and placement; of secrets only their references."""
+        in_place = {name: self.body[name] for name in self.mutable & self.body.keys()}
+        return {"in place": {**in_place, **self.hidden}, "replace": self.sections}
+
+    @property
     def digest(self) -> str:
         """Hash over `sections`."""
         return digest(self.sections)
@@ -101,7 +107,7 @@ class Desired:
         return tags_for(identity, self.key, self.sections, hidden=self.hidden, uses=self.uses, names=self.tag_names)
 
     def change(self, fields: Collection[str]) -> dict[str, Body]:
-        """Return what an update of `fields` sends; None takes a field away, and tags are always all there."""
+        """Return what an update of `fields` sends; None removes a field, and tags are always complete."""
         untagged: dict[str, Body] = {name: {} for name in TAG_FIELDS}
         values = {**untagged, **self.body, **self.hidden}
         return {name: values.get(name) for name in (*fields, *TAG_FIELDS)}

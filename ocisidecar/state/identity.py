@@ -1,8 +1,8 @@
-"""Who a resource belongs to: the tags that are the only state, and the retry tokens that make creates repeatable.
+"""Ownership of resources: the tags that are the only state, and the retry tokens that make creates idempotent.
 
-Tags are free-form, because every kind has them and they need no set-up in the tenancy.  A tag alone is no
-authority: `owner` also demands that the key parses, names the kind it sits on and that the deployment's suffix
-is that of this region and compartment, before anything is changed or deleted.
+Tags are free-form, because every kind has them and they need no set-up in the tenancy.  A tag alone proves
+nothing: `owner` also requires that the key parses and names the kind of the tagged resource, and that the
+deployment's suffix is that of this region and compartment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TAG_VALUE_LIMIT = 256
 _NAME_CHARACTERS = 4
 _DOUBT = "?"
 _USES, _NAMES = "of", "tags"
-"""Entries of the parts tag that are no hash of a section."""
+"""Entries of the parts tag that are not the hash of a section."""
 
 
 @frozen
@@ -59,7 +59,7 @@ class Identity:
 def owner(identity: Identity, kind: str, tags: Mapping[str, str]) -> tuple[str, Key] | None:
     """Return the deployment name and key that `tags` prove, or None when they prove nothing.
 
-    `identity` gives region and compartment; its name plays no part.
+    `identity` gives region and compartment; its name is ignored.
     """
     name, _, suffix = tags.get(TAG_DEPLOYMENT, "").rpartition(".")
     key = Key.parse(tags.get(TAG_KEY, ""))
@@ -83,9 +83,9 @@ def tags_for(
         identity: the deployment's.
         key: of the resource.
         sections: its replace-only content, by section.
-        hidden: what can be changed in place but cannot be read back; what is None is not wanted.
+        hidden: what can be changed in place but no list shows; None for what is not wanted.
         uses: shared deployments that it depends on, so that those can list their users.
-        names: of the tags that are set beside these, so that they can be told from those of others.
+        names: of the tags that the spec sets, to distinguish them from those of others.
     """
     parts = [f"{_USES}={name}" for name in sorted(uses)]
     parts += _hashes({name: value for name, value in hidden.items() if value is not None})
@@ -101,7 +101,7 @@ def tags_for(
 
 
 def digest(sections: Mapping[str, Body]) -> str:
-    """Return the hash over everything that can only be changed by replacing the resource."""
+    """Return the hash of everything that can only be changed by replacing the resource."""
     return _hash(_canonical(sections), _DIGEST_HEX_DIGITS)
 
 
@@ -119,9 +119,9 @@ def was_set(tags: Mapping[str, str], name: str) -> bool:
 
 
 def in_doubt(tags: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return `tags` in which these sections differ from whatever is wanted: they are about to be changed.
+    """Return `tags` in which these sections are marked as unknown, so that they differ from anything wanted.
 
-    They are written before a change that takes more than one request, so that it is not forgotten half done.
+    They are written before a change that takes several requests, so that the next plan finds an interrupted one.
     """
     doubted = dict.fromkeys(sorted(names), _DOUBT)
     parts = [f"{name}={value}" for name, value in doubted.items()]
@@ -134,18 +134,18 @@ def used_deployments(tags: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(value for name, value in _entries(tags) if name == _USES)
 
 
-def retry_token(identity: Identity, key: Key, content: str, placement: str, rung: int) -> str:
-    """Return the `opc-retry-token` (40 characters, OCI allows 64) of the `rung`-th try at creating `key`.
+def retry_token(identity: Identity, key: Key, content: str, placement: str, generation: int) -> str:
+    """Return the `opc-retry-token` (40 characters, OCI allows 64) of the create of `key` in this generation.
 
-    The same inputs always give the same token: a rerun after a lost answer therefore gets the resource that the
-    first run had made, and concurrent runs get one set.
+    The same inputs always give the same token: a rerun after a lost answer gets the resource that the first run
+    created, and concurrent runs share one set of resources.
     """
     seed = [identity.tenancy_id, identity.region, identity.compartment_id, identity.name, str(key)]
-    return _hash("\n".join([*seed, content, placement, str(rung)]), 40)
+    return _hash("\n".join([*seed, content, placement, str(generation)]), 40)
 
 
 def _fitting(parts: Sequence[str]) -> str:
-    """Return the first parts that fit into a tag; the last ones are sections, which the digest covers anyway."""
+    """Return the first parts that fit into a tag; the last ones are sections, which the digest covers too."""
     ends = accumulate(len(part) + 1 for part in parts)
     return ",".join(part for part, end in zip(parts, ends, strict=True) if end - 1 <= _TAG_VALUE_LIMIT)
 
@@ -164,7 +164,7 @@ def _hashes(bodies: Mapping[str, Body]) -> list[str]:
 
 
 def _recorded(name: str) -> str:
-    """Return four characters for a name: 24 bits, so that one of another's is hardly ever taken for it."""
+    """Return four characters for a name: 24 bits, so that the names of others rarely collide with it."""
     return base64.urlsafe_b64encode(hashlib.sha256(name.encode()).digest())[:_NAME_CHARACTERS].decode()
 
 

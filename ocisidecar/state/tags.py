@@ -1,8 +1,8 @@
-"""Tags beside our own four: whose they are, and what an update makes of them.  Pure.
+"""Tags beside our own four: which are ours, and how an update merges them.  Pure.
 
 An update replaces whole maps, and others (people, the tenancy's tag defaults) put tags on our resources too.  So
 the names of those that a spec sets are recorded in our own tags (`identity.was_set`): a tag that the spec no longer
-sets goes when its name was recorded, and stays otherwise.
+sets is removed if its name was recorded, and kept otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ocisidecar.wire import Body, Json
 
 TAG_FIELDS = ("freeformTags", "definedTags")
 PARTS_WITH_TAGS = ("vnics", "containers")
-"""Parts of a container instance with tags of their own."""
+"""Parts of a container instance that have tags too."""
 
 WasSet = Callable[[str], bool]
 """Whether we set the tag of this name before; names are those of `tag_names`."""
@@ -29,17 +29,17 @@ def tag_names(body: Mapping[str, Body]) -> frozenset[str]:
 
 
 def of_part(was_set: WasSet, part: str) -> WasSet:
-    """Return what `was_set` says of the tags of a part, e.g. `vnics`."""
+    """Return `was_set` for the tags of a part, e.g. `vnics`."""
     return lambda name: was_set(f"{part}/{name}")
 
 
 def of_namespace(was_set: WasSet, namespace: str) -> WasSet:
-    """Return what `was_set` says of the defined tags of a namespace."""
+    """Return `was_set` for the defined tags of a namespace."""
     return lambda name: was_set(f"{namespace}.{name}")
 
 
 def with_removals(now: Json, wanted: Json, was_set: WasSet) -> dict[str, Json]:
-    """Return the `wanted` tags of one field, and null for those of `now` that we set and that go."""
+    """Return the `wanted` tags of one field, and null for those of `now` that we set and no longer want."""
     tags = dict(wanted.items()) if isinstance(wanted, Mapping) else {}
     for name, value in now.items() if isinstance(now, Mapping) else ():
         if isinstance(value, Mapping):
@@ -51,14 +51,14 @@ def with_removals(now: Json, wanted: Json, was_set: WasSet) -> dict[str, Json]:
 
 
 def merge_tags(now: Mapping[str, Json], fields: Mapping[str, Json], was_set: WasSet) -> dict[str, Json]:
-    """Return the `fields` of an update with tags that keep what others have put on the resource, as `now` shows it.
+    """Return the `fields` of an update, their tags merged with those that others put on the resource, as in `now`.
 
-    Defined tags that stay as they are are left out, because sending them takes a right of its own.
+    Defined tags that do not change are left out, because sending them needs a separate right.
     """
     merged = dict(fields)
     for name in TAG_FIELDS:
         if name in fields:
-            merged[name] = _laid_over(now.get(name) or {}, with_removals(now.get(name), fields[name], was_set))
+            merged[name] = _overlay(now.get(name) or {}, with_removals(now.get(name), fields[name], was_set))
     if "definedTags" in merged and merged["definedTags"] == (now.get("definedTags") or {}):
         del merged["definedTags"]
     return merged
@@ -79,9 +79,9 @@ def _items(value: Body) -> Sequence[tuple[str, Body]]:
     return tuple(value.items()) if isinstance(value, Mapping) else ()
 
 
-def _laid_over(old: Json, new: Json) -> Json:
-    """Return `new` laid over `old`, within each namespace; null takes away, and a namespace goes with its last."""
+def _overlay(old: Json, new: Json) -> Json:
+    """Return `old` updated with `new`, within each namespace; null removes a tag, the last one its namespace."""
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return new
-    both = {**old, **{name: _laid_over(old.get(name), value) for name, value in new.items()}}
+    both = {**old, **{name: _overlay(old.get(name), value) for name, value in new.items()}}
     return {name: value for name, value in both.items() if value not in (None, {})}

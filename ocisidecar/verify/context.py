@@ -1,4 +1,4 @@
-"""The case that the checks judge, and how they put a verdict."""
+"""Input of the checks, and constructors for their results."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ocisidecar.wire import Key
 
 
 @frozen(kw_only=True)
-class Case:
-    """What the checks judge, and by which measure.
+class CheckContext:
+    """What was read, and the limits to check it against.
 
     Attributes:
-        inspection: what was read.
-        logs: container's key → whether its log could be retrieved, and how much of it or why not.
-        spec: what was declared, where the caller knows.
+        inspection: the deployment as it was read.
+        logs: container's key → whether its log could be retrieved, and its size or the reason.
+        spec: the declared spec, if the caller passed one.
         plan: what applying that spec again would do.
-        max_restarts: how often a container may have been started again.
-        waited_seconds: how long health checks were given for a verdict.
-        evidence: what was found out about metrics and log lines; None when that was not asked.
-        why_no_evidence: why it was not.
+        max_restarts: restarts allowed per container.
+        waited_seconds: how long health checks were waited for.
+        evidence: about metrics and log lines; None if it was not collected.
+        no_evidence_reason: why it was not.
     """
 
     inspection: Inspection
@@ -37,10 +37,10 @@ class Case:
     max_restarts: int
     waited_seconds: float
     evidence: Evidence | None = field(default=None, repr=False)
-    why_no_evidence: str = ""
+    no_evidence_reason: str = ""
 
     def is_essential(self, container: Container) -> bool:
-        """Return whether a deployment without this container counts as failed; it does unless the spec says no."""
+        """Return whether the deployment fails without this container: True unless the spec says otherwise."""
         return container.name not in {
             sidecar.name
             for instance in (self.spec.instances if self.spec is not None else ())
@@ -50,16 +50,16 @@ class Case:
         }
 
 
-def check(name: str, key: Key | str, status: Status, detail: str) -> Check:
-    """Return a verdict with its evidence."""
+def checked(name: str, key: Key | str, status: Status, detail: str) -> Check:
+    """Return a result with its evidence."""
     return Check(name=name, key=str(key), status=status, detail=detail)
 
 
-def skip(name: str, key: Key | str, reason: str) -> Check:
-    """Return that there is no verdict, and why."""
+def skipped(name: str, key: Key | str, reason: str) -> Check:
+    """Return that nothing could be checked, and why."""
     return Check(name=name, key=str(key), status=Status.SKIPPED, reason=reason)
 
 
-def bad(case: Case, container: Container) -> Status:
-    """Return how bad a fault of a container is: a sidecar that is not essential only warns."""
-    return Status.FAILED if case.is_essential(container) else Status.WARNED
+def failure_status(context: CheckContext, container: Container) -> Status:
+    """Return the status of a failed check of a container: WARNED if the container is not essential."""
+    return Status.FAILED if context.is_essential(container) else Status.WARNED

@@ -1,7 +1,7 @@
-"""Finding out why a deployment does not work.
+"""Diagnose a deployment: find the causes of what does not work.
 
-Evidence is read first: states, work request errors of instances that failed, last lines of containers in trouble.
-Judging it is pure.
+Everything is read first: states, work request errors of failed resources, last log lines of failing containers.
+The rules that turn it into findings are pure.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from attrs import frozen
 from ocisidecar.client.retry import is_capacity_shortage
 from ocisidecar.observe.container_exit_codes import COULD_NOT_START, KILLED, meaning
 from ocisidecar.observe.container_logs import last_lines, lines_now
-from ocisidecar.observe.forwarder_log import complaints
+from ocisidecar.observe.forwarder_log import open_errors
 from ocisidecar.observe.instances import Container, Instance
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Phase
 from ocisidecar.timestamps import now
@@ -30,69 +30,69 @@ _LAST_LINES = 10
 _STUCK_SECONDS = 15 * 60
 _BEING_MADE = frozenset({"CREATING", "PROVISIONING"})
 _MEMORY = re.compile(r"\bmemory\b|\boom", re.IGNORECASE)
-_TEXTS: tuple[tuple[str, re.Pattern[str]], ...] = (
+_CAUSE_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("limit-exceeded", re.compile(r"limit ?exceeded|quota ?exceeded|limits were exceeded", re.IGNORECASE)),
     ("image-pull-failed", re.compile(r"\bimage|\bpull|manifest", re.IGNORECASE)),
     ("missing-right", re.compile(r"not ?authorized|unauthorized|denied|forbidden", re.IGNORECASE)),
 )
-"""What error texts of instances speak of, the first match counts.
+"""Patterns of error texts of instances → the cause, in the order in which they are tried.
 
-UNCONFIRMED: all of them; work requests carry codes of the service's own, and only their words tell causes apart.
+UNCONFIRMED: all of them.  The codes of work requests do not distinguish causes, only their texts do.
 """
 
 
 @frozen(kw_only=True)
-class _Case:
-    """The evidence.
+class _Observations:
+    """What was read of a deployment.
 
     Attributes:
-        errors: key → state of a resource that failed, and what the service says about it.
-        tails: key of a container in trouble → its last lines; None when OCI gives none.
-        complaints: key of a log forwarder → what it complains of.
-        ages: key → seconds since the creation of a resource began that is not over.
+        errors: key of a failed resource → its state, and the service's error texts.
+        last_lines: key of a failing container → its last log lines; None if OCI gives no log.
+        forwarder_errors: key of a log forwarder → errors in its own log that are not resolved.
+        creating_seconds: key of a resource that is being created → seconds since its creation began.
     """
 
     inspection: Inspection
     errors: Mapping[Key, tuple[str, ...]]
-    tails: Mapping[str, tuple[str, ...] | None]
-    complaints: Mapping[str, tuple[str, ...]]
-    ages: Mapping[Key, float]
+    last_lines: Mapping[str, tuple[str, ...] | None]
+    forwarder_errors: Mapping[str, tuple[str, ...]]
+    creating_seconds: Mapping[Key, float]
 
 
-def diagnose(reader: Reader, resources: Mapping[str, str]) -> Diagnosis:
+def diagnose(reader: DeploymentReader, resources: Mapping[str, str]) -> Diagnosis:
     """Return what is wrong, ranked; see `Deployment.diagnose`.  Reads only."""
     inspection = inspect(reader, resources)
-    case = _Case(
+    observations = _Observations(
         inspection=inspection,
         errors=_read_errors(reader, inspection),
-        tails=_read_tails(reader, inspection),
-        complaints=_read_complaints(reader, inspection),
-        ages=_ages(reader, inspection),
+        last_lines=_read_last_lines(reader, inspection),
+        forwarder_errors=_read_forwarder_errors(reader, inspection),
+        creating_seconds=_creating_seconds(reader, inspection),
     )
-    return Diagnosis.of(reader.site.identity.name, (finding for rule in _RULES for finding in rule(case)))
+    return Diagnosis.of(reader.site.identity.name, (finding for rule in _RULES for finding in rule(observations)))
 
 
-def _read_errors(reader: Reader, inspection: Inspection) -> dict[Key, tuple[str, ...]]:
+def _read_errors(reader: DeploymentReader, inspection: Inspection) -> dict[Key, tuple[str, ...]]:
     failed = [live for lives in inspection.lives.values() for live in lives if live.phase is Phase.FAILED]
-    said = reader.all(
+    details = reader.call_all(
         [partial(KINDS[live.key.kind].failure, reader.caller, reader.site, live, "") for live in failed]
     )
-    return {live.key: (f"state {live.state}", *errors) for live, errors in zip(failed, said, strict=True)}
+    return {live.key: (f"state {live.state}", *errors) for live, errors in zip(failed, details, strict=True)}
 
 
-def _read_tails(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...] | None]:
-    troubled = [one for _, one in _containers(inspection) if _is_troubled(one)]
-    tails = reader.all([partial(last_lines, reader.caller, one, _LAST_LINES) for one in troubled])
-    return {one.key: lines for one, lines in zip(troubled, tails, strict=True)}
+def _read_last_lines(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...] | None]:
+    failing = [one for _, one in _containers(inspection) if _is_failing(one)]
+    tails = reader.call_all([partial(last_lines, reader.caller, one, _LAST_LINES) for one in failing])
+    return {one.key: lines for one, lines in zip(failing, tails, strict=True)}
 
 
-def _read_complaints(reader: Reader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
-    forwarders = [one for _, one in _containers(inspection) if one.duty.log_id and one.is_running]
-    logs = reader.all([partial(lines_now, reader.caller, one) for one in forwarders])
-    return {one.key: complaints(lines) for one, lines in zip(forwarders, logs, strict=True)}
+def _read_forwarder_errors(reader: DeploymentReader, inspection: Inspection) -> dict[str, tuple[str, ...]]:
+    forwarders = [one for _, one in _containers(inspection) if one.telemetry_role.log_id and one.is_running]
+    logs = reader.call_all([partial(lines_now, reader.caller, one) for one in forwarders])
+    return {one.key: open_errors(lines) for one, lines in zip(forwarders, logs, strict=True)}
 
 
-def _ages(reader: Reader, inspection: Inspection) -> dict[Key, float]:
+def _creating_seconds(reader: DeploymentReader, inspection: Inspection) -> dict[Key, float]:
     moment = now(reader.caller.clock)
     return {
         live.key: (moment - datetime.fromisoformat(live.time_created)).total_seconds()
@@ -105,104 +105,104 @@ def _ages(reader: Reader, inspection: Inspection) -> dict[Key, float]:
 # -- rules -----------------------------------------------------------------------------------------------------
 
 
-def _gone(case: _Case) -> Iterator[Finding]:
-    for key, live_id in case.inspection.gone.items():
-        yield Finding(cause="resource-gone", key=str(key), evidence=(f"{live_id} does not exist any more",))
+def _gone(observations: _Observations) -> Iterator[Finding]:
+    for key, live_id in observations.inspection.gone.items():
+        yield Finding(cause="resource-gone", key=str(key), evidence=(f"{live_id} no longer exists",))
 
 
-def _failed(case: _Case) -> Iterator[Finding]:
-    for key, errors in case.errors.items():
-        yield Finding(cause=_cause_in(" ".join(errors)), key=str(key), evidence=errors)
+def _failed(observations: _Observations) -> Iterator[Finding]:
+    for key, errors in observations.errors.items():
+        yield Finding(cause=_cause_of_failure(" ".join(errors)), key=str(key), evidence=errors)
 
 
-def _cut_off(case: _Case) -> Iterator[Finding]:
-    for live in case.inspection.of_kind("nat-gateway"):
+def _no_egress(observations: _Observations) -> Iterator[Finding]:
+    for live in observations.inspection.of_kind("nat-gateway"):
         if live.body.get("blockTraffic") is True:
             yield Finding(cause="no-way-out", key=str(live.key), evidence=("the NAT gateway blocks all traffic",))
-    for live in case.inspection.of_kind("internet-gateway"):
+    for live in observations.inspection.of_kind("internet-gateway"):
         if live.body.get("isEnabled") is False:
             yield Finding(cause="no-way-out", key=str(live.key), evidence=("the internet gateway is disabled",))
-    for live in case.inspection.of_kind("route-table"):
+    for live in observations.inspection.of_kind("route-table"):
         if not objects(live.body.get("routeRules")):
             yield Finding(cause="no-way-out", key=str(live.key), evidence=("the route table has no rule",))
 
 
-def _rightless(case: _Case) -> Iterator[Finding]:
-    for live in case.inspection.of_kind("policy"):
-        for group in case.inspection.lost_groups(live):
-            seen = (f"the policy speaks of the dynamic group {group}, which is gone",)
-            yield Finding(cause="missing-right", key=str(live.key), evidence=seen)
+def _missing_rights(observations: _Observations) -> Iterator[Finding]:
+    for live in observations.inspection.of_kind("policy"):
+        for group in observations.inspection.missing_groups(live):
+            evidence = (f"the policy names the dynamic group {group}, which no longer exists",)
+            yield Finding(cause="missing-right", key=str(live.key), evidence=evidence)
 
 
-def _containers_in_trouble(case: _Case) -> Iterator[Finding]:
-    for instance, container in _containers(case.inspection):
-        if not _is_troubled(container):
+def _failing_containers(observations: _Observations) -> Iterator[Finding]:
+    for instance, container in _containers(observations.inspection):
+        if not _is_failing(container):
             continue
-        lines = case.tails[container.key]
-        unquoted = "OCI gives no log of it" if lines is None else "it wrote nothing"
-        quoted = tuple(f"log: {line}" for line in lines or ()) or (unquoted,)
+        lines = observations.last_lines[container.key]
+        no_lines = "OCI provides no log of it" if lines is None else "the log is empty"
+        quoted = tuple(f"log: {line}" for line in lines or ()) or (no_lines,)
         for cause in causes_of(instance, container, lines or ()):
-            yield Finding(cause=cause, key=container.key, evidence=(*_seen(container), *quoted))
+            yield Finding(cause=cause, key=container.key, evidence=(*_evidence_of(container), *quoted))
 
 
-def _lines_held_back(case: _Case) -> Iterator[Finding]:
-    for key, said in case.complaints.items():
-        if said:
-            yield Finding(cause="lines-held-back", key=key, evidence=tuple(f"log: {one}" for one in said))
+def _forwarder_failures(observations: _Observations) -> Iterator[Finding]:
+    for key, errors in observations.forwarder_errors.items():
+        if errors:
+            yield Finding(cause="lines-held-back", key=key, evidence=tuple(f"log: {one}" for one in errors))
 
 
-def _stopped(case: _Case) -> Iterator[Finding]:
-    for instance in case.inspection.instances:
-        is_done = instance.restart_policy != "ALWAYS" and all(
+def _stopped(observations: _Observations) -> Iterator[Finding]:
+    for instance in observations.inspection.instances:
+        is_completed = instance.restart_policy != "ALWAYS" and all(
             one.exit_code is not None for one in instance.containers
         )
-        if instance.lifecycle_state == "INACTIVE" and not is_done:
+        if instance.lifecycle_state == "INACTIVE" and not is_completed:
             yield Finding(cause="instance-stopped", key=instance.key, evidence=("state INACTIVE",))
 
 
-def _stuck(case: _Case) -> Iterator[Finding]:
-    for key, seconds in case.ages.items():
+def _stuck(observations: _Observations) -> Iterator[Finding]:
+    for key, seconds in observations.creating_seconds.items():
         if seconds > _STUCK_SECONDS:
-            state = case.inspection.lives[key][0].state
-            yield Finding(cause="stuck", key=str(key), evidence=(f"{state} since {seconds / 60:.0f} minutes",))
+            state = observations.inspection.lives[key][0].state
+            yield Finding(cause="stuck", key=str(key), evidence=(f"{state} for {seconds / 60:.0f} minutes",))
 
 
-def _logs_disabled(case: _Case) -> Iterator[Finding]:
-    for live in case.inspection.of_kind("log"):
+def _logs_disabled(observations: _Observations) -> Iterator[Finding]:
+    for live in observations.inspection.of_kind("log"):
         if live.body.get("isEnabled") is False:
             yield Finding(cause="log-disabled", key=str(live.key), evidence=("isEnabled is false",))
 
 
-_RULES: tuple[Callable[[_Case], Iterator[Finding]], ...] = (
+_RULES: tuple[Callable[[_Observations], Iterator[Finding]], ...] = (
     _gone,
     _failed,
-    _cut_off,
-    _rightless,
-    _containers_in_trouble,
-    _lines_held_back,
+    _no_egress,
+    _missing_rights,
+    _failing_containers,
+    _forwarder_failures,
     _stopped,
     _stuck,
     _logs_disabled,
 )
 
 
-def _cause_in(said: str) -> str:
-    """Return the cause that an instance's error texts speak of."""
-    if is_capacity_shortage(said):
+def _cause_of_failure(error: str) -> str:
+    """Return the cause that the error texts of an instance indicate."""
+    if is_capacity_shortage(error):
         return "out-of-host-capacity"
-    return next((cause for cause, pattern in _TEXTS if pattern.search(said)), "instance-failed")
+    return next((cause for cause, pattern in _CAUSE_PATTERNS if pattern.search(error)), "instance-failed")
 
 
 def causes_of(instance: Instance, container: Container, lines: Sequence[str]) -> Iterator[str]:
-    """Yield why a container that does not work as it should is in trouble; pure.
+    """Yield the causes of a failing container; pure.
 
-    Nothing where its instance being off explains it, or while it has not run yet.  `lines` are its last ones.
+    None if its instance is off, which is another finding, or if it has not run yet.  `lines` are its last lines.
     """
     code, is_restarted = container.exit_code, instance.restart_policy == "ALWAYS"
     if is_restarted and not instance.is_active:
         return
     if code == KILLED:
-        yield _killer(container, lines)
+        yield _cause_of_kill(container, lines)
     elif container.is_running and container.health == "UNHEALTHY":
         yield "unhealthy"
     elif code in COULD_NOT_START:
@@ -213,35 +213,35 @@ def causes_of(instance: Instance, container: Container, lines: Sequence[str]) ->
         yield "container-ended"
 
 
-def _killer(container: Container, lines: Sequence[str]) -> str:
-    """Return what killed a container: the exit code alone does not tell whether memory or a health check did."""
-    said = " ".join((container.lifecycle_details, *lines))
+def _cause_of_kill(container: Container, lines: Sequence[str]) -> str:
+    """Return why a container was killed: the exit code is the same for out of memory and for a health check."""
+    words = " ".join((container.lifecycle_details, *lines))
     verdicts = {one.status for one in container.health_checks if one.failure_action == "KILL"}
-    if not verdicts - {"HEALTHY"} or _MEMORY.search(said):
+    if not verdicts - {"HEALTHY"} or _MEMORY.search(words):
         return "out-of-memory"
     return "killed-by-health-check" if "UNHEALTHY" in verdicts else "killed"
 
 
-def _seen(container: Container) -> tuple[str, ...]:
-    """Return a container's state, restarts, exit code, limits and failing checks in words."""
-    seen = [f"state {container.lifecycle_details or container.lifecycle_state}"]
+def _evidence_of(container: Container) -> tuple[str, ...]:
+    """Return a container's state, restarts, exit code, limits and failing health checks."""
+    evidence = [f"state {container.lifecycle_details or container.lifecycle_state}"]
     if container.restart_count:
-        seen.append(f"restart count {container.restart_count}")
+        evidence.append(f"restart count {container.restart_count}")
     if container.exit_code is not None:
-        seen.append(f"last exit code {container.exit_code}: {meaning(container.exit_code)}")
+        evidence.append(f"last exit code {container.exit_code}: {meaning(container.exit_code)}")
     if container.exit_code == KILLED and container.memory_limit_in_gbs is not None:
-        seen.append(f"its memory limit is {container.memory_limit_in_gbs:g} GB")
-    seen += [
-        f"health check {one.name} on port {one.port}{one.path} kills it when it fails"
+        evidence.append(f"its memory limit is {container.memory_limit_in_gbs:g} GB")
+    evidence += [
+        f"health check {one.name} on port {one.port}{one.path} kills the container when it fails"
         for one in container.health_checks
         if container.exit_code == KILLED and one.failure_action == "KILL" and one.status == "UNKNOWN"
     ]
     failing = [one for one in container.health_checks if one.status == "UNHEALTHY"]
-    seen += [f"health check {one.name} is UNHEALTHY {one.status_details}".rstrip() for one in failing]
-    return tuple(seen)
+    evidence += [f"health check {one.name} is UNHEALTHY {one.status_details}".rstrip() for one in failing]
+    return tuple(evidence)
 
 
-def _is_troubled(container: Container) -> bool:
+def _is_failing(container: Container) -> bool:
     return not container.is_running or container.restart_count > 0 or container.health == "UNHEALTHY"
 
 

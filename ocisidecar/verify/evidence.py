@@ -1,4 +1,4 @@
-"""What `verify()` found out about metrics and log lines: values that the checks judge."""
+"""Evidence about metrics and log lines, as `telemetry` collects it and `telemetry_checks` judges it."""
 
 from __future__ import annotations
 
@@ -7,117 +7,117 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from ocisidecar.observe.http_get import Reply
+from ocisidecar.observe.http_get import Response
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.verify.poll import Asked
+from ocisidecar.observe.polling import PollResult
 
 
 @frozen(kw_only=True)
-class Front:
-    """How the app answered at the path of its health check.
+class AppProbe:
+    """The app's responses at the path of its health check.
 
     Attributes:
-        url: what was asked for; empty when nothing could be.
-        replies: one for each request.
-        reason: why nothing was asked.
-        doubt: why what answered need not be the instance; empty when it is.
-        time: when the first request was made, on the clock that arrivals are measured with.
+        url: what was requested; empty if nothing was.
+        responses: one for each request.
+        skip_reason: why there are no responses, or why they prove nothing.
+        caveat: why the responses may come from another machine; empty if they cannot.
+        started_at: when the first request was sent, by the session's clock.
     """
 
     url: str = ""
-    replies: tuple[Reply, ...] = ()
-    reason: str = ""
-    doubt: str = ""
-    time: float = 0.0
+    responses: tuple[Response, ...] = ()
+    skip_reason: str = ""
+    caveat: str = ""
+    started_at: float = 0.0
 
     @property
     def is_reached(self) -> bool:
-        """Whether every request was answered."""
-        return bool(self.replies) and all(reply.status for reply in self.replies)
+        """Whether every request got a response."""
+        return bool(self.responses) and all(response.status for response in self.responses)
 
     @property
-    def fault(self) -> str:
-        """What is wrong with the first answer that is not good; empty when all are."""
-        return next((one.trouble or f"status {one.status}" for one in self.replies if not one.is_good), "")
+    def error(self) -> str:
+        """What is wrong with the first response that is not a success; empty if all are."""
+        return next((one.error or f"status {one.status}" for one in self.responses if not one.is_success), "")
 
 
 @frozen(kw_only=True)
-class Target:
-    """One target as Prometheus sees it.
+class TargetStatus:
+    """One scrape target as Prometheus sees it.
 
     Attributes:
         job: the scrape job, e.g. `node-exporter`.
-        container: that the target is in; empty when the configuration does not say.
+        container: the container of the target; empty if Prometheus's configuration does not name it.
         state: `up`, `down`, or `unknown` before the first scrape.
-        seconds: that the last scrape took; None when that is not known.
+        scrape_seconds: duration of the last scrape; None if it is not known.
         error: of the last scrape.
     """
 
     job: str
     container: str
     state: str
-    seconds: float | None = None
+    scrape_seconds: float | None = None
     error: str = ""
 
 
 @frozen(kw_only=True)
-class Targets:
-    """The targets of one Prometheus.
+class PrometheusTargets:
+    """The scrape targets of one Prometheus.
 
     Attributes:
-        found: its targets.
-        witness: who says so; empty when nobody could be asked.
-        reason: why there are none.
+        targets: their states.
+        reported_by: where the states come from, `Prometheus` or `OCI Monitoring`; empty if neither could be asked.
+        reason: why there are no targets.
     """
 
-    found: tuple[Target, ...] = ()
-    witness: str = ""
+    targets: tuple[TargetStatus, ...] = ()
+    reported_by: str = ""
     reason: str = ""
 
     @property
-    def are_up(self) -> bool:
-        """Whether there are some, and every one is up."""
-        return bool(self.found) and all(target.state == "up" for target in self.found)
+    def are_all_up(self) -> bool:
+        """Whether there are targets, and every one is up."""
+        return bool(self.targets) and all(target.state == "up" for target in self.targets)
 
 
 @frozen(kw_only=True)
 class InstanceEvidence:
-    """What was found out about one container instance.
+    """Evidence about one container instance.
 
     Attributes:
-        front: how the app answered.
-        entries: the newest entries that its log forwarder sent; None without a log forwarder.
-        complaints: what its log forwarder says is wrong.
-        request: the line of the marked request that the app just answered; None when none arrived.
-        targets: what its Prometheus says when asked directly.
+        app: the app's responses.
+        forwarded: the newest entries that its log forwarder sent; None without a log forwarder.
+        forwarder_errors: errors in its log forwarder's own log that are not resolved.
+        nonce_line: the app's log line about the request with the nonce; None if none arrived.
+        targets: what its Prometheus reports.
         samples: what its management agent sent lately of `up` and `scrape_duration_seconds`; None without an agent.
     """
 
-    front: Front
-    entries: Asked[tuple[LogEntry, ...]] | None = None
-    complaints: tuple[str, ...] = ()
-    request: Arrival | None = None
-    targets: Targets = field(factory=Targets)
-    samples: Asked[tuple[MetricRow, ...]] | None = None
+    app: AppProbe
+    forwarded: PollResult[tuple[LogEntry, ...]] | None = None
+    forwarder_errors: tuple[str, ...] = ()
+    nonce_line: Arrival | None = None
+    targets: PrometheusTargets = field(factory=PrometheusTargets)
+    samples: PollResult[tuple[MetricRow, ...]] | None = None
 
 
 @frozen(kw_only=True)
 class Evidence:
-    """What was found out about a deployment.
+    """Evidence about a deployment.
 
     Attributes:
-        time: when all had been asked.
-        source: who sent the nonce; empty when nobody did.
-        lines: log → what bears the nonce there, and after how long.
+        time: when the collection ended.
+        nonce_source: the `source` of the entries with the nonce; empty if none were sent.
+        arrivals: log → the entries in it that contain the nonce.
         datapoints: metric namespace → whether the datapoint with the nonce was found.
-        usage: what OCI measured of instances and containers lately.
-        instances: name of the instance, if it is active → what was found out about it.
+        usage: what OCI measured lately of instances and containers.
+        instances: name of the instance, if it is active → evidence about it.
     """
 
     time: datetime
-    source: str = ""
-    lines: Mapping[str, Asked[tuple[Arrival, ...]]] = field(factory=dict)
-    datapoints: Mapping[str, Asked[bool]] = field(factory=dict)
-    usage: Asked[tuple[MetricRow, ...]] = field(factory=Asked)
+    nonce_source: str = ""
+    arrivals: Mapping[str, PollResult[tuple[Arrival, ...]]] = field(factory=dict)
+    datapoints: Mapping[str, PollResult[bool]] = field(factory=dict)
+    usage: PollResult[tuple[MetricRow, ...]] = field(factory=PollResult)
     instances: Mapping[str, InstanceEvidence] = field(factory=dict)

@@ -1,4 +1,4 @@
-"""What `diagnose()` finds: causes with their evidence and remedy, the likeliest first."""
+"""Findings of `diagnose()`: causes with their evidence and remedy, the most likely first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Cause:
-    """Something that goes wrong: what it is in words, and what helps."""
+    """A cause of a problem: its title, and what to do about it."""
 
     title: str
     remedy: str
@@ -18,43 +18,43 @@ class Cause:
 
 CAUSES: Mapping[str, Cause] = {
     "resource-gone": Cause(
-        title="A resource of the deployment is gone",
-        remedy="Apply the spec again: it makes what is missing.",
+        title="A resource of the deployment no longer exists",
+        remedy="Apply the spec again: it creates missing resources.",
     ),
     "out-of-host-capacity": Cause(
-        title="OCI has no host with room for the shape there",
-        remedy="Allow more availability domains or shapes with with_placement(PlacementSpec(...)), or try later.",
+        title="OCI has no capacity for the shape in this location",
+        remedy="Allow more availability domains or shapes with with_placement(PlacementSpec(...)), or retry later.",
     ),
     "limit-exceeded": Cause(
-        title="A service limit or a compartment quota is used up",
-        remedy="Delete what is not needed (stopped and failed instances count too), or ask for a higher limit.",
+        title="A service limit or a compartment quota is exceeded",
+        remedy="Delete what is not needed (stopped and failed instances count too), or request a higher limit.",
     ),
     "no-way-out": Cause(
-        title="The subnet has no way out, so images cannot be pulled and nothing can be sent to OCI",
+        title="The subnet has no outbound route, so images cannot be pulled and nothing can be sent to OCI",
         remedy="Apply the spec again: it restores gateways and routes.",
     ),
     "image-pull-failed": Cause(
         title="An image cannot be pulled",
         remedy=(
-            "Check its name and tag, that it is built for the shape's processor, that the registry can be reached "
-            "from the subnet, and the right to pull: `read repos` for OCIR, with_pull_secret(...) for others."
+            "Check its name and tag, that it is built for the shape's processor, that the subnet can reach the "
+            "registry, and the permission to pull: `read repos` for OCIR, with_pull_secret(...) for others."
         ),
     ),
     "missing-right": Cause(
-        title="A right is missing",
-        remedy="Give the user or the dynamic group what the evidence names; a new policy may take minutes to work.",
+        title="A permission is missing",
+        remedy="Grant the user or dynamic group what the evidence names; a new policy can take minutes to work.",
     ),
     "instance-failed": Cause(
-        title="OCI says that the instance failed",
-        remedy="Remedy what the evidence names, then apply again: the failed instance is replaced.",
+        title="OCI reports that the instance failed",
+        remedy="Fix what the evidence names, then apply again: the failed instance is replaced.",
     ),
     "cannot-start": Cause(
         title="A container's command cannot be started",
         remedy="Check command and arguments against the image: the file must exist there and be executable.",
     ),
     "out-of-memory": Cause(
-        title="A container was killed, most likely for want of memory",
-        remedy="Raise its memory_limit_in_gbs, the instance's memory_in_gbs, or make it need less.",
+        title="A container was killed, probably because it ran out of memory",
+        remedy="Raise its memory_limit_in_gbs or the instance's memory_in_gbs, or reduce its memory use.",
     ),
     "killed": Cause(
         title="A container was killed: it ran out of memory, or its health check failed",
@@ -64,35 +64,35 @@ CAUSES: Mapping[str, Cause] = {
         ),
     ),
     "killed-by-health-check": Cause(
-        title="A failing health check has a container killed again and again",
+        title="A failing health check kills a container repeatedly",
         remedy=(
             "Check that the program listens on 0.0.0.0 at the check's port and answers its path in time; give it "
             "a longer initial_delay_in_seconds if it starts slowly."
         ),
     ),
     "crash-loop": Cause(
-        title="A container ends and is started again and again",
-        remedy="Read its last lines in the evidence and repair what they name.",
+        title="A container is restarting repeatedly (crash loop)",
+        remedy="Check its last log lines in the evidence and fix the error.",
     ),
     "container-ended": Cause(
-        title="A container has ended with an error and is not started again",
-        remedy="Read its last lines in the evidence; restart() runs it again.",
+        title="A container exited with an error and is not restarted",
+        remedy="Check its last log lines in the evidence; restart() runs it again.",
     ),
     "unhealthy": Cause(
-        title="A container runs but its health check fails",
+        title="A container is running but its health check fails",
         remedy="Check that the program listens on 0.0.0.0 at the check's port and answers its path in time.",
     ),
     "lines-held-back": Cause(
-        title="A log forwarder cannot send on what the app writes",
+        title="A log forwarder cannot send the lines that the app writes",
         remedy=(
-            "Where pushes fail, let the instance's dynamic group `use log-content` in the log's compartment, and "
+            "If pushes fail, allow the instance's dynamic group to `use log-content` in the log's compartment, and "
             "check that the log exists and is enabled. Files that it cannot open must be readable for user 10001. "
-            "It tries again by itself."
+            "It retries by itself."
         ),
     ),
     "stuck": Cause(
         title="A change takes far longer than usual",
-        remedy="Look at its work request in the console; apply again to go on waiting.",
+        remedy="Check its work request in the console; apply again to continue waiting.",
     ),
     "instance-stopped": Cause(
         title="An instance is stopped",
@@ -103,19 +103,19 @@ CAUSES: Mapping[str, Cause] = {
         remedy="Apply the spec again: it enables the log.",
     ),
 }
-"""By code, in the order in which one explains the next: what comes first is named first."""
+"""By code, in the order in which findings are listed: a cause comes before what it explains."""
 
 _RANKS = {code: rank for rank, code in enumerate(CAUSES, 1)}
 
 
 @frozen(kw_only=True)
 class Finding:
-    """One thing that is wrong.
+    """One problem.
 
     Attributes:
         cause: a key of `CAUSES`, for programs.
-        key: of what: a resource (`vcn/main`) or a container (`container-instance/web-0/prometheus`).
-        evidence: what was seen: states, errors of work requests, exit codes, last log lines.
+        key: of the resource (`vcn/main`) or container (`container-instance/web-0/prometheus`).
+        evidence: states, errors of work requests, exit codes, last log lines.
     """
 
     cause: str
@@ -124,17 +124,17 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """The cause in words."""
+        """The cause as a sentence."""
         return CAUSES[self.cause].title
 
     @property
     def remedy(self) -> str:
-        """What helps."""
+        """What to do about it."""
         return CAUSES[self.cause].remedy
 
     @property
     def rank(self) -> int:
-        """From 1, the cause that explains most."""
+        """The cause's position in the order of findings, from 1."""
         return _RANKS[self.cause]
 
     def to_dict(self) -> dict[str, object]:
@@ -151,7 +151,7 @@ class Finding:
 
 @frozen
 class Diagnosis:
-    """What is wrong with the deployment of this name, the likeliest cause first; no findings when nothing is."""
+    """The problems of the deployment of this name, the most likely cause first; empty if there are none."""
 
     deployment: str
     findings: tuple[Finding, ...]

@@ -1,4 +1,4 @@
-"""Asking an instance itself over HTTP, where the network lets somebody in: its app, and its Prometheus."""
+"""HTTP probes of an instance: its app's health path and its Prometheus."""
 
 from __future__ import annotations
 
@@ -13,66 +13,71 @@ from attrs import evolve
 from ocisidecar.observe.http_get import fetch
 from ocisidecar.observe.instances import Instance
 from ocisidecar.spec import DeploymentSpec
-from ocisidecar.verify.evidence import Front, Target, Targets
+from ocisidecar.verify.evidence import AppProbe, PrometheusTargets, TargetStatus
 from ocisidecar.verify.inspection import Inspection
 from ocisidecar.wire import Json, objects, tags_of, text
 
-Reach: TypeAlias = Callable[[Instance, int], str | None]
-"""Gives the base URL under which a port of an instance can be tried from here; None when there is no way."""
+UrlResolver: TypeAlias = Callable[[Instance, int], str | None]
+"""Returns the base URL of an instance's port as seen from here; None if the instance has no known address."""
 
 _REQUESTS = 5
 NONCE = "ocisidecar-nonce"
-"""Parameter that marks a request, so that its line in the app's log is found again."""
+"""Query parameter that marks a request, so that its line can be found in the app's log."""
 _TRY_INSIDE = "run verify() where the instance can be reached: in its VCN, or through a bastion"
 
 
-def ask_app(instance: Instance, reach: Reach, open_ports: Collection[int], *, nonce: str) -> Front:
-    """Ask the app a few times at the path of its HTTP health check, the first time marked with the nonce."""
+def probe_app(instance: Instance, resolve_url: UrlResolver, open_ports: Collection[int], *, nonce: str) -> AppProbe:
+    """Request the path of the app's HTTP health check a few times, the first time with the nonce as a parameter."""
     app = instance.containers[0] if instance.containers else None
     check = next((one for one in (app.health_checks if app is not None else ()) if one.path), None)
     if check is None:
-        return Front(reason="the app declares no HTTP health check, so nothing says where it answers")
-    base, reason = _way(instance, check.port, reach, open_ports)
+        return AppProbe(skip_reason="the app declares no HTTP health check, so its path is not known")
+    base, reason = _base_url(instance, check.port, resolve_url, open_ports)
     if not base:
-        return Front(reason=reason)
+        return AppProbe(skip_reason=reason)
     path = f"/{check.path.lstrip('/')}"
     marked = f"{path}{'&' if '?' in path else '?'}{NONCE}={nonce}" if nonce else path
     first = fetch(base, marked)
     if not first.status and not first.is_refused:
-        return Front(reason=f"{first.trouble}; {_TRY_INSIDE}")
+        return AppProbe(skip_reason=f"{first.error}; {_TRY_INSIDE}")
     more = [fetch(base, path) for _ in range(_REQUESTS - 1)] if first.status else []
-    front, doubt = Front(url=base + path, replies=(first, *more)), _doubt(instance, base)
-    wrong = front.fault
-    return Front(reason=f"{wrong}, but {doubt}; {_TRY_INSIDE}") if wrong and doubt else evolve(front, doubt=doubt)
+    probe, caveat = AppProbe(url=base + path, responses=(first, *more)), _caveat(instance, base)
+    if probe.error and caveat:
+        return AppProbe(skip_reason=f"{probe.error}, but {caveat}; {_TRY_INSIDE}")
+    return evolve(probe, caveat=caveat)
 
 
-def ask_prometheus(instance: Instance, reach: Reach, open_ports: Collection[int]) -> Targets:
-    """Ask the Prometheus beside the app for its targets.
+def probe_prometheus(
+    instance: Instance, resolve_url: UrlResolver, open_ports: Collection[int]
+) -> PrometheusTargets:
+    """Request the targets of the Prometheus in the instance.
 
     Source: Prometheus documentation, "HTTP API", Targets.
     """
-    port = next((one.duty.prometheus_port for one in instance.containers if one.duty.prometheus_port), None)
+    ports = [one.telemetry_role.prometheus_port for one in instance.containers]
+    port = next(filter(None, ports), None)
     if port is None:
-        return Targets(reason="no Prometheus runs beside the app")
-    base, reason = _way(instance, port, reach, open_ports)
+        return PrometheusTargets(reason="the instance has no Prometheus")
+    base, reason = _base_url(instance, port, resolve_url, open_ports)
     if not base:
-        return Targets(reason=reason)
-    reply = fetch(base, "/api/v1/targets?state=active")
-    if not reply.status and not reply.is_refused:
-        return Targets(reason=f"{reply.trouble}; {_TRY_INSIDE}")
-    found = _targets(reply.body) if reply.is_good else ()
-    doubt, names = _doubt(instance, base), {one.name for one in instance.containers}
-    if doubt and not any(target.container in names for target in found):
-        return Targets(reason=f"no Prometheus of this instance answered at {base}, but {doubt}; {_TRY_INSIDE}")
-    trouble = "" if reply.is_good else reply.trouble or f"it answered with status {reply.status}"
-    return Targets(found=found, witness="Prometheus", reason=trouble)
+        return PrometheusTargets(reason=reason)
+    response = fetch(base, "/api/v1/targets?state=active")
+    if not response.status and not response.is_refused:
+        return PrometheusTargets(reason=f"{response.error}; {_TRY_INSIDE}")
+    targets = _parse_targets(response.body) if response.is_success else ()
+    caveat, names = _caveat(instance, base), {one.name for one in instance.containers}
+    if caveat and not any(target.container in names for target in targets):
+        reason = f"no Prometheus of this instance answered at {base}, but {caveat}; {_TRY_INSIDE}"
+        return PrometheusTargets(reason=reason)
+    error = "" if response.is_success else response.error or f"it answered with status {response.status}"
+    return PrometheusTargets(targets=targets, reported_by="Prometheus", reason=error)
 
 
 def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> frozenset[int]:
-    """Return the TCP ports that somebody outside of the instances may reach.
+    """Return the TCP ports that the network lets others reach.
 
-    Those that the deployment's network security groups admit, and those that the spec declares: in a network of
-    somebody else the groups are theirs.
+    These are the ports that the deployment's network security groups admit, and the ports that the spec declares:
+    in an existing subnet the security groups are not the deployment's and cannot be read.
     """
     rules = [
         rule
@@ -85,10 +90,10 @@ def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> frozenset
         for port in instance.ports
         if port.protocol == "tcp"
     }
-    return frozenset(declared.union(*map(_admitted, rules)))
+    return frozenset(declared.union(*map(_admitted_ports, rules)))
 
 
-def _admitted(rule: Mapping[str, Json]) -> range:
+def _admitted_ports(rule: Mapping[str, Json]) -> range:
     """Return the TCP ports that a rule admits."""
     if text(rule, "direction") != "INGRESS" or text(rule, "protocol") not in {"6", "all"}:
         return range(0)
@@ -99,38 +104,40 @@ def _admitted(rule: Mapping[str, Json]) -> range:
     return range(int(text(span, "min")), int(text(span, "max")) + 1)
 
 
-def _way(instance: Instance, port: int, reach: Reach, open_ports: Collection[int]) -> tuple[str, str]:
-    """Return the base URL of a port, or why there is none."""
+def _base_url(
+    instance: Instance, port: int, resolve_url: UrlResolver, open_ports: Collection[int]
+) -> tuple[str, str]:
+    """Return the base URL of a port, or an empty text and why there is none."""
     if port not in open_ports:
-        return "", f"port {port} is open to nobody outside of the instance: declare it in `ports` to have it asked"
-    base = reach(instance, port)
-    return (base, "") if base else ("", f"no address of the instance is known here; {_TRY_INSIDE}")
+        return "", f"the network admits no connection to port {port}: add it to `ports` to have it probed"
+    base = resolve_url(instance, port)
+    return (base, "") if base else ("", f"the instance has no known address; {_TRY_INSIDE}")
 
 
-def _doubt(instance: Instance, base: str) -> str:
-    """Return why what answers there need not be the instance; empty when it is."""
+def _caveat(instance: Instance, base: str) -> str:
+    """Return why a response from this URL may come from another machine; empty if it cannot."""
     address = ip_address(urlsplit(base).hostname or "")
     if instance.emulated_address or address.is_loopback or address.is_global:
         return ""
-    return f"{address} is a private address, which may be another machine's here"
+    return f"{address} is a private address, which may belong to another machine here"
 
 
-def _targets(body: bytes) -> tuple[Target, ...]:
+def _parse_targets(body: bytes) -> tuple[TargetStatus, ...]:
     try:
         answer = json.loads(body)
     except ValueError:
         return ()
     data = answer.get("data") if isinstance(answer, Mapping) else None
     active = data.get("activeTargets") if isinstance(data, Mapping) else None
-    return tuple(_target(one) for one in objects(active))
+    return tuple(_parse_target(one) for one in objects(active))
 
 
-def _target(entry: Mapping[str, Json]) -> Target:
+def _parse_target(entry: Mapping[str, Json]) -> TargetStatus:
     labels, seconds = tags_of(entry.get("labels")), entry.get("lastScrapeDuration")
-    return Target(
+    return TargetStatus(
         job=labels.get("job", ""),
         container=labels.get("container", ""),
         state=text(entry, "health"),
-        seconds=float(seconds) if isinstance(seconds, int | float) else None,
+        scrape_seconds=float(seconds) if isinstance(seconds, int | float) else None,
         error=text(entry, "lastError"),
     )

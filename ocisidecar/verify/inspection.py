@@ -1,4 +1,4 @@
-"""What a deployment looks like at one moment: read at once, judged by `checks` and `diagnose`."""
+"""A deployment as the control plane shows it at one time: input of `checks` and `diagnose`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from attrs import field, frozen
 
 from ocisidecar.observe.instances import Instance, read_instances
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Snapshot
@@ -20,14 +20,14 @@ _GROUP_ID = re.compile(r"dynamic-group id (\S+)")
 
 @frozen(kw_only=True)
 class Inspection:
-    """What a deployment looks like at one moment.
+    """A deployment as the control plane shows it at one time.
 
     Attributes:
-        site: where it lives.
-        snapshot: everything that is ours there, of all deployments.
+        site: its tenancy, region and compartment.
+        snapshot: all resources with our tags there, of all deployments.
         lives: its live resources by key, oldest first.
-        gone: keys that it is known to have had and that are gone, with their OCID: not in a list and, but for logs,
-            not found by a request either.
+        gone: keys of resources that it is known to have had and that no longer exist → their OCID.  They are in no
+            list and, except for logs, a GET does not find them either.
         instances: its container instances.
         volumes: name of the instance → names of its volumes.
     """
@@ -43,10 +43,10 @@ class Inspection:
         """Return the live resources of one kind, by key."""
         return [lives[0] for key, lives in sorted(self.lives.items()) if key.kind == kind]
 
-    def lost_groups(self, policy: Live) -> list[str]:
-        """Return the OCIDs of dynamic groups that a policy speaks of and that the deployment has no more.
+    def missing_groups(self, policy: Live) -> list[str]:
+        """Return the OCIDs of dynamic groups that a policy names and that the deployment no longer has.
 
-        A deployment without a group of its own uses somebody else's, which is not judged.
+        Empty if the deployment has no dynamic group: it uses an existing one, which is not checked.
         """
         ids = {live.id for live in self.of_kind("dynamic-group")}
         named = set(_GROUP_ID.findall(" ".join(statements_in(policy))))
@@ -59,28 +59,28 @@ def statements_in(policy: Live) -> list[str]:
     return [str(one) for one in listed] if isinstance(listed, list) else []
 
 
-def inspect(reader: Reader, resources: Mapping[str, str]) -> Inspection:
-    """Read everything that the control plane tells about a deployment.
+def inspect(reader: DeploymentReader, resources: Mapping[str, str]) -> Inspection:
+    """Read a deployment from the control plane.
 
     Args:
         reader: of the deployment.
-        resources: what it is known to have had: key → OCID.
+        resources: key → OCID of the resources that it is known to have had.
     """
     snapshot = reader.snapshot()
     lives = snapshot.of(reader.site.identity.name)
     parsed = {key: live_id for word, live_id in resources.items() if (key := Key.parse(word)) is not None}
     absent = {key: live_id for key, live_id in sorted(parsed.items()) if key not in lives and key.kind in KINDS}
-    doubtful = [key for key in absent if key.kind != "log"]
-    found = reader.all(
-        [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in doubtful],
+    to_confirm = [key for key in absent if not KINDS[key.kind].parent]
+    found = reader.call_all(
+        [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in to_confirm],
     )
-    late = {key: (live,) for key, live in zip(doubtful, found, strict=True) if live is not None}
+    unlisted = {key: (live,) for key, live in zip(to_confirm, found, strict=True) if live is not None}
     instances = read_instances(reader)
     return Inspection(
         site=reader.site,
         snapshot=snapshot,
-        lives={**lives, **late},
-        gone={key: live_id for key, live_id in absent.items() if key not in late},
+        lives={**lives, **unlisted},
+        gone={key: live_id for key, live_id in absent.items() if key not in unlisted},
         instances=instances,
         volumes={instance.name: instance.volume_names for instance in instances},
     )

@@ -1,4 +1,4 @@
-"""Log lines on their way: the logs that a deployment sends to, an entry of our own, and finding what arrived.
+"""Probe OCI Logging: send an entry to each log of a deployment and find what arrived.
 
 Source: oci.loggingingestion.LoggingClient.put_logs.
 """
@@ -20,20 +20,20 @@ from ocisidecar.verify.inspection import Inspection
 from ocisidecar.wire import text
 
 _CLIENT = "loggingingestion.LoggingClient"
-_SEND = Intent(is_write=True)  # an entry bears an id, so sent twice it is still one
+_SEND = Intent(is_write=True)  # entries have an id, so an entry that is sent twice is stored once
 _TYPE = "ocisidecar.verify"
-_MOST_MARKED = 1000
-_MOST_SHIPPED = 100
+_MAX_WITH_NONCE = 1000
+_MAX_FORWARDED = 100
 
 
 @frozen(kw_only=True)
-class ShippedLog:
-    """A log that lines are sent to.
+class LogDestination:
+    """A log that a deployment's containers or `verify()` send to.
 
     Attributes:
         id: its OCID.
-        key: of the log in the deployment, or its OCID when it is somebody else's.
-        scope: where a search finds it.
+        key: of the log in the deployment, or its OCID if the log belongs to another one.
+        scope: of a search for its entries.
     """
 
     id: str
@@ -41,59 +41,46 @@ class ShippedLog:
     scope: str
 
 
-def shipped_logs(inspection: Inspection) -> tuple[ShippedLog, ...]:
-    """Return the deployment's own logs, and those of others that its containers ship to."""
+def log_destinations(inspection: Inspection) -> tuple[LogDestination, ...]:
+    """Return the deployment's own logs, and logs of others that its containers send to."""
     compartment_id = inspection.site.identity.compartment_id
     lives = {live.id: live for live in inspection.snapshot.resources if live.key.kind == "log"}
     own = {live.id: str(live.key) for live in inspection.of_kind("log")}
-    used = {one.duty.log_id: one.duty.log_id for each in inspection.instances for one in each.containers}
-    logs = {log_id: key for log_id, key in {**used, **own}.items() if log_id}
+    used = {
+        container.telemetry_role.log_id: container.telemetry_role.log_id
+        for instance in inspection.instances
+        for container in instance.containers
+    }
     return tuple(
-        ShippedLog(
+        LogDestination(
             id=log_id,
             key=key,
             scope=f"{compartment_id}/{text(lives[log_id].body, 'logGroupId')}/{log_id}"
             if log_id in lives
             else compartment_id,
         )
-        for log_id, key in logs.items()
+        for log_id, key in {**used, **own}.items()
+        if log_id
     )
 
 
-def send_entry(caller: Caller, log: ShippedLog, *, source: str, nonce: str) -> None:
-    """Send one entry with the nonce.
-
-    Raises:
-        ServiceCallError: the service refused.
-    """
-    time = rfc3339(now(caller.clock))
-    data = json.dumps({"message": f"ocisidecar verifies that lines arrive: {nonce}"})
-    batch = {
-        "source": source,
-        "type": _TYPE,
-        "defaultlogentrytime": time,
-        "entries": [{"id": str(uuid.uuid4()), "time": time, "data": data}],
-    }
-    details = {"specversion": "1.0", "logEntryBatches": [batch]}
-    caller.call(_CLIENT, "put_logs", log.id, details, intent=_SEND)
-
-
 @define
-class MarkedLog:
-    """A log, and what bears the nonce in it; every time is taken from the caller's clock.
+class LogProbe:
+    """Sends an entry with the nonce to a log, and finds the entries with the nonce, with their delays.
 
     Args:
-        source: who we are as a sender.
-        requests: OCID of an instance → when a request with the nonce was made of its app.
+        source: the `source` of the entry that is sent.
+        requests: OCID of an instance → when a request with the nonce was sent to its app.  This and every other
+            time is by the caller's clock.
     """
 
     _caller: Caller
-    _log: ShippedLog
+    _log: LogDestination
     _source: str
     _nonce: str
     _requests: Mapping[str, float]
-    _sent: dict[str, float] = field(factory=dict, init=False)
-    _found: dict[str, float] = field(factory=dict, init=False)
+    _sent_at: dict[str, float] = field(factory=dict, init=False)
+    _delays: dict[str, float] = field(factory=dict, init=False)
 
     def send(self) -> None:
         """Send one entry with the nonce.
@@ -101,20 +88,39 @@ class MarkedLog:
         Raises:
             ServiceCallError: the service refused.
         """
-        self._sent = {**self._requests, self._source: self._caller.clock.time()}
-        send_entry(self._caller, self._log, source=self._source, nonce=self._nonce)
+        self._sent_at = {**self._requests, self._source: self._caller.clock.time()}
+        time = rfc3339(now(self._caller.clock))
+        data = json.dumps({"message": f"ocisidecar verifies that lines arrive: {self._nonce}"})
+        batch = {
+            "source": self._source,
+            "type": _TYPE,
+            "defaultlogentrytime": time,
+            "entries": [{"id": str(uuid.uuid4()), "time": time, "data": data}],
+        }
+        details = {"specversion": "1.0", "logEntryBatches": [batch]}
+        self._caller.call(_CLIENT, "put_logs", self._log.id, details, intent=_SEND)
 
     def find(self) -> tuple[Arrival, ...]:
-        """Return the entries that bear the nonce, each with how long it took until one of its source was found."""
-        entries = search(self._caller, self._log.scope, f"logContent = '*{self._nonce}*'", limit=_MOST_MARKED)
+        """Return the entries with the nonce from the known sources.
+
+        An entry's delay is measured from when its source was sent to until an entry of that source was first found.
+
+        Raises:
+            ServiceCallError: the service refused.
+        """
+        condition = f"logContent = '*{self._nonce}*'"
+        entries = search(self._caller, self._log.scope, condition, limit=_MAX_WITH_NONCE)
         time = self._caller.clock.time()
-        known = [entry for entry in entries if entry.source in self._sent]
+        known = [entry for entry in entries if entry.source in self._sent_at]
         return tuple(
-            Arrival(entry=entry, seconds=self._found.setdefault(entry.source, time) - self._sent[entry.source])
+            Arrival(
+                entry=entry,
+                delay_seconds=self._delays.setdefault(entry.source, time - self._sent_at[entry.source]),
+            )
             for entry in known
         )
 
 
-def find_shipped(caller: Caller, log: ShippedLog, instance: Instance) -> tuple[LogEntry, ...]:
+def find_forwarded(caller: Caller, log: LogDestination, instance: Instance) -> tuple[LogEntry, ...]:
     """Return the newest entries that an instance's log forwarder sent."""
-    return search(caller, log.scope, f"source = '{instance.id}'", limit=_MOST_SHIPPED)
+    return search(caller, log.scope, f"source = '{instance.id}'", limit=_MAX_FORWARDED)

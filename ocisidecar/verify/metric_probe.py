@@ -1,4 +1,4 @@
-"""Metrics on their way: a datapoint of our own, what management agents sent, and what OCI measured itself.
+"""Probe OCI Monitoring: send a datapoint and find it, read the agents' samples and OCI's own measurements.
 
 Source: oci.monitoring.MonitoringClient; Oracle documentation, "Container Instance Metrics".
 """
@@ -12,25 +12,25 @@ from ocisidecar.client.retry import Intent
 from ocisidecar.client.session import METRIC_INGESTION
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.metrics import MetricRow, read_metrics
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.metric_samples import USAGE
 
 _NAMESPACE = "ocisidecar"
-"""Where the datapoint goes when no container sends metrics: the preset's default; not `oci_…` or `oracle_…`."""
+"""The namespace for the datapoint if no container sends metrics; `oci_…` and `oracle_…` are reserved."""
 _METRIC = "verify"
-_SEND = Intent(is_write=True)  # the same datapoint twice is no other
-_LATELY = timedelta(minutes=15)
+_SEND = Intent(is_write=True)  # sent twice, the same datapoint is stored once
+_WINDOW = timedelta(minutes=15)
 
 
 def namespaces(instances: Sequence[Instance]) -> tuple[str, ...]:
-    """Return where a datapoint is to be sent: to the agents' namespaces, or to our own."""
-    used = [one.duty.metric_namespace for instance in instances for one in instance.containers]
+    """Return the metric namespaces of the management agents; without agents, the one of our own."""
+    used = [one.telemetry_role.metric_namespace for instance in instances for one in instance.containers]
     return tuple(dict.fromkeys(one for one in used if one)) or (_NAMESPACE,)
 
 
-def send_datapoint(reader: Reader, namespace: str, nonce: str) -> None:
+def send_datapoint(reader: DeploymentReader, namespace: str, nonce: str) -> None:
     """Send one datapoint with the nonce as a dimension.
 
     Raises:
@@ -47,22 +47,22 @@ def send_datapoint(reader: Reader, namespace: str, nonce: str) -> None:
     reader.caller.call(METRIC_INGESTION, "post_metric_data", {"metricData": [metric]}, intent=_SEND)
 
 
-def find_datapoint(reader: Reader, namespace: str, nonce: str) -> bool:
-    """Return whether the datapoint with the nonce has arrived."""
+def find_datapoint(reader: DeploymentReader, namespace: str, nonce: str) -> bool:
+    """Return whether the datapoint with the nonce can be queried."""
     return bool(_rows(reader, namespace, f'{_METRIC}[1m]{{nonce = "{nonce}"}}.max()'))
 
 
-def find_samples(reader: Reader, namespace: str, metric: str) -> tuple[MetricRow, ...]:
-    """Return what the deployment's management agents sent lately of one of `SAMPLES`.
+def find_samples(reader: DeploymentReader, namespace: str, metric: str) -> tuple[MetricRow, ...]:
+    """Return the datapoints of one of `SAMPLES` that the management agents sent in the last 15 minutes.
 
-    Prometheus puts the labels `deployment` and `container_instance` on whatever leaves it, and the agent makes
-    dimensions of them.
+    Prometheus adds the labels `deployment` and `container_instance` to what it exports, and the agent turns labels
+    into dimensions.
     """
     return _rows(reader, namespace, f'{metric}[1m]{{deployment = "{reader.site.identity.name}"}}.max()')
 
 
-def find_usage(reader: Reader, instances: Sequence[Instance]) -> tuple[MetricRow, ...]:
-    """Return what OCI measured lately of instances and their containers: the newest datapoint of each stream."""
+def find_usage(reader: DeploymentReader, instances: Sequence[Instance]) -> tuple[MetricRow, ...]:
+    """Return OCI's newest measurement of each metric of the instances and their containers."""
     names = "|".join(sorted({one.display_name for one in instances}))
     matching = f'{{resourceDisplayName =~ "{names}"}}'
     newest = {
@@ -73,6 +73,6 @@ def find_usage(reader: Reader, instances: Sequence[Instance]) -> tuple[MetricRow
     return tuple(newest.values())
 
 
-def _rows(reader: Reader, namespace: str, query: str) -> tuple[MetricRow, ...]:
-    since = now(reader.caller.clock) - _LATELY
+def _rows(reader: DeploymentReader, namespace: str, query: str) -> tuple[MetricRow, ...]:
+    since = now(reader.caller.clock) - _WINDOW
     return read_metrics(reader, query, namespace=namespace, since=since)

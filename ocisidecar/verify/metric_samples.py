@@ -1,4 +1,4 @@
-"""What the metrics in OCI tell about container instances: which there are, and how they are read.  Pure."""
+"""Metrics in OCI about container instances: their names, and how their datapoints are read.  Pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.verify.evidence import Target, Targets
+from ocisidecar.verify.evidence import PrometheusTargets, TargetStatus
 
 _UP = "up"
 _DURATION = "scrape_duration_seconds"
 SAMPLES = (_UP, _DURATION)
-"""What Prometheus notes of each scrape."""
+"""Metrics that Prometheus records of each scrape."""
 CPU_PERCENT = "CpuUtilization"
 MEMORY_PERCENT = "MemoryUtilization"
 STORAGE_BYTES = "EphemeralStorageUsed"
 CONTAINER_MEMORY_BYTES = "ContainerMemoryUsed"
 USAGE = (CPU_PERCENT, MEMORY_PERCENT, STORAGE_BYTES, CONTAINER_MEMORY_BYTES)
-"""What OCI measures of instances, and of containers."""
+"""Metrics that OCI measures of instances and of containers."""
 
 
 def samples_of(rows: Sequence[MetricRow], instance: Instance) -> tuple[MetricRow, ...]:
@@ -25,23 +25,23 @@ def samples_of(rows: Sequence[MetricRow], instance: Instance) -> tuple[MetricRow
     return tuple(row for row in rows if row.dimensions.get("container_instance") == instance.name)
 
 
-def targets_in(samples: Sequence[MetricRow]) -> Targets:
-    """Return the targets that an instance's samples tell of, each by its newest."""
+def targets_in(samples: Sequence[MetricRow]) -> PrometheusTargets:
+    """Return the targets in an instance's samples, each with the state of its newest sample."""
     up, durations = _newest(samples, _UP), _newest(samples, _DURATION)
-    found = tuple(
-        Target(
+    targets = tuple(
+        TargetStatus(
             job=target[0],
             container=row.dimensions.get("container", ""),
             state="up" if row.value == 1 else "down",
-            seconds=durations[target].value if target in durations else None,
+            scrape_seconds=durations[target].value if target in durations else None,
         )
         for target, row in sorted(up.items())
     )
-    return Targets(found=found, witness="OCI Monitoring" if found else "")
+    return PrometheusTargets(targets=targets, reported_by="OCI Monitoring" if targets else "")
 
 
 def usage_of(rows: Sequence[MetricRow], instance: Instance) -> tuple[MetricRow, ...]:
-    """Return what was measured of one instance."""
+    """Return the measurements of one instance."""
     return tuple(row for row in rows if row.dimensions.get("resourceId") == instance.id)
 
 

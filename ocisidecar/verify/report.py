@@ -1,4 +1,4 @@
-"""What `verify()` found: one entry for each check."""
+"""The report of `verify()`: one result for each check."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from attrs import frozen
 
 from ocisidecar.errors import ChecksFailed
 
-_NAMED_FAILURES = 3
-_LONGEST_DETAIL = 200
+_MAX_NAMED_FAILURES = 3
+_MAX_DETAIL_LENGTH = 200
 
 
 class Status(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     PASSED = "passed"
     WARNED = "warned"
@@ -24,14 +24,14 @@ class Status(StrEnum):
 
 @frozen(kw_only=True)
 class Check:
-    """One check.
+    """One check with its result.
 
     Attributes:
-        name: what was checked, e.g. `running`.
-        key: of what: a resource (`vcn/main`), a container (`container-instance/web-0/prometheus`), or the
-            deployment by its name.
-        status: `warned` works but deserves a look; `skipped` says nothing either way.
-        detail: the evidence: what was seen.
+        name: of the check, e.g. `running`.
+        key: of the resource (`vcn/main`) or container (`container-instance/web-0/prometheus`) that was checked, or
+            the deployment's name.
+        status: `warned` works but should be reviewed; `skipped` proves nothing.
+        detail: the evidence.
         reason: why it was skipped; empty otherwise.
     """
 
@@ -54,14 +54,14 @@ class Check:
 
 @frozen
 class Report:
-    """What `verify()` found in the deployment of this name."""
+    """The results of `verify()` for the deployment of this name."""
 
     deployment: str
     checks: tuple[Check, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether no check failed; what was skipped is not proven."""
+        """Whether no check failed; skipped checks prove nothing."""
         return not self.failures
 
     @property
@@ -71,26 +71,26 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many checks there are of each status, in the order passed, warned, failed, skipped."""
+        """The number of checks of each status, in the order passed, warned, failed, skipped."""
         statuses = [check.status for check in self.checks]
         return {status.value: statuses.count(status) for status in Status if status in statuses}
 
     def raise_for_failures(self) -> None:
-        """Do nothing when no check failed.
+        """Raise if a check failed, like `raise_for_status` of HTTP clients.
 
         Raises:
-            ChecksFailed: some did; its `report` is this one.
+            ChecksFailed: a check failed; its `report` is this one.
         """
         if self.ok:
             return
         failures = self.failures
-        said = [f"{one.name} of {one.key}: {_shorten(one.detail)}" for one in failures[:_NAMED_FAILURES]]
-        if len(failures) > _NAMED_FAILURES:
-            said.append(f"and {len(failures) - _NAMED_FAILURES} more")
-        named = "".join(f"\n  - {one}" for one in said)
+        named = [f"{one.name} of {one.key}: {_shorten(one.detail)}" for one in failures[:_MAX_NAMED_FAILURES]]
+        if len(failures) > _MAX_NAMED_FAILURES:
+            named.append(f"and {len(failures) - _MAX_NAMED_FAILURES} more")
+        lines = "".join(f"\n  - {one}" for one in named)
         raise ChecksFailed(
             f"{len(failures)} of {len(self.checks)} checks of {self.deployment} failed; deployment.diagnose() "
-            f"looks for the causes:{named}",
+            f"finds causes:{lines}",
             report=self,
         )
 
@@ -119,4 +119,4 @@ class Report:
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"
+    return text if len(text) <= _MAX_DETAIL_LENGTH else text[: _MAX_DETAIL_LENGTH - 1] + "…"

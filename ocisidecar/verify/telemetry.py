@@ -1,8 +1,7 @@
-"""Finding out whether metrics and log lines arrive.
+"""Collect evidence on whether metrics and log lines arrive.
 
-Asks OCI what it has, and the instances themselves where they can be reached.  With a nonce it writes: one entry to
-each log that lines are sent to, one datapoint to each metric namespace, and a parameter in a request to the app;
-nothing else.
+Queries OCI, and the instances themselves where they can be reached.  With a nonce it writes: one entry to each log,
+one datapoint to each metric namespace, and a query parameter in one request to the app; nothing else.
 """
 
 from __future__ import annotations
@@ -14,93 +13,93 @@ from functools import partial
 from attrs import evolve, frozen
 
 from ocisidecar.observe.container_logs import lines_now
-from ocisidecar.observe.forwarder_log import complaints
+from ocisidecar.observe.forwarder_log import open_errors
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.polling import Poll, PollResult, merge, poll_all
+from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.timestamps import now
-from ocisidecar.verify.evidence import Evidence, Front, InstanceEvidence, Targets
-from ocisidecar.verify.http_probe import Reach, ask_app, ask_prometheus
+from ocisidecar.verify.evidence import AppProbe, Evidence, InstanceEvidence, PrometheusTargets
+from ocisidecar.verify.http_probe import UrlResolver, probe_app, probe_prometheus
 from ocisidecar.verify.inspection import Inspection
-from ocisidecar.verify.log_probe import MarkedLog, ShippedLog, find_shipped, shipped_logs
+from ocisidecar.verify.log_probe import LogDestination, LogProbe, find_forwarded, log_destinations
 from ocisidecar.verify.metric_probe import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
 from ocisidecar.verify.metric_samples import SAMPLES, samples_of, usage_of
-from ocisidecar.verify.poll import Asked, Inquiry, ask, together
 
-_SETTLING_SECONDS = 30.0
-"""For so long the app's own lines are waited for once others are there: an app may write none at all."""
+_APP_LINES_SECONDS = 30.0
+"""How long to keep waiting for the app's own lines after the first line of any source: some apps write none."""
 
 
-def gather(
-    reader: Reader,
+def collect_evidence(
+    reader: DeploymentReader,
     inspection: Inspection,
     *,
-    reach: Reach,
+    resolve_url: UrlResolver,
     open_ports: Collection[int],
-    is_nonce_sent: bool,
-    timeout_in_seconds: float,
+    read_only: bool,
+    timeout_seconds: float,
 ) -> Evidence:
-    """Return what can be found out about a deployment's active instances.
+    """Collect the evidence about a deployment's active instances.
 
     Args:
         reader: of the deployment.
         inspection: its resources and instances.
-        reach: gives the way to a port of an instance.
-        open_ports: which ports may be tried.
-        is_nonce_sent: whether to write; see the module.
-        timeout_in_seconds: how long to wait for what was sent to be found.
+        resolve_url: gives the base URL of an instance's port.
+        open_ports: the ports that may be probed.
+        read_only: send no nonce; see the module.
+        timeout_seconds: how long to wait until the nonce is found.
 
     Raises:
         Cancelled: the reader's `cancel` was set.
     """
-    return _Gathering(
+    return _Collector(
         reader=reader,
         instances=tuple(one for one in inspection.instances if one.is_active),
-        logs=shipped_logs(inspection),
-        reach=reach,
+        logs=log_destinations(inspection),
+        resolve_url=resolve_url,
         open_ports=open_ports,
-        nonce=uuid.uuid4().hex if is_nonce_sent else "",
-    ).run(timeout_in_seconds)
+        nonce="" if read_only else uuid.uuid4().hex,
+    ).run(timeout_seconds)
 
 
 @frozen(kw_only=True)
-class _Gathering:
-    """One deployment, and how it is asked."""
+class _Collector:
+    """The polls of one deployment, and their results as evidence."""
 
-    reader: Reader
+    reader: DeploymentReader
     instances: tuple[Instance, ...]
-    logs: tuple[ShippedLog, ...]
-    reach: Reach
+    logs: tuple[LogDestination, ...]
+    resolve_url: UrlResolver
     open_ports: Collection[int]
     nonce: str
 
-    def run(self, timeout_in_seconds: float) -> Evidence:
-        """Ask until everything is known or the time is over."""
-        fronts = self._fronts()
-        lines, datapoints = self._lines(fronts), self._datapoints()
-        entries, targets = self._entries(), self._targets()
+    def run(self, timeout_seconds: float) -> Evidence:
+        """Run all polls until they are done or the time is up, and return their results."""
+        apps = self._probe_apps()
+        arrivals, datapoints = self._arrivals(apps), self._datapoints()
+        forwarded, targets = self._forwarded(), self._targets()
         samples, usage = self._samples(), self._usage()
-        groups = (lines, datapoints, entries, targets, samples)
-        looks = [usage.look, *(one.look for group in groups for one in group.values())]
-        ask(self.reader, looks, timeout_in_seconds=timeout_in_seconds)
-        complained = self._complaints()
-        sampled = together([one.result for one in samples.values()])
-        marked = [arrival for one in lines.values() for arrival in one.result.answer or ()]
+        groups = (arrivals, datapoints, forwarded, targets, samples)
+        polls = [usage, *(poll for group in groups for poll in group.values())]
+        poll_all(self.reader, polls, timeout_seconds=timeout_seconds)
+        errors = self._forwarder_errors()
+        all_samples = merge([poll.result for poll in samples.values()])
+        with_nonce = [arrival for poll in arrivals.values() for arrival in poll.result.value or ()]
         return Evidence(
             time=now(self.reader.caller.clock),
-            source=self._source if self.nonce else "",
-            lines={key: one.result for key, one in lines.items()},
-            datapoints={namespace: one.result for namespace, one in datapoints.items()},
+            nonce_source=self._source if self.nonce else "",
+            arrivals={key: poll.result for key, poll in arrivals.items()},
+            datapoints={namespace: poll.result for namespace, poll in datapoints.items()},
             usage=usage.result,
             instances={
                 one.name: InstanceEvidence(
-                    front=fronts[one.name],
-                    entries=entries[one.name].result if one.name in entries else None,
-                    complaints=complained.get(one.name, ()),
-                    request=_request(one, marked),
-                    targets=targets[one.name].result.answer or Targets(),
-                    samples=_of(one, sampled) if one.metric_agent is not None else None,
+                    app=apps[one.name],
+                    forwarded=forwarded[one.name].result if one.name in forwarded else None,
+                    forwarder_errors=errors.get(one.name, ()),
+                    nonce_line=_nonce_line(one, with_nonce),
+                    targets=targets[one.name].result.value or PrometheusTargets(),
+                    samples=_only_of(one, all_samples) if one.metric_agent is not None else None,
                 )
                 for one in self.instances
             },
@@ -110,103 +109,106 @@ class _Gathering:
     def _source(self) -> str:
         return f"ocisidecar/{self.reader.site.identity.name}"
 
-    def _fronts(self) -> dict[str, Front]:
-        def ask_one(instance: Instance) -> Front:
+    def _probe_apps(self) -> dict[str, AppProbe]:
+        def probe(instance: Instance) -> AppProbe:
             time = self.reader.caller.clock.time()
-            return evolve(ask_app(instance, self.reach, self.open_ports, nonce=self.nonce), time=time)
+            result = probe_app(instance, self.resolve_url, self.open_ports, nonce=self.nonce)
+            return evolve(result, started_at=time)
 
-        fronts = self.reader.all([partial(ask_one, instance) for instance in self.instances])
-        return {instance.name: front for instance, front in zip(self.instances, fronts, strict=True)}
+        probes = self.reader.call_all([partial(probe, instance) for instance in self.instances])
+        return {instance.name: result for instance, result in zip(self.instances, probes, strict=True)}
 
-    def _lines(self, fronts: Mapping[str, Front]) -> dict[str, Inquiry[tuple[Arrival, ...]]]:
-        """Send an entry to each log; what comes back are it and the lines of the marked requests."""
+    def _arrivals(self, apps: Mapping[str, AppProbe]) -> dict[str, Poll[tuple[Arrival, ...]]]:
+        """Send an entry to each log, and find it and the lines of the requests with the nonce."""
 
-        def inquiry(log: ShippedLog) -> Inquiry[tuple[Arrival, ...]]:
+        def make_poll(log: LogDestination) -> Poll[tuple[Arrival, ...]]:
             requests = {
-                instance.id: fronts[instance.name].time
+                instance.id: apps[instance.name].started_at
                 for instance in self.instances
-                if fronts[instance.name].is_reached and _ships_to(instance, log)
+                if apps[instance.name].is_reached and _sends_to(instance, log)
             }
 
-            def is_enough(found: tuple[Arrival, ...], seconds: float) -> bool:
+            def is_done(found: tuple[Arrival, ...], elapsed_seconds: float) -> bool:
                 sources = {arrival.entry.source for arrival in found}
-                return self._source in sources and (seconds >= _SETTLING_SECONDS or requests.keys() <= sources)
+                has_app_lines = elapsed_seconds >= _APP_LINES_SECONDS or requests.keys() <= sources
+                return self._source in sources and has_app_lines
 
-            marked = MarkedLog(self.reader.caller, log, self._source, self.nonce, requests)
-            return Inquiry(marked.find, is_enough, marked.send)
+            probe = LogProbe(self.reader.caller, log, self._source, self.nonce, requests)
+            return Poll(probe.find, is_done, probe.send)
 
-        return {log.key: inquiry(log) for log in self.logs} if self.nonce else {}
+        return {log.key: make_poll(log) for log in self.logs} if self.nonce else {}
 
-    def _datapoints(self) -> dict[str, Inquiry[bool]]:
+    def _datapoints(self) -> dict[str, Poll[bool]]:
         return {
-            namespace: Inquiry(
+            namespace: Poll(
                 partial(find_datapoint, self.reader, namespace, self.nonce),
-                lambda is_there, _: is_there,
+                lambda is_found, _: is_found,
                 partial(send_datapoint, self.reader, namespace, self.nonce),
             )
             for namespace in (namespaces(self.instances) if self.nonce else ())
         }
 
-    def _entries(self) -> dict[str, Inquiry[tuple[LogEntry, ...]]]:
-        def is_enough(found: tuple[LogEntry, ...], seconds: float) -> bool:
+    def _forwarded(self) -> dict[str, Poll[tuple[LogEntry, ...]]]:
+        def is_done(found: tuple[LogEntry, ...], elapsed_seconds: float) -> bool:
             has_line = any(entry.is_line for entry in found)
-            return has_line or (bool(found) and seconds >= _SETTLING_SECONDS)
+            return has_line or (bool(found) and elapsed_seconds >= _APP_LINES_SECONDS)
 
         return {
-            instance.name: Inquiry(partial(find_shipped, self.reader.caller, log, instance), is_enough)
+            instance.name: Poll(partial(find_forwarded, self.reader.caller, log, instance), is_done)
             for log in self.logs
             for instance in self.instances
-            if _ships_to(instance, log)
+            if _sends_to(instance, log)
         }
 
-    def _complaints(self) -> dict[str, tuple[str, ...]]:
+    def _forwarder_errors(self) -> dict[str, tuple[str, ...]]:
         forwarders = [one.log_forwarder for one in self.instances if one.log_forwarder is not None]
-        logs = self.reader.all([partial(lines_now, self.reader.caller, one) for one in forwarders])
-        return {one.instance: complaints(lines) for one, lines in zip(forwarders, logs, strict=True)}
+        logs = self.reader.call_all([partial(lines_now, self.reader.caller, one) for one in forwarders])
+        return {one.instance: open_errors(lines) for one, lines in zip(forwarders, logs, strict=True)}
 
-    def _targets(self) -> dict[str, Inquiry[Targets]]:
+    def _targets(self) -> dict[str, Poll[PrometheusTargets]]:
         return {
-            instance.name: Inquiry(
-                partial(ask_prometheus, instance, self.reach, self.open_ports),
-                lambda seen, _: seen.are_up or not seen.witness,
+            instance.name: Poll(
+                partial(probe_prometheus, instance, self.resolve_url, self.open_ports),
+                lambda found, _: found.are_all_up or not found.reported_by,
             )
             for instance in self.instances
         }
 
-    def _samples(self) -> dict[tuple[str, str], Inquiry[tuple[MetricRow, ...]]]:
+    def _samples(self) -> dict[tuple[str, str], Poll[tuple[MetricRow, ...]]]:
         senders: dict[str, list[Instance]] = {}
         for instance in self.instances:
             if instance.metric_agent is not None:
-                senders.setdefault(instance.metric_agent.duty.metric_namespace, []).append(instance)
+                namespace = instance.metric_agent.telemetry_role.metric_namespace
+                senders.setdefault(namespace, []).append(instance)
 
-        def is_enough(rows: tuple[MetricRow, ...], _: float, *, namespace: str) -> bool:
+        def is_done(rows: tuple[MetricRow, ...], _: float, *, namespace: str) -> bool:
             return all(samples_of(rows, one) for one in senders[namespace])
 
         return {
-            (namespace, metric): Inquiry(
-                partial(find_samples, self.reader, namespace, metric), partial(is_enough, namespace=namespace)
+            (namespace, metric): Poll(
+                partial(find_samples, self.reader, namespace, metric), partial(is_done, namespace=namespace)
             )
             for namespace in senders
             for metric in SAMPLES
         }
 
-    def _usage(self) -> Inquiry[tuple[MetricRow, ...]]:
-        def is_enough(rows: tuple[MetricRow, ...], _: float) -> bool:
+    def _usage(self) -> Poll[tuple[MetricRow, ...]]:
+        def is_done(rows: tuple[MetricRow, ...], _: float) -> bool:
             return all(usage_of(rows, one) for one in self.instances)
 
-        return Inquiry(partial(find_usage, self.reader, self.instances), is_enough)
+        return Poll(partial(find_usage, self.reader, self.instances), is_done)
 
 
-def _request(instance: Instance, marked: Sequence[Arrival]) -> Arrival | None:
-    """Return the line that the instance's app wrote about the marked request."""
-    lines = (one for one in marked if one.entry.source == instance.id and one.entry.is_line)
+def _nonce_line(instance: Instance, with_nonce: Sequence[Arrival]) -> Arrival | None:
+    """Return the line that the instance's app wrote about the request with the nonce."""
+    lines = (one for one in with_nonce if one.entry.source == instance.id and one.entry.is_line)
     return next(lines, None)
 
 
-def _ships_to(instance: Instance, log: ShippedLog) -> bool:
+def _sends_to(instance: Instance, log: LogDestination) -> bool:
     container = instance.log_forwarder
-    return container is not None and container.duty.log_id == log.id
+    return container is not None and container.telemetry_role.log_id == log.id
 
 
-def _of(instance: Instance, sampled: Asked[tuple[MetricRow, ...]]) -> Asked[tuple[MetricRow, ...]]:
-    return evolve(sampled, answer=samples_of(sampled.answer or (), instance))
+def _only_of(instance: Instance, samples: PollResult[tuple[MetricRow, ...]]) -> PollResult[tuple[MetricRow, ...]]:
+    return evolve(samples, value=samples_of(samples.value or (), instance))

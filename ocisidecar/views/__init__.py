@@ -1,4 +1,4 @@
-"""What people see: plans, deployments, reports and findings, in a terminal and in a notebook."""
+"""Plans, deployments, reports and diagnoses as text, in a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def report_html(report: Report) -> str:
 
 
 def findings_text(diagnosis: Diagnosis) -> str:
-    """Return findings as plain text."""
+    """Return a diagnosis as plain text."""
     return as_text(findings_page(diagnosis))
 
 
 def findings_html(diagnosis: Diagnosis) -> str:
-    """Return findings as HTML."""
+    """Return a diagnosis as HTML."""
     return as_html(findings_page(diagnosis))

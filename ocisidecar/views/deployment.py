@@ -1,4 +1,4 @@
-"""What a deployment looks like: everything that it consists of, or how its instances are doing."""
+"""Pages of a deployment: its resources, or the state of its instances."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from ocisidecar.observe.instances import Container, Instance
 
 _INSTANCE = "container-instance"
-_HEALTH_WORDS = {"HEALTHY": "healthy", "UNHEALTHY": "unhealthy", "UNKNOWN": "health not known yet"}
+_HEALTH_WORDS = {"HEALTHY": "healthy", "UNHEALTHY": "unhealthy", "UNKNOWN": "health unknown so far"}
 
 
 def deployment_page(deployment: Deployment) -> Page:
-    """Return every resource with its OCID; makes no request."""
+    """Return the page of all resources with their OCIDs; makes no request."""
     keyed = [(key, ocid) for word, ocid in deployment.resources.items() if (key := Key.parse(word)) is not None]
     if not keyed:
         return Page(summary=f"{deployment.name}: no resources.")
@@ -29,7 +29,7 @@ def deployment_page(deployment: Deployment) -> Page:
 
 
 def status_page(deployment: Deployment) -> Page:
-    """Return how the instances and their containers are doing, with addresses; reads them if need be."""
+    """Return the page of the instances and their containers, with addresses; reads them unless that is done."""
     rows = tuple(_instance(instance) for instance in deployment.instances)
     others = sum(not word.startswith(f"{_INSTANCE}/") for word in deployment.resources)
     working = sum(row.tone is Tone.GOOD for row in rows)
@@ -51,16 +51,16 @@ def _instance(instance: Instance) -> Row:
     public = f", public {instance.public_ip}" if instance.public_ip else ""
     address = f"at {instance.private_ip or 'no address yet'}{public}"
     size = f"{instance.shape}, {instance.ocpus:g} OCPU, {instance.memory_in_gbs:g} GB"
-    place = f"{instance.availability_domain} {instance.fault_domain}"
+    location = f"{instance.availability_domain} {instance.fault_domain}"
     return Row(
         sign="✓" if is_well else "✗",
         subject=instance.name,
         text=f"{instance.lifecycle_state} {address}",
         tone=Tone.GOOD if is_well else Tone.BAD,
         details=(
-            *([Detail("why", instance.lifecycle_details)] if instance.lifecycle_details else []),
+            *([Detail("reason", instance.lifecycle_details)] if instance.lifecycle_details else []),
             Detail("shape", size),
-            Detail("place", place),
+            Detail("location", location),
             *(Detail(container.name, ", ".join(_words(container))) for container in instance.containers),
         ),
     )

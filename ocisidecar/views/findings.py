@@ -1,4 +1,4 @@
-"""What findings look like: what is wrong, what says so, and what helps."""
+"""A diagnosis as a page: each cause with its evidence and remedy."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sh
 
 
 def findings_page(diagnosis: Diagnosis) -> Page:
-    """Return what there is to see of a diagnosis."""
+    """Return a diagnosis as a page."""
     if not diagnosis.findings:
-        said = "nothing wrong was found; verify() tells whether metrics and lines arrive"
-        return Page(summary=f"{diagnosis.deployment}: {said}.", tone=Tone.GOOD)
+        summary = (
+            f"{diagnosis.deployment}: no problems found; verify() checks whether metrics and log lines arrive."
+        )
+        return Page(summary=summary, tone=Tone.GOOD)
     return Page(
         sections=(
             Section(
-                f"What is wrong with {diagnosis.deployment}, the likeliest cause first",
+                f"Problems of {diagnosis.deployment}, the most likely cause first",
                 tuple(map(_row, diagnosis.findings)),
             ),
         ),
@@ -29,5 +31,8 @@ def _row(finding: Finding) -> Row:
         subject=short(finding.key),
         text=finding.title,
         tone=Tone.BAD,
-        details=(*(Detail("seen", evidence) for evidence in finding.evidence), Detail("remedy", finding.remedy)),
+        details=(
+            *(Detail("evidence", evidence) for evidence in finding.evidence),
+            Detail("remedy", finding.remedy),
+        ),
     )

@@ -1,4 +1,4 @@
-"""A report as JUnit XML, which CI systems show."""
+"""A report as JUnit XML, for CI systems."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def report_junit(report: Report) -> str:
-    """Return the report as JUnit XML: a test case for each check, named after what was checked and of what.
+    """Return the report as JUnit XML: a test case for each result, named by its check, with its key as class.
 
-    A failed check is a failure, a skipped one is skipped with its reason; the evidence of all others, and what is
-    doubtful, is their `system-out`.
+    A failed check is a failure and a skipped one is skipped, with its reason.  The evidence of all others, with
+    `warning:` before that of a warning, is their `system-out`.
 
     Source: the "JUnit XML" format as Jenkins, GitLab and GitHub actions read it (`testsuites`, `testsuite`,
     `testcase`).
@@ -35,18 +35,20 @@ def report_junit(report: Report) -> str:
 
 
 def _add(suite: ET.Element, check: Check) -> None:
-    case = ET.SubElement(suite, "testcase", {"classname": _text(check.key), "name": _text(check.name), "time": "0"})
+    element = ET.SubElement(
+        suite, "testcase", {"classname": _text(check.key), "name": _text(check.name), "time": "0"}
+    )
     match check.status:
         case Status.FAILED:
-            ET.SubElement(case, "failure", {"message": _text(check.detail), "type": "check"}).text = _text(
+            ET.SubElement(element, "failure", {"message": _text(check.detail), "type": "check"}).text = _text(
                 check.detail
             )
         case Status.SKIPPED:
-            ET.SubElement(case, "skipped", {"message": _text(check.reason)})
+            ET.SubElement(element, "skipped", {"message": _text(check.reason)})
         case Status.WARNED:
-            ET.SubElement(case, "system-out").text = f"warning: {_text(check.detail)}"
+            ET.SubElement(element, "system-out").text = f"warning: {_text(check.detail)}"
         case Status.PASSED if check.detail:
-            ET.SubElement(case, "system-out").text = _text(check.detail)
+            ET.SubElement(element, "system-out").text = _text(check.detail)
 
 
 def _text(text: str) -> str:

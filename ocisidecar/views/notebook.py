@@ -1,4 +1,4 @@
-"""Pages in a notebook: HTML with everything escaped and without script."""
+"""Pages in a notebook: HTML without scripts, with all text escaped."""
 
 from __future__ import annotations
 

@@ -1,22 +1,23 @@
-"""What a view shows, before it is known where: a page of sections of rows.  Pure.
+"""A page: sections of rows, independent of the medium that shows it.  Pure.
 
-Every value has one function that turns it into a page, and every medium one that shows pages, so the terminal and
-the notebook cannot say different things.
+Each value has one function that makes its page, and each medium one that shows pages, so the terminal and the
+notebook show the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from itertools import groupby
 
 from attrs import frozen
 
+from ocisidecar.resources.kinds import KINDS
 from ocisidecar.wire import Key
 
 
 class Tone(StrEnum):
-    """How a row is meant; each medium has a colour for it."""
+    """The meaning of a row, for which each medium has a colour."""
 
     PLAIN = "plain"
     CALM = "calm"
@@ -27,7 +28,7 @@ class Tone(StrEnum):
 
 @frozen
 class Detail:
-    """Something more about a row: what it is about, and what there is to say."""
+    """One more line about a row."""
 
     label: str
     text: str
@@ -35,7 +36,7 @@ class Detail:
 
 @frozen(kw_only=True)
 class Row:
-    """One line: a sign, what it is about, what there is to say, and the details below."""
+    """One line: a sign, its subject, a text, and details below."""
 
     sign: str
     subject: str
@@ -54,12 +55,12 @@ class Section:
 
 @frozen(kw_only=True)
 class Page:
-    """Everything there is to see of one value.
+    """Everything that is shown of one value.
 
     Attributes:
-        title: the first line, where there are several sections.
-        sections: in the order in which they are read.
-        notes: what deserves a look, after the sections.
+        title: the first line.
+        sections: in the order in which they are shown.
+        notes: warnings, shown after the sections.
         summary: the last line, and its tone.
     """
 
@@ -70,55 +71,31 @@ class Page:
     tone: Tone = Tone.PLAIN
 
 
-@frozen
-class KindWords:
-    """What a kind is called on a page: the section it stands in, and what it is for."""
-
-    heading: str
-    purpose: str
+_OTHERS = "Other"
+"""The section of kinds that this version does not know."""
 
 
-_KINDS: Mapping[str, KindWords] = {
-    "vcn": KindWords("Network", "a network of its own in the cloud"),
-    "internet-gateway": KindWords("Network", "the way from and to the internet"),
-    "nat-gateway": KindWords("Network", "lets instances out to the internet, and nobody in"),
-    "service-gateway": KindWords("Network", "the short way to Oracle's own services"),
-    "route-table": KindWords("Network", "which gateway packets take"),
-    "security-list": KindWords("Network", "the subnet's firewall: nothing in, everything out"),
-    "subnet": KindWords("Network", "the address range that instances live in"),
-    "network-security-group": KindWords("Network", "the instances' firewall: only declared ports"),
-    "dynamic-group": KindWords("Access", "says which containers the policy is for"),
-    "policy": KindWords("Access", "what these containers may do"),
-    "container-repository": KindWords("Images", "where images are pushed to and pulled from"),
-    "log-group": KindWords("Logging", "holds the logs"),
-    "log": KindWords("Logging", "keeps log lines and makes them searchable"),
-    "topic": KindWords("Alarms", "whom alarms notify"),
-    "alarm": KindWords("Alarms", "watches a metric"),
-    "container-instance": KindWords("Instances", "runs the app and its sidecars side by side"),
-}
-_OTHERS = KindWords("Other", "")
-_HEADINGS = tuple(dict.fromkeys(words.heading for words in (*_KINDS.values(), _OTHERS)))
-
-
-def words_for(kind: str) -> KindWords:
-    """Return the words for a kind."""
-    return _KINDS.get(kind, _OTHERS)
+def purpose_of(kind: str) -> str:
+    """Return what resources of a kind are for; empty for a kind that this version does not know."""
+    return KINDS[kind].purpose if kind in KINDS else ""
 
 
 def sections_by_kind(rows: Iterable[tuple[Key, Row]]) -> tuple[Section, ...]:
     """Return the rows under the headings of their kinds, each section in the order of `rows`."""
+    headings = tuple(dict.fromkeys((*(kind.heading for kind in KINDS.values()), _OTHERS)))
 
     def rank(keyed: tuple[Key, Row]) -> int:
-        return _HEADINGS.index(words_for(keyed[0].kind).heading)
+        kind = KINDS.get(keyed[0].kind)
+        return headings.index(_OTHERS if kind is None else kind.heading)
 
     return tuple(
-        Section(_HEADINGS[position], tuple(row for _, row in keyed))
+        Section(headings[position], tuple(row for _, row in keyed))
         for position, keyed in groupby(sorted(rows, key=rank), key=rank)
     )
 
 
 def short(key: str) -> str:
-    """Return what people call a thing: `web-0/prometheus` for `container-instance/web-0/prometheus`."""
+    """Return the short form of a key: `web-0/prometheus` for `container-instance/web-0/prometheus`."""
     return key.removeprefix("container-instance/")
 
 
@@ -128,7 +105,7 @@ def count_of(number: int, noun: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters, which in a terminal could do anything."""
+    """Return the text with control characters replaced, which could do anything to a terminal."""
     return "".join(
         character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
         for character in text

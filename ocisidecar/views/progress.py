@@ -122,7 +122,8 @@ class Progress:
         self._status = self._status.after(event)
         if isinstance(event, StepEvent) and self._live is None and self._console.is_terminal:
             self._live = self._start()
-        line = _line(event, is_live=self._live is not None)
+        is_up_to_date = self._status.planned.get(event.deployment) == 0
+        line = _line(event, is_live=self._live is not None, is_up_to_date=is_up_to_date)
         if line is not None:
             self._print(event, line)
         if isinstance(event, ApplyFinished | ApplyStopped) and not self._status.running:
@@ -173,7 +174,7 @@ class Progress:
         return Group(Spinner("line", text=f"{status.headline}, {seconds:.0f} s"), *lines)
 
 
-def _line(event: Event, *, is_live: bool) -> _Line | None:
+def _line(event: Event, *, is_live: bool, is_up_to_date: bool) -> _Line | None:
     """Return the line for an event, or None; what the live part shows needs no line."""
     match event:
         case StepWaiting() if not is_live:
@@ -188,12 +189,17 @@ def _line(event: Event, *, is_live: bool) -> _Line | None:
         case StepFailed():
             return _Line("✗", f"failed: {event.error}", Tone.BAD)
         case ApplyFinished():
-            destroyed = f"destroyed ({event.resources} kept)"
-            deployed = f"deployed ({count_of(event.resources, 'resource')})"
-            return _Line("✓", destroyed if event.is_destroy else deployed, Tone.GOOD)
+            return _Line("✓", _ending(event, is_up_to_date=is_up_to_date), Tone.GOOD)
         case ApplyStopped():
             return _Line("✗", f"stopped: {event.reason} ({count_of(event.resources, 'resource')} exist)", Tone.BAD)
     return None
+
+
+def _ending(event: ApplyFinished, *, is_up_to_date: bool) -> str:
+    if event.is_destroy:
+        return f"destroyed, {count_of(event.resources, 'resource')} kept" if event.resources else "destroyed"
+    word = "is up to date" if is_up_to_date else "deployed"
+    return f"{word} ({count_of(event.resources, 'resource')})"
 
 
 def _under_way(event: StepEvent) -> str:

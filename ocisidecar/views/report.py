@@ -1,6 +1,6 @@
-"""What a report looks like: a line for each kind of check, and one more for everything that did not pass.
+"""A report as a page: one line for each check, which states what was found, and what did not pass below it.
 
-Checks of metrics and log lines show their evidence when they pass, too: what arrived where, and how fast.
+Checks of metrics and log lines also show evidence of what passed: what arrived where, and how fast.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from ocisidecar.verify.report import Check, Report, Status
-from ocisidecar.views.page import Detail, Page, Row, Section, Tone, short
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, short
 
 _SIGNS: Final[Mapping[Status, tuple[str, Tone]]] = {
     Status.FAILED: ("✗", Tone.BAD),
@@ -20,89 +20,254 @@ _SIGNS: Final[Mapping[Status, tuple[str, Tone]]] = {
     Status.PASSED: ("✓", Tone.GOOD),
     Status.SKIPPED: ("○", Tone.CALM),
 }
-"""Worst first: a kind of check has the sign of its worst."""
+"""Worst first: a line has the sign of its worst result."""
 
-_SHOWN_EVIDENCE: Final = 5
-TELEMETRY_MEANINGS: Final[Mapping[str, str]] = {
-    "volumes-shared": "the log forwarder reads what the app writes",
-    "targets-up": "Prometheus reaches all that it scrapes",
-    "scrape-latency": "no scrape takes 5 s",
-    "app-answers": "the app answers from outside within 200 ms",
-    "usage-within-limits": "memory, CPU and disk do not run out",
-    "log-lines-arrive": "log lines arrive in OCI Logging",
-    "metrics-arrive": "metrics arrive in OCI Monitoring",
+_MAX_EVIDENCE: Final = 5
+_MAX_NAMES: Final = 3
+
+
+@frozen(kw_only=True)
+class Wording:
+    """Sentences for the results of one check.
+
+    In a sentence `{count}` stands for e.g. `1 of 3 containers` and `{number}` for `1 container`; `{be}`, `{have}`,
+    `{do}` and `{s}` agree with that number.
+
+    Attributes:
+        topic: what is checked, for a check of which every result was skipped.
+        noun: what one result is about, in the singular.
+        passed: when no result is worse.
+        failed: when one failed.
+        warned: when none failed and one warned; empty if it is the same, but for a container that is not essential.
+    """
+
+    topic: str
+    noun: str
+    passed: str
+    failed: str
+    warned: str = ""
+
+
+TELEMETRY_WORDINGS: Final[Mapping[str, Wording]] = {
+    "volumes-shared": Wording(
+        topic="shared log volumes",
+        noun="instance",
+        passed="the log forwarder reads what the app writes in {count}",
+        failed="the log forwarder does not read what the app writes in {count}",
+    ),
+    "targets-up": Wording(
+        topic="Prometheus targets",
+        noun="instance",
+        passed="every Prometheus target is up in {count}",
+        failed="Prometheus targets are not up in {count}",
+    ),
+    "scrape-latency": Wording(
+        topic="scrape latency",
+        noun="instance",
+        passed="every scrape takes less than 5 s in {count}",
+        failed="scrapes take 5 s or more in {count}",
+    ),
+    "app-answers": Wording(
+        topic="app responses",
+        noun="app",
+        passed="{count} answer{s} within 200 ms",
+        failed="{count} {do} not answer with success",
+        warned="{count} take{s} 200 ms or more to answer",
+    ),
+    "usage-within-limits": Wording(
+        topic="resource usage",
+        noun="instance",
+        passed="{count} use{s} less than 90 % of every limit",
+        failed="{count} exceed{s} a limit",
+        warned="{count} use{s} 90 % or more of a limit",
+    ),
+    "log-lines-arrive": Wording(
+        topic="arrival of log lines",
+        noun="test",
+        passed="log lines arrived in OCI Logging in {count}",
+        failed="log lines did not arrive in OCI Logging in {count}",
+        warned="log lines may be missing in OCI Logging in {count}",
+    ),
+    "metrics-arrive": Wording(
+        topic="arrival of metrics",
+        noun="test",
+        passed="metrics arrived in OCI Monitoring in {count}",
+        failed="metrics did not arrive in OCI Monitoring in {count}",
+    ),
 }
-MEANINGS: Final[Mapping[str, str]] = {
-    "ready": "every resource is there and ready",
-    "as-declared": "applying it again would change nothing",
-    "running": "every container runs",
-    "restarts": "no container had to be started again",
-    "health": "every health check passes",
-    "logs": "every container's output can be read",
-    "limits": "the containers' limits fit the instance",
-    "volumes": "every volume that is mounted is there",
-    "network": "nobody gets in but by declared ports",
-    "rights": "the policy is about these containers",
-    "log-enabled": "every log takes lines",
-    "alarms": "every alarm is on and notifies somebody",
-    **TELEMETRY_MEANINGS,
+WORDINGS: Final[Mapping[str, Wording]] = {
+    "ready": Wording(
+        topic="resource states",
+        noun="resource",
+        passed="{count} {be} ready",
+        failed="{count} {be} not ready",
+        warned="{count} exist{s} more than once",
+    ),
+    "as-declared": Wording(
+        topic="differences from the spec",
+        noun="resource",
+        passed="applying the spec again would change nothing",
+        failed="applying the spec again would change {number}",
+    ),
+    "running": Wording(
+        topic="container states",
+        noun="container",
+        passed="{count} run{s} as expected",
+        failed="{count} {be} not running",
+    ),
+    "restarts": Wording(
+        topic="restarts",
+        noun="container",
+        passed="{count} stayed within the allowed restarts",
+        failed="{count} restarted more often than allowed",
+    ),
+    "health": Wording(
+        topic="container health",
+        noun="container",
+        passed="{count} {be} healthy",
+        failed="{count} {be} not healthy",
+    ),
+    "logs": Wording(
+        topic="container logs",
+        noun="container",
+        passed="the logs of {count} can be read",
+        failed="the logs of {count} cannot be read",
+    ),
+    "limits": Wording(
+        topic="container limits",
+        noun="instance",
+        passed="the containers' limits fit {count}",
+        failed="the containers' limits exceed {count}",
+    ),
+    "volumes": Wording(
+        topic="volumes",
+        noun="instance",
+        passed="{count} {have} every mounted volume",
+        failed="{count} {do} not have every mounted volume",
+    ),
+    "network": Wording(
+        topic="network rules",
+        noun="firewall",
+        passed="only declared ports are reachable from the internet",
+        failed="{count} admit{s} the internet, which the spec does not declare",
+        warned="{count} may admit more than declared",
+    ),
+    "rights": Wording(
+        topic="rights",
+        noun="resource",
+        passed="the policy applies to the containers",
+        failed="the policy does not apply to the containers",
+    ),
+    "log-enabled": Wording(
+        topic="logs",
+        noun="log",
+        passed="{count} {be} enabled",
+        failed="{count} {be} disabled",
+    ),
+    "alarms": Wording(
+        topic="alarms",
+        noun="alarm",
+        passed="{count} {be} enabled and {have} a destination",
+        failed="{count} {be} disabled or {have} no destination",
+    ),
+    **TELEMETRY_WORDINGS,
 }
-"""What it means that a kind of check passed."""
 
 
 def report_page(report: Report) -> Page:
-    """Return what there is to see of a report."""
+    """Return a report as a page."""
     by_name: dict[str, list[Check]] = {}
     for check in report.checks:
         by_name.setdefault(check.name, []).append(check)
     rows = _without_repetition([_row(name, checks) for name, checks in by_name.items()])
-    counts = ", ".join(f"{number} {word}" for word, number in report.counts.items()) or "nothing to check"
-    is_proven = all(any(one.status is not Status.SKIPPED for one in checks) for checks in by_name.values())
-    verdict = (
-        "is not fine" if not report.ok else "is fine" if is_proven else "is fine, as far as it could be checked"
-    )
     return Page(
         sections=(Section(f"Checks of {report.deployment}", rows),),
-        summary=f"{report.deployment} {verdict}: {counts}.",
+        summary=_summary(report, list(by_name.values())),
         tone=Tone.GOOD if report.ok else Tone.BAD,
     )
 
 
+def _summary(report: Report, by_name: Sequence[Sequence[Check]]) -> str:
+    if not report.checks:
+        return f"Nothing to check in {report.deployment}."
+    counts = ", ".join(f"{number} {word}" for word, number in report.counts.items())
+    if not report.ok:
+        failed, total = len(report.failures), count_of(len(report.checks), "check")
+        return f"{failed} of {total} of {report.deployment} failed: {counts}."
+    could_run = all(any(one.status is not Status.SKIPPED for one in checks) for checks in by_name)
+    which = report.deployment if could_run else f"{report.deployment} that could run"
+    return f"All checks of {which} passed{' with warnings' if 'warned' in report.counts else ''}: {counts}."
+
+
 def _row(name: str, checks: Sequence[Check]) -> Row:
-    sign, tone = next(sign for status, sign in _SIGNS.items() if any(one.status is status for one in checks))
-    passed = sum(one.status is Status.PASSED for one in checks)
+    worst = next(status for status in _SIGNS if any(one.status is status for one in checks))
+    sign, tone = _SIGNS[worst]
     return Row(
-        sign=sign,
-        subject=name,
-        text=f"{MEANINGS.get(name, name)} ({passed} of {len(checks)})",
-        tone=tone,
-        details=_details(name, checks),
+        sign=sign, subject=name, text=_statement(name, worst, checks), tone=tone, details=_details(name, checks)
     )
 
 
+def _statement(name: str, worst: Status, checks: Sequence[Check]) -> str:
+    """Return what the results of a check show, as a sentence that is true for its sign."""
+    fallback = Wording(topic=name, noun="check", passed="{count} passed", failed="{count} failed")
+    wording = WORDINGS.get(name, fallback)
+    if worst is Status.SKIPPED:
+        return f"{wording.topic} not checked"
+    if worst is Status.PASSED:
+        skipped = sum(one.status is Status.SKIPPED for one in checks)
+        passed = _fill(wording.passed, wording.noun, len(checks) - skipped, len(checks))
+        return f"{passed}, {skipped} not checked" if skipped else passed
+    is_same = not wording.warned
+    stated = {Status.FAILED, Status.WARNED} if is_same else {worst}
+    found = [one for one in checks if one.status in stated]
+    sentence = wording.failed if is_same or worst is Status.FAILED else wording.warned
+    return f"{_fill(sentence, wording.noun, len(found), len(checks))}: {_names(found)}"
+
+
+def _fill(sentence: str, noun: str, number: int, total: int) -> str:
+    is_one = number == 1
+    return sentence.format(
+        count=f"{number} of {count_of(total, noun)}",
+        number=count_of(number, noun),
+        be="is" if is_one else "are",
+        have="has" if is_one else "have",
+        do="does" if is_one else "do",
+        s="s" if is_one else "",
+    )
+
+
+def _names(checks: Sequence[Check]) -> str:
+    """Return what the checks are of: containers without their instance, if their names are unique."""
+    keys = [short(one.key) for one in checks]
+    containers = [key.rpartition("/")[2] if one.key != key else key for one, key in zip(checks, keys, strict=True)]
+    names = containers if len(set(containers)) == len(containers) else keys
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def _details(name: str, checks: Sequence[Check]) -> tuple[Detail, ...]:
-    """Return what did not pass and, of metrics and lines, the first of what did: a fleet is not shown in full."""
+    """Return every result that did not pass and, for telemetry, the first of those that passed."""
     others = [one for one in checks if one.status is not Status.PASSED]
-    passed = [one for one in checks if one.status is Status.PASSED and name in TELEMETRY_MEANINGS]
-    more = len(passed) - _SHOWN_EVIDENCE
+    passed = [one for one in checks if one.status is Status.PASSED and name in TELEMETRY_WORDINGS]
+    more = len(passed) - _MAX_EVIDENCE
     return (
         *_grouped([(one.key, one.reason or f"{one.status.value}: {one.detail}") for one in others]),
-        *(Detail(short(one.key), one.detail) for one in passed[:_SHOWN_EVIDENCE]),
+        *(Detail(short(one.key), one.detail) for one in passed[:_MAX_EVIDENCE]),
         *([Detail("…", f"and {more} more that passed")] if more > 0 else []),
     )
 
 
-def _grouped(said: Sequence[tuple[str, str]]) -> Iterator[Detail]:
-    """Yield one detail for each text; of several that it is said of, the first is named and the others counted."""
+def _grouped(entries: Sequence[tuple[str, str]]) -> Iterator[Detail]:
+    """Yield one detail for each text, with the first of its keys and the number of the others."""
     keys: dict[str, list[str]] = {}
-    for key, text in said:
+    for key, text in entries:
         keys.setdefault(text, []).append(key)
     for text, (first, *others) in keys.items():
         yield Detail(short(first), f"{text} (and {len(others)} more)" if others else text)
 
 
 def _without_repetition(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Return the rows; where neighbours have the same details, only the last of them shows these."""
+    """Return the rows; of neighbours with the same details only the last keeps them."""
     return tuple(
         evolve(row, details=()) if below is not None and row.details == below.details else row
         for row, below in zip_longest(rows, rows[1:])

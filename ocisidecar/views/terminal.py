@@ -33,12 +33,12 @@ def as_text(page: Page) -> str:
 
 
 def renderable(page: Page) -> RenderableType:
-    """Return the page as something that rich prints in a console's own width and colours."""
+    """Return the page as an object that rich prints in the width and colours of a console."""
     return Group(*_parts(page))
 
 
 def show(page: Page, console: Console) -> None:
-    """Print the page: in the width and the colours of a terminal, elsewhere as plain text."""
+    """Print the page: in the width and colours of a terminal, or as plain text where there is none."""
     console.print(
         renderable(page) if console.is_terminal else Text(as_text(page)), soft_wrap=not console.is_terminal
     )

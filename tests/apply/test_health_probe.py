@@ -1,4 +1,4 @@
-"""A probe is tried from where the library runs; replacements wait until it passes."""
+"""Health probes from where the library runs; a replacement waits until its probe passes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATHS = {"/fine": 204, "/moved": 302, "/broken": 500, "/absent": 404}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers with the status of the path, or 200 to whoever sends the right header."""
+    """Answers with the status of the path, or 200 to a request with the right header."""
 
     def do_GET(self):
         status = PATHS.get(self.path, 200 if self.headers["x-token"] == "right" else 403)
@@ -34,7 +34,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Write no log."""
 
 
 @contextmanager
@@ -65,31 +65,31 @@ def closed_port():
     ("path", "is_passed"), [("/fine", True), ("/moved", True), ("/broken", False), ("/absent", False)]
 )
 def test_an_http_check_passes_with_200_to_399(port, path, is_passed):
-    """Redirects pass and are not followed, errors do not."""
+    """An answer with status 200 to 399 passes, redirects included, and one with 400 or more does not."""
     assert passes(HealthCheck.http(port, path=path), LOOPBACK) is is_passed
 
 
 def test_an_http_check_sends_its_headers(port):
-    """A header of the check reaches the server."""
+    """A check passes only when its header reaches the server."""
     assert passes(HealthCheck.http(port, path="/", headers={"x-token": "right"}), LOOPBACK)
     assert not passes(HealthCheck.http(port, path="/", headers={"x-token": "wrong"}), LOOPBACK)
 
 
 def test_a_tcp_check_passes_when_the_connection_is_accepted(port, closed_port):
-    """An open port passes, a closed one does not."""
+    """A TCP check of an open port passes and one of a closed port does not."""
     assert passes(HealthCheck.tcp(port), LOOPBACK)
     assert not passes(HealthCheck.tcp(closed_port), LOOPBACK)
 
 
-def test_a_server_that_says_nothing_does_not_pass():
-    """A connection that is accepted and never answered ends with the check's timeout."""
+def test_a_server_that_does_not_answer_does_not_pass():
+    """A connection that is accepted and never answered fails after the check's timeout."""
     with socket.create_server((LOOPBACK, 0)) as silent:
         check = HealthCheck.http(silent.getsockname()[1], timeout_in_seconds=1)
         assert not passes(check, LOOPBACK)
 
 
 def test_a_server_that_speaks_no_http_does_not_pass():
-    """An answer that is no HTTP is no pass, and no exception either."""
+    """An answer that is not HTTP fails the check and raises no exception."""
     with socket.create_server((LOOPBACK, 0)) as rude:
 
         def greet():
@@ -106,7 +106,7 @@ def test_a_server_that_speaks_no_http_does_not_pass():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux passes on all of 127.0.0.0/8")
 def test_a_replacement_is_switched_to_only_when_its_probe_passes(provisioner, emulator, closed_port):
-    """An instance that OCI calls healthy but that cannot be reached is not switched to; reached, it is."""
+    """ReplacementReady is not sent for an instance that OCI reports as healthy until its probe passes."""
     probe = HealthCheck.http(closed_port, path="/fine")
     spec = InstanceSpec(
         "web",

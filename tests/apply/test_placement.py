@@ -1,4 +1,4 @@
-"""Where instances are put: the ladder of availability domains, fault domains and shapes."""
+"""Placement: the order in which availability domains, fault domains and shapes are tried."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ WAYS = pytest.mark.parametrize("synchronous", [True, False], ids=["refused at on
 
 @pytest.fixture
 def provisioner(make_provisioner):
-    """A provisioner with an emulator in which an instance takes its time, also to fail."""
+    """A provisioner with an emulator in which an instance takes time to be created, and to fail."""
     return make_provisioner(latencies=Latencies(container_instance_create=20, container_instance_delete=10))
 
 
 @pytest.fixture
 def fill(emulator):
-    """Leaves no room where the keywords say."""
+    """Removes the capacity of the given domains and shapes."""
     return lambda **where: emulator.inject(Fault.out_of_capacity(**where))
 
 
 def places_of(deployment):
-    """Where each instance is, in short: `AD-1`."""
+    """Return the availability domain of each instance in short: `AD-1`."""
     return [one.availability_domain[-4:] for one in deployment.instances]
 
 
 def assert_one_per_key(provisioner, emulator, spec):
-    """Assert that no instance is doubled or left over, and that nothing is left to do."""
+    """Assert that each replica has exactly one instance and that the plan has no changes."""
     deployment = provisioner.get("web")
     wanted = sorted(one for key, one in deployment.resources.items() if key.startswith("container-instance/"))
     assert sorted(emulator.live()["container-instance"]) == wanted
@@ -47,8 +47,8 @@ def assert_one_per_key(provisioner, emulator, spec):
 
 
 @WAYS
-def test_a_full_domain_is_left_for_the_next(provisioner, emulator, fill, web, synchronous):
-    """The instance comes up in AD-2, the event says why, and what failed in AD-1 is removed."""
+def test_a_full_domain_falls_back_to_the_next(provisioner, emulator, fill, web, synchronous):
+    """An instance without capacity in AD-1 is created in AD-2, and what failed in AD-1 is deleted."""
     fill(availability_domain="AD-1", synchronous=synchronous)
     heard = []
     deployment = provisioner.apply(web, on_event=heard.append)
@@ -59,8 +59,8 @@ def test_a_full_domain_is_left_for_the_next(provisioner, emulator, fill, web, sy
 
 
 @WAYS
-def test_a_full_shape_is_left_for_the_next(provisioner, emulator, fill, web, synchronous):
-    """Where no domain has room for the first shape, the next one allowed is taken."""
+def test_a_full_shape_falls_back_to_the_next(provisioner, emulator, fill, web, synchronous):
+    """When no domain has capacity for the first shape the next allowed shape is used."""
     spec = web.with_placement(PlacementSpec(shapes=[SMALL]))
     fill(shape=BIG, synchronous=synchronous)
     deployment = provisioner.apply(spec)
@@ -70,7 +70,7 @@ def test_a_full_shape_is_left_for_the_next(provisioner, emulator, fill, web, syn
 
 
 def sizes_of(instance):
-    """Shape, memory and the limits in logical CPUs of an instance's containers."""
+    """Return shape, memory and the containers' limits in logical CPUs of an instance."""
     return instance.shape, instance.memory_in_gbs, [one.vcpus_limit for one in instance.containers]
 
 
@@ -91,7 +91,7 @@ def test_a_request_is_composed_for_the_shape_that_it_asks_for(provisioner, emula
 
 
 def test_a_fallback_shape_keeps_health_checks_and_secrets(provisioner, fill):
-    """Only what depends on the shape differs: the rest of the request is the same on every shape."""
+    """The request for another shape differs in the shape, its configuration and the containers' limits alone."""
     check = HealthCheck.http(80, path="/healthz")
     spec = InstanceSpec("web", image_url="web:1", ocpus=1, ports=[80], health_checks=[check])
     spec = spec.with_sidecar(SidecarSpec.prometheus()).with_placement(PlacementSpec(shapes=[ARM]))
@@ -105,8 +105,8 @@ def test_a_fallback_shape_keeps_health_checks_and_secrets(provisioner, fill):
 
 
 @WAYS
-def test_a_ladder_without_room_lists_what_was_tried(provisioner, emulator, fill, web, synchronous):
-    """OutOfHostCapacity names every placement and the remedy; with room again the next apply converges."""
+def test_no_capacity_anywhere_lists_every_placement(provisioner, emulator, fill, web, synchronous):
+    """OutOfHostCapacity names every placement and the remedy, and an apply with capacity again converges."""
     spec = web.with_placement(PlacementSpec(availability_domains=[1, 3], fault_domains=[2], shapes=[SMALL]))
     fill(synchronous=synchronous)
     with pytest.raises(ApplyFailed) as caught:
@@ -123,19 +123,19 @@ def test_a_ladder_without_room_lists_what_was_tried(provisioner, emulator, fill,
 
 
 def test_replicas_spread_over_the_domains(provisioner, web):
-    """Each replica begins in another availability domain."""
+    """The first placement of each replica is in another availability domain."""
     deployment = provisioner.apply(evolve(web, replicas=4))
     assert places_of(deployment) == ["AD-1", "AD-2", "AD-3", "AD-1"]
 
 
 def test_without_spread_all_replicas_begin_in_the_first_domain(provisioner, web):
-    """spread=False keeps them together."""
+    """With spread=False every replica is created in the first availability domain."""
     spec = evolve(web, replicas=3, placement=PlacementSpec(spread=False))
     assert places_of(provisioner.apply(spec)) == ["AD-1"] * 3
 
 
 def test_a_domain_can_be_named_in_three_ways(provisioner, sdk, emulator, web):
-    """A number, its short and its full name mean the same domain."""
+    """A domain's number, its short name and its full name mean the same domain."""
     full = sdk("identity.IdentityClient").list_availability_domains(emulator.tenancy_id).data[1]["name"]
     for domain in (2, "AD-2", full):
         deployment = provisioner.apply(web.with_placement(PlacementSpec(availability_domains=[domain])))
@@ -144,14 +144,14 @@ def test_a_domain_can_be_named_in_three_ways(provisioner, sdk, emulator, web):
 
 
 def test_a_domain_that_does_not_exist_is_refused_by_oci(provisioner, web):
-    """AD-9 reaches OCI as it is, and its answer is told with the key."""
+    """A domain that does not exist is sent to OCI, and the error holds its answer and the key."""
     with pytest.raises(ApplyFailed, match="create_container_instance for container-instance/web-0: 400"):
         provisioner.apply(web.with_placement(PlacementSpec(availability_domains=[9])))
 
 
 @WAYS
 def test_a_full_domain_moves_only_the_replicas_that_begin_there(provisioner, emulator, fill, web, synchronous):
-    """Two of three replicas stay where the spread puts them."""
+    """Only the replica whose first domain is full is created elsewhere."""
     spec = evolve(web, replicas=3)
     fill(availability_domain="AD-2", synchronous=synchronous)
     assert places_of(provisioner.apply(spec)) == ["AD-1", "AD-3", "AD-3"]
@@ -159,8 +159,8 @@ def test_a_full_domain_moves_only_the_replicas_that_begin_there(provisioner, emu
 
 
 @WAYS
-def test_a_replacement_moves_on_the_ladder_too(provisioner, emulator, fill, web, synchronous):
-    """The old instance runs until the new one is up, wherever that finds room."""
+def test_a_replacement_falls_back_to_the_next_domain(provisioner, emulator, fill, web, synchronous):
+    """A replacement without capacity in AD-1 is created in AD-2, and the old instance is deleted."""
     provisioner.apply(web)
     fill(availability_domain="AD-1", synchronous=synchronous)
     newer = web.with_image("docker.io/acme/web:1.5")
@@ -168,8 +168,8 @@ def test_a_replacement_moves_on_the_ladder_too(provisioner, emulator, fill, web,
     assert_one_per_key(provisioner, emulator, newer)
 
 
-def test_a_replacement_without_room_keeps_the_old_instance(provisioner, emulator, fill, web):
-    """A failed replacement costs nothing: the old instance is still there and still listed."""
+def test_a_replacement_without_capacity_keeps_the_old_instance(provisioner, emulator, fill, web):
+    """When no placement has capacity the old instance stays and is listed in the error."""
     old = provisioner.apply(web).resources["container-instance/web-0"]
     fill()
     with pytest.raises(ApplyFailed) as caught:
@@ -178,8 +178,8 @@ def test_a_replacement_without_room_keeps_the_old_instance(provisioner, emulator
     assert emulator.live()["container-instance"] == [old]
 
 
-def test_a_lost_answer_on_a_later_rung_makes_no_second_instance(provisioner, emulator, fill, web):
-    """The create in AD-2 happened, its answer was lost: the instance is found, not made again."""
+def test_a_lost_answer_at_the_next_placement_makes_no_duplicate(provisioner, emulator, fill, web):
+    """When the answer to the create in AD-2 is lost the instance is found and not created again."""
     fill(availability_domain="AD-1")
     emulator.inject(Fault.reset("create_container_instance", after_commit=True, nth=2))
     assert places_of(provisioner.apply(web)) == ["AD-2"]

@@ -1,4 +1,4 @@
-"""The requests of one operation: generations of retry tokens, and what changes, starts and deletes."""
+"""The requests of one operation: generations of retry tokens, and what updates, starts and deletes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from attrs import evolve
 
-from ocisidecar.apply import requests
-from ocisidecar.apply.requests import Attempt, Done, Job, complete, perform, read_secret
+from ocisidecar.apply.requests import MAX_TOKEN_GENERATIONS, Attempt, Done, Job, complete, perform, read_secret
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.retry import DELETE
 from ocisidecar.client.session import Answer, Caller, Session
@@ -32,7 +31,7 @@ INSTANCES = "container_instances.ContainerInstanceClient"
 
 @pytest.fixture
 def caller(emulator: Emulator, clock: VirtualClock) -> Iterator[Caller]:
-    """Calls the emulator that `provisioner` talks to."""
+    """A caller to the emulator of `provisioner`."""
     credentials = load_credentials(emulator.oci_config, environment={}, clock=clock)
     session = Session(credentials, clock, emulator.endpoint)
     yield session.caller(Cancel(clock=clock))
@@ -40,13 +39,13 @@ def caller(emulator: Emulator, clock: VirtualClock) -> Iterator[Caller]:
 
 
 def lookup_in(snapshot: Snapshot) -> Callable[[Ref], str]:
-    """Return what finds the resources of a snapshot."""
+    """Return the function that resolves references to the resources of a snapshot."""
     return lambda ref: value_of(snapshot.of(ref.deployment or "web")[ref.key][0], ref)
 
 
 @pytest.fixture
 def job_of(provisioner: Provisioner, caller: Caller) -> Callable[..., Job]:
-    """Makes the job of one operation of a plan, ready to be performed as often as wanted."""
+    """Returns the job of one operation of a plan, which can be performed any number of times."""
 
     def make(plan: Plan, name: str, action: Action = Action.CREATE) -> Job:
         (operation,) = [one for one in plan.operations if (one.id.key, one.id.action) == (key(name), action)]
@@ -65,20 +64,20 @@ def job_of(provisioner: Provisioner, caller: Caller) -> Callable[..., Job]:
 
 @pytest.fixture
 def make_vcn(provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec) -> Job:
-    """The creation of a VCN, which refers to nothing."""
+    """The create of a VCN, which refers to nothing."""
     return job_of(provisioner.plan(web), "vcn/main")
 
 
 @pytest.fixture
 def make_instance(provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec) -> Job:
-    """The creation of an instance of a new image, beside the one of the old image."""
+    """The create of an instance with a new image beside the one with the old image."""
     provisioner.apply(web)
     return job_of(provisioner.plan(web.with_image("docker.io/acme/web:1.5")), "container-instance/web-0")
 
 
 def id_of(done: Done) -> str:
-    assert done.started is not None
-    return done.started.id
+    assert done.accepted is not None
+    return done.accepted.id
 
 
 def remove_vcn(caller: Caller, live_id: str) -> None:
@@ -86,45 +85,45 @@ def remove_vcn(caller: Caller, live_id: str) -> None:
 
 
 class TestRetryTokens:
-    """One key gets one resource, however often it is asked for."""
+    """Retry tokens: one key gets one resource, however often it is created."""
 
-    def test_a_second_create_gets_what_the_first_one_made(self, emulator: Emulator, make_vcn: Job) -> None:
-        """Two runs at a time, or a rerun after a lost answer, end with one VCN."""
+    def test_repeated_creates_get_the_same_resource(self, emulator: Emulator, make_vcn: Job) -> None:
+        """Three creates of one key return the same VCN."""
         ids = {id_of(perform(make_vcn)) for _ in range(3)}
         assert set(emulator.live()["vcn"]) == ids
         assert len(ids) == 1
 
-    def test_a_late_rerun_confirms_that_what_it_gets_still_lives(
+    def test_a_stored_answer_is_confirmed_by_a_get(
         self, emulator: Emulator, clock: VirtualClock, make_vcn: Job
     ) -> None:
-        """An answer that is older than the request is checked by a GET."""
+        """An answer whose resource is older than the request is confirmed by a GET."""
         made = id_of(perform(make_vcn))
         clock.advance(60.0)
         assert perform(make_vcn) == perform(make_vcn)
         assert id_of(perform(make_vcn)) == made
         assert "get_vcn" in [request.operation for request in emulator.requests]
 
-    def test_a_fresh_answer_is_taken_at_its_word(self, emulator: Emulator, make_vcn: Job) -> None:
-        """The way that everything usually goes costs one request."""
+    def test_a_fresh_answer_needs_no_second_request(self, emulator: Emulator, make_vcn: Job) -> None:
+        """A create that the service carries out at once is one request."""
         before = len(emulator.requests)
         perform(make_vcn)
         assert [request.operation for request in emulator.requests[before:]] == ["create_vcn"]
 
     @pytest.mark.parametrize("deaths", [1, 3])
-    def test_a_token_whose_resource_is_deleted_is_climbed_over(
+    def test_a_deleted_resource_advances_the_token_generation(
         self, emulator: Emulator, caller: Caller, make_vcn: Job, deaths: int
     ) -> None:
-        """What came and went before does not keep a new one from coming, and each rung is used once."""
+        """After n deletions of a VCN the next create uses token generation n."""
         for _ in range(deaths):
             remove_vcn(caller, id_of(perform(make_vcn)))
         done = perform(make_vcn)
         assert emulator.live()["vcn"] == [id_of(done)]
         assert done.attempt == Attempt(0, deaths)
 
-    def test_a_token_whose_resource_failed_is_climbed_over(
+    def test_a_failed_resource_advances_the_token_generation(
         self, emulator: Emulator, clock: VirtualClock, make_instance: Job
     ) -> None:
-        """OCI answers such a token with the failed instance; the next rung makes another."""
+        """A token that OCI answers with a failed instance is followed by the next generation."""
         emulator.inject(Fault.failed())
         failed = id_of(perform(make_instance))
         clock.advance(60.0)
@@ -132,10 +131,10 @@ class TestRetryTokens:
         assert id_of(done) != failed
         assert done.attempt == Attempt(0, 1)
 
-    def test_the_failed_resource_that_is_to_be_replaced_is_climbed_over_however_young(
+    def test_a_superseded_resource_is_not_taken_for_the_new_one(
         self, provisioner: Provisioner, emulator: Emulator, job_of: Callable[..., Job], web: InstanceSpec
     ) -> None:
-        """A rerun right after a failure does not take the failed instance for the new one."""
+        """A rerun right after a failure does not return the failed instance, however recent it is."""
         emulator.inject(Fault.failed())
         with pytest.raises(ApplyFailed):
             provisioner.apply(web)
@@ -143,49 +142,49 @@ class TestRetryTokens:
         (failed,) = job.operation.superseded
         assert id_of(perform(job)) != failed
 
-    def test_the_ladder_has_an_end(self, caller: Caller, make_vcn: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A service that has forgotten every token's resource ends the climb with its own words."""
-        monkeypatch.setattr(requests, "MAX_TOKEN_GENERATIONS", 2)
+    def test_token_generations_are_limited(self, caller: Caller, make_vcn: Job) -> None:
+        """When the resources of all generations are deleted the service's own Conflict is raised."""
+        late = evolve(make_vcn, attempt=Attempt(0, MAX_TOKEN_GENERATIONS - 2))
         for _ in range(2):
-            remove_vcn(caller, id_of(perform(make_vcn)))
+            remove_vcn(caller, id_of(perform(late)))
         with pytest.raises(Conflict, match="create_vcn for vcn/main"):
-            perform(make_vcn)
+            perform(late)
 
-    def test_the_ladder_over_failed_resources_ends_with_the_last_of_them(
+    def test_the_last_generation_returns_the_failed_resource(
         self, emulator: Emulator, clock: VirtualClock, make_instance: Job, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The failed instance is handed out, so that the waiting tells why it failed."""
-        monkeypatch.setattr(requests, "MAX_TOKEN_GENERATIONS", 1)
+        """The failed instance of the last generation is returned, so that the wait reports why it failed."""
+        monkeypatch.setattr("ocisidecar.apply.requests.MAX_TOKEN_GENERATIONS", 1)
         emulator.inject(Fault.failed())
         failed = id_of(perform(make_instance))
         clock.advance(60.0)
         assert id_of(perform(make_instance)) == failed
 
-    def test_a_token_with_another_body_finds_what_is_there(self, emulator: Emulator, make_vcn: Job) -> None:
-        """A rename between two runs gives the same token another body; what stands is found by its tags."""
+    def test_a_token_with_another_body_finds_the_resource(self, emulator: Emulator, make_vcn: Job) -> None:
+        """A token in use for a different request leads to the resource of the key, where that is listed."""
         made = id_of(perform(make_vcn))
-        assert make_vcn.want is not None
-        renamed = evolve(make_vcn, want=evolve(make_vcn.want, body={**make_vcn.want.body, "displayName": "x"}))
-        assert id_of(perform(renamed)) == made
+        in_use = "Token is currently in use for a different request: a|b~c~d"
+        emulator.inject(Fault.error("create_vcn", "Conflict", in_use, status=409))
+        assert id_of(perform(make_vcn)) == made
         assert emulator.live()["vcn"] == [made]
 
-    def test_after_a_day_the_tags_are_not_asked_when_nothing_stands_in_the_way(
+    def test_after_a_day_the_first_generation_is_free_again(
         self, caller: Caller, clock: VirtualClock, make_vcn: Job
     ) -> None:
-        """OCI forgets tokens: the first rung is free again."""
+        """A create 25 hours after a deletion succeeds with the first token generation."""
         remove_vcn(caller, id_of(perform(make_vcn)))
         clock.advance(25 * 3600.0)
         assert perform(make_vcn).attempt == Attempt()
 
-    def test_a_conflict_of_another_sort_is_told(self, emulator: Emulator, make_vcn: Job) -> None:
-        """What neither names nor tokens explain comes out as it is, when nothing of ours is found."""
+    def test_any_other_conflict_is_raised(self, emulator: Emulator, make_vcn: Job) -> None:
+        """A Conflict about neither names nor tokens is raised as it is when no resource of ours is found."""
         emulator.inject(Fault.error("create_vcn", "Conflict", "the moon is full", status=409))
         with pytest.raises(Conflict, match="the moon is full"):
             perform(make_vcn)
 
 
 class TestNamesOfOthers:
-    """A name that is taken by something that is not ours."""
+    """A name that is taken by a resource that is not ours."""
 
     @pytest.mark.parametrize(
         ("code", "message"),
@@ -194,8 +193,8 @@ class TestNamesOfOthers:
             ("VcnAlreadyExists", "VCN 'web' already exists."),
         ],
     )
-    def test_is_told_with_the_remedy(self, emulator: Emulator, make_vcn: Job, code: str, message: str) -> None:
-        """The error names the key, quotes the service and shows the call that takes the resource over."""
+    def test_the_error_names_the_remedy(self, emulator: Emulator, make_vcn: Job, code: str, message: str) -> None:
+        """NotOurs names the key, quotes the service and shows the call that adopts the resource."""
         emulator.inject(Fault.error("create_vcn", code, message, status=409))
         with pytest.raises(NotOurs, match=r'adopt\(spec, {"vcn/main"') as caught:
             perform(make_vcn)
@@ -203,43 +202,43 @@ class TestNamesOfOthers:
 
 
 class TestPlacements:
-    """What happens between two rungs of the placement ladder."""
+    """The requests when a placement has no capacity."""
 
     @pytest.fixture
     def elsewhere(self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec) -> Job:
-        """The creation of an instance that may stand in two availability domains."""
+        """The create of an instance that may be placed in two availability domains."""
         spec = web.with_placement(PlacementSpec(availability_domains=(1, 2)))
         provisioner.apply(spec)
         return job_of(provisioner.plan(spec.with_image("docker.io/acme/web:1.5")), "container-instance/web-0")
 
-    def test_a_domain_without_room_is_passed_over(self, emulator: Emulator, elsewhere: Job) -> None:
-        """The instance stands in the second domain, and the attempt says so."""
+    def test_a_domain_without_capacity_is_skipped(self, emulator: Emulator, elsewhere: Job) -> None:
+        """The instance is created in the second domain, and the attempt holds the index of that placement."""
         emulator.inject(Fault.out_of_capacity(availability_domain="AD-1"))
         done = perform(elsewhere)
         assert done.attempt.placement == 1
-        assert done.started is not None
-        assert str(done.started.body["availabilityDomain"]).endswith("AD-2")
+        assert done.accepted is not None
+        assert str(done.accepted.body["availabilityDomain"]).endswith("AD-2")
 
-    def test_a_fault_domain_is_asked_for_where_one_is_named(
+    def test_a_named_fault_domain_is_requested(
         self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec
     ) -> None:
-        """Each placement of the ladder goes into the request as it is."""
+        """The request holds the fault domain of its placement."""
         provisioner.apply(web)
         moved = web.with_placement(PlacementSpec(availability_domains=(2,), fault_domains=("FAULT-DOMAIN-3",)))
         plan = provisioner.plan(moved.with_image("docker.io/acme/web:1.5"))
         done = perform(job_of(plan, "container-instance/web-0"))
-        assert done.started is not None
-        assert done.started.body["faultDomain"] == "FAULT-DOMAIN-3"
+        assert done.accepted is not None
+        assert done.accepted.body["faultDomain"] == "FAULT-DOMAIN-3"
 
-    def test_no_room_anywhere_lists_what_was_tried(self, emulator: Emulator, elsewhere: Job) -> None:
-        """The error names every domain and keeps the request's id."""
+    def test_no_capacity_anywhere_lists_every_placement(self, emulator: Emulator, elsewhere: Job) -> None:
+        """OutOfHostCapacity names every domain and holds the request's id."""
         emulator.inject(Fault.out_of_capacity())
         with pytest.raises(OutOfHostCapacity, match="AD-1, AD-2") as caught:
             perform(elsewhere)
         assert caught.value.opc_request_id
 
-    def test_what_failed_at_the_placement_before_is_removed(self, emulator: Emulator, elsewhere: Job) -> None:
-        """An instance that was accepted and then found no room does not stay behind."""
+    def test_a_failed_instance_is_deleted_at_the_next_placement(self, emulator: Emulator, elsewhere: Job) -> None:
+        """An instance that was accepted and then failed for lack of capacity is deleted before the next attempt."""
         emulator.inject(Fault.out_of_capacity(availability_domain="AD-1", synchronous=False))
         failed = id_of(perform(elsewhere))
         done = perform(evolve(elsewhere, attempt=Attempt().next_placement()))
@@ -247,16 +246,16 @@ class TestPlacements:
         assert id_of(done) in live
         assert failed not in live
 
-    def test_what_another_run_made_meanwhile_is_taken(self, emulator: Emulator, elsewhere: Job) -> None:
-        """Before a new placement is tried everything is listed again."""
+    def test_an_instance_of_another_run_is_found_first(self, emulator: Emulator, elsewhere: Job) -> None:
+        """Before the next placement is tried an instance that another run created is found and returned."""
         made = id_of(perform(elsewhere))
         assert id_of(perform(evolve(elsewhere, attempt=Attempt(1)))) == made
         assert len(emulator.live()["container-instance"]) == 2
 
-    def test_of_two_that_one_key_got_by_chance_the_oldest_stays(
+    def test_of_two_instances_of_one_key_the_oldest_stays(
         self, emulator: Emulator, clock: VirtualClock, elsewhere: Job
     ) -> None:
-        """Two runs of which neither saw what the other made, in different domains, end with one instance."""
+        """Of two instances that two runs created in different domains the newer one is deleted."""
         made = id_of(perform(elsewhere))
         clock.advance(60.0)
         emulator.inject(Fault.stale_list("list_container_instances", seconds=3600.0, times=2))
@@ -266,12 +265,12 @@ class TestPlacements:
 
 
 class TestOtherActions:
-    """Changing, waiting, removing."""
+    """Updates, starts, waits and deletes."""
 
-    def test_what_is_going_already_is_not_deleted_again(
+    def test_a_resource_being_deleted_is_not_deleted_again(
         self, provisioner: Provisioner, emulator: Emulator, job_of: Callable[..., Job], web: InstanceSpec
     ) -> None:
-        """A removal that was cut off is only waited for."""
+        """The delete of a resource that is being deleted sends no request."""
         provisioner.apply(web)
         job = job_of(provisioner.plan_destroy("web"), "container-instance/web-0", Action.DELETE)
         assert job.operation.live is not None
@@ -280,10 +279,10 @@ class TestOtherActions:
         assert perform(going) == Done(None)
         assert len(emulator.requests) == before
 
-    def test_what_comes_up_by_itself_is_only_waited_for(
+    def test_a_pending_instance_is_not_created_again(
         self, make_provisioner: Callable[..., Provisioner], web: InstanceSpec
     ) -> None:
-        """An apply that was cut off while an instance came up makes no second request for it."""
+        """An apply after one that was cancelled while an instance was created sends no write."""
         provisioner = make_provisioner(latencies=Latencies(container_instance_create=20.0))
         cancel = Cancel()
 
@@ -297,10 +296,10 @@ class TestOtherActions:
         provisioner.apply(web)
         assert not [request for request in provisioner.emulator.requests[before:] if request.is_write]
 
-    def test_what_is_stopped_is_started_and_changed_on_the_way(
+    def test_a_stopped_instance_is_updated_and_started(
         self, provisioner: Provisioner, emulator: Emulator, web: InstanceSpec
     ) -> None:
-        """A stopped instance with another name costs an update and a start, and no new instance."""
+        """A stopped instance with changed tags takes an update and a start, and no new instance."""
         deployment = provisioner.apply(web)
         deployment.stop()
         before = len(emulator.requests)
@@ -309,42 +308,52 @@ class TestOtherActions:
         writes = [request.operation for request in emulator.requests[before:] if request.is_write]
         assert writes == ["update_container_instance", "start_container_instance"]
 
-    def test_what_is_deleted_already_is_no_error(
+    def test_deleting_a_deleted_resource_is_no_error(
         self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec
     ) -> None:
-        """Two runs may remove one instance at a time."""
+        """A second delete of the same instance succeeds."""
         provisioner.apply(web)
         job = job_of(provisioner.plan_destroy("web"), "container-instance/web-0", Action.DELETE)
         assert perform(job) == perform(job) == Done(None)
 
     def test_an_operation_without_its_input_names_the_key(self, make_vcn: Job) -> None:
-        """A plan that wants to make what is not wanted, or to change what is not there, says which key."""
-        with pytest.raises(LookupError, match="vcn/main is not wanted"):
+        """A create without a desired resource, or an update without a live one, raises LookupError with the key."""
+        with pytest.raises(LookupError, match="vcn/main is not in the plan's desired resources"):
             perform(evolve(make_vcn, want=None))
         changing = evolve(make_vcn.operation, id=evolve(make_vcn.operation.id, action=Action.UPDATE))
-        with pytest.raises(LookupError, match="vcn/main is not live"):
+        with pytest.raises(LookupError, match="vcn/main has no live resource"):
             perform(evolve(make_vcn, operation=changing))
 
-    def test_what_is_complete_when_made_cannot_be_completed(self, make_vcn: Job) -> None:
-        """Only kinds that say so have a second request."""
+    def test_only_kinds_that_can_be_started_are_started(self, make_vcn: Job) -> None:
+        """Starting a VCN raises a TypeError that names the operation, before any request."""
         live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
-        with pytest.raises(LookupError, match="vcn/main"):
-            complete(make_vcn, live)
+        start = evolve(make_vcn.operation, id=evolve(make_vcn.operation.id, action=Action.START), live=live)
+        with pytest.raises(TypeError, match="start vcn/main is not possible"):
+            perform(evolve(make_vcn, operation=start))
+
+    def test_a_resource_that_is_complete_when_created_needs_no_second_request(
+        self, make_vcn: Job, writes: Callable[[], list[str]]
+    ) -> None:
+        """Completing a VCN returns it as it is and sends nothing."""
+        live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
+        writes()
+        done = complete(make_vcn, live)
+        assert (done.accepted.id if done.accepted else "", writes()) == ("ocid1.vcn", [])
 
 
 class TestSecrets:
-    """Reading from the vault what a config file holds."""
+    """`read_secret`: the content of a vault secret."""
 
     @pytest.mark.parametrize(("field", "content"), [("current", b"two"), ("1", b"one"), ("2", b"two")])
-    def test_the_version_that_is_named_is_read(
+    def test_the_named_version_is_read(
         self, emulator: Emulator, caller: Caller, field: str, content: bytes
     ) -> None:
-        """A number pins a version; otherwise the current one counts."""
+        """A number selects a version, and `current` the latest one."""
         ref = Ref(Key("vault-secret", emulator.store_secret(b"one", b"two")), field=field)
         assert base64.b64decode(read_secret(caller, ref)) == content
 
     def test_a_bundle_without_content_reads_as_empty(self) -> None:
-        """A service that shows no content shows no secret."""
+        """A bundle without content gives an empty string."""
 
         class Silent:
             def call(self, *_: object) -> Answer:

@@ -1,4 +1,4 @@
-"""How instances are replaced: one stays while the other comes up, or the address is freed first."""
+"""Rollouts: how instances and their replicas are replaced."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ NEW_IMAGE = "docker.io/acme/web:1.5"
 
 @pytest.fixture
 def provisioner(make_provisioner):
-    """A provisioner with an emulator in which instances take their time."""
+    """A provisioner with an emulator in which creating and deleting instances takes time."""
     return make_provisioner(latencies=SLOW)
 
 
 def instance_requests(emulator):
-    """Creates and deletes of container instances, in the order of their arrival."""
+    """Return the creates and deletes of container instances, in the order of their arrival."""
     verbs = {"create_container_instance": "create", "delete_container_instance": "delete"}
     return [verbs[one.operation] for one in emulator.requests if one.operation in verbs]
 
@@ -41,8 +41,8 @@ def lifetimes(emulator):
     return [one for one in emulator.lifetimes() if one.kind == "container-instance"]
 
 
-def test_the_new_instance_is_ready_before_the_old_one_goes(provisioner, emulator, web):
-    """ReplacementReady tells both OCIDs and has been handled before the delete is sent."""
+def test_the_old_instance_is_deleted_after_the_switch(provisioner, emulator, web):
+    """ReplacementReady names both OCIDs and has been handled before the delete is sent."""
     old = provisioner.apply(web).resources["container-instance/web-0"]
     heard = []
 
@@ -60,8 +60,8 @@ def test_the_new_instance_is_ready_before_the_old_one_goes(provisioner, emulator
     assert emulator.live()["container-instance"] == [new]
 
 
-def test_an_unhealthy_replacement_leaves_the_old_instance_alone(provisioner, emulator, web):
-    """A new instance that does not become healthy in time ends in WaitTimedOut; the old one runs on."""
+def test_an_unhealthy_replacement_keeps_the_old_instance(provisioner, emulator, web):
+    """A new instance that does not become healthy in time ends in WaitTimedOut, and the old one is not deleted."""
     checked = evolve(web, health_checks=[HealthCheck.tcp(80)], rollout=RolloutSpec(healthy_timeout_in_seconds=60))
     old = provisioner.apply(checked).resources["container-instance/web-0"]
     emulator.script("web", ContainerScript(is_healthy=False))
@@ -72,8 +72,8 @@ def test_an_unhealthy_replacement_leaves_the_old_instance_alone(provisioner, emu
     assert "delete" not in instance_requests(emulator)
 
 
-def test_an_interrupted_replacement_goes_on_without_a_gap(provisioner, emulator, clock, web):
-    """Run again while the new instance is still coming up: the old one goes only when that is healthy."""
+def test_an_interrupted_replacement_continues_without_a_gap(provisioner, emulator, clock, web):
+    """A second apply waits until the new instance is healthy before it deletes the old one."""
     old = provisioner.apply(web).resources["container-instance/web-0"]
     with pytest.raises(Cancelled):
         provisioner.apply(web.with_image(NEW_IMAGE), cancel=Cancel(after_seconds=5, clock=clock))
@@ -88,8 +88,8 @@ def test_an_interrupted_replacement_goes_on_without_a_gap(provisioner, emulator,
     assert emulator.live()["container-instance"] == [new]
 
 
-def test_a_replacement_interrupted_before_the_switch_is_announced_again(provisioner, emulator, web):
-    """Run again when the new instance is up but the old one is still there: ReplacementReady comes once more."""
+def test_a_rerun_announces_an_unfinished_switch_again(provisioner, emulator, web):
+    """An apply after an interruption in the handler of ReplacementReady sends that event again."""
     old = provisioner.apply(web).resources["container-instance/web-0"]
 
     def interrupt(event):
@@ -107,8 +107,8 @@ def test_a_replacement_interrupted_before_the_switch_is_announced_again(provisio
     assert emulator.live()["container-instance"] == [new]
 
 
-def test_stop_first_frees_the_place_before_the_new_instance_starts(provisioner, emulator, web):
-    """With stop_first the old instance is gone before the new one is made, and the plan tells the downtime."""
+def test_stop_first_deletes_before_it_creates(provisioner, emulator, web):
+    """With stop_first the old instance is gone before the new one is created, and the plan shows the downtime."""
     spec = web.with_rollout(RolloutSpec(replace="stop_first"))
     provisioner.apply(spec)
     plan = provisioner.plan(spec.with_image(NEW_IMAGE))
@@ -122,7 +122,7 @@ def test_stop_first_frees_the_place_before_the_new_instance_starts(provisioner, 
 
 
 def test_a_fixed_address_forces_stop_first(provisioner, emulator, web):
-    """Two instances cannot have one address: the old one goes first, whatever the rollout says."""
+    """An instance with a fixed private address is deleted before its replacement is created."""
     spec = evolve(web, private_ip="10.0.0.9")
     provisioner.apply(spec)
     plan = provisioner.plan(spec.with_image(NEW_IMAGE))
@@ -133,15 +133,15 @@ def test_a_fixed_address_forces_stop_first(provisioner, emulator, web):
 
 
 def test_replicas_are_replaced_one_after_the_other(provisioner, emulator, web):
-    """With an overlap of one, each replica's old instance is gone before the next new one is made."""
+    """With an overlap of one, each old replica is deleted before the next new one is created."""
     spec = evolve(web, replicas=3)
     provisioner.apply(spec)
     provisioner.apply(spec.with_image(NEW_IMAGE))
     assert instance_requests(emulator) == ["create"] * 3 + ["create", "delete"] * 3
 
 
-def test_a_replica_that_is_away_comes_back_before_the_next_one_goes(provisioner, emulator, web):
-    """Run again after a stop-first rollout was cut off: never are two of three replicas missing."""
+def test_a_rerun_creates_the_missing_replica_first(provisioner, emulator, web):
+    """After an interrupted stop-first rollout the missing replica is ready before the next one is deleted."""
     spec = evolve(web, replicas=3, rollout=RolloutSpec(replace="stop_first"))
     provisioner.apply(spec)
     cancel = Cancel()
@@ -160,8 +160,8 @@ def test_a_replica_that_is_away_comes_back_before_the_next_one_goes(provisioner,
     assert all(came <= went for came, went in zip(back, gone[1:], strict=False))
 
 
-def test_a_rollout_ends_at_the_first_replica_that_is_not_healthy(provisioner, emulator, web):
-    """With stop_first too: an image that does not work costs one replica, not all."""
+def test_a_rollout_stops_at_the_first_unhealthy_replica(provisioner, emulator, web):
+    """A stop-first rollout of an image that is never healthy replaces one replica and leaves the others."""
     rollout = RolloutSpec(replace="stop_first", healthy_timeout_in_seconds=60)
     spec = evolve(web, replicas=3, health_checks=[HealthCheck.tcp(80)], rollout=rollout)
     before = provisioner.apply(spec).resources
@@ -174,7 +174,7 @@ def test_a_rollout_ends_at_the_first_replica_that_is_not_healthy(provisioner, em
 
 
 def test_max_unavailable_replaces_several_at_a_time(provisioner, emulator, web):
-    """max_unavailable=2 replaces replicas in pairs."""
+    """With max_unavailable=2 two replicas are created at a time and the third after them."""
     spec = evolve(web, replicas=4, rollout=RolloutSpec(max_unavailable=2))
     provisioner.apply(spec)
     provisioner.apply(spec.with_image(NEW_IMAGE))
@@ -183,7 +183,7 @@ def test_max_unavailable_replaces_several_at_a_time(provisioner, emulator, web):
 
 
 def test_the_number_of_replicas_can_shrink_and_grow(provisioner, emulator, web):
-    """3 → 2 → 4 replicas delete and create exactly the difference."""
+    """Going from 3 to 2 to 4 replicas deletes and creates exactly the difference."""
     three = provisioner.apply(evolve(web, replicas=3)).resources
     two = provisioner.apply(evolve(web, replicas=2)).resources
     assert three.items() - two.items() == {("container-instance/web-2", three["container-instance/web-2"])}
@@ -198,7 +198,7 @@ def test_the_number_of_replicas_can_shrink_and_grow(provisioner, emulator, web):
 
 
 def test_a_stopped_instance_is_started(provisioner, web):
-    """An instance that somebody stopped is a difference, and starts again in place."""
+    """A stopped instance gives a plan with a start, and an apply starts it with the same OCID."""
     deployment = provisioner.apply(web)
     deployment.stop()
     plan = provisioner.plan(web)
@@ -208,14 +208,14 @@ def test_a_stopped_instance_is_started(provisioner, web):
 
 
 def test_a_stopped_instance_of_an_older_spec_is_replaced(provisioner, emulator, web):
-    """Stopped and changed at once: the new instance comes up and the stopped one goes."""
+    """A stopped instance whose image changed is replaced by a new one and deleted."""
     provisioner.apply(web).stop()
     deployment = provisioner.apply(web.with_image(NEW_IMAGE))
     assert emulator.live()["container-instance"] == [deployment.resources["container-instance/web-0"]]
 
 
 def test_failed_instances_are_replaced_and_do_not_pile_up(provisioner, emulator, web):
-    """However often an instance fails, the next apply removes the failed ones: they count against the limits."""
+    """Four failed applies leave one failed instance, and the next apply replaces it."""
     emulator.inject(Fault.failed(message="no such image", times=None))
     for _ in range(4):
         with pytest.raises(ApplyFailed, match="no such image"):
@@ -226,8 +226,8 @@ def test_failed_instances_are_replaced_and_do_not_pile_up(provisioner, emulator,
     assert emulator.live()["container-instance"] == [deployment.resources["container-instance/web-0"]]
 
 
-def test_nothing_is_finished_twice(provisioner, web):
-    """A replacement finishes one create and one delete."""
+def test_a_replacement_finishes_two_operations(provisioner, web):
+    """A replacement sends StepFinished for one create and one delete."""
     provisioner.apply(web)
     heard = []
     provisioner.apply(web.with_image(NEW_IMAGE), on_event=heard.append)
@@ -236,15 +236,15 @@ def test_nothing_is_finished_twice(provisioner, web):
 
 
 def test_two_instances_of_a_deployment_roll_independently(provisioner, web):
-    """Changing one of two instances leaves the other's OCID alone."""
+    """Changing one of two instances leaves the other's OCID as it is."""
     spec = DeploymentSpec("shop", [web, InstanceSpec("jobs", image_url="docker.io/acme/jobs:1")])
     before = provisioner.apply(spec).resources
     after = provisioner.apply(spec.with_instance(web.with_image(NEW_IMAGE))).resources
     assert {key for key in after if after[key] != before[key]} == {"container-instance/web-0"}
 
 
-def test_what_an_earlier_run_began_and_fails_later_is_made_again(provisioner, emulator, clock, web):
-    """Run again while a doomed instance still comes up: it fails, and the same run replaces it."""
+def test_an_instance_left_pending_is_created_again_if_it_fails(provisioner, emulator, clock, web):
+    """An instance that an interrupted run left pending and that fails is replaced by the next apply."""
     emulator.inject(Fault.failed(message="no such image"))
     with pytest.raises(Cancelled):
         provisioner.apply(web, cancel=Cancel(after_seconds=5, clock=clock))

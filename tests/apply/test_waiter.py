@@ -1,4 +1,4 @@
-"""What is watched, when to look next, and what a look shows."""
+"""The waiter: what is watched, when to poll next, and what a poll shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from attrs import evolve
 
 from ocisidecar.apply.waiter import Waiter, WaitStatus, Watch, interval, poll
 from ocisidecar.plan.plan import Action, Goal, OperationId
-from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
+from ocisidecar.resources.kind import Site
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import IDENTITY, STATES, key
 
@@ -15,8 +16,8 @@ SITE = Site(IDENTITY, "eu-frankfurt-1")
 STATES_AND_GONE = {**STATES, Phase.GONE: "DELETED"}
 
 
-class Told(Kind):
-    """A kind whose service says what the test tells it to say; counts what it is asked."""
+class Told(HasWorkRequests, HealthChecked):
+    """A kind whose service answers as the test says, and that records the requests."""
 
     name = "subnet"
 
@@ -27,6 +28,12 @@ class Told(Kind):
         self.health = is_healthy
         self.asked = []
 
+    def desire(self, *_):
+        return ()
+
+    def address(self, *_):
+        return "127.0.0.1"
+
     def list_live(self, *_):
         self.asked.append("list")
         return self.listed
@@ -35,7 +42,7 @@ class Told(Kind):
         self.asked.append("get")
         return self.got
 
-    def work(self, *_):
+    def work_phase(self, *_):
         self.asked.append("work")
         return self.outcome
 
@@ -48,13 +55,13 @@ class Told(Kind):
 
 
 class Other(Told):
-    """Another kind, with a list of its own."""
+    """A kind with a separate list."""
 
     name = "vcn"
 
 
 class At:
-    """A caller that only tells the time."""
+    """A caller that only gives the time."""
 
     def __init__(self, clock):
         self.clock = clock
@@ -72,7 +79,7 @@ def watch(kind, *, goal=Goal.READY, number=1, live_id=None, since=0.0, **options
 
 @pytest.fixture
 def observation(clock):
-    """Looks at one watch and returns what was seen."""
+    """Polls one watch and returns the observation."""
 
     def observation(watched):
         (seen,) = poll([watched], At(clock))
@@ -81,8 +88,8 @@ def observation(clock):
     return observation
 
 
-class TestLook:
-    """What one look shows."""
+class TestPoll:
+    """What one poll shows."""
 
     @pytest.mark.parametrize(
         ("goal", "phase", "status"),
@@ -104,14 +111,14 @@ class TestLook:
         ],
     )
     def test_the_state_decides(self, observation, goal, phase, status):
-        """A failed or vanished resource ends the wait at once instead of running into the limit."""
+        """A list alone decides the status of a resource that it shows; a failed one ends the wait at once."""
         kind = Told(live(phase))
         seen = observation(watch(kind, goal=goal))
         assert (seen.status, seen.live) == (status, live(phase))
         assert kind.asked == ["list"]
 
     def test_one_list_answers_for_all(self, clock):
-        """Fifty instances cost one request a look, not fifty."""
+        """A poll of fifty resources of a kind sends one list request."""
         kind = Told(*(live(Phase.READY, number=number, name=f"subnet/{number}") for number in range(2, 52)))
         observations = poll([watch(kind, number=number) for number in range(2, 52)], At(clock))
         assert {seen.status for seen in observations} == {WaitStatus.REACHED}
@@ -120,8 +127,8 @@ class TestLook:
     @pytest.mark.parametrize(
         ("got", "status"), [(Phase.READY, WaitStatus.REACHED), (Phase.GOING, WaitStatus.DISAPPEARED)]
     )
-    def test_what_a_list_does_not_show_is_asked_for(self, observation, got, status):
-        """Lists lag: absence is believed only when a GET confirms it."""
+    def test_absence_from_a_list_is_confirmed_by_a_get(self, observation, got, status):
+        """A resource that the list lacks is read with a GET, whose answer decides."""
         kind = Told(got=live(got))
         assert observation(watch(kind)).status is status
         assert kind.asked == ["list", "get"]
@@ -129,21 +136,21 @@ class TestLook:
     @pytest.mark.parametrize(
         ("goal", "status"), [(Goal.READY, WaitStatus.DISAPPEARED), (Goal.GONE, WaitStatus.REACHED)]
     )
-    def test_what_neither_shows_is_gone(self, observation, goal, status):
-        """Which is good or bad, depending on what was waited for."""
+    def test_a_resource_that_neither_request_shows_is_gone(self, observation, goal, status):
+        """A resource that neither list nor GET shows has disappeared, or has reached the goal `gone`."""
         seen = observation(watch(Told(), goal=goal))
         assert (seen.status, seen.live) == (status, None)
 
-    def test_failures_carry_their_evidence(self, observation):
-        """The work request's errors come along."""
+    def test_a_failure_carries_the_service_errors(self, observation):
+        """The observation of a failed resource holds the errors of its work request."""
         assert observation(watch(Told(live(Phase.FAILED)))).errors == ("InternalError: no room",)
 
 
-class TestLookWithoutAnOcid:
-    """Some services answer a create without telling the new OCID."""
+class TestPollWithoutAnOcid:
+    """Polls for a create whose answer did not hold the new OCID."""
 
-    def test_it_is_found_by_its_tags(self, observation):
-        """Key and deployment identify it; what just went under the same key is not it."""
+    def test_a_resource_is_found_by_its_tags(self, observation):
+        """A live resource with the same key and deployment is found; a deleted one with that key is not."""
         others = [
             live(Phase.GONE),
             live(Phase.READY, number=2, deployment="api"),
@@ -152,8 +159,8 @@ class TestLookWithoutAnOcid:
         seen = observation(watch(Told(*others, live(Phase.READY, number=4)), live_id=""))
         assert (seen.status, seen.live.id) == (WaitStatus.REACHED, "ocid1.4")
 
-    def test_it_may_take_a_moment(self, observation, clock):
-        """For the first seconds nobody asks for the work request."""
+    def test_the_work_request_is_not_read_at_first(self, observation, clock):
+        """For five seconds a resource that no list shows is pending, and its work request is not read."""
         kind = Told(work=Phase.FAILED)
         clock.advance(4.9)
         assert (
@@ -165,21 +172,21 @@ class TestLookWithoutAnOcid:
     @pytest.mark.parametrize(
         ("work", "status"), [(Phase.FAILED, WaitStatus.FAILED), (Phase.PENDING, WaitStatus.PENDING)]
     )
-    def test_after_that_its_work_request_decides(self, observation, clock, work, status):
-        """A create that failed never shows up in a list."""
+    def test_after_five_seconds_the_work_request_decides(self, observation, clock, work, status):
+        """After five seconds a failed work request is a failure, with the service's errors."""
         kind = Told(work=work)
         seen = observation(watch(kind, live_id="", since=clock.time() - 5, work_request_id="wr"))
         assert seen.status is status
         assert bool(seen.errors) == (status is WaitStatus.FAILED)
 
-    def test_without_a_work_request_it_is_waited_for(self, observation, clock):
-        """Until the limit."""
+    def test_without_a_work_request_the_wait_continues(self, observation, clock):
+        """Without a work request a resource that no list shows stays pending."""
         kind = Told(work=Phase.FAILED)
         assert observation(watch(kind, live_id="", since=clock.time() - 60)).status is WaitStatus.PENDING
 
 
-class TestLookAtWork:
-    """Where the state does not tell whether something has happened, the work request does."""
+class TestPollOfWorkRequests:
+    """Polls in which the state does not show whether a request took effect."""
 
     @pytest.mark.parametrize(
         ("goal", "phase", "work", "status"),
@@ -194,65 +201,65 @@ class TestLookAtWork:
             (Goal.READY, Phase.STOPPED, Phase.PENDING, WaitStatus.PENDING),
         ],
     )
-    def test_work_decides(self, observation, goal, phase, work, status):
-        """An instance that ran once and ended was made; one that has not begun to restart is not restarted."""
+    def test_the_work_request_decides(self, observation, goal, phase, work, status):
+        """The outcome of the work request and the goal decide the status of a resource at rest."""
         kind = Told(live(phase), work=work)
         assert observation(watch(kind, goal=goal, work_request_id="wr")).status is status
         assert kind.asked == ["list", "work"]
 
-    def test_work_is_asked_for_only_in_doubt(self, observation):
-        """A state that says it all costs no further request."""
+    def test_the_work_request_is_read_only_in_doubt(self, observation):
+        """A state that shows that the goal is reached needs no request for the work request."""
         kind = Told(live(Phase.READY))
         assert observation(watch(kind, work_request_id="wr")).status is WaitStatus.REACHED
         assert kind.asked == ["list"]
 
 
-class TestLookAtHealth:
-    """No list shows health."""
+class TestPollOfHealth:
+    """Polls for the goal `healthy`."""
 
     @pytest.mark.parametrize(("is_healthy", "status"), [(True, WaitStatus.REACHED), (False, WaitStatus.PENDING)])
-    def test_a_ready_instance_is_asked_how_it_is(self, observation, is_healthy, status):
-        """Without a list, since only this one matters."""
+    def test_the_health_of_a_ready_instance_is_read(self, observation, is_healthy, status):
+        """A ready instance is read with a GET and then its health, without a list."""
         kind = Told(got=live(Phase.READY), is_healthy=is_healthy)
         assert observation(watch(kind, goal=Goal.HEALTHY)).status is status
         assert kind.asked == ["get", "health"]
 
-    def test_an_instance_that_is_not_ready_is_not_asked(self, observation):
-        """It cannot be healthy yet."""
+    def test_the_health_of_a_pending_instance_is_not_read(self, observation):
+        """An instance that is not ready is pending without a request for its health."""
         kind = Told(got=live(Phase.PENDING))
         assert observation(watch(kind, goal=Goal.HEALTHY)).status is WaitStatus.PENDING
         assert kind.asked == ["get"]
 
 
 class TestWaiter:
-    """When to look."""
+    """`Waiter`: when to poll."""
 
     def test_nothing_is_due_when_nothing_is_watched(self):
-        """The coordinating thread then waits for workers only."""
+        """Without a watch there is no due time and no group to poll."""
         waiter = Waiter()
         assert waiter.seconds_until_due(0.0) is None
         assert list(waiter.take_due(0.0)) == []
 
-    def test_the_first_look_comes_soon(self):
-        """Much is done when it is answered."""
+    def test_the_first_poll_comes_soon(self):
+        """The first poll is due after the shortest interval, and not before."""
         waiter = Waiter()
         waiter.add(watch(Told()), 100.0)
         assert waiter.seconds_until_due(100.0) == pytest.approx(interval(0.0, 1))
         assert list(waiter.take_due(100.0)) == []
 
-    def test_what_is_overdue_is_due_now(self):
-        """Never a negative time to wait."""
+    def test_an_overdue_poll_is_due_now(self):
+        """An overdue poll is due in 0 seconds and not in a negative time."""
         waiter = Waiter()
         waiter.add(watch(Told()), 100.0)
         assert waiter.seconds_until_due(200.0) == 0.0
 
-    def test_watches_of_a_kind_are_looked_at_together(self):
-        """Other kinds, other parents and health are polled at apart."""
-        waiter, kind, parent = Waiter(), Told(), live(Phase.READY, number=9)
+    def test_watches_of_a_kind_are_polled_together(self):
+        """One poll covers a kind below one parent; other kinds, other parents and health are polled separately."""
+        waiter, kind = Waiter(), Told()
         together = [watch(kind), watch(kind, number=2)]
         apart = [
             evolve(watch(Other()), operation=OperationId("web", key("vcn/main"), Action.CREATE)),
-            watch(kind, number=3, parents=(parent,)),
+            watch(kind, number=3, parent_id="ocid1.9"),
             watch(kind, number=4, goal=Goal.HEALTHY),
             watch(kind, number=5, goal=Goal.HEALTHY),
         ]
@@ -261,32 +268,32 @@ class TestWaiter:
         assert sorted(len(group) for group in waiter.take_due(1.0)) == [1, 1, 1, 1, 2]
         assert len(waiter.watches) == 6
 
-    def test_a_group_is_looked_at_once_at_a_time(self):
-        """A slow list is not sent a second time."""
+    def test_a_group_is_not_polled_twice_at_a_time(self):
+        """A group whose poll has not ended is not due."""
         waiter, one = Waiter(), watch(Told())
         waiter.add(one, 0.0)
         assert list(waiter.take_due(1.0)) == [(one,)]
         assert list(waiter.take_due(2.0)) == []
         assert waiter.seconds_until_due(2.0) is None
 
-    def test_the_next_look_follows_the_time_waited(self):
-        """It is planned when the one before has been answered."""
+    def test_the_next_poll_depends_on_the_time_waited(self):
+        """After a poll the next one is due after the interval for the time waited so far."""
         waiter, one = Waiter(), watch(Told(), since=0.0)
         waiter.add(one, 0.0)
         list(waiter.take_due(60.0))
         waiter.polled([one], 60.0)
         assert waiter.seconds_until_due(60.0) == pytest.approx(interval(60.0, 1))
 
-    def test_health_is_looked_at_less_often(self):
-        """Checks have periods of seconds themselves."""
+    def test_health_is_polled_less_often(self):
+        """The interval between polls of health is four times the usual one."""
         waiter, one = Waiter(), watch(Told(), goal=Goal.HEALTHY)
         waiter.add(one, 0.0)
         list(waiter.take_due(60.0))
         waiter.polled([one], 60.0)
         assert waiter.seconds_until_due(60.0) == pytest.approx(4 * interval(60.0, 1))
 
-    def test_who_joins_during_a_look_is_looked_at_next(self):
-        """The group goes on although all whom the look was for have arrived."""
+    def test_a_watch_added_during_a_poll_is_polled_next(self):
+        """A group to which a watch was added during a poll is due again although the polled ones were removed."""
         waiter, first, second = Waiter(), watch(Told(), since=0.0), watch(Told(), number=2, since=10.0)
         waiter.add(first, 0.0)
         list(waiter.take_due(10.0))
@@ -296,8 +303,8 @@ class TestWaiter:
         assert waiter.watches == (second,)
         assert waiter.seconds_until_due(10.5) == pytest.approx(interval(0.5, 1, 1, 0.0))
 
-    def test_what_was_reached_is_not_looked_at_again(self):
-        """The last one ends the group."""
+    def test_a_removed_watch_is_not_polled_again(self):
+        """A group without watches is never due."""
         waiter, one = Waiter(), watch(Told())
         waiter.add(one, 0.0)
         list(waiter.take_due(1.0))
@@ -306,8 +313,8 @@ class TestWaiter:
         assert waiter.watches == ()
         assert waiter.seconds_until_due(1.0) is None
 
-    def test_arrivals_call_the_next_look_earlier(self):
-        """The crowd's own rate says when the last one may be expected."""
+    def test_arrivals_shorten_the_interval(self):
+        """The next poll of a crowd comes earlier once most of it have reached their goal."""
         waiter = Waiter()
         crowd = [watch(Told(), number=number, since=0.0) for number in range(1, 11)]
         for one in crowd:
@@ -319,8 +326,8 @@ class TestWaiter:
         assert waiter.seconds_until_due(20.0) == pytest.approx(interval(20.0, 2, 8, 1.0))
         assert interval(20.0, 2, 8, 1.0) < interval(20.0, 2)
 
-    def test_a_later_wave_forgets_the_arrivals_of_an_earlier_one(self):
-        """Subnets that come up long after the VCN's other children begin anew."""
+    def test_a_new_wave_ignores_earlier_arrivals(self):
+        """A watch that is added to an empty group is polled as if no other had arrived before."""
         waiter, first, later = Waiter(), watch(Told(), since=0.0), watch(Told(), number=2, since=100.0)
         waiter.add(first, 0.0)
         waiter.remove(first.operation, 1.0)
@@ -329,8 +336,8 @@ class TestWaiter:
         waiter.polled([later], 110.0)
         assert waiter.seconds_until_due(110.0) == pytest.approx(interval(10.0, 1))
 
-    def test_removing_what_is_not_watched_does_nothing(self):
-        """A node may fail before it is waited for."""
+    def test_removing_an_unknown_watch_changes_nothing(self):
+        """Removing an operation that is not watched leaves the other watches."""
         waiter = Waiter()
         waiter.add(watch(Told()), 0.0)
         waiter.remove(OperationId("web", key("vcn/main"), Action.CREATE), 1.0)

@@ -1,4 +1,4 @@
-"""An emulator in a process of its own, so that its CPU time is not counted as the library's."""
+"""An emulator in a separate process, so that its CPU time is not counted as the library's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ocisidecar.emulator import Emulator, Latencies
 
 @frozen
 class Cloud:
-    """The other end of the pipe: attributes of the emulator, read on demand."""
+    """The other end of the pipe; reads attributes of the emulator on demand."""
 
     endpoint: str
     oci_config: dict

@@ -70,7 +70,7 @@ log {{ source(s); destination(d); flags(flow-control); }};
 
 @define
 class Sink:
-    """A process that accepts everything, and tells when it has seen all lines."""
+    """A process that accepts everything and reports when it has received all lines."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -82,7 +82,7 @@ class Sink:
         return cls(process, int(process.stdout.readline()))
 
     def wait(self) -> None:
-        """Return when all lines have come."""
+        """Return when all lines have arrived."""
         timer = threading.Timer(PATIENCE_SECONDS, self.process.kill)
         timer.start()
         if not self.process.stdout.readline():
@@ -96,7 +96,7 @@ class Sink:
 
 
 def sink(lines: int) -> None:
-    """Answer 200 on one loopback port until killed; print the port, and a line when all lines have come."""
+    """Answer 200 on a loopback port until killed; print the port, and a line when all lines have arrived."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         print(server.getsockname()[1], flush=True)
         seen = Counter(lines)
@@ -106,7 +106,7 @@ def sink(lines: int) -> None:
 
 
 class Counter:
-    """Counts lines of all connections."""
+    """Counts the lines of all connections."""
 
     def __init__(self, wanted: int) -> None:
         self._missing = wanted
@@ -135,7 +135,7 @@ def _serve(connection: socket.socket, seen: Counter) -> None:
 
 @frozen
 class Figures:
-    """What one way of shipping took."""
+    """The measurements of one way of shipping."""
 
     wall_seconds: float
     cpu_seconds: float

@@ -37,7 +37,7 @@ def row(what, measured, target):
 
 
 def provisioner(site, **options):
-    """A provisioner for the emulator in the other process."""
+    """Yield a provisioner for the emulator in the other process."""
     return Provisioner.from_config(
         site.oci_config,
         endpoint=site.endpoint,
@@ -55,7 +55,7 @@ def timed(call):
 
 
 def against_the_limit(count, target):
-    """Apply, re-plan and destroy `count` instances against latencies of ±40 %."""
+    """Apply, plan again and destroy `count` instances against latencies of ±40 %."""
     with cloud(LATENCIES, seed=count) as site, provisioner(site) as one:
         plan = one.plan(spec(count))
         before = len(site.ask("requests"))
@@ -106,13 +106,13 @@ def whole_process(count, target_seconds):
 
 
 def linear(small, large):
-    """Time per instance must not grow with their number."""
+    """Measure whether the time per instance grows with their number."""
     few, many = seconds_per_instance(small), seconds_per_instance(large)
     row(f"time per instance, N={large} / N={small}", f"{many / few:.2f}", "≤ 1.1 (linear)")
 
 
 def seconds_per_instance(count):
-    """Apply `count` instances without latencies; also measures the memory of a plan."""
+    """Apply `count` instances without latencies, and measure the memory of a plan."""
     with cloud() as site, provisioner(site) as one:
         _, wall, _ = timed(lambda: one.apply(spec(count)))
         tracemalloc.start()
@@ -125,7 +125,7 @@ def seconds_per_instance(count):
 
 
 def import_cost():
-    """Importing the package over starting Python alone; the best of ten."""
+    """Measure importing the package, and starting Python alone, as the best of ten."""
 
     def best(program):
         command = [sys.executable, "-c", program]
@@ -138,7 +138,7 @@ def import_cost():
 
 
 def throttled(rate, count):
-    """A fleet under a limit of `rate` requests per second: how much of it is used, without a failure."""
+    """Measure how much of a limit of `rate` requests per second a fleet uses without a failure."""
     with cloud(requests_per_second=rate) as site, provisioner(site) as one:
         _, wall, _ = timed(lambda: one.apply(spec(count)))
         creates = [

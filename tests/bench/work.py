@@ -11,7 +11,7 @@ PORTS = (80, 81, 82, 83, 84)
 
 
 def spec(count, name="web"):
-    """A private network with 6 rules, group, policy, log group, log, alarm, and N instances of 3 containers."""
+    """Return N instances of 3 containers with a private network, 6 rules, group, policy, log and alarm."""
     web = (
         InstanceSpec("web", image_url="docker.io/acme/web:1.4", memory_in_gbs=8, ports=PORTS, replicas=count)
         .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
@@ -23,7 +23,7 @@ def spec(count, name="web"):
 
 
 def critical_path(plan, durations):
-    """Seconds that the longest chain of `plan` takes when each key takes what `durations` says."""
+    """Return the seconds of the plan's longest chain when each key takes what `durations` says."""
     ends = {}
     for operation in plan.operations:  # each comes after what it needs
         before = max((ends[need] for need in operation.needs), default=0.0)
@@ -34,11 +34,11 @@ def critical_path(plan, durations):
 
 
 def ready_after(lifetimes, resources):
-    """Key → seconds from a resource's creation until it was ready, as the emulator drew it."""
+    """Return key → seconds from a resource's creation until it was ready, as the emulator drew it."""
     spans = {one.id: one.ready - one.created for one in lifetimes}
     return {key: spans[live_id] for key, live_id in resources.items() if live_id in spans}
 
 
 def gone_after(lifetimes):
-    """OCID → seconds from a resource's deletion until it was gone, as the emulator drew it."""
+    """Return OCID → seconds from a resource's deletion until it was gone, as the emulator drew it."""
     return {one.id: one.gone - one.deleting for one in lifetimes if isfinite(one.gone) and isfinite(one.deleting)}

@@ -1,4 +1,4 @@
-"""The command line, as a user sees it: output, errors and exit codes."""
+"""Output, errors and exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ocisidecar import Cancelled, __version__, errors
-from ocisidecar.cli import common
+from ocisidecar.cli import arguments, connection
+from ocisidecar.cli.exit_codes import HELP, ExitCode, exit_code_of
 from ocisidecar.cli.main import main
 from ocisidecar.clock import FastClock
 from ocisidecar.emulator import Emulator, Fault
@@ -59,30 +61,30 @@ def run(emulator, tmp_path, capsys, monkeypatch):
 
 
 class TestCommands:
-    """Each command says what its part of the library does."""
+    """Each command does its part of a deployment's life."""
 
     def test_a_deployment_from_beginning_to_end(self, run, spec, emulator):
-        """Plan, apply, verify, status, logs, diagnose and destroy work by file and by name, and leave nothing."""
+        """Each command works with a file and with a name, and destroy leaves nothing behind."""
         code, out, _ = run("plan", spec)
         assert (code, "+  container-instance/web-0" in out, emulator.live()) == (0, True, {})
         code, out, err = run("apply", spec)
         assert (code, "container-instance/web-0" in out) == (0, True)
         assert "✓ container-instance/web-0 created" in err
-        assert run("plan", spec)[:2] == (0, "web is as wanted: 10 resources, nothing to do.\n")
+        assert run("plan", spec)[:2] == (0, "No changes; web is up to date (10 resources).\n")
         code, out, _ = run("verify", spec)
-        assert (code, "web is fine" in out) == (0, True)
+        assert (code, "All checks of web that could run passed" in out) == (0, True)
         code, out, _ = run("status", "web")
         assert (code, "ACTIVE at 10.0.0.2" in out) == (0, True)
         code, out, _ = run("logs", "web", "--container", "web", "--tail", "1")
         assert (code, len(out.splitlines())) == (0, 1)
         code, out, _ = run("diagnose", "web")
-        assert (code, out.startswith("web: nothing wrong was found; ")) == (0, True)
+        assert (code, out.startswith("web: no problems found; ")) == (0, True)
         code, out, err = run("destroy", "web", "--yes", "--purge")
         assert (code, out, "✓ container-instance/web-0 deleted" in err) == (0, "web: no resources.\n", True)
         assert emulator.live() == {}
 
     def test_json(self, run, spec, emulator):
-        """With --json standard output is one document for programs, and nothing else."""
+        """With --json standard output is one JSON document and nothing else."""
         plan = json.loads(run("plan", spec, "--json")[1])
         assert plan["counts"] == {"create": 10}
         applied = json.loads(run("apply", spec, "--json", "--expect", plan["digest"])[1])
@@ -95,14 +97,14 @@ class TestCommands:
         assert json.loads(run("destroy", "web", "--yes", "--json")[1])["resources"] == {}
 
     def test_destroy_keeps_what_is_to_be_retained(self, run, spec, emulator):
-        """What stays is said, with the reason."""
+        """A retained resource is kept, and the output gives the reason."""
         run("apply", spec)
         code, out, err = run("destroy", "web", "--yes", "--retain", "vcn")
-        assert (code, "vcn/main" in out, "is to be retained" in err) == (0, True, True)
+        assert (code, "vcn/main" in out, "as requested" in err) == (0, True, True)
         assert set(emulator.live()) == {"vcn"}
 
     def test_checks_that_send_nothing(self, run, spec, emulator, monkeypatch):
-        """A log entry and a datapoint are sent to be found again, unless that is not wanted."""
+        """`verify` sends a datapoint, but not with --read-only or --no-telemetry."""
         monkeypatch.setattr(emulator.app.cloud.pods, "containers", "docker")
         run("apply", spec)
 
@@ -115,21 +117,21 @@ class TestCommands:
         assert writes("--read-only") == writes("--no-telemetry") == set()
 
     def test_a_sick_deployment(self, run, spec, emulator):
-        """Its checks and its diagnosis end with 1, and say what is wrong."""
+        """`verify` and `diagnose` end with 1 and name the problem of a container that runs out of memory."""
         emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))
         run("apply", spec)
         code, out, _ = run("verify", "web")
-        assert (code, "web is not fine" in out) == (1, True)
+        assert (code, "checks of web failed" in out) == (1, True)
         code, out, _ = run("diagnose", "web")
         assert (code, "remedy" in out) == (1, True)
 
 
 class TestSettingsFile:
-    """Where a spec file is taken, a settings file is too."""
+    """Each command that accepts a spec file accepts a settings file."""
 
     @pytest.fixture
     def emulator(self):
-        """Its time runs fast: health checks begin 10 s after the start."""
+        """An emulator with a fast clock: health checks begin 10 s after the start."""
         with Emulator(clock=FastClock(20)) as emulator:
             yield emulator
 
@@ -138,11 +140,11 @@ class TestSettingsFile:
         [("web.env", True), (".env", True), ("web.env.local", True), ("web.yaml", False), ("environment", False)],
     )
     def test_names(self, name, is_one):
-        """It is recognised by its name, as the files of this kind are called."""
-        assert common.is_settings_file(f"some.env.d/{name}") is is_one
+        """A settings file is recognised by `.env` in its name."""
+        assert connection.is_settings_file(f"some.env.d/{name}") is is_one
 
     def test_from_beginning_to_end(self, run, tmp_path, emulator):
-        """Plan, apply, verify, status and destroy; what only a tenancy has does not count in an emulator."""
+        """Each command works with a settings file; in an emulator the values of a tenancy are ignored."""
         path = tmp_path / "web.env"
         path.write_text(
             "CONTAINER_INSTANCE_NAME=web\nCONTAINER_IMAGE=docker.io/acme/web:1\nOCI_CLI_PROFILE=PROD\n"
@@ -158,7 +160,7 @@ class TestSettingsFile:
         assert emulator.live() == {}
 
     def test_faults(self, run, tmp_path):
-        """Each comes with file, line and variable; exit code 2."""
+        """Each error in a settings file is reported with file, line and variable, with exit code 2."""
         path = tmp_path / "web.env"
         path.write_text("CONTAINER_COUNT=many\nENABLE_ALARMS=maybe\n")
         code, out, err = run("plan", path)
@@ -168,10 +170,10 @@ class TestSettingsFile:
 
 
 class TestErrors:
-    """An error is one readable message on standard error, never a traceback."""
+    """An error is one readable message on standard error, not a traceback."""
 
     def test_a_wrong_spec(self, run, spec):
-        """Every fault, each with its path; exit code 2."""
+        """All errors of a spec are reported with their fields, with exit code 2."""
         spec.write_text(SPEC.replace("memory_in_gbs: 4", "memory_in_gbs: 4000\n    replicas: 0"), encoding="utf-8")
         code, out, err = run("plan", spec)
         assert (code, out) == (2, "")
@@ -179,30 +181,90 @@ class TestErrors:
         assert "replicas" in err
 
     def test_a_file_that_is_not_there(self, run):
-        """The message names it."""
+        """The error names a spec file that does not exist."""
         code, _, err = run("plan", "nowhere.yaml")
         assert (code, "nowhere.yaml" in err) == (2, True)
 
+    @pytest.mark.parametrize("command", ["plan", "apply"])
+    def test_a_name_in_place_of_a_file(self, run, command):
+        """`plan` and `apply` say that they need a file when they are given a deployment's name."""
+        code, _, err = run(command, "web")
+        assert (code, "web does not exist: name a spec file" in err, "Errno" in err) == (2, True, False)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--container", "wbe"), "--container: no container 'wbe'; existing containers: web"),
+            (("--instance", "web-7"), "--instance: no instance 'web-7'; existing instances: web-0"),
+            (("--follow", "--previous"), "--previous: an earlier run cannot be followed"),
+        ],
+    )
+    def test_logs_of_what_is_not_there(self, run, spec, arguments, message):
+        """`logs` names the flag that is wrong, and does not speak of a spec."""
+        run("apply", spec)
+        code, out, err = run("logs", "web", *arguments)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"ocisidecar: {message}")
+        assert "spec" not in err
+
+    @pytest.mark.parametrize(
+        ("message", "expected"),
+        [
+            ("region 'x' (the argument region) is unknown", "region 'x' (--region) is unknown"),
+            ("name one (profile=, OCISIDECAR_PROFILE)", "name one (--profile, OCISIDECAR_PROFILE)"),
+            ("pass compartment_id=... or set", "pass --compartment-id or set"),
+            ("with config={'tenancy': ...}", "with config={'tenancy': ...}"),
+            ("one `name=value` line", "one `name=value` line"),
+        ],
+    )
+    def test_flags_in_place_of_arguments(self, message, expected):
+        """Messages of the library name flags where Python names arguments."""
+        assert connection.with_flags(message) == expected
+
+    def test_a_profile_and_a_region_that_do_not_exist(self, run):
+        """A mistake in a connection option is reported with its flag."""
+        assert "name one (--profile, " in run("status", "web", "--profile", "WORK")[2]
+        assert "(--region)" in run("status", "web", "--region", "nowhere")[2]
+
+    def test_a_busy_port(self, tmp_path, capsys):
+        """A busy port is an error of the argument, with a remedy."""
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            port = busy.getsockname()[1]
+            code = main(["emulator", "--port", str(port), "--config-dir", str(tmp_path)])
+        err = capsys.readouterr().err
+        assert code == 2
+        assert err.startswith(f"ocisidecar: --port {port}: ")
+        assert err.endswith("; choose another port, or 0 for a free one\n")
+
+    def test_a_directory_that_cannot_be_made(self, tmp_path, capsys):
+        """An unusable --config-dir is not blamed on the port."""
+        file = tmp_path / "file"
+        file.touch()
+        assert main(["emulator", "--config-dir", str(file / "emulator")]) == 2
+        err = capsys.readouterr().err
+        assert str(file) in err
+        assert "--port" not in err
+
     def test_a_deployment_that_is_not_there(self, run):
-        """The message names what there is."""
+        """The error names the deployments that exist."""
         assert run("status", "shop")[::2] == (
             2,
-            "ocisidecar: No deployment 'shop' exists in this compartment and region; there are none.\n",
+            "ocisidecar: No deployment 'shop' in this compartment and region; existing deployments: none.\n",
         )
 
     def test_a_configuration_that_is_not_there(self, capsys, tmp_path):
-        """The message names the file."""
+        """The error names a configuration file that does not exist."""
         path = tmp_path / "nowhere"
         assert main(["status", "web", "--config", str(path)]) == 2
         assert str(path) in capsys.readouterr().err
 
     def test_a_plan_that_is_not_the_expected_one(self, run, spec, emulator):
-        """Nothing is changed; exit code 2."""
+        """A plan with another digest than --expect changes nothing and ends with 2."""
         code, _, err = run("apply", spec, "--expect", "0123456789abcdef")
         assert (code, "Nothing was changed" in err, emulator.live()) == (2, True, {})
 
     def test_a_service_that_refuses(self, run, spec, emulator):
-        """The message names the call; exit code 3."""
+        """A refused request ends with 3 and a message that names the operation."""
         emulator.inject(Fault.error("create_subnet", status=400, code="InvalidParameter", message="no such range"))
         code, _, err = run("apply", spec)
         assert code == 3
@@ -210,7 +272,7 @@ class TestErrors:
         assert "Traceback" not in err
 
     def test_destroy_without_an_answer(self, run, spec, emulator, monkeypatch):
-        """Where nobody can be asked, --yes is needed; nothing is deleted."""
+        """Without a terminal and without --yes nothing is deleted."""
         run("apply", spec)
         monkeypatch.setattr(sys, "stdin", io.StringIO())
         code, _, err = run("destroy", "web")
@@ -218,7 +280,7 @@ class TestErrors:
 
     @pytest.mark.parametrize(("answer", "code"), [("web\n", 0), ("yes\n", 2), ("", 2)])
     def test_destroy_asks(self, run, spec, monkeypatch, answer, code):
-        """Only the deployment's name deletes it."""
+        """Only the deployment's name confirms its deletion."""
 
         class Terminal(io.StringIO):
             def isatty(self):
@@ -230,9 +292,8 @@ class TestErrors:
         monkeypatch.undo()
 
     def test_destroying_nothing_asks_nothing(self, run):
-        """A deployment that does not exist is no error."""
-        code, _, err = run("destroy", "web")
-        assert (code, "web does not exist." in err) == (0, True)
+        """Destroying a deployment that does not exist succeeds without a question, with one message."""
+        assert run("destroy", "web") == (0, "web: no resources.\n", "web does not exist.\n")
 
     @pytest.mark.parametrize(
         ("error", "code"),
@@ -250,7 +311,7 @@ class TestErrors:
         ],
     )
     def test_exit_codes(self, monkeypatch, capsys, error, code):
-        """Each kind of error has its code and one message."""
+        """Each class of error ends the program with its exit code and one message."""
 
         def fail(*_, **__):
             raise error
@@ -260,19 +321,24 @@ class TestErrors:
         assert capsys.readouterr().err.startswith("ocisidecar: ")
 
     def test_a_terminal_is_told_how_long_checking_may_take(self, run, spec, monkeypatch):
-        """Only there: what is read by programs stays as it is."""
+        """`verify` announces its longest duration on a terminal only."""
         run("apply", spec)
         assert "Checking" not in run("verify", "web")[2]
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-        assert "looked for during up to 9 s" in run("verify", "web", "--telemetry-timeout", "9")[2]
+        assert "may take up to 9 s to arrive" in run("verify", "web", "--telemetry-timeout", "9")[2]
 
     def test_failed_checks_have_a_code(self):
-        """1, as for a report that was printed."""
-        assert common.exit_code(errors.ChecksFailed("", report=None)) == 1
+        """`ChecksFailed` ends a program as a failed report does."""
+        assert exit_code_of(errors.ChecksFailed("", report=None)) is ExitCode.CHECKS_FAILED
+
+    def test_a_defect_of_ours_has_no_code(self):
+        """An error that no user can cause keeps its traceback."""
+        with pytest.raises(LookupError, match="ValueError has no exit code"):
+            exit_code_of(ValueError())
 
 
 class TestArguments:
-    """What can be given, and what is said about what cannot."""
+    """Arguments are validated before anything else happens."""
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
@@ -282,19 +348,25 @@ class TestArguments:
             (("plan",), "required: SPEC"),
             (
                 ("logs", "web", "--since", "yesterday"),
-                "'yesterday' is neither 90s, 10m, 2h, 1d nor an RFC 3339 time",
+                "'yesterday' is neither a duration (90s, 10m, 2h, 1d) nor an RFC 3339 time",
             ),
-            (("logs", "web", "--tail", "-1"), "'-1' is not a number, 0 or more"),
-            (("logs", "web", "--tail", "many"), "'many' is not a number, 0 or more"),
-            (("verify", "web", "--max-restarts=-1"), "'-1' is not a number, 0 or more"),
+            (("logs", "web", "--tail", "-1"), "'-1' is not a whole number of at least 0"),
+            (("logs", "web", "--tail", "many"), "'many' is not a whole number of at least 0"),
+            (("verify", "web", "--max-restarts=-1"), "'-1' is not a whole number of at least 0"),
             (("verify", "web", "--telemetry-timeout=-5"), "'-5' is not a number of seconds"),
             (("verify", "web", "--telemetry-timeout=soon"), "'soon' is not a number of seconds"),
             (("verify", "web", "--telemetry-timeout=inf"), "'inf' is not a number of seconds"),
+            (
+                ("emulator", "--config-dir", "x", "--port", "99999"),
+                "'99999' is not a port: use 0",
+            ),
+            (("emulator", "--config-dir", "x", "--port", "http"), "'http' is not a port"),
+            (("status", "web", "--compartment-id", "shop"), "argument --compartment-id: 'shop' is not an OCID"),
             (("demo", "--containers", "podman"), "invalid choice: 'podman'"),
         ],
     )
     def test_wrong_arguments(self, capsys, arguments, said):
-        """Exit code 2, and a sentence that says what is wrong."""
+        """A wrong argument ends with 2 and a message that says what is wrong."""
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 2
@@ -302,16 +374,17 @@ class TestArguments:
 
     @pytest.mark.parametrize("command", ["plan", "apply", "verify", "diagnose", "status", "logs", "destroy"])
     def test_help(self, capsys, command):
-        """Every command that talks to OCI says how to tell it where."""
+        """The help of each command that talks to OCI lists the connection options and the exit codes."""
         with pytest.raises(SystemExit) as caught:
             main([command, "--help"])
         out = capsys.readouterr().out
         assert caught.value.code == 0
         for option in ("--config", "--profile", "--auth", "--region", "--compartment-id", "--endpoint", "--json"):
             assert option in out
+        assert " ".join(out.split()).endswith(HELP)
 
     def test_version(self, capsys):
-        """--version prints the version."""
+        """`--version` prints the version."""
         with pytest.raises(SystemExit):
             main(["--version"])
         assert capsys.readouterr().out == f"{__version__}\n"
@@ -328,15 +401,15 @@ class TestArguments:
         ],
     )
     def test_since(self, word, since):
-        """A span or a moment; a moment without a time zone is UTC."""
-        assert common.moment(word) == since
+        """`--since` accepts durations and times; a time without an offset is UTC."""
+        assert arguments.parse_since(word) == since
 
 
 class TestProgram:
-    """`python -m ocisidecar` as a process of its own."""
+    """The program as a separate process, and its output streams."""
 
     def test_a_reader_that_goes_away_is_no_error(self, monkeypatch):
-        """`ocisidecar ... | head` ends quietly."""
+        """A closed pipe, as in `ocisidecar ... | head`, ends the program with 0."""
         reading, writing = os.pipe()
         os.close(reading)
 
@@ -350,7 +423,7 @@ class TestProgram:
             assert main(["emulator", "--config-dir", "x"]) == 0
 
     def test_output_in_a_poor_encoding(self, monkeypatch):
-        """Signs that it does not have are replaced."""
+        """Characters that the output's encoding lacks are replaced."""
         stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         monkeypatch.setattr(sys, "stdout", stream)
         monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_, **__: sys.stdout.write("± web\n"))
@@ -360,13 +433,13 @@ class TestProgram:
 
     @pytest.mark.parametrize("command", [("demo",), ("emulator", "--config-dir", "x")])
     def test_what_ends_well_is_0(self, monkeypatch, command):
-        """So a script can go on."""
+        """`demo` and `emulator` end with 0 when nothing fails."""
         monkeypatch.setattr("ocisidecar.emulator.serve", lambda *_, **__: None)
         monkeypatch.setattr("ocisidecar.cli.demo.run", lambda *_, **__: None)
         assert main(command) == 0
 
     def test_emulator(self, tmp_path):
-        """It prints its endpoint, writes a configuration and an environment that work, and ends with Ctrl-C."""
+        """`emulator` prints its endpoint, writes a usable configuration and environment, and ends with Ctrl-C."""
         program = [sys.executable, "-m", "ocisidecar", "emulator", "--config-dir", str(tmp_path)]
         with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None

@@ -139,7 +139,7 @@ class TestWhatIsRetried:
         assert waits_for(error, intent) == waits
 
     def test_a_lack_of_hosts_is_final_whatever_its_status(self) -> None:
-        """Out of capacity comes as a 500, and is for the placement ladder, not for another try."""
+        """Out of capacity comes as a 500, and leads to the next placement, not to a retry."""
         error = OutOfHostCapacity(operation="x", status=500, code="InternalError", service_message=CAPACITY)
         assert waits_for(error, CREATE) is None
 

@@ -24,7 +24,7 @@ COMPARTMENT = "OCISIDECAR_CLOUD_COMPARTMENT_ID"
 
 @pytest.fixture(scope="session")
 def provisioner() -> Iterator[Provisioner]:
-    """Provisions in the compartment that the environment names."""
+    """Yield a provisioner in the compartment that the environment names."""
     compartment_id = os.environ.get(COMPARTMENT)
     if not compartment_id:
         pytest.skip(f"{COMPARTMENT} names no compartment of a real tenancy")

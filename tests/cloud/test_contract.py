@@ -14,5 +14,5 @@ CASES = list(cases(f"contract-{uuid.uuid4().hex[:4]}").values())
 @pytest.mark.cloud
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_the_contract_is_kept(provisioner, number):
-    """Created, ready, found, left alone, updated in place, deleted, gone."""
+    """Each kind is created, ready, found, unchanged by a second apply, updated in place, deleted and gone."""
     fulfil(provisioner, CASES[number])

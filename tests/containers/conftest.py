@@ -12,7 +12,7 @@ from ocisidecar.clock import SystemClock
 from ocisidecar.engine import Engine, EngineMissing
 from ocisidecar.images.build import build
 from ocisidecar.images.sources import own_images
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from tests.containers.bodies import AGENT_IMAGE
 from tests.standins.images import BASES, STAND_INS
 

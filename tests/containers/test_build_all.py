@@ -14,7 +14,7 @@ import pytest
 
 from ocisidecar import Settings
 from ocisidecar.emulator import Emulator
-from ocisidecar.views.report import TELEMETRY_MEANINGS
+from ocisidecar.views.report import TELEMETRY_WORDINGS
 from tests.containers import registry_process
 from tests.scripts.conftest import SCRIPTS, load
 
@@ -133,7 +133,7 @@ def test_a_template_is_not_written_to(build, settings):
     template = settings.rename(settings.with_suffix(".template"))
     before = template.read_text()
     code, out, err = build("--settings", template)
-    assert (code, "@sha256:" in out, "nothing was written" in err) == (0, True, True)
+    assert (code, "@sha256:" in out, "no settings file was changed" in err) == (0, True, True)
     assert template.read_text() == before
 
 
@@ -175,5 +175,5 @@ def test_a_local_deployment_with_real_containers(images, capsys):
     code = load("deploy").main(words)
     said = capsys.readouterr()
     assert code == 0, said.err
-    for check in TELEMETRY_MEANINGS:
+    for check in TELEMETRY_WORDINGS:
         assert re.search(rf"✓ +{check} ", said.err), f"{check}\n{said.err}"

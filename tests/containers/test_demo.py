@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from ocisidecar.cli import demo, demo_spec
-from ocisidecar.cli.demo_images import build_own, missing
+from ocisidecar.cli.demo_images import build_own_images, missing_images
 from ocisidecar.cli.main import main
 from ocisidecar.views.terminal import TEXT_WIDTH
 from tests.standins.images import BASES
@@ -27,13 +27,13 @@ def told(images) -> str:
     [
         "The containers are real: they run on this machine's Docker engine.",
         "web running, health",
-        "a request to 'access.log' on the volume 'logs', log-forwarder sent it on, and it was found",
-        "6 of 6 up: log-forwarder, nginx-exporter, node-exporter, prometheus, redis-exporter, web, says Prometheus",
+        "a request to 'access.log' on the volume 'logs'; log-forwarder sent the line, which arrived",
+        "6 of 6 up according to Prometheus: log-forwarder, nginx-exporter, node-exporter, prometheus, redis",
         "/health: 200, median",
         "memory of prometheus",
-        "an entry sent from here was found after",
-        "a datapoint sent from here was found after",
-        "web is fine",
+        "a test entry arrived after",
+        "a test datapoint arrived after",
+        "All checks of web",
         "redis 1:M",
         "⇄ container-instance/web-0 replacement is healthy",
         "on the Docker engine 0 containers, 0 volumes, 0 networks",
@@ -49,7 +49,7 @@ def test_missing_images_are_not_loaded_unasked(engine):
     absent = {demo_spec.web.image_url: "ocisidecar-test/none:1"}
     chosen, why = demo._engine("auto", absent)
     assert chosen is None
-    assert f"lacks {len(missing(engine, absent))} of the images" in why
+    assert f"lacks {len(missing_images(engine, absent))} of the images" in why
 
 
 def test_an_image_that_cannot_be_pulled(images, capsys):
@@ -67,7 +67,7 @@ def test_our_own_images_are_built(engine):
     url = "ocisidecar/log-forwarder:demo-test"
     said: list[str] = []
     try:
-        build_own(engine, ("docker.io/library/redis:1", url), bases=BASES, tell=said.append)
+        build_own_images(engine, ("docker.io/library/redis:1", url), bases=BASES, on_message=said.append)
         assert engine.has_image(url)
     finally:
         engine.api.remove_image(url)

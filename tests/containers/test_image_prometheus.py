@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ocisidecar.engine import Engine, RunningPod
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from tests.containers.bodies import body, shell
 
 TARGETS = [{"targets": ["127.0.0.1:9090"], "labels": {"job": "by-file"}}]

@@ -18,7 +18,7 @@ from ocisidecar import (
     Statement,
     VolumeSpec,
 )
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 
 NAMESPACE = "from_the_agent"
 AGENT = SidecarSpec.management_agent(

@@ -10,7 +10,7 @@ import pytest
 from attrs import frozen
 
 from ocisidecar.engine import Engine
-from ocisidecar.spec.presets.own_images import OWN_IMAGES, own_image
+from ocisidecar.spec.own_images import OWN_IMAGES, own_image
 from tests.standins.images import BASES
 
 PRIVILEGED_PORTS = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")

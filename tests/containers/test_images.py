@@ -30,7 +30,7 @@ from ocisidecar.spec import (
     SidecarSpec,
     VolumeSpec,
 )
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.wire import Ref, resolve_fields
 
 DASHBOARDS = sorted((Path(__file__).parents[2] / "docker" / "grafana" / "dashboards").glob("*.json"))

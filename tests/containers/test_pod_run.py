@@ -86,7 +86,7 @@ def test_a_missing_secret_is_named(spec):
     """The error has the file's path in the spec, and nothing was started."""
     with pytest.raises(SpecError) as refused:
         Pod.run(spec)
-    (fault,) = refused.value.faults
+    (fault,) = refused.value.problems
     assert fault.path == 'instances["web"].volumes["files"].files["b.txt"]'
     assert SECRET_ID in fault.message
 
@@ -96,7 +96,7 @@ def test_an_image_for_an_unknown_container_is_rejected(spec, engine):
     images = {"wbe": AGENT_IMAGE, "docker.io/acme/other:1": SHELL_IMAGE}
     with pytest.raises(SpecError) as refused:
         Pod.run(spec, images=images, secrets={SECRET_ID: ""}, engine=engine)
-    (fault,) = refused.value.faults
+    (fault,) = refused.value.problems
     assert fault.path == 'images["wbe"]'
     assert "web" in fault.message
 
@@ -113,7 +113,7 @@ def test_a_spec_that_is_not_one_valid_instance_is_rejected(what, replica, path):
     """No instance, a replica out of range and an invalid field raise SpecError with the field's path."""
     with pytest.raises(SpecError) as refused:
         Pod.run(what, replica=replica)
-    assert path in {fault.path for fault in refused.value.faults}
+    assert path in {fault.path for fault in refused.value.problems}
 
 
 def test_a_missing_image_is_pulled_with_its_pull_secret(engine):

@@ -15,7 +15,7 @@ from ocisidecar import ImagePullSecret, InstanceSpec, Provisioner, images
 from ocisidecar.engine.images import ensure_pause
 from ocisidecar.errors import BuildFailed, ImageError, LoginFailed, PushFailed
 from ocisidecar.images.distribution import DOCKER_LIST, Distribution
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from tests.containers import registry_process
 from tests.containers.token_service import token_service
 

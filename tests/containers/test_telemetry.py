@@ -16,7 +16,7 @@ from ocisidecar import (
     Statement,
     VolumeSpec,
 )
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.verify.report import Check, Report, Status
 
 REDIS = "docker.io/library/redis:7.4.5-alpine"
@@ -81,7 +81,7 @@ def deployment(provisioner):
 
 @pytest.fixture(scope="module")
 def report(deployment) -> Report:
-    return deployment.verify(SHOP, telemetry_timeout_in_seconds=60)
+    return deployment.verify(SHOP, telemetry_timeout_seconds=60)
 
 
 def found(report: Report, name: str, key: str) -> Check:
@@ -107,7 +107,7 @@ def test_the_rest_passes_too(report):
 def test_the_evidence_names_what_was_seen(report):
     """The line of a request that was made from outside, every exporter, and each container's memory."""
     assert "a request to 'access.log' on the volume 'logs'" in found(report, "volumes-shared", INSTANCE).detail
-    assert found(report, "targets-up", INSTANCE).detail == f"6 of 6 up: {JOBS}, says Prometheus"
+    assert found(report, "targets-up", INSTANCE).detail == f"6 of 6 up according to Prometheus: {JOBS}"
     usage = found(report, "usage-within-limits", INSTANCE).detail
     assert all(f"memory of {one.name} " in usage for one in (*SHOP.sidecars, SHOP))
 
@@ -120,11 +120,11 @@ def test_prometheus_need_not_be_reached(provisioner, deployment, eventually):
     caller.call("core.VirtualNetworkClient", "remove_network_security_group_security_rules", group, closed)
 
     def detail(name: str) -> str:
-        report = deployment.verify(is_nonce_sent=False, telemetry_timeout_in_seconds=10)
+        report = deployment.verify(read_only=True, telemetry_timeout_seconds=10)
         return found(report, name, INSTANCE).detail
 
-    eventually(lambda: detail("targets-up") == f"6 of 6 up: {JOBS}, says OCI Monitoring")
-    assert detail("scrape-latency").endswith("says OCI Monitoring")
+    eventually(lambda: detail("targets-up") == f"6 of 6 up according to OCI Monitoring: {JOBS}")
+    assert detail("scrape-latency").endswith("according to OCI Monitoring")
 
 
 def _rules_for(provisioner, deployment, port: int) -> list[str]:
@@ -161,7 +161,7 @@ def test_a_forwarder_that_may_not_push_fails(provisioner):
     """Without its resource principal nothing arrives from it, while what the operator sends does."""
     forwarder = evolve(SidecarSpec.log_forwarder(), is_resource_principal_disabled=True, health_checks=())
     deployment = provisioner.apply(evolve(APP, name="mute", ports=(80,)).with_sidecar(forwarder))
-    report = deployment.verify(telemetry_timeout_in_seconds=4)
+    report = deployment.verify(telemetry_timeout_seconds=4)
     assert found(report, "log-lines-arrive", "container-instance/mute-0/log-forwarder").status is Status.FAILED
     assert found(report, "log-lines-arrive", "log/app").status is Status.PASSED
     provisioner.destroy("mute", purge=True)

@@ -22,7 +22,7 @@ from .conftest import PASS_PHRASE, TENANCY, USER, call, issue_token, jwt_of, pem
 
 @pytest.mark.usefixtures("registered_key")
 def test_a_files_api_key_signs_calls_that_the_service_accepts(entries, write_config, environment, emulator):
-    """The profile of ~/.oci/config is enough to call."""
+    """The service accepts calls signed with the profile of ~/.oci/config."""
     file = write_config(DEFAULT=entries)
     credentials = load_credentials(environment=environment | {"OCISIDECAR_COMPARTMENT_ID": "ocid1.compartment.x"})
     assert call(credentials, emulator) == 200
@@ -34,7 +34,7 @@ def test_a_files_api_key_signs_calls_that_the_service_accepts(entries, write_con
 @pytest.mark.usefixtures("registered_key")
 @pytest.mark.parametrize("pass_phrase", [None, PASS_PHRASE])
 def test_a_mappings_api_key_signs_calls(entries, environment, emulator, pair, pass_phrase):
-    """The key may stand in the mapping, encrypted or not; no file is read."""
+    """A key in the mapping signs calls, encrypted or not, and no file is read."""
     pem = pem_of(pair.private, pass_phrase)
     config = {**entries, "key_content": pem, "key_file": "/absent", "pass_phrase": pass_phrase}
     credentials = load_credentials(config, environment=environment)
@@ -43,7 +43,7 @@ def test_a_mappings_api_key_signs_calls(entries, environment, emulator, pair, pa
 
 
 def test_the_emulators_own_configuration_is_accepted(emulator, environment):
-    """What the emulator hands out, as a mapping or through variables, makes credentials that it accepts."""
+    """The emulator accepts the configuration that it hands out, as a mapping or through variables."""
     by_mapping = load_credentials(emulator.oci_config, environment=environment)
     by_variables = load_credentials(environment=environment | emulator.environment)
     assert call(by_mapping, emulator) == call(by_variables, emulator) == 200
@@ -60,7 +60,7 @@ def test_nothing_of_the_credentials_shows_a_secret(entries, environment, pair):
 
 
 def test_a_short_region_code_is_expanded_and_a_fingerprint_lowered(entries, environment, pair):
-    """FRA is eu-frankfurt-1, and upper-case fingerprints are those of the console."""
+    """FRA becomes eu-frankfurt-1, and an upper-case fingerprint becomes lower-case."""
     config = {**entries, "region": "FRA", "fingerprint": pair.fingerprint.upper()}
     credentials = load_credentials(config, environment=environment)
     assert credentials.region == "eu-frankfurt-1"
@@ -97,7 +97,7 @@ def test_a_default_realm_admits_any_region(entries, environment):
 
 
 def test_importing_credentials_does_not_import_the_sdk():
-    """The SDK is loaded when credentials are, not before."""
+    """Importing the package does not load the SDK."""
     program = "import sys, ocisidecar.credentials; print('oci' in sys.modules, 'cryptography' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"
@@ -107,18 +107,18 @@ class TestRefusedApiKeys:
     """Each of these is found before any call."""
 
     def test_missing_entries_are_named_all_at_once(self, write_config, refusal):
-        """One error names them and their variables."""
+        """One error names all missing entries and their variables."""
         file = write_config(DEFAULT={"tenancy": TENANCY})
         assert refusal() == (
-            f"profile DEFAULT of {file} has no user, fingerprint, key_file, region: add them (see `oci setup "
-            "config`), or set OCI_CLI_USER, OCI_CLI_FINGERPRINT, OCI_CLI_KEY_FILE, OCI_CLI_REGION."
+            f"profile DEFAULT of {file} has no user, fingerprint, key_file, region: add them (`oci setup "
+            "config` of oci-cli does), or set OCI_CLI_USER, OCI_CLI_FINGERPRINT, OCI_CLI_KEY_FILE, OCI_CLI_REGION."
         )
 
     @pytest.mark.parametrize(
         ("change", "expected"),
         [
-            ({"user": "ada"}, "user 'ada' (config) is wrong: it must be an OCID like ocid1.user.oc1..aaaa."),
-            ({"tenancy": USER}, "must be an OCID like ocid1.tenancy.oc1..aaaa."),
+            ({"user": "ada"}, "user 'ada' (config) must be an OCID such as ocid1.user.oc1..aaaa."),
+            ({"tenancy": USER}, "must be an OCID such as ocid1.tenancy.oc1..aaaa."),
             (
                 {"region": "eu-frankfurt1"},
                 "region 'eu-frankfurt1' (config) is unknown to the OCI SDK (did you mean eu-frankfurt-1",
@@ -127,39 +127,39 @@ class TestRefusedApiKeys:
             ({"key_file": "~/absent.pem"}, "key_file (config)"),
             ({"key_file": "~/absent.pem"}, "absent.pem does not exist: name the file of the private key"),
             ({"key_file": "~/.oci"}, "cannot be read (Is a directory)"),
-            ({"fingerprint": "00:11"}, "fingerprint 00:11 (config) is not that of the key in"),
+            ({"fingerprint": "00:11"}, "fingerprint 00:11 (config) does not match the key in"),
         ],
     )
     def test_a_wrong_entry_is_named_with_what_is_expected(self, entries, refusal, change, expected):
-        """The message holds the entry, its source and the remedy."""
+        """The message contains the entry, its source and the remedy."""
         assert expected in refusal({**entries, **change})
 
     def test_the_keys_own_fingerprint_is_told(self, entries, refusal, pair, other_pair):
-        """A fingerprint of another key is answered with the right one."""
+        """The error about a wrong fingerprint contains the right one."""
         message = refusal({**entries, "fingerprint": other_pair.fingerprint})
-        assert f"fingerprint {other_pair.fingerprint} (config) is not that of the key" in message
-        assert f"which is {pair.fingerprint}: write that" in message
+        assert f"fingerprint {other_pair.fingerprint} (config) does not match the key" in message
+        assert f"fingerprint is {pair.fingerprint}: write that" in message
 
     @pytest.mark.parametrize(
         ("kind", "pass_phrase", "expected"),
         [
-            ("blank", None, "is no PEM text"),
-            ("snowman", None, "is no PEM text"),
-            ("public", None, "is not a private one"),
+            ("blank", None, "is not PEM text"),
+            ("snowman", None, "is not PEM text"),
+            ("public", None, "is a public key"),
             ("truncated", None, "cannot be decoded"),
             ("unsupported", None, "cannot be decoded"),
-            ("elliptic", None, "is no RSA key"),
+            ("elliptic", None, "is not an RSA key"),
             ("encrypted", None, "is encrypted: give pass_phrase in the profile, or OCI_CLI_PASSPHRASE."),
-            ("encrypted", "wrong", "is encrypted, and pass_phrase (config) does not open it"),
-            ("encrypted", "\N{SNOWMAN}", "is encrypted, and pass_phrase (config) does not open it"),
+            ("encrypted", "wrong", "is encrypted, and pass_phrase (config) does not decrypt it"),
+            ("encrypted", "\N{SNOWMAN}", "is encrypted, and pass_phrase (config) does not decrypt it"),
         ],
     )
     def test_a_wrong_key_is_told_apart(self, refuse_key, kind, pass_phrase, expected):
-        """What is wrong with the key decides the message."""
+        """The message says what is wrong with the key."""
         assert f"the key in config {expected}" in refuse_key(kind, pass_phrase)
 
     def test_a_pass_phrase_for_a_plain_key_is_no_error(self, entries, environment):
-        """DEFAULT's pass phrase, inherited by a profile whose key has none, does not disturb."""
+        """A pass phrase for an unencrypted key, inherited from DEFAULT, is ignored."""
         assert load_credentials({**entries, "pass_phrase": PASS_PHRASE}, environment=environment)
 
 
@@ -193,17 +193,17 @@ class TestAuthWords:
 
     @pytest.mark.parametrize("variable", ["OCISIDECAR_AUTH", "OCI_CLI_AUTH"])
     def test_a_variable_chooses(self, refusal, environment, variable):
-        """Without an argument the variable decides."""
+        """Without the argument the variable selects the method."""
         environment[variable] = "resource_principal"
         assert "auth resource_principal needs OCI_RESOURCE_PRINCIPAL_VERSION" in refusal()
 
     def test_the_argument_beats_the_variables(self, entries, environment):
-        """An API key is used although the environment says otherwise."""
+        """The argument selects an API key although a variable selects another method."""
         environment |= {"OCISIDECAR_AUTH": "resource_principal"}
         assert load_credentials(entries, auth="api_key", environment=environment).user_id == USER
 
     def test_an_unknown_word_is_answered_with_the_nearest(self, refusal):
-        """The words that exist are listed."""
+        """The error lists the known methods and suggests the nearest one."""
         assert refusal(auth="instance-principals") == (
             "auth 'instance-principals' (the argument auth) is unknown (did you mean instance_principal, "
             "resource_principal?): it must "
@@ -212,23 +212,23 @@ class TestAuthWords:
 
     @pytest.mark.parametrize("word", ["instance_obo_user", "oke_workload_identity", "pkcs11"])
     def test_other_words_of_oci_cli_say_what_to_do_instead(self, refusal, word):
-        """They are known, and the SDK's signer for each is named; it exists unless its extra is not installed."""
+        """For oci-cli's other methods the error names the SDK's signer, which exists if its extra is there."""
         message = refusal(auth=word)
         assert f"auth {word} (the argument auth) is not supported by name" in message
         name = message.split("oci.auth.signers.")[1].split("(")[0]
         assert hasattr(oci.auth.signers, name)
 
     def test_cloud_shells_profile_is_not_taken_for_the_instances(self, refusal):
-        """With a delegation token, instance_principal means a user, whom the instance must not replace."""
+        """instance_principal with a delegation token is refused, because it means a user and not the instance."""
         config = {"authentication_type": "instance_principal", "delegation_token_file": "/etc/oci/delegation_token"}
         assert "auth instance_obo_user (config) is not supported by name" in refusal(config)
 
     def test_a_profile_can_choose(self, refusal):
-        """authentication_type is the SDK's word for it in a file."""
+        """authentication_type in a profile selects the method."""
         assert "auth resource_principal needs" in refusal({"authentication_type": "resource_principal"})
 
     def test_a_signer_excludes_auth(self, refusal):
-        """Nobody can tell which of the two is meant."""
+        """A signer together with auth is refused."""
         assert "signer and auth were both given" in refusal(signer=object(), auth="api_key")
 
 
@@ -252,19 +252,19 @@ class TestSessionTokens:
 
     @pytest.mark.parametrize("auth", [None, "security_token"])
     def test_it_signs_calls_that_the_service_accepts(self, session_file, environment, emulator, auth):
-        """A profile with a token and no user needs no auth word; no user is known."""
+        """A profile with a token and without a user needs no auth; the user is unknown."""
         credentials = load_credentials(profile="WORK", auth=auth, environment=environment)
         assert call(credentials, emulator) == 200
         assert (credentials.user_id, credentials.tenancy_id) == (None, TENANCY)
         assert credentials.source == f"profile WORK of {session_file}"
 
     def test_the_key_may_stand_in_the_mapping(self, session_entries, environment, emulator, pair):
-        """key_content serves for tokens too."""
+        """key_content gives the key of a token too."""
         config = {**session_entries, "key_content": pair.encrypted_pem, "pass_phrase": PASS_PHRASE}
         assert call(load_credentials(config, environment=environment), emulator) == 200
 
     def test_a_refreshed_token_is_taken_up(self, session_entries, environment, emulator, home, other_pair):
-        """A new token, even with a new key, counts from the next call on."""
+        """A new token, even with a new key, is used from the next call on."""
         credentials = load_credentials(session_entries, environment=environment)
         (home / ".oci" / "token").write_text(issue_token(emulator, other_pair.public, seconds=7200))
         (home / ".oci" / "key.pem").write_text(other_pair.pem)
@@ -275,7 +275,7 @@ class TestSessionTokens:
 
     @pytest.mark.parametrize("text", [None, "", "half.a"])
     def test_a_torn_file_is_no_news(self, session_entries, environment, emulator, home, text):
-        """While the token is being written, or is gone, the one that is held serves on."""
+        """While the token's file is half-written or missing, the current token stays in use."""
         credentials = load_credentials(session_entries, environment=environment)
         path = home / ".oci" / "token"
         path.unlink()
@@ -284,7 +284,7 @@ class TestSessionTokens:
         assert call(credentials, emulator) == 200
 
     def test_it_expires_with_a_command_that_helps(self, session_entries, environment, emulator):
-        """A call after the expiry is refused before it is sent."""
+        """After the expiry a call is refused before it is sent."""
         clock = VirtualClock()
         credentials = load_credentials(session_entries, environment=environment, clock=clock)
         clock.advance(3601)
@@ -297,14 +297,14 @@ class TestSessionTokens:
         [
             (None, "security_token_file (config)"),
             (None, "token does not exist: run `oci session authenticate --profile-name DEFAULT --region"),
-            ("no token", "holds no token (a JWT): run `oci session authenticate"),
-            ("e30.W10.c2VjcmV0LXNlYWw", "holds no token (a JWT): run `oci session authenticate"),
-            ("e30.e3.c2VjcmV0LXNlYWw", "holds no token (a JWT): run `oci session authenticate"),
+            ("no token", "does not contain a token (a JWT): run `oci session authenticate"),
+            ("e30.W10.c2VjcmV0LXNlYWw", "does not contain a token (a JWT): run `oci session authenticate"),
+            ("e30.e3.c2VjcmV0LXNlYWw", "does not contain a token (a JWT): run `oci session authenticate"),
             (jwt_of({"exp": 1000}), "expired at 1970-01-01 00:16 UTC: run `oci session authenticate"),
         ],
     )
     def test_a_wrong_token_is_refused_without_being_shown(self, session_entries, refusal, home, text, expected):
-        """Missing, no JWT, or expired: the message says which, and the command that makes a new one."""
+        """A missing, malformed or expired token is refused with the command that makes a new one."""
         path = home / ".oci" / "token"
         path.unlink()
         if text is not None:
@@ -312,11 +312,11 @@ class TestSessionTokens:
         assert expected in refusal(session_entries)
 
     def test_missing_entries_are_named_all_at_once(self, refusal):
-        """The entries that a token needs differ from an API key's."""
+        """For a token the error names a token's missing entries, not an API key's."""
         assert refusal({"security_token_file": "x"}) == "config has no tenancy, region, key_file: add them."
 
     def test_a_token_without_expiry_is_left_to_the_service(self, session_entries, environment, home):
-        """What the token does not say is not made up."""
+        """A token without an expiry is accepted."""
         (home / ".oci" / "token").write_text(jwt_of({}))
         assert load_credentials(session_entries, environment=environment)
 
@@ -326,7 +326,7 @@ class TestGivenSigners:
 
     @pytest.mark.usefixtures("registered_key")
     def test_an_api_keys_signer_says_who_it_is(self, environment, emulator, pair):
-        """Only the region is missing; ~/.oci/config is not read."""
+        """With an API key's signer only the region must be given, and ~/.oci/config is not read."""
         signer = oci.signer.Signer(TENANCY, USER, pair.fingerprint, None, private_key_content=pair.pem)
         credentials = load_credentials(signer=signer, region="lhr", environment=environment)
         assert call(credentials, emulator) == 200
@@ -334,7 +334,7 @@ class TestGivenSigners:
         assert credentials.source == "the Signer given"
 
     def test_a_token_signer_takes_the_rest_from_the_configuration(self, environment, emulator, pair):
-        """A SecurityTokenSigner knows neither tenancy nor region."""
+        """With a SecurityTokenSigner tenancy and region come from the configuration."""
         signer = oci.auth.signers.SecurityTokenSigner(issue_token(emulator, pair.public), pair.private)
         config = {"tenancy": TENANCY, "region": "fra"}
         credentials = load_credentials(config, signer=signer, environment=environment)
@@ -342,7 +342,7 @@ class TestGivenSigners:
         assert (credentials.tenancy_id, credentials.user_id) == (TENANCY, None)
 
     def test_what_a_principals_signer_knows_counts(self, environment, emulator, pair):
-        """Tenancy and region of the signer need not be repeated."""
+        """A principal's signer gives tenancy and region."""
         token = issue_token(emulator, pair.public, res_tenant=TENANCY)
         signer = oci.auth.signers.EphemeralResourcePrincipalSigner(token, pair.pem, region="eu-frankfurt-1")
         credentials = load_credentials(signer=signer, environment=environment)
@@ -353,12 +353,12 @@ class TestGivenSigners:
         ("options", "missing"), [({}, "region"), ({"region": "fra"}, "tenancy"), ({"region": "nowhere"}, "tenancy")]
     )
     def test_what_nobody_says_is_asked_for(self, refusal, pair, options, missing):
-        """The message names what to give."""
+        """The error names what the signer does not know and the caller did not give."""
         signer = oci.auth.signers.SecurityTokenSigner(jwt_of({}), pair.private)
         assert f"the signer does not say its {missing}: give it" in refusal(signer=signer, **options)
 
     def test_what_the_sdk_insists_on_is_asked_for(self, refusal):
-        """A signer of another kind needs what the SDK's clients check."""
+        """With another signer the entries that the SDK's clients check are required."""
         message = refusal({"tenancy": TENANCY, "region": "fra"}, signer=object())
         assert message == (
             "the SDK takes a object only with a right fingerprint and user: give that with config={...}."
@@ -383,7 +383,7 @@ class TestResourcePrincipals:
         return environment
 
     def test_its_files_sign_calls_that_the_service_accepts(self, injected, emulator):
-        """Tenancy and compartment come from the token; no configuration file is needed."""
+        """Tenancy and compartment come from the token, without a configuration file."""
         credentials = load_credentials(auth="resource_principal", environment=injected)
         assert call(credentials, emulator) == 200
         assert (credentials.region, credentials.tenancy_id) == ("eu-frankfurt-1", TENANCY)
@@ -391,7 +391,7 @@ class TestResourcePrincipals:
         assert credentials.source == "the resource principal of this container"
 
     def test_inline_values_serve_too(self, injected, emulator, tmp_path, pair):
-        """The variables may hold token and key themselves, the key encrypted."""
+        """The variables may contain token and key, the key encrypted."""
         injected |= {
             "OCI_RESOURCE_PRINCIPAL_RPST": (tmp_path / "session_token").read_text(),
             "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": pair.encrypted_pem,
@@ -401,7 +401,7 @@ class TestResourcePrincipals:
         assert call(credentials, emulator) == 200
 
     def test_rotated_files_are_read_again_when_the_service_refuses(self, injected, emulator, tmp_path, other_pair):
-        """The call during which the old token turns out to be dead succeeds with the new one."""
+        """A call whose token the service refuses succeeds with the new token of the file."""
         credentials = load_credentials(auth="resource_principal", environment=injected)
         emulator.reset()
         (tmp_path / "session_token").write_text(issue_token(emulator, other_pair.public))
@@ -410,7 +410,7 @@ class TestResourcePrincipals:
         assert [request.status for request in emulator.requests] == [401, 200]
 
     def test_the_region_falls_back(self, injected, refusal, metadata):
-        """Without the variable: what the caller says, else OCI_REGION, else the metadata service, else an error."""
+        """Without the variable the region is the argument, OCI_REGION or the metadata service's, in that order."""
         del injected["OCI_RESOURCE_PRINCIPAL_REGION"]
         assert "the resource principal does not say its region" in refusal(auth="resource_principal")
 
@@ -423,7 +423,7 @@ class TestResourcePrincipals:
 
     @pytest.mark.usefixtures("injected")
     def test_a_token_without_tenancy_needs_one(self, refusal, emulator, pair, tmp_path):
-        """What the token does not say is asked for."""
+        """A token without a tenancy makes the tenancy required."""
         (tmp_path / "session_token").write_text(issue_token(emulator, pair.public))
         assert "has no tenancy: add it" in refusal(auth="resource_principal")
 
@@ -434,22 +434,25 @@ class TestResourcePrincipals:
                 {"OCI_RESOURCE_PRINCIPAL_VERSION": "", "OCI_RESOURCE_PRINCIPAL_RPST": ""},
                 "needs OCI_RESOURCE_PRINCIPAL_VERSION, OCI_RESOURCE_PRINCIPAL_RPST, which the platform sets",
             ),
-            ({"OCI_RESOURCE_PRINCIPAL_VERSION": "1.1"}, "is 1.1, and only 2.2 is supported by name"),
+            ({"OCI_RESOURCE_PRINCIPAL_VERSION": "1.1"}, "is 1.1, but only 2.2 is supported by name"),
             (
                 {"OCI_RESOURCE_PRINCIPAL_RPST": "/absent"},
                 "the file in OCI_RESOURCE_PRINCIPAL_RPST, /absent does not",
             ),
-            ({"OCI_RESOURCE_PRINCIPAL_RPST": "junk"}, "OCI_RESOURCE_PRINCIPAL_RPST holds no token (a JWT)"),
+            (
+                {"OCI_RESOURCE_PRINCIPAL_RPST": "junk"},
+                "OCI_RESOURCE_PRINCIPAL_RPST does not contain a token (a JWT)",
+            ),
             ({"OCI_RESOURCE_PRINCIPAL_RPST": jwt_of({"exp": 1})}, "expired at 1970-01-01 00:00 UTC: restart the"),
             (
                 {"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": "junk"},
-                "the key in OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM is no PEM",
+                "the key in OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM is not PEM",
             ),
             ({"OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE": "x"}, "the SDK cannot read such a key"),
         ],
     )
     def test_what_is_wrong_is_named(self, injected, refusal, change, expected):
-        """Each variable is checked before any call."""
+        """Each variable is checked before any call, and the error names it."""
         injected |= change
         assert expected in refusal(auth="resource_principal")
 
@@ -458,7 +461,7 @@ class TestInstancePrincipals:
     """What the metadata and the auth service give to a compute instance."""
 
     def test_it_signs_calls_that_the_service_accepts(self, environment, metadata, emulator):
-        """The certificate is exchanged for a token; region and tenancy come from the instance."""
+        """The certificate is exchanged for a token, and region and tenancy come from the instance."""
         credentials = load_credentials(auth="instance_principal", environment=environment | metadata.environment)
         assert call(credentials, emulator) == 200
         assert (credentials.region, credentials.tenancy_id) == ("us-ashburn-1", TENANCY)
@@ -466,14 +469,14 @@ class TestInstancePrincipals:
         assert metadata.paths.count("/v1/x509") == 1
 
     def test_the_region_can_be_another(self, environment, metadata):
-        """What the caller says beats the instance's own region."""
+        """The argument overrides the instance's region."""
         environment |= metadata.environment
         credentials = load_credentials(auth="instance_principal", region="fra", environment=environment)
         assert credentials.region == "eu-frankfurt-1"
 
     @pytest.mark.parametrize("url", ["http://127.0.0.1:9/opc/v2", "http://127.0.0.1:x", "nowhere"])
     def test_elsewhere_it_is_refused_at_once(self, environment, refusal, url):
-        """Without a metadata service one attempt is made, and the message says what this is for."""
+        """Without a metadata service one attempt is made, and the error says what the method is for."""
         environment["OCI_METADATA_BASE_URL"] = url
         assert refusal(auth="instance_principal") == (
             "auth instance_principal works on OCI compute instances only: no metadata service answered at "
@@ -481,7 +484,7 @@ class TestInstancePrincipals:
         )
 
     def test_another_clouds_metadata_service_is_not_oracles(self, environment, metadata, refusal):
-        """An answer other than 200 counts as none."""
+        """A metadata service that does not answer 200 is not used."""
         environment |= metadata.environment
         metadata.metadata_status = 404
         assert "works on OCI compute instances only" in refusal(auth="instance_principal")
@@ -491,7 +494,7 @@ class TestInstancePrincipals:
         [({"federation_status": 401}, "(401 NotAuthorized)"), ({"token": lambda _: "junk"}, "(DecodeError)")],
     )
     def test_a_refusing_auth_service_is_named(self, environment, metadata, refusal, change, expected):
-        """The message holds the endpoint and what it said, and no certificate or key."""
+        """The error contains the endpoint and its answer, and no certificate or key."""
         environment |= metadata.environment
         for name, value in change.items():
             setattr(metadata, name, value)

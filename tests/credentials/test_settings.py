@@ -38,7 +38,7 @@ def test_an_argument_beats_every_variable():
 
 
 def test_an_empty_variable_says_nothing():
-    """A variable that is set to the empty text counts as not set."""
+    """An empty variable counts as not set."""
     environment = {"OCISIDECAR_ENDPOINT": "", "OCI_CLI_ENDPOINT": "http://127.0.0.1:1"}
     assert find("endpoint", argument=None, environment=environment) == Setting(
         "http://127.0.0.1:1", "OCI_CLI_ENDPOINT"
@@ -54,12 +54,12 @@ def test_an_empty_variable_says_nothing():
     ],
 )
 def test_find_takes_the_argument_or_the_variable(argument, environment, expected):
-    """A setting without a file is the argument or our variable; oci-cli has none for the compartment."""
+    """A setting that files do not contain is the argument or our variable."""
     assert find("compartment_id", argument=argument, environment=environment) == expected
 
 
 def test_a_mapping_is_complete():
-    """No variable that tells who calls is mixed into a mapping, but the region may come from one."""
+    """No variable of the identity complements a mapping, but the region may come from a variable."""
     environment = {"OCI_CLI_USER": "other", "OCI_CLI_KEY_FILE": "/other", "OCI_CLI_REGION": "r", "OCI_REGION": "s"}
     found = settings({"tenancy": "t"}, environment=environment)
     assert {name: setting.value for name, setting in found.by_name.items()} == {"tenancy": "t", "region": "r"}
@@ -68,13 +68,13 @@ def test_a_mapping_is_complete():
 
 
 def test_a_mappings_region_beats_the_environment():
-    """A mapping is an argument."""
+    """A mapping's region overrides the environment's."""
     found = settings({"region": "a"}, environment={"OCISIDECAR_REGION": "b"})
     assert found.by_name["region"].value == "a"
 
 
 def test_entries_that_are_none_or_empty_count_as_missing():
-    """The SDK's DEFAULT_CONFIG holds pass_phrase None."""
+    """Entries that are None or empty, as in the SDK's DEFAULT_CONFIG, count as missing."""
     assert not settings({"pass_phrase": None, "user": ""}, environment={}).by_name
 
 
@@ -85,7 +85,7 @@ def test_a_path_is_text():
 
 
 def test_an_entry_that_is_no_text_is_refused_without_its_value():
-    """A key in bytes is named by its entry, and not shown."""
+    """A key in bytes is refused by its entry's name, and not shown."""
     with pytest.raises(ConfigError, match=r"^key_content \(config\) must be text: give a str\.$"):
         settings({"key_content": b"-----BEGIN"}, environment={})
 
@@ -101,7 +101,7 @@ def test_oci_clis_variables_override_the_file(write_config, environment):
 
 
 def test_variables_alone_need_no_file(environment):
-    """With variables that say who calls, a missing ~/.oci/config is no error; what is missing names variables."""
+    """With variables for the identity a missing ~/.oci/config is not an error, and errors name variables."""
     found = settings(environment=environment | {"OCI_CLI_USER": "u"})
     assert found.place == "the environment"
     with pytest.raises(ConfigError, match=r"the environment has no key_file: add it .* or set OCI_CLI_KEY_FILE\."):
@@ -109,7 +109,7 @@ def test_variables_alone_need_no_file(environment):
 
 
 def test_no_file_is_read_when_none_is_needed(write_config, environment):
-    """A broken ~/.oci/config does not disturb a principal."""
+    """A broken ~/.oci/config does not affect a principal."""
     write_config().write_text("junk")
     assert not settings(environment=environment, is_file_needed=False).by_name
 
@@ -138,7 +138,7 @@ def test_the_profile_can_be_named_by_a_variable(write_config, environment):
 
 
 def test_a_byte_order_mark_is_no_part_of_the_file(write_config, environment):
-    """Files of Windows editors are read."""
+    """A file that begins with a byte order mark is read."""
     path = write_config()
     path.write_bytes("[DEFAULT]\nuser=u\n".encode("utf-8-sig"))
     assert settings(environment=environment).by_name["user"].value == "u"
@@ -152,12 +152,14 @@ def test_a_mapping_has_no_profiles():
 
 def test_a_missing_file_says_how_to_make_one(environment, home):
     """The error names the path and `oci setup config`."""
-    with pytest.raises(ConfigError, match=rf"{home}/.oci/config does not exist: make it with `oci setup config`"):
+    with pytest.raises(
+        ConfigError, match=rf"{home}/.oci/config does not exist: make it with oci-cli's `oci setup config`"
+    ):
         settings(environment=environment)
 
 
 def test_an_unreadable_file_says_why(environment, home):
-    """The system's reason is in the message."""
+    """The error contains the system's reason."""
     with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
         settings(home, environment=environment)
 
@@ -175,14 +177,14 @@ def test_a_file_that_is_no_ini_is_named_with_the_line_but_not_its_text(environme
     """The parser's message quotes the line, which may be a secret; ours gives its number, and chains nothing."""
     path = home / "config"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=rf"{path} is no INI file \(line {line}\)") as info:
+    with pytest.raises(ConfigError, match=rf"{path} is not an INI file \(line {line}\)") as info:
         settings(path, environment=environment)
     assert "secret" not in str(info.value)
     assert info.value.__cause__ is info.value.__context__ is None
 
 
 def test_an_unknown_profile_is_answered_with_the_nearest_one(write_config, environment):
-    """The names that exist are listed, the likely one first."""
+    """The error lists the profiles of the file and suggests the nearest one."""
     write_config(DEFAULT={"user": "u"}, WORK={"user": "w"})
     with pytest.raises(ConfigError, match=r"no profile WROK \(did you mean WORK\?\): it has DEFAULT, WORK;"):
         settings(environment=environment, profile="WROK")
@@ -199,7 +201,7 @@ def test_default_must_have_entries(write_config, environment):
 def test_a_file_must_not_hold_the_key_itself(write_config, environment):
     """key_content in a file is refused, as the SDK does."""
     write_config(DEFAULT={"key_content": "x"})
-    with pytest.raises(ConfigError, match="holds key_content, which a file must not"):
+    with pytest.raises(ConfigError, match="has key_content, which a file must not contain"):
         settings(environment=environment)
 
 
@@ -220,7 +222,7 @@ def test_nothing_shows_a_value(write_config, environment):
 
 
 def test_hidden_is_a_faithful_view():
-    """Hiding changes the repr, and nothing else."""
+    """A hidden mapping differs from the original only in its repr."""
     assert dict(Hidden({"a": "b"})) == {"a": "b"}
     assert len(Hidden({"a": "b"})) == 1
 
@@ -234,5 +236,5 @@ def test_hidden_is_a_faithful_view():
     ],
 )
 def test_did_you_mean(word, known, hint):
-    """Near words are proposed whatever their case; far ones are not."""
+    """Near words are suggested whatever their case, and far ones are not."""
     assert did_you_mean(word, known) == hint

@@ -7,7 +7,7 @@ import pytest
 from ocisidecar.errors import ConfigError
 from ocisidecar.images import PushedImage, Registry, pinned
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
-from ocisidecar.spec.validate import check
+from ocisidecar.spec.validate.spec import check
 
 DIGEST = f"sha256:{'0' * 64}"
 

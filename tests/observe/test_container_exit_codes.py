@@ -1,4 +1,4 @@
-"""What exit codes mean."""
+"""Meanings of exit codes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from ocisidecar.observe.container_exit_codes import meaning
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "said"), [(0, "ended by itself"), (127, "does not exist"), (137, "SIGKILL"), (42, "own code")]
+    ("exit_code", "meant"),
+    [(0, "without an error"), (127, "does not exist"), (137, "SIGKILL"), (42, "program's own")],
 )
-def test_a_code_is_put_into_words(exit_code, said):
-    """Convention where there is one, else the program's own affair."""
-    assert said in meaning(exit_code)
+def test_a_code_has_a_meaning(exit_code, meant):
+    """A code with a conventional meaning has that, and any other is called the program's own."""
+    assert meant in meaning(exit_code)

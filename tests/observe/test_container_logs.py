@@ -1,4 +1,4 @@
-"""Logs of containers, read and followed through the real SDK against the emulator."""
+"""Logs of containers, read and followed in the emulator through the real SDK."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JOB = InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER")
 
 @pytest.fixture
 def deployment(oci_provisioner, oci_emulator):
-    """Two containers, which have written a line at the start and one every 30 s since, for 90 s."""
+    """A deployment whose two containers have run for 90 s and logged a line every 30 s."""
     oci_emulator.script("helper", ContainerScript(lines=["helping"]))
     applied = oci_provisioner.apply(WEB)
     oci_emulator.clock.advance(90)
@@ -28,7 +28,7 @@ def texts(lines):
 
 
 def test_logs_are_merged_in_the_order_of_time(deployment):
-    """All containers' lines come as one, oldest first, each with its instance and container."""
+    """The lines of all containers are merged, oldest first, each with its instance and container."""
     lines = list(deployment.logs())
     times = [line.time for line in lines]
     assert times == sorted(times)
@@ -49,24 +49,24 @@ def test_logs_of_one_container(deployment):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "field", "said"),
+    ("arguments", "field", "message"),
     [
         ({"container": "helpr"}, "container", "did you mean 'helper'?"),
-        ({"instance": "web-1"}, "instance", "there are web-0"),
+        ({"instance": "web-1"}, "instance", "existing instances: web-0"),
         ({"tail": -1}, "tail", "0 lines or more"),
         ({"follow": True, "previous": True}, "previous", "cannot be followed"),
         ({"since": datetime(2026, 1, 1)}, "since", "time zone"),  # noqa: DTZ001 - that is the mistake
     ],
 )
-def test_a_wrong_argument_is_told_at_once(deployment, arguments, field, said):
-    """Before the first line is asked for, with the name of the argument."""
-    with pytest.raises(SpecError, match=said) as caught:
+def test_a_wrong_argument_is_an_error_at_once(deployment, arguments, field, message):
+    """A wrong argument raises SpecError with its name when `logs` is called, before the first line is read."""
+    with pytest.raises(SpecError, match=message) as caught:
         deployment.logs(**arguments)
-    assert [fault.path for fault in caught.value.faults] == [field]
+    assert [fault.path for fault in caught.value.problems] == [field]
 
 
 def test_tail_counts_for_each_container(deployment):
-    """`tail=1` gives the last line of each."""
+    """`tail=1` gives the last line of each container, and `tail=0` none."""
     assert [(line.container, line.text) for line in deployment.logs(tail=1)] == [
         ("web", "alive"),
         ("helper", "alive"),
@@ -74,15 +74,15 @@ def test_tail_counts_for_each_container(deployment):
     assert list(deployment.logs(tail=0)) == []
 
 
-def test_since_leaves_out_what_is_older(deployment, oci_emulator):
-    """A moment or how long ago it was; both say the same."""
+def test_since_leaves_out_older_lines(deployment, oci_emulator):
+    """`since` as a time and as a duration before now give the same lines."""
     moment = datetime.fromtimestamp(oci_emulator.clock.time(), UTC) - timedelta(seconds=45)
     recent = texts(deployment.logs("web", since=moment))
     assert recent == ["alive", "alive"] == texts(deployment.logs("web", since=timedelta(seconds=45)))
 
 
 def test_the_previous_run_can_be_read(oci_provisioner, oci_emulator):
-    """After a restart the run before is there, its last words included."""
+    """After a restart `previous=True` gives the run before it, its last line included."""
     oci_emulator.script("web", ContainerScript(exits_after_seconds=5, exit_code=3, lines=["dying"]))
     deployment = oci_provisioner.apply(InstanceSpec("web", image_url="web:1"))
     oci_emulator.clock.advance(16)
@@ -91,23 +91,23 @@ def test_the_previous_run_can_be_read(oci_provisioner, oci_emulator):
 
 
 def test_a_first_run_has_no_previous_one(deployment):
-    """That is said in a note, not raised: other containers may have one."""
+    """A container without a previous run gives a note and no error, because others may have one."""
     (line,) = deployment.logs("web", previous=True)
-    assert (line.stream, line.text) == ("note", "there is no earlier run")
+    assert (line.stream, line.text) == ("note", "there is no previous run")
 
 
-def test_an_ended_container_has_no_log(oci_provisioner, oci_emulator):
-    """OCI refuses it; a note says so and what to do."""
+def test_a_container_that_has_exited_has_no_log(oci_provisioner, oci_emulator):
+    """The log of a container that has exited is a note that says so."""
     oci_emulator.script("job", ContainerScript(exits_after_seconds=5))
     deployment = oci_provisioner.apply(JOB)
     oci_emulator.clock.advance(60)
     (line,) = deployment.logs()
     assert line.stream == "note"
-    assert "ended" in line.text
+    assert "has exited" in line.text
 
 
-def test_a_refused_log_is_told(deployment, oci_emulator):
-    """A missing right for one container hides no other's lines."""
+def test_a_refused_log_gives_a_note(deployment, oci_emulator):
+    """A missing right for one container gives a note beside the lines of the others."""
     oci_emulator.inject(Fault.error("retrieve_logs", "NotAuthorizedOrNotFound"))
     notes = [line for line in deployment.logs() if line.stream == "note"]
     assert len(notes) == 1
@@ -115,28 +115,28 @@ def test_a_refused_log_is_told(deployment, oci_emulator):
 
 
 def test_following_shows_every_line_once(deployment, oci_emulator):
-    """What is written while following comes as it is written, nothing twice and nothing left out."""
+    """Following gives the same lines as reading afterwards, each once and as soon as it is written."""
     followed = list(islice(deployment.logs("web", follow=True), 12))
     assert followed == list(deployment.logs("web"))
     assert oci_emulator.clock.time() - followed[0].time.timestamp() == pytest.approx(300, abs=2)
 
 
 def test_following_can_begin_at_the_end(deployment):
-    """`tail=0` shows only what is written from now on."""
+    """`tail=0` with `follow` gives only lines that are written after the call."""
     first = next(deployment.logs("web", follow=True, tail=0))
     assert first.time.timestamp() > list(deployment.logs("web"))[-2].time.timestamp()
 
 
-def test_following_goes_on_after_restarts(oci_provisioner, oci_emulator):
-    """The last words of each run come before the first of the next."""
+def test_following_continues_after_restarts(oci_provisioner, oci_emulator):
+    """The last lines of each run come before the first of the next."""
     oci_emulator.script("web", ContainerScript(exits_after_seconds=5, exit_code=3))
     deployment = oci_provisioner.apply(InstanceSpec("web", image_url="web:1"))
     run = ["web: started web:1", "listening", "exiting"]
     assert texts(islice(deployment.logs(follow=True), 9)) == run * 3
 
 
-def test_a_gap_is_told(oci_provisioner, oci_emulator):
-    """When more than the window was written between two looks, a note stands where lines are missing."""
+def test_a_gap_gives_a_note(oci_provisioner, oci_emulator):
+    """A note marks where lines are missing because more than a window was written between two polls."""
     oci_emulator.script("web", ContainerScript(exits_after_seconds=5, exit_code=3, lines=["x" * 1000] * 300))
     deployment = oci_provisioner.apply(InstanceSpec("web", image_url="web:1"))
     lines = deployment.logs(follow=True)
@@ -145,8 +145,8 @@ def test_a_gap_is_told(oci_provisioner, oci_emulator):
     assert next(lines).text == "x" * 1000
 
 
-def test_runs_that_nobody_looked_at_are_told(oci_provisioner, oci_emulator):
-    """When a container restarted more than once between two looks, what it wrote meanwhile may be missing."""
+def test_missed_runs_give_a_note(oci_provisioner, oci_emulator):
+    """A note says that lines may be missing if a container restarted more than once between two polls."""
     oci_emulator.script("web", ContainerScript(exits_after_seconds=5, exit_code=3))
     deployment = oci_provisioner.apply(InstanceSpec("web", image_url="web:1"))
     lines = deployment.logs(follow=True)
@@ -156,21 +156,21 @@ def test_runs_that_nobody_looked_at_are_told(oci_provisioner, oci_emulator):
 
 
 def test_following_ends_with_the_containers(oci_provisioner, oci_emulator):
-    """When all have ended for good nothing more can come: a note says so and the iteration is over."""
+    """Following ends with a note when all containers have exited and will not be restarted."""
     oci_emulator.script("job", ContainerScript(exits_after_seconds=5))
     lines = list(oci_provisioner.apply(JOB).logs(follow=True))
     assert texts(lines[:2]) == ["job: started job:1", "listening"]
     assert lines[-1].stream == "note"
 
 
-def test_following_waits_for_a_stopped_container_that_may_come_back(deployment, oci_emulator):
-    """While its instance is being changed a container has no log; what it writes afterwards is shown."""
+def test_following_waits_for_a_container_that_may_come_back(deployment, oci_emulator):
+    """Following continues while a log is unavailable, as during an update of the instance."""
     oci_emulator.inject(Fault.error("retrieve_logs", "IncorrectState", times=4))
     assert texts(islice(deployment.logs("web", follow=True), 2)) == ["web: started web:1", "listening"]
 
 
 def test_following_ends_when_the_deployment_is_gone(oci_provisioner, deployment):
-    """A container that was deleted, or that nobody may read, is not asked for ever."""
+    """Following ends with a note when the container was deleted."""
     lines = deployment.logs("web", follow=True)
     assert next(lines).text == "web: started web:1"
     oci_provisioner.destroy("web", purge=True)
@@ -184,14 +184,14 @@ def test_following_ends_when_the_deployment_is_gone(oci_provisioner, deployment)
         {"retrieve_logs": "IncorrectState", "get_container_instance": "NotAuthorizedOrNotFound"},
     ],
 )
-def test_following_ends_when_a_request_says_gone(deployment, oci_emulator, refusals):
-    """404 for the container or for its instance: no more will come of it."""
+def test_following_ends_after_404(deployment, oci_emulator, refusals):
+    """Following ends with a note after a 404 for the container or for its instance."""
     oci_emulator.inject(*(Fault.error(operation, code, times=None) for operation, code in refusals.items()))
     assert [line.stream for line in deployment.logs("web", follow=True)] == ["note"]
 
 
 def test_following_can_be_cancelled(deployment):
-    """After `set` no more requests are sent."""
+    """Setting `cancel` ends following with Cancelled and its reason."""
     cancel = Cancel()
     lines = deployment.logs("web", follow=True, cancel=cancel)
     next(lines)

@@ -1,4 +1,4 @@
-"""What the log forwarder's own log says is wrong with it."""
+"""Errors in the log forwarder's own log."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocisidecar.observe.forwarder_log import complaints
+from ocisidecar.observe.forwarder_log import open_errors
 
 FAILED = {"time": "t", "level": "WARNING", "event": "push failed", "status": 404, "reason": "no", "failures": 2}
 ACCEPTED = {"time": "t", "level": "INFO", "event": "push accepted again", "failures": 2}
 UNREADABLE = {"time": "t", "level": "ERROR", "event": "cannot open", "path": "a.log", "reason": "Permission denied"}
 
 
-def said(*entries: dict[str, object]) -> tuple[str, ...]:
-    return complaints(json.dumps(entry) for entry in entries)
+def errors_in(*entries: dict[str, object]) -> tuple[str, ...]:
+    return open_errors(json.dumps(entry) for entry in entries)
 
 
-def test_the_newest_of_each_sort_counts():
-    """With all that the line tells besides its time."""
-    assert said(FAILED, UNREADABLE, FAILED | {"failures": 4}) == (
+def test_the_newest_error_of_each_event_is_returned():
+    """Each error has all fields of its newest line except time, level and event."""
+    assert errors_in(FAILED, UNREADABLE, FAILED | {"failures": 4}) == (
         "push failed: status 404, reason no, failures 4",
         "cannot open: path a.log, reason Permission denied",
     )
 
 
-def test_a_push_that_is_accepted_settles_it():
-    """Until the next one fails."""
-    assert said(FAILED, ACCEPTED) == ()
-    assert said(FAILED, ACCEPTED, FAILED) == said(FAILED)
+def test_an_accepted_push_resolves_a_failed_one():
+    """A failed push is no longer open after an accepted one, and is open again after the next failure."""
+    assert errors_in(FAILED, ACCEPTED) == ()
+    assert errors_in(FAILED, ACCEPTED, FAILED) == errors_in(FAILED)
 
 
 @given(st.lists(st.text() | st.just("null") | st.just("[1]") | st.just('{"level": "INFO"}')))
-def test_other_lines_say_nothing(lines):
-    """Whatever stands there, it is no complaint."""
-    assert complaints(lines) == ()
+def test_lines_of_another_form_are_ignored(lines):
+    """Lines that are not JSON objects of level WARNING or ERROR give no errors."""
+    assert open_errors(lines) == ()

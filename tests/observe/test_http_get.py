@@ -1,4 +1,4 @@
-"""Asking an instance over HTTP: what comes of it, whatever is at the other end."""
+"""One HTTP GET: its response, whatever is at the other end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from ocisidecar import InstanceSpec, NetworkSpec
-from ocisidecar.observe.http_get import Reply, fetch, median_seconds
+from ocisidecar.observe.http_get import Response, fetch, median_seconds
 from ocisidecar.spec import DeploymentSpec
 
 
 @pytest.fixture
 def serve() -> Iterator[object]:
-    """Answers one connection on loopback with some bytes, and returns its URL."""
+    """Answers one connection on loopback with some bytes; the function returns the URL."""
     threads: list[threading.Thread] = []
 
     def start(answer: bytes) -> str:
@@ -35,66 +35,70 @@ def serve() -> Iterator[object]:
         thread.join()
 
 
-def test_an_answer(serve):
-    """Status, body and time are told."""
-    reply = fetch(serve(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"), "/health?x=1")
-    assert (reply.status, reply.body, reply.trouble, reply.is_good) == (200, b"ok", "", True)
-    assert reply.seconds > 0
+def test_a_response(serve):
+    """A response has the status, the body and a duration, and no error."""
+    response = fetch(serve(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"), "/health?x=1")
+    assert (response.status, response.body, response.error, response.is_success) == (200, b"ok", "", True)
+    assert response.elapsed_seconds > 0
 
 
-@pytest.mark.parametrize(("status", "is_good"), [(204, True), (302, True), (404, False), (503, False)])
-def test_a_redirect_is_good_and_not_followed(serve, status, is_good):
-    """As a health check of OCI sees it: 200 to 399 passes."""
+@pytest.mark.parametrize(("status", "is_success"), [(204, True), (302, True), (404, False), (503, False)])
+def test_a_redirect_is_a_success_and_not_followed(serve, status, is_success):
+    """Status 200 to 399 is a success, as for OCI's health checks, and a redirect is not followed."""
     answer = f"HTTP/1.1 {status} X\r\nlocation: http://192.0.2.1/\r\ncontent-length: 0\r\n\r\n"
-    reply = fetch(serve(answer.encode()), "/")
-    assert (reply.status, reply.is_good) == (status, is_good)
+    response = fetch(serve(answer.encode()), "/")
+    assert (response.status, response.is_success) == (status, is_success)
 
 
-def test_nobody_listens():
-    """The host is there: that is another thing than a host that cannot be reached."""
+def test_a_refused_connection():
+    """A port without a listener gives no status, and `is_refused`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    reply = fetch(f"http://127.0.0.1:{port}", "/")
-    assert (reply.status, reply.is_refused, reply.trouble) == (0, True, f"nothing listens at 127.0.0.1:{port}")
+    response = fetch(f"http://127.0.0.1:{port}", "/")
+    assert (response.status, response.is_refused, response.error) == (
+        0,
+        True,
+        f"nothing listens at 127.0.0.1:{port}",
+    )
 
 
 def test_a_host_that_cannot_be_reached():
-    """Tests reach nothing beyond this machine, which is as good as no way."""
-    reply = fetch("http://192.0.2.1:80", "/")
-    assert (reply.status, reply.is_refused) == (0, False)
-    assert reply.trouble.startswith("no answer from 192.0.2.1:80: ")
+    """A host without a route gives no status and an error with its address, and is not `is_refused`."""
+    response = fetch("http://192.0.2.1:80", "/")
+    assert (response.status, response.is_refused) == (0, False)
+    assert response.error.startswith("no answer from 192.0.2.1:80: ")
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"])
-def test_what_is_no_answer(serve, answer):
-    """The connection is closed at once, or something else than HTTP is spoken."""
-    reply = fetch(serve(answer), "/")
-    assert (reply.status, reply.is_refused) == (0, False)
-    assert reply.trouble
+def test_an_answer_that_is_not_http(serve, answer):
+    """A closed connection or another protocol gives no status and an error."""
+    response = fetch(serve(answer), "/")
+    assert (response.status, response.is_refused) == (0, False)
+    assert response.error
 
 
 def test_the_median_is_not_moved_by_one_slow_answer():
-    """The first request may open a path."""
-    replies = [Reply(status=200, seconds=seconds) for seconds in (0.9, 0.001, 0.002)]
+    """One slow response of three does not change the median."""
+    replies = [Response(status=200, elapsed_seconds=seconds) for seconds in (0.9, 0.001, 0.002)]
     assert median_seconds(replies) == 0.002
 
 
 class TestProvisioner:
-    """Where the ports of an instance are."""
+    """Base URLs of the ports of an instance."""
 
-    def test_simulated_containers_are_nowhere(self, provisioner):
-        """Nothing listens for them."""
+    def test_simulated_containers_have_no_url(self, provisioner):
+        """Simulated containers have no URL, because nothing listens for them."""
         (instance,) = provisioner.apply(InstanceSpec("web", image_url="web:1", ports=[80])).instances
         assert provisioner.reach(instance, 80) is None
 
     def test_a_private_address(self, emulator, connect):
-        """Of a tenancy it is the address in the subnet."""
+        """In a tenancy the URL of an instance without a public address has its private one."""
         cloud = connect(emulator)
         (instance,) = cloud.apply(InstanceSpec("web", image_url="web:1", ports=[80])).instances
         assert cloud.reach(instance, 80) == f"http://{instance.private_ip}:80"
 
     def test_a_public_address(self, emulator, connect):
-        """The public one comes first, where there is one."""
+        """The URL of an instance with a public address has that."""
         cloud = connect(emulator)
         web = InstanceSpec("web", image_url="web:1", ports=[80])
         (instance,) = cloud.apply(DeploymentSpec("web", [web], network=NetworkSpec.public())).instances

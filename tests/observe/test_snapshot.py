@@ -1,4 +1,4 @@
-"""Reading what exists: the place, and everything that is ours."""
+"""Reading what exists: facts about the region, and every resource with our tags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import Credentials, load_credentials
 from ocisidecar.emulator import Emulator, Fault
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound
-from ocisidecar.observe.snapshot import Reader, read_place, site_of
+from ocisidecar.observe.snapshot import DeploymentReader, read_region_info, site_of
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.spec import AccessSpec, DeploymentSpec, InstanceSpec, LoggingSpec
 from ocisidecar.state.identity import Identity
@@ -41,39 +41,41 @@ def caller(emulator: Emulator, credentials: Credentials, clock: VirtualClock) ->
 
 
 @pytest.fixture
-def reader(emulator: Emulator, credentials: Credentials, caller: Caller, pool: ThreadPoolExecutor) -> Reader:
+def reader(
+    emulator: Emulator, credentials: Credentials, caller: Caller, pool: ThreadPoolExecutor
+) -> DeploymentReader:
     """Reads the deployment `web`."""
-    place = read_place(caller, credentials, pool)
+    region = read_region_info(caller, credentials, pool)
     identity = Identity(credentials.tenancy_id, credentials.region, emulator.compartment_id, "web")
-    return Reader(caller, site_of(identity, place, None), pool)
+    return DeploymentReader(caller, site_of(identity, region, None), pool)
 
 
-class TestPlace:
+class TestRegionInfo:
     """Facts about tenancy and region."""
 
     def test_is_read_with_three_requests(
         self, emulator: Emulator, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor
     ) -> None:
-        """Home region, domains in the service's order, and the catalogue's entry for all services."""
-        place = read_place(caller, credentials, pool)
-        assert place.home_region == credentials.region
-        assert [name.rpartition("-AD-")[2] for name in place.availability_domains] == ["1", "2", "3"]
-        assert place.services_cidr.startswith("all-")
-        assert place.services_id.startswith("ocid1.service.")
+        """Three requests give home region, domains in the service's order, and the entry for all services."""
+        region = read_region_info(caller, credentials, pool)
+        assert region.home_region == credentials.region
+        assert [name.rpartition("-AD-")[2] for name in region.availability_domains] == ["1", "2", "3"]
+        assert region.services_cidr.startswith("all-")
+        assert region.services_id.startswith("ocid1.service.")
         assert len(emulator.requests) == 3
 
-    def test_a_region_without_a_subscription_is_told_with_the_nearest(
+    def test_a_region_without_a_subscription_is_an_error(
         self, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor
     ) -> None:
-        """A region that exists but is not subscribed to is refused before anything is made in it."""
+        """A region without a subscription raises ConfigError, which names the most similar region."""
         elsewhere = evolve(credentials, region="us-langley-1")
         with pytest.raises(ConfigError, match=f"did you mean '.*'.*Subscribed are .*{credentials.region}"):
-            read_place(caller, elsewhere, pool)
+            read_region_info(caller, elsewhere, pool)
 
-    def test_a_tenancy_that_shows_no_region_is_told(
+    def test_a_tenancy_without_visible_regions_is_an_error(
         self, credentials: Credentials, pool: ThreadPoolExecutor, clock: VirtualClock
     ) -> None:
-        """A user without the right to see subscriptions learns which tenancy shows none."""
+        """A user who sees no subscriptions gets a ConfigError that names the tenancy."""
 
         class Silent:
             cancel = Cancel(clock=clock)
@@ -86,16 +88,16 @@ class TestPlace:
                 return iter(())
 
         with pytest.raises(ConfigError, match=f"{credentials.tenancy_id} shows no region subscription"):
-            read_place(Silent(), credentials, pool)
+            read_region_info(Silent(), credentials, pool)
 
 
 class TestSnapshot:
-    """Everything that is ours in the region and compartment."""
+    """All resources with our tags in the region and compartment."""
 
     def test_costs_the_same_for_one_instance_and_for_many(
-        self, provisioner: Provisioner, emulator: Emulator, reader: Reader, web: InstanceSpec
+        self, provisioner: Provisioner, emulator: Emulator, reader: DeploymentReader, web: InstanceSpec
     ) -> None:
-        """One list per kind and scope, however many there are."""
+        """A snapshot of six instances takes as many requests as one of one."""
 
         def requests() -> int:
             before = len(emulator.requests)
@@ -108,18 +110,23 @@ class TestSnapshot:
         assert requests() == one
 
     def test_only_reads(
-        self, provisioner: Provisioner, emulator: Emulator, reader: Reader, web: InstanceSpec
+        self, provisioner: Provisioner, emulator: Emulator, reader: DeploymentReader, web: InstanceSpec
     ) -> None:
-        """Looking changes nothing."""
+        """A snapshot sends no write."""
         provisioner.apply(web)
         before = len(emulator.requests)
         reader.snapshot()
         assert not [request for request in emulator.requests[before:] if request.is_write]
 
-    def test_holds_other_deployments_and_nothing_foreign(
-        self, provisioner: Provisioner, emulator: Emulator, caller: Caller, reader: Reader, web: InstanceSpec
+    def test_has_all_deployments_and_nothing_without_tags(
+        self,
+        provisioner: Provisioner,
+        emulator: Emulator,
+        caller: Caller,
+        reader: DeploymentReader,
+        web: InstanceSpec,
     ) -> None:
-        """What somebody else made in the compartment is not seen; our deployments are told apart."""
+        """A snapshot has every deployment of the compartment, and no resource without our tags."""
         provisioner.apply([web, InstanceSpec("api", image_url="docker.io/acme/api:1")])
         details = {"compartmentId": emulator.compartment_id, "cidrBlocks": ["10.9.0.0/16"]}
         caller.call("core.VirtualNetworkClient", "create_vcn", details)
@@ -127,10 +134,15 @@ class TestSnapshot:
         assert set(snapshot.deployments()) == {"api", "web"}
         assert len([live for live in snapshot.resources if live.key.kind == "vcn"]) == 2
 
-    def test_a_log_of_ours_in_a_group_of_others_is_seen(
-        self, provisioner: Provisioner, emulator: Emulator, caller: Caller, reader: Reader, web: InstanceSpec
+    def test_a_log_in_a_log_group_of_others_is_found(
+        self,
+        provisioner: Provisioner,
+        emulator: Emulator,
+        caller: Caller,
+        reader: DeploymentReader,
+        web: InstanceSpec,
     ) -> None:
-        """Every log group of the compartment is searched, so that a destroy by name finds all that is ours."""
+        """A log with our tags is found in a log group without them, and that group is not."""
         details = {"compartmentId": emulator.compartment_id, "displayName": "theirs"}
         caller.call("logging.LoggingManagementClient", "create_log_group", details)
         (group,) = emulator.live()["log-group"]
@@ -140,20 +152,18 @@ class TestSnapshot:
         snapshot = reader.snapshot()
         assert [live.id for live in snapshot.resources if live.key.kind in {"log", "log-group"}] == [log]
 
-    def test_a_list_that_is_refused_is_an_error_and_not_an_absence(
-        self, emulator: Emulator, reader: Reader
-    ) -> None:
-        """What may not be read must not look as if it did not exist."""
+    def test_a_refused_list_is_an_error(self, emulator: Emulator, reader: DeploymentReader) -> None:
+        """A list that the service refuses raises its error, and does not count as empty."""
         emulator.inject(Fault.error("list_subnets", "NotAuthorizedOrNotFound", times=None))
         with pytest.raises(NotAuthorizedOrNotFound, match="list_subnets"):
             reader.snapshot()
 
 
-class TestAll:
-    """Several requests at a time."""
+class TestCallAll:
+    """Concurrent requests."""
 
-    def test_results_keep_their_order(self, reader: Reader) -> None:
-        """Whichever call ends first."""
+    def test_results_keep_their_order(self, reader: DeploymentReader) -> None:
+        """Results are in the order of the calls, whichever ends first."""
         ended = threading.Event()
 
         def slow() -> int:
@@ -164,10 +174,10 @@ class TestAll:
             ended.set()
             return 2
 
-        assert reader.all([slow, fast]) == [1, 2]
+        assert reader.call_all([slow, fast]) == [1, 2]
 
-    def test_the_first_error_comes_out_after_all_have_ended(self, reader: Reader) -> None:
-        """No request goes on behind the back of whoever handles the error."""
+    def test_the_first_error_is_raised_after_all_calls(self, reader: DeploymentReader) -> None:
+        """The first error is raised after all calls have completed."""
         done: list[str] = []
 
         def fail(text: str) -> None:
@@ -175,16 +185,16 @@ class TestAll:
             raise ValueError(text)
 
         with pytest.raises(ValueError, match="one"):
-            reader.all([lambda: fail("one"), lambda: fail("two"), lambda: done.append("three")])
+            reader.call_all([lambda: fail("one"), lambda: fail("two"), lambda: done.append("three")])
         assert sorted(done) == ["one", "three", "two"]
 
-    def test_ctrl_c_cancels_what_is_under_way(self, reader: Reader) -> None:
-        """An interrupt while requests are handed out sets the caller's cancel, and goes on."""
+    def test_ctrl_c_sets_the_cancel(self, reader: DeploymentReader) -> None:
+        """A KeyboardInterrupt while calls are submitted sets the caller's cancel and is raised again."""
 
         class Interrupted:
             def submit(self, _call: object) -> None:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            evolve(reader, pool=Interrupted()).all([threading.get_ident])
+            evolve(reader, pool=Interrupted()).call_all([threading.get_ident])
         assert reader.caller.cancel.reason == "interrupted by Ctrl-C"

@@ -1,4 +1,4 @@
-"""From specs and snapshots to plans: sharing, adopting, removing, and plans that are out of date."""
+"""Plans from specs and snapshots: sharing, adopting, removing, and plans that are out of date."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ocisidecar.spec import (
     Statement,
     TopicSpec,
 )
-from ocisidecar.spec.validate import check
+from ocisidecar.spec.validate.spec import check
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from tests.plan_values import IDENTITY, actions, key, live
 
@@ -42,13 +42,13 @@ GUEST = DeploymentSpec("web", [WEB], network=NetworkSpec.of("platform"))
 
 
 def made(spec, *, phase=Phase.READY):
-    """Return what is live of a deployment that was applied."""
+    """Return the live resources of a deployment as an apply leaves them."""
     site = SITE.named(spec.name)
     return [live(one, phase=phase, identity=site.identity) for one in desire(spec, site).values()]
 
 
 def foreign(name, **shows):
-    """Return a resource of ours as it would be if somebody else had made it."""
+    """Return a live resource of the spec without our tags, as if it had been created by other means."""
     (one,) = [one for one in made(SPEC) if str(one.key) == name]
     return evolve(one, id="ocid1.foreign", body={**one.body, "freeformTags": {"team": "blue"}, **shows})
 
@@ -59,10 +59,10 @@ def by_key(plan):
 
 
 class TestDesire:
-    """What a spec asks for."""
+    """`desire`: the resources that a spec asks for."""
 
     def test_everything_gets_the_deployments_tags(self):
-        """Own tags of an instance win over the deployment's."""
+        """Every resource has the deployment's tags, and an instance's own value wins over the deployment's."""
         tagged = evolve(
             SPEC,
             instances=[evolve(WEB, freeform_tags={"team": "green"})],
@@ -74,12 +74,12 @@ class TestDesire:
         assert desired[key("vcn/main")].body["definedTags"] == {"Ops": {"Stage": "test"}}
         assert desired[key("container-instance/web-0")].body["freeformTags"] == {"team": "green", "cost": "7"}
 
-    def test_without_tags_none_are_sent(self):
-        """An empty map would wipe out nothing, but says nothing either."""
+    def test_without_tags_no_tag_field_is_sent(self):
+        """A spec without tags gives bodies without a tag field."""
         assert "freeformTags" not in desire(SPEC, SITE)[key("vcn/main")].body
 
-    def test_nothing_waits_for_what_is_not_wanted(self):
-        """An instance waits for its rights where there are any."""
+    def test_an_instance_needs_only_desired_resources(self):
+        """An instance needs the policy when the spec has one, and does not name it otherwise."""
         rights = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4")
         with_policy = desire(DeploymentSpec("web", [rights]), SITE)[key("container-instance/web-0")]
         assert key("policy/main") in with_policy.needs
@@ -87,10 +87,10 @@ class TestDesire:
 
 
 class TestSharing:
-    """Resources of other deployments."""
+    """Resources that another deployment shares."""
 
-    def test_a_shared_network_is_used_not_made(self):
-        """The guest makes its own security group and instance only."""
+    def test_a_shared_network_is_not_created(self):
+        """A deployment on a shared network creates only its own security group and instance."""
         plan = plan_apply(GUEST, SITE, Snapshot(tuple(made(PLATFORM))))
         assert set(by_key(plan)) == {"network-security-group/main", "container-instance/web-0"}
         assert {step.action for step in plan.steps} == {Action.CREATE}
@@ -99,30 +99,32 @@ class TestSharing:
         ("existing", "known"), [((), "none"), ((DeploymentSpec("api", network=NetworkSpec.private()),), "api")]
     )
     def test_a_shared_deployment_must_exist(self, existing, known):
-        """Every resource that is missing is named, together with the deployments that there are."""
+        """SpecError names every missing shared resource and the deployments that exist."""
         snapshot = Snapshot(tuple(live for spec in existing for live in made(spec)))
         with pytest.raises(SpecError) as caught:
             plan_apply(GUEST, SITE, snapshot)
-        assert [fault.path for fault in caught.value.faults] == ["vcn/main", "subnet/main"]
-        assert "'platform', which does not have it" in str(caught.value)
-        assert str(caught.value).endswith(f"deployments here: {known}")
+        assert [fault.path for fault in caught.value.problems] == ["vcn/main", "subnet/main"]
+        assert "is missing from the shared deployment 'platform'" in str(caught.value)
+        assert str(caught.value).endswith(f"deployments in this compartment: {known}")
 
     def test_a_shared_deployment_in_use_is_not_destroyed(self):
-        """Its users are listed."""
+        """Destroying a deployment that others use raises InUse with the users."""
         snapshot = Snapshot((*made(PLATFORM), *made(GUEST)))
         with pytest.raises(InUse, match=r"platform cannot be destroyed: it is used by web\.") as caught:
             plan_removal(SITE.named("platform").identity, snapshot, retain=(), with_data={})
         assert caught.value.users == ("web",)
 
-    def test_what_users_stand_on_is_not_replaced(self):
-        """A change of a shared network that needs another VCN is refused with the users listed."""
+    def test_a_shared_network_in_use_is_not_replaced(self):
+        """A change that needs another VCN is refused with InUse while other deployments use the network."""
         moved = evolve(PLATFORM, network=NetworkSpec.private(cidr_block="172.16.0.0/16"))
-        with pytest.raises(InUse, match=r"vcn/main.* would have to go, and platform is used by web") as caught:
+        with pytest.raises(
+            InUse, match=r"vcn/main.* would be deleted or replaced, and platform is used by web"
+        ) as caught:
             plan_apply(moved, SITE.named("platform"), Snapshot((*made(PLATFORM), *made(GUEST))))
         assert caught.value.users == ("web",)
 
     def test_the_user_itself_can_be_destroyed(self):
-        """Nobody uses it; the shared network is not its to remove."""
+        """Destroying a deployment on a shared network deletes its own resources and none of the shared ones."""
         plan = plan_removal(IDENTITY, Snapshot((*made(PLATFORM), *made(GUEST))), retain=(), with_data={})
         assert actions(by_key(plan)) == {
             "container-instance/web-0": Action.DELETE,
@@ -131,7 +133,7 @@ class TestSharing:
 
 
 class TestSharedAccess:
-    """Rights that another deployment's policy gives."""
+    """Rights that another deployment's policy grants."""
 
     METRICS = Statement("use", "metrics", reason="posts metrics")
     BUCKETS = Statement("read", "objects", reason="reads its data")
@@ -143,27 +145,29 @@ class TestSharedAccess:
         taker = DeploymentSpec("web", [evolve(WEB, statements=statements)], access=AccessSpec.of("platform"))
         return plan_apply(taker, SITE, Snapshot(tuple(made(self.GIVER) if lives is None else lives)))
 
-    def test_rights_that_are_given_need_no_word(self):
-        """The policy says them."""
+    def test_granted_rights_give_no_warning(self):
+        """A right that the shared policy grants gives no warning."""
         assert self.plan(self.METRICS).warnings == ()
         assert self.plan().warnings == ()
 
-    def test_a_right_that_is_not_given_is_told(self):
-        """With its reason and where to add it; nobody else would notice before the container fails."""
+    def test_a_missing_right_gives_a_warning(self):
+        """A right that the shared policy lacks gives a warning with its reason and where to add the statement."""
         (warning,) = self.plan(self.METRICS, self.BUCKETS).warnings
-        assert warning.startswith("the policy of platform does not give the right to read objects ")
-        assert warning.endswith("(reads its data): add it there to AccessSpec.deployment(statements=[...])")
+        assert warning.startswith("the policy of platform does not grant the right to read objects ")
+        assert warning.endswith(
+            "(reads its data): add the statement there with AccessSpec.deployment(statements=[...])"
+        )
 
-    def test_a_policy_whose_statements_are_not_shown_gives_none(self):
-        """In doubt it is told."""
+    def test_a_policy_without_statements_grants_nothing(self):
+        """A policy whose statements are not shown counts as granting nothing, so a warning is given."""
         hidden = [
             evolve(one, body={**one.body, "statements": None}) if one.key.kind == "policy" else one
             for one in made(self.GIVER)
         ]
         assert len(self.plan(self.METRICS, lives=hidden).warnings) == 1
 
-    def test_a_giver_in_use_is_not_destroyed(self):
-        """Sharing rights is using."""
+    def test_a_deployment_whose_policy_is_used_is_not_destroyed(self):
+        """A deployment whose policy others share counts as used and cannot be destroyed."""
         taker = DeploymentSpec("web", [evolve(WEB, statements=[self.METRICS])], access=AccessSpec.of("platform"))
         with pytest.raises(InUse, match=r"used by web\."):
             plan_removal(
@@ -175,18 +179,18 @@ class TestSharedAccess:
 
 
 class TestAdopt:
-    """Taking over what exists."""
+    """Adopting existing resources."""
 
-    def test_an_equal_resource_is_taken_over_by_tagging_it(self):
-        """Nothing is created for it, and others are built on it."""
+    def test_an_equal_resource_is_adopted_by_tagging_it(self):
+        """A resource that matches the spec is adopted by an update of its tags alone, and others refer to it."""
         plan = plan_adopt(SPEC, SITE, Snapshot(), {key("vcn/main"): foreign("vcn/main")})
         step = by_key(plan)["vcn/main"]
         assert (step.action, step.changed_fields) == (Action.ADOPT, {"freeformTags"})
-        assert step.reason.startswith("vcn is taken over")
+        assert step.reason.startswith("vcn is adopted")
         assert by_key(plan)["subnet/main"].action is Action.CREATE
 
-    def test_what_can_change_in_place_is_changed_with_it(self):
-        """The plan tells what."""
+    def test_adopting_updates_mutable_fields(self):
+        """Mutable fields that differ are updated by the adoption, and the plan shows them."""
         group = foreign("network-security-group/main", securityRules=[])
         vcn = foreign("vcn/main")
         plan = plan_adopt(
@@ -196,52 +200,54 @@ class TestAdopt:
         assert step.changed_fields == {"securityRules", "freeformTags"}
         assert "tcp 80 from vcn" in step.reason
 
-    def test_what_would_have_to_be_replaced_is_refused(self):
-        """Adopting never deletes."""
+    def test_a_resource_to_replace_is_not_adopted(self):
+        """A resource that differs in an immutable field is refused with the name of the field."""
         vcn = foreign("vcn/main", cidrBlocks=["172.16.0.0/16"])
-        with pytest.raises(PlanError, match=r"vcn/main cannot be taken over: ocid1.foreign differs in cidrBlocks"):
+        with pytest.raises(PlanError, match=r"vcn/main cannot be adopted: ocid1.foreign differs in cidrBlocks"):
             plan_adopt(SPEC, SITE, Snapshot(), {vcn.key: vcn})
 
     @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.FAILED, Phase.GOING, Phase.GONE])
-    def test_only_what_stands_can_be_taken_over(self, phase):
-        """What failed, comes up or goes away would be replaced or lost at once."""
+    def test_only_ready_or_stopped_resources_are_adopted(self, phase):
+        """A resource that is pending, failed or being deleted is refused with its state."""
         vcn = evolve(foreign("vcn/main"), phase=phase, state="TERMINATING")
-        with pytest.raises(PlanError, match=r"vcn/main cannot be taken over: ocid1\.foreign is TERMINATING"):
+        with pytest.raises(PlanError, match=r"vcn/main cannot be adopted: ocid1\.foreign is TERMINATING"):
             plan_adopt(SPEC, SITE, Snapshot(), {vcn.key: vcn})
 
-    def test_references_to_existing_resources_count(self):
-        """A subnet of another VCN is not ours to take, one of our VCN is."""
+    def test_references_of_an_adopted_resource_are_compared(self):
+        """A subnet of the deployment's own VCN is adopted; one of another VCN is refused."""
         snapshot = Snapshot(tuple(one for one in made(SPEC) if one.key.kind != "subnet"))
         subnet = foreign("subnet/main")
         assert by_key(plan_adopt(SPEC, SITE, snapshot, {subnet.key: subnet}))["subnet/main"].action is Action.ADOPT
         with pytest.raises(PlanError, match="differs in vcnId"):
             plan_adopt(SPEC, SITE, Snapshot(), {subnet.key: subnet})
 
-    def test_only_what_the_spec_asks_for_can_be_adopted(self):
-        """With the nearest key that it does ask for."""
-        with pytest.raises(PlanError, match=r"vcn/man is not asked for by the spec; did you mean vcn/main\?"):
+    def test_only_keys_of_the_spec_can_be_adopted(self):
+        """A key that is not in the spec is refused, with the nearest key of the spec."""
+        with pytest.raises(PlanError, match=r"vcn/man is not in the spec; did you mean vcn/main\?"):
             plan_adopt(SPEC, SITE, Snapshot(), {key("vcn/man"): foreign("vcn/main")})
 
     def test_a_second_resource_of_a_key_is_refused(self):
-        """One of the two would have to go."""
+        """A resource whose key the deployment has already is refused with the OCID of the existing one."""
         instance = foreign("container-instance/web-0")
-        with pytest.raises(PlanError, match=r"web-0 exists already \(ocid1.container-instance.web-0.1\)"):
+        with pytest.raises(
+            PlanError, match=r"web-0 cannot be adopted: web already has ocid1\.container-instance\.web-0\.1 as"
+        ):
             plan_adopt(SPEC, SITE, Snapshot(tuple(made(SPEC))), {instance.key: instance})
 
-    def test_adopting_again_changes_nothing_else(self):
-        """A run that was cut off after the tags were put is repeated."""
+    def test_adopting_an_adopted_resource_is_allowed(self):
+        """A resource that carries our tags already can be adopted again."""
         vcn = next(one for one in made(SPEC) if one.key.kind == "vcn")
         plan = plan_adopt(SPEC, SITE, Snapshot((vcn,)), {vcn.key: vcn})
         assert [step.live for step in plan.steps if step.key == vcn.key] == [vcn]
 
-    def test_the_plan_rests_on_what_was_live(self):
-        """The adopted resource is not ours before the plan is carried out."""
+    def test_the_snapshot_holds_no_adopted_tags(self):
+        """The plan's snapshot shows the adopted resource as it was, without our tags."""
         plan = plan_adopt(SPEC, SITE, Snapshot(), {key("vcn/main"): foreign("vcn/main")}, warnings=("mind",))
         assert (plan.snapshot, plan.warnings) == (Snapshot(), ("mind",))
 
 
 class TestRemoval:
-    """Taking a deployment down."""
+    """`plan_removal`: plans that destroy a deployment."""
 
     LOGGED = evolve(PLATFORM, instances=[evolve(WEB, name="api")])
 
@@ -253,87 +259,87 @@ class TestRemoval:
     def kept(self, **options):
         return {name: step.reason for name, step in self.plan(**options).items() if step.action is Action.NOOP}
 
-    def test_what_holds_data_stays_and_says_so(self):
-        """Log lines are not thrown away by a destroy."""
+    def test_a_resource_with_data_is_kept_with_its_reason(self):
+        """A log group that holds lines is kept, and the step says what it holds."""
         assert self.kept(with_data=[(key("log-group/main"), "holds log lines")]) == {
             "log-group/main": "kept holds log lines"
         }
 
-    def test_what_a_kept_resource_stands_on_stays_too(self):
-        """A subnet cannot be without its VCN, nor the VCN's route table without its gateways."""
+    def test_the_needs_of_a_kept_resource_are_kept(self):
+        """Keeping a subnet keeps its VCN, its tables and their gateways, each with its reason."""
         assert self.kept(retain=["subnet/main"]) == {
-            "subnet/main": "kept is to be retained",
-            "vcn/main": "kept is needed by subnet/main",
-            "route-table/main": "kept is needed by subnet/main",
-            "security-list/main": "kept is needed by subnet/main",
-            "nat-gateway/main": "kept is needed by route-table/main",
-            "service-gateway/main": "kept is needed by route-table/main",
+            "subnet/main": "kept as requested",
+            "vcn/main": "kept because subnet/main needs it",
+            "route-table/main": "kept because subnet/main needs it",
+            "security-list/main": "kept because subnet/main needs it",
+            "nat-gateway/main": "kept because route-table/main needs it",
+            "service-gateway/main": "kept because route-table/main needs it",
         }
 
     def test_a_kind_can_be_retained_as_a_whole(self):
-        """All logs, with their group."""
+        """Retaining the kind `log` keeps every log and their group."""
         assert set(self.kept(retain=["log"])) == {"log/app", "log-group/main"}
 
     @pytest.mark.parametrize(
         ("word", "hint"),
         [("subnet/man", "; did you mean subnet/main?"), ("lgo", "; did you mean log?"), ("xyz", "")],
     )
-    def test_retaining_what_there_is_not_is_a_mistake(self, word, hint):
-        """A mistyped key would otherwise be deleted."""
+    def test_retaining_an_unknown_key_is_refused(self, word, hint):
+        """A retained key or kind that the deployment lacks raises PlanError with the nearest one."""
         with pytest.raises(PlanError) as caught:
             self.plan(retain=[word])
         assert str(caught.value) == f"retain names {word!r}, which platform does not have{hint}"
 
-    def test_retaining_of_nothing_is_no_mistake(self):
-        """A deployment that does not exist has nothing to keep, and destroying it is no error."""
+    def test_retain_is_ignored_for_a_missing_deployment(self):
+        """Destroying a deployment that does not exist is no error, whatever is to be retained."""
         assert plan_removal(IDENTITY, Snapshot(), retain=["vcn"], with_data={}).steps == ()
 
 
 class TestPurpose:
-    """What is asked for makes sense before anything is read or done."""
+    """Checks of the arguments before anything is read or changed."""
 
     def test_a_plan_is_carried_out_by_its_own_verb(self):
-        """Applying a removal, or destroying by a plan to apply, is a slip."""
+        """A plan to apply given to destroy(), or the reverse, raises PlanError that names the right call."""
         applying = plan_apply(SPEC, SITE, Snapshot())
         removing = plan_removal(IDENTITY, Snapshot(), retain=(), with_data={})
         check_purpose(applying, is_destroy=False)
         check_purpose(removing, is_destroy=True)
-        with pytest.raises(PlanError, match=r"This plan of web brings it about: pass it to apply\(\)"):
+        with pytest.raises(PlanError, match=r"This is a plan to create or update web: pass it to apply\(\)"):
             check_purpose(applying, is_destroy=True)
-        with pytest.raises(PlanError, match=r"This plan of web removes it: pass it to destroy\(\)"):
+        with pytest.raises(PlanError, match=r"This is a plan to destroy web: pass it to destroy\(\)"):
             check_purpose(removing, is_destroy=False)
 
-    def test_deployments_of_a_sequence_have_names_of_their_own(self):
-        """Each name that is there twice is a fault."""
+    def test_names_in_a_sequence_must_be_unique(self):
+        """SpecError lists each name that a sequence holds more than once, once."""
         check_names(["web", "api"])
         with pytest.raises(SpecError) as caught:
             check_names(["web", "api", "web", "db", "db", "db"])
-        assert [fault.path for fault in caught.value.faults] == ["db", "web"]
+        assert [fault.path for fault in caught.value.problems] == ["db", "web"]
 
 
 class TestStaleness:
     """A plan is carried out as it was shown, or not at all."""
 
     def test_the_digest_that_was_shown_is_accepted(self):
-        """Also where nobody named one."""
+        """The plan's own digest is accepted, and so is None for any number of plans."""
         plan = plan_apply(SPEC, SITE, Snapshot())
         check_digest([plan], plan.digest)
         check_digest([plan, plan], None)
 
     def test_another_digest_is_refused(self):
-        """Both are named."""
+        """StalePlan names the plan's digest and the expected one."""
         plan = plan_apply(SPEC, SITE, Snapshot())
-        with pytest.raises(StalePlan, match=f"has the digest {plan.digest} and abc was expected"):
+        with pytest.raises(StalePlan, match=f"has the digest {plan.digest}, but abc was expected"):
             check_digest([plan], "abc")
 
     def test_a_digest_stands_for_one_plan(self):
-        """Of several nobody knows which was meant."""
+        """A digest given for two plans raises StalePlan."""
         plan = plan_apply(SPEC, SITE, Snapshot())
         with pytest.raises(StalePlan):
             check_digest([plan, plan], plan.digest)
 
-    def test_a_plan_that_still_holds_is_fresh(self):
-        """Other deployments may change as they like, and fields that nobody planned on."""
+    def test_unrelated_changes_do_not_make_a_plan_stale(self):
+        """Another deployment and a changed display name do not make a plan stale."""
         snapshot = Snapshot(tuple(made(SPEC)))
         plan = plan_apply(SPEC, SITE, snapshot)
         renamed = [evolve(one, body={**one.body, "displayName": "x"}) for one in made(SPEC)]
@@ -349,23 +355,23 @@ class TestStaleness:
         ],
         ids=["id", "phase", "tags", "gone"],
     )
-    def test_a_plan_whose_ground_moved_is_stale(self, now):
-        """What moved is named, and nothing is done."""
+    def test_changed_resources_make_a_plan_stale(self, now):
+        """A changed OCID, phase or tag of ours, or a missing resource, raises StalePlan that names the key."""
         lives = made(SPEC)
         plan = plan_apply(SPEC, SITE, Snapshot(tuple(lives)))
         moved: list[Live] = [now(one) if one.key.kind == "vcn" else one for one in lives]
-        with pytest.raises(StalePlan, match=r"^vcn/main of web changed since the plan was made"):
+        with pytest.raises(StalePlan, match=r"^vcn/main of web changed after the plan was made"):
             check_fresh(plan, Snapshot(tuple(moved)), IDENTITY)
 
-    def test_a_plan_of_another_place_is_stale(self):
-        """It was made by another provisioner."""
+    def test_a_plan_for_another_region_is_stale(self):
+        """A plan that was made for another region raises StalePlan."""
         plan = plan_apply(SPEC, SITE, Snapshot())
         with pytest.raises(StalePlan, match="is for compartment"):
             check_fresh(plan, Snapshot(), evolve(IDENTITY, region="us-ashburn-1"))
 
 
 def test_the_longest_names_fit_into_tags():
-    """Whatever validation lets through, key and deployment are legal values of a tag."""
+    """The longest names that pass validation give tag values of at most 256 characters."""
     name = "n" * 63
     alarm = AlarmSpec(name, query="CpuUtilization[1m].mean() > 80", destinations=[TopicSpec(name)])
     logging = LoggingSpec.deployment(log_names=[name])

@@ -24,7 +24,7 @@ FILES = sorted((GOLDEN / "plan").glob("*.json"))
 
 
 def drifted(lives, drift):
-    """Return what is live after the drift."""
+    """Return the live resources with the case's drift applied."""
     for change in drift:
         named = key(change["key"])
         (one,) = [live for live in lives if live.key == named]
@@ -37,8 +37,8 @@ def drifted(lives, drift):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_plan_is_as_written(golden, path):
-    """The same spec and the same live resources give these steps, for these reasons, and these operations."""
+def test_a_plan_equals_its_golden_file(golden, path):
+    """The same spec and the same live resources give the same steps, reasons and operations as the golden file."""
     case = json.loads(path.read_text(encoding="utf-8"))
     before = load_spec(json.dumps(case["before"])) if case["before"] else None
     lives = [live(one) for one in desire(before, SITE).values()] if before else []
@@ -48,6 +48,6 @@ def test_a_plan_is_as_written(golden, path):
     golden(f"plan/{path.name}", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def test_there_are_plans():
-    """An empty directory would prove nothing."""
+def test_there_are_golden_plans():
+    """The directory of golden plans is not empty."""
     assert len(FILES) >= 10

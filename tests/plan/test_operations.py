@@ -1,4 +1,4 @@
-"""From the steps of a plan to its operations, and what must end before each of them begins."""
+"""The operations of a plan, and which of them must end before each begins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NETWORK = [VCN, GATEWAY, TABLE, SUBNET]
 
 
 def replicas(count, *, overlap=True, max_unavailable=0, size=1):
-    """Return wanted replicas of one instance."""
+    """Return `count` desired replicas of one instance."""
     rollout = Rollout("web", overlap=overlap, max_unavailable=max_unavailable)
     return [
         want(f"container-instance/web-{number}", size=size, refers=["subnet/main"], rollout=rollout)
@@ -38,40 +38,40 @@ def lives(*wanted, **options):
 
 
 def planned(wanted, existing=()):
-    """Return the plan from `existing` to `wanted` where kinds need each other as above."""
+    """Return the plan from `existing` to `wanted`, with the dependencies between kinds given by NEEDS."""
     return plan(wanted, existing, kind_needs=NEEDS)
 
 
 def graph(made: Plan):
-    """Return what each operation waits for, in words."""
+    """Return each operation → the operations that it waits for, as text."""
     return {word(one.id): {word(need) for need in one.needs} for one in made.operations}
 
 
 def word(operation: OperationId):
-    """Return an operation as `create vcn/main`, deletions with the number of what goes."""
+    """Return an operation as `create vcn/main`, a deletion with the number of the deleted resource."""
     number = f" {operation.resource_id.rpartition('.')[2]}" if operation.resource_id else ""
     return f"{operation.action} {operation.key}{number}"
 
 
 def with_steps(*steps, **options):
-    """Return a plan of these steps."""
+    """Return a plan that consists of these steps."""
     return Plan(identity=IDENTITY, steps=steps, operations=operations_of("web", steps, {}, NEEDS), **options)
 
 
 class TestOperations:
-    """Which operations there are."""
+    """Which operations a step leads to."""
 
-    def test_what_is_as_wanted_has_none(self):
-        """A plan that changes nothing makes no request."""
+    def test_an_unchanged_resource_has_no_operation(self):
+        """A plan in which everything matches the spec has no operations."""
         assert graph(planned(NETWORK, lives(*NETWORK))) == {}
 
-    def test_what_is_in_the_making_is_awaited(self):
-        """What comes after it waits for it as for a create."""
+    def test_a_resource_being_created_is_waited_for(self):
+        """A pending resource has a `wait` operation, on which operations that need it depend as on a create."""
         waits = graph(planned([VCN, GATEWAY], lives(VCN, phase=Phase.PENDING)))
         assert waits == {"wait vcn/main": set(), "create nat-gateway/main": {"wait vcn/main"}}
 
-    def test_what_changes_in_place_has_one(self):
-        """Updates, starts and adoptions keep the resource."""
+    def test_a_change_in_place_is_one_operation(self):
+        """An update, a start and an adoption are one operation each, without a create or a delete."""
         stopped, renamed = want("container-instance/web-0"), want("vcn/main", title="new")
         existing = [*lives(stopped, phase=Phase.STOPPED), *lives(VCN)]
         assert set(graph(planned([stopped, renamed], existing))) == {
@@ -83,7 +83,7 @@ class TestOperations:
         assert set(graph(adopting)) == {"adopt vcn/main"}
 
     def test_stopping_and_restarting_have_operations(self):
-        """A deployment's `stop` and `restart` are small plans."""
+        """A stop ends when the instance is stopped, a restart when it has restarted."""
         instance = live(want("container-instance/web-0"))
         for action, goal in ((Action.STOP, Goal.STOPPED), (Action.RESTART, Goal.RESTARTED)):
             step = Step(action=action, key=instance.key, live=instance, changes=(Change("state", "is asked for"),))
@@ -91,7 +91,7 @@ class TestOperations:
             assert (operation.id.action, operation.goal, operation.live) == (action, goal, instance)
 
     def test_a_replacement_is_two_operations(self):
-        """One makes, one removes; each knows its step and what it is about."""
+        """A replacement is a create, which knows the OCID that it supersedes, and a delete of that resource."""
         made = {one.id.action: one for one in planned([want("vcn/main", size=2)], lives(VCN)).operations}
         assert made[Action.CREATE].live is None
         assert made[Action.DELETE].live == live(VCN)
@@ -99,16 +99,16 @@ class TestOperations:
         assert made[Action.CREATE].superseded == {live_id(VCN.key)}
         assert [made[action].goal for action in (Action.CREATE, Action.DELETE)] == [Goal.READY, Goal.GONE]
 
-    def test_a_replica_that_is_replaced_ends_when_it_is_healthy(self):
-        """The old one is its predecessor and serves until then; a new replica only has to become ready."""
+    def test_a_replacing_replica_must_become_healthy(self):
+        """A replica with a predecessor has the goal `healthy`; an additional replica has the goal `ready`."""
         made = planned([*NETWORK, *replicas(2, size=2)], lives(*NETWORK, *replicas(1)))
         first, second = (one for one in made.operations if one.id.action is Action.CREATE)
         (old,) = lives(*replicas(1))
         assert (first.goal, first.predecessor) == (Goal.HEALTHY, old)
         assert (second.goal, second.predecessor) == (Goal.READY, None)
 
-    def test_their_order_is_that_of_a_single_worker(self):
-        """Each comes after what it needs, and of several that are ready the one with the longest chain first."""
+    def test_operations_are_in_the_order_of_one_worker(self):
+        """Each operation stands after its needs; of several ready ones the longest chain comes first."""
         made = planned([want("topic/ops"), *NETWORK]).operations
         assert [word(one.id) for one in made] == [
             "create vcn/main",
@@ -118,32 +118,32 @@ class TestOperations:
             "create topic/ops",
         ]
 
-    def test_each_reads_as_a_line(self):
-        """An operation names its action, key, goal and needs."""
+    def test_an_operation_prints_as_one_line(self):
+        """`str(operation)` names its action, key, goal and needs."""
         create, delete = planned([want("vcn/main", size=2)], lives(VCN)).operations[::-1]
         assert str(delete) == "delete vcn/main ocid1.vcn.main.1, until gone"
         assert str(create) == "create vcn/main, until ready after delete vcn/main ocid1.vcn.main.1"
 
     def test_operations_of_two_deployments_differ(self):
-        """Several plans run side by side."""
+        """Operations of the same steps in two deployments have different ids."""
         steps = planned([VCN]).steps
         names = {one.id for name in ("web", "api") for one in operations_of(name, steps, {}, NEEDS)}
         assert {name.deployment for name in names} == {"web", "api"}
 
 
 class TestNeeds:
-    """What must be done before."""
+    """Which operations must end before another begins."""
 
-    def test_things_are_made_after_what_they_refer_to(self):
-        """Existing ones need not be waited for."""
+    def test_resources_are_created_after_their_needs(self):
+        """A create waits for the creates of what it refers to, and not for what exists already."""
         assert graph(planned(NETWORK, lives(VCN))) == {
             "create nat-gateway/main": set(),
             "create route-table/main": {"create nat-gateway/main"},
             "create subnet/main": {"create route-table/main"},
         }
 
-    def test_things_are_removed_before_what_they_refer_to(self):
-        """Destroying is making in reverse."""
+    def test_resources_are_deleted_before_their_needs(self):
+        """A delete waits for the deletes of the resources that refer to it."""
         steps = removal(IDENTITY, Snapshot(tuple(lives(*NETWORK))), retained={key("vcn/main"): "is shared"})
         assert graph(with_steps(*steps, is_destroy=True)) == {
             "delete subnet/main 1": set(),
@@ -151,8 +151,8 @@ class TestNeeds:
             "delete nat-gateway/main 1": {"delete route-table/main 1"},
         }
 
-    def test_what_goes_waits_until_nothing_refers_to_it(self):
-        """The gateway goes when the table's rules point elsewhere."""
+    def test_a_delete_waits_for_updates_that_drop_references(self):
+        """A gateway is deleted after the route table has been updated so that it no longer refers to it."""
         table = want("route-table/main", refers=["vcn/main"])
         waits = graph(planned([VCN, table], lives(VCN, GATEWAY, TABLE)))
         assert waits == {
@@ -160,15 +160,15 @@ class TestNeeds:
             "delete nat-gateway/main 1": {"update route-table/main"},
         }
 
-    def test_what_goes_does_not_wait_for_what_never_referred_to_it(self):
-        """A public network on another address range becomes a private one without a deadlock."""
+    def test_a_delete_does_not_wait_for_new_resources(self):
+        """The delete of a gateway does not wait for a route table that is only now created."""
         table = want("route-table/main", refers=["vcn/main"])
         waits = graph(planned([want("vcn/main", size=2), table], lives(VCN, GATEWAY)))
         assert waits["delete nat-gateway/main 1"] == set()
         assert waits["delete vcn/main 1"] == {"delete nat-gateway/main 1"}
 
-    def test_without_overlap_the_old_one_goes_first(self):
-        """A VCN's address range is taken until it is gone."""
+    def test_without_overlap_the_old_resource_is_deleted_first(self):
+        """The create of a VCN waits for the delete of the old one, whose address range is in use until then."""
         waits = graph(planned([want("vcn/main", size=2), GATEWAY], lives(VCN, GATEWAY)))
         assert waits == {
             "delete nat-gateway/main 1": set(),
@@ -177,16 +177,16 @@ class TestNeeds:
             "create nat-gateway/main": {"create vcn/main", "delete nat-gateway/main 1"},
         }
 
-    def test_with_overlap_the_new_one_comes_first(self):
-        """Nobody is without the instance for a moment."""
+    def test_with_overlap_the_new_instance_is_created_first(self):
+        """The delete of the old instance waits for the create of the new one."""
         waits = graph(planned([*NETWORK, *replicas(1, size=2)], lives(*NETWORK, *replicas(1))))
         assert waits == {
             "create container-instance/web-0": set(),
             "delete container-instance/web-0 1": {"create container-instance/web-0"},
         }
 
-    def test_a_failed_need_does_not_wait_for_an_instance_that_waits_for_it(self):
-        """The old instance stays until the new one is there, which needs the log first."""
+    def test_the_replacement_of_a_failed_need_is_no_deadlock(self):
+        """The delete of a failed log does not wait for the old instance, which stays until the new log is there."""
         log = want("log/app")
         rollout = Rollout("web", overlap=True)
         instance = want("container-instance/web-0", size=2, rollout=rollout)
@@ -196,7 +196,7 @@ class TestNeeds:
 
 
 class TestRollout:
-    """How many replicas are away at a time."""
+    """How many replicas are unavailable at a time."""
 
     def order(self, count, **options):
         made = planned(
@@ -204,8 +204,8 @@ class TestRollout:
         )
         return graph(made)
 
-    def test_replicas_overlap_one_by_one(self):
-        """The next new one is made when the one before has taken over."""
+    def test_replicas_are_replaced_one_by_one(self):
+        """With overlap each replica is created after the one before it is created and that one's old is deleted."""
         waits = self.order(3)
         assert waits["create container-instance/web-0"] == set()
         for number in (1, 2):
@@ -214,15 +214,15 @@ class TestRollout:
                 f"delete container-instance/web-{number - 1} 1",
             }
 
-    def test_as_many_at_a_time_as_may_be_unavailable(self):
-        """Two lanes for two."""
+    def test_max_unavailable_replicas_are_replaced_at_a_time(self):
+        """With max_unavailable=2 the third replica waits for the first and the fourth for the second."""
         waits = self.order(4, max_unavailable=2)
         assert waits["create container-instance/web-1"] == set()
         assert "delete container-instance/web-0 1" in waits["create container-instance/web-2"]
         assert "delete container-instance/web-1 1" in waits["create container-instance/web-3"]
 
-    def test_stop_first_waits_for_the_one_before_to_be_back(self):
-        """At least one is always away, and never more than allowed."""
+    def test_stop_first_waits_for_the_replica_before(self):
+        """Without overlap an old replica is deleted after the new replica before it has been created."""
         waits = self.order(2, overlap=False)
         assert waits["delete container-instance/web-0 1"] == set()
         assert waits["delete container-instance/web-1 1"] == {
@@ -230,8 +230,8 @@ class TestRollout:
             "delete container-instance/web-0 1",
         }
 
-    def test_replicas_on_a_replaced_network_go_together(self):
-        """None can come back before all have left the old subnet."""
+    def test_replicas_on_a_replaced_network_are_deleted_together(self):
+        """When the network is replaced no old replica waits for another, and the subnet's delete waits for all."""
         wanted = [want("vcn/main", size=2), GATEWAY, TABLE, SUBNET, *replicas(2)]
         waits = graph(planned(wanted, lives(*NETWORK, *replicas(2))))
         assert waits["delete container-instance/web-0 1"] == waits["delete container-instance/web-1 1"] == set()
@@ -239,10 +239,10 @@ class TestRollout:
 
 
 class TestDepth:
-    """What is started first."""
+    """The depth of operations, by which ready ones are ordered."""
 
-    def test_the_longest_chain_begins_first(self):
-        """Depth counts how many wait in a row."""
+    def test_depth_is_the_longest_chain_of_dependents(self):
+        """The depth of an operation is the length of the longest chain of operations that wait for it."""
         depths = {word(one.id): one.depth for one in planned([*NETWORK, want("topic/ops")]).operations}
         assert depths == {
             "create vcn/main": 3,

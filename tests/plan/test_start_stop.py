@@ -1,4 +1,4 @@
-"""Starting, stopping and restarting, as plans."""
+"""Plans that start, stop and restart instances."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def actions(plan) -> dict[str, str]:
         (Action.RESTART, Phase.GOING, "no-op"),
     ],
 )
-def test_what_is_done_depends_on_how_the_instance_is(action, phase, expected):
-    """Nothing is done twice, and a restart of what is stopped starts it."""
+def test_the_action_depends_on_the_instance_phase(action, phase, expected):
+    """An instance in the requested state is left unchanged, and a restart of a stopped instance starts it."""
     plan = plan_power(IDENTITY, Snapshot((live("container-instance/web-0", phase),)), action)
     assert actions(plan) == {"container-instance/web-0": expected}
 
 
 def test_only_the_named_instance_is_touched():
-    """Others, and everything that is no instance, stay and are in the plan, so that its result is complete."""
+    """Only the named instance is stopped; all other resources have no-op steps in the plan."""
     snapshot = Snapshot((live("container-instance/web-0"), live("container-instance/web-1"), live("vcn/main")))
     plan = plan_power(IDENTITY, snapshot, Action.STOP, instance="web-1")
     assert actions(plan) == {
@@ -59,10 +59,13 @@ def test_only_the_named_instance_is_touched():
 
 @pytest.mark.parametrize(
     ("lives", "said"),
-    [((live("container-instance/web-0"),), "there are web-0, did you mean 'web-0'?"), ((), "there are none")],
+    [
+        ((live("container-instance/web-0"),), "its instances: web-0, did you mean 'web-0'?"),
+        ((), "its instances: none"),
+    ],
 )
 def test_an_unknown_instance_is_an_error(lives, said):
-    """It names those that there are."""
+    """An unknown instance raises PlanError that names the deployment's instances and the nearest one."""
     with pytest.raises(PlanError) as caught:
         plan_power(IDENTITY, Snapshot(lives), Action.STOP, instance="wbe-0")
     assert said in str(caught.value)

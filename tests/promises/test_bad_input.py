@@ -1,6 +1,6 @@
-"""What goes wrong ends in one clear error: what was tried, on which key, what was said, what to do.
+"""A failure ends in one clear error: what was tried, on which key, what the service answered, what to do.
 
-Nothing is lost: what exists is tagged and listed, and the same call goes on once the cause is gone.
+Nothing is lost: what exists is tagged and listed, and the same call continues once the cause is removed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ REQUEST_ID = re.compile(r"opc-request-id \S+/[0-9A-F]{32}/[0-9A-F]{32}")
 
 
 def refused(provisioner, spec=SPEC, **options):
-    """Apply what must fail and return the error, after holding it against what every failure promises."""
+    """Return the error of an apply that fails, after checking what every such error promises."""
     with pytest.raises(ApplyFailed) as caught:
         provisioner.apply(spec, **options)
     error = caught.value
@@ -64,7 +64,7 @@ def refused(provisioner, spec=SPEC, **options):
 
 
 def assert_converges(provisioner, emulator, spec=SPEC):
-    """Assert that the same apply, and then a destroy, leave nothing missing, doubled or left over."""
+    """Assert that the same apply, and then a destroy, leave nothing missing, duplicated or left over."""
     deployment = provisioner.apply(spec)
     assert not provisioner.plan(spec).changes
     assert {one for ids in emulator.live().values() for one in ids} == set(deployment.resources.values())
@@ -75,35 +75,35 @@ def assert_converges(provisioner, emulator, spec=SPEC):
 # -- before any call ---------------------------------------------------------------------------------------
 
 
-def test_all_faults_of_a_spec_come_at_once_and_before_any_request(provisioner, emulator):
-    """Three mistakes in three places are one error with three paths, and OCI is not asked anything."""
+def test_all_errors_of_a_spec_come_at_once_before_any_request(provisioner, emulator):
+    """Three errors in a spec are one SpecError with three paths, and no request is sent."""
     web = InstanceSpec("web", image_url="docker.io/acme/web:1.4", ocpus=0, ports=[0]).with_sidecar(
         SidecarSpec("side", image_url="docker.io/acme/side:1", mounts={"/data": "nowhere"})
     )
     with pytest.raises(SpecError) as caught:
         provisioner.apply(web)
-    paths = {fault.path for fault in caught.value.faults}
+    paths = {fault.path for fault in caught.value.problems}
     assert {'instances["web"].ocpus', 'instances["web"].ports[0].port'} <= paths
     assert any("side" in path and "mounts" in path for path in paths)
     assert emulator.requests == ()
 
 
 def test_our_own_images_need_a_prefix_in_the_cloud(emulator, connect, web):
-    """Outside the emulator a symbolic image is a fault that names the setting, before any request."""
+    """In a tenancy a symbolic image is a SpecError that names the setting, before any request."""
     with pytest.raises(SpecError, match="image_prefix"):
         connect(emulator, endpoint=None).plan(web.with_sidecar(SidecarSpec.grafana()))
 
 
 @pytest.mark.parametrize("region", ["eu-frankfort-1", "fro"])
-def test_a_mistyped_region_is_told_with_the_nearest_one(emulator, connect, region):
-    """A region that does not exist never becomes a host name."""
+def test_a_mistyped_region_is_refused_with_the_nearest_one(emulator, connect, region):
+    """A region that does not exist raises ConfigError with the nearest one and is never used as a host name."""
     with pytest.raises(ConfigError, match=re.escape(f"region {region!r}")) as caught:
         connect(emulator, region=region)
     assert "eu-frankfurt-1" in str(caught.value) or region == "fro"
 
 
-def test_a_region_without_a_subscription_is_told_with_those_that_have_one(emulator, connect, web):
-    """A real region that the tenancy is not subscribed to ends in one error before any change."""
+def test_a_region_without_a_subscription_is_refused(emulator, connect, web):
+    """A region without a subscription raises ConfigError with the subscribed ones, before any change."""
     stranger = connect(emulator, region="ap-tokyo-1")
     with pytest.raises(ConfigError, match=r"not subscribed to the region 'ap-tokyo-1'.*eu-frankfurt-1"):
         stranger.apply(web)
@@ -111,13 +111,13 @@ def test_a_region_without_a_subscription_is_told_with_those_that_have_one(emulat
 
 
 def test_a_missing_configuration_file_is_named(tmp_path):
-    """The error holds the path."""
+    """ConfigError names the path of a missing configuration file."""
     with pytest.raises(ConfigError, match=re.escape(str(tmp_path / "config"))):
         Provisioner.from_config(tmp_path / "config", compartment_id="ocid1.compartment.oc1..a")
 
 
 def test_an_unreadable_configuration_file_is_named(tmp_path):
-    """A directory in its place, or text that is no configuration, is told with the path."""
+    """ConfigError names the path when it is a directory or a file that is not a configuration."""
     (tmp_path / "config").mkdir()
     with pytest.raises(ConfigError, match=re.escape(str(tmp_path / "config"))):
         Provisioner.from_config(tmp_path / "config", compartment_id="ocid1.compartment.oc1..a")
@@ -127,13 +127,13 @@ def test_an_unreadable_configuration_file_is_named(tmp_path):
 
 
 def test_without_a_compartment_the_setting_is_named(emulator, connect):
-    """No compartment anywhere: the error says how to name one."""
+    """Without a compartment ConfigError names the argument and the environment variable."""
     with pytest.raises(ConfigError, match=r"compartment_id=\.\.\. or set OCISIDECAR_COMPARTMENT_ID"):
         connect(emulator, compartment_id=None)
 
 
-def test_an_endpoint_where_nobody_listens_is_a_lost_connection(emulator, connect, web):
-    """Nothing at the endpoint: the error names the operation and says what to check."""
+def test_a_closed_endpoint_is_a_lost_connection(emulator, connect, web):
+    """An endpoint that refuses connections raises ConnectionLost that says what to check."""
     endpoint = emulator.endpoint
     nobody = connect(emulator, endpoint=endpoint)
     emulator.close()
@@ -141,8 +141,8 @@ def test_an_endpoint_where_nobody_listens_is_a_lost_connection(emulator, connect
         nobody.plan(web)
 
 
-def test_a_log_group_that_is_not_in_the_compartment_is_a_fault_of_the_spec(provisioner, writes):
-    """Logs are only made where they are found again; nothing is changed."""
+def test_a_log_group_of_another_compartment_is_a_spec_error(provisioner, writes):
+    """A log group that is not in the compartment raises SpecError, and nothing is changed."""
     group = "ocid1.loggroup.oc1.eu-frankfurt-1.aaaa"
     with pytest.raises(SpecError, match=rf"logging.log_group_id: .*there is no {group}"):
         provisioner.apply(DeploymentSpec("web", logging=LoggingSpec.existing(log_group_id=group)))
@@ -153,7 +153,7 @@ def test_a_log_group_that_is_not_in_the_compartment_is_a_fault_of_the_spec(provi
 
 
 def test_a_key_that_is_not_uploaded_is_not_authenticated(emulator, connect, web):
-    """A right configuration whose key the service does not know: 401 with the request id, once."""
+    """A key that the service does not know gives NotAuthenticated after one attempt, with the request id."""
     stranger = Emulator(seed=9)
     config = {**emulator.oci_config, "user": stranger.oci_config["user"]}
     with pytest.raises(NotAuthenticated) as caught:
@@ -165,7 +165,7 @@ def test_a_key_that_is_not_uploaded_is_not_authenticated(emulator, connect, web)
 
 
 def test_a_wrong_fingerprint_is_found_before_any_call(emulator, connect):
-    """A fingerprint that is not the key's is told with the right one."""
+    """A fingerprint that is not the key's raises ConfigError with the right one."""
     config = {**emulator.oci_config, "fingerprint": "00:" * 15 + "00"}
     with pytest.raises(ConfigError, match=re.escape(emulator.oci_config["fingerprint"])):
         connect(emulator, config=config)
@@ -207,7 +207,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_refusal_names_call_key_request_and_remedy(provisioner, emulator, name):
-    """The message holds operation, key, the service's words, the request id and the remedy; a rerun goes on."""
+    """The error names operation, key, request id and remedy, and a rerun without the cause converges."""
     fault, key, error_class, remedy = REFUSALS[name]
     emulator.inject(fault)
     error = refused(provisioner)
@@ -220,8 +220,8 @@ def test_a_refusal_names_call_key_request_and_remedy(provisioner, emulator, name
     assert_converges(provisioner, emulator)
 
 
-def test_rights_that_spread_slowly_are_waited_for(provisioner, emulator, clock):
-    """A policy that names a group made a moment ago may be refused at first: that is waited out, and told."""
+def test_a_policy_refused_for_a_new_group_is_retried(provisioner, emulator, clock):
+    """A policy that is refused at first because its group is new is retried, and each retry is reported."""
     emulator.inject(Fault.error("create_policy", "NotAuthorizedOrNotFound", times=5))
     heard, began = [], clock.time()
     provisioner.apply(SPEC, on_event=heard.append)
@@ -233,15 +233,15 @@ def test_rights_that_spread_slowly_are_waited_for(provisioner, emulator, clock):
 
 
 def test_a_plan_without_permission_to_read_ends_in_one_error(provisioner, emulator):
-    """A list that is refused names its operation; nothing is planned on half a picture."""
+    """A refused list raises an error that names the operation, and nothing is created."""
     emulator.inject(Fault.error("list_subnets", "NotAuthorizedOrNotFound", times=None))
     with pytest.raises(NotAuthorizedOrNotFound, match="list_subnets: 404"):
         provisioner.apply(SPEC)
     assert emulator.live() == {}
 
 
-def test_a_failed_instance_is_told_with_the_errors_of_its_work_request(provisioner, emulator):
-    """Why an instance failed is in the message, with its OCID; the next apply replaces it."""
+def test_a_failed_instance_shows_its_work_request_errors(provisioner, emulator):
+    """The error shows why an instance failed and its OCID, and the next apply replaces the instance."""
     emulator.inject(Fault.failed(code="ImagePullFailed", message="manifest unknown"))
     error = refused(provisioner)
     cause = error.causes["container-instance/web-0"]
@@ -253,8 +253,8 @@ def test_a_failed_instance_is_told_with_the_errors_of_its_work_request(provision
 
 
 @pytest.mark.parametrize("operation", ["create_vcn", "create_container_instance", "create_log_group"])
-def test_what_is_stuck_ends_in_a_timeout_that_tells_its_last_state(make_provisioner, operation):
-    """Waiting ends after the time given, with the state seen last; the resource is found again."""
+def test_a_stuck_resource_ends_in_a_timeout(make_provisioner, operation):
+    """A resource that never becomes ready ends in WaitTimedOut after the given time, with its last state."""
     latencies = Latencies(network=1, logging=1, container_instance_create=1)
     slow = make_provisioner(latencies=latencies, wait_timeout_in_seconds=300)
     slow.emulator.inject(Fault.stuck(operation))
@@ -265,8 +265,8 @@ def test_what_is_stuck_ends_in_a_timeout_that_tells_its_last_state(make_provisio
     assert re.search(r"was still \w+ after 3\d\d s of waiting until it is ready. Apply again", str(error))
 
 
-def test_a_resource_that_comes_late_is_found_by_the_next_apply(make_provisioner):
-    """After a timeout the next apply waits for the same resource, and makes no second one."""
+def test_a_late_resource_is_found_by_the_next_apply(make_provisioner):
+    """The apply after a timeout waits for the same resource and creates no second one."""
     slow = make_provisioner(latencies=Latencies(container_instance_create=500), wait_timeout_in_seconds=300)
     first = refused(slow).deployment
     assert slow.apply(SPEC) == first
@@ -322,8 +322,8 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("key", FOREIGN)
-def test_a_resource_of_the_same_name_that_is_not_ours_is_neither_used_nor_changed(provisioner, emulator, sdk, key):
-    """NotOurs names key and remedy, the foreign resource stays as it is, and adopt() takes it over."""
+def test_a_foreign_resource_of_the_same_name_is_left_alone(provisioner, emulator, sdk, key):
+    """NotOurs names key and remedy, the foreign resource stays unchanged, and adopt() adopts it."""
     make, field = FOREIGN[key]
     wanted = {str(step.key): step for step in provisioner.plan(SPEC).steps}
     body = provisioner.plan(SPEC).desired[wanted[key].key].body
@@ -340,8 +340,8 @@ def test_a_resource_of_the_same_name_that_is_not_ours_is_neither_used_nor_change
     assert_converges(provisioner, emulator)
 
 
-def test_a_foreign_subnet_in_our_vcn_keeps_the_vcn_and_is_told(provisioner, emulator, sdk, web):
-    """A VCN that somebody else uses is not deleted: DestroyFailed tells what OCI says is in the way."""
+def test_a_foreign_subnet_in_our_vcn_keeps_the_vcn(provisioner, emulator, sdk, web):
+    """A VCN with a foreign subnet is not deleted, and DestroyFailed quotes what OCI says is in the way."""
     deployment = provisioner.apply(web)
     vcn = deployment.resources["vcn/main"]
     client = sdk("core.VirtualNetworkClient")
@@ -358,8 +358,8 @@ def test_a_foreign_subnet_in_our_vcn_keeps_the_vcn_and_is_told(provisioner, emul
     assert emulator.live() == {}
 
 
-def test_a_foreign_instance_in_our_subnet_keeps_the_network_and_is_told(provisioner, emulator, sdk, web):
-    """A VNIC that is not ours keeps the subnet, and the error says so."""
+def test_a_foreign_instance_in_our_subnet_keeps_the_subnet(provisioner, emulator, sdk, web):
+    """A subnet with the VNIC of a foreign instance is not deleted, and DestroyFailed says so."""
     deployment = provisioner.apply(web)
     domain = sdk("identity.IdentityClient").list_availability_domains(emulator.tenancy_id).data[0]["name"]
     client = sdk("container_instances.ContainerInstanceClient")
@@ -381,8 +381,8 @@ def test_a_foreign_instance_in_our_subnet_keeps_the_network_and_is_told(provisio
     assert emulator.live() == {}
 
 
-def test_no_secret_stands_in_an_error(provisioner, emulator):
-    """What a container gets in its environment is in no message and no event of a failed apply."""
+def test_no_error_or_event_shows_a_secret(provisioner, emulator):
+    """The environment of a container appears in no message and no event of a failed apply."""
     web = InstanceSpec("web", image_url="docker.io/acme/web:1.4", environment_variables={"GREETING": "tiger"})
     emulator.inject(Fault.error("create_container_instance", "InvalidParameter", times=None))
     heard = []
@@ -390,6 +390,6 @@ def test_no_secret_stands_in_an_error(provisioner, emulator):
     assert "tiger" not in f"{error} {error!r} {error.causes} {heard}"
 
 
-def test_the_rights_of_a_spec_name_their_reasons():
-    """Every statement that a deployment asks for says why it is needed."""
+def test_every_statement_names_its_reason():
+    """Every policy statement that a deployment asks for says why it is needed."""
     assert all(statement.reason for statement in statements_of(SPEC, None))

@@ -1,4 +1,4 @@
-"""What one changed field of a spec changes in the cloud, and what stays."""
+"""What a change of one field of a spec changes in the cloud, and what it leaves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_web(web):
 
 
 def steps_of(plan):
-    """Key → action of everything that changes."""
+    """Return key → action of every step that changes something."""
     return {str(step.key): step.action for step in plan.changes}
 
 
@@ -49,7 +49,7 @@ def fields_of(plan, key=INSTANCE):
 
 
 def rules_of(sdk, deployment):
-    """What the deployment's NSG lets in."""
+    """Return the ingress rules of the deployment's NSG."""
     listed = sdk("core.VirtualNetworkClient").list_network_security_group_security_rules(
         deployment.resources["network-security-group/main"]
     )
@@ -74,8 +74,8 @@ REPLACING = {
 
 
 @pytest.mark.parametrize("name", REPLACING)
-def test_what_cannot_be_changed_in_place_replaces_the_instance_alone(provisioner, emulator, name):
-    """The plan names the section that changed and no content of it, only the instance changes, one remains."""
+def test_an_immutable_change_replaces_only_the_instance(provisioner, emulator, name):
+    """The plan names the changed section without its content, and only the instance is replaced."""
     changed, fields = REPLACING[name]
     before = provisioner.apply(SPEC).resources
     plan = provisioner.plan(with_web(changed))
@@ -89,7 +89,7 @@ def test_what_cannot_be_changed_in_place_replaces_the_instance_alone(provisioner
 
 
 def test_a_port_changes_the_rules_of_the_nsg_in_place(provisioner, sdk):
-    """A port more, less, or for others adds and removes exactly its rules; the instance stays."""
+    """A changed port adds and removes exactly its security rules, and no other resource changes."""
     before = provisioner.apply(SPEC)
     assert rules_of(sdk, before) == ["tcp 80 from vcn"]
     ports = [443, Port(53, protocol="udp", sources=["203.0.113.0/24"])]
@@ -100,7 +100,7 @@ def test_a_port_changes_the_rules_of_the_nsg_in_place(provisioner, sdk):
 
 
 def test_names_and_tags_change_in_place_and_keep_the_tags_of_others(provisioner, sdk):
-    """A new display name and tag reach the instance, whose OCID, foreign tags and our tags stay."""
+    """A new display name and tag are set on the same instance, and foreign tags and our own stay."""
     deployment = provisioner.apply(SPEC)
     client, instance_id = sdk("container_instances.ContainerInstanceClient"), deployment.resources[INSTANCE]
     tags = client.get_container_instance(instance_id).data["freeformTags"]
@@ -118,7 +118,7 @@ def test_names_and_tags_change_in_place_and_keep_the_tags_of_others(provisioner,
 
 
 def test_default_tags_of_the_tenancy_are_no_difference(clock, connect):
-    """What the tenancy's tag defaults put on every resource neither shows in a plan nor gets lost."""
+    """The tenancy's default tags appear in no plan and are not lost by an apply."""
     with Emulator(clock=clock, assumptions=Assumptions(has_default_tags=True)) as emulator:
         one = connect(emulator)
         vcn = one.apply(SPEC).resources["vcn/main"]
@@ -130,7 +130,7 @@ def test_default_tags_of_the_tenancy_are_no_difference(clock, connect):
 
 
 def test_an_alarm_s_threshold_changes_in_place(provisioner, sdk):
-    """A new threshold updates the alarm's query, and no other resource."""
+    """A new threshold updates the query of the alarm and no other resource."""
     before = provisioner.apply(SPEC)
     oncall = [TopicSpec("oncall")]
     alarms = [AlarmSpec.cpu_utilization(90, destinations=oncall), AlarmSpec.memory_utilization(80)]
@@ -142,7 +142,7 @@ def test_an_alarm_s_threshold_changes_in_place(provisioner, sdk):
     assert "> 90" in alarm["query"]
 
 
-def test_what_no_list_shows_of_an_alarm_changes_in_place_too(provisioner, sdk):
+def test_an_alarm_field_that_no_list_shows_changes_in_place(provisioner, sdk):
     """The alarm's body, which only a GET shows, is updated when the spec changes it."""
     before = provisioner.apply(SPEC)
     alarms = [evolve(SPEC.alarms[0], body="look at the dashboard"), SPEC.alarms[1]]
@@ -155,7 +155,7 @@ def test_what_no_list_shows_of_an_alarm_changes_in_place_too(provisioner, sdk):
 
 
 def test_the_retention_of_a_log_changes_in_place(provisioner, sdk):
-    """Lines are kept longer in the same log."""
+    """A new retention updates the same log."""
     before = provisioner.apply(SPEC)
     changed = evolve(SPEC, logging=LoggingSpec.deployment(retention_duration_in_days=90))
     plan = provisioner.plan(changed)
@@ -166,7 +166,7 @@ def test_the_retention_of_a_log_changes_in_place(provisioner, sdk):
     assert not provisioner.plan(changed).changes
 
 
-def test_what_is_no_longer_wanted_goes(provisioner, emulator):
+def test_what_left_the_spec_is_deleted(provisioner, emulator):
     """An alarm, its topic and an instance that left the spec are deleted, and nothing else."""
     both = SPEC.with_instance(InstanceSpec("jobs", image_url="docker.io/acme/jobs:1"))
     before = provisioner.apply(both).resources
@@ -179,7 +179,7 @@ def test_what_is_no_longer_wanted_goes(provisioner, emulator):
 
 
 def test_a_log_group_that_left_the_spec_stays_until_it_is_destroyed(provisioner, emulator):
-    """Logging that is no longer wanted is kept, since it may hold lines; the plan says so."""
+    """A log group that left the spec is kept by an apply, as the plan says, and deleted by a destroy."""
     provisioner.apply(SPEC)
     plan = provisioner.plan(evolve(SPEC, logging=LoggingSpec.none()))
     assert fields_of(plan, "log-group/main") == {"kept"}
@@ -194,7 +194,7 @@ def test_a_log_group_that_left_the_spec_stays_until_it_is_destroyed(provisioner,
     ids=["private to public", "public to private"],
 )
 def test_a_network_can_be_opened_and_closed(provisioner, emulator, first, second):
-    """From private to public and back: the plan converges, and the gateways of the former kind are gone."""
+    """From private to public and back the apply converges, and the former gateways are deleted."""
     provisioner.apply(evolve(SPEC, network=first))
     deployment = provisioner.apply(evolve(SPEC, network=second))
     assert not provisioner.plan(evolve(SPEC, network=second)).changes
@@ -205,7 +205,7 @@ def test_a_network_can_be_opened_and_closed(provisioner, emulator, first, second
 
 
 def test_another_address_range_replaces_the_network_with_everything_in_it(provisioner, emulator):
-    """A VCN's range cannot be changed in place: network and instance are replaced, with the downtime told."""
+    """Another address range replaces the VCN and the instance in it, and the plan shows the downtime."""
     provisioner.apply(SPEC)
     network = NetworkSpec.private(cidr_block="10.7.0.0/16", subnet_cidr_block="10.7.0.0/24")
     plan = provisioner.plan(evolve(SPEC, network=network))
@@ -217,8 +217,8 @@ def test_another_address_range_replaces_the_network_with_everything_in_it(provis
     assert {one for ids in emulator.live().values() for one in ids} == set(deployment.resources.values())
 
 
-def test_another_shape_in_the_ladder_is_no_difference_by_itself(provisioner):
-    """Where an instance may run is asked when it is made: a wider placement replaces nothing."""
+def test_an_additional_fallback_shape_changes_nothing(provisioner):
+    """An additional shape in the placement gives no change, because it matters only for a create."""
     provisioner.apply(SPEC)
     wider = WEB.with_placement(PlacementSpec(availability_domains=[1, 2, 3]))
     assert not provisioner.plan(with_web(wider)).changes

@@ -1,4 +1,4 @@
-"""Several applies at a time, and a service that admits only so many requests a second."""
+"""Several applies at a time, and a service that limits the requests per second."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPEC = DeploymentSpec(
 
 
 def together(count, job):
-    """Run `job(number)` on so many threads that begin at once; return results and exceptions."""
+    """Run `job(number)` in several threads that begin at once; return results and exceptions."""
     start = threading.Barrier(count)
 
     def run(number):
@@ -50,7 +50,7 @@ def live_ids(emulator):
 @pytest.mark.parametrize("round_", range(3))
 @pytest.mark.parametrize("latencies", [Latencies(), Latencies(network=1, container_instance_create=5)])
 def test_two_provisioners_that_apply_at_the_same_time_end_with_one_set(clock, connect, latencies, round_):
-    """Both applies of one spec succeed with the same resources, and none is there twice."""
+    """Two simultaneous applies of one spec succeed with the same resources, and none is duplicated."""
     with Emulator(clock=clock, latencies=latencies, seed=round_) as emulator:
         both = [connect(emulator), connect(emulator)]
         results = together(2, lambda number: both[number].apply(SPEC))
@@ -61,7 +61,7 @@ def test_two_provisioners_that_apply_at_the_same_time_end_with_one_set(clock, co
 
 
 def test_two_replacements_at_the_same_time_end_with_one_set(clock, connect):
-    """Both replace the same instances: one new set remains, whoever made it."""
+    """Two simultaneous replacements of the same instances end with one new instance per replica."""
     with Emulator(clock=clock, latencies=Latencies(container_instance_create=5)) as emulator:
         both = [connect(emulator), connect(emulator)]
         both[0].apply(SPEC)
@@ -72,7 +72,7 @@ def test_two_replacements_at_the_same_time_end_with_one_set(clock, connect):
 
 
 def test_two_destroys_at_the_same_time_leave_nothing(clock, connect):
-    """Neither minds that the other was faster."""
+    """Two simultaneous destroys of one deployment both succeed."""
     with Emulator(clock=clock, latencies=Latencies(network=1, container_instance_delete=5)) as emulator:
         both = [connect(emulator), connect(emulator)]
         both[0].apply(SPEC)
@@ -81,7 +81,7 @@ def test_two_destroys_at_the_same_time_leave_nothing(clock, connect):
 
 
 def test_one_provisioner_serves_several_threads(provisioner, emulator):
-    """Applies of different deployments from different threads do not disturb each other."""
+    """Applies of different deployments from several threads of one provisioner all succeed."""
     specs = [InstanceSpec(f"web{number}", image_url="docker.io/acme/web:1.4") for number in range(4)]
     deployments = together(4, lambda number: provisioner.apply(specs[number]))
     assert provisioner.list() == tuple(deployments)
@@ -90,7 +90,7 @@ def test_one_provisioner_serves_several_threads(provisioner, emulator):
 
 @pytest.mark.parametrize("rate", [2, 10])
 def test_a_limit_on_requests_never_fails_a_step(clock, connect, rate):
-    """However few requests a second the services admit, every step of apply and destroy ends well."""
+    """However few requests a second the services admit, apply and destroy succeed."""
     heard = []
     with Emulator(clock=clock, requests_per_second=rate) as emulator:
         one = connect(emulator, on_event=heard.append)
@@ -103,7 +103,7 @@ def test_a_limit_on_requests_never_fails_a_step(clock, connect, rate):
 
 
 def test_two_provisioners_share_a_limit_on_requests(connect):
-    """Two processes that throttle each other both come through, in (fast) real time."""
+    """Two provisioners that throttle each other in (fast) real time both succeed."""
     clock = FastClock(50)
     with Emulator(clock=clock, requests_per_second=1) as emulator:
         both = [connect(emulator, clock=clock), connect(emulator, clock=clock)]

@@ -1,7 +1,7 @@
-"""The first promise: cut off at any request and run again, it converges with nothing lost or doubled.
+"""The first promise: interrupted at any request and run again, a run converges with nothing lost or duplicated.
 
-A power loss is played by the transport: from the k-th request on nothing reaches the service any more (cut
-before sending), or the k-th still does but its answer is lost (cut after the commit).  Nothing retries, nothing
+A power loss is simulated by the transport: from the k-th request on nothing reaches the service any more (cut
+before sending), or the k-th still does but its answer is lost (cut after the commit).  Nothing retries and nothing
 cleans up: the library sees an exception that it has no rule for, as if the process ended there.
 """
 
@@ -39,12 +39,12 @@ STRIDE = 1 if os.environ.get("OCISIDECAR_FULL") == "1" else 7
 
 
 class PowerLoss(BaseException):
-    """The process is gone."""
+    """Raised in place of every request after the power loss."""
 
 
 @define
 class Fuse:
-    """Lets `whole` requests through, then blows."""
+    """Forwards `whole` requests, then raises PowerLoss."""
 
     whole: int
     commits_last: bool
@@ -60,7 +60,7 @@ class Fuse:
 
 
 class FusedAdapter(HTTPAdapter):
-    """A connection that ends with the fuse."""
+    """An HTTP adapter whose requests pass through the fuse."""
 
     def __init__(self, fuse):
         super().__init__()
@@ -72,7 +72,7 @@ class FusedAdapter(HTTPAdapter):
 
 @define
 class FusedSession(Session):
-    """A session of a process that will lose power."""
+    """The session of a process that loses power."""
 
     fuse: Fuse = field(kw_only=True)
 
@@ -95,7 +95,7 @@ def deployment(image="fra.ocir.io/acme/web:1.4"):
 
 @functools.cache
 def credentials_of(*config):
-    """The emulators of one process have one operator key, which is slow to parse."""
+    """Return the emulator's credentials, cached because the key is slow to parse."""
     return load_credentials(dict(config), environment={})
 
 
@@ -116,7 +116,7 @@ def provisioner(emulator, fuse=None):
 
 
 def run_with_fuse(emulator, job, whole, *, commits_last):
-    """Run `job` until the power goes; return whether it got to its end before."""
+    """Run `job` until the power loss; return whether it was complete before."""
     fuse = Fuse(whole, commits_last)
     cut = provisioner(emulator, fuse)
     with cut:
@@ -131,7 +131,7 @@ def run_with_fuse(emulator, job, whole, *, commits_last):
 
 
 def live_keys(emulator):
-    """How many live resources there are of each key of ours; what is on its way out does not count."""
+    """Return key → number of live resources; those that are being deleted do not count."""
     with provisioner(emulator) as reader:
         snapshot = reader.reader("web").snapshot()
     standing = {
@@ -149,7 +149,7 @@ def emulator():
 
 
 def requests_of(prepare, job):
-    """How many requests `job` makes after `prepare`."""
+    """Return how many requests `job` makes after `prepare`."""
     with emulator() as cloud:
         with provisioner(cloud) as one:
             prepare(one)
@@ -172,7 +172,7 @@ def destroy(one):
 
 
 def nothing(one):
-    """Prepare nothing."""
+    """Make no request."""
 
 
 JOBS = {"apply": (nothing, apply), "replace": (apply, replace), "destroy": (apply, destroy)}
@@ -181,7 +181,7 @@ JOBS = {"apply": (nothing, apply), "replace": (apply, replace), "destroy": (appl
 @pytest.mark.parametrize("commits_last", [False, True], ids=["before sending", "after commit"])
 @pytest.mark.parametrize("name", JOBS)
 def test_a_run_cut_at_any_request_converges_when_run_again(name, commits_last):
-    """One live resource per key after the rerun of an apply, none after the rerun of a destroy."""
+    """The rerun of an apply leaves one live resource per key, and the rerun of a destroy none."""
     prepare, job = JOBS[name]
     total = requests_of(prepare, job)
     for whole in range(0, total, STRIDE):

@@ -1,4 +1,4 @@
-"""What somebody has changed by hand is seen by the next plan, and mended by the next apply."""
+"""Drift: what was changed by hand is shown by the next plan and repaired by the next apply."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def network(sdk):
     return sdk("core.VirtualNetworkClient")
 
 
-def assert_mended(provisioner, deployment, key, action, field):
-    """Assert that a plan sees exactly this difference and that an apply takes it away."""
+def assert_repaired(provisioner, deployment, key, action, field):
+    """Assert that a plan shows exactly this difference and that an apply removes it."""
     plan = provisioner.plan(SPEC)
     assert {str(step.key): step.action for step in plan.changes} == {key: action}
     assert field in {change.field for step in plan.changes for change in step.changes}
@@ -55,38 +55,38 @@ def rules_of(network, resources):
     return network.list_network_security_group_security_rules(resources[NSG]).data
 
 
-def test_a_rule_that_was_added_by_hand_goes(provisioner, deployment, resources, network):
-    """SSH opened by hand is told with its port, and closed again."""
+def test_a_rule_that_was_added_by_hand_is_removed(provisioner, deployment, resources, network):
+    """A rule for SSH that was added by hand is shown with its port and removed."""
     rules = {"securityRules": [ssh_from_everywhere()]}
     network.add_network_security_group_security_rules(resources[NSG], rules)
     assert "22" in str(provisioner.plan(SPEC))
-    assert_mended(provisioner, deployment, NSG, Action.UPDATE, "securityRules")
+    assert_repaired(provisioner, deployment, NSG, Action.UPDATE, "securityRules")
     assert len(rules_of(network, resources)) == 2
 
 
-def test_a_rule_that_was_removed_by_hand_comes_back(provisioner, deployment, resources, network):
-    """A deleted rule is made again."""
+def test_a_rule_that_was_removed_by_hand_is_restored(provisioner, deployment, resources, network):
+    """A security rule that was removed by hand is added again."""
     ingress = next(rule["id"] for rule in rules_of(network, resources) if rule["direction"] == "INGRESS")
     network.remove_network_security_group_security_rules(resources[NSG], {"securityRuleIds": [ingress]})
-    assert_mended(provisioner, deployment, NSG, Action.UPDATE, "securityRules")
+    assert_repaired(provisioner, deployment, NSG, Action.UPDATE, "securityRules")
 
 
-def test_a_rule_that_is_there_twice_is_there_once_afterwards(provisioner, deployment, resources, network):
-    """Duplicate rules, as a repeated add makes them, are a difference."""
+def test_a_duplicate_rule_is_removed(provisioner, deployment, resources, network):
+    """A second, equal security rule is a difference and is removed."""
     rule = next(rule for rule in rules_of(network, resources) if rule["direction"] == "INGRESS")
     fields = ("direction", "protocol", "source", "sourceType", "tcpOptions", "isStateless", "description")
     copy = {name: rule[name] for name in fields}
     network.add_network_security_group_security_rules(resources[NSG], {"securityRules": [copy]})
     assert len(rules_of(network, resources)) == 3
-    assert_mended(provisioner, deployment, NSG, Action.UPDATE, "securityRules")
+    assert_repaired(provisioner, deployment, NSG, Action.UPDATE, "securityRules")
     assert len(rules_of(network, resources)) == 2
 
 
-def test_an_instance_that_was_deleted_by_hand_comes_back(provisioner, deployment, resources, sdk):
-    """A deleted instance is made again, under another OCID, although its retry token is used up."""
+def test_an_instance_that_was_deleted_by_hand_is_created_again(provisioner, deployment, resources, sdk):
+    """A deleted instance is created again with another OCID, although its retry token has been used."""
     client = sdk("container_instances.ContainerInstanceClient")
     client.delete_container_instance(resources["container-instance/web-0"])
-    assert_mended(provisioner, deployment, "container-instance/web-0", Action.CREATE, "container-instance")
+    assert_repaired(provisioner, deployment, "container-instance/web-0", Action.CREATE, "container-instance")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_an_instance_that_was_deleted_by_hand_comes_back(provisioner, deployment
     ],
     ids=["alarm", "policy", "log", "topic"],
 )
-def test_what_was_deleted_by_hand_comes_back(provisioner, deployment, resources, sdk, key, delete):
-    """The plan creates what is missing, and what names it by OCID follows."""
+def test_what_was_deleted_by_hand_is_created_again(provisioner, deployment, resources, sdk, key, delete):
+    """A deleted resource is created again, and what refers to its OCID is updated."""
     delete(sdk, (resources[key], resources["log-group/main"]))
     plan = provisioner.plan(SPEC)
     assert {str(step.key): step.action for step in plan.changes}[key] is Action.CREATE
@@ -110,8 +110,8 @@ def test_what_was_deleted_by_hand_comes_back(provisioner, deployment, resources,
     assert not provisioner.plan(SPEC).changes
 
 
-def test_a_dynamic_group_made_again_is_named_by_the_policy(provisioner, resources, sdk):
-    """A group deleted by hand gets a new OCID, so the policy's statements change with it."""
+def test_the_policy_names_a_recreated_dynamic_group(provisioner, resources, sdk):
+    """A dynamic group that is created again gets a new OCID, and the policy's statements are updated to it."""
     identity = sdk("identity.IdentityClient")
     identity.delete_dynamic_group(resources["dynamic-group/main"])
     plan = provisioner.plan(SPEC)
@@ -126,36 +126,36 @@ def test_a_dynamic_group_made_again_is_named_by_the_policy(provisioner, resource
 
 
 def test_a_statement_that_was_changed_by_hand_is_changed_back(provisioner, deployment, resources, sdk):
-    """A policy that allows more than the spec says is brought back to it."""
+    """A policy statement that was widened by hand is restored."""
     identity = sdk("identity.IdentityClient")
     statements = identity.get_policy(resources["policy/main"]).data["statements"]
     wider = ["Allow any-user to manage all-resources in tenancy"]
     identity.update_policy(resources["policy/main"], {"statements": wider, "versionDate": ""})
-    assert_mended(provisioner, deployment, "policy/main", Action.UPDATE, "statements")
+    assert_repaired(provisioner, deployment, "policy/main", Action.UPDATE, "statements")
     assert identity.get_policy(resources["policy/main"]).data["statements"] == statements
 
 
 def test_a_route_that_was_changed_by_hand_is_changed_back(provisioner, deployment, resources, network):
-    """A route table without its rules gets them back."""
+    """A route table whose rules were removed by hand gets them back."""
     network.update_route_table(resources["route-table/main"], {"routeRules": []})
-    assert_mended(provisioner, deployment, "route-table/main", Action.UPDATE, "routeRules")
+    assert_repaired(provisioner, deployment, "route-table/main", Action.UPDATE, "routeRules")
 
 
 def test_an_alarm_that_was_switched_off_is_switched_on(provisioner, deployment, resources, sdk):
-    """Whether an alarm is enabled is compared like every other field."""
+    """An alarm that was disabled by hand is enabled again."""
     client = sdk("monitoring.MonitoringClient")
     client.update_alarm(resources["alarm/cpu-utilization"], {"isEnabled": False})
-    assert_mended(provisioner, deployment, "alarm/cpu-utilization", Action.UPDATE, "isEnabled")
+    assert_repaired(provisioner, deployment, "alarm/cpu-utilization", Action.UPDATE, "isEnabled")
 
 
 def test_a_name_that_was_changed_by_hand_is_changed_back(provisioner, deployment, resources, network):
-    """A renamed VCN is still ours and gets its name back."""
+    """A VCN that was renamed by hand is still recognized as ours and gets its name back."""
     network.update_vcn(resources["vcn/main"], {"displayName": "prod"})
-    assert_mended(provisioner, deployment, "vcn/main", Action.UPDATE, "displayName")
+    assert_repaired(provisioner, deployment, "vcn/main", Action.UPDATE, "displayName")
 
 
 def test_tags_of_others_are_no_difference(provisioner, deployment, resources, network, writes):
-    """A tag that somebody added stays, and no plan mentions it."""
+    """A tag that others added stays, and no plan shows it."""
     tags = network.get_subnet(resources["subnet/main"]).data["freeformTags"]
     network.update_subnet(resources["subnet/main"], {"freeformTags": {**tags, "owner": "ops"}})
     writes()
@@ -163,16 +163,16 @@ def test_tags_of_others_are_no_difference(provisioner, deployment, resources, ne
     assert writes() == []
 
 
-def test_a_parts_tag_that_was_removed_comes_back(provisioner, deployment, resources, network):
-    """Our own tags are part of what is wanted, as long as they still say whose the resource is."""
+def test_a_removed_parts_tag_is_restored(provisioner, deployment, resources, network):
+    """Our `parts` tag is restored when it was removed while the other tags still identify the resource."""
     tags = dict(network.get_subnet(resources["subnet/main"]).data["freeformTags"])
     del tags["ocisidecar-parts"]
     network.update_subnet(resources["subnet/main"], {"freeformTags": tags})
-    assert_mended(provisioner, deployment, "subnet/main", Action.UPDATE, "freeformTags")
+    assert_repaired(provisioner, deployment, "subnet/main", Action.UPDATE, "freeformTags")
 
 
-def test_drift_beside_a_change_of_the_spec_is_mended_with_it(provisioner, resources, network):
-    """One plan holds both the change and the drift."""
+def test_drift_and_a_change_of_the_spec_are_one_plan(provisioner, resources, network):
+    """One plan holds both a change of the spec and the drift."""
     network.update_vcn(resources["vcn/main"], {"displayName": "prod"})
     changed = evolve(SPEC, alarms=[AlarmSpec.cpu_utilization(95, destinations=[TopicSpec("oncall")])])
     plan = provisioner.plan(changed)

@@ -1,8 +1,8 @@
-"""The law of faults: whatever goes wrong for a while, running again makes it right.
+"""The law of faults: whatever fails for a while, running again converges.
 
-Under any finite schedule of faults an apply, a change and a destroy either come through or end in one of our
-errors.  When the faults are over, the same calls come through, no key has two live resources, and after a destroy
-nothing is left.  `OCISIDECAR_FULL=1` tries many schedules, else a few, always the same.
+Under any finite schedule of faults an apply, a change and a destroy either succeed or end in one of our errors.
+When the faults are over the same calls succeed, no key has two live resources, and after a destroy nothing is left.
+`OCISIDECAR_FULL=1` tries many schedules, else a few, always the same.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ schedules = st.lists(faults, min_size=1, max_size=4)
 
 
 def attempt(job):
-    """Run `job`; its own errors are a way to end too, any other exception is not."""
+    """Run `job`; our own errors are expected, and any other exception propagates."""
     try:
         job()
     except OciSidecarError as error:
@@ -110,8 +110,8 @@ def attempt(job):
     return None
 
 
-def assert_right(provisioner, spec):
-    """Assert that the spec comes through now, and that nothing is missing, doubled or left over."""
+def assert_converged(provisioner, spec):
+    """Assert that an apply succeeds now, and that nothing is missing, duplicated or left over."""
     deployment = provisioner.apply(spec)
     live = [one for ids in provisioner.emulator.live().values() for one in ids]
     assert sorted(live) == sorted(deployment.resources.values())
@@ -125,15 +125,15 @@ def assert_right(provisioner, spec):
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(making=schedules, changing=schedules, removing=schedules, seed=st.integers(0, 99))
-def test_whatever_goes_wrong_for_a_while_running_again_makes_it_right(making, changing, removing, seed):
-    """Apply, change and destroy under faults, each followed by the same without faults."""
+def test_a_rerun_after_any_faults_converges(making, changing, removing, seed):
+    """Apply, change and destroy under faults, each followed by the same without faults, converge."""
     with Provisioner.local(clock=VirtualClock(), latencies=LATENCIES, seed=seed) as provisioner:
         emulator = provisioner.emulator
         for schedule, spec in ((making, SPEC), (changing, CHANGED)):
             emulator.inject(*schedule)
             attempt(lambda spec=spec: provisioner.apply(spec))
             emulator.clear_faults()
-            assert_right(provisioner, spec)
+            assert_converged(provisioner, spec)
         emulator.inject(*removing)
         attempt(lambda: provisioner.destroy("web", purge=True))
         emulator.clear_faults()

@@ -1,6 +1,6 @@
-"""A run that is cut short from outside: Ctrl-C, a deadline, another thread, a handler, a handler's mistake.
+"""Interrupting a run: by Ctrl-C, a deadline, another thread, a handler, or a handler's exception.
 
-Whatever ends it, what exists is listed, nothing new is sent, and the same call goes on where it stopped.
+However it ends, what exists is listed, nothing new is sent, and the same call continues where it stopped.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def clock():
 
 @pytest.fixture
 def provisioner(make_provisioner):
-    """A provisioner with an emulator in which everything takes its time."""
+    """A provisioner with an emulator in which everything takes time."""
     return make_provisioner(latencies=SLOW)
 
 
 def assert_listed(error, provisioner):
-    """Assert that the error lists what exists, as far as OCI has told its OCID."""
+    """Assert that the error lists what exists, as far as OCI has returned its OCID."""
     told = error.deployment.resources
     found = {one.name: one for one in provisioner.list()}["web"].resources if told else {}
     assert told.items() <= found.items()
@@ -74,8 +74,8 @@ def assert_listed(error, provisioner):
     assert f"{len(told)} resources exist" in str(error)
 
 
-def assert_goes_on(provisioner):
-    """Assert that an apply, and then a destroy, leave nothing missing, doubled or left over."""
+def assert_continues(provisioner):
+    """Assert that an apply, and then a destroy, leave nothing missing, duplicated or left over."""
     deployment = provisioner.apply(SPEC)
     emulator = provisioner.emulator
     assert not provisioner.plan(SPEC).changes
@@ -85,14 +85,14 @@ def assert_goes_on(provisioner):
 
 
 def waits_of(provisioner, clock, job):
-    """How often the coordinating thread waits during `job`."""
+    """Return how often the coordinating thread waits during `job`."""
     clock.left = sys.maxsize
     job(provisioner)
     return sys.maxsize - clock.left
 
 
 def test_ctrl_c_at_any_moment_of_an_apply_loses_nothing(make_provisioner, clock):
-    """A real SIGINT during any wait of an apply ends in Cancelled, and the next apply goes on."""
+    """A real SIGINT during any wait of an apply ends in Cancelled, and the next apply continues."""
     one = make_provisioner(latencies=SLOW)
     total = waits_of(one, clock, lambda one: one.apply(SPEC))
     one.destroy("web", purge=True)
@@ -101,11 +101,11 @@ def test_ctrl_c_at_any_moment_of_an_apply_loses_nothing(make_provisioner, clock)
         with pytest.raises(Cancelled, match="interrupted by Ctrl-C") as caught:
             one.apply(SPEC)
         assert_listed(caught.value, one)
-        assert_goes_on(one)
+        assert_continues(one)
 
 
 def test_ctrl_c_at_any_moment_of_a_destroy_loses_nothing(make_provisioner, clock):
-    """A real SIGINT during any wait of a destroy ends in Cancelled, and the next destroy goes on."""
+    """A real SIGINT during any wait of a destroy ends in Cancelled, and the next destroy continues."""
     one = make_provisioner(latencies=SLOW)
     one.apply(SPEC)
     total = waits_of(one, clock, lambda one: one.destroy("web", purge=True))
@@ -119,7 +119,7 @@ def test_ctrl_c_at_any_moment_of_a_destroy_loses_nothing(make_provisioner, clock
 
 
 def test_after_a_cancel_nothing_is_sent(provisioner, emulator):
-    """A handler cancels; the requests in flight are answered, and no further one is sent."""
+    """After a cancel in a handler the requests in flight are answered, and no further one is sent."""
     cancel = Cancel()
     counts = []
 
@@ -134,21 +134,21 @@ def test_after_a_cancel_nothing_is_sent(provisioner, emulator):
     assert len(emulator.requests) - counts[0] <= 16
     assert not [one for one in emulator.requests[counts[0] :] if one.operation == "create_subnet"]
     assert_listed(caught.value, provisioner)
-    assert_goes_on(provisioner)
+    assert_continues(provisioner)
 
 
 def test_a_deadline_ends_a_run_while_it_waits(provisioner, clock):
-    """after_seconds cuts a wait for an instance, at that time and not at the next look."""
+    """A deadline ends the wait for an instance at that time and not at the next poll."""
     began = clock.time()
     with pytest.raises(Cancelled, match="the deadline of 10 s passed") as caught:
         provisioner.apply(SPEC, cancel=Cancel(after_seconds=10, clock=clock))
     assert 10 <= clock.time() - began < 11
     assert_listed(caught.value, provisioner)
-    assert_goes_on(provisioner)
+    assert_continues(provisioner)
 
 
 def test_another_thread_can_cancel_a_run_that_sleeps():
-    """Set from elsewhere, a cancel wakes a run that waits in real time for an instance."""
+    """A cancel that is set by another thread wakes a run that waits in real time for an instance."""
     cancel = Cancel()
     waiting = threading.Event()
 
@@ -170,7 +170,7 @@ def test_another_thread_can_cancel_a_run_that_sleeps():
 
 
 def test_a_cancel_that_is_set_already_sends_nothing(provisioner, emulator):
-    """Nothing is read, let alone written."""
+    """An apply with a cancel that is already set sends no request."""
     cancel = Cancel()
     cancel.set("too late")
     with pytest.raises(Cancelled, match="too late"):
@@ -179,8 +179,8 @@ def test_a_cancel_that_is_set_already_sends_nothing(provisioner, emulator):
 
 
 @pytest.mark.parametrize("moment", ["StepStarted", "StepWaiting", "StepFinished"])
-def test_a_mistake_of_the_handler_ends_the_run_and_comes_out(provisioner, moment):
-    """What a handler raises propagates as it is, the run stops, and the next apply goes on."""
+def test_an_exception_of_the_handler_ends_the_run(provisioner, moment):
+    """An exception of a handler propagates unchanged, the run stops, and the next apply continues."""
 
     def handler(event):
         if type(event).__name__ == moment:
@@ -188,11 +188,11 @@ def test_a_mistake_of_the_handler_ends_the_run_and_comes_out(provisioner, moment
 
     with pytest.raises(ZeroDivisionError, match=moment):
         provisioner.apply(SPEC, on_event=handler)
-    assert_goes_on(provisioner)
+    assert_continues(provisioner)
 
 
-def test_ctrl_c_in_a_handler_is_ctrl_c(provisioner):
-    """A KeyboardInterrupt while a handler runs cancels like any other."""
+def test_ctrl_c_in_a_handler_cancels_the_run(provisioner):
+    """A SIGINT while a handler runs ends in Cancelled with what exists."""
 
     def handler(event):
         if isinstance(event, StepFinished):
@@ -201,11 +201,11 @@ def test_ctrl_c_in_a_handler_is_ctrl_c(provisioner):
     with pytest.raises(Cancelled, match="Ctrl-C") as caught:
         provisioner.apply(SPEC, on_event=handler)
     assert_listed(caught.value, provisioner)
-    assert_goes_on(provisioner)
+    assert_continues(provisioner)
 
 
-def test_the_last_event_of_a_cancelled_run_says_so(provisioner):
-    """ApplyStopped comes last, with the reason."""
+def test_the_last_event_of_a_cancelled_run_is_apply_stopped(provisioner):
+    """The last event of a cancelled run is ApplyStopped with the reason."""
     heard = []
     cancel = Cancel()
 
@@ -221,7 +221,7 @@ def test_the_last_event_of_a_cancelled_run_says_so(provisioner):
 
 
 def test_cancelling_in_the_switch_keeps_the_old_instance(provisioner, emulator):
-    """A cancel in the handler of ReplacementReady leaves both instances; the next apply removes the old one."""
+    """A cancel in the handler of ReplacementReady leaves both instances; the next apply deletes the old one."""
     provisioner.apply(SPEC)
     newer = SPEC.with_instance(SPEC.instances[0].with_image("fra.ocir.io/acme/web:1.5"))
     cancel = Cancel()
@@ -255,7 +255,7 @@ with Provisioner.from_config() as provisioner:
 
 
 def run_until(word, emulator):
-    """Start the program, send it Ctrl-C when it has printed `word`, and return its last line."""
+    """Start the program, send it SIGINT when it has printed `word`, and return its last line."""
     environment = {**os.environ, **emulator.environment}
     command = [sys.executable, "-c", PROGRAM]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -269,15 +269,15 @@ def run_until(word, emulator):
 
 
 def test_a_process_that_waits_for_an_instance_can_be_interrupted():
-    """SIGINT from outside, in real time, while a poll sleeps: the process ends with a list of what exists."""
+    """SIGINT while a process sleeps between two polls ends it with a list of what exists."""
     latencies = Latencies(container_instance_create=600)
     with Emulator(clock=SystemClock(), latencies=latencies) as emulator:
         last = run_until("StepWaiting", emulator)
         assert last == f"cancelled {sum(map(len, emulator.live().values()))}"
 
 
-def test_a_process_that_still_plans_can_be_interrupted():
-    """SIGINT while a read is tried again and again: the process ends without having changed anything."""
+def test_a_process_that_is_planning_can_be_interrupted():
+    """SIGINT while a read is being retried ends the process without a change."""
     fault = Fault.error("list_vcns", "TooManyRequests", times=None)
     with Emulator(clock=SystemClock(), faults=[fault]) as emulator:
         assert run_until("ready", emulator) == "interrupted"
@@ -285,7 +285,7 @@ def test_a_process_that_still_plans_can_be_interrupted():
 
 
 def test_the_command_line_ends_with_130(tmp_path):
-    """Ctrl-C during `apply` tells what exists on standard error and exits with 130."""
+    """Ctrl-C during `apply` prints what exists to standard error and exits with 130."""
     spec = tmp_path / "web.yaml"
     spec.write_text("name: web\ninstances: [{name: web, image_url: docker.io/acme/web:1.4}]\n")
     command = [sys.executable, "-m", "ocisidecar", "apply", str(spec)]
@@ -301,7 +301,7 @@ def test_the_command_line_ends_with_130(tmp_path):
 
 
 def test_closing_the_provisioner_ends_a_run(provisioner, web):
-    """Whoever closes it while it works gets an error that says so, and does not wait for ever."""
+    """Closing the provisioner during an apply ends the apply with a ConfigError."""
 
     def close(event):
         if isinstance(event, StepFinished):

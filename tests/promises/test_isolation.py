@@ -1,4 +1,4 @@
-"""Deployments of one name in several compartments and regions know nothing of each other."""
+"""Deployments of one name in several compartments and regions are independent of each other."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def second_compartment(emulator, sdk):
 
 
 def live_ids(emulator):
-    """OCIDs of what deployments can make."""
+    """Return the OCIDs of all live resources that a deployment can create."""
     return {one for kind, ids in emulator.live().items() if kind != "compartment" for one in ids}
 
 
 def assert_apart(emulator, here, there, writes):
-    """Assert that two provisioners neither see nor touch what the other has made under the same name."""
+    """Assert that neither of two provisioners sees or changes what the other created under the same name."""
     mine, theirs = here.apply(SPEC), there.apply(SPEC)
     assert sorted(mine.resources) == sorted(theirs.resources)
     assert not set(mine.resources.values()) & set(theirs.resources.values())
@@ -50,19 +50,19 @@ def assert_apart(emulator, here, there, writes):
 def test_two_compartments_keep_deployments_of_one_name_apart(
     provisioner, emulator, connect, second_compartment, writes
 ):
-    """Apply, plan and destroy in one compartment leave the deployment of the same name in another alone."""
+    """Apply, plan and destroy in one compartment leave the deployment of that name in another unchanged."""
     assert_apart(emulator, provisioner, connect(emulator, compartment_id=second_compartment), writes)
 
 
 def test_two_regions_keep_deployments_of_one_name_apart(provisioner, emulator, connect, writes):
-    """Apply, plan and destroy in one region leave the deployment of the same name in another alone."""
+    """Apply, plan and destroy in one region leave the deployment of that name in another unchanged."""
     endpoint = emulator.endpoint + "/{region}"
     there = connect(emulator, region=OTHER_REGION, endpoint=endpoint)
     assert_apart(emulator, provisioner, there, writes)
 
 
-def test_what_is_regional_lives_in_the_chosen_region(emulator, connect):
-    """Every OCID but those of IAM names the region that was asked for."""
+def test_resources_are_created_in_the_chosen_region(emulator, connect):
+    """Every OCID except those of IAM names the region that was asked for."""
     there = connect(emulator, region=OTHER_REGION, endpoint=emulator.endpoint + "/{region}")
     deployment = there.apply(SPEC)
     regions = {key.partition("/")[0]: one.split(".")[3] for key, one in deployment.resources.items()}
@@ -70,7 +70,7 @@ def test_what_is_regional_lives_in_the_chosen_region(emulator, connect):
 
 
 def test_iam_is_written_in_the_home_region_only(emulator, connect):
-    """From another region every IAM request goes to the home region: elsewhere writes are refused."""
+    """IAM requests of another region's provisioner go to the home region, because elsewhere writes are refused."""
     there = connect(emulator, region=OTHER_REGION, endpoint=emulator.endpoint + "/{region}")
     there.apply(SPEC)
     there.destroy("web", purge=True)
@@ -84,7 +84,7 @@ def test_iam_is_written_in_the_home_region_only(emulator, connect):
     assert {one.status // 100 for one in written} == {2}
 
 
-def test_a_second_name_in_the_same_place_is_another_deployment(provisioner, emulator):
+def test_two_deployments_in_one_compartment_are_independent(provisioner, emulator):
     """Destroying one of two deployments in a compartment leaves the other complete."""
     blue = provisioner.apply(InstanceSpec("blue", image_url="docker.io/acme/web:1.4"))
     provisioner.apply(InstanceSpec("green", image_url="docker.io/acme/web:1.4"))
@@ -92,8 +92,8 @@ def test_a_second_name_in_the_same_place_is_another_deployment(provisioner, emul
     assert live_ids(emulator) == set(blue.resources.values())
 
 
-def test_a_copied_tag_of_another_place_proves_nothing(provisioner, emulator, sdk, web):
-    """A VCN with the tags of the same name and key, but of another compartment, is not taken for ours."""
+def test_a_copied_tag_of_another_compartment_proves_nothing(provisioner, emulator, sdk, web):
+    """A VCN with the tags of a deployment of this name in another compartment is not taken for ours."""
     tags = {TAG_DEPLOYMENT: "web.00000000", "ocisidecar-key": "vcn/main", "ocisidecar-digest": "0"}
     details = {"compartmentId": emulator.compartment_id, "cidrBlocks": ["10.0.0.0/16"], "freeformTags": tags}
     foreign = sdk("core.VirtualNetworkClient").create_vcn(details).data["id"]

@@ -1,4 +1,4 @@
-"""A resource that an interrupted run left in the making: the next plan says what may happen to it."""
+"""A resource that an interrupted run left pending: the next plan says what may happen to it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LATENCIES = Latencies(network=1, logging=2, container_instance_create=30, contai
 
 @pytest.fixture
 def provisioner(make_provisioner):
-    """A provisioner with an emulator in which every resource takes its time."""
+    """A provisioner with an emulator in which every resource takes time."""
     return make_provisioner(latencies=LATENCIES)
 
 
 def interrupt_at(provisioner, spec, kind):
-    """Apply until a resource of this kind is being made, and cancel there."""
+    """Apply until a resource of this kind is being created, and cancel there."""
     cancel = Cancel()
 
     def handle(event):
@@ -41,8 +41,8 @@ def test_a_pending_resource_is_a_visible_change(provisioner, web, kind):
     assert "nothing to do" not in str(plan)
 
 
-def test_a_pending_resource_that_fails_is_made_again_as_the_plan_says(provisioner, emulator, web, writes):
-    """The instance of the interrupted run fails and is created again, as its `wait` step said."""
+def test_a_failed_pending_resource_is_created_again(provisioner, emulator, web, writes):
+    """The instance of an interrupted run fails and is created again, as its `wait` step said."""
     emulator.inject(Fault.failed("create_container_instance"))
     interrupt_at(provisioner, web, "container-instance")
     plan = provisioner.plan(web)
@@ -58,7 +58,7 @@ def test_a_pending_resource_that_fails_is_made_again_as_the_plan_says(provisione
     [("vcn", False), ("subnet", False), ("network-security-group", False), ("container-instance", True)],
 )
 def test_a_plan_without_changes_writes_nothing(provisioner, emulator, clock, web, writes, kind, is_doomed):
-    """Wherever a run was interrupted, and however long ago: what is not in `changes` is not written."""
+    """Whenever a run was interrupted, a plan without `changes` sends no write."""
     if is_doomed:
         emulator.inject(Fault.failed("create_container_instance"))
     interrupt_at(provisioner, web, kind)
@@ -72,7 +72,7 @@ def test_a_plan_without_changes_writes_nothing(provisioner, emulator, clock, web
 
 
 def test_waiting_for_a_start_is_no_change(provisioner, writes):
-    """`start` of an instance that is just being made waits for it, and nothing of that writes."""
+    """`start` of an instance that is being created waits for it and sends no write."""
     spec = InstanceSpec("web", image_url="web:1", replicas=2)
     interrupt_at(provisioner, spec, "container-instance")
     writes()

@@ -1,4 +1,4 @@
-"""What a spec no longer asks for is taken away: afterwards everything is as if it had never been asked for."""
+"""Removing fields from a spec: afterwards everything is as if they had never been set."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ EXTRAS: Mapping[str, tuple[DeploymentSpec, str]] = {
 
 @pytest.fixture
 def define_tags() -> Callable[[Provisioner], None]:
-    """Define the tag Ops.Team in the tenancy of a provisioner."""
+    """Returns a function that defines the tag Ops.Team in the tenancy of a provisioner."""
 
     def define(provisioner: Provisioner) -> None:
         caller = provisioner.reader("shop").caller
@@ -121,7 +121,7 @@ def shown(provisioner: Provisioner) -> Mapping[str, object]:
     caller, found = reader.caller, {}
     for named, (live,) in reader.snapshot().of("shop").items():
         kind = KINDS[named.kind]
-        answer = kind.read(caller, reader.site, live.id, kind.parents_from(live))
+        answer = kind.read(caller, reader.site, live.id, kind.parent_id(live.body))
         found[str(named)] = answer.body
         if named.kind == "network-security-group":
             rules = caller.pages(kind.client, "list_network_security_group_security_rules", live.id)
@@ -136,7 +136,7 @@ def shown(provisioner: Provisioner) -> Mapping[str, object]:
 
 
 def as_form(value: object) -> object:
-    """Return a body without what differs from one resource to the next that is made alike."""
+    """Return a body without the values that differ between resources that are created alike."""
     if isinstance(value, dict):
         return {name: as_form(one) for name, one in value.items() if name not in CHANGING and one is not None}
     if isinstance(value, list):
@@ -145,8 +145,8 @@ def as_form(value: object) -> object:
 
 
 @pytest.mark.parametrize("name", EXTRAS)
-def test_what_is_no_longer_asked_for_is_taken_away(make_provisioner, define_tags, name):
-    """The plan says what goes, the apply takes it away in place, and nothing tells that it was ever there."""
+def test_a_removed_field_is_reset_in_place(make_provisioner, define_tags, name):
+    """The plan shows a removed field, and after the apply nothing differs from a deployment without it."""
     provisioner, fresh = make_provisioner(), make_provisioner()
     more, changed = EXTRAS[name]
     for one in (provisioner, fresh):
@@ -163,8 +163,8 @@ def test_what_is_no_longer_asked_for_is_taken_away(make_provisioner, define_tags
 
 
 @pytest.mark.parametrize("name", EXTRAS)
-def test_what_is_asked_for_later_is_added(make_provisioner, define_tags, name):
-    """The other way round: an optional field that comes with a change is what it would have been from the start."""
+def test_a_field_that_is_added_later_equals_one_set_at_first(make_provisioner, define_tags, name):
+    """An optional field that is added by a change ends like one that was there from the start."""
     provisioner, fresh = make_provisioner(), make_provisioner()
     more, _ = EXTRAS[name]
     for one in (provisioner, fresh):
@@ -177,7 +177,7 @@ def test_what_is_asked_for_later_is_added(make_provisioner, define_tags, name):
 
 
 def test_tags_of_others_stay(provisioner, sdk):
-    """Only what the spec set before goes; what somebody put beside it stays, also on VNIC and containers."""
+    """Only tags that the spec set before are removed; those of others stay, also on VNIC and containers."""
     more = with_web(
         freeform_tags={"team": "a"}, vnic_freeform_tags={"team": "a"}, container_freeform_tags={"team": "a"}
     )
@@ -201,8 +201,8 @@ def test_tags_of_others_stay(provisioner, sdk):
         assert instances.get_container(container_id).data["freeformTags"] == {"cost": "1"}
 
 
-def test_a_tag_may_take_the_place_of_another(provisioner):
-    """OCI takes ten free-form tags; six new ones fit although six others are there."""
+def test_tags_can_be_replaced_at_the_limit(provisioner):
+    """Six new free-form tags replace six others although OCI allows ten per resource."""
     provisioner.apply(evolve(EVERYTHING, freeform_tags={f"old-{number}": "1" for number in range(6)}))
     provisioner.apply(evolve(EVERYTHING, freeform_tags={f"new-{number}": "1" for number in range(6)}))
     for body in shown(provisioner).values():
@@ -210,8 +210,8 @@ def test_a_tag_may_take_the_place_of_another(provisioner):
             assert sum(name.startswith("new-") for name in body["freeformTags"]) == 6
 
 
-def test_the_tag_that_narrows_access_goes_with_it(make_provisioner, define_tags):
-    """An instance that is no longer named by a defined tag does not keep it."""
+def test_the_defined_tag_of_the_access_is_removed_with_it(make_provisioner, define_tags):
+    """An instance loses the defined tag of the dynamic group when the spec drops it."""
     provisioner, fresh = make_provisioner(), make_provisioner()
     for one in (provisioner, fresh):
         define_tags(one)
@@ -221,8 +221,8 @@ def test_the_tag_that_narrows_access_goes_with_it(make_provisioner, define_tags)
     assert shown(provisioner) == shown(fresh)
 
 
-def test_security_groups_of_an_existing_network_can_all_go(make_provisioner):
-    """An empty list takes the VNIC out of all groups."""
+def test_all_security_groups_can_be_removed(make_provisioner):
+    """An empty list of security groups removes the VNIC from all of them."""
     provisioner = make_provisioner()
     platform = provisioner.apply(DeploymentSpec("platform", [evolve(WEB, name="own")])).resources
     subnet, group = platform["subnet/main"], platform["network-security-group/main"]
@@ -245,22 +245,24 @@ KEPT = {
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_what_the_service_keeps_is_told_each_time(connect, clock, name):
-    """Where null is no removal, the plan is not said to be done: each apply fails with what to do."""
+def test_a_field_that_cannot_be_removed_fails_every_apply(connect, clock, name):
+    """While the service keeps a field that the spec dropped each apply fails with the remedy."""
     with Emulator(clock=clock, assumptions=Assumptions(null_removes_field=False)) as emulator:
         provisioner = connect(emulator)
         more, changed = EXTRAS[name]
         provisioner.apply(more)
         for _ in range(2):
-            with pytest.raises(ApplyFailed, match=f"{changed}: the service keeps {KEPT[name]}.* made anew"):
+            with pytest.raises(
+                ApplyFailed, match=f"{changed}: the service keeps {KEPT[name]}.* or replace {changed}"
+            ):
                 provisioner.apply(EVERYTHING)
         assert provisioner.plan(EVERYTHING).changes
         provisioner.apply(more)
         assert not provisioner.plan(more).changes
 
 
-def test_a_removal_that_was_cut_off_is_made_good(provisioner, emulator):
-    """The tag that says it is done is written last."""
+def test_an_interrupted_removal_is_completed(provisioner, emulator):
+    """The next apply completes a removal, because the tag that records it is written last."""
     provisioner.apply(with_alarm(body="Too hot.", repeat_notification_duration="PT2H"))
     emulator.inject(Fault.error("update_alarm", "InvalidParameter", nth=2))
     with pytest.raises(ApplyFailed):
@@ -271,8 +273,8 @@ def test_a_removal_that_was_cut_off_is_made_good(provisioner, emulator):
     assert provisioner.plan(EVERYTHING).changes == ()
 
 
-def test_what_is_taken_over_is_brought_to_the_spec(provisioner, sdk):
-    """Also in the fields that no list shows, of which nothing is known of what somebody else made."""
+def test_an_adopted_resource_is_changed_to_match_the_spec(provisioner, sdk):
+    """Adopting resets every field that the spec does not set, including those that no list shows."""
     network = NetworkSpec.existing("ocid1.subnet.oc1..unused")
     spec = DeploymentSpec(
         "shop", network=network, alarms=[AlarmSpec("cpu", query="CpuUtilization[1m].mean() > 80")]
@@ -303,7 +305,7 @@ def test_what_is_taken_over_is_brought_to_the_spec(provisioner, sdk):
 
 
 def test_more_tags_than_can_be_recorded_are_refused(provisioner, writes):
-    """Before anything is changed, with the number and what to do."""
+    """SpecError names the number of tags and the remedy before anything is changed."""
     tags = {"Ops": {f"Key{number}": "x" for number in range(64)}}
     with pytest.raises(SpecError, match=r"vcn/main: has 64 tags.* Set fewer"):
         provisioner.apply(evolve(EVERYTHING, defined_tags=tags))
@@ -324,12 +326,12 @@ MORE = evolve(
 @pytest.mark.parametrize(
     ("commits_last", "then"),
     [(False, EVERYTHING), (True, EVERYTHING), (True, MORE)],
-    ids=["before sending", "after commit", "after commit, and thought better of"],
+    ids=["before sending", "after commit", "after commit, and back to the former spec"],
 )
 def test_a_removal_cut_at_any_request_converges_when_run_again(commits_last, then):
-    """Whenever the power was lost, everything is as if the spec of the next run had been the first and only one.
+    """After a power loss at any request the next apply leaves what its spec alone would have led to.
 
-    That spec may be the one from before: what was changed already is not taken for unchanged.
+    That spec may be the former one: what was changed already is not taken for unchanged.
     """
 
     def remove(one: Provisioner) -> object:

@@ -1,4 +1,4 @@
-"""A deployment without instances whose network, rights and logs others use with `.of`."""
+"""A deployment without instances whose network, rights and logs other deployments use with `.of`."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def platform(provisioner):
 
 
 def test_a_platform_holds_what_others_share_and_no_instance(platform):
-    """Network, group, policy with the sharers' statements, and logs; a log for each name."""
+    """A shared deployment has a network, a group, a policy, and a log for each name, and no instance."""
     kinds = {key.partition("/")[0] for key in platform.resources}
     assert {"vcn", "subnet", "dynamic-group", "policy", "log-group", "log"} <= kinds
     assert "container-instance" not in kinds
     assert {"log/app", "log/audit"} <= platform.resources.keys()
 
 
-def test_who_shares_makes_only_what_is_its_own(provisioner, platform, emulator):
-    """The shop has its instance and a security group in the platform's VCN; all else is the platform's."""
+def test_a_user_creates_only_its_own_resources(provisioner, platform, emulator):
+    """A deployment that shares everything creates only its instance and its security group."""
     shop = provisioner.apply(SHOP)
     assert sorted(shop.resources) == ["container-instance/web-0", "network-security-group/main"]
     assert len(emulator.live()["vcn"]) == len(emulator.live()["policy"]) == 1
@@ -68,8 +68,8 @@ def test_who_shares_makes_only_what_is_its_own(provisioner, platform, emulator):
     assert provisioner.list() == (platform, shop)
 
 
-def test_who_shares_writes_to_the_platforms_log(provisioner, platform, sdk):
-    """The forwarder of the shop gets the OCID of the platform's log."""
+def test_a_user_writes_to_the_shared_log(provisioner, platform, sdk):
+    """The log forwarder gets the OCID of the shared deployment's log."""
     shop = provisioner.apply(SHOP)
     client = sdk("container_instances.ContainerInstanceClient")
     instance = client.get_container_instance(shop.resources["container-instance/web-0"]).data
@@ -78,8 +78,8 @@ def test_who_shares_writes_to_the_platforms_log(provisioner, platform, sdk):
     assert variables["OCISIDECAR_LOG_ID"] == platform.resources["log/app"]
 
 
-def test_the_ports_of_who_shares_are_open_to_the_platforms_vcn(provisioner, sdk):
-    """`vcn` as a source means the address range that the platform's VCN really has."""
+def test_ports_of_a_user_are_open_to_the_shared_vcn(provisioner, sdk):
+    """The source `vcn` is the address range that the shared VCN really has."""
     network = NetworkSpec.private(cidr_block="10.7.0.0/16", subnet_cidr_block="10.7.0.0/24")
     provisioner.apply(evolve(PLATFORM, network=network))
     shop = provisioner.apply(SHOP)
@@ -91,7 +91,7 @@ def test_the_ports_of_who_shares_are_open_to_the_platforms_vcn(provisioner, sdk)
 
 
 def test_a_platform_in_use_is_not_destroyed(provisioner, platform, writes):
-    """InUse lists the users, nothing is deleted; without users the platform goes."""
+    """InUse lists the users and nothing is deleted; without users the shared deployment is deleted."""
     provisioner.apply(SHOP)
     provisioner.apply(evolve(SHOP, name="blog", network=NetworkSpec.private()))
     writes()
@@ -107,35 +107,37 @@ def test_a_platform_in_use_is_not_destroyed(provisioner, platform, writes):
 
 @pytest.mark.parametrize("part", ["network", "access", "logging"])
 def test_each_part_that_is_shared_alone_counts_as_use(provisioner, platform, part):
-    """Sharing only the network, only the rights or only the logs keeps the platform."""
+    """Sharing only the network, only the rights or only the logs prevents a destroy."""
     provisioner.apply(evolve(SHOP, **{other: None for other in ("network", "access", "logging") if other != part}))
     with pytest.raises(InUse, match="used by shop"):
         provisioner.destroy(platform)
 
 
 @pytest.mark.parametrize("part", ["network", "access", "logging"])
-def test_a_platform_that_does_not_exist_is_a_fault_of_the_spec(provisioner, web, writes, part):
-    """The error names what is asked of whom, and which deployments there are; nothing is changed."""
+def test_a_missing_shared_deployment_is_a_spec_error(provisioner, web, writes, part):
+    """SpecError names the missing resource and the existing deployments, and nothing is changed."""
     provisioner.apply(web)
     writes()
     alone = evolve(SHOP, **{other: None for other in ("network", "access", "logging") if other != part})
-    with pytest.raises(SpecError, match=r"is asked of the deployment 'platform'.*deployments here: web"):
+    with pytest.raises(
+        SpecError, match=r"is missing from the shared deployment 'platform'.*in this compartment: web"
+    ):
         provisioner.apply(alone)
     assert writes() == []
 
 
-def test_a_platform_that_lacks_a_log_is_told_which(provisioner, platform):
-    """Asking for a log that the platform does not have names that log."""
+def test_a_missing_shared_log_is_named(provisioner, platform):
+    """SpecError names the log that the shared deployment does not have."""
     shop = evolve(SHOP, logging=LoggingSpec.of("platform", log_names=["web"]))
     forwarder = SidecarSpec.log_forwarder(image_url="docker.io/acme/log-forwarder:1", log_name="web")
     shop = shop.with_instance(shop.instances[0].with_sidecar(forwarder))
-    with pytest.raises(SpecError, match=r"log/web: is asked of the deployment 'platform'"):
+    with pytest.raises(SpecError, match=r"log/web: is missing from the shared deployment 'platform'"):
         provisioner.plan(shop)
     assert "log/web" not in platform.resources
 
 
-def test_a_right_that_the_platform_does_not_give_is_a_warning(provisioner):
-    """The plan names the missing statement and where to add it; added there, the warning is gone."""
+def test_a_right_that_the_shared_policy_lacks_is_a_warning(provisioner):
+    """The plan warns of the missing statement and where to add it, until it has been added there."""
     provisioner.apply(evolve(PLATFORM, access=AccessSpec.deployment(statements=[READ_IMAGES])))
     (warning,) = [one for one in provisioner.plan(SHOP).warnings if "platform" in one]
     assert "use log-content" in warning
@@ -144,8 +146,8 @@ def test_a_right_that_the_platform_does_not_give_is_a_warning(provisioner):
     assert not [one for one in provisioner.plan(SHOP).warnings if "platform" in one]
 
 
-def test_a_tag_of_the_platform_admits_the_instances_of_who_shares(provisioner, sdk, emulator):
-    """Where the group admits a defined tag only, the sharers' instances carry it with the platform's name."""
+def test_a_shared_group_admits_instances_by_a_defined_tag(provisioner, sdk, emulator):
+    """Instances of users carry the defined tag that the shared dynamic group matches."""
     identity = sdk("identity.IdentityClient")
     details = {"compartmentId": emulator.tenancy_id, "name": "ops", "description": "x"}
     namespace = identity.create_tag_namespace(details).data["id"]
@@ -158,8 +160,8 @@ def test_a_tag_of_the_platform_admits_the_instances_of_who_shares(provisioner, s
     assert instance["definedTags"]["ops"] == {"access": "platform"}
 
 
-def test_a_change_of_the_platform_leaves_who_shares_alone(provisioner, platform, writes):
-    """A log more on the platform is no difference for the shop."""
+def test_an_additional_shared_log_changes_no_user(provisioner, platform, writes):
+    """An additional log in the shared deployment gives its user no changes."""
     provisioner.apply(SHOP)
     provisioner.apply(evolve(PLATFORM, logging=LoggingSpec.deployment(log_names=["app", "audit", "web"])))
     writes()
@@ -177,11 +179,13 @@ def test_a_change_of_the_platform_leaves_who_shares_alone(provisioner, platform,
     ],
     ids=["another range", "private to public", "no rights"],
 )
-def test_what_others_use_is_not_taken_away_from_under_them(provisioner, platform, writes, change, going):
-    """A change of the platform that its users would not survive is refused before anything is changed."""
+def test_a_shared_resource_in_use_is_not_replaced(provisioner, platform, writes, change, going):
+    """A change that would delete or replace a used resource is refused before anything is changed."""
     provisioner.apply(SHOP)
     writes()
-    with pytest.raises(InUse, match=rf"{going}.* would have to go, and platform is used by shop") as caught:
+    with pytest.raises(
+        InUse, match=rf"{going}.* would be deleted or replaced, and platform is used by shop"
+    ) as caught:
         provisioner.apply(evolve(PLATFORM, **change))
     assert caught.value.users == ("shop",)
     assert writes() == []
@@ -190,14 +194,14 @@ def test_what_others_use_is_not_taken_away_from_under_them(provisioner, platform
     assert platform.resources
 
 
-def test_a_platform_and_its_users_in_one_sequence_are_planned_together(provisioner):
-    """A sequence means independent deployments: one that asks for another of the same sequence is refused."""
-    with pytest.raises(SpecError, match="deployments here: none"):
+def test_a_sequence_cannot_hold_a_shared_deployment_and_its_user(provisioner):
+    """A deployment that shares another of the same sequence is refused, because a sequence is independent."""
+    with pytest.raises(SpecError, match="deployments in this compartment: none"):
         provisioner.apply([PLATFORM, SHOP])
 
 
-def test_alarms_and_topics_may_stand_on_a_platform(provisioner, emulator):
-    """A deployment without instances may hold alarms over a namespace of its own."""
+def test_a_deployment_without_instances_may_have_alarms(provisioner, emulator):
+    """A deployment without instances may have alarms over a custom namespace."""
     alarm = AlarmSpec("errors", query="errors[1m].sum() > 1", namespace="shop", destinations=[TopicSpec("oncall")])
     provisioner.apply(DeploymentSpec("watch", network=NetworkSpec.private(), alarms=[alarm]))
     assert {"alarm", "topic"} <= emulator.live().keys()
@@ -205,8 +209,8 @@ def test_alarms_and_topics_may_stand_on_a_platform(provisioner, emulator):
     assert emulator.live() == {}
 
 
-def test_a_user_that_cannot_start_leaves_the_platform_alone(provisioner, platform, emulator):
-    """A failing shop neither changes nor loses anything of the platform."""
+def test_a_failing_user_leaves_the_shared_deployment_unchanged(provisioner, platform, emulator):
+    """An apply that fails changes nothing in the shared deployment."""
     emulator.inject(Fault.failed())
     with pytest.raises(ApplyFailed):
         provisioner.apply(SHOP)

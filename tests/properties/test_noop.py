@@ -1,4 +1,4 @@
-"""Laws of plans for every valid spec: what is as wanted is left alone, and what is not is told."""
+"""Laws of plans for every valid spec: what matches the spec is unchanged, and what differs is shown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ocisidecar.plan.build import desire, plan_apply, plan_removal
 from ocisidecar.plan.plan import Action
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
 from ocisidecar.spec import DeploymentSpec
@@ -23,14 +24,14 @@ slow = settings(
 
 
 def site_of(spec: DeploymentSpec) -> Site:
-    """Return a place with three availability domains for the spec."""
+    """Return a site with three availability domains for the spec."""
     domains = tuple(f"Uocm:FRA-AD-{number}" for number in (1, 2, 3))
     identity = IDENTITY.sibling(spec.name)
     return Site(identity, "eu-frankfurt-1", domains, "ocid1.service.all", "all-fra-services", "fra.ocir.io/acme")
 
 
 def shared(desired: dict[Key, Desired]) -> list[Live]:
-    """Return what is referred to in other deployments; its fields hold its OCID, as in `live`."""
+    """Return the resources of other deployments that are referred to; a field holds the OCID, as in `live`."""
     named = {(ref.deployment, ref.key) for made in desired.values() for ref in made.shared}
     return [
         Live(key, deployment, live_id(key), "ACTIVE", Phase.READY, {"cidrBlock": live_id(key)})
@@ -39,15 +40,15 @@ def shared(desired: dict[Key, Desired]) -> list[Live]:
 
 
 def as_made(desired: dict[Key, Desired], site: Site) -> Snapshot:
-    """Return what is live when everything was made as it is wanted."""
+    """Return the live resources that exactly match `desired`."""
     made = [live(one, identity=site.identity) for one in desired.values()]
     return Snapshot((*made, *shared(desired)))
 
 
 @slow
 @given(spec=deployments())
-def test_what_is_as_wanted_is_left_alone(spec):
-    """A second apply writes nothing."""
+def test_a_second_apply_writes_nothing(spec):
+    """Live resources that match the spec give a plan of no-op steps."""
     site = site_of(spec)
     plan = plan_apply(spec, site, as_made(desire(spec, site), site))
     assert {step.action for step in plan.steps} == {Action.NOOP}
@@ -57,7 +58,7 @@ def test_what_is_as_wanted_is_left_alone(spec):
 @slow
 @given(spec=deployments())
 def test_a_first_apply_creates_everything_in_order(spec):
-    """Each step comes after what it needs."""
+    """The first plan creates every key, and each step stands after those that it needs."""
     site = site_of(spec)
     desired = desire(spec, site)
     plan = plan_apply(spec, site, Snapshot(tuple(shared(desired))))
@@ -72,7 +73,7 @@ def test_a_first_apply_creates_everything_in_order(spec):
 @slow
 @given(spec=deployments())
 def test_kinds_say_what_they_refer_to(spec):
-    """Removal follows the kinds' needs, so what a body refers to is among them."""
+    """Every kind that a body refers to is among the kinds that its own kind needs."""
     for key, made in desire(spec, site_of(spec)).items():
         assert {need.kind for need in made.needs} <= set(NEEDS[key.kind])
 
@@ -80,7 +81,7 @@ def test_kinds_say_what_they_refer_to(spec):
 @slow
 @given(spec=deployments())
 def test_planning_is_a_function(spec):
-    """The same spec and the same live resources give the same plan, to the last character."""
+    """The same spec and the same live resources give equal plans and the same JSON."""
     site = site_of(spec)
     first, second = (plan_apply(spec, site, as_made(desire(spec, site), site)) for _ in range(2))
     assert first == second
@@ -89,20 +90,20 @@ def test_planning_is_a_function(spec):
 
 @slow
 @given(spec=deployments())
-def test_what_is_no_longer_wanted_goes_unless_it_holds_data(spec):
-    """Of an empty spec of the same name the rest is a network, and what may be missed."""
+def test_what_left_the_spec_is_deleted_unless_it_may_hold_data(spec):
+    """Keys that left the spec are deleted except those of kinds that keep data."""
     site = site_of(spec)
     plan = plan_apply(DeploymentSpec(spec.name), site, as_made(desire(spec, site), site))
     wanted = desire(DeploymentSpec(spec.name), site)
     for step in plan.steps:
-        stays = step.key in wanted or KINDS[step.key.kind].keeps_data
+        stays = step.key in wanted or isinstance(KINDS[step.key.kind], KeepsData)
         assert (step.action is Action.DELETE) == (not stays)
 
 
 @slow
 @given(spec=deployments())
 def test_destroy_removes_everything(spec):
-    """What an apply makes, a destroy names."""
+    """A plan to destroy deletes every key that an apply creates."""
     site = site_of(spec)
     desired = desire(spec, site)
     plan = plan_removal(site.identity, as_made(desired, site), retain=(), with_data={})
@@ -113,7 +114,7 @@ def test_destroy_removes_everything(spec):
 @slow
 @given(spec=deployments(), data=st.data())
 def test_a_resource_that_differs_has_a_step_with_a_reason(spec, data):
-    """Whatever was changed by hand is put right, and the plan says what it was."""
+    """Any mutable field that was changed by hand gives an update that names the field."""
     site = site_of(spec)
     desired = desire(spec, site)
     key = data.draw(st.sampled_from(sorted(desired)))

@@ -1,4 +1,4 @@
-"""Law: whatever is wanted and whatever exists, the operations of a plan can be carried out, and nothing breaks.
+"""Law: whatever is desired and whatever exists, the operations of a plan can be carried out in its order.
 
 A model service carries the operations out in any order that their needs allow.  It refuses what OCI refuses: to
 create something before what it refers to exists, and to delete something that others still refer to.
@@ -74,13 +74,13 @@ UNGUARDED = {"policy", "alarm"}
 
 @define
 class Universe:
-    """What is wanted and what exists."""
+    """Desired resources and existing ones."""
 
     desired: Mapping[Key, Desired]
     snapshot: Snapshot
 
     def plan(self) -> Plan:
-        """Return the plan from one to the other."""
+        """Return the plan from the existing to the desired resources."""
         steps = diff(IDENTITY, self.desired, self.snapshot, retained=frozenset())
         operations = operations_of(IDENTITY.name, steps, self.desired, NEEDS)
         return Plan(
@@ -90,7 +90,7 @@ class Universe:
 
 @st.composite
 def universes(draw: st.DrawFn) -> Universe:
-    """Draw a part of everything as wanted, and another part in whatever state as existing."""
+    """Draw a part of EVERYTHING as desired, and another part in any state as existing."""
     desired = _without(draw(st.sets(st.sampled_from(OPTIONAL), max_size=6)))
     made_before = _without(draw(st.sets(st.sampled_from(OPTIONAL), max_size=6)))
     reached = draw(st.integers(0, len(made_before)))
@@ -118,7 +118,7 @@ def _possible(kind: str, phase: Phase) -> Phase:
 
 
 def _without(removed: Collection[Key]) -> dict[Key, Desired]:
-    """Return everything but `removed` and what cannot be without it; what can be refers to the rest only."""
+    """Return EVERYTHING but `removed` and what depends on it; what remains refers to what remains only."""
     left: dict[Key, Desired] = {}
     for key, made in EVERYTHING.items():
         if key in removed or any(ref.key not in left for ref in made.body["refers"]):
@@ -130,13 +130,13 @@ def _without(removed: Collection[Key]) -> dict[Key, Desired]:
 
 @define
 class Service:
-    """What exists: OCIDs with the OCIDs that they refer to."""
+    """A model of OCI: existing OCIDs with the OCIDs that they refer to."""
 
     refers: dict[str, list[str]]
     current: dict[Key, str]
 
     def carry_out(self, operation: Operation, plan: Plan) -> None:
-        """Do what an operation asks for, or fail where OCI would refuse."""
+        """Carry out an operation, or fail where OCI would refuse it."""
         if operation.id.action is Action.DELETE:
             users = [user for user, targets in self.refers.items() if operation.id.resource_id in targets]
             assert not users, f"{operation.id.resource_id} cannot be deleted: {users} refer to it"
@@ -154,7 +154,7 @@ class Service:
 
 
 def play(plan: Plan, choose: Callable[[list[OperationId]], OperationId]) -> Service:
-    """Carry out all operations in an order that their needs allow, and return what exists then."""
+    """Carry out all operations in an order that their needs allow, and return the service afterwards."""
     operations = {one.id: one for one in plan.operations}
     service = Service(
         {one.id: _refers(one) for one in plan.snapshot.resources},
@@ -177,14 +177,14 @@ def _refers(one: Live) -> list[str]:
 @settings(max_examples=200)
 @given(universe=universes())
 def test_every_apply_can_be_carried_out(universe, last):
-    """No cycle, no refusal, and at the end exactly what is wanted exists, whichever ready operation runs first."""
+    """In whichever order ready operations run, none is refused and the desired resources exist at the end."""
     service = play(universe.plan(), lambda ready: ready[-1 if last else 0])
     assert sorted(service.refers) == sorted(service.current[key] for key in universe.desired)
 
 
 @given(universe=universes(), random=st.randoms())
 def test_every_destroy_can_be_carried_out_in_any_order(universe, random):
-    """Nothing is deleted while others refer to it, and nothing is left."""
+    """In any allowed order of a destroy no delete is refused, and nothing is left."""
     steps = removal(IDENTITY, universe.snapshot, retained={})
     operations = operations_of(IDENTITY.name, steps, {}, NEEDS)
     plan = Plan(identity=IDENTITY, steps=steps, operations=operations, snapshot=universe.snapshot, is_destroy=True)
@@ -192,16 +192,16 @@ def test_every_destroy_can_be_carried_out_in_any_order(universe, random):
 
 
 @given(universe=universes())
-def test_what_others_wait_for_is_started_first(universe):
-    """An operation is deeper than every one that waits for it: the critical path begins at once."""
+def test_needs_are_deeper_than_their_dependents(universe):
+    """The depth of an operation is greater than that of every operation that waits for it."""
     operations = {one.id: one for one in universe.plan().operations}
     for one in operations.values():
         assert all(operations[need].depth > one.depth for need in one.needs)
 
 
 @given(universe=universes())
-def test_a_rollout_with_overlap_takes_nothing_away_before_its_successor_is_there(universe):
-    """A replica without a downtime is never missing."""
+def test_with_overlap_a_delete_waits_for_the_successor(universe):
+    """The delete of a replica that is replaced without a downtime waits for its successor."""
     plan = universe.plan()
     without_downtime = {step.key for step in plan.steps if not step.has_downtime}
     successors = {one.id.key: one.id for one in plan.operations if one.id.action is Action.CREATE}
@@ -221,13 +221,13 @@ def test_the_order_of_a_plan_can_be_carried_out_by_one_worker(universe):
 
 @given(universe=universes())
 def test_a_plan_without_changes_has_no_operations(universe):
-    """What is not shown as a change is not carried out, and every change is."""
+    """The keys of a plan's operations are exactly the keys of its changes."""
     plan = universe.plan()
     assert {one.id.key for one in plan.operations} == {step.key for step in plan.changes}
 
 
 def test_the_model_has_something_of_every_kind():
-    """A kind that is added to the library is added to this law, with what it refers to."""
+    """The model covers every kind of the library with exactly the kinds that it refers to."""
     referred: dict[str, set[str]] = {kind: set() for kind in NEEDS}
     for made in EVERYTHING.values():
         referred[made.key.kind] |= {need.kind for need in made.needs}

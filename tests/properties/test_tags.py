@@ -1,4 +1,4 @@
-"""Laws of our tags: OCI takes them, and they prove what they say."""
+"""Laws of our tags: OCI accepts them, and they identify what they are set on."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ shared = st.lists(words, max_size=3, unique=True).map(tuple)
 
 
 @given(identity=identities, key=keys, content=sections, hidden=sections, uses=shared)
-def test_oci_takes_every_tag(identity, key, content, hidden, uses):
-    """Keys have at most 100 characters and neither dots nor blanks, values at most 256 characters."""
+def test_oci_accepts_every_tag(identity, key, content, hidden, uses):
+    """Tag keys have at most 100 characters and neither dots nor blanks, and values at most 256."""
     tags = tags_for(identity, key, content, hidden=hidden, uses=uses)
     assert tuple(tags) == OWN_TAGS
     assert all(len(name) <= 100 and not re.search(r"[.\s]", name) for name in tags)
@@ -41,7 +41,7 @@ def test_oci_takes_every_tag(identity, key, content, hidden, uses):
 
 @given(identity=identities, key=keys, content=sections, uses=shared, other=identities)
 def test_tags_prove_their_owner_and_no_other(identity, key, content, uses, other):
-    """What was tagged is found by name and key; in another region or compartment it proves nothing."""
+    """Tags give back name and key in the same region and compartment, and nothing in any other."""
     tags = tags_for(identity, key, content, hidden={}, uses=uses)
     assert owner(identity, key.kind, tags) == (identity.name, key)
     is_same_place = (other.region, other.compartment_id) == (identity.region, identity.compartment_id)
@@ -50,7 +50,7 @@ def test_tags_prove_their_owner_and_no_other(identity, key, content, uses, other
 
 @given(identity=identities, key=keys, content=sections, uses=shared)
 def test_users_of_shared_deployments_are_always_found(identity, key, content, uses):
-    """However much a resource holds, what it uses is in its tags: destroying that would break it."""
+    """The tags list all shared deployments that a resource uses, however many sections it has."""
     tags = tags_for(identity, key, content, hidden={}, uses=uses)
     assert used_deployments(tags) == tuple(sorted(uses))
 
@@ -59,7 +59,7 @@ def test_users_of_shared_deployments_are_always_found(identity, key, content, us
     identity=identities, key=keys, content=sections, hidden=sections, names=st.sets(words, max_size=6), other=words
 )
 def test_which_tags_we_set_is_always_recorded(identity, key, content, hidden, names, other):
-    """Six names fit whatever a resource holds, and no other name is taken for one of them."""
+    """Six tag names are recorded whatever a resource holds, and no other name matches one of them."""
     few = {name: hidden[name] for name in sorted(hidden, key=len)[:2]}
     tags = tags_for(identity, key, content, hidden=few, names=names)
     assert all(was_set(tags, name) for name in names)
@@ -68,7 +68,7 @@ def test_which_tags_we_set_is_always_recorded(identity, key, content, hidden, na
 
 @given(before=sections, after=sections)
 def test_digest_and_content_agree(before, after):
-    """Two contents have one digest when they are equal, and only then."""
+    """Two contents have the same digest when they are equal, and only then."""
     assert (digest(before) == digest(after)) == (before == after)
 
 
@@ -79,7 +79,7 @@ def test_digest_and_content_agree(before, after):
     after=st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 2)),
 )
 def test_exactly_the_changed_sections_are_named(identity, key, before, after):
-    """A plan's reasons are the truth, as long as the sections fit into a tag."""
+    """`changed_sections` names exactly the sections that differ, as long as all fit into a tag."""
     old, new = (tags_for(identity, key, content, hidden={}) for content in (before, after))
     names = {name for name in before | after if before.get(name) != after.get(name)}
     assert set(changed_sections(old, new)) == names
@@ -88,7 +88,7 @@ def test_exactly_the_changed_sections_are_named(identity, key, before, after):
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(spec=deployments())
 def test_every_resource_of_every_spec_can_be_tagged(spec):
-    """With the deployment's own and the user's tags there are ten at most, and different content differs."""
+    """Every resource has at most ten free-form tags of legal length that identify it."""
     identity = Identity("ocid1.tenancy", "eu-frankfurt-1", "ocid1.compartment", spec.name)
     desired = desire(spec, Site(identity, "eu-frankfurt-1", image_prefix="fra.ocir.io/acme"))
     for key, made in desired.items():

@@ -1,4 +1,4 @@
-"""Laws of retry tokens: the same for the same create, and for nothing else."""
+"""Laws of retry tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ creates = st.tuples(
 
 @given(create=creates)
 def test_fits_oci(create):
-    """OCI takes 64 characters at most, and any that are printable."""
+    """A token has at most 64 characters, all of them letters and digits."""
     token = retry_token(*create)
     assert len(token) <= 64
     assert token.isalnum()
@@ -28,5 +28,5 @@ def test_fits_oci(create):
 
 @given(one=creates, other=creates)
 def test_equal_creates_alone_share_a_token(one, other):
-    """Two creates that shared a token would share a resource."""
+    """Two creates have the same token when all their arguments are equal, and only then."""
     assert (retry_token(*one) == retry_token(*other)) == (one == other)

@@ -21,7 +21,8 @@ from ocisidecar import (
     Statement,
     TopicSpec,
 )
-from ocisidecar.observe.snapshot import Reader
+from ocisidecar.observe.snapshot import DeploymentReader
+from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key
@@ -124,7 +125,7 @@ def fulfil(provisioner: Provisioner, case: Case) -> None:
     are_gone(reader, lives)
 
 
-def are_ready_and_found(reader: Reader, made: Mapping[str, str]) -> list[Live]:
+def are_ready_and_found(reader: DeploymentReader, made: Mapping[str, str]) -> list[Live]:
     """List and GET agree on one ready resource for each key, and none holds data yet."""
     found = reader.snapshot().of(reader.site.identity.name)
     assert {str(key): [live.id for live in lives] for key, lives in found.items()} == {
@@ -132,10 +133,10 @@ def are_ready_and_found(reader: Reader, made: Mapping[str, str]) -> list[Live]:
     }
     for key, (live,) in found.items():
         kind = KINDS[key.kind]
-        got = kind.get(reader.caller, reader.site, live.id, kind.parents_from(live))
+        got = kind.get(reader.caller, reader.site, live.id, kind.parent_id(live.body))
         assert got is not None, key
         assert (got.id, got.key, got.phase, got.tags) == (live.id, key, Phase.READY, live.tags)
-        assert not kind.keeps_data or kind.holdings(reader.caller, live) == ""
+        assert not isinstance(kind, KeepsData) or kind.describe_data(reader.caller, live) == ""
     return [live for (live,) in found.values()]
 
 
@@ -153,10 +154,10 @@ def are_updated(provisioner: Provisioner, case: Case) -> None:
     provisioner.apply(plan)
 
 
-def are_gone(reader: Reader, lives: Sequence[Live]) -> None:
+def are_gone(reader: DeploymentReader, lives: Sequence[Live]) -> None:
     """Neither list nor GET knows them any more, and deleting them again is no error."""
     assert reader.snapshot().of(reader.site.identity.name) == {}
     for live in lives:
         kind = KINDS[live.key.kind]
-        assert kind.get(reader.caller, reader.site, live.id, kind.parents_from(live)) is None
+        assert kind.get(reader.caller, reader.site, live.id, kind.parent_id(live.body)) is None
         kind.delete(reader.caller, reader.site, live)

@@ -21,8 +21,8 @@ def access(desired):
     return {name: resolve(one.body, str) for name, one in desired.items() if name.startswith(kinds)}
 
 
-def test_a_group_is_as_narrow_as_oci_can_be_told(wanted):
-    """By type and compartment; its name is unique in the tenancy, where it lives."""
+def test_a_group_matches_as_little_as_oci_allows(wanted):
+    """A dynamic group in the tenancy matches by type and compartment, and its name is unique."""
     group = access(wanted(WEB))["dynamic-group/main"]
     assert group["compartmentId"] == IDENTITY.tenancy_id
     assert group["name"] == f"ocisidecar-web-{IDENTITY.suffix}"
@@ -32,14 +32,14 @@ def test_a_group_is_as_narrow_as_oci_can_be_told(wanted):
 
 
 def test_a_defined_tag_narrows_the_group_to_the_deployment(wanted):
-    """The instances get it, with the deployment's name as value."""
+    """With a defined tag the group matches only instances with that tag, and the deployment's instances get it."""
     desired = wanted(WEB, access=AccessSpec.deployment(defined_tag="Ops.Deployment"))
     assert access(desired)["dynamic-group/main"]["matchingRule"].endswith(", tag.Ops.Deployment.value = 'web'}")
     assert desired["container-instance/web-0"].body["definedTags"] == {"Ops": {"Deployment": "web"}}
 
 
-def test_a_policy_says_what_the_containers_declare_and_nothing_else(wanted):
-    """It names the group by OCID: one made anew under the old name is another group."""
+def test_a_policy_grants_what_the_containers_declare_and_nothing_else(wanted):
+    """A policy has one statement per declared right, which refers to the group by OCID."""
     policy = access(wanted(WEB))["policy/main"]
     assert policy["statements"] == [
         f"Allow dynamic-group id <dynamic-group/main.id> to use metrics {HERE} where target.metrics.namespace='web'"
@@ -47,15 +47,15 @@ def test_a_policy_says_what_the_containers_declare_and_nothing_else(wanted):
     assert policy["compartmentId"] == IDENTITY.compartment_id
 
 
-def test_a_policy_tells_its_reasons_in_bounded_length(wanted):
-    """OCI takes 400 characters; each reason is told once."""
+def test_the_reasons_in_a_policy_have_a_bounded_length(wanted):
+    """A policy's description has each reason once and at most 400 characters."""
     assert access(wanted(WEB, evolve(WEB, name="api")))["policy/main"]["description"] == "web: posts metrics"
     many = [Statement("read", f"type-{number}", reason="x" * 300) for number in range(3)]
     assert len(access(wanted(evolve(WEB, statements=many)))["policy/main"]["description"]) <= 400
 
 
-def test_an_agent_speaks_as_itself(wanted):
-    """It has a group of its own, which no tag of an instance reaches."""
+def test_an_agent_has_its_own_principal(wanted):
+    """A management agent gets a separate group, which a tag of the instances does not narrow."""
     both = evolve(WEB, statements=[METRICS, AGENT])
     found = access(wanted(both, access=AccessSpec.deployment(defined_tag="Ops.Deployment")))
     assert "resource.type = 'managementagent'" in found["dynamic-group/agents"]["matchingRule"]
@@ -75,25 +75,25 @@ def test_an_agent_speaks_as_itself(wanted):
     ],
 )
 def test_an_existing_group_gets_a_policy(wanted, given, subject):
-    """The group itself is not touched."""
+    """A policy for an existing group is created, and the group is not."""
     found = access(wanted(WEB, access=AccessSpec.existing(given)))
     assert set(found) == {"policy/main"}
     assert found["policy/main"]["statements"][0].startswith(f"Allow dynamic-group {subject} to use metrics ")
 
 
 @pytest.mark.parametrize("given", [AccessSpec.none(), AccessSpec.of("platform")], ids=["none", "shared"])
-def test_who_works_with_the_rights_of_others_makes_none(wanted, given):
-    """Neither group nor policy."""
+def test_a_deployment_with_the_rights_of_others_creates_none(wanted, given):
+    """With shared or no access neither group nor policy is created."""
     assert access(wanted(WEB, access=given)) == {}
 
 
-def test_who_needs_nothing_makes_nothing(wanted):
-    """No statement, no group."""
+def test_without_statements_no_group_is_created(wanted):
+    """Without a statement there is neither a group nor a policy."""
     assert access(wanted(evolve(WEB, statements=()))) == {}
 
 
-def test_iam_is_written_at_home(make_provisioner):
-    """The emulator refuses it elsewhere, as OCI does; groups live in the tenancy's root."""
+def test_iam_is_written_in_the_home_region(make_provisioner):
+    """Group and policy are accepted by the emulator, which refuses IAM writes outside of the home region."""
     provisioner = make_provisioner()
     provisioner.apply(WEB)
     writes = [one for one in provisioner.emulator.requests if one.service == "identity" and one.is_write]

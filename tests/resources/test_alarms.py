@@ -1,4 +1,4 @@
-"""Alarms and the topics that they notify."""
+"""Alarms, and the topics that they send to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPEC = DeploymentSpec("web", network=NOWHERE, alarms=[HOT])
 
 
 def test_an_alarm_watches_the_deployments_compartment(wanted):
-    """Its name tells whose it is."""
+    """An alarm watches metrics of the deployment's compartment, and its name begins with the deployment's."""
     body = wanted(network=NOWHERE, alarms=[HOT])["alarm/hot"].body
     assert body["compartmentId"] == body["metricCompartmentId"] == IDENTITY.compartment_id
     assert body["displayName"] == "web-hot"
@@ -23,14 +23,14 @@ def test_an_alarm_watches_the_deployments_compartment(wanted):
 
 
 def test_instances_in_a_query_are_the_deployments(wanted):
-    """All replicas, by their display names."""
+    """`{instances}` in a query stands for the display names of all replicas."""
     web = InstanceSpec("web", image_url="x:1", replicas=2)
     query = wanted(web, alarms=[AlarmSpec.cpu_utilization(90)])["alarm/cpu-utilization"].body["query"]
     assert query == 'CpuUtilization[1m]{resourceDisplayName =~ "web-0|web-1"}.mean() > 90'
 
 
-def test_topics_are_made_once_and_existing_ones_used(wanted):
-    """A name is made unique in the tenancy."""
+def test_topics_are_created_once_and_existing_ones_used(wanted):
+    """A topic of two alarms is created once, under a name unique in the tenancy; an OCID is used as it is."""
     both = evolve(HOT, name="both", destinations=[TopicSpec("ops"), TOPIC_ID])
     desired = wanted(network=NOWHERE, alarms=[HOT, both])
     assert {name for name in desired if name.startswith("topic")} == {"topic/ops"}
@@ -39,14 +39,14 @@ def test_topics_are_made_once_and_existing_ones_used(wanted):
 
 
 def test_a_topic_says_what_it_is_for(wanted):
-    """In the user's words, or in ours."""
+    """A topic's description is the spec's, or else names the deployment."""
     described = evolve(HOT, destinations=[TopicSpec("ops", description="on call")])
     texts = [wanted(network=NOWHERE, alarms=[one])["topic/ops"].body["description"] for one in (HOT, described)]
     assert texts == ["Alarms of the deployment web", "on call"]
 
 
-def test_what_no_list_shows_is_seen_all_the_same(provisioner):
-    """The text of a notification is compared by hash, and sent when it differs."""
+def test_a_field_that_no_list_shows_is_compared_by_hash(provisioner):
+    """A changed text of a notification is found by its hash, and sent."""
     provisioner.apply(SPEC)
     changed = evolve(SPEC, alarms=[evolve(HOT, body="Much too hot.")])
     (step,) = provisioner.plan(changed).changes

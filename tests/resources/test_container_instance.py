@@ -23,7 +23,7 @@ from ocisidecar import (
 from ocisidecar.emulator import Fault, Latencies
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import ApplyFailed, PlanError
-from ocisidecar.resources.container_instance import emulation, health, is_running, ladder
+from ocisidecar.resources.container_instance import emulation, health, is_running, placement_order
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import key
@@ -36,60 +36,62 @@ KEY = "container-instance/web-0"
 
 
 def places(placement, *, replica=0):
-    """Return the ladder as domain number, fault domain and shape."""
-    rungs = ladder(placement, E4, replica, DOMAINS)
-    return [(rung.availability_domain[-1], rung.fault_domain, rung.shape) for rung in rungs]
+    """Return the placements in order, as domain number, fault domain and shape."""
+    placements = placement_order(placement, E4, replica, DOMAINS)
+    return [
+        (placement.availability_domain[-1], placement.fault_domain, placement.shape) for placement in placements
+    ]
 
 
-class TestLadder:
+class TestPlacementOrder:
     """Where an instance is tried, in order."""
 
     def test_all_domains_by_default(self):
-        """In the service's order, with a fault domain of OCI's choice."""
+        """By default every availability domain is tried in the service's order, in any fault domain."""
         assert places(PlacementSpec()) == [("1", "", E4), ("2", "", E4), ("3", "", E4)]
 
     def test_replicas_begin_in_different_domains(self):
-        """One domain's outage does not take all of them."""
+        """Each replica begins in the next availability domain, unless `spread` is False."""
         firsts = [places(PlacementSpec(), replica=replica)[0][0] for replica in range(4)]
         assert firsts == ["1", "2", "3", "1"]
         together = [places(PlacementSpec(spread=False), replica=replica)[0][0] for replica in range(4)]
         assert together == ["1"] * 4
 
-    def test_the_specs_order_counts(self):
-        """Numbers, short and full names mean the same domains."""
+    def test_domains_are_tried_in_the_specs_order(self):
+        """Numbers, short and full names of domains are tried in the order in which the spec names them."""
         placement = PlacementSpec(availability_domains=[3, "AD-1", "Uocm:FRA-AD-2"])
-        assert [rung[0] for rung in places(placement)] == ["3", "1", "2"]
+        assert [placement[0] for placement in places(placement)] == ["3", "1", "2"]
 
     def test_other_shapes_come_after_all_domains(self):
-        """The shape asked for is preferred everywhere; naming it again changes nothing."""
+        """The instance's shape is tried in all domains before another one; naming it again changes nothing."""
         placement = PlacementSpec(availability_domains=[1, 2], shapes=[E5, E4])
         assert places(placement) == [("1", "", E4), ("2", "", E4), ("1", "", E5), ("2", "", E5)]
 
     def test_fault_domains_are_tried_in_each_domain(self):
-        """Before the next availability domain."""
+        """All fault domains of an availability domain are tried before the next availability domain."""
         placement = PlacementSpec(availability_domains=[1, 2], fault_domains=[2, 1])
-        assert [rung[:2] for rung in places(placement)] == [
+        assert [placement[:2] for placement in places(placement)] == [
             ("1", "FAULT-DOMAIN-2"),
             ("1", "FAULT-DOMAIN-1"),
             ("2", "FAULT-DOMAIN-2"),
             ("2", "FAULT-DOMAIN-1"),
         ]
 
-    def test_a_domain_that_does_not_exist_goes_out_as_it_is(self):
-        """The service's refusal says it better than a guess."""
-        (rung,) = ladder(PlacementSpec(availability_domains=[7]), E4, 0, DOMAINS)
-        assert rung.availability_domain == "AD-7"
+    def test_an_unknown_domain_stays_as_it_is(self):
+        """A domain that the tenancy does not have stays in the request, for the service to refuse."""
+        (placement,) = placement_order(PlacementSpec(availability_domains=[7]), E4, 0, DOMAINS)
+        assert placement.availability_domain == "AD-7"
 
-    def test_without_domains_there_is_no_ladder(self):
-        """A tenancy that shows none gets no guesses."""
-        assert ladder(PlacementSpec(), E4, 1, ()) == ()
+    def test_without_domains_there_are_no_placements(self):
+        """For a tenancy that shows no availability domain nothing is tried."""
+        assert placement_order(PlacementSpec(), E4, 1, ()) == ()
 
 
 class TestDesire:
     """What an instance is made of."""
 
     def test_each_replica_is_a_resource(self, wanted):
-        """They differ in name, and start in different domains."""
+        """Replicas have different keys and begin in different domains."""
         desired = wanted(evolve(WEB, replicas=3))
         found = {name: one for name, one in desired.items() if name.startswith("container-instance")}
         assert set(found) == {f"container-instance/web-{number}" for number in range(3)}
@@ -97,7 +99,7 @@ class TestDesire:
         assert {one.body["displayName"] for one in found.values()} == {"web-0", "web-1", "web-2"}
 
     def test_it_comes_after_its_rights_and_its_repository(self, wanted):
-        """OCI pulls the image with the policy's rights."""
+        """An instance needs the policy, with whose rights OCI pulls the image, and the repositories."""
         private = evolve(WEB, image_url="fra.ocir.io/acme/web:1")
         needs = wanted(private, repositories=[RepositorySpec("web")])[KEY].needs
         assert needs >= {key("policy/main"), key("container-repository/web")}
@@ -112,13 +114,13 @@ class TestDesire:
         ],
         ids=["default", "asked", "address", "name"],
     )
-    def test_an_address_of_its_own_forces_stop_first(self, wanted, fields, overlap):
-        """Two instances cannot have it at a time."""
+    def test_a_fixed_address_prevents_an_overlap(self, wanted, fields, overlap):
+        """An instance with a fixed address or host name does not overlap with its successor, which needs it."""
         network = NetworkSpec.private(dns_label="net")
         assert wanted(evolve(WEB, **fields), network=network)[KEY].rollout.overlap is overlap
 
     def test_rollout_is_the_specs(self, wanted):
-        """As the plan's order uses it."""
+        """The rollout of a replica has the values of the spec, and the instance's name as group."""
         rollout = wanted(evolve(WEB, rollout=RolloutSpec(max_unavailable=2, healthy_timeout_in_seconds=60)))[
             KEY
         ].rollout
@@ -136,7 +138,7 @@ class TestDesire:
         ids=lambda change: next(iter(change)),
     )
     def test_what_can_change_in_place_replaces_nothing(self, wanted, change):
-        """Also not where it would be tried today: it runs where it runs."""
+        """Display name, tags, VNIC attributes and placement do not change the digest."""
         assert wanted(evolve(WEB, **change))[KEY].digest == wanted(WEB)[KEY].digest
 
     @pytest.mark.parametrize(
@@ -153,12 +155,12 @@ class TestDesire:
         ],
         ids=lambda change: next(iter(change)),
     )
-    def test_everything_else_replaces_it(self, wanted, change):
-        """OCI changes no container in place."""
+    def test_every_other_field_replaces_the_instance(self, wanted, change):
+        """Any other field changes the digest, because OCI changes no container in place."""
         assert wanted(evolve(WEB, **change))[KEY].digest != wanted(WEB)[KEY].digest
 
     def test_secrets_enter_no_digest_and_no_tag(self, wanted, site):
-        """Another password is another version, which the user names; the password itself leaves no trace."""
+        """The digest changes with a secret's version and not with its content, which is in no tag."""
 
         def with_password(password, *, version="1"):
             secret = ImagePullSecret.basic("ghcr.io", username="me", password=password, version=version)
@@ -170,8 +172,8 @@ class TestDesire:
         assert "hunter2" not in repr(first)
 
 
-class TestLife:
-    """Containers and their health."""
+class TestHealth:
+    """Whether containers run, and their health."""
 
     @pytest.mark.parametrize(
         ("container", "runs"),
@@ -183,7 +185,7 @@ class TestLife:
         ],
     )
     def test_a_container_runs_when_it_is_active_and_has_not_ended(self, container, runs):
-        """Its state alone does not say."""
+        """A container that is ACTIVE runs unless its lifecycle details say that it has terminated."""
         assert is_running(container) is runs
 
     @pytest.mark.parametrize(
@@ -198,11 +200,11 @@ class TestLife:
         ids=str,
     )
     def test_the_worst_check_decides(self, statuses, verdict):
-        """One that has no verdict yet counts as unknown; without checks there is none."""
+        """The health of a container is that of its worst check; a check without a status is UNKNOWN."""
         assert health({"healthChecks": [{"status": status} for status in statuses]}) == verdict
 
-    def test_without_checks_there_is_no_verdict(self):
-        """Null and absent are the same."""
+    def test_without_checks_there_is_no_health(self):
+        """A container whose checks are null, absent or empty has no health."""
         assert health({"healthChecks": None}) is None
 
     @pytest.mark.parametrize(
@@ -214,7 +216,7 @@ class TestLife:
         ids=["healthy", "unhealthy"],
     )
     def test_an_instance_is_healthy_when_every_container_is(self, provisioner, emulator, clock, script, is_healthy):
-        """As OCI's own checks say, once they have been made."""
+        """An instance is healthy if and only if every container runs and passes its checks."""
         emulator.script("web", script)
         provisioner.apply(evolve(WEB, health_checks=[HealthCheck.tcp(80)]))
         clock.advance(60)
@@ -229,25 +231,25 @@ class TestAddress:
     @pytest.mark.parametrize(
         ("network", "start"), [(NetworkSpec.private(), "10.0."), (NetworkSpec.public(), "203.0.113.")]
     )
-    def test_the_public_address_counts_where_there_is_one(self, provisioner, network, start):
-        """Else the private one."""
+    def test_the_public_address_goes_before_the_private_one(self, provisioner, network, start):
+        """An instance is probed at its public address, or else at its private one."""
         provisioner.apply(DeploymentSpec("web", [WEB], network=network))
         reader = provisioner.reader("web")
         instance_id = provisioner.get("web").resources[KEY]
         live = KIND.get(reader.caller, reader.site, instance_id)
         assert KIND.address(reader.caller, live).startswith(start)
 
-    def test_before_there_is_a_vnic_there_is_none(self):
-        """The VNIC comes some seconds after the instance."""
+    def test_without_a_vnic_there_is_no_address(self):
+        """An instance whose VNIC does not exist yet has an empty address."""
         bare = Live(key(KEY), "web", "id", "CREATING", Phase.PENDING, {"vnics": [{"vnicId": None}]})
         assert KIND.address(None, bare) == ""
 
 
 class TestChanges:
-    """What goes out."""
+    """Updates of instance and VNIC, and starts."""
 
     def test_the_vnic_is_changed_with_its_own_request(self, provisioner, sdk):
-        """Its hash says that it is done; tags that others put there stay."""
+        """A change of the VNIC keeps the tags of others on it, and the next plan has nothing to do."""
         instance_id = provisioner.apply(WEB).resources[KEY]
         network, instances = sdk("core.VirtualNetworkClient"), sdk("container_instances.ContainerInstanceClient")
         vnic_id = instances.get_container_instance(instance_id).data["vnics"][0]["vnicId"]
@@ -261,7 +263,7 @@ class TestChanges:
         assert provisioner.plan(changed).changes == ()
 
     def test_a_vnic_that_is_not_there_yet_is_not_taken_for_changed(self, make_provisioner, clock):
-        """An instance in the making has none: the hash that says it is done is not written."""
+        """While an instance has no VNIC, an update of it fails, and no tag records it as done."""
         provisioner = make_provisioner(latencies=Latencies(container_instance_create=20))
         with pytest.raises(Cancelled):
             provisioner.apply(WEB, cancel=Cancel(after_seconds=1, clock=clock))
@@ -271,7 +273,7 @@ class TestChanges:
             KIND.update(reader.caller, reader.site, live, {"vnics": [{"displayName": "front"}]})
 
     def test_a_stopped_instance_is_started_and_changed(self, provisioner, sdk):
-        """Both in one step."""
+        """A stopped instance with a changed name is started and updated in one step."""
         instance_id = provisioner.apply(WEB).resources[KEY]
         sdk("container_instances.ContainerInstanceClient").stop_container_instance(instance_id)
         (step,) = provisioner.plan(evolve(WEB, display_name="front")).changes
@@ -281,7 +283,7 @@ class TestChanges:
         assert provisioner.plan(evolve(WEB, display_name="front")).changes == ()
 
     def test_a_start_whose_answer_is_lost_is_sent_again(self, provisioner, emulator, sdk):
-        """Starting twice is starting once, unlike restarting."""
+        """A start whose answer is lost is sent a second time, and the plan then has nothing to do."""
         instance_id = provisioner.apply(WEB).resources[KEY]
         sdk("container_instances.ContainerInstanceClient").stop_container_instance(instance_id)
         emulator.inject(Fault.reset("start_container_instance", after_commit=True))
@@ -289,8 +291,8 @@ class TestChanges:
         assert [one.operation for one in emulator.requests].count("start_container_instance") == 2
         assert provisioner.plan(WEB).changes == ()
 
-    def test_what_it_was_is_told(self, provisioner):
-        """A plan names the old image and memory, which one list of containers shows."""
+    def test_a_plan_shows_the_old_image_and_memory(self, provisioner):
+        """The changes of a replacement have image and memory as they were before."""
         provisioner.apply(evolve(WEB, memory_in_gbs=4))
         changed = evolve(WEB, image_url="docker.io/acme/web:1.5", memory_in_gbs=8)
         (step,) = [step for step in provisioner.plan(changed).changes if step.key == key(KEY)]
@@ -302,14 +304,14 @@ class TestChanges:
 class TestFailure:
     """Why an instance failed."""
 
-    def test_the_work_requests_errors_are_told(self, provisioner, emulator):
-        """With the lifecycle details, each once."""
+    def test_the_error_has_the_work_requests_errors(self, provisioner, emulator):
+        """The error of an apply contains the failed work request's code and message."""
         emulator.inject(Fault.failed(code="ImagePullFailed", message="No such image."))
         with pytest.raises(ApplyFailed, match=r"ImagePullFailed: No such image\."):
             provisioner.apply(WEB)
 
-    def test_a_failure_of_an_earlier_run_is_told_too(self, provisioner, emulator):
-        """The instance's failed work requests are looked up."""
+    def test_failed_work_requests_of_an_earlier_run_are_found(self, provisioner, emulator):
+        """The evidence for an instance that an earlier run left FAILED contains the errors of its work requests."""
         emulator.inject(Fault.failed(code="ImagePullFailed", message="No such image."))
         with pytest.raises(ApplyFailed):
             provisioner.apply(WEB)
@@ -318,14 +320,14 @@ class TestFailure:
         assert live.phase is Phase.FAILED
         assert "ImagePullFailed: No such image." in KIND.failure(reader.caller, reader.site, live, "")
 
-    def test_of_nothing_nothing_is_told(self, provisioner):
-        """An instance that is gone has no work requests to look up."""
+    def test_without_an_instance_there_is_no_evidence(self, provisioner):
+        """For an instance that is gone no work request is listed."""
         reader = provisioner.reader("web")
         caller = provisioner.session.caller(Cancel())
         assert KIND.failure(caller, reader.site, None, "") == ()
 
     def test_a_deployment_with_a_failed_instance_recovers(self, provisioner, emulator):
-        """The failed one is replaced by the next apply."""
+        """The apply after a failure replaces the failed instance."""
         emulator.inject(Fault.failed())
         with pytest.raises(ApplyFailed):
             provisioner.apply(DeploymentSpec("web", [WEB]))
@@ -334,12 +336,12 @@ class TestFailure:
 
 
 @pytest.mark.parametrize("tags", [None, {}, {"orcl-cloud": {"free-tier-retained": "true"}}])
-def test_no_cloud_tells_of_an_emulation(tags):
-    """Real system tags are of other namespaces."""
+def test_system_tags_of_a_cloud_are_not_an_emulation(tags):
+    """System tags of other namespaces say nothing about an emulation."""
     assert emulation({"systemTags": tags}) == {}
 
 
-def test_an_emulator_tells_how_containers_run(provisioner):
-    """Simulated ones are nowhere."""
+def test_an_emulator_reports_how_containers_run(provisioner):
+    """An instance of an emulator with simulated containers is simulated and has no emulated address."""
     (instance,) = provisioner.apply(InstanceSpec("web", image_url="web:1")).instances
     assert (instance.is_simulated, instance.emulated_address) == (True, "")

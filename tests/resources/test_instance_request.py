@@ -16,9 +16,7 @@ from hypothesis import given, settings
 
 from ocisidecar.errors import SpecError
 from ocisidecar.resources.instance_request import (
-    CONTAINER_MUTABLE,
     CONTAINER_SECTIONS,
-    INSTANCE_MUTABLE,
     INSTANCE_SECTIONS,
     VNIC_MUTABLE,
     Composed,
@@ -43,8 +41,9 @@ from ocisidecar.spec import (
     Statement,
     VolumeSpec,
 )
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 from ocisidecar.state.identity import digest
+from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Key, Ref, references, resolve
 from tests.strategies import deployments
 
@@ -224,9 +223,9 @@ def test_every_field_is_in_a_section_or_mutable():
     top = set(model_named("CreateContainerInstanceDetails")().attribute_map.values())
     separately = {"containers", "volumes", "vnics", "imagePullSecrets"}
     library = set(SET_BY_THE_LIBRARY["CreateContainerInstanceDetails"])
-    assert top == INSTANCE_MUTABLE | set(INSTANCE_SECTIONS) | separately | library
+    assert top == {"displayName", *TAG_FIELDS} | set(INSTANCE_SECTIONS) | separately | library
     container = set(model_named("CreateContainerDetails")().attribute_map.values())
-    assert container == CONTAINER_MUTABLE | set(CONTAINER_SECTIONS)
+    assert container == {"displayName", *TAG_FIELDS} | set(CONTAINER_SECTIONS)
     vnic = set(model_named("CreateContainerVnicDetails")().attribute_map.values())
     assert set(VNIC_MUTABLE) <= vnic
 

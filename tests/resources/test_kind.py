@@ -10,9 +10,7 @@ from ocisidecar import Cancel, DeploymentSpec, InstanceSpec
 from ocisidecar.client.session import Answer
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
-from ocisidecar.resources.kind import Kind
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.resources.network import NetworkKind
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import objects, text
 from tests.plan_values import key
@@ -41,15 +39,15 @@ class TestEveryKind:
     """What holds for each of them."""
 
     def test_operations_are_the_sdks(self, kind):
-        """The regular names that the base class makes exist on the client."""
+        """The SDK's client has create, get, update, delete and list under the names that the base class derives."""
         module, _, name = kind.client.partition(".")
         client = getattr(importlib.import_module(f"oci.{module}"), name)
         for operation in (f"{verb}_{kind.noun}" for verb in ("create", "get", "update", "delete")):
             assert callable(getattr(client, operation))
         assert callable(getattr(client, f"list_{kind.plural}"))
 
-    def test_every_state_word_has_its_meaning(self, kind):
-        """A word that the SDK adds is found here, and meanwhile nothing is taken for gone."""
+    def test_every_state_word_has_its_phase(self, kind):
+        """Every lifecycle state of the SDK's model has a known phase."""
         details, _ = model(kind, "{}" if kind.name != "topic" else "NotificationTopic")
         words = {value for name, value in vars(details).items() if name.startswith("LIFECYCLE_STATE_")}
         assert words
@@ -57,63 +55,42 @@ class TestEveryKind:
         assert {word: kind.phase(word) for word in words} == {word: expected[word] for word in words}
 
     def test_is_named_like_its_key(self, kind):
-        """OCI's singular noun, with dashes."""
+        """A kind's name is the SDK's noun with dashes, and its key in the registry."""
         assert KINDS[kind.name] is kind
         assert kind.name == kind.noun.replace("_", "-")
 
-    def test_refers_to_kinds_that_there_are(self, kind):
-        """A mistyped need would be no order."""
+    def test_needs_only_known_kinds(self, kind):
+        """Every kind that a kind needs is in the registry."""
         assert set(kind.needs) <= set(KINDS)
 
 
 class TestStates:
     """What a state means where no table says it."""
 
-    def test_an_unknown_word_is_waited_for(self):
-        """Taken for gone, the resource would be made a second time."""
+    def test_an_unknown_state_is_pending(self):
+        """An unknown state is PENDING: taken for gone, the resource would be created a second time."""
         assert VCN.phase("MOVING") is Phase.PENDING
 
-    def test_without_a_word_a_resource_is_ready(self):
-        """Some answers show no lifecycle at all."""
+    def test_without_a_state_a_resource_is_ready(self):
+        """An answer without a lifecycle state is READY."""
         assert VCN.phase("") is Phase.READY
-        assert VCN.started(Answer(200, {"id": "ocid1.vcn"}, {})).phase is Phase.READY
+        assert VCN.accepted(Answer(200, {"id": "ocid1.vcn"}, {})).phase is Phase.READY
 
-    def test_an_answer_without_a_body_says_that_it_was_accepted(self):
-        """The OCID is known where there was one before."""
-        accepted = VCN.started(Answer(202, None, {"opc-work-request-id": "wr"}))
+    def test_an_answer_without_a_body_is_pending(self):
+        """An answer without a body is PENDING, has the work request, and the OCID if that was known before."""
+        accepted = VCN.accepted(Answer(202, None, {"opc-work-request-id": "wr"}))
         assert (accepted.id, accepted.phase, accepted.work_request_id) == ("", Phase.PENDING, "wr")
-        assert VCN.started(Answer(202, None, {}), BARE).id == BARE.id
+        assert VCN.accepted(Answer(202, None, {}), BARE).id == BARE.id
 
 
-class TestDefaults:
-    """What a kind says that has nothing to say."""
-
-    def test_a_resource_is_healthy_when_it_is_ready(self, site):
-        """Only container instances have health checks."""
-        assert VCN.is_healthy(None, site, BARE)
+class TestFailure:
+    """The evidence for a failure of a kind without work requests."""
 
     @pytest.mark.parametrize(("body", "evidence"), [({"lifecycleDetails": "no room"}, ("no room",)), ({}, ())])
     def test_lifecycle_details_are_the_evidence(self, site, body, evidence):
-        """What the service says about a failure."""
+        """A failed resource's lifecycle details are the only evidence, and without them there is none."""
         assert VCN.failure(None, site, Live(BARE.key, "web", "id", "FAILED", Phase.FAILED, body), "") == evidence
         assert VCN.failure(None, site, None, "") == ()
-
-    def test_what_a_kind_cannot_do_is_a_mistake_of_the_library(self, provisioner, site):
-        """Each is found in the first test of a new kind."""
-        caller = provisioner.session.caller(Cancel(), key="vcn/main")
-        spec = DeploymentSpec("web")
-        with pytest.raises(LookupError, match="Kind does not say what web asks for"):
-            Kind().desire(spec, site)
-        with pytest.raises(LookupError, match="NetworkKind has no body"):
-            list(NetworkKind().desire(spec, site))
-        with pytest.raises(LookupError, match="vcn/main holds no data"):
-            VCN.holdings(caller, BARE)
-        with pytest.raises(LookupError, match="stop of vcn/main is not possible"):
-            VCN.act(caller, BARE, "stop")
-        with pytest.raises(LookupError, match="vcn/main has no address"):
-            VCN.address(caller, BARE)
-        with pytest.raises(LookupError, match=r"vcn/main at web.* is complete when made"):
-            VCN.complete(caller, site, BARE, {})
 
 
 class TestWireForm:
@@ -121,12 +98,12 @@ class TestWireForm:
 
     @pytest.mark.parametrize(("entry", "shown"), [({}, ""), ({"a": None}, ""), ({"a": 1}, "1"), ({"a": "x"}, "x")])
     def test_text_is_never_none(self, entry, shown):
-        """Null and absent read the same."""
+        """A field that is null or absent is read as an empty text, any other as its text."""
         assert text(entry, "a") == shown
 
     @pytest.mark.parametrize(("value", "found"), [(None, []), ("text", []), ([{"a": 1}, None, "x"], [{"a": 1}])])
     def test_objects_are_what_a_list_holds(self, value, found):
-        """Whatever else it holds."""
+        """Of a list only the objects are read, and nothing of any other value."""
         assert objects(value) == found
 
 
@@ -144,14 +121,14 @@ class TestWork:
             ("NEW_WORD", Phase.PENDING),
         ],
     )
-    def test_its_status_says(self, status, phase):
-        """A word that is unknown is waited for."""
+    def test_its_status_has_a_phase(self, status, phase):
+        """SUCCEEDED is READY, FAILED and CANCELED are FAILED, and any other status is PENDING."""
 
-        class Told:
+        class Service:
             def call(self, *_):
                 return Answer(200, {"status": status}, {})
 
-        assert VCN.work(Told(), "ocid1.workrequest") is phase
+        assert KINDS["log"].work_phase(Service(), "ocid1.workrequest") is phase
 
 
 class TestRequests:
@@ -171,49 +148,49 @@ class TestRequests:
         (live,) = reader.snapshot().of("web")[key("vcn/main")]
         return live
 
-    def test_an_update_changes_what_it_read(self, emulator, reader, vcn):
-        """Where somebody came between, it is read again."""
+    def test_a_refused_update_reads_the_resource_again(self, emulator, reader, vcn):
+        """After each of four 412 answers the resource is read again before the update is sent again."""
         emulator.inject(Fault.error("update_vcn", "NoEtagMatch", times=4))
         assert VCN.update(reader.caller, reader.site, vcn, {"displayName": "new"}).body["displayName"] == "new"
         operations = [one.operation for one in emulator.requests if one.operation.endswith("_vcn")]
         assert operations[-10:] == ["get_vcn", "update_vcn"] * 5
 
-    def test_somebody_who_is_always_between_ends_it(self, emulator, reader, vcn):
-        """Five tries, then the service's own words."""
+    def test_the_fifth_refusal_ends_an_update(self, emulator, reader, vcn):
+        """The fifth 412 answer is raised with the service's words."""
         emulator.inject(Fault.error("update_vcn", "NoEtagMatch", times=None))
         with pytest.raises(Conflict, match="412 NoEtagMatch"):
             VCN.update(reader.caller, reader.site, vcn, {"displayName": "new"})
 
     def test_other_conflicts_end_it_at_once(self, emulator, reader, vcn):
-        """Reading again would not help."""
+        """A 409 is raised at once, because reading again would not help."""
         emulator.inject(Fault.error("update_vcn", "InvalidatedRetryToken", status=409))
         with pytest.raises(Conflict, match="409 InvalidatedRetryToken"):
             VCN.update(reader.caller, reader.site, vcn, {"displayName": "new"})
 
-    def test_an_update_of_what_cannot_be_read_is_tried_as_it_is(self, emulator, reader, vcn):
-        """Somebody may write and not read."""
+    def test_an_update_of_what_cannot_be_read_is_sent_unchecked(self, emulator, reader, vcn):
+        """Where reading is refused and writing is allowed, the update is sent without if-match."""
         emulator.inject(Fault.error("get_vcn", "NotAuthorizedOrNotFound"))
         assert VCN.update(reader.caller, reader.site, vcn, {"displayName": "new"}).body["displayName"] == "new"
 
-    def test_what_is_gone_is_none(self, provisioner, reader, vcn):
-        """Reading it is no error."""
+    def test_a_deleted_resource_is_none(self, provisioner, reader, vcn):
+        """Reading a deleted resource returns None, and deleting it again is not an error."""
         provisioner.destroy("web")
         assert VCN.get(reader.caller, reader.site, vcn.id) is None
         VCN.delete(reader.caller, reader.site, vcn)
 
-    def test_what_is_not_ours_any_more_is_none(self, sdk, reader, vcn):
-        """Whoever takes our tags away takes the resource away."""
+    def test_a_resource_without_our_tags_is_none(self, sdk, reader, vcn):
+        """A resource whose tags somebody removed is read as None."""
         sdk("core.VirtualNetworkClient").update_vcn(vcn.id, {"freeformTags": {}})
         assert VCN.get(reader.caller, reader.site, vcn.id) is None
 
-    def test_a_removal_that_is_not_allowed_is_told(self, emulator, reader, vcn):
-        """404 means gone only where a GET says so too."""
+    def test_a_refused_deletion_is_an_error(self, emulator, reader, vcn):
+        """A 404 to a delete is raised where a GET still shows the resource."""
         emulator.inject(Fault.error("delete_vcn", "NotAuthorizedOrNotFound"))
         with pytest.raises(NotAuthorizedOrNotFound):
             VCN.delete(reader.caller, reader.site, vcn)
 
     def test_a_deleted_instance_that_can_still_be_read_is_gone(self, provisioner, emulator):
-        """OCI shows it for a while; deleting it again is no error."""
+        """An instance that OCI still shows as DELETED is read as None, and deleting it again is not an error."""
         instances = KINDS["container-instance"]
         provisioner.apply(WEB)
         reader = provisioner.reader("web")

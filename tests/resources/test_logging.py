@@ -41,7 +41,7 @@ class TestDesire:
     """Which logs."""
 
     def test_a_group_with_a_log_for_each_name(self, wanted):
-        """The group's name tells whose it is; a log keeps its lines as long as the spec says."""
+        """A group named after the deployment is created, with a log per name and the spec's retention."""
         desired = wanted(network=NOWHERE, logging=LoggingSpec.deployment(retention_duration_in_days=60))
         assert kinds_of(desired) == {"log-group/main", "log/app"}
         assert desired["log-group/main"].body["displayName"] == "ocisidecar-web"
@@ -49,7 +49,7 @@ class TestDesire:
         assert (body["logGroupId"], body["retentionDuration"]) == (Ref(key("log-group/main")), 60)
 
     def test_an_existing_group_gets_logs(self, wanted):
-        """And is neither changed nor deleted."""
+        """In an existing group only logs are created, which need no other resource."""
         desired = wanted(network=NOWHERE, logging=LoggingSpec.existing(log_group_id=GROUP_ID))
         assert kinds_of(desired) == {"log/app"}
         assert desired["log/app"].body["logGroupId"] == GROUP_ID
@@ -65,8 +65,8 @@ class TestDesire:
         ],
         ids=["log", "shared", "none", "unused"],
     )
-    def test_otherwise_nothing_is_made(self, wanted, logging):
-        """Logs of others are used; without a container that refers to one there is none."""
+    def test_otherwise_nothing_is_created(self, wanted, logging):
+        """With a log of others, without logging, and without a container that uses a log, none is created."""
         assert kinds_of(wanted(network=NOWHERE, logging=logging)) == set()
 
 
@@ -74,13 +74,13 @@ class TestLifecycle:
     """Creates answer without a body: the OCID is found by the tags."""
 
     def test_logs_are_found_below_their_group(self, provisioner):
-        """One list for each group."""
+        """Group and logs are created, and the next plan finds them."""
         resources = provisioner.apply(LOGS).resources
         assert set(resources) == {"log-group/main", "log/app", "log/audit"}
         assert provisioner.plan(LOGS).changes == ()
 
-    def test_a_failed_create_is_told_by_its_work_request(self, make_provisioner):
-        """No list ever shows it; the work request's errors are in the message."""
+    def test_a_failed_create_has_the_errors_of_its_work_request(self, make_provisioner):
+        """The error of a log that no list shows has the work request's message, and the next apply succeeds."""
         fault = Fault.failed("create_log", message="The log is not to be.")
         provisioner = make_provisioner(latencies=Latencies(logging=8), faults=[fault])
         with pytest.raises(ApplyFailed, match=r"The log is not to be\."):
@@ -88,7 +88,7 @@ class TestLifecycle:
         assert set(provisioner.apply(LOGS).resources) == {"log-group/main", "log/app", "log/audit"}
 
     def test_a_log_that_was_switched_off_is_switched_on(self, provisioner, sdk):
-        """Whatever its state is called then, it is there and not to be started."""
+        """An INACTIVE log is READY: it is updated and not started."""
         assert KINDS["log"].phase("INACTIVE") is Phase.READY
         resources = provisioner.apply(LOGS).resources
         off = {"displayName": "app", "isEnabled": False}
@@ -98,8 +98,8 @@ class TestLifecycle:
         provisioner.apply(LOGS)
         assert provisioner.plan(LOGS).changes == ()
 
-    def test_logs_in_a_foreign_group_are_found_and_removed_alone(self, provisioner, emulator):
-        """The group stays, with what others have in it."""
+    def test_logs_in_a_group_of_others_are_found_and_removed_alone(self, provisioner, emulator):
+        """Logs in a group of another deployment are found, and destroy deletes them and keeps the group."""
         provisioner.apply(DeploymentSpec("other", network=NOWHERE, logging=LoggingSpec.deployment()))
         group = provisioner.get("other").resources["log-group/main"]
         guest = DeploymentSpec(
@@ -123,21 +123,21 @@ class TestGroupsThatGo:
         (live,) = reader.snapshot().of("web")[key("log-group/main")]
         return live
 
-    def test_a_group_that_has_gone_has_no_logs(self, provisioner, reader):
-        """It is no error, and nothing is found."""
+    def test_a_deleted_group_has_no_logs(self, provisioner, reader):
+        """Listing the logs of a deleted group returns none."""
         group = self.group(reader)
         provisioner.destroy("web")
-        assert KINDS["log"].list_live(reader.caller, reader.site, (group,)) == ()
+        assert KINDS["log"].list_live(reader.caller, reader.site, group.id) == ()
 
     def test_a_group_that_may_not_be_read_is_an_error(self, emulator, reader):
-        """Taken for empty, its logs would be made a second time."""
+        """A 404 for the logs of a group that exists is raised: otherwise they would be created again."""
         group = self.group(reader)
         emulator.inject(Fault.error("list_logs", "NotAuthorizedOrNotFound", times=None))
         with pytest.raises(NotAuthorizedOrNotFound, match="list_logs"):
-            KINDS["log"].list_live(reader.caller, reader.site, (group,))
+            KINDS["log"].list_live(reader.caller, reader.site, group.id)
 
     def test_without_a_work_request_there_is_no_evidence(self, reader):
-        """Nothing else tells why a log failed."""
+        """Without a live log and a work request there is no evidence for a failure."""
         assert KINDS["log"].failure(reader.caller, reader.site, None, "") == ()
 
 
@@ -145,7 +145,7 @@ class TestAdopting:
     """Taking over logs that somebody else made."""
 
     def test_a_log_is_taken_over_with_its_group(self, provisioner, emulator, sdk):
-        """No request finds a log without its group, so the groups are gone through."""
+        """A log is found in one of several groups, and taken over with its group."""
         client = sdk("logging.LoggingManagementClient")
         details = {"compartmentId": provisioner.compartment_id, "displayName": "ocisidecar-web"}
         for name in ("another", "ocisidecar-web", "a third"):
@@ -163,28 +163,28 @@ class TestAdopting:
         assert provisioner.plan(spec).changes == ()
         assert emulator.live()["log"] == [log["id"]]
 
-    def test_a_log_that_is_nowhere_is_told(self, provisioner):
-        """Before anything is changed."""
+    def test_a_log_that_does_not_exist_cannot_be_taken_over(self, provisioner):
+        """A log that is in no group of the compartment is an error of the plan."""
         with pytest.raises(PlanError, match=r"log/app cannot be taken over: no log group .* holds ocid1\.log\.x"):
             provisioner.adopt(LOGS, {"log/app": "ocid1.log.x"})
 
 
-class TestHoldings:
-    """Destroying does not throw lines away."""
+class TestData:
+    """A destroy does not delete log lines."""
 
     def kept(self, provisioner, **options):
         steps = provisioner.plan_destroy("web", **options).steps
         return {str(step.key): step.reason for step in steps if step.action is Action.NOOP}
 
-    def test_empty_logs_go(self, provisioner, emulator):
-        """Nobody misses them."""
+    def test_empty_logs_are_deleted(self, provisioner, emulator):
+        """Logs without lines are not kept by a destroy."""
         provisioner.apply(LOGS)
         assert self.kept(provisioner) == {}
         provisioner.destroy("web")
         assert emulator.live() == {}
 
     def test_a_log_with_lines_stays_with_its_group(self, provisioner, write):
-        """The other log goes."""
+        """A destroy keeps a log with lines and its group, and deletes the other log."""
         provisioner.apply(LOGS)
         write("app")
         assert self.kept(provisioner) == {
@@ -194,15 +194,15 @@ class TestHoldings:
         assert self.kept(provisioner, purge=True) == {}
         assert set(provisioner.destroy("web").resources) == {"log-group/main", "log/app"}
 
-    def test_old_lines_count_too(self, provisioner, write, clock):
-        """The whole life of the log is searched, in spans that the service accepts."""
+    def test_old_lines_are_found(self, provisioner, write, clock):
+        """A line of weeks ago is found, by searches over spans that the service accepts."""
         provisioner.apply(LOGS)
         write("app")
         clock.advance(100 * 24 * 3600)
         assert "log/app" in self.kept(provisioner)
 
-    def test_what_cannot_be_searched_stays(self, provisioner, emulator):
-        """In doubt nothing is thrown away, and the reason says why."""
+    def test_a_log_that_cannot_be_searched_is_kept(self, provisioner, emulator):
+        """A log whose search is refused is kept, and the reason contains the refusal."""
         provisioner.apply(LOGS)
         emulator.inject(Fault.error("search_logs", "NotAuthorizedOrNotFound", times=None))
         reason = "kept may hold log lines: they cannot be searched (404 NotAuthorizedOrNotFound)"

@@ -77,7 +77,7 @@ def fields(value, declared, models, where):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(spec=deployments())
 def test_every_body_is_one_of_the_sdks(spec):
-    """A misspelled field, which OCI would refuse or ignore, does not get that far."""
+    """Every body has only fields, nesting and types of the SDK's create model."""
     identity = Identity("ocid1.tenancy", "eu-frankfurt-1", "ocid1.compartment", spec.name)
     site = Site(identity, "eu-frankfurt-1", ("Uocm:FRA-AD-1",), "ocid1.service", "all-fra", "fra.ocir.io/acme")
     for key, made in desire(spec, site).items():
@@ -91,7 +91,7 @@ def test_every_body_is_one_of_the_sdks(spec):
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(spec=deployments())
 def test_rules_are_those_of_the_sdk(spec):
-    """Also the rules that are added to a security group."""
+    """The rules of a security group have only fields of the SDK's model for added rules."""
     identity = Identity("ocid1.tenancy", "eu-frankfurt-1", "ocid1.compartment", spec.name)
     for key, made in desire(spec, Site(identity, "eu-frankfurt-1", image_prefix="fra.ocir.io/acme")).items():
         if key.kind == "network-security-group":
@@ -102,7 +102,7 @@ def test_rules_are_those_of_the_sdk(spec):
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_what_counts_as_changeable_can_be_changed(kind):
-    """Every field that is changed in place is one of the update request's."""
+    """Every field that is changed in place is in the SDK's update model."""
     details, _ = model(kind, "Update{}Details" if kind.name != "topic" else "TopicAttributesDetails")
     changeable = set(details().attribute_map.values())
     parts = IN_THEIR_OWN_REQUEST if kind.name == "container-instance" else set()
@@ -112,7 +112,7 @@ def test_what_counts_as_changeable_can_be_changed(kind):
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_what_counts_as_shown_is_shown(kind):
-    """A field that is compared live is there in what a list shows; what is not is compared by hash."""
+    """Every field that is compared live is in the SDK's summary model, and none that is compared by hash is."""
     summary, _ = model(kind, SUMMARIES.get(kind.name, "{}"))
     names = set(summary().attribute_map.values())
     assert kind.mutable - NOT_SENT.get(kind.name, set()) <= names
@@ -120,6 +120,6 @@ def test_what_counts_as_shown_is_shown(kind):
 
 
 def test_changeable_fields_of_a_vnic_are_those_of_the_sdk():
-    """They are changed in a request of their own."""
+    """Every field of a VNIC that is changed in place is in the SDK's update model."""
     details = importlib.import_module("oci.core.models").UpdateVnicDetails
     assert set(details().attribute_map.values()) >= VNIC_MUTABLE

@@ -32,30 +32,30 @@ class TestWhichResources:
         ],
         ids=["default", "private", "public", "shared", "existing"],
     )
-    def test_a_network_has(self, wanted, spec, expected):
-        """Nothing is made that is not needed, and nothing of others is touched."""
+    def test_each_kind_of_network_has_its_resources(self, wanted, spec, expected):
+        """Each kind of network consists of exactly these resources."""
         assert network(wanted(WEB, network=spec)) == expected
 
     def test_a_deployment_without_instances_has_a_network_to_share(self, wanted):
-        """Others name it with `.of`."""
+        """A deployment without instances creates a network, which others can share."""
         assert network(wanted()) == OWN | {"nat-gateway/main", "service-gateway/main"}
 
 
 class TestPrivateNetwork:
-    """Really private."""
+    """The default network."""
 
     def test_the_subnet_refuses_public_addresses(self, wanted):
-        """Nobody can give an instance one by accident."""
+        """A private subnet prohibits public IPs."""
         assert wanted(WEB)["subnet/main"].body["prohibitPublicIpOnVnic"] is True
 
-    def test_the_subnet_has_a_security_list_of_its_own(self, wanted):
-        """OCI's default one admits SSH from everywhere; ours admits nothing."""
+    def test_the_subnet_has_a_separate_security_list(self, wanted):
+        """The subnet uses its own security list, which admits nothing and lets everything out."""
         desired = wanted(WEB)
         assert desired["subnet/main"].body["securityListIds"] == [Ref(key("security-list/main"))]
         assert desired["security-list/main"].body["ingressSecurityRules"] == []
 
     def test_ways_out_are_nat_and_the_regions_services(self, wanted):
-        """Images of OCIR, logs and metrics do not cross the internet."""
+        """A private network routes the region's services to the service gateway and the rest to the NAT gateway."""
         rules = wanted(WEB)["route-table/main"].body["routeRules"]
         assert [(rule["networkEntityId"].key, rule["destination"], rule["destinationType"]) for rule in rules] == [
             (key("nat-gateway/main"), "0.0.0.0/0", "CIDR_BLOCK"),
@@ -68,7 +68,7 @@ class TestPublicNetwork:
     """Reachable where ports are declared."""
 
     def test_instances_get_public_addresses(self, wanted):
-        """Through an internet gateway, and without the service gateway's route: OCI refuses both in one table."""
+        """A public subnet allows public IPs, and its only route leads to the internet gateway."""
         desired = wanted(WEB, network=NetworkSpec.public())
         rules = desired["route-table/main"].body["routeRules"]
         assert [rule["networkEntityId"].key for rule in rules] == [key("internet-gateway/main")]
@@ -80,7 +80,7 @@ class TestAddresses:
     """Ranges and names."""
 
     def test_ranges_are_the_specs(self, wanted):
-        """VCN and subnet get what was written."""
+        """VCN and subnet have the address ranges of the spec."""
         spec = NetworkSpec.private(cidr_block="172.16.0.0/20", subnet_cidr_block="172.16.4.0/24", dns_label="net")
         desired = wanted(WEB, network=spec)
         assert desired["vcn/main"].body["cidrBlocks"] == ["172.16.0.0/20"]
@@ -88,11 +88,11 @@ class TestAddresses:
         assert [desired[name].body["dnsLabel"] for name in ("vcn/main", "subnet/main")] == ["net", "net"]
 
     def test_without_a_label_none_is_sent(self, wanted):
-        """A null would be refused."""
+        """Without a DNS label the bodies have no field for one, not a null."""
         assert "dnsLabel" not in wanted(WEB)["vcn/main"].body
 
     def test_another_range_is_another_network(self, wanted):
-        """It cannot be changed in place, while names and rules can."""
+        """Another address range changes the digest, while names, routes and rules are changed in place."""
         before, after = wanted(WEB), wanted(WEB, network=NetworkSpec.private(cidr_block="172.16.0.0/16"))
         assert before["vcn/main"].digest != after["vcn/main"].digest
         assert before["route-table/main"].digest == after["route-table/main"].digest

@@ -29,11 +29,11 @@ class TestDesire:
     """Which rules."""
 
     def test_a_number_is_open_to_the_vcn(self, wanted):
-        """And to nobody else."""
+        """A port given as a number is open to the VCN's range and to nothing else."""
         assert ingress(wanted(InstanceSpec("web", image_url="x:1", ports=[80]))) == [("6", 80, "10.0.0.0/16")]
 
-    def test_the_internet_is_let_in_only_where_it_is_written(self, wanted):
-        """A source is what the spec says, for each protocol."""
+    def test_the_internet_is_admitted_only_where_the_spec_says_so(self, wanted):
+        """Each protocol, port and source of the spec has a rule, and nothing else has."""
         ports = [Port(53, protocol="udp"), Port(443, sources=["0.0.0.0/0", "vcn"])]
         assert ingress(wanted(InstanceSpec("web", image_url="x:1", ports=ports))) == [
             ("6", 443, "0.0.0.0/0"),
@@ -42,17 +42,17 @@ class TestDesire:
         ]
 
     def test_ports_of_all_instances_are_opened_once(self, wanted):
-        """One group serves the deployment."""
+        """A port that two instances declare has one rule."""
         both = [InstanceSpec(name, image_url="x:1", ports=[80]) for name in ("web", "api")]
         assert len(ingress(wanted(*both))) == 1
 
-    def test_without_ports_nothing_comes_in(self, wanted):
-        """Everything may go out."""
+    def test_without_ports_nothing_is_admitted(self, wanted):
+        """Without ports the only rule lets everything out."""
         (rule,) = wanted(WEB)[GROUP].body["securityRules"]
         assert (rule["direction"], rule["protocol"], rule["destination"]) == ("EGRESS", "all", "0.0.0.0/0")
 
     def test_in_a_shared_network_the_vcn_is_the_others(self, wanted):
-        """Its range is read from it."""
+        """In a shared network the group refers to the other deployment's VCN, and its rules to that VCN's range."""
         desired = wanted(InstanceSpec("web", image_url="x:1", ports=[80]), network=NetworkSpec.of("platform"))
         vcn = key("vcn/main")
         assert desired[GROUP].body["vcnId"] == Ref(vcn, deployment="platform")
@@ -81,7 +81,7 @@ class TestRules:
         )
 
     def test_many_rules_take_several_calls(self, provisioner, emulator, rules, many):
-        """OCI takes 25 at a time, for adding and for removing."""
+        """Thirty-one rules are added, and thirty removed, in calls of at most 25."""
         provisioner.apply(many)
         assert len(rules()) == 31
         assert [one.operation for one in emulator.requests].count(ADD) == 2
@@ -93,14 +93,14 @@ class TestRules:
         [Fault.reset(ADD), Fault.reset(ADD, after_commit=True), Fault.truncated(ADD), Fault.reset(ADD, nth=2)],
         ids=["before", "after", "truncated", "second call"],
     )
-    def test_a_lost_answer_never_doubles_a_rule(self, provisioner, emulator, rules, many, fault):
-        """The group is read, and only what is missing is sent again."""
+    def test_a_lost_answer_never_duplicates_a_rule(self, provisioner, emulator, rules, many, fault):
+        """Whenever an answer to an add is lost, each rule is there exactly once afterwards."""
         emulator.inject(fault)
         provisioner.apply(many)
         assert len(rules()) == len(set(rules())) == 31
 
-    def test_answers_that_stay_away_end_in_an_error(self, provisioner, emulator, rules, many):
-        """After a few tries; the next apply adds the rules."""
+    def test_an_answer_that_never_arrives_is_an_error(self, provisioner, emulator, rules, many):
+        """If no answer arrives the apply fails, and the next one adds the rules."""
         emulator.inject(Fault.reset(ADD, times=None))
         with pytest.raises(ApplyFailed, match="no answer"):
             provisioner.apply(many)
@@ -108,8 +108,8 @@ class TestRules:
         provisioner.apply(many)
         assert len(rules()) == 31
 
-    def test_rules_of_others_go(self, provisioner, sdk, rules):
-        """A port that somebody opened by hand is closed by the next apply."""
+    def test_rules_of_others_are_removed(self, provisioner, sdk, rules):
+        """A rule that somebody added by hand is removed by the next apply."""
         provisioner.apply(WEB)
         opened = {
             "direction": "INGRESS",
@@ -128,7 +128,7 @@ class TestRules:
         assert rules() == ["everything out"]
 
     def test_a_group_is_taken_over_with_its_rules(self, provisioner, sdk, rules):
-        """The plan tells which rules differ, and the others are left as they are."""
+        """The plan of a takeover shows the rules that differ, and apply makes the rules those of the spec."""
         vcn = provisioner.apply(DeploymentSpec("web", network=NetworkSpec.private())).resources["vcn/main"]
         provisioner.destroy("web", retain=["vcn/main"])
         details = {"compartmentId": provisioner.compartment_id, "vcnId": vcn, "displayName": "web"}

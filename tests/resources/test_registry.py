@@ -15,7 +15,7 @@ KEY = "container-repository/acme/web"
 
 
 def test_a_repository_is_named_as_images_are_pushed(wanted):
-    """Private unless it is written."""
+    """A repository has the name that images are pushed to, and is private by default."""
     body = wanted(network=NOWHERE, repositories=SPEC.repositories)[KEY].body
     assert (body["displayName"], body["isPublic"], body["isImmutable"]) == ("acme/web", False, True)
 
@@ -24,13 +24,13 @@ def test_a_repository_is_named_as_images_are_pushed(wanted):
     ("body", "words"), [({"imageCount": 2}, "holds 2 images"), ({"imageCount": 0}, ""), ({}, "")]
 )
 def test_images_are_data(body, words):
-    """A repository without images holds nothing."""
+    """A repository with images holds data, one without holds none."""
     live = Live(key(KEY), "web", "id", "AVAILABLE", Phase.READY, body)
-    assert KINDS["container-repository"].holdings(None, live) == words
+    assert KINDS["container-repository"].describe_data(None, live) == words
 
 
 def test_a_repository_with_images_is_kept(provisioner, emulator):
-    """Until it is purged."""
+    """A destroy keeps a repository with images, unless it purges."""
     repository = provisioner.apply(SPEC).resources[KEY]
     emulator.push_image(repository, "1.4")
     (step,) = provisioner.plan_destroy("web").steps

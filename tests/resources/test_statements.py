@@ -13,7 +13,7 @@ WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4", statements=[METRIC
 
 
 def test_statements_of_all_containers_are_gathered():
-    """App and sidecars, of every instance, in an order that does not depend on the spec's."""
+    """The statements of all containers are returned, in an order that does not depend on the spec's."""
     worker = SidecarSpec("worker", image_url="docker.io/acme/worker:1", statements=[BUCKETS])
     forward = DeploymentSpec(
         "web", [WEB, InstanceSpec("api", image_url="docker.io/acme/api:1").with_sidecar(worker)]
@@ -24,20 +24,20 @@ def test_statements_of_all_containers_are_gathered():
 
 
 def test_a_right_that_many_need_is_given_once():
-    """Two reasons for one right make one statement; OCI takes 500 of them along a compartment path."""
+    """Two containers that need the same right for different reasons have one statement."""
     other = evolve(WEB, name="api", statements=[evolve(METRICS, reason="posts more metrics")])
     assert len(statements_of(DeploymentSpec("web", [WEB, other]), None)) == 1
 
 
-def test_the_same_right_for_another_principal_is_another():
-    """A management agent speaks as itself, not as the container instance."""
+def test_the_same_right_for_another_principal_is_separate():
+    """A right of the management agent is a statement beside the same right of the container instances."""
     agent = evolve(METRICS, principal="managementagent")
     spec = DeploymentSpec("web", [evolve(WEB, statements=[METRICS, agent])])
     assert statements_of(spec, None) == (METRICS, agent)
 
 
 def test_pulling_from_the_tenancys_registry_is_a_right():
-    """Of exactly this repository, unless a pull secret stands for it; then of exactly this secret."""
+    """Pulling from OCIR needs a statement for that repository, or for the pull secret where there is one."""
     private = InstanceSpec("web", image_url="fra.ocir.io/acme/team/web:1.4")
     (statement,) = statements_of(DeploymentSpec("web", [private]), None)
     assert (statement.verb, statement.resource_type) == ("read", "repos")
@@ -51,7 +51,7 @@ def test_pulling_from_the_tenancys_registry_is_a_right():
 
 
 def test_own_images_are_pulled_from_below_the_prefix():
-    """The symbolic name becomes a repository only there."""
+    """An image of ours needs a right for its repository below the prefix, and none without a prefix."""
     web = InstanceSpec("web", image_url="docker.io/acme/web:1").with_sidecar(
         SidecarSpec("f", image_url="ocisidecar/x:1")
     )
@@ -60,7 +60,7 @@ def test_own_images_are_pulled_from_below_the_prefix():
     assert statements_of(DeploymentSpec("web", [web]), None) == ()
 
 
-def test_who_needs_nothing_gets_nothing():
-    """No statement, no policy."""
+def test_without_a_need_there_is_no_statement():
+    """A deployment whose containers declare nothing has no statement."""
     assert statements_of(DeploymentSpec("web", [evolve(WEB, statements=())]), None) == ()
     assert statements_of(DeploymentSpec("platform"), None) == ()

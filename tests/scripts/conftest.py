@@ -28,14 +28,14 @@ def load(name):
 
 
 def forget_environment(monkeypatch):
-    """What the environment of the tests says of OCI or of settings reaches no script."""
+    """Remove the variables of OCI and of settings from the environment."""
     for name in [name for name in os.environ if name.startswith(("OCISIDECAR_", "OCI_")) or name in variables()]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture
 def settings(tmp_path):
-    """A settings file; what is written to it is added to what a deployment needs."""
+    """A settings file with what a deployment needs."""
     path = tmp_path / "web.env"
     path.write_text(SETTINGS)
     return path
@@ -43,14 +43,14 @@ def settings(tmp_path):
 
 @pytest.fixture
 def emulator():
-    """An emulator that other processes could use too; its time runs fast."""
+    """An emulator with a fast clock that other processes could use, too."""
     with Emulator(clock=FastClock(20)) as emulator:
         yield emulator
 
 
 @pytest.fixture
 def connection(emulator, tmp_path):
-    """The arguments that lead to it."""
+    """The options that connect to the emulator."""
     config = emulator.write_config(tmp_path / "emulator")
     where = ["--config", str(config), "--endpoint", emulator.endpoint]
     return [*where, "--compartment-id", emulator.compartment_id]
@@ -58,7 +58,7 @@ def connection(emulator, tmp_path):
 
 @pytest.fixture
 def script(capsys, monkeypatch):
-    """Run a script: exit code, standard output, standard error."""
+    """A function that runs a script and returns exit code, standard output and standard error."""
     forget_environment(monkeypatch)
 
     def run(name, *arguments):

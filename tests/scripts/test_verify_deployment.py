@@ -16,7 +16,7 @@ TEMPLATE = SCRIPTS / "oci-monitoring.env.template"
 
 
 def valid(text):
-    """Return a JUnit document after holding it against the format: elements, attributes, order and counts."""
+    """Return the suite of a JUnit document after validating its elements, attributes and counts."""
     suites = ET.fromstring(text)  # noqa: S314 our own text
     assert suites.tag == "testsuites"
     (suite,) = suites
@@ -35,10 +35,10 @@ def valid(text):
 
 
 class TestReports:
-    """What is written."""
+    """The report files."""
 
     def test_every_status_has_its_place(self):
-        """Failures are failures, skips tell their reason, and warnings stay visible without failing."""
+        """Failed checks are failures, skipped ones have their reason, and warnings are output of passed cases."""
         checks = (
             Check(name="running", key="c/web", status=Status.PASSED, detail="RUNNING"),
             Check(name="ready", key="vcn/main", status=Status.PASSED),
@@ -55,57 +55,61 @@ class TestReports:
         assert skipped.find("skipped").get("message") == "simulated"
 
     def test_files(self, script, tmp_path):
-        """JSON and JUnit hold the checks that are printed."""
+        """The JSON and JUnit files contain the same checks."""
         json_file, junit_file = tmp_path / "report.json", tmp_path / "report.xml"
         code, out, _ = script(
             "verify_deployment", "--settings", TEMPLATE, "--local", "--json", json_file, "--junit", junit_file
         )
-        assert (code, "monitoring-demo is fine" in out) == (0, True)
+        assert (code, "All checks of monitoring-demo that could run passed" in out) == (0, True)
         report = json.loads(json_file.read_text())
         suite = valid(junit_file.read_text())
         assert report["ok"] is True
         assert [case.get("name") for case in suite] == [check["name"] for check in report["checks"]]
 
     def test_a_file_that_cannot_be_written(self, script, tmp_path):
-        """What was found is printed all the same."""
+        """The report is printed even if a report file cannot be written."""
         code, out, err = script(
             "verify_deployment", "--settings", TEMPLATE, "--local", "--junit", tmp_path / "nowhere" / "report.xml"
         )
-        assert (code, "monitoring-demo is fine" in out, "nowhere/report.xml" in err) == (2, True, True)
+        assert (
+            code,
+            "All checks of monitoring-demo that could run passed" in out,
+            "nowhere/report.xml" in err,
+        ) == (2, True, True)
 
 
 class TestExitCodes:
-    """0 fine, 1 failed, 2 wrong input, 3 the service."""
+    """The exit code depends on the result."""
 
     @pytest.fixture
     def verify(self, script, connection, settings):
         return lambda *arguments: script("verify_deployment", "--settings", settings, *connection, *arguments)
 
     def test_a_deployment_that_is_not_there(self, verify):
-        """2, and what there is."""
+        """A deployment that does not exist ends with 2."""
         code, _, err = verify()
-        assert (code, "No deployment 'web' exists" in err) == (2, True)
+        assert (code, "No deployment 'web' in this" in err) == (2, True)
 
     @pytest.mark.parametrize(("run", "expected"), [(None, 0), (ContainerScript(exits_after_seconds=0), 1)])
     def test_a_deployment_that_is_there(
         self, script, verify, connection, settings, emulator, tmp_path, run, expected
     ):
-        """0 when it works, 1 when it does not, and then the reports hold failures."""
+        """A working deployment ends with 0, a broken one with 1 and failures in the reports."""
         if run is not None:
             emulator.script("web", run)
         script("deploy", "deploy", "--settings", settings, *connection, "--yes")
         junit = tmp_path / "report.xml"
         code, out, _ = verify("--junit", junit, "--no-telemetry", "--read-only")
-        assert (code, "web is not fine" in out) == (expected, expected == 1)
+        assert (code, "checks of web failed" in out) == (expected, expected == 1)
         assert bool(valid(junit.read_text()).findall("testcase/failure")) is (expected == 1)
 
     def test_wrong_settings(self, verify, settings):
-        """2, and the fault with its line."""
+        """A wrong setting ends with 2 and a message with its line."""
         settings.write_text("CONTAINER_COUNT=many\n")
         code, _, err = verify()
         assert (code, "web.env:1: CONTAINER_COUNT" in err) == (2, True)
 
     def test_a_service_that_refuses(self, verify):
-        """3."""
+        """A refused request ends with 3."""
         code, _, err = verify("--compartment-id", "ocid1.compartment.oc1..nowhere")
         assert (code, "NotAuthorizedOrNotFound" in err) == (3, True)

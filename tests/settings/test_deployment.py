@@ -43,7 +43,7 @@ class TestApp:
         assert sorted(instance.mounts) == ["/logs", "/metrics"]
 
     def test_every_setting_of_the_instance(self, web):
-        """Shape, size, number, port and place are the file's."""
+        """The file sets the instance's shape, size, number of replicas, port and availability domain."""
         instance = web(
             "CONTAINER_SHAPE=CI.Standard.A1.Flex\nCONTAINER_OCPUS=4\nCONTAINER_MEMORY_GB=8\nCONTAINER_COUNT=3\n"
             "CONTAINER_PORT=8080\nAVAILABILITY_DOMAIN=2\n"
@@ -68,17 +68,17 @@ class TestApp:
         assert web(f"CONTAINER_ENV_VARS='{text}'\n").environment_variables == expected
 
     def test_log_level(self, web):
-        """The app gets it, unless its own environment says otherwise."""
+        """The app gets LOG_LEVEL as a variable, unless CONTAINER_ENV_VARS sets it."""
         assert web("LOG_LEVEL=DEBUG\n").environment_variables == {"LOG_LEVEL": "DEBUG"}
         own = web("LOG_LEVEL=DEBUG\nCONTAINER_ENV_VARS=LOG_LEVEL=INFO\n")
         assert own.environment_variables == {"LOG_LEVEL": "INFO"}
 
     def test_without_shared_volumes(self, web):
-        """The app has none."""
+        """ENABLE_SHARED_VOLUMES=false leaves the app without volumes."""
         assert web("ENABLE_SHARED_VOLUMES=false\n").mounts == {}
 
     def test_the_demonstration_app(self, web):
-        """Without an image of its own the app is the demonstration's, with the URL that build_all.py wrote."""
+        """Without CONTAINER_IMAGE the app is the demonstration app, with the URL that build_all.py wrote."""
         assert web("CONTAINER_IMAGE=\n", local=True).image_url == "ocisidecar/app-with-metrics:0.1.0"
         written = "CONTAINER_IMAGE=\nAPP_WITH_METRICS_IMAGE=fra.ocir.io/ns/app:1\n"
         instance = web(f"{written}CONTAINER_PORT=8080\n")
@@ -94,7 +94,7 @@ class TestApp:
         ],
     )
     def test_metrics_of_the_app(self, web, lines, scrape):
-        """They are scraped where the file says, unless that is Prometheus' own port."""
+        """The app is scraped at the port that the file gives, unless that is Prometheus' own port."""
         assert web(lines).scrape == scrape
 
 
@@ -102,25 +102,25 @@ class TestNetwork:
     """Where the instances are, and who reaches them."""
 
     def test_private_by_default(self, spec):
-        """No public address and no open port unless the file says so."""
+        """Without further settings instances have no public address and no open port."""
         assert spec().network == NetworkSpec.private()
 
     def test_public_to_the_named_only(self, spec):
-        """ALLOWED_CIDR is who may reach the port; nothing else is opened."""
+        """ALLOWED_CIDR alone is the source of the app's port, and no other port is open."""
         deployment = spec("ASSIGN_PUBLIC_IP=true\nALLOWED_CIDR='203.0.113.7/32, 198.51.100.0/24'\n")
         assert deployment.network == NetworkSpec.public()
         ports = deployment.instance("web").ports
         assert ports == (Port(80, sources=["203.0.113.7/32", "198.51.100.0/24"]),)
 
     def test_prometheus_is_open_to_the_named_only(self, web):
-        """And to nobody outside of the instance by default."""
+        """PROMETHEUS_ALLOWED_CIDR opens port 9090 to its sources, and without it the port is closed."""
         assert web().ports == (Port(80),)
         assert web("PROMETHEUS_ALLOWED_CIDR=vcn\n").ports == (Port(80), Port(9090))
         ports = web("PROMETHEUS_ALLOWED_CIDR=203.0.113.7/32\nALLOWED_CIDR=198.51.100.0/24\n").ports
         assert ports == (Port(80, sources=["198.51.100.0/24"]), Port(9090, sources=["203.0.113.7/32"]))
 
     def test_existing(self, spec):
-        """A subnet with its groups is used as it is."""
+        """An existing subnet and its groups are used unchanged."""
         deployment = spec(f"SUBNET_OCID={SUBNET}\nNSG_OCIDS={GROUP}\nASSIGN_PUBLIC_IP=yes\n")
         assert deployment.network == NetworkSpec.existing(SUBNET, nsg_ids=[GROUP], is_public_ip_assigned=True)
 
@@ -129,7 +129,7 @@ class TestSidecars:
     """What runs beside the app."""
 
     def test_all(self, web):
-        """Each has its switch, and all together fit."""
+        """Each sidecar has a switch, and all sidecars together fit into one instance."""
         switches = [name for name in variables() if re.fullmatch(r"ENABLE_.*_(SIDECAR|EXPORTERS?)", name)]
         lines = "".join(f"{switch}=true\n" for switch in switches)
         instance = web(f"{lines}CONTAINER_OCPUS=2\n", local=True)
@@ -158,7 +158,7 @@ class TestSidecars:
         ],
     )
     def test_image_and_limits_of_each(self, web, prefix, switch, name):
-        """Image, memory and CPU of a sidecar are the file's; empty ones are the preset's."""
+        """The file sets a sidecar's image, memory and CPU; an empty value keeps the preset's."""
         lines = f"ENABLE_{switch}=true\n"
         limits = f"{prefix}_IMAGE=r/i:1\n{prefix}_MEMORY_GB=0.3\n{prefix}_OCPUS=0.2\n"
         by_name = {one.name: one for one in web(lines + limits, local=True).sidecars}
@@ -169,12 +169,12 @@ class TestSidecars:
         assert preset.vcpus_limit
 
     def test_scrape_interval(self, web):
-        """Prometheus scrapes as often as the file says."""
+        """PROMETHEUS_SCRAPE_INTERVAL is the interval in Prometheus' configuration."""
         volume = web("PROMETHEUS_SCRAPE_INTERVAL=60\n").sidecars[0].mounts["/etc/prometheus"].volume
         assert volume.files["prometheus.yml"].scrape_interval_in_seconds == 60
 
     def test_management_agent(self, web):
-        """Its install key comes from the vault; it reads Prometheus, or the app where there is none."""
+        """The agent's install key comes from the vault; it reads Prometheus, or the app without Prometheus."""
         lines = f"ENABLE_MANAGEMENT_AGENT_SIDECAR=true\nMGMT_AGENT_RESPONSE_FILE=vault:{SECRET}\n"
         image = "MGMT_AGENT_SIDECAR_IMAGE=r/i:1\nMETRICS_NAMESPACE=shop\n"
         agent = web(lines + image).sidecars[-1]
@@ -186,7 +186,7 @@ class TestSidecars:
         assert alone.environment_variables["OCISIDECAR_SCRAPE_URL"] == "http://127.0.0.1:8081/metrics"
 
     def test_grafana_is_reachable_and_has_no_default_password(self, web):
-        """Its port is opened to the same callers; a user admin exists only with a password."""
+        """Grafana's port is open to the app's sources, and a user admin exists only with a password."""
         image = "ENABLE_GRAFANA_SIDECAR=true\nGRAFANA_SIDECAR_IMAGE=r/i:1\nALLOWED_CIDR=203.0.113.0/24\n"
         instance = web(image)
         assert instance.ports == tuple(Port(number, sources=["203.0.113.0/24"]) for number in (80, 3000))
@@ -196,7 +196,7 @@ class TestSidecars:
         assert (volume.files["admin_password"], volume.secret_version) == (b"x", "2")
 
     def test_exporters_ask_the_app_at_its_port(self, web):
-        """NGINX and blackbox exporter follow CONTAINER_PORT."""
+        """The NGINX and blackbox exporters probe CONTAINER_PORT."""
         nginx, blackbox = web(
             "CONTAINER_PORT=8080\nENABLE_NGINX_EXPORTER=on\nENABLE_BLACKBOX_EXPORTER=on\n"
         ).sidecars[2:]
@@ -208,19 +208,19 @@ class TestLogsAndAlarms:
     """Logging and alarms."""
 
     def test_logging(self, spec):
-        """A log with the file's retention, or none."""
+        """Logging is a log with the file's retention, or none when it is switched off."""
         assert spec("LOG_RETENTION_DAYS=90\n").logging.retention_duration_in_days == 90
         assert spec("ENABLE_LOGGING=false\n").logging.kind == "none"
 
     def test_no_alarms_by_default(self, spec):
-        """They are made only where they are wanted."""
+        """Alarms are created only with ENABLE_ALARMS=true."""
         assert spec().alarms == ()
 
     @pytest.mark.parametrize(
         ("line", "topic"), [(f"NOTIFICATION_TOPIC_OCID={TOPIC}\n", TOPIC), ("", TopicSpec("alarms"))]
     )
     def test_alarms_notify_somebody(self, spec, line, topic):
-        """CPU, memory, full disk and silence; never without a topic."""
+        """There are alarms for CPU, memory, storage and absence, and each has a topic."""
         alarms = spec(f"ENABLE_ALARMS=true\nCPU_ALARM_THRESHOLD=70\nMEMORY_ALARM_THRESHOLD=90.5\n{line}").alarms
         assert alarms == (
             AlarmSpec.cpu_utilization(70, destinations=[topic]),
@@ -234,7 +234,7 @@ class TestImages:
     """Where images come from, and by what right."""
 
     def test_image_prefix(self, settings):
-        """It is put together from region, namespace and path, or given whole."""
+        """The image prefix is made of region, namespace and path, or given whole."""
         registry = "OCIR_NAMESPACE=ns\nOCI_REGION=eu-frankfurt-1\n"
         assert settings().image_prefix is None
         assert settings(registry).image_prefix == "ocir.eu-frankfurt-1.oci.oraclecloud.com/ns/ocisidecar"
@@ -243,14 +243,14 @@ class TestImages:
         assert settings(f"{registry}OCISIDECAR_IMAGE_PREFIX=r/p\n").image_prefix == "r/p"
 
     def test_images_of_the_tenancy_are_pulled_by_a_policy(self, spec):
-        """Where images come from OCIR the group may read repositories; elsewhere it gets no such right."""
+        """With images from OCIR the group may read repositories; with other images it may not."""
         statements = spec("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n").access.statements
         assert [(one.verb, one.resource_type) for one in statements] == [("read", "repos")]
         assert spec().access.statements == ()
 
     @pytest.mark.parametrize("host", ["fra.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"])
     def test_credentials_are_for_the_registry_that_the_images_are_in(self, spec, host):
-        """Not for one that is put together from another spelling of the region."""
+        """Pull credentials name the registry host in the image's URL, whatever the spelling of OCIR_REGION."""
         deployment = spec(
             f"OCI_REGION=eu-frankfurt-1\nOCIR_USERNAME=ns/ada\nOCIR_PASSWORD=env:T\nCONTAINER_IMAGE={host}/ns/web:1\n",
             environment={"T": "x"},
@@ -261,7 +261,7 @@ class TestImages:
 
     @pytest.mark.parametrize("name", ["ada", "ns/ada"])
     def test_the_user_stands_behind_the_namespace(self, web, name):
-        """However it is written."""
+        """The registry's user name begins with the namespace, whether the file writes it or not."""
         (secret,) = web(
             f"OCIR_NAMESPACE=ns\nOCIR_USERNAME={name}\nOCIR_PASSWORD=env:T\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n",
             environment={"T": "x"},
@@ -270,7 +270,7 @@ class TestImages:
 
     @pytest.mark.parametrize("name", ["ada", "ns/ada"])
     def test_the_namespace_may_be_known_from_the_image_alone(self, web, name):
-        """As after a push by build_all.py, which asks the account for it and writes nothing but URLs."""
+        """Without OCIR_NAMESPACE the namespace comes from the image's URL, as build_all.py writes it."""
         (secret,) = web(
             f"OCIR_USERNAME={name}\nOCIR_PASSWORD=env:T\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n",
             environment={"T": "x"},
@@ -278,7 +278,7 @@ class TestImages:
         assert secret.username == "ns/ada"
 
     def test_credentials_in_a_vault(self, web):
-        """OCI itself reads them at each pull."""
+        """Credentials in a vault become a pull secret that OCI reads at each pull."""
         (secret,) = web(
             f"OCIR_USERNAME=ns/ada\nOCIR_AUTH_TOKEN=vault:{SECRET}\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n"
         ).image_pull_secrets
@@ -298,7 +298,7 @@ class TestPlatforms:
         ],
     )
     def test_images_are_for_the_shape_or_as_the_file_says(self, settings, lines, expected):
-        """An Arm shape cannot run what is built for x86."""
+        """Images are built for the shape's platform, unless the file gives platforms."""
         read = settings(lines)
         assert (platforms(read.values), read.warnings) == (expected, ())
 
@@ -307,7 +307,7 @@ class TestTags:
     """Tags of everything."""
 
     def test_both_kinds(self, spec):
-        """Free-form ones, and defined ones in either spelling."""
+        """The file gives free-form tags, and defined tags in either spelling."""
         deployment = spec(
             'FREEFORM_TAGS=\'{"Environment":"Development"}\'\n'
             'DEFINED_TAGS=\'{"Ops.CostCenter":"42","Ops":{"Project":"x"}}\'\n'

@@ -54,14 +54,14 @@ class TestAssignments:
         ],
     )
     def test_forms(self, text, value):
-        """Each way to write a value that shells have, apart from commands."""
+        """Every way in which shells write a value, apart from commands, is read."""
         file = read_env_file(text)
         assert values(text)["A"] == value
-        assert file.slips == ()
+        assert file.errors == ()
 
     @given(st.lists(st.tuples(NAMES, TEXTS, st.booleans()), max_size=5))
     def test_every_text_survives_quoting(self, given_values):
-        """Whatever a value is, it comes back from single and from double quotes."""
+        """Any value is read back unchanged from single and from double quotes."""
         lines = [
             f"export {name}={single_quoted(value) if is_single else double_quoted(value)}"
             for name, value, is_single in given_values
@@ -73,10 +73,10 @@ class TestAssignments:
     @example("a\\\nb")
     @example(" ; C=1; # D\n;")
     def test_what_is_read_is_what_a_shell_reads(self, tail):
-        """Where nothing is refused, sh gives the variable the same value."""
+        """For a text without errors, sh gives the variable the same value."""
         text = f"A=x\nB={tail}"
         file = read_env_file(text)
-        if file.slips or {one.name for one in file.assignments} != {"A", "B"}:
+        if file.errors or {one.name for one in file.assignments} != {"A", "B"}:
             return
         shell = subprocess.run(
             ["sh", "-c", f'{text}\nprintf %s. "$B"'], capture_output=True, text=True, env={}, check=False
@@ -84,22 +84,22 @@ class TestAssignments:
         assert values(text)["B"] + "." == shell.stdout
 
     def test_lines_are_counted(self):
-        """An assignment knows its line and where its value stands, however long the ones before are."""
+        """An assignment has the right line and span, even after values of several lines."""
         text = "# head\n\nA='1\n2'\nB=\"3\" # x\n"
         first, second = read_env_file(text).assignments
         assert (first.line, second.line) == (3, 5)
         assert text[slice(*second.span)] == '"3"'
 
     def test_overrides_count_in_references(self):
-        """What the environment sets is what later lines refer to."""
+        """A reference to a variable that the environment overrides yields the environment's value."""
         assert values("A=1\nB=$A", overrides={"A": "2"}) == {"A": "1", "B": "2"}
 
     def test_references_are_remembered(self):
-        """A name that others refer to is no mistake, although nothing else reads it."""
+        """The names that values refer to are returned."""
         assert read_env_file("HOST=x\nA=$HOST").referenced == {"HOST"}
 
 
-class TestSlips:
+class TestErrors:
     """What is refused, and that nothing is ever executed."""
 
     @pytest.mark.parametrize(
@@ -113,20 +113,20 @@ class TestSlips:
             ("A=$HOME", "refers to a variable that is not set earlier in this file"),
             ("A='x", "a quote that is not closed"),
             ('A="x', "a quote that is not closed"),
-            ("A=x|y", "put the value into single quotes"),
-            ("A=x y", "put the value into single quotes"),
-            ("A= x", "holds a blank"),
-            ("source other.env", "is no assignment"),
-            ("A = x", "without blanks around ="),
-            ("A=x;;", "is no assignment"),
-            ("; A=x", "is no assignment"),
+            ("A=x|y", "put the value in single quotes"),
+            ("A=x y", "put the value in single quotes"),
+            ("A= x", "contains whitespace"),
+            ("source other.env", "is not an assignment"),
+            ("A = x", "without spaces around ="),
+            ("A=x;;", "is not an assignment"),
+            ("; A=x", "is not an assignment"),
         ],
     )
     def test_refusals(self, line, said):
-        """Each names its line, and the lines after it are read all the same."""
+        """Each error has its line, and the lines after it are still read."""
         file = read_env_file(f"# one\n{line}\nC=3\n")
-        (slip,) = file.slips
-        assert (slip.line, said in slip.message) == (2, True)
+        (error,) = file.errors
+        assert (error.line, said in error.message) == (2, True)
         assert file.assignments[-1].name == "C"
 
     @pytest.mark.parametrize(
@@ -134,16 +134,16 @@ class TestSlips:
         ['A="pa$hunter2"', "A=pa${hunter2}", 'A="pa${hunter2:-x}"', "A=hunter2(x", "A='hunter2", "hunter2 x"],
     )
     def test_no_piece_of_a_value_is_quoted(self, line):
-        """It may be a password, even where it looks like the name of a variable."""
-        (slip,) = read_env_file(f"{line}\n").slips
-        assert "hunter2" not in slip.message
+        """A message never repeats a part of a value, which may be a password."""
+        (error,) = read_env_file(f"{line}\n").errors
+        assert "hunter2" not in error.message
 
     def test_nothing_is_executed(self, tmp_path):
-        """A command in a value leaves no trace."""
+        """A command in a value is not executed."""
         trace = tmp_path / "trace"
         read_env_file(f"A=$(touch {trace})\nB=`touch {trace}`\ntouch {trace}\n")
         assert not trace.exists()
 
     def test_a_value_that_is_refused_can_be_referred_to(self):
-        """One mistake is told once."""
-        assert len(read_env_file("A=$(id)\nB=$A\n").slips) == 1
+        """A reference to a variable whose value is refused is not a second error."""
+        assert len(read_env_file("A=$(id)\nB=$A\n").errors) == 1

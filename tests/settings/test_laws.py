@@ -1,4 +1,4 @@
-"""The law of settings: whatever a file holds, it is a valid deployment or a list of named faults."""
+"""The law of settings: whatever a file holds, it is a valid deployment or a list of named problems."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ocisidecar import Settings, SettingsError
 from ocisidecar.settings.table import variables
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 
 WORDS = st.sampled_from(
     [
@@ -28,18 +28,18 @@ FILES = st.dictionaries(st.sampled_from(sorted(variables())), WORDS, max_size=12
 @example(values={"CONTAINER_OCPUS": "nan"}, local=True)
 @example(values={"CONTAINER_MEMORY_GB": "inf"}, local=True)
 @example(values={"DEFINED_TAGS": '{"A.B":"1","A":"x"}'}, local=False)
-def test_a_file_is_a_deployment_or_faults(tmp_path_factory, values, local):
-    """Nothing else is raised, every fault names where it is, and what is returned can be deployed."""
+def test_a_file_is_a_deployment_or_problems(tmp_path_factory, values, local):
+    """Any file gives a valid deployment, or a SettingsError whose problems all have a place."""
     path = tmp_path_factory.mktemp("settings") / "web.env"
     base = {"OCI_COMPARTMENT_OCID": "ocid1.compartment.oc1..a", "CONTAINER_INSTANCE_NAME": "web"}
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in {**base, **values}.items()]
     path.write_text("".join(lines), encoding="utf-8")
-    spec, faults = None, ()
+    spec, problems = None, ()
     try:
         settings = Settings.from_env_file(path, local=local, environment={"HOME": "/home/ada"})
         spec = settings.deployment_spec()
     except SettingsError as error:
-        faults = error.faults
-    assert (spec is None) is bool(faults)
-    assert all(fault.place and fault.message for fault in faults)
+        problems = error.problems
+    assert (spec is None) is bool(problems)
+    assert all(problem.place and problem.message for problem in problems)
     assert spec is None or validate(spec, accepts_symbolic_images=True) == ()

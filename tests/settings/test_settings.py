@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ocisidecar import ConfigError, Provisioner, SettingFault, Settings, SettingsError
+from ocisidecar import ConfigError, Provisioner, SettingProblem, Settings, SettingsError
 from ocisidecar.emulator import Emulator
 from ocisidecar.settings.table import SECTIONS, Values, variables
 from ocisidecar.settings.unused import UNUSED
@@ -38,33 +38,33 @@ OLD_FILE = {
 }  # fmt: skip
 
 
-def faults(call):
-    """Return the faults of a call that must fail."""
+def problems(call):
+    """Return the problems of a call that must fail."""
     with pytest.raises(SettingsError) as caught:
         call()
-    return {(one.place, one.variable): one.message for one in caught.value.faults}
+    return {(one.place, one.variable): one.message for one in caught.value.problems}
 
 
 class TestTable:
     """What the table promises."""
 
     def test_every_variable_of_the_old_file_is_honoured_or_explained(self):
-        """None of them is unknown, and what is not used says what to do instead."""
+        """No variable of the old file is unknown, and the unused ones say what to do instead."""
         assert variables().keys() | UNUSED.keys() >= OLD_FILE
         assert not variables().keys() & UNUSED.keys()
 
     def test_sections_name_fields(self):
-        """Each heading of the template stands before a field that exists."""
+        """Each heading of the template belongs to a field that exists."""
         assert SECTIONS.keys() <= {one.field for one in variables().values()}
 
     def test_defaults_are_what_an_empty_file_gives(self, tmp_path):
-        """A file without an assignment is all defaults."""
+        """A file without assignments gives all defaults."""
         path = tmp_path / "empty.env"
         path.touch()
         assert Settings.from_env_file(path, environment={}).values == Values()
 
     def test_an_empty_value_is_none(self, settings):
-        """So a line can stay in the file without counting."""
+        """A variable with an empty value has its default."""
         read = settings("".join(f"export {name}=''\n" for name in variables()))
         assert read.values == Values()
 
@@ -73,14 +73,14 @@ class TestSources:
     """Where a value comes from."""
 
     def test_the_environment_counts_before_the_file(self, settings):
-        """And a warning says which line counts no more."""
+        """The environment overrides the file, with a warning that names the overridden line."""
         read = settings("CONTAINER_COUNT=2\n", environment={"CONTAINER_COUNT": "3"})
         assert read.values.container_count == 3
         (warning,) = read.warnings
         assert (warning.place, warning.variable) == ("web.env:5", "CONTAINER_COUNT")
 
     def test_the_environment_reaches_references(self, settings):
-        """What later lines refer to is what counts."""
+        """References in the file use values from the environment."""
         read = settings(
             "APP_WITH_METRICS_IMAGE=a:1\nCONTAINER_IMAGE=$APP_WITH_METRICS_IMAGE\n",
             environment={"APP_WITH_METRICS_IMAGE": "b:2"},
@@ -97,33 +97,33 @@ class TestSources:
         ],
     )
     def test_the_usual_variables_of_a_connection_count_too(self, settings, variable, field):
-        """A shell that is set up for oci-cli or this library needs no other names."""
+        """OCISIDECAR_… and OCI_CLI_… variables of the environment override the file's connection."""
         read = settings("OCI_REGION=eu-frankfurt-1\n", environment={variable: "x"})
         assert getattr(read.values, field) == "x"
 
     def test_the_last_assignment_counts(self, settings):
-        """As in a shell; and a warning says so."""
+        """Of several assignments the last one is effective, as in a shell, with a warning."""
         read = settings("CONTAINER_COUNT=2\nCONTAINER_COUNT=3\n")
         assert read.values.container_count == 3
         assert [str(one) for one in read.warnings] == [
-            "web.env:6: CONTAINER_COUNT is set again: line 5 counts no more"
+            "web.env:6: CONTAINER_COUNT is set again, which overrides line 5"
         ]
 
 
 def test_settings_pickle(settings):
-    """So a worker process can be given them, secrets included."""
+    """Settings pickle, with their secrets."""
     read = settings(f"OCIR_AUTH_TOKEN='{SECRET_TEXT}'\n")
     copy = pickle.loads(pickle.dumps(read))  # noqa: S301 our own bytes
     assert copy == read
     assert copy.deployment_spec() == read.deployment_spec()
 
 
-class TestFaults:
+class TestProblems:
     """What is wrong, all at once, each with file, line and variable."""
 
     def test_all_at_once(self, settings):
-        """Syntax, types, values and what is missing come in one error."""
-        found = faults(
+        """One error holds problems of syntax, types and values, and missing variables."""
+        found = problems(
             lambda: settings(
                 "CONTAINER_OCPUS=many\nENABLE_ALARMS=perhaps\nSUBNET_OCID=web\nCONTAINER_COUNT=0\nA=$(id)\n"
                 "LOG_RETENTION_DAYS=365\nCONTAINER_INSTANCE_NAME=''\n"
@@ -134,9 +134,9 @@ class TestFaults:
             ("web.env:6", "ENABLE_ALARMS"): "must be true or false, got 'perhaps'",
             ("web.env:7", "SUBNET_OCID"): "must be an OCID, ocid1.subnet.…, got 'web'",
             ("web.env:8", "CONTAINER_COUNT"): "must be 1 to 1000 replicas, got 0",
-            ("web.env:9", "A"): "holds a command, which is not executed: write its result",
+            ("web.env:9", "A"): "contains a command, which is not executed: write its result",
             ("web.env:10", "LOG_RETENTION_DAYS"): "must be one of 30, 60, 90, 120, 150, 180 days, got 365",
-            ("web.env:11", "CONTAINER_INSTANCE_NAME"): "is not set, and is needed: Name of the deployment, of the "
+            ("web.env:11", "CONTAINER_INSTANCE_NAME"): "is required but not set: Name of the deployment, of the "
             "instance and of the app's container.",
         }
 
@@ -184,13 +184,13 @@ class TestFaults:
             ("OCI_TENANCY_OCID=ocid1.tenancy...", "OCI_TENANCY_OCID", "is not filled in"),
         ],
     )
-    def test_each_fault_names_its_variable(self, settings, lines, variable, said):
-        """What the spec's own rules refuse is told in the words of the file."""
-        found = faults(lambda: settings(lines + "\n").deployment_spec())
+    def test_each_problem_names_its_variable(self, settings, lines, variable, said):
+        """A problem that validation finds in the spec names the variable in the file."""
+        found = problems(lambda: settings(lines + "\n").deployment_spec())
         assert [said in message for (_, name), message in found.items() if name == variable] == [True]
 
     def test_a_name_that_only_looks_like_the_templates(self, settings):
-        """Its words stand at the beginning of a part, not within one."""
+        """A value is a placeholder only where `your-` begins a part of it, not within a word."""
         lines = "CONTAINER_IMAGE=docker.io/acme/bring-your-own:1\n"
         assert settings(lines).deployment_spec().instance("web").image_url == "docker.io/acme/bring-your-own:1"
 
@@ -198,19 +198,19 @@ class TestFaults:
         "line", ["CONTAINER_PORT=99999", "CONTAINER_INSTANCE_NAME='My web'", "PROMETHEUS_SCRAPE_INTERVAL=0"]
     )
     def test_a_mistake_is_told_once(self, settings, line):
-        """However many parts of the spec it reaches, in the words of the file alone."""
+        """A wrong value is one problem, however many parts of the spec it reaches."""
         with pytest.raises(SettingsError) as caught:
             settings(f"{line}\n").deployment_spec()
-        (fault,) = caught.value.faults
-        assert str(fault).startswith(f"web.env:5: {line.partition('=')[0]} must be ")
+        (problem,) = caught.value.problems
+        assert str(problem).startswith(f"web.env:5: {line.partition('=')[0]} must be ")
 
     def test_a_file_that_is_not_there(self, tmp_path):
-        """The message names it, and it is a ConfigError."""
+        """A missing file is a ConfigError that names the file."""
         with pytest.raises(ConfigError, match=r"nowhere\.env: cannot be read"):
             Settings.from_env_file(tmp_path / "nowhere.env")
 
-    def test_what_is_unused_is_told_with_the_faults(self, tmp_path):
-        """A misspelt name is seen at once, not after the faults are mended."""
+    def test_what_is_unused_is_told_with_the_problems(self, tmp_path):
+        """An error lists the warnings too, so that a misspelt name shows beside the variable that is missing."""
         path = tmp_path / "web.env"
         path.write_text("CONTAINER_OCPUS=two\nCONTAINER_INSTANCE_NAM=web\n")
         with pytest.raises(SettingsError) as caught:
@@ -219,10 +219,10 @@ class TestFaults:
         assert "did you mean 'CONTAINER_INSTANCE_NAME'" in str(caught.value)
 
     def test_errors_pickle(self):
-        """So a worker process can hand one back."""
-        error = SettingsError([SettingFault("web.env:1", "A", "is wrong")])
+        """A SettingsError pickles with its problems and warnings."""
+        error = SettingsError([SettingProblem("web.env:1", "A", "is wrong")])
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301 our own bytes
-        assert (str(copy), copy.faults) == (str(error), error.faults)
+        assert (str(copy), copy.problems) == (str(error), error.problems)
 
 
 class TestWarnings:
@@ -231,31 +231,34 @@ class TestWarnings:
     @pytest.mark.parametrize(
         ("line", "said"),
         [
-            ("TF_BACKEND=local", "TF_BACKEND is not used: Terraform is gone"),
+            ("TF_BACKEND=local", "TF_BACKEND is not used: Terraform was removed"),
             ('SSH_PUBLIC_KEY="$(cat ~/.ssh/id_rsa.pub)"', "SSH_PUBLIC_KEY is not used: no virtual machine is made"),
-            ("CONTAINER_SHAP=x", "CONTAINER_SHAP is not known, did you mean 'CONTAINER_SHAPE'?: nothing reads it"),
-            ("HELLO=x", "HELLO is not known: nothing reads it"),
+            (
+                "CONTAINER_SHAP=x",
+                "CONTAINER_SHAP is an unknown variable, did you mean 'CONTAINER_SHAPE'?: it is ignored",
+            ),
+            ("HELLO=x", "HELLO is an unknown variable: it is ignored"),
             (
                 f"OCIR_AUTH_TOKEN='{SECRET_TEXT}'",
-                "OCIR_AUTH_TOKEN holds the secret itself: better write where it is",
+                "OCIR_AUTH_TOKEN contains the secret itself: better write where it is",
             ),
             ("PROMETHEUS_METRICS_PORT=9090", "PROMETHEUS_METRICS_PORT 9090 is the Prometheus sidecar's own port"),
             (
                 "BUILD_PLATFORM=linux/arm64",
                 "BUILD_PLATFORM leaves out linux/amd64, which is what CI.Standard.E4.Flex runs",
             ),
-            ("ASSIGN_PUBLIC_IP=true", "ASSIGN_PUBLIC_IP gives a public address that nobody may use"),
+            ("ASSIGN_PUBLIC_IP=true", "ASSIGN_PUBLIC_IP gives a public address that is not reachable"),
         ],
     )
     def test_each_has_its_line(self, settings, line, said):
-        """File, line and variable, and what to do."""
+        """A warning has the file, the line and the variable, and says what to do."""
         (warning,) = settings(line + "\n").warnings
         assert str(warning).startswith(f"web.env:5: {said}")
 
     def test_a_helper_that_is_referred_to_is_no_mistake(self, settings):
-        """Variables of one's own are fine where something uses them."""
+        """An unknown variable is not warned about when another value refers to it."""
         assert settings("HOST=fra.ocir.io\nCONTAINER_IMAGE=$HOST/acme/web:1\n").warnings == (
-            SettingFault("web.env:6", "CONTAINER_IMAGE", "is set again: line 3 counts no more"),
+            SettingProblem("web.env:6", "CONTAINER_IMAGE", "is set again, which overrides line 3"),
         )
 
 
@@ -264,7 +267,7 @@ class TestSecrets:
 
     @pytest.mark.parametrize("reference", ["env:TOKEN", "file:token", SECRET_TEXT])
     def test_a_secret_is_read_and_never_shown(self, settings, tmp_path, reference):
-        """From a variable, from a file beside the settings, or literally: in no repr, warning or plan."""
+        """A secret from a variable, a file or the settings themselves shows in no repr, warning or plan."""
         (tmp_path / "token").write_text(SECRET_TEXT + "\n")
         lines = f"OCIR_AUTH_TOKEN='{reference}'\nOCIR_USERNAME=ns/ada\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\n"
         read = settings(lines, environment={"TOKEN": SECRET_TEXT})
@@ -274,7 +277,7 @@ class TestSecrets:
         assert SECRET_TEXT not in f"{read!r}{read}{read.warnings}{spec!r}"
 
     def test_a_secret_in_a_vault_stays_there(self, settings):
-        """Only the reference goes into the spec."""
+        """A secret in a vault enters the spec as a reference only."""
         secret = "ocid1.vaultsecret.oc1.fra.a"
         read = settings(
             f"ENABLE_GRAFANA_SIDECAR=true\nGRAFANA_SIDECAR_IMAGE=g:1\nGRAFANA_ADMIN_PASSWORD=vault:{secret}\n"
@@ -284,7 +287,7 @@ class TestSecrets:
 
     @pytest.mark.parametrize("reference", ["env:NOWHERE", "file:nowhere", "vault:ocid1.vaultsecret.oc1.fra.a"])
     def test_an_emulator_needs_no_secrets(self, settings, reference):
-        """What is not at hand counts as not given there, and the user of the registry with it."""
+        """For an emulator a missing secret counts as not given, and so does the registry's user."""
         lines = "CONTAINER_IMAGE=fra.ocir.io/ns/web:1\nOCIR_USERNAME=ns/ada\nENABLE_MANAGEMENT_AGENT_SIDECAR=true\n"
         names = ("OCIR_AUTH_TOKEN", "GRAFANA_ADMIN_PASSWORD", "MGMT_AGENT_RESPONSE_FILE")
         given_lines = "".join(f"{name}={reference}\n" for name in names)
@@ -292,29 +295,29 @@ class TestSecrets:
         assert spec.instance("web").image_pull_secrets == ()
 
     def test_a_secret_that_is_not_there_is_told_once(self, settings):
-        """By where it should be, and not by what becomes of the deployment without it."""
+        """A missing secret is one problem, which names the variable or file where it should be."""
         lines = "OCIR_USERNAME=ns/ada\nCONTAINER_IMAGE=fra.ocir.io/ns/web:1\nENABLE_GRAFANA_SIDECAR=true\n"
         secrets = "OCIR_AUTH_TOKEN=env:NOWHERE\nGRAFANA_ADMIN_PASSWORD=file:nowhere\nGRAFANA_SIDECAR_IMAGE=g:1\n"
         read = settings(lines + secrets)
-        found = faults(read.deployment_spec)
+        found = problems(read.deployment_spec)
         assert {name for _, name in found} == {"OCIR_AUTH_TOKEN", "GRAFANA_ADMIN_PASSWORD"}
         with pytest.raises(SettingsError, match="NOWHERE, which is not set"):
             read.require("OCIR_AUTH_TOKEN")
         read.require("OCIR_PASSWORD")
 
-    def test_a_fault_of_a_secret_does_not_quote_it(self, settings):
-        """Not even when its form is wrong."""
-        assert SECRET_TEXT not in str(faults(lambda: settings(f"OCIR_AUTH_TOKEN='vault:{SECRET_TEXT}'\n")))
+    def test_a_problem_of_a_secret_does_not_quote_it(self, settings):
+        """The problem of a malformed secret does not contain the secret."""
+        assert SECRET_TEXT not in str(problems(lambda: settings(f"OCIR_AUTH_TOKEN='vault:{SECRET_TEXT}'\n")))
 
     def test_the_environment_of_the_app_does_not_show(self, settings):
-        """Neither when it is read nor when it cannot be."""
+        """No message contains values of CONTAINER_ENV_VARS, whether they can be read or not."""
         read = settings(f"CONTAINER_ENV_VARS='DSN={SECRET_TEXT}'\n")
-        found = faults(lambda: settings(f"CONTAINER_ENV_VARS='{SECRET_TEXT}'\n"))
+        found = problems(lambda: settings(f"CONTAINER_ENV_VARS='{SECRET_TEXT}'\n"))
         assert SECRET_TEXT not in f"{read!r}{found}"
 
     def test_an_unfilled_secret_does_not_show(self, settings):
-        """A literal that looks like a template's word may be a real one."""
-        found = faults(lambda: settings("OCIR_AUTH_TOKEN='your-hunter-secret'\n").deployment_spec())
+        """A literal secret that looks like a placeholder is not shown, because it may be a real one."""
+        found = problems(lambda: settings("OCIR_AUTH_TOKEN='your-hunter-secret'\n").deployment_spec())
         assert "hunter" not in str(found)
 
 
@@ -322,7 +325,7 @@ class TestProvisioner:
     """The connection."""
 
     def test_local_settings_bring_an_emulator(self, clock):
-        """The template as it stands can be applied, verified and destroyed without an account."""
+        """The unchanged template can be applied, verified and destroyed without an account."""
         settings = Settings.from_env_file(TEMPLATE, local=True, environment={})
         assert settings.warnings == ()
         with settings.provisioner(clock=clock) as provisioner:
@@ -332,10 +335,10 @@ class TestProvisioner:
             assert provisioner.emulator.live() == {}
 
     def test_the_template_as_it_stands_is_not_for_a_tenancy(self):
-        """What is not filled in is named with its line."""
+        """For a tenancy each placeholder of the template is a problem with its line."""
         settings = Settings.from_env_file(TEMPLATE, environment={})
         lines = TEMPLATE.read_text().splitlines()
-        found = faults(settings.deployment_spec)
+        found = problems(settings.deployment_spec)
         assert {name for _, name in found} == {"OCI_COMPARTMENT_OCID", "OCIR_NAMESPACE"}
         for place, name in found:
             assert lines[int(place.rpartition(":")[2]) - 1].startswith(f"export {name}=")
@@ -343,7 +346,7 @@ class TestProvisioner:
             settings.provisioner()
 
     def test_a_tenancy_gets_what_the_settings_say(self, settings, monkeypatch):
-        """Compartment, image prefix and patience reach the provisioner."""
+        """Compartment, image prefix and wait time of the file reach the provisioner."""
         with Emulator() as emulator:
             for name, value in emulator.environment.items():
                 monkeypatch.setenv(name, value)
@@ -357,7 +360,7 @@ class TestProvisioner:
                 settings(other).provisioner()
 
     def test_settings_of_an_account_do_not_reach_an_emulator(self, settings, clock):
-        """OCIDs and vault secrets of a tenancy are unknown there: they count as not given."""
+        """OCIDs and vault secrets of a tenancy are ignored for an emulator."""
         read = settings(
             'SUBNET_OCID=ocid1.subnet.oc1.fra.a\nDEFINED_TAGS=\'{"Operations.CostCenter":"42"}\'\n'
             "ENABLE_MANAGEMENT_AGENT_SIDECAR=true\nMGMT_AGENT_RESPONSE_FILE=vault:ocid1.vaultsecret.oc1.fra.a\n"

@@ -13,20 +13,20 @@ TEMPLATE = Path(__file__).parent.parent.parent / "scripts" / "oci-monitoring.env
 
 
 def test_the_template_is_made_from_the_table(request):
-    """The shipped file and the table do not drift apart (`pytest --update-golden` writes it)."""
+    """The shipped file equals the one made from the table (`pytest --update-golden` writes it)."""
     if request.config.getoption("--update-golden"):
         TEMPLATE.write_text(template(), encoding="utf-8")
     assert TEMPLATE.read_text(encoding="utf-8") == template()
 
 
 def test_every_variable_is_in_it():
-    """Each one that is read is assigned once, each one that is not is explained, and nothing else is there."""
+    """The template assigns each variable once, and explains each unused one."""
     file = read_env_file(template())
     assert [one.name for one in file.assignments] == list(variables())
-    assert file.slips == ()
+    assert file.errors == ()
     assert [name for name in UNUSED if f"\n# {name}: " not in template()] == []
 
 
 def test_lines_fit():
-    """No line is wider than the sources'."""
+    """Lines of the template are not wider than those of the sources."""
     assert max(map(len, template().splitlines())) <= 116

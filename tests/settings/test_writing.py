@@ -18,7 +18,7 @@ WRITABLE = st.text(st.characters(codec="ascii", exclude_characters='\n"\\$`\r', 
 
 
 def test_only_the_value_changes(tmp_path):
-    """Comments, order, quotes of others, line ends and `export` stay."""
+    """Comments, order, quotes of other values, line ends and `export` stay unchanged."""
     path = tmp_path / "web.env"
     path.write_bytes(b"# head\r\nA='1' # one\r\nexport WEB_IMAGE=\"old\"   # the image\r\nB=$A\r\n")
     write_values(path, {"WEB_IMAGE": URL})
@@ -27,7 +27,7 @@ def test_only_the_value_changes(tmp_path):
 
 
 def test_what_is_not_there_is_added(tmp_path):
-    """At the end, on lines of its own."""
+    """A variable that is missing is added on a separate line at the end."""
     path = tmp_path / "web.env"
     path.write_text("A=1")
     write_values(path, {"B": "2", "C": "3"})
@@ -35,7 +35,7 @@ def test_what_is_not_there_is_added(tmp_path):
 
 
 def test_of_several_assignments_the_one_that_counts_is_changed(tmp_path):
-    """The last."""
+    """Of several assignments the last one is changed."""
     path = tmp_path / "web.env"
     path.write_text("A=1\nA=2\n")
     write_values(path, {"A": "3"})
@@ -44,7 +44,7 @@ def test_of_several_assignments_the_one_that_counts_is_changed(tmp_path):
 
 @given(st.dictionaries(st.sampled_from(sorted(variables())), WRITABLE, max_size=6))
 def test_what_is_written_is_read(tmp_path_factory, given_values):
-    """Every value comes back, and all others are what they were."""
+    """Every value is read back as it was written, and the others are unchanged."""
     path = tmp_path_factory.mktemp("settings") / "web.env"
     path.write_text(template(), encoding="utf-8")
     before = {one.name: one.value for one in read_env_file(template()).assignments}
@@ -59,7 +59,7 @@ def test_what_is_written_is_read(tmp_path_factory, given_values):
 
 
 def test_mode_and_link_stay(tmp_path):
-    """A private file stays private, a link a link, and no temporary file is left."""
+    """The file keeps its mode, a link stays a link, and no temporary file remains."""
     path = tmp_path / "real.env"
     path.write_text("A=1\n")
     path.chmod(0o600)
@@ -74,7 +74,7 @@ def test_mode_and_link_stay(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
 def test_the_owner_stays(tmp_path):
-    """Who runs the script with sudo, because of the engine, can still read their own file after it."""
+    """The file keeps its owner when root writes it."""
     path = tmp_path / "web.env"
     path.write_text("A=1\n")
     os.chown(path, 1234, 2345)
@@ -83,7 +83,7 @@ def test_the_owner_stays(tmp_path):
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, full_disk):
-    """No half of the new one, and no temporary file with what is secret in it."""
+    """A failed write leaves the old file unchanged and no temporary file."""
     path = tmp_path / "web.env"
     path.write_text("A=1\n")
     with full_disk(), pytest.raises(OSError, match="too large"):
@@ -94,7 +94,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, full_disk):
 
 @pytest.mark.parametrize("value", ["a\nb", 'a"b', "$HOME", "`id`", "a\\"])
 def test_what_a_shell_would_act_on_is_refused(tmp_path, value):
-    """The file is not touched."""
+    """A value that a shell would interpret is refused, and the file stays unchanged."""
     path = tmp_path / "web.env"
     path.write_text("A=1\n")
     with pytest.raises(ValueError, match="A cannot be written"):

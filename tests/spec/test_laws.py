@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, Mount, NetworkSpec, SecurityContext, SidecarSpec, VolumeSpec
 from ocisidecar.spec.files import dump_spec, load_spec
-from ocisidecar.spec.validate import validate
+from ocisidecar.spec.validate.spec import validate
 from tests.strategies import deployments
 
 JUNK: tuple[object, ...] = (
@@ -62,19 +62,19 @@ slow = settings(max_examples=25, deadline=None, suppress_health_check=[Health.to
 @slow
 @given(deployments())
 def test_generated_deployments_are_valid(spec: DeploymentSpec):
-    """The strategy yields only specs without a fault."""
+    """The strategy yields only specs without a problem."""
     assert validate(spec, accepts_symbolic_images=True) == ()
 
 
 @slow
 @given(deployments(), st.data())
 def test_no_value_is_too_wrong(spec: DeploymentSpec, data: st.DataObject):
-    """Whatever stands in whichever field, constructors and printing pass and validation returns faults."""
+    """Whatever stands in whichever field, constructors and printing pass and validation returns problems."""
     put = data.draw(st.sampled_from(list(with_junk(spec))))
     for junk in JUNK:
         broken = put(junk)
         assert repr(broken)
-        assert all(fault.message for fault in validate(broken))
+        assert all(problem.message for problem in validate(broken))
 
 
 @slow

@@ -17,7 +17,7 @@ from ocisidecar.spec.ocir import is_ocir, ocir_host
     ],
 )
 def test_host_of_a_region(region, host):
-    """Key and name of a region lead to its registry, other words nowhere."""
+    """A region's key and name give its registry's host, and other words give None."""
     assert ocir_host(region) == host
     assert host is None or is_ocir(host)
 
@@ -26,11 +26,11 @@ def test_host_of_a_region(region, host):
     "host", ["eu-frankfurt-1.ocir.io", "ocir.eu-frankfurt-2.oci.oraclecloud.eu", "ocir.x-1.oci.oraclegovcloud.com"]
 )
 def test_other_spellings_and_realms(host):
-    """They are OCI's own registry too, although no region leads to them here."""
+    """Other spellings and realms of OCI's registry are recognised."""
     assert is_ocir(host)
 
 
 @pytest.mark.parametrize("host", ["docker.io", "ghcr.io", "127.0.0.1:5000", "ocir.io", "evil.com/fra.ocir.io"])
 def test_other_registries(host):
-    """They are not taken for it."""
+    """Other registries are not taken for OCI's."""
     assert not is_ocir(host)

@@ -17,13 +17,14 @@ from ocisidecar.spec import (
     SecretRef,
     SidecarSpec,
     VolumeSpec,
-    presets,
 )
-from ocisidecar.spec.validate import spec_warnings, validate
+from ocisidecar.spec.preset_registry import preset_names
+from ocisidecar.spec.validate.spec import validate
+from ocisidecar.spec.validate.warnings import spec_warnings
 from ocisidecar.wire import Key, Ref
 
 SECRET = SecretRef("ocid1.vaultsecret.oc1.fra.secret")
-PRESETS: dict[str, Callable[..., SidecarSpec]] = {name: getattr(SidecarSpec, name) for name in presets.__all__}
+PRESETS: dict[str, Callable[..., SidecarSpec]] = {name: getattr(SidecarSpec, name) for name in preset_names()}
 EXPORTERS = [name for name in PRESETS if name.endswith("_exporter")]
 
 
@@ -151,13 +152,13 @@ def test_blackbox_probes_its_targets():
     modules = json.loads(content)["modules"]
     assert modules["http_2xx"]["prober"] == "http"
     assert modules["tcp_connect"]["prober"] == "tcp"
-    assert not sidecar.faults
+    assert not sidecar.problems
 
 
 def test_blackbox_refuses_what_it_cannot_probe():
-    """A target without a known scheme, or with a password, is a fault."""
+    """A target without a known scheme, or with a password, is a problem."""
     sidecar = SidecarSpec.blackbox_exporter(targets=["example.org", "https://user:word@example.org"])
-    assert len(sidecar.faults) == 2
+    assert len(sidecar.problems) == 2
 
 
 def test_log_forwarder_ships_to_the_log():
@@ -174,10 +175,10 @@ def test_management_agent_gets_its_key_as_a_file():
     """The install key travels in a file, never in the environment, and the agent may post to its namespace only."""
     sidecar = SidecarSpec.management_agent(response_file=SECRET, metric_namespace="shop")
     assert volume_at(sidecar, "/etc/management-agent").files == {"input.rsp": SECRET}
-    assert not sidecar.faults
+    assert not sidecar.problems
     assert sidecar.statements[0].where == "target.metrics.namespace='shop'"
     assert {statement.principal for statement in sidecar.statements} == {"managementagent"}
-    assert "install key" in SidecarSpec.management_agent().faults[0]
+    assert "install key" in SidecarSpec.management_agent().problems[0]
     assert "/logs" not in sidecar.mounts
     assert SidecarSpec.management_agent(log_volume="files").mounts["/logs"].volume == "files"
 
@@ -197,8 +198,8 @@ def test_management_agent_gets_its_key_as_a_file():
 )
 def test_management_agent_refuses_what_it_cannot_use(name: str, value: str):
     """What the agent or Monitoring would turn down long after the start is named before it."""
-    (fault,) = SidecarSpec.management_agent(response_file=SECRET, **{name: value}).faults
-    assert fault.startswith(f"{name} must be ")
+    (problem,) = SidecarSpec.management_agent(response_file=SECRET, **{name: value}).problems
+    assert problem.startswith(f"{name} must be ")
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -231,6 +232,18 @@ def test_mysql_exporter_uses_what_its_version_accepts():
     assert volume_at(sidecar, "/etc/mysql-exporter").secret_version == "2"
 
 
+def test_exporters_reach_servers_elsewhere():
+    """Database exporters take the address and the user of a server outside the instance, such as a managed one."""
+    postgres = SidecarSpec.postgres_exporter(data_source_uri="10.0.1.5:5432/shop?sslmode=require", user="metrics")
+    assert postgres.environment_variables["DATA_SOURCE_URI"] == "10.0.1.5:5432/shop?sslmode=require"
+    assert postgres.environment_variables["DATA_SOURCE_USER"] == "metrics"
+    mysql = SidecarSpec.mysql_exporter(address="10.0.1.6:3306", user="metrics")
+    assert mysql.arguments[:2] == ("--mysqld.address=10.0.1.6:3306", "--mysqld.username=metrics")
+    redis = SidecarSpec.redis_exporter(address="rediss://10.0.1.7:6379")
+    assert redis.arguments[0] == "--redis.addr=rediss://10.0.1.7:6379"
+    assert validate(with_all(postgres, mysql, redis)) == ()
+
+
 def test_postgres_exporter_reads_the_password_from_a_file():
     """The PostgreSQL exporter gets address and user as variables, and the password from a file."""
     assert SidecarSpec.postgres_exporter().environment_variables == {
@@ -242,7 +255,7 @@ def test_postgres_exporter_reads_the_password_from_a_file():
 
 
 def test_redis_exporter_reads_the_passwords_from_a_file():
-    """The Redis exporter gets a user and a file with passwords only where it is told to."""
+    """The Redis exporter gets a user and a file with passwords only when they are given."""
     assert SidecarSpec.redis_exporter().arguments[0] == "--redis.addr=redis://127.0.0.1:6379"
     assert not SidecarSpec.redis_exporter().mounts
     sidecar = SidecarSpec.redis_exporter(user="metrics", passwords=SECRET)
@@ -256,7 +269,7 @@ def test_nginx_exporter_uses_double_dashes():
 
 
 def test_cadvisor_warns():
-    """CAdvisor brings a warning that says why it is blind and what to use instead."""
+    """CAdvisor brings a warning that says why it sees almost nothing and what to use instead."""
     (warning,) = spec_warnings(with_all(SidecarSpec.cadvisor()))
-    assert warning.startswith('instances["web"].sidecars["cadvisor"]: cadvisor is blind')
+    assert warning.startswith('instances["web"].sidecars["cadvisor"]: cadvisor has almost nothing to report')
     assert "ContainerCpuUsed" in warning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from attrs import evolve, exceptions
@@ -26,6 +27,7 @@ from ocisidecar.spec import (
     VolumeSpec,
     as_deployment,
 )
+from ocisidecar.spec.validate.spec import validate
 from ocisidecar.wire import Key, Ref
 
 WEB = InstanceSpec("web", image_url="nginx:1.27")
@@ -135,6 +137,19 @@ def test_alarm_queries_name_the_instances():
     )
     assert AlarmSpec.ephemeral_storage(12).query.endswith(".max() > 12884901888")
     assert AlarmSpec.absence().query.endswith(".absent()")
+
+
+@pytest.mark.parametrize(
+    ("make", "second"),
+    [(AlarmSpec.cpu_utilization, 95), (AlarmSpec.memory_utilization, 95), (AlarmSpec.ephemeral_storage, 14)],
+)
+def test_a_ready_alarm_can_have_a_second_threshold(make: Any, second: float):
+    """Two alarms of one metric differ in name and severity, so that a deployment may hold both."""
+    alarms = [make(), make(second, name="urgent", severity="CRITICAL")]
+    assert [alarm.name for alarm in alarms][1] == "urgent"
+    assert alarms[1].severity == "CRITICAL"
+    assert alarms[0].query != alarms[1].query
+    assert validate(DeploymentSpec("shop", [WEB], alarms=alarms)) == ()
 
 
 def test_images_are_replaced_by_what_stands_for_them():

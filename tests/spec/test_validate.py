@@ -1,4 +1,4 @@
-"""Validation: every fault at once, each with its path, value, range and unit."""
+"""Validation: every problem at once, each with its path, value, range and unit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ocisidecar.spec import (
     TopicSpec,
     VolumeSpec,
 )
-from ocisidecar.spec.validate import check, validate
+from ocisidecar.spec.validate.spec import check, validate
 from ocisidecar.wire import Key, Ref
 
 WEB = InstanceSpec("web", image_url="nginx:1.27")
@@ -40,47 +40,47 @@ SHOP = DeploymentSpec("shop", [WEB])
 SIDECAR = SidecarSpec("extra", image_url="extra:1")
 
 
-def faults_of(spec: DeploymentSpec, **options: Any) -> list[str]:
-    return [str(fault) for fault in validate(spec, **options)]
+def problems_of(spec: DeploymentSpec, **options: Any) -> list[str]:
+    return [str(problem) for problem in validate(spec, **options)]
 
 
 def web(**fields: Any) -> list[str]:
-    """Return the faults of the instance `web` with these fields, without its path."""
+    """Return the problems of the instance `web` with these fields, without its path."""
     prefix = 'instances["web"].'
-    return [fault.removeprefix(prefix) for fault in faults_of(SHOP.with_instance(evolve(WEB, **fields)))]
+    return [problem.removeprefix(prefix) for problem in problems_of(SHOP.with_instance(evolve(WEB, **fields)))]
 
 
 def extra(**fields: Any) -> list[str]:
-    """Return the faults of a sidecar with these fields, without its path."""
+    """Return the problems of a sidecar with these fields, without its path."""
     prefix = 'sidecars["extra"].'
-    return [fault.removeprefix(prefix) for fault in web(sidecars=[evolve(SIDECAR, **fields)])]
+    return [problem.removeprefix(prefix) for problem in web(sidecars=[evolve(SIDECAR, **fields)])]
 
 
-def test_check_raises_every_fault_at_once():
-    """`check` raises one SpecError that holds the faults of all parts, and passes a valid spec."""
+def test_check_raises_every_problem_at_once():
+    """`check` raises one SpecError that holds the problems of all parts, and passes a valid spec."""
     check(SHOP)
     broken = SHOP.with_instance(evolve(WEB, replicas=0, ocpus=100, ports=[0]))
     with pytest.raises(SpecError) as raised:
         check(evolve(broken, name="not a name", network=NetworkSpec.private(cidr_block="10.0.0.0/99")))
-    assert {fault.path for fault in raised.value.faults} == {
+    assert {problem.path for problem in raised.value.problems} == {
         "name",
         'instances["web"].replicas',
         'instances["web"].ocpus',
         'instances["web"].ports[0].port',
         "network.cidr_block",
     }
-    assert "5 faults in the spec" in str(raised.value)
+    assert "5 errors in the spec" in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("fields", "fault"),
+    ("fields", "problem"),
     [
-        ({"ocpus": "1"}, "ocpus: must be a number, got '1'"),
+        ({"ocpus": "1"}, "ocpus: must be a number, got '1'; write 1"),
         ({"ocpus": True}, "ocpus: must be a number, got True"),
         ({"ocpus": float("nan")}, "ocpus: must be a number, got nan"),
         ({"replicas": 1.5}, "replicas: must be a whole number, got 1.5"),
-        ({"command": "echo hi"}, "command: must be a list, got 'echo hi'"),
-        ({"arguments": ["a", 1]}, "arguments[1]: must be text, got 1"),
+        ({"command": "echo hi"}, "command: must be a list, got 'echo hi'; write ['echo hi']"),
+        ({"arguments": ["a", 1]}, "arguments[1]: must be text, got 1; put it in quotes"),
         (
             {"environment_variables": ["A=1"]},
             "environment_variables: must be a mapping with text as keys, got a value of type list",
@@ -91,12 +91,12 @@ def test_check_raises_every_fault_at_once():
         ),
         (
             {"environment_variables": {"A": 8080}},
-            'environment_variables["A"]: must be text or Plain or Ref, got a value of type int',
+            'environment_variables["A"]: must be text, a Plain or a Ref, got a value of type int; put it in quotes',
         ),
-        ({"placement": None}, "placement: must be PlacementSpec, got None"),
-        ({"ports": ["80"]}, "ports[0]: must be Port, got '80'"),
+        ({"placement": None}, "placement: must be a PlacementSpec, got None"),
+        ({"ports": ["80"]}, "ports[0]: must be a Port, got '80'; write 80"),
         ({"ports": 80}, "ports: must be a list, got 80"),
-        ({"sidecars": [b"x"]}, "sidecars[0]: must be SidecarSpec, got a value of type bytes"),
+        ({"sidecars": [b"x"]}, "sidecars[0]: must be a SidecarSpec, got a value of type bytes"),
         (
             {"container_restart_policy": "always"},
             (
@@ -106,16 +106,16 @@ def test_check_raises_every_fault_at_once():
         ),
     ],
 )
-def test_a_value_of_the_wrong_type_is_named(fields: dict[str, Any], fault: str):
-    """A value of the wrong type is a fault that says what is expected and, unless it may be secret, what it is."""
-    assert web(**fields) == [fault]
+def test_a_value_of_the_wrong_type_is_named(fields: dict[str, Any], problem: str):
+    """The problem of a wrong type says what is expected and, unless it may be secret, what was given."""
+    assert web(**fields) == [problem]
 
 
-def test_wrong_types_do_not_hide_faults_elsewhere():
-    """Beside a value of the wrong type, rules of other fields and faults of other instances are still found."""
+def test_wrong_types_do_not_hide_problems_elsewhere():
+    """Beside a value of the wrong type, problems of other fields and of other instances are still found."""
     spec = SHOP.with_instance(evolve(WEB, ocpus="1", replicas=0))
     spec = spec.with_instance(InstanceSpec("other", image_url="a:1", memory_in_gbs=1000, mounts={"/x": "nothing"}))
-    assert [fault.split(":")[0] for fault in faults_of(spec)] == [
+    assert [problem.split(":")[0] for problem in problems_of(spec)] == [
         'instances["web"].ocpus',
         'instances["web"].replicas',
         'instances["other"].mounts["/x"]',
@@ -124,7 +124,7 @@ def test_wrong_types_do_not_hide_faults_elsewhere():
 
 
 @pytest.mark.parametrize(
-    ("fields", "fault"),
+    ("fields", "problem"),
     [
         (
             {"image_url": "no image"},
@@ -192,13 +192,13 @@ def test_wrong_types_do_not_hide_faults_elsewhere():
         ),
     ],
 )
-def test_a_value_out_of_range_is_named(fields: dict[str, Any], fault: str):
-    """A value that breaks its field's rule is a fault with the range and the value."""
-    assert web(**fields) == [fault]
+def test_a_value_out_of_range_is_named(fields: dict[str, Any], problem: str):
+    """A value that breaks its field's rule is a problem with the range and the value."""
+    assert web(**fields) == [problem]
 
 
 @pytest.mark.parametrize(
-    ("statement", "fault"),
+    ("statement", "problem"),
     [
         (
             Statement("own", "metrics", reason="r"),
@@ -223,13 +223,13 @@ def test_a_value_out_of_range_is_named(fields: dict[str, Any], fault: str):
         (Statement("use", "metrics", reason=""), "reason: must be 1 to 400 characters, got 0"),
     ],
 )
-def test_policy_statements_cannot_be_broken_out_of(statement: Statement, fault: str):
-    """A verb, type or condition that is no part of one policy statement is a fault."""
-    assert web(statements=[statement]) == [f"statements[0].{fault}"]
+def test_policy_statements_cannot_be_broken_out_of(statement: Statement, problem: str):
+    """A verb, type or condition that could end its policy statement is a problem."""
+    assert web(statements=[statement]) == [f"statements[0].{problem}"]
 
 
 @pytest.mark.parametrize(
-    ("volume", "fault"),
+    ("volume", "problem"),
     [
         (VolumeSpec.config_file("v", {}), "files: must hold at least one file"),
         (
@@ -249,19 +249,19 @@ def test_policy_statements_cannot_be_broken_out_of(statement: Statement, fault: 
         ),
         (
             VolumeSpec.config_file("v", {"x": 5}),
-            'files["x"]: must be bytes or Path or SecretRef or PrometheusConfig, got a value of type int',
+            'files["x"]: must be bytes, a Path, a SecretRef or a PrometheusConfig, got a value of type int',
         ),
         (VolumeSpec("v", kind="file_system"), "mount_target_id: must be given together with export_id"),
     ],
 )
-def test_volumes(volume: VolumeSpec, fault: str):
-    """A volume that OCI would refuse is a fault; contents are never shown."""
-    assert web(volumes=[volume]) == [f'volumes["v"].{fault}']
+def test_volumes(volume: VolumeSpec, problem: str):
+    """A volume that OCI would refuse is a problem; contents are never shown."""
+    assert web(volumes=[volume]) == [f'volumes["v"].{problem}']
 
 
 def test_unknown_volume_names_the_line_to_add():
-    """A mount of a volume that nobody declares suggests the nearest name and the line to add."""
-    (fault,) = faults_of(
+    """A mount of an undeclared volume suggests the nearest name and the line to add."""
+    (problem,) = problems_of(
         SHOP.with_instance(
             WEB.with_volume(VolumeSpec.empty_dir("log"), mount_path="/logs").with_sidecar(
                 SidecarSpec.log_forwarder()
@@ -269,43 +269,45 @@ def test_unknown_volume_names_the_line_to_add():
         ),
         accepts_symbolic_images=True,
     )
-    assert fault == (
+    assert problem == (
         'instances["web"].sidecars["log-forwarder"].mounts["/logs"]: there is no volume \'logs\', did you mean '
         '\'log\'?; add .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")'
     )
 
 
 def test_volumes_and_mounts_clash():
-    """One name for two volumes, and one path mounted twice, are faults."""
+    """One name for two volumes, and one path mounted twice, are problems."""
     assert web(volumes=[VolumeSpec.empty_dir("v"), VolumeSpec.empty_dir("v", backing_store="MEMORY")]) == [
-        'volumes["v"].name: every volume needs a name of its own'
+        'volumes["v"].name: duplicate name: volume names must be unique'
     ]
     first, second = VolumeSpec.empty_dir("v"), VolumeSpec.empty_dir("v", backing_store="MEMORY")
     assert web(mounts={"/a": first}, sidecars=[evolve(SIDECAR, mounts={"/a": second})]) == [
-        'sidecars["extra"].mounts["/a"]: brings a volume \'v\' that differs from another of this name'
+        'sidecars["extra"].mounts["/a"]: declares a volume \'v\' that differs from another one of this name'
     ]
     assert web(volumes=[first], mounts={"/a": "v", "/a/": "v"}) == ['mounts["/a"]: is mounted twice']
     assert web(mounts={"/a": first}, sidecars=[evolve(SIDECAR, mounts={"/a": first})]) == []
 
 
 def test_container_names_are_unique():
-    """Two sidecars of one name, or one named like the app, are faults."""
-    assert web(sidecars=[SIDECAR, SIDECAR]) == ['sidecars["extra"].name: every container needs a name of its own']
+    """Two sidecars of one name, or one named like the app, are problems."""
+    assert web(sidecars=[SIDECAR, SIDECAR]) == [
+        'sidecars["extra"].name: duplicate name: container names must be unique'
+    ]
     assert web(sidecars=[evolve(SIDECAR, name="web")]) == [
         (
-            'sidecars["web"].name: every container needs a name of its own '
+            'sidecars["web"].name: duplicate name: container names must be unique '
             "(the app's container is named like the instance)"
         )
     ]
 
 
 def test_ports_clash():
-    """A port that two containers use, or that is opened twice, is a fault."""
+    """A port that two containers use, or that is opened twice, is a problem."""
     assert web(health_checks=[HealthCheck.tcp(8080)], sidecars=[evolve(SIDECAR, scrape=ScrapeTarget(8080))]) == [
         'sidecars["extra"]: port 8080 is used by web and extra: the containers of an instance share one network'
     ]
     assert web(ports=[80, Port(80, sources=["10.0.0.0/8"]), Port(80, protocol="udp")]) == [
-        "ports: tcp 80 is opened twice: put all its sources in one Port"
+        "ports: tcp 80 is opened twice: list all its sources in one entry"
     ]
 
 
@@ -313,11 +315,11 @@ def test_ports_clash():
     "name", ["DB_PASSWORD", "TOKEN", "github_token", "CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "API_KEY"]
 )
 def test_secrets_in_the_environment_are_refused(name: str):
-    """A literal value of a variable named like a secret is a fault that says what to do and shows no value."""
-    (fault,) = web(environment_variables={name: "hunter2"})
-    assert fault.startswith(f'environment_variables["{name}"]: looks like a secret')
-    assert "SecretRef" in fault
-    assert "hunter2" not in fault
+    """A literal value of a variable named like a secret is a problem that says what to do and shows no value."""
+    (problem,) = web(environment_variables={name: "hunter2"})
+    assert problem.startswith(f'environment_variables["{name}"]: looks like a secret')
+    assert "SecretRef" in problem
+    assert "hunter2" not in problem
 
 
 @pytest.mark.parametrize(
@@ -325,20 +327,20 @@ def test_secrets_in_the_environment_are_refused(name: str):
     [("DB_PASSWORD_FILE", "/run/x"), ("MAX_TOKENS", "9"), ("TOKEN_TTL", "9"), ("TOKEN", ""), ("TOKEN", Plain("x"))],
 )
 def test_what_only_resembles_a_secret_passes(name: str, value: str | Plain):
-    """Paths and numbers, empty values and those declared as plain are no faults."""
+    """Paths and numbers, empty values and those declared as plain are not problems."""
     assert web(environment_variables={name: value}) == []
 
 
 def test_own_images_need_a_prefix_in_the_cloud():
-    """One of our images without image_prefix is a fault that names the field and the build command."""
+    """One of our images without image_prefix is a problem that names the field and the build command."""
     spec = SHOP.with_instance(WEB.with_sidecar(SidecarSpec.grafana()))
-    (fault,) = faults_of(spec)
-    assert fault.startswith('instances["web"].sidecars["grafana"].image_url: \'ocisidecar/grafana:')
-    assert "python scripts/build_all.py" in fault
-    assert "image_prefix" in fault
-    assert faults_of(spec, image_prefix="fra.ocir.io/acme/ocisidecar") == []
-    assert faults_of(spec, accepts_symbolic_images=True) == []
-    assert faults_of(spec, image_prefix="https://fra.ocir.io/acme") == [
+    (problem,) = problems_of(spec)
+    assert problem.startswith('instances["web"].sidecars["grafana"].image_url: \'ocisidecar/grafana:')
+    assert "python scripts/build_all.py" in problem
+    assert "image_prefix" in problem
+    assert problems_of(spec, image_prefix="fra.ocir.io/acme/ocisidecar") == []
+    assert problems_of(spec, accepts_symbolic_images=True) == []
+    assert problems_of(spec, image_prefix="https://fra.ocir.io/acme") == [
         (
             "image_prefix: must be a registry with a path, such as fra.ocir.io/namespace/path, "
             "got 'https://fra.ocir.io/acme'"
@@ -346,14 +348,14 @@ def test_own_images_need_a_prefix_in_the_cloud():
     ]
 
 
-def test_preset_faults_are_reported():
-    """What a preset found wrong is a fault at its sidecar."""
-    (fault,) = faults_of(SHOP.with_instance(WEB.with_sidecar(SidecarSpec.management_agent(image_url="a:1"))))
-    assert fault.startswith('instances["web"].sidecars["management-agent"]: has no response_file')
+def test_preset_problems_are_reported():
+    """What a preset found wrong is a problem at its sidecar."""
+    (problem,) = problems_of(SHOP.with_instance(WEB.with_sidecar(SidecarSpec.management_agent(image_url="a:1"))))
+    assert problem.startswith('instances["web"].sidecars["management-agent"]: has no response_file')
 
 
 @pytest.mark.parametrize(
-    ("fields", "fault"),
+    ("fields", "problem"),
     [
         ({"ocpus": 65}, "ocpus: must be 1 to 64 OCPUs on CI.Standard.E4.Flex, got 65"),
         ({"memory_in_gbs": 65}, "memory_in_gbs: must be 1 to 64 GB with 1 OCPUs on CI.Standard.E4.Flex, got 65"),
@@ -409,13 +411,13 @@ def test_preset_faults_are_reported():
         ),
     ],
 )
-def test_budget(fields: dict[str, Any], fault: str):
-    """What does not fit OCI's limits or the shape is a fault with what it adds up to."""
-    assert web(**fields) == [fault]
+def test_budget(fields: dict[str, Any], problem: str):
+    """What does not fit OCI's limits or the shape is a problem with what it adds up to."""
+    assert web(**fields) == [problem]
 
 
 def test_budget_boundaries():
-    """Exactly the capacity fits, and an unknown shape is not judged."""
+    """Exactly the capacity fits, and an unknown shape is not checked."""
     assert (
         web(
             vcpus_limit=1.25,
@@ -429,15 +431,15 @@ def test_budget_boundaries():
 
 
 @pytest.mark.parametrize(
-    ("spec", "fault"),
+    ("spec", "problem"),
     [
         (
             DeploymentSpec("shop", [WEB, WEB]),
-            'instances["web"].name: is there twice: every one needs a name of its own',
+            'instances["web"].name: duplicate name: names must be unique',
         ),
         (
             evolve(SHOP, alarms=[AlarmSpec.absence()] * 2),
-            'alarms["absence"].name: is there twice: every one needs a name of its own',
+            'alarms["absence"].name: duplicate name: names must be unique',
         ),
         (
             evolve(SHOP, repositories=[RepositorySpec("Acme")]),
@@ -478,11 +480,11 @@ def test_budget_boundaries():
         ),
         (
             evolve(SHOP, network=NetworkSpec.of("shop")),
-            "network: .of('shop') names this deployment itself: name the one that has the network",
+            "network: .of('shop') names this deployment itself: name the deployment that has the network",
         ),
         (
             evolve(SHOP, access=AccessSpec.of("shop")),
-            "access: .of('shop') names this deployment itself: name the one that has the access",
+            "access: .of('shop') names this deployment itself: name the deployment that has the access",
         ),
         (
             evolve(SHOP, access=AccessSpec.deployment(defined_tag="key")),
@@ -517,7 +519,7 @@ def test_budget_boundaries():
         ),
         (
             evolve(SHOP, alarms=[AlarmSpec.absence(destinations=[TopicSpec("a"), TopicSpec("b")])]),
-            'alarms["absence"].destinations: OCI takes one topic and one stream at most for an alarm',
+            'alarms["absence"].destinations: OCI allows at most one topic and one stream for an alarm',
         ),
         (
             evolve(
@@ -527,25 +529,25 @@ def test_budget_boundaries():
                     AlarmSpec.cpu_utilization(destinations=[TopicSpec("a", description="x")]),
                 ],
             ),
-            "alarms: notify two different topics called 'a': make them equal, or name them differently",
+            "alarms: two different topics have the name 'a': make them equal, or rename one",
         ),
         (
             DeploymentSpec("shop", alarms=[AlarmSpec.absence()]),
-            'alarms["absence"].query: $instances stands for the instances, and there are none',
+            'alarms["absence"].query: $instances stands for the instances, but the deployment has none',
         ),
         (
             evolve(SHOP, freeform_tags={f"t{i}": "" for i in range(7)}),
-            "freeform_tags: OCI takes 10 free-form tags on a resource, 4 of which are this library's, got 7",
+            "freeform_tags: OCI allows 10 free-form tags on a resource, 4 of which are used by this library, got 7",
         ),
         (
             evolve(SHOP, freeform_tags={"ocisidecar-key": "x"}),
-            "freeform_tags: tags that start with 'ocisidecar-' are this library's, got 'ocisidecar-key'",
+            "freeform_tags: tags that start with 'ocisidecar-' are reserved for this library, got 'ocisidecar-key'",
         ),
     ],
 )
-def test_deployments(spec: DeploymentSpec, fault: str):
-    """What is wrong between the parts of a deployment is a fault."""
-    assert fault in faults_of(spec)
+def test_deployments(spec: DeploymentSpec, problem: str):
+    """What is wrong between the parts of a deployment is a problem."""
+    assert problem in problems_of(spec)
 
 
 def test_tags_of_parts():
@@ -553,9 +555,9 @@ def test_tags_of_parts():
     seven = {f"t{i}": "" for i in range(7)}
     eleven = {f"t{i}": "" for i in range(11)}
     assert web(freeform_tags=seven) == [
-        "freeform_tags: OCI takes 10 free-form tags on a resource, 4 of which are this library's, got 7"
+        "freeform_tags: OCI allows 10 free-form tags on a resource, 4 of which are used by this library, got 7"
     ]
-    message = "OCI takes 10 free-form tags on a resource, got 11"
+    message = "OCI allows 10 free-form tags on a resource, got 11"
     assert web(vnic_freeform_tags=eleven) == [f"vnic_freeform_tags: {message}"]
     assert web(container_freeform_tags=eleven) == [f"container_freeform_tags: {message}"]
     assert extra(freeform_tags=eleven) == [f"freeform_tags: {message}"]
@@ -573,46 +575,43 @@ def test_addresses():
     ]
     elsewhere = evolve(SHOP, network=NetworkSpec.of("platform"))
     instance = evolve(WEB, private_ip="172.16.0.9", hostname_label="web")
-    assert faults_of(elsewhere.with_instance(instance)) == []
+    assert problems_of(elsewhere.with_instance(instance)) == []
 
 
 def test_a_single_address_is_no_network():
     """A CIDR block needs a prefix length, and one that OCI takes."""
     for block in ("10.0.0.0", "10.0.0.0/8"):
         spec = evolve(SHOP, network=NetworkSpec.private(cidr_block=block))
-        assert f"network.cidr_block: must have a prefix length of /16 to /30, got {block!r}" in faults_of(spec)
+        assert f"network.cidr_block: must have a prefix length of /16 to /30, got {block!r}" in problems_of(spec)
 
 
 def test_log_references():
-    """A reference to a log that the deployment does not have is a fault with the nearest name."""
+    """A reference to a log that the deployment does not have is a problem with the nearest name."""
     path = 'environment_variables["LOG"]'
     assert web(environment_variables={"LOG": Ref(Key("log", "ap"))}) == [
         f"{path}: there is no log 'ap', did you mean 'app'?; the deployment's log_names are: app"
     ]
     assert web(environment_variables={"LOG": Ref(Key("subnet", "main"))}) == [
-        (
-            f"{path}: only a log of the deployment can be referred to, e.g. Ref(Key('log', 'app')), "
-            f"got <subnet/main.id>"
-        )
+        (f"{path}: must refer to a log of the deployment, e.g. Ref(Key('log', 'app')), got subnet/main")
     ]
     instance = evolve(WEB, environment_variables={"LOG": Ref(Key("log", "any"))})
-    assert faults_of(evolve(SHOP, logging=LoggingSpec.none()).with_instance(instance)) == [
-        f"instances[\"web\"].{path}: refers to the log 'any', and the deployment has LoggingSpec.none()"
+    assert problems_of(evolve(SHOP, logging=LoggingSpec.none()).with_instance(instance)) == [
+        f"instances[\"web\"].{path}: refers to the log 'any', but the deployment has LoggingSpec.none()"
     ]
     existing = LoggingSpec.existing(log_id="ocid1.log.oc1.fra.a")
-    assert faults_of(evolve(SHOP, logging=existing).with_instance(instance)) == []
+    assert problems_of(evolve(SHOP, logging=existing).with_instance(instance)) == []
 
 
 def test_pull_secrets_are_unique():
-    """Two secrets for one registry are a fault."""
+    """Two secrets for one registry are a problem."""
     secret = ImagePullSecret.vault("ghcr.io", secret_id="ocid1.vaultsecret.oc1.fra.a")
     assert web(image_pull_secrets=[secret, secret]) == [
-        "image_pull_secrets: there is more than one secret for the registry 'ghcr.io'"
+        "image_pull_secrets: duplicate registry 'ghcr.io': give one secret for each registry"
     ]
 
 
 def test_security_contexts_contradict_themselves():
-    """A group without a user, and user 0 under the check for it, are faults."""
+    """A group without a user, and user 0 under the check for it, are problems."""
     assert web(container_security_context=SecurityContext(run_as_group=5)) == [
         "container_security_context.run_as_group: needs run_as_user"
     ]

@@ -1,14 +1,14 @@
-"""What a service shows, held against what was asked of it."""
+"""What a service shows is compared with what was asked of it."""
 
 from __future__ import annotations
 
 import pytest
 
-from ocisidecar.state.compare import covers, difference, pair_up
+from ocisidecar.state.compare import difference, is_satisfied_by, match_entries
 
 
-class TestCovers:
-    """Whether what is live says what is wanted."""
+class TestIsSatisfiedBy:
+    """`is_satisfied_by`: whether what is live says everything that is wanted."""
 
     @pytest.mark.parametrize(
         ("shown", "wanted"),
@@ -27,8 +27,8 @@ class TestCovers:
         ids=str,
     )
     def test_additions_and_order_do_not_matter(self, shown, wanted):
-        """Services add fields and defaults of their own and keep no order in lists."""
-        assert covers(shown, wanted)
+        """Fields that a service adds, and another order of a list, are not a difference."""
+        assert is_satisfied_by(wanted, shown)
 
     @pytest.mark.parametrize(
         ("shown", "wanted"),
@@ -48,31 +48,31 @@ class TestCovers:
         ids=str,
     )
     def test_what_is_missing_extra_or_different_is_seen(self, shown, wanted):
-        """An extra entry in a list may be an open port."""
-        assert not covers(shown, wanted)
+        """Another value, a missing entry and an extra entry (which may be an open port) are differences."""
+        assert not is_satisfied_by(wanted, shown)
 
 
-class TestPairUp:
-    """Which live entry stands for which wanted one."""
+class TestMatchEntries:
+    """`match_entries`: which live entry satisfies which wanted one."""
 
-    def test_each_stands_for_one(self):
-        """What is there twice and wanted once is one too many."""
-        assert pair_up([1, 1, 2], [1, 2]) == {0: 0, 2: 1}
+    def test_each_entry_is_matched_once(self):
+        """Of two equal live entries only one is matched with the one that is wanted."""
+        assert match_entries([1, 1, 2], [1, 2]) == {0: 0, 2: 1}
 
-    def test_a_taken_entry_changes_hands_where_its_taker_finds_another(self):
-        """As many as possible find one, whatever the order."""
-        assert pair_up([{"a": 1, "b": 1}, {"a": 1}], [{"a": 1}, {"a": 1, "b": 1}]) == {0: 1, 1: 0}
+    def test_a_matched_entry_is_given_away_where_its_partner_finds_another(self):
+        """The number of matches is the largest possible, whatever the order."""
+        assert match_entries([{"a": 1, "b": 1}, {"a": 1}], [{"a": 1}, {"a": 1, "b": 1}]) == {0: 1, 1: 0}
 
-    def test_what_finds_none_is_left_out(self):
-        """The caller sees what is missing and what is too much."""
-        assert pair_up([1, 3], [1, 2]) == {0: 0}
+    def test_an_entry_without_a_partner_is_left_out(self):
+        """The result holds matches only, so that the caller sees what is missing and what is extra."""
+        assert match_entries([1, 3], [1, 2]) == {0: 0}
 
 
 class TestDifference:
-    """What is told of a difference."""
+    """`difference`: the text with which a plan shows what differs."""
 
     @pytest.mark.parametrize(
-        ("shown", "wanted", "told"),
+        ("shown", "wanted", "text"),
         [
             ("a", "b", ("a", "b")),
             (None, True, ("", "true")),
@@ -84,16 +84,16 @@ class TestDifference:
         ],
         ids=str,
     )
-    def test_only_what_has_no_counterpart_is_told(self, shown, wanted, told):
-        """Of a list of twenty rules the one that is missing, by its description."""
-        assert difference(shown, wanted) == told
+    def test_only_what_has_no_counterpart_is_shown(self, shown, wanted, text):
+        """Of lists and mappings only the entries that differ are shown, rules by their description."""
+        assert difference(shown, wanted) == text
 
-    def test_what_a_description_does_not_tell_apart_is_told_in_full(self):
-        """A rule whose port was changed by hand still has its old description."""
-        told = difference([{"description": "web", "p": 80}], [{"description": "web", "p": 81}])
-        assert told == ('{"description": "web", "p": 80}', '{"description": "web", "p": 81}')
+    def test_entries_with_the_same_description_are_shown_in_full(self):
+        """A rule whose port was changed by hand and whose description was not is shown as JSON."""
+        text = difference([{"description": "web", "p": 80}], [{"description": "web", "p": 81}])
+        assert text == ('{"description": "web", "p": 80}', '{"description": "web", "p": 81}')
 
     def test_long_text_is_shortened(self):
-        """To 500 characters."""
+        """A text of more than 500 characters ends in an ellipsis at the 500th."""
         before, after = difference(["x" * 1000], "y" * 1000)
         assert (len(before), len(after), after[-1]) == (500, 500, "…")

@@ -39,16 +39,16 @@ class TestIdentity:
     """Which deployment is which."""
 
     def test_same_name_elsewhere_is_another_deployment(self):
-        """Region and compartment tell deployments of one name apart."""
+        """Deployments of one name in other regions or compartments have other tags."""
         elsewhere = [evolve(IDENTITY, region="us-ashburn-1"), evolve(IDENTITY, compartment_id="ocid1.other")]
         assert len({one.tag for one in (IDENTITY, *elsewhere)}) == 3
 
     def test_tag_is_name_and_eight_hex_digits(self):
-        """The tag can be read by people, and stays the same from release to release."""
+        """The tag is the name and a suffix that stays the same from release to release."""
         assert IDENTITY.tag == "web.9a68ded3"
 
     def test_sibling_differs_in_name_only(self):
-        """Deployments that share a place share its suffix."""
+        """Another deployment in the same place has the same suffix."""
         assert IDENTITY.sibling("api") == evolve(IDENTITY, name="api")
         assert IDENTITY.sibling("api").suffix == IDENTITY.suffix
 
@@ -57,11 +57,11 @@ class TestOwner:
     """What tags prove."""
 
     def test_our_tags_prove_deployment_and_key(self):
-        """What was tagged is found again."""
+        """The owner of tags that we wrote is the deployment and key that they were written for."""
         assert owner(IDENTITY, KEY.kind, tags()) == ("web", KEY)
 
     def test_other_deployments_of_the_place_are_seen(self):
-        """The name of the asking deployment plays no part."""
+        """The owner is found whatever the name of the deployment that looks for it."""
         assert owner(IDENTITY.sibling("api"), KEY.kind, tags()) == ("web", KEY)
 
     @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ class TestOwner:
         ],
         ids=str,
     )
-    def test_a_tag_alone_is_no_authority(self, change):
-        """Deployment, suffix, key and kind must all fit before anything is changed or deleted."""
+    def test_a_tag_alone_proves_nothing(self, change):
+        """Tags with another suffix, kind or a broken key have no owner."""
         assert owner(IDENTITY, KEY.kind, {**tags(), **change}) is None
 
     def test_an_untagged_resource_is_not_ours(self):
-        """Resources of others prove nothing."""
+        """Without our tags there is no owner."""
         assert owner(IDENTITY, KEY.kind, {"team": "blue"}) is None
 
 
@@ -92,46 +92,46 @@ class TestTags:
     """What the tags say."""
 
     def test_there_are_four(self):
-        """OCI takes ten free-form tags for each resource; the other six are the user's."""
+        """We write four free-form tags, which leaves six of OCI's ten to the user."""
         assert tuple(tags()) == OWN_TAGS
 
     def test_digest_covers_what_only_a_replacement_changes(self):
-        """Another image is another digest; what can be changed in place is not."""
+        """The digest tag changes with a section and not with a hidden field."""
         changed = {**SECTIONS, "image": {"web.imageUrl": "web:1.5"}}
         assert tags(changed)[TAG_DIGEST] != tags()[TAG_DIGEST] == digest(SECTIONS)
         assert tags(hidden={"vnics": []})[TAG_DIGEST] == tags()[TAG_DIGEST]
 
     def test_digest_ignores_the_order_of_fields(self):
-        """Mappings have no order; the digest of an equal spec is the same in every process."""
+        """Equal mappings in another order have the same digest, in every process."""
         assert digest(dict(reversed(SECTIONS.items()))) == digest(SECTIONS)
 
     def test_digest_sees_references_by_what_they_name(self):
-        """No OCID enters the digest, so a rebuilt network is a reason of its own."""
+        """A reference enters the digest as the key that it names, not as an OCID."""
         assert digest({"a": Ref(Key("subnet", "main"))}) != digest({"a": Ref(Key("subnet", "other"))})
         assert digest({"a": Text(("x", Ref(Key("vcn", "main"))))}) == digest({"a": "x<vcn/main.id>"})
 
     def test_digest_takes_any_mapping(self):
-        """Frozen mappings of specs count like dictionaries."""
+        """A frozen mapping has the digest of an equal dictionary."""
         assert digest({"a": MappingProxyType({"b": 1})}) == digest({"a": {"b": 1}})
 
     def test_digest_refuses_what_has_no_wire_form(self):
-        """A value that cannot travel is a mistake in a kind, found in its first test."""
+        """A value without a wire form is a TypeError that names its type."""
         with pytest.raises(TypeError, match="object has no wire form"):
             digest({"a": object()})
 
     def test_changed_sections_are_named(self):
-        """A plan says what changed although no GET returns it."""
+        """The names of the sections that differ between two sets of tags are returned, sorted."""
         after = {"image": {"web.imageUrl": "web:1.5"}, "config": {"app.toml": "eA=="}}
         assert changed_sections(tags(), tags(after)) == ("config", "image", "network")
         assert changed_sections(tags(), tags(hidden={"vnics": []})) == ("vnics",)
         assert changed_sections(tags(), tags(uses=("platform",))) == ()
 
-    def test_foreign_tags_change_no_section(self):
-        """Tags of others on the resource are not ours to compare."""
+    def test_tags_of_others_change_no_section(self):
+        """Tags that others put on a resource do not count as changed sections."""
         assert changed_sections({}, {"team": "blue"}) == ()
 
-    def test_what_is_in_doubt_differs_from_everything(self):
-        """A change that was cut off is neither what was before nor what was to be; the rest stays as it is."""
+    def test_a_section_marked_as_unknown_differs_from_every_value(self):
+        """A section that is marked as unknown differs from before and after, and the other sections do not."""
         before = tags(uses=("platform",))
         doubted = in_doubt(before, ["vnics", "containers"])
         assert changed_sections(doubted, before) == ("containers", "vnics")
@@ -140,13 +140,13 @@ class TestTags:
         assert {**doubted, TAG_PARTS: before[TAG_PARTS]} == before
 
     def test_used_deployments_are_listed(self):
-        """A shared deployment finds its users by their tags."""
+        """The shared deployments that a resource uses are read from its tags."""
         assert used_deployments(tags(uses=("platform", "access"))) == ("access", "platform")
         assert used_deployments(tags()) == ()
         assert used_deployments({}) == ()
 
     def test_what_can_be_changed_in_place_is_seen_however_full_the_tag_is(self):
-        """Long names of shared deployments push out sections, which the digest covers, never hidden fields."""
+        """A full tag loses sections, which the digest covers, and never a hidden field."""
         uses = tuple(letter * 63 for letter in "abc")
         many = {f"section-{number}": number for number in range(20)}
         before, after = tags(many, uses=uses), tags(many, hidden={"vnics": []}, uses=uses)
@@ -155,7 +155,7 @@ class TestTags:
         assert changed_sections(before, after) == ("vnics",)
 
     def test_a_full_tag_holds_whole_entries_only(self):
-        """A section that is cut in the middle would show up under a name that no spec has."""
+        """An entry that does not fit into a tag is left out, not cut."""
         many = {f"section-{number}": number for number in range(40)}
         parts = tags(many)[TAG_PARTS].split(",")
         assert {name for name, _, value in (part.partition("=") for part in parts)} <= {*many, "vnics"}
@@ -168,7 +168,7 @@ class TestRetryToken:
     ARGUMENTS = (IDENTITY, KEY, "digest", "AD-1", 0)
 
     def test_is_the_same_for_the_same_inputs(self):
-        """A rerun after a lost answer gets the resource that the first run had made."""
+        """The same inputs give the same token, so that a rerun gets the resource that the first run created."""
         assert retry_token(*self.ARGUMENTS) == retry_token(*self.ARGUMENTS)
 
     @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ class TestRetryToken:
         ids=str,
     )
     def test_differs_when_an_input_does(self, change):
-        """Nothing else may get the resource."""
+        """A change of any input changes the token."""
         position, value = change
         arguments = [*self.ARGUMENTS]
         arguments[position] = value

@@ -17,7 +17,7 @@ tags = st.fixed_dictionaries(
 
 
 def test_every_tag_has_a_name():
-    """Those of VNIC and containers too; the containers' are one set."""
+    """Tags of the instance, its VNIC and its containers have names, those of all containers one set."""
     body = {
         "displayName": "web",
         "freeformTags": {"team": "blue"},
@@ -29,8 +29,8 @@ def test_every_tag_has_a_name():
     assert tag_names({"vnics": None}) == frozenset()
 
 
-def test_tags_are_laid_over_those_that_are_there():
-    """An update replaces whole maps, so what others have put there goes along."""
+def test_tags_are_merged_with_those_that_are_there():
+    """An update contains the tags of others, because it replaces whole maps."""
     now = {"freeformTags": {"team": "blue", "stage": "1"}, "definedTags": {"Ops": {"A": "1", "B": "1"}}}
     fields = {
         "displayName": "x",
@@ -47,14 +47,14 @@ def test_tags_are_laid_over_those_that_are_there():
 
 
 def test_defined_tags_that_stay_are_not_sent():
-    """Sending them takes a right that not everybody has who may change a name."""
+    """Defined tags that do not change are not in the update."""
     now = {"freeformTags": {"a": "1"}, "definedTags": {"Ops": {"A": "1"}}}
     assert merge_tags(now, {"freeformTags": {"a": "2"}, "definedTags": {}}, NOBODY) == {"freeformTags": {"a": "2"}}
     assert merge_tags({}, {"definedTags": {}}, NOBODY) == {}
 
 
-def test_what_goes_is_told_as_null():
-    """So a plan can show it beside what stays."""
+def test_a_removed_tag_is_null():
+    """Tags that we set and no longer want are null beside those that are wanted."""
     ours = {"team", "Ops.A", "Old.X"}.__contains__
     assert with_removals({"team": "blue", "else": "1"}, {}, ours) == {"team": None}
     now = {"Ops": {"A": "1", "B": "1"}, "Old": {"X": "1"}, "Oracle-Tags": {"CreatedBy": "me"}}
@@ -63,14 +63,14 @@ def test_what_goes_is_told_as_null():
 
 
 def test_a_parts_tags_are_recorded_under_its_name():
-    """A VNIC's tag is another one than the instance's of the same name."""
+    """A tag of the VNIC is recorded apart from an instance's tag of the same name."""
     was_set = of_part({"vnics/team"}.__contains__, "vnics")
     assert (was_set("team"), was_set("vnics/team")) == (True, False)
 
 
 @given(before=tags, after=tags, others=tags)
-def test_ours_go_and_those_of_others_stay(before, after, others):
-    """After any two specs one after the other a resource has the second one's tags and what others put there."""
+def test_our_old_tags_are_removed_and_those_of_others_stay(before, after, others):
+    """After two specs in a row a resource has exactly the second one's tags and those of others."""
     made = merge_tags(others, before, NOBODY)
     shown = {name: made.get(name, others[name]) for name in TAG_FIELDS}
     changed = merge_tags(shown, after, tag_names(before).__contains__)

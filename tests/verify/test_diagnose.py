@@ -1,11 +1,14 @@
-"""Finding causes: the right one first, with evidence, through the real SDK."""
+"""Diagnosing a deployment: the right cause first, with evidence, through the real SDK."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+import responses
 from attrs import evolve
+from oci._vendor.requests.adapters import HTTPAdapter
 
 from ocisidecar import (
     ApplyFailed,
@@ -20,7 +23,6 @@ from ocisidecar import (
     WaitTimedOut,
 )
 from ocisidecar.emulator import ContainerScript, Fault, Latencies
-from ocisidecar.observe.container_logs import _Glance, last_lines
 from ocisidecar.verify.diagnose import causes_of
 from ocisidecar.verify.findings import CAUSES, Diagnosis, Finding
 
@@ -38,7 +40,7 @@ def causes(diagnosis) -> list[tuple[str, str]]:
 
 
 def test_a_deployment_that_works_has_no_findings(provisioner, writes):
-    """Nothing is made up, and nothing is changed."""
+    """A deployment that works has no findings, and diagnosing writes nothing."""
     deployment = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)]))
     writes()
     assert deployment.diagnose() == Diagnosis("web", ())
@@ -59,7 +61,7 @@ def test_a_deployment_that_works_has_no_findings(provisioner, writes):
     ],
 )
 def test_a_failed_instance_names_its_cause(make_provisioner, message, cause):
-    """The evidence is what its work request says; the deployment that the error holds can be asked."""
+    """A failed instance has a cause by the error of its work request, which is the evidence."""
     fault = Fault.failed(message=message, code="InternalError", times=None)
     provisioner = make_provisioner(faults=[fault])
     with pytest.raises(ApplyFailed) as caught:
@@ -70,7 +72,7 @@ def test_a_failed_instance_names_its_cause(make_provisioner, message, cause):
 
 
 def test_an_instance_that_takes_too_long_is_stuck(make_provisioner, clock):
-    """After a quarter of an hour; before that it is only on its way."""
+    """An instance that is being created is stuck after 15 minutes and not before."""
     provisioner = make_provisioner(latencies=Latencies(container_instance_create=7200), wait_timeout_in_seconds=60)
     with pytest.raises(ApplyFailed) as caught:
         provisioner.apply(WEB)
@@ -79,11 +81,11 @@ def test_an_instance_that_takes_too_long_is_stuck(make_provisioner, clock):
     assert causes(deployment.diagnose()) == []
     clock.advance(1200)
     (finding,) = deployment.diagnose().findings
-    assert (finding.cause, finding.evidence) == ("stuck", ("CREATING since 21 minutes",))
+    assert (finding.cause, finding.evidence) == ("stuck", ("CREATING for 21 minutes",))
 
 
 def test_a_stopped_instance_explains_its_containers(provisioner):
-    """One finding, not one for each container as well."""
+    """A stopped instance is one finding, and its containers are none."""
     deployment = provisioner.apply(helped())
     deployment.stop()
     assert causes(deployment.diagnose()) == [("instance-stopped", "container-instance/web-0")]
@@ -92,8 +94,8 @@ def test_a_stopped_instance_explains_its_containers(provisioner):
 # -- containers ------------------------------------------------------------------------------------------------
 
 
-def test_a_crash_loop_shows_the_last_words(provisioner, emulator, clock):
-    """Exit code, restarts, and what the run before the current one wrote last."""
+def test_a_crash_loop_has_its_last_lines(provisioner, emulator, clock):
+    """The evidence of a crash loop has exit code, restarts and the last lines of the previous run."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3, lines=["no configuration"]))
     deployment = provisioner.apply(helped())
     clock.advance(17)
@@ -102,7 +104,7 @@ def test_a_crash_loop_shows_the_last_words(provisioner, emulator, clock):
     assert finding.evidence == (
         "state CONTAINER_RUNNING",
         "restart count 1",
-        "last exit code 3: the program's own code",
+        "last exit code 3: a code of the program's own",
         "log: helper: started helper:1",
         "log: listening",
         "log: no configuration",
@@ -110,8 +112,8 @@ def test_a_crash_loop_shows_the_last_words(provisioner, emulator, clock):
     )
 
 
-def test_want_of_memory_is_told_with_the_limit(provisioner, emulator, clock):
-    """Exit code 137, the limit, and what the log says."""
+def test_out_of_memory_has_the_limit(provisioner, emulator, clock):
+    """The evidence of a container that ran out of memory has its limit and its last log line."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, is_out_of_memory=True))
     deployment = provisioner.apply(helped(memory_limit_in_gbs=0.5, health_checks=[HealthCheck.tcp(99)]))
     clock.advance(8)
@@ -121,18 +123,18 @@ def test_want_of_memory_is_told_with_the_limit(provisioner, emulator, clock):
     assert finding.evidence[-1] == "log: Out of memory"
 
 
-def test_a_health_check_that_kills_is_told(provisioner, emulator, clock):
-    """The exit code alone does not tell who killed: without other evidence it is said that it may be either."""
+def test_a_kill_names_the_health_check(provisioner, emulator, clock):
+    """The evidence of a killed container names the health check that kills it when it fails."""
     emulator.script("helper", ContainerScript(is_healthy=False))
     deployment = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)]))
     clock.advance(45)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("killed", HELPER)
-    assert "health check TCP on port 99 kills it when it fails" in finding.evidence
+    assert "health check TCP on port 99 kills the container when it fails" in finding.evidence
 
 
-def test_an_unhealthy_container_that_runs_on(provisioner, emulator, clock):
-    """The check that fails is named."""
+def test_an_unhealthy_container_that_keeps_running(provisioner, emulator, clock):
+    """The evidence of an unhealthy container names the health check that fails."""
     emulator.script("helper", ContainerScript(is_healthy=False))
     check = HealthCheck.tcp(99, name="port", failure_action="NONE")
     deployment = provisioner.apply(helped(health_checks=[check]))
@@ -147,24 +149,32 @@ def test_an_unhealthy_container_that_runs_on(provisioner, emulator, clock):
     [(127, "cannot-start"), (126, "cannot-start"), (1, "container-ended"), (137, "out-of-memory")],
 )
 def test_a_container_that_runs_once_and_fails(provisioner, emulator, clock, exit_code, cause):
-    """Nothing restarts it; OCI gives no log of it any more, which is said."""
+    """A container that is not restarted has a cause by its exit code, without a log."""
     emulator.script("job", ContainerScript(exits_after_seconds=5, exit_code=exit_code))
     deployment = provisioner.apply(InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"))
     clock.advance(60)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == (cause, "container-instance/job-0/job")
-    assert finding.evidence[-1] == "OCI gives no log of it"
+    assert finding.evidence[-1] == "OCI provides no log of it"
 
 
-def test_a_container_that_wrote_nothing(provisioner, monkeypatch):
-    """That is another thing than a log that OCI does not give."""
-    container = provisioner.apply(helped()).instances[0].containers[0]
-    monkeypatch.setattr("ocisidecar.observe.container_logs._glance", lambda *_, **__: _Glance(""))
-    assert last_lines(provisioner.reader("web").caller, container, 10) == ()
+def test_a_container_that_wrote_nothing(provisioner, emulator, clock):
+    """An empty log is not reported as a log that OCI does not give."""
+    emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
+    deployment = provisioner.apply(helped())
+    clock.advance(8)
+    send = HTTPAdapter.send
+    with responses.RequestsMock(
+        target=f"{HTTPAdapter.__module__}.HTTPAdapter.send", real_adapter_send=send
+    ) as mock:
+        mock.add_passthru(emulator.endpoint)
+        mock.add("POST", re.compile(r".*/actions/retrieveLogs"), body=b"", content_type="text/plain")
+        (finding,) = deployment.diagnose().findings
+    assert finding.evidence[-1] == "the log is empty"
 
 
 def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):
-    """It runs and is healthy for a while yet; what it says in its own log is the finding."""
+    """The finding of a log forwarder whose pushes fail has the error from the forwarder's own log."""
     line = json.dumps({"level": "WARNING", "event": "push failed", "status": 404, "failures": 1})
     emulator.script("log-forwarder", ContainerScript(lines=[line]))
     app = WEB.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
@@ -174,8 +184,8 @@ def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):
     assert finding.evidence == ("log: push failed: status 404, failures 1",)
 
 
-def test_a_job_that_ended_well_has_no_findings(provisioner, emulator, clock):
-    """It is done, and its instance being INACTIVE is no fault."""
+def test_a_completed_job_has_no_findings(provisioner, emulator, clock):
+    """A job that exited with code 0 has no findings, although its instance is INACTIVE."""
     emulator.script("job", ContainerScript(exits_after_seconds=5))
     deployment = provisioner.apply(InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"))
     clock.advance(60)
@@ -194,8 +204,8 @@ def test_a_job_that_ended_well_has_no_findings(provisioner, emulator, clock):
         ({"exit_code": 0, "is_running": False}, [], ["crash-loop"]),
     ],
 )
-def test_who_killed_a_container(provisioner, seen, lines, expected):
-    """The exit code is weighed against the health check's verdict and the last lines."""
+def test_the_cause_of_a_killed_container(provisioner, seen, lines, expected):
+    """The cause depends on the exit code, the health check's verdict and the last log lines."""
     (instance,) = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)])).instances
     helper = instance.containers[1]
     verdict = evolve(helper.health_checks[0], status=seen.get("health", "UNKNOWN"))
@@ -203,21 +213,21 @@ def test_who_killed_a_container(provisioner, seen, lines, expected):
     assert list(causes_of(instance, container, lines)) == expected
 
 
-# -- what containers stand on ----------------------------------------------------------------------------------
+# -- network, logs and rights ----------------------------------------------------------------------------------
 
 
-def test_a_resource_that_is_gone_comes_first(provisioner, emulator, clock):
-    """What is missing explains more than what goes wrong without it."""
+def test_a_missing_resource_comes_first(provisioner, emulator, clock):
+    """A missing resource comes before a crash loop, with its OCID."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
     deployment = provisioner.apply(helped())
     clock.advance(8)
     ghost = evolve(deployment, resources={**deployment.resources, "topic/oncall": "ocid1.onstopic.oc1..gone"})
     assert causes(ghost.diagnose()) == [("resource-gone", "topic/oncall"), ("crash-loop", HELPER)]
-    assert ghost.diagnose().findings[0].evidence == ("ocid1.onstopic.oc1..gone does not exist any more",)
+    assert ghost.diagnose().findings[0].evidence == ("ocid1.onstopic.oc1..gone no longer exists",)
 
 
-def test_a_subnet_without_a_way_out(provisioner, sdk):
-    """A NAT gateway that blocks and a route table without rules keep images from being pulled."""
+def test_a_subnet_without_an_outbound_route(provisioner, sdk):
+    """A NAT gateway that blocks traffic and a route table without rules are findings."""
     deployment = provisioner.apply(WEB)
     client = sdk("core.VirtualNetworkClient")
     client.update_nat_gateway(deployment.resources["nat-gateway/main"], {"blockTraffic": True})
@@ -229,7 +239,7 @@ def test_a_subnet_without_a_way_out(provisioner, sdk):
 
 
 def test_a_disabled_internet_gateway(provisioner, sdk):
-    """The same in a public network."""
+    """A disabled internet gateway is a finding, and an enabled one is not."""
     deployment = provisioner.apply(DeploymentSpec("web", [WEB], network=NetworkSpec.public()))
     assert causes(deployment.diagnose()) == []
     gateway = deployment.resources["internet-gateway/main"]
@@ -238,7 +248,7 @@ def test_a_disabled_internet_gateway(provisioner, sdk):
 
 
 def test_a_disabled_log(provisioner, sdk):
-    """It explains why nothing arrives."""
+    """A disabled log is a finding, and an enabled one is not."""
     deployment = provisioner.apply(DeploymentSpec("web", [WEB], logging=LoggingSpec.deployment()))
     assert causes(deployment.diagnose()) == []
     group, log = deployment.resources["log-group/main"], deployment.resources["log/app"]
@@ -246,8 +256,8 @@ def test_a_disabled_log(provisioner, sdk):
     assert causes(deployment.diagnose()) == [("log-disabled", "log/app")]
 
 
-def test_a_policy_for_a_group_that_is_gone(provisioner, sdk):
-    """A group that was made anew under its old name is another one."""
+def test_a_policy_for_a_deleted_group(provisioner, sdk):
+    """A policy for a dynamic group that no longer exists is a missing permission."""
     statement = Statement("use", "log-content", reason="ships its lines")
     deployment = provisioner.apply(helped(statements=[statement]))
     client = sdk("identity.IdentityClient")
@@ -256,14 +266,14 @@ def test_a_policy_for_a_group_that_is_gone(provisioner, sdk):
     client.update_policy(policy, {"statements": [one.replace(group, f"{group[:-4]}2222") for one in statements]})
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("missing-right", "policy/main")
-    assert "which is gone" in finding.evidence[0]
+    assert "which no longer exists" in finding.evidence[0]
 
 
 # -- values ----------------------------------------------------------------------------------------------------
 
 
 def test_findings_are_ranked():
-    """By what explains more, then by key."""
+    """Findings are sorted by the rank of their cause, then by key."""
     given = [
         Finding(cause="unhealthy", key="b", evidence=()),
         Finding(cause="unhealthy", key="a", evidence=()),
@@ -275,7 +285,7 @@ def test_findings_are_ranked():
 
 
 def test_a_diagnosis_turns_into_json():
-    """Machines get the code of the cause, its rank, the evidence and the remedy."""
+    """JSON has the code of the cause, its rank, title, evidence and remedy."""
     diagnosis = Diagnosis("web", (Finding(cause="stuck", key="vcn/main", evidence=("it stands still",)),))
     assert json.loads(diagnosis.to_json()) == {
         "deployment": "web",

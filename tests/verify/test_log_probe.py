@@ -1,38 +1,53 @@
-"""How long entries with the nonce took, on the caller's clock."""
+"""Delays of the entries with the nonce, as the emulator's log search finds them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
 
 import pytest
 
-from ocisidecar import Cancel
-from ocisidecar.observe.log_search import LogEntry
-from ocisidecar.verify import log_probe
-from ocisidecar.verify.log_probe import MarkedLog, ShippedLog
+from ocisidecar import Cancel, DeploymentSpec, InstanceSpec, LoggingSpec
+from ocisidecar.timestamps import now, rfc3339
+from ocisidecar.verify.inspection import inspect
+from ocisidecar.verify.log_probe import LogProbe, log_destinations
 
-LOG = ShippedLog(id="ocid1.log", key="log/app", scope="compartment")
-
-
-def entry(source: str) -> LogEntry:
-    return LogEntry(time=datetime.fromtimestamp(0, UTC), source=source, subject="a.log", kind="ocisidecar.line")
+SPEC = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1")], logging=LoggingSpec.deployment())
 
 
-def test_every_source_has_its_own_delay(provisioner, clock, monkeypatch):
-    """From its own request or entry until it was first found; sources of which nothing was sent do not count."""
-    there: list[LogEntry] = []
-    monkeypatch.setattr(log_probe, "search", lambda *_, **__: tuple(there))
-    monkeypatch.setattr(log_probe, "send_entry", lambda *_, **__: None)
-    asked = clock.time()
+@pytest.fixture
+def log(provisioner):
+    """The log of a deployment."""
+    deployment = provisioner.apply(SPEC)
+    (destination,) = log_destinations(inspect(provisioner.reader("web"), deployment.resources))
+    return destination
+
+
+@pytest.fixture
+def send(sdk, clock, log):
+    """Sends an entry with the nonce from a source."""
+
+    def put(source: str) -> None:
+        time = rfc3339(now(clock))
+        entry = {"id": source, "time": time, "data": json.dumps({"message": "GET /?nonce"})}
+        batch = {"source": source, "type": "ocisidecar.line", "defaultlogentrytime": time, "entries": [entry]}
+        details = {"specversion": "1.0", "logEntryBatches": [batch]}
+        sdk("loggingingestion.LoggingClient").put_logs(log.id, details)
+
+    return put
+
+
+def test_each_source_has_its_own_delay(provisioner, clock, log, send):
+    """A delay lasts from the source's own request or entry until it was first found; other sources are ignored."""
+    requested_at = clock.time()
     clock.advance(1)
-    marked = MarkedLog(provisioner.session.caller(Cancel()), LOG, "us", "nonce", {"web-0": asked})
-    marked.send()
-    there += [entry("us"), entry("somebody")]
-    assert [one.seconds for one in marked.find()] == pytest.approx([0.0])
+    caller = provisioner.session.caller(Cancel())
+    probe = LogProbe(caller, log, "us", "nonce", {"web-0": requested_at})
+    probe.send()
+    send("another")
+    assert [one.delay_seconds for one in probe.find()] == pytest.approx([0.0])
     clock.advance(4)
-    there.append(entry("web-0"))
-    arrivals = marked.find()
-    assert [one.entry.source for one in arrivals] == ["us", "web-0"]
-    assert [one.seconds for one in arrivals] == pytest.approx([0.0, 5.0])
+    send("web-0")
+    arrivals = probe.find()
+    assert {one.entry.source: one.delay_seconds for one in arrivals} == pytest.approx({"us": 0.0, "web-0": 5.0})
     clock.advance(9)
-    assert marked.find() == arrivals
+    assert probe.find() == arrivals

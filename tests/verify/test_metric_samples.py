@@ -1,4 +1,4 @@
-"""Which metrics speak of which instance of a fleet."""
+"""Samples and measurements of the instances of a fleet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fleet(provisioner):
 
 
 def test_each_instance_has_its_own(fleet):
-    """What the agent of one, or OCI, measured of it says nothing of the other."""
+    """Samples and measurements of one instance are not taken for those of another."""
     for mine, other in (fleet, fleet[::-1]):
         ups = [row("up", value, container_instance=one.name) for one, value in ((mine, 1.0), (other, 0.0))]
         used = [row("CpuUtilization", value, resourceId=one.id) for one, value in ((mine, 1.0), (other, 2.0))]
@@ -39,7 +39,7 @@ def test_each_instance_has_its_own(fleet):
 
 
 def test_the_newest_sample_of_a_target_counts():
-    """In whatever order they come; a target is known by job and address."""
+    """The newest sample of a target counts, and targets differ by job and address."""
     known = {"job": "redis", "instance": "127.0.0.1:9121", "container": "redis-exporter"}
     samples = [
         row("up", 0.0, minute=2, **known),
@@ -48,8 +48,8 @@ def test_the_newest_sample_of_a_target_counts():
         row("scrape_duration_seconds", 0.5, **known),
     ]
     found = targets_in(samples)
-    assert {(one.container, one.state, one.seconds) for one in found.found} == {
+    assert {(one.container, one.state, one.scrape_seconds) for one in found.targets} == {
         ("redis-exporter", "up", None),
         ("redis-exporter", "down", 0.5),
     }
-    assert (found.witness, targets_in([]).witness) == ("OCI Monitoring", "")
+    assert (found.reported_by, targets_in([]).reported_by) == ("OCI Monitoring", "")

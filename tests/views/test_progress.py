@@ -76,7 +76,8 @@ class TestLines:
                 "⇄ vcn/main replacement is healthy; the old one is deleted next",
             ),
             (ApplyFinished(deployment="web", resources=1), "✓ web deployed (1 resource)"),
-            (ApplyFinished(deployment="web", resources=0, is_destroy=True), "✓ web destroyed (0 kept)"),
+            (ApplyFinished(deployment="web", resources=0, is_destroy=True), "✓ web destroyed"),
+            (ApplyFinished(deployment="web", resources=1, is_destroy=True), "✓ web destroyed, 1 resource kept"),
             (
                 ApplyStopped(deployment="web", reason="vcn/main failed", resources=2),
                 "✗ web stopped: vcn/main failed (2 resources exist)",
@@ -102,6 +103,13 @@ class TestLines:
         progress(StepFinished(deployment="web", key="vcn/main", action=action.value))
         under_way, done = shown(file).splitlines()
         assert under_way.removesuffix(" (X)").split("vcn/main ")[1] != done.split("vcn/main ")[1]
+
+    def test_an_apply_without_operations_ends_up_to_date(self, file):
+        """A deployment in which nothing was to be done is not called deployed."""
+        progress = Progress(file)
+        progress(PlanReady(deployment="web", operations=0))
+        progress(ApplyFinished(deployment="web", resources=3))
+        assert shown(file) == "    0.0 s  ✓ web is up to date (3 resources)\n"
 
     def test_long_lines_are_not_broken(self, file):
         """A line of a log file is one line, however long the message."""

@@ -1,4 +1,4 @@
-"""What people see, in a terminal and in a notebook."""
+"""Plans, deployments, reports and diagnoses in a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ from ocisidecar.views import (
     status_page,
 )
 from ocisidecar.views.notebook import as_html
-from ocisidecar.views.page import Detail, Page, Row, Section, Tone, words_for
-from ocisidecar.views.report import MEANINGS
+from ocisidecar.views.page import Detail, Page, Row, Section, Tone, purpose_of
+from ocisidecar.views.report import WORDINGS
 from ocisidecar.views.terminal import TEXT_WIDTH, as_text
 from ocisidecar.wire import Key, resolve_fields
 
@@ -71,7 +71,7 @@ def plan_for(spec, snapshot=None, **words) -> Plan:
 
 
 def as_applied(plan: Plan, *, known=None) -> Snapshot:
-    """What is live once the plan was applied."""
+    """Return the snapshot after a plan was applied."""
     lives = []
     for key, want in plan.desired.items():
         body = resolve_fields(want.body, lambda ref: f"ocid1.{ref.key.kind}.{ref.key.name}")
@@ -92,7 +92,7 @@ def as_applied(plan: Plan, *, known=None) -> Snapshot:
 
 
 def without_digest(text: str) -> str:
-    """The digest covers all that is sent; what is sent is not this test's business."""
+    """Return the text without the digest, which changes with every field of a request."""
     return re.sub(r"Digest [0-9a-f]{16}", "Digest …", text) + "\n"
 
 
@@ -122,13 +122,13 @@ class TestPlan:
     """A plan reads like a diff."""
 
     def test_everything_new(self, golden):
-        """Each resource has a sign, a key, what it is for and what it will be like."""
+        """Each new resource has a sign, a key, a purpose and its main properties."""
         plan = plan_for(WEB, warnings=('instances["web"].image_url: can change without a new plan',))
         golden("views/plan_new.txt", without_digest(str(plan)))
         golden("views/plan_new.html", without_digest(plan._repr_html_()))
 
     def test_changes(self, golden):
-        """What changes in place and what is replaced is told field by field; the rest is counted."""
+        """Updates and replacements are shown field by field; unchanged resources are counted."""
         app = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", memory_in_gbs=4, ports=[80])
         known = {
             "image": {"web.imageUrl": "fra.ocir.io/acme/web:1.4"},
@@ -139,55 +139,55 @@ class TestPlan:
         golden("views/plan_changes.txt", without_digest(str(plan_for(after, before))))
 
     def test_removal(self, golden):
-        """A destroy says what goes, and what stays and why."""
+        """A plan to destroy lists what is deleted, and what is kept and why."""
         snapshot = as_applied(plan_for(WEB))
         plan = plan_removal(IDENTITY, snapshot, retain=(), with_data={Key("log-group", "main"): "holds log lines"})
         golden("views/plan_removal.txt", without_digest(str(plan)))
 
     def test_nothing_to_do_is_one_line(self):
-        """A plan without changes says so, and nothing else."""
-        assert str(plan_for(WEB, as_applied(plan_for(WEB)))) == "web is as wanted: 12 resources, nothing to do."
+        """A plan without changes is one line that says so."""
+        assert str(plan_for(WEB, as_applied(plan_for(WEB)))) == "No changes; web is up to date (12 resources)."
 
     def test_nothing_to_remove_is_one_line(self):
-        """Destroying what does not exist is no news."""
+        """A plan to destroy what does not exist is one line that says so."""
         assert str(plan_removal(IDENTITY, Snapshot(), retain=(), with_data={})) == "web does not exist."
 
-    def test_kept_resources_are_told_though_nothing_changes(self):
-        """A second destroy still says what stays."""
+    def test_kept_resources_are_shown_though_nothing_changes(self):
+        """A plan to destroy that deletes nothing still lists what is kept."""
         group = Live(Key("log-group", "main"), "web", "ocid1.loggroup", "ACTIVE", Phase.READY, {})
         text = str(plan_removal(IDENTITY, Snapshot((group,)), retain=("log-group",), with_data={}))
         assert "=  log-group/main" in text
-        assert "is to be retained" in text
+        assert "as requested" in text
         assert text.endswith("web: nothing to delete, 1 kept.")
 
     def test_replicas_are_one_row(self):
-        """Fifty equal instances need one row, not fifty."""
+        """Fifty equal instances are shown as one row."""
         text = str(plan_for(evolve(WEB, replicas=50)))
         assert "container-instance/web-0 … web-49" in text
         assert "50 ×: runs the app" in text
         assert "61 to create" in text
 
-    def test_downtime_is_told(self):
-        """A replacement that stops first says that there is a downtime."""
+    def test_downtime_is_shown(self):
+        """A replacement that stops the old instance first is shown with its downtime."""
         spec = WEB.with_rollout(RolloutSpec(replace="stop_first"))
         plan = plan_for(spec.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(spec)))
-        assert "yes: the old one goes before the new one comes" in str(plan)
+        assert "yes: the old one is deleted before the new one is created" in str(plan)
 
     def test_no_replacement_without_a_reason(self):
-        """Every replaced key has at least one line of its own below it."""
+        """The first detail below a replacement is its reason."""
         plan = plan_for(WEB.with_image("fra.ocir.io/acme/web:1.5"), as_applied(plan_for(WEB)))
         (row,) = plan_page(plan).sections[0].rows
         assert row.details[0] == Detail("image", "changed")
 
     @pytest.mark.parametrize("action", Action)
     def test_every_action_has_a_sign(self, action):
-        """No action is left out of the view, and none looks like another."""
+        """Each action has a sign of one character."""
         step = Step(action=action, key=Key("vcn", "main"), changes=(Change("kept", "for a test"),))
         (section,) = plan_page(Plan(identity=IDENTITY, steps=(step,))).sections
         assert len(section.rows[0].sign) == 1
 
     def test_signs_differ(self):
-        """A reader who knows the signs needs no words."""
+        """No two actions have the same sign."""
         steps = tuple(
             Step(action=action, key=Key("vcn", action.name), changes=(Change("kept", ""),)) for action in Action
         )
@@ -195,7 +195,7 @@ class TestPlan:
         assert len({row.sign for row in section.rows}) == len(Action)
 
     def test_no_secret_is_shown(self):
-        """Environment values, file contents and pull secrets appear in no form of a plan."""
+        """No form of a plan contains environment values, file contents or pull secrets."""
         spec = (
             InstanceSpec("web", image_url="web:1", environment_variables={"TOKEN": SECRET})
             .with_volume(VolumeSpec.config_file("conf", {"app.toml": SECRET}), mount_path="/conf")
@@ -207,7 +207,7 @@ class TestPlan:
                 assert SECRET not in shown
 
     def test_facts_of_every_kind(self, golden):
-        """Alarms, topics and repositories say what they will be like, too."""
+        """Alarms, topics and repositories are shown with their main properties, too."""
         spec = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1", ports=[Port(53, protocol="udp")])])
         spec = spec.with_instance(InstanceSpec("jobs", image_url="jobs:1", sidecars=[SidecarSpec.redis_exporter()]))
         alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
@@ -222,16 +222,16 @@ def deployment():
 
 
 class TestDeployment:
-    """A deployment, as a list of what there is and as a state of affairs."""
+    """A deployment has a page of its resources and one of its state."""
 
     def test_resources(self, deployment):
-        """Every resource stands under its heading with its OCID, on one line that can be copied."""
+        """Each resource is on one line that ends with its OCID."""
         lines = str(deployment).splitlines()
         for key, ocid in deployment.resources.items():
             assert any(key in line and line.endswith(ocid) for line in lines)
 
     def test_printing_makes_no_request(self, deployment):
-        """A deployment can be printed without a connection."""
+        """Printing a deployment makes no request."""
         provisioner = deployment._provisioner
         before = len(provisioner.emulator.requests)
         assert str(deployment)
@@ -239,7 +239,7 @@ class TestDeployment:
         assert len(provisioner.emulator.requests) == before
 
     def test_status_of_what_works(self, deployment):
-        """An instance that works has its address and its containers below it."""
+        """A working instance is shown with its address and its containers."""
         page = status_page(deployment)
         (section,) = page.sections
         (row,) = section.rows
@@ -265,12 +265,12 @@ class TestDeployment:
         assert [one.label for one in row.details] == ["web-50", *(f"web-{n}" for n in range(5)), "…"]
         assert row.details[-1].text == "and 45 more that passed"
 
-    def test_every_check_has_a_meaning(self, deployment):
-        """No check of a real report is shown without saying what it means."""
-        assert {check.name for check in deployment.verify(WEB).checks} <= MEANINGS.keys()
+    def test_every_check_has_a_wording(self, deployment):
+        """Every check of a real report has sentences for its results."""
+        assert {check.name for check in deployment.verify(WEB).checks} <= WORDINGS.keys()
 
     def test_status_of_a_deployment_without_instances(self):
-        """A shared network has no instances, which is no fault."""
+        """A deployment without instances is in a good state."""
         with Provisioner.local(clock=VirtualClock()) as provisioner:
             page = status_page(provisioner.apply(DeploymentSpec("platform")))
         assert (page.sections, page.tone) == ((), Tone.GOOD)
@@ -319,7 +319,7 @@ def instance(*containers, attachment=Attachment(), **words) -> Instance:  # noqa
 
 
 class Standing:
-    """As much of a deployment as its status needs."""
+    """The part of a deployment that its status page reads."""
 
     name = "web"
     identity = IDENTITY
@@ -330,19 +330,19 @@ class Standing:
 
 
 class TestStatus:
-    """How instances and containers are doing."""
+    """The status page shows the state of instances and containers."""
 
     def test_addresses(self):
-        """The public address is told where there is one, and that there is none yet."""
+        """The status shows the public address of an instance, or that it has no address yet."""
         public = instance(attachment=Attachment(private_ip="10.0.0.2", public_ip="203.0.113.7"))
         texts = [status_page(Standing(one)).sections[0].rows[0].text for one in (public, instance())]
         assert texts == ["ACTIVE at 10.0.0.2, public 203.0.113.7", "ACTIVE at no address yet"]
 
     @pytest.mark.parametrize(
-        ("words", "sign", "told"),
+        ("words", "sign", "line"),
         [
             ({"health": "HEALTHY"}, "✓", "running, healthy, web:1"),
-            ({"health": "UNKNOWN"}, "✓", "running, health not known yet, web:1"),
+            ({"health": "UNKNOWN"}, "✓", "running, health unknown so far, web:1"),
             ({"health": "UNHEALTHY"}, "✗", "running, unhealthy, web:1"),
             ({"restart_count": 2}, "✓", "running, 2 restarts, web:1"),
             (
@@ -353,16 +353,16 @@ class TestStatus:
             ({"is_running": False, "lifecycle_details": "Image is missing"}, "✗", "Image is missing, web:1"),
         ],
     )
-    def test_containers(self, words, sign, told):
-        """A container's line says what matters, and one that does not work spoils its instance."""
+    def test_containers(self, words, sign, line):
+        """A container's line shows its state, and a broken container marks its instance as broken."""
         row = status_page(Standing(instance(container(**words)))).sections[0].rows[0]
-        assert (row.sign, row.details[-1]) == (sign, Detail("web", told))
+        assert (row.sign, row.details[-1]) == (sign, Detail("web", line))
 
     def test_a_failed_instance_says_why(self):
-        """OCI's own words stand below it, and the summary is a bad one."""
+        """The status of a failed instance contains OCI's reason, and its summary has the bad tone."""
         failed = instance(lifecycle_state="FAILED", lifecycle_details="Out of host capacity.")
         page = status_page(Standing(failed))
-        assert page.sections[0].rows[0].details[0] == Detail("why", "Out of host capacity.")
+        assert page.sections[0].rows[0].details[0] == Detail("reason", "Out of host capacity.")
         assert (page.summary[:18], page.tone) == ("web: 0 of 1 instan", Tone.BAD)
 
 
@@ -381,13 +381,16 @@ class TestReport:
     )
 
     def test_text(self, golden):
-        """What passed is counted, what did not is told with its evidence or reason."""
+        """Every line states what was found, and results that did not pass have their evidence or reason."""
         golden("views/report.txt", str(self.REPORT) + "\n")
 
     def test_html_says_the_same(self):
         """A notebook shows every line that the terminal shows."""
         text = " ".join(Elements(self.REPORT._repr_html_()).text)
-        assert all(word in text for word in ("exit code 1", "alarm/cpu", "containers are simulated", "not fine"))
+        assert all(
+            word in text
+            for word in ("exit code 1", "alarm/cpu", "containers are simulated", "checks of web failed")
+        )
 
     def test_what_is_said_of_several_is_said_once(self):
         """Of a fleet the first is named and the others counted; neighbours with the same details share them."""
@@ -401,22 +404,22 @@ class TestReport:
         health, logs = report_page(Report("web", tuple(ended))).sections[0].rows
         assert (health.details, logs.details) == ((), (Detail("web-0/web", "it has ended (and 2 more)"),))
 
-    def test_what_could_not_be_checked_is_not_called_fine(self):
-        """A kind of check of which nothing is proven is told in the verdict."""
+    def test_a_check_that_was_skipped_is_not_said_to_have_passed(self):
+        """If every result of a check was skipped, the summary says that only checks that could run passed."""
         ready = Check(name="ready", key="vcn/main", status=Status.PASSED, detail="AVAILABLE")
         summaries = [
             report_page(Report("web", checks)).summary for checks in ((ready, self.REPORT.checks[-1]), (ready,))
         ]
         assert summaries == [
-            "web is fine, as far as it could be checked: 1 passed, 1 skipped.",
-            "web is fine: 1 passed.",
+            "All checks of web that could run passed: 1 passed, 1 skipped.",
+            "All checks of web passed: 1 passed.",
         ]
 
     def test_tone(self):
         """The last line is good when nothing failed."""
         good = Report("web", self.REPORT.checks[2:])
         assert (report_page(self.REPORT).tone, report_page(good).tone) == (Tone.BAD, Tone.GOOD)
-        assert report_page(Report("web", ())).summary == "web is fine: nothing to check."
+        assert report_page(Report("web", ())).summary == "Nothing to check in web."
 
 
 class TestFindings:
@@ -430,12 +433,12 @@ class TestFindings:
 
     def test_nothing_found_is_one_line(self):
         """No findings, no headings."""
-        told = "web: nothing wrong was found; verify() tells whether metrics and lines arrive."
+        told = "web: no problems found; verify() checks whether metrics and log lines arrive."
         assert as_text(findings_page(Diagnosis("web", ()))) == told
 
 
 class TestPages:
-    """Both media show the same page, safely."""
+    """Terminal and notebook show the same page safely."""
 
     HOSTILE = '<script>alert("x")</script> & \x1b[31mred\x07\r'
     PAGE = Page(
@@ -456,7 +459,7 @@ class TestPages:
     )
 
     def test_html_is_escaped(self):
-        """Whatever a service answers, no element or attribute but ours comes into a notebook."""
+        """Text of a service adds no element or attribute to a notebook."""
         elements = Elements(as_html(self.PAGE))
         assert elements.tags == {"div", "p", "b", "table", "tr", "th", "td"}
         assert elements.attributes == {"class", "style", "colspan"}
@@ -464,31 +467,31 @@ class TestPages:
         assert "".join(elements.text).count('<script>alert("x")</script>') == 7
 
     def test_control_characters_do_not_reach_the_terminal(self):
-        """A log line cannot move the cursor or change the title."""
+        """Control characters are replaced before text reaches a terminal."""
         text = as_text(self.PAGE)
         assert not [one for one in text if not one.isprintable() and one != "\n"]
         assert "�[31mred" in text
 
     def test_html_and_text_say_the_same(self):
-        """Every word of one view is in the other."""
+        """HTML and text of a plan contain the same words."""
         plan = plan_for(WEB)
         html_words = set(" ".join(Elements(plan_html(plan)).text).split())
         assert html_words == set(unescape(plan_text(plan)).split())
 
     def test_a_page_without_rows(self):
-        """A summary alone needs no table."""
+        """A page with only a summary has no table."""
         page = Page(summary="done")
         assert as_text(page) == "done"
         assert Elements(as_html(page)).tags == {"div", "p"}
 
     def test_plain_text_has_no_trailing_blanks(self):
-        """Text that goes into files and diffs is clean."""
+        """No line of plain text ends with blanks or exceeds the width."""
         lines = str(plan_for(WEB)).splitlines()
         assert all(line == line.rstrip() and len(line) <= TEXT_WIDTH for line in lines)
 
     @pytest.mark.parametrize("is_terminal", [True, False])
     def test_colours_are_for_terminals(self, is_terminal):
-        """A file gets the plain text, a terminal colours."""
+        """A terminal gets colours, a file the plain text."""
         console = Console(file=io.StringIO(), force_terminal=is_terminal, width=200, color_system="standard")
         show(self.PAGE, console)
         written = console.file.getvalue()
@@ -496,12 +499,13 @@ class TestPages:
         if not is_terminal:
             assert written == as_text(self.PAGE) + "\n"
 
-    def test_every_kind_has_words(self):
-        """A new kind does not appear without saying what it is for."""
-        assert all(words_for(kind).purpose for kind in KINDS)
+    def test_every_kind_has_a_purpose(self):
+        """Each kind says what its resources are for, and no two say the same."""
+        assert "" not in {purpose_of(kind) for kind in KINDS}
+        assert len({purpose_of(kind) for kind in KINDS}) == len(KINDS)
 
     def test_an_unknown_kind_is_shown_all_the_same(self):
-        """A later version's resources stand under a heading of their own."""
+        """Resources of an unknown kind are shown under the heading Other."""
         with_later = {"vcn/main": "ocid1.vcn", "dashboard/main": "ocid1.dashboard"}
         page = deployment_page(Deployment(IDENTITY, with_later))
         assert [one.heading for one in page.sections] == ["Network", "Other"]

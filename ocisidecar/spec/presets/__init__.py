@@ -1,34 +1,5 @@
-"""Ready sidecars.  Each is one small function in a file of its own that returns a plain `SidecarSpec`.
+"""Sidecar presets, one module each: a function of the module's name that returns a `SidecarSpec`.
 
-Nothing else in the package knows any of them: what a sidecar contributes is data on its spec.
+A file here is a preset; nothing else in the package names it, because what a sidecar contributes is data on its
+spec.  (`SidecarSpec` repeats the names under `TYPE_CHECKING`, for type checkers and editors only.)
 """
-
-from __future__ import annotations
-
-from ocisidecar.spec.presets import (
-    blackbox_exporter,
-    cadvisor,
-    grafana,
-    log_forwarder,
-    management_agent,
-    mysql_exporter,
-    nginx_exporter,
-    node_exporter,
-    postgres_exporter,
-    prometheus,
-    redis_exporter,
-)
-
-__all__ = [
-    "blackbox_exporter",
-    "cadvisor",
-    "grafana",
-    "log_forwarder",
-    "management_agent",
-    "mysql_exporter",
-    "nginx_exporter",
-    "node_exporter",
-    "postgres_exporter",
-    "prometheus",
-    "redis_exporter",
-]

@@ -1,4 +1,4 @@
-"""Blackbox exporter: asks whether something answers, and how fast."""
+"""Blackbox exporter: probes HTTP and TCP endpoints and measures how fast they answer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Sequence
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import VolumeSpec
 
 IMAGE = "quay.io/prometheus/blackbox-exporter:v0.27.0"
@@ -26,7 +26,7 @@ _TARGET = re.compile(r"https?://[^\s@]+|tcp://(?P<address>[^\s/@:]+:\d{1,5})")
 
 def blackbox_exporter(
     *, image_url: str | None = None, targets: Sequence[str] = ("http://127.0.0.1:80/",)
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return the blackbox exporter, probing each target whenever Prometheus scrapes.
 
     Args:
@@ -34,7 +34,7 @@ def blackbox_exporter(
         targets: what to probe: `http://…` and `https://…` must answer 2xx, `tcp://host:port` must accept a
             connection.  By default the app itself, at port 80.
     """
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "blackbox-exporter",
         image_url=image_url or IMAGE,
         arguments=(f"--config.file={_DIRECTORY}/config.yml", f"--web.listen-address=0.0.0.0:{PORT}"),
@@ -48,7 +48,7 @@ def blackbox_exporter(
         vcpus_limit=0.1,
         memory_limit_in_gbs=0.125,
         security_context=SecurityContext.restricted(run_as_user=_NOBODY),
-        faults=tuple(
+        problems=tuple(
             f"targets must be http://…, https://… or tcp://host:port without a password, got {target!r}"
             for target in targets
             if not _TARGET.fullmatch(target)

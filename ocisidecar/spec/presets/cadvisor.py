@@ -1,28 +1,29 @@
-"""cAdvisor: container statistics of a Docker host, of which OCI Container Instances shows nothing."""
+"""cAdvisor: container statistics of a Docker host, which OCI Container Instances does not expose."""
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
+from ocisidecar.spec.sidecar import SidecarSpec
 
 IMAGE = "gcr.io/cadvisor/cadvisor:v0.52.1"
 PORT = 8080
 
-BLINDNESS = (
-    "cadvisor is blind in OCI Container Instances: there is no Docker socket, no host path and no privileged mode, "
-    "so it sees its own container at most. Container Instances emit ContainerCpuUsed, ContainerMemoryUsed and "
-    "ContainerEphemeralStorageUsed for every container (namespace oci_computecontainerinstance): use those."
+_WARNING = (
+    "cadvisor has almost nothing to report in OCI Container Instances: without a Docker socket, host paths and "
+    "privileged mode it sees its own container at most. Container Instances emit ContainerCpuUsed, "
+    "ContainerMemoryUsed and ContainerEphemeralStorageUsed for every container (namespace "
+    "oci_computecontainerinstance): use those."
 )
 
 
-def cadvisor(*, image_url: str | None = None) -> sidecar.SidecarSpec:
-    """Return cAdvisor, with a warning: OCI hides from it what it is there to see.
+def cadvisor(*, image_url: str | None = None) -> SidecarSpec:
+    """Return cAdvisor, with a warning: OCI exposes almost none of its data sources.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
     """
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "cadvisor",
         image_url=image_url or IMAGE,
         arguments=(f"--port={PORT}", "--housekeeping_interval=15s", "--store_container_labels=false"),
@@ -31,5 +32,5 @@ def cadvisor(*, image_url: str | None = None) -> sidecar.SidecarSpec:
         is_essential=False,
         vcpus_limit=0.1,
         memory_limit_in_gbs=0.25,
-        warnings=(BLINDNESS,),
+        warnings=(_WARNING,),
     )

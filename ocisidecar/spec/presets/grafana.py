@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 PORT = 3000
@@ -26,13 +26,13 @@ def grafana(
     image_url: str | None = None,
     admin_password: FileContent | None = None,
     version: str = "1",
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return Grafana with data source and dashboards.
 
     Args:
         image_url: an image instead of our own, which is looked up below the provisioner's `image_prefix`.
-        admin_password: of the user `admin`, best as `SecretRef`; None makes no such user, and whoever reaches the
-            port may look at the dashboards, but change nothing.
+        admin_password: of the user `admin`, best as `SecretRef`; None creates no such user; anyone who reaches the
+            port may then view the dashboards, but change nothing.
         version: change it together with an `admin_password` given literally, which enters no digest.
 
     Its data ends with the instance.  Port 3000 is not opened by this: add it to the instance's `ports` for that.
@@ -46,7 +46,7 @@ def grafana(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "grafana-secret", {"admin_password": admin_password}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "grafana",
         image_url=image_url or own_image("grafana"),
         environment_variables=environment,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext, Statement
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.wire import Key, Ref
 
 PORT = 9180
 _USER = 10001
 
 
-def log_forwarder(
-    *, image_url: str | None = None, volume: str = "logs", log_name: str = "app"
-) -> sidecar.SidecarSpec:
+def log_forwarder(*, image_url: str | None = None, volume: str = "logs", log_name: str = "app") -> SidecarSpec:
     """Return the forwarder, which ships every `*.log` below /logs, and keeps its offsets there.
 
     Args:
@@ -23,7 +21,7 @@ def log_forwarder(
         volume: name of the instance's volume that the app writes its log files to.
         log_name: which log of the deployment receives the lines.
     """
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "log-forwarder",
         image_url=image_url or own_image("log-forwarder"),
         environment_variables={
@@ -31,7 +29,7 @@ def log_forwarder(
             "OCISIDECAR_LOG_DIRECTORY": "/logs",
         },
         mounts={"/logs": volume},
-        # It is unhealthy while nobody accepts its lines, which no restart mends.
+        # It is unhealthy while its lines are rejected, which a restart does not fix.
         health_checks=(HealthCheck.http(PORT, path="/healthy", failure_action="NONE"),),
         scrape=ScrapeTarget(PORT),
         statements=(

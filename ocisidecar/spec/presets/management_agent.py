@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ocisidecar.spec import sidecar
-from ocisidecar.spec.presets.own_images import own_image
+from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.security import SecurityContext, Statement
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 _USER = 1000
@@ -15,9 +15,9 @@ _SECRETS = "/etc/management-agent"
 _NAMESPACE = re.compile(r"(?!oci_|oracle_)[A-Za-z][A-Za-z0-9_]*")
 _SCRAPE_URL = re.compile(r"http://[^\s/?#\\{}\"][^\s#\\{}\"]*")
 _NO_KEY = (
-    "has no response_file: give the agent its install key with "
-    "SidecarSpec.management_agent(response_file=SecretRef('ocid1.vaultsecret…')), a secret with the content of an "
-    "input.rsp as the service hands it out for an install key"
+    "has no response_file: give it the content of an input.rsp file with the agent's install key, best from a "
+    "vault secret: response_file=SecretRef('ocid1.vaultsecret…'), or in a spec file "
+    "response_file: {secret: ocid1.vaultsecret…}"
 )
 
 
@@ -29,7 +29,7 @@ def management_agent(
     metric_namespace: str = "ocisidecar",
     log_volume: str | None = None,
     scrape_url: str = "http://127.0.0.1:9090/federate?match%5B%5D=%7Bjob%21%3D%22%22%7D",
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return the management agent; a spec without `response_file` is refused, because it could not register.
 
     Args:
@@ -52,7 +52,7 @@ def management_agent(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "management-agent-secret", {"input.rsp": response_file}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "management-agent",
         image_url=image_url or own_image("management-agent"),
         environment_variables={
@@ -66,16 +66,16 @@ def management_agent(
         memory_limit_in_gbs=1,
         ephemeral_storage_in_gbs=2,
         security_context=SecurityContext.restricted(run_as_user=_USER, is_root_file_system_readonly=False),
-        faults=tuple(_faults(response_file, metric_namespace, scrape_url)),
+        problems=tuple(_problems(response_file, metric_namespace, scrape_url)),
     )
 
 
-def _faults(response_file: FileContent | None, metric_namespace: str, scrape_url: str) -> Iterator[str]:
+def _problems(response_file: FileContent | None, metric_namespace: str, scrape_url: str) -> Iterator[str]:
     if response_file is None:
         yield _NO_KEY
     if not _NAMESPACE.fullmatch(metric_namespace):
         yield (
-            "metric_namespace must be letters, digits and '_', beginning with a letter, but not with oci_ or "
+            "metric_namespace must be letters, digits and '_', the first a letter, and must not begin with oci_ or "
             f"oracle_, got {metric_namespace!r}"
         )
     if not _SCRAPE_URL.fullmatch(scrape_url):

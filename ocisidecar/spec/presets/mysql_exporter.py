@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 IMAGE = "quay.io/prometheus/mysqld-exporter:v0.17.2"
@@ -21,12 +21,14 @@ def mysql_exporter(
     user: str = "exporter",
     my_cnf: FileContent | None = None,
     version: str = "1",
-) -> sidecar.SidecarSpec:
-    """Return the MySQL exporter; since 0.15 it ignores DATA_SOURCE_NAME.
+) -> SidecarSpec:
+    """Return the MySQL exporter: for a server in the instance, or one elsewhere, such as a managed database.
+
+    The exporter ignores DATA_SOURCE_NAME since version 0.15.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
-        address: `host:port` of the server.
+        address: `host:port` of the server, e.g. `10.0.1.6:3306` for one elsewhere.
         user: database user with PROCESS, REPLICATION CLIENT and SELECT.
         my_cnf: an option file with `[client]` and `password = …`, best as `SecretRef`; None means that the server
             asks for no password.
@@ -43,7 +45,7 @@ def mysql_exporter(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "mysql-exporter-secret", {"my.cnf": my_cnf}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "mysql-exporter",
         image_url=image_url or IMAGE,
         arguments=arguments,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 
 IMAGE = "docker.io/nginx/nginx-prometheus-exporter:1.4.2"
 PORT = 9113
@@ -14,14 +14,14 @@ _USER = 1001
 
 def nginx_exporter(
     *, image_url: str | None = None, scrape_uri: str = "http://127.0.0.1:80/stub_status"
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return the NGINX exporter.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
         scrape_uri: where nginx serves `stub_status`; allow 127.0.0.1 only.
     """
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "nginx-exporter",
         image_url=image_url or IMAGE,
         arguments=(f"--nginx.scrape-uri={scrape_uri}", f"--web.listen-address=0.0.0.0:{PORT}"),

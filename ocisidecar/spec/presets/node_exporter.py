@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 
 IMAGE = "quay.io/prometheus/node-exporter:v1.9.1"
 PORT = 9100
 _NOBODY = 65534
 
 
-def node_exporter(*, image_url: str | None = None) -> sidecar.SidecarSpec:
+def node_exporter(*, image_url: str | None = None) -> SidecarSpec:
     """Return the node exporter, reading the container's own /proc and /sys: OCI offers no path of its host.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
     """
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "node-exporter",
         image_url=image_url or IMAGE,
         arguments=(f"--web.listen-address=0.0.0.0:{PORT}",),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 IMAGE = "quay.io/prometheuscommunity/postgres-exporter:v0.17.1"
@@ -21,13 +21,14 @@ def postgres_exporter(
     user: str = "postgres_exporter",
     password: FileContent | None = None,
     version: str = "1",
-) -> sidecar.SidecarSpec:
-    """Return the PostgreSQL exporter.
+) -> SidecarSpec:
+    """Return the PostgreSQL exporter: for a server in the instance, or one elsewhere, such as a managed database.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
-        data_source_uri: `host:port/database?options`, without user and password.
-        user: database user, best a member of `pg_monitor`.
+        data_source_uri: `host:port/database?options`, without user and password; for a server elsewhere e.g.
+            `10.0.1.5:5432/shop?sslmode=require`.
+        user: database user, preferably a member of `pg_monitor`.
         password: its password, best as `SecretRef`; None means that the server asks for none.
         version: change it together with a `password` given literally, which enters no digest.
     """
@@ -38,7 +39,7 @@ def postgres_exporter(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "postgres-exporter-secret", {"password": password}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "postgres-exporter",
         image_url=image_url or IMAGE,
         arguments=(f"--web.listen-address=0.0.0.0:{PORT}",),

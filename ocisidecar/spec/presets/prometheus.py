@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 IMAGE = "quay.io/prometheus/prometheus:v3.5.0"
@@ -23,7 +23,7 @@ def prometheus(
     scrape_interval_in_seconds: int = 15,
     remote_write: Sequence[str] = (),
     retention_size_in_gbs: int = 4,
-) -> sidecar.SidecarSpec:
+) -> SidecarSpec:
     """Return Prometheus, which scrapes every other container of the instance that declares metrics.
 
     Args:
@@ -39,7 +39,7 @@ def prometheus(
         scrape_interval_in_seconds=scrape_interval_in_seconds, remote_write=tuple(remote_write)
     )
     content = generated if config is None else config
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "prometheus",
         image_url=image_url or IMAGE,
         arguments=(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec import sidecar
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
 IMAGE = "quay.io/oliver006/redis_exporter:v1.74.0"
@@ -21,12 +21,12 @@ def redis_exporter(
     user: str | None = None,
     passwords: FileContent | None = None,
     version: str = "1",
-) -> sidecar.SidecarSpec:
-    """Return the Redis exporter.
+) -> SidecarSpec:
+    """Return the Redis exporter: for a server in the instance, or one elsewhere, such as a managed cache.
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
-        address: of the Redis, without user and password.
+        address: of the server, without user and password: `redis://host:port`, with TLS `rediss://host:port`.
         user: of Redis' access control list; None means the default user.
         passwords: `{"redis://127.0.0.1:6379": "<password>"}` in JSON, best as `SecretRef`; None means without a
             password.  The key is `address`, with the user in it where there is one: `redis://<user>@127.0.0.1:6379`.
@@ -41,7 +41,7 @@ def redis_exporter(
         mounts[_SECRETS] = VolumeSpec.config_file(
             "redis-exporter-secret", {"passwords.json": passwords}, secret_version=version
         )
-    return sidecar.SidecarSpec(
+    return SidecarSpec(
         "redis-exporter",
         image_url=image_url or IMAGE,
         arguments=arguments,

@@ -1,4 +1,4 @@
-"""How specs print themselves."""
+"""Short reprs of specs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 from attrs import Attribute, AttrsInstance, fields
 
 
-class Brief:
+class ShortRepr:
     """Prints like the call that makes it: positional values, then what differs from its default; no secrets."""
 
     __slots__ = ()
@@ -28,13 +28,13 @@ class Brief:
 
 
 def names_only(value: object) -> str:
-    """Show a mapping without its values; anything else not at all."""
+    """Return a repr of a mapping's keys without the values; of anything else, `{}`."""
     names = value if isinstance(value, Mapping) else ()
     return "{" + ", ".join(f"{name!r}: …" for name in names) + "}"
 
 
 def default_of(attribute: Attribute[Any]) -> object:
-    """Return the value that a field has when it is left out; `attrs.NOTHING` when it must not be."""
+    """Return the default of a field; `attrs.NOTHING` for a mandatory one."""
     factory = getattr(attribute.default, "factory", None)
     return attribute.default if factory is None else factory()
 

@@ -1,4 +1,4 @@
-"""What a user may have meant by a word that is not known."""
+"""Suggestions for misspelt words."""
 
 from __future__ import annotations
 

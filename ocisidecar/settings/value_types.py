@@ -1,4 +1,4 @@
-"""What the value of a setting may be: how it is read, and what is said when it cannot be."""
+"""Types of setting values: what is allowed, and how text is converted."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from attrs import frozen
 
 from ocisidecar.spec.ocir import ocir_host
-from ocisidecar.spec.rules import REGISTRY_HOST, REPOSITORY_PATH, Rule
-from ocisidecar.spec.rules import ocid as is_ocid
+from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH, Validator
+from ocisidecar.spec.validate.fields import ocid as is_ocid
 
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
@@ -22,12 +22,12 @@ _NEXT_PAIR = re.compile(r",(?=\s*[A-Za-z_][A-Za-z0-9_.-]*=)")
 
 
 @frozen
-class Kind:
-    """A kind of value.
+class ValueType:
+    """A type of values.
 
     Attributes:
-        allowed: what it may be, in words for people.
-        read: text → value; raises ValueError when it is something else.
+        allowed: description for error messages, to stand after "must be".
+        read: converts text to the value; raises ValueError when the text is not allowed.
     """
 
     allowed: str
@@ -79,24 +79,24 @@ def _json_object(text: str) -> dict[str, object]:
     raise ValueError
 
 
-def ocid(*kinds: str) -> Kind:
-    """Return the kind of an OCID of one of these resource types."""
-    return _ruled(f"an OCID, {' or '.join(f'ocid1.{kind}.…' for kind in kinds)}", is_ocid(*kinds))
+def ocid(*kinds: str) -> ValueType:
+    """Return the type of OCIDs of these resource types."""
+    return _text_matching(f"an OCID, {' or '.join(f'ocid1.{kind}.…' for kind in kinds)}", is_ocid(*kinds))
 
 
-def _ruled(allowed: str, rule: Rule) -> Kind:
+def _text_matching(allowed: str, validator: Validator) -> ValueType:
     def read(text: str) -> str:
-        if rule(text) is not None:
+        if validator(text) is not None:
             raise ValueError
         return text
 
-    return Kind(allowed, read)
+    return ValueType(allowed, read)
 
 
 def _ocids(text: str) -> tuple[str, ...]:
-    rule = is_ocid("networksecuritygroup")
+    validator = is_ocid("networksecuritygroup")
     found = _list(text)
-    if any(rule(one) for one in found):
+    if any(validator(one) for one in found):
         raise ValueError
     return found
 
@@ -140,21 +140,21 @@ def _namespace(text: str) -> str:
     return text
 
 
-TEXT = Kind("text", str)
-FLAG = Kind("true or false", _flag)
-NUMBER = Kind("a number such as 0.5", _number)
-PERCENT = Kind("a number from 0 to 100", _percent)
-INTEGER = Kind("a whole number", _integer)
-SECONDS = Kind("whole seconds, at least 1", _seconds)
-NAMESPACE = Kind("letters, digits and '_', beginning with a letter, but not with oci_ or oracle_", _namespace)
-REGISTRY_REGION = Kind("a region's key such as fra, or its name such as eu-frankfurt-1", _registry_region)
-HOST = _ruled("a host such as fra.ocir.io, without https:// and path", REGISTRY_HOST)
-PATH = _ruled("lower-case words joined by '/', '-', '_' or '.'", REPOSITORY_PATH)
-LIST = Kind("values with commas between them", _list)
-GROUPS = Kind("OCIDs, ocid1.networksecuritygroup.…, with commas between them", _ocids)
-PAIRS = Kind("NAME=value pairs with commas between them, or a JSON object of texts", _pairs)
-TAGS = Kind('a JSON object of texts, such as {"Project":"shop"}, in single quotes', _flat)
-DEFINED_TAGS = Kind(
+TEXT = ValueType("text", str)
+FLAG = ValueType("true or false", _flag)
+NUMBER = ValueType("a number such as 0.5", _number)
+PERCENT = ValueType("a number from 0 to 100", _percent)
+INTEGER = ValueType("a whole number", _integer)
+SECONDS = ValueType("whole seconds, at least 1", _seconds)
+NAMESPACE = ValueType("letters, digits and '_', starting with a letter and not with oci_ or oracle_", _namespace)
+REGISTRY_REGION = ValueType("a region's key such as fra, or its name such as eu-frankfurt-1", _registry_region)
+HOST = _text_matching("a host such as fra.ocir.io, without https:// and path", REGISTRY_HOST)
+PATH = _text_matching("lower-case words joined by '/', '-', '_' or '.'", REPOSITORY_PATH)
+LIST = ValueType("values separated by commas", _list)
+GROUPS = ValueType("OCIDs, ocid1.networksecuritygroup.…, separated by commas", _ocids)
+PAIRS = ValueType("NAME=value pairs separated by commas, or a JSON object of strings", _pairs)
+TAGS = ValueType('a JSON object of strings, such as {"Project":"shop"}, in single quotes', _flat)
+DEFINED_TAGS = ValueType(
     'a JSON object such as {"Operations":{"CostCenter":"42"}} or {"Operations.CostCenter":"42"}, in single quotes',
     _defined_tags,
 )

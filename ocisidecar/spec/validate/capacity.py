@@ -1,4 +1,4 @@
-"""Whether an instance's containers fit its shape and OCI's limits."""
+"""Validation of capacity: an instance's containers fit its shape and OCI's limits."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from ocisidecar.spec import limits
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.limits import SHAPES, Shape
-from ocisidecar.spec.paths import below, containers_of, joined
-from ocisidecar.spec.rules import Fault
 from ocisidecar.spec.secret import Plain
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.validate.fields import Problem
+from ocisidecar.spec.validate.paths import below, containers_of, joined
 
 _REFERENCE_BYTES = 120
 """An OCID takes the place of a reference; this is more than the longest one known."""
 
 
-def budget_faults(instance: InstanceSpec) -> Iterator[Fault]:
+def capacity_problems(instance: InstanceSpec) -> Iterator[Problem]:
     """Yield what does not fit, with paths below the instance."""
     yield from _counts(instance)
     for path, container in containers_of(instance):
@@ -28,7 +28,7 @@ def budget_faults(instance: InstanceSpec) -> Iterator[Fault]:
             yield from _shape(instance, name, SHAPES[name])
 
 
-def _counts(instance: InstanceSpec) -> Iterator[Fault]:
+def _counts(instance: InstanceSpec) -> Iterator[Problem]:
     containers = len(instance.containers)
     if containers > limits.CONTAINERS:
         yield "sidecars", f"OCI runs at most {limits.CONTAINERS} containers in an instance, got {containers}"
@@ -37,7 +37,7 @@ def _counts(instance: InstanceSpec) -> Iterator[Fault]:
         yield "volumes", f"OCI attaches at most {limits.VOLUMES} volumes to an instance, got {volumes}"
 
 
-def _sizes(container: SidecarSpec) -> Iterator[Fault]:
+def _sizes(container: SidecarSpec) -> Iterator[Problem]:
     environment = sum(
         len(name.encode()) + _value_bytes(value) for name, value in container.environment_variables.items()
     )
@@ -59,7 +59,7 @@ def _value_bytes(value: object) -> int:
     return len(text.encode()) if isinstance(text, str) else _REFERENCE_BYTES
 
 
-def _storage(instance: InstanceSpec) -> Iterator[Fault]:
+def _storage(instance: InstanceSpec) -> Iterator[Problem]:
     parts = {one.name: one.ephemeral_storage_in_gbs for one in instance.containers}
     total = sum(parts.values())
     if total > limits.EPHEMERAL_STORAGE_GBS:
@@ -67,25 +67,25 @@ def _storage(instance: InstanceSpec) -> Iterator[Fault]:
         yield "ephemeral_storage_in_gbs", f"{message} ({_sum(parts)})"
 
 
-def _shape(instance: InstanceSpec, name: str, shape: Shape) -> Iterator[Fault]:
+def _shape(instance: InstanceSpec, name: str, shape: Shape) -> Iterator[Problem]:
     low, high = shape.ocpus
     if not low <= instance.ocpus <= high:
         yield "ocpus", f"must be {low:g} to {high:g} OCPUs on {name}, got {instance.ocpus:g}"
         return
     memory = shape.memory(instance.ocpus, instance.memory_in_gbs)
-    least = max(shape.memory_in_gbs[0], shape.memory_in_gbs_per_ocpu[0] * instance.ocpus)
-    most = min(shape.memory_in_gbs[1], shape.memory_in_gbs_per_ocpu[1] * instance.ocpus)
-    if not least <= memory <= most:
+    minimum = max(shape.memory_in_gbs[0], shape.memory_in_gbs_per_ocpu[0] * instance.ocpus)
+    maximum = min(shape.memory_in_gbs[1], shape.memory_in_gbs_per_ocpu[1] * instance.ocpus)
+    if not minimum <= memory <= maximum:
         yield (
             "memory_in_gbs",
-            f"must be {least:g} to {most:g} GB with {instance.ocpus:g} OCPUs on {name}, got {memory:g}",
+            f"must be {minimum:g} to {maximum:g} GB with {instance.ocpus:g} OCPUs on {name}, got {memory:g}",
         )
     vcpus = instance.ocpus * shape.logical_cpus_per_ocpu
     yield from _limits(instance, "vcpus_limit", vcpus, f"logical CPUs of {instance.ocpus:g} OCPUs on {name}")
     yield from _limits(instance, "memory_limit_in_gbs", memory, f"GB of memory on {name}")
 
 
-def _limits(instance: InstanceSpec, field: str, capacity: float, unit: str) -> Iterator[Fault]:
+def _limits(instance: InstanceSpec, field: str, capacity: float, unit: str) -> Iterator[Problem]:
     parts: dict[str, float] = {}
     for path, container in containers_of(instance):
         limit = getattr(container, field)

@@ -1,4 +1,4 @@
-"""Collections whose members have unique names."""
+"""Sequences of items with unique names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 
 class Named(Protocol):
-    """What has a name."""
+    """Anything that has a name."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
-"""What a single field may hold, as data beside the field: `field(metadata=checked(between(1, 64, unit="GB")))`.
+"""Validators of single fields, declared beside them: `field(metadata=validated(between(1, 64, unit="GB")))`.
 
-A rule takes a value of the right type and returns what is expected and what was given, or None when it holds.
-`None` is never given to a rule.
+A validator takes a value of the right type, never None, and returns None, or a message with the expected and the
+given value.
 """
 
 from __future__ import annotations
@@ -11,59 +11,61 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-Rule: TypeAlias = Callable[[Any], str | None]
+Validator: TypeAlias = Callable[[Any], str | None]
 
-Fault: TypeAlias = tuple[str, str]
+Problem: TypeAlias = tuple[str, str]
 """Where something is wrong, as a path below what is looked at, and what."""
 
-FIELD_RULES = "ocisidecar.rules"
-ELEMENT_RULES = "ocisidecar.element_rules"
-NAME_RULES = "ocisidecar.name_rules"
+FIELD_VALIDATORS = "ocisidecar.validators"
+ELEMENT_VALIDATORS = "ocisidecar.element_validators"
+NAME_VALIDATORS = "ocisidecar.name_validators"
 
 
-def checked(*rules: Rule, each: tuple[Rule, ...] = (), names: tuple[Rule, ...] = ()) -> Mapping[str, object]:
-    """Return field metadata: `rules` for the whole value, `each` for elements, `names` for a mapping's keys."""
-    return {FIELD_RULES: rules, ELEMENT_RULES: each, NAME_RULES: names}
+def validated(
+    *validators: Validator, each: tuple[Validator, ...] = (), names: tuple[Validator, ...] = ()
+) -> Mapping[str, object]:
+    """Return field metadata: validators of the whole value, of `each` element, and of the `names` in a mapping."""
+    return {FIELD_VALIDATORS: validators, ELEMENT_VALIDATORS: each, NAME_VALIDATORS: names}
 
 
-def between(low: float, high: float, *, unit: str = "") -> Rule:
+def between(low: float, high: float, *, unit: str = "") -> Validator:
     """Demand a number within both bounds."""
     return lambda value: (
         None if low <= value <= high else f"must be {low:g} to {high:g}{_after(unit)}, got {value:g}"
     )
 
 
-def above(low: float, *, unit: str = "") -> Rule:
+def above(low: float, *, unit: str = "") -> Validator:
     """Demand a number greater than `low`."""
     return lambda value: None if value > low else f"must be more than {low:g}{_after(unit)}, got {value:g}"
 
 
-def at_least(low: float, *, unit: str = "") -> Rule:
+def at_least(low: float, *, unit: str = "") -> Validator:
     """Demand a number not smaller than `low`."""
     return lambda value: None if value >= low else f"must be at least {low:g}{_after(unit)}, got {value:g}"
 
 
-def count(low: int, high: int, *, unit: str) -> Rule:
+def count(low: int, high: int, *, unit: str) -> Validator:
     """Demand so many elements."""
     return lambda value: (
         None if low <= len(value) <= high else f"must hold {low} to {high} {unit}, got {len(value)}"
     )
 
 
-def length(low: int, high: int) -> Rule:
+def length(low: int, high: int) -> Validator:
     """Demand so many characters."""
     return lambda value: (
         None if low <= len(value) <= high else f"must be {low} to {high} characters, got {len(value)}"
     )
 
 
-def matches(pattern: str, expectation: str) -> Rule:
+def matches(pattern: str, expectation: str) -> Validator:
     """Demand that the whole text matches; `expectation` says in words what that means."""
     compiled = re.compile(pattern)
     return lambda value: None if compiled.fullmatch(value) else f"must be {expectation}, got {value!r}"
 
 
-def ocid(*kinds: str) -> Rule:
+def ocid(*kinds: str) -> Validator:
     """Demand the OCID of one of the resource types, e.g. `ocid("subnet")`.
 
     Source: Oracle Cloud Identifiers, "ocid1.<resource type>.<realm>.[region][.future use].<unique id>".
@@ -73,10 +75,10 @@ def ocid(*kinds: str) -> Rule:
     return lambda value: None if pattern.fullmatch(value) else f"must be an OCID ({example}), got {value!r}"
 
 
-def cidr(shortest: int, longest: int) -> Rule:
+def cidr(shortest: int, longest: int) -> Validator:
     """Demand an IPv4 network in CIDR notation whose prefix length lies within both bounds."""
 
-    def rule(value: str) -> str | None:
+    def validator(value: str) -> str | None:
         try:
             network = ipaddress.IPv4Network(value)
         except ValueError as error:
@@ -85,7 +87,7 @@ def cidr(shortest: int, longest: int) -> Rule:
             return None
         return f"must have a prefix length of /{shortest} to /{longest}, got {value!r}"
 
-    return rule
+    return validator
 
 
 def ip_address(value: str) -> str | None:
@@ -97,17 +99,17 @@ def ip_address(value: str) -> str | None:
     return None
 
 
-def duration(low: str, high: str) -> Rule:
+def duration(low: str, high: str) -> Validator:
     """Demand an ISO 8601 duration of days, hours, minutes and seconds within both bounds, e.g. `PT5M`."""
     shortest, longest = _seconds(low), _seconds(high)
 
-    def rule(value: str) -> str | None:
+    def validator(value: str) -> str | None:
         seconds = _seconds(value)
         if seconds is not None and shortest is not None and longest is not None and shortest <= seconds <= longest:
             return None
         return f"must be an ISO 8601 duration of {low} to {high}, got {value!r}"
 
-    return rule
+    return validator
 
 
 def absolute_path(value: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Whether the parts of a deployment fit together: names, networks, logs, alarms, tags."""
+"""Validation of a deployment: names, networks, logs, alarms and tags fit together."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ from ocisidecar.spec.alarm import INSTANCES
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
-from ocisidecar.spec.named import repeated
-from ocisidecar.spec.nearest import did_you_mean
+from ocisidecar.spec.named_items import repeated
 from ocisidecar.spec.network import NetworkSpec
-from ocisidecar.spec.paths import below, containers_of
-from ocisidecar.spec.rules import Fault
+from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.validate.audience import Audience
+from ocisidecar.spec.validate.fields import Problem
+from ocisidecar.spec.validate.paths import below, containers_of
 from ocisidecar.wire import Key, Ref
 
 _RESERVED = "ocisidecar-"
-_OWN_PLACE = limits.FREEFORM_TAGS - limits.OWN_TAGS
+_FREE_TAGS = limits.FREEFORM_TAGS - limits.OWN_TAGS
 
 
-def deployment_faults(spec: DeploymentSpec) -> Iterator[Fault]:
+def deployment_problems(spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
     """Yield what does not fit between the parts of a deployment."""
     for field in ("instances", "alarms", "repositories"):
         for name in repeated(one.name for one in getattr(spec, field)):
-            yield f'{field}["{name}"].name', "is there twice: every one needs a name of its own"
+            yield f'{field}["{name}"].name', "duplicate name: names must be unique"
     for name in repeated(topic.name for topic in spec.topics):
-        yield "alarms", f"notify two different topics called {name!r}: make them equal, or name them differently"
+        yield "alarms", f"two different topics have the name {name!r}: make them equal, or rename one"
     yield from below("network", _network(spec.effective_network, sum(one.replicas for one in spec.instances)))
-    yield from _sharing(spec)
+    yield from _sharing(spec, audience)
     for alarm in spec.alarms:
         if INSTANCES in alarm.query and not spec.instances:
             yield (
                 f'alarms["{alarm.name}"].query',
-                f"{INSTANCES} stands for the instances, and there are none",
+                f"{INSTANCES} stands for the instances, but the deployment has none",
             )
-    yield from below("freeform_tags", _tags(spec.freeform_tags, _OWN_PLACE))
+    yield from below("freeform_tags", _tags(spec.freeform_tags, _FREE_TAGS))
 
 
-def membership_faults(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]:
+def membership_problems(instance: InstanceSpec, spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
     """Yield what does not fit between an instance and its deployment, with paths below the instance."""
-    yield from _address(instance, spec.effective_network)
-    yield from _references(instance, spec)
-    yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _OWN_PLACE))
+    yield from _address(instance, spec.effective_network, audience)
+    yield from _references(instance, spec, audience)
+    yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _FREE_TAGS))
     yield from below("vnic_freeform_tags", _tags(instance.vnic_freeform_tags, limits.FREEFORM_TAGS))
     yield from below("container_freeform_tags", _tags(instance.container_freeform_tags, limits.FREEFORM_TAGS))
     for sidecar in instance.sidecars:
@@ -51,16 +52,16 @@ def membership_faults(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[
         yield from below(path, _tags(sidecar.freeform_tags, limits.FREEFORM_TAGS))
 
 
-def _tags(tags: Mapping[str, str], most: int) -> Iterator[Fault]:
+def _tags(tags: Mapping[str, str], most: int) -> Iterator[Problem]:
     if len(tags) > most:
-        used = f", {limits.OWN_TAGS} of which are this library's" if most < limits.FREEFORM_TAGS else ""
-        yield "", f"OCI takes {limits.FREEFORM_TAGS} free-form tags on a resource{used}, got {len(tags)}"
+        used = f", {limits.OWN_TAGS} of which are used by this library" if most < limits.FREEFORM_TAGS else ""
+        yield "", f"OCI allows {limits.FREEFORM_TAGS} free-form tags on a resource{used}, got {len(tags)}"
     for name in tags:
         if name.startswith(_RESERVED):
-            yield "", f"tags that start with {_RESERVED!r} are this library's, got {name!r}"
+            yield "", f"tags that start with {_RESERVED!r} are reserved for this library, got {name!r}"
 
 
-def _network(network: NetworkSpec, addresses: int) -> Iterator[Fault]:
+def _network(network: NetworkSpec, addresses: int) -> Iterator[Problem]:
     vcn, subnet = _block(network.cidr_block), _block(network.subnet_block)
     if network.kind not in {"private", "public"} or not vcn or not subnet:
         return
@@ -71,7 +72,7 @@ def _network(network: NetworkSpec, addresses: int) -> Iterator[Fault]:
         yield "subnet_cidr_block", f"{subnet} has {free} addresses for {addresses} container instances"
 
 
-def _sharing(spec: DeploymentSpec) -> Iterator[Fault]:
+def _sharing(spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
     shared = {
         "network": spec.effective_network.name,
         "access": spec.effective_access.name,
@@ -79,16 +80,20 @@ def _sharing(spec: DeploymentSpec) -> Iterator[Fault]:
     }
     for field, name in shared.items():
         if name == spec.name:
-            yield field, f".of({name!r}) names this deployment itself: name the one that has the {field}"
+            given = audience.words(python=f".of({name!r})", file=f"{{of: {name}}}")
+            yield field, f"{given} names this deployment itself: name the deployment that has the {field}"
 
 
-def _address(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Fault]:
+def _address(instance: InstanceSpec, network: NetworkSpec, audience: Audience) -> Iterator[Problem]:
     is_made = network.kind in {"private", "public"}
     for field in ("private_ip", "hostname_label"):
         if getattr(instance, field) is not None and instance.replicas > 1:
             yield field, f"can belong to one instance only, and there are {instance.replicas} replicas"
     if instance.hostname_label is not None and is_made and network.dns_label is None:
-        yield "hostname_label", "needs a network with dns_label, e.g. NetworkSpec.private(dns_label='web')"
+        example = audience.words(
+            python="NetworkSpec.private(dns_label='web')", file="network: {private: {dns_label: web}}"
+        )
+        yield "hostname_label", f"needs a network with dns_label, e.g. {example}"
     subnet, address = _block(network.subnet_block), _block(instance.private_ip or "")
     if is_made and subnet and address and not address.subnet_of(subnet):
         yield "private_ip", f"must lie in the subnet {subnet}, got {instance.private_ip}"
@@ -102,20 +107,22 @@ def _block(text: str) -> ipaddress.IPv4Network | None:
         return None
 
 
-def _references(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[Fault]:
+def _references(instance: InstanceSpec, spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
     logging = spec.logging or LoggingSpec.deployment()
     for path, container in containers_of(instance):
         for variable, value in container.environment_variables.items():
             if isinstance(value, Ref):
-                place = below(f'environment_variables["{variable}"]', _reference(value, logging))
+                place = below(f'environment_variables["{variable}"]', _reference(value, logging, audience))
                 yield from below(path, place)
 
 
-def _reference(ref: Ref, logging: LoggingSpec) -> Iterator[Fault]:
+def _reference(ref: Ref, logging: LoggingSpec, audience: Audience) -> Iterator[Problem]:
     if ref != Ref(Key("log", ref.key.name)):
-        yield "", f"only a log of the deployment can be referred to, e.g. Ref(Key('log', 'app')), got {ref}"
+        example = audience.words(python="Ref(Key('log', 'app'))", file="{ref: log/app}")
+        yield "", f"must refer to a log of the deployment, e.g. {example}, got {ref.key}"
     elif logging.kind == "none":
-        yield "", f"refers to the log {ref.key.name!r}, and the deployment has LoggingSpec.none()"
+        none = audience.words(python="LoggingSpec.none()", file="logging: none")
+        yield "", f"refers to the log {ref.key.name!r}, but the deployment has {none}"
     elif ref.key.name not in logging.log_names and logging.log_id is None:
         known = ", ".join(logging.log_names)
         guess = did_you_mean(ref.key.name, logging.log_names)

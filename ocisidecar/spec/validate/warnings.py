@@ -1,4 +1,4 @@
-"""What works but deserves a look; shown with every plan."""
+"""Warnings about a valid spec; shown with every plan."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.limits import SHAPES
-from ocisidecar.spec.paths import containers_of, joined
+from ocisidecar.spec.validate.paths import containers_of, joined
 
 _WHOLE_INTERNET = "0.0.0.0/0"
 
 
 def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
-    """Return what is noteworthy in a valid spec, each with its path.  Pure."""
+    """Return the warnings about a valid spec, each with its path.  Pure."""
     return tuple(
         f'instances["{instance.name}"]{path and "."}{path}: {message}'
         for instance in spec.instances
@@ -24,14 +24,17 @@ def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
     for shape in (instance.shape, *instance.placement.shapes):
         if shape not in SHAPES:
-            yield "shape", f"{shape} is not known beforehand: its limits are not checked ({', '.join(SHAPES)} are)"
+            yield (
+                "shape",
+                f"{shape} is not a known shape, so its limits are not checked (known: {', '.join(SHAPES)})",
+            )
     for port in instance.ports:
         if _WHOLE_INTERNET in port.sources:
             yield "ports", f"{port.protocol} {port.port} is open to the whole internet"
     if instance.ports and spec.effective_network.kind == "existing":
         yield (
             "ports",
-            "are opened by whoever owns the existing subnet, not by this deployment",
+            "must be opened by the owner of the existing subnet; this deployment does not open them",
         )
     for path, container in containers_of(instance):
         yield from ((path, warning) for warning in container.warnings)
@@ -39,7 +42,10 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
             yield joined(path, "image_url"), f"{container.image_url} can change without a new plan: pin a version"
         if container.statements and spec.effective_access.kind == "none":
             needs = ", ".join(f"{one.verb} {one.resource_type}" for one in container.statements)
-            yield joined(path, "statements"), f"AccessSpec.none() grants nothing: others must grant {needs}"
+            yield (
+                joined(path, "statements"),
+                f"without access of its own the deployment needs these rights from elsewhere: {needs}",
+            )
 
 
 def _is_pinned(image_url: str) -> bool:

@@ -1,0 +1,69 @@
+"""The exit codes of the command line and of the scripts: one table for the programs, their help and the README.
+
+What the exit codes of *containers* mean stands in `observe/container_exit_codes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from ocisidecar.errors import (
+    ApplyFailed,
+    Cancelled,
+    ChecksFailed,
+    DestroyFailed,
+    ImageError,
+    OciSidecarError,
+    ServiceCallError,
+    WaitError,
+)
+
+
+class ExitCode(IntEnum):
+    """How a program ended."""
+
+    OK = 0
+    CHECKS_FAILED = 1
+    WRONG_INPUT = 2
+    SERVICE_FAILED = 3
+    INTERRUPTED = 130
+    """128 + SIGINT, as shells report a program that Ctrl-C ended."""
+
+
+MEANINGS: Final[Mapping[ExitCode, str]] = {
+    ExitCode.OK: "done",
+    ExitCode.CHECKS_FAILED: "checks failed",
+    ExitCode.WRONG_INPUT: "wrong input",
+    ExitCode.SERVICE_FAILED: "the service refused",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+HELP: Final = f"Exit codes: {', '.join(f'{code.value} {meaning}' for code, meaning in MEANINGS.items())}."
+"""The last line of every help text."""
+
+_CODE_OF_ERROR: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
+    (KeyboardInterrupt, ExitCode.INTERRUPTED),
+    (Cancelled, ExitCode.INTERRUPTED),
+    (ChecksFailed, ExitCode.CHECKS_FAILED),
+    (ServiceCallError, ExitCode.SERVICE_FAILED),
+    (WaitError, ExitCode.SERVICE_FAILED),
+    (ApplyFailed, ExitCode.SERVICE_FAILED),
+    (DestroyFailed, ExitCode.SERVICE_FAILED),
+    (ImageError, ExitCode.SERVICE_FAILED),
+    (OciSidecarError, ExitCode.WRONG_INPUT),
+    (OSError, ExitCode.WRONG_INPUT),
+)
+"""The first class that an error belongs to decides."""
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """Return the exit code for an error that ended a command.
+
+    Raises:
+        LookupError: no user can have caused an error of this class; it deserves its traceback.
+    """
+    for cls, code in _CODE_OF_ERROR:
+        if isinstance(error, cls):
+            return code
+    raise LookupError(f"{type(error).__name__} has no exit code")

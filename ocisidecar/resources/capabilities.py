@@ -1,0 +1,83 @@
+"""What only some kinds of resources can do.  Callers test for them, e.g. `isinstance(kind, Startable)`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+
+from ocisidecar.client.session import Caller
+from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.resources.phases import WORK_PHASES
+from ocisidecar.state.observed import Live, Phase
+from ocisidecar.wire import Json, text
+
+
+class Startable(ABC):
+    """Its resources can be started, stopped and restarted."""
+
+    @abstractmethod
+    def act(self, caller: Caller, live: Live, action: str) -> str:
+        """Ask for `start`, `stop` or `restart` and return the OCID of the work request."""
+
+
+class HealthChecked(ABC):
+    """Its resources may be ready and not work; those of other kinds are healthy when they are ready."""
+
+    @abstractmethod
+    def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
+        """Return whether a resource that is ready works."""
+
+    @abstractmethod
+    def address(self, caller: Caller, live: Live) -> str:
+        """Return the address under which a resource that is ready can be reached; empty while it has none."""
+
+
+class KeepsData(ABC):
+    """Its resources hold data of users: destroy keeps those that are not empty."""
+
+    @abstractmethod
+    def describe_data(self, caller: Caller, live: Live) -> str:
+        """Return what data a live resource holds, in words; empty when it holds none."""
+
+
+class CompletedWhenReady(ABC):
+    """A create request cannot ask for everything: a new resource is completed when it is ready."""
+
+    @abstractmethod
+    def complete(self, caller: Caller, live: Live, body: Mapping[str, Json]) -> None:
+        """Add what the create request left out.  Idempotent."""
+
+
+class HasDetails(ABC):
+    """Its list leaves out replace-only content that a plan shows when it changes."""
+
+    @abstractmethod
+    def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
+        """Return `lives` with what is known of their replace-only content."""
+
+
+class HasWorkRequests(Kind):
+    """Its client shows work requests: what became of a change, and why it failed."""
+
+    def work_phase(self, caller: Caller, work_request_id: str) -> Phase:
+        """Return what became of a work request: READY when it succeeded, FAILED, or PENDING."""
+        request = caller.call(self.client, "get_work_request", work_request_id).body
+        return WORK_PHASES.get(text(request, "status"), Phase.PENDING)
+
+    def failed_work_requests(self, caller: Caller, site: Site, live: Live) -> Iterable[str]:
+        """Return the OCIDs of a resource's work requests that failed, where they can be listed."""
+        return ()
+
+    def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
+        """Return the errors of the work requests, and the lifecycle details unless an error contains them."""
+        requests: Iterable[str] = (work_request_id,) if work_request_id else ()
+        if live is not None and not work_request_id:
+            requests = self.failed_work_requests(caller, site, live)
+        errors = [
+            f"{text(error, 'code')}: {text(error, 'message')}"
+            for request in requests
+            for error in caller.pages(self.client, "list_work_request_errors", request)
+        ]
+        details = super().failure(caller, site, live, work_request_id)
+        others = [one for one in details if not any(one in error for error in errors)]
+        return tuple(dict.fromkeys((*others, *errors)))

@@ -1,0 +1,1 @@
+"""Validation of specs: `validate.spec` runs everything, `validate.fields` holds the checks that fields declare."""

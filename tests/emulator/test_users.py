@@ -79,3 +79,50 @@ class TestGroups:
         assert refusal(identity.create_group, details).message == "Tenant id is not equal to compartment id"
         taken = {"compartmentId": emulator.tenancy_id, "name": group.name, "description": "b"}
         assert refusal(identity.create_group, taken).code == "GroupAlreadyExists"
+
+
+def test_an_auth_token_is_shown_once(emulator, identity, refusal):
+    """Only the create answers with the token; a third token of a user is refused."""
+    user_id = emulator.oci_config["user"]
+    made = identity.create_auth_token({"description": "registry"}, user_id).data
+    assert made.token
+    (listed,) = identity.list_auth_tokens(user_id).data
+    assert (listed.id, listed.token, listed.description) == (made.id, None, "registry")
+    identity.create_auth_token({"description": "second"}, user_id)
+    assert refusal(identity.create_auth_token, {"description": "third"}, user_id).code == "LimitExceeded"
+    identity.delete_auth_token(user_id, made.id)
+    assert [one.description for one in identity.list_auth_tokens(user_id).data] == ["second"]
+
+
+def test_other_credentials_are_listed_and_none_exist(emulator, identity, refusal):
+    """The lists of a user's other credentials are empty, those of an unknown user 404."""
+    for noun in ("customer_secret_keys", "db_credentials", "smtp_credentials", "mfa_totp_devices"):
+        listed = getattr(identity, f"list_{noun}")
+        assert listed(emulator.oci_config["user"]).data == []
+        assert refusal(listed, "ocid1.user.oc1..x").status == 404
+
+
+class TestTenancy:
+    def test_it_has_one_domain(self, emulator, compartment, identity, refusal):
+        """The tenancy lists its default domain by each property, a compartment none."""
+        (domain,) = identity.list_domains(emulator.tenancy_id).data
+        assert (domain.display_name, domain.type) == ("Default", "DEFAULT")
+        assert identity.list_domains(emulator.tenancy_id, url=domain.url, is_hidden_on_login=False).data
+        assert identity.list_domains(emulator.tenancy_id, type="SECONDARY").data == []
+        assert identity.list_domains(compartment).data == []
+        assert identity.get_domain(domain.id).data.home_region == emulator.oci_config["region"]
+        assert refusal(identity.get_domain, "ocid1.domain.oc1..x").status == 404
+
+    def test_it_has_an_authentication_policy(self, emulator, compartment, identity, refusal):
+        """The policy belongs to the tenancy only."""
+        policy = identity.get_authentication_policy(emulator.tenancy_id).data
+        assert policy.password_policy.minimum_password_length == 12
+        assert refusal(identity.get_authentication_policy, compartment).status == 404
+
+    def test_tags_for_cost_tracking_are_listed(self, emulator, identity):
+        """The list holds tags with isCostTracking of all namespaces."""
+        details = {"compartmentId": emulator.tenancy_id, "name": "ops", "description": "ops"}
+        space = identity.create_tag_namespace(details).data
+        for name, is_tracked in (("a", True), ("b", False)):
+            identity.create_tag(space.id, {"name": name, "description": name, "isCostTracking": is_tracked})
+        assert [tag.name for tag in identity.list_cost_tracking_tags(emulator.tenancy_id).data] == ["a"]

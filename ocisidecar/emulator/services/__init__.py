@@ -32,6 +32,8 @@ from ocisidecar.emulator.declarations import Service
 from ocisidecar.emulator.services import (
     addresses,
     containers,
+    credentials,
+    domains,
     gateways,
     groups,
     policies,
@@ -55,7 +57,20 @@ from ocisidecar.emulator.services.object_storage import OBJECT_STORAGE
 from ocisidecar.emulator.services.vault import SECRETS
 from ocisidecar.emulator.services.vulnerability_scanning import SCANNING
 
-PARTS: Final = (addresses, containers, gateways, groups, policies, routing, security, tags, users, vcns)
+PARTS: Final = (
+    addresses,
+    containers,
+    credentials,
+    domains,
+    gateways,
+    groups,
+    policies,
+    routing,
+    security,
+    tags,
+    users,
+    vcns,
+)
 """Files that declare operations of another file's service, by being imported."""
 
 SERVICES: Final[tuple[Service, ...]] = (

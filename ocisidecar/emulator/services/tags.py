@@ -136,6 +136,21 @@ def list_tags(call: Call) -> Result:
     )
 
 
+@IDENTITY.operation(
+    "GET",
+    f"{NAMESPACES.path}/actions/listCostTrackingTags",
+    "list_cost_tracking_tags",
+    listing="array",
+    query=("compartmentId",),
+)
+def list_cost_tracking_tags(call: Call) -> Result:
+    """Respond with the tenancy's tags that are enabled for cost tracking."""
+    if call.query["compartmentId"] != call.cloud.tenancy_id:
+        raise not_found()
+    records = list(call.cloud.where("tag", call.now, isCostTracking=True))
+    return page_of_records(call, records, lambda record: crud.view(call.cloud, TAGS, record, call.now))
+
+
 @IDENTITY.operation("GET", TAGS.item, "get_tag", **ITEM)
 def get_tag(call: Call) -> Result:
     """Respond with one tag."""

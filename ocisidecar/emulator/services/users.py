@@ -56,6 +56,8 @@ def _add_api_key_table(_call: Call, user: Record) -> None:
 
 def _release(call: Call, user: Record) -> None:
     require_no_membership(call, "userId", user)
+    for token in call.cloud.where("auth-token", call.now, userId=user.id):
+        token.transition(call.now, [(None, 0.0)])
     for fingerprint in user.hidden["api_keys"]:
         call.cloud.keys.remove_api_key(_principal(call, user), fingerprint)
 

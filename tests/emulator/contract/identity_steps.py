@@ -19,6 +19,24 @@ def identities(walk: Walk) -> None:
     client.get_compartment(made.id)
     client.get_compartment(tenancy)
     client.update_compartment(made.id, {"description": "changed"})
+    rule = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{walk.home}'}}"
+    members = {"compartmentId": tenancy, "description": "walk"}
+    group = client.create_dynamic_group({**members, "name": "web", "matchingRule": rule})
+    client.create_dynamic_group({**members, "name": "other", "matchingRule": rule})
+    client.list_dynamic_groups(tenancy)
+    client.get_dynamic_group(group.id)
+    client.update_dynamic_group(group.id, {"description": "changed"})
+    statement = f"Allow dynamic-group id {group.id} to use log-content in compartment id {walk.home}"
+    policy = client.create_policy({**members, "name": "web", "statements": [statement]})
+    client.create_policy({**members, "name": "other", "statements": [statement]})
+    client.list_policies(tenancy)
+    client.get_policy(policy.id)
+    client.update_policy(policy.id, {"description": "changed"})
+    walk.ids |= {"compartment": made.id, "dynamic_group": group.id, "policy": policy.id}
+
+
+def users(walk: Walk) -> None:
+    client, tenancy = walk.client("identity.IdentityClient", "/identity"), walk.emulator.tenancy_id
     person = {"compartmentId": tenancy, "name": "walker", "description": "walks", "email": "walker@example.com"}
     user = client.create_user(person)
     client.list_users(tenancy)
@@ -40,21 +58,18 @@ def identities(walk: Walk) -> None:
     client.get_user_group_membership(membership.id)
     client.remove_user_from_group(membership.id)
     client.delete_group(group.id)
+    token = client.create_auth_token({"description": "walk"}, user.id)
+    client.create_auth_token({"description": "run"}, user.id)
+    client.list_auth_tokens(user.id)
+    client.update_auth_token(user.id, token.id, {"description": "changed"})
+    client.delete_auth_token(user.id, token.id)
+    client.list_customer_secret_keys(user.id)
+    client.list_db_credentials(user.id)
+    client.list_smtp_credentials(user.id)
+    client.list_mfa_totp_devices(user.id)
+    client.get_authentication_policy(tenancy)
+    client.get_domain(client.list_domains(tenancy)[0].id)
     client.delete_user(user.id)
-    rule = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{walk.home}'}}"
-    members = {"compartmentId": tenancy, "description": "walk"}
-    group = client.create_dynamic_group({**members, "name": "web", "matchingRule": rule})
-    client.create_dynamic_group({**members, "name": "other", "matchingRule": rule})
-    client.list_dynamic_groups(tenancy)
-    client.get_dynamic_group(group.id)
-    client.update_dynamic_group(group.id, {"description": "changed"})
-    statement = f"Allow dynamic-group id {group.id} to use log-content in compartment id {walk.home}"
-    policy = client.create_policy({**members, "name": "web", "statements": [statement]})
-    client.create_policy({**members, "name": "other", "statements": [statement]})
-    client.list_policies(tenancy)
-    client.get_policy(policy.id)
-    client.update_policy(policy.id, {"description": "changed"})
-    walk.ids |= {"compartment": made.id, "dynamic_group": group.id, "policy": policy.id}
 
 
 def tags(walk: Walk) -> None:
@@ -72,6 +87,8 @@ def tags(walk: Walk) -> None:
     client.get_tag_default(default.id)
     client.update_tag_default(default.id, {"value": "changed"})
     client.delete_tag_default(default.id)
+    client.update_tag(space.id, "owner", {"isCostTracking": True})
+    client.list_cost_tracking_tags(walk.emulator.tenancy_id)
     client.update_tag(space.id, "owner", {"isRetired": True})
     client.delete_tag(space.id, "owner")
     request_id = walk.exchanges[-1].headers["opc-work-request-id"]

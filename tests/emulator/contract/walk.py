@@ -10,7 +10,7 @@ import pytest
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Assumptions, Emulator, Latencies
 from tests.emulator.contract.checking_client import CheckingClient, Exchange
-from tests.emulator.contract.identity_steps import identities, tags
+from tests.emulator.contract.identity_steps import identities, tags, users
 from tests.emulator.contract.instance_steps import container_instances
 from tests.emulator.contract.network_steps import addresses, gateways, security_groups, subnets, tables, vcns
 from tests.emulator.contract.service_steps import alarms, entries, logging, metrics, registry, scanning, vault
@@ -133,6 +133,6 @@ def tear_down(walk: Walk) -> None:
 
 
 STEPS = (
-    vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, tags, logging,
-    entries, metrics, alarms, registry, scanning, vault, refusals, moves, tear_down,
+    vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, users, tags,
+    logging, entries, metrics, alarms, registry, scanning, vault, refusals, moves, tear_down,
 )  # fmt: skip

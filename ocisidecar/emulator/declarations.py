@@ -17,7 +17,7 @@ from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Effect
 from ocisidecar.emulator.ids import Binding
 from ocisidecar.emulator.regions import REGIONS
-from ocisidecar.emulator.schema import JsonObject, Schema
+from ocisidecar.emulator.schema import JsonObject, Schema, Variants
 from ocisidecar.emulator.signature import Principal
 from ocisidecar.emulator.state import Cloud, Record
 
@@ -166,7 +166,7 @@ class Operation:
     status: int = 200
     listing: Listing | None = None
     headers: tuple[str, ...] = ()
-    details: Schema | None = None
+    details: Schema | Variants | None = None
     query: tuple[str, ...] = ()
     is_write: bool
     is_create: bool = False

@@ -195,15 +195,15 @@ class Variants:
     discriminator: str
     schemas: Mapping[str, Schema]
 
-    def validate(self, value: Any, path: str) -> JsonObject:
+    def validate(self, value: Any, path: str = "") -> JsonObject:
         """Return the object without its nulls."""
         if not isinstance(value, dict):
-            raise _mistyped(path, "an object")
-        word = value.get(self.discriminator)
+            raise _mistyped(path or "the request body", "an object")
+        word, name = value.get(self.discriminator), f"{path}.{self.discriminator}".lstrip(".")
         if word is None:
-            raise ServiceError("MissingParameter", f"Missing parameter: {path}.{self.discriminator}")
+            raise ServiceError("MissingParameter", f"Missing parameter: {name}")
         if word not in self.schemas:
-            raise invalid(f"{path}.{self.discriminator} must be one of {', '.join(self.schemas)}: {word}")
+            raise invalid(f"{name} must be one of {', '.join(self.schemas)}: {word}")
         rest = {name: item for name, item in value.items() if name != self.discriminator}
         return {self.discriminator: word, **self.schemas[word].validate(rest, path)}
 

@@ -308,8 +308,7 @@ class TestAlarms:
         window = {"timeSuppressFrom": "2020-01-01T00:00:00Z", "timeSuppressUntil": "2040-01-01T00:00:00Z"}
         alarm = monitoring.create_alarm(details | {"suppression": window}).data
         assert status() == ["SUSPENDED"]
-        monitoring.delete_alarm(alarm.id)
-        alarm = monitoring.create_alarm(details).data
+        monitoring.remove_alarm_suppression(alarm.id)
         assert status() == ["FIRING"]
         monitoring.update_alarm(alarm.id, {"isEnabled": False})
         assert status() == ["OK"]

@@ -153,7 +153,7 @@ class TestVcn:
         """Members and operations of OCI that are not emulated are refused as such, never ignored."""
         details = {"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}
         assert refusal(network.create_vcn, {**details, "isZprOnly": True}).status == 501
-        assert refusal(network.list_drgs, compartment).status == 501
+        assert refusal(network.list_drg_attachments, compartment).status == 501
         assert refusal(network.create_vcn, {**details, "colour": "red"}).code == "CannotParseRequest"
 
 

@@ -115,13 +115,13 @@ def test_a_taken_port_is_an_error(emulator):
         ("GET", "/iaas/20210415/containerInstances", 404, "NotFound"),
         ("GET", "/eu-frankfurt-1", 404, "NotFound"),
         ("PATCH", "/20160918/vcns", 405, "MethodNotAllowed"),
-        ("DELETE", "/20160918/drgs", 405, "MethodNotAllowed"),
-        ("GET", "/20160918/drgs", 501, "MethodNotImplemented"),
+        ("DELETE", "/20160918/images", 405, "MethodNotAllowed"),
+        ("GET", "/20160918/images", 501, "MethodNotImplemented"),
         ("POST", "/20160918/publicIps", 501, "MethodNotImplemented"),
         ("GET", "/eu-frankfurt-1/iaas/20160918/volumeGroups", 501, "MethodNotImplemented"),
         ("GET", "/iaas/20170115/loadBalancers", 501, "MethodNotImplemented"),
         ("GET", "/kms/20180608/vaults", 501, "MethodNotImplemented"),
-        ("GET", "/n/emulatedns/b", 501, "MethodNotImplemented"),
+        ("GET", "/n/emulatedns/b/bucket/o", 501, "MethodNotImplemented"),
     ],
 )
 def test_unknown_paths_get_different_errors(raw, method, path, status, code):
@@ -137,7 +137,7 @@ def test_a_missing_operation_is_named(raw):
     assert message == "The emulator does not have GET /20160918/drgs/x: core.VirtualNetworkClient.get_drg"
 
 
-@pytest.mark.parametrize("path", ["/20160918/vcns", "/20160918/drgs", "/20160918/moons"])
+@pytest.mark.parametrize("path", ["/20160918/vcns", "/20160918/images", "/20160918/moons"])
 def test_the_signature_is_checked_before_the_path(emulator, path):
     """Without a signature every path gets 401."""
     assert Client(emulator.app).get(path).status_code == 401

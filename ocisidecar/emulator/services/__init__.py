@@ -30,6 +30,7 @@ from typing import Final
 
 from ocisidecar.emulator.declarations import Service
 from ocisidecar.emulator.services import (
+    absent_kinds,
     addresses,
     containers,
     credentials,
@@ -54,10 +55,12 @@ from ocisidecar.emulator.services.logging_search import SEARCH
 from ocisidecar.emulator.services.metrics import METRIC_INGESTION
 from ocisidecar.emulator.services.notification import SUBSCRIPTIONS_SERVICE, TOPICS_SERVICE
 from ocisidecar.emulator.services.object_storage import OBJECT_STORAGE
+from ocisidecar.emulator.services.resource_search import RESOURCE_SEARCH
 from ocisidecar.emulator.services.vault import SECRETS
 from ocisidecar.emulator.services.vulnerability_scanning import SCANNING
 
 PARTS: Final = (
+    absent_kinds,
     addresses,
     containers,
     credentials,
@@ -86,6 +89,7 @@ SERVICES: Final[tuple[Service, ...]] = (
     SUBSCRIPTIONS_SERVICE,
     ARTIFACTS,
     OBJECT_STORAGE,
+    RESOURCE_SEARCH,
     SECRETS,
     SCANNING,
 )

@@ -138,6 +138,21 @@ declare_move(ALARMS)
 
 
 @MONITORING.operation(
+    "POST",
+    f"{ALARMS.item}/actions/removeSuppression",
+    "remove_alarm_suppression",
+    status=204,
+    collection=ALARMS,
+)
+def remove_alarm_suppression(call: Call) -> Result:
+    """End the suppression of an alarm.  UNCONFIRMED: the status."""
+    alarm = call.get(ALARMS.kind, call.resource_id)
+    crud.check_etag(call, ALARMS, alarm)
+    alarm.change({"suppression": None, "timeUpdated": timestamp(call.now)})
+    return Result()
+
+
+@MONITORING.operation(
     "GET", "/alarms/status", "list_alarms_status", listing="array", query=("compartmentId",), collection=ALARMS
 )
 def list_alarms_status(call: Call) -> Result:

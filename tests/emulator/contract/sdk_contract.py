@@ -25,9 +25,13 @@ _SCALARS: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda value: value is not None,
 }
 
-BODILESS_STATUSES = {"put_logs": 200, "remove_network_security_group_security_rules": 204}
+BODILESS_STATUSES = {
+    "put_logs": 200,
+    "remove_network_security_group_security_rules": 204,
+    "remove_alarm_suppression": 204,
+}
 """Operations that answer without body or work request and delete nothing.  The first is recorded from the real
-service, the second UNCONFIRMED."""
+service, the others UNCONFIRMED."""
 
 MOVE_STATUS = 200
 """Status of moves to another compartment that are no work requests.  UNCONFIRMED."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import oci
+
 from tests.emulator.contract.checking_client import CheckingClient
 from tests.emulator.contract.walker import Walk
 
@@ -86,6 +88,7 @@ def alarms(walk: Walk) -> None:
     monitoring.list_alarms_status(walk.home)
     monitoring.get_alarm(alarm.id)
     monitoring.update_alarm(alarm.id, {"severity": "INFO"})
+    monitoring.remove_alarm_suppression(alarm.id)
     monitoring.delete_alarm(alarm.id)
     topics.delete_topic(topic.topic_id)
 
@@ -130,6 +133,14 @@ def scanning(walk: Walk) -> None:
     client.get_container_scan_recipe(recipe_id)
     client.list_container_scan_results(home, repository="web", image="1", is_latest_only=True)
     client.get_container_scan_result(result_id)
+
+
+def search(walk: Walk) -> None:
+    client = walk.client("resource_search.ResourceSearchClient", "/query")
+    client.search_resources(oci.resource_search.models.StructuredSearchDetails(query="query all resources"))
+    client.search_resources(oci.resource_search.models.FreeTextSearchDetails(text="vcn"))
+    client.list_resource_types()
+    client.get_resource_type("vcn")
 
 
 def vault(walk: Walk) -> None:

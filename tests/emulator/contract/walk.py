@@ -13,7 +13,16 @@ from tests.emulator.contract.checking_client import CheckingClient, Exchange
 from tests.emulator.contract.identity_steps import identities, tags, users
 from tests.emulator.contract.instance_steps import container_instances
 from tests.emulator.contract.network_steps import addresses, gateways, security_groups, subnets, tables, vcns
-from tests.emulator.contract.service_steps import alarms, entries, logging, metrics, registry, scanning, vault
+from tests.emulator.contract.service_steps import (
+    alarms,
+    entries,
+    logging,
+    metrics,
+    registry,
+    scanning,
+    search,
+    vault,
+)
 from tests.emulator.contract.walker import Walk
 
 
@@ -55,6 +64,26 @@ def refusals(walk: Walk) -> None:
     ):
         with pytest.raises(oci.exceptions.ServiceError):
             refused()
+
+
+def absent_kinds(walk: Walk) -> None:
+    """List the kinds that cannot be made."""
+    for noun in (
+        "drgs",
+        "cpes",
+        "ip_sec_connections",
+        "local_peering_gateways",
+        "remote_peering_connections",
+        "virtual_circuits",
+    ):
+        getattr(walk.network, f"list_{noun}")(walk.home)
+    walk.network.list_ipv6s(subnet_id=walk.ids["subnet"])
+    walk.client("core.ComputeClient", "/iaas").list_instances(walk.home)
+    logging = walk.client("logging.LoggingManagementClient", "/logging")
+    logging.list_unified_agent_configurations(walk.home)
+    logging.list_log_saved_searches(walk.home)
+    storage = walk.client("object_storage.ObjectStorageClient", "/objectstorage")
+    storage.list_buckets(storage.get_namespace(), walk.home)
 
 
 def moves(walk: Walk) -> None:
@@ -134,5 +163,6 @@ def tear_down(walk: Walk) -> None:
 
 STEPS = (
     vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, users, tags,
-    logging, entries, metrics, alarms, registry, scanning, vault, refusals, moves, tear_down,
+    logging, entries, metrics, alarms, registry, scanning, vault, search, absent_kinds,
+    refusals, moves, tear_down,
 )  # fmt: skip

@@ -132,9 +132,9 @@ def _is_meant(operation: Operation, segments: Sequence[str], values: Sequence[st
 
 
 def _owner(candidates: Sequence[Operation], values: Sequence[str]) -> Operation:
-    """Return the operation for the kind of OCID in the path; without a match, the one declared first."""
+    """Return the operation for the kind of OCID in the path; without a match, the first one of a collection."""
     kinds = {kind_of(value) for value in values}
     for operation in candidates:
         if operation.collection is not None and operation.collection.ocid in kinds:
             return operation
-    return candidates[0]
+    return next((operation for operation in candidates if operation.collection is not None), candidates[0])

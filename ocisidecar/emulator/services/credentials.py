@@ -44,7 +44,8 @@ def create_auth_token(call: Call) -> Result:
     if sum(1 for _ in call.cloud.where(AUTH_TOKENS.kind, call.now, userId=user.id)) >= MAX_AUTH_TOKENS:
         raise ServiceError("LimitExceeded", f"A user can have {MAX_AUTH_TOKENS} auth tokens")
     record = crud.create_record(call, AUTH_TOKENS)
-    record.body |= {"userId": user.id, "freeformTags": None, "definedTags": None}
+    owner = {"compartmentId": call.cloud.tenancy_id, "userId": user.id}
+    record.body |= {**owner, "freeformTags": None, "definedTags": None}
     result = crud.resource_result(call, record, created=record)
     result.body["token"] = call.cloud.ids.hexadecimal(20)
     return result

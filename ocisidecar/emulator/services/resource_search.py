@@ -110,7 +110,7 @@ def _records(call: Call) -> list[Record]:
 
 def _summary(call: Call, record: Record) -> JsonObject:
     members = record.body
-    shown = {
+    return {
         "resourceType": TYPES[record.kind],
         "identifier": record.id,
         "compartmentId": members.get("compartmentId", call.cloud.tenancy_id),
@@ -121,15 +121,17 @@ def _summary(call: Call, record: Record) -> JsonObject:
         "freeformTags": members.get("freeformTags") or {},
         "definedTags": members.get("definedTags") or {},
         "systemTags": {},
+        "searchContext": None,
+        "identityContext": {},
+        "additionalDetails": {},
     }
-    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _fields(summary: JsonObject) -> Fields:
     """Return what conditions can compare."""
     defined = summary["definedTags"]
     return {
-        **{name.lower(): (str(summary[name]),) for name in ("resourceType", *FIELDS) if name in summary},
+        **{name.lower(): (str(summary[name]),) for name in ("resourceType", *FIELDS) if summary[name]},
         "freeformtags.key": tuple(summary["freeformTags"]),
         "freeformtags.value": tuple(summary["freeformTags"].values()),
         "definedtags.namespace": tuple(defined),

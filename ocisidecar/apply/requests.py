@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import out_of_capacity
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
+from ocisidecar.errors import Conflict, OutOfHostCapacity, ResourceNotOwned, ServiceCallError
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
@@ -100,17 +99,6 @@ def live_of(operation: Operation, accepted: Accepted) -> Live:
         accepted.body or (operation.live.body if operation.live else {}),
         text(accepted.body, "timeCreated"),
     )
-
-
-def read_secret(caller: Caller, ref: Ref) -> str:
-    """Return a vault secret's content in base64; `ref.field` is its version number or `current`.
-
-    Source: oci.secrets.SecretsClient.get_secret_bundle.
-    """
-    version: dict[str, Any] = {"version_number": int(ref.field)} if ref.field.isdigit() else {}
-    bundle = caller.call("secrets.SecretsClient", "get_secret_bundle", ref.key.name, **version).body
-    content = bundle.get("secretBundleContent")
-    return str(content.get("content", "")) if isinstance(content, Mapping) else ""
 
 
 def _create(job: Job) -> Done:
@@ -315,8 +303,8 @@ def _is_name_taken(error: ServiceCallError) -> bool:
     return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
 
 
-def _not_ours(job: Job, error: ServiceCallError) -> NotOurs:
-    return NotOurs(
+def _not_ours(job: Job, error: ServiceCallError) -> ResourceNotOwned:
+    return ResourceNotOwned(
         f"{job.caller.key} cannot be created: a resource of that name exists without this deployment's tags. "
         f"The service said: {error.service_message} (opc-request-id {error.opc_request_id}). Take it over with "
         f'provisioner.adopt(spec, {{"{job.caller.key}": "<its OCID>"}}), rename the deployment, or remove it.'

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
-from ocisidecar.errors import InUse, PlanError, SpecError, SpecProblem, StalePlan
+from ocisidecar.errors import DeploymentInUse, PlanError, SpecError, SpecProblem, StalePlan
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
@@ -38,7 +38,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     Raises:
         SpecError: a shared deployment that the spec names does not exist or lacks a resource that is used.
         AmbiguousResource: see `diff`.
-        InUse: a resource that other deployments use would be deleted or replaced.
+        DeploymentInUse: a resource that other deployments use would be deleted or replaced.
     """
     desired = desire(spec, site)
     _check_recorded(desired, site.identity)
@@ -90,19 +90,19 @@ def plan_adopt(
     others = (live for live in snapshot.resources if live.id not in ids.values())
     together = Snapshot((*others, *disguised))
     plan = plan_apply(spec, site, together, warnings=warnings)
-    steps = tuple(
-        evolve(
-            step,
-            action=Action.ADOPT,
-            changed_fields=step.changed_fields | {"freeformTags", *desired[step.key].hidden},
-            changes=(Change(step.key.kind, "is adopted"), *step.changes),
-        )
-        if step.key in adopted
-        else step
-        for step in plan.steps
-    )
+    steps = tuple(_adopting(step, desired[step.key]) if step.key in adopted else step for step in plan.steps)
     operations = operations_of(spec.name, steps, desired, NEEDS)
     return evolve(plan, steps=steps, operations=operations, snapshot=snapshot)
+
+
+def _adopting(step: Step, want: Desired) -> Step:
+    """Return the step that also takes over its resource: it writes our tags, and what no list shows."""
+    return evolve(
+        step,
+        action=Action.ADOPT,
+        changed_fields=step.changed_fields | {"freeformTags", *want.hidden},
+        changes=(Change(step.key.kind, "is adopted"), *step.changes),
+    )
 
 
 def plan_removal(
@@ -117,12 +117,12 @@ def plan_removal(
         with_data: keys that are kept because they hold data → what they hold.
 
     Raises:
-        InUse: other deployments use this one.
+        DeploymentInUse: other deployments use this one.
         PlanError: `retain` names what the deployment does not have.
     """
     users = _users_of(identity.name, snapshot)
     if users:
-        raise InUse(
+        raise DeploymentInUse(
             f"{identity.name} cannot be destroyed: it is used by {', '.join(users)}. Destroy those first.",
             users=users,
         )
@@ -249,7 +249,7 @@ def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
         if KINDS[step.key.kind].is_shared and step.action in {Action.REPLACE, Action.DELETE}
     ]
     if users and going:
-        raise InUse(
+        raise DeploymentInUse(
             f"{name} cannot be changed: {', '.join(going)} would be deleted or replaced, and {name} is used by "
             f"{', '.join(users)}. Move those to another deployment first.",
             users=users,

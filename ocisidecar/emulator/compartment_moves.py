@@ -40,7 +40,9 @@ def declare_move(
     """
 
     def move(call: Call) -> Result:
-        record = crud.require_state(call, call.get(collection.kind, call.resource_id), MOVABLE)
+        record = call.get(collection.kind, call.resource_id)
+        if collection.state_member:
+            crud.require_state(call, record, MOVABLE)
         crud.check_etag(call, collection, record)
         target = {"compartmentId": call.compartment(call.body.get("compartmentId", "")).id}
         source = record.body["compartmentId"]

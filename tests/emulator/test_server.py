@@ -131,6 +131,16 @@ def test_unknown_paths_get_different_errors(raw, method, path, status, code):
     assert response.headers["opc-request-id"].startswith("/")
 
 
+def test_a_slash_in_a_parameter_is_no_separator(client):
+    """The name of an object may hold slashes, which clients send encoded."""
+    storage = client("object_storage.ObjectStorageClient")
+    with pytest.raises(
+        oci.exceptions.ServiceError, match=r"object_storage\.ObjectStorageClient\.get_object"
+    ) as caught:
+        storage.get_object("emulatedns", "bucket", "a/b.txt")
+    assert caught.value.status == 501
+
+
 def test_a_missing_operation_is_named(raw):
     """The 501 of an operation that the emulator lacks names the SDK's client and method."""
     message = raw("GET", "/20160918/drgs/x").json()["message"]

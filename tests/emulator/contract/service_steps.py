@@ -133,6 +133,10 @@ def scanning(walk: Walk) -> None:
     client.get_container_scan_recipe(recipe_id)
     client.list_container_scan_results(home, repository="web", image="1", is_latest_only=True)
     client.get_container_scan_result(result_id)
+    place = {"compartmentId": walk.emulator.tenancy_id}
+    client.change_container_scan_recipe_compartment(recipe_id, place)
+    client.change_container_scan_target_compartment(target_id, place)
+    client.change_container_scan_result_compartment(result_id, place)
 
 
 def search(walk: Walk) -> None:

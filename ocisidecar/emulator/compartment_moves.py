@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from attrs import frozen
+
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.schema import Schema, body
@@ -38,9 +40,32 @@ def declare_move(
         has_retry_token: whether opc-retry-token applies.
         details: of the body.
     """
+    answer: dict[str, Any] = {"headers": ("etag",)}
+    if work_requests is not None:
+        answer = {"status": 202, "headers": ("opc-work-request-id",)}
+    collection.service.declare(
+        "POST",
+        f"{collection.item}/actions/changeCompartment",
+        f"change_{collection.noun}_compartment",
+        _Move(collection, takes_along, work_requests, operation_type),
+        details=details,
+        is_create=has_retry_token,
+        collection=collection,
+        **answer,
+    )
 
-    def move(call: Call) -> Result:
-        record = call.get(collection.kind, call.resource_id)
+
+@frozen
+class _Move:
+    """The handler of a move; the arguments are those of `declare_move`."""
+
+    collection: Collection
+    takes_along: Mapping[str, str]
+    work_requests: WorkRequests | None
+    operation_type: str
+
+    def __call__(self, call: Call) -> Result:
+        collection, record = self.collection, call.get(self.collection.kind, call.resource_id)
         if collection.state_member:
             crud.require_state(call, record, MOVABLE)
         crud.check_etag(call, collection, record)
@@ -49,31 +74,16 @@ def declare_move(
         if collection.unique is not None and "compartmentId" in collection.unique.scope:
             crud.check_unique(call, collection, {**record.body, **target})
         record.change(target)
-        for kind, member in takes_along.items():
+        for kind, member in self.takes_along.items():
             for part in call.cloud.where(kind, call.now, **{member: record.id}):
                 part.change(target)
-        if work_requests is None:
+        if self.work_requests is None:
             return Result(headers={"etag": crud.entity_tag(collection, record, call.now)})
-        uri = f"{collection.path}/{record.id}"
-        headers = work_requests.open(
+        headers = self.work_requests.open(
             call,
-            operation_type=operation_type or call.operation.name.upper(),
+            operation_type=self.operation_type or call.operation.name.upper(),
             compartment_id=source,
-            resources=[AffectedResource(collection.ocid, "UPDATED", record.id, uri)],
+            resources=[AffectedResource(collection.ocid, "UPDATED", record.id, f"{collection.path}/{record.id}")],
             seconds=0.0,
         )
         return Result(headers=headers)
-
-    answer: dict[str, Any] = {"headers": ("etag",)}
-    if work_requests is not None:
-        answer = {"status": 202, "headers": ("opc-work-request-id",)}
-    collection.service.declare(
-        "POST",
-        f"{collection.item}/actions/changeCompartment",
-        f"change_{collection.noun}_compartment",
-        move,
-        details=details,
-        is_create=has_retry_token,
-        collection=collection,
-        **answer,
-    )

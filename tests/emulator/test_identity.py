@@ -350,6 +350,16 @@ class TestTags:
         assert identity.get_tag(namespace.id, tag.name).data.is_retired is True
         assert identity.create_tag(namespace.id, another).data.is_retired is False
 
+    def test_namespaces_below_a_compartment_are_listed(self, emulator, identity, compartment, namespace):
+        """The list of the tenancy holds its own namespaces, with include_subcompartments all."""
+        details = {"compartmentId": compartment, "name": "inner", "description": "inner"}
+        inner = identity.create_tag_namespace(details).data
+        listed = identity.list_tag_namespaces(emulator.tenancy_id).data
+        assert [one.id for one in listed] == [namespace.id]
+        everything = identity.list_tag_namespaces(emulator.tenancy_id, include_subcompartments=True).data
+        assert {one.id for one in everything} == {namespace.id, inner.id}
+        assert [one.id for one in identity.list_tag_namespaces(compartment).data] == [inner.id]
+
     def test_the_default_validator_is_none(self, identity, namespace):
         """A validator of the type DEFAULT is left out of answers, and removes another one."""
         plain = {"name": "a", "description": "a", "validator": {"validatorType": "DEFAULT"}}

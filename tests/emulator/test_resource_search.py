@@ -36,6 +36,8 @@ def vcns(network, compartment):
         ("QUERY Vcn, Subnet resources sorted by displayName asc", ["db", "web"]),
         ("query vcn resources sorted by timeCreated desc", ["db", "web"]),
         ("query subnet resources", []),
+        ("query instance resources", []),
+        ("query user resources where inactiveStatus = 0", ["operator"]),
         ("query vcn resources where displayName = 'WEB'", ["web"]),
         ("query vcn resources where displayName == 'WEB'", []),
         ('query vcn resources where lifeCycleState != "TERMINATED" && displayName =~ "e"', ["web"]),

@@ -25,6 +25,7 @@ from ocisidecar.emulator.state import Record
 EVALUATION_SECONDS: Final = 60
 """An alarm is evaluated once a minute."""
 
+_TRANSITIONS: Final = "STATE_TRANSITION_HISTORY"
 LOOK_BACK_SECONDS: Final = 2 * 3600
 
 _DURATIONS: Final = {
@@ -167,6 +168,35 @@ def list_alarms_status(call: Call) -> Result:
     wanted = call.query.get("status", "")
     chosen = [alarm for alarm in alarms if wanted in {"", statuses[alarm.id]["status"]}]
     return page_of_records(call, chosen, lambda alarm: statuses[alarm.id])
+
+
+@MONITORING.operation("GET", f"{ALARMS.item}/history", "get_alarm_history", collection=ALARMS)
+def get_alarm_history(call: Call) -> Result:
+    """Respond with the history of a firing alarm: its last transition.  Earlier ones are not kept."""
+    alarm = call.get(ALARMS.kind, call.path["alarmId"])
+    status = _status(call, alarm)
+    since = status["timestampTriggered"]
+    first = call.query.get("timestampGreaterThanOrEqualTo", since)
+    last = call.query.get("timestampLessThan")
+    is_shown = (
+        status["status"] == "FIRING"
+        and call.query.get("alarmHistorytype", _TRANSITIONS) == _TRANSITIONS
+        and moment(first) <= moment(since)
+        and (last is None or moment(since) < moment(last))
+    )
+    entry = {
+        "alarmSummary": status["alarmSummary"],
+        "summary": "State transitioned from OK to Firing",
+        "timestamp": since,
+        "timestampTriggered": since,
+    }
+    return Result(
+        body={
+            "alarmId": alarm.id,
+            "isEnabled": alarm.body["isEnabled"],
+            "entries": [entry] if is_shown else [],
+        }
+    )
 
 
 def _status(call: Call, alarm: Record) -> JsonObject:

@@ -58,6 +58,28 @@ TYPES: Final = {
 }
 """The types by the kinds of records."""
 
+NEVER_FOUND: Final = (
+    "AutonomousDatabase",
+    "BootVolume",
+    "Bucket",
+    "Cpe",
+    "DbSystem",
+    "Drg",
+    "FileSystem",
+    "Image",
+    "Instance",
+    "InstancePool",
+    "Key",
+    "LoadBalancer",
+    "LocalPeeringGateway",
+    "RemotePeeringConnection",
+    "Vault",
+    "Volume",
+    "VolumeGroup",
+)
+"""Types of resources that cannot be made here, for which clients search all the same."""
+ALL_TYPES: Final = (*TYPES.values(), *NEVER_FOUND)
+
 FIELDS: Final = {
     "identifier": "IDENTIFIER",
     "compartmentId": "IDENTIFIER",
@@ -87,7 +109,7 @@ def search_resources(call: Call) -> Result:
         query = parse_query(call.body["query"])
     except ValueError as exc:
         raise invalid(f"Invalid query: {exc}") from exc
-    unknown = query.types - {name.lower() for name in TYPES.values()}
+    unknown = query.types - {name.lower() for name in ALL_TYPES}
     if unknown:
         raise invalid(f"Invalid query: unknown resource type {', '.join(sorted(unknown))}")
     rows = [(_fields(one), one) for one in found if not query.types or one["resourceType"].lower() in query.types]
@@ -132,6 +154,7 @@ def _fields(summary: JsonObject) -> Fields:
     defined = summary["definedTags"]
     return {
         **{name.lower(): (str(summary[name]),) for name in ("resourceType", *FIELDS) if summary[name]},
+        **({"inactivestatus": ("0",)} if summary["resourceType"] == "User" else {}),
         "freeformtags.key": tuple(summary["freeformTags"]),
         "freeformtags.value": tuple(summary["freeformTags"].values()),
         "definedtags.namespace": tuple(defined),
@@ -148,13 +171,13 @@ def _texts(summary: JsonObject) -> Iterator[str]:
 @RESOURCE_SEARCH.operation("GET", "/resourceTypes", "list_resource_types", listing="array")
 def list_resource_types(call: Call) -> Result:
     """Respond with the types that queries can name."""
-    return page_of_items(call, [_type(name) for name in TYPES.values()])
+    return page_of_items(call, [_type(name) for name in ALL_TYPES])
 
 
 @RESOURCE_SEARCH.operation("GET", "/resourceTypes/{name}", "get_resource_type", headers=("etag",))
 def get_resource_type(call: Call) -> Result:
     """Respond with one type, by its name in any case."""
-    for name in TYPES.values():
+    for name in ALL_TYPES:
         if name.lower() == call.resource_id.lower():
             return Result(body=_type(name), headers={"etag": etag(name, 0, None, "8")})
     raise not_found()

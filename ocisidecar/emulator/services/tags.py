@@ -76,10 +76,32 @@ NAMESPACES: Final = crud.declare_collection(
         ),
         before_create=_not_retired,
         before_update=_retire_tags,
+        is_listed=False,
         before_delete=_release_namespace,
     )
 )
 declare_move(NAMESPACES, takes_along={"tag": "tagNamespaceId"})
+
+
+@IDENTITY.operation(
+    "GET",
+    NAMESPACES.path,
+    "list_tag_namespaces",
+    listing="array",
+    query=("compartmentId",),
+    collection=NAMESPACES,
+)
+def list_tag_namespaces(call: Call) -> Result:
+    """Respond with the tag namespaces of a compartment, with includeSubcompartments of all below it, too."""
+    compartment = call.compartment(call.query["compartmentId"])
+    is_deep = call.query.get("includeSubcompartments", "").lower() == "true"
+    records = [
+        record
+        for record in select(call, call.cloud.store.all(NAMESPACES.kind, call.now), NAMESPACES.filters)
+        if record.body["compartmentId"] == compartment.id
+        or (is_deep and compartment.id in call.cloud.path_to_root(record.body["compartmentId"], call.now))
+    ]
+    return page_of_records(call, records, lambda record: crud.summary(call.cloud, NAMESPACES, record, call.now))
 
 
 TAGS: Final = Collection(

@@ -88,6 +88,7 @@ def alarms(walk: Walk) -> None:
     monitoring.list_alarms_status(walk.home)
     monitoring.get_alarm(alarm.id)
     monitoring.update_alarm(alarm.id, {"severity": "INFO"})
+    monitoring.get_alarm_history(alarm.id)
     monitoring.remove_alarm_suppression(alarm.id)
     monitoring.delete_alarm(alarm.id)
     topics.delete_topic(topic.topic_id)

@@ -18,6 +18,7 @@ from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError
 from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
+from ocisidecar.resources.container_health import health, is_running
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
 from ocisidecar.resources.kind import Accepted, Site
@@ -259,25 +260,6 @@ def emulation(instance: Mapping[str, Json]) -> Mapping[str, str]:
     """
     tags = instance.get("systemTags")
     return tags_of(tags.get(_EMULATOR_TAG)) if isinstance(tags, Mapping) else {}
-
-
-def is_running(container: Mapping[str, Json]) -> bool:
-    """Return whether a container's process runs.
-
-    UNCONFIRMED: the word in `lifecycleDetails`, seen in public scripts, for one that has ended while the
-    container is still ACTIVE.
-    """
-    has_ended = text(container, "lifecycleDetails") == "CONTAINER_TERMINATED"
-    return text(container, "lifecycleState") == "ACTIVE" and not has_ended
-
-
-def health(container: Mapping[str, Json]) -> str | None:
-    """Return the worst status of all health checks, UNKNOWN while one has none yet; None without checks."""
-    statuses = [text(check, "status") for check in objects(container.get("healthChecks"))]
-    for status in ("UNHEALTHY", "UNKNOWN", "HEALTHY"):
-        if status in statuses:
-            return status
-    return "UNKNOWN" if statuses else None
 
 
 def _is_working(container: Mapping[str, Json]) -> bool:

@@ -23,7 +23,8 @@ from ocisidecar import (
 from ocisidecar.emulator import Fault, Latencies
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import ApplyFailed, PlanError
-from ocisidecar.resources.container_instance import emulation, health, is_running, placement_order
+from ocisidecar.resources.container_health import health, is_running
+from ocisidecar.resources.container_instance import emulation, placement_order
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import key

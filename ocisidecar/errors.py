@@ -29,6 +29,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
+    from ocisidecar.verify.findings import Diagnosis
     from ocisidecar.verify.report import Report
 
 
@@ -353,9 +354,9 @@ class ApplyFailed(OciSidecarError):
     """An apply stopped; what exists is tagged and listed, and applying again continues.
 
     Attributes:
-        deployment: what exists now.
-        causes: key of the failed step → its exception.
-        deployments: for a sequence, what exists of each, in its order; the others were completed.
+        deployment: what exists now; `deployments` of each item of a sequence, in its order.
+        causes: key of the failed step → what went wrong.
+        diagnosis: where an instance failed, the likely causes with evidence and remedy, else None.
     """
 
     def __init__(
@@ -365,8 +366,10 @@ class ApplyFailed(OciSidecarError):
         deployment: Deployment,
         causes: Mapping[str, Exception],
         deployments: Sequence[Deployment] = (),
+        diagnosis: Diagnosis | None = None,
     ) -> None:
         self.deployment = deployment
+        self.diagnosis = diagnosis
         self.causes = dict(causes)
         self.deployments = tuple(deployments)
         super().__init__(message)

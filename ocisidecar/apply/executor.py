@@ -15,7 +15,7 @@ from graphlib import TopologicalSorter
 
 from attrs import define, field, frozen
 
-from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out
+from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import lacks_capacity, next_attempt
 from ocisidecar.apply.reporter import Reporter, retrying
@@ -30,7 +30,7 @@ from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.state.desired import VAULT_SECRET, Desired
+from ocisidecar.state.desired import VAULT_SECRET, Desired, HealthCriteria
 from ocisidecar.state.observed import Live, Phase, value_of
 from ocisidecar.wire import Key, Ref
 
@@ -39,10 +39,15 @@ _IDLE_SECONDS = 3600.0
 
 @frozen
 class Limits:
-    """The number of concurrent requests, and the time that one resource may take to reach its goal."""
+    """How many requests at a time, how long one resource may take to reach its goal, and the time to settle.
+
+    `settle_seconds` is how long containers must keep running to count as healthy where neither health checks nor a
+    probe tell that they work: OCI starts a container that has ended again after 10 s.  UNCONFIRMED: that delay.
+    """
 
     max_workers: int = 16
     wait_timeout_seconds: float = 1200.0
+    settle_seconds: float = 10.0
 
 
 @frozen
@@ -272,16 +277,13 @@ class Executor:
         plan, site = self._plans[operation.id.deployment]
         kind, caller = KINDS[operation.id.key.kind], self.session.caller(self.cancel)
         want, now = self._desired(operation), self._now()
-        rollout = want.rollout if want is not None else None
-        probe = rollout.probe if rollout is not None else None
-        timeout = self.limits.wait_timeout_seconds
-        if goal is Goal.HEALTHY and rollout is not None:
-            timeout = float(rollout.healthy_timeout_in_seconds)
+        health = (want.health if want is not None else None) or HealthCriteria()
+        timeout = health.timeout_seconds if goal is Goal.HEALTHY else self.limits.wait_timeout_seconds
         shown = want or operation.live
         parent = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
         is_change = not operation.is_new
         watch = Watch(
-            operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, probe, is_change
+            operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health, is_change
         )
         self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)
@@ -312,7 +314,7 @@ class Executor:
         self.reporter.failed(operation, error)
 
     def _submit_poll(self, watches: tuple[Watch, ...]) -> None:
-        future = self.pool.submit(poll, watches, self.session.caller(self.cancel))
+        future = self.pool.submit(poll, watches, self.session.caller(self.cancel), self.limits.settle_seconds)
         self._in_flight += 1
         future.add_done_callback(lambda done: self._inbox.put(_Polled(watches, done)))
 
@@ -338,7 +340,11 @@ class Executor:
         self._waiter.remove(watch.operation, now)
         if self._is_over(operation.id):
             return
-        if observation.status is not WaitStatus.REACHED:
+        for warning in observation.warnings:
+            self.reporter.warned(operation, warning)
+        if observation.status is WaitStatus.UNHEALTHY:
+            self._fail(operation, unhealthy(operation, observation))
+        elif observation.status is not WaitStatus.REACHED:
             self._recover(operation, observation)
         elif watch.goal is Goal.READY:
             self._advance(operation)

@@ -23,13 +23,28 @@ def resource_failed(operation: Operation, observation: Observation) -> ResourceF
     )
 
 
+def unhealthy(operation: Operation, observation: Observation) -> ResourceFailed:
+    """Return the error for an instance that is ready and does not work."""
+    live_id = observation.watch.live_id
+    state = observation.live.state if observation.live is not None else ""
+    return ResourceFailed(
+        f"{operation.id.key} ({live_id}) does not work: {'; '.join(observation.errors)}. Fix the cause and apply "
+        "again; diagnose() and the container's log say more.",
+        key=str(operation.id.key),
+        resource_id=live_id,
+        state=state,
+        errors=observation.errors,
+    )
+
+
 def timed_out(watch: Watch, *, waited_seconds: float) -> WaitTimedOut:
     """Return the error for a resource that did not reach its goal in time."""
     key = watch.operation.key
+    missing = f": {watch.pending}" if watch.pending else ""
     return WaitTimedOut(
         f"{key} ({watch.live_id or 'no OCID yet'}) was still {watch.state} after {waited_seconds:.0f} s of waiting "
-        f"until it is {watch.goal.value}. Apply again to continue waiting, or look at its work requests in the "
-        "console.",
+        f"until it is {watch.goal.value}{missing}. Apply again to continue waiting, or look at its work requests "
+        "in the console.",
         key=str(key),
         last_state=watch.state,
         waited_seconds=waited_seconds,

@@ -148,6 +148,11 @@ class Operation:
         return self.id.action in {Action.CREATE, Action.WAIT}
 
     @property
+    def is_replacement(self) -> bool:
+        """Whether its resource takes the place of another one."""
+        return self.predecessor is not None or (self.id.action is Action.CREATE and bool(self.superseded))
+
+    @property
     def may_create(self) -> bool:
         """Whether it creates its resource, possibly only after the one that it waits for has failed."""
         return self.id.action is Action.CREATE or self.is_created_again

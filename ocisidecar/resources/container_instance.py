@@ -18,14 +18,14 @@ from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError
 from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
-from ocisidecar.resources.container_health import health, is_running
+from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
 from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.resources.update import check_removed, tags_in_doubt
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
-from ocisidecar.state.desired import Desired, Placement, Rollout
+from ocisidecar.state.desired import Desired, HealthCriteria, Placement, Rollout
 from ocisidecar.state.identity import was_set
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.state.tags import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
@@ -92,9 +92,8 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
                 instance.name,
                 instance.rollout.replace == "overlap" and not has_address,
                 instance.rollout.max_unavailable,
-                instance.rollout.healthy_timeout_in_seconds,
-                instance.rollout.probe,
             ),
+            health=_health_criteria(instance),
         )
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
@@ -139,25 +138,35 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             for live in lives
         )
 
-    def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
-        """Return whether every container runs and every one of its health checks is HEALTHY."""
-        return all(_is_working(container) for container in self.containers(caller, site, live.id))
+    def health(self, caller: Caller, site: Site, criteria: Mapping[str, HealthCriteria]) -> Mapping[str, Health]:
+        """Return how the containers of instances work.
+
+        Takes one list, and a GET for each container that has health checks or does not run: the list shows neither
+        results of checks nor exit codes.
+        """
+        entries = list(caller.pages(self.client, "list_containers", site.identity.compartment_id))
+        found: dict[str, list[Mapping[str, Json]]] = {instance_id: [] for instance_id in criteria}
+        for entry in entries:
+            instance_id = text(entry, "containerInstanceId")
+            if instance_id in criteria and text(entry, "lifecycleState") != "DELETED":
+                is_shown = text(entry, "displayName") not in criteria[instance_id].checked and is_running(entry)
+                found[instance_id].append(
+                    entry if is_shown else caller.call(self.client, "get_container", text(entry, "id")).body
+                )
+        not_listed = Health(pending=("its containers are not listed yet",))
+        return {
+            instance_id: judge(containers, criteria[instance_id]) if containers else not_listed
+            for instance_id, containers in found.items()
+        }
 
     def address(self, caller: Caller, live: Live) -> str:
-        """Return its public address, else its private one; `live` is as a GET shows it, with its VNIC.
-
-        For an emulated pod it is the address of the real pod on this machine.
-        """
-        for vnic in objects(live.body.get(_VNICS)):
+        """Return its public address, else its private one; for an emulated pod the real pod's on this machine."""
+        instance = caller.call(self.client, "get_container_instance", live.id).body  # no list shows the VNIC
+        for vnic in objects(instance.get(_VNICS)):
             if vnic.get("vnicId"):
                 shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId")).body
-                return emulation(live.body).get("address") or text(shown, "publicIp") or text(shown, "privateIp")
+                return emulation(instance).get("address") or text(shown, "publicIp") or text(shown, "privateIp")
         return ""
-
-    def containers(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
-        """Yield the instance's containers in full, one request each: a list leaves most fields out."""
-        for entry in self._listed(caller, site, instance_id):
-            yield caller.call(self.client, "get_container", text(entry, "id")).body
 
     def _listed(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
         entries = caller.pages(
@@ -213,6 +222,22 @@ def _differing(body: Mapping[str, Body], other: Mapping[str, Body]) -> Mapping[s
     return {name: value for name, value in body.items() if value != other.get(name)}
 
 
+def _health_criteria(instance: InstanceSpec) -> HealthCriteria:
+    checked = frozenset(container.name for container in instance.containers if container.health_checks)
+    optional = frozenset(sidecar.name for sidecar in instance.sidecars if not sidecar.is_essential)
+    needed = frozenset(container.name for container in instance.containers) - optional
+    policy = instance.container_restart_policy
+    return HealthCriteria(
+        timeout_seconds=float(instance.rollout.healthy_timeout_in_seconds),
+        probe=instance.rollout.probe,
+        checked=checked,
+        optional=optional,
+        restarts_always=policy == "ALWAYS",
+        restarts_on_failure=policy != "NEVER",
+        is_verified=instance.rollout.probe is not None or needed <= checked,
+    )
+
+
 def _shared_rights(spec: DeploymentSpec) -> frozenset[Ref]:
     access = spec.effective_access
     return frozenset({Ref(_RIGHTS, deployment=access.name)} if access.kind == "of" and access.name else ())
@@ -260,7 +285,3 @@ def emulation(instance: Mapping[str, Json]) -> Mapping[str, str]:
     """
     tags = instance.get("systemTags")
     return tags_of(tags.get(_EMULATOR_TAG)) if isinstance(tags, Mapping) else {}
-
-
-def _is_working(container: Mapping[str, Json]) -> bool:
-    return is_running(container) and health(container) in {"HEALTHY", None}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol, get_args
 
 from attrs import evolve, frozen
 
-from ocisidecar.apply.executor import Executor, Limits
+from ocisidecar.apply.executor import Executor
+from ocisidecar.apply.limits import Limits
 from ocisidecar.apply.outcome import final_event
 from ocisidecar.apply.reporter import Reporter
 from ocisidecar.cancel import Cancel

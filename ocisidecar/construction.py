@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from ocisidecar.apply.executor import Limits
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ConfigError
@@ -17,13 +16,6 @@ from ocisidecar.errors import ConfigError
 if TYPE_CHECKING:
     from ocisidecar.credentials import Credentials
     from ocisidecar.emulator import Emulator, Fault, Latencies
-
-
-_LOCAL_SETTLE_SECONDS: Mapping[str, float] = {"simulated": 0.0, "docker": 2.0}
-"""By the emulator's containers: how long they must keep running to count as healthy without checks, see `Limits`.
-
-Simulated ones do what they were told to from the first moment; real ones end soon, as nothing has to be pulled.
-"""
 
 
 @frozen
@@ -103,12 +95,6 @@ def start_emulator(
         raise ConfigError(f"Provisioner.local: {exc}") from exc
     credentials = load_credentials(emulator.oci_config, environment={}, clock=clock)
     return emulator, Session(credentials, clock, emulator.endpoint)
-
-
-def local_limits(emulator: Emulator, wait_timeout_seconds: float) -> Limits:
-    """Return the limits of a provisioner with an emulator of this process."""
-    settle_seconds = _LOCAL_SETTLE_SECONDS[emulator.containers]
-    return Limits(wait_timeout_seconds=wait_timeout_seconds, settle_seconds=settle_seconds)
 
 
 def _compartment(compartment_id: str | None, credentials: Credentials) -> str:

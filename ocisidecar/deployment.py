@@ -89,6 +89,20 @@ class Deployment:
             return ()
         return read_instances(self._connected.reader(self.name))
 
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """Addresses, URLs and the console's, read once: `web-0.private_ip`, `web-0.url.80`, `console`.
+
+        A URL leads to a port that the deployment opens; whether it can be reached depends on where this runs.
+        """
+        from ocisidecar.observe.outputs import read_outputs
+
+        found = {}
+        if self.instances:
+            connection = self._connected
+            found = read_outputs(connection.reader(self.name), self.resources, self.instances, connection.base_url)
+        return {**found, "console": self.console_url}
+
     @property
     def console_url(self) -> str:
         """Where the console of the region's realm lists its container instances.  UNCONFIRMED: not documented."""
@@ -276,13 +290,14 @@ class Deployment:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """Return identity, resources and instances as plain data; reads the instances and their addresses."""
+        """Return identity, resources, instances and outputs as plain data; reads the instances and addresses."""
         return {
             "deployment": self.name,
             "region": self.identity.region,
             "compartment_id": self.identity.compartment_id,
             "resources": dict(self.resources),
             "instances": [instance.to_dict() for instance in self.instances],
+            "outputs": dict(self.outputs),
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:

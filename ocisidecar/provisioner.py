@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
-from ocisidecar.apply.executor import Limits
+from ocisidecar.apply.limits import Limits
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.connection import ServiceConnection
-from ocisidecar.construction import cloud_target, is_emulator, local_limits, start_emulator
+from ocisidecar.construction import cloud_target, is_emulator, start_emulator
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import ConfigError, DeploymentNotFound
 from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
@@ -158,7 +158,7 @@ class Provisioner:
             session,
             compartment_id=emulator.compartment_id,
             accepts_symbolic_images=True,
-            limits=local_limits(emulator, wait_timeout_seconds),
+            limits=Limits(wait_timeout_seconds=wait_timeout_seconds),
             on_event=on_event,
             emulator=emulator,
         )

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "apply": "cancel client clock errors events observe plan resources spec state wire",
     "run_errors": "apply deployment errors verify",
     "connection": "apply cancel client deployment emulator errors events observe plan run_errors state verify wire",
-    "construction": "apply client clock credentials emulator errors",
+    "construction": "client clock credentials emulator errors",
     "views": "clock deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan spec "
     "state",

@@ -16,6 +16,7 @@ from graphlib import TopologicalSorter
 from attrs import define, field, frozen
 
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
+from ocisidecar.apply.limits import Limits
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import lacks_capacity, next_attempt
 from ocisidecar.apply.reporter import Reporter, retrying
@@ -35,19 +36,6 @@ from ocisidecar.state.observed import Live, Phase, value_of
 from ocisidecar.wire import Key, Ref
 
 _IDLE_SECONDS = 3600.0
-
-
-@frozen
-class Limits:
-    """How many requests at a time, how long one resource may take to reach its goal, and the time to settle.
-
-    `settle_seconds` is how long containers must keep running to count as healthy where neither health checks nor a
-    probe tell that they work: OCI starts a container that has ended again after 10 s.  UNCONFIRMED: that delay.
-    """
-
-    max_workers: int = 16
-    wait_timeout_seconds: float = 1200.0
-    settle_seconds: float = 10.0
 
 
 @frozen
@@ -113,6 +101,7 @@ class Executor:
     _attempts: dict[OperationId, Attempt] = field(factory=dict, init=False)
     _resources: dict[tuple[str, Key], Live] = field(factory=dict, init=False)
     _causes: dict[str, dict[str, Exception]] = field(factory=dict, init=False)
+    _began: dict[OperationId, float] = field(factory=dict, init=False)
     _completed: set[OperationId] = field(factory=set, init=False)
     _done: set[OperationId] = field(factory=set, init=False)
     _inbox: queue.SimpleQueue[_Message] = field(factory=queue.SimpleQueue, init=False)
@@ -199,6 +188,7 @@ class Executor:
         while self._ready and self._in_flight < self.limits.max_workers:
             name = self._ready.pop(0)
             if name.deployment not in self._causes:
+                self._began[name] = self._now()
                 self.reporter.started(self._operations[name])
                 self._submit(name)
 
@@ -247,7 +237,7 @@ class Executor:
             self._watch(operation, Goal.GONE, operation.live.id if operation.live else "", "", "DELETING")
         elif accepted is not None:
             self._attempts[performed.id] = performed.future.result().attempt
-            if accepted.phase is Phase.READY and (operation.is_new or not accepted.work_request_id):
+            if accepted.phase is Phase.READY and (operation.id.is_new or not accepted.work_request_id):
                 self._advance(operation)
             else:
                 goal = Goal.READY if operation.goal is Goal.HEALTHY else operation.goal
@@ -257,7 +247,7 @@ class Executor:
         """Continue with a resource that is ready: complete it, wait until it is healthy, or finish."""
         kind = KINDS[operation.id.key.kind]
         live = self._resources[operation.id.deployment, operation.id.key]
-        if isinstance(kind, CompletedWhenReady) and operation.is_new and operation.id not in self._completed:
+        if isinstance(kind, CompletedWhenReady) and operation.id.is_new and operation.id not in self._completed:
             self._completed.add(operation.id)
             self._post(operation.id, self.pool.submit(complete, self._job(operation), live))
         elif operation.goal is Goal.HEALTHY:
@@ -281,9 +271,9 @@ class Executor:
         timeout = health.timeout_seconds if goal is Goal.HEALTHY else self.limits.wait_timeout_seconds
         shown = want or operation.live
         parent = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
-        is_change = not operation.is_new
+        began = self._began[operation.id]
         watch = Watch(
-            operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health, is_change
+            operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health, began
         )
         self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)

@@ -29,6 +29,7 @@ _SHARE_OF_WAITED = 0.03
 _POLLS_PER_REMAINING = 2.5
 _ARRIVALS_WITH_A_RATE = 2
 _DOUBT_SECONDS = 5.0
+_SHARE_TO_SETTLE = 0.25
 
 
 _PHASES: Mapping[Goal, Phase] = {
@@ -63,7 +64,7 @@ class Watch:
         since: when the waiting began, in clock seconds.
         timeout_seconds: how long it may take.
         health: what makes it healthy.
-        is_change: it existed before, so that its state says nothing about the change: the work request does.
+        began: when its operation began; how long it took to be ready tells how long its containers take to start.
         working_since: since when every poll has shown all of its containers working; set by `poll`.
         pending: what the last poll found missing to health; set by `poll`.
     """
@@ -79,9 +80,14 @@ class Watch:
     parent_id: str = ""
     state: str = ""
     health: HealthCriteria = field(factory=HealthCriteria)
-    is_change: bool = False
+    began: float = 0.0
     working_since: float | None = field(default=None, init=False)
     pending: str = field(default="", init=False)
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it existed before, so that its state says nothing about the change: the work request does."""
+        return not self.operation.is_new
 
 
 @frozen
@@ -196,7 +202,8 @@ def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tup
     Args:
         watches: of one kind below one parent.
         caller: makes the calls.
-        settle_seconds: how long containers must keep running where neither checks nor a probe tell that they work.
+        settle_seconds: how long containers must keep running where neither checks nor a probe tell that they work,
+            but not more than a quarter of the time that they took to start.
     """
     kind, site = watches[0].kind, watches[0].site
     lives = kind.list_live(caller, site, watches[0].parent_id)
@@ -230,6 +237,7 @@ def _with_health(
         watch.pending = watch.pending or "its probe does not pass yet"
         return Observation(watch, WaitStatus.PENDING, ready.live)
     watch.working_since = now if watch.working_since is None else watch.working_since
+    settle_seconds = min(settle_seconds, _SHARE_TO_SETTLE * (watch.since - watch.began))
     is_settled = watch.health.is_verified or now - watch.working_since >= settle_seconds
     return Observation(
         watch, WaitStatus.REACHED if is_settled else WaitStatus.PENDING, ready.live, warnings=health.warnings

@@ -113,6 +113,11 @@ class OperationId:
     action: Action
     resource_id: str = ""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the resource is created by it, or was being created when the plan was made."""
+        return self.action in {Action.CREATE, Action.WAIT}
+
     def __str__(self) -> str:
         return " ".join(filter(None, (self.action.value, str(self.key), self.resource_id)))
 
@@ -141,11 +146,6 @@ class Operation:
     predecessor: Live | None = None
     superseded: frozenset[str] = frozenset()
     is_created_again: bool = False
-
-    @property
-    def is_new(self) -> bool:
-        """Whether its resource is created by it, or was being created when the plan was made."""
-        return self.id.action in {Action.CREATE, Action.WAIT}
 
     @property
     def is_replacement(self) -> bool:

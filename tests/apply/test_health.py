@@ -83,7 +83,7 @@ def test_a_container_that_ends_for_good_ends_the_apply(provisioner, emulator):
 
 def test_a_crash_after_a_few_seconds_is_not_missed(provisioner, emulator):
     """Without checks, a container must keep running for a while before it counts as working."""
-    emulator.script("web", ContainerScript(exits_after_seconds=8, exit_code=1))
+    emulator.script("web", ContainerScript(exits_after_seconds=4, exit_code=1))
     _, cause = failure_of(provisioner, WEB)
     assert "web is restarting repeatedly" in str(cause)
 

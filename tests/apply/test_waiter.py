@@ -244,7 +244,7 @@ class TestPollOfHealth:
 
     def test_without_checks_it_must_keep_working_for_a_while(self, observation, clock):
         """Ten seconds without a failure are needed where no check tells that the containers work."""
-        watched = watch(ScriptedKind(live(Phase.READY)), goal=Goal.HEALTHY)
+        watched = watch(ScriptedKind(live(Phase.READY)), goal=Goal.HEALTHY, since=100.0, began=50.0)
         assert observation(watched).status is WaitStatus.PENDING
         clock.advance(9.0)
         assert observation(watched).status is WaitStatus.PENDING
@@ -255,6 +255,13 @@ class TestPollOfHealth:
         clock.advance(9.0)
         assert observation(watched).status is WaitStatus.PENDING
         clock.advance(10.0)
+        assert observation(watched).status is WaitStatus.REACHED
+
+    def test_what_starts_quickly_settles_quickly(self, observation, clock):
+        """Containers need to keep running for a quarter of the time that they took to start, and no longer."""
+        watched = watch(ScriptedKind(live(Phase.READY)), goal=Goal.HEALTHY, since=100.0, began=92.0)
+        assert observation(watched).status is WaitStatus.PENDING
+        clock.advance(2.0)
         assert observation(watched).status is WaitStatus.REACHED
 
     def test_the_health_of_a_stopped_instance_is_read(self, observation):

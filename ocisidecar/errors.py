@@ -12,7 +12,7 @@
     │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
     ├─ WaitError            ResourceFailed · WaitTimedOut
     ├─ ImageError           BuildFailed · LoginFailed · PushFailed
-    ├─ ApplyFailed          .deployment (what exists now), .causes
+    ├─ ApplyFailed          .deployment (what exists now), .causes, .diagnosis
     ├─ DestroyFailed        .remaining, .causes
     ├─ ChecksFailed         .report
     └─ Cancelled            .reason, .deployment
@@ -355,8 +355,8 @@ class ApplyFailed(OciSidecarError):
 
     Attributes:
         deployment: what exists now; `deployments` of each item of a sequence, in its order.
-        causes: key of the failed step → what went wrong.
-        diagnosis: where an instance failed, the likely causes with evidence and remedy, else None.
+        causes: key of the failed step → its exception.
+        diagnosis: the likely causes, with evidence and remedy, where an instance failed; else None.
     """
 
     def __init__(
@@ -368,10 +368,8 @@ class ApplyFailed(OciSidecarError):
         deployments: Sequence[Deployment] = (),
         diagnosis: Diagnosis | None = None,
     ) -> None:
-        self.deployment = deployment
-        self.diagnosis = diagnosis
-        self.causes = dict(causes)
-        self.deployments = tuple(deployments)
+        self.deployment, self.deployments = deployment, tuple(deployments)
+        self.causes, self.diagnosis = dict(causes), diagnosis
         super().__init__(message)
 
 

@@ -124,6 +124,9 @@ class Store:
 class Assumptions:
     """Choices where OCI's documentation is silent and no recorded response decides.
 
+    The defaults are what was seen in the service or, where nothing was, the harsher of the possible readings: what
+    works with them works in OCI.
+
     Args:
         retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.
         logging_create_status: status of the response to a create of a log group or log, 202 or 200.
@@ -131,6 +134,9 @@ class Assumptions:
         null_removes_field: whether null in an update removes an optional field; otherwise null is ignored.
         resource_principal_lifetime_seconds: how long the tokens of real containers are valid; they are replaced
             after half that time.
+        accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
+            works.  Source: accelerated-data-science, ads/common/oci_logging.py: "source = <OCID> is not allowed
+            but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.
     """
 
     retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code
@@ -138,6 +144,7 @@ class Assumptions:
     has_default_tags: bool = False
     null_removes_field: bool = True
     resource_principal_lifetime_seconds: float = 3600
+    accepts_exact_source: bool = False
 
 
 @define(eq=False, kw_only=True)

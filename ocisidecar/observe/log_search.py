@@ -62,7 +62,7 @@ def search(caller: Caller, scope: str, condition: str, *, limit: int) -> tuple[L
     Args:
         caller: makes the request.
         scope: `<compartment>/<log group>/<log>`, each by OCID, the last two optional.
-        condition: in the query language, e.g. `source = 'web'`.
+        condition: in the query language, e.g. `subject = 'web'`.
         limit: of entries, 1 to 1000.
 
     Raises:

@@ -122,5 +122,9 @@ class LogProbe:
 
 
 def find_forwarded(caller: Caller, log: LogDestination, instance: Instance) -> tuple[LogEntry, ...]:
-    """Return the newest entries that an instance's log forwarder sent."""
-    return search(caller, log.scope, f"source = '{instance.id}'", limit=_MAX_FORWARDED)
+    """Return the newest entries that an instance's log forwarder sent.
+
+    The service refuses a whole OCID as source but takes a pattern.
+    Source: accelerated-data-science, ads/common/oci_logging.py.
+    """
+    return search(caller, log.scope, f"source = '*{instance.id}'", limit=_MAX_FORWARDED)

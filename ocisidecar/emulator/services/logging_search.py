@@ -45,6 +45,7 @@ def search_logs(call: Call) -> Result:
         query = parse(call.body["searchQuery"])
     except QueryError as exc:
         raise invalid(f"Invalid searchQuery: {exc}") from exc
+    _check_sources(call, query)
     entries = [
         entry
         for log in _logs(call, query)
@@ -57,6 +58,14 @@ def search_logs(call: Call) -> Result:
     fields = _fields(results) if call.body.get("isReturnFieldInfo") else []
     summary = {"resultCount": len(results), "fieldCount": len(fields)}
     return Result(body={"results": results, "fields": fields, "summary": summary}, headers=page.headers)
+
+
+def _check_sources(call: Call, query: LogQuery) -> None:
+    """Refuse a comparison of `source` with a whole OCID; see `Assumptions.accepts_exact_source`."""
+    for operand in query.operands("logContent", "source"):
+        if str(operand).startswith("ocid1.") and "*" not in str(operand):
+            if not call.cloud.assumptions.accepts_exact_source:
+                raise invalid(f"Invalid searchQuery: source cannot be compared with an OCID: use '*{operand}'")
 
 
 def _logs(call: Call, query: LogQuery) -> Iterator[Record]:

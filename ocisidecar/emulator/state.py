@@ -137,6 +137,8 @@ class Assumptions:
         accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
             works.  Source: accelerated-data-science, ads/common/oci_logging.py: "source = <OCID> is not allowed
             but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.
+        has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
+            `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document the claims `res_tenant` and `res_compartment` only.
     """
 
     retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code
@@ -145,6 +147,7 @@ class Assumptions:
     null_removes_field: bool = True
     resource_principal_lifetime_seconds: float = 3600
     accepts_exact_source: bool = False
+    has_resource_id_claim: bool = False
 
 
 @define(eq=False, kw_only=True)

@@ -59,6 +59,9 @@ CONTAINER_SECTIONS = {
 }
 """Which section a field belongs to; VNIC, volumes, their files and pull secrets follow in `_sections`."""
 
+INSTANCE_VARIABLE = "OCISIDECAR_INSTANCE"
+"""Environment variable that tells senders of log entries the name of their instance: `<deployment>/<instance>`."""
+
 _OCIR = re.compile(r"(?P<registry>[a-z0-9-]+\.ocir\.io|ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+)/[^/]+/(?P<name>[^:@]+)")
 
 
@@ -110,7 +113,7 @@ def compose(
     volumes = instance.all_volumes
     files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
     logging = deployment.logging or LoggingSpec.deployment()
-    containers = _containers(instance, on_shape, logging, image_prefix)
+    containers = _containers(instance, on_shape, _Surroundings(logging, image_prefix, f"{deployment.name}/{name}"))
     vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
         displayName=instance.display_name_of(replica),
@@ -170,18 +173,25 @@ def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:
     return wire.present(ocpus=wire.number(instance.ocpus), memoryInGBs=wire.number(memory))
 
 
-def _containers(
-    instance: InstanceSpec, shape: str, logging: LoggingSpec, image_prefix: str | None
-) -> list[dict[str, Body]]:
+@frozen
+class _Surroundings:
+    """What containers are told about the deployment around them; `name` is that of their instance."""
+
+    logging: LoggingSpec
+    image_prefix: str | None
+    name: str
+
+
+def _containers(instance: InstanceSpec, shape: str, surroundings: _Surroundings) -> list[dict[str, Body]]:
     config_volumes = {volume.name for volume in instance.all_volumes if volume.kind == "config_file"}
     return [
-        _container(container, logging, image_prefix, config_volumes)
+        _container(container, surroundings, config_volumes)
         for container in (_with_rest(instance, shape), *instance.sidecars)
     ]
 
 
 def _container(
-    container: SidecarSpec, logging: LoggingSpec, image_prefix: str | None, config_volumes: Collection[str]
+    container: SidecarSpec, surroundings: _Surroundings, config_volumes: Collection[str]
 ) -> dict[str, Body]:
     limits = wire.present(
         vcpusLimit=wire.number(container.vcpus_limit),
@@ -189,14 +199,11 @@ def _container(
     )
     return wire.present(
         displayName=container.name,
-        imageUrl=resolve_image(container.image_url, image_prefix),
+        imageUrl=resolve_image(container.image_url, surroundings.image_prefix),
         command=list(container.command),
         arguments=list(container.arguments),
         workingDirectory=container.working_directory,
-        environmentVariables={
-            name: _environment_value(value, logging)
-            for name, value in sorted(container.environment_variables.items())
-        },
+        environmentVariables=_environment(container, surroundings),
         volumeMounts=[wire.mount(path, mount, config_volumes) for path, mount in sorted(container.mounts.items())],
         isResourcePrincipalDisabled=_is_resource_principal_disabled(container),
         resourceConfig=limits,
@@ -213,10 +220,23 @@ def _is_resource_principal_disabled(container: SidecarSpec) -> bool:
     return all(statement.principal != "computecontainerinstance" for statement in container.statements)
 
 
+def _environment(container: SidecarSpec, surroundings: _Surroundings) -> Mapping[str, Body]:
+    """Return the container's variables; one that sends to a log gets the name of its instance."""
+    values = container.environment_variables
+    named = {INSTANCE_VARIABLE: surroundings.name} if any(map(_is_log, values.values())) else {}
+    return {
+        name: _environment_value(value, surroundings.logging) for name, value in sorted({**named, **values}.items())
+    }
+
+
+def _is_log(value: EnvironmentValue) -> bool:
+    return isinstance(value, Ref) and value.key.kind == "log"
+
+
 def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
     if isinstance(value, Plain):
         return value.value
-    if isinstance(value, Ref) and value.key.kind == "log":
+    if isinstance(value, Ref) and _is_log(value):
         if logging.log_id is not None:
             return logging.log_id
         return Ref(value.key, value.field, deployment=logging.name or "")

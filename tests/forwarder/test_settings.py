@@ -98,5 +98,6 @@ def test_the_readme_has_every_variable_and_its_default():
         "OCISIDECAR_LOG_ID",
         "OCISIDECAR_LOG_DIRECTORY",
         "OCISIDECAR_ENDPOINT",
+        "OCISIDECAR_INSTANCE",
         "OCISIDECAR_CONTINUATION",
     }

@@ -57,12 +57,14 @@ class Settings:
         log_id: OCID of the log.
         directory: the log directory.
         endpoint: base URL of the ingestion service.
+        instance: name of the container instance, for tokens that do not contain its OCID.
         continuation: see `records.continuation_pattern`.
     """
 
     log_id: str
     directory: Path
     endpoint: str
+    instance: str = ""
     continuation: str = _CONTINUATION
     batch_entries: int = _number(10_000, "OCISIDECAR_BATCH_ENTRIES", 1, 100_000)
     batch_bytes: int = _number(2_000_000, "OCISIDECAR_BATCH_BYTES", 10_000, 9_000_000)
@@ -87,6 +89,7 @@ class Settings:
             "log_id": _required(environment, "OCISIDECAR_LOG_ID", errors),
             "directory": Path(_required(environment, "OCISIDECAR_LOG_DIRECTORY", errors)),
             "continuation": _continuation(environment, errors),
+            "instance": environment.get("OCISIDECAR_INSTANCE", ""),
         }
         for one in fields(cls):
             limits: _Range | None = one.metadata.get("range")

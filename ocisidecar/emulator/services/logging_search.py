@@ -62,10 +62,11 @@ def search_logs(call: Call) -> Result:
 
 def _check_sources(call: Call, query: LogQuery) -> None:
     """Refuse a comparison of `source` with a whole OCID; see `Assumptions.accepts_exact_source`."""
+    if call.cloud.assumptions.accepts_exact_source:
+        return
     for operand in query.operands("logContent", "source"):
         if str(operand).startswith("ocid1.") and "*" not in str(operand):
-            if not call.cloud.assumptions.accepts_exact_source:
-                raise invalid(f"Invalid searchQuery: source cannot be compared with an OCID: use '*{operand}'")
+            raise invalid(f"Invalid searchQuery: source cannot be compared with an OCID: use '*{operand}'")
 
 
 def _logs(call: Call, query: LogQuery) -> Iterator[Record]:

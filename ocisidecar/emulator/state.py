@@ -138,7 +138,8 @@ class Assumptions:
             works.  Source: accelerated-data-science, ads/common/oci_logging.py: "source = <OCID> is not allowed
             but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.
         has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
-            `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document the claims `res_tenant` and `res_compartment` only.
+            `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
+            only.
     """
 
     retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code

@@ -71,7 +71,9 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         placements = placement_order(instance.placement, instance.shape, replica, site.availability_domains)
         shapes = dict.fromkeys((instance.shape, *(placement.shape for placement in placements)))
         composed, *others = (
-            compose(spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape)
+            compose(
+                spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape, domain=site.domain
+            )
             for shape in shapes
         )
         has_address = instance.private_ip is not None or instance.hostname_label is not None

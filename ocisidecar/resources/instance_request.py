@@ -59,9 +59,6 @@ CONTAINER_SECTIONS = {
 }
 """Which section a field belongs to; VNIC, volumes, their files and pull secrets follow in `_sections`."""
 
-INSTANCE_VARIABLE = "OCISIDECAR_INSTANCE"
-"""Environment variable that tells senders of log entries the name of their instance: `<deployment>/<instance>`."""
-
 _OCIR = re.compile(r"(?P<registry>[a-z0-9-]+\.ocir\.io|ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+)/[^/]+/(?P<name>[^:@]+)")
 
 
@@ -95,6 +92,7 @@ def compose(
     replica: int,
     image_prefix: str | None = None,
     shape: str | None = None,
+    domain: str = "",
 ) -> Composed:
     """Return the `replica`-th container instance of a validated spec.
 
@@ -104,6 +102,7 @@ def compose(
         replica: from 0.
         image_prefix: registry and path below which our own images are; None keeps their symbolic names.
         shape: in place of the instance's, for a placement with another shape.
+        domain: of the realm's endpoints, e.g. `oraclecloud.com`; empty if it is not known.
 
     Raises:
         SpecError: a file that the spec names could not be read.
@@ -113,7 +112,8 @@ def compose(
     volumes = instance.all_volumes
     files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
     logging = deployment.logging or LoggingSpec.deployment()
-    containers = _containers(instance, on_shape, _Surroundings(logging, image_prefix, f"{deployment.name}/{name}"))
+    surroundings = _Surroundings(logging, image_prefix, f"{deployment.name}/{name}", domain)
+    containers = _containers(instance, on_shape, surroundings)
     vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
         displayName=instance.display_name_of(replica),
@@ -175,11 +175,12 @@ def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:
 
 @frozen
 class _Surroundings:
-    """What containers are told about the deployment around them; `name` is that of their instance."""
+    """What containers depend on outside their own spec; `name` is that of their instance."""
 
     logging: LoggingSpec
     image_prefix: str | None
     name: str
+    domain: str
 
 
 def _containers(instance: InstanceSpec, shape: str, surroundings: _Surroundings) -> list[dict[str, Body]]:
@@ -221,22 +222,19 @@ def _is_resource_principal_disabled(container: SidecarSpec) -> bool:
 
 
 def _environment(container: SidecarSpec, surroundings: _Surroundings) -> Mapping[str, Body]:
-    """Return the container's variables; one that sends to a log gets the name of its instance."""
+    """Return the container's variables; a log forwarder gets the name of its instance and the realm's domain."""
     values = container.environment_variables
-    named = {INSTANCE_VARIABLE: surroundings.name} if any(map(_is_log, values.values())) else {}
+    added = {"OCISIDECAR_INSTANCE": surroundings.name, "OCISIDECAR_DOMAIN": surroundings.domain}
+    added = {name: value for name, value in added.items() if value and "OCISIDECAR_LOG_ID" in values}
     return {
-        name: _environment_value(value, surroundings.logging) for name, value in sorted({**named, **values}.items())
+        name: _environment_value(value, surroundings.logging) for name, value in sorted({**added, **values}.items())
     }
-
-
-def _is_log(value: EnvironmentValue) -> bool:
-    return isinstance(value, Ref) and value.key.kind == "log"
 
 
 def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
     if isinstance(value, Plain):
         return value.value
-    if isinstance(value, Ref) and _is_log(value):
+    if isinstance(value, Ref) and value.key.kind == "log":
         if logging.log_id is not None:
             return logging.log_id
         return Ref(value.key, value.field, deployment=logging.name or "")

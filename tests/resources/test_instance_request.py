@@ -401,6 +401,15 @@ def test_logs(logging: LoggingSpec | None, log: str):
     assert containers[3]["environmentVariables"]["OCISIDECAR_LOG_ID"] == log
 
 
+def test_log_forwarders_know_where_they_are():
+    """The log forwarder gets the name of its instance and the realm's domain; other containers do not."""
+    body = wire_of(compose(DeploymentSpec("shop", [WEB]), WEB, replica=1, domain="oraclecloud.eu"))
+    *others, forwarder = (one.get("environmentVariables", {}) for one in body["containers"])
+    assert not any("OCISIDECAR_INSTANCE" in one for one in others)
+    assert forwarder["OCISIDECAR_INSTANCE"] == "shop/web-1"
+    assert forwarder["OCISIDECAR_DOMAIN"] == "oraclecloud.eu"
+
+
 def test_replicas_differ_in_name_only():
     """Replicas have keys, display names and labels of their own, and are equal otherwise."""
     web = evolve(InstanceSpec("web", image_url="a:1"), replicas=2)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import field, frozen
 
@@ -23,12 +23,36 @@ if TYPE_CHECKING:
     from ocisidecar.observe.instances import Container, Instance
     from ocisidecar.observe.log_lines import LogLine
     from ocisidecar.observe.metrics import MetricRow
-    from ocisidecar.provisioner import Provisioner
+    from ocisidecar.observe.snapshot import DeploymentReader
     from ocisidecar.spec import DeploymentSpec, InstanceSpec
     from ocisidecar.verify.findings import Diagnosis
     from ocisidecar.verify.report import Report
 
 _LAST_HOUR = timedelta(hours=1)
+
+
+class Connection(Protocol):
+    """What a deployment needs of the provisioner that it came from."""
+
+    def get(self, name: str, *, cancel: Cancel | None = None) -> Deployment:
+        """Return a deployment by name, as it is now; raises DeploymentNotFound."""
+
+    def reader(self, name: str, *, cancel: Cancel | None = None) -> DeploymentReader:
+        """Return the reader of a deployment's resources."""
+
+    def base_url(self, instance: Instance, port: int) -> str | None:
+        """Return the base URL of an instance's port, or None."""
+
+    def change_power(
+        self,
+        name: str,
+        action: Action,
+        *,
+        instance: str | None = None,
+        on_event: Handler | None = None,
+        cancel: Cancel | None = None,
+    ) -> Deployment:
+        """Start, stop or restart a deployment's instances and wait until they are."""
 
 
 @frozen
@@ -46,7 +70,7 @@ class Deployment:
 
     identity: Identity
     resources: Mapping[str, str]
-    _provisioner: Provisioner | None = field(default=None, eq=False, repr=False)
+    _connection: Connection | None = field(default=None, eq=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -63,7 +87,7 @@ class Deployment:
 
         if not any(key.startswith("container-instance/") for key in self.resources):
             return ()
-        return read_instances(self._connection.reader(self.name))
+        return read_instances(self._connected.reader(self.name))
 
     @property
     def console_url(self) -> str:
@@ -79,7 +103,7 @@ class Deployment:
         Raises:
             DeploymentNotFound: nothing of it exists any more.
         """
-        return self._connection.get(self.name, cancel=cancel)
+        return self._connected.get(self.name, cancel=cancel)
 
     def verify(
         self,
@@ -114,10 +138,10 @@ class Deployment:
         from ocisidecar.verify.verify import VerifyOptions, verify
 
         return verify(
-            self._connection.reader(self.name, cancel=cancel),
+            self._connected.reader(self.name, cancel=cancel),
             self.resources,
             spec,
-            resolve_url=self._connection.reach,
+            resolve_url=self._connected.base_url,
             options=VerifyOptions(
                 max_restarts=max_restarts,
                 health_timeout_seconds=health_timeout_seconds,
@@ -131,7 +155,7 @@ class Deployment:
         """Return the problems with evidence and remedy, the most likely cause first; only reads."""
         from ocisidecar.verify.diagnose import diagnose
 
-        return diagnose(self._connection.reader(self.name, cancel=cancel), self.resources)
+        return diagnose(self._connected.reader(self.name, cancel=cancel), self.resources)
 
     def logs(
         self,
@@ -171,7 +195,7 @@ class Deployment:
             faults.append(SpecProblem("tail", f"must be 0 lines or more, got {tail}"))
         if faults:
             raise SpecError(faults)
-        reader = self._connection.reader(self.name, cancel=cancel)
+        reader = self._connected.reader(self.name, cancel=cancel)
         start = None if since is None else start_of(since, reader.caller.clock)
         chosen = self._containers(container, instance)
         if follow:
@@ -197,11 +221,11 @@ class Deployment:
             since: the beginning.
             resource_group: of the metric; None means those without one.
             resolution: distance between two datapoints, e.g. `5m`; by default the query's interval.
-            cancel: ends it.
+            cancel: cancels the call.
         """
         from ocisidecar.observe.metrics import read_metrics
 
-        reader = self._connection.reader(self.name, cancel=cancel)
+        reader = self._connected.reader(self.name, cancel=cancel)
         if INSTANCES in query:
             query = query.replace(INSTANCES, "|".join(one.display_name for one in self.instances))
         return read_metrics(
@@ -220,9 +244,11 @@ class Deployment:
 
         Raises:
             PlanError: there is no such instance.
-            ApplyFailed: an instance did not get there; `.causes` says why.
+            ApplyFailed: an instance did not reach the state; `.causes` holds the reasons.
         """
-        return self._connection.act(self.name, Action.START, instance=instance, on_event=on_event, cancel=cancel)
+        return self._connected.change_power(
+            self.name, Action.START, instance=instance, on_event=on_event, cancel=cancel
+        )
 
     def stop(
         self, *, instance: str | None = None, on_event: Handler | None = None, cancel: Cancel | None = None
@@ -234,7 +260,9 @@ class Deployment:
 
         Source: Oracle documentation, "Stopping and Starting a Container Instance".
         """
-        return self._connection.act(self.name, Action.STOP, instance=instance, on_event=on_event, cancel=cancel)
+        return self._connected.change_power(
+            self.name, Action.STOP, instance=instance, on_event=on_event, cancel=cancel
+        )
 
     def restart(
         self, *, instance: str | None = None, on_event: Handler | None = None, cancel: Cancel | None = None
@@ -243,7 +271,9 @@ class Deployment:
 
         What was in memory and in ephemeral volumes is lost.  Raises as `start` does.
         """
-        return self._connection.act(self.name, Action.RESTART, instance=instance, on_event=on_event, cancel=cancel)
+        return self._connected.change_power(
+            self.name, Action.RESTART, instance=instance, on_event=on_event, cancel=cancel
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Return identity, resources and instances as plain data; reads the instances and their addresses."""
@@ -270,10 +300,10 @@ class Deployment:
         return deployment_html(self)
 
     @property
-    def _connection(self) -> Provisioner:
-        if self._provisioner is None:
+    def _connected(self) -> Connection:
+        if self._connection is None:
             raise ConfigError(f"{self.name} has no connection here: get it with provisioner.get({self.name!r})")
-        return self._provisioner
+        return self._connection
 
     def _containers(self, container: str | None, instance: str | None) -> tuple[Container, ...]:
         """Return the containers of these names, each None meaning all."""
@@ -289,7 +319,7 @@ class Deployment:
         identity, resources = state
         object.__setattr__(self, "identity", identity)
         object.__setattr__(self, "resources", resources)
-        object.__setattr__(self, "_provisioner", None)
+        object.__setattr__(self, "_connection", None)
 
 
 def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:

@@ -3,10 +3,10 @@
     OciSidecarError
     ├─ SpecError            wrong before any call; holds every problem at once, each with its field path
     ├─ ConfigError          credentials, region or endpoint cannot be used; names the file and the setting
-    │  ├─ EngineMissing     no Docker engine answers
+    │  ├─ DockerUnavailable no Docker engine responds
     │  └─ SettingsError     a settings file is wrong; holds every problem at once, each with file and line
     ├─ PodFailed            a local pod's containers could not be started
-    ├─ PlanError            AmbiguousResource · DeploymentNotFound · InUse · NotOurs · StalePlan
+    ├─ PlanError            AmbiguousResource · DeploymentNotFound · DeploymentInUse · ResourceNotOwned · StalePlan
     ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
     │  └─ NotAuthenticated · NotAuthorizedOrNotFound · Throttled · LimitExceeded · Conflict
     │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class OciSidecarError(Exception):
-    """Root of everything the package raises on purpose."""
+    """Root of every exception that the package raises on purpose."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by attributes, because the constructors take keyword-only arguments."""
@@ -92,8 +92,8 @@ class SettingProblem:
     """One thing that is wrong, unused or doubtful in a settings file.
 
     Attributes:
-        place: file and line, or where else the value stands.
-        variable: which; empty when it is not about one.
+        place: file and line, or another source of the value.
+        variable: its name; empty when the problem concerns none.
         message: what is allowed and what was given, never a secret.
     """
 
@@ -110,7 +110,7 @@ class SettingsError(ConfigError):
 
     Attributes:
         problems: what is wrong.
-        warnings: what is unused besides: a misspelt name may be why another is missing.
+        warnings: what is unused; a misspelt name may be why a variable is missing.
     """
 
     def __init__(self, problems: Sequence[SettingProblem], *, warnings: Sequence[SettingProblem] = ()) -> None:
@@ -122,8 +122,8 @@ class SettingsError(ConfigError):
         super().__init__("\n".join(lines))
 
 
-class EngineMissing(ConfigError):
-    """No Docker engine answers; the message says where one was looked for, why it failed and what to do."""
+class DockerUnavailable(ConfigError):
+    """No Docker engine responds; the message says at which address, why, and what to do."""
 
 
 class PodFailed(OciSidecarError):
@@ -138,11 +138,11 @@ class PlanError(OciSidecarError):
 
 
 class AmbiguousResource(PlanError):
-    """Several live resources claim one key and nothing tells which is right."""
+    """Several live resources have the same key, and nothing shows which one to use."""
 
 
-class NotOurs(PlanError):
-    """A resource stands where ours should go, and it does not carry this deployment's tags."""
+class ResourceNotOwned(PlanError):
+    """A resource has the name of one to be created, and it does not carry this deployment's tags."""
 
 
 class DeploymentNotFound(PlanError):
@@ -151,13 +151,11 @@ class DeploymentNotFound(PlanError):
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
         self.name = name
         self.known = tuple(known)
-        existing = ", ".join(known) or "none"
-        super().__init__(
-            f"No deployment {name!r} in this compartment and region; existing deployments: {existing}."
-        )
+        names = ", ".join(known) or "none"
+        super().__init__(f"No deployment {name!r} in this compartment and region; existing deployments: {names}.")
 
 
-class InUse(PlanError):
+class DeploymentInUse(PlanError):
     """Something that is to be deleted is used by others, which the message lists."""
 
     def __init__(self, message: str, *, users: Sequence[str]) -> None:
@@ -166,21 +164,21 @@ class InUse(PlanError):
 
 
 class StalePlan(PlanError):
-    """The resources moved, or the digest differs, since the plan was made; nothing was changed: plan again."""
+    """Resources or digest have changed since the plan was made; nothing was changed: plan again."""
 
 
 class ServiceCallError(OciSidecarError):
     """The service refused a call.
 
     Attributes:
-        operation: the SDK's word for what was tried, e.g. `create_subnet`.
-        key: the resource it was tried for, e.g. `subnet/main`; empty for reads of a whole compartment.
-        status: HTTP status; 0 when no answer arrived.
+        operation: the SDK's method, e.g. `create_subnet`.
+        key: of the resource, e.g. `subnet/main`; empty for lists of a whole compartment.
+        status: HTTP status; 0 when no response arrived.
         code: OCI's error code, e.g. `IncorrectState`; empty when the body held none.
         service_message: the service's own text.
-        opc_request_id: what Oracle support asks for; empty when no answer arrived.
-        attempts: how often it was tried.
-        retry_after_seconds: when the service asked to be called again, where it did.
+        opc_request_id: for Oracle support; empty when no response arrived.
+        attempts: number of requests that were sent.
+        retry_after_seconds: the wait that the service requested; None without one.
     """
 
     advice = "Read the service's message; if it does not help, give the opc-request-id to Oracle support."
@@ -197,16 +195,12 @@ class ServiceCallError(OciSidecarError):
         attempts: int = 1,
         retry_after_seconds: float | None = None,
     ) -> None:
-        self.operation = operation
-        self.key = key
-        self.status = status
-        self.code = code
-        self.service_message = service_message
-        self.opc_request_id = opc_request_id
-        self.attempts = attempts
-        self.retry_after_seconds = retry_after_seconds
+        self.operation, self.key = operation, key
+        self.status, self.code = status, code
+        self.service_message, self.opc_request_id = service_message, opc_request_id
+        self.attempts, self.retry_after_seconds = attempts, retry_after_seconds
         target = f" for {key}" if key else ""
-        answer = f"{status} {code or 'without a code'}" if status else "no answer"
+        answer = f"{status} {code or 'without a code'}" if status else "no response"
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         tries += f", to be tried again after {retry_after_seconds:g} s" if retry_after_seconds else ""
         super().__init__(
@@ -215,17 +209,9 @@ class ServiceCallError(OciSidecarError):
         )
 
     def after(self, attempts: int) -> ServiceCallError:
-        """Return the same error as it stands after so many attempts."""
-        return type(self)(
-            operation=self.operation,
-            key=self.key,
-            status=self.status,
-            code=self.code,
-            service_message=self.service_message,
-            opc_request_id=self.opc_request_id,
-            attempts=attempts,
-            retry_after_seconds=self.retry_after_seconds,
-        )
+        """Return the same error with the number of attempts."""
+        details = {name: value for name, value in vars(self).items() if name != "__notes__"}
+        return type(self)(**{**details, "attempts": attempts})
 
 
 def _shorten(text: str, limit: int = 240) -> str:
@@ -283,7 +269,7 @@ class ServiceUnavailable(ServiceCallError):
 
 
 class ConnectionLost(ServiceCallError):
-    """No answer arrived, still after the retries."""
+    """No response arrived, still after the retries."""
 
     advice = "Check network, proxy and endpoint, then run again: what exists is tagged and will be found."
 
@@ -296,9 +282,7 @@ class ResourceFailed(WaitError):
     """The service says that the resource failed; the message holds the work request's errors."""
 
     def __init__(self, message: str, *, key: str, resource_id: str, state: str, errors: Sequence[str]) -> None:
-        self.key = key
-        self.resource_id = resource_id
-        self.state = state
+        self.key, self.resource_id, self.state = key, resource_id, state
         self.errors = tuple(errors)
         super().__init__(message)
 
@@ -307,27 +291,25 @@ class WaitTimedOut(WaitError):
     """The time given was over before the state was reached."""
 
     def __init__(self, message: str, *, key: str, last_state: str, waited_seconds: float) -> None:
-        self.key = key
-        self.last_state = last_state
-        self.waited_seconds = waited_seconds
+        self.key, self.last_state, self.waited_seconds = key, last_state, waited_seconds
         super().__init__(message)
 
 
 class ImageError(OciSidecarError):
-    """An image could not be built, pushed or looked into; the message holds the engine's or the tool's words."""
+    """An image could not be built, pushed or looked into; the message holds the engine's or the tool's."""
 
 
 class BuildFailed(ImageError):
     """An image could not be built; the engine keeps what it made before, so that building again is quick.
 
-    As text it tells the failures of the others too.
+    Its text contains the failures of the others too.
 
     Attributes:
         image: name of the image.
-        platform: for which it was built.
+        platform: it was built for.
         step: the instruction that failed, e.g. `RUN apt-get update`; empty when it failed before the first.
         log: the last lines of the build's output.
-        others: the failures of images that were built beside it.
+        others: the failures of images that were built in the same call.
     """
 
     def __init__(
@@ -352,11 +334,11 @@ class BuildFailed(ImageError):
 
 
 class LoginFailed(ImageError):
-    """The registry does not take user name and password, or this user may not do there what was tried."""
+    """The registry rejects user name and password, or the user lacks a right there."""
 
 
 class PushFailed(ImageError):
-    """The registry, or the way to it, refused an image; the message holds its words.
+    """A push failed; the message holds the registry's or the engine's.
 
     Attributes:
         reference: what was pushed, with registry and tag.
@@ -373,7 +355,7 @@ class ApplyFailed(OciSidecarError):
     Attributes:
         deployment: what exists now.
         causes: key of the failed step → what went wrong.
-        deployments: for a sequence, what exists of each, in its order; the others went on.
+        deployments: for a sequence, what exists of each, in its order; the others were completed.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class PlanReady(Event):
 
 
 @frozen(kw_only=True)
-class Found(Event):
+class DeploymentFound(Event):
     """`get` or `list` found the deployment; `resources` is the number of its live resources."""
 
     resources: int

@@ -12,12 +12,14 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from ocisidecar.engine import ContainerState, Engine, RunningPod
+from ocisidecar.engine import ContainerState, Engine, Health, RunningPod
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SecretRef, as_deployment, wire
 from ocisidecar.spec.validate.spec import check
 from ocisidecar.wire import Ref, resolve_fields
+
+__all__ = ["ContainerState", "Engine", "Health", "Pod"]
 
 
 class Pod:
@@ -58,7 +60,7 @@ class Pod:
         Raises:
             SpecError: the spec is invalid, it does not have exactly one instance, `secrets` lacks a secret,
                 `images` names a container that the instance does not have, or `replica` is out of range.
-            EngineMissing: no Docker engine answers.
+            DockerUnavailable: no Docker engine answers.
             PodFailed: an image is missing, a container could not be started, or there are health checks or
                 `publish` and this machine cannot reach pods of the engine.  Nothing of the pod remains.
         """

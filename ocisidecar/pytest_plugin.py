@@ -1,6 +1,6 @@
 """Pytest fixtures for programs that use ocisidecar or any other OCI client.  Installed with the package.
 
-`oci_provisioner` is a provisioner on an emulator of its own: `oci_provisioner.apply(spec).verify()` in a test.
+`oci_provisioner` is a provisioner with its own emulator: `oci_provisioner.apply(spec).verify()` in a test.
 `oci_emulator` is that emulator, for any client: its `endpoint` and `oci_config`, or its `environment` for programs.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def oci_provisioner() -> Iterator[Provisioner]:
-    """A provisioner with an emulator of its own, in which time passes only when somebody waits."""
+    """A provisioner with its own emulator, where time passes only while something waits."""
     from ocisidecar.clock import VirtualClock
     from ocisidecar.provisioner import Provisioner
 

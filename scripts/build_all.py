@@ -12,32 +12,20 @@ Needs a running Docker engine.
 from __future__ import annotations
 
 import argparse
-import base64
-import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define
 
-from ocisidecar import __version__, images
-from ocisidecar.apply.requests import read_secret
-from ocisidecar.cancel import Cancel
+from ocisidecar import ConfigError, Settings, __version__, images
 from ocisidecar.cli import arguments, common, connection
 from ocisidecar.cli.arguments import Options
 from ocisidecar.cli.exit_codes import HELP, ExitCode
-from ocisidecar.cli.scripts import SETTINGS, request_logging
-from ocisidecar.errors import ConfigError
-from ocisidecar.images.sbom import find_syft
-from ocisidecar.provisioner import Provisioner
-from ocisidecar.settings import Settings, write_values
-from ocisidecar.settings.deployment import platforms, registry, registry_username, token
-from ocisidecar.settings.secret import Secret
-from ocisidecar.settings.table import IMAGES
-from ocisidecar.spec.ocir import is_ocir, ocir_host
-from ocisidecar.wire import Key, Ref
+from ocisidecar.cli.push_target import PushTarget, push_target
+from ocisidecar.cli.scripts import IMAGE_VARIABLES, SETTINGS, build_platforms, request_logging, write_values
 
 _MEBI: Final = 1024**2
 _PROGRESS_SECONDS: Final = 10
@@ -60,13 +48,13 @@ def _run(options: Options) -> int:
 def _build(options: Options, settings: Settings) -> int:
     sources = _chosen(options)
     is_pushed = not (options.skip_push or options.local)
-    target = _push_target(options, settings) if is_pushed else None
+    target = push_target(options, settings) if is_pushed else None
     _check_before_building(sources, target, options.sbom)
     progress = _ProgressLog()
     built = images.build(
         sources,
         version=options.version or (None if options.local else settings.values.version) or __version__,
-        platforms=options.platform or (None if options.local else platforms(settings.values)),
+        platforms=options.platform or (None if options.local else build_platforms(settings)),
         base_images=dict(options.base),
         on_event=progress,
     )
@@ -83,15 +71,15 @@ def _build(options: Options, settings: Settings) -> int:
 
 
 def _check_before_building(
-    sources: Sequence[images.ImageSource], target: _PushTarget | None, sbom: Path | None
+    sources: Sequence[images.ImageSource], target: PushTarget | None, sbom: Path | None
 ) -> None:
     """Fail before minutes of building rather than after them."""
     if sbom is not None:
-        find_syft()
+        images.find_syft()
         sbom.mkdir(parents=True, exist_ok=True)
     if target is not None:
         target.registry.login()
-        target.make_repositories(source.name for source in sources)
+        target.create_repositories(source.name for source in sources)
 
 
 def _settings(options: Options) -> Settings:
@@ -109,87 +97,11 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
     return tuple(source for source in sources if source.name in (options.only or names))
 
 
-# -- where images are pushed to --------------------------------------------------------------------------------
-
-
-@frozen
-class _PushTarget:
-    """A registry; for OCI's own registry also the connection that creates its repositories."""
-
-    registry: images.Registry
-    connect: Callable[[], Provisioner] | None
-
-    def make_repositories(self, names: Iterable[str]) -> None:
-        if self.connect is None:
-            return
-        with self.connect() as provisioner:
-            names = [self.registry.repository_name(name) for name in names]
-            for repository in images.ensure_repositories(provisioner, names):
-                if repository.is_new:
-                    sys.stderr.write(f"created repository {repository.name}\n")
-                elif repository.is_public:
-                    sys.stderr.write(f"warning: repository {repository.name} is public: anyone can pull from it\n")
-
-
-def _push_target(options: Options, settings: Settings) -> _PushTarget:
-    settings.require("OCIR_AUTH_TOKEN", "OCIR_PASSWORD")
-    values = settings.values
-    given, username = token(values), values.ocir_username
-    if username is None or given is None:
-        raise ConfigError(
-            "pushing needs OCIR_USERNAME and OCIR_AUTH_TOKEN, in the settings file or the environment; "
-            "--skip-push needs neither"
-        )
-
-    def connect() -> Provisioner:
-        return connection.connect(options, settings)
-
-    prefix = settings.image_prefix or _looked_up_prefix(settings, connect)
-    host, _, path = prefix.partition("/")
-    password = given.text if given.text is not None else _password(given, connect)
-    name = registry_username(username, values.ocir_namespace or path.partition("/")[0])
-    return _PushTarget(images.Registry(host, path, name, password), connect if is_ocir(host) else None)
-
-
-def _looked_up_prefix(settings: Settings, connect: Callable[[], Provisioner]) -> str:
-    """Return the default image prefix: the account's namespace in its region's registry."""
-    values = settings.values
-    with connect() as provisioner:
-        host = registry(values) or ocir_host(provisioner.region)
-        namespace = values.ocir_namespace or images.namespace(provisioner)
-    if host is None:
-        raise ConfigError("the registry of this region is unknown: set OCIR_ENDPOINT")
-    return f"{host}/{namespace}/{values.ocir_repository}"
-
-
-def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
-    """Return the auth token in a vault secret: the token alone, or the JSON object that OCI pulls images with.
-
-    Raises:
-        ConfigError: the secret is a JSON object without a password.
-    """
-    with connect() as provisioner:
-        ref = Ref(Key("secret", secret.word), "current")
-        text = base64.b64decode(read_secret(provisioner.session.caller(Cancel()), ref)).decode()
-    try:
-        held = json.loads(text)
-    except ValueError:
-        held = text
-    if not isinstance(held, dict):
-        return text.strip()
-    if not isinstance(held.get("password"), str):
-        raise ConfigError(
-            f"the vault secret {secret.word} contains no auth token: it must be the token alone, or a JSON object "
-            "with `username` and `password`"
-        )
-    return str(held["password"])
-
-
 def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
     """Print the URLs, and write them to the settings file if it is not the template."""
-    known = {IMAGES[image.name]: image.url for image in pushed if image.name in IMAGES}
+    known = {IMAGE_VARIABLES[image.name]: image.url for image in pushed if image.name in IMAGE_VARIABLES}
     sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in known.items()))
-    sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGES))
+    sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGE_VARIABLES))
     if not known:
         return
     if path.suffix == ".template" or not path.is_file():
@@ -205,9 +117,6 @@ def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
             f"the images are pushed, but {path} cannot be written ({error}): set the variables printed above"
         ) from error
     sys.stderr.write(f"{path}: {', '.join(known)} written\n")
-
-
-# -- progress and arguments ------------------------------------------------------------------------------------
 
 
 def _list_contents(image: images.BuiltImage, directory: Path) -> None:
@@ -233,7 +142,7 @@ class _ProgressLog:
                 base = f" on {event.base_image}" if event.base_image else ""
                 return f"building {event.image} for {event.platform}{base}"
             case images.BuildFinished():
-                size = f"{event.size_in_bytes / _MEBI:.0f} MiB"
+                size = f"{event.size_bytes / _MEBI:.0f} MiB"
                 return f"built {event.reference} ({size}, {event.cached_steps} steps cached)"
             case images.BuildStopped():
                 return event.error.partition("\n")[0]

@@ -25,9 +25,8 @@ from attrs import frozen
 
 from ocisidecar.cli import arguments, common
 from ocisidecar.cli.exit_codes import HELP, ExitCode
-from ocisidecar.cli.scripts import ScriptContext, add_arguments
+from ocisidecar.cli.scripts import METRIC_NAMESPACE, ScriptContext, add_arguments
 from ocisidecar.errors import ApplyFailed, DeploymentNotFound
-from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 from ocisidecar.views import deployment_page, findings_page, plan_page, report_page, status_page
 
 if TYPE_CHECKING:
@@ -198,7 +197,7 @@ def _metrics_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--query", action="append", metavar="MQL", help="query in place of CPU and memory; repeatable"
     )
-    parser.add_argument("--namespace", default=NATIVE_NAMESPACE, help="metric namespace (default: %(default)s)")
+    parser.add_argument("--namespace", default=METRIC_NAMESPACE, help="metric namespace (default: %(default)s)")
     parser.add_argument(
         "--since",
         type=arguments.parse_since,

@@ -34,15 +34,19 @@ MAY_IMPORT = {
     "plan": "cancel client errors observe resources spec state wire",
     "verify": "client errors observe plan resources spec state timestamps wire",
     "deployment": "cancel credentials errors events observe plan spec state timestamps verify",
-    "apply": "cancel client clock deployment errors events observe plan resources spec state wire",
+    "apply": "cancel client clock errors events observe plan resources spec state wire",
+    "run_errors": "apply deployment errors",
+    "connection": "apply cancel client deployment emulator events observe plan run_errors state wire",
+    "construction": "client clock credentials emulator errors",
     "views": "clock deployment events observe plan resources state verify wire",
-    "provisioner": "apply cancel client clock credentials deployment emulator errors events observe plan spec "
-    "state wire",
+    "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan spec "
+    "state",
     "settings": "clock credentials errors events provisioner spec",
     "images": "cancel client clock engine errors provisioner spec wire",
     "pod": "engine errors resources spec wire",
     "pytest_plugin": "clock emulator provisioner",
-    "cli": "clock deployment emulator engine errors images observe provisioner settings spec verify views",
+    "cli": "cancel clock construction deployment emulator engine errors images observe provisioner settings spec "
+    "verify views wire",
     "__main__": "cli",
 }
 """Package or top-level module → what it may import, wherever the import stands; each row uses rows above it."""
@@ -56,7 +60,6 @@ EXCEPTIONS = {
     ("deployment", "views", "function"): _SHOWS_ITSELF,
     ("errors", "deployment", "types"): _CARRIES,
     ("errors", "verify.report", "types"): _CARRIES,
-    ("deployment", "provisioner", "types"): "a deployment asks the provisioner that made or found it",
     ("spec.sidecar", "spec.presets.*", "types"): "only type checkers need the presets' signatures on `SidecarSpec`",
 }
 """Imports that close a circle and stay: importer, imported, when → why."""

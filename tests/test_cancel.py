@@ -69,21 +69,21 @@ def test_a_reason_given_before_the_deadline_stays(clock):
 
 def test_listeners_are_called_at_once():
     """`set` calls the listeners on the setting thread before it returns."""
-    cancel, told = Cancel(), []
-    listener = lambda: told.append(threading.get_ident())  # noqa: E731 - it is forgotten by name
+    cancel, calls = Cancel(), []
+    listener = lambda: calls.append(threading.get_ident())  # noqa: E731 - it is forgotten by name
     cancel.listen(listener)
     setter = threading.Thread(target=cancel.set, args=("from another thread",))
     setter.start()
     setter.join()
-    assert len(told) == 1
-    assert told[0] != threading.get_ident()
+    assert len(calls) == 1
+    assert calls[0] != threading.get_ident()
 
 
 def test_a_forgotten_listener_is_not_called():
     """A listener that was forgotten is not called."""
-    cancel, told = Cancel(), []
-    cancel.listen(told.clear)
-    cancel.listen(listener := lambda: told.append("told"))
+    cancel, calls = Cancel(), []
+    cancel.listen(calls.clear)
+    cancel.listen(listener := lambda: calls.append("called"))
     cancel.forget(listener)
     cancel.set("now")
-    assert told == []
+    assert calls == []

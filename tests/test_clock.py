@@ -29,8 +29,8 @@ def test_time_is_seconds_since_the_epoch(any_clock):
 
 def test_time_never_runs_backwards(any_clock):
     """Successive readings of a clock never decrease."""
-    looks = [any_clock.time() for _ in range(100)]
-    assert looks == sorted(looks)
+    readings = [any_clock.time() for _ in range(100)]
+    assert readings == sorted(readings)
 
 
 def test_sleeping_lets_time_pass(any_clock):

@@ -358,7 +358,7 @@ def test_a_wrong_query_is_refused(deployment):
 def test_a_closed_provisioner_is_an_error_for_its_deployments(provisioner, deployment, use):
     """Reads of a deployment after close() raise ConfigError with the remedy, and known values can be shown."""
     provisioner.close()
-    with pytest.raises(ConfigError, match=r"closed.*with.*make a new one"):
+    with pytest.raises(ConfigError, match=r"closed.*with.*use a new provisioner"):
         use(deployment)
     assert "vcn/main" in str(deployment)
 

@@ -97,8 +97,8 @@ def test_the_tree_in_the_docstring_shows_every_error(cls):
 def test_a_refused_call_says_everything(cls):
     """The message holds what was tried, on which key, the answer, the attempts, the remedy and the request id."""
     message = str(example(cls))
-    told = "409 Conflict after 3 attempts, to be tried again after 2.5 s: The subnet is busy. "
-    assert message.startswith(f"create_subnet for subnet/main: {told}")
+    answer = "409 Conflict after 3 attempts, to be tried again after 2.5 s: The subnet is busy. "
+    assert message.startswith(f"create_subnet for subnet/main: {answer}")
     assert message.endswith(f"{cls.advice} (opc-request-id A/B/C)")
 
 
@@ -112,7 +112,7 @@ def test_no_two_errors_give_the_same_advice(cls):
 def test_a_call_without_an_answer_says_so():
     """An error without an answer shows no status, no code and no request id."""
     error = errors.ConnectionLost(operation="get_vcn", service_message="timed out")
-    assert str(error) == f"get_vcn: no answer: timed out. {errors.ConnectionLost.advice}"
+    assert str(error) == f"get_vcn: no response: timed out. {errors.ConnectionLost.advice}"
 
 
 def test_an_answer_without_a_code_says_so():

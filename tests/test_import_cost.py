@@ -24,8 +24,8 @@ HEAVY = (
 
 def loaded_by(code: str) -> set[str]:
     """Return the top-level packages that are loaded after `code`."""
-    tell = "import sys; print(*{name.split('.')[0] for name in sys.modules})"
-    command = [sys.executable, "-c", f"{code}\n{tell}"]
+    report = "import sys; print(*{name.split('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", f"{code}\n{report}"]
     return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
 
 

@@ -402,5 +402,5 @@ def test_reading_calls_report_what_they_found(provisioner, web):
     provisioner.plan_destroy("web", on_event=heard.append)
     provisioner.destroy("web", purge=True, on_event=heard.append)
     counts = Counter(type(event).__name__ for event in heard)
-    assert counts["Found"] == 2
+    assert counts["DeploymentFound"] == 2
     assert counts["PlanReady"] == 2

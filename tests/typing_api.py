@@ -15,6 +15,7 @@ from ocisidecar import (
     Deployment,
     DeploymentSpec,
     Event,
+    Handler,
     HealthCheck,
     InstanceSpec,
     LogLine,
@@ -31,9 +32,11 @@ from ocisidecar import (
     SettingProblem,
     Settings,
     SidecarSpec,
+    Since,
     SpecError,
     SpecProblem,
     Statement,
+    Status,
     Step,
     StepFinished,
     TopicSpec,
@@ -41,8 +44,7 @@ from ocisidecar import (
     aio,
 )
 from ocisidecar.emulator import Emulator, Fault, Latencies
-from ocisidecar.engine import ContainerState, Health
-from ocisidecar.pod import Pod
+from ocisidecar.pod import ContainerState, Health, Pod
 
 web = (
     InstanceSpec(
@@ -79,6 +81,18 @@ shop = DeploymentSpec(
 assert_type(shop, DeploymentSpec)
 assert_type(shop.instance("web"), InstanceSpec)
 assert_type(Statement("read", "metrics", reason="dashboards"), Statement)
+
+
+def report_to(handler: Handler) -> Handler:
+    return handler
+
+
+def lines_of(deployment: Deployment, since: Since) -> list[str]:
+    return [line.text for line in deployment.logs(since=since)]
+
+
+def failed(report: Report) -> list[str]:
+    return [check.name for check in report.checks if check.status is Status.FAILED]
 
 
 def show(event: Event) -> None:

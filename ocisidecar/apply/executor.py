@@ -19,17 +19,18 @@ from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_ou
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import lacks_capacity, next_attempt
 from ocisidecar.apply.reporter import Reporter, retrying
-from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform, read_secret
+from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform
 from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
 from ocisidecar.events import StepRetrying
+from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.state.desired import VAULT_SECRET, Desired, Rollout
+from ocisidecar.state.desired import VAULT_SECRET, Desired
 from ocisidecar.state.observed import Live, Phase, value_of
 from ocisidecar.wire import Key, Ref
 
@@ -41,7 +42,7 @@ class Limits:
     """How many requests at a time, and how long one resource may take to reach its goal."""
 
     max_workers: int = 16
-    wait_timeout_in_seconds: float = 1200.0
+    wait_timeout_seconds: float = 1200.0
 
 
 @frozen
@@ -245,7 +246,7 @@ class Executor:
             self._watch(operation, Goal.GONE, operation.live.id if operation.live else "", "", "DELETING")
         elif accepted is not None:
             self._attempts[performed.id] = performed.future.result().attempt
-            if accepted.phase is Phase.READY:
+            if accepted.phase is Phase.READY and (operation.is_new or not accepted.work_request_id):
                 self._advance(operation)
             else:
                 goal = Goal.READY if operation.goal is Goal.HEALTHY else operation.goal
@@ -274,25 +275,23 @@ class Executor:
             return
         plan, site = self._plans[operation.id.deployment]
         kind, caller = KINDS[operation.id.key.kind], self.session.caller(self.cancel)
-        want, rollout = self._desired(operation), self._rollout(operation)
-        timeout = self.limits.wait_timeout_in_seconds
+        want, now = self._desired(operation), self._now()
+        rollout = want.rollout if want is not None else None
+        probe = rollout.probe if rollout is not None else None
+        timeout = self.limits.wait_timeout_seconds
         if goal is Goal.HEALTHY and rollout is not None:
             timeout = float(rollout.healthy_timeout_in_seconds)
         shown = want or operation.live
-        parent_id = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
-        probe = rollout.probe if rollout is not None else None
+        parent = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
+        is_change = not operation.is_new
         watch = Watch(
-            operation.id, kind, site, goal, live_id, self._now(), timeout, work_request_id, parent_id, state, probe
+            operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, probe, is_change
         )
-        self._waiter.add(watch, self._now())
+        self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)
 
     def _desired(self, operation: Operation) -> Desired | None:
         return self._plans[operation.id.deployment][0].desired.get(operation.id.key)
-
-    def _rollout(self, operation: Operation) -> Rollout | None:
-        want = self._desired(operation)
-        return None if want is None else want.rollout
 
     def _finish(self, operation: Operation) -> None:
         name = operation.id

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import out_of_capacity
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import Conflict, NotOurs, OutOfHostCapacity, ServiceCallError
+from ocisidecar.errors import Conflict, OutOfHostCapacity, ResourceNotOwned, ServiceCallError
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
@@ -35,6 +34,7 @@ _STORED_ANSWER_SECONDS = 5.0
 
 _DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
 _NAME_TAKEN_SUFFIX = "AlreadyExists"
+_OTHER_REQUEST = "in use for a different request"
 _NAME_TAKEN_WORDS = "already uses this display name"
 
 
@@ -101,17 +101,6 @@ def live_of(operation: Operation, accepted: Accepted) -> Live:
     )
 
 
-def read_secret(caller: Caller, ref: Ref) -> str:
-    """Return a vault secret's content in base64; `ref.field` is its version number or `current`.
-
-    Source: oci.secrets.SecretsClient.get_secret_bundle.
-    """
-    version: dict[str, Any] = {"version_number": int(ref.field)} if ref.field.isdigit() else {}
-    bundle = caller.call("secrets.SecretsClient", "get_secret_bundle", ref.key.name, **version).body
-    content = bundle.get("secretBundleContent")
-    return str(content.get("content", "")) if isinstance(content, Mapping) else ""
-
-
 def _create(job: Job) -> Done:
     want = _wanted(job)
     placements = want.placements or (None,)
@@ -144,13 +133,13 @@ def _create_with_fresh_token(
         try:
             answer = job.kind.create(job.caller, job.site, body, token)
         except Conflict as error:
-            is_invalidated = error.code == "InvalidatedRetryToken"
-            if not (is_invalidated and was_listed) and (found := _find(job, want)) is not None:
+            is_used = _is_token_used(error)
+            if not (is_used and was_listed) and (found := _find(job, want)) is not None:
                 return _as_accepted(found), attempt
             was_listed = True
             if _is_name_taken(error):
                 raise _not_ours(job, error) from error
-            if not is_invalidated or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
+            if not is_used or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 raise
         else:
             if not _may_be_stored_answer(job, answer):
@@ -165,14 +154,15 @@ def _create_with_fresh_token(
 def _content(job: Job, want: Desired) -> str:
     """Return a hash of the request's content, with the OCIDs that it refers to, but of secrets only their names.
 
-    With the OCIDs, a resource in another VCN than before gets another token, so that only resources that refer to
-    nothing need further generations when a deployment is destroyed and created again.
+    A token that comes back with another body is refused, so the hash covers all of it.  With the OCIDs, a resource
+    in another VCN than before gets another token, so that only resources that refer to nothing need further
+    generations when a deployment is destroyed and created again.
     """
 
     def lookup(ref: Ref) -> str:
         return str(ref) if ref.key.kind == VAULT_SECRET else job.lookup(ref)
 
-    return digest(resolve_fields(want.sections, lookup))
+    return digest(resolve_fields(want.content, lookup))
 
 
 def _body(job: Job, want: Desired, placement: Placement | None) -> dict[str, Json]:
@@ -301,12 +291,20 @@ def _alive(job: Job, want: Desired, accepted: Accepted) -> Accepted | None:
     return evolve(_as_accepted(live), work_request_id=accepted.work_request_id)
 
 
+def _is_token_used(error: Conflict) -> bool:
+    """Return whether the token belongs to a resource that is gone, or to a request with another body.
+
+    Source: Oracle, "API Errors" (InvalidatedRetryToken); the message of the other case is on record.
+    """
+    return error.code == "InvalidatedRetryToken" or _OTHER_REQUEST in error.service_message
+
+
 def _is_name_taken(error: ServiceCallError) -> bool:
     return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
 
 
-def _not_ours(job: Job, error: ServiceCallError) -> NotOurs:
-    return NotOurs(
+def _not_ours(job: Job, error: ServiceCallError) -> ResourceNotOwned:
+    return ResourceNotOwned(
         f"{job.caller.key} cannot be created: a resource of that name exists without this deployment's tags. "
         f"The service said: {error.service_message} (opc-request-id {error.opc_request_id}). Take it over with "
         f'provisioner.adopt(spec, {{"{job.caller.key}": "<its OCID>"}}), rename the deployment, or remove it.'

@@ -61,6 +61,7 @@ class Watch:
         since: when the waiting began, in clock seconds.
         timeout_seconds: how long it may take.
         probe: a health probe that a healthy one must pass as well, or None.
+        is_change: it existed before, so that its state says nothing about the change: the work request does.
     """
 
     operation: OperationId
@@ -74,6 +75,7 @@ class Watch:
     parent_id: str = ""
     state: str = ""
     probe: HealthCheck | None = None
+    is_change: bool = False
 
 
 @frozen
@@ -204,7 +206,7 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
     if found.phase in {Phase.GOING, Phase.GONE}:
         return Observation(watch, WaitStatus.DISAPPEARED, found)
     is_there = found.phase is _PHASES[watch.goal]
-    is_doubtful = found.phase in _SETTLED and (watch.goal is Goal.RESTARTED or not is_there)
+    is_doubtful = found.phase in _SETTLED and (watch.is_change or watch.goal is Goal.RESTARTED or not is_there)
     if is_doubtful and watch.work_request_id and isinstance(watch.kind, HasWorkRequests):
         return _judge_by_work(watch, watch.kind, found, caller)
     if is_there and watch.goal is Goal.HEALTHY and isinstance(watch.kind, HealthChecked):
@@ -227,7 +229,7 @@ def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Cal
     if outcome is Phase.FAILED:
         errors = kind.failure(caller, watch.site, found, watch.work_request_id)
         return Observation(watch, WaitStatus.FAILED, found, errors)
-    is_there = outcome is Phase.READY and watch.goal is not Goal.STOPPED
+    is_there = outcome is Phase.READY and (watch.goal is not Goal.STOPPED or found.phase is Phase.STOPPED)
     return Observation(watch, WaitStatus.REACHED if is_there else WaitStatus.PENDING, found)
 
 

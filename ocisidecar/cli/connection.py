@@ -71,7 +71,7 @@ def read_settings(path: str | Path, options: Options, *, local: bool | None = No
     Raises:
         SettingsError: the file cannot be read, or a setting is wrong.
     """
-    from ocisidecar.provisioner import is_emulator
+    from ocisidecar.construction import is_emulator
     from ocisidecar.settings import Settings
 
     environment = {**os.environ, **{f"OCISIDECAR_{name.upper()}": value for name, value in _given(options).items()}}

@@ -82,7 +82,7 @@ def run(
         bases: with Docker, name of an image of this project → base image to use in place of the official one.
 
     Raises:
-        EngineMissing: `containers` is "docker" and no engine answers.
+        DockerUnavailable: `containers` is "docker" and no engine answers.
         BuildFailed: an image of this project cannot be built.
         ApplyFailed: an image cannot be pulled, or a container does not start.
         OciSidecarError: another step failed.

@@ -39,7 +39,7 @@ def build_own_images(
         if isinstance(event, BuildStarted):
             on_message(f"{event.image}: building on {event.base_image or 'nothing'} …")
         elif isinstance(event, BuildFinished):
-            size = event.size_in_bytes / 10**6
+            size = event.size_bytes / 10**6
             on_message(f"{event.image}: built in {event.elapsed_seconds:.0f} s, {size:.0f} MB, {event.reference}")
 
     build(

@@ -1,4 +1,4 @@
-"""What the scripts share: they read a settings file and work on the deployment that it describes.
+"""What the programs in `scripts/` share: a settings file, and the deployment that it describes.
 
 With `--local` a script runs the emulator in its own process: what the command needs is deployed first, and all of
 it is gone when the command ends.  With the `--endpoint` of a separate emulator (`ocisidecar emulator`) several
@@ -21,6 +21,10 @@ from ocisidecar.cli import arguments, common, connection
 from ocisidecar.cli.arguments import Options
 from ocisidecar.clock import FastClock
 from ocisidecar.errors import ConfigError
+from ocisidecar.settings import write_values
+from ocisidecar.settings.deployment import platforms
+from ocisidecar.settings.table import IMAGES
+from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
@@ -28,7 +32,22 @@ if TYPE_CHECKING:
     from ocisidecar.settings import Settings
     from ocisidecar.spec import DeploymentSpec
 
+__all__ = [
+    "IMAGE_VARIABLES",
+    "METRIC_NAMESPACE",
+    "SETTINGS",
+    "ScriptContext",
+    "add_arguments",
+    "build_platforms",
+    "request_logging",
+    "write_values",
+]
+
 SETTINGS: Final = "oci-monitoring.env"
+IMAGE_VARIABLES: Final = IMAGES
+"""Name of an image of this project → the variable of the settings file with its URL."""
+METRIC_NAMESPACE: Final = NATIVE_NAMESPACE
+"""The namespace of the metrics that OCI itself writes of container instances."""
 _SIMULATED: Final = "simulated"
 _SPEED: Final = 20
 """Seconds of the emulator's clock per second, with simulated containers."""
@@ -142,3 +161,8 @@ def request_logging(settings: Settings) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
+
+
+def build_platforms(settings: Settings) -> tuple[str, ...]:
+    """Return the platforms that images are built for: BUILD_PLATFORM, else that of the shape."""
+    return platforms(settings.values)

@@ -1,35 +1,43 @@
-"""How fast and how often requests may go out, shared by all threads that talk to one service."""
+"""How fast and how often requests may be sent to one service, shared by all threads."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import Final
 
 from attrs import define, field
 
 from ocisidecar.clock import Clock
 
-_WINDOW_SECONDS = 2.0
-_CUT = 0.9
-_GAIN_PER_SUCCESS = 0.05
-_SLOWEST_PER_SECOND = 0.5
+WINDOW_SECONDS: Final = 2.0
+MIN_PER_SECOND: Final = 0.5
+DECREASE_FACTOR: Final = 0.9
+INCREASE_PER_SUCCESS: Final = 0.05
+RETRIES_PER_SERVICE: Final = 100.0
+RETRIES_PER_SUCCESS: Final = 0.1
 
 
 @define
-class Pace:
-    """A request rate that nobody has to configure: additive increase, multiplicative decrease.
+class RateLimiter:
+    """An adaptive request rate (AIMD: additive increase, multiplicative decrease).  Thread-safe.
 
-    Without a 429 there is no limit.  The first 429 sets the rate to what went through during the last two
-    seconds; each further one, at most once per half second because a burst of them is one message, cuts it by a
-    tenth; each success adds a little.
+    Without a 429 there is no limit.  The first 429 sets the rate to that of the successes in the last
+    `WINDOW_SECONDS`; each further one multiplies it by `DECREASE_FACTOR`, at most once per half second because a
+    burst of 429s has one cause; each success adds `INCREASE_PER_SUCCESS`.
     """
 
     _clock: Clock
     _rate: float | None = None
     _next_slot: float = 0.0
-    _last_cut: float = 0.0
+    _last_decrease: float = 0.0
     _successes: deque[float] = field(factory=deque)
     _lock: threading.Lock = field(factory=threading.Lock)
+
+    @property
+    def per_second(self) -> float | None:
+        """The current limit in requests per second; None while there is none."""
+        return self._rate
 
     def reserve(self) -> float:
         """Take the next slot and return the seconds until it."""
@@ -41,51 +49,50 @@ class Pace:
             self._next_slot = slot + 1.0 / self._rate
             return slot - now
 
-    def succeeded(self) -> None:
-        """Count an answer that was not 429."""
+    def record_success(self) -> None:
+        """Count a response that was not 429."""
         with self._lock:
             now = self._clock.time()
             if self._rate is None:
                 self._successes.append(now)
-                while self._successes and self._successes[0] < now - _WINDOW_SECONDS:
+                while self._successes and self._successes[0] < now - WINDOW_SECONDS:
                     self._successes.popleft()
             else:
-                self._rate += _GAIN_PER_SUCCESS
+                self._rate += INCREASE_PER_SUCCESS
 
-    def throttled(self) -> None:
+    def record_throttling(self) -> None:
         """Count a 429."""
         with self._lock:
             now = self._clock.time()
             if self._rate is None:
-                since = now - self._successes[0] if self._successes else _WINDOW_SECONDS
-                self._rate = max(_SLOWEST_PER_SECOND, len(self._successes) / max(since, 0.25))
-            elif now - self._last_cut >= _WINDOW_SECONDS / 4:
-                self._rate = max(_SLOWEST_PER_SECOND, self._rate * _CUT)
+                elapsed = now - self._successes[0] if self._successes else WINDOW_SECONDS
+                self._rate = max(MIN_PER_SECOND, len(self._successes) / max(elapsed, 0.25))
+            elif now - self._last_decrease >= WINDOW_SECONDS / 4:
+                self._rate = max(MIN_PER_SECOND, self._rate * DECREASE_FACTOR)
             else:
                 return
-            self._last_cut = now
+            self._last_decrease = now
 
 
 @define
-class Budget:
-    """Retries that a service may still get: eight workers must not each retry a sick region eight times.
+class RetryBudget:
+    """Retries that a service may still get, so that many workers do not each retry a failing region.  Thread-safe.
 
-    Every retry costs one of `capacity`; a success gives a tenth back.
+    Starts with `RETRIES_PER_SERVICE`; every retry takes one, a success returns `RETRIES_PER_SUCCESS`.
     """
 
-    capacity: float = 100.0
     _spent: float = 0.0
     _lock: threading.Lock = field(factory=threading.Lock)
 
-    def spend(self) -> bool:
-        """Take one retry; False when none is left."""
+    def take(self) -> bool:
+        """Take one retry; return False when none is left."""
         with self._lock:
-            if self._spent >= self.capacity:
+            if self._spent >= RETRIES_PER_SERVICE:
                 return False
             self._spent += 1.0
             return True
 
-    def succeeded(self) -> None:
-        """Give a little back."""
+    def record_success(self) -> None:
+        """Return a part of a retry to the budget."""
         with self._lock:
-            self._spent = max(0.0, self._spent - 0.1)
+            self._spent = max(0.0, self._spent - RETRIES_PER_SUCCESS)

@@ -1,6 +1,6 @@
-"""What a refusal means, what is retried, and for how long: `error_class`, `waits_for` and `PATIENCE`.
+"""Which errors are retried, and for how long: `error_class`, `classify` and `RETRY_POLICIES`.
 
-`Rule` answers tenacity's questions from them.
+`RetryController` holds tenacity's callbacks, which decide by them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import define, frozen
 
-from ocisidecar.client.rate_limit import Budget, Pace
+from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.clock import Clock
 from ocisidecar.errors import (
     Conflict,
@@ -25,36 +25,36 @@ from ocisidecar.errors import (
 )
 
 Notify = Callable[[str, int, float], None]
-"""Told of a retry: reason, number of the attempt that failed, seconds until the next."""
+"""Called before a retry: reason, number of the failed attempt, seconds until the next."""
 
 
 @frozen
-class Patience:
-    """How long a kind of failure is waited out: at most `attempts` sends within `seconds`.
+class RetryPolicy:
+    """How long one class of errors is retried: at most `max_attempts` requests within `max_seconds`.
 
-    A wait that the service asks for (Retry-After) is waited in full where it ends within `seconds`; where it does
-    not, the call fails at once.  `longest_wait_seconds` bounds the others.
+    A wait that the service requests (Retry-After) is waited in full where it ends within `max_seconds`; where it
+    does not, the call fails at once.  `max_wait_seconds` limits the other waits.
     """
 
-    attempts: int
-    seconds: float
+    max_attempts: int
+    max_seconds: float
     first_wait_seconds: float
-    longest_wait_seconds: float
+    max_wait_seconds: float
 
 
-PATIENCE: Mapping[str, Patience] = {
-    "throttled": Patience(200, 600.0, 0.2, 30.0),
-    "unavailable": Patience(8, 600.0, 0.5, 30.0),
-    "lost": Patience(8, 600.0, 0.5, 30.0),
-    "unreached": Patience(4, 60.0, 0.5, 5.0),
-    "busy": Patience(200, 330.0, 0.5, 8.0),
-    "not yet": Patience(100, 240.0, 0.5, 15.0),
+RETRY_POLICIES: Mapping[str, RetryPolicy] = {
+    "throttled": RetryPolicy(200, 600.0, 0.2, 30.0),
+    "unavailable": RetryPolicy(8, 600.0, 0.5, 30.0),
+    "connection lost": RetryPolicy(8, 600.0, 0.5, 30.0),
+    "unreachable": RetryPolicy(4, 60.0, 0.5, 5.0),
+    "busy": RetryPolicy(200, 330.0, 0.5, 8.0),
+    "not propagated": RetryPolicy(100, 240.0, 0.5, 15.0),
 }
-"""By kind of failure.
+"""By class of errors, as `classify` returns it.
 
-"unreached" is "lost" before the session's first answer: then it is likelier that an endpoint is misspelt than that
-it rests.  "busy" outlasts the 300 s that some services need to give a VNIC back; "not yet" is the four minutes for
-which the Go SDK expects IAM writes to spread (its `common/retry` package).
+"unreachable" is "connection lost" before the session's first response: a misspelt endpoint is then more likely
+than an outage.  "busy" outlasts the 300 s that some services need to release a VNIC; "not propagated" is the four
+minutes that the Go SDK allows for IAM writes to propagate (its `common/retry` package).
 """
 
 
@@ -63,10 +63,10 @@ class Intent:
     """What a call means for retrying.
 
     Attributes:
-        is_write: it changes something; a busy resource is waited for.
+        is_write: it changes something; a busy resource is retried.
         is_repeatable: sending it twice does no harm (reads, PUT, DELETE, creates with a token).
-        is_delete: 409 Conflict and 412 PreconditionFailed mean "still referenced" and are waited out.
-        follows_iam_write: refers to a group or policy that may have been written a moment ago.
+        is_delete: 409 Conflict and 412 PreconditionFailed mean "still referenced" and are retried.
+        follows_iam_write: refers to a group or policy that may have been written just before.
     """
 
     is_write: bool = False
@@ -84,16 +84,16 @@ DELETE = Intent(is_write=True, is_delete=True)
 
 _BUSY_CODES = frozenset({"IncorrectState", "LockConflict", "ResourceLocked", "ExternalServerIncorrectState"})
 _BEING_MODIFIED = "currently being modified"
-_COSTS_BUDGET = frozenset({"unavailable", "lost", "unreached"})
+_TAKES_BUDGET = frozenset({"unavailable", "connection lost", "unreachable"})
 _IAM_LAG_CODES = frozenset({"NotAuthorizedOrNotFound", "RelatedResourceNotAuthorizedOrNotFound"})
 
 
-def waits_for(error: ServiceCallError, intent: Intent) -> str | None:
-    """Return the entry of `PATIENCE` under which `error` is waited out, or None when it is final."""
+def classify(error: ServiceCallError, intent: Intent) -> str | None:
+    """Return the key in `RETRY_POLICIES` by which `error` is retried, or None when it is final."""
     if isinstance(error, OutOfHostCapacity):
         return None
     if error.status == 0:
-        return "lost" if intent.is_repeatable else None
+        return "connection lost" if intent.is_repeatable else None
     if error.status == 429:
         return "throttled"
     if error.status >= 500:
@@ -104,12 +104,12 @@ def waits_for(error: ServiceCallError, intent: Intent) -> str | None:
     if intent.is_delete and (error.status, error.code) == (412, "PreconditionFailed"):
         return "busy"
     if intent.follows_iam_write and error.status in {400, 404} and error.code in _IAM_LAG_CODES:
-        return "not yet"
+        return "not propagated"
     return None
 
 
 def error_class(status: int, code: str, message: str) -> type[ServiceCallError]:
-    """Return what a refusal is called here; status 0 means that there was no answer."""
+    """Return the exception for an error response; status 0 means that none arrived."""
     if status >= 400 and is_capacity_shortage(f"{code} {message}"):
         return OutOfHostCapacity
     if code in {"LimitExceeded", "QuotaExceeded"}:
@@ -128,71 +128,74 @@ def error_class(status: int, code: str, message: str) -> type[ServiceCallError]:
 
 
 def is_capacity_shortage(text: str) -> bool:
-    """Return whether an error text means that no host has room.
+    """Return whether an error text means that no host has capacity.
 
-    OCI sends it as 500 InternalError, as 400, and as text of a failed work request: only the words are common.
+    OCI sends it as 500 InternalError, as 400, and as text of a failed work request: only the wording is common.
     """
     lowered = text.lower()
     return "out of host capacity" in lowered or "outofcapacity" in lowered
 
 
 @define
-class Rule:
-    """Tenacity's questions about one call, answered from `PATIENCE`.
+class RetryController:
+    """Tenacity's callbacks for one call, which decide by `RETRY_POLICIES`.
 
     Args:
         intent: what the call means for retrying.
         clock: where time comes from.
-        pace, budget: of the service that is called.
-        was_answered: whether the session has ever got an answer.
-        notify: told of each retry.
+        limiter, budget: of the service that is called.
+        has_responded: whether the session has ever got a response.
+        notify: called before each retry.
         started: when the call began.
     """
 
     intent: Intent
     clock: Clock
-    pace: Pace
-    budget: Budget
-    was_answered: Callable[[], bool]
+    limiter: RateLimiter
+    budget: RetryBudget
+    has_responded: Callable[[], bool]
     notify: Notify | None
     started: float
-    waits: str = ""
+    error_class: str = ""
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """The policy for the error seen last."""
+        return RETRY_POLICIES[self.error_class]
 
     def should_retry(self, state: Any) -> bool:
-        """Say whether the outcome is waited out, and under which entry of `PATIENCE`."""
+        """Return whether the outcome is an error that is retried, and remember its class."""
         error = state.outcome.exception()
-        waits = waits_for(error, self.intent) if isinstance(error, ServiceCallError) else None
-        self.waits = "unreached" if waits == "lost" and not self.was_answered() else waits or ""
-        if waits == "throttled":
-            self.pace.throttled()
-        return waits is not None
+        found = classify(error, self.intent) if isinstance(error, ServiceCallError) else None
+        self.error_class = "unreachable" if found == "connection lost" and not self.has_responded() else found or ""
+        if found == "throttled":
+            self.limiter.record_throttling()
+        return found is not None
 
     def should_stop(self, state: Any) -> bool:
-        """Say whether it has been waited out long enough, or would have to be for longer than that."""
-        patience = PATIENCE[self.waits]
+        """Return whether the policy's limits are reached, or would be by the wait that the service requests."""
         elapsed = self.clock.time() - self.started
-        asked = state.outcome.exception().retry_after_seconds or 0.0
-        if elapsed >= patience.seconds or elapsed + asked > patience.seconds:
+        requested = state.outcome.exception().retry_after_seconds or 0.0
+        if elapsed >= self.policy.max_seconds or elapsed + requested > self.policy.max_seconds:
             return True
-        if state.attempt_number >= patience.attempts:
+        if state.attempt_number >= self.policy.max_attempts:
             return True
-        return self.waits in _COSTS_BUDGET and not self.budget.spend()
+        return self.error_class in _TAKES_BUDGET and not self.budget.take()
 
     def seconds_to_wait(self, state: Any) -> float:
-        """Return what the service asked for, else a growing time with chance in it."""
+        """Return the wait that the service requests, else an exponential one with jitter."""
         from tenacity import wait_exponential, wait_random
 
-        patience = PATIENCE[self.waits]
-        first, longest = patience.first_wait_seconds, patience.longest_wait_seconds
-        asked: float | None = state.outcome.exception().retry_after_seconds
-        if asked is not None:
-            return max(asked, first)
-        growing = wait_exponential(multiplier=first, max=longest, exp_base=1.6) + wait_random(0, first)
-        return float(growing(state))
+        first, limit = self.policy.first_wait_seconds, self.policy.max_wait_seconds
+        requested: float | None = state.outcome.exception().retry_after_seconds
+        if requested is not None:
+            return max(requested, first)
+        wait = wait_exponential(multiplier=first, max=limit, exp_base=1.6) + wait_random(0, first)
+        return float(wait(state))
 
-    def tell(self, state: Any) -> None:
-        """Tell of the retry that comes."""
+    def notify_retry(self, state: Any) -> None:
+        """Report the next retry to `notify`."""
         error: ServiceCallError = state.outcome.exception()
-        answer = f"{error.status} {error.code}".strip() if error.status else "no answer"
+        response = f"{error.status} {error.code}".strip() if error.status else "no response"
         if self.notify is not None:
-            self.notify(f"{answer} ({self.waits})", state.attempt_number, state.next_action.sleep)
+            self.notify(f"{response} ({self.error_class})", state.attempt_number, state.next_action.sleep)

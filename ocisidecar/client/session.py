@@ -1,11 +1,11 @@
-"""Calling OCI: the one place that knows the SDK and what its errors mean.
+"""Calls to OCI: the only module that uses the SDK and maps its errors.
 
-Answers come back in wire form (the SDK's own `skip_deserialization`): what a kind sends and what it reads are then
-one vocabulary, an unknown state word or field cannot break the SDK's models, and a list of a thousand instances
-costs a tenth of the time.
+Responses are wire JSON (the SDK's own `skip_deserialization`): what a kind sends and what it reads then use the
+same names, an unknown state or field cannot break the SDK's models, and a list of a thousand instances takes a
+tenth of the time.
 
-The SDK's retries and circuit breaker are switched off, because both know too little: its retries send a fresh
-token per call and never wait out a lingering VNIC, and its breaker is shared by all clients of the process.
+The SDK's retries and circuit breaker are switched off: its retries send a new token per call and do not wait for a
+VNIC to be released, and its breaker is shared by all clients of the process.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 from attrs import define, field, frozen
 
 from ocisidecar.cancel import Cancel
-from ocisidecar.client.rate_limit import Budget, Pace
-from ocisidecar.client.retry import READ, Intent, Notify, Rule, error_class
+from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
+from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
@@ -32,24 +32,24 @@ _LOG = logging.getLogger("ocisidecar.client.session")
 _TIMEOUT_SECONDS = (10, 60)  # connect, read: the SDK's own defaults
 _PAGE_LIMIT = 100
 _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
-"""Entries asked for per page, by service: what each is known to accept, since a larger number is refused.
+"""Page size by service, the largest known to be accepted.
 
 Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
 """
 
 _CONNECTION = re.compile(r"^(<[^>]*>|\w+\([^)]*\)): ")
-"""How urllib3 begins what it says of a connection: with an object, which tells a reader nothing."""
+"""The connection object with which urllib3 begins its messages, of no use to a reader."""
 
 METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
-"""The client that posts metrics: at a host of its own, to which the SDK does not switch by itself.
+"""The client that posts metrics: at a separate host, which the SDK does not choose by itself.
 
 Source: oci.monitoring.MonitoringClient.post_metric_data.
 """
 
 
 @frozen
-class Answer:
-    """A 2xx answer: body in wire form (None when empty) and headers with lower-case names."""
+class Response:
+    """A 2xx response: body in wire form (None when empty) and headers with lower-case names."""
 
     status: int
     data: Json
@@ -62,7 +62,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body of an operation that answers with plain text; empty for any other."""
+        """The body of an operation that returns plain text; empty for others."""
         return self.data if isinstance(self.data, str) else ""
 
     @property
@@ -72,13 +72,13 @@ class Answer:
 
     @property
     def work_request_id(self) -> str:
-        """OCID of the work request that carries the change out, or empty."""
+        """OCID of the work request that makes the change, or empty."""
         return self.headers.get("opc-work-request-id", "")
 
 
 @define
 class Session:
-    """Signed calls to OCI with one retry policy.  Thread-safe: each thread gets clients of its own.
+    """Signed calls to OCI under one set of retry policies.  Thread-safe: each thread has its own clients.
 
     Args:
         credentials: signer, region and tenancy.
@@ -93,13 +93,13 @@ class Session:
     _local: threading.local = field(factory=threading.local, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _clients: list[Any] = field(factory=list, init=False)
-    _paces: dict[str, Pace] = field(factory=dict, init=False)
-    _budgets: dict[str, Budget] = field(factory=dict, init=False)
+    _rate_limiters: dict[str, RateLimiter] = field(factory=dict, init=False)
+    _retry_budgets: dict[str, RetryBudget] = field(factory=dict, init=False)
     _is_closed: bool = field(default=False, init=False)
-    was_answered: bool = field(default=False, init=False)
+    has_responded: bool = field(default=False, init=False)
 
     def caller(self, cancel: Cancel, *, key: str = "", notify: Notify | None = None) -> Caller:
-        """Return what makes the calls for one resource.
+        """Return a caller for one resource.
 
         Raises:
             ConfigError: the session is closed.
@@ -111,8 +111,8 @@ class Session:
         """Raise ConfigError when the session is closed."""
         if self._is_closed:
             raise ConfigError(
-                "The connection is closed: its provisioner was, by close() or at the end of its `with` block. "
-                "Do this before, or make a new one."
+                "The connection is closed, since its provisioner was, by close() or at the end of a `with` block. "
+                "Call this before that, or use a new provisioner."
             )
 
     def close(self) -> None:
@@ -136,15 +136,15 @@ class Session:
                 self._clients.append(client)
         return clients[path, region]
 
-    def pace(self, service: str) -> Pace:
-        """Return the rate keeper that all threads share for a service."""
+    def rate_limiter(self, service: str) -> RateLimiter:
+        """Return the rate limiter that all threads share for a service."""
         with self._lock:
-            return self._paces.setdefault(service, Pace(self.clock))
+            return self._rate_limiters.setdefault(service, RateLimiter(self.clock))
 
-    def budget(self, service: str) -> Budget:
+    def retry_budget(self, service: str) -> RetryBudget:
         """Return the retry budget that all threads share for a service."""
         with self._lock:
-            return self._budgets.setdefault(service, Budget())
+            return self._retry_budgets.setdefault(service, RetryBudget())
 
     def _make_client(self, path: str, region: str) -> Any:
         import oci
@@ -154,7 +154,7 @@ class Session:
         client_class = getattr(importlib.import_module(f"oci.{module}"), name)
         options: dict[str, Any] = {}
         if self.endpoint is not None:
-            options["service_endpoint"] = _filled_in(self.endpoint, region, module)
+            options["service_endpoint"] = _expand(self.endpoint, region, module)
         elif host:
             template = f"https://{host}.{{region}}.{{secondLevelDomain}}"
             options["service_endpoint"] = oci.regions.endpoint_for(
@@ -171,18 +171,18 @@ class Session:
         )
 
 
-def _filled_in(endpoint: str, region: str, service: str) -> str:
+def _expand(endpoint: str, region: str, service: str) -> str:
     try:
         return endpoint.format(region=region, service=service).rstrip("/")
     except (LookupError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"endpoint {endpoint!r} cannot be filled in: {{region}} and {{service}} are known, and nothing else."
+            f"endpoint {endpoint!r} cannot be used: its only placeholders may be {{region}} and {{service}}."
         ) from error
 
 
 @frozen
 class Caller:
-    """Calls for one resource, under one `Cancel`; retries are told to `notify`."""
+    """Calls for one resource, under one `Cancel`; `notify` is called before each retry."""
 
     session: Session
     cancel: Cancel
@@ -202,8 +202,8 @@ class Caller:
         intent: Intent = READ,
         region: str | None = None,
         **options: object,
-    ) -> Answer:
-        """Send one request and retry what passes, for as long as `PATIENCE` says.
+    ) -> Response:
+        """Send one request, and retry it for as long as `RETRY_POLICIES` allows.
 
         Args:
             client: SDK client, e.g. `core.VirtualNetworkClient`.
@@ -214,39 +214,40 @@ class Caller:
             region: where to send it; the session's own by default.
 
         Raises:
-            ServiceCallError: the service refused, or no answer arrived, after the retries.
+            ServiceCallError: the service refused, or no response arrived, after the retries.
             Cancelled: before a request or during a wait for the next.
         """
         from tenacity import Retrying
 
-        service = client.partition(".")[0]
-        pace = self.session.pace(service)
-        budget = self.session.budget(service)
         session = self.session
-        rule = Rule(intent, self.clock, pace, budget, lambda: session.was_answered, self.notify, self.clock.time())
+        service = client.partition(".")[0]
+        limiter, budget = session.rate_limiter(service), session.retry_budget(service)
+        controller = RetryController(
+            intent, self.clock, limiter, budget, lambda: session.has_responded, self.notify, self.clock.time()
+        )
 
-        def attempt() -> Answer:
-            self.session.check_open()
+        def attempt() -> Response:
+            session.check_open()
             self.cancel.check()
-            if wait := pace.reserve():
+            if wait := limiter.reserve():
                 self.sleep(wait)
             return self._send(client, operation, args, options, region)
 
         retrying = Retrying(
-            retry=rule.should_retry,
-            stop=rule.should_stop,
-            wait=rule.seconds_to_wait,
+            retry=controller.should_retry,
+            stop=controller.should_stop,
+            wait=controller.seconds_to_wait,
             sleep=self.sleep,
-            before_sleep=rule.tell,
+            before_sleep=controller.notify_retry,
             reraise=True,
         )
         try:
-            answer = retrying(attempt)
+            response = retrying(attempt)
         except ServiceCallError as error:
             raise error.after(retrying.statistics["attempt_number"]) from None
-        budget.succeeded()
-        pace.succeeded()
-        return answer
+        budget.record_success()
+        limiter.record_success()
+        return response
 
     def pages(
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object
@@ -254,16 +255,16 @@ class Caller:
         """Yield the entries of a list operation, page by page; both bare arrays and `{items}` are understood."""
         query: dict[str, Any] = {**options, "limit": _PAGE_LIMITS.get(client.partition(".")[0], _PAGE_LIMIT)}
         while True:
-            answer = self.call(client, operation, *args, region=region, **query)
-            entries = answer.body.get("items") if isinstance(answer.data, Mapping) else answer.data
+            response = self.call(client, operation, *args, region=region, **query)
+            entries = response.body.get("items") if isinstance(response.data, Mapping) else response.data
             if isinstance(entries, list):
                 yield from (entry for entry in entries if isinstance(entry, Mapping))
-            if not answer.headers.get("opc-next-page"):
+            if not response.headers.get("opc-next-page"):
                 return
-            query["page"] = answer.headers["opc-next-page"]
+            query["page"] = response.headers["opc-next-page"]
 
     def sleep(self, seconds: float) -> None:
-        """Wait, and raise `Cancelled` at once when it is cancelled meanwhile."""
+        """Wait, and raise `Cancelled` at once when cancelled meanwhile."""
         self.cancel.check()
         left = self.cancel.seconds_left
         self.clock.sleep(seconds if left is None else min(seconds, left), self.cancel.event)
@@ -276,7 +277,7 @@ class Caller:
         args: tuple[object, ...],
         options: Mapping[str, object],
         region: str | None,
-    ) -> Answer:
+    ) -> Response:
         import oci
         from oci._vendor import requests
         from urllib3.exceptions import HTTPError
@@ -285,26 +286,26 @@ class Caller:
             target = self.session.client(client, region or self.session.credentials.region)
             response = getattr(target, operation)(*args, **options)
         except oci.exceptions.ServiceError as error:
-            self.session.was_answered = True
-            raise self._refused(operation, error) from None
+            self.session.has_responded = True
+            raise self._service_error(operation, error) from None
         except (requests.exceptions.RequestException, HTTPError) as error:
-            raise self._lost(operation, _told(error)) from None
+            raise self._connection_lost(operation, _describe(error)) from None
         except UnicodeDecodeError as error:
-            raise self._lost(operation, f"the answer cannot be read: {error}") from None
-        except _unsent() as error:
+            raise self._connection_lost(operation, f"the response cannot be read: {error}") from None
+        except _unsent_errors() as error:
             raise ConfigError(f"{operation}: the SDK could not send it: {type(error).__name__}: {error}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
-        data = self._readable(operation, response.data)
-        self.session.was_answered = True
-        return Answer(response.status, data, headers)
+        data = self._parse_body(operation, response.data)
+        self.session.has_responded = True
+        return Response(response.status, data, headers)
 
-    def _readable(self, operation: str, data: Any) -> Any:
+    def _parse_body(self, operation: str, data: Any) -> Any:
         """Return a body in wire form; what the SDK leaves as a stream is text.
 
         Raises:
-            ConnectionLost: the stream broke off, or the body is none that the operation can have: text that is no
-                JSON, or in place of what was asked for null or a number.
+            ConnectionLost: the stream ended early, or the body is not valid for the operation: not JSON, or null or
+                a number instead of an object.
         """
         from oci._vendor import requests
 
@@ -312,19 +313,19 @@ class Caller:
             try:
                 return str(data.content.decode("utf-8", "replace"))
             except requests.exceptions.RequestException as error:
-                raise self._lost(operation, f"{type(error).__name__}: {error}") from None
+                raise self._connection_lost(operation, f"{type(error).__name__}: {error}") from None
         expected: tuple[type, ...] = (dict, list, type(None))
         if operation.startswith(("get_", "list_")):
             expected = (str,) if operation == "get_namespace" else (dict, list)
         if not isinstance(data, expected):
             shown = data if isinstance(data, str) else json.dumps(data)
-            raise self._lost(operation, f"the answer cannot be read: {shown[:80]!r}")
+            raise self._connection_lost(operation, f"the response cannot be read: {shown[:80]!r}")
         return data
 
-    def _refused(self, operation: str, error: Any) -> ServiceCallError:
+    def _service_error(self, operation: str, error: Any) -> ServiceCallError:
         status, code, message = error.status, str(error.code or ""), str(error.message or "")
         if error.original_request is None and status < 429:
-            # The signer's own request for a token: what it was answered says nothing about our resource.
+            # This is the response to the signer's own request for a token, not to ours.
             status, code, message = 401, "", f"The signer got no token: {status} {code}: {message}"
         return error_class(status, code, message)(
             operation=operation,
@@ -336,7 +337,7 @@ class Caller:
             retry_after_seconds=_seconds((error.headers or {}).get("retry-after")),
         )
 
-    def _lost(self, operation: str, message: str) -> ServiceCallError:
+    def _connection_lost(self, operation: str, message: str) -> ServiceCallError:
         return ConnectionLost(operation=operation, key=self.key, service_message=message)
 
 
@@ -344,8 +345,8 @@ def _seconds(value: str | None) -> float | None:
     return float(value) if value is not None and value.isdecimal() else None
 
 
-def _told(error: Exception) -> str:
-    """Return what happened, without the SDK's wrapping and the page of advice that it appends."""
+def _describe(error: Exception) -> str:
+    """Return the cause, without the SDK's wrapping and the page of advice that it appends."""
     from urllib3.exceptions import MaxRetryError
 
     cause = next((one for one in error.args if isinstance(one, Exception)), error)
@@ -356,8 +357,8 @@ def _told(error: Exception) -> str:
     return f"{type(cause).__name__}: {said}"
 
 
-def _unsent() -> tuple[type[Exception], ...]:
-    """Return what the SDK raises where it sends nothing: it refuses an argument, or its signer gets no token.
+def _unsent_errors() -> tuple[type[Exception], ...]:
+    """Return what the SDK raises before it sends a request: an argument is invalid, or its signer gets no token.
 
     Source: oci.auth.federation_client, oci.auth.certificate_retriever and oci.base_client; the breaker is that of
     token requests, which a signer made by the user may have.

@@ -213,7 +213,7 @@ def _run_once(call: Call) -> Result:
         return call.operation.handler(call)
     if not 1 <= len(token) <= MAX_LENGTH:
         raise invalid(f"opc-retry-token must have 1 to {MAX_LENGTH} characters")
-    key = (service.name, call.operation.name, call.region, token)
+    key = (service.name, call.operation.name, call.region, call.principal.id, token)
     payload = digest([call.body, dict(call.path)])
     remembered = call.cloud.tokens.recall(key, call.now)
     if remembered is None:
@@ -222,11 +222,18 @@ def _run_once(call: Call) -> Result:
         call.cloud.tokens.remember(key, RememberedCreate(payload, result, resource, call.now))
         return result
     if remembered.payload != payload:
-        raise ServiceError(call.cloud.assumptions.retry_token_mismatch, status=409)
+        raise _token_in_use(call, token)
     if remembered.resource is not None and not call.cloud.is_live(*remembered.resource, call.now):
         raise ServiceError("InvalidatedRetryToken")
     original: Result = remembered.result
     return original
+
+
+def _token_in_use(call: Call, token: str) -> ServiceError:
+    code = call.cloud.assumptions.retry_token_mismatch
+    owner = f"{call.principal.tenancy_id}|{call.principal.id}~{call.body.get('compartmentId')}~{token}"
+    message = f"Token is currently in use for a different request: {owner}" if code == "Conflict" else None
+    return ServiceError(code, message, status=409)
 
 
 def _require_home_region(call: Call) -> None:

@@ -16,7 +16,7 @@ def find_engine(containers: str, clock: Clock) -> Engine | None:
     """Return the engine for "docker" or "auto"; None where containers must be simulated.
 
     Raises:
-        EngineMissing: `containers` is "docker" and no engine answers.
+        DockerUnavailable: `containers` is "docker" and no engine answers.
         ValueError: `containers` is neither word, or it is "docker" and the clock is a `VirtualClock`.
     """
     if containers not in {"docker", "auto"}:

@@ -65,7 +65,7 @@ class Emulator:
         services: what it offers; by default `ocisidecar.emulator.services.SERVICES`.
 
     Raises:
-        EngineMissing: `containers` is "docker" and no Docker engine answers.
+        DockerUnavailable: `containers` is "docker" and no Docker engine answers.
         ValueError: `containers` is another word, or it is "docker" and `clock` is a `VirtualClock`.
     """
 

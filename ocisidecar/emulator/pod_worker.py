@@ -23,7 +23,7 @@ from ocisidecar.clock import Clock
 from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import ContainerStatus, ContainerUsage, Pod, PodCallbacks
 from ocisidecar.emulator.resource_principal import DIRECTORY, PrincipalFiles, environment_variables
-from ocisidecar.engine import Engine, EngineMissing, Injection, PodAddress, PodFailed, RunningPod
+from ocisidecar.engine import DockerUnavailable, Engine, Injection, PodAddress, PodFailed, RunningPod
 
 _LOG = logging.getLogger("ocisidecar.emulator")
 
@@ -114,7 +114,7 @@ class PodWorker:
                 self._running = self._run()
             else:
                 self._running.start()
-        except (PodFailed, EngineMissing, OSError) as exc:
+        except (PodFailed, DockerUnavailable, OSError) as exc:
             self._remove_containers()
             callbacks.failed(self._runtime.clock.time(), str(exc))
             return

@@ -25,7 +25,7 @@ def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -
 
     Raises:
         OSError: the port is taken, or the directory cannot be written.
-        EngineMissing: `containers` is "docker" and no Docker engine answers.
+        DockerUnavailable: `containers` is "docker" and no Docker engine answers.
     """
     with Emulator(port=port, containers=containers) as emulator:
         # SIGTERM would otherwise leave real containers running.

@@ -128,7 +128,8 @@ class Assumptions:
     works with them works in OCI.
 
     Args:
-        retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.
+        retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.  `Conflict`
+            is on record; that the bodies are compared before the resource's deletion is noticed is UNCONFIRMED.
         logging_create_status: status of the response to a create of a log group or log, 202 or 200.
         has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
         null_removes_field: whether null in an update removes an optional field; otherwise null is ignored.
@@ -142,7 +143,7 @@ class Assumptions:
             only.
     """
 
-    retry_token_mismatch: str = "InvalidatedRetryToken"  # noqa: S105 - an error code
+    retry_token_mismatch: str = "Conflict"  # noqa: S105 - an error code
     logging_create_status: int = 202
     has_default_tags: bool = False
     null_removes_field: bool = True

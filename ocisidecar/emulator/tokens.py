@@ -15,8 +15,12 @@ from attrs import frozen
 LIFETIME_SECONDS: Final = 24 * 3600
 MAX_LENGTH: Final = 64
 
-TokenKey = tuple[str, str, str, str]
-"""Service, operation, region and token."""
+TokenKey = tuple[str, str, str, str, str]
+"""Service, operation, region, user and token: two users who send one token create two resources.
+
+Source: the message of the 409 for a token that is in use, as recorded by a user of Oracle's Terraform provider; it
+names tenancy, user, compartment and token.
+"""
 
 
 @frozen

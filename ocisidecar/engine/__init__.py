@@ -16,7 +16,7 @@ from ocisidecar.engine.values import Health as Health
 from ocisidecar.engine.values import Injection as Injection
 from ocisidecar.engine.values import PodAddress as PodAddress
 from ocisidecar.engine.values import Usage as Usage
-from ocisidecar.errors import EngineMissing as EngineMissing
+from ocisidecar.errors import DockerUnavailable as DockerUnavailable
 from ocisidecar.errors import PodFailed as PodFailed
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ContainerState",
+    "DockerUnavailable",
     "Engine",
-    "EngineMissing",
     "Health",
     "Injection",
     "Owner",

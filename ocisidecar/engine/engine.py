@@ -22,7 +22,7 @@ from ocisidecar.engine.networks import Networks, remove_network
 from ocisidecar.engine.owner import KIND, Owner
 from ocisidecar.engine.pod import Inject, PodRequest, RunningPod, remove_container
 from ocisidecar.engine.values import PodAddress
-from ocisidecar.errors import EngineMissing
+from ocisidecar.errors import DockerUnavailable
 
 _TIMEOUT_SECONDS = 120
 _MAX_CONNECTIONS = 256
@@ -56,7 +56,7 @@ class Engine:
         """Connect to the engine at `base_url`; the default is `DOCKER_HOST`, else the default socket.
 
         Raises:
-            EngineMissing: no engine answers there.
+            DockerUnavailable: no engine answers there.
         """
         url = base_url or os.environ.get("DOCKER_HOST") or _DEFAULT_URL
         try:
@@ -68,7 +68,7 @@ class Engine:
                 )
             )
         except (DockerException, OSError) as error:
-            raise EngineMissing(
+            raise DockerUnavailable(
                 f"No Docker engine answers at {url}: {error}. Start one that you may use, or name it in "
                 "DOCKER_HOST, as `docker context ls` shows it; without one, containers can only be simulated."
             ) from error
@@ -78,7 +78,7 @@ class Engine:
         """Return whether `connect` succeeds."""
         try:
             Engine.connect().close()
-        except EngineMissing:
+        except DockerUnavailable:
             return False
         return True
 

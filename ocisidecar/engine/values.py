@@ -9,6 +9,7 @@ from typing import Literal
 from attrs import field, frozen
 
 Health = Literal["HEALTHY", "UNHEALTHY", "UNKNOWN"]
+"""Result of one health check, in OCI's words."""
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""The images that specs name: built, pushed, pinned by digest, and what scanning found in them.
+"""Images for specs: build, push, pin by digest, and read vulnerability scans.
 
     from ocisidecar import Provisioner, images
 
@@ -10,7 +10,7 @@
         pushed = [registry.push(image) for image in built]
         provisioner.apply(web.with_images(images.pinned(pushed)))
 
-Nothing is pushed under the tag `latest`, and a digest names the same image for good.
+Nothing is pushed under the tag `latest`, and a digest always names the same image.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from ocisidecar.images.registry import pinned as pinned
 from ocisidecar.images.repositories import Repository as Repository
 from ocisidecar.images.repositories import ensure_repositories as ensure_repositories
 from ocisidecar.images.repositories import namespace as namespace
+from ocisidecar.images.sbom import find_syft as find_syft
 from ocisidecar.images.sbom import sbom as sbom
 from ocisidecar.images.scans import SEVERITIES as SEVERITIES
 from ocisidecar.images.scans import Problem as Problem

@@ -1,4 +1,4 @@
-"""Building images: several at a time, from the engine's cache, for one platform or several."""
+"""Building images: several in parallel, with the engine's cache, for one platform or several."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from attrs import define, field, frozen
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import BuildFailed, ConfigError, ImageError
-from ocisidecar.images.connection import connected
+from ocisidecar.images.connection import engine_or_default
 from ocisidecar.images.events import (
     BuildFinished,
     BuildStarted,
     BuildStep,
     BuildStopped,
+    Emitter,
     ImageEvent,
     ImageHandler,
-    Telling,
 )
 from ocisidecar.images.sources import ImageSource
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ocisidecar.engine.streams import Stop
 
 PLATFORMS: Final = ("linux/amd64", "linux/arm64")
-"""What container instances run: x86 shapes and the Ampere shapes (CI.Standard.A1.Flex)."""
+"""The platforms of container instances: x86 shapes and the Ampere shapes (CI.Standard.A1.Flex)."""
 
 _TAG: Final = re.compile(r"\w[\w.-]{0,119}", re.ASCII)
 _KEPT_LINES: Final = 40
@@ -40,19 +40,19 @@ _SHOWN_LINES: Final = 10
 
 @frozen(kw_only=True)
 class Variant:
-    """An image for one platform, as the engine holds it.
+    """An image for one platform, in the engine.
 
     Attributes:
         platform: e.g. `linux/arm64`.
         reference: name and tag in the engine.
         image_id: of the engine.
-        size_in_bytes: of all layers, unpacked.
+        size_bytes: of all layers, uncompressed.
     """
 
     platform: str
     reference: str
     image_id: str
-    size_in_bytes: int
+    size_bytes: int
 
 
 @frozen(kw_only=True)
@@ -78,21 +78,20 @@ def build(
 ) -> tuple[BuiltImage, ...]:
     """Build images and leave them in the engine, tagged `<prefix>/<name>:<version>`.
 
-    Blocks.  What did not change comes from the engine's cache.  For several platforms a tag ends in the
-    architecture (`:1.0-arm64`), and the engine's own platform has the plain tag besides.  `RUN` for another
-    platform than the engine's needs emulation on its host; `FROM scratch` and `COPY` do not.  An engine holds one
-    platform of a base at a time: building for several pulls the base anew, and images `FROM scratch` then bypass
-    the cache.
+    Blocks.  Steps that did not change come from the engine's cache.  For several platforms a tag ends in the
+    architecture (`:1.0-arm64`), and the engine's own platform has the plain tag too.  `RUN` for another platform
+    than the engine's needs emulation on its host; `FROM scratch` and `COPY` do not.  An engine holds one platform
+    of a base at a time: building for several pulls the base again, and images `FROM scratch` then bypass the cache.
 
     Args:
         sources: what to build, e.g. `own_images()`.
         version: the tag.
         platforms: some of `linux/amd64` and `linux/arm64`; None means the engine's own.
-        base_images: name of a source → image that takes the place of its own base, as argument `BASE_IMAGE`.
-        repository_prefix: with the default and this release's version, the names are those that specs hold for
-            our own images, and local pods find them.
-        engine: where to build; the one that the environment names by default.
-        max_workers: builds at a time.
+        base_images: name of a source → image to use as its base, passed as argument `BASE_IMAGE`.
+        repository_prefix: with the default and this release's version, local pods find the project's images under
+            the names in specs.
+        engine: where to build; by default the one that the environment names.
+        max_workers: number of parallel builds.
         on_event: receives the events, on this thread.
         clock: where time comes from.
 
@@ -100,21 +99,21 @@ def build(
         One image per source, in their order.
 
     Raises:
-        ConfigError: a platform, the version or a name in `base_images` is not possible.
-        EngineMissing: no engine answers.
-        BuildFailed: one of them, or several: the others were built.
-        ImageError: the engine went away.
+        ConfigError: a platform, the version or a name in `base_images` is invalid.
+        DockerUnavailable: no engine answers.
+        BuildFailed: at least one failed; the others were built.
+        ImageError: the connection to the engine was lost.
     """
     bases = base_images or {}
     _check(sources, version, platforms, bases)
-    with connected(engine) as builder:
-        native = _native_platform(builder)
+    with engine_or_default(engine) as holder:
+        native = _native_platform(holder)
         platforms = (native,) if platforms is None else platforms
-        run = _Run(builder, native, max_workers, Telling(on_event, clock or SystemClock()), _new_stop())
-        # Platforms follow each other, as a base is there for one at a time; the engine's own comes last and stays.
+        builds = _Builder(holder, native, max_workers, Emitter(on_event, clock or SystemClock()), _new_stop())
+        # One platform after the other, as the engine holds a base for one at a time; its own comes last and stays.
         for platform in sorted(platforms, key=lambda platform: platform == native):
             suffix = f"-{architecture(platform)}" if len(platforms) > 1 else ""
-            run.carry_out(
+            builds.run(
                 _Job(
                     source=source,
                     platform=platform,
@@ -125,22 +124,22 @@ def build(
                 )
                 for source in sources
             )
-    if run.failures:
-        first, *others = run.failures
+    if builds.failures:
+        first, *others = builds.failures
         first.others = tuple(others)
         raise first
     return tuple(
         BuiltImage(
             name=source.name,
             version=version,
-            variants=tuple(run.built[source.name, platform] for platform in platforms),
+            variants=tuple(builds.built[source.name, platform] for platform in platforms),
         )
         for source in sources
     )
 
 
 def architecture(platform: str) -> str:
-    """Return the second half of a platform, e.g. `arm64`."""
+    """Return the architecture of a platform, e.g. `arm64`."""
     return platform.partition("/")[2]
 
 
@@ -165,9 +164,9 @@ def _check(
     if platforms is not None and (not platforms or sorted(set(platforms) & set(PLATFORMS)) != sorted(platforms)):
         raise ConfigError(f"platforms={tuple(platforms)}: container instances run {' and '.join(PLATFORMS)}.")
     if len(set(names)) < len(names):
-        raise ConfigError(f"sources: a name stands twice in {', '.join(names)}.")
+        raise ConfigError(f"sources: duplicate name in {', '.join(names)}.")
     if unknown := sorted(set(bases) - set(names)):
-        raise ConfigError(f"base_images[{unknown[0]!r}]: there is no such source; there are {', '.join(names)}.")
+        raise ConfigError(f"base_images[{unknown[0]!r}]: there is no such source; available: {', '.join(names)}.")
 
 
 @frozen(kw_only=True)
@@ -187,7 +186,7 @@ class _Job:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Nothing that changes from build to build: what did not change keeps its digest."""
+        """Labels that stay the same from build to build, so that an unchanged image keeps its digest."""
         labels = {
             "org.opencontainers.image.title": self.source.name,
             "org.opencontainers.image.version": self.version,
@@ -197,29 +196,29 @@ class _Job:
 
 
 @define
-class _Run:
-    """Carries out jobs in threads; everything is told on the calling thread."""
+class _Builder:
+    """Runs builds in threads and delivers their events on the calling thread."""
 
     engine: Engine
     native_platform: str
     max_workers: int
-    telling: Telling
+    emitter: Emitter
     stop: Stop
     built: dict[tuple[str, str], Variant] = field(factory=dict)
     failures: list[BuildFailed] = field(factory=list)
     _inbox: SimpleQueue[ImageEvent | Future[Variant]] = field(factory=SimpleQueue, init=False)
 
-    def carry_out(self, jobs: Iterable[_Job]) -> None:
-        """Build them all; when a handler raises or Ctrl-C is pressed, the engine stops all of them at once."""
+    def run(self, jobs: Iterable[_Job]) -> None:
+        """Run all builds; when a handler raises or Ctrl-C is pressed, the engine stops all of them."""
         pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="ocisidecar-build")
         try:
             running = {self._submit(pool, job): job for job in jobs}
             while running:
                 item = self._inbox.get()
                 if isinstance(item, ImageEvent):
-                    self.telling.tell(item)
+                    self.emitter.emit(item)
                 else:
-                    self._ended(item, running.pop(item))
+                    self._handle_result(item, running.pop(item))
         except BaseException:
             self.stop.set()
             raise
@@ -231,40 +230,40 @@ class _Run:
         future.add_done_callback(self._inbox.put)
         return future
 
-    def _ended(self, future: Future[Variant], job: _Job) -> None:
+    def _handle_result(self, future: Future[Variant], job: _Job) -> None:
         name, platform = job.source.name, job.platform
         try:
             self.built[name, platform] = future.result()
         except BuildFailed as error:
             self.failures.append(error)
-            self.telling.tell(BuildStopped(image=name, platform=platform, error=str(error)))
+            self.emitter.emit(BuildStopped(image=name, platform=platform, error=str(error)))
 
     def _build(self, job: _Job) -> Variant:
-        seen = _Seen()
+        log = _BuildLog()
         started = BuildStarted(image=job.source.name, platform=job.platform, base_image=job.base or "")
         self._inbox.put(started)
         try:
             self._fetch_base(job)
-            variant = self._made(job, seen)
+            variant = self._build_variant(job, log)
         except ImageError as error:
-            raise seen.failure(job, str(error), is_foreign=job.platform != self.native_platform) from error
-        self._inbox.put(seen.finish(job, variant))
+            raise log.failure(job, str(error), is_foreign=job.platform != self.native_platform) from error
+        self._inbox.put(log.finish(job, variant))
         return variant
 
-    def _made(self, job: _Job, seen: _Seen) -> Variant:
+    def _build_variant(self, job: _Job, log: _BuildLog) -> Variant:
         from ocisidecar.engine.building import find_image, tag_image
 
         platform, size, image_id = "", 0, ""
         for is_cache_used in (True, False):
-            image_id = self._attempt(job, seen, is_cache_used=is_cache_used)
+            image_id = self._attempt(job, log, is_cache_used=is_cache_used)
             platform, size = find_image(self.engine, image_id) or (platform, size)
             if platform == job.platform:
                 break
         else:
-            raise ImageError(f"the engine made it for {platform}: a stage has a base that is not {job.platform}")
+            raise ImageError(f"the engine built it for {platform}: a stage has a base that is not {job.platform}")
         if job.alias is not None:
             tag_image(self.engine, image_id, job.alias)
-        return Variant(platform=platform, reference=job.reference, image_id=image_id, size_in_bytes=size)
+        return Variant(platform=platform, reference=job.reference, image_id=image_id, size_bytes=size)
 
     def _fetch_base(self, job: _Job) -> None:
         from ocisidecar.engine.building import fetch_image
@@ -275,14 +274,14 @@ class _Run:
             fetch_image(self.engine, str(job.base), job.platform, stop=self.stop)
         except ImageError as error:
             raise ImageError(
-                f"the engine neither holds nor can pull the base {job.base}: {error}. Pull it, or name another: "
+                f"the engine cannot pull the base {job.base}: {error}. Pull it, or name another: "
                 f"base_images={{{job.source.name!r}: ...}}, or --base {job.source.name}=... of build_all.py"
             ) from error
 
-    def _attempt(self, job: _Job, seen: _Seen, *, is_cache_used: bool) -> str:
+    def _attempt(self, job: _Job, log: _BuildLog, *, is_cache_used: bool) -> str:
         from ocisidecar.engine.building import CacheHit, ImageBuilt, OutputLine, StepBegun, build_image
 
-        seen.begin()
+        log.begin()
         image_id = ""
         building = build_image(
             self.engine,
@@ -295,36 +294,36 @@ class _Run:
             use_cache=is_cache_used,
         )
         with closing(building):
-            for told in building:
-                match told:
+            for event in building:
+                match event:
                     case StepBegun():
-                        self._inbox.put(seen.begin_step(job, told.number, told.count, told.instruction))
+                        self._inbox.put(log.begin_step(job, event.number, event.count, event.instruction))
                     case CacheHit():
-                        seen.cached_steps += 1
+                        log.cached_steps += 1
                     case OutputLine():
-                        seen.log.append(told.line)
+                        log.lines.append(event.line)
                     case ImageBuilt():
-                        image_id = told.image_id
+                        image_id = event.image_id
         if not image_id:
-            raise ImageError("the engine ended without an image")
+            raise ImageError("the engine returned no image")
         return image_id
 
 
 @define
-class _Seen:
-    """What one build has told so far."""
+class _BuildLog:
+    """The output of one build so far."""
 
     step: str = ""
-    where: str = ""
+    position: str = ""
     cached_steps: int = 0
-    log: deque[str] = field(factory=lambda: deque(maxlen=_KEPT_LINES))
+    lines: deque[str] = field(factory=lambda: deque(maxlen=_KEPT_LINES))
 
     def begin(self) -> None:
-        self.step, self.where, self.cached_steps = "", "", 0
+        self.step, self.position, self.cached_steps = "", "", 0
 
     def begin_step(self, job: _Job, number: int, count: int, instruction: str) -> BuildStep:
-        self.step, self.where = instruction, f" in step {number}/{count} {instruction!r}"
-        self.log.append(f"Step {number}/{count} : {instruction}")
+        self.step, self.position = instruction, f" in step {number}/{count} {instruction!r}"
+        self.lines.append(f"Step {number}/{count} : {instruction}")
         return BuildStep(
             image=job.source.name, platform=job.platform, number=number, count=count, instruction=instruction
         )
@@ -335,25 +334,25 @@ class _Seen:
             platform=job.platform,
             reference=variant.reference,
             image_id=variant.image_id,
-            size_in_bytes=variant.size_in_bytes,
+            size_bytes=variant.size_bytes,
             cached_steps=self.cached_steps,
         )
 
-    def failure(self, job: _Job, words: str, *, is_foreign: bool) -> BuildFailed:
+    def failure(self, job: _Job, message: str, *, is_foreign: bool) -> BuildFailed:
         advice = ""
         if self.step.startswith("FROM"):
-            advice = " Pull this base, or let the Dockerfile take it from ARG BASE_IMAGE and name another."
+            advice = " Pull this base, or declare it as ARG BASE_IMAGE in the Dockerfile and name another."
         elif self.step.startswith("RUN") and is_foreign:
             advice = (
                 f" RUN for {job.platform} needs emulation on the engine's host: install qemu-user-static and "
                 "binfmt-support there."
             )
-        tail = "".join(f"\n  | {line}" for line in list(self.log)[-_SHOWN_LINES:])
-        said = words.rstrip(".")
+        tail = "".join(f"\n  | {line}" for line in list(self.lines)[-_SHOWN_LINES:])
+        cause = message.rstrip(".")
         return BuildFailed(
-            f"Building {job.source.name} for {job.platform} failed{self.where}: {said}.{advice}{tail}",
+            f"Building {job.source.name} for {job.platform} failed{self.position}: {cause}.{advice}{tail}",
             image=job.source.name,
             platform=job.platform,
             step=self.step,
-            log=tuple(self.log),
+            log=tuple(self.lines),
         )

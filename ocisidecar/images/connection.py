@@ -1,4 +1,4 @@
-"""The engine that a call works with: the caller's, or one of its own for as long as it lasts."""
+"""The engine of a call: the one passed in, or a connection that lasts as long as the call."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connected(engine: Engine | None) -> Iterator[Engine]:
+def engine_or_default(engine: Engine | None) -> Iterator[Engine]:
     """Yield `engine`, or the engine that the environment names.
 
     Raises:
-        EngineMissing: no engine answers.
+        DockerUnavailable: no engine answers.
     """
     if engine is not None:
         yield engine
         return
     from ocisidecar.engine import Engine
 
-    with Engine.connect() as own:
-        yield own
+    with Engine.connect() as connected:
+        yield connected

@@ -1,4 +1,4 @@
-"""A registry's own HTTP protocol, as far as login and manifests: the engine's API offers neither.
+"""Client of a registry's HTTP API, for login and manifests, which the engine's API lacks.
 
 Source: OCI Distribution Specification 1.1; the token flow is Docker's "Token Authentication Specification".
 """
@@ -32,27 +32,27 @@ OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _ACCEPTED: Final = f"{DOCKER_MANIFEST}, {DOCKER_LIST}, {OCI_MANIFEST}, {OCI_INDEX}"
 _TIMEOUT_SECONDS: Final = (10, 60)
 _ATTEMPTS: Final = 5
-_LONGEST_SECONDS: Final = 60.0
+_MAX_SECONDS: Final = 60.0
 _FIRST_WAIT_SECONDS: Final = 0.5
-_LONGEST_WAIT_SECONDS: Final = 8.0
-_PASSING: Final = frozenset({429, 500, 502, 503, 504})
+_MAX_WAIT_SECONDS: Final = 8.0
+_RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
 @frozen(kw_only=True)
 class Manifest:
-    """What a registry keeps under a tag or digest, byte for byte."""
+    """A manifest or list of manifests, byte for byte."""
 
     media_type: str
     content: bytes = field(repr=False)
 
     @property
     def digest(self) -> str:
-        """The digest under which it can always be had."""
+        """The digest of the content."""
         return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
 
     def descriptors(self, platform: str) -> list[dict[str, object]]:
-        """Return how a list refers to it; a list refers to its entries for `platform` instead."""
+        """Return its entry in a list; of a list, the entries for `platform`."""
         if self.media_type in {DOCKER_LIST, OCI_INDEX}:
             return [one for one in json.loads(self.content)["manifests"] if _platform_of(one) == platform]
         system, _, architecture = platform.partition("/")
@@ -72,7 +72,7 @@ def _platform_of(descriptor: Mapping[str, Any]) -> str:
 
 
 def manifest_list(variants: Sequence[tuple[str, Manifest]]) -> Manifest:
-    """Return the list of one image's variants, given as platform and manifest; in OCI's form where all are."""
+    """Return a list of (platform, manifest) pairs; an OCI index if all are OCI manifests, else Docker's list."""
     descriptors = [one for platform, manifest in variants for one in manifest.descriptors(platform)]
     is_oci = all(one["mediaType"] == OCI_MANIFEST for one in descriptors)
     media_type = OCI_INDEX if is_oci else DOCKER_LIST
@@ -81,12 +81,12 @@ def manifest_list(variants: Sequence[tuple[str, Manifest]]) -> Manifest:
 
 
 @define
-class Distribution:
-    """One registry, for one user.  Not thread-safe; close it after use.
+class RegistryClient:
+    """A registry, as one user.  Not thread-safe; close it after use.
 
     Args:
-        host: of the registry, with a port where it is not 443; on this machine's loopback it is spoken to by HTTP,
-            as engines do.
+        host: of the registry, with a port where it is not 443; on loopback the protocol is HTTP, as with
+            engines.
         username: for the registry.
         password: for the registry.
         clock: waits between attempts.
@@ -109,32 +109,32 @@ class Distribution:
         self._http.close()
 
     def check(self) -> None:
-        """Ask whether user and password are right.
+        """Check user name and password.
 
         Raises:
-            LoginFailed: they are not.
-            ImageError: the registry cannot be asked.
+            LoginFailed: they are wrong.
+            ImageError: the registry does not respond.
         """
         self._call("GET", "", scope="")
 
     def manifest(self, repository: str, reference: str) -> Manifest:
-        """Return what the registry keeps under a tag or digest.
+        """Return the manifest under a tag or digest.
 
         Raises:
-            LoginFailed: this user may not.
-            ImageError: it is not there, or the registry cannot be asked.
+            LoginFailed: the user may not read it.
+            ImageError: it does not exist, or the registry does not respond.
         """
         path = f"{repository}/manifests/{reference}"
-        answer = self._call("GET", path, scope=f"repository:{repository}:pull", headers={"Accept": _ACCEPTED})
-        media_type = answer.headers["Content-Type"].partition(";")[0]
-        return Manifest(media_type=media_type, content=answer.content)
+        response = self._call("GET", path, scope=f"repository:{repository}:pull", headers={"Accept": _ACCEPTED})
+        media_type = response.headers["Content-Type"].partition(";")[0]
+        return Manifest(media_type=media_type, content=response.content)
 
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
-        """Keep a manifest under a tag; what it refers to must be there.
+        """Store a manifest under a tag; what it refers to must exist.
 
         Raises:
-            LoginFailed: this user may not.
-            ImageError: the registry refuses it, or cannot be asked.
+            LoginFailed: the user may not write it.
+            ImageError: the registry refuses it, or does not respond.
         """
         self._call(
             "PUT",
@@ -148,39 +148,39 @@ class Distribution:
         self, method: str, path: str, *, scope: str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> requests.Response:
         url = f"{_scheme(self.host)}://{self.host}/v2/{path}"
-        answer = self._send(method, url, authorization=None, headers=headers, body=body)
-        if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            authorization = self._authorize(answer.headers.get("WWW-Authenticate", ""), scope)
-            answer = self._send(method, url, authorization=authorization, headers=headers, body=body)
-        return self._succeeded(answer, f"{method} {url}")
+        response = self._send(method, url, authorization=None, headers=headers, body=body)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            authorization = self._authorize(response.headers.get("WWW-Authenticate", ""), scope)
+            response = self._send(method, url, authorization=authorization, headers=headers, body=body)
+        return self._checked(response, f"{method} {url}")
 
     def _authorize(self, challenge: str, scope: str) -> str:
-        """Answer a challenge: with user and password, or with a token that the place it names gives for them."""
+        """Return the header for a challenge: user and password, or a token that its realm issues for them."""
         basic = b64encode(f"{self.username}:{self.password}".encode()).decode()
         if not challenge.lower().startswith("bearer "):
             return f"Basic {basic}"
-        named = dict(_PARAMETER.findall(challenge))
-        realm = named.get("realm", "")
+        parameters = dict(_PARAMETER.findall(challenge))
+        realm = parameters.get("realm", "")
         if urlsplit(realm).scheme != "https" and not is_loopback(urlsplit(realm).netloc):
-            raise ImageError(f"{self.host} wants the password sent to {realm!r}, without encryption: not sent.")
-        wanted = {"service": named.get("service", ""), "scope": scope}
-        url = f"{realm}?{urlencode({name: value for name, value in wanted.items() if value})}"
-        answer = self._succeeded(self._send("GET", url, authorization=f"Basic {basic}"), f"GET {url}")
-        token = _token(answer)
+            raise ImageError(f"{self.host} requests the password at {realm!r}, which is not encrypted: not sent.")
+        query = {"service": parameters.get("service", ""), "scope": scope}
+        url = f"{realm}?{urlencode({name: value for name, value in query.items() if value})}"
+        response = self._checked(self._send("GET", url, authorization=f"Basic {basic}"), f"GET {url}")
+        token = _token(response)
         if not token:
             raise ImageError(f"GET {url}: the response contains no token.")
         return f"Bearer {token}"
 
-    def _succeeded(self, answer: requests.Response, tried: str) -> requests.Response:
-        said = f"{tried} as {self.username!r}: {answer.status_code} {_words(answer)}"
-        if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    def _checked(self, response: requests.Response, request: str) -> requests.Response:
+        failure = f"{request} as {self.username!r}: {response.status_code} {_error_text(response)}"
+        if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise LoginFailed(
-                f"{said}.  Check user name (in OCIR `<namespace>/<user>`) and password (in OCIR an auth token of "
-                "this user), and that a policy lets the user manage repos."
+                f"{failure}.  Check user name (in OCIR `<namespace>/<user>`) and password (in OCIR an auth token "
+                "of this user), and that a policy lets the user manage repos."
             )
-        if not answer.ok:
-            raise ImageError(f"{said}.")
-        return answer
+        if not response.ok:
+            raise ImageError(f"{failure}.")
+        return response
 
     def _send(
         self,
@@ -191,50 +191,52 @@ class Distribution:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> requests.Response:
-        """Send, and send again while the failure is one that passes."""
+        """Send a request, and retry it on failures that are likely to pass."""
         import requests
 
-        given = {**(headers or {}), **({} if authorization is None else {"Authorization": authorization})}
+        sent = {**(headers or {}), **({} if authorization is None else {"Authorization": authorization})}
 
         def attempt() -> requests.Response:
-            # An `auth` of its own, even without effect, keeps requests from taking one out of ~/.netrc.
+            # Any `auth`, even one without effect, keeps requests from using credentials of ~/.netrc.
             return self._http.request(
-                method, url, headers=given, data=body, timeout=_TIMEOUT_SECONDS, auth=lambda request: request
+                method, url, headers=sent, data=body, timeout=_TIMEOUT_SECONDS, auth=lambda request: request
             )
 
-        passing = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
-        repeat = repeating(
+        retryable = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
+        retry = retrying(
             self.clock,
-            is_passing=lambda error: isinstance(error, passing),
-            is_unfinished=lambda answer: answer.status_code in _PASSING,
+            is_retryable=lambda error: isinstance(error, retryable),
+            is_retryable_response=lambda response: response.status_code in _RETRYABLE,
         )
         try:
-            answer: requests.Response = repeat(attempt)
+            response: requests.Response = retry(attempt)
         except requests.exceptions.RequestException as error:
-            raise ImageError(f"{method} {url}: no answer: {_cause(error)}.  Check host, network, proxy.") from error
-        return answer
+            raise ImageError(
+                f"{method} {url}: no response: {_cause(error)}.  Check host, network and proxy."
+            ) from error
+        return response
 
 
-def repeating(
+def retrying(
     clock: Clock,
     *,
-    is_passing: Callable[[BaseException], bool],
-    is_unfinished: Callable[[Any], bool] = lambda _: False,
+    is_retryable: Callable[[BaseException], bool],
+    is_retryable_response: Callable[[Any], bool] = lambda _: False,
 ) -> tenacity.Retrying:
-    """Return what calls again while the error or the result asks for it: five times, and not after a minute."""
+    """Return a tenacity retrier: at most five attempts within a minute."""
     import tenacity
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_passing) | tenacity.retry_if_result(is_unfinished),
-        stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_after_delay(_LONGEST_SECONDS),
-        wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
+        retry=tenacity.retry_if_exception(is_retryable) | tenacity.retry_if_result(is_retryable_response),
+        stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_after_delay(_MAX_SECONDS),
+        wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_MAX_WAIT_SECONDS),
         sleep=clock.sleep,
         retry_error_callback=_last_outcome,
     )
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host, with or without a port, is this machine's own."""
+    """Return whether a host, with or without a port, is a loopback address."""
     name = urlsplit(f"//{host}").hostname or ""
     try:
         return ip_address(name).is_loopback
@@ -242,16 +244,16 @@ def is_loopback(host: str) -> bool:
         return name == "localhost"
 
 
-def _token(answer: requests.Response) -> str:
+def _token(response: requests.Response) -> str:
     try:
-        given = answer.json()
+        body = response.json()
     except ValueError:
         return ""
-    return str(given.get("token") or given.get("access_token") or "") if isinstance(given, dict) else ""
+    return str(body.get("token") or body.get("access_token") or "") if isinstance(body, dict) else ""
 
 
 def _cause(error: Exception) -> str:
-    """Return what happened, without the wrapping of the layers that it came through."""
+    """Return the innermost cause of a connection error."""
     inner = error.args[0] if error.args else error
     return str(getattr(inner, "reason", inner))
 
@@ -264,9 +266,9 @@ def _scheme(host: str) -> str:
     return "http" if is_loopback(host) else "https"
 
 
-def _words(answer: requests.Response) -> str:
+def _error_text(response: requests.Response) -> str:
     try:
-        errors = answer.json()["errors"]
+        errors = response.json()["errors"]
         return "; ".join(f"{one['code']}: {one['message']}" for one in errors)
     except (ValueError, LookupError, TypeError):
-        return " ".join(answer.text.split())[:200] or "(no text)"
+        return " ".join(response.text.split())[:200] or "(no text)"

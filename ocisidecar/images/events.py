@@ -1,4 +1,4 @@
-"""What happens while images are built and pushed, as values; delivered on the thread that called.
+"""Events of building and pushing images, delivered on the calling thread.
 
 An exception from a handler ends the call and propagates, as with the events of an apply.
 """
@@ -18,7 +18,7 @@ class ImageEvent:
 
     Attributes:
         image: name of the image, e.g. `prometheus`.
-        platform: which of its variants, e.g. `linux/amd64`; empty when all are meant.
+        platform: of its variant, e.g. `linux/amd64`; empty for all.
         elapsed_seconds: since the call began.
     """
 
@@ -33,7 +33,7 @@ class ImageEvent:
 
 @frozen(kw_only=True)
 class BuildStarted(ImageEvent):
-    """The sources are on their way to the engine; `base_image` is what is built upon, empty when not named."""
+    """The sources are being sent to the engine; `base_image` is empty if the Dockerfile names it."""
 
     base_image: str
 
@@ -49,17 +49,17 @@ class BuildStep(ImageEvent):
 
 @frozen(kw_only=True)
 class BuildFinished(ImageEvent):
-    """The engine holds the image under `reference`; `cached_steps` were not run, as nothing in them had changed."""
+    """The engine holds the image under `reference`; `cached_steps` came from the cache."""
 
     reference: str
     image_id: str
-    size_in_bytes: int
+    size_bytes: int
     cached_steps: int
 
 
 @frozen(kw_only=True)
 class BuildStopped(ImageEvent):
-    """The build failed with `error`; the call raises when the builds that run beside it have ended."""
+    """The build failed with `error`; the call raises when the other builds have ended."""
 
     error: str
 
@@ -73,7 +73,7 @@ class PushStarted(ImageEvent):
 
 @frozen(kw_only=True)
 class PushProgress(ImageEvent):
-    """So much is sent of the layers that the registry does not have; `total_bytes` grows as they are looked at."""
+    """Bytes sent of the layers that the registry lacks; `total_bytes` grows while layers are compared."""
 
     sent_bytes: int
     total_bytes: int
@@ -81,19 +81,19 @@ class PushProgress(ImageEvent):
 
 @frozen(kw_only=True)
 class PushFinished(ImageEvent):
-    """The registry holds the image under `reference`, and for good under `digest`."""
+    """The registry holds the image under `reference` and `digest`."""
 
     reference: str
     digest: str
 
 
 ImageHandler = Callable[[ImageEvent], None]
-"""Receives events; blocking in it blocks the call."""
+"""Receives events; while it runs the call waits."""
 
 
 @frozen
-class Telling:
-    """Stamps events with the time since it was made, and hands them to the handler, if there is one."""
+class Emitter:
+    """Passes events to the handler, if there is one, with the seconds since the emitter was made."""
 
     handler: ImageHandler | None
     clock: Clock
@@ -103,7 +103,7 @@ class Telling:
     def _now(self) -> float:
         return self.clock.time()
 
-    def tell(self, event: ImageEvent) -> None:
-        """Hand over one event; blocks as long as the handler does."""
+    def emit(self, event: ImageEvent) -> None:
+        """Pass one event to the handler, and wait for it."""
         if self.handler is not None:
             self.handler(evolve(event, elapsed_seconds=self.clock.time() - self._started))

@@ -1,4 +1,4 @@
-"""Pushing images to a registry, and the URLs under which specs then name them."""
+"""Pushing images to a registry, and their URLs for specs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from attrs import field, frozen
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ConfigError, ImageError, PushFailed
 from ocisidecar.images.build import BuiltImage, Variant, architecture
-from ocisidecar.images.connection import connected
-from ocisidecar.images.distribution import Distribution, Manifest, manifest_list, repeating
-from ocisidecar.images.events import ImageHandler, PushFinished, PushProgress, PushStarted, Telling
+from ocisidecar.images.connection import engine_or_default
+from ocisidecar.images.distribution import Manifest, RegistryClient, manifest_list, retrying
+from ocisidecar.images.events import Emitter, ImageHandler, PushFinished, PushProgress, PushStarted
 from ocisidecar.spec.ocir import ocir_host
 from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH
@@ -22,28 +22,28 @@ from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
 
-_PASSING: Final = re.compile(
+_RETRYABLE: Final = re.compile(
     r"\b(429 Too Many|50[0234] (Internal|Bad|Service|Gateway))|toomanyrequests|timeout|connection reset|\bEOF\b",
     re.IGNORECASE,
 )
-"""In the engine's words: it repeats the sending of a layer by itself, but not that of the manifest in the end."""
+"""Engine messages of failures worth a retry: the engine retries layers by itself, but not the manifest."""
 _ADVICE: Final = {
-    r"no such image": "Build it again: the engine has lost it.",
+    r"no such image": "Build it again: the engine does not hold it any more.",
     r"denied|forbidden|unauthorized|\b40[13]\b": "In OCIR the user needs `manage repos` in the compartment of the "
     "repository, whose path begins with the tenancy's namespace.",
 }
-"""What the engine says, as a pattern → what to do."""
+"""Pattern of an engine message → what to do."""
 
 
 @frozen(kw_only=True)
 class PushedImage:
-    """An image that a registry holds.
+    """An image in a registry.
 
     Attributes:
         name: e.g. `prometheus`.
         repository: with registry, without tag, e.g. `fra.ocir.io/acme/ocisidecar/prometheus`.
-        tags: under which it was pushed: the version, and for several platforms one more for each.
-        digest: of the image, or of the list of its platforms; what it names never changes.
+        tags: the version, and for several platforms another one for each.
+        digest: of the image, or of the list of its platforms; immutable.
     """
 
     name: str
@@ -53,18 +53,13 @@ class PushedImage:
 
     @property
     def url(self) -> str:
-        """The image for good, as specs take it: `<repository>@sha256:...`."""
+        """The image by digest, as specs take it: `<repository>@sha256:...`."""
         return f"{self.repository}@{self.digest}"
 
     @property
     def repository_name(self) -> str:
-        """The repository as OCI's own APIs call it: without registry and namespace."""
+        """The repository's name in OCI's APIs: without registry and namespace."""
         return self.repository.split("/", 2)[2]
-
-    @property
-    def tagged_url(self) -> str:
-        """The image by its version, which a later push may move."""
-        return f"{self.repository}:{self.tags[0]}"
 
 
 def pinned(pushed: Iterable[PushedImage]) -> Mapping[str, str]:
@@ -74,18 +69,18 @@ def pinned(pushed: Iterable[PushedImage]) -> Mapping[str, str]:
 
 @frozen
 class Registry:
-    """A place in a registry, and who pushes there.
+    """A path in a registry, and the user who pushes there.
 
     Attributes:
-        host: e.g. `fra.ocir.io`; with a port where it is not the usual one.
-        path: below which the images go, e.g. `acme/ocisidecar`; in OCIR the tenancy's namespace comes first.
-        username: in OCIR `<namespace>/<user>`, where the user of an identity domain has its name before it.
-        password: in OCIR an auth token; or a function that returns it, called when it is needed.
+        host: e.g. `fra.ocir.io`; with a port where it is not 443.
+        path: prefix of the repositories, e.g. `acme/ocisidecar`; in OCIR it begins with the tenancy's namespace.
+        username: in OCIR `<namespace>/<user>`, or `<namespace>/<domain>/<user>` in an identity domain.
+        password: in OCIR an auth token; or a function that returns it, called when needed.
 
-    Methods block.  Thread-safe; but of one engine, an image must not be pushed twice to one place at the same time.
+    Methods block.  Thread-safe, except that one engine must not push an image to a repository twice at a time.
 
     Raises:
-        ConfigError: `host` or `path` is none.
+        ConfigError: `host` or `path` is invalid.
     """
 
     host: str
@@ -109,7 +104,7 @@ class Registry:
         password: str | Callable[[], str],
         path: str = "ocisidecar",
     ) -> Registry:
-        """Return a place in OCI's own registry.
+        """Return a path in OCI's own registry.
 
         Args:
             region: its key (`fra`, for `fra.ocir.io`) or name (`eu-frankfurt-1`, for
@@ -127,12 +122,12 @@ class Registry:
         """
         host = ocir_host(region)
         if host is None:
-            raise ConfigError(f"region={region!r} is neither a region's key such as 'fra' nor a name.")
+            raise ConfigError(f"region={region!r} is neither a region key such as 'fra' nor a region name.")
         return cls(host, f"{namespace}/{path}", f"{namespace}/{username}", password)
 
     @property
     def image_prefix(self) -> str:
-        """What `Provisioner.from_config(image_prefix=...)` takes to find our own images here."""
+        """The value of `Provisioner.from_config(image_prefix=...)` for images in this registry."""
         return f"{self.host}/{self.path}"
 
     def repository_name(self, image: str) -> str:
@@ -140,38 +135,38 @@ class Registry:
         return f"{self.path}/{image}".partition("/")[2]
 
     def login(self) -> None:
-        """Ask the registry whether user and password are right; `push` needs no login before it.
+        """Check user name and password with the registry; `push` does it too.
 
         Raises:
-            LoginFailed: they are not.
-            ImageError: the registry does not answer, after five attempts or a minute.
+            LoginFailed: they are wrong.
+            ImageError: the registry does not respond, after five attempts or a minute.
         """
-        with closing(self._distribution()) as distribution:
-            distribution.check()
+        with closing(self._client()) as client:
+            client.check()
 
     def push(
         self, built: BuiltImage, *, engine: Engine | None = None, on_event: ImageHandler | None = None
     ) -> PushedImage:
-        """Push an image, with all its platforms; layers that the registry has are not sent again.
+        """Push an image, with all its platforms; layers that the registry holds are not sent again.
 
         Args:
             built: what `build` returned.
-            engine: which holds it; the one that the environment names by default.
+            engine: which holds it; by default the one that the environment names.
             on_event: receives the events, on this thread.
 
         Raises:
-            EngineMissing: no engine answers.
+            DockerUnavailable: no engine answers.
             LoginFailed: user or password are wrong; nothing was sent.
-            ImageError: the registry does not answer, after five attempts or a minute; nothing was sent.
-            PushFailed: the engine does not hold the image, or the registry refused it; their words.
+            ImageError: the registry does not respond, after five attempts or a minute; nothing was sent.
+            PushFailed: the engine does not hold the image, or the registry refused it.
         """
-        telling = Telling(on_event, self.clock)
+        emitter = Emitter(on_event, self.clock)
         repository = f"{self.path}/{built.name}"
         target = f"{self.host}/{repository}"
-        with connected(engine) as holder, closing(self._distribution()) as distribution:
-            distribution.check()
+        with engine_or_default(engine) as holder, closing(self._client()) as client:
+            client.check()
             tags = _tags(built)
-            pusher = _Pusher(holder, distribution, telling)
+            pusher = _Pusher(holder, client, emitter)
             digests = [
                 pusher.push(built.name, variant, f"{target}:{tag}")
                 for variant, tag in zip(built.variants, tags, strict=True)
@@ -180,15 +175,15 @@ class Registry:
                 return PushedImage(name=built.name, repository=target, tags=tags, digest=digests[0])
             reference = f"{target}:{built.version}"
             try:
-                digest = _push_list(built, repository, digests, distribution)
+                digest = _push_list(built, repository, digests, client)
             except ImageError as error:
                 raise PushFailed(f"Pushing {reference}: {error}", reference=reference) from error
-        telling.tell(PushFinished(image=built.name, reference=reference, digest=digest))
+        emitter.emit(PushFinished(image=built.name, reference=reference, digest=digest))
         return PushedImage(name=built.name, repository=target, tags=(built.version, *tags), digest=digest)
 
-    def _distribution(self) -> Distribution:
+    def _client(self) -> RegistryClient:
         password = self.password if isinstance(self.password, str) else self.password()
-        return Distribution(self.host, self.username, password, self.clock)
+        return RegistryClient(self.host, self.username, password, self.clock)
 
 
 def _tags(built: BuiltImage) -> tuple[str, ...]:
@@ -199,25 +194,25 @@ def _tags(built: BuiltImage) -> tuple[str, ...]:
 
 @frozen
 class _Pusher:
-    """Pushes one variant after the other."""
+    """Pushes variants one after the other."""
 
     engine: Engine
-    registry: Distribution
-    telling: Telling
+    registry: RegistryClient
+    emitter: Emitter
 
     def push(self, image: str, variant: Variant, reference: str) -> str:
-        """Push one variant, again while the registry's failure is one that passes, and return its digest."""
-        repeat = repeating(self.telling.clock, is_passing=_is_passing)
-        self.telling.tell(PushStarted(image=image, platform=variant.platform, reference=reference))
+        """Push one variant, retrying failures that are likely to pass, and return its digest."""
+        retry = retrying(self.emitter.clock, is_retryable=_is_retryable)
+        self.emitter.emit(PushStarted(image=image, platform=variant.platform, reference=reference))
         try:
-            digest = repeat(self._send, image, variant, reference)
+            digest = retry(self._send, image, variant, reference)
         except ImageError as error:
             raise PushFailed(
-                f"Pushing {reference} as {self.registry.username!r}: {_advised(str(error))}",
+                f"Pushing {reference} as {self.registry.username!r}: {_with_advice(str(error))}",
                 reference=reference,
             ) from error
         finished = PushFinished(image=image, platform=variant.platform, reference=reference, digest=digest)
-        self.telling.tell(finished)
+        self.emitter.emit(finished)
         return digest
 
     def _send(self, image: str, variant: Variant, reference: str) -> str:
@@ -227,33 +222,33 @@ class _Pusher:
         digest = ""
         pushing = push_image(self.engine, variant.image_id, reference, username=user, password=password)
         with closing(pushing):
-            for told in pushing:
-                if isinstance(told, ImagePushed):
-                    digest = told.digest
+            for event in pushing:
+                if isinstance(event, ImagePushed):
+                    digest = event.digest
                     continue
-                sent, total = told.sent_bytes, told.total_bytes
+                sent, total = event.sent_bytes, event.total_bytes
                 progress = PushProgress(image=image, platform=variant.platform, sent_bytes=sent, total_bytes=total)
-                self.telling.tell(progress)
+                self.emitter.emit(progress)
         if not digest:
             raise ImageError("the engine reported no digest")
         return digest
 
 
-def _advised(words: str) -> str:
-    advice = (does for pattern, does in _ADVICE.items() if re.search(pattern, words, re.IGNORECASE))
-    return "  ".join((f"{words.rstrip('.')}.", *advice))
+def _with_advice(message: str) -> str:
+    advice = (remedy for pattern, remedy in _ADVICE.items() if re.search(pattern, message, re.IGNORECASE))
+    return "  ".join((f"{message.rstrip('.')}.", *advice))
 
 
-def _is_passing(error: BaseException) -> bool:
-    return isinstance(error, ImageError) and _PASSING.search(str(error)) is not None
+def _is_retryable(error: BaseException) -> bool:
+    return isinstance(error, ImageError) and _RETRYABLE.search(str(error)) is not None
 
 
-def _push_list(built: BuiltImage, repository: str, digests: list[str], registry: Distribution) -> str:
-    """Keep the list of the platforms' images under the version; return its digest."""
+def _push_list(built: BuiltImage, repository: str, digests: list[str], registry: RegistryClient) -> str:
+    """Store the list of the platforms' manifests under the version; return its digest."""
     variants: list[tuple[str, Manifest]] = [
         (variant.platform, registry.manifest(repository, digest))
         for variant, digest in zip(built.variants, digests, strict=True)
     ]
-    whole = manifest_list(variants)
-    registry.put_manifest(repository, built.version, whole)
-    return whole.digest
+    manifest = manifest_list(variants)
+    registry.put_manifest(repository, built.version, manifest)
+    return manifest.digest

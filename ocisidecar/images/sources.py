@@ -1,4 +1,4 @@
-"""Where this project's images are described: the checkout's `docker/`, or what an installation brought along."""
+"""The Dockerfiles of this project's images: `docker/` of the checkout, or the data files of an installation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ImageSource:
 
     Attributes:
         name: of the image, e.g. `prometheus`.
-        directory: holds the `Dockerfile` and what it copies.
+        directory: contains the `Dockerfile` and what it copies.
 
     Raises:
         ConfigError: there is no `Dockerfile` in the directory.
@@ -39,9 +39,9 @@ class ImageSource:
 
     @property
     def base_image(self) -> str | None:
-        """The image that it starts from, the default of its `ARG BASE_IMAGE`.
+        """The base image, which is the default of `ARG BASE_IMAGE`.
 
-        None when there is no such argument, or when its default depends on another one.
+        None if there is no such argument, or if its default depends on another one.
         """
         found = _BASE.search((self.directory / "Dockerfile").read_text(encoding="utf-8"))
         return found[1] if found else None
@@ -55,7 +55,7 @@ def own_images(directory: str | os.PathLike[str] | None = None) -> tuple[ImageSo
             imported from, else `share/ocisidecar/docker` of the installation.
 
     Raises:
-        ConfigError: no sources are there.
+        ConfigError: there are no sources.
     """
     places = [Path(directory)] if directory is not None else [_checkout(), *_installation()]
     for place in places:
@@ -64,7 +64,7 @@ def own_images(directory: str | os.PathLike[str] | None = None) -> tuple[ImageSo
             return tuple(ImageSource(path.parent.name, path.parent) for path in found)
     looked = ", ".join(str(place) for place in places)
     raise ConfigError(
-        f"No image sources (<name>/Dockerfile) in {looked}: name their directory, or install ocisidecar anew."
+        f"No image sources (<name>/Dockerfile) in {looked}: pass their directory, or reinstall ocisidecar."
     )
 
 
@@ -73,7 +73,7 @@ def _checkout() -> Path:
 
 
 def _installation() -> list[Path]:
-    """Return the data directory that the installer's own list of files tells, whatever its scheme was."""
+    """Return the data directory according to the installer's list of files."""
     try:
         files = distribution("ocisidecar").files or ()
     except PackageNotFoundError:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
-from ocisidecar.errors import InUse, PlanError, SpecError, SpecProblem, StalePlan
+from ocisidecar.errors import DeploymentInUse, PlanError, SpecError, SpecProblem, StalePlan
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
@@ -38,7 +38,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     Raises:
         SpecError: a shared deployment that the spec names does not exist or lacks a resource that is used.
         AmbiguousResource: see `diff`.
-        InUse: a resource that other deployments use would be deleted or replaced.
+        DeploymentInUse: a resource that other deployments use would be deleted or replaced.
     """
     desired = desire(spec, site)
     _check_recorded(desired, site.identity)
@@ -117,12 +117,12 @@ def plan_removal(
         with_data: keys that are kept because they hold data → what they hold.
 
     Raises:
-        InUse: other deployments use this one.
+        DeploymentInUse: other deployments use this one.
         PlanError: `retain` names what the deployment does not have.
     """
     users = _users_of(identity.name, snapshot)
     if users:
-        raise InUse(
+        raise DeploymentInUse(
             f"{identity.name} cannot be destroyed: it is used by {', '.join(users)}. Destroy those first.",
             users=users,
         )
@@ -249,7 +249,7 @@ def _check_users(name: str, steps: Iterable[Step], snapshot: Snapshot) -> None:
         if KINDS[step.key.kind].is_shared and step.action in {Action.REPLACE, Action.DELETE}
     ]
     if users and going:
-        raise InUse(
+        raise DeploymentInUse(
             f"{name} cannot be changed: {', '.join(going)} would be deleted or replaced, and {name} is used by "
             f"{', '.join(users)}. Move those to another deployment first.",
             users=users,

@@ -68,6 +68,7 @@ def _step(
     lookup: Callable[[Ref], str],
     replaced: frozenset[Key],
 ) -> Step:
+    """Return the step for a wanted key; `replaced` are those of its needs that are replaced."""
     standing = [live for live in lives if live.phase is not Phase.GOING]
     matching = [
         live for live in standing if live.tags.get(TAG_DIGEST) == want.digest and live.phase is not Phase.FAILED
@@ -83,7 +84,13 @@ def _step(
         raise AmbiguousResource(
             f"{want.key} exists {len(matching)} times ({ids}): delete all but one, then run again"
         )
-    kept = matching[0]
+    return _keeping(identity, want, standing, matching[0], lookup)
+
+
+def _keeping(
+    identity: Identity, want: Desired, standing: Sequence[Live], kept: Live, lookup: Callable[[Ref], str]
+) -> Step:
+    """Return the step for a key of which one resource, `kept`, has the wanted content."""
     old = tuple(live for live in standing if live is not kept)
     changed = _changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)

@@ -270,8 +270,4 @@ def _operation_dict(operation: Operation) -> dict[str, object]:
 
 
 def _content(want: Desired | None) -> str:
-    """Return a hash of everything that is sent, except secrets: those are in the body alone."""
-    if want is None:
-        return ""
-    in_place = {name: want.body[name] for name in want.mutable & want.body.keys()}
-    return digest({"in place": {**in_place, **want.hidden}, "replace": want.sections})
+    return "" if want is None else digest(want.content)

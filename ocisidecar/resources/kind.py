@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from attrs import evolve, frozen
 
 from ocisidecar.client.retry import CREATE, DELETE, UPDATE, Intent
-from ocisidecar.client.session import Answer, Caller
+from ocisidecar.client.session import Caller, Response
 from ocisidecar.errors import NotAuthorizedOrNotFound
 from ocisidecar.resources.facts import Fact
 from ocisidecar.resources.phases import ACTIVE_PHASES
@@ -165,7 +165,7 @@ class Kind(ABC):
         live_id, created = text(body, self.id_field), text(body, "timeCreated")
         return Live(key, deployment, live_id, state, self.phase(state), body, created)
 
-    def accepted(self, answer: Answer, live: Live | None = None) -> Accepted:
+    def accepted(self, answer: Response, live: Live | None = None) -> Accepted:
         """Return an answer to a create or update as a value; without a body it is PENDING."""
         known = live.id if live is not None else ""
         if not answer.body:
@@ -196,7 +196,7 @@ class Kind(ABC):
         """Return those of `list_live` that are not gone, with everything that a plan compares."""
         return tuple(live for live in self.list_live(caller, site, parent_id) if live.phase is not Phase.GONE)
 
-    def read(self, caller: Caller, site: Site, live_id: str, parent_id: str = "") -> Answer | None:
+    def read(self, caller: Caller, site: Site, live_id: str, parent_id: str = "") -> Response | None:
         """Return the service's answer for one OCID, or None on 404."""
         path = (parent_id, live_id) if parent_id else (live_id,)
         try:
@@ -245,7 +245,7 @@ class Kind(ABC):
     def updates_of(self, caller: Caller, site: Site, live: Live) -> Update:
         """Return the updates of `live`, which other kinds combine with requests of their own."""
 
-        def send(fields: Mapping[str, Json], etag: str) -> Answer:
+        def send(fields: Mapping[str, Json], etag: str) -> Response:
             options: dict[str, Any] = {"if_match": etag} if etag else {}
             operation, path = f"update_{self.noun}", self.path_of(live)
             return caller.call(

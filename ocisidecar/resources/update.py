@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from attrs import frozen
 
-from ocisidecar.client.session import Answer
+from ocisidecar.client.session import Response
 from ocisidecar.errors import Conflict, PlanError
 from ocisidecar.state.identity import TAG_PARTS, in_doubt, was_set
 from ocisidecar.state.observed import Live
@@ -31,12 +31,12 @@ class Update:
     """
 
     live: Live
-    read: Callable[[], Answer | None]
-    send: Callable[[Mapping[str, Json], str], Answer]
+    read: Callable[[], Response | None]
+    send: Callable[[Mapping[str, Json], str], Response]
     repeated: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
 
-    def change(self, fields: Mapping[str, Json]) -> Answer:
+    def change(self, fields: Mapping[str, Json]) -> Response:
         """Change `fields`; a field that is None is removed, before and apart from the others.
 
         Our tags record that everything is as wanted: they are written last, with the others.  Until then they mark
@@ -51,7 +51,7 @@ class Update:
             self._remove(removed)
         return self.change_as_read({name: fields[name] for name in fields.keys() - removed})
 
-    def change_as_read(self, fields: Mapping[str, Json]) -> Answer:
+    def change_as_read(self, fields: Mapping[str, Json]) -> Response:
         """Read the resource and change it only as it was read; repeat where others changed it in between."""
         for _ in range(_MAX_TRIES - 1):
             try:
@@ -61,7 +61,7 @@ class Update:
                     raise
         return self._read_and_send(fields)
 
-    def _read_and_send(self, fields: Mapping[str, Json]) -> Answer:
+    def _read_and_send(self, fields: Mapping[str, Json]) -> Response:
         now = self.read()
         return self.send(fields, "") if now is None else self.send(self._merged(now.body, fields), now.etag or "")
 

@@ -108,7 +108,7 @@ class Settings:
             "region": self.values.oci_region,
             "compartment_id": self.values.oci_compartment_ocid,
             "image_prefix": self.image_prefix,
-            "wait_timeout_in_seconds": self.values.max_wait_time,
+            "wait_timeout_seconds": self.values.max_wait_time,
         }
 
     def deployment_spec(self) -> DeploymentSpec:
@@ -163,7 +163,7 @@ class Settings:
                 images=images,
                 on_event=on_event,
                 clock=clock,
-                wait_timeout_in_seconds=values.max_wait_time,
+                wait_timeout_seconds=values.max_wait_time,
             )
         missing = [one for one in self._not_given() if one.variable == "OCI_COMPARTMENT_OCID"]
         if missing:

@@ -87,6 +87,12 @@ class Desired:
         return self.after | frozenset(referred)
 
     @property
+    def content(self) -> Mapping[str, Body]:
+        """What a create sends, without compartment and placement; of secrets only their references."""
+        in_place = {name: self.body[name] for name in self.mutable & self.body.keys()}
+        return {"in place": {**in_place, **self.hidden}, "replace": self.sections}
+
+    @property
     def digest(self) -> str:
         """Hash over `sections`."""
         return digest(self.sections)

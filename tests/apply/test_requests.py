@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 
 import pytest
 from attrs import evolve
 
-from ocisidecar.apply.requests import MAX_TOKEN_GENERATIONS, Attempt, Done, Job, complete, perform, read_secret
+from ocisidecar.apply.requests import MAX_TOKEN_GENERATIONS, Attempt, Done, Job, complete, perform
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.retry import DELETE
-from ocisidecar.client.session import Answer, Caller, Session
+from ocisidecar.client.session import Caller, Session
 from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import load_credentials
 from ocisidecar.emulator import Emulator, Fault, Latencies
-from ocisidecar.errors import ApplyFailed, Cancelled, Conflict, NotOurs, OutOfHostCapacity
+from ocisidecar.errors import ApplyFailed, Cancelled, Conflict, OutOfHostCapacity, ResourceNotOwned
 from ocisidecar.events import Event, StepWaiting
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.provisioner import Provisioner
@@ -24,6 +23,7 @@ from ocisidecar.spec import InstanceSpec, PlacementSpec
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Key, Ref
 from tests.plan_values import key
+from tests.readers import reader_of
 
 NETWORK = "core.VirtualNetworkClient"
 INSTANCES = "container_instances.ContainerInstanceClient"
@@ -49,7 +49,7 @@ def job_of(provisioner: Provisioner, caller: Caller) -> Callable[..., Job]:
 
     def make(plan: Plan, name: str, action: Action = Action.CREATE) -> Job:
         (operation,) = [one for one in plan.operations if (one.id.key, one.id.action) == (key(name), action)]
-        reader = provisioner.reader(plan.name)
+        reader = reader_of(provisioner, plan.name)
         return Job(
             operation=operation,
             kind=KINDS[operation.id.key.kind],
@@ -161,11 +161,11 @@ class TestRetryTokens:
         assert id_of(perform(make_instance)) == failed
 
     def test_a_token_with_another_body_finds_the_resource(self, emulator: Emulator, make_vcn: Job) -> None:
-        """A token that was used with another body is refused, and the resource is found by its tags."""
+        """A token in use for a different request leads to the resource of the key, where that is listed."""
         made = id_of(perform(make_vcn))
-        assert make_vcn.want is not None
-        renamed = evolve(make_vcn, want=evolve(make_vcn.want, body={**make_vcn.want.body, "displayName": "x"}))
-        assert id_of(perform(renamed)) == made
+        in_use = "Token is currently in use for a different request: a|b~c~d"
+        emulator.inject(Fault.error("create_vcn", "Conflict", in_use, status=409))
+        assert id_of(perform(make_vcn)) == made
         assert emulator.live()["vcn"] == [made]
 
     def test_after_a_day_the_first_generation_is_free_again(
@@ -194,9 +194,9 @@ class TestNamesOfOthers:
         ],
     )
     def test_the_error_names_the_remedy(self, emulator: Emulator, make_vcn: Job, code: str, message: str) -> None:
-        """NotOurs names the key, quotes the service and shows the call that adopts the resource."""
+        """ResourceNotOwned names the key, quotes the service and shows the call that adopts the resource."""
         emulator.inject(Fault.error("create_vcn", code, message, status=409))
-        with pytest.raises(NotOurs, match=r'adopt\(spec, {"vcn/main"') as caught:
+        with pytest.raises(ResourceNotOwned, match=r'adopt\(spec, {"vcn/main"') as caught:
             perform(make_vcn)
         assert message in str(caught.value)
 
@@ -339,24 +339,3 @@ class TestOtherActions:
         writes()
         done = complete(make_vcn, live)
         assert (done.accepted.id if done.accepted else "", writes()) == ("ocid1.vcn", [])
-
-
-class TestSecrets:
-    """`read_secret`: the content of a vault secret."""
-
-    @pytest.mark.parametrize(("field", "content"), [("current", b"two"), ("1", b"one"), ("2", b"two")])
-    def test_the_named_version_is_read(
-        self, emulator: Emulator, caller: Caller, field: str, content: bytes
-    ) -> None:
-        """A number selects a version, and `current` the latest one."""
-        ref = Ref(Key("vault-secret", emulator.store_secret(b"one", b"two")), field=field)
-        assert base64.b64decode(read_secret(caller, ref)) == content
-
-    def test_a_bundle_without_content_reads_as_empty(self) -> None:
-        """A bundle without content gives an empty string."""
-
-        class Silent:
-            def call(self, *_: object) -> Answer:
-                return Answer(200, {}, {})
-
-        assert read_secret(Silent(), Ref(Key("vault-secret", "ocid1.secret"), field="current")) == ""

@@ -16,7 +16,7 @@ SITE = Site(IDENTITY, "eu-frankfurt-1")
 STATES_AND_GONE = {**STATES, Phase.GONE: "DELETED"}
 
 
-class Told(HasWorkRequests, HealthChecked):
+class ScriptedKind(HasWorkRequests, HealthChecked):
     """A kind whose service answers as the test says, and that records the requests."""
 
     name = "subnet"
@@ -54,13 +54,13 @@ class Told(HasWorkRequests, HealthChecked):
         return self.health
 
 
-class Other(Told):
+class OtherKind(ScriptedKind):
     """A kind with a separate list."""
 
     name = "vcn"
 
 
-class At:
+class Caller:
     """A caller that only gives the time."""
 
     def __init__(self, clock):
@@ -82,7 +82,7 @@ def observation(clock):
     """Polls one watch and returns the observation."""
 
     def observation(watched):
-        (seen,) = poll([watched], At(clock))
+        (seen,) = poll([watched], Caller(clock))
         return seen
 
     return observation
@@ -112,15 +112,15 @@ class TestPoll:
     )
     def test_the_state_decides(self, observation, goal, phase, status):
         """A list alone decides the status of a resource that it shows; a failed one ends the wait at once."""
-        kind = Told(live(phase))
+        kind = ScriptedKind(live(phase))
         seen = observation(watch(kind, goal=goal))
         assert (seen.status, seen.live) == (status, live(phase))
         assert kind.asked == ["list"]
 
     def test_one_list_answers_for_all(self, clock):
         """A poll of fifty resources of a kind sends one list request."""
-        kind = Told(*(live(Phase.READY, number=number, name=f"subnet/{number}") for number in range(2, 52)))
-        observations = poll([watch(kind, number=number) for number in range(2, 52)], At(clock))
+        kind = ScriptedKind(*(live(Phase.READY, number=number, name=f"subnet/{number}") for number in range(2, 52)))
+        observations = poll([watch(kind, number=number) for number in range(2, 52)], Caller(clock))
         assert {seen.status for seen in observations} == {WaitStatus.REACHED}
         assert kind.asked == ["list"]
 
@@ -129,7 +129,7 @@ class TestPoll:
     )
     def test_absence_from_a_list_is_confirmed_by_a_get(self, observation, got, status):
         """A resource that the list lacks is read with a GET, whose answer decides."""
-        kind = Told(got=live(got))
+        kind = ScriptedKind(got=live(got))
         assert observation(watch(kind)).status is status
         assert kind.asked == ["list", "get"]
 
@@ -138,12 +138,12 @@ class TestPoll:
     )
     def test_a_resource_that_neither_request_shows_is_gone(self, observation, goal, status):
         """A resource that neither list nor GET shows has disappeared, or has reached the goal `gone`."""
-        seen = observation(watch(Told(), goal=goal))
+        seen = observation(watch(ScriptedKind(), goal=goal))
         assert (seen.status, seen.live) == (status, None)
 
     def test_a_failure_carries_the_service_errors(self, observation):
         """The observation of a failed resource holds the errors of its work request."""
-        assert observation(watch(Told(live(Phase.FAILED)))).errors == ("InternalError: no room",)
+        assert observation(watch(ScriptedKind(live(Phase.FAILED)))).errors == ("InternalError: no room",)
 
 
 class TestPollWithoutAnOcid:
@@ -156,12 +156,12 @@ class TestPollWithoutAnOcid:
             live(Phase.READY, number=2, deployment="api"),
             live(Phase.READY, number=3, name="subnet/other"),
         ]
-        seen = observation(watch(Told(*others, live(Phase.READY, number=4)), live_id=""))
+        seen = observation(watch(ScriptedKind(*others, live(Phase.READY, number=4)), live_id=""))
         assert (seen.status, seen.live.id) == (WaitStatus.REACHED, "ocid1.4")
 
     def test_the_work_request_is_not_read_at_first(self, observation, clock):
         """For five seconds a resource that no list shows is pending, and its work request is not read."""
-        kind = Told(work=Phase.FAILED)
+        kind = ScriptedKind(work=Phase.FAILED)
         clock.advance(4.9)
         assert (
             observation(watch(kind, live_id="", since=clock.time() - 4.9, work_request_id="wr")).status
@@ -174,14 +174,14 @@ class TestPollWithoutAnOcid:
     )
     def test_after_five_seconds_the_work_request_decides(self, observation, clock, work, status):
         """After five seconds a failed work request is a failure, with the service's errors."""
-        kind = Told(work=work)
+        kind = ScriptedKind(work=work)
         seen = observation(watch(kind, live_id="", since=clock.time() - 5, work_request_id="wr"))
         assert seen.status is status
         assert bool(seen.errors) == (status is WaitStatus.FAILED)
 
     def test_without_a_work_request_the_wait_continues(self, observation, clock):
         """Without a work request a resource that no list shows stays pending."""
-        kind = Told(work=Phase.FAILED)
+        kind = ScriptedKind(work=Phase.FAILED)
         assert observation(watch(kind, live_id="", since=clock.time() - 60)).status is WaitStatus.PENDING
 
 
@@ -203,13 +203,13 @@ class TestPollOfWorkRequests:
     )
     def test_the_work_request_decides(self, observation, goal, phase, work, status):
         """The outcome of the work request and the goal decide the status of a resource at rest."""
-        kind = Told(live(phase), work=work)
+        kind = ScriptedKind(live(phase), work=work)
         assert observation(watch(kind, goal=goal, work_request_id="wr")).status is status
         assert kind.asked == ["list", "work"]
 
     def test_the_work_request_is_read_only_in_doubt(self, observation):
         """A state that shows that the goal is reached needs no request for the work request."""
-        kind = Told(live(Phase.READY))
+        kind = ScriptedKind(live(Phase.READY))
         assert observation(watch(kind, work_request_id="wr")).status is WaitStatus.REACHED
         assert kind.asked == ["list"]
 
@@ -220,13 +220,13 @@ class TestPollOfHealth:
     @pytest.mark.parametrize(("is_healthy", "status"), [(True, WaitStatus.REACHED), (False, WaitStatus.PENDING)])
     def test_the_health_of_a_ready_instance_is_read(self, observation, is_healthy, status):
         """A ready instance is read with a GET and then its health, without a list."""
-        kind = Told(got=live(Phase.READY), is_healthy=is_healthy)
+        kind = ScriptedKind(got=live(Phase.READY), is_healthy=is_healthy)
         assert observation(watch(kind, goal=Goal.HEALTHY)).status is status
         assert kind.asked == ["get", "health"]
 
     def test_the_health_of_a_pending_instance_is_not_read(self, observation):
         """An instance that is not ready is pending without a request for its health."""
-        kind = Told(got=live(Phase.PENDING))
+        kind = ScriptedKind(got=live(Phase.PENDING))
         assert observation(watch(kind, goal=Goal.HEALTHY)).status is WaitStatus.PENDING
         assert kind.asked == ["get"]
 
@@ -243,22 +243,22 @@ class TestWaiter:
     def test_the_first_poll_comes_soon(self):
         """The first poll is due after the shortest interval, and not before."""
         waiter = Waiter()
-        waiter.add(watch(Told()), 100.0)
+        waiter.add(watch(ScriptedKind()), 100.0)
         assert waiter.seconds_until_due(100.0) == pytest.approx(interval(0.0, 1))
         assert list(waiter.take_due(100.0)) == []
 
     def test_an_overdue_poll_is_due_now(self):
         """An overdue poll is due in 0 seconds and not in a negative time."""
         waiter = Waiter()
-        waiter.add(watch(Told()), 100.0)
+        waiter.add(watch(ScriptedKind()), 100.0)
         assert waiter.seconds_until_due(200.0) == 0.0
 
     def test_watches_of_a_kind_are_polled_together(self):
         """One poll covers a kind below one parent; other kinds, other parents and health are polled separately."""
-        waiter, kind = Waiter(), Told()
+        waiter, kind = Waiter(), ScriptedKind()
         together = [watch(kind), watch(kind, number=2)]
         apart = [
-            evolve(watch(Other()), operation=OperationId("web", key("vcn/main"), Action.CREATE)),
+            evolve(watch(OtherKind()), operation=OperationId("web", key("vcn/main"), Action.CREATE)),
             watch(kind, number=3, parent_id="ocid1.9"),
             watch(kind, number=4, goal=Goal.HEALTHY),
             watch(kind, number=5, goal=Goal.HEALTHY),
@@ -270,7 +270,7 @@ class TestWaiter:
 
     def test_a_group_is_not_polled_twice_at_a_time(self):
         """A group whose poll has not ended is not due."""
-        waiter, one = Waiter(), watch(Told())
+        waiter, one = Waiter(), watch(ScriptedKind())
         waiter.add(one, 0.0)
         assert list(waiter.take_due(1.0)) == [(one,)]
         assert list(waiter.take_due(2.0)) == []
@@ -278,7 +278,7 @@ class TestWaiter:
 
     def test_the_next_poll_depends_on_the_time_waited(self):
         """After a poll the next one is due after the interval for the time waited so far."""
-        waiter, one = Waiter(), watch(Told(), since=0.0)
+        waiter, one = Waiter(), watch(ScriptedKind(), since=0.0)
         waiter.add(one, 0.0)
         list(waiter.take_due(60.0))
         waiter.polled([one], 60.0)
@@ -286,7 +286,7 @@ class TestWaiter:
 
     def test_health_is_polled_less_often(self):
         """The interval between polls of health is four times the usual one."""
-        waiter, one = Waiter(), watch(Told(), goal=Goal.HEALTHY)
+        waiter, one = Waiter(), watch(ScriptedKind(), goal=Goal.HEALTHY)
         waiter.add(one, 0.0)
         list(waiter.take_due(60.0))
         waiter.polled([one], 60.0)
@@ -294,7 +294,11 @@ class TestWaiter:
 
     def test_a_watch_added_during_a_poll_is_polled_next(self):
         """A group to which a watch was added during a poll is due again although the polled ones were removed."""
-        waiter, first, second = Waiter(), watch(Told(), since=0.0), watch(Told(), number=2, since=10.0)
+        waiter, first, second = (
+            Waiter(),
+            watch(ScriptedKind(), since=0.0),
+            watch(ScriptedKind(), number=2, since=10.0),
+        )
         waiter.add(first, 0.0)
         list(waiter.take_due(10.0))
         waiter.add(second, 10.0)
@@ -305,7 +309,7 @@ class TestWaiter:
 
     def test_a_removed_watch_is_not_polled_again(self):
         """A group without watches is never due."""
-        waiter, one = Waiter(), watch(Told())
+        waiter, one = Waiter(), watch(ScriptedKind())
         waiter.add(one, 0.0)
         list(waiter.take_due(1.0))
         waiter.remove(one.operation, 1.0)
@@ -316,7 +320,7 @@ class TestWaiter:
     def test_arrivals_shorten_the_interval(self):
         """The next poll of a crowd comes earlier once most of it have reached their goal."""
         waiter = Waiter()
-        crowd = [watch(Told(), number=number, since=0.0) for number in range(1, 11)]
+        crowd = [watch(ScriptedKind(), number=number, since=0.0) for number in range(1, 11)]
         for one in crowd:
             waiter.add(one, 0.0)
         list(waiter.take_due(20.0))
@@ -328,7 +332,11 @@ class TestWaiter:
 
     def test_a_new_wave_ignores_earlier_arrivals(self):
         """A watch that is added to an empty group is polled as if no other had arrived before."""
-        waiter, first, later = Waiter(), watch(Told(), since=0.0), watch(Told(), number=2, since=100.0)
+        waiter, first, later = (
+            Waiter(),
+            watch(ScriptedKind(), since=0.0),
+            watch(ScriptedKind(), number=2, since=100.0),
+        )
         waiter.add(first, 0.0)
         waiter.remove(first.operation, 1.0)
         waiter.add(later, 100.0)
@@ -339,6 +347,6 @@ class TestWaiter:
     def test_removing_an_unknown_watch_changes_nothing(self):
         """Removing an operation that is not watched leaves the other watches."""
         waiter = Waiter()
-        waiter.add(watch(Told()), 0.0)
+        waiter.add(watch(ScriptedKind()), 0.0)
         waiter.remove(OperationId("web", key("vcn/main"), Action.CREATE), 1.0)
         assert len(waiter.watches) == 1

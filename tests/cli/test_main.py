@@ -301,7 +301,7 @@ class TestErrors:
             (errors.SpecError([]), 2),
             (errors.ConfigError(""), 2),
             (errors.StalePlan(""), 2),
-            (errors.InUse("", users=()), 2),
+            (errors.DeploymentInUse("", users=()), 2),
             (errors.ServiceCallError(operation="x"), 3),
             (errors.WaitTimedOut("", key="", last_state="", waited_seconds=0), 3),
             (errors.DestroyFailed("", remaining={}, causes={}), 3),

@@ -1,10 +1,17 @@
-"""The rate that nobody configures, and the budget of retries."""
+"""The adaptive request rate, and the budget of retries."""
 
 from __future__ import annotations
 
 import pytest
 
-from ocisidecar.client.rate_limit import Budget, Pace
+from ocisidecar.client.rate_limit import (
+    DECREASE_FACTOR,
+    INCREASE_PER_SUCCESS,
+    MIN_PER_SECOND,
+    RETRIES_PER_SERVICE,
+    RateLimiter,
+    RetryBudget,
+)
 from ocisidecar.clock import VirtualClock
 
 
@@ -14,98 +21,105 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def pace(clock) -> Pace:
-    return Pace(clock)
+def limiter(clock) -> RateLimiter:
+    return RateLimiter(clock)
 
 
-def succeed(pace, clock, *, times, every):
+def succeed(limiter, clock, *, times, every):
     """Let requests succeed at a steady rate."""
     for _ in range(times):
-        pace.succeeded()
+        limiter.record_success()
         clock.advance(every)
 
 
-class TestPace:
-    """How fast requests go out."""
+class TestRateLimiter:
+    """How fast requests are sent."""
 
-    def test_without_a_429_there_is_no_limit(self, pace, clock):
-        """A service that never complains is never spared."""
-        succeed(pace, clock, times=100, every=0.001)
-        assert [pace.reserve() for _ in range(100)] == [0.0] * 100
+    def test_without_a_429_there_is_no_limit(self, limiter, clock):
+        """A service that has never sent a 429 gets every request at once."""
+        succeed(limiter, clock, times=100, every=0.001)
+        assert [limiter.reserve() for _ in range(100)] == [0.0] * 100
+        assert limiter.per_second is None
 
-    def test_the_first_429_sets_the_rate_that_went_through(self, pace, clock):
-        """Twenty answers in the last two seconds mean ten requests a second from now on."""
-        succeed(pace, clock, times=100, every=0.1)
-        pace.throttled()
-        waits = [pace.reserve() for _ in range(4)]
+    def test_the_first_429_sets_the_rate_of_the_successes(self, limiter, clock):
+        """Twenty successes in the last two seconds limit the rate to ten requests a second."""
+        succeed(limiter, clock, times=100, every=0.1)
+        limiter.record_throttling()
+        waits = [limiter.reserve() for _ in range(4)]
         assert waits == pytest.approx([0.0, 0.1, 0.2, 0.3], abs=0.02)
 
-    def test_slots_do_not_pile_up_while_nobody_asks(self, pace, clock):
-        """After a quiet minute one request goes at once and the next waits its turn."""
-        pace.throttled()
-        pace.reserve()
+    def test_unused_slots_expire(self, limiter, clock):
+        """After a quiet minute one request is sent at once and the next waits for its slot."""
+        limiter.record_throttling()
+        limiter.reserve()
         clock.advance(60.0)
-        assert [pace.reserve(), pace.reserve()] == [0.0, 2.0]
+        assert [limiter.reserve(), limiter.reserve()] == [0.0, 2.0]
 
-    def test_a_429_as_the_first_answer_means_the_slowest_rate(self, pace):
-        """Nothing went through: one request in two seconds is tried."""
-        pace.throttled()
-        assert [pace.reserve(), pace.reserve()] == [0.0, 2.0]
+    def test_a_429_as_the_first_response_means_the_minimum_rate(self, limiter):
+        """Without a success to go by, one request in two seconds is sent."""
+        limiter.record_throttling()
+        assert [limiter.reserve(), limiter.reserve()] == [0.0, 2.0]
 
-    def test_a_burst_of_429_is_one_message(self, pace, clock):
-        """Sixteen threads that were refused together cut the rate once."""
-        succeed(pace, clock, times=20, every=0.1)
-        pace.throttled()
-        rate = pace._rate
+    def test_a_burst_of_429_counts_once(self, limiter, clock):
+        """Sixteen threads that get a 429 at the same time lower the rate once."""
+        succeed(limiter, clock, times=20, every=0.1)
+        limiter.record_throttling()
+        rate = limiter.per_second
         for _ in range(15):
-            pace.throttled()
-        assert pace._rate == rate
+            limiter.record_throttling()
+        assert limiter.per_second == rate
 
-    def test_each_later_429_cuts_a_tenth(self, pace, clock):
-        """What is still too fast gets slower."""
-        succeed(pace, clock, times=20, every=0.1)
-        pace.throttled()
-        rate = pace._rate
+    def test_each_later_429_lowers_the_rate_by_a_tenth(self, limiter, clock):
+        """A 429 half a second after the last one multiplies the rate by the decrease factor."""
+        succeed(limiter, clock, times=20, every=0.1)
+        limiter.record_throttling()
+        rate = limiter.per_second
         clock.advance(0.5)
-        pace.throttled()
-        assert pace._rate == pytest.approx(rate * 0.9)
+        limiter.record_throttling()
+        assert limiter.per_second == pytest.approx(rate * DECREASE_FACTOR)
 
-    def test_never_gets_slower_than_one_request_in_two_seconds(self, pace, clock):
-        """However often it is refused, it goes on trying."""
+    def test_the_rate_has_a_minimum(self, limiter, clock):
+        """A hundred 429s leave one request in two seconds."""
         for _ in range(100):
-            pace.throttled()
+            limiter.record_throttling()
             clock.advance(1.0)
-        assert pace._rate == 0.5
+        assert limiter.per_second == MIN_PER_SECOND
 
-    def test_successes_raise_the_rate(self, pace, clock):
-        """Once the limit is known it is tried out again, a little at a time."""
-        pace.throttled()
-        before = pace._rate
-        succeed(pace, clock, times=10, every=0.1)
-        assert pace._rate == pytest.approx(before + 0.5)
+    def test_successes_raise_the_rate(self, limiter, clock):
+        """Each success below the limit adds a constant to it."""
+        limiter.record_throttling()
+        before = limiter.per_second
+        succeed(limiter, clock, times=10, every=0.1)
+        assert limiter.per_second == pytest.approx(before + 10 * INCREASE_PER_SUCCESS)
 
 
-class TestBudget:
+class TestRetryBudget:
     """Retries that a service may still get."""
 
-    def test_is_spent_one_by_one(self):
-        """Eight workers do not each retry a sick region eight times."""
-        budget = Budget(3)
-        assert [budget.spend() for _ in range(5)] == [True, True, True, False, False]
+    @pytest.fixture
+    def spent(self) -> RetryBudget:
+        budget = RetryBudget()
+        while budget.take():
+            pass
+        return budget
 
-    def test_ten_successes_earn_one_retry(self):
-        """A service that works earns trust again, slowly: a hundred successes are worth ten retries."""
-        budget = Budget(1)
-        budget.spend()
+    def test_ends(self):
+        """A service gets a hundred retries, however many workers ask for them."""
+        budget = RetryBudget()
+        taken = [budget.take() for _ in range(150)]
+        assert taken == [True] * int(RETRIES_PER_SERVICE) + [False] * 50
+
+    def test_ten_successes_earn_one_retry(self, spent):
+        """A hundred successes return about ten retries."""
         retries = 0
         for _ in range(100):
-            budget.succeeded()
-            retries += budget.spend()
+            spent.record_success()
+            retries += spent.take()
         assert retries == pytest.approx(10, abs=1)
 
-    def test_never_holds_more_than_its_capacity(self):
-        """A long good time is no licence for a storm."""
-        budget = Budget(2)
+    def test_never_exceeds_where_it_started(self):
+        """Successes without retries do not save up retries for later."""
+        budget = RetryBudget()
         for _ in range(100):
-            budget.succeeded()
-        assert [budget.spend() for _ in range(3)] == [True, True, False]
+            budget.record_success()
+        assert sum(budget.take() for _ in range(150)) == RETRIES_PER_SERVICE

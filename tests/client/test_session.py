@@ -16,12 +16,12 @@ from ocisidecar.client.retry import (
     CREATE,
     CREATE_AFTER_IAM,
     DELETE,
-    PATIENCE,
     READ,
+    RETRY_POLICIES,
     UPDATE,
     Intent,
+    classify,
     is_capacity_shortage,
-    waits_for,
 )
 from ocisidecar.client.session import METRIC_INGESTION, Caller, Session
 from ocisidecar.clock import VirtualClock
@@ -102,13 +102,13 @@ def list_vcns(caller: Caller, emulator: Emulator) -> Callable[[], Any]:
 
 
 class TestWhatIsRetried:
-    """The table of `waits_for`."""
+    """The table of `classify`."""
 
     @pytest.mark.parametrize(
         ("status", "code", "message", "intent", "waits"),
         [
-            (0, "", "reset", READ, "lost"),
-            (0, "", "reset", CREATE, "lost"),
+            (0, "", "reset", READ, "connection lost"),
+            (0, "", "reset", CREATE, "connection lost"),
             (0, "", "reset", ACTION, None),
             (429, "TooManyRequests", "", ACTION, "throttled"),
             (500, "InternalError", "", READ, "unavailable"),
@@ -124,8 +124,8 @@ class TestWhatIsRetried:
             (409, "InvalidatedRetryToken", "", CREATE, None),
             (412, "PreconditionFailed", "still has vnics attached", DELETE, "busy"),
             (412, "NoEtagMatch", "", UPDATE, None),
-            (404, "NotAuthorizedOrNotFound", "", CREATE_AFTER_IAM, "not yet"),
-            (400, "RelatedResourceNotAuthorizedOrNotFound", "", CREATE_AFTER_IAM, "not yet"),
+            (404, "NotAuthorizedOrNotFound", "", CREATE_AFTER_IAM, "not propagated"),
+            (400, "RelatedResourceNotAuthorizedOrNotFound", "", CREATE_AFTER_IAM, "not propagated"),
             (404, "NotAuthorizedOrNotFound", "", CREATE, None),
             (400, "InvalidParameter", "", CREATE_AFTER_IAM, None),
             (401, "NotAuthenticated", "", READ, None),
@@ -134,18 +134,18 @@ class TestWhatIsRetried:
     def test_follows_status_code_and_intent(
         self, status: int, code: str, message: str, intent: Intent, waits: str | None
     ) -> None:
-        """Each kind of failure is waited out only where waiting can help and sending again does no harm."""
+        """A failure is retried only where waiting can help and a repetition does no harm."""
         error = ServiceCallError(operation="x", status=status, code=code, service_message=message)
-        assert waits_for(error, intent) == waits
+        assert classify(error, intent) == waits
 
-    def test_a_lack_of_hosts_is_final_whatever_its_status(self) -> None:
-        """Out of capacity comes as a 500, and leads to the next placement, not to a retry."""
+    def test_out_of_capacity_is_final_whatever_its_status(self) -> None:
+        """Out of host capacity is not retried, whatever its status."""
         error = OutOfHostCapacity(operation="x", status=500, code="InternalError", service_message=CAPACITY)
-        assert waits_for(error, CREATE) is None
+        assert classify(error, CREATE) is None
 
     @pytest.mark.parametrize("text", ["Out of host capacity.", "OutOfCapacity", "500 out of HOST capacity"])
-    def test_a_lack_of_hosts_is_known_by_its_words(self, text: str) -> None:
-        """OCI sends it under several codes."""
+    def test_out_of_capacity_is_recognised_by_its_message(self, text: str) -> None:
+        """Out of host capacity is recognised by its message under any status and code."""
         assert is_capacity_shortage(text)
         assert not is_capacity_shortage("Out of memory.")
 
@@ -153,8 +153,8 @@ class TestWhatIsRetried:
 class TestThrottling:
     """429, with and without a Retry-After."""
 
-    def test_429_is_waited_out(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
-        """Ten refusals in a row fail nothing."""
+    def test_429_is_retried(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
+        """A call succeeds after ten 429 in a row."""
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", times=10))
         assert list_vcns().data == []
         assert [request.status for request in emulator.requests] == [429] * 10 + [200]
@@ -163,17 +163,17 @@ class TestThrottling:
     def test_retry_after_is_honoured(
         self, session: Session, emulator: Emulator, clock: VirtualClock, asked: int, waited: float
     ) -> None:
-        """The service's own wish is waited in full; a wish for nothing is no leave to hammer."""
+        """Retry-After is waited in full, and at least the policy's first wait."""
         told: list[tuple[str, int, float]] = []
         caller = session.caller(Cancel(clock=clock), notify=lambda *retry: told.append(retry))
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", retry_after=asked))
         caller.call(NETWORK, "list_vcns", emulator.compartment_id)
         assert told == [("429 TooManyRequests (throttled)", 1, waited)]
 
-    def test_a_retry_after_beyond_our_patience_ends_it_at_once(
+    def test_a_retry_after_beyond_the_policy_is_final(
         self, emulator: Emulator, clock: VirtualClock, list_vcns: Callable[[], Any]
     ) -> None:
-        """To ask again earlier would be refused again: the error says when to come back."""
+        """A Retry-After beyond the policy raises Throttled at once with the seconds to wait."""
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", retry_after=3600, times=None))
         began = clock.time()
         with pytest.raises(Throttled, match="429 TooManyRequests, to be tried again after 3600 s"):
@@ -194,7 +194,7 @@ class TestThrottling:
     def test_one_throttled_service_does_not_slow_another(
         self, caller: Caller, emulator: Emulator, clock: VirtualClock, list_vcns: Callable[[], Any]
     ) -> None:
-        """Rates are kept by service."""
+        """Each service has its own rate limit."""
         emulator.inject(Fault.error("list_vcns", "TooManyRequests"))
         list_vcns()
         began = clock.time()
@@ -204,42 +204,42 @@ class TestThrottling:
 
 
 class TestFaultsOfTheService:
-    """5xx, and answers that do not arrive."""
+    """5xx, and responses that do not arrive."""
 
-    def test_5xx_is_waited_out(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
-        """A service that is away for a moment is asked again."""
+    def test_5xx_is_retried(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
+        """A call succeeds after three 5xx in a row."""
         emulator.inject(Fault.error("list_vcns", "InternalError", times=3))
         assert list_vcns().status == 200
 
-    def test_an_endpoint_that_was_never_there_is_told_soon(
+    def test_an_endpoint_that_never_responded_fails_soon(
         self, emulator: Emulator, clock: VirtualClock, make_session: Callable[..., Session]
     ) -> None:
-        """A misspelt endpoint costs five seconds, not half a minute, and the error names it."""
+        """An endpoint that never responded fails within seconds, with its name in the error."""
         caller, began = make_session(emulator, "http://127.0.0.1:1").caller(Cancel(clock=clock)), clock.time()
         with pytest.raises(
             ConnectionLost, match=r"after 4 attempts: ConnectionError: 127\.0\.0\.1:1: .*refused\. Check .*endpoint"
         ) as caught:
             caller.call(NETWORK, "list_vcns", emulator.compartment_id)
         assert clock.time() - began < 5.0
-        assert caught.value.attempts == PATIENCE["unreached"].attempts
+        assert caught.value.attempts == RETRY_POLICIES["unreachable"].max_attempts
 
     @pytest.mark.parametrize("status", [200, 404])
-    def test_a_service_that_was_there_is_waited_for_longer(
+    def test_a_service_that_has_responded_is_retried_longer(
         self, emulator: Emulator, caller: Caller, list_vcns: Callable[[], Any], status: int
     ) -> None:
-        """Once anything has answered, be it with a refusal, a lost answer is taken for a passing one."""
+        """After any response, even a refusal, a lost connection is retried under the longer policy."""
         emulator.inject(Fault.error("list_services", "NotAuthorizedOrNotFound", times=int(status == 404)))
         with suppress(NotAuthorizedOrNotFound):
             caller.call(NETWORK, "list_services")
         emulator.inject(Fault.reset("list_vcns", times=None))
         with pytest.raises(ConnectionLost) as caught:
             list_vcns()
-        assert caught.value.attempts == PATIENCE["lost"].attempts
+        assert caught.value.attempts == RETRY_POLICIES["connection lost"].max_attempts
 
-    def test_a_service_that_stays_away_ends_in_an_error_with_the_attempts(
+    def test_an_outage_ends_in_an_error_with_the_attempts(
         self, emulator: Emulator, list_vcns: Callable[[], Any]
     ) -> None:
-        """After eight attempts the error says so, and for which key."""
+        """After eight attempts the error holds their number and the key."""
         emulator.inject(Fault.error("list_vcns", "ServiceUnavailable", status=503, times=None))
         with pytest.raises(ServiceUnavailable) as caught:
             list_vcns()
@@ -256,18 +256,18 @@ class TestFaultsOfTheService:
         ],
         ids=["before", "after", "truncated"],
     )
-    def test_a_lost_answer_makes_nothing_twice(
+    def test_a_lost_response_creates_nothing_twice(
         self, emulator: Emulator, create_vcn: Callable[..., Any], fault: Fault
     ) -> None:
-        """A create with a token is sent again with that token, and one VCN is there."""
+        """A create is repeated with the same token after a lost response, and one VCN exists."""
         emulator.inject(fault)
         made = create_vcn().body["id"]
         assert list(emulator.live()["vcn"]) == [made]
 
-    def test_an_action_whose_answer_is_lost_is_not_sent_again(
+    def test_an_action_without_a_response_is_not_retried(
         self, emulator: Emulator, create_vcn: Callable[..., Any]
     ) -> None:
-        """What must not be done twice ends in ConnectionLost at once."""
+        """An action without a token raises ConnectionLost after one request."""
         emulator.inject(Fault.reset("create_vcn", after_commit=True))
         with pytest.raises(ConnectionLost) as caught:
             create_vcn(intent=ACTION)
@@ -276,22 +276,22 @@ class TestFaultsOfTheService:
     def test_a_truncated_list_is_read_again(
         self, emulator: Emulator, create_vcn: Callable[..., Any], list_vcns: Callable[[], Any]
     ) -> None:
-        """Half an answer is no answer."""
+        """A truncated list is requested again."""
         create_vcn()
         emulator.inject(Fault.truncated("list_vcns"))
         assert len(list_vcns().data) == 1
 
-    def test_no_room_is_told_at_once(self, emulator: Emulator, create_vcn: Callable[..., Any]) -> None:
-        """Out of host capacity is an error of its own after one request."""
+    def test_out_of_capacity_is_not_retried(self, emulator: Emulator, create_vcn: Callable[..., Any]) -> None:
+        """OutOfHostCapacity is raised after one request."""
         emulator.inject(Fault.error("create_vcn", "InternalError", CAPACITY, times=None))
         with pytest.raises(OutOfHostCapacity):
             create_vcn()
         assert len(emulator.requests) == 1
 
-    def test_a_retry_budget_bounds_the_retries_of_a_sick_service(
+    def test_a_retry_budget_limits_the_retries_of_a_failing_service(
         self, emulator: Emulator, list_vcns: Callable[[], Any], caller: Caller
     ) -> None:
-        """Of fifty calls to a service that is down only the first are retried; another service keeps its own."""
+        """Of fifty calls to a failing service only the first are retried; others have their own budgets."""
         emulator.inject(Fault.error("list_vcns", "InternalError", times=None))
         for _ in range(50):
             with pytest.raises(ServiceUnavailable):
@@ -302,44 +302,42 @@ class TestFaultsOfTheService:
 
 
 class TestBusyResources:
-    """409, 412 and IAM that has not spread yet."""
+    """409, 412 and IAM writes that have not propagated yet."""
 
-    def test_a_busy_resource_is_waited_for(self, emulator: Emulator, create_vcn: Callable[..., Any]) -> None:
-        """409 IncorrectState on a write passes when the other change has ended."""
+    def test_a_busy_resource_is_retried(self, emulator: Emulator, create_vcn: Callable[..., Any]) -> None:
+        """A write that gets 409 IncorrectState is retried until it succeeds."""
         emulator.inject(Fault.error("create_vcn", "IncorrectState", times=5))
         assert create_vcn().status == 200
 
     @pytest.mark.parametrize(("status", "code"), [(409, "Conflict"), (412, "PreconditionFailed")])
-    def test_a_delete_waits_until_nothing_refers_to_it(
+    def test_a_delete_is_retried_until_nothing_refers_to_the_resource(
         self, emulator: Emulator, caller: Caller, create_vcn: Callable[..., Any], status: int, code: str
     ) -> None:
-        """A VNIC that is released late fails no removal."""
+        """A delete that gets 409 or 412 is retried until the VNIC is released."""
         made = create_vcn().body["id"]
         emulator.inject(Fault.error("delete_vcn", code, status=status, times=20))
         caller.call(NETWORK, "delete_vcn", made, intent=DELETE)
         assert emulator.live() == {}
 
-    def test_a_reference_that_stays_ends_the_wait(
+    def test_a_lasting_reference_is_an_error(
         self, emulator: Emulator, caller: Caller, clock: VirtualClock, create_vcn: Callable[..., Any]
     ) -> None:
-        """After 330 s and no earlier the service's own words come out."""
+        """A 409 that lasts is raised after 330 s with the service's message."""
         made, began = create_vcn().body["id"], clock.time()
         emulator.inject(Fault.error("delete_vcn", "Conflict", "it is referenced", times=None))
         with pytest.raises(Conflict, match="it is referenced"):
             caller.call(NETWORK, "delete_vcn", made, intent=DELETE)
-        assert 330.0 <= clock.time() - began <= 330.0 + PATIENCE["busy"].longest_wait_seconds
+        assert 330.0 <= clock.time() - began <= 330.0 + RETRY_POLICIES["busy"].max_wait_seconds
 
-    def test_what_follows_an_iam_write_waits_until_it_has_spread(
+    def test_a_call_after_an_iam_write_is_retried_until_it_has_propagated(
         self, emulator: Emulator, create_vcn: Callable[..., Any]
     ) -> None:
-        """Not authorized means not yet, where a group or policy was written a moment ago."""
+        """NotAuthorizedOrNotFound is retried for calls that follow an IAM write."""
         emulator.inject(Fault.error("create_vcn", "NotAuthorizedOrNotFound", times=10))
         assert create_vcn(intent=CREATE_AFTER_IAM).status == 200
 
-    def test_what_follows_no_iam_write_fails_at_once(
-        self, emulator: Emulator, create_vcn: Callable[..., Any]
-    ) -> None:
-        """A missing permission is told after one request."""
+    def test_a_missing_permission_is_not_retried(self, emulator: Emulator, create_vcn: Callable[..., Any]) -> None:
+        """NotAuthorizedOrNotFound is raised after one request for other calls."""
         emulator.inject(Fault.error("create_vcn", "NotAuthorizedOrNotFound", times=None))
         with pytest.raises(NotAuthorizedOrNotFound):
             create_vcn()
@@ -347,7 +345,7 @@ class TestBusyResources:
 
 
 class TestPatience:
-    """How long each kind of failure is waited out."""
+    """How long each class of errors is retried."""
 
     @pytest.mark.parametrize(
         ("word", "code", "intent"),
@@ -355,7 +353,7 @@ class TestPatience:
             ("throttled", "TooManyRequests", CREATE),
             ("unavailable", "InternalError", CREATE),
             ("busy", "IncorrectState", CREATE),
-            ("not yet", "NotAuthorizedOrNotFound", CREATE_AFTER_IAM),
+            ("not propagated", "NotAuthorizedOrNotFound", CREATE_AFTER_IAM),
         ],
     )
     def test_is_bounded_in_attempts_and_seconds(
@@ -367,14 +365,14 @@ class TestPatience:
         code: str,
         intent: Intent,
     ) -> None:
-        """A failure that never ends stops within the attempts and seconds of its entry."""
+        """A lasting failure is raised within the attempts and seconds of its policy."""
         emulator.inject(Fault.error("create_vcn", code, times=None))
-        patience, began = PATIENCE[word], clock.time()
+        policy, began = RETRY_POLICIES[word], clock.time()
         with pytest.raises(ServiceCallError) as caught:
             create_vcn(intent=intent)
-        assert 1 < caught.value.attempts <= patience.attempts
+        assert 1 < caught.value.attempts <= policy.max_attempts
         assert caught.value.attempts == len(emulator.requests)
-        assert clock.time() - began <= patience.seconds + 2 * patience.longest_wait_seconds
+        assert clock.time() - began <= policy.max_seconds + 2 * policy.max_wait_seconds
 
 
 class TestCancelling:
@@ -408,11 +406,11 @@ class TestCancelling:
     def test_a_deadline_in_the_queue_of_a_throttled_service_ends_the_wait(
         self, session: Session, emulator: Emulator, clock: VirtualClock
     ) -> None:
-        """Waiting for one's turn is a checkpoint too."""
-        pace = session.pace("core")
-        pace.throttled()
+        """A deadline ends the wait for a slot of the rate limiter."""
+        limiter = session.rate_limiter("core")
+        limiter.record_throttling()
         for _ in range(100):
-            pace.reserve()
+            limiter.reserve()
         began = clock.time()
         with pytest.raises(Cancelled, match="deadline"):
             session.caller(Cancel(5.0, clock=clock)).call(NETWORK, "list_vcns", emulator.compartment_id)
@@ -437,12 +435,12 @@ class TestClients:
     def test_a_closed_session_sends_nothing(
         self, session: Session, emulator: Emulator, list_vcns: Callable[[], Any]
     ) -> None:
-        """What is still at work ends with the next request, and nothing new begins."""
+        """After close() a call raises ConfigError and sends nothing, and no new caller can be had."""
         session.close()
         session.close()
-        with pytest.raises(ConfigError, match=r"closed.*make a new one"):
+        with pytest.raises(ConfigError, match=r"closed.*use a new provisioner"):
             list_vcns()
-        with pytest.raises(ConfigError, match=r"closed.*make a new one"):
+        with pytest.raises(ConfigError, match=r"closed.*use a new provisioner"):
             session.caller(Cancel())
         assert emulator.requests == ()
 
@@ -456,13 +454,13 @@ class TestClients:
         assert [request.region for request in emulator.requests] == [emulator.oci_config["region"], "us-phoenix-1"]
 
     def test_without_an_endpoint_the_region_has_its_own(self, session: Session) -> None:
-        """Calls go to Oracle unless told otherwise."""
+        """Without an endpoint, calls go to the region's own."""
         session.endpoint = None
         endpoint = session.client(NETWORK, "eu-frankfurt-1").base_client.endpoint
         assert endpoint.startswith("https://iaas.eu-frankfurt-1.")
 
-    def test_metrics_are_posted_at_a_host_of_their_own(self, session: Session, emulator: Emulator) -> None:
-        """The SDK's client would send them where metrics are read; an endpoint of ours takes everything."""
+    def test_metrics_are_posted_to_a_separate_host(self, session: Session, emulator: Emulator) -> None:
+        """Metrics are posted to the ingestion host of the region, and to the endpoint where one is set."""
         clients = ("monitoring.MonitoringClient", METRIC_INGESTION)
         cloud = evolve(session, endpoint=None)
         hosts = [cloud.client(path, "eu-frankfurt-1").base_client.endpoint for path in clients]
@@ -477,7 +475,7 @@ class TestClients:
     def test_an_endpoint_that_cannot_be_filled_in_is_a_config_error(
         self, emulator: Emulator, make_session: Callable[..., Session], tail: str
     ) -> None:
-        """The error shows the endpoint and what may stand in braces."""
+        """An endpoint with an unknown placeholder raises ConfigError with the known ones."""
         caller = make_session(emulator, emulator.endpoint + tail).caller(Cancel())
         with pytest.raises(ConfigError, match=r"\{region\} and \{service\}"):
             caller.call(NETWORK, "list_vcns", emulator.compartment_id)
@@ -485,7 +483,7 @@ class TestClients:
     def test_pages_are_followed_to_the_end(
         self, caller: Caller, emulator: Emulator, vcn_details: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Bare arrays come whole, however many pages they fill."""
+        """A list that is a bare array is read to its last page."""
         monkeypatch.setattr("ocisidecar.client.session._PAGE_LIMIT", 2)
         for number in range(5):
             caller.call(NETWORK, "create_vcn", {**vcn_details, "displayName": f"net{number}"}, intent=CREATE)
@@ -493,39 +491,41 @@ class TestClients:
         assert sorted(shown) == ["net0", "net1", "net2", "net3", "net4"]
 
     def test_pages_with_items_are_understood(self, caller: Caller, emulator: Emulator) -> None:
-        """Lists of the newer services come in an object."""
+        """A list in an object with `items` is read to its last page."""
         shapes = caller.pages(
             "container_instances.ContainerInstanceClient", "list_container_instance_shapes", emulator.compartment_id
         )
         assert "CI.Standard.E4.Flex" in {shape["name"] for shape in shapes}
 
-    def test_plain_text_is_an_answer_where_text_is_expected(self, caller: Caller) -> None:
-        """The object storage namespace is a JSON string, and the only one."""
+    def test_plain_text_is_returned_where_text_is_expected(self, caller: Caller) -> None:
+        """get_namespace returns a JSON string, which `text` holds."""
         answer = caller.call("object_storage.ObjectStorageClient", "get_namespace")
         assert answer.text
         assert answer.body == {}
 
-    def test_an_answer_shows_version_and_work(self, create_vcn: Callable[..., Any]) -> None:
-        """The etag is there for if-match; a change without a work request names none, and no text."""
+    def test_a_response_holds_etag_and_work_request(self, create_vcn: Callable[..., Any]) -> None:
+        """A response holds the etag, and empty strings without work request and text."""
         answer = create_vcn()
         assert answer.etag
         assert (answer.work_request_id, answer.text) == ("", "")
 
-    def test_throttled_for_ever_is_throttled(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
-        """The error's class says what to do about it."""
+    def test_lasting_429_raises_throttled(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
+        """429 that lasts raises Throttled with its advice."""
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", times=None))
         with pytest.raises(Throttled, match="max_workers"):
             list_vcns()
 
     @pytest.mark.parametrize("code", ["LimitExceeded", "QuotaExceeded"])
-    def test_a_limit_is_a_limit(self, emulator: Emulator, create_vcn: Callable[..., Any], code: str) -> None:
-        """What has to be asked for on the Limits page is told as such, at once."""
+    def test_a_service_limit_is_not_retried(
+        self, emulator: Emulator, create_vcn: Callable[..., Any], code: str
+    ) -> None:
+        """LimitExceeded is raised after one request."""
         emulator.inject(Fault.error("create_vcn", code, status=400))
         with pytest.raises(LimitExceeded, match="Limits page"):
             create_vcn()
 
-    def test_a_wrong_key_is_told_after_one_request(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
-        """401 is final for an API key: nothing that could be refreshed exists."""
+    def test_a_wrong_key_is_not_retried(self, emulator: Emulator, list_vcns: Callable[[], Any]) -> None:
+        """401 with an API key raises NotAuthenticated after one request."""
         emulator.inject(Fault.expired_token(times=None))
         with pytest.raises(NotAuthenticated, match="fingerprint"):
             list_vcns()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ocisidecar.clock import SystemClock
-from ocisidecar.engine import Engine, EngineMissing
+from ocisidecar.engine import DockerUnavailable, Engine
 from ocisidecar.images.build import build
 from ocisidecar.images.sources import own_images
 from ocisidecar.spec.own_images import own_image
@@ -35,7 +35,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """
     try:
         engine = Engine.connect()
-    except EngineMissing as missing:
+    except DockerUnavailable as missing:
         pytest.skip(str(missing))
     if "PYTEST_XDIST_WORKER" in os.environ:  # then the directories of the run's processes have one parent
         (tmp_path_factory.getbasetemp().parent / "engine").touch(exist_ok=False)

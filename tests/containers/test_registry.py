@@ -14,7 +14,7 @@ import pytest
 from ocisidecar import ImagePullSecret, InstanceSpec, Provisioner, images
 from ocisidecar.engine.images import ensure_pause
 from ocisidecar.errors import BuildFailed, ImageError, LoginFailed, PushFailed
-from ocisidecar.images.distribution import DOCKER_LIST, Distribution
+from ocisidecar.images.distribution import DOCKER_LIST, RegistryClient
 from ocisidecar.spec.own_images import own_image
 from tests.containers import registry_process
 from tests.containers.token_service import token_service
@@ -80,7 +80,7 @@ def build(engine, prefix, version):
 @pytest.fixture
 def distribution(registry):
     """The registry's own protocol."""
-    opened = Distribution(registry.host, registry.username, registry.password)
+    opened = RegistryClient(registry.host, registry.username, registry.password)
     yield opened
     opened.close()
 
@@ -189,11 +189,12 @@ class TestBuilding:
         (base,) = build(source("base"), platforms=BOTH)
         with registry_process.running(tmp_path, eventually, auth="") as opened:
             pushed = images.Registry(opened.host, "acme", "anybody", "anything").push(base, engine=engine)
+            tagged_url = f"{pushed.repository}:{pushed.tags[0]}"
             try:
-                (built,) = build(source("web"), platforms=BOTH, base_images={"web": pushed.tagged_url})
-                held = engine.api.inspect_image(pushed.tagged_url)
+                (built,) = build(source("web"), platforms=BOTH, base_images={"web": tagged_url})
+                held = engine.api.inspect_image(tagged_url)
             finally:
-                engine.api.remove_image(pushed.tagged_url)
+                engine.api.remove_image(tagged_url)
         bases = {variant.platform: variant.image_id for variant in base.variants}
         assert held["Id"] == bases[f"linux/{engine.api.version()['Arch']}"]
         for variant in built.variants:

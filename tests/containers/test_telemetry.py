@@ -16,8 +16,10 @@ from ocisidecar import (
     Statement,
     VolumeSpec,
 )
+from ocisidecar.connection import base_url
 from ocisidecar.spec.own_images import own_image
 from ocisidecar.verify.report import Check, Report, Status
+from tests.readers import reader_of
 
 REDIS = "docker.io/library/redis:7.4.5-alpine"
 INSTANCE = "container-instance/shop-0"
@@ -116,7 +118,7 @@ def test_prometheus_need_not_be_reached(provisioner, deployment, eventually):
     """What the agent sent to OCI tells of the same targets, where port 9090 is closed."""
     closed = {"securityRuleIds": _rules_for(provisioner, deployment, 9090)}
     group = deployment.resources["network-security-group/main"]
-    caller = provisioner.reader("shop").caller
+    caller = reader_of(provisioner, "shop").caller
     caller.call("core.VirtualNetworkClient", "remove_network_security_group_security_rules", group, closed)
 
     def detail(name: str) -> str:
@@ -128,7 +130,7 @@ def test_prometheus_need_not_be_reached(provisioner, deployment, eventually):
 
 
 def _rules_for(provisioner, deployment, port: int) -> list[str]:
-    rules = provisioner.reader("shop").caller.pages(
+    rules = reader_of(provisioner, "shop").caller.pages(
         "core.VirtualNetworkClient",
         "list_network_security_group_security_rules",
         deployment.resources["network-security-group/main"],
@@ -143,7 +145,7 @@ def test_another_process_finds_the_way_too(provisioner, deployment):
     where = {"endpoint": emulator.endpoint, "compartment_id": emulator.compartment_id}
     with Provisioner.from_config(emulator.oci_config, **where) as other:
         (instance,) = other.get(deployment.name).instances
-        assert other.reach(instance, 80) == provisioner.reach(instance, 80)
+        assert base_url(instance, 80) == emulator.reach(instance.id, 80)
 
 
 def test_logs_are_what_the_programs_wrote(deployment):

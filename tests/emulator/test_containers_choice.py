@@ -7,7 +7,7 @@ import pytest
 from ocisidecar import ConfigError, Provisioner
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator
-from ocisidecar.engine import EngineMissing
+from ocisidecar.engine import DockerUnavailable
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_auto_simulates_without_an_engine():
 @pytest.mark.parametrize("make", [Emulator, Provisioner.local])
 def test_docker_without_an_engine_says_where_it_looked(make):
     """Without an engine "docker" raises a ConfigError that names the socket."""
-    with pytest.raises(EngineMissing, match=r"nobody\.sock") as caught:
+    with pytest.raises(DockerUnavailable, match=r"nobody\.sock") as caught:
         make(containers="docker")
     assert isinstance(caught.value, ConfigError)
 

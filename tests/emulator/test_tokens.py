@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import oci
 import pytest
 
 from ocisidecar.emulator import Assumptions
@@ -17,18 +18,19 @@ def test_a_token_with_another_payload_is_refused(network, details, refusal):
     network.create_vcn(details, opc_retry_token="once")
     other = {**details, "displayName": "other"}
     error = refusal(network.create_vcn, other, opc_retry_token="once")
-    assert (error.status, error.code) == (409, "InvalidatedRetryToken")
+    assert (error.status, error.code) == (409, "Conflict")
+    assert error.message.startswith("Token is currently in use for a different request: ocid1.tenancy.")
     assert len(network.list_vcns(details["compartmentId"]).data) == 1
 
 
 def test_the_code_of_a_mismatch_can_be_turned(make_emulator, client_of, refusal):
     """retry_token_mismatch sets the code for a token with another body."""
-    emulator = make_emulator(assumptions=Assumptions(retry_token_mismatch="Conflict"))
+    emulator = make_emulator(assumptions=Assumptions(retry_token_mismatch="InvalidatedRetryToken"))
     network = client_of(emulator, "core.VirtualNetworkClient")
     details = {"compartmentId": emulator.compartment_id, "cidrBlock": "10.0.0.0/16"}
     network.create_vcn(details, opc_retry_token="once")
     error = refusal(network.create_vcn, {**details, "displayName": "other"}, opc_retry_token="once")
-    assert (error.status, error.code) == (409, "Conflict")
+    assert (error.status, error.code) == (409, "InvalidatedRetryToken")
 
 
 def test_a_token_is_forgotten_after_a_day(network, details, clock):
@@ -49,6 +51,13 @@ def test_a_token_belongs_to_one_region(client, details):
         for region in ("eu-frankfurt-1", "us-ashburn-1", "us-phoenix-1")
     }
     assert len(ids) == 3
+
+
+def test_a_token_belongs_to_one_user(emulator, network, details):
+    """Two users who send the same token create two resources."""
+    other = oci.core.VirtualNetworkClient(emulator.add_user("ci"), service_endpoint=emulator.endpoint)
+    ids = {one.create_vcn(details, opc_retry_token="once").data.id for one in (network, other)}
+    assert len(ids) == 2
 
 
 def test_a_token_belongs_to_one_operation(network, compartment, details):

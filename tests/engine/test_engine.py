@@ -8,25 +8,25 @@ import sys
 import pytest
 
 import ocisidecar.engine
-from ocisidecar.engine import Engine, EngineMissing
+from ocisidecar.engine import DockerUnavailable, Engine
 from ocisidecar.errors import ConfigError
 
 
 def test_without_an_engine_the_error_says_where_and_what_to_do(tmp_path):
     """A missing engine is a ConfigError that names the address and the alternatives."""
-    with pytest.raises(EngineMissing, match=r"DOCKER_HOST.*simulated") as missing:
+    with pytest.raises(DockerUnavailable, match=r"DOCKER_HOST.*simulated") as missing:
         Engine.connect(f"unix://{tmp_path}/none.sock")
     assert f"unix://{tmp_path}/none.sock" in str(missing.value)
     assert isinstance(missing.value, ConfigError)
 
 
 def test_invalid_tls_settings_are_reported_as_a_missing_engine(monkeypatch, tmp_path):
-    """Missing certificates in DOCKER_CERT_PATH raise EngineMissing with the reason, not an error of the client."""
+    """Missing certificates in DOCKER_CERT_PATH raise DockerUnavailable with the reason, no client error."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "none"))
     assert not Engine.is_available()
-    with pytest.raises(EngineMissing, match=r"tcp://127.0.0.1:1: .*certificate"):
+    with pytest.raises(DockerUnavailable, match=r"tcp://127.0.0.1:1: .*certificate"):
         Engine.connect()
 
 

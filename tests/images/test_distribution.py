@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
+import requests
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,8 +27,8 @@ from ocisidecar.images.distribution import (
     DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
-    Distribution,
     Manifest,
+    RegistryClient,
     is_loopback,
     manifest_list,
 )
@@ -37,7 +38,7 @@ BASIC = f"Basic {base64.b64encode(b'alice:hunter2').decode()}"
 
 @define
 class Server:
-    """A server that answers as it is told, and remembers what it was asked."""
+    """A server that answers with a function, and records the requests."""
 
     answer: Callable[[Request], Response]
     requests: list[Request] = field(factory=list)
@@ -63,24 +64,24 @@ class Server:
 
 @pytest.fixture
 def serve():
-    """Starts servers."""
+    """A function that starts a server."""
     with ExitStack() as stack:
         yield lambda answer: stack.enter_context(Server(answer).running())
 
 
 @pytest.fixture
 def clock():
-    """Time that passes when somebody waits for it."""
+    """A clock on which waiting takes no time."""
     return VirtualClock()
 
 
 @pytest.fixture
 def connect(clock):
-    """Opens a registry as alice."""
+    """A function that opens a registry as alice."""
     with ExitStack() as stack:
 
-        def opened(host: str) -> Distribution:
-            distribution = Distribution(host, "alice", "hunter2", clock)
+        def opened(host: str) -> RegistryClient:
+            distribution = RegistryClient(host, "alice", "hunter2", clock)
             stack.callback(distribution.close)
             return distribution
 
@@ -88,8 +89,8 @@ def connect(clock):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_failures_that_pass_are_waited_out(serve, connect, clock, status):
-    """The registry is asked again, later each time."""
+def test_passing_failures_are_retried(serve, connect, clock, status):
+    """A request is retried after 429 and 5xx until the registry answers with 200."""
     statuses, start = iter([status, status, 200]), clock.time()
     server = serve(lambda _: Response(status=next(statuses)))
     connect(server.host).check()
@@ -97,8 +98,8 @@ def test_failures_that_pass_are_waited_out(serve, connect, clock, status):
     assert clock.time() - start > 1
 
 
-def test_failures_that_do_not_pass_are_told(serve, connect):
-    """After five attempts the registry's words are raised."""
+def test_lasting_failures_are_errors(serve, connect):
+    """After five attempts ImageError quotes the registry's message."""
     errors = {"errors": [{"code": "TOOMANYREQUESTS", "message": "slow down"}]}
     server = serve(lambda _: Response(json.dumps(errors), status=429))
     with pytest.raises(ImageError, match="429 TOOMANYREQUESTS: slow down"):
@@ -106,25 +107,25 @@ def test_failures_that_do_not_pass_are_told(serve, connect):
     assert len(server.requests) == 5
 
 
-def test_a_registry_that_does_not_answer_is_told(connect, clock):
-    """The error says where and why, in a line, after five attempts."""
+def test_a_registry_that_does_not_respond_is_an_error(connect, clock):
+    """After five attempts ImageError names URL and cause in one line."""
     start = clock.time()
-    with pytest.raises(ImageError, match=r"GET http://127\.0\.0\.1:1/v2/: no answer: .*refused") as caught:
+    with pytest.raises(ImageError, match=r"GET http://127\.0\.0\.1:1/v2/: no response: .*refused") as caught:
         connect("127.0.0.1:1").check()
     assert clock.time() - start > 5
     assert len(str(caught.value)) < 300
 
 
-def test_a_refusal_is_not_repeated(serve, connect):
-    """A wrong password is sent once."""
+def test_a_refusal_is_not_retried(serve, connect):
+    """A wrong password is sent once and raises LoginFailed."""
     server = serve(lambda _: Response("no", status=401, headers={"WWW-Authenticate": 'Basic realm="r"'}))
     with pytest.raises(LoginFailed, match="401 no"):
         connect(server.host).check()
     assert [request.headers.get("Authorization") for request in server.requests] == [None, BASIC]
 
 
-def test_a_token_is_asked_for_what_is_done(serve, connect):
-    """Service and scope are the challenge's and the call's; the password goes to the token service alone."""
+def test_a_token_is_requested_for_the_call(serve, connect):
+    """The token request has the challenge's service and the call's scope, and only it carries the password."""
     tokens = serve(lambda _: Response(json.dumps({"access_token": "t0"})))
     challenge = f'Bearer realm="http://{tokens.host}/token",service="ocir"'
 
@@ -140,17 +141,37 @@ def test_a_token_is_asked_for_what_is_done(serve, connect):
     assert [request.headers.get("Authorization") for request in registry.requests] == [None, "Bearer t0"]
 
 
-def test_the_password_goes_nowhere_unencrypted(serve, connect):
-    """A registry cannot send us with it to a place without TLS."""
+def test_the_password_is_not_sent_unencrypted(serve, connect):
+    """A challenge whose realm is not HTTPS raises ImageError, and the password is not sent."""
     challenge = {"WWW-Authenticate": 'Bearer realm="http://tokens.example/token"'}
     server = serve(lambda _: Response(status=401, headers=challenge))
     with pytest.raises(ImageError, match=r"tokens\.example.*not sent"):
         connect(server.host).check()
 
 
+def test_credentials_of_netrc_are_not_sent(serve, connect, monkeypatch, tmp_path):
+    """A ~/.netrc for registry and token service adds credentials to no request."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(
+        "machine 127.0.0.1 login mallory password swordfish\ndefault login mallory password swordfish\n"
+    )
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert requests.utils.get_netrc_auth("http://127.0.0.1/") == ("mallory", "swordfish")
+    tokens = serve(lambda _: Response(json.dumps({"token": "t0"})))
+    challenge = {"WWW-Authenticate": f'Bearer realm="http://{tokens.host}/token"'}
+
+    def answer(request: Request) -> Response:
+        return Response(status=200 if "Authorization" in request.headers else 401, headers=challenge)
+
+    registry = serve(answer)
+    connect(registry.host).check()
+    sent = [request.headers.get("Authorization") for request in (*registry.requests, *tokens.requests)]
+    assert sent == [None, "Bearer t0", BASIC]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"token": ""}'])
-def test_an_answer_without_a_token_is_told(serve, connect, text):
-    """The error says where none was had."""
+def test_a_response_without_a_token_is_an_error(serve, connect, text):
+    """A token service that returns no token raises ImageError with its URL."""
     tokens = serve(lambda _: Response(text))
     challenge = {"WWW-Authenticate": f'Bearer realm="http://{tokens.host}/token"'}
     server = serve(lambda _: Response(status=401, headers=challenge))
@@ -158,8 +179,8 @@ def test_an_answer_without_a_token_is_told(serve, connect, text):
         connect(server.host).check()
 
 
-def test_only_this_machine_is_spoken_to_without_encryption():
-    """A name that looks like it is another machine."""
+def test_only_loopback_is_used_without_encryption():
+    """Only loopback names and addresses count as loopback, not names that resemble them."""
     ours = ["localhost", "localhost:5000", "127.0.0.1:80", "127.1.2.3", "[::1]:5000"]
     others = ["fra.ocir.io", "localhost.example", "127.evil.example", "128.0.0.1", "127.0.0.1.example:5000"]
     assert [host for host in ours + others if is_loopback(host)] == ours
@@ -171,7 +192,7 @@ def manifest(media_type: str = DOCKER_MANIFEST, content: object = None) -> Manif
 
 @given(st.binary())
 def test_a_digest_is_that_of_the_bytes(content):
-    """It is what any registry calls these bytes."""
+    """A manifest's digest is the SHA-256 of its bytes."""
     found = Manifest(media_type=OCI_MANIFEST, content=content).digest
     assert found == f"sha256:{hashlib.sha256(content).hexdigest()}"
 
@@ -185,7 +206,7 @@ def test_a_digest_is_that_of_the_bytes(content):
     ],
 )
 def test_a_list_refers_to_each_platform(kinds, list_type):
-    """By digest, size and kind; the list is of the kind of its entries."""
+    """A list refers to manifests by digest, size and media type, and is an OCI index if all of them are OCI's."""
     images = [manifest(kind, {"schemaVersion": 2, "number": number}) for number, kind in enumerate(kinds)]
     listed = manifest_list(list(zip(["linux/amd64", "linux/arm64"], images, strict=True)))
     assert listed.media_type == list_type
@@ -204,8 +225,8 @@ def test_a_list_refers_to_each_platform(kinds, list_type):
     }
 
 
-def test_lists_in_a_list_are_resolved():
-    """Engines that push a list for each platform, with attestations, end up in one flat list without those."""
+def test_lists_in_a_list_are_flattened():
+    """A list for one platform, with attestations, becomes a flat list without them."""
     image = manifest(OCI_MANIFEST)
     attestation = {"mediaType": OCI_MANIFEST, "size": 1, "digest": "d", "platform": {"os": "unknown"}}
     inner = manifest_list([("linux/amd64", image)])

@@ -1,4 +1,4 @@
-"""Events about images are values that travel, as those of an apply."""
+"""Events about images are values, like those of an apply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VALUES = {
     "instruction": "RUN true",
     "reference": "ocisidecar/web:1",
     "image_id": "sha256:0",
-    "size_in_bytes": 5,
+    "size_bytes": 5,
     "cached_steps": 0,
     "error": "no",
     "sent_bytes": 1,
@@ -43,7 +43,7 @@ def example(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_each_event_is_a_value(cls):
-    """It pickles, cannot be changed, and its dictionary is JSON with its class name."""
+    """An event pickles, is frozen, and its dictionary is JSON with the class name."""
     event = example(cls)
     fields = {field.name: VALUES[field.name] for field in attrs.fields(cls)}
     assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301 - our own bytes
@@ -52,15 +52,15 @@ def test_each_event_is_a_value(cls):
         event.image = "other"
 
 
-def test_events_tell_the_time_since_the_call():
-    """Whoever makes an event need not stamp it."""
-    clock, told = VirtualClock(), []
-    telling = events.Telling(told.append, clock)
+def test_events_hold_the_time_since_the_call():
+    """The emitter sets `elapsed_seconds` to the time since it was made."""
+    clock, received = VirtualClock(), []
+    emitter = events.Emitter(received.append, clock)
     clock.advance(2.5)
-    telling.tell(BuildStarted(image="web", base_image=""))
-    assert told[0].elapsed_seconds == pytest.approx(2.5)
+    emitter.emit(BuildStarted(image="web", base_image=""))
+    assert received[0].elapsed_seconds == pytest.approx(2.5)
 
 
-def test_nobody_need_listen():
-    """Without a handler events are dropped."""
-    events.Telling(None, VirtualClock()).tell(BuildStarted(image="web", base_image=""))
+def test_a_handler_is_optional():
+    """Without a handler events are dropped, and nothing fails."""
+    events.Emitter(None, VirtualClock()).emit(BuildStarted(image="web", base_image=""))

@@ -1,4 +1,4 @@
-"""Places in registries, and the URLs of what was pushed there."""
+"""Registries, and the URLs of pushed images."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from ocisidecar.errors import ConfigError
 from ocisidecar.images import PushedImage, Registry, pinned
+from ocisidecar.images.distribution import RegistryClient
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
 from ocisidecar.spec.validate.spec import check
 
@@ -25,7 +26,7 @@ def pushed(name: str) -> PushedImage:
     ],
 )
 def test_ocir_is_found_by_region(region, host):
-    """By key and by name; path and user begin with the namespace."""
+    """A region's key or name gives the host, and path and user begin with the namespace."""
     place = Registry.ocir(region, namespace="acme", username="alice@acme.example", password="secret")
     assert (place.host, place.path, place.username) == (host, "acme/ocisidecar", "acme/alice@acme.example")
     assert place.image_prefix == f"{host}/acme/ocisidecar"
@@ -33,14 +34,14 @@ def test_ocir_is_found_by_region(region, host):
 
 
 @pytest.mark.parametrize("region", ["", "Frankfurt", "fra.ocir.io", "eu-frankfurt"])
-def test_what_is_no_region_is_told(region):
-    """The value is named."""
+def test_an_unknown_region_is_an_error(region):
+    """A region that is neither key nor name raises ConfigError with the value."""
     with pytest.raises(ConfigError, match=f"region='{region}'"):
         Registry.ocir(region, namespace="acme", username="alice", password="secret")
 
 
 @pytest.mark.parametrize(
-    ("host", "path", "told"),
+    ("host", "path", "message"),
     [
         ("https://fra.ocir.io", "acme", "host must be.*got"),
         ("fra.ocir.io/acme", "web", "host must be.*got"),
@@ -51,34 +52,34 @@ def test_what_is_no_region_is_told(region):
         ("fra.ocir.io", "Acme", "path must be.*got"),
     ],
 )
-def test_what_is_no_place_is_told(host, path, told):
-    """Before anything is sent, with the value."""
-    with pytest.raises(ConfigError, match=told):
+def test_an_invalid_host_or_path_is_an_error(host, path, message):
+    """An invalid host or path raises ConfigError with the value before anything is sent."""
+    with pytest.raises(ConfigError, match=message):
         Registry(host, path, "alice", "secret")
 
 
 @pytest.mark.parametrize("host", ["fra.ocir.io", "localhost:5000", "127.0.0.1:5000", "[::1]:5000"])
 def test_hosts_may_have_a_port(host):
-    """By name or by address."""
+    """A host may be a name or an address, with or without a port."""
     assert Registry(host, "acme/my-images_2", "alice", "secret").image_prefix == f"{host}/acme/my-images_2"
 
 
-def test_passwords_are_not_shown():
-    """Neither of a place nor of what speaks to it."""
+def test_passwords_are_not_in_representations():
+    """Neither a Registry nor its client shows the password."""
     place = Registry("fra.ocir.io", "acme", "acme/alice", "hunter2")
-    assert "hunter2" not in f"{place!r} {place} {place._distribution()!r}"
+    client = RegistryClient("fra.ocir.io", "acme/alice", "hunter2")
+    assert "hunter2" not in f"{place!r} {place} {client!r}"
 
 
-def test_a_url_names_the_image_for_good():
-    """By digest; the tagged one by version; OCI's APIs know the repository without registry and namespace."""
+def test_a_url_holds_the_digest():
+    """The URL holds the digest; OCI's APIs name the repository without registry and namespace."""
     image = pushed("prometheus")
     assert image.url == f"fra.ocir.io/acme/ocisidecar/prometheus@{DIGEST}"
-    assert image.tagged_url == "fra.ocir.io/acme/ocisidecar/prometheus:1.0"
     assert image.repository_name == "ocisidecar/prometheus"
 
 
-def test_pushed_images_take_the_place_of_symbolic_names():
-    """A spec with our own images can then be deployed without an image prefix."""
+def test_pushed_images_replace_symbolic_names():
+    """A spec with `pinned` images needs no image prefix."""
     web = InstanceSpec("web", image_url="docker.io/acme/web:1").with_sidecar(SidecarSpec.log_forwarder())
     spec = DeploymentSpec("shop", [web.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")])
     pinned_spec = spec.with_images(pinned([pushed("log-forwarder"), pushed("grafana")]))

@@ -1,4 +1,4 @@
-"""What scanning found: nothing known, nothing yet, nothing found and something found are four answers."""
+"""Scan results: not enabled, pending, scanned without and with problems are four results."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def image():
 
 
 def test_without_a_target_scanning_is_not_enabled(provisioner, image):
-    """Which is not the same as that nothing was found."""
+    """Without a scan target the state is NOT_ENABLED, not SCANNED."""
     report = scan_results(provisioner, image)
     assert (report.state, report.results) == ("NOT_ENABLED", ())
 
 
 def test_a_target_for_other_repositories_does_not_count(provisioner, emulator, image):
-    """Nor does one whose recipe scans nothing."""
+    """Neither a target for other repositories nor a recipe with level NONE enables scanning."""
     emulator.cover_by_scanning("ocisidecar/other")
     emulator.cover_by_scanning(REPOSITORY, scan_level="NONE")
     assert scan_results(provisioner, image).state == "NOT_ENABLED"
 
 
 @pytest.mark.parametrize("names", [(), (REPOSITORY,), ("ocisidecar/other", REPOSITORY)])
-def test_an_image_that_is_covered_waits_for_its_scan(provisioner, emulator, image, names):
-    """Results of other tags and repositories are not its own."""
+def test_a_covered_image_without_a_result_is_pending(provisioner, emulator, image, names):
+    """Results of other tags and repositories leave the state PENDING."""
     emulator.cover_by_scanning(*names)
     emulator.cover_by_scanning()
     emulator.store_scan_result(REPOSITORY, "0.9", PROBLEM)
@@ -55,7 +55,7 @@ def test_an_image_that_is_covered_waits_for_its_scan(provisioner, emulator, imag
 
 
 def test_a_scan_without_problems_is_a_result(provisioner, emulator, image):
-    """All its counts are 0."""
+    """A result without problems counts 0 for each severity."""
     emulator.cover_by_scanning()
     result_id = emulator.store_scan_result(REPOSITORY, "1.0")
     report = scan_results(provisioner, image)
@@ -65,8 +65,8 @@ def test_a_scan_without_problems_is_a_result(provisioner, emulator, image):
     assert result.counts == dict.fromkeys(SEVERITIES, 0)
 
 
-def test_problems_are_told_with_their_packages(provisioner, emulator, image):
-    """Severity, state, CVE, and where it is fixed."""
+def test_problems_hold_their_packages(provisioner, emulator, image):
+    """A problem has severity, state, CVE, and packages with the version that fixes it."""
     emulator.cover_by_scanning()
     emulator.store_scan_result(REPOSITORY, "1.0", PROBLEM)
     (problem,) = scan_results(provisioner, image).results[0].problems
@@ -77,7 +77,7 @@ def test_problems_are_told_with_their_packages(provisioner, emulator, image):
 
 
 def test_only_open_problems_count(provisioner, emulator, image):
-    """What is fixed or does not apply is in the list, not in the counts; unknown severities count as themselves."""
+    """Fixed problems are listed and not counted, and unknown severities are counted under their names."""
     emulator.cover_by_scanning()
     fixed, not_applicable = ({**PROBLEM, "state": state} for state in ("FIXED", "NOT_APPLICABLE"))
     low = {"name": "minor", "severity": "LOW"}
@@ -88,7 +88,7 @@ def test_only_open_problems_count(provisioner, emulator, image):
 
 
 def test_the_newest_result_of_each_tag_counts(provisioner, emulator, clock, image):
-    """A scan that ended later takes the place of an earlier one of the same tag."""
+    """Of two results for one tag the one that finished later is returned."""
     emulator.cover_by_scanning()
     emulator.store_scan_result(REPOSITORY, "1.0-arm64", PROBLEM)
     clock.advance(60)
@@ -99,8 +99,8 @@ def test_the_newest_result_of_each_tag_counts(provisioner, emulator, clock, imag
     assert results[0].time_finished.timestamp() == pytest.approx(clock.time(), abs=1)
 
 
-def test_a_missing_right_is_no_answer_about_the_image(provisioner, emulator, image):
-    """It is raised, so that nobody takes it for an image without problems."""
+def test_a_missing_right_is_an_error(provisioner, emulator, image):
+    """A missing right raises NotAuthorizedOrNotFound rather than returning no problems."""
     emulator.inject(Fault.error("list_container_scan_results", "NotAuthorizedOrNotFound"))
     with pytest.raises(NotAuthorizedOrNotFound, match="list_container_scan_results"):
         scan_results(provisioner, image)

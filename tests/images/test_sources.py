@@ -1,4 +1,4 @@
-"""Where the sources of images are found, and that an installation brings all of them along."""
+"""Where the sources of images are found, and that an installation contains all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def directory(tmp_path):
-    """Sources of two images, and a directory that is none."""
+    """Sources of two images, and a directory without a Dockerfile."""
     texts = {"b": "FROM scratch\n", "a": "ARG BASE_IMAGE=docker.io/debian:12\nFROM ${BASE_IMAGE}\n"}
     for name, text in texts.items():
         (tmp_path / name).mkdir()
@@ -26,12 +26,12 @@ def directory(tmp_path):
 
 
 def test_sources_are_the_directories_with_a_dockerfile(directory):
-    """They come by name; others do not count."""
+    """Directories with a Dockerfile are sources, ordered by name."""
     assert own_images(directory) == (ImageSource("a", directory / "a"), ImageSource("b", directory / "b"))
 
 
 def test_the_base_is_the_default_of_its_argument(directory):
-    """A Dockerfile without the argument has none."""
+    """The base is the default of BASE_IMAGE, and None without that argument."""
     assert [source.base_image for source in own_images(directory)] == ["docker.io/debian:12", None]
 
 
@@ -44,20 +44,20 @@ def test_the_base_is_the_default_of_its_argument(directory):
         ("ARG BASE_IMAGE", None),
     ],
 )
-def test_a_base_is_what_the_builder_takes_it_for(tmp_path, line, base):
-    """Without its quotes; where it depends on another argument, only the builder knows."""
+def test_a_base_is_read_as_the_builder_reads_it(tmp_path, line, base):
+    """Quotes are removed, and a default that depends on another argument gives None."""
     (tmp_path / "Dockerfile").write_text(f"{line}\nFROM ${{BASE_IMAGE}}\n")
     assert ImageSource("web", tmp_path).base_image == base
 
 
-def test_a_directory_without_sources_is_told(tmp_path):
-    """The error names the directory."""
+def test_a_directory_without_sources_is_an_error(tmp_path):
+    """A directory without sources raises ConfigError with its path."""
     with pytest.raises(ConfigError, match=str(tmp_path)):
         own_images(tmp_path)
 
 
 def test_a_source_needs_a_dockerfile(tmp_path):
-    """The error names image and directory."""
+    """A source without a Dockerfile raises ConfigError with image and directory."""
     with pytest.raises(ConfigError, match=f"image web: there is no Dockerfile in {tmp_path}"):
         ImageSource("web", tmp_path)
 
@@ -70,7 +70,7 @@ def test_the_checkout_holds_the_images_that_specs_name():
     assert [name for name, source in sources.items() if source.base_image is None] == []
 
 
-def test_an_installation_brings_every_source_along():
+def test_an_installation_contains_every_source():
     """Each directory below docker/ is in setup.cfg's `[options.data_files]`, with all its files."""
     setup = configparser.ConfigParser()
     setup.optionxform = str
@@ -87,6 +87,6 @@ def test_an_installation_brings_every_source_along():
 
 
 def _matched(patterns: list[str]) -> set[Path]:
-    """Return what setuptools finds: a pattern leaves out what begins with a dot, unless it is written out."""
+    """Return what setuptools finds: a pattern matches names with a leading dot only if it has one."""
     found = ((path, pattern) for pattern in patterns for path in ROOT.glob(pattern))
     return {path for path, pattern in found if not path.name.startswith(".") or pattern.endswith(path.name)}

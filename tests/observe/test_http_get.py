@@ -8,9 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocisidecar import InstanceSpec, NetworkSpec
 from ocisidecar.observe.http_get import Response, fetch, median_seconds
-from ocisidecar.spec import DeploymentSpec
 
 
 @pytest.fixture
@@ -81,25 +79,3 @@ def test_the_median_is_not_moved_by_one_slow_answer():
     """One slow response of three does not change the median."""
     replies = [Response(status=200, elapsed_seconds=seconds) for seconds in (0.9, 0.001, 0.002)]
     assert median_seconds(replies) == 0.002
-
-
-class TestProvisioner:
-    """Base URLs of the ports of an instance."""
-
-    def test_simulated_containers_have_no_url(self, provisioner):
-        """Simulated containers have no URL, because nothing listens for them."""
-        (instance,) = provisioner.apply(InstanceSpec("web", image_url="web:1", ports=[80])).instances
-        assert provisioner.reach(instance, 80) is None
-
-    def test_a_private_address(self, emulator, connect):
-        """In a tenancy the URL of an instance without a public address has its private one."""
-        cloud = connect(emulator)
-        (instance,) = cloud.apply(InstanceSpec("web", image_url="web:1", ports=[80])).instances
-        assert cloud.reach(instance, 80) == f"http://{instance.private_ip}:80"
-
-    def test_a_public_address(self, emulator, connect):
-        """The URL of an instance with a public address has that."""
-        cloud = connect(emulator)
-        web = InstanceSpec("web", image_url="web:1", ports=[80])
-        (instance,) = cloud.apply(DeploymentSpec("web", [web], network=NetworkSpec.public())).instances
-        assert cloud.reach(instance, 8080) == f"http://{instance.public_ip}:8080"

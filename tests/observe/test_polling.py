@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ocisidecar import Cancel, Cancelled, Provisioner, Throttled
 from ocisidecar.clock import VirtualClock
 from ocisidecar.observe.polling import Poll, PollResult, merge, poll_all, poll_at_interval, poll_with_backoff
+from tests.readers import reader_of
 
 THROTTLED = Throttled(operation="search_logs", status=429, code="TooManyRequests")
 
@@ -61,7 +62,7 @@ def test_every_poll_runs_until_it_is_done_or_the_time_is_up(local, done_at, time
         return Poll(query, lambda count, _: count >= done_at[number])
 
     polls = [make(number) for number in range(len(done_at))]
-    poll_all(local.reader("web"), polls, timeout_seconds=timeout)
+    poll_all(reader_of(local, "web"), polls, timeout_seconds=timeout)
     times = list(islice(poll_with_backoff(local.session.caller(Cancel())), 60))
     max_runs = bisect_left(times, timeout - 1e-6) + 1
     assert runs == [min(wanted, max_runs) for wanted in done_at]
@@ -72,7 +73,7 @@ def test_every_poll_runs_until_it_is_done_or_the_time_is_up(local, done_at, time
 def test_an_error_of_the_service_ends_a_poll(local):
     """A query that raises ServiceCallError is not repeated, and the result holds the error's text."""
     failing = Poll(lambda: pytest.fail("queried"), lambda *_: False, before_first=lambda: _raise(THROTTLED))
-    poll_all(local.reader("web"), [failing], timeout_seconds=60)
+    poll_all(reader_of(local, "web"), [failing], timeout_seconds=60)
     assert failing.result == PollResult(error=str(THROTTLED))
 
 
@@ -84,7 +85,7 @@ def test_before_first_runs_once(local):
     """`before_first` runs before the first query and not before the others."""
     done: list[str] = []
     poll = Poll(lambda: done.append("query"), lambda *_: len(done) > 3, before_first=lambda: done.append("send"))
-    poll_all(local.reader("web"), [poll], timeout_seconds=60)
+    poll_all(reader_of(local, "web"), [poll], timeout_seconds=60)
     assert done == ["send", "query", "query", "query"]
 
 
@@ -93,7 +94,7 @@ def test_polling_can_be_cancelled(local):
     cancel = Cancel()
     poll = Poll(lambda: cancel.set("enough"), lambda *_: False)
     with pytest.raises(Cancelled, match="enough"):
-        poll_all(local.reader("web", cancel=cancel), [poll], timeout_seconds=60)
+        poll_all(reader_of(local, "web", cancel=cancel), [poll], timeout_seconds=60)
 
 
 def test_results_are_merged():

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from ocisidecar.cancel import Cancel
-from ocisidecar.client.session import Answer, Caller, Session
+from ocisidecar.client.session import Caller, Response, Session
 from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import Credentials, load_credentials
 from ocisidecar.emulator import Emulator, Fault
@@ -81,8 +81,8 @@ class TestRegionInfo:
             cancel = Cancel(clock=clock)
             session = Session(credentials, clock)
 
-            def call(self, *_: object) -> Answer:
-                return Answer(200, [], {})
+            def call(self, *_: object) -> Response:
+                return Response(200, [], {})
 
             def pages(self, *_: object) -> Iterator[Mapping[str, Json]]:
                 return iter(())

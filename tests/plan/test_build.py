@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar.errors import InUse, PlanError, SpecError, StalePlan
+from ocisidecar.errors import DeploymentInUse, PlanError, SpecError, StalePlan
 from ocisidecar.plan.build import (
     check_digest,
     check_fresh,
@@ -108,17 +108,17 @@ class TestSharing:
         assert str(caught.value).endswith(f"deployments in this compartment: {known}")
 
     def test_a_shared_deployment_in_use_is_not_destroyed(self):
-        """Destroying a deployment that others use raises InUse with the users."""
+        """Destroying a deployment that others use raises DeploymentInUse with the users."""
         snapshot = Snapshot((*made(PLATFORM), *made(GUEST)))
-        with pytest.raises(InUse, match=r"platform cannot be destroyed: it is used by web\.") as caught:
+        with pytest.raises(DeploymentInUse, match=r"platform cannot be destroyed: it is used by web\.") as caught:
             plan_removal(SITE.named("platform").identity, snapshot, retain=(), with_data={})
         assert caught.value.users == ("web",)
 
     def test_a_shared_network_in_use_is_not_replaced(self):
-        """A change that needs another VCN is refused with InUse while other deployments use the network."""
+        """A change that needs another VCN raises DeploymentInUse while other deployments use the network."""
         moved = evolve(PLATFORM, network=NetworkSpec.private(cidr_block="172.16.0.0/16"))
         with pytest.raises(
-            InUse, match=r"vcn/main.* would be deleted or replaced, and platform is used by web"
+            DeploymentInUse, match=r"vcn/main.* would be deleted or replaced, and platform is used by web"
         ) as caught:
             plan_apply(moved, SITE.named("platform"), Snapshot((*made(PLATFORM), *made(GUEST))))
         assert caught.value.users == ("web",)
@@ -169,7 +169,7 @@ class TestSharedAccess:
     def test_a_deployment_whose_policy_is_used_is_not_destroyed(self):
         """A deployment whose policy others share counts as used and cannot be destroyed."""
         taker = DeploymentSpec("web", [evolve(WEB, statements=[self.METRICS])], access=AccessSpec.of("platform"))
-        with pytest.raises(InUse, match=r"used by web\."):
+        with pytest.raises(DeploymentInUse, match=r"used by web\."):
             plan_removal(
                 SITE.named("platform").identity,
                 Snapshot((*made(self.GIVER), *made(taker))),

@@ -24,10 +24,10 @@ from ocisidecar import (
     LoggingSpec,
     NotAuthenticated,
     NotAuthorizedOrNotFound,
-    NotOurs,
     Provisioner,
     RepositorySpec,
     ResourceFailed,
+    ResourceNotOwned,
     ServiceUnavailable,
     SidecarSpec,
     SpecError,
@@ -135,10 +135,10 @@ def test_without_a_compartment_the_setting_is_named(emulator, connect):
 def test_a_closed_endpoint_is_a_lost_connection(emulator, connect, web):
     """An endpoint that refuses connections raises ConnectionLost that says what to check."""
     endpoint = emulator.endpoint
-    nobody = connect(emulator, endpoint=endpoint)
+    provisioner = connect(emulator, endpoint=endpoint)
     emulator.close()
     with pytest.raises(ConnectionLost, match="Check network, proxy and endpoint"):
-        nobody.plan(web)
+        provisioner.plan(web)
 
 
 def test_a_log_group_of_another_compartment_is_a_spec_error(provisioner, writes):
@@ -226,7 +226,7 @@ def test_a_policy_refused_for_a_new_group_is_retried(provisioner, emulator, cloc
     heard, began = [], clock.time()
     provisioner.apply(SPEC, on_event=heard.append)
     retried = [one for one in heard if isinstance(one, StepRetrying)]
-    assert [one.reason for one in retried] == ["404 NotAuthorizedOrNotFound (not yet)"] * 5
+    assert [one.reason for one in retried] == ["404 NotAuthorizedOrNotFound (not propagated)"] * 5
     assert {one.key for one in retried} == {"policy/main"}
     assert clock.time() - began >= sum(one.wait_seconds for one in retried) > 2
     assert_converges(provisioner, emulator)
@@ -256,7 +256,7 @@ def test_a_failed_instance_shows_its_work_request_errors(provisioner, emulator):
 def test_a_stuck_resource_ends_in_a_timeout(make_provisioner, operation):
     """A resource that never becomes ready ends in WaitTimedOut after the given time, with its last state."""
     latencies = Latencies(network=1, logging=1, container_instance_create=1)
-    slow = make_provisioner(latencies=latencies, wait_timeout_in_seconds=300)
+    slow = make_provisioner(latencies=latencies, wait_timeout_seconds=300)
     slow.emulator.inject(Fault.stuck(operation))
     error = refused(slow)
     (cause,) = error.causes.values()
@@ -267,7 +267,7 @@ def test_a_stuck_resource_ends_in_a_timeout(make_provisioner, operation):
 
 def test_a_late_resource_is_found_by_the_next_apply(make_provisioner):
     """The apply after a timeout waits for the same resource and creates no second one."""
-    slow = make_provisioner(latencies=Latencies(container_instance_create=500), wait_timeout_in_seconds=300)
+    slow = make_provisioner(latencies=Latencies(container_instance_create=500), wait_timeout_seconds=300)
     first = refused(slow).deployment
     assert slow.apply(SPEC) == first
     assert_converges(slow, slow.emulator)
@@ -323,13 +323,13 @@ FOREIGN = {
 
 @pytest.mark.parametrize("key", FOREIGN)
 def test_a_foreign_resource_of_the_same_name_is_left_alone(provisioner, emulator, sdk, key):
-    """NotOurs names key and remedy, the foreign resource stays unchanged, and adopt() adopts it."""
+    """ResourceNotOwned names key and remedy, the foreign resource stays unchanged, and adopt() adopts it."""
     make, field = FOREIGN[key]
     wanted = {str(step.key): step for step in provisioner.plan(SPEC).steps}
     body = provisioner.plan(SPEC).desired[wanted[key].key].body
     foreign = make(sdk, emulator, body[field])
     error = refused(provisioner)
-    assert isinstance(error.causes[key], NotOurs)
+    assert isinstance(error.causes[key], ResourceNotOwned)
     assert f'provisioner.adopt(spec, {{"{key}": "<its OCID>"}})' in str(error)
     assert REQUEST_ID.search(str(error))
     assert foreign not in error.deployment.resources.values()

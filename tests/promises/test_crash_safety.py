@@ -33,6 +33,7 @@ from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import load_credentials
 from ocisidecar.emulator import Emulator, Latencies
 from ocisidecar.state.observed import Phase
+from tests.readers import reader_of
 
 STRIDE = 1 if os.environ.get("OCISIDECAR_FULL") == "1" else 7
 """Every cut is tried with OCISIDECAR_FULL=1, every seventh otherwise."""
@@ -133,7 +134,7 @@ def run_with_fuse(emulator, job, whole, *, commits_last):
 def live_keys(emulator):
     """Return key → number of live resources; those that are being deleted do not count."""
     with provisioner(emulator) as reader:
-        snapshot = reader.reader("web").snapshot()
+        snapshot = reader_of(reader, "web").snapshot()
     standing = {
         str(key): [live for live in lives if live.phase is not Phase.GOING]
         for key, lives in snapshot.of("web").items()

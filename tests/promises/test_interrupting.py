@@ -67,11 +67,11 @@ def provisioner(make_provisioner):
 
 def assert_listed(error, provisioner):
     """Assert that the error lists what exists, as far as OCI has returned its OCID."""
-    told = error.deployment.resources
-    found = {one.name: one for one in provisioner.list()}["web"].resources if told else {}
-    assert told.items() <= found.items()
-    assert {key.partition("/")[0] for key in found.keys() - told.keys()} <= {"log-group", "log"}
-    assert f"{len(told)} resources exist" in str(error)
+    listed = error.deployment.resources
+    found = {one.name: one for one in provisioner.list()}["web"].resources if listed else {}
+    assert listed.items() <= found.items()
+    assert {key.partition("/")[0] for key in found.keys() - listed.keys()} <= {"log-group", "log"}
+    assert f"{len(listed)} resources exist" in str(error)
 
 
 def assert_continues(provisioner):
@@ -295,9 +295,9 @@ def test_the_command_line_ends_with_130(tmp_path):
             while "create_container_instance" not in {one.operation for one in emulator.requests}:
                 process.stderr.readline()
             process.send_signal(signal.SIGINT)
-            _, told = process.communicate(timeout=60)
+            _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(r"web was cancelled: interrupted by Ctrl-C\. \d+ resources exist", told)
+    assert re.search(r"web was cancelled: interrupted by Ctrl-C\. \d+ resources exist", stderr)
 
 
 def test_closing_the_provisioner_ends_a_run(provisioner, web):

@@ -28,6 +28,7 @@ from ocisidecar import (
 from ocisidecar.emulator import Assumptions, Emulator, Fault
 from ocisidecar.resources.kinds import KINDS
 from tests.promises import test_crash_safety as crash
+from tests.readers import reader_of
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
 WEB = InstanceSpec(
@@ -105,7 +106,7 @@ def define_tags() -> Callable[[Provisioner], None]:
     """Returns a function that defines the tag Ops.Team in the tenancy of a provisioner."""
 
     def define(provisioner: Provisioner) -> None:
-        caller = provisioner.reader("shop").caller
+        caller = reader_of(provisioner, "shop").caller
         client, tenancy = "identity.IdentityClient", provisioner.session.credentials.tenancy_id
         space = {"compartmentId": tenancy, "name": "Ops", "description": "operations"}
         space_id = str(caller.call(client, "create_tag_namespace", space).body["id"])
@@ -117,7 +118,7 @@ def define_tags() -> Callable[[Provisioner], None]:
 
 def shown(provisioner: Provisioner) -> Mapping[str, object]:
     """Return all that can be read of the deployment, without OCIDs, addresses and times."""
-    reader = provisioner.reader("shop")
+    reader = reader_of(provisioner, "shop")
     caller, found = reader.caller, {}
     for named, (live,) in reader.snapshot().of("shop").items():
         kind = KINDS[named.kind]

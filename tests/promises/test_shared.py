@@ -9,9 +9,9 @@ from ocisidecar import (
     AccessSpec,
     AlarmSpec,
     ApplyFailed,
+    DeploymentInUse,
     DeploymentSpec,
     InstanceSpec,
-    InUse,
     LoggingSpec,
     NetworkSpec,
     SidecarSpec,
@@ -91,11 +91,13 @@ def test_ports_of_a_user_are_open_to_the_shared_vcn(provisioner, sdk):
 
 
 def test_a_platform_in_use_is_not_destroyed(provisioner, platform, writes):
-    """InUse lists the users and nothing is deleted; without users the shared deployment is deleted."""
+    """DeploymentInUse lists the users and nothing is deleted; without users the shared deployment is deleted."""
     provisioner.apply(SHOP)
     provisioner.apply(evolve(SHOP, name="blog", network=NetworkSpec.private()))
     writes()
-    with pytest.raises(InUse, match=r"platform cannot be destroyed: it is used by blog, shop\.") as caught:
+    with pytest.raises(
+        DeploymentInUse, match=r"platform cannot be destroyed: it is used by blog, shop\."
+    ) as caught:
         provisioner.destroy("platform")
     assert caught.value.users == ("blog", "shop")
     assert writes() == []
@@ -109,7 +111,7 @@ def test_a_platform_in_use_is_not_destroyed(provisioner, platform, writes):
 def test_each_part_that_is_shared_alone_counts_as_use(provisioner, platform, part):
     """Sharing only the network, only the rights or only the logs prevents a destroy."""
     provisioner.apply(evolve(SHOP, **{other: None for other in ("network", "access", "logging") if other != part}))
-    with pytest.raises(InUse, match="used by shop"):
+    with pytest.raises(DeploymentInUse, match="used by shop"):
         provisioner.destroy(platform)
 
 
@@ -184,7 +186,7 @@ def test_a_shared_resource_in_use_is_not_replaced(provisioner, platform, writes,
     provisioner.apply(SHOP)
     writes()
     with pytest.raises(
-        InUse, match=rf"{going}.* would be deleted or replaced, and platform is used by shop"
+        DeploymentInUse, match=rf"{going}.* would be deleted or replaced, and platform is used by shop"
     ) as caught:
         provisioner.apply(evolve(PLATFORM, **change))
     assert caught.value.users == ("shop",)

@@ -26,6 +26,7 @@ from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key
+from tests.readers import reader_of
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
 """For deployments without instances: no network is made."""
@@ -111,7 +112,7 @@ def cases(prefix: str) -> Mapping[str, Case]:
 def fulfil(provisioner: Provisioner, case: Case) -> None:
     """Hold all kinds of a deployment to the contract; whatever happens, what was made is destroyed."""
     name = case.before.name
-    reader = provisioner.reader(name)
+    reader = reader_of(provisioner, name)
     try:
         made = provisioner.apply(case.before).resources
         assert set(made) == set(map(str, case.fields))

@@ -7,6 +7,7 @@ from attrs import evolve
 from ocisidecar import Action, AlarmSpec, DeploymentSpec, InstanceSpec, NetworkSpec, TopicSpec
 from ocisidecar.wire import Ref
 from tests.plan_values import IDENTITY, key
+from tests.readers import reader_of
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
 TOPIC_ID = "ocid1.onstopic.oc1.eu-frankfurt-1.existing"
@@ -58,5 +59,5 @@ def test_a_field_that_no_list_shows_is_compared_by_hash(provisioner):
 
 def as_shown(provisioner, alarm_id):
     """Return the alarm as a GET shows it."""
-    reader = provisioner.reader("web")
+    reader = reader_of(provisioner, "web")
     return reader.caller.call("monitoring.MonitoringClient", "get_alarm", alarm_id).body

@@ -9,10 +9,11 @@ import pytest
 from attrs import define
 
 from ocisidecar import DeploymentSpec, InstanceSpec, LoggingSpec, NetworkSpec
-from ocisidecar.client.session import Answer, Caller
+from ocisidecar.client.session import Caller, Response
 from ocisidecar.errors import Conflict
 from ocisidecar.resources.kinds import KINDS
 from tests.plan_values import key
+from tests.readers import reader_of
 
 SPEC = DeploymentSpec(
     "web", [InstanceSpec("web", image_url="docker.io/acme/web:1.4")], logging=LoggingSpec.deployment()
@@ -35,7 +36,7 @@ class OvertakenCaller:
     read: str
     changes: Iterator[Callable[[], object]]
 
-    def call(self, client: str, operation: str, *args: object, **options: object) -> Answer:
+    def call(self, client: str, operation: str, *args: object, **options: object) -> Response:
         answer = self.caller.call(client, operation, *args, **options)
         if operation == self.read:
             next(self.changes, lambda: None)()
@@ -49,7 +50,7 @@ def overtake(provisioner, sdk):
     def overtake(name, *, times, spec=SPEC):
         kind = KINDS[key(name).kind]
         provisioner.apply(spec)
-        reader = provisioner.reader(spec.name)
+        reader = reader_of(provisioner, spec.name)
         (live,) = reader.snapshot().of(spec.name)[key(name)]
         theirs = sdk(kind.client)
         path = kind.path_of(live)
@@ -104,7 +105,7 @@ def test_an_update_that_is_always_overtaken_fails_and_changes_nothing(overtake, 
     """The fifth refusal is raised, and the resource has every change of the others and none of ours."""
     with pytest.raises(Conflict, match="412 NoEtagMatch"):
         overtake("vcn/main", times=MAX_UPDATES)
-    reader = provisioner.reader("web")
+    reader = reader_of(provisioner, "web")
     (live,) = reader.snapshot().of("web")[key("vcn/main")]
     assert live.body["displayName"] != "ours"
     assert live.tags[f"theirs-{MAX_UPDATES - 1}"] == "kept"

@@ -27,6 +27,7 @@ from ocisidecar.resources.container_instance import emulation, health, is_runnin
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import key
+from tests.readers import reader_of
 
 KIND = KINDS["container-instance"]
 DOMAINS = ("Uocm:FRA-AD-1", "Uocm:FRA-AD-2", "Uocm:FRA-AD-3")
@@ -220,7 +221,7 @@ class TestHealth:
         emulator.script("web", script)
         provisioner.apply(evolve(WEB, health_checks=[HealthCheck.tcp(80)]))
         clock.advance(60)
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         (live,) = reader.snapshot().of("web")[key(KEY)]
         assert KIND.is_healthy(reader.caller, reader.site, live) is is_healthy
 
@@ -234,7 +235,7 @@ class TestAddress:
     def test_the_public_address_goes_before_the_private_one(self, provisioner, network, start):
         """An instance is probed at its public address, or else at its private one."""
         provisioner.apply(DeploymentSpec("web", [WEB], network=network))
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         instance_id = provisioner.get("web").resources[KEY]
         live = KIND.get(reader.caller, reader.site, instance_id)
         assert KIND.address(reader.caller, live).startswith(start)
@@ -267,7 +268,7 @@ class TestChanges:
         provisioner = make_provisioner(latencies=Latencies(container_instance_create=20))
         with pytest.raises(Cancelled):
             provisioner.apply(WEB, cancel=Cancel(after_seconds=1, clock=clock))
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         (live,) = reader.snapshot().of("web")[key(KEY)]
         with pytest.raises(PlanError, match=r"container-instance/web-0 .* has no VNIC yet"):
             KIND.update(reader.caller, reader.site, live, {"vnics": [{"displayName": "front"}]})
@@ -315,14 +316,14 @@ class TestFailure:
         emulator.inject(Fault.failed(code="ImagePullFailed", message="No such image."))
         with pytest.raises(ApplyFailed):
             provisioner.apply(WEB)
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         (live,) = reader.snapshot().of("web")[key(KEY)]
         assert live.phase is Phase.FAILED
         assert "ImagePullFailed: No such image." in KIND.failure(reader.caller, reader.site, live, "")
 
     def test_without_an_instance_there_is_no_evidence(self, provisioner):
         """For an instance that is gone no work request is listed."""
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         caller = provisioner.session.caller(Cancel())
         assert KIND.failure(caller, reader.site, None, "") == ()
 

@@ -7,13 +7,14 @@ import importlib
 import pytest
 
 from ocisidecar import Cancel, DeploymentSpec, InstanceSpec
-from ocisidecar.client.session import Answer
+from ocisidecar.client.session import Response
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import objects, text
 from tests.plan_values import key
+from tests.readers import reader_of
 from tests.resources.test_models import model
 
 WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4")
@@ -74,13 +75,13 @@ class TestStates:
     def test_without_a_state_a_resource_is_ready(self):
         """An answer without a lifecycle state is READY."""
         assert VCN.phase("") is Phase.READY
-        assert VCN.accepted(Answer(200, {"id": "ocid1.vcn"}, {})).phase is Phase.READY
+        assert VCN.accepted(Response(200, {"id": "ocid1.vcn"}, {})).phase is Phase.READY
 
     def test_an_answer_without_a_body_is_pending(self):
         """An answer without a body is PENDING, has the work request, and the OCID if that was known before."""
-        accepted = VCN.accepted(Answer(202, None, {"opc-work-request-id": "wr"}))
+        accepted = VCN.accepted(Response(202, None, {"opc-work-request-id": "wr"}))
         assert (accepted.id, accepted.phase, accepted.work_request_id) == ("", Phase.PENDING, "wr")
-        assert VCN.accepted(Answer(202, None, {}), BARE).id == BARE.id
+        assert VCN.accepted(Response(202, None, {}), BARE).id == BARE.id
 
 
 class TestFailure:
@@ -126,7 +127,7 @@ class TestWork:
 
         class Service:
             def call(self, *_):
-                return Answer(200, {"status": status}, {})
+                return Response(200, {"status": status}, {})
 
         assert KINDS["log"].work_phase(Service(), "ocid1.workrequest") is phase
 
@@ -141,7 +142,7 @@ class TestRequests:
     @pytest.fixture
     def reader(self, provisioner):
         provisioner.apply(DeploymentSpec("web"))
-        return provisioner.reader("web")
+        return reader_of(provisioner, "web")
 
     @pytest.fixture
     def vcn(self, reader):
@@ -193,7 +194,7 @@ class TestRequests:
         """An instance that OCI still shows as DELETED is read as None, and deleting it again is not an error."""
         instances = KINDS["container-instance"]
         provisioner.apply(WEB)
-        reader = provisioner.reader("web")
+        reader = reader_of(provisioner, "web")
         (live,) = reader.snapshot().of("web")[key("container-instance/web-0")]
         provisioner.destroy("web")
         shown = instances.read(reader.caller, reader.site, live.id)

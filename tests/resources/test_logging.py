@@ -13,6 +13,7 @@ from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Phase
 from ocisidecar.wire import Ref
 from tests.plan_values import key
+from tests.readers import reader_of
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
 GROUP_ID = "ocid1.loggroup.oc1.eu-frankfurt-1.existing"
@@ -117,7 +118,7 @@ class TestGroupsThatGo:
     @pytest.fixture
     def reader(self, provisioner):
         provisioner.apply(LOGS)
-        return provisioner.reader("web")
+        return reader_of(provisioner, "web")
 
     def group(self, reader):
         (live,) = reader.snapshot().of("web")[key("log-group/main")]

@@ -102,7 +102,7 @@ class TestRules:
     def test_an_answer_that_never_arrives_is_an_error(self, provisioner, emulator, rules, many):
         """If no answer arrives the apply fails, and the next one adds the rules."""
         emulator.inject(Fault.reset(ADD, times=None))
-        with pytest.raises(ApplyFailed, match="no answer"):
+        with pytest.raises(ApplyFailed, match="no response"):
             provisioner.apply(many)
         emulator.clear_faults()
         provisioner.apply(many)

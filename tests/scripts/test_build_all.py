@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocisidecar import images
+from ocisidecar.cli.push_target import push_target
 from ocisidecar.errors import ConfigError
 from ocisidecar.settings.table import IMAGES, variables
 from tests.scripts.conftest import SCRIPTS, forget_environment, load
@@ -138,7 +139,7 @@ def target(connection, settings, monkeypatch):
     def found(lines, *arguments):
         settings.write_text(lines)
         options = script._parser().parse_args(["--settings", str(settings), *connection, *arguments])
-        return script._push_target(options, script._settings(options))
+        return push_target(options, script._settings(options))
 
     return found
 
@@ -176,5 +177,5 @@ def test_repositories_in_ocir(target, emulator):
     assert found.registry.image_prefix == f"ocir.{REGION}.oci.oraclecloud.com/{namespace}/ocisidecar"
     assert found.registry.username == f"{namespace}/ada"
     for _ in range(2):
-        found.make_repositories(["prometheus", "grafana"])
+        found.create_repositories(["prometheus", "grafana"])
     assert len(emulator.live()["container-repository"]) == 2

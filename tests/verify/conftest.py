@@ -14,6 +14,7 @@ from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.report import Report
 from ocisidecar.verify.verify import VerifyOptions, verify
+from tests.readers import reader_of
 from tests.verify.telemetry import FULL, INSTANCE, Endpoint
 
 
@@ -135,7 +136,7 @@ def look(provisioner, deployment, endpoint):
             "telemetry_timeout_seconds": 6,
         }
         return verify(
-            provisioner.reader("web"),
+            reader_of(provisioner, "web"),
             deployment.resources,
             spec,
             resolve_url=lambda _instance, _port: url,

@@ -12,6 +12,7 @@ from ocisidecar.verify.context import CheckContext
 from ocisidecar.verify.inspection import inspect
 from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.wire import Key
+from tests.readers import reader_of
 
 APP = InstanceSpec("web", image_url="web:1", ports=[80]).with_volume(
     VolumeSpec.empty_dir("logs"), mount_path="/logs"
@@ -27,7 +28,7 @@ def found(report: Report, name: str) -> Check:
 def context(provisioner) -> CheckContext:
     """The input of the checks for a deployment that works."""
     deployment = provisioner.apply(APP)
-    inspection = inspect(provisioner.reader("web"), deployment.resources)
+    inspection = inspect(reader_of(provisioner, "web"), deployment.resources)
     logs = {"container-instance/web-0/web": (True, "0 bytes")}
     return CheckContext(inspection=inspection, logs=logs, spec=None, plan=None, max_restarts=0, waited_seconds=0)
 

@@ -73,7 +73,7 @@ def test_a_failed_instance_names_its_cause(make_provisioner, message, cause):
 
 def test_an_instance_that_takes_too_long_is_stuck(make_provisioner, clock):
     """An instance that is being created is stuck after 15 minutes and not before."""
-    provisioner = make_provisioner(latencies=Latencies(container_instance_create=7200), wait_timeout_in_seconds=60)
+    provisioner = make_provisioner(latencies=Latencies(container_instance_create=7200), wait_timeout_seconds=60)
     with pytest.raises(ApplyFailed) as caught:
         provisioner.apply(WEB)
     assert isinstance(caught.value.causes["container-instance/web-0"], WaitTimedOut)

@@ -10,6 +10,7 @@ from ocisidecar import Cancel, DeploymentSpec, InstanceSpec, LoggingSpec
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.inspection import inspect
 from ocisidecar.verify.log_probe import LogProbe, Markers, log_destinations
+from tests.readers import reader_of
 
 SPEC = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1")], logging=LoggingSpec.deployment())
 
@@ -18,7 +19,7 @@ SPEC = DeploymentSpec("web", [InstanceSpec("web", image_url="web:1")], logging=L
 def log(provisioner):
     """The log of a deployment."""
     deployment = provisioner.apply(SPEC)
-    (destination,) = log_destinations(inspect(provisioner.reader("web"), deployment.resources))
+    (destination,) = log_destinations(inspect(reader_of(provisioner, "web"), deployment.resources))
     return destination
 
 

@@ -16,6 +16,7 @@ from ocisidecar.verify.evidence import AppProbe, Evidence, InstanceEvidence
 from ocisidecar.verify.inspection import inspect
 from ocisidecar.verify.report import Check, Status
 from ocisidecar.verify.telemetry_checks import telemetry_checks
+from tests.readers import reader_of
 
 SPEC = (
     InstanceSpec("web", image_url="web:1", ports=[80], health_checks=[HealthCheck.http(80)])
@@ -31,7 +32,7 @@ NOW = datetime.fromtimestamp(0, UTC)
 def context(provisioner) -> CheckContext:
     """The input of the checks for a deployment without evidence."""
     deployment = provisioner.apply(SPEC)
-    inspection = inspect(provisioner.reader("web"), deployment.resources)
+    inspection = inspect(reader_of(provisioner, "web"), deployment.resources)
     return CheckContext(inspection=inspection, logs={}, spec=None, plan=None, max_restarts=0, waited_seconds=0)
 
 

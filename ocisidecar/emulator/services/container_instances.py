@@ -185,7 +185,8 @@ def _update(call: Call, instance: Record, verb: str, changes: JsonObject) -> Res
     """Apply changes that do not affect the containers: the instance is UPDATING, then in its former state."""
     state, planned = instance.state_at(call.now), instance.timeline.points
     (_, seconds), *_ = updating = _updating(call, instance, state)
-    instance.change(changes)
+    if call.effect(Fail) is None:
+        instance.change(changes)
     instance.transition(call.now, updating)
     later = [point for point in planned if point[0] > call.now + seconds]
     instance.timeline = Timeline((*instance.timeline.points, *later))

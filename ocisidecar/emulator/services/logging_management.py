@@ -144,7 +144,8 @@ def _update(call: Call) -> Result:
     _require_retention(call.body)
     if call.body.get("displayName", record.body["displayName"]) != record.body["displayName"]:
         crud.check_unique(call, collection, {**record.body, **call.body})
-    record.change({**call.body, "timeLastModified": timestamp(call.now)})
+    if call.effect(Fail) is None:
+        record.change({**call.body, "timeLastModified": timestamp(call.now)})
     record.transition(call.now, crud.draw_phases(call, record.id, UPDATE_PHASES))
     return Result(headers=_open_work_request(call, record, "UPDATE", "UPDATED"))
 

@@ -1,4 +1,4 @@
-"""The calling edge again: answers that no service should give, and what SDK and signers raise."""
+"""Invalid responses, and exceptions of SDK and signers."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Renewing(oci.auth.signers.EphemeralResourcePrincipalSigner):
 
 @pytest.fixture
 def caller_with(clock: VirtualClock) -> Callable[[object], Caller]:
-    """Makes callers for a signer."""
+    """A function that makes a caller for a signer."""
 
     def make(signer: object) -> Caller:
         user = "ocid1.user.oc1..a"
@@ -134,7 +134,7 @@ class Broken(io.RawIOBase):
 
 @pytest.fixture
 def caller(clock: VirtualClock) -> Caller:
-    """Calls a service that `answers` imitates."""
+    """A caller whose service `answers` imitates."""
     settings = Emulator().oci_config
     key = settings.pop("key_content")
     signer = oci.signer.Signer(
@@ -154,23 +154,23 @@ def get_vcn(caller: Caller) -> Callable[[], Any]:
 
 @pytest.fixture
 def answers() -> Iterator[responses.RequestsMock]:
-    """What the SDK's HTTP library is answered."""
+    """Responses for the SDK's HTTP library."""
     with responses.RequestsMock(target="oci._vendor.requests.adapters.HTTPAdapter.send") as mock:
         yield mock
 
 
 class TestMalformedAnswers:
-    """Bodies that are no JSON object."""
+    """Bodies that are not JSON objects."""
 
     @pytest.mark.parametrize(
         "body",
         [b"", b"<html>Bad gateway</html>", b'"ok"', b'{"id": "ocid1.v', b"\xff\xfe{\x00}\x00", b"null", b"5"],
         ids=["empty", "html", "string", "truncated", "utf-16", "null", "number"],
     )
-    def test_200_that_cannot_be_read_is_asked_for_again(
+    def test_200_that_cannot_be_read_is_retried(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], body: bytes
     ) -> None:
-        """What a proxy spoiled once comes right at the second try."""
+        """A response that cannot be read once is requested again."""
         answers.add("GET", VCN, body=body)
         answers.add("GET", VCN, json={"id": "x"})
         assert get_vcn().body == {"id": "x"}
@@ -178,18 +178,18 @@ class TestMalformedAnswers:
     def test_200_that_stays_unreadable_shows_its_beginning(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
     ) -> None:
-        """The error is ConnectionLost and quotes what came instead."""
+        """A response that can never be read raises ConnectionLost with its beginning."""
         answers.add("GET", VCN, body=b"<html>Log in to the guest network</html>")
         with pytest.raises(ConnectionLost, match="Log in to the guest network"):
             get_vcn()
 
     @pytest.mark.parametrize("body", ["null", "5", "true"])
-    def test_a_list_that_is_none_is_not_taken_for_an_empty_one(
+    def test_a_body_that_is_not_a_list_is_not_an_empty_list(
         self, answers: responses.RequestsMock, caller: Caller, body: str
     ) -> None:
-        """Whoever plans on nothing makes everything anew."""
+        """A list operation without a list raises ConnectionLost rather than returning nothing."""
         answers.add("GET", VCNS, body=body)
-        with pytest.raises(ConnectionLost, match=f"the answer cannot be read: '{body}'"):
+        with pytest.raises(ConnectionLost, match=f"the response cannot be read: '{body}'"):
             list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
 
     @pytest.mark.parametrize(
@@ -205,20 +205,20 @@ class TestMalformedAnswers:
         ],
         ids=["empty", "html", "string", "null", "list", "nulls", "nested"],
     )
-    def test_400_is_told_as_it_came(
+    def test_400_quotes_its_body(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], body: bytes, told: str
     ) -> None:
-        """A refusal without a proper body is final, and its message shows what there was."""
+        """A 400 without an OCI error body is final, and its message quotes the body."""
         answers.add("GET", VCN, status=400, body=body)
         with pytest.raises(ServiceCallError) as caught:
             get_vcn()
         assert (caught.value.status, caught.value.attempts) == (400, 1)
         assert told in str(caught.value)
 
-    def test_an_error_that_is_not_utf_8_is_a_lost_answer(
+    def test_an_error_that_is_not_utf_8_is_a_lost_connection(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
     ) -> None:
-        """The SDK hides the status of such an answer, so nothing is known but that it cannot be read."""
+        """An error response that is not UTF-8 raises ConnectionLost, because the SDK hides its status."""
         answers.add("GET", VCN, status=400, body=b"\xff\xfe")
         with pytest.raises(ConnectionLost, match="cannot be read"):
             get_vcn()
@@ -227,46 +227,46 @@ class TestMalformedAnswers:
     def test_a_list_without_entries_is_empty(
         self, answers: responses.RequestsMock, caller: Caller, body: object
     ) -> None:
-        """What is no object in a list is passed over."""
+        """Entries that are not objects are left out of a list."""
         answers.add("GET", VCNS, json=body)
         assert list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY)) == []
 
     def test_a_stream_of_text_is_read_whatever_its_encoding(
         self, answers: responses.RequestsMock, caller: Caller
     ) -> None:
-        """A container may write what is no UTF-8; the rest is shown."""
+        """A text that is not UTF-8 is read with replacement characters."""
         answers.add("POST", LOGS, body=b"caf\xe9 is open")
         answer = caller.call("container_instances.ContainerInstanceClient", "retrieve_logs", "x")
         assert answer.text == "caf\ufffd is open"
 
-    def test_a_stream_that_breaks_is_asked_for_again(self, answers: responses.RequestsMock, caller: Caller) -> None:
-        """Half a log is no answer."""
+    def test_a_stream_that_breaks_is_retried(self, answers: responses.RequestsMock, caller: Caller) -> None:
+        """A stream of text that breaks is requested again."""
         answers.add("POST", LOGS, body=io.BufferedReader(Broken()))
         answers.add("POST", LOGS, body=b"ready")
         answer = caller.call("container_instances.ContainerInstanceClient", "retrieve_logs", "x")
         assert answer.text == "ready"
 
     @pytest.mark.parametrize("value", ["²", "soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"])
-    def test_a_retry_after_that_is_no_number_is_ignored(
+    def test_a_retry_after_that_is_not_a_number_is_ignored(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], value: str
     ) -> None:
-        """Our own waiting takes its place."""
+        """A Retry-After that is not a number is replaced by the policy's wait."""
         answers.add("GET", VCN, status=429, headers={"retry-after": value})
         answers.add("GET", VCN, json={"id": "x"})
         assert get_vcn().status == 200
 
-    def test_a_loop_of_redirects_is_a_lost_answer(
+    def test_a_loop_of_redirects_is_a_lost_connection(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
     ) -> None:
-        """A captive portal ends in our error."""
+        """A loop of redirects raises ConnectionLost."""
         answers.add("GET", VCN, status=302, headers={"location": VCN})
         with pytest.raises(ConnectionLost, match="TooManyRedirects"):
             get_vcn()
 
-    def test_a_connection_that_fails_is_told_in_one_line(
+    def test_a_connection_error_is_one_line(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
     ) -> None:
-        """The message says what happened and leaves out the SDK's page of advice."""
+        """A connection error is quoted without the SDK's page of advice."""
         answers.add("GET", VCN, body=requests.exceptions.ReadTimeout("Read timed out. (read timeout=60)"))
         with pytest.raises(ConnectionLost) as caught:
             get_vcn()
@@ -274,7 +274,7 @@ class TestMalformedAnswers:
 
 
 class TestWhatTheSdkRaises:
-    """Nothing but our errors comes out of a call."""
+    """Exceptions below a call become errors of this package."""
 
     @pytest.mark.parametrize("cls", RAISED, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
     def test_while_signing_becomes_an_error_of_ours(
@@ -290,17 +290,17 @@ class TestWhatTheSdkRaises:
     def test_while_renewing_a_token_becomes_an_error_of_ours(
         self, caller_with: Callable[[object], Caller], answers: responses.RequestsMock, cls: type[Exception]
     ) -> None:
-        """The same after a 401, when the SDK asks a principal's signer for a fresh token."""
+        """Exceptions while a principal's signer renews its token become an OciSidecarError."""
         answers.add("GET", VCN, status=401, json={"code": "NotAuthenticated", "message": "expired"})
         with pytest.raises(OciSidecarError):
             caller_with(Renewing(instance_of(cls))).call("core.VirtualNetworkClient", "get_vcn", "x")
 
     def test_the_list_of_what_cannot_reach_us_is_of_this_sdk(self) -> None:
-        """An exception that the SDK drops or renames is noticed."""
+        """The exceptions that cannot be raised here exist in this SDK."""
         assert {cls.__name__ for cls in classes_of(oci.exceptions)} >= UNREACHABLE
 
     def test_a_config_error_of_the_signer_comes_through(self, caller_with: Callable[[object], Caller]) -> None:
-        """An expired session token keeps its own words."""
+        """A ConfigError of the signer is raised unchanged."""
         error = ConfigError("run `oci session authenticate`")
         with pytest.raises(ConfigError) as caught:
             caller_with(Signer(error)).call("core.VirtualNetworkClient", "get_vcn", "x")
@@ -309,24 +309,24 @@ class TestWhatTheSdkRaises:
     def test_a_404_of_the_token_service_does_not_mean_that_the_resource_is_gone(
         self, caller_with: Callable[[object], Caller]
     ) -> None:
-        """What the signer was answered is told as missing authentication, with the answer."""
+        """A 404 of the token service raises NotAuthenticated with that response, not NotAuthorizedOrNotFound."""
         error = oci.exceptions.ServiceError(404, "NotAuthorizedOrNotFound", {}, "no such certificate")
         with pytest.raises(NotAuthenticated, match="got no token: 404 NotAuthorizedOrNotFound: no such"):
             caller_with(Signer(error)).call("core.VirtualNetworkClient", "get_vcn", "x")
 
     @pytest.mark.parametrize(("status", "expected"), [(429, Throttled), (503, ServiceUnavailable)])
-    def test_a_token_service_that_is_away_for_a_moment_is_waited_for(
+    def test_an_outage_of_the_token_service_is_retried(
         self, caller_with: Callable[[object], Caller], status: int, expected: type[ServiceCallError]
     ) -> None:
-        """429 and 5xx of the token service are retried like any."""
+        """429 and 5xx of the token service are retried."""
         error = oci.exceptions.ServiceError(status, "", {}, "later")
         with pytest.raises(expected) as caught:
             caller_with(Signer(error)).call("core.VirtualNetworkClient", "get_vcn", "x")
         assert caught.value.attempts > 1
 
-    def test_an_argument_that_the_sdk_refuses_is_told_with_the_operation(
+    def test_an_argument_that_the_sdk_refuses_names_the_operation(
         self, caller_with: Callable[[object], Caller]
     ) -> None:
-        """Nothing is sent, and the error says what was tried."""
+        """An argument that the SDK refuses raises ConfigError with the operation."""
         with pytest.raises(ConfigError, match="get_vcn: the SDK could not send it"):
             caller_with(Signer(ValueError())).call("core.VirtualNetworkClient", "get_vcn", "x", colour="red")

@@ -1,0 +1,120 @@
+"""How plans are carried out and deployments reach OCI: with the session, threads and planner of one provisioner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import frozen
+
+from ocisidecar.apply.executor import Executor, Limits
+from ocisidecar.apply.outcome import final_event
+from ocisidecar.apply.reporter import Reporter
+from ocisidecar.cancel import Cancel
+from ocisidecar.client.session import Session
+from ocisidecar.deployment import Deployment
+from ocisidecar.observe.snapshot import DeploymentReader
+from ocisidecar.plan.plan import Action, Plan
+from ocisidecar.plan.planner import Planner
+from ocisidecar.plan.start_stop import plan_power
+from ocisidecar.run_errors import raise_failures
+from ocisidecar.state.observed import Live
+from ocisidecar.wire import Key
+
+if TYPE_CHECKING:
+    from ocisidecar.emulator import Emulator
+    from ocisidecar.events import Handler
+    from ocisidecar.observe.instances import Instance
+
+
+class _Get(Protocol):
+    def __call__(self, name: str, *, cancel: Cancel | None = None) -> Deployment: ...
+
+
+@frozen
+class ServiceConnection:
+    """Carries out a provisioner's plans, and is the `deployment.Connection` of its deployments; thread-safe.
+
+    Attributes:
+        session, pool, planner: the provisioner's own.
+        limits, on_event: how plans are carried out, and what receives their events by default.
+        emulator: the one that plays OCI, where it runs in this process.
+        get_deployment: finds a deployment by name.
+    """
+
+    session: Session
+    pool: ThreadPoolExecutor
+    planner: Planner
+    limits: Limits
+    on_event: Handler | None
+    emulator: Emulator | None
+    get_deployment: _Get
+
+    def run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
+        """Carry plans out at the same time and return what exists then, in their order.
+
+        Raises:
+            ApplyFailed, DestroyFailed, Cancelled: one of them did not end well.
+        """
+        caller = self.session.caller(cancel)
+        reporter = Reporter(self.session.clock, on_event or self.on_event)
+        executor = Executor(
+            self.session,
+            self.pool,
+            [(plan, self.planner.site(plan.name, caller)) for plan in plans],
+            self.limits,
+            cancel,
+            reporter,
+        )
+        outcomes = executor.run()
+        deployments = tuple(self.deployment(outcome.plan.name, outcome.resources) for outcome in outcomes)
+        for outcome in outcomes:
+            reporter.emit(final_event(outcome, cancel.reason))
+        raise_failures(outcomes, deployments, cancel.reason)
+        return deployments
+
+    def deployment(self, name: str, resources: Mapping[Key, Live]) -> Deployment:
+        """Return a deployment that uses this connection."""
+        ids = {str(key): live.id for key, live in sorted(resources.items())}
+        return Deployment(self.planner.identity(name), ids, self)
+
+    def get(self, name: str, *, cancel: Cancel | None = None) -> Deployment:
+        """Return a deployment by name; raises DeploymentNotFound."""
+        return self.get_deployment(name, cancel=cancel)
+
+    def reader(self, name: str, *, cancel: Cancel | None = None) -> DeploymentReader:
+        """Return the reader of a deployment's resources."""
+        caller = self.session.caller(cancel or Cancel(clock=self.session.clock))
+        return DeploymentReader(caller, self.planner.site(name, caller), self.pool)
+
+    def base_url(self, instance: Instance, port: int) -> str | None:
+        """Return the base URL of an instance's port, e.g. `http://10.0.0.2:80`; None when it has none.
+
+        The emulator knows where its real containers listen; simulated ones listen nowhere.
+        """
+        return self.emulator.reach(instance.id, port) if self.emulator else base_url(instance, port)
+
+    def change_power(
+        self,
+        name: str,
+        action: Action,
+        *,
+        instance: str | None = None,
+        on_event: Handler | None = None,
+        cancel: Cancel | None = None,
+    ) -> Deployment:
+        """Start, stop or restart a deployment's instances and wait until they are; see `Deployment.stop`."""
+        cancelling = cancel or Cancel(clock=self.session.clock)
+        snapshot = self.planner.snapshot(name, cancelling)
+        plan = plan_power(self.planner.identity(name), snapshot, action, instance=instance)
+        return self.run((plan,), on_event, cancelling)[0]
+
+
+def base_url(instance: Instance, port: int) -> str | None:
+    """Return the base URL of a port at the instance's public address, else at its private one.
+
+    Whether it can be reached depends on where this runs and on the network's rules.
+    """
+    host = instance.emulated_address or instance.public_ip or instance.private_ip
+    return f"http://{host}:{port}" if host else None

@@ -1,0 +1,42 @@
+"""The exception that ends a run: ApplyFailed, DestroyFailed or Cancelled, made of its outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ocisidecar.apply.outcome import Outcome
+from ocisidecar.deployment import Deployment
+from ocisidecar.errors import ApplyFailed, Cancelled, DestroyFailed
+
+
+def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment], reason: str | None) -> None:
+    """Raise for the first plan that failed, else for the first that was cancelled; `deployments` go along."""
+    for outcome, deployment in zip(outcomes, deployments, strict=True):
+        if not outcome.causes:
+            continue
+        name, count = outcome.plan.name, len(deployment.resources)
+        said = _summary(outcome.causes)
+        first = next(iter(outcome.causes.values()))
+        if outcome.plan.is_destroy:
+            message = f"{name} is not gone: {said} {count} resources remain; destroy again to continue."
+            raise DestroyFailed(message, remaining=deployment.resources, causes=outcome.causes) from first
+        message = f"{name} is not complete: {said} {count} resources exist, all tagged; run it again to continue."
+        raise ApplyFailed(
+            message, deployment=deployment, causes=outcome.causes, deployments=tuple(deployments)
+        ) from first
+    for outcome, deployment in zip(outcomes, deployments, strict=True):
+        if outcome.is_cancelled:
+            count = len(deployment.resources)
+            raise Cancelled(
+                f"{outcome.plan.name} was cancelled: {reason}. {count} resources exist and are tagged; "
+                "run it again to continue.",
+                deployment=deployment,
+            )
+
+
+def _summary(causes: Mapping[str, Exception], limit: int = 3) -> str:
+    shown = [f"{key}: {error}" for key, error in list(causes.items())[:limit]]
+    more = len(causes) - len(shown)
+    return "; ".join(text.removesuffix(".") for text in shown) + (
+        f"; and {more} more, see .causes." if more else "."
+    )

@@ -113,7 +113,7 @@ class Deployment:
         health_timeout_seconds: float = 60.0,
         telemetry: bool = True,
         read_only: bool = False,
-        telemetry_timeout_seconds: float = 180.0,
+        telemetry_timeout_seconds: float = 420.0,
         cancel: Cancel | None = None,
     ) -> Report:
         """Check that everything exists and works, and return the result of each check.
@@ -131,8 +131,8 @@ class Deployment:
             health_timeout_seconds: how long to wait for health checks without a verdict; 0 does not wait.
             telemetry: whether to check metrics and log lines; False queries the control plane only.
             read_only: send nothing; what only a sent entry or datapoint can prove is skipped.
-            telemetry_timeout_seconds: how long to wait until what was sent is found.  UNCONFIRMED: how long the
-                cloud takes; a minute or two are common.
+            telemetry_timeout_seconds: how long to wait until what was sent is found.  OCI Logging has been seen to
+                take 2 to 4 minutes.
             cancel: stops the checks.
         """
         from ocisidecar.verify.verify import VerifyOptions, verify

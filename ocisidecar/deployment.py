@@ -13,6 +13,7 @@ from attrs import field, frozen
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
 from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
+from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of
@@ -227,7 +228,7 @@ class Deployment:
 
         reader = self._connected.reader(self.name, cancel=cancel)
         if INSTANCES in query:
-            query = query.replace(INSTANCES, "|".join(one.display_name for one in self.instances))
+            query = query.replace(INSTANCES, name_pattern(one.display_name for one in self.instances))
         return read_metrics(
             reader,
             query,

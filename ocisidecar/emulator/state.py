@@ -138,6 +138,8 @@ class Assumptions:
         accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
             works.  Source: accelerated-data-science, ads/common/oci_logging.py: "source = <OCID> is not allowed
             but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.
+        max_query_characters: maximum length of a Monitoring query, of alarms too.  UNCONFIRMED: no limit is
+            documented.
         has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
             `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
             only.
@@ -149,6 +151,7 @@ class Assumptions:
     null_removes_field: bool = True
     resource_principal_lifetime_seconds: float = 3600
     accepts_exact_source: bool = False
+    max_query_characters: int = 2048
     has_resource_id_claim: bool = False
 
 

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_tuple, same
+from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, duration, length, matches, ocid, validated
 
@@ -62,7 +63,8 @@ class AlarmSpec(ShortRepr):
 
     Container Instances emit CpuUtilization, MemoryUtilization, CpuUsed, MemoryUsed and EphemeralStorageUsed for an
     instance and ContainerCpuUsed, ContainerMemoryUsed and ContainerEphemeralStorageUsed for a container: nothing
-    about network traffic or restarts.
+    about network traffic or restarts.  CpuUsed and ContainerCpuUsed count core nanoseconds since the creation: a
+    threshold needs `.rate()` or `.increment()`.
 
     Attributes:
         name: unique in the deployment, and the alarm's display name.
@@ -161,13 +163,17 @@ class AlarmSpec(ShortRepr):
         severity: Severity = "CRITICAL",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance that emitted metrics stops emitting them."""
-        query = f"{_of_instances('CpuUtilization')}.absent()"
+        """Fire when an instance that emitted metrics stops emitting them, and none of its name takes its place.
+
+        Absence is detected by display name, because an instance that was replaced would otherwise count as absent
+        for two hours.  Source: Oracle documentation, "Creating an Absence Alarm".
+        """
+        query = f"{_of_instances('CpuUtilization')}.groupBy(resourceDisplayName).absent()"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
     def query_for(self, display_names: Sequence[str]) -> str:
-        """Return the query with `$instances` replaced by a pattern that matches these display names."""
-        return self.query.replace(INSTANCES, "|".join(sorted(display_names)))
+        """Return the query with `$instances` replaced by a pattern of these display names; see `name_pattern`."""
+        return self.query.replace(INSTANCES, name_pattern(display_names))
 
     def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""

@@ -136,7 +136,14 @@ def test_alarm_queries_name_the_instances():
         'CpuUtilization[1m]{resourceDisplayName =~ "web-0|web-1"}.mean() > 90'
     )
     assert AlarmSpec.ephemeral_storage(12).query.endswith(".max() > 12884901888")
-    assert AlarmSpec.absence().query.endswith(".absent()")
+    assert AlarmSpec.absence().query.endswith(".groupBy(resourceDisplayName).absent()")
+
+
+def test_alarm_queries_of_large_fleets_stay_short():
+    """The names of many replicas become one pattern for each instance of the spec; other names stay."""
+    many = ["solo", *(f"web-{number}" for number in range(500)), *(f"db-{number}" for number in range(2))]
+    query = AlarmSpec.cpu_utilization(90).query_for(many)
+    assert query == 'CpuUtilization[1m]{resourceDisplayName =~ "db-*|solo|web-*"}.mean() > 90'
 
 
 @pytest.mark.parametrize(

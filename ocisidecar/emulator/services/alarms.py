@@ -87,7 +87,7 @@ def _check(call: Call, alarm: JsonObject) -> None:
         if text is not None and not minimum <= _seconds(text) <= maximum:
             raise invalid(f"{member} must be {minimum} to {maximum} seconds long: {text}")
     for text in (alarm["query"], *(one["query"] for one in alarm.get("overrides") or () if "query" in one)):
-        if not parse_query(text).is_condition:
+        if not parse_query(call.cloud, text).is_condition:
             raise invalid(f"The query must have a threshold or ask for absence: {text}")
     call.compartment(alarm["metricCompartmentId"])
     topics = [destination for destination in alarm["destinations"] if kind_of(destination) == "onstopic"]
@@ -179,7 +179,7 @@ def _breached_since(call: Call, alarm: Record) -> float | None:
     the data of the running minute may still be on their way.
     """
     members = alarm.body
-    query = parse_query(members["query"])
+    query = parse_query(call.cloud, members["query"])
     interval = max(selection.interval_seconds for selection in query.selections)
     evaluations = int(_seconds(members["pendingDuration"])) // EVALUATION_SECONDS
     end = call.now - interval + EVALUATION_SECONDS

@@ -169,7 +169,7 @@ def _metric_view(metric: JsonObject) -> JsonObject:
 def summarize_metrics_data(call: Call) -> Result:
     """Evaluate a query over the datapoints in [startTime, endTime)."""
     request = call.body
-    query = parse_query(request["query"])
+    query = parse_query(call.cloud, request["query"])
     end = moment(request["endTime"]) if "endTime" in request else call.now
     start = moment(request["startTime"]) if "startTime" in request else end - DEFAULT_RANGE_SECONDS
     if start >= end:
@@ -224,8 +224,11 @@ def _indexed(call: Call, streams: Callable[[str], Iterator[mql.Stream]]) -> Call
     return find
 
 
-def parse_query(text: str) -> mql.Query:
-    """Return the parsed query; ServiceError 400 when the text is not one."""
+def parse_query(cloud: Cloud, text: str) -> mql.Query:
+    """Return the parsed query; ServiceError 400 when the text is too long or not a query."""
+    longest = cloud.assumptions.max_query_characters
+    if len(text) > longest:
+        raise invalid(f"A query must not exceed {longest} characters, got {len(text)}")
     try:
         return mql.parse(text)
     except QueryError as exc:

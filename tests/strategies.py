@@ -159,8 +159,6 @@ def sidecars(draw: st.DrawFn, index: int) -> SidecarSpec:
         memory_limit_in_gbs=draw(st.none() | st.floats(0.01, 0.1)),
         is_resource_principal_disabled=draw(st.none() | st.booleans()),
         security_context=draw(st.none() | security_contexts),
-        freeform_tags=draw(tag_maps),
-        defined_tags=draw(defined_tag_maps),
         warnings=draw(st.lists(some_text, max_size=1)),
     )
 

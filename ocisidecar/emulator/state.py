@@ -135,6 +135,9 @@ class Assumptions:
         null_removes_field: whether null in an update removes an optional field; otherwise null is ignored.
         resource_principal_lifetime_seconds: how long the tokens of real containers are valid; they are replaced
             after half that time.
+        containers_have_own_tags: whether a container's tags may be other than null or exactly its instance's.
+            Source: live use by dander, commit 9a75d62: "OCI rejects the entire request unless every container's
+            tags are null or exactly equal to its parent's".  UNCONFIRMED: that updates are checked.
         accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
             works.  Source: accelerated-data-science, ads/common/oci_logging.py: "source = <OCID> is not allowed
             but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.
@@ -150,6 +153,7 @@ class Assumptions:
     has_default_tags: bool = False
     null_removes_field: bool = True
     resource_principal_lifetime_seconds: float = 3600
+    containers_have_own_tags: bool = False
     accepts_exact_source: bool = False
     max_query_characters: int = 2048
     has_resource_id_claim: bool = False

@@ -29,7 +29,6 @@ from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.volume import StoredContent
-from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Body, Key, Ref
 
 VNIC_MUTABLE = frozenset(
@@ -71,8 +70,7 @@ class Composed:
         body: CreateContainerInstanceDetails in wire form without compartment, placement and our tags; holds
             secrets.  References stand for what does not exist yet; `secret/<OCID>` stands for a vault secret's
             content in base64, with the version as field (`current` for the newest).
-        in_place: what can be changed in place but no list shows: the VNIC's attributes, and the tags of containers
-            by container name; None for an empty one.
+        in_place: what can be changed in place but no list shows: the VNIC's attributes.
         sections: what can only be changed by replacing the instance, by the names that plans show.  Secrets are
             replaced by reference and version.
         statements: rights that its containers need: pairs of container name and statement.
@@ -133,7 +131,7 @@ def compose(
     return Composed(
         key=Key("container-instance", name),
         body=body,
-        in_place=_in_place(containers, vnic),
+        in_place={"vnics": {name: value for name, value in vnic.items() if name in VNIC_MUTABLE}},
         sections=_sections(instance, body, containers, vnic, files),
         statements=tuple(_statements(instance, image_prefix)),
     )
@@ -210,8 +208,6 @@ def _container(
         resourceConfig=limits,
         healthChecks=[wire.health_check(check) for check in container.health_checks],
         securityContext=wire.security_context(container.security_context),
-        freeformTags=dict(container.freeform_tags),
-        definedTags=dict(container.defined_tags),
     )
 
 
@@ -284,17 +280,6 @@ def _defined_tags(deployment: DeploymentSpec, instance: InstanceSpec) -> Mapping
         namespace, _, key = access.defined_tag.partition(".")
         tags.setdefault(namespace, {})[key] = access.name or deployment.name
     return tags
-
-
-def _in_place(containers: Collection[Mapping[str, Body]], vnic: Mapping[str, Body]) -> Mapping[str, Body]:
-    tags = {
-        str(container["displayName"]): {name: container[name] for name in TAG_FIELDS if name in container}
-        for container in containers
-    }
-    return {
-        "vnics": {name: value for name, value in vnic.items() if name in VNIC_MUTABLE},
-        "containers": {name: one for name, one in tags.items() if one} or None,
-    }
 
 
 def _sections(

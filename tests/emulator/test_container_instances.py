@@ -162,6 +162,18 @@ class TestLifecycle:
 
 
 class TestWithoutLatency:
+    @pytest.mark.parametrize(
+        "tags", [{"freeformTags": {"a": "b"}}, {"freeformTags": {}}, {"definedTags": {"ops": {"role": "web"}}}]
+    )
+    def test_containers_have_the_tags_of_their_instance_or_none(self, instances, make_instance, refused, tags):
+        """A container's tags that are not exactly its instance's are refused, in creates and in updates."""
+        mine = {"freeformTags": {"team": "a"}}
+        container = {"displayName": "app", "imageUrl": "web:1"}
+        refused(400, "InvalidParameter", make_instance, **mine, containers=[{**container, **tags}])
+        made = make_instance(**mine, containers=[{**container, **mine}]).data
+        refused(400, "InvalidParameter", instances.update_container, made.containers[0].container_id, tags)
+        assert make_instance(**mine, containers=[container]).status == 200
+
     def test_power_actions_out_of_place_do_nothing(self, instances, make_instance):
         """A start of an active instance and a stop of an inactive one are accepted and change nothing."""
         made = make_instance().data

@@ -113,8 +113,6 @@ EVERYTHING = InstanceSpec(
     skip_source_dest_check=True,
     freeform_tags={"team": "web"},
     defined_tags={"ops": {"cost": "42"}},
-    container_freeform_tags={"role": "app"},
-    container_defined_tags={"ops": {"role": "app"}},
     vnic_freeform_tags={"side": "front"},
     vnic_defined_tags={"ops": {"side": "front"}},
 )
@@ -165,6 +163,7 @@ SET_BY_THE_LIBRARY = {
         "availabilityDomain": "the placement's",
         "faultDomain": "the placement's",
     },
+    "CreateContainerDetails": dict.fromkeys(TAG_FIELDS, "refused unless they are the instance's"),
 }
 
 
@@ -254,7 +253,7 @@ def test_section_names_fit_into_a_tag():
         ({"mounts": {}}, {"volumes"}),
         ({"display_name": "Other", "freeform_tags": {}, "defined_tags": {}}, set()),
         ({"hostname_label": None, "skip_source_dest_check": None, "vnic_display_name": "x"}, set()),
-        ({"container_freeform_tags": {}, "vnic_freeform_tags": {}, "replicas": 3, "ports": [1]}, set()),
+        ({"vnic_freeform_tags": {}, "replicas": 3, "ports": [1]}, set()),
     ],
 )
 def test_a_change_shows_in_its_section(fields: dict[str, Any], section: set[str]):

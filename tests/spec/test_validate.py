@@ -551,7 +551,7 @@ def test_deployments(spec: DeploymentSpec, problem: str):
 
 
 def test_tags_of_parts():
-    """Containers and VNICs take ten tags, an instance six with those of its deployment."""
+    """VNICs take ten tags, an instance six with those of its deployment."""
     seven = {f"t{i}": "" for i in range(7)}
     eleven = {f"t{i}": "" for i in range(11)}
     assert web(freeform_tags=seven) == [
@@ -559,9 +559,21 @@ def test_tags_of_parts():
     ]
     message = "OCI allows 10 free-form tags on a resource, got 11"
     assert web(vnic_freeform_tags=eleven) == [f"vnic_freeform_tags: {message}"]
-    assert web(container_freeform_tags=eleven) == [f"container_freeform_tags: {message}"]
-    assert extra(freeform_tags=eleven) == [f"freeform_tags: {message}"]
-    assert web(container_freeform_tags=seven, vnic_freeform_tags=seven) == []
+    assert web(vnic_freeform_tags=seven) == []
+
+
+def test_containers_have_no_tags():
+    """Tags of the app's container or of a sidecar are a problem that names the reason and the remedy."""
+    ops = {"Ops": {"Team": "a"}}
+    message = "which include those of this library: set {} on the instance instead"
+    for problem, name in (
+        (web(container_freeform_tags={"team": "a"}), "'team'"),
+        (web(container_defined_tags=ops), "'Ops'"),
+        (extra(freeform_tags={"team": "a"}), "'team'"),
+        (extra(defined_tags=ops), "'Ops'"),
+    ):
+        assert len(problem) == 1
+        assert problem[0].endswith(message.format(name))
 
 
 def test_addresses():

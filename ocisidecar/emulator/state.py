@@ -135,9 +135,14 @@ class Assumptions:
         null_removes_field: whether null in an update removes an optional field; otherwise null is ignored.
         resource_principal_lifetime_seconds: how long the tokens of real containers are valid; they are replaced
             after half that time.
+        accepts_idle_actions: whether starting an ACTIVE container instance, and stopping or restarting an INACTIVE
+            one, is accepted and does nothing.  Source: live use by dander, commit 9bc3fcc, for the stop: "OCI
+            returns 405 (rather than 409) when an instance is already inactive".  UNCONFIRMED: start, restart, code.
         containers_have_own_tags: whether a container's tags may be other than null or exactly its instance's.
             Source: live use by dander, commit 9a75d62: "OCI rejects the entire request unless every container's
             tags are null or exactly equal to its parent's".  UNCONFIRMED: that updates are checked.
+        accepts_immutable_repositories: whether `isImmutable` of a container repository may be true.  Source: live use
+            by dander, commit f902e3f: 400 "Setting isImmutable is not currently supported", on create and update.
         accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
             works.  Source: accelerated-data-science, ads/common/oci_logging.py: "source = <OCID> is not allowed
             but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.
@@ -153,7 +158,9 @@ class Assumptions:
     has_default_tags: bool = False
     null_removes_field: bool = True
     resource_principal_lifetime_seconds: float = 3600
+    accepts_idle_actions: bool = False
     containers_have_own_tags: bool = False
+    accepts_immutable_repositories: bool = False
     accepts_exact_source: bool = False
     max_query_characters: int = 2048
     has_resource_id_claim: bool = False

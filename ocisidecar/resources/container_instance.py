@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from itertools import product
 
 from attrs import evolve
 
 from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import PlanError
+from ocisidecar.errors import PlanError, ServiceCallError
 from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
@@ -43,6 +44,8 @@ _SECTIONS_WITH_VALUES = frozenset({"image", "resources"})
 _RIGHTS = Key("policy", "main")
 """OCI pulls the images with the rights that the policy gives."""
 _PHASES: Mapping[str, Phase] = {**ACTIVE_PHASES, "INACTIVE": Phase.STOPPED}
+_STATES_AFTER = {"start": {"ACTIVE", "UPDATING"}, "stop": {"INACTIVE", "UPDATING"}}
+"""States in which an instance is or will be as a start or stop leaves it."""
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
@@ -121,9 +124,21 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         return super().update(caller, site, live, plain)
 
     def act(self, caller: Caller, live: Live, action: str) -> str:
-        """Request `start`, `stop` or `restart`; the first two are idempotent."""
+        """Request `start`, `stop` or `restart`; return the work request, empty if there was nothing to do.
+
+        OCI answers 405 to a stop of an INACTIVE instance, e.g. to one that is sent again because the answer was
+        lost.  Source: live use by github.com/harrisonoconnorhover/dander, commit 9bc3fcc.
+        """
         intent = ACTION if action == "restart" else UPDATE
-        return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
+        try:
+            return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
+        except ServiceCallError as error:
+            if error.status != HTTPStatus.METHOD_NOT_ALLOWED or action not in _STATES_AFTER:
+                raise
+            state = text(caller.call(self.client, "get_container_instance", live.id).body, "lifecycleState")
+            if state not in _STATES_AFTER[action]:
+                raise
+            return ""
 
     def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
         """Return the instances with the images and limits of their containers, which take one list for all."""

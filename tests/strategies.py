@@ -298,7 +298,7 @@ def deployments(draw: st.DrawFn) -> DeploymentSpec:
         alarms=draw(st.lists(alarms, max_size=2, unique_by=lambda alarm: alarm.name)),
         repositories=draw(
             st.lists(
-                st.builds(RepositorySpec, st.just("acme/web"), is_public=st.booleans(), is_immutable=st.booleans()),
+                st.builds(RepositorySpec, st.just("acme/web"), is_public=st.booleans()),
                 max_size=1,
             )
         ),

@@ -141,8 +141,8 @@ class Assumptions:
         containers_have_own_tags: whether a container's tags may be other than null or exactly its instance's.
             Source: live use by dander, commit 9a75d62: "OCI rejects the entire request unless every container's
             tags are null or exactly equal to its parent's".  UNCONFIRMED: that updates are checked.
-        accepts_immutable_repositories: whether `isImmutable` of a container repository may be true.  Source: live use
-            by dander, commit f902e3f: 400 "Setting isImmutable is not currently supported", on create and update.
+        accepts_immutable_repositories: whether `isImmutable` of a container repository may be true.  Source: live
+            use by dander, commit f902e3f: 400 "Setting isImmutable is not currently supported", also on update.
         accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
             works.  Source: accelerated-data-science, ads/common/oci_logging.py: "source = <OCID> is not allowed
             but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.

@@ -88,7 +88,7 @@ EXTRAS: Mapping[str, tuple[DeploymentSpec, str]] = {
         "log/app",
     ),
     "a repository's rights": (
-        evolve(EVERYTHING, repositories=[RepositorySpec("acme/web", is_public=True, is_immutable=True)]),
+        evolve(EVERYTHING, repositories=[RepositorySpec("acme/web", is_public=True)]),
         "container-repository/acme/web",
     ),
     "a port": (with_web(ports=[80, 443]), "network-security-group/main"),

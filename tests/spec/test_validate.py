@@ -562,6 +562,14 @@ def test_tags_of_parts():
     assert web(vnic_freeform_tags=seven) == []
 
 
+def test_repositories_cannot_be_immutable():
+    """An immutable repository is a problem that gives the service's answer."""
+    (problem,) = problems_of(DeploymentSpec("shop", repositories=[RepositorySpec("acme/web", is_immutable=True)]))
+    assert problem.startswith(
+        'repositories["acme/web"].is_immutable: must be False: OCI answers "Setting isImmutable'
+    )
+
+
 def test_containers_have_no_tags():
     """Tags of the app's container or of a sidecar are a problem that names the reason and the remedy."""
     ops = {"Ops": {"Team": "a"}}

@@ -41,7 +41,7 @@ for directory in /logs /metrics /tmp; do
 done
 first_open_port=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null || echo 1024)
 if [ "$PORT" -lt "$first_open_port" ] && [ "$(id -u)" -ne 0 ]; then
-    say "port $PORT is for root only here (ip_unprivileged_port_start is $first_open_port): set PORT=8080"
+    say "port $PORT is for root only here (ip_unprivileged_port_start is $first_open_port): set PORT to 1024 or more, such as 8080"
 fi
 
 sed "s/@PORT@/$PORT/" /opt/app/nginx.conf >/tmp/nginx.conf

@@ -265,11 +265,12 @@ loggings = st.one_of(
     st.just(LoggingSpec.of("Platform")),
 )
 topics = st.builds(TopicSpec, st.just("ops"), description=st.just("on call"))
+one_topic = st.lists(topics, min_size=1, max_size=1)
 alarms = st.one_of(
-    st.builds(AlarmSpec.cpu_utilization, st.integers(1, 99), destinations=st.lists(topics, max_size=1)),
-    st.builds(AlarmSpec.memory_utilization, severity=st.sampled_from(["INFO", "ERROR"])),
-    st.just(AlarmSpec.ephemeral_storage()),
-    st.builds(AlarmSpec.absence, destinations=st.lists(ocids("onstopic"), max_size=1)),
+    st.builds(AlarmSpec.cpu_utilization, st.integers(1, 99), destinations=one_topic),
+    st.builds(AlarmSpec.memory_utilization, severity=st.sampled_from(["INFO", "ERROR"]), destinations=one_topic),
+    st.builds(AlarmSpec.ephemeral_storage, destinations=one_topic),
+    st.builds(AlarmSpec.absence, destinations=st.lists(ocids("onstopic"), min_size=1, max_size=1)),
     st.builds(
         AlarmSpec,
         st.just("custom"),
@@ -281,6 +282,7 @@ alarms = st.one_of(
         repeat_notification_duration=st.none() | st.just("PT4H"),
         message_format=st.sampled_from(["RAW", "PRETTY_JSON"]),
         is_enabled=st.booleans(),
+        destinations=one_topic,
     ),
 )
 

@@ -143,6 +143,8 @@ class Assumptions:
             tags are null or exactly equal to its parent's".  UNCONFIRMED: that updates are checked.
         accepts_immutable_repositories: whether `isImmutable` of a container repository may be true.  Source: live
             use by dander, commit f902e3f: 400 "Setting isImmutable is not currently supported", also on update.
+        accepts_silent_alarms: whether an alarm may have no destinations.  UNCONFIRMED: the field is required, and
+            no minimum is documented.
         accepts_root_by_id: whether a policy statement may say `in compartment id <OCID of the tenancy>` for
             `in tenancy`.  UNCONFIRMED: the documented syntax for the root compartment is `in tenancy`.
         accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
@@ -163,6 +165,7 @@ class Assumptions:
     accepts_idle_actions: bool = False
     containers_have_own_tags: bool = False
     accepts_immutable_repositories: bool = False
+    accepts_silent_alarms: bool = False
     accepts_root_by_id: bool = False
     accepts_exact_source: bool = False
     max_query_characters: int = 2048

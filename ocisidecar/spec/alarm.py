@@ -43,6 +43,10 @@ class TopicSpec(ShortRepr):
 Destination: TypeAlias = str | TopicSpec
 
 
+_NO_DESTINATION = (
+    "an alarm needs a destination: the OCID of a topic or a stream, or TopicSpec('alarms'), in a spec file "
+    "{name: alarms}, to make a topic"
+)
 _IS_DESTINATION = ocid("onstopic", "stream")
 
 
@@ -76,7 +80,8 @@ class AlarmSpec(ShortRepr):
         pending_duration: how long the condition must hold, PT1M to PT1H.
         body: text of the notification.
         repeat_notification_duration: PT1M to P30D; None means that a firing alarm notifies once.
-        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI allows one of each service.
+        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; at least one, and OCI allows one of each
+            service.
         message_format: of notifications.
         is_enabled: whether it is evaluated.
 
@@ -177,6 +182,8 @@ class AlarmSpec(ShortRepr):
 
     def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
+        if not self.destinations:
+            return [("destinations", _NO_DESTINATION)]
         topics = [one for one in self.destinations if isinstance(one, TopicSpec) or ".onstopic." in one]
         if len(topics) > 1 or len(self.destinations) - len(topics) > 1:
             return [("destinations", "OCI allows at most one topic and one stream for an alarm")]

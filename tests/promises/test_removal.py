@@ -265,10 +265,13 @@ def test_an_adopted_resource_is_changed_to_match_the_spec(provisioner, sdk):
     """Adopting resets every field that the spec does not set, including those that no list shows."""
     network = NetworkSpec.existing("ocid1.subnet.oc1..unused")
     spec = DeploymentSpec(
-        "shop", network=network, alarms=[AlarmSpec("cpu", query="CpuUtilization[1m].mean() > 80")]
+        "shop",
+        network=network,
+        alarms=[AlarmSpec("cpu", query="CpuUtilization[1m].mean() > 80", destinations=[TopicSpec("oncall")])],
     )
     compartment = provisioner.compartment_id
     client = sdk("monitoring.MonitoringClient")
+    topic = {"compartmentId": compartment, "name": "theirs"}
     alarm_id = client.create_alarm(
         {
             "compartmentId": compartment,
@@ -277,7 +280,7 @@ def test_an_adopted_resource_is_changed_to_match_the_spec(provisioner, sdk):
             "namespace": "oci_computecontainerinstance",
             "query": "CpuUtilization[1m].mean() > 80",
             "severity": "INFO",
-            "destinations": [],
+            "destinations": [sdk("ons.NotificationControlPlaneClient").create_topic(topic).data["topicId"]],
             "isEnabled": True,
             "body": "Mine.",
             "resourceGroup": "mine",

@@ -35,7 +35,9 @@ def test_instances_in_a_query_are_the_deployments(wanted):
 def test_alarms_of_a_large_fleet_are_accepted(provisioner):
     """The service accepts an alarm of 500 replicas although their names exceed the maximum length of a query."""
     web = InstanceSpec("web", image_url="x:1", replicas=500)
-    plan = provisioner.plan(DeploymentSpec("web", [web], alarms=[AlarmSpec.cpu_utilization(90)]))
+    plan = provisioner.plan(
+        DeploymentSpec("web", [web], alarms=[AlarmSpec.cpu_utilization(90, destinations=[TopicSpec("ops")])])
+    )
     topic = provisioner.apply(SPEC).resources["topic/ops"]
     body = {**plan.desired[key("alarm/cpu-utilization")].body, "destinations": [topic]}
     made = reader_of(provisioner, "web").caller.call("monitoring.MonitoringClient", "create_alarm", body)

@@ -152,7 +152,8 @@ def test_alarm_queries_of_large_fleets_stay_short():
 )
 def test_a_ready_alarm_can_have_a_second_threshold(make: Any, second: float):
     """Two alarms of one metric differ in name and severity, so that a deployment may hold both."""
-    alarms = [make(), make(second, name="urgent", severity="CRITICAL")]
+    ops = [TopicSpec("ops")]
+    alarms = [make(destinations=ops), make(second, name="urgent", severity="CRITICAL", destinations=ops)]
     assert [alarm.name for alarm in alarms][1] == "urgent"
     assert alarms[1].severity == "CRITICAL"
     assert alarms[0].query != alarms[1].query

@@ -1,7 +1,7 @@
 """Monitoring: alarms, and their status, computed from the posted metrics.  API: monitoring/20180401.
 
-Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that an alarm may have no
-destination, that missing data ends a breach, and that a disabled alarm has no status.
+Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that missing data ends a
+breach, and that a disabled alarm has no status.
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ def _check(call: Call, alarm: JsonObject) -> None:
         if not parse_query(call.cloud, text).is_condition:
             raise invalid(f"The query must have a threshold or ask for absence: {text}")
     call.compartment(alarm["metricCompartmentId"])
+    if not alarm["destinations"] and not call.cloud.assumptions.accepts_silent_alarms:
+        raise invalid("destinations must hold at least one OCID")
     topics = [destination for destination in alarm["destinations"] if kind_of(destination) == "onstopic"]
     for topic in topics:
         call.related("topic", topic)

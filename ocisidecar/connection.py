@@ -17,7 +17,7 @@ from ocisidecar.deployment import Deployment
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.plan.planner import Planner
-from ocisidecar.plan.start_stop import plan_power
+from ocisidecar.plan.start_stop import plan_start_stop
 from ocisidecar.run_errors import raise_failures
 from ocisidecar.state.observed import Live
 from ocisidecar.wire import Key
@@ -107,7 +107,7 @@ class ServiceConnection:
         """Start, stop or restart a deployment's instances and wait until they are; see `Deployment.stop`."""
         cancelling = cancel or Cancel(clock=self.session.clock)
         snapshot = self.planner.snapshot(name, cancelling)
-        plan = plan_power(self.planner.identity(name), snapshot, action, instance=instance)
+        plan = plan_start_stop(self.planner.identity(name), snapshot, action, instance=instance)
         return self.run((plan,), on_event, cancelling)[0]
 
 

@@ -124,16 +124,9 @@ def build(
                 )
                 for source in sources
             )
-    if builds.failures:
-        first, *others = builds.failures
-        first.others = tuple(others)
-        raise first
+    builds.raise_failures()
     return tuple(
-        BuiltImage(
-            name=source.name,
-            version=version,
-            variants=tuple(builds.built[source.name, platform] for platform in platforms),
-        )
+        BuiltImage(name=source.name, version=version, variants=builds.variants_of(source, platforms))
         for source in sources
     )
 
@@ -224,6 +217,17 @@ class _Builder:
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def variants_of(self, source: ImageSource, platforms: Sequence[str]) -> tuple[Variant, ...]:
+        """Return what was built of a source, in the order of `platforms`."""
+        return tuple(self.built[source.name, platform] for platform in platforms)
+
+    def raise_failures(self) -> None:
+        """Raise the first build that failed, with the others as its `others`."""
+        if self.failures:
+            first, *others = self.failures
+            first.others = tuple(others)
+            raise first
 
     def _submit(self, pool: ThreadPoolExecutor, job: _Job) -> Future[Variant]:
         future = pool.submit(self._build, job)

@@ -90,19 +90,19 @@ def plan_adopt(
     others = (live for live in snapshot.resources if live.id not in ids.values())
     together = Snapshot((*others, *disguised))
     plan = plan_apply(spec, site, together, warnings=warnings)
-    steps = tuple(
-        evolve(
-            step,
-            action=Action.ADOPT,
-            changed_fields=step.changed_fields | {"freeformTags", *desired[step.key].hidden},
-            changes=(Change(step.key.kind, "is adopted"), *step.changes),
-        )
-        if step.key in adopted
-        else step
-        for step in plan.steps
-    )
+    steps = tuple(_adopting(step, desired[step.key]) if step.key in adopted else step for step in plan.steps)
     operations = operations_of(spec.name, steps, desired, NEEDS)
     return evolve(plan, steps=steps, operations=operations, snapshot=snapshot)
+
+
+def _adopting(step: Step, want: Desired) -> Step:
+    """Return the step that also takes over its resource: it writes our tags, and what no list shows."""
+    return evolve(
+        step,
+        action=Action.ADOPT,
+        changed_fields=step.changed_fields | {"freeformTags", *want.hidden},
+        changes=(Change(step.key.kind, "is adopted"), *step.changes),
+    )
 
 
 def plan_removal(

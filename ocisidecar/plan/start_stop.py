@@ -25,7 +25,7 @@ _STEPS: Mapping[tuple[Action, Phase], Action] = {
 """Requested action and phase of the instance → action of its step; in any other phase it is a no-op."""
 
 
-def plan_power(identity: Identity, snapshot: Snapshot, action: Action, *, instance: str | None = None) -> Plan:
+def plan_start_stop(identity: Identity, snapshot: Snapshot, action: Action, *, instance: str | None = None) -> Plan:
     """Return the plan that starts, stops or restarts all instances of a deployment, or one.
 
     Raises:

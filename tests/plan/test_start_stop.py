@@ -6,7 +6,7 @@ import pytest
 
 from ocisidecar.errors import PlanError
 from ocisidecar.plan.plan import Action
-from ocisidecar.plan.start_stop import plan_power
+from ocisidecar.plan.start_stop import plan_start_stop
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
 from ocisidecar.wire import Key
@@ -42,14 +42,14 @@ def actions(plan) -> dict[str, str]:
 )
 def test_the_action_depends_on_the_instance_phase(action, phase, expected):
     """An instance in the requested state is left unchanged, and a restart of a stopped instance starts it."""
-    plan = plan_power(IDENTITY, Snapshot((live("container-instance/web-0", phase),)), action)
+    plan = plan_start_stop(IDENTITY, Snapshot((live("container-instance/web-0", phase),)), action)
     assert actions(plan) == {"container-instance/web-0": expected}
 
 
 def test_only_the_named_instance_is_touched():
     """Only the named instance is stopped; all other resources have no-op steps in the plan."""
     snapshot = Snapshot((live("container-instance/web-0"), live("container-instance/web-1"), live("vcn/main")))
-    plan = plan_power(IDENTITY, snapshot, Action.STOP, instance="web-1")
+    plan = plan_start_stop(IDENTITY, snapshot, Action.STOP, instance="web-1")
     assert actions(plan) == {
         "container-instance/web-0": "no-op",
         "container-instance/web-1": "stop",
@@ -67,5 +67,5 @@ def test_only_the_named_instance_is_touched():
 def test_an_unknown_instance_is_an_error(lives, said):
     """An unknown instance raises PlanError that names the deployment's instances and the nearest one."""
     with pytest.raises(PlanError) as caught:
-        plan_power(IDENTITY, Snapshot(lives), Action.STOP, instance="wbe-0")
+        plan_start_stop(IDENTITY, Snapshot(lives), Action.STOP, instance="wbe-0")
     assert said in str(caught.value)

@@ -35,7 +35,8 @@ case $METRICS_INTERVAL_IN_SECONDS in
 esac
 for directory in /logs /metrics /tmp; do
     touch "$directory" 2>/dev/null || { # BusyBox' [ -w ] knows nothing of read-only file systems
-        say "user $(id -u) cannot write to $directory: mount a volume there"
+        say "user $(id -u) cannot write to $directory: mount a volume there or, where the volume is root's, run as root" \
+            "(run_as_user=0)"
         exit 73
     }
 done

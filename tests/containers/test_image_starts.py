@@ -145,6 +145,28 @@ def test_agent_names_the_volume_that_is_missing(run: Callable[..., Ended], respo
     assert "cannot write to /opt/oracle: mount a volume there" in ended.output
 
 
+@pytest.mark.parametrize(
+    ("image", "directory"),
+    [
+        ("app-with-metrics", "/logs"),
+        ("grafana", "/var/lib/grafana"),
+        ("management-agent", "/opt/oracle"),
+        ("prometheus", "/prometheus"),
+    ],
+)
+def test_a_volume_that_belongs_to_root_ends_the_start_with_one_line(
+    run: Callable[..., Ended], response_file: Path, tmp_path: Path, image: str, directory: str
+) -> None:
+    """Where a volume is root's and closed for others, the only line names user, directory and remedy."""
+    volume = tmp_path / "volume"
+    volume.mkdir(mode=0o755)
+    ended = run(image, options=[*with_key(response_file)[:1], f"--volume={volume}:{directory}", "--user=4711"])
+    assert ended.exit_code == 73
+    (line,) = ended.output.splitlines()
+    assert f"cannot write to {directory}: mount a volume there or" in line
+    assert line.endswith("run as root (run_as_user=0)")
+
+
 def test_agent_ends_while_it_waits(run: Callable[..., Ended], response_file: Path) -> None:
     """SIGTERM ends the wait for a source that is not there yet."""
     options = [*with_key(response_file), "--network=none", "--entrypoint=timeout"]

@@ -130,11 +130,14 @@ class Assumptions:
     Args:
         retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.  `Conflict`
             is on record; that the bodies are compared before the resource's deletion is noticed is UNCONFIRMED.
-        logging_create_status: status of the response to a create of a log group or log, 202 or 200.
-        has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
+        logging_create_status: status of the response to a create of a log group or log, 202 or 200.  UNCONFIRMED:
+            no recorded response decides.
+        has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.  Source:
+            live answers that show them.  UNCONFIRMED: that there are tenancies without them.
         null_removes_field: whether null in an update removes an optional field; otherwise null is ignored.
+            UNCONFIRMED: the SDK's NONE_SENTINEL sends null for this purpose, but no service documents it.
         resource_principal_lifetime_seconds: how long the tokens of real containers are valid; they are replaced
-            after half that time.
+            after half that time.  Source: oke-credential-provider-for-ocir issue #5, 3600 s.
         emptydir_mode: permissions of the EMPTYDIR volumes of real containers, which belong to root.  UNCONFIRMED:
             dander has written to one as user 65532, monkeyci could not as user 1000, both live; the harsher reading
             is 0o755.

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
 from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
+from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of
@@ -127,7 +128,7 @@ class Deployment:
         health_timeout_seconds: float = 60.0,
         telemetry: bool = True,
         read_only: bool = False,
-        telemetry_timeout_seconds: float = 180.0,
+        telemetry_timeout_seconds: float = 420.0,
         cancel: Cancel | None = None,
     ) -> Report:
         """Check that everything exists and works, and return the result of each check.
@@ -145,8 +146,8 @@ class Deployment:
             health_timeout_seconds: how long to wait for health checks without a verdict; 0 does not wait.
             telemetry: whether to check metrics and log lines; False queries the control plane only.
             read_only: send nothing; what only a sent entry or datapoint can prove is skipped.
-            telemetry_timeout_seconds: how long to wait until what was sent is found.  UNCONFIRMED: how long the
-                cloud takes; a minute or two are common.
+            telemetry_timeout_seconds: how long to wait until what was sent is found.  OCI Logging has been seen to
+                take 2 to 4 minutes.
             cancel: stops the checks.
         """
         from ocisidecar.verify.verify import VerifyOptions, verify
@@ -241,7 +242,7 @@ class Deployment:
 
         reader = self._connected.reader(self.name, cancel=cancel)
         if INSTANCES in query:
-            query = query.replace(INSTANCES, "|".join(one.display_name for one in self.instances))
+            query = query.replace(INSTANCES, name_pattern(one.display_name for one in self.instances))
         return read_metrics(
             reader,
             query,

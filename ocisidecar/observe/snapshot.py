@@ -11,7 +11,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from ocisidecar.client.session import Caller
-from ocisidecar.credentials import Credentials
+from ocisidecar.credentials import Credentials, domain_of
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.resources.capabilities import HasDetails, KeepsData
 from ocisidecar.resources.kind import Kind, Site
@@ -147,6 +147,7 @@ def site_of(identity: Identity, region: RegionInfo, image_prefix: str | None) ->
         region.services_id,
         region.services_cidr,
         image_prefix,
+        domain_of(identity.region),
     )
 
 

@@ -90,8 +90,8 @@ class Policy(Kind):
         """Yield what each statement allows, and the reasons."""
         for statement in texts_in(body, "statements"):
             _, _, permission = statement.partition(" to ")
-            verb_and_type, _, rest = permission.partition(" in compartment ")
-            _, _, condition = rest.partition(" where ")
+            right, _, condition = permission.partition(" where ")
+            verb_and_type, _, _ = right.partition(" in ")
             yield "allows", f"{verb_and_type} where {condition}" if condition else verb_and_type
         yield "because", str(body.get("description"))
 
@@ -120,7 +120,16 @@ def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
 def right_of(statement: Statement, site: Site) -> str:
     """Return the part of a policy statement from the verb on, which describes the right."""
     where = f" where {statement.where}" if statement.where else ""
-    return f"{statement.verb} {statement.resource_type} in compartment id {site.identity.compartment_id}{where}"
+    return f"{statement.verb} {statement.resource_type} in {location(site)}{where}"
+
+
+def location(site: Site) -> str:
+    """Return the deployment's compartment as policy statements name it; the root compartment is the tenancy.
+
+    Source: Oracle, "Policy Syntax".
+    """
+    compartment_id = site.identity.compartment_id
+    return "tenancy" if compartment_id == site.identity.tenancy_id else f"compartment id {compartment_id}"
 
 
 def _statement(statement: Statement, group: str | None, site: Site) -> Body:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from itertools import product
 
 from attrs import evolve
 
 from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import PlanError
+from ocisidecar.errors import PlanError, ServiceCallError
 from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
 from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
@@ -28,16 +29,15 @@ from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
 from ocisidecar.state.desired import Desired, HealthCriteria, Placement, Rollout
 from ocisidecar.state.identity import was_set
 from ocisidecar.state.observed import Live, Phase
-from ocisidecar.state.tags import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
+from ocisidecar.state.tags import PART_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
 from ocisidecar.wire import Body, Json, Key, Ref, objects, tags_of, text
 
-_VNICS, _CONTAINERS = PARTS_WITH_TAGS
-_NO_TAGS: Mapping[str, Json] = {name: {} for name in TAG_FIELDS}
+_VNICS = PART_WITH_TAGS
 _VNIC_UNASKED: Mapping[str, Json] = {
     "nsgIds": [],
     "hostnameLabel": None,
     "skipSourceDestCheck": False,
-    **_NO_TAGS,
+    **{name: {} for name in TAG_FIELDS},
 }
 """Fields of a VNIC that the spec does not set.  Source: oci.core.models.UpdateVnicDetails; null is UNCONFIRMED."""
 _SECTIONS_WITH_VALUES = frozenset({"image", "resources"})
@@ -45,6 +45,8 @@ _SECTIONS_WITH_VALUES = frozenset({"image", "resources"})
 _RIGHTS = Key("policy", "main")
 """OCI pulls the images with the rights that the policy gives."""
 _PHASES: Mapping[str, Phase] = {**ACTIVE_PHASES, "INACTIVE": Phase.STOPPED}
+_STATES_AFTER = {"start": {"ACTIVE", "UPDATING"}, "stop": {"INACTIVE", "UPDATING"}}
+"""States in which an instance is or will be as a start or stop leaves it."""
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
@@ -60,7 +62,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
     needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
     phases = _PHASES
     mutable = frozenset({"displayName"})
-    hidden = frozenset({_VNICS, _CONTAINERS})
+    hidden = frozenset({_VNICS})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield every replica of every instance."""
@@ -72,7 +74,9 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         placements = placement_order(instance.placement, instance.shape, replica, site.availability_domains)
         shapes = dict.fromkeys((instance.shape, *(placement.shape for placement in placements)))
         composed, *others = (
-            compose(spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape)
+            compose(
+                spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape, domain=site.domain
+            )
             for shape in shapes
         )
         has_address = instance.private_ip is not None or instance.hostname_label is not None
@@ -106,27 +110,35 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             yield str(container.get("displayName")), str(container.get("imageUrl"))
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
-        """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted.
+        """Change the VNIC first, then names and tags, whose hashes say that it is as wanted.
 
-        Before all that the hashes are marked as unknown, so that after an interrupted update neither the new spec
-        nor the old one is taken for applied.
+        Before all that the hash is marked as unknown, so that after an interrupted update neither the new spec nor
+        the old one is taken for applied.
         """
-        if parts := self.hidden & fields.keys():
+        if _VNICS in fields:
             now = caller.call(self.client, "get_container_instance", live.id).body
-            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, parts))
+            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, {_VNICS}))
             recorded = partial(was_set, tags_of(now.get("freeformTags")))
-            if _VNICS in fields:
-                self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
-            if _CONTAINERS in fields:
-                wanted = _fields(fields[_CONTAINERS])
-                self._tag_containers(caller, site, live, wanted, of_part(recorded, _CONTAINERS))
+            self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
         plain = {name: value for name, value in fields.items() if name not in self.hidden}
         return super().update(caller, site, live, plain)
 
     def act(self, caller: Caller, live: Live, action: str) -> str:
-        """Request `start`, `stop` or `restart`; the first two are idempotent."""
+        """Request `start`, `stop` or `restart`; return the work request, empty if there was nothing to do.
+
+        OCI answers 405 to a stop of an INACTIVE instance, e.g. to one that is sent again because the answer was
+        lost.  Source: live use by github.com/harrisonoconnorhover/dander, commit 9bc3fcc.
+        """
         intent = ACTION if action == "restart" else UPDATE
-        return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
+        try:
+            return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
+        except ServiceCallError as error:
+            if error.status != HTTPStatus.METHOD_NOT_ALLOWED or action not in _STATES_AFTER:
+                raise
+            state = text(caller.call(self.client, "get_container_instance", live.id).body, "lifecycleState")
+            if state not in _STATES_AFTER[action]:
+                raise
+            return ""
 
     def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
         """Return the instances with the images and limits of their containers, which take one list for all."""
@@ -198,15 +210,6 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             fields = merge_tags(vnic, fields, recorded)
             shown = caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, fields, intent=UPDATE).body
             check_removed(live.key, shown, [name for name, value in fields.items() if value is None])
-
-    def _tag_containers(
-        self, caller: Caller, site: Site, live: Live, wanted: Mapping[str, Json], recorded: WasSet
-    ) -> None:
-        for container in list(self._listed(caller, site, live.id)):
-            tags = {**_NO_TAGS, **_fields(wanted.get(text(container, "displayName")))}
-            fields = merge_tags(container, tags, recorded)
-            if any(fields[name] != (container.get(name) or {}) for name in fields):
-                caller.call(self.client, "update_container", text(container, "id"), fields, intent=UPDATE)
 
 
 def _amount(value: Body, unit: str) -> str:

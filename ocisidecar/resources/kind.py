@@ -38,6 +38,7 @@ class Site:
         services_id: OCID of the "all services in the Oracle Services Network" entry of this region.
         services_cidr: its label, used as a route's destination.
         image_prefix: registry path of our own images.
+        domain: of the realm's endpoints, e.g. `oraclecloud.com`; empty if it is not known.
     """
 
     identity: Identity
@@ -46,6 +47,7 @@ class Site:
     services_id: str = ""
     services_cidr: str = ""
     image_prefix: str | None = None
+    domain: str = ""
 
     def named(self, name: str) -> Site:
         """Return the site of another deployment in the same place."""

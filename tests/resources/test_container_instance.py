@@ -298,6 +298,21 @@ class TestChanges:
         assert [one.operation for one in emulator.requests].count("start_container_instance") == 2
         assert provisioner.plan(WEB).changes == ()
 
+    def test_a_stop_whose_answer_is_lost_is_sent_again(self, provisioner, emulator):
+        """A stop whose answer is lost is sent a second time; that the instance is INACTIVE then is no error."""
+        deployment = provisioner.apply(WEB)
+        emulator.inject(Fault.reset("stop_container_instance", after_commit=True))
+        (instance,) = deployment.stop().instances
+        assert [one.operation for one in emulator.requests].count("stop_container_instance") == 2
+        assert instance.lifecycle_state == "INACTIVE"
+
+    def test_a_405_for_another_reason_is_an_error(self, provisioner, emulator):
+        """A stop that gets 405 although the instance is ACTIVE fails with the service's answer."""
+        deployment = provisioner.apply(WEB)
+        emulator.inject(Fault.error("stop_container_instance", "MethodNotAllowed"))
+        with pytest.raises(ApplyFailed, match="405 MethodNotAllowed"):
+            deployment.stop()
+
     def test_a_plan_shows_the_old_image_and_memory(self, provisioner):
         """The changes of a replacement have image and memory as they were before."""
         provisioner.apply(evolve(WEB, memory_in_gbs=4))

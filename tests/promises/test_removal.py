@@ -126,7 +126,10 @@ def shown(provisioner: Provisioner) -> Mapping[str, object]:
                 caller.call("core.VirtualNetworkClient", "get_vnic", vnic["vnicId"]).body
                 for vnic in answer.body["vnics"]
             ]
-            found["containers"] = list(kind.containers(caller, reader.site, live.id))
+            listed = caller.pages(
+                kind.client, "list_containers", reader.site.identity.compartment_id, container_instance_id=live.id
+            )
+            found["containers"] = [caller.call(kind.client, "get_container", str(one["id"])).body for one in listed]
     return {name: as_form(body) for name, body in found.items()}
 
 

@@ -8,6 +8,8 @@ from ocisidecar.client.retry import is_capacity_shortage
 from ocisidecar.plan.plan import Operation
 from ocisidecar.state.desired import Desired
 
+_LIMITS = ("LimitExceeded", "QuotaExceeded")
+
 
 def next_attempt(
     operation: Operation, attempt: Attempt, want: Desired | None, observation: Observation
@@ -15,7 +17,8 @@ def next_attempt(
     """Return the attempt after `attempt`, or None when there is no further one.
 
     A resource that disappeared, or that failed after an earlier run had created it, is created again with another
-    token; an instance without capacity is created at the next placement.  Any other failure is final.
+    token; an instance without capacity, or beyond a limit, is created at the next placement.  Any other failure is
+    final.
     """
     if want is None or not operation.may_create:
         return None
@@ -24,7 +27,8 @@ def next_attempt(
     if (has_disappeared or is_older) and attempt.generation + 1 < MAX_TOKEN_GENERATIONS:
         return attempt.next_generation()
     has_placement = attempt.placement + 1 < len(want.placements)
-    return attempt.next_placement() if has_placement and lacks_capacity(observation) else None
+    is_full = lacks_capacity(observation) or any(one.startswith(_LIMITS) for one in observation.errors)
+    return attempt.next_placement() if has_placement and is_full else None
 
 
 def lacks_capacity(observation: Observation) -> bool:

@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 
 from attrs import evolve, frozen
 
-from ocisidecar.apply.failures import out_of_capacity
+from ocisidecar.apply.failures import placements_exhausted
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import Conflict, OutOfHostCapacity, ResourceNotOwned, ServiceCallError
+from ocisidecar.errors import Conflict, LimitExceeded, OutOfHostCapacity, ResourceNotOwned, ServiceCallError
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
@@ -112,12 +112,14 @@ def _create(job: Job) -> Done:
                 return Done(_as_accepted(found), attempt)
         try:
             accepted, attempt = _create_with_fresh_token(job, want, placements[attempt.placement], attempt)
-        except OutOfHostCapacity as error:
+        except (LimitExceeded, OutOfHostCapacity) as error:
             if attempt.placement + 1 >= len(placements):
-                raise out_of_capacity(
-                    want, operation=error.operation, opc_request_id=error.opc_request_id
-                ) from error
+                raise placements_exhausted(want, error) from error
             attempt = attempt.next_placement()
+            if job.caller.notify is not None:
+                job.caller.notify(
+                    f"{error.service_message}; next is {placements[attempt.placement]}", attempt.placement, 0
+                )
         else:
             return Done(_oldest(job, want, accepted) if attempt.placement else accepted, attempt)
 

@@ -116,8 +116,6 @@ class Kind(ABC):
     id_field: ClassVar[str] = "id"
     create_intent: ClassVar[Intent] = CREATE
 
-    # -- pure ----------------------------------------------------------------------------------------------
-
     @abstractmethod
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield what `spec` asks for.  Pure."""
@@ -179,8 +177,6 @@ class Kind(ABC):
             answer.work_request_id,
             answer.headers.get("date", ""),
         )
-
-    # -- requests ------------------------------------------------------------------------------------------
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield all resources of the kind at `site`, or below one parent, ours or not, in wire form."""

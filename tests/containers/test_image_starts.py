@@ -70,7 +70,7 @@ def with_key(response_file: Path) -> list[str]:
 
 
 def test_app_says_what_to_do_where_port_80_is_for_root(run: Callable[..., Ended]) -> None:
-    """The variable that helps is named, and nginx' own exit code is kept."""
+    """Where port 80 needs root, the error names the variable PORT, and the exit code is that of nginx."""
     ended = run("app-with-metrics", options=[*PRIVILEGED_PORTS, "--env", "PORT=80"])
     assert ended.exit_code == 1
     assert "set PORT to 1024 or more" in ended.output

@@ -192,7 +192,7 @@ def test_logs_are_bounded_and_others_can_read_them(whole: Whole, eventually: Cal
 
 @pytest.mark.usefixtures("traffic")
 def test_nonce_is_logged_but_probes_are_not(whole: Whole) -> None:
-    """A request with a nonce is found in the access log on every path; health checks and scrapes are not there."""
+    """The access log has requests with a nonce on every path, and neither health checks nor scrapes."""
     whole.get(8080, "/?ocisidecar-nonce=page")
     whole.get(8080, "/health?ocisidecar-nonce=health")
     log = whole.run("web", "sh", "-c", "cat /logs/access.log.1 /logs/access.log")
@@ -203,7 +203,7 @@ def test_nonce_is_logged_but_probes_are_not(whole: Whole) -> None:
 
 
 def test_stub_status_is_for_the_instance_alone(whole: Whole) -> None:
-    """From outside it is refused; the exporter inside reads it."""
+    """`/stub_status` answers 403 from outside, and the exporter in the instance reads it."""
     assert whole.get(8080, "/stub_status")[0] == 403
     assert "nginx_up 1" in whole.get(9113, "/metrics")[1].splitlines()
 

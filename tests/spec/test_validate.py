@@ -561,7 +561,7 @@ def test_deployments(spec: DeploymentSpec, problem: str):
 
 
 def test_tags_of_parts():
-    """VNICs take ten tags, an instance six with those of its deployment."""
+    """VNICs may have ten free-form tags, and instances six."""
     seven = {f"t{i}": "" for i in range(7)}
     eleven = {f"t{i}": "" for i in range(11)}
     assert web(freeform_tags=seven) == [

@@ -18,7 +18,7 @@ tags = st.fixed_dictionaries(
 
 
 def test_every_tag_has_a_name():
-    """Tags of the instance and of its VNIC have names; containers have no tags of their own."""
+    """The names of a VNIC's tags have a prefix; containers have no tags of their own."""
     body = {
         "displayName": "web",
         "freeformTags": {"team": "blue"},

@@ -1,7 +1,7 @@
 """Monitoring: alarms, and their status, computed from the posted metrics.  API: monitoring/20180401.
 
 Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that missing data ends a
-breach, and that a disabled alarm has no status.
+breach, and that a disabled alarm is OK.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def against_the_limit(count, target):
     with cloud(LATENCIES, seed=count) as site, provisioner(site) as one:
         plan = one.plan(spec(count))
         before = len(site.ask("requests"))
-        deployment, wall, cpu = timed(lambda: one.apply(spec(count)))
+        deployment, wall, cpu = timed(lambda: one.apply(spec(count), wait="ready"))
         requests = len(site.ask("requests")) - before
         limit = critical_path(plan, ready_after(site.ask("lifetimes"), deployment.resources))
         row(f"apply N={count}: time / critical path", f"{wall / limit:.3f} ({wall:.1f} s / {limit:.1f} s)", target)
@@ -90,7 +90,7 @@ from ocisidecar import Provisioner
 site = json.load(open({path!r}))
 one = Provisioner.from_config(site["config"], endpoint=site["endpoint"], compartment_id=site["compartment"],
                               image_prefix="docker.io/acme")
-one.apply(spec({count}, name="web{count}"))
+one.apply(spec({count}, name="web{count}"), wait="ready")
 """
 
 
@@ -114,7 +114,7 @@ def linear(small, large):
 def seconds_per_instance(count):
     """Apply `count` instances without latencies, and measure the memory of a plan."""
     with cloud() as site, provisioner(site) as one:
-        _, wall, _ = timed(lambda: one.apply(spec(count)))
+        _, wall, _ = timed(lambda: one.apply(spec(count), wait="ready"))
         tracemalloc.start()
         plan = one.plan(spec(count))
         used = tracemalloc.get_traced_memory()[1] / count / 1e6
@@ -140,7 +140,7 @@ def import_cost():
 def throttled(rate, count):
     """Measure how much of a limit of `rate` requests per second a fleet uses without a failure."""
     with cloud(requests_per_second=rate) as site, provisioner(site) as one:
-        _, wall, _ = timed(lambda: one.apply(spec(count)))
+        _, wall, _ = timed(lambda: one.apply(spec(count), wait="ready"))
         creates = [
             status for _, operation, status in site.ask("requests") if operation == "create_container_instance"
         ]

@@ -42,6 +42,7 @@ VALUES = {
     "deployments": ["what exists"],
     "remaining": {"vcn/main": "ocid1.vcn"},
     "causes": {"subnet/main": errors.Conflict(**CALL)},
+    "diagnosis": None,
     "report": "every check",
     "reason": "ctrl-c",
     "image": "prometheus",

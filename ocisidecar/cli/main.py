@@ -18,7 +18,7 @@ from ocisidecar import __version__
 from ocisidecar.cli import arguments, common, connection
 from ocisidecar.cli.arguments import Options
 from ocisidecar.cli.exit_codes import HELP, ExitCode
-from ocisidecar.errors import ConfigError
+from ocisidecar.errors import ApplyFailed, ConfigError
 from ocisidecar.spec.files import load_spec
 
 if TYPE_CHECKING:
@@ -74,13 +74,18 @@ def _plan(options: Options) -> int:
 
 
 def _apply(options: Options) -> int:
-    from ocisidecar.views import outputs_page, plan_page
+    from ocisidecar.views import findings_page, outputs_page, plan_page
 
     file = _DeploymentFile.read(options.spec, options)
     with file.connect(options) as provisioner, common.progress() as progress:
         plan = provisioner.plan(file.spec)
         common.print_page(common.error_console(), plan_page(plan))
-        deployment = provisioner.apply(plan, expect=options.expect, wait=options.wait, on_event=progress)
+        try:
+            deployment = provisioner.apply(plan, expect=options.expect, wait=options.wait, on_event=progress)
+        except ApplyFailed as error:
+            if error.diagnosis is not None:
+                common.print_page(common.error_console(), findings_page(error.diagnosis))
+            raise
         common.show(deployment, outputs_page, as_json=options.json)
     return ExitCode.OK
 

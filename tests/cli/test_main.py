@@ -63,6 +63,15 @@ def run(emulator, tmp_path, capsys, monkeypatch):
 class TestCommands:
     """Each command does its part of a deployment's life."""
 
+    def test_an_app_that_crashes_ends_apply_with_its_diagnosis(self, run, spec, emulator):
+        """The exit code is 1, and cause and remedy are shown on standard error."""
+        emulator.script("web", ContainerScript(exits_after_seconds=0, exit_code=3))
+        spec.write_text(f"{SPEC}    container_restart_policy: NEVER\n", encoding="utf-8")
+        code, out, err = run("apply", spec)
+        assert (code, out) == (1, "")
+        assert "web ended with exit code 3" in err
+        assert "remedy" in err
+
     def test_a_deployment_from_beginning_to_end(self, run, spec, emulator):
         """Each command works with a file and with a name, and destroy leaves nothing behind."""
         code, out, _ = run("plan", spec)
@@ -119,7 +128,7 @@ class TestCommands:
     def test_a_sick_deployment(self, run, spec, emulator):
         """`verify` and `diagnose` end with 1 and name the problem of a container that runs out of memory."""
         emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))
-        run("apply", spec)
+        run("apply", spec, "--wait", "ready")
         code, out, _ = run("verify", "web")
         assert (code, "checks of web failed" in out) == (1, True)
         code, out, _ = run("diagnose", "web")

@@ -162,7 +162,8 @@ def test_logs_are_what_the_programs_wrote(deployment):
 def test_a_forwarder_that_may_not_push_fails(provisioner):
     """A forwarder without a resource principal fails its check, and the operator's own test entry passes."""
     forwarder = evolve(SidecarSpec.log_forwarder(), is_resource_principal_disabled=True, health_checks=())
-    deployment = provisioner.apply(evolve(APP, name="mute", ports=(8080,)).with_sidecar(forwarder))
+    spec = evolve(APP, name="mute", ports=(8080,)).with_sidecar(forwarder)
+    deployment = provisioner.apply(spec, wait="ready")
     report = deployment.verify(telemetry_timeout_seconds=4)
     assert found(report, "log-lines-arrive", "container-instance/mute-0/log-forwarder").status is Status.FAILED
     assert found(report, "log-lines-arrive", "log/app").status is Status.PASSED

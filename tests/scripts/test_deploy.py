@@ -189,7 +189,7 @@ class TestBehaviour:
         settings.write_text(f"{SETTINGS}CLEANUP_ON_FAILURE={is_cleaned}\n")
         emulator.script("web", ContainerScript(exits_after_seconds=0, is_out_of_memory=True))
         code, _, err = deploy("deploy", "--yes")
-        assert (code, "checks of web failed" in err) == (1, True)
+        assert (code, "web is restarting repeatedly" in err, err.count("remedy")) == (1, True, 1)
         assert ("container-instance" in emulator.live()) is not is_cleaned
         if is_cleaned:
             assert err.index("remedy") < err.index("CLEANUP_ON_FAILURE") < err.index("deleted")

@@ -41,7 +41,7 @@ def causes(diagnosis) -> list[tuple[str, str]]:
 
 def test_a_deployment_that_works_has_no_findings(provisioner, writes):
     """A deployment that works has no findings, and diagnosing writes nothing."""
-    deployment = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)]))
+    deployment = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)]), wait="ready")
     writes()
     assert deployment.diagnose() == Diagnosis("web", ())
     assert writes() == []
@@ -62,7 +62,7 @@ def test_a_failed_instance_names_its_cause(make_provisioner, message, cause):
     fault = Fault.failed(message=message, code="InternalError", times=None)
     provisioner = make_provisioner(faults=[fault])
     with pytest.raises(ApplyFailed) as caught:
-        provisioner.apply(WEB)
+        provisioner.apply(WEB, wait="ready")
     diagnosis = caught.value.deployment.diagnose()
     assert causes(diagnosis) == [(cause, "container-instance/web-0")]
     assert diagnosis.findings[0].evidence == ("state FAILED", f"InternalError: {message}")
@@ -72,7 +72,7 @@ def test_an_instance_that_takes_too_long_is_stuck(make_provisioner, clock):
     """An instance that is being created is stuck after 15 minutes and not before."""
     provisioner = make_provisioner(latencies=Latencies(container_instance_create=7200), wait_timeout_seconds=60)
     with pytest.raises(ApplyFailed) as caught:
-        provisioner.apply(WEB)
+        provisioner.apply(WEB, wait="ready")
     assert isinstance(caught.value.causes["container-instance/web-0"], WaitTimedOut)
     deployment = caught.value.deployment
     assert causes(deployment.diagnose()) == []
@@ -83,7 +83,7 @@ def test_an_instance_that_takes_too_long_is_stuck(make_provisioner, clock):
 
 def test_a_stopped_instance_explains_its_containers(provisioner):
     """A stopped instance is one finding, and its containers are none."""
-    deployment = provisioner.apply(helped())
+    deployment = provisioner.apply(helped(), wait="ready")
     deployment.stop()
     assert causes(deployment.diagnose()) == [("instance-stopped", "container-instance/web-0")]
 
@@ -91,7 +91,7 @@ def test_a_stopped_instance_explains_its_containers(provisioner):
 def test_a_crash_loop_has_its_last_lines(provisioner, emulator, clock):
     """The evidence of a crash loop has exit code, restarts and the last lines of the previous run."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3, lines=["no configuration"]))
-    deployment = provisioner.apply(helped())
+    deployment = provisioner.apply(helped(), wait="ready")
     clock.advance(17)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("crash-loop", HELPER)
@@ -109,7 +109,9 @@ def test_a_crash_loop_has_its_last_lines(provisioner, emulator, clock):
 def test_out_of_memory_has_the_limit(provisioner, emulator, clock):
     """The evidence of a container that ran out of memory has its limit and its last log line."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, is_out_of_memory=True))
-    deployment = provisioner.apply(helped(memory_limit_in_gbs=0.5, health_checks=[HealthCheck.tcp(99)]))
+    deployment = provisioner.apply(
+        helped(memory_limit_in_gbs=0.5, health_checks=[HealthCheck.tcp(99)]), wait="ready"
+    )
     clock.advance(8)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("out-of-memory", HELPER)
@@ -120,7 +122,7 @@ def test_out_of_memory_has_the_limit(provisioner, emulator, clock):
 def test_a_kill_names_the_health_check(provisioner, emulator, clock):
     """The evidence of a killed container names the health check that kills it when it fails."""
     emulator.script("helper", ContainerScript(is_healthy=False))
-    deployment = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)]))
+    deployment = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)]), wait="ready")
     clock.advance(45)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("killed", HELPER)
@@ -131,7 +133,7 @@ def test_an_unhealthy_container_that_keeps_running(provisioner, emulator, clock)
     """The evidence of an unhealthy container names the health check that fails."""
     emulator.script("helper", ContainerScript(is_healthy=False))
     check = HealthCheck.tcp(99, name="port", failure_action="NONE")
-    deployment = provisioner.apply(helped(health_checks=[check]))
+    deployment = provisioner.apply(helped(health_checks=[check]), wait="ready")
     clock.advance(120)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("unhealthy", HELPER)
@@ -145,7 +147,9 @@ def test_an_unhealthy_container_that_keeps_running(provisioner, emulator, clock)
 def test_a_container_that_runs_once_and_fails(provisioner, emulator, clock, exit_code, cause):
     """A container that is not restarted has a cause by its exit code, without a log."""
     emulator.script("job", ContainerScript(exits_after_seconds=5, exit_code=exit_code))
-    deployment = provisioner.apply(InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"))
+    deployment = provisioner.apply(
+        InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"), wait="ready"
+    )
     clock.advance(60)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == (cause, "container-instance/job-0/job")
@@ -155,7 +159,7 @@ def test_a_container_that_runs_once_and_fails(provisioner, emulator, clock, exit
 def test_a_container_that_wrote_nothing(provisioner, emulator, clock):
     """An empty log is not reported as a log that OCI does not give."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
-    deployment = provisioner.apply(helped())
+    deployment = provisioner.apply(helped(), wait="ready")
     clock.advance(8)
     send = HTTPAdapter.send
     with responses.RequestsMock(
@@ -172,7 +176,7 @@ def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):
     line = json.dumps({"level": "WARNING", "event": "push failed", "status": 404, "failures": 1})
     emulator.script("log-forwarder", ContainerScript(lines=[line]))
     app = WEB.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
-    deployment = provisioner.apply(app.with_sidecar(SidecarSpec.log_forwarder()))
+    deployment = provisioner.apply(app.with_sidecar(SidecarSpec.log_forwarder()), wait="ready")
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("lines-held-back", "container-instance/web-0/log-forwarder")
     assert finding.evidence == ("log: push failed: status 404, failures 1",)
@@ -181,7 +185,9 @@ def test_a_log_forwarder_whose_pushes_fail(provisioner, emulator):
 def test_a_completed_job_has_no_findings(provisioner, emulator, clock):
     """A job that exited with code 0 has no findings, although its instance is INACTIVE."""
     emulator.script("job", ContainerScript(exits_after_seconds=5))
-    deployment = provisioner.apply(InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"))
+    deployment = provisioner.apply(
+        InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"), wait="ready"
+    )
     clock.advance(60)
     assert causes(deployment.diagnose()) == []
 
@@ -200,7 +206,7 @@ def test_a_completed_job_has_no_findings(provisioner, emulator, clock):
 )
 def test_the_cause_of_a_killed_container(provisioner, seen, lines, expected):
     """The cause depends on the exit code, the health check's verdict and the last log lines."""
-    (instance,) = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)])).instances
+    (instance,) = provisioner.apply(helped(health_checks=[HealthCheck.tcp(99)]), wait="ready").instances
     helper = instance.containers[1]
     verdict = evolve(helper.health_checks[0], status=seen.get("health", "UNKNOWN"))
     container = evolve(helper, health_checks=(verdict,), **seen)
@@ -210,7 +216,7 @@ def test_the_cause_of_a_killed_container(provisioner, seen, lines, expected):
 def test_a_missing_resource_comes_first(provisioner, emulator, clock):
     """A missing resource comes before a crash loop, with its OCID."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
-    deployment = provisioner.apply(helped())
+    deployment = provisioner.apply(helped(), wait="ready")
     clock.advance(8)
     ghost = evolve(deployment, resources={**deployment.resources, "topic/oncall": "ocid1.onstopic.oc1..gone"})
     assert causes(ghost.diagnose()) == [("resource-gone", "topic/oncall"), ("crash-loop", HELPER)]
@@ -219,7 +225,7 @@ def test_a_missing_resource_comes_first(provisioner, emulator, clock):
 
 def test_a_subnet_without_an_outbound_route(provisioner, sdk):
     """A NAT gateway that blocks traffic and a route table without rules are findings."""
-    deployment = provisioner.apply(WEB)
+    deployment = provisioner.apply(WEB, wait="ready")
     client = sdk("core.VirtualNetworkClient")
     client.update_nat_gateway(deployment.resources["nat-gateway/main"], {"blockTraffic": True})
     client.update_route_table(deployment.resources["route-table/main"], {"routeRules": []})
@@ -231,7 +237,7 @@ def test_a_subnet_without_an_outbound_route(provisioner, sdk):
 
 def test_a_disabled_internet_gateway(provisioner, sdk):
     """A disabled internet gateway is a finding, and an enabled one is not."""
-    deployment = provisioner.apply(DeploymentSpec("web", [WEB], network=NetworkSpec.public()))
+    deployment = provisioner.apply(DeploymentSpec("web", [WEB], network=NetworkSpec.public()), wait="ready")
     assert causes(deployment.diagnose()) == []
     gateway = deployment.resources["internet-gateway/main"]
     sdk("core.VirtualNetworkClient").update_internet_gateway(gateway, {"isEnabled": False})
@@ -240,7 +246,7 @@ def test_a_disabled_internet_gateway(provisioner, sdk):
 
 def test_a_disabled_log(provisioner, sdk):
     """A disabled log is a finding, and an enabled one is not."""
-    deployment = provisioner.apply(DeploymentSpec("web", [WEB], logging=LoggingSpec.deployment()))
+    deployment = provisioner.apply(DeploymentSpec("web", [WEB], logging=LoggingSpec.deployment()), wait="ready")
     assert causes(deployment.diagnose()) == []
     group, log = deployment.resources["log-group/main"], deployment.resources["log/app"]
     sdk("logging.LoggingManagementClient").update_log(group, log, {"isEnabled": False})
@@ -250,7 +256,7 @@ def test_a_disabled_log(provisioner, sdk):
 def test_a_policy_for_a_deleted_group(provisioner, sdk):
     """A policy for a dynamic group that no longer exists is a missing permission."""
     statement = Statement("use", "log-content", reason="ships its lines")
-    deployment = provisioner.apply(helped(statements=[statement]))
+    deployment = provisioner.apply(helped(statements=[statement]), wait="ready")
     client = sdk("identity.IdentityClient")
     group, policy = deployment.resources["dynamic-group/main"], deployment.resources["policy/main"]
     statements = client.get_policy(policy).data["statements"]

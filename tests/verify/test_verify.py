@@ -57,7 +57,7 @@ def failed(report: Report) -> set[tuple[str, str]]:
 
 def test_a_deployment_that_works_passes(provisioner):
     """Nothing fails in a deployment that works, and every skipped check has a reason."""
-    report = provisioner.apply(MONITORED).verify(MONITORED)
+    report = provisioner.apply(MONITORED, wait="ready").verify(MONITORED)
     assert report.ok
     assert failed(report) == set()
     report.raise_for_failures()
@@ -69,7 +69,7 @@ def test_a_deployment_that_works_passes(provisioner):
 
 def test_every_resource_and_container_is_checked(provisioner):
     """`ready` has every key of the deployment; `running`, `restarts`, `health` and `logs` have every container."""
-    deployment = provisioner.apply(MONITORED)
+    deployment = provisioner.apply(MONITORED, wait="ready")
     report = deployment.verify()
     keys = {name: {one.key for one in report.checks if one.name == name} for name in ("ready", "running", "logs")}
     containers = {one.key for instance in deployment.instances for one in instance.containers}
@@ -79,7 +79,7 @@ def test_every_resource_and_container_is_checked(provisioner):
 
 def test_checking_needs_no_spec_and_changes_nothing(provisioner, writes):
     """Without a spec only the comparison with it is skipped, and nothing is written."""
-    provisioner.apply(MONITORED)
+    provisioner.apply(MONITORED, wait="ready")
     writes()
     report = provisioner.get("web").verify()
     assert report.ok
@@ -89,7 +89,7 @@ def test_checking_needs_no_spec_and_changes_nothing(provisioner, writes):
 
 def test_checking_waits_for_the_verdicts_of_health_checks(provisioner, clock):
     """`verify` waits until a health check has its first verdict."""
-    deployment = provisioner.apply(CHECKED)
+    deployment = provisioner.apply(CHECKED, wait="ready")
     began = clock.time()
     assert found(deployment.verify(), "health", HELPER).status is Status.PASSED
     assert clock.time() - began >= HealthCheck.tcp(99).initial_delay_in_seconds
@@ -97,7 +97,7 @@ def test_checking_waits_for_the_verdicts_of_health_checks(provisioner, clock):
 
 def test_waiting_for_verdicts_can_be_left_out(provisioner, clock):
     """A health check without a verdict is skipped at once if the health timeout is 0."""
-    deployment = provisioner.apply(CHECKED)
+    deployment = provisioner.apply(CHECKED, wait="ready")
     began = clock.time()
     check = found(deployment.verify(health_timeout_seconds=0), "health", HELPER)
     assert clock.time() == began
@@ -110,7 +110,7 @@ def test_a_verdict_that_never_comes_is_a_failure(provisioner, emulator):
     emulator.script("helper", ContainerScript(is_healthy=False))
     slow = HealthCheck.tcp(99, interval_in_seconds=100)
     spec = APP.with_sidecar(SidecarSpec("helper", image_url="helper:1", health_checks=[slow]))
-    report = provisioner.apply(spec).verify()
+    report = provisioner.apply(spec, wait="ready").verify()
     assert found(report, "health", HELPER).detail == "TCP UNKNOWN"
     assert ("health", HELPER) in failed(report)
 
@@ -118,7 +118,9 @@ def test_a_verdict_that_never_comes_is_a_failure(provisioner, emulator):
 def test_a_completed_job_passes(provisioner, emulator, clock):
     """Containers that ran once and exited with code 0 pass, and their logs are skipped."""
     emulator.script("job", ContainerScript(exits_after_seconds=5))
-    deployment = provisioner.apply(InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"))
+    deployment = provisioner.apply(
+        InstanceSpec("job", image_url="job:1", container_restart_policy="NEVER"), wait="ready"
+    )
     clock.advance(60)
     report = deployment.verify()
     assert report.ok
@@ -130,7 +132,7 @@ def test_a_completed_job_passes(provisioner, emulator, clock):
 def test_a_crashing_container_fails(provisioner, emulator, clock):
     """A crashing container fails with exit code and restart count, unless `max_restarts` allows its restarts."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
-    deployment = provisioner.apply(CHECKED)
+    deployment = provisioner.apply(CHECKED, wait="ready")
     clock.advance(8)
     report = deployment.verify()
     assert {("running", HELPER)} <= failed(report)
@@ -148,7 +150,7 @@ def test_a_sidecar_that_is_not_essential_only_warns(provisioner, emulator, clock
     sidecar = SidecarSpec("helper", image_url="helper:1", is_essential=False)
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
     spec = APP.with_sidecar(sidecar)
-    deployment = provisioner.apply(spec)
+    deployment = provisioner.apply(spec, wait="ready")
     clock.advance(8)
     report = deployment.verify(spec)
     assert report.ok
@@ -161,7 +163,7 @@ def test_an_unhealthy_container_fails(provisioner, emulator, clock):
     emulator.script("helper", ContainerScript(is_healthy=False))
     check = HealthCheck.tcp(99, failure_action="NONE", name="port")
     helper = SidecarSpec("helper", image_url="helper:1", health_checks=[check])
-    deployment = provisioner.apply(APP.with_sidecar(helper))
+    deployment = provisioner.apply(APP.with_sidecar(helper), wait="ready")
     clock.advance(120)
     report = deployment.verify()
     assert failed(report) == {("health", HELPER)}
@@ -170,7 +172,7 @@ def test_an_unhealthy_container_fails(provisioner, emulator, clock):
 
 def test_a_stopped_instance_fails(provisioner):
     """An instance that was stopped fails with its state INACTIVE."""
-    deployment = provisioner.apply(CHECKED)
+    deployment = provisioner.apply(CHECKED, wait="ready")
     deployment.stop()
     report = deployment.verify()
     assert ("ready", "container-instance/web-0") in failed(report)
@@ -179,7 +181,7 @@ def test_a_stopped_instance_fails(provisioner):
 
 def test_a_log_that_cannot_be_read_fails(provisioner, emulator):
     """A log that cannot be read fails with the service's error."""
-    deployment = provisioner.apply(APP)
+    deployment = provisioner.apply(APP, wait="ready")
     emulator.inject(Fault.error("retrieve_logs", "NotAuthorizedOrNotFound"))
     report = deployment.verify()
     assert failed(report) == {("logs", "container-instance/web-0/web")}
@@ -188,7 +190,7 @@ def test_a_log_that_cannot_be_read_fails(provisioner, emulator):
 
 def test_a_resource_that_no_longer_exists_fails(provisioner, emulator, sdk):
     """A deleted resource fails, and a resource that only a stale list lacks does not."""
-    deployment = provisioner.apply(MONITORED)
+    deployment = provisioner.apply(MONITORED, wait="ready")
     alarm = deployment.resources["alarm/cpu-utilization"]
     sdk("monitoring.MonitoringClient").delete_alarm(alarm)
     assert ("ready", "alarm/cpu-utilization") in failed(deployment.verify())
@@ -198,7 +200,7 @@ def test_a_resource_that_no_longer_exists_fails(provisioner, emulator, sdk):
 
 def test_what_differs_from_the_spec_fails(provisioner):
     """Every key that an apply would change fails, with the reason for the change."""
-    deployment = provisioner.apply(CHECKED)
+    deployment = provisioner.apply(CHECKED, wait="ready")
     report = deployment.verify(CHECKED.with_image("web:2"))
     assert failed(report) == {("as-declared", "container-instance/web-0")}
     assert found(report, "as-declared", "container-instance/web-0").detail.startswith("replace: image changed")
@@ -207,12 +209,12 @@ def test_what_differs_from_the_spec_fails(provisioner):
 def test_the_spec_of_another_deployment_is_refused(provisioner):
     """The spec of another deployment raises SpecError with both names."""
     with pytest.raises(SpecError, match="must be that of the deployment, 'web', got 'job'"):
-        provisioner.apply(APP).verify(InstanceSpec("job", image_url="job:1"))
+        provisioner.apply(APP, wait="ready").verify(InstanceSpec("job", image_url="job:1"))
 
 
 def test_admitted_connections_are_evidence(provisioner):
     """The evidence of a firewall has the protocol, port and source of every rule."""
-    report = provisioner.apply(APP).verify()
+    report = provisioner.apply(APP, wait="ready").verify()
     assert found(report, "network", "network-security-group/main").detail == "admits tcp 80 from 10.0.0.0/16"
     assert found(report, "network", "security-list/main").detail == "admits nothing"
 
@@ -220,7 +222,7 @@ def test_admitted_connections_are_evidence(provisioner):
 def test_a_port_open_to_the_internet_must_be_declared(provisioner):
     """A rule for the whole internet warns without a spec, passes if the spec declares it, and fails if not."""
     spec = InstanceSpec("web", image_url="web:1", ports=[Port(443, sources=["0.0.0.0/0"])])
-    deployment = provisioner.apply(DeploymentSpec("web", [spec], network=NetworkSpec.public()))
+    deployment = provisioner.apply(DeploymentSpec("web", [spec], network=NetworkSpec.public()), wait="ready")
     key = "network-security-group/main"
     declared = DeploymentSpec("web", [spec], network=NetworkSpec.public())
     closed = DeploymentSpec("web", [APP], network=NetworkSpec.public())
@@ -230,7 +232,7 @@ def test_a_port_open_to_the_internet_must_be_declared(provisioner):
 
 def test_rules_are_described_by_what_they_admit(provisioner, sdk):
     """A rule is described by its protocol, ports and source, whatever its description says."""
-    deployment = provisioner.apply(APP)
+    deployment = provisioner.apply(APP, wait="ready")
     rule = {
         "direction": "INGRESS",
         "protocol": "all",
@@ -253,7 +255,7 @@ def test_rules_are_described_by_what_they_admit(provisioner, sdk):
 
 def test_rights_without_a_group_fail(provisioner, sdk):
     """A policy for a deleted dynamic group fails, and so does a group without the compartment."""
-    deployment = provisioner.apply(MONITORED)
+    deployment = provisioner.apply(MONITORED, wait="ready")
     client = sdk("identity.IdentityClient")
     policy, group = deployment.resources["policy/main"], deployment.resources["dynamic-group/main"]
     statements = client.get_policy(policy).data["statements"]
@@ -275,12 +277,12 @@ def test_an_existing_group_is_not_checked(provisioner, sdk, emulator):
     }
     group = sdk("identity.IdentityClient").create_dynamic_group(details).data["id"]
     spec = DeploymentSpec("web", [APP.with_sidecar(SidecarSpec.log_forwarder())], access=AccessSpec.existing(group))
-    assert found(provisioner.apply(spec).verify(), "rights", "policy/main").status is Status.PASSED
+    assert found(provisioner.apply(spec, wait="ready").verify(), "rights", "policy/main").status is Status.PASSED
 
 
 def test_a_disabled_log_fails(provisioner, sdk):
     """A disabled log fails, because entries that are sent to it may be lost."""
-    deployment = provisioner.apply(MONITORED)
+    deployment = provisioner.apply(MONITORED, wait="ready")
     group, log = deployment.resources["log-group/main"], deployment.resources["log/app"]
     sdk("logging.LoggingManagementClient").update_log(group, log, {"isEnabled": False})
     assert ("log-enabled", "log/app") in failed(deployment.verify())
@@ -296,14 +298,14 @@ def test_a_log_in_an_existing_log_group(provisioner, sdk, emulator):
         [APP.with_sidecar(SidecarSpec.log_forwarder())],
         logging=LoggingSpec.existing(log_group_id=group),
     )
-    deployment = provisioner.apply(spec)
+    deployment = provisioner.apply(spec, wait="ready")
     assert found(deployment.verify(), "ready", "log/app").status is Status.PASSED
     assert found(deployment.verify(spec), "ready", "log/app").status is Status.PASSED
 
 
 def test_an_alarm_without_destination_warns(provisioner, sdk):
     """An alarm without a destination and a disabled alarm warn, and one with a destination passes."""
-    deployment = provisioner.apply(MONITORED)
+    deployment = provisioner.apply(MONITORED, wait="ready")
     provisioner.emulator.app.cloud.assumptions = Assumptions(accepts_silent_alarms=True)
     silent = deployment.resources["alarm/memory-utilization"]
     sdk("monitoring.MonitoringClient").update_alarm(silent, {"destinations": []})
@@ -317,6 +319,6 @@ def test_an_alarm_without_destination_warns(provisioner, sdk):
 
 def test_limits_and_volumes_are_summed_up(provisioner):
     """The evidence compares the sums of all containers with what the instance has."""
-    report = provisioner.apply(CHECKED).verify()
+    report = provisioner.apply(CHECKED, wait="ready").verify()
     assert found(report, "limits").detail == "0 of 2 logical CPUs, 16 of 16 GB"
     assert found(report, "volumes").detail == "1 of 1 mounted"

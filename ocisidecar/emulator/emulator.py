@@ -17,6 +17,7 @@ from ocisidecar.emulator.faults import Fault, FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.initial_state import create_builtin_tenancy, create_builtin_user
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
+from ocisidecar.emulator.people import People
 from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
@@ -37,7 +38,7 @@ _operator_key = functools.cache(make_key)
 """One key per process: making one costs 100 ms, and no emulator outlives its process."""
 
 
-class Emulator:
+class Emulator(People):
     """An Oracle Cloud tenancy on a loopback port, for as long as the `with` block lasts.
 
     Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine and nothing is
@@ -205,16 +206,6 @@ class Emulator:
     def write_config(self, directory: Path) -> Path:
         """Write `config`, `key.pem` and an empty `oci_cli_rc` into a directory; returns the config's path."""
         return client_config.write(directory, self.oci_config)
-
-    def add_user(self, name: str) -> dict[str, str]:
-        """Add an administrator with a new API key; returns a configuration for SDK clients."""
-        cloud = self.app.cloud
-        key = make_key()
-        with cloud.lock:
-            principal = Principal(id=cloud.ids.ocid("user"), tenancy_id=cloud.tenancy_id)
-            create_builtin_user(cloud, principal.id, name)
-        key_fingerprint = cloud.keys.add_api_key(principal, key.public_key())
-        return {**self.oci_config, "user": principal.id, "fingerprint": key_fingerprint, "key_content": pem(key)}
 
     def issue_token(
         self, *, public_key: str | None = None, resource_id: str | None = None, seconds: float = 3600

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from ocisidecar.emulator.ids import timestamp
+import zlib
+from collections.abc import Mapping, Sequence
+
+from ocisidecar.emulator.access import ADMINISTRATORS
+from ocisidecar.emulator.ids import Ids, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
-from ocisidecar.emulator.state import Cloud
+from ocisidecar.emulator.state import Cloud, Record
 
 
-def create_builtin_user(cloud: Cloud, user_id: str, name: str) -> None:
-    """Add an administrator to the tenancy."""
+def create_builtin_user(cloud: Cloud, user_id: str, name: str, groups: Sequence[str] = (ADMINISTRATORS,)) -> None:
+    """Add a user to the tenancy and to groups, which are created where they do not exist."""
     now = cloud.clock.time()
     body = {
         "id": user_id,
@@ -23,6 +27,46 @@ def create_builtin_user(cloud: Cloud, user_id: str, name: str) -> None:
     }
     active = Timeline(((now, "ACTIVE"),))
     cloud.record("user", user_id, body, timeline=active, now=now, is_builtin=True).hidden["api_keys"] = {}
+    for group in groups:
+        _add_member(cloud, user_id, _group(cloud, group))
+
+
+def _group(cloud: Cloud, name: str) -> Record:
+    """Return the group, created if it is missing; its id depends on its name only, so that other ids stay."""
+    now = cloud.clock.time()
+    found = next(cloud.where("group", now, name=name), None)
+    if found is not None:
+        return found
+    group_id = Ids(zlib.crc32(f"{cloud.seed}/{name}".encode())).ocid("group")
+    body = {"id": group_id, "compartmentId": cloud.tenancy_id, "name": name, "description": name}
+    return _builtin(cloud, "group", body)
+
+
+def _add_member(cloud: Cloud, user_id: str, group: Record) -> None:
+    place = f"{cloud.seed}/{user_id}/{group.id}"
+    membership_id = Ids(zlib.crc32(place.encode())).ocid("groupmembership")
+    body = {"id": membership_id, "compartmentId": cloud.tenancy_id, "userId": user_id, "groupId": group.id}
+    _builtin(cloud, "user-group-membership", body)
+
+
+def create_builtin_policy(cloud: Cloud, statements: Sequence[str]) -> None:
+    """Add a policy of the root compartment that has been in force for long."""
+    place = f"{cloud.seed}/{statements}"
+    body = {
+        "id": Ids(zlib.crc32(place.encode())).ocid("policy"),
+        "compartmentId": cloud.tenancy_id,
+        "name": f"tenancy-{zlib.crc32(place.encode()):08x}",
+        "description": "Written by the tenancy's administrators",
+        "statements": list(statements),
+    }
+    _builtin(cloud, "policy", body).hidden["versions"] = [(0.0, list(statements))]
+
+
+def _builtin(cloud: Cloud, kind: str, body: Mapping[str, object]) -> Record:
+    now = cloud.clock.time()
+    shared = {"timeCreated": timestamp(now), "freeformTags": {}, "definedTags": {}}
+    active = Timeline(((now, "ACTIVE"),))
+    return cloud.record(kind, str(body["id"]), {**body, **shared}, timeline=active, now=now, is_builtin=True)
 
 
 def create_builtin_tenancy(cloud: Cloud) -> None:

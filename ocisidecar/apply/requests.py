@@ -16,7 +16,13 @@ from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import out_of_capacity
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import Conflict, OutOfHostCapacity, ResourceNotOwned, ServiceCallError
+from ocisidecar.errors import (
+    Conflict,
+    NotAuthorizedOrNotFound,
+    OutOfHostCapacity,
+    ResourceNotOwned,
+    ServiceCallError,
+)
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
@@ -76,8 +82,15 @@ class Done:
 
 
 def perform(job: Job) -> Done:
-    """Make the requests of one operation and return what they started; does not wait for their effect."""
-    return _PERFORM[job.operation.id.action](job)
+    """Make the requests of one operation and return what they started; does not wait for their effect.
+
+    Raises:
+        NotAuthorizedOrNotFound: a write was refused; names the statements for what the operation writes.
+    """
+    try:
+        return _PERFORM[job.operation.id.action](job)
+    except NotAuthorizedOrNotFound as error:
+        raise error.naming(*job.kind.rights(job.site.identity)) from error
 
 
 def complete(job: Job, live: Live) -> Done:

@@ -15,8 +15,10 @@ from ocisidecar.client.session import Caller
 from ocisidecar.resources.facts import Fact, texts_in
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.resources.rights import caller_statement
 from ocisidecar.spec import DeploymentSpec, Statement
 from ocisidecar.state.desired import Desired
+from ocisidecar.state.identity import Identity
 from ocisidecar.wire import Body, Json, Key, Ref, Text
 
 _GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "managementagent": "agents"}
@@ -32,6 +34,7 @@ class DynamicGroup(Kind):
     is_shared = True
     client = "identity.IdentityClient"
     noun = "dynamic_group"
+    resource_types = ("dynamic-groups",)
     is_in_home_region = True
     mutable = frozenset({"description", "matchingRule"})
 
@@ -50,6 +53,10 @@ class DynamicGroup(Kind):
             }
             yield self.desired(name, body)
 
+    def rights(self, identity: Identity) -> tuple[str, ...]:
+        """Return the statement for the whole tenancy, in whose root compartment groups live."""
+        return tuple(caller_statement("manage", one, identity, tenancy=True) for one in self.resource_types)
+
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""
         yield from caller.pages(
@@ -66,6 +73,7 @@ class Policy(Kind):
     is_shared = True
     client = "identity.IdentityClient"
     noun = "policy"
+    resource_types = ("policies",)
     is_in_home_region = True
     needs = ("dynamic-group",)
     mutable = frozenset({"description", "statements"})

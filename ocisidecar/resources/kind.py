@@ -18,6 +18,7 @@ from ocisidecar.client.session import Caller, Response
 from ocisidecar.errors import NotAuthorizedOrNotFound
 from ocisidecar.resources.facts import Fact
 from ocisidecar.resources.phases import ACTIVE_PHASES
+from ocisidecar.resources.rights import caller_statement
 from ocisidecar.resources.update import Update
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.desired import Desired
@@ -94,6 +95,8 @@ class Kind(ABC):
         hidden: body fields that can be changed in place but that no list shows.
         repeated: body fields that every update must carry, changed or not.
         id_field: the field of an answer with the OCID.
+        resource_types: the resource types in policy statements that whoever applies must manage.
+        used_types: those that whoever applies must be allowed to use.
         create_intent: how a refused create is retried.
     """
 
@@ -112,6 +115,8 @@ class Kind(ABC):
     hidden: ClassVar[frozenset[str]] = frozenset()
     repeated: ClassVar[frozenset[str]] = frozenset()
     id_field: ClassVar[str] = "id"
+    resource_types: ClassVar[tuple[str, ...]]
+    used_types: ClassVar[tuple[str, ...]] = ()
     create_intent: ClassVar[Intent] = CREATE
 
     # -- pure ----------------------------------------------------------------------------------------------
@@ -142,6 +147,11 @@ class Kind(ABC):
             hidden=hidden,
             sections={field: value for field, value in body.items() if field not in in_place},
         )
+
+    def rights(self, identity: Identity) -> tuple[str, ...]:
+        """Return the policy statements that creating, changing and deleting its resources takes."""
+        manage = (caller_statement("manage", one, identity) for one in self.resource_types)
+        return (*manage, *(caller_statement("use", one, identity) for one in self.used_types))
 
     def parent_id(self, body: Mapping[str, Body], lookup: Callable[[Ref], str] = str) -> str:
         """Return the OCID of the resource below which `body` is listed; empty for kinds without a parent."""

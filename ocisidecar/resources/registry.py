@@ -24,6 +24,7 @@ class ContainerRepository(Kind, KeepsData):
     purpose = "where images are pushed to and pulled from"
     client = "artifacts.ArtifactsClient"
     noun = "container_repository"
+    resource_types = ("repos",)
     mutable = frozenset({"isPublic"})
     hidden = frozenset({"isImmutable"})
 

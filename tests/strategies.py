@@ -1,8 +1,12 @@
-"""Hypothesis strategies for specs that pass validation in the emulator, for laws about all of them."""
+"""Hypothesis strategies for specs that pass validation in the emulator, for laws about all of them.
+
+Each strategy is made once, not anew within each draw: making strategies takes longer than drawing from them.
+"""
 
 from __future__ import annotations
 
 import string
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -48,6 +52,7 @@ names = st.builds(
 )
 texts = st.text(max_size=30)
 some_text = st.text(min_size=1, max_size=30)
+maybe_booleans = st.none() | st.booleans()
 tag_maps = st.dictionaries(st.text(LOWER + "-_:/", min_size=1, max_size=10), texts, max_size=2)
 defined_tag_maps = st.dictionaries(names, st.dictionaries(names, texts, max_size=2), max_size=2)
 cidr_blocks = st.sampled_from(["10.1.0.0/16", "0.0.0.0/0", "203.0.113.7/32"])
@@ -62,8 +67,8 @@ security_contexts = st.builds(
     SecurityContext,
     run_as_user=st.integers(1, 70000),
     run_as_group=st.none() | st.integers(0, 70000),
-    is_non_root_user_check_enabled=st.none() | st.booleans(),
-    is_root_file_system_readonly=st.none() | st.booleans(),
+    is_non_root_user_check_enabled=maybe_booleans,
+    is_root_file_system_readonly=maybe_booleans,
     add_capabilities=st.lists(st.sampled_from(CAPABILITIES), max_size=2),
     drop_capabilities=st.lists(st.sampled_from(CAPABILITIES), max_size=2),
 )
@@ -86,6 +91,7 @@ timings: dict[str, Any] = {
 }
 
 
+@cache
 def health_checks(port: int) -> st.SearchStrategy[HealthCheck]:
     """Return a strategy for health checks of a port."""
     headers = st.dictionaries(names, texts, max_size=2)
@@ -93,6 +99,7 @@ def health_checks(port: int) -> st.SearchStrategy[HealthCheck]:
     return http | st.builds(HealthCheck.tcp, st.just(port), **timings)
 
 
+@cache
 def volumes(name: str) -> st.SearchStrategy[VolumeSpec]:
     """Return a strategy for volumes of all kinds with this name."""
     files = st.dictionaries(st.sampled_from(["a.toml", "conf.d/b.ini", "x"]), contents, min_size=1, max_size=3)
@@ -107,7 +114,7 @@ def volumes(name: str) -> st.SearchStrategy[VolumeSpec]:
             mount_target_id=ocids("mounttarget"),
             export_id=ocids("export"),
             mount_options=st.dictionaries(names, st.none() | some_text, max_size=2),
-            is_encrypted_in_transit=st.none() | st.booleans(),
+            is_encrypted_in_transit=maybe_booleans,
         ),
     )
 
@@ -127,116 +134,116 @@ PRESETS = (
 )
 
 
-@st.composite
-def sidecars(draw: st.DrawFn, index: int) -> SidecarSpec:
+@cache
+def sidecars(index: int) -> st.SearchStrategy[SidecarSpec]:
     """Return a strategy for sidecars that are not presets; the index makes names, volumes and ports unique."""
     port = 20000 + index
-    volume = draw(volumes(f"own-{index}"))
-    return SidecarSpec(
-        f"extra-{index}",
-        image_url="ghcr.io/acme/extra:1.0",
-        command=draw(st.lists(some_text, max_size=2)),
-        arguments=draw(st.lists(some_text, max_size=2)),
-        working_directory=draw(st.none() | st.just("/srv")),
-        environment_variables=draw(environments),
-        mounts={"/own": Mount(volume, is_read_only=draw(st.none() | st.booleans())), "/logs": "logs"},
-        health_checks=draw(st.lists(health_checks(port), max_size=2)),
-        scrape=draw(
-            st.lists(
-                st.builds(
-                    ScrapeTarget,
-                    st.just(port),
-                    path=st.sampled_from(["/metrics", "/probe"]),
-                    parameters=st.dictionaries(names, texts, max_size=1),
-                    labels=st.dictionaries(st.sampled_from(["instance", "team"]), texts, max_size=1),
-                ),
-                max_size=2,
-            )
+    return st.builds(
+        SidecarSpec,
+        st.just(f"extra-{index}"),
+        image_url=st.just("ghcr.io/acme/extra:1.0"),
+        command=st.lists(some_text, max_size=2),
+        arguments=st.lists(some_text, max_size=2),
+        working_directory=st.none() | st.just("/srv"),
+        environment_variables=environments,
+        mounts=st.fixed_dictionaries(
+            {
+                "/own": st.builds(Mount, volumes(f"own-{index}"), is_read_only=maybe_booleans),
+                "/logs": st.just("logs"),
+            }
         ),
-        statements=draw(st.lists(statements, max_size=2)),
-        is_essential=draw(st.booleans()),
-        vcpus_limit=draw(st.none() | st.floats(0.01, 0.1)),
-        memory_limit_in_gbs=draw(st.none() | st.floats(0.01, 0.1)),
-        is_resource_principal_disabled=draw(st.none() | st.booleans()),
-        security_context=draw(st.none() | security_contexts),
-        freeform_tags=draw(tag_maps),
-        defined_tags=draw(defined_tag_maps),
-        warnings=draw(st.lists(some_text, max_size=1)),
+        health_checks=st.lists(health_checks(port), max_size=2),
+        scrape=st.lists(
+            st.builds(
+                ScrapeTarget,
+                st.just(port),
+                path=st.sampled_from(["/metrics", "/probe"]),
+                parameters=st.dictionaries(names, texts, max_size=1),
+                labels=st.dictionaries(st.sampled_from(["instance", "team"]), texts, max_size=1),
+            ),
+            max_size=2,
+        ),
+        statements=st.lists(statements, max_size=2),
+        is_essential=st.booleans(),
+        vcpus_limit=st.none() | st.floats(0.01, 0.1),
+        memory_limit_in_gbs=st.none() | st.floats(0.01, 0.1),
+        is_resource_principal_disabled=maybe_booleans,
+        security_context=st.none() | security_contexts,
+        freeform_tags=tag_maps,
+        defined_tags=defined_tag_maps,
+        warnings=st.lists(some_text, max_size=1),
     )
+
+
+preset_sidecars = st.lists(st.sampled_from(PRESETS), max_size=3, unique_by=lambda preset: preset.name)
+other_sidecars = st.one_of([st.tuples(*(sidecars(index) for index in range(count))) for count in range(3)])
+sizes = st.sampled_from(
+    [{"ocpus": ocpus, "memory_in_gbs": memory} for ocpus in (2, 4.0, 8) for memory in (None, ocpus * 8)]
+)
+replica_counts = st.sampled_from(
+    [{"replicas": 1}, {"replicas": 1, "private_ip": "10.0.0.9"}, {"replicas": 2}, {"replicas": 3}]
+)
+instance_fields = st.fixed_dictionaries(
+    {
+        "image_url": st.sampled_from(["fra.ocir.io/acme/web:1.4", "nginx:1.27"]),
+        "shape": st.sampled_from(["CI.Standard.E4.Flex", "CI.Standard.E3.Flex", "CI.Standard.Next.Flex"]),
+        "environment_variables": environments,
+        "ports": st.lists(
+            st.builds(
+                Port,
+                st.integers(1, 65535),
+                sources=st.lists(cidr_blocks | st.just("vcn"), min_size=1, max_size=2),
+                protocol=st.sampled_from(["tcp", "udp"]),
+            ),
+            max_size=2,
+            unique_by=lambda port: (port.protocol, port.port),
+        ),
+        "placement": st.builds(
+            PlacementSpec,
+            availability_domains=st.lists(st.sampled_from([1, "AD-2", "Uocm:PHX-AD-3"]), max_size=2),
+            fault_domains=st.lists(st.integers(1, 3), max_size=2),
+            shapes=st.lists(st.just("CI.Standard.E3.Flex"), max_size=1),
+            spread=st.booleans(),
+        ),
+        "rollout": st.builds(
+            RolloutSpec,
+            replace=st.sampled_from(["overlap", "stop_first"]),
+            max_unavailable=st.integers(0, 2),
+            probe=st.none() | health_checks(80),
+            healthy_timeout_in_seconds=st.integers(1, 900),
+        ),
+        "image_pull_secrets": st.lists(
+            st.builds(ImagePullSecret.vault, st.just("ghcr.io"), secret_id=ocids("vaultsecret"))
+            | st.builds(ImagePullSecret.basic, st.just("ghcr.io"), username=some_text, password=some_text),
+            max_size=1,
+        ),
+        "container_restart_policy": st.sampled_from(["ALWAYS", "NEVER", "ON_FAILURE"]),
+        "dns_config": st.none() | st.builds(DnsConfig, nameservers=st.just(["169.254.169.254"])),
+        "security_context": st.none()
+        | st.builds(
+            InstanceSecurityContext,
+            fs_group=st.none() | st.integers(0, 9),
+            fs_group_change_policy=st.sampled_from([None, "ALWAYS", "ON_ROOT_MISMATCH"]),
+        ),
+        "container_security_context": st.none() | security_contexts,
+        "display_name": st.none() | some_text,
+        "skip_source_dest_check": maybe_booleans,
+        "freeform_tags": tag_maps,
+        "vnic_defined_tags": defined_tag_maps,
+    }
+)
+sub_paths = st.none() | st.just("a/b")
 
 
 @st.composite
 def instances(draw: st.DrawFn, name: str) -> InstanceSpec:
     """Draw an instance of this name that fits its shape."""
-    presets = draw(st.lists(st.sampled_from(PRESETS), max_size=3, unique_by=lambda preset: preset.name))
-    extras = [draw(sidecars(index)) for index in range(draw(st.integers(0, 2)))]
-    ocpus = draw(st.sampled_from([2, 4.0, 8]))
-    replicas = draw(st.integers(1, 3))
-    instance = InstanceSpec(
-        name,
-        image_url=draw(st.sampled_from(["fra.ocir.io/acme/web:1.4", "nginx:1.27"])),
-        shape=draw(st.sampled_from(["CI.Standard.E4.Flex", "CI.Standard.E3.Flex", "CI.Standard.Next.Flex"])),
-        ocpus=ocpus,
-        memory_in_gbs=draw(st.none() | st.just(ocpus * 8)),
-        environment_variables=draw(environments),
-        ports=draw(
-            st.lists(
-                st.builds(
-                    Port,
-                    st.integers(1, 65535),
-                    sources=st.lists(cidr_blocks | st.just("vcn"), min_size=1, max_size=2),
-                    protocol=st.sampled_from(["tcp", "udp"]),
-                ),
-                max_size=2,
-                unique_by=lambda port: (port.protocol, port.port),
-            )
-        ),
-        replicas=replicas,
-        sidecars=(*presets, *extras),
-        placement=draw(
-            st.builds(
-                PlacementSpec,
-                availability_domains=st.lists(st.sampled_from([1, "AD-2", "Uocm:PHX-AD-3"]), max_size=2),
-                fault_domains=st.lists(st.integers(1, 3), max_size=2),
-                shapes=st.lists(st.just("CI.Standard.E3.Flex"), max_size=1),
-                spread=st.booleans(),
-            )
-        ),
-        rollout=draw(
-            st.builds(
-                RolloutSpec,
-                replace=st.sampled_from(["overlap", "stop_first"]),
-                max_unavailable=st.integers(0, 2),
-                probe=st.none() | health_checks(80),
-                healthy_timeout_in_seconds=st.integers(1, 900),
-            )
-        ),
-        image_pull_secrets=draw(
-            st.lists(
-                st.builds(ImagePullSecret.vault, st.just("ghcr.io"), secret_id=ocids("vaultsecret"))
-                | st.builds(ImagePullSecret.basic, st.just("ghcr.io"), username=some_text, password=some_text),
-                max_size=1,
-            )
-        ),
-        container_restart_policy=draw(st.sampled_from(["ALWAYS", "NEVER", "ON_FAILURE"])),
-        dns_config=draw(st.none() | st.builds(DnsConfig, nameservers=st.just(["169.254.169.254"]))),
-        security_context=draw(
-            st.none()
-            | st.builds(
-                InstanceSecurityContext,
-                fs_group=st.none() | st.integers(0, 9),
-                fs_group_change_policy=st.sampled_from([None, "ALWAYS", "ON_ROOT_MISMATCH"]),
-            )
-        ),
-        container_security_context=draw(st.none() | security_contexts),
-        display_name=draw(st.none() | some_text),
-        skip_source_dest_check=draw(st.none() | st.booleans()),
-        freeform_tags=draw(tag_maps),
-        vnic_defined_tags=draw(defined_tag_maps),
-        private_ip="10.0.0.9" if replicas == 1 and draw(st.booleans()) else None,
-    )
-    return instance.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs").with_volume(
-        draw(volumes("data")), mount_path="/data", sub_path=draw(st.none() | st.just("a/b"))
+    sidecars = (*draw(preset_sidecars), *draw(other_sidecars))
+    options = draw(sizes) | draw(replica_counts) | draw(instance_fields)
+    return (
+        InstanceSpec(name, sidecars=sidecars, **options)
+        .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
+        .with_volume(draw(volumes("data")), mount_path="/data", sub_path=draw(sub_paths))
     )
 
 
@@ -287,23 +294,25 @@ alarms = st.one_of(
 )
 
 
+instance_names = st.lists(names, min_size=1, max_size=2, unique=True)
+deployment_fields = st.fixed_dictionaries(
+    {
+        "network": st.none() | networks,
+        "access": st.none() | accesses,
+        "logging": st.none() | loggings,
+        "alarms": st.lists(alarms, max_size=2, unique_by=lambda alarm: alarm.name),
+        "repositories": st.lists(
+            st.builds(RepositorySpec, st.just("acme/web"), is_public=st.booleans(), is_immutable=st.booleans()),
+            max_size=1,
+        ),
+        "freeform_tags": tag_maps,
+        "defined_tags": defined_tag_maps,
+    }
+)
+
+
 @st.composite
 def deployments(draw: st.DrawFn) -> DeploymentSpec:
     """Draw a deployment that passes validation where our own images may be symbolic."""
-    chosen = draw(st.lists(names, min_size=1, max_size=2, unique=True))
-    return DeploymentSpec(
-        draw(names),
-        [draw(instances(name)) for name in chosen],
-        network=draw(st.none() | networks),
-        access=draw(st.none() | accesses),
-        logging=draw(st.none() | loggings),
-        alarms=draw(st.lists(alarms, max_size=2, unique_by=lambda alarm: alarm.name)),
-        repositories=draw(
-            st.lists(
-                st.builds(RepositorySpec, st.just("acme/web"), is_public=st.booleans(), is_immutable=st.booleans()),
-                max_size=1,
-            )
-        ),
-        freeform_tags=draw(tag_maps),
-        defined_tags=draw(defined_tag_maps),
-    )
+    chosen = [draw(instances(name)) for name in draw(instance_names)]
+    return DeploymentSpec(draw(names), chosen, **draw(deployment_fields))

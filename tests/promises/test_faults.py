@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,7 @@ def assert_converged(provisioner, spec):
     assert not provisioner.plan(spec).changes
 
 
+@pytest.mark.no_cover
 @settings(
     max_examples=600 if IS_FULL else 8,
     derandomize=not IS_FULL,

@@ -324,6 +324,7 @@ MORE = evolve(
 )
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("commits_last", "then"),
     [(False, EVERYTHING), (True, EVERYTHING), (True, MORE)],

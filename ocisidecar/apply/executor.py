@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out
 from ocisidecar.apply.outcome import Outcome
-from ocisidecar.apply.recovery import lacks_capacity, next_attempt
+from ocisidecar.apply.recovery import IamWrites, lacks_capacity, next_attempt, reason_for
 from ocisidecar.apply.reporter import Reporter, retrying
 from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform
 from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
@@ -112,6 +112,7 @@ class Executor:
     _done: set[OperationId] = field(factory=set, init=False)
     _inbox: queue.SimpleQueue[_Message] = field(factory=queue.SimpleQueue, init=False)
     _waiter: Waiter = field(factory=Waiter, init=False)
+    _iam_writes: IamWrites = field(factory=IamWrites, init=False)
     _in_flight: int = field(default=0, init=False)
 
     def run(self) -> tuple[Outcome, ...]:
@@ -139,6 +140,7 @@ class Executor:
     # -- the loop ------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
+        self._iam_writes = IamWrites.before(plan for plan, _ in self.plans)
         for plan, site in self.plans:
             self._plans[plan.name] = (plan, site)
             for step in plan.steps:
@@ -215,7 +217,8 @@ class Executor:
             event = retrying(operation, reason, attempt=attempt, wait_seconds=wait_seconds)
             self._inbox.put(_Retried(event))
 
-        caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify)
+        may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
+        caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify, has_written_iam=may_lag)
         return Job(
             operation,
             KINDS[operation.id.key.kind],
@@ -302,6 +305,7 @@ class Executor:
         elif operation.predecessor is not None and live is not None:
             self.reporter.replaced(operation, operation.predecessor, live)
         self._done.add(name)
+        self._iam_writes.note(operation, self._now())
         self.reporter.finished(operation, live)
         self._order.done(name)
 
@@ -364,11 +368,12 @@ class Executor:
     def _recover(self, operation: Operation, observation: Observation) -> None:
         """Try again after a failure or a disappearance where there is another way, else fail."""
         attempt, want = self._attempts.get(operation.id, Attempt()), self._desired(operation)
-        following = next_attempt(operation, attempt, want, observation)
+        may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
+        following = next_attempt(operation, attempt, want, observation, may_iam_lag=may_lag)
         if following is not None:
-            reason = "; ".join(observation.errors) or "it disappeared"
-            number = following.placement + following.generation
-            self.reporter.emit(retrying(operation, reason, attempt=number))
+            number, reason = following.placement + following.generation, reason_for(observation)
+            wait_seconds = following.wait_seconds
+            self.reporter.emit(retrying(operation, reason, attempt=number, wait_seconds=wait_seconds))
             self._attempts[operation.id] = following
             self._submit(operation.id)
         elif want is not None and operation.may_create and lacks_capacity(observation):

@@ -46,18 +46,22 @@ _NAME_TAKEN_WORDS = "already uses this display name"
 
 @frozen
 class Attempt:
-    """Where a create is: index of its placement, and generation of its retry token there."""
+    """Where a create is: index of its placement, and generation of its retry token there.
+
+    `wait_seconds` is how long to wait before it begins.
+    """
 
     placement: int = 0
     generation: int = 0
+    wait_seconds: float = 0.0
 
     def next_placement(self) -> Attempt:
         """Return the first attempt at the next placement."""
         return Attempt(self.placement + 1, 0)
 
-    def next_generation(self) -> Attempt:
-        """Return the next attempt at this placement."""
-        return Attempt(self.placement, self.generation + 1)
+    def next_generation(self, *, wait_seconds: float = 0.0) -> Attempt:
+        """Return the next attempt at this placement, to begin after `wait_seconds`."""
+        return Attempt(self.placement, self.generation + 1, wait_seconds)
 
 
 @frozen
@@ -121,6 +125,7 @@ def _create(job: Job) -> Done:
     while True:
         if attempt != Attempt():
             _delete_failed(job, want)
+            job.caller.sleep(attempt.wait_seconds)
             if (found := _find(job, want)) is not None:
                 return Done(_as_accepted(found), attempt)
         try:
@@ -161,7 +166,7 @@ def _create_with_fresh_token(
                 return alive, attempt
             if attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 return answer, attempt
-        attempt = attempt.next_generation()
+        attempt = attempt.next_generation(wait_seconds=attempt.wait_seconds)
 
 
 def _content(job: Job, want: Desired) -> str:

@@ -42,19 +42,22 @@ class RetryPolicy:
     max_wait_seconds: float
 
 
+WAITING_FOR_IAM = "waiting for IAM to take effect"
+IAM_SECONDS = 900.0
+"""How long what depends on IAM is repeated after IAM was written: 5 to 10 minutes are on record."""
+
 RETRY_POLICIES: Mapping[str, RetryPolicy] = {
     "throttled": RetryPolicy(200, 600.0, 0.2, 30.0),
     "unavailable": RetryPolicy(8, 600.0, 0.5, 30.0),
     "connection lost": RetryPolicy(8, 600.0, 0.5, 30.0),
     "unreachable": RetryPolicy(4, 60.0, 0.5, 5.0),
     "busy": RetryPolicy(200, 330.0, 0.5, 8.0),
-    "not propagated": RetryPolicy(100, 240.0, 0.5, 15.0),
+    WAITING_FOR_IAM: RetryPolicy(100, IAM_SECONDS, 0.5, 15.0),
 }
 """By class of errors, as `classify` returns it.
 
 "unreachable" is "connection lost" before the session's first response: a misspelt endpoint is then more likely
-than an outage.  "busy" outlasts the 300 s that some services need to release a VNIC; "not propagated" is the four
-minutes that the Go SDK allows for IAM writes to propagate (its `common/retry` package).
+than an outage.  "busy" outlasts the 300 s that some services need to release a VNIC.
 """
 
 
@@ -66,7 +69,8 @@ class Intent:
         is_write: it changes something; a busy resource is retried.
         is_repeatable: sending it twice does no harm (reads, PUT, DELETE, creates with a token).
         is_delete: 409 Conflict and 412 PreconditionFailed mean "still referenced" and are retried.
-        follows_iam_write: refers to a group or policy that may have been written just before.
+        follows_iam_write: refers to a group that may have been written just before; counts only for callers that
+            have written IAM.
     """
 
     is_write: bool = False
@@ -79,6 +83,7 @@ READ = Intent()
 CREATE = Intent(is_write=True)
 CREATE_AFTER_IAM = Intent(is_write=True, follows_iam_write=True)
 UPDATE = Intent(is_write=True)
+UPDATE_AFTER_IAM = Intent(is_write=True, follows_iam_write=True)
 ACTION = Intent(is_write=True, is_repeatable=False)
 DELETE = Intent(is_write=True, is_delete=True)
 
@@ -86,6 +91,8 @@ _BUSY_CODES = frozenset({"IncorrectState", "LockConflict", "ResourceLocked", "Ex
 _BEING_MODIFIED = "currently being modified"
 _TAKES_BUDGET = frozenset({"unavailable", "connection lost", "unreachable"})
 _IAM_LAG_CODES = frozenset({"NotAuthorizedOrNotFound", "RelatedResourceNotAuthorizedOrNotFound"})
+_IAM_LAG_TEXTS = ("does not exist under current compartment hierarchy", "No permissions found")
+"""Texts, on record, of the 400 for a policy that names a group which is not known yet."""
 
 
 def classify(error: ServiceCallError, intent: Intent) -> str | None:
@@ -103,9 +110,13 @@ def classify(error: ServiceCallError, intent: Intent) -> str | None:
         return "busy" if is_busy or (intent.is_delete and error.code == "Conflict") else None
     if intent.is_delete and (error.status, error.code) == (412, "PreconditionFailed"):
         return "busy"
-    if intent.follows_iam_write and error.status in {400, 404} and error.code in _IAM_LAG_CODES:
-        return "not propagated"
-    return None
+    return WAITING_FOR_IAM if intent.follows_iam_write and _may_be_iam_lag(error) else None
+
+
+def _may_be_iam_lag(error: ServiceCallError) -> bool:
+    if error.status not in {400, 404}:
+        return False
+    return error.code in _IAM_LAG_CODES or any(one in error.service_message for one in _IAM_LAG_TEXTS)
 
 
 def error_class(status: int, code: str, message: str) -> type[ServiceCallError]:

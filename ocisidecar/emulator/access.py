@@ -56,7 +56,8 @@ def record_version(call: Call, record: Record, value: object) -> None:
     record.hidden.setdefault("versions", []).append((call.now + lag, value))
 
 
-def _values_in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
+def values_in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
+    """Yield the dynamic groups or policies that have taken effect, each with its rule or statements in force."""
     for record in call.cloud.store.all(kind, call.now):
         values = [value for since, value in record.hidden["versions"] if since <= call.now]
         if values and record.state_at(call.now) == "ACTIVE":
@@ -76,7 +77,7 @@ def _groups(call: Call) -> Iterator[str]:
             for key, value in tags.items()
         },
     }
-    for group, rule in _values_in_force(call, "dynamic-group"):
+    for group, rule in values_in_force(call, "dynamic-group"):
         if _rule(str(rule)).holds(variables):
             yield group.id
             yield group.body["name"]
@@ -98,7 +99,7 @@ def _tags(call: Call) -> dict[str, dict[str, object]]:
 
 
 def _statements(call: Call, subject_kind: str, groups: set[str]) -> Iterator[tuple[Record, PolicyStatement]]:
-    for policy, texts in _values_in_force(call, "policy"):
+    for policy, texts in values_in_force(call, "policy"):
         if isinstance(texts, list):
             for statement in map(_statement, texts):
                 is_for_all = statement.subject_kind in {"any-user", "any-group"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ocisidecar.client.retry import CREATE_AFTER_IAM
+from ocisidecar.client.retry import CREATE_AFTER_IAM, UPDATE_AFTER_IAM
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.facts import Fact, texts_in
 from ocisidecar.resources.instance_request import compose
@@ -78,6 +78,7 @@ class Policy(Kind):
     needs = ("dynamic-group",)
     mutable = frozenset({"description", "statements"})
     create_intent = CREATE_AFTER_IAM
+    update_intent = UPDATE_AFTER_IAM
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield one policy with the minimal rights of the containers and of the deployments that share it."""

@@ -97,7 +97,7 @@ class Kind(ABC):
         id_field: the field of an answer with the OCID.
         resource_types: the resource types in policy statements that whoever applies must manage.
         used_types: those that whoever applies must be allowed to use.
-        create_intent: how a refused create is retried.
+        create_intent, update_intent: how a refused create or update is retried.
     """
 
     name: ClassVar[str]
@@ -118,6 +118,7 @@ class Kind(ABC):
     resource_types: ClassVar[tuple[str, ...]]
     used_types: ClassVar[tuple[str, ...]] = ()
     create_intent: ClassVar[Intent] = CREATE
+    update_intent: ClassVar[Intent] = UPDATE
 
     # -- pure ----------------------------------------------------------------------------------------------
 
@@ -257,7 +258,13 @@ class Kind(ABC):
             options: dict[str, Any] = {"if_match": etag} if etag else {}
             operation, path = f"update_{self.noun}", self.path_of(live)
             return caller.call(
-                self.client, operation, *path, fields, intent=UPDATE, region=self._region(site), **options
+                self.client,
+                operation,
+                *path,
+                fields,
+                intent=self.update_intent,
+                region=self._region(site),
+                **options,
             )
 
         read = partial(self.read, caller, site, live.id, self.parent_id(live.body))

@@ -46,19 +46,22 @@ def post(emulator, client, make_instance, compartment):
 
 
 @pytest.fixture
-def allow(identity, emulator, compartment):
-    """Creates the dynamic group of all instances in the compartment, and a policy with the statement."""
+def allow(identity, emulator, compartment, clock):
+    """Creates the dynamic group of all instances in the compartment, another, and a policy with the statement."""
 
     def write(statement=USE, rule=None):
-        identity.create_dynamic_group(
-            {
-                "compartmentId": emulator.tenancy_id,
-                "name": "web",
-                "description": "web",
-                "matchingRule": rule
-                or f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{compartment}'}}",
-            }
-        )
+        everything = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{compartment}'}}"
+        rules = {"web": rule or everything, "other": "resource.type='other'"}
+        for name, text in rules.items():
+            identity.create_dynamic_group(
+                {
+                    "compartmentId": emulator.tenancy_id,
+                    "name": name,
+                    "description": name,
+                    "matchingRule": text,
+                }
+            )
+        clock.advance(600)
         details = {
             "compartmentId": compartment,
             "name": "web",

@@ -190,7 +190,7 @@ class TestPolicies:
 
     def test_policies_are_unique_in_the_tenancy(self, identity, make_policy, refusal, compartment):
         """A duplicate policy name is refused; an update replaces the statements."""
-        statement = f"Allow dynamic-group web to use metrics in compartment id {compartment}"
+        statement = f"Allow group web to use metrics in compartment id {compartment}"
         made = make_policy(statement)
         assert made.statements == [statement]
         assert refusal(make_policy, statement).code == "PolicyAlreadyExists"

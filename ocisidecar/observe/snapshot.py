@@ -13,8 +13,10 @@ from attrs import evolve, frozen
 from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
+from ocisidecar.observe.repositories import locate_repositories
 from ocisidecar.resources.capabilities import HasDetails, KeepsData
-from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.resources.instance_request import OcirImage
+from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.resources.rights import caller_statement
 from ocisidecar.state.identity import Identity
@@ -34,6 +36,7 @@ class RegionInfo:
         home_region: the region that takes IAM changes.
         availability_domains: full names, in the service's order.
         services_id, services_cidr: the service catalogue's entry for all Oracle services.
+        region_key: of the region, in lower case; empty if it is not known.
         is_home_region_known: whether the caller may read the home region; otherwise it is the credentials' region.
     """
 
@@ -42,6 +45,7 @@ class RegionInfo:
     services_id: str
     services_cidr: str
     is_home_region_known: bool = True
+    region_key: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -84,7 +88,8 @@ def read_region_info(
             partial(_services, caller),
         ),
     )
-    regions = {text(one, "regionName"): bool(one.get("isHomeRegion")) for one in objects(subscriptions)}
+    listed = objects(subscriptions)
+    regions = {text(one, "regionName"): bool(one.get("isHomeRegion")) for one in listed}
     if subscriptions is not None and credentials.region not in regions:
         near = difflib.get_close_matches(credentials.region, regions, n=1, cutoff=0.0)
         raise ConfigError(
@@ -100,6 +105,9 @@ def read_region_info(
         services_id=text(every[0], "id") if every else "",
         services_cidr=text(every[0], "cidrBlock") if every else "",
         is_home_region_known=subscriptions is not None,
+        region_key=next(
+            (text(one, "regionKey").lower() for one in listed if text(one, "regionName") == credentials.region), ""
+        ),
     )
 
 
@@ -195,6 +203,7 @@ def site_of(identity: Identity, region: RegionInfo, image_prefix: str | None) ->
         region.services_id,
         region.services_cidr,
         image_prefix,
+        region_key=region.region_key,
     )
 
 
@@ -205,6 +214,15 @@ def _parents(kind: Kind, caller: Caller, site: Site) -> tuple[Live, ...]:
         for entry in kind.entries(caller, site)
     )
     return tuple(live for live in lives if live.phase is not Phase.GONE)
+
+
+def with_repositories(caller: Caller, site: Site, pool: ThreadPoolExecutor, images: Iterable[OcirImage]) -> Site:
+    """Return the site with the places of the repositories from which these images are pulled.  Only reads."""
+
+    def call_all(calls: Sequence[Callable[[], RepositoryPlace]]) -> list[RepositoryPlace]:
+        return _call_all(pool, caller, calls)
+
+    return evolve(site, repositories=locate_repositories(caller, site, call_all, images))
 
 
 def _call_all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:

@@ -18,7 +18,7 @@ from ocisidecar.errors import (
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
-from ocisidecar.resources.access import right_of, statements_of
+from ocisidecar.resources.access import elsewhere_statement, place_of, right_of, statements_of
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
@@ -60,7 +60,12 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
         operations=operations_of(spec.name, steps, desired, NEEDS),
         desired=desired,
         snapshot=snapshot,
-        warnings=(*warnings, *_lacking_rights(spec, site, snapshot), *_invisible_groups(spec, site, snapshot)),
+        warnings=(
+            *warnings,
+            *_lacking_rights(spec, site, snapshot),
+            *_invisible_groups(spec, site, snapshot),
+            *_repositories_elsewhere(spec, site),
+        ),
     )
 
 
@@ -324,6 +329,28 @@ def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Ite
                     f"the policy of {shared} does not grant the right to {right} ({statement.reason}): add the "
                     "statement there with AccessSpec.deployment(statements=[...])"
                 )
+
+
+def _repositories_elsewhere(spec: DeploymentSpec, site: Site) -> Iterator[str]:
+    """Yield a warning for each image whose repository the deployment's policy cannot give a right to."""
+    own = {repository.name for repository in spec.repositories}
+    for statement in statements_of(spec, site.image_prefix):
+        place = place_of(statement, site)
+        ready = elsewhere_statement(statement, spec, site)
+        if place.is_elsewhere:
+            yield (
+                f"the repository ({statement.where}) is in the compartment {place.compartment_id}, where this "
+                f"deployment writes no policy; somebody who may must add there: {ready}"
+            )
+        elif not place.is_visible:
+            yield (
+                f"the repository ({statement.where}) is not in this compartment, and others are not visible to the "
+                f"caller; where it is, this must be allowed in that compartment: {ready}"
+            )
+        elif place.is_missing and not any(f"'{name}'" in (statement.where or "") for name in own):
+            yield (
+                f"the tenancy has no repository ({statement.where}) in this region: push the image before the apply"
+            )
 
 
 def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:

@@ -18,9 +18,11 @@ from ocisidecar.observe.snapshot import (
     site_of,
     take_snapshot,
     with_details,
+    with_repositories,
 )
 from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
 from ocisidecar.plan.plan import Action, Plan
+from ocisidecar.resources.access import images_of
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.resources.rights import domains_statement, regions_statement
@@ -89,6 +91,7 @@ class Planner:
         site = site_of(self.identity(specs[0].name), region, self.image_prefix)
         snapshot = take_snapshot(caller, site, self.pool, log_groups=groups)
         _require_domains(specs, site)
+        site = self._with_repositories(specs, site, caller)
         plans = _plans_for(specs, site, snapshot)
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
         if replaced:
@@ -128,7 +131,12 @@ class Planner:
                 raise SpecError([SpecProblem(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
             adopted[key] = KINDS[key.kind].read_for_adoption(caller, site, key, live_id)
         snapshot = take_snapshot(caller, site, self.pool)
+        site = self._with_repositories([spec], site, caller)
         return plan_adopt(spec, site, snapshot, adopted, warnings=spec_warnings(spec))
+
+    def _with_repositories(self, specs: Sequence[DeploymentSpec], site: Site, caller: Caller) -> Site:
+        images = {image for spec in specs for image in images_of(spec, self.image_prefix)}
+        return with_repositories(caller, site, self.pool, images)
 
     def _check(self, specs: Sequence[DeploymentSpec]) -> None:
         check_names([spec.name for spec in specs])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ocisidecar.client.retry import CREATE, DELETE, UPDATE, Intent
 from ocisidecar.client.session import Caller, Response
@@ -29,6 +29,31 @@ from ocisidecar.wire import Body, Json, Key, Ref, tags_of, text
 
 
 @frozen
+class RepositoryPlace:
+    """Where a container repository is, as far as the caller may see.
+
+    Attributes:
+        compartment_id: of the repository; empty where it was not found.
+        is_below: whether the deployment's policy can name that compartment: it is the deployment's, or below it.
+        is_visible: whether the caller may see all repositories of the tenancy: one not found does not exist then.
+    """
+
+    compartment_id: str
+    is_below: bool = False
+    is_visible: bool = True
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether no compartment of the tenancy has it."""
+        return not self.compartment_id and self.is_visible and not self.is_below
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a policy in another compartment than the deployment's must give the right to it."""
+        return bool(self.compartment_id) and not self.is_below
+
+
+@frozen
 class Site:
     """The place of a deployment: its identity, and facts about region and tenancy on which bodies depend.
 
@@ -39,6 +64,8 @@ class Site:
         services_id: OCID of the "all services in the Oracle Services Network" entry of this region.
         services_cidr: its label, used as a route's destination.
         image_prefix: registry path of our own images.
+        region_key: of the region, in lower case, e.g. `fra`; empty if it is not known.
+        repositories: name → place of the repositories of images that OCI pulls, where they were looked up.
     """
 
     identity: Identity
@@ -47,6 +74,8 @@ class Site:
     services_id: str = ""
     services_cidr: str = ""
     image_prefix: str | None = None
+    region_key: str = ""
+    repositories: Mapping[str, RepositoryPlace] = field(factory=dict)
 
     def named(self, name: str) -> Site:
         """Return the site of another deployment in the same place."""

@@ -19,9 +19,13 @@ def caller_statement(verb: str, resource_type: str, identity: Identity, *, tenan
         identity: of the deployment: its compartment is where the right counts.
         tenancy: whether it must count in the whole tenancy.
     """
-    is_root = tenancy or identity.compartment_id == identity.tenancy_id
-    place = "tenancy" if is_root else f"compartment id {identity.compartment_id}"
+    place = compartment_words(identity.tenancy_id if tenancy else identity.compartment_id, identity)
     return f"Allow group {GROUP} to {verb} {resource_type} in {place}"
+
+
+def compartment_words(compartment_id: str, identity: Identity) -> str:
+    """Return a compartment as statements name it."""
+    return "tenancy" if compartment_id == identity.tenancy_id else f"compartment id {compartment_id}"
 
 
 def domains_statement(identity: Identity) -> str:

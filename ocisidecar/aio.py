@@ -1,4 +1,4 @@
-"""Asyncio: the library blocks, and `run` lends a blocking call to an event loop.
+"""Asyncio: `run` makes a blocking call of the library in a worker thread and awaits it.
 
 deployment = await aio.run(provisioner.apply, web)
 """

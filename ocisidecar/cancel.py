@@ -10,16 +10,16 @@ from ocisidecar.errors import Cancelled
 
 
 class Cancel:
-    """A switch that ends a running `plan`, `apply` or `destroy`.  Thread-safe; set once, it stays set.
+    """A signal that ends a running `plan`, `apply` or `destroy`.  Thread-safe; once set, it stays set.
 
-    After `set` no new request is sent; a request in flight finishes (bounded by its read timeout); what was
-    created stays, is tagged, and is listed in `Cancelled.deployment` (except a log or log group whose OCID the
+    After `set` no new request is sent; a request in flight finishes (bounded by its read timeout); created
+    resources stay, are tagged, and are listed in `Cancelled.deployment` (except a log or log group whose OCID the
     service had not returned yet); applying again continues.  There are three checkpoints: before a request, in a
     retry sleep, in a poll sleep.
 
     Args:
         after_seconds: it is set automatically this long after construction; None means never.
-        clock: where the time comes from.
+        clock: the source of time.
     """
 
     def __init__(self, after_seconds: float | None = None, *, clock: Clock | None = None) -> None:

@@ -1,7 +1,7 @@
-"""Time as an object: the only thing that the library and the emulator share.
+"""Clocks, which are passed to everything in the package that reads the time or waits.
 
-Nothing else in the package reads a clock or sleeps, so a test that passes a `VirtualClock` to both sides runs
-a twenty-minute provisioning in milliseconds, and the same way every time.
+No other module reads the system's clock or sleeps, so a test that passes a `VirtualClock` to library and emulator
+runs a provisioning of twenty minutes in milliseconds, with the same result each time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """What the package needs from time.  Implementations are thread-safe."""
+    """The source of time of the package.  Implementations are thread-safe."""
 
     def time(self) -> float:
         """Return seconds since the epoch; never runs backwards within one process."""
@@ -58,7 +58,7 @@ class SystemClock:
 
 
 class FastClock:
-    """Real time, but so many times as fast: what takes a minute in the cloud can be watched in seconds.
+    """Real time, accelerated by a factor, so that an operation of a minute can be watched in seconds.
 
     Args:
         factor: seconds of this clock in a real second, > 0.
@@ -70,7 +70,7 @@ class FastClock:
         self._start = self._real.time()
 
     def time(self) -> float:
-        """Return seconds since the epoch; right at the start, later ahead."""
+        """Return seconds since the epoch: the real time at the start, and ahead of it later."""
         return self._start + (self._real.time() - self._start) * self._factor
 
     def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What provisioners are made of: the connection to a tenancy as configured, or an emulator in this process."""
+"""Construction of provisioners: the configured connection to a tenancy, or an emulator in this process."""
 
 from __future__ import annotations
 

@@ -49,12 +49,12 @@ def _rebuild(cls: type[OciSidecarError], args: tuple[object, ...], state: Mappin
 
 @frozen
 class SpecProblem:
-    """One thing that is wrong in a spec.
+    """One problem in a spec.
 
     Attributes:
-        path: where, as a user would write it: `instances["web"].sidecars["prometheus"].memory_limit_in_gbs`; empty
-            for the whole spec.
-        message: what is expected there and in which unit, and what was given.
+        path: of the field, as a user would write it: `instances["web"].sidecars["prometheus"].memory_limit_in_gbs`;
+            empty for the whole spec.
+        message: the expected value with its unit, and the given one.
     """
 
     path: str
@@ -72,7 +72,7 @@ class SpecError(OciSidecarError):
     """A spec cannot be deployed; found before any call, all problems at once.
 
     Attributes:
-        problems: what is wrong.
+        problems: all problems of the spec.
         source: the file that holds the spec; None for a spec that was made in Python.
     """
 
@@ -89,12 +89,12 @@ class ConfigError(OciSidecarError):
 
 @frozen
 class SettingProblem:
-    """One thing that is wrong, unused or doubtful in a settings file.
+    """One problem, or one unused or doubtful setting, in a settings file.
 
     Attributes:
         place: file and line, or another source of the value.
-        variable: its name; empty when the problem concerns none.
-        message: what is allowed and what was given, never a secret.
+        variable: its name; empty when the problem concerns no variable.
+        message: the allowed and the given value, never a secret.
     """
 
     place: str
@@ -109,8 +109,8 @@ class SettingsError(ConfigError):
     """A settings file cannot be used; found before any call, all problems at once.
 
     Attributes:
-        problems: what is wrong.
-        warnings: what is unused; a misspelt name may be why a variable is missing.
+        problems: all problems of the settings.
+        warnings: unused settings; a misspelt name may be the reason why a variable is missing.
     """
 
     def __init__(self, problems: Sequence[SettingProblem], *, warnings: Sequence[SettingProblem] = ()) -> None:
@@ -156,7 +156,7 @@ class DeploymentNotFound(PlanError):
 
 
 class DeploymentInUse(PlanError):
-    """Something that is to be deleted is used by others, which the message lists."""
+    """A resource that would be deleted is used by other deployments, which the message lists."""
 
     def __init__(self, message: str, *, users: Sequence[str]) -> None:
         self.users = tuple(users)
@@ -303,7 +303,7 @@ class ResourceFailed(WaitError):
 
 
 class WaitTimedOut(WaitError):
-    """The time given was over before the state was reached."""
+    """The timeout passed before the state was reached."""
 
     def __init__(self, message: str, *, key: str, last_state: str, waited_seconds: float) -> None:
         self.key, self.last_state, self.waited_seconds = key, last_state, waited_seconds
@@ -369,7 +369,7 @@ class ApplyFailed(OciSidecarError):
 
     Attributes:
         deployment: what exists now.
-        causes: key of the failed step → what went wrong.
+        causes: key of the failed step → its exception.
         deployments: for a sequence, what exists of each, in its order; the others were completed.
     """
 

@@ -1,8 +1,8 @@
-"""What happens during an apply or a destroy, as values.
+"""Events of an apply or a destroy, as values.
 
-Events are frozen, pickle, and turn into plain dicts with `to_dict()`.  They are delivered on the thread that
-called `apply` or `destroy`; while a handler runs nothing new is started, so keep it short.  An exception from a
-handler cancels the run and propagates: it is the caller's bug, not ours to swallow.
+Events are frozen, can be pickled, and become plain dicts with `to_dict()`.  They are delivered on the thread that
+called `apply` or `destroy`; while a handler runs no operation is started, so keep it short.  An exception from a
+handler cancels the run and propagates.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PlanReady(Event):
 
     Attributes:
         counts: action → number of its steps.
-        operations: number of operations that carrying it out takes; each is started and finished once.
+        operations: number of its operations, each of which is started and finished once.
     """
 
     counts: dict[str, int] = field(factory=dict)
@@ -108,7 +108,7 @@ class ReplacementReady(StepEvent):
 
 @frozen(kw_only=True)
 class ApplyFinished(Event):
-    """The run ended well; `resources` is the number of live resources, after a destroy of those that were kept."""
+    """The run succeeded; `resources` is the number of live resources, after a destroy of those that were kept."""
 
     resources: int
     is_destroy: bool = False

@@ -90,7 +90,7 @@ class Provisioner:
             max_workers: number of parallel requests, 1 to 64; more than 16 make the SDK slower.
             wait_timeout_seconds: how long to wait until a resource is ready or deleted.
             on_event: receives the events of every call.
-            clock: where time comes from; the system's by default.
+            clock: the source of time; the system's by default.
 
         Raises:
             ConfigError: the credentials or the region cannot be used, or no compartment is given.
@@ -133,7 +133,7 @@ class Provisioner:
         Args:
             containers: `simulated`; `docker` for real ones on a Docker engine, which need a clock that runs by
                 itself; `auto` is `docker` if an engine responds, else `simulated` (see `.emulator.containers`).
-            images: with Docker, image of a spec → local image to run in its place.
+            images: with Docker, image of a spec → local image to run instead.
             latencies: how long things take in the emulator; nothing takes time by default.
             faults: injected failures of the emulator.
             seed: determines every id and random number of the emulator.
@@ -222,7 +222,7 @@ class Provisioner:
 
         Raises:
             SpecError: the spec is invalid; lists all problems, before any request.
-            PlanError: no plan leads from what exists to what the spec asks for.
+            PlanError: no plan leads from the live resources to the desired ones.
             ServiceCallError: a read failed.
             Cancelled: `cancel` was set.
         """
@@ -277,7 +277,7 @@ class Provisioner:
 
         Raises:
             SpecError: the spec or a key is invalid.
-            PlanError: a resource cannot become what the spec asks for.
+            PlanError: a resource cannot be changed into the desired one.
             NotAuthorizedOrNotFound: an OCID does not exist.
         """
         plan = self._planner.adoption(as_deployment(spec), resources, cancel or Cancel())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def oci_provisioner() -> Iterator[Provisioner]:
-    """A provisioner with its own emulator, where time passes only while something waits."""
+    """A provisioner with its own emulator on a virtual clock, whose time passes only in waits."""
     from ocisidecar.clock import VirtualClock
     from ocisidecar.provisioner import Provisioner
 

@@ -10,7 +10,7 @@ from ocisidecar.errors import ApplyFailed, Cancelled, DestroyFailed
 
 
 def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment], reason: str | None) -> None:
-    """Raise for the first plan that failed, else for the first that was cancelled; `deployments` go along."""
+    """Raise for the first plan that failed, else for the first that was cancelled, with all `deployments`."""
     for outcome, deployment in zip(outcomes, deployments, strict=True):
         if not outcome.causes:
             continue

@@ -1,4 +1,4 @@
-"""Points in time as OCI writes them and as users give them."""
+"""Points in time in OCI's notation and in that of users."""
 
 from __future__ import annotations
 

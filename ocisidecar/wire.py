@@ -20,7 +20,7 @@ class Key:
 
     @classmethod
     def parse(cls, text: str) -> Key | None:
-        """Return the key that `str()` gave, or None when `text` is not one."""
+        """Return the key of a text that `str()` returned, or None if `text` is not a key."""
         kind, slash, name = text.partition("/")
         return cls(kind, name) if slash and kind and name else None
 
@@ -52,7 +52,7 @@ class Text:
 
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
-"""What travels in a request or an answer: OCI's wire form, with its camelCase keys."""
+"""The body of a request or a response: OCI's wire form, with its camelCase keys."""
 
 
 Body: TypeAlias = "bool | int | float | str | Ref | Text | Sequence[Body] | Mapping[str, Body] | None"
@@ -79,7 +79,7 @@ def resolve_fields(fields: Mapping[str, Body], lookup: Callable[[Ref], str]) -> 
 
 
 def resolve(body: Body, lookup: Callable[[Ref], str]) -> Json:
-    """Return `body` in wire form, each reference replaced by what `lookup` gives for it."""
+    """Return `body` in wire form, with each reference replaced by the result of `lookup`."""
     if isinstance(body, Ref):
         return lookup(body)
     if isinstance(body, Text):

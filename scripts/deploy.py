@@ -132,9 +132,6 @@ def _metrics(context: ScriptContext) -> int:
     return ExitCode.OK
 
 
-# -- what the commands share -----------------------------------------------------------------------------------
-
-
 def _is_approved(context: ScriptContext, what: str) -> bool:
     """Return whether the change is approved; the emulator of `--local` needs no approval."""
     if context.options.local or context.options.yes or context.settings.values.auto_approve:
@@ -165,9 +162,6 @@ def _explain(provisioner: Provisioner, context: ScriptContext, progress: Progres
     if is_first and context.settings.values.cleanup_on_failure:
         sys.stderr.write("CLEANUP_ON_FAILURE: deleting what was created, except logs\n")
         provisioner.destroy(deployment, on_event=progress)
-
-
-# -- arguments -------------------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:

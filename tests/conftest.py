@@ -29,9 +29,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_configure() -> None:
-    """Judge nothing by the clock; let nothing leave the machine and its pods, except tests of a real tenancy.
+    """Disable Hypothesis' deadline, and connections to other machines except in tests of a real tenancy.
 
-    A shell has what it starts in the background ignore Ctrl-C, and every program started from there, by tests too.
+    Processes that a shell starts in the background ignore SIGINT, and so would their children, so it is restored.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -59,7 +59,7 @@ def pytest_collection_finish() -> None:
 
 
 class _ContainersTogether(LoadScopeScheduling):
-    """Gives every test to whatever process is free, and all tests of containers to one: they look at one engine."""
+    """Gives single tests to free workers, and all tests with containers to one, because they share the engine."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "containers" if nodeid.startswith("tests/containers/") else nodeid
@@ -73,7 +73,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Share tests out so; the group marks of xdist 3.8 do nothing with pytest 9.2."""
+    """Select the scheduler above, because the group marks of xdist 3.8 have no effect with pytest 9.2."""
     return _ContainersTogether(config, log)
 
 
@@ -81,12 +81,12 @@ def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         host = str(arguments[1][0])
         if not host.startswith("127.") and host not in {"::1", "localhost"} and not is_in_pod_network(host):
-            raise PermissionError(f"tests reach nothing but loopback, and this one wanted {host}")
+            raise PermissionError(f"tests may connect to loopback and to pods only, not to {host}")
 
 
 @pytest.fixture
 def full_disk() -> Callable[[], AbstractContextManager[None]]:
-    """Makes files that grow beyond 4000 bytes an error of the system meanwhile, as on a full disk."""
+    """A context manager in which writes beyond 4000 bytes of a file fail, as on a full disk."""
 
     @contextmanager
     def full() -> Iterator[None]:
@@ -106,7 +106,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compare a text with the golden file of this name below tests/golden."""
+    """A function that compares a text with the golden file of this name below tests/golden."""
 
     def compare(name: str, text: str) -> None:
         path = GOLDEN / name
@@ -120,13 +120,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 @pytest.fixture
 def clock() -> VirtualClock:
-    """Time that passes only when somebody waits for it."""
+    """A virtual clock, whose time passes only in waits."""
     return VirtualClock()
 
 
 @pytest.fixture
 def make_provisioner(clock: VirtualClock) -> Iterator[Callable[..., Provisioner]]:
-    """Makes provisioners with an emulator of their own: options are those of `Provisioner.local`."""
+    """Makes provisioners, each with a separate emulator, with the options of `Provisioner.local`."""
     with ExitStack() as stack:
 
         def make(**options: Any) -> Provisioner:
@@ -137,7 +137,7 @@ def make_provisioner(clock: VirtualClock) -> Iterator[Callable[..., Provisioner]
 
 @pytest.fixture
 def provisioner(make_provisioner: Callable[..., Provisioner]) -> Provisioner:
-    """A provisioner with an emulator of its own, in which nothing takes time."""
+    """A provisioner with a separate emulator, on the virtual clock."""
     return make_provisioner()
 
 
@@ -149,7 +149,7 @@ def emulator(provisioner: Provisioner) -> Emulator:
 
 @pytest.fixture
 def connect(clock: VirtualClock) -> Iterator[Callable[..., Provisioner]]:
-    """Makes provisioners for a given emulator, as for a tenancy; options are those of `Provisioner.from_config`."""
+    """Makes provisioners for a given emulator, with the options of `Provisioner.from_config`."""
     with ExitStack() as stack:
 
         def make(emulator: Emulator, **options: Any) -> Provisioner:
@@ -185,13 +185,13 @@ def sdk(emulator: Emulator) -> Callable[[str], Any]:
 
 @pytest.fixture
 def web() -> InstanceSpec:
-    """One container in a network of its own."""
+    """An instance with one container in a separate network."""
     return InstanceSpec("web", image_url="docker.io/acme/web:1.4")
 
 
 @pytest.fixture
 def writes(emulator: Emulator) -> Callable[[], list[str]]:
-    """Return the operations that wrote something since it was last called."""
+    """A function that returns the write operations since its previous call."""
     seen = 0
 
     def since_last() -> list[str]:

@@ -1,4 +1,4 @@
-"""How tests look at resources below the public surface."""
+"""Readers of a deployment's resources, below the public API."""
 
 from __future__ import annotations
 

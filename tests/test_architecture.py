@@ -1,4 +1,4 @@
-"""Which package may import which: read from the source, so that an import in a rarely used branch counts too."""
+"""Rules for imports between packages, checked on the source, so that imports inside functions count too."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "verify views wire",
     "__main__": "cli",
 }
-"""Package or top-level module → what it may import, wherever the import stands; each row uses rows above it."""
+"""Package or top-level module → what it may import, at any place; each row uses only rows above it."""
 
 _SHOWS_ITSELF = "`print()` and notebooks show a value by its view, which is loaded when it is first shown"
 _CARRIES = "an error's attribute has this type; only type checkers need the name"
@@ -62,12 +62,12 @@ EXCEPTIONS = {
     ("errors", "verify.report", "types"): _CARRIES,
     ("spec.sidecar", "spec.presets.*", "types"): "only type checkers need the presets' signatures on `SidecarSpec`",
 }
-"""Imports that close a circle and stay: importer, imported, when → why."""
+"""Permitted imports against the table: importer, imported, when → reason."""
 
 PURE = ("spec", "state", "plan", "wire", "events")
-"""Packages that decide, by values alone: they read and write nothing."""
+"""Packages that compute with values only: they read and write nothing."""
 READS = "plan.planner"
-"""The one module in a pure package that reads: it asks `observe` and gives what it got to the others."""
+"""The one module in a pure package that reads: it passes what `observe` returns to the others."""
 JUDGING = (
     "errors",
     "timestamps",
@@ -84,7 +84,7 @@ JUDGING = (
     "verify.report",
     "verify.telemetry_checks",
 )
-"""Modules elsewhere that judge or describe what others have read."""
+"""Pure modules in other packages, which evaluate what others have read."""
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 
 ONE_HOME = {
@@ -171,7 +171,7 @@ OWN = [one for one in IMPORTS if home(one.imported) is not None and home(one.imp
 
 
 def test_every_name_in_the_rules_exists():
-    """A module that is renamed or removed does not slip out of a rule."""
+    """Every module that a rule names exists, and every package has a row in the table."""
     patterns = {
         *JUDGING,
         READS,
@@ -183,7 +183,7 @@ def test_every_name_in_the_rules_exists():
 
 
 def test_each_row_of_the_table_uses_rows_above_it():
-    """The table has an order, so packages that keep to it form no circle."""
+    """Each row of the table allows only packages of rows above it, so packages cannot form a circle."""
     rows = list(MAY_IMPORT)
     allowed = {package: words.split() for package, words in MAY_IMPORT.items()}
     assert {p: words for p, words in allowed.items() if not set(words) <= set(rows[: rows.index(p)])} == {}
@@ -191,21 +191,21 @@ def test_each_row_of_the_table_uses_rows_above_it():
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_a_package_imports_only_what_the_table_allows(package: str):
-    """No import leads to a package outside the row, not even in a function or for types."""
+    """No module of a package imports a package outside its row, not even in a function or for types."""
     allowed = {package, "", *MAY_IMPORT[package].split()}
     own = [one for one in OWN if package_of(one.importer) == package and not is_exception(one)]
     assert [one for one in own if package_of(str(home(one.imported))) not in allowed] == []
 
 
 def test_only_examples_import_the_public_names():
-    """Inside, names come from their modules; the demo's spec is written as a user's, and the version is shown."""
+    """Only the demo's spec and the version of the command line import names from `ocisidecar` itself."""
     users = {one.importer for one in OWN if home(one.imported) == ""}
     assert users <= {"cli.demo_spec", "cli.main"}
 
 
 @pytest.mark.parametrize("when", WHEN)
 def test_modules_import_each_other_without_a_circle(when: str):
-    """There is an order to read them in, also within a package, but for the exceptions and their reasons."""
+    """The imports between modules have no circle, except for the listed exceptions."""
     counted = WHEN[: WHEN.index(when) + 1]
     graph: dict[str, set[str]] = {name: set() for name in TREES}
     for one in OWN:
@@ -216,7 +216,7 @@ def test_modules_import_each_other_without_a_circle(when: str):
 
 @pytest.mark.parametrize(("importer", "imported", "when"), EXCEPTIONS)
 def test_each_exception_is_still_needed(importer: str, imported: str, when: str):
-    """An exception whose import is gone goes too."""
+    """Every exception in the table is an import that exists."""
     assert any(
         fnmatchcase(one.importer, importer) and fnmatchcase(str(home(one.imported)), imported) and one.when == when
         for one in OWN
@@ -242,7 +242,7 @@ def test_what_decides_loads_only_what_decides_or_judges():
 
 @pytest.mark.parametrize("package", LOADS_NOTHING)
 def test_a_package_loads_nothing_by_itself(package: str):
-    """Importing one module does not pay for the others: the package's `__init__` holds a docstring and no code."""
+    """The `__init__` of a package has a docstring and no code, so that importing a module loads no other."""
     body = TREES[package].body
     assert len(body) == 1
     assert ast.get_docstring(TREES[package])
@@ -250,13 +250,13 @@ def test_a_package_loads_nothing_by_itself(package: str):
 
 @pytest.mark.parametrize("library", sorted(ONE_HOME))
 def test_each_library_has_one_home(library: str):
-    """A library is imported where the table says and nowhere else."""
+    """Each library is imported only by the modules that the table lists."""
     users = {one.importer for one in IMPORTS if one.imported.split(".")[0] == library}
     assert {name for name in users if not is_one_of(name, ONE_HOME[library])} == set()
 
 
 def test_the_emulator_shares_nothing_but_the_clock_and_some_of_the_engine():
-    """A witness does not use what it bears witness to; what runs containers stands on neither side."""
+    """The emulator imports no module that it is used to test, but the clock and parts of the engine."""
     used = {str(home(one.imported)) for one in OWN if package_of(one.importer) == "emulator"}
     assert {name for name in used if package_of(name) != "emulator"} <= SHARED_WITH_THE_EMULATOR
 
@@ -266,7 +266,7 @@ def calls(tree: ast.AST) -> Iterator[str]:
 
 
 def test_no_module_sleeps_or_reads_a_clock_of_its_own():
-    """Time is an object that is passed in; only signatures are compared with the clock that clients sign by."""
+    """No module but `clock` and `emulator.signature` sleeps or reads the system's clock."""
     bare = {"datetime.now", "datetime.utcnow", "time.time", "time.sleep", "time.monotonic", "date.today"}
     others: Mapping[str, ast.AST] = {
         name: tree for name, tree in TREES.items() if name not in {"clock", "emulator.signature"}

@@ -1,4 +1,4 @@
-"""Every command and snippet of BUILD.md: what needs an engine is run by tests/containers/test_build_md.py."""
+"""Commands and snippets of BUILD.md, except for those with an engine in tests/containers/test_build_md.py."""
 
 from __future__ import annotations
 

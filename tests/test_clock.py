@@ -1,4 +1,4 @@
-"""Real, fast and virtual clocks keep the same promises."""
+"""Real, fast and virtual clocks."""
 
 from __future__ import annotations
 

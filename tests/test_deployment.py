@@ -44,9 +44,6 @@ def operations(emulator, since: int) -> list[str]:
     return [request.operation for request in emulator.requests[since:]]
 
 
-# -- instances -------------------------------------------------------------------------------------------------
-
-
 def test_instances_show_their_containers(deployment, clock):
     """An instance shows names, states, health and limits of its containers as OCI does, the app first."""
     clock.advance(60)
@@ -128,14 +125,14 @@ def test_a_public_instance_shows_its_public_address(provisioner):
 
 
 def test_a_container_deleted_while_it_is_read_is_left_out(deployment, emulator):
-    """A 404 for a container leaves it out and is no error."""
+    """A container that answers 404 is omitted without an error."""
     emulator.inject(Fault.error("get_container", "NotAuthorizedOrNotFound"))
     assert len(deployment.instances[0].containers) == 1
 
 
 @pytest.mark.parametrize("operation", ["get_vnic", "get_container_instance"])
 def test_an_address_deleted_while_it_is_read_is_empty(deployment, emulator, operation):
-    """A 404 for the VNIC or the instance gives an empty address and is no error."""
+    """A 404 for the VNIC or the instance gives an empty address without an error."""
     (instance,) = deployment.instances
     emulator.inject(Fault.error(operation, "NotAuthorizedOrNotFound"))
     assert instance.private_ip == ""
@@ -147,9 +144,6 @@ def test_a_deployment_without_instances_sends_no_request(provisioner, emulator):
     sent = len(emulator.requests)
     assert deployment.instances == ()
     assert operations(emulator, sent) == []
-
-
-# -- values ----------------------------------------------------------------------------------------------------
 
 
 def test_a_deployment_is_found_by_name(deployment, provisioner):
@@ -183,7 +177,7 @@ def test_a_pickled_instance_keeps_what_was_read(deployment):
 
 
 def test_an_unknown_instance_has_no_address():
-    """The address of an instance that was never read is empty, and that is no error."""
+    """The address of an instance that was never read is empty and raises no error."""
     assert Attachments(dict).of("ocid1.other").private_ip == ""
 
 
@@ -214,9 +208,6 @@ def test_the_console_address_is_that_of_realm_and_region(realm, region, host):
     """`console_url` leads to the container instances of the realm and region, without a connection."""
     deployment = Deployment(Identity(f"ocid1.tenancy.{realm}..a", region, "ocid1.compartment.oc1..c", "web"), {})
     assert deployment.console_url == f"https://{host}/compute/container-instances?region={region}"
-
-
-# -- power -----------------------------------------------------------------------------------------------------
 
 
 def test_stop_start_restart(make_provisioner):
@@ -289,9 +280,6 @@ def test_a_container_that_runs_once_counts_as_started(provisioner, emulator):
     assert [one.lifecycle_state for one in deployment.instances] == ["INACTIVE"]
 
 
-# -- metrics ---------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def posted(emulator, sdk, clock):
     """Two datapoints of a metric of the deployment's instance, one minute apart."""
@@ -336,9 +324,6 @@ def test_a_wrong_query_is_refused(deployment):
     """A query that the service refuses raises ServiceCallError with the service's message."""
     with pytest.raises(ServiceCallError, match="summarize_metrics_data: 400"):
         deployment.metrics("no query")
-
-
-# -- afterwards ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

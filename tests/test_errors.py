@@ -149,7 +149,7 @@ def test_after_changes_the_attempts_only(cls):
 
 @pytest.mark.parametrize(("count", "first_line"), [(1, "1 error in the spec:"), (2, "2 errors in the spec:")])
 def test_a_spec_error_lists_every_fault(count, first_line):
-    """One line each, with the path that the user wrote."""
+    """The message of a SpecError has a line for each problem, with the path in the spec."""
     error = SpecError([SpecProblem(f"instances[{index}].name", "must not be empty") for index in range(count)])
     lines = str(error).splitlines()
     assert lines[0] == first_line

@@ -1,4 +1,4 @@
-"""The test suite itself cannot reach anything but this machine."""
+"""The test suite cannot connect to other machines."""
 
 from __future__ import annotations
 

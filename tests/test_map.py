@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md as a map: what it names exists, nothing is missing, and a newcomer finds each behaviour."""
+"""ARCHITECTURE.md as a map: paths exist, packages are complete, and behaviours have a file."""
 
 from __future__ import annotations
 
@@ -56,25 +56,25 @@ def named_paths() -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(named_paths()))
 def test_every_path_on_the_map_exists(name: str):
-    """A path stands below the repository or below the package; a moved file takes its mention along."""
+    """Every path that ARCHITECTURE.md names exists below the repository or the package."""
     forwarder = ROOT / "docker/log-forwarder/log_forwarder"
     assert any((base / name).exists() for base in (ROOT, PACKAGE, forwarder)), f"{name} is not there"
 
 
 def test_the_map_names_enough_paths():
-    """The pattern that finds paths finds them."""
+    """The pattern for paths matches more than 80 of them."""
     assert len(named_paths()) > 80
 
 
 def test_every_package_is_on_the_map():
-    """The table of packages names all of them, and no other."""
+    """The table of packages lists exactly the packages that exist."""
     listed = set(re.findall(r"^\| `([\w]+)/` \|", section("Packages"), re.MULTILINE))
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert listed == packages
 
 
 def test_every_top_level_module_is_on_the_map():
-    """No module lies beside the packages without a mention."""
+    """ARCHITECTURE.md mentions every module beside the packages."""
     modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     assert {name for name in modules if f"`{name}.py`" not in TEXT and f"`ocisidecar.{name}`" not in TEXT} == set()
 
@@ -86,11 +86,11 @@ def test_a_newcomer_finds_each_behaviour(behaviour: str, path: str):
 
 
 def test_prices_are_on_the_map():
-    """Who looks for the price of a deployment learns that there is none."""
+    """The table says that prices are not computed."""
     assert "| prices and costs | not computed |" in section("Where to change what")
 
 
 def test_our_own_words_are_few():
-    """The glossary has at most 15 entries."""
+    """The glossary has 10 to 15 entries."""
     rows = re.findall(r"^\| (?!word|---)", section("Words"), re.MULTILINE)
     assert 10 <= len(rows) <= 15

@@ -63,9 +63,6 @@ def write_a_line(sdk, clock, log_id):
     sdk("loggingingestion.LoggingClient").put_logs(log_id, {"specversion": "1.0", "logEntryBatches": [batch]})
 
 
-# -- apply -------------------------------------------------------------------------------------------------
-
-
 def test_the_quickstart_deploys_verifies_and_leaves_nothing(clock):
     """The quickstart of the documentation works as it stands."""
     web = MONITORED
@@ -113,9 +110,6 @@ def test_an_emulator_belongs_to_local_provisioners_only(emulator, connect):
     """`emulator` of a provisioner of a tenancy raises ConfigError."""
     with pytest.raises(ConfigError, match="local"):
         connect(emulator).emulator  # noqa: B018
-
-
-# -- plans that have become old ----------------------------------------------------------------------------
 
 
 def test_a_stale_plan_is_not_applied(provisioner, web, writes):
@@ -167,9 +161,6 @@ def test_a_plan_is_carried_out_by_the_verb_it_was_made_for(provisioner, web, wri
     with pytest.raises(PlanError, match=r"a plan to destroy web: pass it to destroy\(\)"):
         provisioner.apply(provisioner.plan_destroy("web"))
     assert writes() == []
-
-
-# -- destroy -----------------------------------------------------------------------------------------------
 
 
 def test_destroy_with_purge_leaves_nothing(provisioner, emulator, sdk, clock):
@@ -300,9 +291,6 @@ def test_destroy_leaves_alone_what_only_looks_like_ours(provisioner, emulator, s
     assert emulator.live() == {"vcn": [vcn]}
 
 
-# -- sequences ---------------------------------------------------------------------------------------------
-
-
 def test_a_sequence_is_several_deployments_in_its_order(provisioner):
     """Plans and deployments of a sequence are tuples in the given order."""
     specs = [InstanceSpec(name, image_url="docker.io/acme/web:1.4") for name in ("c", "a", "b")]
@@ -348,9 +336,6 @@ def test_the_errors_of_a_whole_sequence_come_at_once(provisioner, emulator, web)
     paths = {fault.path for fault in caught.value.problems}
     assert {'a: instances["web"].ocpus', 'b: instances["web"].ocpus'} <= paths
     assert emulator.requests == ()
-
-
-# -- adopting ----------------------------------------------------------------------------------------------
 
 
 def test_adopted_resources_become_part_of_the_deployment(provisioner, emulator, sdk):

@@ -1,4 +1,4 @@
-"""The public names: few, sorted, importable, documented, and typed."""
+"""The public names: sorted, importable, documented and typed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CLASSES = {name: value for name, value in PUBLIC.items() if inspect.isclass(valu
 
 PUBLIC_MODULES = ("aio", "clock", "emulator", "errors", "events", "images", "pod", "pytest_plugin")
 MADE_HERE = {"Container", "Deployment", "Instance", "Plan", "Pod", "Provisioner", "Settings", "Step"}
-"""Classes whose objects users receive and do not construct."""
+"""Classes whose objects users get from calls and do not construct."""
 INNER = {
     "ocisidecar.client.session.Session": "`Provisioner.session`, for calls of one's own",
     "ocisidecar.emulator.*": "the keywords of a fault, and the declarations behind `Emulator.operations`",
@@ -45,7 +45,7 @@ INNER = {
     "ocisidecar.settings.table.*": "the values of a settings file, an attribute for each variable",
     "ocisidecar.state.*": "what a plan was made of",
 }
-"""Private classes that public attributes lead to → where they are met."""
+"""Private classes in public annotations → where users see them."""
 HOMES = {
     alias.name: str(node.module)
     for node in ast.parse(STUB.read_text(encoding="utf-8")).body
@@ -74,13 +74,13 @@ def targets(node: ast.stmt) -> list[ast.Name]:
 
 
 def test_all_is_sorted_and_complete():
-    """`__all__` is in order, holds nothing twice, and every name in it can be had and is offered by `dir`."""
+    """`__all__` is sorted, has no duplicate, and `dir` has every name in it."""
     assert list(ocisidecar.__all__) == sorted(set(ocisidecar.__all__))
     assert set(ocisidecar.__all__) <= set(dir(ocisidecar))
 
 
 def test_the_stub_holds_each_name_once():
-    """What type checkers read is what can be imported, and a name has one line, so one home."""
+    """The stub imports each name of `__all__` exactly once."""
     tree = ast.parse(STUB.read_text(encoding="utf-8"))
     lines = [alias for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
     assert sorted(alias.name for alias in lines) == ocisidecar.__all__
@@ -88,31 +88,31 @@ def test_the_stub_holds_each_name_once():
 
 
 def test_the_pinned_names_are_there():
-    """What the documentation promises can be imported."""
+    """`__all__` has every name that the documentation promises."""
     assert set(ocisidecar.__all__) >= PINNED
 
 
 def test_every_error_and_event_is_public():
-    """What a caller may have to catch or handle has a public name."""
+    """Every error and every event that has no subclass is in `__all__`."""
 
     def below(cls: type) -> set[type]:
         return {cls}.union(*(below(child) for child in cls.__subclasses__()))
 
     ours = {cls for cls in below(OciSidecarError) if cls.__module__.startswith("ocisidecar.")}
-    told = {cls for _, cls in inspect.getmembers(events, inspect.isclass) if cls in below(Event)}
-    told -= {cls for cls in told if cls.__subclasses__()}
-    assert {cls.__name__ for cls in ours | told} <= set(ocisidecar.__all__)
+    emitted = {cls for _, cls in inspect.getmembers(events, inspect.isclass) if cls in below(Event)}
+    emitted -= {cls for cls in emitted if cls.__subclasses__()}
+    assert {cls.__name__ for cls in ours | emitted} <= set(ocisidecar.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    """A mistyped import says which name is wrong."""
+    """The error of a mistyped name contains the name."""
     with pytest.raises(AttributeError, match="InstanceSpecs"):
         _ = ocisidecar.InstanceSpecs
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_every_public_name_is_documented(name: str):
-    """Each public class and function, and each of its public methods, says what it promises."""
+    """Each public class, function, method and constant has a docstring."""
     value = PUBLIC[name]
     if not inspect.isclass(value) and not inspect.isroutine(value):
         assert name in documented_aliases(HOMES[name])
@@ -123,7 +123,7 @@ def test_every_public_name_is_documented(name: str):
 
 
 def test_types_are_shipped():
-    """A wheel holds the annotations, and the stub that the package itself reads when it is imported."""
+    """A wheel contains py.typed and the stub, which the package itself reads when it is imported."""
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     shipped = setup["options.package_data"]["ocisidecar"].split()
@@ -217,7 +217,7 @@ def test_the_public_modules_are_those_of_the_contract():
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES)
 def test_every_name_of_a_public_module_is_documented(module: str):
-    """A class or function has a docstring; a constant has one below it."""
+    """Every class, function and constant of a public module has a docstring."""
     module = f"ocisidecar.{module}"
     loaded = importlib.import_module(module)
     values = {name: getattr(loaded, name) for name in names_of(module)}
@@ -228,7 +228,7 @@ def test_every_name_of_a_public_module_is_documented(module: str):
 
 
 def test_public_signatures_use_public_types():
-    """What a user can call can be annotated with public names, but for the inner values that the table names."""
+    """The annotations of public functions and methods name public classes only, except for those in the table."""
     modules = public_modules()
     public = [getattr(importlib.import_module(module), name) for module in modules for name in names_of(module)]
     classes = [one for one in public if inspect.isclass(one) and one.__module__.startswith("ocisidecar")]
@@ -245,7 +245,7 @@ def test_public_signatures_use_public_types():
 
 
 def test_scripts_use_public_modules_and_the_command_line():
-    """A program in scripts/ imports what users import, what the command line shares with it, and the views."""
+    """The programs in scripts/ import only public modules, the command line and the views."""
     allowed = [*public_modules(), "ocisidecar.cli.*", "ocisidecar.cli", "ocisidecar.views", "ocisidecar.views.*"]
     imported = {
         (path.name, str(node.module))

@@ -1,4 +1,4 @@
-"""Every command and snippet of the README does what it says."""
+"""Commands and snippets of the README."""
 
 from __future__ import annotations
 

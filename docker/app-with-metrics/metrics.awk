@@ -1,8 +1,9 @@
-# Prints metrics in Prometheus' text format: those of the file `published`, raised by the requests that come in as
-# lines of nginx' access log.  Its first line says up to where the log has been read, its last that nothing is missing.
+# Prints metrics in Prometheus' text format: those of the file `published`, plus the requests in the lines of nginx'
+# access log on standard input.  The first line has the log's inode and the offset that was read; the last line is
+# `# complete`.
 #
-# Variables: published, a file that this program has printed or one that is absent; inode and offset, what is read
-# and from where; available, how many bytes come in; now, seconds since the epoch.
+# Variables: published, an earlier output of this program, which may be absent; inode and offset, of the log's first
+# byte on standard input; available, the number of bytes on standard input; now, seconds since the epoch.
 
 BEGIN {
     FS = "\""
@@ -22,7 +23,7 @@ consumed + length($0) + 1 > available { exit }
     method = $2
     sub(/ .*/, "", method)
     if (method !~ /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/)
-        method = "other"  # clients choose it: any word would be a series of its own
+        method = "other"  # clients choose the method, and each value is a separate series
     split($3, answer, " ")
     value["app_requests_total{method=\"" method "\",status=\"" answer[1] "\"}"]++
 
@@ -52,7 +53,7 @@ END {
     printf "app_request_duration_seconds_sum %.3f\n", value["app_request_duration_seconds_sum"]
     printf "app_request_duration_seconds_count %.0f\n", value["app_request_duration_seconds_count"]
 
-    print "# HELP app_metrics_updated_timestamp_seconds When these metrics were counted last."
+    print "# HELP app_metrics_updated_timestamp_seconds Time when these metrics were last updated."
     print "# TYPE app_metrics_updated_timestamp_seconds gauge"
     printf "app_metrics_updated_timestamp_seconds %.0f\n", now
     print "# complete"

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Grafana would make the user admin with the password admin.  Without a password of yours there is no such user.
+# Without a password from the deployment Grafana would create the user admin with the password admin; here it creates
+# none.
 set -eu
 
 if [ -n "${GF_SECURITY_ADMIN_PASSWORD__FILE:-}" ]; then
-    # Grafana takes its default for an empty one.
+    # For an empty password Grafana uses its default.
     [ -n "$(cat "$GF_SECURITY_ADMIN_PASSWORD__FILE")" ] || {
-        echo "grafana: user $(id -u) finds no password in $GF_SECURITY_ADMIN_PASSWORD__FILE" >&2
+        echo "grafana: no password in $GF_SECURITY_ADMIN_PASSWORD__FILE that user $(id -u) can read" >&2
         exit 78
     }
 elif [ -z "${GF_SECURITY_ADMIN_PASSWORD:-}" ]; then

@@ -1,25 +1,25 @@
 #!/bin/bash
-# Waits for what is scraped, then runs the base image's own entrypoint and ends with its exit code.
+# Waits for the scrape source, then runs the base image's entrypoint and exits with its exit code.
 #
-# It stays process 1, because the base's entrypoint is a shell that leaves SIGTERM to its children, and process 1
-# without a handler gets none: here everything in the container is told, and 0 means that all of it has ended.
+# It stays process 1 and handles SIGTERM: the base's entrypoint is a shell that passes no signal to its children, and
+# the kernel delivers no unhandled SIGTERM to process 1.  `stop` signals every process; 0 means that all have exited.
 set -euo pipefail
 
 readonly given=/etc/management-agent/input.rsp
-readonly response_file=/opt/oracle/mgmtagent_secret/input.rsp # where the base looks for it
+readonly response_file=/opt/oracle/mgmtagent_secret/input.rsp # where the base image reads it
 readonly home=/opt/oracle/mgmt_agent
 readonly agent=$home/agent_inst
 readonly grace_in_seconds=25 # of the 30 that OCI grants
 
 say() { echo "management-agent: $*" >&2; }
 
-is_registered() { # the base's own marks
+is_registered() { # by the files that the base image leaves
     [ -e "$home/installer-logs/installer.state.journal.SUCCESS" ] && [ ! -e "$agent/config/configure.required" ]
 }
 
 provide_response_file() {
     if is_registered; then
-        say "registered already: the agent goes on with its state in /opt/oracle"
+        say "already registered: the agent continues with its state in /opt/oracle"
         return
     elif [ ! -r "$given" ] || [ ! -s "$given" ]; then
         say "$given is absent, empty, or hidden from user $(id -u): mount a CONFIGFILE volume with input.rsp"
@@ -31,20 +31,20 @@ provide_response_file() {
         say "user $(id -u) cannot write to /opt/oracle: mount a volume there"
         exit 73
     fi
-    # A copy: the base empties the file when the agent is registered, and ends with an error where it cannot.
+    # A copy, because the base image empties the file after registering, and exits with an error if it cannot.
     mkdir -p "$(dirname "$response_file")"
     (umask 077 && cat "$given" >"$response_file")
 }
 
-wait_for_source() { # a source that stays away is no reason to fail: the agent asks again and again
+wait_for_source() { # a missing source is not an error, because the agent scrapes it again and again
     local address=${OCISIDECAR_SCRAPE_URL#*://}
     address=${address%%[/?]*}
     local host=${address%:*} port=${address##*:} deadline=$((SECONDS + OCISIDECAR_WAIT_IN_SECONDS))
     [ "$host" != "$address" ] || port=80
-    # In a program of its own, since nothing else ends an attempt that nobody answers.
+    # In a separate process, which `timeout` can end: bash itself has no timeout for a connection attempt.
     until timeout 2 bash -c ": </dev/tcp/\$1/\$2" - "$host" "$port" 2>/dev/null; do
         if [ "$SECONDS" -ge "$deadline" ]; then
-            say "nothing listens on $host:$port after $OCISIDECAR_WAIT_IN_SECONDS s; the agent starts all the same"
+            say "nothing listens on $host:$port after $OCISIDECAR_WAIT_IN_SECONDS s; starting the agent anyway"
             return
         fi
         sleep 1

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Succeeds while the agent runs and knows what to scrape.
+# Succeeds while the agent runs and has a scrape configuration.
 set -euo pipefail
 
 readonly agent=/opt/oracle/mgmt_agent/agent_inst

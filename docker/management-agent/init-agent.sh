@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tells the agent what to scrape.  The base image runs a copy of this by /bin/sh each time before the agent starts.
+# Writes the agent's scrape configuration.  The base image runs a copy of this script with /bin/sh before each start.
 #
 # Source: Oracle documentation, "Configure Management Agent to Collect Metrics Using Prometheus Node Exporter".
 set -eu

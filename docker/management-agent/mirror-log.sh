@@ -1,5 +1,5 @@
 #!/bin/bash
-# Appends what the agent logs to a file that other containers see; of that file at most one old one is kept.
+# Copies the agent's log to a file on a shared volume, and keeps at most one rotated file of the copy.
 set -euo pipefail
 
 readonly source=$1 target=$2 limit_in_characters=4194304
@@ -7,7 +7,7 @@ readonly source=$1 target=$2 limit_in_characters=4194304
 [ -w "$(dirname "$target")" ] || exit 0 # no such volume is mounted
 
 written=$(stat -c %s "$target" 2>/dev/null || echo 0)
-# Lines from before this start are there already.
+# Lines from before this start have already been copied.
 tail --lines=0 --follow=name --retry "$source" 2>/dev/null | while IFS= read -r line; do
     printf '%s\n' "$line" >>"$target"
     written=$((written + ${#line} + 1))

@@ -1,1 +1,1 @@
-"""Carry out a plan: requests, waiting, and what became of them."""
+"""Carry out a plan: requests, waiting, and their outcome."""

@@ -1,9 +1,9 @@
 """Carrying out plans: ready operations in parallel, the deepest first, on one coordinating thread.
 
 The thread that called `apply` owns all state; worker threads make requests and post the results to one queue.
-Several plans run side by side without sharing a fate: when an operation fails, nothing more is started for its
-deployment, what is in flight finishes, and the others continue.  What is done, in which order, and what each
-operation waits for is the plan's; only reactions to failures are decided here.
+Several plans run side by side and independently: when an operation fails, no further one is started for its
+deployment, requests in flight finish, and the other plans continue.  The plan determines the operations, their
+order and what each waits for; only reactions to failures are decided here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _IDLE_SECONDS = 3600.0
 
 @frozen
 class Limits:
-    """How many requests at a time, and how long one resource may take to reach its goal."""
+    """The number of concurrent requests, and the time that one resource may take to reach its goal."""
 
     max_workers: int = 16
     wait_timeout_seconds: float = 1200.0
@@ -47,7 +47,7 @@ class Limits:
 
 @frozen
 class _Performed:
-    """A worker has made, or failed to make, the requests of an operation."""
+    """The result of a worker's requests for an operation, or their exception."""
 
     id: OperationId
     future: Future[Done]
@@ -63,7 +63,7 @@ class _Performed:
 
 @frozen
 class _Polled:
-    """A worker has polled, or failed to poll, what is waited for."""
+    """The result of a worker's poll, or its exception."""
 
     watches: tuple[Watch, ...]
     future: Future[tuple[Observation, ...]]
@@ -137,8 +137,6 @@ class Executor:
             self.cancel.forget(self._wake)
         return tuple(self._outcome(plan) for plan, _ in self.plans)
 
-    # -- the loop ------------------------------------------------------------------------------------------
-
     def _prepare(self) -> None:
         self._iam_writes = IamWrites.before(plan for plan, _ in self.plans)
         for plan, site in self.plans:
@@ -172,7 +170,7 @@ class Executor:
         self._inbox.put(_Wake())
 
     def _drain(self) -> None:
-        """Let what is in flight finish, and start nothing."""
+        """Wait for requests in flight, and start no further ones."""
         while self._in_flight:
             message = self._inbox.get()
             if isinstance(message, _Performed):
@@ -200,8 +198,6 @@ class Executor:
             if name.deployment not in self._causes:
                 self.reporter.started(self._operations[name])
                 self._submit(name)
-
-    # -- operations ----------------------------------------------------------------------------------------
 
     def _submit(self, name: OperationId) -> None:
         self._post(name, self.pool.submit(perform, self._job(self._operations[name])))
@@ -268,7 +264,7 @@ class Executor:
             self._finish(operation)
 
     def _record(self, performed: _Performed) -> None:
-        """Remember what exists, as soon as it does."""
+        """Record a resource as soon as it exists."""
         if performed.accepted is not None and performed.accepted.id:
             live = live_of(self._operations[performed.id], performed.accepted)
             self._resources[performed.id.deployment, performed.id.key] = live
@@ -319,8 +315,6 @@ class Executor:
                 self._waiter.remove(watch.operation, self._now())
         self.reporter.failed(operation, error)
 
-    # -- polls ---------------------------------------------------------------------------------------------
-
     def _submit_poll(self, watches: tuple[Watch, ...]) -> None:
         future = self.pool.submit(poll, watches, self.session.caller(self.cancel))
         self._in_flight += 1
@@ -366,7 +360,7 @@ class Executor:
             self._fail(operation, timed_out(watch, waited_seconds=waited))
 
     def _recover(self, operation: Operation, observation: Observation) -> None:
-        """Try again after a failure or a disappearance where there is another way, else fail."""
+        """Try the next attempt after a failure or a disappearance; fail if there is none."""
         attempt, want = self._attempts.get(operation.id, Attempt()), self._desired(operation)
         may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
         following = next_attempt(operation, attempt, want, observation, may_iam_lag=may_lag)

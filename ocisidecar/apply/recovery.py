@@ -59,9 +59,9 @@ def next_attempt(
 ) -> Attempt | None:
     """Return the attempt after `attempt`, or None when there is no further one.
 
-    What disappeared, and what an earlier run created and then failed, is created again with another token; an
-    instance without capacity is created at the next placement, and one whose image was refused is created again
-    while IAM may not have taken effect.  Any other failure is final.
+    A resource that disappeared, or that failed after an earlier run had created it, is created again with another
+    token; an instance without capacity is created at the next placement, and one whose image was refused is created
+    again while IAM may not have taken effect.  Any other failure is final.
     """
     if want is None or not operation.may_create:
         return None
@@ -84,7 +84,7 @@ def reason_for(observation: Observation) -> str:
 
 
 def lacks_capacity(observation: Observation) -> bool:
-    """Return whether the service says that there was no capacity for the resource."""
+    """Return whether the service reports that it has no capacity for the resource."""
     return is_capacity_shortage(" ".join(observation.errors))
 
 

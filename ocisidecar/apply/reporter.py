@@ -1,4 +1,4 @@
-"""The events of a run: stamped with time and sequence, and delivered to the caller's handler."""
+"""The events of a run: given a time and a sequence number, and delivered to the caller's handler."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ocisidecar.state.observed import Live
 
 @define
 class Reporter:
-    """Reports what happens in one run.  Used on the thread that called `apply`.
+    """Reports the events of one run.  Used on the thread that called `apply`.
 
     Args:
         clock: gives the elapsed time.
@@ -39,7 +39,7 @@ class Reporter:
         self._began = self.clock.time()
 
     def emit(self, event: Event) -> None:
-        """Stamp and deliver an event."""
+        """Set time and sequence number of an event, and deliver it."""
         self._sequence += 1
         if self.handler is not None:
             elapsed = self.clock.time() - self._began

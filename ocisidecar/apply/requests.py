@@ -1,4 +1,4 @@
-"""The requests of one operation: what creates, changes, starts or deletes one resource.
+"""The requests of one operation, which create, change, start or delete one resource.
 
 Retry tokens are managed here.  A token depends only on the desired resource and on its generation, so a rerun after
 a lost answer gets the resource that was created, and two runs at a time get one.  When the resource of a token is
@@ -32,11 +32,11 @@ from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Json, Ref, resolve_fields, text
 
 MAX_TOKEN_GENERATIONS = 200
-"""How many tokens a create tries: how often a VCN, say, can be created and deleted within the 24 hours for which
-OCI remembers tokens.  Source: the SDK's description of `opc_retry_token`."""
+"""Maximum number of tokens of a create: how often e.g. a VCN can be created and deleted within the 24 hours during
+which OCI remembers tokens.  Source: the SDK's description of `opc_retry_token`."""
 
 _STORED_ANSWER_SECONDS = 5.0
-"""An answer whose resource is this much older than the answer itself is one that the service had stored."""
+"""An answer whose resource is older than the answer by at least this was stored by the service."""
 
 _DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
 _NAME_TAKEN_SUFFIX = "AlreadyExists"
@@ -46,7 +46,7 @@ _NAME_TAKEN_WORDS = "already uses this display name"
 
 @frozen
 class Attempt:
-    """Where a create is: index of its placement, and generation of its retry token there.
+    """An attempt of a create: the index of its placement, and the generation of its retry token there.
 
     `wait_seconds` is how long to wait before it begins.
     """
@@ -216,7 +216,7 @@ def _act(job: Job) -> Done:
 
 
 def _await(job: Job) -> Done:
-    """Leave what an earlier run began to the waiter; create it again once it has turned out to have failed."""
+    """Wait for a resource that an earlier run began to create; create it again if it has failed."""
     return Done(_as_accepted(_live(job))) if job.attempt == Attempt() else _create(job)
 
 
@@ -252,7 +252,7 @@ def _live(job: Job) -> Live:
 
 
 def _find(job: Job, want: Desired) -> Live | None:
-    """Return the oldest live resource that is what `want` asks for."""
+    """Return the oldest live resource that matches `want`."""
     return next(iter(_matches(job, want)), None)
 
 
@@ -273,14 +273,14 @@ def _lives(job: Job, want: Desired) -> list[Live]:
 
 
 def _delete_failed(job: Job, want: Desired) -> None:
-    """Delete what failed at an earlier attempt; its error text has been reported."""
+    """Delete a resource that failed at an earlier attempt and whose error has been reported."""
     for live in _lives(job, want):
         if live.phase is Phase.FAILED:
             job.kind.delete(job.caller, job.site, live)
 
 
 def _oldest(job: Job, want: Desired, accepted: Accepted) -> Accepted:
-    """Keep the oldest of several resources that one key got by chance, and delete the others."""
+    """Keep the oldest of several resources of one key, and delete the others."""
     matching = _matches(job, want)
     for extra in matching[1:]:
         job.kind.delete(job.caller, job.site, extra)

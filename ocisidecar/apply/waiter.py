@@ -1,8 +1,8 @@
-"""Waiting for resources: what is watched, when to poll next, and what a poll showed.  The only schedule for it.
+"""Waiting for resources: the watched resources, the schedule of polls, and their results.
 
-Waiting is batched: one list per kind answers for everything of that kind.  Absence and failure are confirmed by a
-GET, because lists lag.  There is no table of durations: the interval grows with the time already waited, and
-where many are waited for, their own rate of completion predicts when the last one will be ready.
+Waiting is batched: one list per kind serves all watches of that kind.  Absence and failure are confirmed by a GET,
+because lists lag.  There is no table of durations: the interval grows with the time already waited, and with many
+resources their rate of completion predicts when the last one will be ready.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _SETTLED = frozenset({Phase.READY, Phase.STOPPED})
 
 
 _INTERVAL_FACTORS: Mapping[Goal, float] = {Goal.HEALTHY: 4.0, Goal.GONE: 0.6}
-"""Health checks have periods of seconds; deletions are short, and each level of them waits for the last."""
+"""Goal → factor for the interval: health checks take seconds; deletions are short, and others wait for them."""
 
 
 class WaitStatus(StrEnum):
-    """How a wait stands after a poll."""
+    """The state of a wait after a poll."""
 
     REACHED = "reached"
     PENDING = "pending"
@@ -82,7 +82,7 @@ class Watch:
 
 @frozen
 class Observation:
-    """What one poll showed of one watched resource; `errors` are the service's words for a failure."""
+    """The result of one poll for one watched resource; `errors` are the service's messages about a failure."""
 
     watch: Watch
     status: WaitStatus
@@ -92,7 +92,7 @@ class Observation:
 
 @define
 class _Group:
-    """The watches that one list answers for."""
+    """The watches that one list serves."""
 
     watches: dict[OperationId, Watch] = field(factory=dict)
     due: float = 0.0
@@ -102,13 +102,13 @@ class _Group:
 
     @property
     def interval_factor(self) -> float:
-        """How much longer than usual to wait between polls: the shortest that a goal in the group asks for."""
+        """The factor for the interval between polls: the smallest of the goals in the group."""
         return min(_INTERVAL_FACTORS.get(watch.goal, 1.0) for watch in self.watches.values())
 
 
 @define
 class Waiter:
-    """Keeps the watches and says when to poll.  Used by the coordinating thread only."""
+    """Keeps the watches and schedules their polls.  Used by the coordinating thread only."""
 
     _groups: dict[tuple[str, str, str], _Group] = field(factory=dict)
 
@@ -157,7 +157,7 @@ class Waiter:
 
 
 def _group_key(watch: Watch) -> tuple[str, str, str]:
-    """Return what one list answers for: a kind below a parent, and for health a single resource."""
+    """Return the scope of one list: a kind below a parent, and for health a single resource."""
     single = str(watch.operation) if watch.goal is Goal.HEALTHY else ""
     return watch.kind.name, watch.parent_id, single
 
@@ -168,9 +168,9 @@ def interval(
     """Return the seconds until the next poll of `waiting` resources.  Pure.
 
     A single resource is polled almost at once, because many changes are complete when they are answered, and then
-    every 3 % of the time it has taken so far.  For a crowd only the last one matters, so polls are rarer until some
-    have arrived; from then on the crowd's own rate predicts how long the rest will take, and the next poll comes
-    after two fifths of that.
+    every 3 % of the time it has taken so far.  Of many only the last one matters, so polls are rarer until some are
+    ready; from then on their rate predicts how long the rest will take, and the next poll comes after two fifths of
+    that.
     """
     soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 60 * waited_seconds))
     alone = max(soon, _SHARE_OF_WAITED * waited_seconds)
@@ -182,7 +182,7 @@ def interval(
 
 
 def poll(watches: Sequence[Watch], caller: Caller) -> tuple[Observation, ...]:
-    """Poll one group: one list for all, and a GET or work request where the list leaves doubt.
+    """Poll one group with one list, and with a GET or a work request for resources that the list does not settle.
 
     Health is polled one by one, since no list shows it.
     """

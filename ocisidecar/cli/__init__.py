@@ -1,1 +1,1 @@
-"""The command line, and what the programs in `scripts/` share with it."""
+"""The command line, and the modules that the programs in `scripts/` share with it."""

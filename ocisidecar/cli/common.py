@@ -1,4 +1,4 @@
-"""What every command line of this project shares: running a command, questions and output.
+"""Functions of every command line of this project: running a command, questions and output.
 
 Results go to standard output; progress, questions and errors go to standard error.
 """
@@ -37,7 +37,7 @@ T = TypeVar("T", bound=_Document)
 def run_command(run: Callable[[], int], *, program: str) -> int:
     """Run a command and return its exit code; an error is reported as one message on standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a sign such as ± that the encoding lacks is no reason to fail
+        sys.stdout.reconfigure(errors="replace")  # characters that the encoding lacks, such as ±, are not an error
     try:
         return run()
     except BrokenPipeError:  # the reader of a pipe has read enough, as in `| head`

@@ -1,7 +1,7 @@
 """`ocisidecar demo`: spec, plan, apply, verify, change and destroy on the built-in emulator.
 
-The texts are for people who have never seen OCI.  All of it really happens: each line of progress stands for signed
-requests of the OCI SDK over HTTP, and with a Docker engine the containers run.
+The texts are for readers who have never used OCI.  Each line of progress comes from signed requests of the OCI SDK
+over HTTP, and with a Docker engine the containers run.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def run(
         containers: `simulated`; `docker`, which builds this project's missing images and lets the engine pull the
             others; `auto`, which is `docker` if the engine has all images already, else `simulated`, so that it
             downloads nothing.
-        images: with Docker, image of the spec → local image to run in its place.
+        images: with Docker, image of the spec → local image to run instead.
         bases: with Docker, name of an image of this project → base image to use in place of the official one.
 
     Raises:
@@ -174,7 +174,7 @@ class _Demo:
             self._print_logs(deployment)
 
     def change(self) -> None:
-        """The same spec again, which changes nothing, and then a changed spec."""
+        """Apply the same spec again, which changes nothing, and then a changed spec."""
         self._print_heading("6. The same spec again: no changes; the state is in the cloud, there is no state file")
         show(plan_page(self.provisioner.plan(demo_spec.web)), self.console)
         self._print_heading(f"7. A changed spec: evolve(web, environment_variables={_CHANGE})")

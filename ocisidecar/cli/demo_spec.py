@@ -1,11 +1,11 @@
-"""The spec that the demo shows and deploys; below this line it is what you would write."""
+"""The spec that the demo shows and deploys; the code below is what a user would write."""
 
 from ocisidecar import HealthCheck, InstanceSpec, ScrapeTarget, SidecarSpec, VolumeSpec
 
 web = (
     InstanceSpec(
         "web",
-        image_url="ocisidecar/app-with-metrics:0.1.0",  # a small web page, in place of your app
+        image_url="ocisidecar/app-with-metrics:0.1.0",  # a small web page instead of your app
         memory_in_gbs=4,
         ports=[80, 9090],
         health_checks=[HealthCheck.http(80, path="/health")],

@@ -1,6 +1,6 @@
 """The exit codes of the command line and of the scripts: one table for the programs, their help and the README.
 
-What the exit codes of *containers* mean stands in `observe/container_exit_codes.py`.
+The meanings of the exit codes of *containers* are in `observe/container_exit_codes.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ocisidecar.errors import (
 
 
 class ExitCode(IntEnum):
-    """How a program ended."""
+    """Exit codes of a program."""
 
     OK = 0
     CHECKS_FAILED = 1
@@ -54,14 +54,14 @@ _CODE_OF_ERROR: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
     (OciSidecarError, ExitCode.WRONG_INPUT),
     (OSError, ExitCode.WRONG_INPUT),
 )
-"""The first class that an error belongs to decides."""
+"""Error class → exit code; the first class of which an error is an instance counts."""
 
 
 def exit_code_of(error: BaseException) -> ExitCode:
     """Return the exit code for an error that ended a command.
 
     Raises:
-        LookupError: no user can have caused an error of this class; it deserves its traceback.
+        LookupError: an error of this class is a bug of the library, whose traceback should be shown.
     """
     for cls, code in _CODE_OF_ERROR:
         if isinstance(error, cls):

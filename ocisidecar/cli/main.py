@@ -1,6 +1,6 @@
 """The command line: `ocisidecar`, the same as `python -m ocisidecar`.
 
-Each command is a few lines over the library.  Exit codes stand in `exit_codes.py`.
+Each command is a few lines over the library.  Exit codes are in `exit_codes.py`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     return common.run_command(lambda: int(options.run(options)), program="ocisidecar")
-
-
-# -- commands --------------------------------------------------------------------------------------------------
 
 
 def _demo(options: Options) -> int:
@@ -138,9 +135,6 @@ def _logs(options: Options) -> int:
     return ExitCode.OK
 
 
-# -- files and targets -----------------------------------------------------------------------------------------
-
-
 @frozen
 class _DeploymentFile:
     """The deployment that a spec file or a settings file describes; a settings file also says how to connect."""
@@ -181,9 +175,6 @@ class _Target:
 
     def connect(self, options: Options) -> Provisioner:
         return connection.connect(options, self.file.settings if self.file else None)
-
-
-# -- arguments -------------------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Where build_all.py pushes images: a registry from settings and account, with its credentials and repositories."""
+"""The registry to which build_all.py pushes images, with its credentials and repositories."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PushTarget:
     """A registry; for OCI's own registry also the connection that creates its repositories.
 
     Attributes:
-        registry: what images are pushed to.
+        registry: the destination of pushes.
         connect: opens a provisioner; None for other registries, which create repositories by themselves.
     """
 
@@ -49,7 +49,7 @@ class PushTarget:
 
 
 def push_target(options: Options, settings: Settings) -> PushTarget:
-    """Return where images are pushed, according to options, settings and account.
+    """Return the registry to push to, according to options, settings and account.
 
     Raises:
         ConfigError: user name or auth token is missing, or the registry is unknown.

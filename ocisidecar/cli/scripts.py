@@ -1,8 +1,8 @@
-"""What the programs in `scripts/` share: a settings file, and the deployment that it describes.
+"""The context of the programs in `scripts/`: a settings file, and the deployment that it describes.
 
-With `--local` a script runs the emulator in its own process: what the command needs is deployed first, and all of
-it is gone when the command ends.  With the `--endpoint` of a separate emulator (`ocisidecar emulator`) several
-commands work on the same deployment.
+With `--local` a script runs the emulator in its own process: the deployment is applied first, and ceases to exist
+when the command ends.  With the `--endpoint` of a separate emulator (`ocisidecar emulator`) several commands work
+on the same deployment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How fast and how often requests may be sent to one service, shared by all threads."""
+"""The request rate and the retry budget of one service, shared by all threads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RateLimiter:
 
     @property
     def per_second(self) -> float | None:
-        """The current limit in requests per second; None while there is none."""
+        """The current limit in requests per second; None while the rate is not limited."""
         return self._rate
 
     def reserve(self) -> float:
@@ -76,7 +76,7 @@ class RateLimiter:
 
 @define
 class RetryBudget:
-    """Retries that a service may still get, so that many workers do not each retry a failing region.  Thread-safe.
+    """A budget of retries for one service, so that many workers do not each retry a failing region.  Thread-safe.
 
     Starts with `RETRIES_PER_SERVICE`; every retry takes one, a success returns `RETRIES_PER_SUCCESS`.
     """

@@ -1,7 +1,4 @@
-"""Which errors are retried, and for how long: `error_class`, `classify` and `RETRY_POLICIES`.
-
-`RetryController` holds tenacity's callbacks, which decide by them.
-"""
+"""Retry policies by class of errors, and their application by tenacity."""
 
 from __future__ import annotations
 
@@ -30,10 +27,10 @@ Notify = Callable[[str, int, float], None]
 
 @frozen
 class RetryPolicy:
-    """How long one class of errors is retried: at most `max_attempts` requests within `max_seconds`.
+    """Limits of the retries for one class of errors: at most `max_attempts` requests within `max_seconds`.
 
-    A wait that the service requests (Retry-After) is waited in full where it ends within `max_seconds`; where it
-    does not, the call fails at once.  `max_wait_seconds` limits the other waits.
+    A wait that the service requests (Retry-After) is observed in full if it ends within `max_seconds`; otherwise
+    the call fails at once.  `max_wait_seconds` limits the other waits.
     """
 
     max_attempts: int
@@ -63,7 +60,7 @@ than an outage.  "busy" outlasts the 300 s that some services need to release a 
 
 @frozen
 class Intent:
-    """What a call means for retrying.
+    """The properties of a call that determine which errors are retried.
 
     Attributes:
         is_write: it changes something; a busy resource is retried.
@@ -152,8 +149,8 @@ class RetryController:
     """Tenacity's callbacks for one call, which decide by `RETRY_POLICIES`.
 
     Args:
-        intent: what the call means for retrying.
-        clock: where time comes from.
+        intent: determines which errors are retried.
+        clock: the source of time.
         limiter, budget: of the service that is called.
         has_responded: whether the session has ever got a response.
         notify: called before each retry.

@@ -38,10 +38,10 @@ Source: Container Instances API, ListContainerInstances (1 to 1000); for ons wha
 """
 
 _CONNECTION = re.compile(r"^(<[^>]*>|\w+\([^)]*\)): ")
-"""The connection object with which urllib3 begins its messages, of no use to a reader."""
+"""The representation of a connection object with which urllib3 begins its messages."""
 
 METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
-"""The client that posts metrics: at a separate host, which the SDK does not choose by itself.
+"""The client that posts metrics, which uses a separate host that the SDK does not choose by itself.
 
 Source: oci.monitoring.MonitoringClient.post_metric_data.
 """
@@ -57,7 +57,7 @@ class Response:
 
     @property
     def body(self) -> Mapping[str, Json]:
-        """The body as an object; empty when there is none."""
+        """The body as an object; empty if the response has no body."""
         return self.data if isinstance(self.data, Mapping) else {}
 
     @property
@@ -82,8 +82,8 @@ class Session:
 
     Args:
         credentials: signer, region and tenancy.
-        clock: where time comes from.
-        endpoint: base URL for all services, in place of the region's; `{region}` and `{service}` in it are
+        clock: the source of time.
+        endpoint: base URL for all services, instead of the region's; `{region}` and `{service}` in it are
             replaced by the region's name and the SDK's module name.
     """
 
@@ -216,7 +216,7 @@ class Caller:
             operation: its method, e.g. `create_subnet`.
             *args: passed to the method.
             **options: passed to the method.
-            intent: what the call means for retrying.
+            intent: determines which errors are retried.
             region: where to send it; the session's own by default.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Keys and tokens as text: read, checked, and never shown.
+"""Keys and tokens as text: reading and checking, without showing them.
 
 No key, pass phrase or token is in a message, in a repr, or in a local variable of a frame that an error from
 here carries.  Hence secrets travel as `Setting`s, whose repr hides them, and the failure of a library that
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def key_entry(settings: Settings) -> str:
-    """Return which entry gives the key; `key_content` is the stronger one, as in the SDK's Signer."""
+    """Return the entry with the key; `key_content` takes precedence, as in the SDK's Signer."""
     return "key_content" if settings.get("key_content") else "key_file"
 
 
@@ -47,10 +47,10 @@ def key_text(settings: Settings) -> Setting:
 
 
 def parse_key(load: Callable[[bytes, bytes | None], T], key: Setting, pass_phrase: Setting | None) -> T:
-    """Return what `load`, a function of the SDK, makes of PEM and pass phrase.
+    """Return the key that `load`, a function of the SDK, returns for PEM and pass phrase.
 
     Raises:
-        ConfigError: it cannot load them; says what is wrong with the key.
+        ConfigError: it cannot load them; the message says what is wrong with the key.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from oci.exceptions import InvalidPrivateKey
@@ -99,7 +99,7 @@ def fingerprint_of(private_key: RSAPrivateKey) -> str:
 
 
 def require_unexpired(token: Setting, clock: Clock, *, remedy: str) -> None:
-    """Return when `token` is a JWT whose time is not over.
+    """Check that `token` is a JWT that has not expired.
 
     Raises:
         ConfigError: it is not a JWT, or has expired; ends with the `remedy`.

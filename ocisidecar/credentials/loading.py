@@ -33,7 +33,7 @@ from ocisidecar.errors import ConfigError
 
 _FILE_METHODS = ("api_key", "security_token")
 _METHODS = (*_FILE_METHODS, "instance_principal", "resource_principal")
-# oci-cli's other words → the SDK signer that does it.
+# Other methods of oci-cli → the SDK's signer for each.
 _OTHER_METHODS: Mapping[str, str] = {
     "instance_obo_user": "InstancePrincipalsDelegationTokenSigner(delegation_token=...)",
     "oke_workload_identity": "get_oke_workload_identity_resource_principal_signer()",
@@ -52,7 +52,7 @@ class Credentials:
         signer: signs requests; thread-safe; refreshes its token by itself where it has one.
         region: full name, known to the SDK, e.g. `eu-frankfurt-1`.
         tenancy_id: OCID of the tenancy.
-        source: for messages: `profile DEFAULT of /home/ada/.oci/config`.
+        source: for messages, e.g. `profile DEFAULT of /home/ada/.oci/config`.
         user_id: OCID of the user; None for principals and for session tokens.
         compartment_id: the compartment that the environment or the resource principal suggests; None without.
         client_config: first argument of every SDK client's constructor, to be given along with the signer; holds
@@ -78,7 +78,7 @@ def load_credentials(
     environment: Mapping[str, str],
     clock: Clock | None = None,
 ) -> Credentials:
-    """Return the credentials that arguments, environment and configuration file make.
+    """Return the credentials from arguments, environment and configuration file.
 
     Each setting comes from the argument, else `OCISIDECAR_*`, else `OCI_CLI_*`, else the profile.  Blocks for
     reading files; `instance_principal` also for calls to the metadata and the auth service.

@@ -39,7 +39,7 @@ def platform_region(environment: Mapping[str, str]) -> Setting | None:
 
 
 def resource_principal(environment: Mapping[str, str], clock: Clock) -> Any:
-    """Return the SDK's signer for what the platform injected; paths are read again when OCI refuses the token.
+    """Return the SDK's signer for the injected token and key; files are read again when OCI refuses the token.
 
     Raises:
         ConfigError: variables are missing, or what they hold or name is not a valid token and key.
@@ -84,8 +84,8 @@ def resource_principal(environment: Mapping[str, str], clock: Clock) -> Any:
 def instance_principal(environment: Mapping[str, str], federation_endpoint: Setting | None) -> Any:
     """Exchange the instance's certificate for a token; return the SDK's signer, which renews it by itself.
 
-    The SDK makes up to three attempts, within 100 s.  Where no metadata service is, the answer comes after at
-    most four seconds; the SDK alone would try for minutes.
+    The SDK makes up to three attempts, within 100 s.  Without a metadata service the error is raised after at most
+    four seconds; the SDK alone would try for minutes.
 
     Args:
         environment: with `OCI_METADATA_BASE_URL`, which the SDK reads too, from the process's own environment.

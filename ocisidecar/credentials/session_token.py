@@ -48,7 +48,7 @@ class SessionToken:
         """Return the newest token.
 
         Raises:
-            ConfigError: it has expired; what was done so far stays, and applying again continues.
+            ConfigError: it has expired; applying again with a new token continues.
         """
         with contextlib.suppress(ConfigError):
             token, key = self._read()

@@ -1,8 +1,8 @@
 """Sources of connection settings: argument > `OCISIDECAR_*` > `OCI_CLI_*` > profile of the configuration file.
 
-Everything here is pure but for reading the configuration file; the environment is passed in.  A value never
-shows in a repr, because some of them are keys and pass phrases; its source does, so that a message can say
-where a wrong value is set.
+Everything here is pure except for reading the configuration file; the environment is passed in.  No repr shows a
+value, because some values are keys and pass phrases; it shows the source, so that a message can say where a wrong
+value is set.
 
 Source: the variables are those of oci-cli (`oci_cli/cli_constants.py`, 3.95.1) and of the SDK
 (`oci/config.py`, 2.189.0).  oci-cli has none for the compartment.
@@ -26,7 +26,7 @@ V = TypeVar("V")
 DEFAULT_CONFIG_FILE = "~/.oci/config"
 DEFAULT_PROFILE = "DEFAULT"
 
-# Setting → variables, the stronger first.
+# Setting → variables, in order of precedence.
 _CONTEXT_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "config_file": ("OCISIDECAR_CONFIG_FILE", "OCI_CLI_CONFIG_FILE", "OCI_CONFIG_FILE"),
     "profile": ("OCISIDECAR_PROFILE", "OCI_CLI_PROFILE"),
@@ -47,11 +47,11 @@ _IDENTITY_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "security_token_file": ("OCI_CLI_SECURITY_TOKEN_FILE",),
     "delegation_token_file": ("OCI_CLI_DELEGATION_TOKEN_FILE",),
 }
-# The SDK asks this one only when the profile names no region.
+# The SDK reads this one only when the profile has no region.
 _LAST_RESORT_VARIABLES: Mapping[str, tuple[str, ...]] = {"region": ("OCI_REGION",)}
 VARIABLES: Mapping[str, tuple[str, ...]] = {**_CONTEXT_VARIABLES, **_IDENTITY_VARIABLES}
 
-# What a profile, or a mapping in its place, may say → the setting's name.
+# Entry of a profile or a mapping → name of the setting.
 _ENTRIES: Mapping[str, str] = {
     **{name: name for name in _IDENTITY_VARIABLES},
     "region": "region",
@@ -90,14 +90,14 @@ class Setting:
 
 @frozen
 class Settings:
-    """All settings that were found, each from its strongest source.
+    """All settings that were found, each from the source with the highest precedence.
 
     Attributes:
         by_name: setting → value and source.
         place: the main source, for messages about what is missing.
         profile: the profile's name, for commands that a message proposes.
         is_mapping: the caller gave a mapping, which variables of the identity do not complement.
-        environment: the variables that were looked at.
+        environment: the environment variables.
     """
 
     by_name: Mapping[str, Setting]
@@ -114,7 +114,7 @@ class Settings:
         """Return the settings, in the order of `names`.
 
         Raises:
-            ConfigError: some are missing; names them all, and the variables that can give them.
+            ConfigError: some are missing; the message names all of them, and the variables that can set them.
         """
         missing = [name for name in names if name not in self.by_name]
         if missing:
@@ -127,11 +127,11 @@ class Settings:
 
 
 def find(name: str, *, argument: str | None, environment: Mapping[str, str]) -> Setting | None:
-    """Return a setting that files do not contain: the argument, else the strongest variable that is not empty.
+    """Return a setting that files do not contain: the argument, else the first variable that is not empty.
 
     Args:
         name: a key of `VARIABLES`, e.g. `endpoint` or `compartment_id`.
-        argument: what the caller said; None for nothing.
+        argument: the caller's argument, or None.
         environment: usually `os.environ`.
     """
     if argument is not None:
@@ -150,15 +150,15 @@ def gather(
     """Put the sources together; blocks only for reading one file.
 
     Args:
-        config: path of a configuration file, or a mapping with the entries of a profile as the SDK takes it; a
-            mapping is an argument, hence stronger than the environment, and complete: no file and none of
-            `OCI_CLI_USER`, `OCI_CLI_KEY_FILE` and their like is mixed in.  None means `OCISIDECAR_CONFIG_FILE`,
-            `OCI_CLI_CONFIG_FILE` or `OCI_CONFIG_FILE`, then `~/.oci/config`.  (The SDK itself looks at
+        config: path of a configuration file, or a mapping with the entries of a profile in the SDK's form; a
+            mapping is an argument, so it takes precedence over the environment, and is complete: neither a file nor
+            variables such as `OCI_CLI_USER` and `OCI_CLI_KEY_FILE` add to it.  None means `OCISIDECAR_CONFIG_FILE`,
+            `OCI_CLI_CONFIG_FILE` or `OCI_CONFIG_FILE`, then `~/.oci/config`.  (The SDK itself reads
             `OCI_CONFIG_FILE` only when `~/.oci/config` is absent.)
         profile: section of the file; None means the variables, then `DEFAULT`.
-        arguments: what the caller said beyond that, by setting.
+        arguments: further arguments of the caller, by setting.
         environment: usually `os.environ`.
-        is_file_needed: False reads a file only when one, or a profile, is named.
+        is_file_needed: if false, a file is read only when a file or a profile is given.
 
     Raises:
         ConfigError: the file is missing, unreadable, not INI, or has no such profile.
@@ -204,7 +204,7 @@ def read_file(path: Path, what: str, *, remedy: str) -> Setting:
     """Return a text file's content, held as a secret; bytes that are not UTF-8 are replaced.
 
     Raises:
-        ConfigError: the file is missing or cannot be read; says `what` it is for and the `remedy`.
+        ConfigError: the file is missing or cannot be read; the message has `what` it is for and the `remedy`.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig", errors="replace")
@@ -276,7 +276,7 @@ def _read_profile(path: Path, name: str) -> Mapping[str, str]:
 def _parse(parser: configparser.ConfigParser, text: Setting) -> int | None:
     """Fill `parser`; return the number of the first line that is not INI.
 
-    The parser's own error quotes the line, which may be a pass phrase, so it goes no further than here.
+    The parser's own error quotes the line, which may be a pass phrase, so it is not chained to ours.
     """
     try:
         parser.read_string(text.value)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from attrs import frozen
 from werkzeug import Request, Response
@@ -80,8 +81,11 @@ class App:
         match: Match | None = None
         loss: LoseResponse | None = None
         try:
-            match = self._router.match(request.method, request.path)
+            path = _raw_path(request)
+            match = self._router.find(request.method, path)
             principal = self._verify(request)
+            if match is None:
+                raise self._router.refusal(request.method, path)
             result, loss = self._perform(request, match, principal)
             response = _success_response(match.operation, result)
         except ServiceError as error:
@@ -132,6 +136,7 @@ class App:
                 body=body,
                 now=now,
                 effects=effects,
+                alternatives=match.alternatives,
             )
             try:
                 authorise(call)
@@ -180,6 +185,12 @@ class _EmptyError(ServiceError):
 
     def __init__(self, status: int) -> None:
         super().__init__("", "", status=status)
+
+
+def _raw_path(request: Request) -> str:
+    """Return the path as sent: a slash in a parameter is still encoded."""
+    target: str = request.environ.get("RAW_URI", "")
+    return target.partition("?")[0] if target.startswith("/") else quote(request.path)
 
 
 def _injected_error(effect: Refuse) -> ServiceError:

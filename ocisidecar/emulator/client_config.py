@@ -4,29 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+
+KEY_LABEL: Final = "OCI_API_KEY"
+"""The line at the end of a file with a private key without which oci-cli warns at each call."""
 
 
-def write(directory: Path, oci_config: Mapping[str, str]) -> Path:
-    """Write `config`, `key.pem` and an empty `oci_cli_rc` into a directory; returns the path of `config`.
+def write(directory: Path, oci_config: Mapping[str, str], token: str) -> Path:
+    """Write `config`, `key.pem`, `token` and an empty `oci_cli_rc` into a directory; returns the path of `config`.
 
     A missing directory is made.  The files are readable by their owner only.
 
     Args:
         directory: where the files go.
-        oci_config: a configuration of the SDK with the private key in `key_content`.
+        oci_config: a configuration of the SDK with the private key in `key_content`, for the profile DEFAULT.
+        token: a session token for the same key, for the profile SESSION.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = directory / "key.pem"
     config = directory / "config"
     settings = {**oci_config, "key_file": str(key.resolve())}
     key_text = settings.pop("key_content")
-    lines = ["[DEFAULT]", *(f"{name}={value}" for name, value in settings.items()), ""]
-    contents = {key: key_text, config: "\n".join(lines), directory / "oci_cli_rc": ""}
+    token_file = directory / "token"
+    session = {name: value for name, value in settings.items() if name != "user"}
+    session["security_token_file"] = str(token_file.resolve())
+    contents = {
+        key: f"{key_text.rstrip()}\n{KEY_LABEL}\n",
+        token_file: token,
+        config: _profile("DEFAULT", settings) + "\n" + _profile("SESSION", session),
+        directory / "oci_cli_rc": "",
+    }
     for path, text in contents.items():
         path.touch(mode=0o600)
         path.chmod(0o600)
         path.write_text(text)
     return config
+
+
+def _profile(name: str, settings: Mapping[str, str]) -> str:
+    return "\n".join([f"[{name}]", *(f"{key}={value}" for key, value in settings.items()), ""])
 
 
 def environment(directory: Path, *, endpoint: str, compartment_id: str, region: str) -> dict[str, str]:

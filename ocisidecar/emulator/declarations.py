@@ -17,7 +17,7 @@ from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Effect
 from ocisidecar.emulator.ids import Binding
 from ocisidecar.emulator.regions import REGIONS
-from ocisidecar.emulator.schema import JsonObject, Schema
+from ocisidecar.emulator.schema import JsonObject, Schema, Variants
 from ocisidecar.emulator.signature import Principal
 from ocisidecar.emulator.state import Cloud, Record
 
@@ -43,7 +43,10 @@ class Result:
 
 @define(eq=False, kw_only=True)
 class Call:
-    """One authenticated request, as the handler of an operation gets it."""
+    """One authenticated request, as the handler of an operation gets it.
+
+    `alternatives` are operations of other services with the same path, when the endpoint does not select a service.
+    """
 
     cloud: Cloud
     operation: Operation
@@ -55,6 +58,7 @@ class Call:
     body: JsonObject
     now: float
     effects: Sequence[Effect] = ()
+    alternatives: Sequence[Operation] = ()
 
     @property
     def resource_id(self) -> str:
@@ -162,7 +166,7 @@ class Operation:
     status: int = 200
     listing: Listing | None = None
     headers: tuple[str, ...] = ()
-    details: Schema | None = None
+    details: Schema | Variants | None = None
     query: tuple[str, ...] = ()
     is_write: bool
     is_create: bool = False
@@ -183,7 +187,6 @@ class Service:
         writes_nulls: whether members without a value are sent as null; otherwise they are left out.
         is_global: one set of resources for all regions, written in the home region only.
         headers: of each response.
-        undeclared: first path segments of operations that OCI has and the emulator lacks; refused with 501.
         page_token_length: about how long its page tokens are.
         reports_remaining: whether lists contain the number of items on later pages.
         max_page_size: the largest `limit` that its lists accept.
@@ -198,7 +201,6 @@ class Service:
     writes_nulls: bool = False
     is_global: bool = False
     headers: Mapping[str, str] = Factory(dict)
-    undeclared: frozenset[str] = frozenset()
     page_token_length: int = 80
     reports_remaining: bool = False
     max_page_size: int = 1000

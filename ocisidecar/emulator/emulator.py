@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator import client_config
@@ -17,15 +17,14 @@ from ocisidecar.emulator.faults import Fault, FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.initial_state import create_builtin_tenancy, create_builtin_user
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
+from ocisidecar.emulator.out_of_band import OutOfBand
 from ocisidecar.emulator.people import People
 from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
 from ocisidecar.emulator.server import Listener
-from ocisidecar.emulator.services import SERVICES, vulnerability_scanning
-from ocisidecar.emulator.services.artifacts import push_image
-from ocisidecar.emulator.services.vault import store_secret
+from ocisidecar.emulator.services import SERVICES
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
 from ocisidecar.emulator.state import ENDED, Assumptions, Cloud, lifetime
@@ -34,11 +33,14 @@ from ocisidecar.emulator.throttle import Throttle
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
 
+SESSION_SECONDS: Final = 24 * 3600
+"""How long the token of a written configuration is valid."""
+
 _operator_key = functools.cache(make_key)
 """One key per process: making one costs 100 ms, and no emulator outlives its process."""
 
 
-class Emulator(People):
+class Emulator(OutOfBand, People):
     """An Oracle Cloud tenancy on a loopback port, for as long as the `with` block lasts.
 
     Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine and nothing is
@@ -204,8 +206,12 @@ class Emulator(People):
         )
 
     def write_config(self, directory: Path) -> Path:
-        """Write `config`, `key.pem` and an empty `oci_cli_rc` into a directory; returns the config's path."""
-        return client_config.write(directory, self.oci_config)
+        """Write a configuration for other processes into a directory; returns the path of `config`.
+
+        Its profile DEFAULT signs with the key `key.pem`, SESSION with a session token that is valid for a day.
+        `oci_cli_rc` is empty.
+        """
+        return client_config.write(directory, self.oci_config, self.issue_token(seconds=SESSION_SECONDS))
 
     def issue_token(
         self, *, public_key: str | None = None, resource_id: str | None = None, seconds: float = 3600
@@ -264,51 +270,6 @@ class Emulator(People):
             }
         return {kind: ids for kind, ids in found.items() if ids}
 
-    def push_image(self, repository_id: str, version: str) -> str:
-        """Push an image, tagged `version`, into a container repository; returns its OCID.
-
-        Raises:
-            LookupError: the repository does not exist.
-        """
-        cloud = self.app.cloud
-        with cloud.lock:
-            return push_image(cloud, repository_id, version).id
-
-    def cover_by_scanning(self, *repositories: str, scan_level: str = "STANDARD") -> str:
-        """Add a scan target for repositories of the compartment, for all when none is named; returns its OCID.
-
-        The emulator does not scan: results are those that `store_scan_result` stores.
-
-        Args:
-            repositories: without registry and namespace.
-            scan_level: STANDARD, or NONE for a recipe that scans nothing.
-        """
-        cloud = self.app.cloud
-        with cloud.lock:
-            return vulnerability_scanning.add_target(cloud, repositories, scan_level).id
-
-    def store_scan_result(self, repository: str, tag: str, *problems: Mapping[str, object]) -> str:
-        """Store the result of a scan that ended now; returns the result's OCID.
-
-        Args:
-            repository: without registry and namespace.
-            tag: of the image.
-            problems: as in oci.vulnerability_scanning.models.ContainerScanResultProblem, in wire form:
-                `{"name": ..., "severity": "HIGH", "state": "OPEN"}`.
-
-        Raises:
-            LookupError: no scan target covers the repository.
-        """
-        cloud = self.app.cloud
-        with cloud.lock:
-            return vulnerability_scanning.store_result(cloud, repository, tag, problems).id
-
-    def store_secret(self, *versions: bytes) -> str:
-        """Store a secret with these versions, the current one last, in the vault; returns its OCID."""
-        cloud = self.app.cloud
-        with cloud.lock:
-            return store_secret(cloud, versions).id
-
     def inject(self, *faults: Fault) -> None:
         """Add faults; each counts the matching calls from now on."""
         self.app.cloud.faults.add(faults)
@@ -366,8 +327,7 @@ class Emulator(People):
             pods=self._new_pods(),
         )
         create_builtin_tenancy(cloud)
-        create_builtin_user(cloud, cloud.user_id, "operator")
-        cloud.keys.add_api_key(Principal(id=cloud.user_id, tenancy_id=cloud.tenancy_id), self._key.public_key())
+        create_builtin_user(cloud, cloud.user_id, "operator", self._key.public_key())
         cloud.faults.add(self._faults)
         return cloud
 

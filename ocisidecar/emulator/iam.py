@@ -1,6 +1,7 @@
 """Parsers of IAM's two languages: matching rules of dynamic groups, and policy statements.
 
-Source: Oracle, "Writing Matching Rules to Define Dynamic Groups" and "Policy Syntax".
+Source: Oracle, "Writing Matching Rules to Define Dynamic Groups" and "Policy Syntax"; the tests of Oracle's
+Terraform provider use instance.compartment_id.  UNCONFIRMED: that it matches nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<string>'[^']*')|(?P<pattern>/[^/\s']*/)|(?P<mark>!=|[={},()])|(?P<word>[^\s'={},()!]+))"
 )
 _RULE_ATTRIBUTE = re.compile(
-    r"(?:instance|resource)(?:\.compartment)?\.id|resource\.type|tag\.[\w-]+\.[\w-]+\.value"
+    r"(?:instance|resource)(?:\.compartment)?\.id|instance\.compartment_id|resource\.type|tag\.[\w-]+\.[\w-]+\.value"
 )
 
 

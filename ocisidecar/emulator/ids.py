@@ -6,7 +6,7 @@ import base64
 import hashlib
 import random
 from datetime import UTC, datetime
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from itertools import chain
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ Binding = Literal["aaaaaaaa", "amaaaaaa", "an", "ab"]
 
 UNIQUE_LENGTH: Final = 60
 PUBLIC_BLOCKS: Final = tuple(map(IPv4Network, ("203.0.113.0/24", "198.51.100.0/24", "198.18.0.0/15")))
+IPV6_RANGE: Final = IPv6Network("2001:db8::/32")
 
 
 class Ids:
@@ -50,6 +51,14 @@ class Ids:
         Source: RFC 5737, RFC 2544.
         """
         return str(next(self._public))
+
+    def ipv6_block(self) -> str:
+        """Return a new IPv6 block of the size that a VCN gets, from the range that is reserved for documentation.
+
+        Source: RFC 3849.
+        """
+        number = int(IPV6_RANGE.network_address) | int(self.hexadecimal(6), 16) << (128 - 56)
+        return str(IPv6Network((number, 56)))
 
     def request_part(self) -> str:
         """Return 32 upper-case hexadecimal digits."""

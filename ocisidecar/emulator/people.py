@@ -8,7 +8,7 @@ from ocisidecar.emulator.access import ADMINISTRATORS
 from ocisidecar.emulator.app import App
 from ocisidecar.emulator.iam import parse_statement
 from ocisidecar.emulator.initial_state import create_builtin_policy, create_builtin_user
-from ocisidecar.emulator.signature import Principal, make_key, pem
+from ocisidecar.emulator.signature import make_key, pem
 
 
 class People:
@@ -27,12 +27,12 @@ class People:
         cloud = self.app.cloud
         key = make_key()
         with cloud.lock:
-            principal = Principal(id=cloud.ids.ocid("user"), tenancy_id=cloud.tenancy_id)
-            create_builtin_user(cloud, principal.id, name, groups)
+            user_id = cloud.ids.ocid("user")
+            key_fingerprint = create_builtin_user(cloud, user_id, name, key.public_key(), groups)
         return {
-            "user": principal.id,
+            "user": user_id,
             "tenancy": cloud.tenancy_id,
-            "fingerprint": cloud.keys.add_api_key(principal, key.public_key()),
+            "fingerprint": key_fingerprint,
             "key_content": pem(key),
             "region": cloud.home_region,
         }

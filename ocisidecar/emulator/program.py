@@ -16,7 +16,8 @@ def serve(port: int, config_dir: str | Path, *, containers: str = "simulated") -
 
     Writes `config` and a fresh API key into `config_dir` (made when missing, files readable by their owner only)
     and prints the endpoint, so that `oci --config-file DIR/config --endpoint URL ...` works.  A shell that has
-    sourced `environment` there needs neither option, and no compartment id.
+    sourced `environment` there needs neither option, and no compartment id.  The profile SESSION of `config` is for
+    programs that want a session token.
 
     Args:
         port: 0 picks a free one.

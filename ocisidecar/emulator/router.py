@@ -14,16 +14,18 @@ from attrs import define, field, frozen
 from ocisidecar.emulator.declarations import Operation, Service
 from ocisidecar.emulator.errors import ServiceError
 from ocisidecar.emulator.ids import kind_of
+from ocisidecar.emulator.known_operations import known_operations
 from ocisidecar.emulator.regions import HOME, REGIONS
 
 
 @frozen
 class Match:
-    """The operation of a request, its region, and the parameters of its path."""
+    """The operation of a request, its region, the parameters of its path, and other services' equal operations."""
 
     operation: Operation
     region: str
     path: dict[str, str]
+    alternatives: tuple[Operation, ...] = ()
 
 
 @define
@@ -41,38 +43,57 @@ class Router:
     def __init__(self, services: Sequence[Service]) -> None:
         self._services = tuple(services)
         self._prefixes = {prefix for service in services for prefix in service.prefixes}
-        self._first_segments = {
-            service.name: {
-                operation.path.removeprefix(service.version).split("/")[1] for operation in service.operations
-            }
-            for service in services
-        }
         self._root = _Node()
         for service in services:
             for operation in service.operations:
                 self._add(operation)
 
-    def match(self, method: str, path: str) -> Match:
-        """Return the operation of a request; ServiceError 404, 405 or 501 when there is none."""
-        segments = [unquote(segment) for segment in path.strip("/").split("/")]
-        region = segments.pop(0) if segments[0] in REGIONS else HOME
-        prefix = segments.pop(0) if segments and segments[0] in self._prefixes else ""
-        found = [
-            (node, values)
-            for node, values in self._walk(self._root, segments, [])
-            if any(_admits(operation, prefix) for group in node.operations.values() for operation in group)
-        ]
-        for node, values in found:
+    def find(self, method: str, path: str) -> Match | None:
+        """Return the operation of a request, or None when the emulator does not have it."""
+        region, prefix, segments = self._split(path)
+        for node, values in self._walk(self._root, segments, []):
             candidates = [item for item in node.operations.get(method, []) if _admits(item, prefix)]
             if candidates:
                 operation = _owner(candidates, values)
+                if not _is_meant(operation, segments, values):
+                    return None
                 names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-                return Match(operation, region, dict(zip(names, values, strict=True)))
-        if found:
-            raise ServiceError("MethodNotAllowed")
-        if self._is_undeclared(segments, prefix):
-            raise ServiceError("MethodNotImplemented", f"The emulator has no {method} {path}")
-        raise ServiceError("NotFound")
+                others = tuple(one for one in candidates if one is not operation)
+                return Match(operation, region, dict(zip(names, values, strict=True)), others)
+        return None
+
+    def refusal(self, method: str, path: str) -> ServiceError:
+        """Return the error for a request that `find` does not find.
+
+        501 with its name for an operation that only OCI has, 405 for a path with other methods, else 404.
+        """
+        _, prefix, segments = self._split(path)
+        known = known_operations()
+        if not prefix and segments and segments[0] in known.hosts:
+            prefix = segments.pop(0)
+        clients = {service.client for service in self._services if prefix in service.prefixes}
+        names = {
+            verb: [one.full_name for one in group if not prefix or one.host == prefix or one.client in clients]
+            for verb, group in known.at(segments).items()
+        }
+        if names.get(method):
+            wanted = " or ".join(names[method])
+            return ServiceError("MethodNotImplemented", f"The emulator does not have {method} {path}: {wanted}")
+        declared = [
+            operation
+            for node, _ in self._walk(self._root, segments, [])
+            for group in node.operations.values()
+            for operation in group
+            if _admits(operation, prefix)
+        ]
+        return ServiceError("MethodNotAllowed" if declared or any(names.values()) else "NotFound")
+
+    def _split(self, path: str) -> tuple[str, str, list[str]]:
+        """Return region, prefix (empty for none) and the other segments of a path."""
+        segments = [unquote(segment) for segment in path.strip("/").split("/")]
+        region = segments.pop(0) if segments[0] in REGIONS else HOME
+        prefix = segments.pop(0) if segments and segments[0] in self._prefixes else ""
+        return region, prefix, segments
 
     def _add(self, operation: Operation) -> None:
         node = self._root
@@ -94,26 +115,26 @@ class Router:
             found += self._walk(node.parameter, rest, [*values, head])
         return found
 
-    def _is_undeclared(self, segments: list[str], prefix: str) -> bool:
-        """Return whether OCI has such paths: siblings of declared ones, or those in `Service.undeclared`."""
-        if not segments[1:]:
-            return False
-        version, first = "/" + segments[0], segments[1]
-        return any(
-            version == service.version and first in service.undeclared | self._first_segments[service.name]
-            for service in self._services
-            if not prefix or prefix in service.prefixes
-        )
-
 
 def _admits(operation: Operation, prefix: str) -> bool:
     return not prefix or prefix in operation.service.prefixes
 
 
+def _is_meant(operation: Operation, segments: Sequence[str], values: Sequence[str]) -> bool:
+    """Return False when a parameter has matched a word for which OCI has another operation.
+
+    /compartments/bulkActionResourceTypes is not a compartment.
+    """
+    if all(map(kind_of, values)):
+        return True
+    known = known_operations().at(segments).get(operation.method, ())
+    return not known or operation.name in {one.name for one in known}
+
+
 def _owner(candidates: Sequence[Operation], values: Sequence[str]) -> Operation:
-    """Return the operation for the kind of OCID in the path; without a match, the one declared first."""
+    """Return the operation for the kind of OCID in the path; without a match, the first one of a collection."""
     kinds = {kind_of(value) for value in values}
     for operation in candidates:
         if operation.collection is not None and operation.collection.ocid in kinds:
             return operation
-    return candidates[0]
+    return next((operation for operation in candidates if operation.collection is not None), candidates[0])

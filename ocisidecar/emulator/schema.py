@@ -61,6 +61,11 @@ def _strings(value: Any, path: str) -> list[str]:
     return [_string(item, f"{path}[{index}]") for index, item in enumerate(value)]
 
 
+def _words(value: Any, path: str) -> list[str]:
+    """Drop empty strings, as OCI does with capabilities.  Source: the tests of Oracle's Terraform provider."""
+    return [text for text in _strings(value, path) if text]
+
+
 def _string_map(value: Any, path: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _mistyped(path, "an object with string values")
@@ -123,6 +128,7 @@ _TYPES: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "number": _number,
     "time": _time,
     "strings": _strings,
+    "words": _words,
     "map": _string_map,
     "tags": _freeform_tags,
     "defined": _defined_tags,
@@ -189,15 +195,15 @@ class Variants:
     discriminator: str
     schemas: Mapping[str, Schema]
 
-    def validate(self, value: Any, path: str) -> JsonObject:
+    def validate(self, value: Any, path: str = "") -> JsonObject:
         """Return the object without its nulls."""
         if not isinstance(value, dict):
-            raise _mistyped(path, "an object")
-        word = value.get(self.discriminator)
+            raise _mistyped(path or "the request body", "an object")
+        word, name = value.get(self.discriminator), f"{path}.{self.discriminator}".lstrip(".")
         if word is None:
-            raise ServiceError("MissingParameter", f"Missing parameter: {path}.{self.discriminator}")
+            raise ServiceError("MissingParameter", f"Missing parameter: {name}")
         if word not in self.schemas:
-            raise invalid(f"{path}.{self.discriminator} must be one of {', '.join(self.schemas)}: {word}")
+            raise invalid(f"{name} must be one of {', '.join(self.schemas)}: {word}")
         rest = {name: item for name, item in value.items() if name != self.discriminator}
         return {self.discriminator: word, **self.schemas[word].validate(rest, path)}
 

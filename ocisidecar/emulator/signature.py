@@ -62,6 +62,11 @@ def pem(key: RSAPrivateKey) -> str:
     ).decode()
 
 
+def public_pem(public: RSAPublicKey) -> str:
+    """Return a public key in PEM format."""
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
 def read_public_key(text: str) -> RSAPublicKey:
     """Return the RSA key in a PEM text; ValueError when it does not hold one."""
     try:

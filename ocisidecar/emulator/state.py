@@ -235,7 +235,8 @@ class Cloud:
         for name in wanted.split(":"):
             if found is None:
                 return None
-            found = next(self.where("compartment", now, compartmentId=found.id, name=name), None)
+            named = self.where("compartment", now, compartmentId=found.id, name=name)
+            found = next((one for one in named if one.state_at(now) not in ENDED), None)
         return found
 
     def is_live(self, kind: str, record_id: str, now: float) -> bool:

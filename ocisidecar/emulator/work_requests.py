@@ -1,7 +1,7 @@
 """Work requests: the progress of accepted changes, written once for all services.
 
 A work request has its own timeline: ACCEPTED, IN_PROGRESS, then SUCCEEDED or FAILED; its resources'
-action is IN_PROGRESS until the end.
+action is IN_PROGRESS until the end, and core's stays so.
 
 Source: oci.container_instances.models.WorkRequest, oci.logging.models.WorkRequest, oci.work_requests.models.
 """
@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ocisidecar.emulator import paging
 from ocisidecar.emulator.declarations import Call, Collection, Result, Service
+from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import Binding, etag, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
@@ -51,9 +52,12 @@ class WorkRequests:
         ocid: the kind slot of their ids.
         binding: how the unique part of their ids begins.
         client: the SDK's client class that reads them, by default that of the service.
+        path: of their collection.
+        noun: in the names of SDK methods.
+        operation_types: those that this path shows; empty for all of the service's.
         has_parts: whether errors and logs can be listed.
-        filters: query parameters of the list that select by equality, and the member that each is compared with;
-            `resourceId` is compared with the resources'.
+        is_action_final: whether the resources' action changes from IN_PROGRESS when the work has succeeded.
+        filters: query parameters of the list that select by equality.
         summary_without: members that the list leaves out.
         etag: digits of their entity tags; empty for none.
     """
@@ -62,8 +66,12 @@ class WorkRequests:
     ocid: str
     binding: Binding = "aaaaaaaa"
     client: str = ""
+    path: str = "/workRequests"
+    noun: str = "work_request"
+    operation_types: frozenset[str] = frozenset()
     has_parts: bool = True
-    filters: Mapping[str, str]
+    is_action_final: bool = True
+    filters: tuple[str, ...]
     summary_without: frozenset[str] = frozenset()
     etag: str = ""
 
@@ -77,24 +85,21 @@ class WorkRequests:
         collection = Collection(
             service=self.service,
             kind=self.kind,
-            noun="work_request",
-            plural="work_requests",
+            noun=self.noun,
+            plural=f"{self.noun}s",
             ocid=self.ocid,
-            item="/workRequests/{workRequestId}",
+            item=f"{self.path}/{{workRequestId}}",
+            filters=self.filters,
             create_phases=(),
             delete_phases=(),
         )
         service, item = self.service, collection.item
         options = {"collection": collection, "client": self.client or service.client}
         listing = {"listing": service.listing, **options}
-        service.declare(
-            "GET", collection.path, "list_work_requests", self._list, query=("compartmentId",), **listing
-        )
-        service.declare("GET", item, "get_work_request", self._get, **options)
-        if not self.has_parts:
-            return self
-        service.declare("GET", f"{item}/errors", "list_work_request_errors", self._parts("errors"), **listing)
-        service.declare("GET", f"{item}/logs", "list_work_request_logs", self._parts("logs"), **listing)
+        service.declare("GET", self.path, f"list_{self.noun}s", self._list, query=("compartmentId",), **listing)
+        service.declare("GET", item, f"get_{self.noun}", self._get, **options)
+        for part in ("errors", "logs") if self.has_parts else ():
+            service.declare("GET", f"{item}/{part}", f"list_{self.noun}_{part}", self._parts(part), **listing)
         return self
 
     def open(
@@ -136,6 +141,7 @@ class WorkRequests:
             is_part=True,
         )
         record.hidden["resources"] = tuple(resources)
+        record.hidden["owner"] = self
         _set_failure(record, failure)
         return {"opc-work-request-id": request_id}
 
@@ -156,39 +162,68 @@ class WorkRequests:
             **record.body,
             "status": status,
             "percentComplete": 100.0 if is_finished else 0.0,
-            "resources": [_resource(affected, status) for affected in record.hidden["resources"]],
+            "resources": [self._resource(affected, status) for affected in record.hidden["resources"]],
             "timeStarted": record.body["timeAccepted"] if status != "ACCEPTED" else None,
             "timeFinished": ended,
         }
         return body if self.service.writes_nulls else {key: body[key] for key in body if body[key] is not None}
 
     def _list(self, call: Call) -> Result:
-        call.compartment(call.query["compartmentId"])
-        records = paging.select(call, call.cloud.store.all(self.kind, call.now), ("compartmentId",))
-        chosen = [record for record in records if self._is_selected(call, record)]
-        return paging.page_of_records(call, chosen, lambda record: self._summary(record, call.now))
+        """Respond with the work requests of a compartment, which may be deleted.
 
-    def _summary(self, record: Record, now: float) -> JsonObject:
+        At an endpoint that several services share, those of all services whose list has this path.
+        """
+        compartment_id = call.query["compartmentId"]
+        if call.cloud.store.find("compartment", compartment_id, call.now) is None:
+            raise not_found()
+        listings = [(one, one.collection) for one in (call.operation, *call.alternatives) if one.collection]
+        filters = {name for _, collection in listings for name in collection.filters}
+        wanted = {name: call.query[name] for name in filters if name in call.query}
+        chosen = [
+            record
+            for operation, collection in listings
+            for record in paging.select(
+                evolve(call, operation=operation), call.cloud.store.all(collection.kind, call.now), ()
+            )
+            if self._is_shown(record) and _is_selected(record, call.now, compartment_id, wanted)
+        ]
+        return paging.page_of_records(call, chosen, lambda record: _owner(record).summary(record, call.now))
+
+    def summary(self, record: Record, now: float) -> JsonObject:
+        """Return the members of a work request that lists contain."""
         shown = self.view(record, now)
         return {name: value for name, value in shown.items() if name not in self.summary_without}
 
-    def _is_selected(self, call: Call, record: Record) -> bool:
-        shown = self.view(record, call.now)
-        wanted = {member: call.query[name] for name, member in self.filters.items() if name in call.query}
-        identifier = wanted.pop("resourceId", None)
-        affected = {resource.identifier for resource in record.hidden["resources"]}
-        return (identifier is None or identifier in affected) and all(
-            shown.get(member) == value for member, value in wanted.items()
-        )
+    def _is_shown(self, record: Record) -> bool:
+        return not self.operation_types or record.body["operationType"] in self.operation_types
+
+    def _find(self, call: Call) -> Record:
+        record = call.get(self.kind, call.resource_id)
+        if not self._is_shown(record):
+            raise not_found()
+        return record
+
+    def _resource(self, affected: AffectedResource, status: str | None) -> JsonObject:
+        action = affected.action
+        if status == "FAILED":
+            action = "FAILED"
+        elif status in UNFINISHED or not self.is_action_final:
+            action = "IN_PROGRESS"
+        return {
+            "entityType": affected.entity_type,
+            "actionType": action,
+            "identifier": affected.identifier,
+            "entityUri": affected.uri,
+        }
 
     def _get(self, call: Call) -> Result:
-        record = call.get(self.kind, call.resource_id)
+        record = self._find(call)
         tag = etag(record.id, 0, record.state_at(call.now), self.etag) if self.etag else ""
         return Result(body=self.view(record, call.now), headers={"etag": tag} if tag else {})
 
     def _parts(self, member: str) -> Any:
         def list_parts(call: Call) -> Result:
-            record = call.get(self.kind, call.resource_id)
+            record = self._find(call)
             is_finished = record.state_at(call.now) not in UNFINISHED
             moment = {"timestamp": timestamp(record.timeline.settled_at)} if is_finished else {}
             return paging.page_of_items(call, [{**part, **moment} for part in record.hidden[member] if moment])
@@ -201,15 +236,25 @@ def _set_failure(record: Record, failure: Fail | None) -> None:
     record.hidden["logs"] = [{"message": message} for message in (failure.logs if failure else ())]
 
 
-def _resource(affected: AffectedResource, status: str | None) -> JsonObject:
-    action = affected.action
-    if status in UNFINISHED:
-        action = "IN_PROGRESS"
-    elif status == "FAILED":
-        action = "FAILED"
-    return {
-        "entityType": affected.entity_type,
-        "actionType": action,
-        "identifier": affected.identifier,
-        "entityUri": affected.uri,
-    }
+def _owner(record: Record) -> WorkRequests:
+    owner: WorkRequests = record.hidden["owner"]
+    return owner
+
+
+def _is_selected(record: Record, now: float, compartment_id: str, wanted: Mapping[str, str]) -> bool:
+    """Return whether a work request passes the query of a list.
+
+    UNCONFIRMED: that the delete of a compartment is listed both there and in the compartment above.
+    """
+    affected = {resource.identifier for resource in record.hidden["resources"]}
+    if compartment_id not in {record.body["compartmentId"], *affected}:
+        return False
+    shown = _owner(record).view(record, now)
+    return all(
+        value in affected if name in _RESOURCE_FILTERS else shown.get(_MEMBERS.get(name, name)) == value
+        for name, value in wanted.items()
+    )
+
+
+_RESOURCE_FILTERS: Final = frozenset({"resourceId", "resourceIdentifier"})
+_MEMBERS: Final = {"workRequestId": "id"}

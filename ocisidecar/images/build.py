@@ -93,7 +93,7 @@ def build(
         engine: where to build; by default the one that the environment names.
         max_workers: number of parallel builds.
         on_event: receives the events, on this thread.
-        clock: where time comes from.
+        clock: the source of time.
 
     Returns:
         One image per source, in their order.

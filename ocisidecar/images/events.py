@@ -88,7 +88,7 @@ class PushFinished(ImageEvent):
 
 
 ImageHandler = Callable[[ImageEvent], None]
-"""Receives events; while it runs the call waits."""
+"""Receives events; blocking in it blocks the call."""
 
 
 @frozen

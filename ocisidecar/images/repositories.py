@@ -1,4 +1,4 @@
-"""The tenancy's container registry: its namespace, and repositories that exist before anything is pushed.
+"""The tenancy's container registry: its namespace, and the creation of repositories before a push.
 
 A push creates a missing repository by itself, but in the root compartment; policies of a compartment apply to a
 repository that was created there before.  Source: Container Registry documentation, "Creating a Repository".

@@ -1,4 +1,4 @@
-"""What OCI's Vulnerability Scanning service found in pushed images.  This module reads results and starts no scan.
+"""Results of OCI's Vulnerability Scanning service for pushed images.  This module reads results and starts no scan.
 
 Source: oci.vulnerability_scanning.VulnerabilityScanningClient and its models.  Public clients of the API read
 `repository` as path without registry and namespace, and `image` as tag (verrazzano's get_ocir_scan_results.sh).
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ScanState = Literal["SCANNED", "PENDING", "NOT_ENABLED"]
 
 SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "NONE")
-"""Severities in the service's words, the highest first."""
+"""Severities, as the service names them, the highest first."""
 
 _CLIENT: Final = "vulnerability_scanning.VulnerabilityScanningClient"
 
@@ -44,7 +44,7 @@ class Problem:
 
     Attributes:
         name: the service's name for it.
-        cve_reference: e.g. `CVE-2024-3094`; empty if there is none.
+        cve_reference: e.g. `CVE-2024-3094`; empty if it has no CVE number.
         severity: one of `SEVERITIES`, or a newer one of the service.
         state: OPEN, FIXED or NOT_APPLICABLE.
         packages: the affected packages.
@@ -88,7 +88,7 @@ class ScanResult:
 
 @frozen(kw_only=True)
 class ScanReport:
-    """What the service knows about an image.
+    """The scan results of an image.
 
     Attributes:
         state: SCANNED: there are results, with or without problems.  PENDING: an active scan target covers the
@@ -107,7 +107,7 @@ def scan_results(
     compartment_id: str | None = None,
     cancel: Cancel | None = None,
 ) -> ScanReport:
-    """Return what scanning found in a pushed image.
+    """Return the scan results of a pushed image.
 
     Args:
         provisioner: has region and credentials; the user needs `read vss-family`.

@@ -1,1 +1,1 @@
-"""Read what exists: resources, container instances, logs, and metrics."""
+"""Read live resources, container instances, logs and metrics."""

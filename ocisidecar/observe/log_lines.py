@@ -1,8 +1,8 @@
 """Parse container logs into lines, and find the new lines between two polls.  Pure.
 
-OCI returns the newest 256 KB of one run and nothing else: no position, no time range.  So each window is aligned
-with the one before it by content.  Every line has the prefix of the Container Runtime Interface, with its time,
-stream and a tag for full or partial lines: `2026-03-01T10:00:00.123456789Z stdout F text`.
+OCI returns the newest 256 KB of one run, and its API has neither a position nor a time range.  So each window is
+aligned with the one before it by content.  Every line has the prefix of the Container Runtime Interface, with its
+time, stream and a tag for full or partial lines: `2026-03-01T10:00:00.123456789Z stdout F text`.
 
 Source: oci.container_instances.ContainerInstanceClient.retrieve_logs for the size.  UNCONFIRMED: the prefix, which
 was seen in live use but is not documented; lines without it are kept unchanged.

@@ -51,7 +51,7 @@ def read_metrics(
     resource_group: str | None = None,
     resolution: str | None = None,
 ) -> tuple[MetricRow, ...]:
-    """Return what the query finds from `since` until now, in the order of streams and time."""
+    """Return the query's datapoints from `since` until now, in the order of streams and time."""
     details = {
         "namespace": namespace,
         "resourceGroup": resource_group,

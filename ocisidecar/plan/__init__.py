@@ -1,1 +1,1 @@
-"""Decide what must be done to get from the observed to the desired state."""
+"""Plan the operations that lead from the observed to the desired state."""

@@ -1,7 +1,7 @@
 """The steps from live to desired resources.  Pure: no SDK, no clock, no randomness.
 
-Digests are compared for what only a replacement can change (no GET returns config files or secrets), and live
-values for what can be changed in place.
+Content that only a replacement can change is compared by digest (no GET returns config files or secrets), and
+fields that can be changed in place by their live values.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _replacement(
     *,
     can_overlap: bool,
 ) -> Step:
-    """Return the step; there is no overlap where both instances need a resource that is replaced too."""
+    """Return the step; without overlap if both instances need a resource that is replaced too."""
     if forced:
         changes = tuple(Change(str(need), "is replaced") for need in forced)
     elif all(live.phase is Phase.FAILED for live in standing):
@@ -152,7 +152,7 @@ def _replacement(
 
 
 def _section_changes(name: str, want: Desired, live: Live, lookup: Callable[[Ref], str]) -> tuple[Change, ...]:
-    """Return what changed in a section, as far as its former content is known."""
+    """Return the changes in a section, as far as its former content is known."""
     known = (live.body if live.known is None else live.known).get(name)
     wanted = resolve(want.sections.get(name), lookup)
     pairs = {}

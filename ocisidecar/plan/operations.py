@@ -1,4 +1,4 @@
-"""The operations of a plan's steps, each with what must end before it begins.  Pure.
+"""The operations of a plan's steps, each with the operations that must end before it begins.  Pure.
 
 A replacement is two operations: with overlap the old instance is deleted after the new one is healthy, without it
 before the new one is created.  Deletions follow the kinds' needs in reverse.
@@ -103,7 +103,7 @@ def _deletion_needs(
     makes: Mapping[Key, OperationId],
     deletes: Mapping[Key, tuple[OperationId, ...]],
 ) -> set[OperationId]:
-    """Return what must end before the deletions of `step`; `users` are steps of kinds that refer to its kind.
+    """Return the operations that must end before the deletions of `step`; `users` are steps of referring kinds.
 
     Users are deleted before, or are updated so that they no longer refer to it.  Only a resource that is replaced
     does not wait for the deletion of an overlapping user: that waits for its successor, which waits for the
@@ -126,8 +126,8 @@ def _rollout_order(
 ) -> Iterable[tuple[frozenset[OperationId], OperationId]]:
     """Yield (ends of one replica's change, beginning of a later one's) so that few are unavailable at a time.
 
-    Replicas that are unavailable already come first.  Where something that they need is replaced too, all are
-    deleted before it is, so there is no order.
+    Replicas that are already unavailable come first.  If a resource that they need is replaced too, all replicas
+    are deleted before it is, so there is no order.
     """
     replaced = {step.key for step in steps if step.action is Action.REPLACE}
     groups: dict[str, list[Step]] = {}

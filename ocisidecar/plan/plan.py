@@ -47,7 +47,7 @@ class Goal(StrEnum):
 
 @frozen
 class Change:
-    """One reason for a step: a field or section, and its value before and after where that may be shown."""
+    """One reason for a step: a field or section, with its value before and after if that may be shown."""
 
     field: str
     reason: str
@@ -61,7 +61,7 @@ class Change:
 
 @frozen(kw_only=True)
 class Step:
-    """What is done with one key.
+    """The planned action for one key.
 
     Attributes:
         needs: keys whose steps must end before.
@@ -159,18 +159,18 @@ class Operation:
 
 @frozen(kw_only=True)
 class Plan:
-    """What an apply or a destroy will do; a value: printable, comparable, and exactly what is carried out.
+    """The steps and operations of an apply or a destroy: a printable and comparable value, carried out unchanged.
 
     Bodies stay in memory only; the printed, notebook and JSON forms hold no environment value, config file
     content or secret.
 
     Attributes:
         identity: the deployment's identity.
-        steps: what happens to each key, in an order that respects their needs.
-        operations: what is carried out, in the order of a single worker; empty when there is nothing to do.
+        steps: the action for each key, in an order that respects their needs.
+        operations: the requests and waits, in the order of a single worker; empty when there is nothing to do.
         desired: the bodies by key; empty for a destroy.
-        snapshot: what was live when the plan was made.
-        warnings: what works but should be reviewed.
+        snapshot: the live resources when the plan was made.
+        warnings: valid settings that should be reviewed.
         is_destroy: whether it removes the deployment.
     """
 
@@ -202,7 +202,7 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Hash of what will be done to what; the same for the same spec and the same live resources."""
+        """Hash of the steps; the same for the same spec and the same live resources."""
         rows = [
             [
                 step.action.value,

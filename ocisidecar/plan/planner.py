@@ -1,4 +1,4 @@
-"""Planning against what is live: the reads that the pure core needs, in their order."""
+"""Planning against live resources: the reads that the pure functions need, in their order."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Planner:
 
     Args:
         session: makes the calls.
-        pool: makes them several at a time.
+        pool: makes them concurrently.
         compartment_id: where deployments live.
         image_prefix: registry path of our own images.
         accepts_symbolic_images: whether our own images may be named without a prefix, as in the emulator.
@@ -76,7 +76,7 @@ class Planner:
             return found
 
     def snapshot(self, name: str, cancel: Cancel) -> Snapshot:
-        """Return everything that is ours here; `name` may be any deployment's."""
+        """Return all resources with our tags here; `name` may be any deployment's."""
         caller = self.session.caller(cancel)
         return take_snapshot(caller, self.site(name, caller), self.pool)
 
@@ -99,7 +99,7 @@ class Planner:
         return plans if region.is_home_region_known else tuple(map(_in_doubtful_home_region, plans))
 
     def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
-        """Return a plan for each item: specs are planned now, and plans are checked against what is live now."""
+        """Return a plan for each item: specs are planned now, and plans are checked against the live resources."""
         check_names([item.name for item in items])
         specs = [as_deployment(item) for item in items if not isinstance(item, Plan)]
         given = [item for item in items if isinstance(item, Plan)]
@@ -113,14 +113,14 @@ class Planner:
         return tuple(item if isinstance(item, Plan) else fresh[item.name] for item in items)
 
     def removal(self, name: str, *, retain: Iterable[str], purge: bool, cancel: Cancel) -> Plan:
-        """Return the plan that removes a deployment; without `purge` what holds data is kept."""
+        """Return the plan that removes a deployment; without `purge` resources with data are kept."""
         caller = self.session.caller(cancel)
         snapshot = self.snapshot(name, cancel)
         data = {} if purge else resources_with_data(caller, snapshot.of(name))
         return plan_removal(self.identity(name), snapshot, retain=tuple(retain), with_data=data)
 
     def adoption(self, spec: DeploymentSpec, resources: Mapping[str, str], cancel: Cancel) -> Plan:
-        """Return the plan that takes `resources` (key → OCID) over and brings the rest of `spec` about."""
+        """Return the plan that adopts `resources` (key → OCID) and creates or updates the rest of `spec`."""
         self._check([spec])
         caller = self.session.caller(cancel)
         site = self.site(spec.name, caller)

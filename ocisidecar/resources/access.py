@@ -1,4 +1,4 @@
-"""Dynamic group and policy: the containers' rights, and no others.
+"""Dynamic group and policy with exactly the rights that the containers need.
 
 Statements name the group by OCID, because a group that was deleted and created again under its old name is another
 group, and every statement has a reason.  IAM is written, and read, in the tenancy's home region.
@@ -133,7 +133,7 @@ def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
 
 
 def right_of(statement: Statement, site: Site) -> str:
-    """Return the part of a policy statement from the verb on: the right that it gives."""
+    """Return the part of a policy statement from the verb on, which describes the right."""
     where = f" where {statement.where}" if statement.where else ""
     compartment_id = place_of(statement, site).compartment_id or site.identity.compartment_id
     return (

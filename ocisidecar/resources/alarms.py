@@ -1,4 +1,4 @@
-"""Alarms and the notification topics that they send to.
+"""Alarms and their notification topics.
 
 Source: oci.monitoring.models.CreateAlarmDetails, AlarmSummary; oci.ons.models.CreateTopicDetails,
 TopicAttributesDetails.
@@ -67,7 +67,7 @@ class Alarm(Kind):
             yield self.desired(alarm.name, self._body(alarm, site, display_names))
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
-        """Yield what it watches, under its severity."""
+        """Yield its query, labelled with its severity."""
         yield str(body.get("severity")).lower(), str(body.get("query"))
 
     def _body(self, alarm: AlarmSpec, site: Site, display_names: list[str]) -> dict[str, Body]:

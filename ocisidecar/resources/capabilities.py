@@ -1,4 +1,4 @@
-"""What only some kinds of resources can do.  Callers test for them, e.g. `isinstance(kind, Startable)`."""
+"""Capabilities that only some kinds have, as protocols.  Callers test e.g. `isinstance(kind, Startable)`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class KeepsData(ABC):
 
     @abstractmethod
     def describe_data(self, caller: Caller, live: Live) -> str:
-        """Return what data a live resource holds, in words; empty when it holds none."""
+        """Return a description of the data that a live resource holds; empty when it holds none."""
 
 
 class CompletedWhenReady(ABC):
@@ -53,14 +53,14 @@ class HasDetails(ABC):
 
     @abstractmethod
     def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
-        """Return `lives` with what is known of their replace-only content."""
+        """Return `lives` with the known parts of their replace-only content."""
 
 
 class HasWorkRequests(Kind):
-    """Its client shows work requests: what became of a change, and why it failed."""
+    """Its client shows work requests, with the outcome of a change and the reason of a failure."""
 
     def work_phase(self, caller: Caller, work_request_id: str) -> Phase:
-        """Return what became of a work request: READY when it succeeded, FAILED, or PENDING."""
+        """Return the phase of a work request: READY when it succeeded, FAILED, or PENDING."""
         request = caller.call(self.client, "get_work_request", work_request_id).body
         return WORK_PHASES.get(text(request, "status"), Phase.PENDING)
 

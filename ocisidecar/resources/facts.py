@@ -1,4 +1,4 @@
-"""Facts: what a plan says about a resource that it creates, read from the body of the create request.  Pure.
+"""Facts about a resource that a plan creates, read from the body of the create request.  Pure.
 
 A fact is a label and a text.  Values of environment variables, contents of files and secrets are not facts.
 """

@@ -149,8 +149,6 @@ class Kind(ABC):
     create_intent: ClassVar[Intent] = CREATE
     update_intent: ClassVar[Intent] = UPDATE
 
-    # -- pure ----------------------------------------------------------------------------------------------
-
     @abstractmethod
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield what `spec` asks for.  Pure."""
@@ -217,8 +215,6 @@ class Kind(ABC):
             answer.work_request_id,
             answer.headers.get("date", ""),
         )
-
-    # -- requests ------------------------------------------------------------------------------------------
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield all resources of the kind at `site`, or below one parent, ours or not, in wire form."""

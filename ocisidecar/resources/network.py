@@ -26,7 +26,7 @@ _VCN = Ref(Key("vcn", "main"))
 
 
 class NetworkKind(Kind):
-    """What the kinds of a deployment's own network have in common."""
+    """Base of the kinds of a deployment's own network."""
 
     client = "core.VirtualNetworkClient"
     resource_types = ("virtual-network-family",)
@@ -84,7 +84,7 @@ class InternetGateway(NetworkKind):
 
 
 class NatGateway(NetworkKind):
-    """The way from a private network to the internet.  API: core/20160918, NatGateway."""
+    """The outgoing connection of a private network to the internet.  API: core/20160918, NatGateway."""
 
     name = "nat-gateway"
     heading = "Network"
@@ -100,7 +100,7 @@ class NatGateway(NetworkKind):
 
 
 class ServiceGateway(NetworkKind):
-    """The way from a private network to OCI's own services.  API: core/20160918, ServiceGateway."""
+    """The connection of a private network to OCI's own services.  API: core/20160918, ServiceGateway."""
 
     name = "service-gateway"
     heading = "Network"
@@ -137,7 +137,7 @@ class RouteTable(NetworkKind):
 
 
 class SecurityList(NetworkKind):
-    """The subnet's security list: it admits nothing and lets everything out; the NSG opens the declared ports.
+    """The subnet's security list, without ingress and with all egress; the NSG opens the declared ports.
 
     API: core/20160918, SecurityList.
     """

@@ -1,4 +1,4 @@
-"""The network security group: it opens exactly the ports that the spec declares.
+"""The network security group, which opens exactly the ports that the spec declares.
 
 Adding rules takes no retry token, so a repeated add would duplicate them: rules are read first and compared by
 content, and a duplicate is a difference like any other.
@@ -49,9 +49,9 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
     mutable = frozenset({"displayName", _RULES})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield one group for all instances, with a rule per port and source, and free egress.
+        """Yield one group for all instances, with a rule per port and source, and unrestricted egress.
 
-        In a shared network the group belongs to the deployment and stands in the VCN of the other.
+        In a shared network the group belongs to the deployment and is in the other deployment's VCN.
         """
         network = spec.effective_network
         if network.kind in {"private", "public", "of"}:

@@ -1,4 +1,4 @@
-"""Updates in place: a resource is changed only as it was read (if-match), and the tags of others are kept."""
+"""Updates in place: with if-match on the version that was read, and without losing the tags of others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Update:
     """The updates of one resource.
 
     Attributes:
-        live: the resource, as it was seen last.
+        live: the resource, as it was last read.
         read: returns the resource as it is now, or None where it may be written but not read.
         send: sends one update of these fields; the entity tag goes along as `if-match` unless it is empty.
         repeated: fields that every update must carry, changed or not.
@@ -39,7 +39,7 @@ class Update:
     def change(self, fields: Mapping[str, Json]) -> Response:
         """Change `fields`; a field that is None is removed, before and apart from the others.
 
-        Our tags record that everything is as wanted: they are written last, with the others.  Until then they mark
+        Our tags record the desired state: they are written last, with the tags of others.  Until then they mark
         hidden fields that are being removed as unknown.
 
         Raises:
@@ -52,7 +52,7 @@ class Update:
         return self.change_as_read({name: fields[name] for name in fields.keys() - removed})
 
     def change_as_read(self, fields: Mapping[str, Json]) -> Response:
-        """Read the resource and change it only as it was read; repeat where others changed it in between."""
+        """Read the resource and update it with if-match; repeat if others changed it in between."""
         for _ in range(_MAX_TRIES - 1):
             try:
                 return self._read_and_send(fields)

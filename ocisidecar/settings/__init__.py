@@ -1,4 +1,4 @@
-"""Settings in an environment file: what the scripts read, and the deployment that it describes."""
+"""Settings in an environment file, which the scripts read, and the deployment that it describes."""
 
 from ocisidecar.settings.settings import Settings
 from ocisidecar.settings.template import template

@@ -54,9 +54,9 @@ Remark = tuple[str, str]
 
 
 def for_emulator(values: Values) -> Values:
-    """Return the settings without what only a tenancy has, and without secrets that were not found.
+    """Return the settings without values that only a tenancy has, and without secrets that were not found.
 
-    An agent gets a made-up response file.  Where the registry's token goes, its user goes too.
+    An agent gets an invented response file.  Without the registry's token, its user is omitted too.
     """
     nothing = Values()
     plain: dict[str, Any] = {
@@ -74,7 +74,7 @@ def for_emulator(values: Values) -> Values:
 
 
 def deployment_spec(values: Values) -> DeploymentSpec:
-    """Return the deployment.  What `contradictions` names makes it a wrong one, but never fails here."""
+    """Return the deployment.  Settings that `contradictions` reports make it invalid, but raise nothing here."""
     instance = _with_sidecars(_app(values), values)
     registries = _registries(instance, values)
     instance = evolve(instance, image_pull_secrets=_pull_secrets(registries, values))
@@ -128,9 +128,6 @@ def cautions(values: Values) -> Iterator[Remark]:
     needed = _platform(values)
     if needed not in {None, *platforms(values)}:
         yield "BUILD_PLATFORM", _OTHER_PLATFORM.format(needed, values.container_shape)
-
-
-# -- parts -----------------------------------------------------------------------------------------------------
 
 
 def _app(values: Values) -> InstanceSpec:
@@ -277,7 +274,7 @@ def _alarms(values: Values) -> tuple[AlarmSpec, ...]:
 
 
 def image_prefix(values: Values) -> str | None:
-    """Return the registry path below which our images are; None where the settings do not say it."""
+    """Return the registry path below which our images are; None if the settings do not determine it."""
     if values.ocisidecar_image_prefix or not values.ocir_namespace:
         return values.ocisidecar_image_prefix
     host = registry(values)
@@ -285,13 +282,13 @@ def image_prefix(values: Values) -> str | None:
 
 
 def registry(values: Values) -> str | None:
-    """Return the registry's host; None where the settings do not say it."""
+    """Return the registry's host; None if the settings do not determine it."""
     region = values.ocir_region or values.oci_region
     return values.ocir_endpoint or (ocir_host(region) if region else None)
 
 
 def registry_username(name: str, namespace: str) -> str:
-    """Return the user as OCI's registry wants it, behind the namespace."""
+    """Return the user name for OCI's registry, which begins with the namespace."""
     return name if name.startswith(f"{namespace}/") else f"{namespace}/{name}"
 
 
@@ -301,12 +298,12 @@ def token(values: Values) -> Secret | None:
 
 
 def platforms(values: Values) -> tuple[str, ...]:
-    """Return what images are built for."""
+    """Return the platforms for which images are built."""
     return values.build_platform or (_platform(values) or _PLATFORM_OF_UNKNOWN_SHAPES,)
 
 
 def _platform(values: Values) -> str | None:
-    """Return what the shape runs; None where that is not known."""
+    """Return the platform of the shape; None if the shape is unknown."""
     shape = SHAPES.get(values.container_shape)
     return shape.platform if shape else None
 

@@ -1,7 +1,7 @@
 """A file of shell assignments, read as text: nothing in it is executed.
 
 `export NAME="value"` and `NAME=value`, single and double quotes, comments, and `$NAME` or `${NAME}` for a variable
-set earlier in the file mean what they mean to a shell.  Everything else of a shell's language is refused.
+set earlier in the file have the meaning that a shell gives them.  All other shell syntax is refused.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Assignment:
 
     Attributes:
         name: the variable.
-        value: what it is set to, after quotes and references.
+        value: its value, with quotes removed and references replaced.
         line: where it begins, from 1.
         span: of the value as written, as offsets in the text.
     """
@@ -66,11 +66,11 @@ class ParseError:
 
 @frozen
 class EnvFile:
-    """What a text holds, in its order.
+    """The content of a text, in its order.
 
     Attributes:
-        assignments: all that could be read.
-        errors: all that could not.
+        assignments: the lines that could be read.
+        errors: the lines that could not.
         referenced: names that values refer to.
     """
 
@@ -157,11 +157,11 @@ class _Reader:
 
 
 def read_env_file(text: str, *, overrides: Mapping[str, str] | None = None) -> EnvFile:
-    """Return what a text assigns.  Pure.
+    """Return the assignments in a text.  Pure.
 
     Args:
         text: of the file; a line may end in LF or CR LF.
-        overrides: values that count instead of the file's own wherever it refers to these names.
+        overrides: values that replace the file's own in references to these names.
     """
     reader = _Reader(text.replace("\r\n", " \n"), overrides or {})
     assignments: list[Assignment] = []

@@ -37,12 +37,12 @@ class Loaded:
     """The values of a file and the environment.
 
     Attributes:
-        values: what could be read; the default for the rest.
-        places: variable → its place, for those that are given.
-        problems: what cannot be read.
+        values: the values that could be read, and defaults for the others.
+        places: variable → its place, for variables that are given.
+        problems: values that cannot be read.
         unfilled: variables that still have the template's placeholder, and secrets that were not found where they
             should be.
-        warnings: what is unused, or works but is not advisable.
+        warnings: variables that are unused or not advisable.
     """
 
     values: Values
@@ -97,7 +97,7 @@ def _value(variable: Variable, text: str) -> object:
     """Return the typed value.
 
     Raises:
-        ValueError: it is not allowed; says what is, and what was given unless that may be a secret.
+        ValueError: it is not allowed; the message says what is, and what was given unless that may be a secret.
     """
     try:
         return variable.value_type.read(text.strip())

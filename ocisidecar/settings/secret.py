@@ -33,12 +33,12 @@ class Secret:
 
     @property
     def content(self) -> SecretRef | str:
-        """What a spec takes as a file's content."""
+        """The secret in the form in which a spec takes a file's content."""
         return SecretRef(self.word) if self.place == "vault" else self.known
 
     @property
     def known(self) -> str:
-        """The secret itself; where it was not found, a placeholder that is never deployed."""
+        """The secret itself, or a placeholder that is never deployed if it was not found."""
         return "not found" if self.text is None else self.text
 
     def found(self, environment: Mapping[str, str], directory: Path) -> Secret:
@@ -47,7 +47,7 @@ class Secret:
         A relative file name is relative to `directory`.  A file's last line break is not part of the secret.
 
         Raises:
-            ValueError: it was not found; says what to do, and never shows another value.
+            ValueError: it was not found; the message says what to do, and shows no other value.
         """
         if self.place == "env":
             if not environment.get(self.word):

@@ -48,7 +48,7 @@ class Settings:
     Attributes:
         path: of the file.
         values: the value of each variable, by its name in lower case.
-        warnings: what is unused, unknown or doubtful, each with file and line.
+        warnings: unused, unknown and doubtful settings, each with file and line.
         is_local: whether they were read for an emulator.
     """
 
@@ -97,12 +97,12 @@ class Settings:
 
     @property
     def image_prefix(self) -> str | None:
-        """Registry path of our own images; None where the settings do not say it."""
+        """Registry path of our own images; None if the settings do not determine it."""
         return image_prefix(self.values)
 
     @property
     def connection(self) -> dict[str, Any]:
-        """Arguments of `Provisioner.from_config`, for those who add their own."""
+        """Arguments of `Provisioner.from_config`, to which a caller can add others."""
         return {
             "profile": self.values.oci_cli_profile,
             "region": self.values.oci_region,
@@ -125,7 +125,7 @@ class Settings:
         return spec
 
     def require(self, *variables: str) -> None:
-        """Do nothing when what is given of these variables can be used.
+        """Check that the given ones of these variables can be used.
 
         Raises:
             SettingsError: one is not filled in, or names a secret that was not found.
@@ -145,10 +145,10 @@ class Settings:
         """Return a provisioner for the compartment that they name, or with its own emulator if `is_local`.
 
         Args:
-            containers: what runs containers in that emulator, as for `Provisioner.local`.
-            images: what they run there, as for `Provisioner.local`.
+            containers: how that emulator runs containers, as for `Provisioner.local`.
+            images: images to run there instead, as for `Provisioner.local`.
             on_event: receives the events of every call.
-            clock: where time comes from; the system's by default.
+            clock: the source of time; the system's by default.
 
         Raises:
             SettingsError: no compartment is named, or the profile belongs to another tenancy.
@@ -173,7 +173,7 @@ class Settings:
         return provisioner
 
     def check_tenancy(self, tenancy_id: str) -> None:
-        """Do nothing when this is the tenancy that they name, or when they name none.
+        """Check that this is the tenancy that they name, if they name one.
 
         Raises:
             SettingsError: it is another.
@@ -187,7 +187,7 @@ class Settings:
         places = self._loaded.places
         if not self.is_local:
             yield from self._not_given()
-        if not self._loaded.problems:  # what cannot be read would look like what was left out
+        if not self._loaded.problems:  # a value that cannot be read would look like one that is missing
             yield from _placed(contradictions(self.values), places, self.path.name)
         ours = () if self.is_local or self.image_prefix else own_images(spec)
         if ours:

@@ -14,16 +14,16 @@ VARIABLE: Final = "ocisidecar.variable"
 
 @frozen(kw_only=True)
 class Variable:
-    """What is known about a variable.
+    """The properties of a variable.
 
     Attributes:
         name: in the file.
         field: of `Values`.
-        description: what it means; shown in the template.
+        description: its meaning; shown in the template.
         value_type: how its text is read.
         example: text of the value in the template; None means the default of `Values`.
-        targets: paths of what it becomes in the spec, below the instance or the deployment.
-        connection: the connection setting that it is; its `OCISIDECAR_…` and `OCI_CLI_…` variables count too.
+        targets: paths of the fields of the spec that it sets, below the instance or the deployment.
+        connection: its connection setting, whose `OCISIDECAR_…` and `OCI_CLI_…` variables are read too.
         is_of_account: it names something in a tenancy, which an emulator does not have.
         is_required: without it nothing can be deployed to a tenancy.
     """

@@ -70,5 +70,5 @@ class AccessSpec(ShortRepr):
 
     @classmethod
     def none(cls) -> AccessSpec:
-        """Make neither group nor policy; the containers work with what others have granted."""
+        """Make neither group nor policy; the containers have only rights that others have granted."""
         return cls(kind="none")

@@ -36,5 +36,5 @@ def text_map(value: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def same(value: T) -> T:
-    """Return `value`: for what needs no normalising."""
+    """Return `value` unchanged, for fields that need no normalising."""
     return value

@@ -1,8 +1,8 @@
 """Specs as YAML or JSON text.
 
-A part with several ways to make it is a mapping with one key, the way: `network: {existing: {subnet_id: …}}`,
+A part with several forms is a mapping with one key, the form: `network: {existing: {subnet_id: …}}`,
 `{empty_dir: logs}`, `{http: {port: 80, path: /health}}`.  Text or a number instead of the inner mapping is the
-first argument, and a way without arguments is its name: `network: public`.  A sidecar is a preset's name,
+first argument, and a form without arguments is its name: `network: public`.  A sidecar is a preset's name,
 `{preset: <name>, …its arguments}`, or a `SidecarSpec` written out.  A file's content is text, `{file: <path>}`,
 `{base64: …}`, `{secret: …}` or `{prometheus: …}`; an environment value is text, `{plain: …}` or
 `{ref: log/<name>}`.

@@ -51,7 +51,7 @@ class NetworkSpec(ShortRepr):
         subnet_cidr_block: str | None = None,
         dns_label: str | None = None,
     ) -> NetworkSpec:
-        """Make a VCN whose subnet admits no public address; it reaches out through a NAT and a service gateway.
+        """Make a VCN whose subnet has no public addresses, with a NAT and a service gateway for outgoing traffic.
 
         Without `subnet_cidr_block` the subnet is the first /20 of the VCN (4093 addresses), or all of a
         smaller one.
@@ -101,7 +101,7 @@ class NetworkSpec(ShortRepr):
     def of(cls, name: str, *, is_public_ip_assigned: bool = False) -> NetworkSpec:
         """Use the network that another deployment of the same compartment and region made.
 
-        The deployment's instances get a network security group of their own in it.
+        The deployment's instances get a separate network security group in it.
         """
         return cls(kind="of", name=name, is_public_ip_assigned=is_public_ip_assigned)
 

@@ -56,7 +56,7 @@ class PrometheusConfig(ShortRepr):
     def render(self, targets: Iterable[tuple[str, ScrapeTarget]], *, labels: Mapping[str, str]) -> str:
         """Return the file for `targets`, pairs of container name and target; `labels` go on every sample.
 
-        JSON is written because every YAML reader takes it and the standard library makes it without surprises.
+        The file is JSON, which every YAML parser reads and the standard library writes.
         """
         interval = f"{self.scrape_interval_in_seconds}s"
         document: dict[str, object] = {
@@ -69,7 +69,7 @@ class PrometheusConfig(ShortRepr):
 
 
 def as_scrape_targets(value: ScrapeTarget | Sequence[ScrapeTarget] | None) -> tuple[ScrapeTarget, ...]:
-    """Normalise what `scrape=` takes: none, one or several."""
+    """Normalise the argument `scrape`: None, one target or several."""
     if value is None:
         return ()
     return (value,) if isinstance(value, ScrapeTarget) else as_tuple(value, same)

@@ -46,8 +46,8 @@ class SecurityContext(ShortRepr):
         run_as_group: numeric group id; needs `run_as_user`.
         is_non_root_user_check_enabled: OCI refuses to run the container as user 0.
         is_root_file_system_readonly: everything outside mounted volumes is read-only.
-        add_capabilities: given on top of the runtime's default ones.
-        drop_capabilities: taken away.
+        add_capabilities: capabilities in addition to the runtime's default ones.
+        drop_capabilities: capabilities to remove.
 
     Source: oci.container_instances.models.CreateLinuxSecurityContextDetails.
     """
@@ -107,9 +107,9 @@ class Statement(ShortRepr):
         verb: one of OCI's four, of which each includes those before it.
         resource_type: e.g. `metrics`, or a family such as `object-family`.
         where: condition, e.g. `target.metrics.namespace='web'`.
-        reason: what the container does with it; shown in plans and put beside the statement.
-        principal: resource type of who asks: the container instance by its resource principal, or a management
-            agent by the identity that it got when it registered.
+        reason: what the container does with it; shown in plans and in the policy's description.
+        principal: resource type of the caller: the container instance with its resource principal, or a management
+            agent with the identity from its registration.
 
     Source: Oracle documentation, "Policy Syntax", "Verbs", "Conditions".
     """

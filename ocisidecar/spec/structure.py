@@ -59,7 +59,7 @@ _OTHER_NAMES: Mapping[str, str] = {
 }
 """Keys of Docker Compose and its like → the key here."""
 _UNSET: tuple[object, ...] = (None, (), {})
-"""Values of a field that mean the same as an argument left out."""
+"""Values of a field that mean the same as a missing argument."""
 
 
 class _ProblemsFound(Exception):
@@ -358,7 +358,7 @@ def _plain_content(content: bytes) -> Any:
 
 
 _SHORT = frozenset({Port, ScrapeTarget, Mount})
-"""Parts that documents may write as their first argument alone."""
+"""Parts that documents may write as only their first argument."""
 
 _PLAIN: Mapping[type, Callable[[Any], Any]] = {
     bytes: _plain_content,

@@ -1,7 +1,7 @@
 """Parts of a spec in OCI's wire form, each a function of the part alone.
 
-What is None or empty is left out: OCI then takes its default.  Numbers that OCI types as float are sent as float,
-so that 1 and 1.0 give one body.
+Fields that are None or empty are omitted, so that OCI uses its defaults.  Numbers that OCI types as float are sent
+as float, so that 1 and 1.0 give the same body.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def present(**fields: Body) -> dict[str, Body]:
 
 
 def number(value: float | None) -> float | None:
-    """Return the number as OCI types it."""
+    """Return the number as a float, the type of OCI's model."""
     return None if value is None else float(value)
 
 
 def base64_text(content: bytes) -> str:
-    """Return bytes as OCI wants them in JSON."""
+    """Return bytes in base64, their form in OCI's JSON."""
     return base64.b64encode(content).decode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""Compare what a service shows with what was asked of it.  Pure."""
+"""Compare live values with desired ones.  Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_TEXT = 500
 
 
 def is_satisfied_by(wanted: Json, live: Json) -> bool:
-    """Return whether what is `wanted` is satisfied by what is `live`.
+    """Return whether a `live` value satisfies a `wanted` one.
 
     Services add fields and defaults and do not keep the order of lists, so extra keys and another order count as
     equal, while an extra or missing list entry does not.
@@ -51,7 +51,7 @@ def match_entries(live: Sequence[Json], wanted: Sequence[Json]) -> dict[int, int
 
 
 def difference(live: Json, wanted: Json) -> tuple[str, str]:
-    """Return as text what differs: as it is live, and as it is wanted.
+    """Return the difference as a pair of texts, live and wanted.
 
     Of lists and mappings only entries without a counterpart are shown.  Entries with a description are named by it
     as long as the descriptions differ.

@@ -11,7 +11,7 @@ from ocisidecar.wire import Json, Key, Ref
 
 
 class Phase(StrEnum):
-    """What a lifecycle state means, whatever word the kind has for it."""
+    """The meaning of a lifecycle state, independent of the kind's word for it."""
 
     READY = "ready"
     PENDING = "pending"
@@ -31,7 +31,7 @@ class Live:
         state: the service's word for its lifecycle state; `phase` is what that means.
         body: the answer in wire form.
         time_created: RFC 3339, empty where the kind has none.
-        known: what is known of its replace-only content, by section; None means: as `body` shows it.
+        known: the known parts of its replace-only content, by section; None means: as `body` shows it.
     """
 
     key: Key
@@ -76,5 +76,5 @@ class Snapshot:
 
 
 def value_of(live: Live, ref: Ref) -> str:
-    """Return what `ref` stands for, given the resource that it names."""
+    """Return the value of `ref`, given the resource that it names."""
     return live.id if ref.field == "id" else str(live.body.get(ref.field, ""))

@@ -1,1 +1,1 @@
-"""Check a deployment, and find the cause where it does not work."""
+"""Check a deployment, and diagnose the causes of what does not work."""

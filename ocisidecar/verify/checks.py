@@ -25,9 +25,6 @@ def run_checks(context: CheckContext) -> tuple[Check, ...]:
     return tuple(one for checks in (*_CHECKS, telemetry_checks) for one in checks(context))
 
 
-# -- resources -------------------------------------------------------------------------------------------------
-
-
 def _ready(context: CheckContext) -> Iterator[Check]:
     """Every resource exists and is in its ready state."""
     for key, live_id in context.inspection.gone.items():
@@ -59,9 +56,6 @@ def _as_declared(context: CheckContext) -> Iterator[Check]:
     if not context.plan.changes:
         detail = f"applying the spec again would change none of {len(context.plan.steps)} resources"
         yield checked("as-declared", context.plan.name, Status.PASSED, detail)
-
-
-# -- containers ------------------------------------------------------------------------------------------------
 
 
 def _running(context: CheckContext) -> Iterator[Check]:
@@ -141,9 +135,6 @@ def _volumes(context: CheckContext) -> Iterator[Check]:
         yield checked("volumes", instance.key, Status.FAILED if missing else Status.PASSED, detail)
 
 
-# -- network and rights ----------------------------------------------------------------------------------------
-
-
 def _network(context: CheckContext) -> Iterator[Check]:
     """Security lists admit nothing, and security groups admit the whole internet only if the spec declares it."""
     for live in context.inspection.of_kind("security-list"):
@@ -180,9 +171,6 @@ def _rights(context: CheckContext) -> Iterator[Check]:
             )
         else:
             yield checked("rights", live.key, Status.PASSED, f"{len(statements_in(live))} statements")
-
-
-# -- telemetry -------------------------------------------------------------------------------------------------
 
 
 def _log_enabled(context: CheckContext) -> Iterator[Check]:

@@ -102,9 +102,6 @@ def _creating_seconds(reader: DeploymentReader, inspection: Inspection) -> dict[
     }
 
 
-# -- rules -----------------------------------------------------------------------------------------------------
-
-
 def _gone(observations: _Observations) -> Iterator[Finding]:
     for key, live_id in observations.inspection.gone.items():
         yield Finding(cause="resource-gone", key=str(key), evidence=(f"{live_id} no longer exists",))

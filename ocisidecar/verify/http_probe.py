@@ -107,7 +107,7 @@ def _admitted_ports(rule: Mapping[str, Json]) -> range:
 def _base_url(
     instance: Instance, port: int, resolve_url: UrlResolver, open_ports: Collection[int]
 ) -> tuple[str, str]:
-    """Return the base URL of a port, or an empty text and why there is none."""
+    """Return the base URL of a port, or an empty text and the reason."""
     if port not in open_ports:
         return "", f"the network admits no connection to port {port}: add it to `ports` to have it probed"
     base = resolve_url(instance, port)

@@ -55,7 +55,7 @@ class Section:
 
 @frozen(kw_only=True)
 class Page:
-    """Everything that is shown of one value.
+    """The page of one value.
 
     Attributes:
         title: the first line.
@@ -76,7 +76,7 @@ _OTHERS = "Other"
 
 
 def purpose_of(kind: str) -> str:
-    """Return what resources of a kind are for; empty for a kind that this version does not know."""
+    """Return the purpose of a kind's resources; empty for a kind that this version does not know."""
     return KINDS[kind].purpose if kind in KINDS else ""
 
 

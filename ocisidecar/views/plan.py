@@ -42,7 +42,7 @@ _COUNTED: Final[Mapping[Action, str]] = {
 }
 _ALWAYS_COUNTED: Final = frozenset({Action.CREATE, Action.REPLACE, Action.DELETE})
 _KEPT: Final = "kept"
-"""The field of the change with which a destroy says why it keeps something."""
+"""The field of the change that has the reason why a destroy keeps a resource."""
 
 
 def plan_page(plan: Plan) -> Page:
@@ -100,7 +100,7 @@ def _row(step: Step, want: Desired | None) -> Row:
 
 
 def _facts(key: Key, want: Desired | None) -> tuple[Detail, ...]:
-    """Return what a new resource will be like; what a kind says of it holds no secret."""
+    """Return the facts about a new resource, which contain no secret."""
     kind = KINDS.get(key.kind)
     return () if kind is None or want is None else tuple(Detail(*fact) for fact in kind.facts(want.body))
 

@@ -59,7 +59,7 @@ class _Status:
     done: int = 0
 
     def after(self, event: Event) -> _Status:
-        """Return the status once `event` has happened."""
+        """Return the status after `event`."""
         if isinstance(event, PlanReady):
             return evolve(self, planned={**self.planned, event.deployment: event.operations})
         if isinstance(event, ApplyFinished | ApplyStopped):
@@ -74,14 +74,14 @@ class _Status:
         return evolve(self, opened=self.opened | {event.deployment}, running={**self.running, name: event})
 
     def subject(self, event: Event) -> str:
-        """Return the name of what `event` is about; with the deployment where there are several."""
+        """Return the key that `event` is about; with the deployment if there are several."""
         if not isinstance(event, StepEvent):
             return event.deployment
         return event.key if len(self.opened) <= 1 else f"{event.deployment}: {event.key}"
 
     @property
     def headline(self) -> str:
-        """How many operations are done, of how many."""
+        """The numbers of finished and of all operations."""
         total = sum(number for deployment, number in self.planned.items() if deployment in self.opened)
         return f"{self.done} of {total} operations done"
 
@@ -96,9 +96,9 @@ class _Line:
 class Progress:
     """Shows a run as it happens: pass it as `on_event`.
 
-    In a terminal, what is under way is shown live below a line for everything that is done.  Elsewhere, as in a
-    file, a pipe or a notebook, there are only lines.  The live part ends with the run, and at the latest with the
-    `with` block when it is used as a context manager.  One progress shows one call at a time, any number in turn.
+    In a terminal, running operations are shown live below a line for each finished one.  Elsewhere, as in a file, a
+    pipe or a notebook, there are only lines.  The live part ends with the run, and at the latest with the `with`
+    block when it is used as a context manager.  One progress shows one call at a time, any number in turn.
 
     Args:
         console: where to show it; standard output by default.
@@ -117,7 +117,7 @@ class Progress:
         self._live: Live | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take in one event and show it."""
+        """Show one event."""
         self._began = self._clock.time() - event.elapsed_seconds
         self._status = self._status.after(event)
         if isinstance(event, StepEvent) and self._live is None and self._console.is_terminal:
@@ -175,7 +175,7 @@ class Progress:
 
 
 def _line(event: Event, *, is_live: bool, is_up_to_date: bool) -> _Line | None:
-    """Return the line for an event, or None; what the live part shows needs no line."""
+    """Return the line for an event, or None for an event that only the live part shows."""
     match event:
         case StepWaiting() if not is_live:
             return _Line("…", _under_way(event), Tone.CALM)

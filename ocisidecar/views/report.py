@@ -1,4 +1,4 @@
-"""A report as a page: one line for each check, which states what was found, and what did not pass below it.
+"""A report as a page: one line for each check, which states the finding, with failed results below it.
 
 Checks of metrics and log lines also show evidence of what passed: what arrived where, and how fast.
 """
@@ -208,7 +208,7 @@ def _row(name: str, checks: Sequence[Check]) -> Row:
 
 
 def _statement(name: str, worst: Status, checks: Sequence[Check]) -> str:
-    """Return what the results of a check show, as a sentence that is true for its sign."""
+    """Return a sentence about the results of a check, which agrees with its sign."""
     fallback = Wording(topic=name, noun="check", passed="{count} passed", failed="{count} failed")
     wording = WORDINGS.get(name, fallback)
     if worst is Status.SKIPPED:
@@ -237,7 +237,7 @@ def _fill(sentence: str, noun: str, number: int, total: int) -> str:
 
 
 def _names(checks: Sequence[Check]) -> str:
-    """Return what the checks are of: containers without their instance, if their names are unique."""
+    """Return the names of the checked objects: containers without their instance, if their names are unique."""
     keys = [short(one.key) for one in checks]
     containers = [key.rpartition("/")[2] if one.key != key else key for one, key in zip(checks, keys, strict=True)]
     names = containers if len(set(containers)) == len(containers) else keys

@@ -38,7 +38,7 @@ def renderable(page: Page) -> RenderableType:
 
 
 def show(page: Page, console: Console) -> None:
-    """Print the page: in the width and colours of a terminal, or as plain text where there is none."""
+    """Print the page: in the width and colours of a terminal, or else as plain text."""
     console.print(
         renderable(page) if console.is_terminal else Text(as_text(page)), soft_wrap=not console.is_terminal
     )

@@ -12,7 +12,7 @@ from ocisidecar.emulator import Emulator, Latencies
 
 @frozen
 class Cloud:
-    """The other end of the pipe; reads attributes of the emulator on demand."""
+    """A client of the process with the emulator, which reads attributes of the emulator on demand."""
 
     endpoint: str
     oci_config: dict
@@ -39,7 +39,7 @@ def _serve(pipe, latencies, options):
 
 @contextmanager
 def cloud(latencies=None, **options):
-    """Yield a running `Cloud`; it ends with the block."""
+    """Yield a running `Cloud`, which is stopped at the end of the block."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there, latencies or Latencies(), options), daemon=True)

@@ -1,4 +1,4 @@
-"""Measure how fast the log forwarder is, beside others in the same run.
+"""Measure the throughput of the log forwarder and of other shippers in the same run.
 
     python tests/bench/forwarder.py [LINES]
 
@@ -10,7 +10,7 @@ One file of lines of 115 bytes is shipped to a sink on loopback that answers 200
     syslog-ng   Debian's (syslog-ng-mod-http): file to batched HTTP with a reliable disk buffer; neither JSON,
                 nor ids, nor signature
 
-each pinned to one core, the sink on another.  Printed per CPU second, since that does not depend on what else runs.
+each pinned to one core, the sink on another.  Results are per CPU second, to be independent of the load.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _serve(connection: socket.socket, seen: Counter) -> None:
 
 @frozen
 class Figures:
-    """The measurements of one way of shipping."""
+    """The measurements of one shipper."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -179,7 +179,7 @@ def _identity(directory: Path) -> dict[str, str]:
 
 
 def shippers(log: Path, work: Path, port: int) -> dict[str, tuple[list[str], dict[str, str]]]:
-    """Return the command and environment of each way."""
+    """Return the command and environment of each shipper."""
     forwarder = {
         **_identity(work),
         "PYTHONPATH": str(SOURCES),

@@ -3,7 +3,7 @@
     python tests/bench/run.py            everything, about five minutes
     python tests/bench/run.py --quick    N = 1 and 50 only
 
-Prints a Markdown table.  The emulator runs in a process of its own with latencies that the library does not know.
+Prints a Markdown table.  The emulator runs in a separate process with latencies that the library does not know.
 """
 
 from __future__ import annotations

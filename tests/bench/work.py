@@ -1,4 +1,4 @@
-"""The work that is measured: what DESIGN calls "the same work", with N container instances."""
+"""The measured deployments: what DESIGN calls "the same work", with N container instances."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def spec(count, name="web"):
 
 
 def critical_path(plan, durations):
-    """Return the seconds of the plan's longest chain when each key takes what `durations` says."""
+    """Return the seconds of the plan's longest chain, with the duration of each key from `durations`."""
     ends = {}
-    for operation in plan.operations:  # each comes after what it needs
+    for operation in plan.operations:  # ordered: each comes after those that it needs
         before = max((ends[need] for need in operation.needs), default=0.0)
         name = operation.id
         own = name.resource_id if name.action is Action.DELETE else str(name.key)

@@ -174,11 +174,11 @@ class TestThrottling:
         self, session: Session, emulator: Emulator, clock: VirtualClock, asked: int, waited: float
     ) -> None:
         """Retry-After is waited in full, and at least the policy's first wait."""
-        told: list[tuple[str, int, float]] = []
-        caller = session.caller(Cancel(clock=clock), notify=lambda *retry: told.append(retry))
+        notified: list[tuple[str, int, float]] = []
+        caller = session.caller(Cancel(clock=clock), notify=lambda *retry: notified.append(retry))
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", retry_after=asked))
         caller.call(NETWORK, "list_vcns", emulator.compartment_id)
-        assert told == [("429 TooManyRequests (throttled)", 1, waited)]
+        assert notified == [("429 TooManyRequests (throttled)", 1, waited)]
 
     def test_a_retry_after_beyond_the_policy_is_final(
         self, emulator: Emulator, clock: VirtualClock, list_vcns: Callable[[], Any]

@@ -1,6 +1,6 @@
-"""A real tenancy, where one is named.
+"""Fixtures of the tests of a real tenancy, which are skipped unless a compartment is given.
 
-One command holds it, and with it the emulator, to the contract of every kind:
+One command runs the contract of every kind against the tenancy:
 
     OCISIDECAR_CLOUD_COMPARTMENT_ID=ocid1.compartment... python -m pytest tests/cloud
 
@@ -24,7 +24,7 @@ COMPARTMENT = "OCISIDECAR_CLOUD_COMPARTMENT_ID"
 
 @pytest.fixture(scope="session")
 def provisioner() -> Iterator[Provisioner]:
-    """Yield a provisioner in the compartment that the environment names."""
+    """Yield a provisioner in the compartment of OCISIDECAR_CLOUD_COMPARTMENT_ID."""
     compartment_id = os.environ.get(COMPARTMENT)
     if not compartment_id:
         pytest.skip(f"{COMPARTMENT} names no compartment of a real tenancy")

@@ -1,4 +1,4 @@
-"""The real service keeps the contract that the emulator keeps."""
+"""The contract of every kind, against the real service."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ CASES = list(cases(f"contract-{uuid.uuid4().hex[:4]}").values())
 @pytest.mark.cloud
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_the_contract_is_kept(provisioner, number):
-    """Each kind is created, ready, found, unchanged by a second apply, updated in place, deleted and gone."""
+    """Resources of each kind are created, found, unchanged by a second apply, updated in place and deleted."""
     fulfil(provisioner, CASES[number])

@@ -38,7 +38,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         engine = Engine.connect()
     except DockerUnavailable as missing:
         pytest.skip(str(missing))
-    if "PYTEST_XDIST_WORKER" in os.environ:  # then the directories of the run's processes have one parent
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the temporary directories of all workers have one parent
         (tmp_path_factory.getbasetemp().parent / "engine").touch(exist_ok=False)
     with engine:
         engine.sweep()

@@ -1,4 +1,4 @@
-"""Debian's docker-registry with htpasswd, as a stand-in for OCI's own; its data lie in the test's directory."""
+"""Debian's docker-registry with htpasswd as a stand-in for OCIR, with its data in the test's directory."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def free_host() -> str:
 def running(
     directory: Path, eventually: Callable[..., None], *, auth: str | None = None, username: str = "acme/alice"
 ) -> Iterator[RunningRegistry]:
-    """Run a registry whose users are in htpasswd's file, or whose `auth` section is as given."""
+    """Run a registry with one user in an htpasswd file, or with the given `auth` section."""
     host, password = free_host(), secrets.token_urlsafe(12)
     if auth is None:
         words = ["htpasswd", "-Bbn", username, password]
@@ -70,7 +70,7 @@ def running(
 
 @contextmanager
 def refusing(registry: str, *, method: str, path: str, status: int) -> Iterator[tuple[str, list[str]]]:
-    """Stand before a registry and refuse the first signed request of a kind; yields host and what was refused."""
+    """Proxy a registry and refuse the first matching request with credentials; yields host and refused paths."""
     refused: list[str] = []
 
     def answer(request: Request) -> Response:
@@ -81,7 +81,7 @@ def refusing(registry: str, *, method: str, path: str, status: int) -> Iterator[
         with closing(HTTPConnection(registry)) as connection:
             connection.request(request.method, request.environ["REQUEST_URI"], request.get_data(), headers)
             given = connection.getresponse()
-            content = [given.read()]  # a list, whose length is not put in the place of the one that is told
+            content = [given.read()]  # a list: of bytes werkzeug would overwrite the Content-Length
             return Response(content, given.status, given.getheaders())
 
     server = make_server("127.0.0.1", 0, Request.application(answer), threaded=True)
@@ -96,7 +96,7 @@ def refusing(registry: str, *, method: str, path: str, status: int) -> Iterator[
 
 
 def program() -> str | None:
-    """Return where the registry is installed, or None."""
+    """Return the path of the installed docker-registry, or None."""
     return shutil.which("docker-registry")
 
 

@@ -33,7 +33,7 @@ def registry(tmp_path_factory, eventually):
 
 @pytest.fixture
 def version(engine):
-    """The version of this test's images, which are removed in the end."""
+    """The version of this test's images, which are removed at the end."""
     ours = f"1.0.{secrets.token_hex(4)}"
     yield ours
     for image in engine.api.images(filters={"label": f"org.opencontainers.image.version={ours}"}):
@@ -42,7 +42,7 @@ def version(engine):
 
 @pytest.fixture
 def sources(tmp_path):
-    """Two images that build in no time."""
+    """Sources of two images that take no time to build."""
     for name in NAMES:
         directory = tmp_path / "docker" / name
         directory.mkdir(parents=True)
@@ -68,7 +68,7 @@ def settings(tmp_path, registry, monkeypatch):
 
 @pytest.fixture
 def build(settings, sources, version, capsys):
-    """Run build_all.py: exit code, standard output, standard error."""
+    """A function that runs build_all.py and returns its exit code, standard output and standard error."""
 
     def run(*arguments):
         words = ["--settings", settings, "--sources", sources, "--version", version, *arguments]
@@ -80,7 +80,7 @@ def build(settings, sources, version, capsys):
 
 
 def test_what_is_pushed_is_pinned_in_the_settings(build, settings, registry):
-    """Every URL with its digest stands in the file, which is otherwise as it was, and the deployment uses them."""
+    """The file gets the URL and digest of each image and no other change, and the deployment uses the URLs."""
     before = settings.read_text()
     code, out, err = build()
     assert code == 0, err
@@ -96,7 +96,7 @@ def test_what_is_pushed_is_pinned_in_the_settings(build, settings, registry):
 
 
 def test_pushing_again_changes_nothing(build, settings):
-    """The same sources have the same digests."""
+    """A second push of the same sources uses the build cache and leaves the settings file as it is."""
     build()
     before = settings.read_text()
     code, _, err = build()
@@ -105,14 +105,14 @@ def test_pushing_again_changes_nothing(build, settings):
 
 
 def test_only_one_image(build, settings):
-    """The others' settings stay as they are."""
+    """`--only` does not change the settings of the other images."""
     assert build("--only", "log-forwarder")[0] == 0
     assert "export APP_WITH_METRICS_IMAGE='' #" in settings.read_text()
 
 
 @pytest.mark.parametrize("flag", ["--skip-push", "--local"])
 def test_only_building(build, settings, version, flag):
-    """Nothing is pushed or written, and the images have the names that local deployments use."""
+    """`--skip-push` and `--local` do not change the settings, and print the names that local deployments use."""
     before = settings.read_text()
     code, out, _ = build(flag)
     assert (code, out.split()) == (0, [f"ocisidecar/{name}:{version}" for name in NAMES])
@@ -120,7 +120,7 @@ def test_only_building(build, settings, version, flag):
 
 
 def test_local_images_are_for_this_engine(build, settings, engine, version):
-    """Whatever platforms the settings name for the cloud."""
+    """`--local` builds for the engine's platform, whatever platform the settings name for the cloud."""
     foreign = {"amd64": "arm64", "arm64": "amd64"}[engine.api.version()["Arch"]]
     settings.write_text(f"{settings.read_text()}BUILD_PLATFORM=linux/{foreign}\n")
     assert build("--local")[0] == 0
@@ -129,7 +129,7 @@ def test_local_images_are_for_this_engine(build, settings, engine, version):
 
 
 def test_a_template_is_not_written_to(build, settings):
-    """It belongs to everybody; the URLs are printed."""
+    """A template given as settings stays unchanged, and the URLs are printed instead."""
     template = settings.rename(settings.with_suffix(".template"))
     before = template.read_text()
     code, out, err = build("--settings", template)
@@ -138,14 +138,14 @@ def test_a_template_is_not_written_to(build, settings):
 
 
 def test_wrong_credentials_are_found_before_building(build, monkeypatch):
-    """The message names user and registry, never the password."""
+    """A wrong password is an error before any build, whose message names the user and not the password."""
     monkeypatch.setenv("TOKEN", "wrong-hunter2")
     code, out, err = build()
     assert (code, out, "alice" in err, "building" in err, "hunter2" in err) == (3, "", True, False, False)
 
 
 def test_a_layer_that_fails(build, settings, sources):
-    """The image and the step are named, nothing is pushed or written, and the exit code says so."""
+    """A failed step ends with exit code 3, names image and step, and leaves the settings unchanged."""
     (sources / "log-forwarder" / "Dockerfile").write_text("FROM scratch\nCOPY nowhere /\n")
     before = settings.read_text()
     code, out, err = build()
@@ -155,7 +155,7 @@ def test_a_layer_that_fails(build, settings, sources):
 
 
 def test_the_token_may_be_in_a_vault(build, settings, registry, monkeypatch):
-    """Alone, or together with the user as OCI wants it for pulling."""
+    """A vault secret may hold the token alone, or user and token in the JSON that OCI's pull secrets use."""
     with Emulator() as emulator:
         for name, value in emulator.environment.items():
             monkeypatch.setenv(name, value)

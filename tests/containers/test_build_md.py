@@ -20,7 +20,7 @@ BUILD = (ROOT / "BUILD.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def place(tmp_path_factory, eventually):
-    """A registry in the place of OCIR."""
+    """A local registry instead of OCIR."""
     if registry_process.program() is None:
         pytest.skip("docker-registry is not installed: apt-get install docker-registry apache2-utils")
     with registry_process.running(tmp_path_factory.mktemp("registry"), eventually) as running:
@@ -29,7 +29,7 @@ def place(tmp_path_factory, eventually):
 
 @pytest.fixture
 def version(engine):
-    """A version that only this test has; its images are removed in the end."""
+    """A version that only this test uses; its images are removed at the end."""
     ours = f"1.4.{secrets.token_hex(4)}"
     yield ours
     for image in engine.api.images(filters={"label": f"org.opencontainers.image.version={ours}"}):
@@ -37,7 +37,7 @@ def version(engine):
 
 
 def test_python_snippets(place, version, tmp_path, monkeypatch, capsys):
-    """Each runs as it stands, but for the registry and the version, one after the other."""
+    """The Python blocks run in order, unchanged except for the registry and the version."""
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     monkeypatch.chdir(tmp_path)
@@ -54,7 +54,7 @@ def test_python_snippets(place, version, tmp_path, monkeypatch, capsys):
 
 
 def test_the_first_command(standins, version, capsys):
-    """It builds the two images that the local deployment needs, on stand-ins where tests run."""
+    """The `--local` command builds the two images of a local deployment, here from stand-in bases."""
     (line,) = re.findall(r"^python scripts/build_all\.py (--local .*)$", BUILD, re.MULTILINE)
     bases = [f"app-with-metrics={standins['nginx']}", f"log-forwarder={standins['python']}"]
     words = [*shlex.split(line), *(word for base in bases for word in ("--base", base)), "--version", version]

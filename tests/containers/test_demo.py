@@ -15,8 +15,8 @@ from tests.standins.images import BASES
 
 
 @pytest.fixture(scope="module")
-def told(images) -> str:
-    """What the demo prints, each run of blanks and line ends as one blank."""
+def printed(images) -> str:
+    """What the demo prints, with each run of whitespace replaced by one blank."""
     console = Console(file=io.StringIO(), width=TEXT_WIDTH, force_jupyter=False)
     demo.run(console, images=images)
     return " ".join(console.file.getvalue().split())
@@ -39,13 +39,13 @@ def told(images) -> str:
         "on the Docker engine 0 containers, 0 volumes, 0 networks",
     ],
 )
-def test_what_is_shown(told, words):
-    """An engine with all images is used without being asked for, and everything is proven."""
-    assert words in told
+def test_what_is_shown(printed, words):
+    """On an engine that has all images the demo runs real containers, and every check passes."""
+    assert words in printed
 
 
-def test_missing_images_are_not_loaded_unasked(engine):
-    """Left to itself the demo then simulates, and says how many are missing and what gets them."""
+def test_missing_images_are_not_pulled_by_default(engine):
+    """In mode `auto` missing images select simulated containers, and the reason has their number."""
     absent = {demo_spec.web.image_url: "ocisidecar-test/none:1"}
     chosen, why = demo._engine("auto", absent)
     assert chosen is None
@@ -53,7 +53,7 @@ def test_missing_images_are_not_loaded_unasked(engine):
 
 
 def test_an_image_that_cannot_be_pulled(images, capsys):
-    """The message names it; nothing is left, and the exit code is that of a service that refused."""
+    """An image that cannot be pulled ends the demo with exit code 3 and a message that names the image."""
     redis = next(one.image_url for one in demo_spec.web.sidecars if one.name == "redis")
     replaced = [f"{image}={other}" for image, other in images.items() if image != redis]
     absent = "127.0.0.1:1/none/redis:1"
@@ -63,7 +63,7 @@ def test_an_image_that_cannot_be_pulled(images, capsys):
 
 
 def test_our_own_images_are_built(engine):
-    """Those that are missing, on the bases that are named; a message tells of each."""
+    """Only missing images of ours are built, on the given bases, with messages that name the image."""
     url = "ocisidecar/log-forwarder:demo-test"
     said: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Container instances of the emulator that really run: applied, looked at, stopped, started and destroyed."""
+"""Container instances of the emulator with real containers: applied, read, stopped, started and destroyed."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def web(image, standins):
 
 @pytest.fixture
 def left(engine):
-    """Returns what this process has made on the engine since, and has not removed."""
+    """A function that returns the objects that this process has created on the engine since and not removed."""
     before = set(engine.owned_objects())
     return lambda: set(engine.owned_objects()) - before
 
 
 def page(url: str) -> str:
-    """Return what a server answers; nothing while it does not listen."""
+    """Return the page of a server, or an empty text while the server does not listen."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
     try:
         connection.request("GET", "/")
@@ -77,13 +77,13 @@ def page(url: str) -> str:
 
 
 def state_of(deployment):
-    """Return the state of the first instance, and of its containers how they are by name."""
+    """Return the state of the first instance, and its containers by name."""
     (instance, *_) = deployment.refresh().instances
     return instance.lifecycle_state, {one.name: one for one in instance.containers}
 
 
 def test_an_instance_runs_stops_starts_and_goes(local, web, left, eventually):
-    """Output, exit codes and addresses are the real ones; volumes begin empty; nothing is left of it."""
+    """Output and exit codes are those of the programs, volumes begin empty, and a destroy removes all objects."""
     provisioner = local()
     deployment = provisioner.apply(web)
     instance_id = deployment.instances[0].id
@@ -122,7 +122,7 @@ def test_closing_the_emulator_removes_what_runs(local, web, left):
 
 
 def test_closing_leaves_nothing_of_what_is_just_being_started(local, web, left):
-    """An apply that is called off while its containers are started leaves none of them once all is closed."""
+    """After a cancelled apply, whose containers are just starting, `close` leaves no object on the engine."""
     provisioner, cancel = local(), Cancel()
 
     def call_off(event):
@@ -136,7 +136,7 @@ def test_closing_leaves_nothing_of_what_is_just_being_started(local, web, left):
 
 
 def test_closing_waits_for_no_grace_period(local, web, left):
-    """Containers that are just being given five minutes to stop are removed at once when all is closed."""
+    """`close` removes containers at once, even during a stop with a grace period of five minutes."""
     provisioner, cancel = local(), Cancel()
     deaf = evolve(web, command=["sleep", "1000"], graceful_shutdown_timeout_in_seconds=300)
     provisioner.apply(deaf)
@@ -152,7 +152,7 @@ def test_closing_waits_for_no_grace_period(local, web, left):
 
 
 def test_closing_waits_for_no_registry(local, web, left):
-    """An instance whose image a registry never comes to send is given up when all is closed."""
+    """`close` ends an instance whose image is being pulled from a registry that never answers."""
     provisioner, cancel = local(), Cancel()
     with ExitStack() as sockets:
         silent = sockets.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -169,7 +169,7 @@ def test_closing_waits_for_no_registry(local, web, left):
 
 
 def test_deployments_with_one_range_of_addresses_run_side_by_side(local, web, eventually):
-    """Two networks of 10.0.0.0/16 have instances of the same private IP; each is reached as itself."""
+    """Two instances with the same private IP in two networks of 10.0.0.0/16 are reached at different URLs."""
     provisioner = local()
     deployments = provisioner.apply([evolve(web, name=name) for name in ("one", "two")])
     addresses = {deployment.instances[0].private_ip for deployment in deployments}
@@ -180,7 +180,7 @@ def test_deployments_with_one_range_of_addresses_run_side_by_side(local, web, ev
 
 
 def test_an_instance_is_active_when_its_time_has_come_and_it_runs(local, web):
-    """What takes 2 s in the emulated cloud takes no less with real containers, which then run."""
+    """An instance with a latency of 2 s is ACTIVE after 2 s at the earliest, and its containers then run."""
     provisioner = local(latencies=Latencies(container_instance_create=2))
     provisioner.apply(web)
     (lived,) = (one for one in provisioner.emulator.lifetimes() if one.kind == "container-instance")
@@ -201,7 +201,7 @@ def test_a_missing_image_fails_the_apply(local, web, left):
 
 
 def test_a_job_that_ends_takes_its_instance_along(local, image, eventually):
-    """With NEVER the instance turns INACTIVE when its containers have ended, with their exit codes."""
+    """Under NEVER an instance becomes INACTIVE when its containers have exited, and keeps their exit codes."""
     job = InstanceSpec("job", image_url=image, command=["false"], container_restart_policy="NEVER")
     provisioner = local()
     deployment = provisioner.apply(job)
@@ -209,8 +209,8 @@ def test_a_job_that_ends_takes_its_instance_along(local, image, eventually):
     assert state_of(deployment)[1]["job"].exit_code == 1
 
 
-def test_a_crash_loop_and_a_want_of_memory_are_told_as_such(local, image, standins, eventually):
-    """verify() fails for both; diagnose() finds the causes, and the crash loop's last words."""
+def test_a_crash_loop_and_an_oom_kill_have_different_causes(local, image, standins, eventually):
+    """verify() fails for a crash loop; diagnose() distinguishes it from an OOM kill and shows its last line."""
     spec = InstanceSpec(
         "web", image_url=image, command=["bash", "-c", "echo no configuration; exit 3"]
     ).with_sidecar(
@@ -232,8 +232,8 @@ def test_a_crash_loop_and_a_want_of_memory_are_told_as_such(local, image, standi
     assert any("no configuration" in line for line in found["web"].evidence)
 
 
-def test_what_is_wrong_with_a_container_s_health_is_told(local, image, eventually):
-    """verify() repeats what the failing check found when it asked the pod."""
+def test_a_failed_health_check_is_reported_with_its_reason(local, image, eventually):
+    """The failure that verify() reports for a refused health check names the check and the refusal."""
     check = HealthCheck.tcp(9, interval_in_seconds=1, initial_delay_in_seconds=0, failure_action="NONE")
     spec = InstanceSpec("web", image_url=image, command=["sleep", "1000"], health_checks=[check])
     deployment = local(clock=FastClock(20)).apply(spec)
@@ -244,7 +244,7 @@ def test_what_is_wrong_with_a_container_s_health_is_told(local, image, eventuall
 
 
 def test_running_instances_have_the_service_s_own_metrics(local, web, eventually):
-    """oci_computecontainerinstance tells each minute what the instance and each of its containers use."""
+    """The memory of an instance in `oci_computecontainerinstance` is the sum of that of its containers."""
     deployment = local(clock=FastClock(60)).apply(web)
     eventually(lambda: len(deployment.metrics("MemoryUsed[1m].max()")) > 1)
     whole, *_ = deployment.metrics("MemoryUsed[1m].max()")

@@ -1,4 +1,4 @@
-"""Who real containers are for the emulator: what their files and the policies make them."""
+"""Resource principals of real containers: their tokens, their rights, and where they reach the emulator."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ while True:
 
 
 def spec(image, *statements):
-    """Return an instance whose app pushes lines, with the token it began with and with the latest one."""
+    """Return an instance whose app pushes lines with its first token and with its latest one."""
     pushing = InstanceSpec(
         "web",
         image_url=image,
@@ -95,7 +95,7 @@ def spec(image, *statements):
 
 @pytest.fixture
 def emulator(engine):
-    """An emulator with real containers, whose tokens are good for seconds."""
+    """An emulator with real containers, whose tokens are valid for three seconds."""
     engine.sweep()
     assumptions = Assumptions(resource_principal_lifetime_seconds=TOKEN_SECONDS)
     with Emulator(containers="docker", assumptions=assumptions) as emulator:
@@ -104,14 +104,14 @@ def emulator(engine):
 
 @pytest.fixture
 def provisioner(emulator):
-    """A provisioner for it."""
+    """A provisioner for the emulator."""
     settings = {"compartment_id": emulator.compartment_id, "endpoint": emulator.endpoint}
     with Provisioner.from_config(emulator.oci_config, **settings) as provisioner:
         yield provisioner
 
 
 def said(deployment):
-    """Return the latest of what the app wrote, None before the first."""
+    """Return the newest line of the app as a value, or None before the first line."""
     return next((json.loads(line.text) for line in deployment.logs("web", tail=1)), None)
 
 
@@ -122,9 +122,9 @@ def environment(deployment, eventually):
 
 
 def test_a_container_is_its_instance_for_as_long_as_its_token_is_good(emulator, provisioner, standins, eventually):
-    """Without a right it gets 404, with one its lines arrive; token and key are renewed, expired ones are 401.
+    """A container gets 404 without a policy and 200 with one, with renewed tokens; an expired one gets 401.
 
-    A container whose resource principal is disabled has none of it.
+    A container whose resource principal is disabled has no token.
     """
     deployment = provisioner.apply(spec(standins["python"]))
     eventually(lambda: (said(deployment) or {}).get("latest") == 404)
@@ -148,7 +148,7 @@ def test_a_container_is_its_instance_for_as_long_as_its_token_is_good(emulator, 
 
 
 def test_the_emulator_listens_for_a_pod_at_its_gateway_only(provisioner, standins, eventually):
-    """The port that containers are told is not open on the machine's loopback."""
+    """The emulator's port for containers is open at the pod's gateway and not on the host's loopback."""
     deployment = provisioner.apply(spec(standins["python"]))
     url = urlsplit(environment(deployment, eventually)["OCISIDECAR_ENDPOINT"])
     assert not url.hostname.startswith("127.")
@@ -159,7 +159,7 @@ def test_the_emulator_listens_for_a_pod_at_its_gateway_only(provisioner, standin
 
 
 def test_a_token_that_cannot_be_renewed_is_renewed_later(emulator, provisioner, image, monkeypatch):
-    """A disk that is full for a while ends neither the renewals nor the instance, which can still be deleted."""
+    """After a temporarily full disk tokens are renewed again, and the instance can be deleted."""
     is_full, refused, renewed = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
     renew = PrincipalFiles.renew
 

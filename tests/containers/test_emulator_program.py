@@ -1,4 +1,4 @@
-"""The emulator as a program whose container instances really run, and what is left when it ends."""
+"""The emulator as a program with real containers, and the objects that remain when it ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def left(engine):
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_of_a_program_that_ends(engine, image, left, tmp_path, end):
-    """SIGTERM removes what runs before the program ends; what SIGKILL leaves goes when the next pod comes."""
+    """SIGTERM removes all containers before the program exits; those that SIGKILL leaves go with a sweep."""
     program = [sys.executable, "-m", "ocisidecar", "emulator", "--containers", "docker", "--config-dir", tmp_path]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
         facts = dict(process.stdout.readline().split(maxsplit=1) for _ in range(5))

@@ -1,4 +1,4 @@
-"""The Prometheus image without a configuration of anybody's."""
+"""The Prometheus image with its own configuration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WRITER = f"mkdir -p /metrics/targets && echo '{json.dumps(TARGETS)}' >/metrics/t
 
 @pytest.fixture(scope="module")
 def pod(engine: Engine, images: Mapping[str, str]):
-    """Prometheus as the image starts it, on a read-only file system, beside a container that names a target."""
+    """Prometheus on a read-only file system, beside a container that writes a file with a target."""
     metrics = {"volumeName": "metrics", "mountPath": "/metrics"}
     prometheus = {
         "displayName": "prometheus",
@@ -38,7 +38,7 @@ def pod(engine: Engine, images: Mapping[str, str]):
 
 
 def ask(pod: RunningPod, path: str) -> Any:
-    """Return what Prometheus' API has for a path; None while it starts."""
+    """Return the data of a path of Prometheus' API, or None while Prometheus starts."""
     connection = HTTPConnection(pod.address, 9090, timeout=10)
     try:
         connection.request("GET", f"/api/v1/{path}")
@@ -51,7 +51,7 @@ def ask(pod: RunningPod, path: str) -> Any:
 
 
 def test_it_scrapes_itself_and_what_files_name(pod: RunningPod, eventually: Callable[..., None]) -> None:
-    """Its targets are itself and those of the shared volume's files, and none that might not be there."""
+    """The targets are Prometheus itself and those of the shared volume's files, and no others."""
 
     def jobs() -> set[str]:
         found = ask(pod, "targets") or {"activeTargets": []}
@@ -61,7 +61,7 @@ def test_it_scrapes_itself_and_what_files_name(pod: RunningPod, eventually: Call
 
 
 def test_its_data_fits_the_disk(pod: RunningPod, eventually: Callable[..., None]) -> None:
-    """It keeps at most 4 GB of samples, every 15 seconds, and cannot be ended or reloaded over HTTP."""
+    """Samples are taken every 15 s and bounded by 4 GB, and the lifecycle and admin APIs are disabled."""
     eventually(lambda: ask(pod, "status/flags"))
     flags = ask(pod, "status/flags")
     assert flags["storage.tsdb.retention.size"] in {"4GB", "4GiB"}

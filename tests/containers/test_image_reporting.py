@@ -53,7 +53,7 @@ def deployment(local: Provisioner) -> Deployment:
 
 
 def test_metrics_arrive(deployment: Deployment, eventually: Callable[..., None]) -> None:
-    """What the app counts is found in OCI Monitoring, under the namespace that the preset was given."""
+    """A metric of the app arrives in OCI Monitoring, in the namespace that the preset was given."""
     query = 'app_metrics_updated_timestamp_seconds[1m]{container = "web"}.max()'
     eventually(lambda: deployment.metrics(query, namespace=NAMESPACE))
     (row, *_) = deployment.metrics(query, namespace=NAMESPACE)
@@ -67,19 +67,19 @@ def output(deployment: Deployment) -> str:
 
 
 def test_nothing_is_refused(deployment: Deployment, eventually: Callable[..., None]) -> None:
-    """Every series of Prometheus has names and labels that Monitoring takes."""
+    """Monitoring refuses no series that the agent posts."""
     eventually(lambda: re.search(r"posted [1-9]\d+ streams", output(deployment)))
     assert set(re.findall(r"(\d+) refused", output(deployment))) == {"0"}
 
 
 def test_install_key_stays_in_its_file(deployment: Deployment, local: Provisioner) -> None:
-    """Neither the agent's output nor anything that the service tells about the instance holds it."""
-    told = json.dumps([repr(deployment), str(local.plan(WEB)), output(deployment)])
-    assert "s3cr3t-key" not in told
+    """Neither the agent's output nor the deployment nor its plan contains the install key."""
+    texts = json.dumps([repr(deployment), str(local.plan(WEB)), output(deployment)])
+    assert "s3cr3t-key" not in texts
 
 
 def test_sigterm_ends_them(deployment: Deployment) -> None:
-    """When the instance is stopped, forwarder and agent end by themselves, and say that nothing went wrong."""
+    """When the instance is stopped, all containers exit with code 0."""
     deployment.stop()
     containers = deployment.refresh().instances[0].containers
     assert {one.name: one.exit_code for one in containers} == dict.fromkeys((one.name for one in containers), 0)

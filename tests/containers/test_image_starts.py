@@ -1,4 +1,4 @@
-"""What our images do where they cannot start, and what they start as."""
+"""Our images: errors at the start, exit codes, and users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.standins.images import BASES
 
 PRIVILEGED_PORTS = ("--sysctl", "net.ipv4.ip_unprivileged_port_start=1024")
 ENVIRONMENT = "sed 's,/run.sh,env,' /opt/ocisidecar/entrypoint.sh | sh"
-"""Grafana's entrypoint, with the environment's listing in the place of Grafana."""
+"""Runs our entrypoint for Grafana with `env` instead of Grafana."""
 
 LOG_LINE = '10.0.0.1 - - [now] "GET / HTTP/1.1" 200 1 "-" "-" 0.001'
 COUNT_ON_A_FULL_DISK = f"""
@@ -43,7 +43,7 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def run(images: Mapping[str, str]) -> Callable[..., Ended]:
-    """Run one of our images to its end: `run("grafana", "sh", "-c", "...", options=["--entrypoint=sh"])`."""
+    """Runs one of our images until it exits: `run("grafana", "-c", "...", options=["--entrypoint=sh"])`."""
 
     def run(name: str, *arguments: str, options: Sequence[str] = ()) -> Ended:
         command = ["docker", "run", "--rm", *options, images[own_image(name)], *arguments]
@@ -70,7 +70,7 @@ def with_key(response_file: Path) -> list[str]:
 
 
 def test_app_says_what_to_do_where_port_80_is_for_root(run: Callable[..., Ended]) -> None:
-    """The variable that helps is named, and nginx' own exit code is kept."""
+    """Where port 80 needs root, the error names the variable PORT, and the exit code is that of nginx."""
     ended = run("app-with-metrics", options=PRIVILEGED_PORTS)
     assert ended.exit_code == 1
     assert "set PORT=8080" in ended.output
@@ -78,8 +78,8 @@ def test_app_says_what_to_do_where_port_80_is_for_root(run: Callable[..., Ended]
 
 
 @pytest.mark.parametrize("port", ["", "http", "80; include /etc/passwd"])
-def test_app_refuses_what_is_no_port(run: Callable[..., Ended], port: str) -> None:
-    """Nothing but a number gets into nginx' configuration."""
+def test_app_refuses_a_port_that_is_not_a_number(run: Callable[..., Ended], port: str) -> None:
+    """A PORT that is not a number ends the app with exit code 64 before nginx starts."""
     ended = run("app-with-metrics", options=["--env", f"PORT={port}"])
     assert ended.exit_code == 64
     assert "PORT must be a number" in ended.output
@@ -88,15 +88,15 @@ def test_app_refuses_what_is_no_port(run: Callable[..., Ended], port: str) -> No
 @pytest.mark.parametrize(
     "setting", ["METRICS_INTERVAL_IN_SECONDS=5 s", "METRICS_INTERVAL_IN_SECONDS=0.0", "LOG_LIMIT_IN_BYTES=16MB"]
 )
-def test_app_refuses_what_would_end_its_counting(run: Callable[..., Ended], setting: str) -> None:
-    """A wrong number is named at the start; otherwise counters would stand still, or logs grow for ever."""
+def test_app_refuses_settings_that_would_stop_its_metrics(run: Callable[..., Ended], setting: str) -> None:
+    """A malformed interval or log limit ends the app with exit code 64 and the variable's name."""
     ended = run("app-with-metrics", options=["--env", setting])
     assert ended.exit_code == 64
     assert f"{setting.partition('=')[0]} must be a number" in ended.output
 
 
 def test_app_forgets_nothing_when_the_disk_is_full(run: Callable[..., Ended]) -> None:
-    """What was counted before stays published, what could not be counted is counted when there is room again."""
+    """On a full disk the counters keep their values, and the missing requests are counted when there is room."""
     full_soon = ["--tmpfs=/metrics:size=16k,mode=1777", "--entrypoint=sh"]
     ended = run("app-with-metrics", "-c", COUNT_ON_A_FULL_DISK, options=full_soon)
     results = [line for line in ended.output.splitlines() if line == "counted" or line.isdecimal()]
@@ -105,32 +105,32 @@ def test_app_forgets_nothing_when_the_disk_is_full(run: Callable[..., Ended]) ->
 
 @pytest.mark.parametrize("seconds", ["0.01", "0.02", "0.03", "0.05"])
 def test_app_ends_when_it_is_stopped_at_once(run: Callable[..., Ended], seconds: str) -> None:
-    """SIGTERM is not lost while nginx does not yet listen to signals."""
+    """A SIGTERM ends the app even if it arrives before nginx handles signals."""
     ended = run("app-with-metrics", "-c", STOPPED_AT_ONCE, "sh", seconds, options=["--entrypoint=sh"])
     assert ended.exit_code in {0, 143}
 
 
 def test_app_names_the_directory_that_is_read_only(run: Callable[..., Ended]) -> None:
-    """With a read-only root file system and no volumes it says where to mount one."""
+    """On a read-only file system without volumes the app exits with 73 and names the directory to mount."""
     ended = run("app-with-metrics", options=["--read-only"])
     assert ended.exit_code == 73
     assert "cannot write to /logs: mount a volume there" in ended.output
 
 
 def test_agent_refuses_to_start_without_a_key(run: Callable[..., Ended]) -> None:
-    """Without input.rsp it names the path and ends at once: to go on would be an agent that nobody hears of."""
+    """Without input.rsp the agent exits with 78 and names the path, because it could not register."""
     ended = run("management-agent")
     assert ended.exit_code == 78
     assert "/etc/management-agent/input.rsp" in ended.output
 
 
 def test_agent_takes_no_key_from_the_environment(run: Callable[..., Ended]) -> None:
-    """The variable that others use for the install key means nothing here."""
+    """An install key in MGMT_AGENT_INSTALL_KEY is ignored."""
     assert run("management-agent", options=["--env", "MGMT_AGENT_INSTALL_KEY=s3cr3t-key"]).exit_code == 78
 
 
 def test_agent_refuses_a_response_file_without_key(run: Callable[..., Ended], response_file: Path) -> None:
-    """It says what the file lacks, and shows nothing of it."""
+    """The error about an input.rsp without an install key names the missing entry and shows no other entry."""
     response_file.write_text("CredentialWalletPassword = s3cr3t\n")
     ended = run("management-agent", options=with_key(response_file))
     assert ended.exit_code == 78
@@ -139,28 +139,28 @@ def test_agent_refuses_a_response_file_without_key(run: Callable[..., Ended], re
 
 
 def test_agent_names_the_volume_that_is_missing(run: Callable[..., Ended], response_file: Path) -> None:
-    """The image has no directory for the agent's state; without a volume there it says where to mount one."""
+    """Without a volume for its state the agent exits with 73 and names the directory to mount."""
     ended = run("management-agent", options=with_key(response_file)[:1])
     assert ended.exit_code == 73
     assert "cannot write to /opt/oracle: mount a volume there" in ended.output
 
 
 def test_agent_ends_while_it_waits(run: Callable[..., Ended], response_file: Path) -> None:
-    """SIGTERM ends the wait for a source that is not there yet."""
+    """A SIGTERM during the wait for the scrape source ends the container with exit code 0."""
     options = [*with_key(response_file), "--network=none", "--entrypoint=timeout"]
     program = ["--preserve-status", "--kill-after=10", "1", "/opt/ocisidecar/entrypoint.sh"]
     assert run("management-agent", *program, options=options).exit_code == 0
 
 
 def test_agent_keeps_the_exit_code_of_the_base(run: Callable[..., Ended], response_file: Path) -> None:
-    """When Oracle's entrypoint fails, the container fails alike, and the key is not shown."""
+    """The container exits with the code of Oracle's entrypoint, and its output does not contain the key."""
     failing = response_file.parent / "failing"
     failing.write_text("#!/bin/sh\nexit 37\n")
     failing.chmod(0o755)
     entrypoint = "AGENT_ENTRYPOINT=/etc/management-agent/failing"
     ended = run("management-agent", options=[*with_key(response_file), "--env", entrypoint, "--env", DO_NOT_WAIT])
     assert ended.exit_code == 37
-    assert "the agent starts all the same" in ended.output
+    assert "starting the agent anyway" in ended.output
     assert "s3cr3t-key" not in ended.output
 
 
@@ -174,7 +174,7 @@ def test_agent_keeps_the_exit_code_of_the_base(run: Callable[..., Ended], respon
     ],
 )
 def test_grafana_has_no_default_password(run: Callable[..., Ended], variable: str, *, is_admin_made: bool) -> None:
-    """The user admin is made with a given password or not at all."""
+    """Grafana creates the user admin only if a password is given."""
     ended = run("grafana", "-c", ENVIRONMENT, options=["--entrypoint=sh", "--env", variable])
     assert ended.exit_code == 0
     assert ("GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION=true" not in ended.output.splitlines()) is is_admin_made
@@ -182,14 +182,14 @@ def test_grafana_has_no_default_password(run: Callable[..., Ended], variable: st
 
 @pytest.mark.parametrize("path", ["/absent", "/dev/null"])
 def test_grafana_does_not_start_with_a_password_that_is_not_there(run: Callable[..., Ended], path: str) -> None:
-    """Where the file of the password is absent or empty Grafana would fall back on `admin`."""
+    """Grafana exits with 78 if the password file is absent or empty, instead of using the password `admin`."""
     ended = run("grafana", options=["--env", f"GF_SECURITY_ADMIN_PASSWORD__FILE={path}"])
     assert ended.exit_code == 78
-    assert f"finds no password in {path}" in ended.output
+    assert f"no password in {path}" in ended.output
 
 
-def test_no_image_is_built_as_root(engine: Engine, images: Mapping[str, str]) -> None:
-    """What runs when nobody names a user is a number other than 0, in every image of ours."""
+def test_no_image_runs_as_root(engine: Engine, images: Mapping[str, str]) -> None:
+    """The default user of each of our images is a number other than 0."""
     own = {name: image for name, image in images.items() if name.startswith(OWN_IMAGES)}
     assert len(own) == len(BASES)
     users = {name: engine.api.inspect_image(image)["Config"]["User"] for name, image in own.items()}

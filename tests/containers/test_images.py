@@ -1,6 +1,6 @@
-"""Our images beside the official ones' stand-ins, as one pod: what they serve, what they survive, how they end.
+"""Our images in one pod with stand-ins for the official ones: metrics, logs, crashes and the end.
 
-The log forwarder is not among them: without a log to write to it has tests of its own.
+The log forwarder needs a log to write to, so its tests are in `test_log_forwarder.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LOG_LIMIT_IN_BYTES = 20_000
 AGENT = "/opt/oracle/mgmt_agent/agent_inst"
 REGISTRATIONS = f"{AGENT}/config/registrations"
 PAGES = 700
-"""Each leaves about 90 bytes in the access log, so that it is rotated."""
+"""Number of requests, each with about 90 bytes in the access log, so that it is rotated."""
 
 REDIS = SidecarSpec(
     "redis",
@@ -79,13 +79,13 @@ WEB = (
 
 @frozen
 class Whole:
-    """The pod, and how to look into it."""
+    """The pod, with its ports, its Prometheus and commands in its containers."""
 
     engine: Engine
     pod: RunningPod
 
     def get(self, port: int, path: str = "/") -> tuple[int, str]:
-        """Return status and text of an answer."""
+        """Return the status and the text of a response."""
         connection = HTTPConnection(self.pod.address, port, timeout=10)
         try:
             connection.request("GET", path)
@@ -100,20 +100,20 @@ class Whole:
         return {series: float(value) for series, _, value in (line.rpartition(" ") for line in lines)}
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the series that Prometheus has for an expression."""
+        """Return the series that Prometheus returns for an expression."""
         status, text = self.get(9090, f"/api/v1/query?query={quote(expression)}")
         assert status == 200, text
         series: list[dict[str, Any]] = json.loads(text)["data"]["result"]
         return series
 
     def id_of(self, container: str) -> str:
-        """Return what the engine calls a container that runs."""
+        """Return the engine's id of a running container."""
         labels = [f"{POD}={NAME}", f"{CONTAINER}={container}"]
         (found,) = self.engine.api.containers(filters={"label": labels})
         return str(found["Id"])
 
     def run(self, container: str, *command: str) -> str:
-        """Return what a command in a container writes."""
+        """Return the output of a command in a container."""
         made = self.engine.api.exec_create(self.id_of(container), list(command))
         output: bytes = self.engine.api.exec_start(made["Id"])
         return output.decode()
@@ -121,7 +121,7 @@ class Whole:
 
 @frozen
 class Crashed:
-    """What was before a crash."""
+    """Metrics of the app and registrations of the agent before a crash."""
 
     metrics: Mapping[str, float]
     registrations: str
@@ -143,7 +143,7 @@ def whole(engine: Engine, images: Mapping[str, str]):
 
 @pytest.fixture(scope="module")
 def traffic(whole: Whole, eventually: Callable[..., None]) -> Mapping[str, float]:
-    """The app's metrics after the only requests of users that it ever gets."""
+    """The app's metrics after `PAGES` requests, the only ones that count."""
     eventually(lambda: any("HEALTHY" in one.health for one in whole.pod.containers if one.name == "web"))
     seen = 0.0
     for number in range(PAGES):
@@ -157,13 +157,13 @@ def traffic(whole: Whole, eventually: Callable[..., None]) -> Mapping[str, float
 
 
 def test_every_container_stays_up(whole: Whole, eventually: Callable[..., None]) -> None:
-    """All run as users without rights on read-only file systems; none restarts, every check passes."""
+    """All containers run without a restart, and every health check passes."""
     eventually(lambda: all(set(one.health) <= {"HEALTHY"} for one in whole.pod.containers))
     assert [one.name for one in whole.pod.containers if one.restarts or not one.is_running] == []
 
 
 def test_every_request_is_counted_once(traffic: Mapping[str, float]) -> None:
-    """The counters are the requests that were made, although the log was rotated while they were counted."""
+    """The counters equal the number of requests, although the log was rotated meanwhile."""
     missing = math.ceil(PAGES / 7)
     requests = {series: value for series, value in traffic.items() if series.startswith("app_requests_total")}
     assert requests == {
@@ -177,7 +177,7 @@ def test_every_request_is_counted_once(traffic: Mapping[str, float]) -> None:
 
 @pytest.mark.usefixtures("traffic")
 def test_logs_are_bounded_and_others_can_read_them(whole: Whole, eventually: Callable[..., None]) -> None:
-    """A log above the limit becomes the one old log that is kept, and every user may read all of them."""
+    """A log above the limit replaces the one old log that is kept, and all logs are readable by every user."""
 
     def listed() -> dict[str, tuple[int, str]]:
         lines = whole.run("web", "sh", "-c", "stat -c '%n %s %A' /logs/access* /logs/error*").splitlines()
@@ -192,7 +192,7 @@ def test_logs_are_bounded_and_others_can_read_them(whole: Whole, eventually: Cal
 
 @pytest.mark.usefixtures("traffic")
 def test_nonce_is_logged_but_probes_are_not(whole: Whole) -> None:
-    """A request with a nonce is found in the access log on every path; health checks and scrapes are not there."""
+    """The access log has requests with a nonce on every path, and neither health checks nor scrapes."""
     whole.get(80, "/?ocisidecar-nonce=page")
     whole.get(80, "/health?ocisidecar-nonce=health")
     log = whole.run("web", "sh", "-c", "cat /logs/access.log.1 /logs/access.log")
@@ -203,13 +203,13 @@ def test_nonce_is_logged_but_probes_are_not(whole: Whole) -> None:
 
 
 def test_stub_status_is_for_the_instance_alone(whole: Whole) -> None:
-    """From outside it is refused; the exporter inside reads it."""
+    """`/stub_status` answers 403 from outside, and the exporter in the instance reads it."""
     assert whole.get(80, "/stub_status")[0] == 403
     assert "nginx_up 1" in whole.get(9113, "/metrics")[1].splitlines()
 
 
 def test_metrics_are_well_formed(whole: Whole, images: Mapping[str, str]) -> None:
-    """Promtool, which reads the text as Prometheus does, has nothing against it."""
+    """`promtool check metrics` accepts the app's metrics without a remark."""
     text = whole.get(8081, "/metrics")[1]
     promtool = ["docker", "run", "--rm", "-i", "--network=none", "--entrypoint=promtool"]
     checked = subprocess.run(
@@ -223,7 +223,7 @@ def test_metrics_are_well_formed(whole: Whole, images: Mapping[str, str]) -> Non
 
 
 def test_own_configuration_of_prometheus_is_valid(images: Mapping[str, str]) -> None:
-    """Promtool accepts what the image brings along."""
+    """`promtool check config` accepts the configuration of the image."""
     promtool = ["docker", "run", "--rm", "--network=none", "--entrypoint=promtool"]
     config = "/etc/prometheus/prometheus.yml"
     checked = subprocess.run(
@@ -238,7 +238,7 @@ def test_own_configuration_of_prometheus_is_valid(images: Mapping[str, str]) -> 
 @pytest.mark.usefixtures("traffic")
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_panels_show_something(whole: Whole, path: Path, eventually: Callable[..., None]) -> None:
-    """Every query of every dashboard finds series in the Prometheus of the pod."""
+    """Every query of every dashboard returns series from the Prometheus of the pod."""
     panels = json.loads(path.read_text(encoding="utf-8"))["panels"]
     queries = {target["expr"] for panel in panels for target in panel["targets"]}
     empty = {query.replace("$__rate_interval", "30s") for query in queries}
@@ -251,7 +251,7 @@ def test_panels_show_something(whole: Whole, path: Path, eventually: Callable[..
 
 
 def test_agent_knows_what_to_scrape(whole: Whole, eventually: Callable[..., None]) -> None:
-    """The properties that Oracle documents are there, name Prometheus' /federate, and hold no key."""
+    """The agent's properties file names Prometheus' /federate and the namespace, and contains no key."""
     path = f"{AGENT}/discovery/PrometheusEmitter/ocisidecar.properties"
     eventually(lambda: "url=" in whole.run("management-agent", "cat", path))
     properties = whole.run("management-agent", "cat", path).splitlines()
@@ -263,18 +263,18 @@ def test_agent_knows_what_to_scrape(whole: Whole, eventually: Callable[..., None
 
 
 def test_agents_log_is_on_the_shared_volume(whole: Whole, eventually: Callable[..., None]) -> None:
-    """The app, which runs as another user, reads there what the agent logs."""
+    """The app, which runs as another user, can read the agent's log on the shared volume."""
     eventually(lambda: "INFO registered" in whole.run("web", "cat", "/logs/management-agent.log"))
 
 
 def restarts(whole: Whole) -> dict[str, int]:
-    """Return container → how often it was started again."""
+    """Return container → number of restarts."""
     return {one.name: one.restarts for one in whole.pod.containers}
 
 
 @pytest.fixture(scope="module")
 def crashed(whole: Whole, traffic: Mapping[str, float], eventually: Callable[..., None]) -> Crashed:
-    """App and agent after they were killed and started again, and what was before."""
+    """Kills app and agent, waits for their restart, and returns what they had before."""
     eventually(lambda: len(whole.run("management-agent", "cat", REGISTRATIONS).split()) == 1)
     before = Crashed(traffic, whole.run("management-agent", "cat", REGISTRATIONS))
     for name in ("web", "management-agent"):
@@ -285,20 +285,20 @@ def crashed(whole: Whole, traffic: Mapping[str, float], eventually: Callable[...
 
 
 def test_counters_survive_a_crash(whole: Whole, crashed: Crashed) -> None:
-    """The app was killed; what it had counted before still counts."""
+    """After the app was killed, no counter is lower than before."""
     now = whole.metrics()
     counters = [series for series in crashed.metrics if series.startswith(("app_requests", "app_request_duration"))]
     assert [series for series in counters if now[series] < crashed.metrics[series]] == []
 
 
 def test_agent_registers_once(whole: Whole, crashed: Crashed, eventually: Callable[..., None]) -> None:
-    """The agent was killed; it goes on as the agent that it was, and needs no second install."""
-    eventually(lambda: "registered already" in (whole.pod.logs("management-agent") or ""))
+    """After the agent was killed, it uses its old registration and does not register again."""
+    eventually(lambda: "already registered" in (whole.pod.logs("management-agent") or ""))
     assert whole.run("management-agent", "cat", REGISTRATIONS) == crashed.registrations
 
 
 def test_sigterm_ends_every_image(whole: Whole) -> None:
-    """Asked to end, each of our programs does so before it is killed, and says that nothing went wrong."""
+    """After SIGTERM each of our images exits with code 0 before the grace period has passed."""
     whole.pod.stop(grace_seconds=WEB.graceful_shutdown_timeout_in_seconds)
     ours = {"web", "prometheus", "grafana", "management-agent"}
     assert {one.name: one.exit_code for one in whole.pod.containers if one.name in ours} == dict.fromkeys(ours, 0)

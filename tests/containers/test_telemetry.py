@@ -1,4 +1,4 @@
-"""Metrics and log lines of real containers, through the emulator, as a check of the deployment sees them."""
+"""Telemetry checks of a deployment with real containers on the emulator."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ TELEMETRY = (
 
 @pytest.fixture(scope="module")
 def provisioner(engine, images):
-    """A provisioner whose containers really run; when it is closed, none of them is left."""
+    """A provisioner with real containers, none of which is left after its `close`."""
     before = set(engine.owned_objects())
     with Provisioner.local(containers="docker", images=images) as provisioner:
         yield provisioner
@@ -93,7 +93,7 @@ def found(report: Report, name: str, key: str) -> Check:
 
 @pytest.mark.parametrize("name", TELEMETRY)
 def test_everything_is_proven(report, name):
-    """Every check passes, none is skipped, and each has evidence."""
+    """Every telemetry check passes, and each has evidence."""
     checks = [one for one in report.checks if one.name == name]
     assert checks
     assert {one.status for one in checks} == {Status.PASSED}, checks
@@ -101,13 +101,13 @@ def test_everything_is_proven(report, name):
 
 
 def test_the_rest_passes_too(report):
-    """Nothing fails or warns, and only containers without a health check are left out."""
+    """Every other check passes, except that `health` is skipped for containers without a health check."""
     assert {one.status for one in report.checks if one.name != "health"} == {Status.PASSED}
     assert report.ok
 
 
 def test_the_evidence_names_what_was_seen(report):
-    """The line of a request that was made from outside, every exporter, and each container's memory."""
+    """The evidence names the log file of the request, every exporter, and each container's memory."""
     assert "a request to 'access.log' on the volume 'logs'" in found(report, "volumes-shared", INSTANCE).detail
     assert found(report, "targets-up", INSTANCE).detail == f"6 of 6 up according to Prometheus: {JOBS}"
     usage = found(report, "usage-within-limits", INSTANCE).detail
@@ -115,7 +115,7 @@ def test_the_evidence_names_what_was_seen(report):
 
 
 def test_prometheus_need_not_be_reached(provisioner, deployment, eventually):
-    """What the agent sent to OCI tells of the same targets, where port 9090 is closed."""
+    """If port 9090 is closed, the state of the targets comes from OCI Monitoring."""
     closed = {"securityRuleIds": _rules_for(provisioner, deployment, 9090)}
     group = deployment.resources["network-security-group/main"]
     caller = reader_of(provisioner, "shop").caller
@@ -140,7 +140,7 @@ def _rules_for(provisioner, deployment, port: int) -> list[str]:
 
 
 def test_another_process_finds_the_way_too(provisioner, deployment):
-    """The engine may have put the pod elsewhere than its VNIC says: the emulator tells where."""
+    """A provisioner that connects to the emulator's endpoint gets the pod's real address from the emulator."""
     emulator = provisioner.emulator
     where = {"endpoint": emulator.endpoint, "compartment_id": emulator.compartment_id}
     with Provisioner.from_config(emulator.oci_config, **where) as other:
@@ -149,7 +149,7 @@ def test_another_process_finds_the_way_too(provisioner, deployment):
 
 
 def test_logs_are_what_the_programs_wrote(deployment):
-    """Lines of nginx, of redis and of the log forwarder, each with its time and container."""
+    """`logs` returns lines of nginx, Redis and the log forwarder, each with its time."""
     lines = list(deployment.logs())
     said = {name: [one.text for one in lines if one.container == name] for name in ("shop", "redis")}
     assert any("start worker process" in text for text in said["shop"])
@@ -160,7 +160,7 @@ def test_logs_are_what_the_programs_wrote(deployment):
 
 
 def test_a_forwarder_that_may_not_push_fails(provisioner):
-    """Without its resource principal nothing arrives from it, while what the operator sends does."""
+    """A forwarder without a resource principal fails its check, and the operator's own test entry passes."""
     forwarder = evolve(SidecarSpec.log_forwarder(), is_resource_principal_disabled=True, health_checks=())
     deployment = provisioner.apply(evolve(APP, name="mute", ports=(80,)).with_sidecar(forwarder))
     report = deployment.verify(telemetry_timeout_seconds=4)
@@ -170,7 +170,7 @@ def test_a_forwarder_that_may_not_push_fails(provisioner):
 
 
 def test_destroy_leaves_nothing(provisioner, deployment, engine):
-    """No container, no volume, no network, and nothing in the cloud."""
+    """A destroy with purge leaves no object on the engine and no resource in the emulator."""
     assert [one for one in engine.owned_objects() if "shop" in one]
     provisioner.destroy(deployment, purge=True)
     assert engine.owned_objects() == ()

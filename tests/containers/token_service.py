@@ -1,4 +1,4 @@
-"""A service that gives registry tokens for user and password, as OCIR has one; signed with a key of its own."""
+"""A token service for a registry, like OCIR's: it issues signed tokens for a user and a password."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAME = "token-stand-in"
 
 @frozen
 class TokenService:
-    """Where tokens are had; `auth` is the registry's section of that name."""
+    """A running token service; `auth` is the `auth` section of the registry's configuration."""
 
     auth: str
     username: str
@@ -35,7 +35,7 @@ class TokenService:
 
 @contextmanager
 def token_service(directory: Path, rights: Mapping[str, str]) -> Iterator[TokenService]:
-    """Give the user `acme/alice` the rights on repositories that are named: `{"acme/web": "pull,push"}`."""
+    """Run a token service that gives `acme/alice` these rights: `{"acme/web": "pull,push"}`."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     certificate = _certificate(key)
     (directory / "tokens.pem").write_bytes(certificate.public_bytes(Encoding.PEM))

@@ -1,4 +1,4 @@
-"""Keys, a home directory of its own, and profiles written into it; nothing of the real ~/.oci is read."""
+"""Keys, and a temporary home directory with profiles; the real ~/.oci is not read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pem_of(key: Any, pass_phrase: str | None = None) -> str:
 
 
 def jwt_of(claims: Mapping[str, object]) -> str:
-    """Return a token with these claims that nobody sealed."""
+    """Return a token with these claims and without a valid signature."""
     parts = ({"alg": "RS256", "typ": "JWT"}, claims)
     encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
     return ".".join((*encoded, "c2VjcmV0LXNlYWw"))
@@ -73,20 +73,20 @@ def pair() -> KeyPair:
 
 @pytest.fixture(scope="session")
 def other_pair() -> KeyPair:
-    """Another one."""
+    """A second key pair."""
     return KeyPair()
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home directory without ~/.oci, for what the SDK looks up by itself too."""
+    """A home directory without ~/.oci, also for the SDK, which reads HOME itself."""
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def environment(home: Path) -> dict[str, str]:
-    """The variables that a loading sees: no metadata service within reach."""
+    """The variables that loading reads, with a metadata service that cannot be reached."""
     return {"HOME": str(home), "OCI_METADATA_BASE_URL": UNREACHABLE}
 
 
@@ -107,7 +107,7 @@ def entries(home: Path, pair: KeyPair) -> dict[str, str]:
 
 @pytest.fixture
 def write_config(home: Path) -> Callable[..., Path]:
-    """Writes profiles to a configuration file, ~/.oci/config unless told otherwise."""
+    """Writes profiles to a configuration file, by default ~/.oci/config."""
 
     def write(path: Path | None = None, **profiles: Mapping[str, str]) -> Path:
         file = path or home / ".oci" / "config"
@@ -124,7 +124,7 @@ def write_config(home: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def refusal(environment: dict[str, str], pair: KeyPair) -> Callable[..., str]:
-    """Loads what must be refused and returns the message, after searching all of the error for secrets."""
+    """Loads invalid credentials and returns the message, after searching the whole error for secrets."""
     body = pair.pem.splitlines()
     secrets = (PASS_PHRASE, body[1], body[-2], "c2VjcmV0LXNlYWw")
 
@@ -152,7 +152,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def registered_key(emulator: Emulator, pair: KeyPair) -> None:
-    """The emulator knows the user's public key."""
+    """Registers the user's public key with the emulator."""
     emulator.app.cloud.keys.add_api_key(Principal(id=USER, tenancy_id=TENANCY), pair.public)
 
 

@@ -39,11 +39,11 @@ class MetadataService:
     """Both services on one loopback port, for as long as the `with` block lasts.
 
     Attributes:
-        region: what the metadata service says, a short code as the real one.
-        metadata_status: with what it answers.
-        federation_status: with what the auth service answers.
+        region: the region in the metadata, a short code as in the real service's.
+        metadata_status: status code of the metadata service's responses.
+        federation_status: status code of the auth service's responses.
         token: makes the token for the public key that the SDK sends.
-        paths: what was asked for, in order.
+        paths: the requested paths, in order.
     """
 
     def __init__(self, tenancy_id: str, *, region: str, token: Callable[[rsa.RSAPublicKey], str]) -> None:
@@ -71,17 +71,17 @@ class MetadataService:
 
     @property
     def metadata_url(self) -> str:
-        """What OCI_METADATA_BASE_URL must say."""
+        """The value for OCI_METADATA_BASE_URL."""
         return f"http://127.0.0.1:{self._server.server_port}{METADATA_PATH}"
 
     @property
     def federation_endpoint(self) -> str:
-        """What OCI_CLI_FEDERATION_ENDPOINT must say."""
+        """The value for OCI_CLI_FEDERATION_ENDPOINT."""
         return f"http://127.0.0.1:{self._server.server_port}{FEDERATION_PATH}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead to both."""
+        """Environment variables with the URLs of both services."""
         return {
             "OCI_METADATA_BASE_URL": self.metadata_url,
             "OCI_CLI_FEDERATION_ENDPOINT": self.federation_endpoint,
@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _certificate(tenancy_id: str) -> str:
-    """Return the leaf certificate as the platform makes it: the tenancy is in its subject."""
+    """Return a leaf certificate like the platform's, with the tenancy in its subject."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATIONAL_UNIT_NAME, f"opc-tenant:{tenancy_id}")])
     now = dt.datetime.now(dt.UTC)
     certificate = (

@@ -1,4 +1,4 @@
-"""Signers for every way to authenticate, and one clear error for every way to get that wrong."""
+"""Signers for every authentication method, and the errors of wrong credentials."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_importing_credentials_does_not_import_the_sdk():
 
 
 class TestRefusedApiKeys:
-    """Each of these is found before any call."""
+    """Wrong API keys are refused before any call."""
 
     def test_missing_entries_are_named_all_at_once(self, write_config, refusal):
         """One error names all missing entries and their variables."""
@@ -189,7 +189,7 @@ def refuse_key(entries, refusal, pair):
 
 
 class TestAuthWords:
-    """How the method is chosen."""
+    """Selection of the authentication method."""
 
     @pytest.mark.parametrize("variable", ["OCISIDECAR_AUTH", "OCI_CLI_AUTH"])
     def test_a_variable_chooses(self, refusal, environment, variable):
@@ -243,7 +243,7 @@ def session_entries(entries, home, emulator, pair):
 
 @pytest.fixture
 def session_file(session_entries, write_config):
-    """A file with that profile."""
+    """A configuration file with that profile."""
     return write_config(WORK=session_entries)
 
 
@@ -322,7 +322,7 @@ class TestSessionTokens:
 
 
 class TestGivenSigners:
-    """A signer of the SDK in place of everything."""
+    """A signer of the SDK that the caller passes."""
 
     @pytest.mark.usefixtures("registered_key")
     def test_an_api_keys_signer_says_who_it_is(self, environment, emulator, pair):
@@ -366,11 +366,11 @@ class TestGivenSigners:
 
 
 class TestResourcePrincipals:
-    """What the platform injects into a container."""
+    """Resource principals, from the variables that the platform injects into a container."""
 
     @pytest.fixture
     def injected(self, environment, emulator, pair, tmp_path):
-        """The variables of a container instance, with files."""
+        """The variables of a container instance, with token and key in files."""
         token = issue_token(emulator, pair.public, res_tenant=TENANCY, res_compartment="ocid1.compartment.oc1..c")
         (tmp_path / "session_token").write_text(token)
         (tmp_path / "private_key").write_text(pair.pem)
@@ -458,7 +458,7 @@ class TestResourcePrincipals:
 
 
 class TestInstancePrincipals:
-    """What the metadata and the auth service give to a compute instance."""
+    """Instance principals, from the metadata and the auth service."""
 
     def test_it_signs_calls_that_the_service_accepts(self, environment, metadata, emulator):
         """The certificate is exchanged for a token, and region and tenancy come from the instance."""

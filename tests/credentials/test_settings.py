@@ -1,4 +1,4 @@
-"""Where settings come from."""
+"""Sources of connection settings: arguments, variables and files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ocisidecar.credentials.settings import Hidden, Setting, did_you_mean, expand, find, gather
 from ocisidecar.errors import ConfigError
 
-# Where a region can stand, the strongest first.
+# Sources of the region in order of precedence.
 FILE_SOURCES = ("OCISIDECAR_REGION", "OCI_CLI_REGION", "file", "OCI_REGION")
 
 
@@ -23,7 +23,7 @@ def settings(config=None, *, environment, profile=None, is_file_needed=True, **a
 
 @given(present=st.sets(st.sampled_from(FILE_SOURCES), min_size=1))
 def test_the_strongest_source_wins_whatever_else_says_something(tmp_path_factory, present):
-    """The region of a file's profile yields to OCISIDECAR_*, then OCI_CLI_*, and beats OCI_REGION."""
+    """The region comes from OCISIDECAR_*, OCI_CLI_*, the file's profile or OCI_REGION, in this order."""
     path = tmp_path_factory.mktemp("law") / "config"
     path.write_text("[DEFAULT]\nuser=x\n" + ("region=file\n" if "file" in present else ""))
     found = settings(path, environment={name: name for name in present if name != "file"})
@@ -32,7 +32,7 @@ def test_the_strongest_source_wins_whatever_else_says_something(tmp_path_factory
 
 
 def test_an_argument_beats_every_variable():
-    """What the caller says in an argument counts, whatever the environment says."""
+    """An argument takes precedence over every variable."""
     found = settings({}, environment={"OCISIDECAR_REGION": "b"}, region="a")
     assert found.get("region") == Setting("a", "the argument region")
 
@@ -131,7 +131,7 @@ def test_a_profile_inherits_from_default(write_config, environment):
 
 
 def test_the_profile_can_be_named_by_a_variable(write_config, environment):
-    """OCISIDECAR_PROFILE beats OCI_CLI_PROFILE."""
+    """OCISIDECAR_PROFILE takes precedence over OCI_CLI_PROFILE."""
     write_config(A={"user": "a"}, B={"user": "b"})
     found = settings(environment=environment | {"OCISIDECAR_PROFILE": "A", "OCI_CLI_PROFILE": "B"})
     assert found.by_name["user"].value == "a"

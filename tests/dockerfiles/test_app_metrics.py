@@ -1,4 +1,4 @@
-"""The program of app-with-metrics that counts requests, run as it is by Alpine's awk and by this machine's."""
+"""metrics.awk of app-with-metrics, run by Debian's awk and by BusyBox' awk, which Alpine uses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 PROGRAM = Path(__file__).parents[2] / "docker" / "app-with-metrics" / "metrics.awk"
 AWKS = [["awk"], ["busybox", "awk"]]
-"""Debian's and Alpine's."""
+"""The implementations of Debian and of Alpine."""
 
 
 def line(request: str = "GET / HTTP/1.1", *, status: int = 200, seconds: str = "0.003") -> str:
-    """Return a line as nginx writes it."""
+    """Return a line in the format of nginx' access log."""
     return f'10.0.0.1 - - [2026-01-01T00:00:00+00:00] "{request}" {status} 612 "-" "curl/8" {seconds}\n'
 
 
@@ -30,7 +30,7 @@ def awk(request: pytest.FixtureRequest) -> list[str]:
 
 
 def count(awk: list[str], log: bytes, published: Path, *, offset: int = 0) -> int:
-    """Raise the published metrics by a piece of the log that begins at `offset`; return where the next begins."""
+    """Add a piece of the log that begins at `offset` to the published metrics; return the next piece's offset."""
     variables = {"published": published, "inode": 7, "offset": offset, "available": len(log), "now": 1_700_000_000}
     settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
     run = subprocess.run(
@@ -62,7 +62,7 @@ LINES = st.builds(
 def test_pieces_count_like_the_whole(
     awk: list[str], tmp_path_factory: pytest.TempPathFactory, lines: list[str], cuts: list[int]
 ) -> None:
-    """Wherever the log is cut, in the middle of a line too, the counters end the same and never fall."""
+    """Wherever the log is cut, even within a line, the final counters are the same, and no counter falls."""
     log = "".join(lines).encode()
     directory = tmp_path_factory.mktemp("metrics")
     whole, pieces = directory / "whole", directory / "pieces"
@@ -77,7 +77,7 @@ def test_pieces_count_like_the_whole(
 
 
 def test_histogram_is_cumulative(awk: list[str], tmp_path: Path) -> None:
-    """A bucket holds all requests that took as long as its bound, or less."""
+    """A bucket counts all requests whose duration is at most its bound."""
     count(
         awk, "".join(line(seconds=text) for text in ("0.005", "0.006", "0.7", "60.000")).encode(), tmp_path / "prom"
     )
@@ -96,7 +96,7 @@ def test_histogram_is_cumulative(awk: list[str], tmp_path: Path) -> None:
 
 
 def test_clients_make_no_series(awk: list[str], tmp_path: Path) -> None:
-    """A method that HTTP does not know is counted as `other`, so that nobody fills Prometheus with words."""
+    """Unknown methods are counted as `other`, so that clients cannot create any number of series."""
     count(awk, "".join(line(f"M{number} / HTTP/1.1") for number in range(50)).encode(), tmp_path / "prom")
     requests = {name: value for name, value in values(tmp_path / "prom").items() if name.startswith("app_requests")}
     assert requests == {'app_requests_total{method="other",status="200"}': 50}

@@ -1,4 +1,4 @@
-"""Grafana's dashboards, as far as they can be judged without Grafana; `tests/containers` asks their queries."""
+"""Grafana's dashboards, checked without Grafana; tests/containers runs their queries on a Prometheus."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ each_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: pa
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a dashboard."""
+    """Return the dashboard in a file."""
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
 
 
 def lost(given: object, kept: object, where: str = "") -> Iterator[str]:
-    """Yield the paths of what is in `given`, but not the same in `kept`."""
+    """Yield the paths of the values in `given` that `kept` does not have or that differ there."""
     if isinstance(given, dict) and isinstance(kept, dict):
         for name, value in given.items():
             yield from lost(value, kept.get(name), f"{where}.{name}")
@@ -38,20 +38,20 @@ def lost(given: object, kept: object, where: str = "") -> Iterator[str]:
 
 
 def known_to_grafana(document: dict[str, Any]) -> object:
-    """Read and write a dashboard with Grafana's own models, which leave out what they do not know."""
+    """Read and write a dashboard with Grafana's own models, which drop unknown fields."""
     register_default_plugins()
     return json.loads(JSONEncoder().encode(Dashboard.from_json(document)))
 
 
 @each_dashboard
 def test_grafana_knows_every_field(path: Path) -> None:
-    """Nothing is lost when Grafana's own models read and write the dashboard."""
+    """Grafana's own models read and write every dashboard without dropping a field."""
     document = read(path)
     assert not list(lost(document, known_to_grafana(document)))
 
 
 def test_a_field_that_grafana_does_not_know_is_found() -> None:
-    """The check above bites: a misspelt field of a panel is reported."""
+    """A misspelt field of a panel is reported by the check that the previous test uses."""
     document = read(DASHBOARDS[0])
     document["panels"][0]["gridPosition"] = {}
     assert list(lost(document, known_to_grafana(document))) == [".panels[0].gridPosition"]
@@ -59,7 +59,7 @@ def test_a_field_that_grafana_does_not_know_is_found() -> None:
 
 @each_dashboard
 def test_panels_ask_the_provisioned_source(path: Path) -> None:
-    """Every panel names the data source that the image provisions, has a query, and an id of its own."""
+    """Every panel has the provisioned data source, queries that are not empty, and a unique id."""
     sources = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
     panels = read(path)["panels"]
     assert all(panel["datasource"]["uid"] == sources[0]["uid"] for panel in panels)
@@ -69,7 +69,7 @@ def test_panels_ask_the_provisioned_source(path: Path) -> None:
 
 @each_dashboard
 def test_panels_do_not_overlap(path: Path) -> None:
-    """Each cell of the grid, 24 columns wide, belongs to one panel at most."""
+    """Each cell of the grid of 24 columns belongs to at most one panel."""
     cells = [
         (x, y)
         for place in (panel["gridPos"] for panel in read(path)["panels"])
@@ -80,14 +80,14 @@ def test_panels_do_not_overlap(path: Path) -> None:
     assert max(x for x, _ in cells) < 24
 
 
-def test_dashboards_can_be_told_apart() -> None:
-    """Every dashboard has a uid and a title of its own: Grafana replaces one by another of the same uid."""
+def test_dashboards_have_unique_uids_and_titles() -> None:
+    """No two dashboards have the same uid, with which Grafana would replace one by the other, or title."""
     documents = [read(path) for path in DASHBOARDS]
     assert len({document["uid"] for document in documents}) == len(documents)
     assert len({document["title"] for document in documents}) == len(documents)
 
 
 def test_dashboards_are_provisioned() -> None:
-    """Grafana looks for dashboards where the image puts them."""
+    """The directory of the dashboards' provider is the one to which the image copies them."""
     provider = yaml.safe_load((GRAFANA / "provisioning/dashboards/ocisidecar.yml").read_text())["providers"][0]
     assert f"COPY dashboards {provider['options']['path']}" in (GRAFANA / "Dockerfile").read_text()

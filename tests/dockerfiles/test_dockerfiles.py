@@ -1,4 +1,4 @@
-"""What every image of `docker/` has in common, as far as it can be read."""
+"""Rules for every Dockerfile of `docker/`, and for all shell scripts."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def instructions(source: ImageSource) -> list[tuple[str, str]]:
 
 
 def last(source: ImageSource, instruction: str) -> str:
-    """Return what the last such instruction says."""
+    """Return the arguments of the last such instruction."""
     return [rest for word, rest in instructions(source) if word == instruction][-1]
 
 
 @each_image
 def test_base_is_an_argument_with_a_full_and_pinned_default(source: ImageSource) -> None:
-    """A build without arguments takes one official release, from a registry that is named."""
+    """The default base has a registry and the version of a release."""
     assert source.base_image is not None
     registry, _, rest = source.base_image.partition("/")
     assert "." in registry
@@ -42,41 +42,41 @@ def test_base_is_an_argument_with_a_full_and_pinned_default(source: ImageSource)
 
 
 @each_image
-def test_no_image_is_taken_or_made_as_latest(source: ImageSource) -> None:
-    """The word `latest` stands in no Dockerfile."""
+def test_no_image_uses_latest(source: ImageSource) -> None:
+    """No Dockerfile contains the word `latest`."""
     assert "latest" not in (source.directory / "Dockerfile").read_text()
 
 
 @each_image
 def test_user_is_numeric_and_not_root(source: ImageSource) -> None:
-    """Platforms can check a number, not a name: the last USER is one, and not 0."""
+    """The last USER is a number other than 0, because platforms cannot check a name."""
     assert re.fullmatch(r"[1-9]\d*:\d+", last(source, "USER"))
 
 
 @each_image
 def test_program_gets_signals(source: ImageSource) -> None:
-    """The entrypoint is no shell command line, which would keep SIGTERM from the program."""
+    """The entrypoint has the exec form, because a shell would not pass SIGTERM to the program."""
     assert last(source, "ENTRYPOINT").startswith("[")
     assert last(source, "STOPSIGNAL") == "SIGTERM"
 
 
 @each_image
 def test_image_is_explained_and_has_a_stand_in(source: ImageSource) -> None:
-    """A README stands beside each Dockerfile, and tests can build it without its official base."""
+    """Each image has a README and a stand-in for its base."""
     assert (source.directory / "README.md").is_file()
     assert source.name in BASES
 
 
 @each_image
 def test_no_secret_is_set(source: ImageSource) -> None:
-    """No environment variable of an image is named like a password, key or token."""
+    """No environment variable or build argument of an image is named like a password, key or token."""
     names = re.findall(r"(\w+)=", " ".join(rest for word, rest in instructions(source) if word in {"ENV", "ARG"}))
     assert not [name for name in names if re.search("PASSWORD|SECRET|TOKEN|KEY", name)]
 
 
 @pytest.mark.parametrize("script", SHELL_SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_shell_script_has_no_known_fault(script: Path) -> None:
-    """Shellcheck finds nothing, and the script is executable and ends when a command of it fails."""
+    """Shellcheck accepts the script, which is executable and exits if a command fails."""
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed")
     found = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)

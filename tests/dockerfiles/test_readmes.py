@@ -1,4 +1,4 @@
-"""The Python in the images' READMEs is code that runs."""
+"""The READMEs of the images: their Python blocks, and the variables that they explain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCKS = [
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_block_runs(block: str) -> None:
-    """It makes specs without an error, with nothing but the package's public names."""
+    """Each Python block runs without an error after `from ocisidecar import *`."""
     program = f"from ocisidecar import *\n{block}"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -27,7 +27,7 @@ def test_block_runs(block: str) -> None:
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: path.parent.name)
 def test_every_variable_of_the_image_is_explained(path: Path) -> None:
-    """What the Dockerfile lets users set stands in the README, or is Grafana's own."""
+    """The README has every variable that the Dockerfile sets, except for those of Grafana and Python."""
     dockerfile = re.sub(r"\\\n\s*", " ", (path.parent / "Dockerfile").read_text())
     variables = re.findall(r"(?:^| )([A-Z_]+)=", " ".join(re.findall(r"^ENV (.*)", dockerfile, re.MULTILINE)))
     known = path.read_text()

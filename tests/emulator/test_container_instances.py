@@ -433,3 +433,12 @@ def test_the_largest_instance_is_accepted(make_instance):
     containers = [container(arguments=[BIG], environmentVariables={}, volumeMounts=mounts)]
     made = make_instance(containers=containers + [container()] * 59, volumes=volumes).data
     assert (made.container_count, made.volume_count) == (60, 32)
+
+
+def test_empty_capabilities_are_dropped(instances, make_instance):
+    """A container's capabilities hold what is named and no empty string."""
+    capabilities = {"addCapabilities": [""], "dropCapabilities": ["ALL", ""]}
+    context = {"securityContextType": "LINUX", "capabilities": capabilities}
+    made = make_instance(containers=[container(securityContext=context)]).data
+    shown = instances.get_container(made.containers[0].container_id).data.security_context.capabilities
+    assert (shown.add_capabilities, shown.drop_capabilities) == ([], ["ALL"])

@@ -81,7 +81,7 @@ def test_one_declaration_gives_entity_tags_and_retry_tokens(send, emulator):
 
 
 def test_what_is_not_declared_is_refused(send, emulator):
-    """An unknown member of a declared body gets 400, and another path of the kind gets 501."""
+    """An unknown member of a declared body gets 400, and a path that OCI does not have gets 404."""
     body = {"compartmentId": emulator.compartment_id, "spout": "long"}
     assert send("POST", "", body).json()["code"] == "CannotParseRequest"
-    assert send("GET", "/a/b").status_code == 501
+    assert send("GET", "/a/b").status_code == 404

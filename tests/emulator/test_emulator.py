@@ -35,6 +35,21 @@ def test_its_environment_points_programs_at_it(emulator):
     assert not config.parent.exists()
 
 
+def test_its_session_profile_signs_with_a_token(emulator):
+    """The profile SESSION names a token that works as Oracle's tools use it, and no user."""
+    file = emulator.environment["OCI_CONFIG_FILE"]
+    session = oci.config.from_file(file, "SESSION")
+    key = oci.signer.load_private_key_from_file(session["key_file"])
+    signer = oci.auth.signers.SecurityTokenSigner(Path(session["security_token_file"]).read_text(), key)
+    identity = oci.identity.IdentityClient(
+        {"region": session["region"]}, signer=signer, service_endpoint=emulator.endpoint
+    )
+    assert identity.get_compartment(emulator.compartment_id).status == 200
+    parser = configparser.ConfigParser(default_section="none")
+    parser.read(file)
+    assert "user" not in parser["SESSION"]
+
+
 def test_the_same_seed_gives_the_same_ids(make_emulator, client_of):
     """Identifiers depend on the seed and the order of requests only."""
 

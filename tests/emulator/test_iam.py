@@ -16,6 +16,7 @@ RULES = [
     "Any {resource.id = 'a', ALL {resource.type != 'x', tag.ops.role.value='web'}}",
     "instance.compartment.id = 'ocid1.compartment.oc1..a'",
     "ANY {instance.id='a', instance.id='b'}",
+    "instance.compartment_id='ocid1.compartment.oc1..a'",
 ]
 WRONG_RULES = [
     "",

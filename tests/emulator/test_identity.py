@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import oci
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -111,6 +113,33 @@ class TestCompartments:
         assert emulator.live() == {}
         assert make_compartment("a").id != made.id
 
+    def test_the_name_of_a_deleted_one_gets_a_suffix(self, emulator, identity, make_compartment):
+        """Reads and lists show the deleted compartment under another name, and policies mean the new one."""
+        made = make_compartment("gone")
+        identity.delete_compartment(made.id)
+        name = identity.get_compartment(made.id).data.name
+        assert re.fullmatch(r"gone\.\w{8}", name)
+        successor = make_compartment("gone")
+        for wanted, found in ((name, made), ("gone", successor)):
+            (listed,) = identity.list_compartments(emulator.tenancy_id, name=wanted).data
+            assert listed.id == found.id
+        identity.create_policy(
+            {
+                "compartmentId": emulator.tenancy_id,
+                "name": "readers",
+                "description": "readers",
+                "statements": ["Allow any-user to read repos in compartment gone"],
+            }
+        )
+
+    def test_a_deleted_one_still_lists_its_work_requests(self, emulator, identity, make_compartment, refusal):
+        """The delete is listed in the deleted compartment and in the one above; an unknown compartment is 404."""
+        made = make_compartment("gone")
+        request_id = identity.delete_compartment(made.id).headers["opc-work-request-id"]
+        for compartment_id in (made.id, emulator.tenancy_id):
+            assert [one.id for one in identity.list_work_requests(compartment_id).data] == [request_id]
+        assert refusal(identity.list_work_requests, "ocid1.compartment.oc1..x").status == 404
+
     def test_one_with_resources_is_kept(self, identity, network, make_compartment, refusal):
         """The delete of a non-empty compartment fails in its work request; a deleted one accepts no resources."""
         made = make_compartment("a")
@@ -180,6 +209,7 @@ class TestPolicies:
         rule = "ANY {resource.id = 'x'}"
         assert identity.update_dynamic_group(made.id, {"matchingRule": rule}).data.matching_rule == rule
         assert refusal(identity.update_dynamic_group, made.id, {"matchingRule": "ALL {"}).status == 400
+        assert "Unable to parse matching rule" in refusal(make_group, "b", rule="bad_matching_rule").message
         assert refusal(identity.update_dynamic_group, made.id, {"name": "x"}).code == "CannotParseRequest"
 
     @pytest.mark.parametrize("name", ["", "with blank", "x" * 101, "sl/ash"])
@@ -292,6 +322,53 @@ class TestTags:
         assert identity.get_work_request(response.headers["opc-work-request-id"]).data.status == "SUCCEEDED"
         assert identity.list_tags(namespace.id).data == []
 
+    def test_the_delete_of_a_tag_is_a_tagging_work_request(self, emulator, identity, namespace, tag, refusal):
+        """The SDK's composite operation reads it; the list shows it and no delete of a compartment."""
+        identity.update_tag(namespace.id, tag.name, {"isRetired": True})
+        composite = oci.identity.IdentityClientCompositeOperations(identity)
+        done = composite.delete_tag_and_wait_for_state(
+            namespace.id, tag.name, wait_for_states=["SUCCEEDED"], waiter_kwargs={"max_wait_seconds": 5}
+        ).data
+        assert (done.operation_type, done.resources[0].action_type) == ("DELETE_TAG_DEFINITION", "DELETED")
+        other = identity.create_compartment(
+            {"compartmentId": emulator.tenancy_id, "name": "gone", "description": "gone"}
+        ).data
+        deleted = identity.delete_compartment(other.id).headers["opc-work-request-id"]
+        assert [one.id for one in identity.list_tagging_work_requests(emulator.tenancy_id).data] == [done.id]
+        assert identity.list_tagging_work_request_errors(done.id).data == []
+        assert refusal(identity.get_tagging_work_request, deleted).status == 404
+
+    def test_retiring_a_namespace_retires_its_tags(self, identity, network, compartment, namespace, tag, refusal):
+        """Its tags can no longer be used and none can be added; reactivating it does not reactivate them."""
+        identity.update_tag_namespace(namespace.id, {"isRetired": True})
+        assert identity.get_tag(namespace.id, tag.name).data.is_retired is True
+        details = {"compartmentId": compartment, "cidrBlock": "10.0.0.0/16", "definedTags": {"ops": {"role": "a"}}}
+        assert refusal(network.create_vcn, details).message.startswith("Invalid tags")
+        another = {"name": "other", "description": "other"}
+        assert refusal(identity.create_tag, namespace.id, another).code == "IncorrectState"
+        identity.update_tag_namespace(namespace.id, {"isRetired": False})
+        assert identity.get_tag(namespace.id, tag.name).data.is_retired is True
+        assert identity.create_tag(namespace.id, another).data.is_retired is False
+
+    def test_namespaces_below_a_compartment_are_listed(self, emulator, identity, compartment, namespace):
+        """The list of the tenancy holds its own namespaces, with include_subcompartments all."""
+        details = {"compartmentId": compartment, "name": "inner", "description": "inner"}
+        inner = identity.create_tag_namespace(details).data
+        listed = identity.list_tag_namespaces(emulator.tenancy_id).data
+        assert [one.id for one in listed] == [namespace.id]
+        everything = identity.list_tag_namespaces(emulator.tenancy_id, include_subcompartments=True).data
+        assert {one.id for one in everything} == {namespace.id, inner.id}
+        assert [one.id for one in identity.list_tag_namespaces(compartment).data] == [inner.id]
+
+    def test_the_default_validator_is_none(self, identity, namespace):
+        """A validator of the type DEFAULT is left out of answers, and removes another one."""
+        plain = {"name": "a", "description": "a", "validator": {"validatorType": "DEFAULT"}}
+        assert identity.create_tag(namespace.id, plain).data.validator is None
+        listed = {"validatorType": "ENUM", "values": ["x"]}
+        assert identity.update_tag(namespace.id, "a", {"validator": listed}).data.validator.values == ["x"]
+        assert identity.update_tag(namespace.id, "a", {"validator": plain["validator"]}).data.validator is None
+        assert identity.get_tag(namespace.id, "a").data.validator is None
+
     def test_an_unknown_tag_is_not_found(self, identity, namespace, refusal):
         """An unknown tag gets 404 for reads and updates."""
         assert refusal(identity.get_tag, namespace.id, "nothing").status == 404
@@ -384,7 +461,7 @@ class TestUsers:
         other = curve.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         for wrong in ("nonsense", other.decode()):
             assert refusal(identity.upload_api_key, user, {"key": wrong}).status == 400
-        for _ in range(3):
+        for _ in range(2):
             identity.upload_api_key(user, {"key": public_key[1]})
             public = make_key().public_key()
             text = public.public_bytes(
@@ -397,6 +474,23 @@ class TestUsers:
         """The user of oci_config can be read, and listed by its name."""
         found = identity.list_users(emulator.tenancy_id, name="operator").data
         assert [user.id for user in found] == [emulator.oci_config["user"]]
+
+
+def test_the_plain_endpoint_lists_work_requests_of_core_and_identity(client, emulator, identity, network, vcn):
+    """Both services' lists have one path: without a prefix it shows both, with one only the service's."""
+    compartment = emulator.compartment_id
+    made = identity.create_compartment({"compartmentId": compartment, "name": "gone", "description": "gone"}).data
+    deleted = identity.delete_compartment(made.id).headers["opc-work-request-id"]
+    added = network.add_vcn_cidr(vcn.id, {"cidrBlock": "10.1.0.0/16"}).headers["opc-work-request-id"]
+
+    def listed(path, **options):
+        requests = client("identity.IdentityClient", path=path)
+        return [one.id for one in requests.list_work_requests(compartment, **options).data]
+
+    assert listed("") == [added, deleted]
+    assert listed("", resource_identifier=made.id) == [deleted]
+    assert listed("/eu-frankfurt-1/identity") == [deleted]
+    assert listed("/eu-frankfurt-1/iaas") == [added]
 
 
 def test_the_sdk_s_composite_operations_work(emulator, identity):

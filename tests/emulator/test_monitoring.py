@@ -303,10 +303,17 @@ class TestAlarms:
         assert status() == ["FIRING"]
 
     def test_suppressed_and_disabled_alarms_do_not_fire(self, monitoring, details, post, metric, status):
-        """A breaching alarm is SUSPENDED while it is suppressed, and not listed while it is disabled."""
+        """A breaching alarm is SUSPENDED while it is suppressed, and OK while it is disabled."""
         post(metric(90.0, age=0.0))
         window = {"timeSuppressFrom": "2020-01-01T00:00:00Z", "timeSuppressUntil": "2040-01-01T00:00:00Z"}
         alarm = monitoring.create_alarm(details | {"suppression": window}).data
         assert status() == ["SUSPENDED"]
+        assert monitoring.get_alarm_history(alarm.id).data.entries == []
+        monitoring.remove_alarm_suppression(alarm.id)
+        (entry,) = monitoring.get_alarm_history(alarm.id).data.entries
+        assert entry.timestamp == monitoring.list_alarms_status(alarm.compartment_id).data[0].timestamp_triggered
+        before = {"timestamp_less_than": entry.timestamp}
+        assert monitoring.get_alarm_history(alarm.id, **before).data.entries == []
+        assert status() == ["FIRING"]
         monitoring.update_alarm(alarm.id, {"isEnabled": False})
-        assert status() == []
+        assert status() == ["OK"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Network
+
 import pytest
 from oci.core import models
 
@@ -101,6 +103,8 @@ class TestVcn:
         requests = client("work_requests.WorkRequestClient")
         done = requests.get_work_request(response.headers["opc-work-request-id"]).data
         assert (done.status, done.resources[0].identifier) == ("SUCCEEDED", vcn.id)
+        # Oracle's Terraform provider waits for a resource in this state.
+        assert done.resources[0].action_type == "IN_PROGRESS"
         assert refusal(network.remove_vcn_cidr, vcn.id, {"cidrBlock": "10.0.0.0/16"}).code == "IncorrectState"
         network.remove_vcn_cidr(vcn.id, {"cidrBlock": "10.1.0.0/16"})
         assert network.get_vcn(vcn.id).data.cidr_blocks == ["10.0.0.0/16"]
@@ -126,11 +130,30 @@ class TestVcn:
         vcn = network.create_vcn({"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}).data
         assert vcn.display_name == f"vcn{vcn.time_created:%Y%m%d%H%M%S}"
 
+    def test_labels_become_lower_case(self, network, compartment, refusal):
+        """The labels of a VCN and of a subnet are stored in lower case, and are compared so."""
+        details = {"compartmentId": compartment, "cidrBlock": "10.0.0.0/16", "dnsLabel": "MyVcn"}
+        vcn = network.create_vcn(details).data
+        assert (vcn.dns_label, vcn.vcn_domain_name) == ("myvcn", "myvcn.oraclevcn.com")
+        members = {"compartmentId": compartment, "vcnId": vcn.id}
+        subnet = network.create_subnet({**members, "cidrBlock": "10.0.0.0/24", "dnsLabel": "MySub"}).data
+        assert (subnet.dns_label, subnet.subnet_domain_name) == ("mysub", "mysub.myvcn.oraclevcn.com")
+        second = {**members, "cidrBlock": "10.0.1.0/24", "dnsLabel": "mysub"}
+        assert "mysub is taken" in refusal(network.create_subnet, second).message
+
+    def test_ipv6_gives_a_block(self, network, compartment):
+        """A VCN with isIpv6Enabled gets one /56 block of its own, others get none."""
+        details = {"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}
+        blocks = [network.create_vcn({**details, "isIpv6Enabled": True}).data.ipv6_cidr_blocks for _ in range(2)]
+        assert [IPv6Network(block).prefixlen for (block,) in blocks] == [56, 56]
+        assert blocks[0] != blocks[1]
+        assert network.create_vcn(details).data.ipv6_cidr_blocks is None
+
     def test_what_is_not_emulated_is_501(self, network, compartment, refusal):
         """Members and operations of OCI that are not emulated are refused as such, never ignored."""
         details = {"compartmentId": compartment, "cidrBlock": "10.0.0.0/16"}
         assert refusal(network.create_vcn, {**details, "isZprOnly": True}).status == 501
-        assert refusal(network.list_drgs, compartment).status == 501
+        assert refusal(network.list_drg_attachments, compartment).status == 501
         assert refusal(network.create_vcn, {**details, "colour": "red"}).code == "CannotParseRequest"
 
 
@@ -481,7 +504,7 @@ class TestAddresses:
     def test_a_vnic_can_be_changed(self, network, make_instance, vnic_of, group, refusal):
         """Groups, host name and tags change; a taken or wrong host name is refused."""
         vnic = vnic_of(make_instance().data.id)
-        changes = {"nsgIds": [group.id], "hostnameLabel": "web", "freeformTags": {"a": "b"}}
+        changes = {"nsgIds": [group.id], "hostnameLabel": "Web", "freeformTags": {"a": "b"}}
         changed = network.update_vnic(vnic.id, changes).data
         assert (changed.nsg_ids, changed.hostname_label, changed.freeform_tags) == ([group.id], "web", {"a": "b"})
         other = vnic_of(make_instance().data.id)

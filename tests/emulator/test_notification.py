@@ -1,5 +1,7 @@
 """Topics, subscriptions and messages."""
 
+import json
+
 import pytest
 
 from ocisidecar.emulator import Emulator, Latencies
@@ -52,6 +54,41 @@ def test_a_subscription_waits_for_confirmation(emulator, subscriptions, topic, p
     assert isinstance(made.created_time, int)
     listed = subscriptions.list_subscriptions(emulator.compartment_id, topic_id=topic.topic_id).data
     assert [one.id for one in listed] == [made.id]
+
+
+@pytest.fixture
+def subscription(emulator, subscriptions, topic):
+    details = {"topicId": topic.topic_id, "compartmentId": emulator.compartment_id, "protocol": "EMAIL"}
+    return subscriptions.create_subscription({**details, "endpoint": "ops@example.com"}).data
+
+
+def test_the_delivery_policy_is_a_string_or_an_object(emulator, subscriptions, subscription):
+    """A subscription has its delivery policy as a string, a list and an update as an object."""
+    assert json.loads(subscription.deliver_policy) == {
+        "backoffRetryPolicy": {"maxRetryDuration": 7200000, "policyType": "EXPONENTIAL"}
+    }
+    policy = {"backoffRetryPolicy": {"maxRetryDuration": 1000, "policyType": "EXPONENTIAL"}}
+    changed = subscriptions.update_subscription(subscription.id, {"deliveryPolicy": policy}).data
+    (listed,) = subscriptions.list_subscriptions(emulator.compartment_id).data
+    for one in (changed, listed):
+        assert one.delivery_policy.backoff_retry_policy.max_retry_duration == 1000
+    assert json.loads(subscriptions.get_subscription(subscription.id).data.deliver_policy) == policy
+
+
+def test_a_token_confirms_and_ends_a_subscription(emulator, subscriptions, subscription, topic, refused):
+    """A subscription becomes ACTIVE with the token that its endpoint got, and ends with it; others get 404."""
+    token = emulator.confirmation_token(subscription.id)
+    refused(
+        404, "NotAuthorizedOrNotFound", subscriptions.get_confirm_subscription, subscription.id, "other", "EMAIL"
+    )
+    confirmed = subscriptions.get_confirm_subscription(subscription.id, token, "EMAIL").data
+    assert (confirmed.topic_name, confirmed.subscription_id) == (topic.name, subscription.id)
+    assert subscriptions.get_subscription(subscription.id).data.lifecycle_state == "ACTIVE"
+    refused(409, "IncorrectState", subscriptions.resend_subscription_confirmation, subscription.id)
+    subscriptions.get_unsubscription(subscription.id, token, "EMAIL")
+    refused(404, "NotAuthorizedOrNotFound", subscriptions.get_subscription, subscription.id)
+    with pytest.raises(LookupError, match="does not exist"):
+        emulator.confirmation_token(subscription.id)
 
 
 def test_a_topic_on_its_way_out_takes_no_subscription(clock, client_of, refused):

@@ -268,3 +268,10 @@ def test_metrics_posted_are_summarized_and_set_off_an_alarm(oci, compartment_id,
     assert alarm["lifecycle-state"] == "ACTIVE"
     (status,) = oci("monitoring", "alarm-status", "list-alarms-status", compartment_id=compartment_id)
     assert status["status"] == "FIRING"
+
+
+def test_the_written_key_gives_no_warning(oci: OciCli) -> None:
+    """A call with the written configuration writes nothing to stderr, also with the session's profile."""
+    for options in ((), ("--profile", "SESSION", "--auth", "security_token")):
+        done = oci.run(*options, "iam", "region", "list")
+        assert (done.returncode, done.stderr) == (0, "")

@@ -82,7 +82,7 @@ def test_closing_ends_connections_and_threads(clock):
     with Emulator(clock=clock, faults=[Fault.timeout("list_regions")]) as emulator:
         idle = socket.create_connection(address_of(emulator))
         idle.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert idle.recv(65536).startswith(b"HTTP/1.1 404")
+        assert idle.recv(65536).startswith(b"HTTP/1.1 401")
         address = address_of(emulator)
     assert set(threading.enumerate()) <= before
     assert idle.recv(1) == b""
@@ -115,19 +115,42 @@ def test_a_taken_port_is_an_error(emulator):
         ("GET", "/iaas/20210415/containerInstances", 404, "NotFound"),
         ("GET", "/eu-frankfurt-1", 404, "NotFound"),
         ("PATCH", "/20160918/vcns", 405, "MethodNotAllowed"),
-        ("GET", "/20160918/drgs", 501, "MethodNotImplemented"),
-        ("POST", "/20160918/vcns/x/actions/changeCompartment", 501, "MethodNotImplemented"),
+        ("DELETE", "/20160918/images", 405, "MethodNotAllowed"),
+        ("GET", "/20160918/images", 501, "MethodNotImplemented"),
+        ("POST", "/20160918/publicIps", 501, "MethodNotImplemented"),
+        ("GET", "/eu-frankfurt-1/iaas/20160918/volumeGroups", 501, "MethodNotImplemented"),
+        ("GET", "/iaas/20170115/loadBalancers", 501, "MethodNotImplemented"),
+        ("GET", "/kms/20180608/vaults", 501, "MethodNotImplemented"),
+        ("GET", "/n/emulatedns/b/bucket/o", 501, "MethodNotImplemented"),
     ],
 )
-def test_unknown_paths_get_different_errors(emulator, method, path, status, code):
+def test_unknown_paths_get_different_errors(raw, method, path, status, code):
     """An unknown path gets 404, another method 405, and an operation that only OCI has 501."""
-    connection = http.client.HTTPConnection(*address_of(emulator))
-    connection.request(method, path)
-    answer = connection.getresponse()
-    assert answer.status == status
-    assert f'"{code}"'.encode() in answer.read()
-    assert answer.headers["opc-request-id"].startswith("/")
-    connection.close()
+    response = raw(method, path)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.headers["opc-request-id"].startswith("/")
+
+
+def test_a_slash_in_a_parameter_is_no_separator(client):
+    """The name of an object may hold slashes, which clients send encoded."""
+    storage = client("object_storage.ObjectStorageClient")
+    with pytest.raises(
+        oci.exceptions.ServiceError, match=r"object_storage\.ObjectStorageClient\.get_object"
+    ) as caught:
+        storage.get_object("emulatedns", "bucket", "a/b.txt")
+    assert caught.value.status == 501
+
+
+def test_a_missing_operation_is_named(raw):
+    """The 501 of an operation that the emulator lacks names the SDK's client and method."""
+    message = raw("GET", "/20160918/drgs/x").json()["message"]
+    assert message == "The emulator does not have GET /20160918/drgs/x: core.VirtualNetworkClient.get_drg"
+
+
+@pytest.mark.parametrize("path", ["/20160918/vcns", "/20160918/images", "/20160918/moons"])
+def test_the_signature_is_checked_before_the_path(emulator, path):
+    """Without a signature every path gets 401."""
+    assert Client(emulator.app).get(path).status_code == 401
 
 
 def test_many_clients_at_once_are_all_answered(emulator, client, compartment):

@@ -1,4 +1,4 @@
-"""Connecting to an engine, and the error if there is none."""
+"""Connecting to an engine, and the error if no engine responds."""
 
 from __future__ import annotations
 

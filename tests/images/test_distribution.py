@@ -1,6 +1,6 @@
-"""The registry's protocol: what is said again, to whom the password goes, and what a list of platforms holds.
+"""The registry's protocol: retries, who receives the password, and manifest lists.
 
-The servers are real ones, which answer as a test says; docker-registry itself is in tests/containers.
+The servers are HTTP servers with scripted answers; the tests with docker-registry are in tests/containers.
 """
 
 from __future__ import annotations

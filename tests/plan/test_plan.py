@@ -33,7 +33,7 @@ class TestLive:
         assert Live(key("vcn/main"), "web", "id", "AVAILABLE", Phase.READY, body).tags == {}
 
     def test_a_reference_to_a_field_is_read_from_the_body(self):
-        """A reference to another field than the OCID gives the body's value, or "" where there is none."""
+        """A reference to another field than the OCID gives the body's value, or "" if the body has none."""
         vcn = live(VCN, shows={"cidrBlock": "10.0.0.0/16"})
         assert value_of(vcn, Ref(VCN.key)) == live_id(VCN.key)
         assert value_of(vcn, Ref(VCN.key, "cidrBlock")) == "10.0.0.0/16"
@@ -60,7 +60,7 @@ class TestDesired:
     """`Desired`, a resource that should exist."""
 
     def test_needs_what_it_refers_to(self):
-        """It needs the keys of its own deployment in its body and in `after`, but no vault secret."""
+        """`needs` has the keys of the same deployment in body and `after`, and no vault secret."""
         secret = Ref(Key("secret", "ocid1.vaultsecret"), "current")
         body = {**SUBNET.body, "data": [secret], "shared": Ref(key("vcn/main"), deployment="platform")}
         desired = evolve(SUBNET, body=body, after=frozenset({key("policy/main")}))

@@ -72,9 +72,6 @@ def assert_converges(provisioner, emulator, spec=SPEC):
     assert emulator.live() == {}
 
 
-# -- before any call ---------------------------------------------------------------------------------------
-
-
 def test_all_errors_of_a_spec_come_at_once_before_any_request(provisioner, emulator):
     """Three errors in a spec are one SpecError with three paths, and no request is sent."""
     web = InstanceSpec("web", image_url="docker.io/acme/web:1.4", ocpus=0, ports=[0]).with_sidecar(
@@ -147,9 +144,6 @@ def test_a_log_group_of_another_compartment_is_a_spec_error(provisioner, writes)
     with pytest.raises(SpecError, match=rf"logging.log_group_id: .*there is no {group}"):
         provisioner.apply(DeploymentSpec("web", logging=LoggingSpec.existing(log_group_id=group)))
     assert writes() == []
-
-
-# -- refusals ----------------------------------------------------------------------------------------------
 
 
 def test_a_key_that_is_not_uploaded_is_not_authenticated(emulator, connect, web):
@@ -271,9 +265,6 @@ def test_a_late_resource_is_found_by_the_next_apply(make_provisioner):
     first = refused(slow).deployment
     assert slow.apply(SPEC) == first
     assert_converges(slow, slow.emulator)
-
-
-# -- in the way --------------------------------------------------------------------------------------------
 
 
 def foreign_log_group(sdk, emulator, name):

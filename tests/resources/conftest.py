@@ -1,4 +1,4 @@
-"""A place, and what specs ask for there."""
+"""A site, and the desired resources of specs there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def site() -> Site:
 
 @pytest.fixture
 def wanted(site: Site) -> Callable[..., Mapping[str, Desired]]:
-    """Returns what the deployment `web` with these fields asks for, by key."""
+    """A function that returns the desired resources of the deployment `web` with these fields, by key."""
 
     def wanted(*instances: object, **fields: object) -> Mapping[str, Desired]:
         spec = DeploymentSpec("web", list(instances), **fields)

@@ -1,6 +1,6 @@
-"""What every kind of resource promises: created → ready → found → left alone → updated → deleted → gone.
+"""The contract of every kind of resource: created → ready → found → unchanged → updated → deleted → gone.
 
-The contract is driven through a provisioner, so the same lines hold the emulator and a real tenancy to it.
+The contract runs through a provisioner, so the same functions check the emulator and a real tenancy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ocisidecar.wire import Key
 from tests.readers import reader_of
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
-"""For deployments without instances: no network is made."""
+"""For deployments without instances, so that no network is created."""
 METRICS = Statement("use", "metrics", where="target.metrics.namespace='contract'", reason="posts metrics")
 BUCKETS = Statement("read", "objects", reason="reads its data")
 APP = InstanceSpec(
@@ -49,10 +49,10 @@ CHANGED_CPU = evolve(CPU, severity="WARNING", body="Too hot.", destinations=[Top
 
 @frozen
 class Case:
-    """A deployment as it is made and as it is changed in place.
+    """A deployment before and after a change in place.
 
     Attributes:
-        fields: what changes, by key; every resource of the deployment is there.
+        fields: the changed fields by key, for every resource of the deployment.
     """
 
     before: DeploymentSpec
@@ -68,7 +68,7 @@ def _case(before: DeploymentSpec, *, changes: Mapping[str, object], fields: Mapp
 
 
 def cases(prefix: str) -> Mapping[str, Case]:
-    """Return cases that hold every kind to the contract; names of deployments begin with `prefix`."""
+    """Return cases that together have every kind; the names of their deployments begin with `prefix`."""
     repository = RepositorySpec(f"{prefix}/app")
     own = dict.fromkeys(("vcn/main", "route-table/main", "security-list/main", "subnet/main"), "")
     gateways = dict.fromkeys(("nat-gateway/main", "service-gateway/main"), "")
@@ -110,7 +110,7 @@ def cases(prefix: str) -> Mapping[str, Case]:
 
 
 def fulfil(provisioner: Provisioner, case: Case) -> None:
-    """Hold all kinds of a deployment to the contract; whatever happens, what was made is destroyed."""
+    """Check the contract for all kinds of a deployment, which is destroyed even after a failure."""
     name = case.before.name
     reader = reader_of(provisioner, name)
     try:
@@ -142,7 +142,7 @@ def are_ready_and_found(reader: DeploymentReader, made: Mapping[str, str]) -> li
 
 
 def is_left_alone(provisioner: Provisioner, spec: DeploymentSpec) -> None:
-    """What has been applied needs no second time."""
+    """A second apply has nothing to do."""
     plan = provisioner.plan(spec)
     assert [f"{step.action} {step.key}: {step.reason}" for step in plan.changes] == []
 
@@ -156,7 +156,7 @@ def are_updated(provisioner: Provisioner, case: Case) -> None:
 
 
 def are_gone(reader: DeploymentReader, lives: Sequence[Live]) -> None:
-    """Neither list nor GET knows them any more, and deleting them again is no error."""
+    """Neither list nor GET returns them, and deleting them again is not an error."""
     assert reader.snapshot().of(reader.site.identity.name) == {}
     for live in lives:
         kind = KINDS[live.key.kind]

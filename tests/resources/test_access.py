@@ -1,4 +1,4 @@
-"""Who the containers are and what they may do."""
+"""Dynamic groups and policies of a deployment's containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new kind takes what ARCHITECTURE.md says: a file, a line in the registry, a declaration in the emulator.
+"""A new kind needs what ARCHITECTURE.md lists: a file, a line in the registry, a declaration in the emulator.
 
 The kind of these tests is the dynamic routing gateway, which the library does not have: `Drg` would be the file in
 `resources/`, `drgs` holds the line of `resources/kinds.py`, and `DRGS` is the emulator's declaration.
@@ -89,7 +89,7 @@ def provisioner(connect, emulator):
 
 
 def test_a_plan_shows_the_new_kind_in_text_and_html(provisioner):
-    """Heading, purpose and facts of the new resource stand in both media, with nothing said about it in views."""
+    """Terminal and notebook show heading, purpose and facts of the new kind without a change to `views`."""
     plan = provisioner.plan(SPEC)
     for shown in (plan_text(plan), plan_html(plan)):
         assert all(

@@ -1,4 +1,4 @@
-"""Alarms, and the topics that they send to."""
+"""Alarms and their topics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suite for a real tenancy runs with its one command: here an emulator is the tenancy."""
+"""The suite for a real tenancy, run by its command against an emulator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMMAND = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test
 
 
 def run(environment):
-    """Run the command as a user does."""
+    """Run the suite's command; return its exit code and output."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OCI", "PYTEST"))}
     command = subprocess.run(
         COMMAND, cwd=ROOT, env={**clean, **environment}, capture_output=True, text=True, check=False
@@ -22,8 +22,8 @@ def run(environment):
     return command.returncode, command.stdout
 
 
-def test_it_holds_a_tenancy_to_the_contract():
-    """All cases pass and nothing is left behind."""
+def test_a_tenancy_keeps_the_contract():
+    """All cases of the suite pass, and no resource is left."""
     with Emulator(seed=1) as emulator:
         environment = emulator.environment
         named = {"OCISIDECAR_CLOUD_COMPARTMENT_ID": emulator.compartment_id}
@@ -33,7 +33,7 @@ def test_it_holds_a_tenancy_to_the_contract():
 
 
 def test_without_a_tenancy_it_is_skipped_with_the_reason():
-    """Nobody's tenancy is touched by accident."""
+    """Without a compartment every test is skipped, and the reason names the variable."""
     code, output = run({})
     assert (code, "5 skipped" in output) == (0, True), output
     assert "OCISIDECAR_CLOUD_COMPARTMENT_ID names no compartment of a real tenancy" in output

@@ -1,4 +1,4 @@
-"""Updates while others change the same resource: the emulator answers 412 by itself, no answer is injected."""
+"""Updates while another client changes the same resource; the 412 answers are the emulator's, not injected."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MAX_UPDATES = 5
 
 @define
 class OvertakenCaller:
-    """A caller whose every read of a resource is followed by a change that somebody else makes.
+    """A caller after whose reads of a resource another client changes it.
 
     Attributes:
         caller: makes the calls.
-        read: the operation after which the other one acts.
-        changes: what the other one does, once for each of the first reads.
+        read: the operation after which the other client changes the resource.
+        changes: the other client's changes, one after each of the first reads.
     """
 
     caller: Caller
@@ -45,7 +45,7 @@ class OvertakenCaller:
 
 @pytest.fixture
 def overtake(provisioner, sdk):
-    """Returns an update of `displayName` that somebody else overtakes a number of times, and what it leaves."""
+    """Updates `displayName` while another client changes the resource `times` times; returns body and statuses."""
 
     def overtake(name, *, times, spec=SPEC):
         kind = KINDS[key(name).kind]
@@ -85,16 +85,16 @@ def overtake(provisioner, sdk):
     ids=["vcn", "instance", "log"],
 )
 class TestOvertaken:
-    """Somebody else changes a resource after it was read and before the update arrives."""
+    """Another client changes a resource after it was read and before the update arrives."""
 
-    def test_the_update_is_refused_and_made_again_from_what_is_there(self, overtake, name, spec):
-        """The service answers 412 once, and the tag that came between is still there after the second update."""
+    def test_the_update_is_repeated_with_the_new_state(self, overtake, name, spec):
+        """The service answers 412 once, and the other client's tag is still there after the second update."""
         shown, sent = overtake(name, times=1, spec=spec)
         assert sent[412] == 1
         assert (shown["displayName"], shown["freeformTags"]["theirs-0"]) == ("ours", "kept")
 
-    def test_it_is_made_again_as_often_as_it_is_overtaken(self, overtake, name, spec):
-        """Four refusals in a row are retried, and no change of the others is lost."""
+    def test_it_is_repeated_up_to_four_times(self, overtake, name, spec):
+        """Four refusals in a row are retried, and no change of the other client is lost."""
         shown, sent = overtake(name, times=MAX_UPDATES - 1, spec=spec)
         assert sent[412] == MAX_UPDATES - 1
         assert shown["displayName"] == "ours"
@@ -102,7 +102,7 @@ class TestOvertaken:
 
 
 def test_an_update_that_is_always_overtaken_fails_and_changes_nothing(overtake, provisioner):
-    """The fifth refusal is raised, and the resource has every change of the others and none of ours."""
+    """The fifth refusal raises Conflict, and the display name is unchanged."""
     with pytest.raises(Conflict, match="412 NoEtagMatch"):
         overtake("vcn/main", times=MAX_UPDATES)
     reader = reader_of(provisioner, "web")

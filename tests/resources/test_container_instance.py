@@ -1,4 +1,4 @@
-"""Container instances: where they are tried, what can change in place, and when they work."""
+"""Container instances: placement, changes in place, health and failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def places(placement, *, replica=0):
 
 
 class TestPlacementOrder:
-    """Where an instance is tried, in order."""
+    """The order of an instance's placements."""
 
     def test_all_domains_by_default(self):
         """By default every availability domain is tried in the service's order, in any fault domain."""
@@ -89,7 +89,7 @@ class TestPlacementOrder:
 
 
 class TestDesire:
-    """What an instance is made of."""
+    """The desired instances of a spec."""
 
     def test_each_replica_is_a_resource(self, wanted):
         """Replicas have different keys and begin in different domains."""
@@ -227,7 +227,7 @@ class TestHealth:
 
 
 class TestAddress:
-    """Where a probe reaches an instance."""
+    """The address at which a probe reaches an instance."""
 
     @pytest.mark.parametrize(
         ("network", "start"), [(NetworkSpec.private(), "10.0."), (NetworkSpec.public(), "203.0.113.")]
@@ -297,13 +297,13 @@ class TestChanges:
         provisioner.apply(evolve(WEB, memory_in_gbs=4))
         changed = evolve(WEB, image_url="docker.io/acme/web:1.5", memory_in_gbs=8)
         (step,) = [step for step in provisioner.plan(changed).changes if step.key == key(KEY)]
-        told = {(change.before, change.after) for change in step.changes}
-        assert ("docker.io/acme/web:1.4", "docker.io/acme/web:1.5") in told
-        assert ("memoryInGBs=4", "memoryInGBs=8") in {(one.split(".0")[0], two.split(".0")[0]) for one, two in told}
+        seen = {(change.before, change.after) for change in step.changes}
+        assert ("docker.io/acme/web:1.4", "docker.io/acme/web:1.5") in seen
+        assert ("memoryInGBs=4", "memoryInGBs=8") in {(one.split(".0")[0], two.split(".0")[0]) for one, two in seen}
 
 
 class TestFailure:
-    """Why an instance failed."""
+    """The evidence for a failed instance."""
 
     def test_the_error_has_the_work_requests_errors(self, provisioner, emulator):
         """The error of an apply contains the failed work request's code and message."""
@@ -338,7 +338,7 @@ class TestFailure:
 
 @pytest.mark.parametrize("tags", [None, {}, {"orcl-cloud": {"free-tier-retained": "true"}}])
 def test_system_tags_of_a_cloud_are_not_an_emulation(tags):
-    """System tags of other namespaces say nothing about an emulation."""
+    """System tags of other namespaces do not mark an instance as emulated."""
     assert emulation({"systemTags": tags}) == {}
 
 

@@ -1,4 +1,4 @@
-"""Every kind keeps the contract, against an emulator in which everything takes its time."""
+"""The contract of every kind, against an emulator with latencies."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SLOW = Latencies(
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_contract_is_kept(make_provisioner, name):
-    """Created, ready, found, left alone, updated in place, deleted, gone, and nothing is left behind."""
+    """Resources of every kind are created, found, unchanged by a second apply, updated in place and deleted."""
     provisioner = make_provisioner(latencies=SLOW)
     fulfil(provisioner, CASES[name])
     assert provisioner.emulator.live() == {}
 
 
 def test_every_kind_has_a_case():
-    """A kind that is added is held to the contract."""
+    """Every kind of the registry is in one of the cases."""
     assert {key.kind for case in CASES.values() for key in case.fields} == set(KINDS)

@@ -1,4 +1,4 @@
-"""Composing: the exact create request, its sections, and what it asks of OCI."""
+"""Composing: the create request, its sections and its policy statements."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def test_a_change_shows_in_its_section(fields: dict[str, Any], section: set[str]
 
 
 def test_the_order_of_sidecars_changes_nothing():
-    """Containers start in parallel, so another order is no reason to replace an instance."""
+    """Another order of sidecars changes no section except for Prometheus' configuration."""
     turned = evolve(WEB, sidecars=tuple(reversed(WEB.sidecars)))
     kept = {
         name
@@ -277,7 +277,7 @@ def test_the_order_of_sidecars_changes_nothing():
 
 
 def test_secrets_enter_no_digest():
-    """Passwords and secret files are in the sections as reference and version only, and in no repr."""
+    """Sections have the reference and version of a secret and not its content, and neither has the repr."""
     result = compose(SHOP, EVERYTHING, replica=0)
     secret = base64.b64encode(b"hunter2").decode()
     assert secret in str(wire_of(result))
@@ -291,7 +291,7 @@ def test_secrets_enter_no_digest():
 
 
 def test_vault_secrets_travel_as_references():
-    """A vault secret in a file stands as a reference to its OCID and version."""
+    """A vault secret in a file is a reference to its OCID and version."""
     references_of = {str(ref) for ref in references(compose(SHOP, EVERYTHING, replica=0).body)}
     assert "<secret/ocid1.vaultsecret.oc1.fra.a.3>" in references_of
     newest = VolumeSpec.config_file("c", {"x": SecretRef("ocid1.vaultsecret.oc1.fra.b")}, secret_version="1")
@@ -300,7 +300,7 @@ def test_vault_secrets_travel_as_references():
 
 
 def test_the_app_gets_the_rest():
-    """An app without limits of its own gets what the sidecars leave, on the shape at hand."""
+    """An app without limits gets what the sidecars leave of the shape's CPUs and memory."""
     app = wire_of(composed(WEB))["containers"][0]
     assert app["resourceConfig"] == {"vcpusLimit": 1.15, "memoryLimitInGBs": 2.625}
     on_arm = wire_of(composed(WEB, shape="CI.Standard.A1.Flex"))
@@ -313,7 +313,7 @@ def test_the_app_gets_the_rest():
 
 
 def test_memory_has_a_default():
-    """Without memory a known shape's default per OCPU is sent; an unknown shape leaves it to the service."""
+    """The default memory is that of a known shape per OCPU; for an unknown shape the service chooses."""
     web = InstanceSpec("web", image_url="a:1", ocpus=2)
     assert wire_of(composed(web))["shapeConfig"] == {"ocpus": 2.0, "memoryInGBs": 32.0}
     assert wire_of(composed(evolve(web, ocpus=64)))["shapeConfig"]["memoryInGBs"] == 1024.0
@@ -330,7 +330,7 @@ def test_resource_principals_are_off_where_nothing_needs_them():
 
 
 def test_statements_name_their_container():
-    """Declared statements come with their container; images in OCIR add the right to pull just that repository."""
+    """Each statement has its container's name, and an image in OCIR adds the right to read its repository."""
     result = compose(
         DeploymentSpec("web", [WEB]),
         WEB,
@@ -348,7 +348,7 @@ def test_statements_name_their_container():
 
 
 def test_own_images_lie_below_the_prefix():
-    """Our own images are looked up below image_prefix; without one they keep their symbolic names."""
+    """The URL of an image of ours begins with image_prefix; without one it is the symbolic name."""
     with_prefix = wire_of(composed(WEB, image_prefix="fra.ocir.io/acme/x/"))["containers"][3]["imageUrl"]
     assert with_prefix.startswith("fra.ocir.io/acme/x/log-forwarder:")
     assert wire_of(composed(WEB))["containers"][3]["imageUrl"].startswith("ocisidecar/log-forwarder:")
@@ -381,7 +381,7 @@ def test_prometheus_gets_the_others_targets():
     ],
 )
 def test_networks(network: NetworkSpec, subnet: str, groups: list[str] | None, is_public: object):
-    """The VNIC is in the network's subnet: by OCID where it exists, by reference where it is still to be made."""
+    """The VNIC's subnet is the OCID of an existing subnet, or a reference to one of a deployment."""
     (vnic,) = wire_of(compose(DeploymentSpec("web", [WEB], network=network), WEB, replica=0))["vnics"]
     assert (vnic["subnetId"], vnic.get("nsgIds"), vnic["isPublicIpAssigned"]) == (subnet, groups, is_public)
 
@@ -396,13 +396,13 @@ def test_networks(network: NetworkSpec, subnet: str, groups: list[str] | None, i
     ],
 )
 def test_logs(logging: LoggingSpec | None, log: str):
-    """A reference to a log is its OCID where the log exists, else a reference to whoever makes it."""
+    """A log id is the OCID of an existing log, or a reference to the log of the deployment that creates it."""
     containers = wire_of(compose(DeploymentSpec("web", [WEB], logging=logging), WEB, replica=0))["containers"]
     assert containers[3]["environmentVariables"]["OCISIDECAR_LOG_ID"] == log
 
 
 def test_replicas_differ_in_name_only():
-    """Replicas have keys, display names and labels of their own, and are equal otherwise."""
+    """Replicas differ in their keys and display names, and in nothing else."""
     web = evolve(InstanceSpec("web", image_url="a:1"), replicas=2)
     first, second = (compose(DeploymentSpec("web", [web]), web, replica=replica) for replica in range(2))
     assert [str(one.key) for one in (first, second)] == ["container-instance/web-0", "container-instance/web-1"]
@@ -413,13 +413,13 @@ def test_replicas_differ_in_name_only():
 
 
 def test_whole_and_fractional_numbers_are_one():
-    """1 and 1.0 OCPU are one body and one digest."""
+    """1 and 1.0 OCPU give the same digest."""
     one, other = (composed(evolve(WEB, ocpus=ocpus, memory_in_gbs=4 * ocpus)) for ocpus in (1, 1.0))
     assert digest(one.sections) == digest(other.sections)
 
 
 def test_an_unreadable_file_stops_composing():
-    """A file that could not be read is refused with its path, also where nobody validated."""
+    """Composing a spec with an unreadable file raises SpecError with the file's path, even without validation."""
     volume = VolumeSpec.config_file("c", {"x": Path("missing")})
     with pytest.raises(SpecError, match=r'volumes\["c"\].files\["x"\]: cannot read missing'):
         composed(InstanceSpec("web", image_url="a:1", volumes=[volume]))
@@ -428,7 +428,7 @@ def test_an_unreadable_file_stops_composing():
 @laws
 @given(deployments())
 def test_bodies_are_what_the_sdk_declares(spec: DeploymentSpec):
-    """Whatever the spec, the body holds only fields of the SDK's models, chosen by their discriminators."""
+    """The body of any valid spec has only fields of the SDK's models, chosen by their discriminators."""
     for instance in spec.instances:
         fields_used("CreateContainerInstanceDetails", wire_of(compose(spec, instance, replica=0)))
 
@@ -436,7 +436,7 @@ def test_bodies_are_what_the_sdk_declares(spec: DeploymentSpec):
 @laws
 @given(deployments())
 def test_references_are_to_known_kinds(spec: DeploymentSpec):
-    """Whatever the spec, a body refers to subnet, security group, logs and vault secrets only."""
+    """The body of any valid spec refers to subnets, security groups, logs and vault secrets only."""
     for instance in spec.instances:
         kinds = {ref.key.kind for ref in references(compose(spec, instance, replica=0).body)}
         assert kinds <= {"subnet", "network-security-group", "log", "secret"}

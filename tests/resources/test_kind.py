@@ -1,4 +1,4 @@
-"""What all kinds have in common: names of the SDK, state words, tags, updates and removals."""
+"""Properties of all kinds: names of the SDK, lifecycle states, tags, updates and deletions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MEANINGS = {
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 class TestEveryKind:
-    """What holds for each of them."""
+    """Properties of every kind in the registry."""
 
     def test_operations_are_the_sdks(self, kind):
         """The SDK's client has create, get, update, delete and list under the names that the base class derives."""
@@ -66,10 +66,10 @@ class TestEveryKind:
 
 
 class TestStates:
-    """What a state means where no table says it."""
+    """Phases of states that a kind does not list."""
 
     def test_an_unknown_state_is_pending(self):
-        """An unknown state is PENDING: taken for gone, the resource would be created a second time."""
+        """An unknown state is PENDING, because a resource that counted as gone would be created a second time."""
         assert VCN.phase("MOVING") is Phase.PENDING
 
     def test_without_a_state_a_resource_is_ready(self):
@@ -89,13 +89,13 @@ class TestFailure:
 
     @pytest.mark.parametrize(("body", "evidence"), [({"lifecycleDetails": "no room"}, ("no room",)), ({}, ())])
     def test_lifecycle_details_are_the_evidence(self, site, body, evidence):
-        """A failed resource's lifecycle details are the only evidence, and without them there is none."""
+        """The evidence for a failed resource is its lifecycle details, and is empty without them."""
         assert VCN.failure(None, site, Live(BARE.key, "web", "id", "FAILED", Phase.FAILED, body), "") == evidence
         assert VCN.failure(None, site, None, "") == ()
 
 
 class TestWireForm:
-    """Reading answers."""
+    """Reading of responses."""
 
     @pytest.mark.parametrize(("entry", "shown"), [({}, ""), ({"a": None}, ""), ({"a": 1}, "1"), ({"a": "x"}, "x")])
     def test_text_is_never_none(self, entry, shown):
@@ -104,12 +104,12 @@ class TestWireForm:
 
     @pytest.mark.parametrize(("value", "found"), [(None, []), ("text", []), ([{"a": 1}, None, "x"], [{"a": 1}])])
     def test_objects_are_what_a_list_holds(self, value, found):
-        """Of a list only the objects are read, and nothing of any other value."""
+        """The entries of a list that are objects are returned, and none for any other value."""
         assert objects(value) == found
 
 
 class TestWork:
-    """What became of a work request."""
+    """Phases of work requests."""
 
     @pytest.mark.parametrize(
         ("status", "phase"),
@@ -133,7 +133,7 @@ class TestWork:
 
 
 class TestRequests:
-    """Changing and removing one resource."""
+    """Updates and deletions of one resource."""
 
     @pytest.fixture
     def caller(self, provisioner):
@@ -180,7 +180,7 @@ class TestRequests:
         VCN.delete(reader.caller, reader.site, vcn)
 
     def test_a_resource_without_our_tags_is_none(self, sdk, reader, vcn):
-        """A resource whose tags somebody removed is read as None."""
+        """A resource without our tags is read as None."""
         sdk("core.VirtualNetworkClient").update_vcn(vcn.id, {"freeformTags": {}})
         assert VCN.get(reader.caller, reader.site, vcn.id) is None
 

@@ -39,7 +39,7 @@ def write(provisioner, sdk, clock):
 
 
 class TestDesire:
-    """Which logs."""
+    """The desired log groups and logs of a spec."""
 
     def test_a_group_with_a_log_for_each_name(self, wanted):
         """A group named after the deployment is created, with a log per name and the spec's retention."""
@@ -50,7 +50,7 @@ class TestDesire:
         assert (body["logGroupId"], body["retentionDuration"]) == (Ref(key("log-group/main")), 60)
 
     def test_an_existing_group_gets_logs(self, wanted):
-        """In an existing group only logs are created, which need no other resource."""
+        """If the spec names an existing group, only logs are created, which need no other resource."""
         desired = wanted(network=NOWHERE, logging=LoggingSpec.existing(log_group_id=GROUP_ID))
         assert kinds_of(desired) == {"log/app"}
         assert desired["log/app"].body["logGroupId"] == GROUP_ID
@@ -67,12 +67,12 @@ class TestDesire:
         ids=["log", "shared", "none", "unused"],
     )
     def test_otherwise_nothing_is_created(self, wanted, logging):
-        """With a log of others, without logging, and without a container that uses a log, none is created."""
+        """No log is created if the spec names an existing one or disables logging, or no container uses one."""
         assert kinds_of(wanted(network=NOWHERE, logging=logging)) == set()
 
 
 class TestLifecycle:
-    """Creates answer without a body: the OCID is found by the tags."""
+    """Logs and groups, whose creates answer without a body, so that their OCIDs are found by tags."""
 
     def test_logs_are_found_below_their_group(self, provisioner):
         """Group and logs are created, and the next plan finds them."""
@@ -112,8 +112,8 @@ class TestLifecycle:
         assert len(emulator.live()["log"]) == 1
 
 
-class TestGroupsThatGo:
-    """Somebody else may delete a group while its logs are listed."""
+class TestDeletedGroups:
+    """Groups that another client deletes while their logs are listed."""
 
     @pytest.fixture
     def reader(self, provisioner):
@@ -143,7 +143,7 @@ class TestGroupsThatGo:
 
 
 class TestAdopting:
-    """Taking over logs that somebody else made."""
+    """Adoption of existing logs."""
 
     def test_a_log_is_taken_over_with_its_group(self, provisioner, emulator, sdk):
         """A log is found in one of several groups, and taken over with its group."""
@@ -196,7 +196,7 @@ class TestData:
         assert set(provisioner.destroy("web").resources) == {"log-group/main", "log/app"}
 
     def test_old_lines_are_found(self, provisioner, write, clock):
-        """A line of weeks ago is found, by searches over spans that the service accepts."""
+        """A line that is weeks old is found, by several searches over spans that the service accepts."""
         provisioner.apply(LOGS)
         write("app")
         clock.advance(100 * 24 * 3600)

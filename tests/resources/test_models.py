@@ -1,4 +1,4 @@
-"""Bodies say nothing that the SDK's models could not: field names, nesting and types, for every valid spec."""
+"""Bodies match the SDK's models in field names, nesting and types, for every valid spec."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from ocisidecar.wire import resolve
 from tests.strategies import deployments
 
 NOT_SENT = {"network-security-group": {"securityRules"}}
-IN_THEIR_OWN_REQUEST = {"vnics", "containers"}
-"""Fields of our bodies that go out in other requests than the create: AddNetworkSecurityGroupSecurityRules."""
+"""Fields of our bodies that the create does not send, but AddNetworkSecurityGroupSecurityRules."""
+IN_SEPARATE_REQUESTS = {"vnics", "containers"}
+"""Fields of a container instance that are updated and read by separate requests."""
 PATH = {"log": {"logGroupId"}}
-"""Fields that are a part of the path."""
+"""Fields that are in the path of the request."""
 SUMMARIES = {
     **dict.fromkeys(("alarm", "log", "log-group", "container-repository", "container-instance"), "{}Summary"),
     "topic": "NotificationTopicSummary",
 }
-"""What lists show, where it is less than a GET does."""
+"""Models of lists that differ from the model of a GET."""
 PLAIN = {"str": str, "int": int, "float": (int, float), "bool": bool, "datetime": str}
 
 
@@ -38,7 +39,7 @@ def model(kind, pattern):
 
 
 def faults(value, declared, models, where="body"):
-    """Yield what a wire value says that its declared type (`list[X]`, `dict(str, X)`, model, plain) does not."""
+    """Yield where a wire value differs from its declared type (`list[X]`, `dict(str, X)`, model, plain)."""
     if value is None or declared == "object":
         return
     listed = re.fullmatch(r"list\[(.*)\]", declared)
@@ -59,7 +60,7 @@ def faults(value, declared, models, where="body"):
 
 
 def fields(value, declared, models, where):
-    """Yield the faults of an object, which may say by a discriminator of what subtype it is."""
+    """Yield the faults of an object, whose discriminator may name a subtype."""
     found = getattr(models, declared)
     if hasattr(found, "get_subtype"):
         attributes = found().attribute_map
@@ -105,7 +106,7 @@ def test_what_counts_as_changeable_can_be_changed(kind):
     """Every field that is changed in place is in the SDK's update model."""
     details, _ = model(kind, "Update{}Details" if kind.name != "topic" else "TopicAttributesDetails")
     changeable = set(details().attribute_map.values())
-    parts = IN_THEIR_OWN_REQUEST if kind.name == "container-instance" else set()
+    parts = IN_SEPARATE_REQUESTS if kind.name == "container-instance" else set()
     elsewhere = NOT_SENT.get(kind.name, set()) | parts
     assert (kind.mutable | kind.hidden | set(TAG_FIELDS)) - elsewhere <= changeable
 
@@ -116,7 +117,7 @@ def test_what_counts_as_shown_is_shown(kind):
     summary, _ = model(kind, SUMMARIES.get(kind.name, "{}"))
     names = set(summary().attribute_map.values())
     assert kind.mutable - NOT_SENT.get(kind.name, set()) <= names
-    assert not kind.hidden & names - IN_THEIR_OWN_REQUEST
+    assert not kind.hidden & names - IN_SEPARATE_REQUESTS
 
 
 def test_changeable_fields_of_a_vnic_are_those_of_the_sdk():

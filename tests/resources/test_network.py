@@ -1,4 +1,4 @@
-"""The network that a deployment asks for."""
+"""The network resources of a deployment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def network(desired):
 
 
 class TestWhichResources:
-    """What each kind of network consists of."""
+    """The resources of each kind of network."""
 
     @pytest.mark.parametrize(
         ("spec", "expected"),
@@ -65,7 +65,7 @@ class TestPrivateNetwork:
 
 
 class TestPublicNetwork:
-    """Reachable where ports are declared."""
+    """The public network."""
 
     def test_instances_get_public_addresses(self, wanted):
         """A public subnet allows public IPs, and its only route leads to the internet gateway."""
@@ -77,7 +77,7 @@ class TestPublicNetwork:
 
 
 class TestAddresses:
-    """Ranges and names."""
+    """Address ranges and DNS labels."""
 
     def test_ranges_are_the_specs(self, wanted):
         """VCN and subnet have the address ranges of the spec."""

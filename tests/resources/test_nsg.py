@@ -1,4 +1,4 @@
-"""The security group: exactly the declared ports, whatever is in it before."""
+"""The network security group and its rules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ingress(desired):
 
 
 class TestDesire:
-    """Which rules."""
+    """The desired rules of a spec."""
 
     def test_a_number_is_open_to_the_vcn(self, wanted):
         """A port given as a number is open to the VCN's range and to nothing else."""
@@ -52,7 +52,7 @@ class TestDesire:
         assert (rule["direction"], rule["protocol"], rule["destination"]) == ("EGRESS", "all", "0.0.0.0/0")
 
     def test_in_a_shared_network_the_vcn_is_the_others(self, wanted):
-        """In a shared network the group refers to the other deployment's VCN, and its rules to that VCN's range."""
+        """The group in a shared network refers to the other deployment's VCN, and its rules to that VCN's range."""
         desired = wanted(InstanceSpec("web", image_url="x:1", ports=[80]), network=NetworkSpec.of("platform"))
         vcn = key("vcn/main")
         assert desired[GROUP].body["vcnId"] == Ref(vcn, deployment="platform")
@@ -60,7 +60,7 @@ class TestDesire:
 
 
 class TestRules:
-    """Adding takes no retry token, so content decides."""
+    """Changes of rules; because adding them takes no retry token, rules are compared by content."""
 
     @pytest.fixture
     def rules(self, provisioner):
@@ -75,7 +75,7 @@ class TestRules:
 
     @pytest.fixture
     def many(self):
-        """Thirty ports: more than one call takes."""
+        """Thirty ports, more than the API accepts in one call."""
         return DeploymentSpec(
             "web", [InstanceSpec("web", image_url="docker.io/acme/web:1", ports=range(8000, 8030))]
         )
@@ -109,7 +109,7 @@ class TestRules:
         assert len(rules()) == 31
 
     def test_rules_of_others_are_removed(self, provisioner, sdk, rules):
-        """A rule that somebody added by hand is removed by the next apply."""
+        """A rule that was added by hand is removed by the next apply."""
         provisioner.apply(WEB)
         opened = {
             "direction": "INGRESS",

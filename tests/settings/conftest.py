@@ -16,7 +16,7 @@ export ENABLE_LOG_FORWARDER_SIDECAR="false"
 
 @pytest.fixture
 def settings(tmp_path):
-    """Read settings: what a deployment needs at least, then these lines."""
+    """A function that reads settings with the required variables and these lines."""
 
     def read(lines="", *, environment=None, **options):
         path = tmp_path / "web.env"

@@ -1,4 +1,4 @@
-"""What settings become: a deployment, setting by setting."""
+"""The deployment that settings describe, setting by setting."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SECRET = "ocid1.vaultsecret.oc1.fra.a"
 
 @pytest.fixture
 def spec(settings):
-    """The deployment that these lines make."""
+    """A function that returns the deployment of these lines."""
     return lambda lines="", **options: settings(lines, **options).deployment_spec()
 
 
 @pytest.fixture
 def web(spec):
-    """Its instance."""
+    """A function that returns the instance of these lines."""
     return lambda lines="", **options: spec(lines, **options).instance("web")
 
 
@@ -64,7 +64,7 @@ class TestApp:
         ],
     )
     def test_environment(self, web, text, expected):
-        """A comma begins a new pair only where a name follows, so that lists stay whole."""
+        """A comma begins a new pair only if a name follows, so that a value may contain a list."""
         assert web(f"CONTAINER_ENV_VARS='{text}'\n").environment_variables == expected
 
     def test_log_level(self, web):
@@ -99,7 +99,7 @@ class TestApp:
 
 
 class TestNetwork:
-    """Where the instances are, and who reaches them."""
+    """Network, addresses and open ports of the instances."""
 
     def test_private_by_default(self, spec):
         """Without further settings instances have no public address and no open port."""
@@ -126,7 +126,7 @@ class TestNetwork:
 
 
 class TestSidecars:
-    """What runs beside the app."""
+    """The sidecars and their settings."""
 
     def test_all(self, web):
         """Each sidecar has a switch, and all sidecars together fit into one instance."""
@@ -231,7 +231,7 @@ class TestLogsAndAlarms:
 
 
 class TestImages:
-    """Where images come from, and by what right."""
+    """Image URLs, and the rights and credentials to pull them."""
 
     def test_image_prefix(self, settings):
         """The image prefix is made of region, namespace and path, or given whole."""
@@ -243,7 +243,7 @@ class TestImages:
         assert settings(f"{registry}OCISIDECAR_IMAGE_PREFIX=r/p\n").image_prefix == "r/p"
 
     def test_images_of_the_tenancy_are_pulled_by_a_policy(self, spec):
-        """With images from OCIR the group may read repositories; with other images it may not."""
+        """The dynamic group may read repositories if images come from OCIR, and not otherwise."""
         statements = spec("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n").access.statements
         assert [(one.verb, one.resource_type) for one in statements] == [("read", "repos")]
         assert spec().access.statements == ()
@@ -286,7 +286,7 @@ class TestImages:
 
 
 class TestPlatforms:
-    """What images are built for."""
+    """Platforms for which images are built."""
 
     @pytest.mark.parametrize(
         ("lines", "expected"),
@@ -304,7 +304,7 @@ class TestPlatforms:
 
 
 class TestTags:
-    """Tags of everything."""
+    """Free-form and defined tags."""
 
     def test_both_kinds(self, spec):
         """The file gives free-form tags, and defined tags in either spelling."""

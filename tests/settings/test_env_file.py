@@ -1,4 +1,4 @@
-"""A settings file means what it means to a shell, as far as it is only assignments, and is never executed."""
+"""Settings files are parsed like assignments of a shell, and are never executed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def double_quoted(text):
 
 
 class TestAssignments:
-    """What is read."""
+    """Assignments and their values."""
 
     @pytest.mark.parametrize(
         ("text", "value"),
@@ -100,7 +100,7 @@ class TestAssignments:
 
 
 class TestErrors:
-    """What is refused, and that nothing is ever executed."""
+    """Refused lines, none of which is executed."""
 
     @pytest.mark.parametrize(
         ("line", "said"),

@@ -1,4 +1,4 @@
-"""The law of settings: whatever a file holds, it is a valid deployment or a list of named problems."""
+"""A law of settings: any file gives a valid deployment or a list of problems with their places."""
 
 from __future__ import annotations
 

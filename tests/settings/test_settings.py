@@ -1,4 +1,4 @@
-"""Reading settings: where a value comes from, and all that is wrong at once."""
+"""Reading settings: the sources of a value, and all problems at once."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def problems(call):
 
 
 class TestTable:
-    """What the table promises."""
+    """The table of variables."""
 
     def test_every_variable_of_the_old_file_is_honoured_or_explained(self):
-        """No variable of the old file is unknown, and the unused ones say what to do instead."""
+        """Every variable of the old file is either known or listed as unused, and none is both."""
         assert variables().keys() | UNUSED.keys() >= OLD_FILE
         assert not variables().keys() & UNUSED.keys()
 
@@ -70,7 +70,7 @@ class TestTable:
 
 
 class TestSources:
-    """Where a value comes from."""
+    """The sources of a value."""
 
     def test_the_environment_counts_before_the_file(self, settings):
         """The environment overrides the file, with a warning that names the overridden line."""
@@ -119,7 +119,7 @@ def test_settings_pickle(settings):
 
 
 class TestProblems:
-    """What is wrong, all at once, each with file, line and variable."""
+    """Problems, reported all at once with file, line and variable."""
 
     def test_all_at_once(self, settings):
         """One error holds problems of syntax, types and values, and missing variables."""
@@ -226,7 +226,7 @@ class TestProblems:
 
 
 class TestWarnings:
-    """What is unused, unknown or doubtful."""
+    """Warnings about unused, unknown and doubtful settings."""
 
     @pytest.mark.parametrize(
         ("line", "said"),
@@ -263,7 +263,7 @@ class TestWarnings:
 
 
 class TestSecrets:
-    """Secrets are references, and never show."""
+    """Secrets, which are references and are never shown."""
 
     @pytest.mark.parametrize("reference", ["env:TOKEN", "file:token", SECRET_TEXT])
     def test_a_secret_is_read_and_never_shown(self, settings, tmp_path, reference):
@@ -322,7 +322,7 @@ class TestSecrets:
 
 
 class TestProvisioner:
-    """The connection."""
+    """The connection settings of a provisioner."""
 
     def test_local_settings_bring_an_emulator(self, clock):
         """The unchanged template can be applied, verified and destroyed without an account."""

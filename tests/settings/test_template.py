@@ -1,4 +1,4 @@
-"""The template says what the table says."""
+"""The settings template, which is generated from the table of variables."""
 
 from __future__ import annotations
 

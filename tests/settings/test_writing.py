@@ -1,4 +1,4 @@
-"""Writing values back leaves everything else as it was."""
+"""Writing values into a settings file without other changes."""
 
 from __future__ import annotations
 

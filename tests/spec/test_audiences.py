@@ -1,4 +1,4 @@
-"""Problems speak the reader's notation: Python for specs made in Python, YAML keys for specs from a file."""
+"""The notation of problems: Python for specs made in Python, YAML keys for specs from a file."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def loading_problems(text: str) -> list[str]:
     ],
 )
 def test_problems_of_values_in_a_file(text: str, problem: str):
-    """A wrong value in a file is described in YAML's notation, with what to write where that is clear."""
+    """A problem of a value in a file names YAML keys, and says what to write if that is known."""
     assert problems_in(text) == [problem]
 
 
@@ -115,12 +115,12 @@ def test_problems_of_values_in_a_file(text: str, problem: str):
     ],
 )
 def test_problems_of_deployments_in_a_file(text: str, problem: str):
-    """What does not fit together in a file is described with the keys that stand there."""
+    """A problem between parts of a deployment in a file names the file's keys."""
     assert [str(one) for one in validate(load_spec(text))] == [problem]
 
 
 def test_problems_of_forms_in_a_file():
-    """A form's arguments are checked when it is loaded, and an unknown form is answered with those there are."""
+    """Wrong arguments of a form are refused when the file is loaded, and an unknown form with the known ones."""
     text = "name: web\nimage_url: a:1\nvolumes: [{config_file: {name: v, files: {x: 1}}}, [1]]"
     assert loading_problems(text) == [
         (
@@ -132,7 +132,7 @@ def test_problems_of_forms_in_a_file():
 
 
 def test_own_images_in_a_file_need_an_option():
-    """One of our images in a file names the option of the command line, and the argument of Python."""
+    """The problem of a symbolic image in a file names the command line's option and Python's argument."""
     (problem,) = problems_in("sidecars: [grafana]")
     assert "then give --image-prefix (image_prefix= in Python) <region>" in problem
 
@@ -147,14 +147,14 @@ def test_own_images_in_a_file_need_an_option():
     ],
 )
 def test_keys_of_docker_compose_are_translated(key: str, meant: str):
-    """A key of Docker Compose is not known here, and the problem names the key that is meant."""
+    """The problem of a key of Docker Compose suggests our key with the same meaning."""
     assert f"{key}: unknown key, did you mean {meant!r}?" in loading_problems(
         f"name: web\nimage_url: a:1\n{key}: 1"
     )
 
 
 def test_keys_of_other_parts_are_not_suggested():
-    """A key of Docker Compose that has no counterpart in a part is listed against the keys of that part."""
+    """For a key of Docker Compose without a counterpart in this part the problem lists the known keys."""
     assert loading_problems("name: shop\nnetwork: {public: {env: 1}}") == [
         "network.public.env: unknown key; known are cidr_block, subnet_cidr_block, dns_label"
     ]
@@ -169,12 +169,12 @@ def test_keys_of_other_parts_are_not_suggested():
     ],
 )
 def test_what_is_not_a_spec(text: str, problem: str):
-    """An empty text, a list and a scalar are refused with how a spec begins."""
+    """An empty text, a list and a scalar are refused with an explanation of how a spec begins."""
     assert loading_problems(text) == [problem]
 
 
 def test_a_form_without_arguments_may_be_empty():
-    """`public:` with nothing behind it means the same as `public` alone; a scalar there is refused."""
+    """`public:` without arguments means the same as `public`, and `public: true` is refused."""
     assert load_spec("name: shop\nnetwork: {public: }") == DeploymentSpec("shop", network=NetworkSpec.public())
     assert loading_problems("name: shop\nnetwork: {public: true}") == [
         (
@@ -185,7 +185,7 @@ def test_a_form_without_arguments_may_be_empty():
 
 
 class TestTheFilesName:
-    """Where the file is known, messages begin with it."""
+    """The file's name in the heading of errors."""
 
     def test_stands_in_the_heading(self, tmp_path: Path):
         """Errors of reading, syntax, keys and values all say `1 error in <file>:`."""
@@ -216,7 +216,7 @@ class TestTheFilesName:
             check(changed)
 
     def test_is_not_given_for_several_specs(self, tmp_path: Path):
-        """Of several specs at once each path begins with the deployment's name instead."""
+        """In the errors of several specs each path begins with the deployment's name, and no file is named."""
         path = tmp_path / "web.yaml"
         path.write_text("name: web\nimage_url: a:1\nreplicas: 0")
         with pytest.raises(SpecError, match=r"^1 error in the spec:\n  - web: instances") as raised:
@@ -234,7 +234,7 @@ class TestTheFilesName:
 
 
 def test_python_specs_name_python():
-    """The same problems of a spec made in Python name calls and arguments."""
+    """The problems of a spec made in Python name calls and arguments instead of keys."""
     instance = InstanceSpec("web", image_url="web:1", mounts={"/logs": "logs"}, hostname_label="web")
     assert [problem.message for problem in validate(DeploymentSpec("web", [instance]))] == [
         'there is no volume \'logs\'; add .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")',

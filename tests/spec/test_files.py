@@ -1,4 +1,4 @@
-"""Specs in files: the forms a document may take, and what is said about those it may not."""
+"""Specs in files: the forms of a document, and the errors of malformed ones."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def refusal(source: str | Path) -> list[str]:
 
 
 def test_a_document_in_all_its_forms(tmp_path: Path):
-    """Ways, short forms, presets, contents and references mean what the same calls in Python mean."""
+    """Forms, short forms, presets, contents and references load as the same specs that calls in Python make."""
     (tmp_path / "shop.yaml").write_text(FULL)
     (tmp_path / "app.toml").write_text("x = 1")
     web = InstanceSpec(
@@ -137,7 +137,7 @@ def test_an_instance_alone():
 
 
 def test_json_files(tmp_path: Path):
-    """A file that ends in .json is read as JSON, also what YAML would read differently."""
+    """A file that ends in .json is read as JSON, even where YAML would read it differently."""
     spec = DeploymentSpec("shop", freeform_tags={"a": "\x85\u2028\U0001f600\t"})
     path = tmp_path / "shop.json"
     path.write_text(dump_spec(spec, syntax="json"), encoding="utf-8")
@@ -145,7 +145,7 @@ def test_json_files(tmp_path: Path):
 
 
 def test_a_dump_holds_no_defaults():
-    """Only what differs from its default is written, names first, long texts as blocks."""
+    """A dump has only values that differ from their defaults, with names first and long texts as blocks."""
     web = InstanceSpec(
         "web",
         image_url="nginx:1.27",
@@ -175,7 +175,7 @@ def test_a_dump_holds_no_defaults():
 
 
 def test_an_unreadable_file_is_left_to_validation(tmp_path: Path):
-    """A path in a spec that leads nowhere loads, dumps as a path, and is a problem of the spec."""
+    """A path to a missing file loads, dumps as a path, and is a problem in validation."""
     volume = f"{{config_file: {{name: c, files: {{x: {{file: {tmp_path}/none}}}}}}}}"
     spec = load_spec(f"name: web\nimage_url: a:1\nvolumes: [{volume}]")
     assert f"file: {tmp_path}/none" in dump_spec(spec)
@@ -309,12 +309,12 @@ def test_wrong_types_are_left_to_validation():
     ],
 )
 def test_refusals(text: str, problems: list[str]):
-    """What is malformed or not known is refused at once, with place or path and the nearest known word."""
+    """Malformed text and unknown keys are refused at loading, with their place and the nearest known key."""
     assert refusal(text) == problems
 
 
 def test_files_that_cannot_be_read(tmp_path: Path):
-    """A missing file, or one that is not text, is refused with the reason; its name stands in the heading."""
+    """A missing file and one that is not text are refused with the reason."""
     assert refusal(tmp_path / "none.yaml") == ["the file cannot be read: No such file or directory"]
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\xff")
     assert refusal(tmp_path / "binary.yaml") == ["the file cannot be read: it is not UTF-8 text"]

@@ -44,7 +44,7 @@ JUNK: tuple[object, ...] = (
 
 
 def with_junk(part: Any) -> Iterator[Callable[[object], Any]]:
-    """Yield, for every field at every depth, what puts a value there."""
+    """Yield, for every field at every depth, a function that replaces its value."""
     for attribute in fields(type(part)):
         value = getattr(part, attribute.name)
         put = partial(lambda name, item: evolve(part, **{name: item}), attribute.name)
@@ -62,14 +62,14 @@ slow = settings(max_examples=25, deadline=None, suppress_health_check=[Health.to
 @slow
 @given(deployments())
 def test_generated_deployments_are_valid(spec: DeploymentSpec):
-    """The strategy yields only specs without a problem."""
+    """Every spec that the strategy draws passes validation."""
     assert validate(spec, accepts_symbolic_images=True) == ()
 
 
 @slow
 @given(deployments(), st.data())
 def test_no_value_is_too_wrong(spec: DeploymentSpec, data: st.DataObject):
-    """Whatever stands in whichever field, constructors and printing pass and validation returns problems."""
+    """With any value in any field, construction, repr and validation raise nothing."""
     put = data.draw(st.sampled_from(list(with_junk(spec))))
     for junk in JUNK:
         broken = put(junk)
@@ -101,7 +101,7 @@ def test_specs_pickle(spec: DeploymentSpec):
 @slow
 @given(deployments())
 def test_composing_is_deterministic(spec: DeploymentSpec):
-    """Equal specs give equal bodies and sections, also after a detour through a file."""
+    """A spec and its copy from a dump give equal bodies and sections."""
     again = load_spec(dump_spec(spec))
     for one, other in zip(spec.instances, again.instances, strict=True):
         assert compose(spec, one, replica=0) == compose(again, other, replica=0)

@@ -1,4 +1,4 @@
-"""Presets: pinned, restricted, wired, and with arguments that their pinned version accepts."""
+"""Presets: images, limits, permissions, and the arguments of their pinned versions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_all(*sidecars: SidecarSpec) -> DeploymentSpec:
 
 
 def test_every_preset_of_the_contract_is_there():
-    """The presets are the eleven that the package promises."""
+    """There are exactly these eleven presets."""
     assert set(PRESETS) == {
         "prometheus",
         "management_agent",
@@ -76,7 +76,7 @@ def test_presets_are_bounded(name: str):
 
 
 def test_all_fit_into_one_instance():
-    """All presets together make a valid instance on two OCPUs: no name, port, volume or limit clashes."""
+    """An instance with all presets is valid on two OCPUs, without a conflict of names, ports, volumes or limits."""
     sidecars = [make() for name, make in PRESETS.items() if name != "management_agent"]
     spec = with_all(*sidecars, SidecarSpec.management_agent(response_file=SECRET))
     assert validate(spec, accepts_symbolic_images=True) == ()
@@ -84,7 +84,7 @@ def test_all_fit_into_one_instance():
 
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_exporters_are_scraped_and_checked(name: str):
-    """Each exporter serves metrics on the port that it is told to listen on, and that OCI checks."""
+    """The port of each exporter's scrape target is that of its listen address and of its health check."""
     sidecar = PRESETS[name]()
     port = sidecar.scrape[0].port
     assert sidecar.scrape[0] == ScrapeTarget(port)
@@ -162,7 +162,7 @@ def test_blackbox_refuses_what_it_cannot_probe():
 
 
 def test_log_forwarder_ships_to_the_log():
-    """The forwarder gets the log's OCID, shares the volume by name and asks for the right to push, no more."""
+    """The forwarder has the log's OCID, mounts the volume by name and needs only the right to push."""
     sidecar = SidecarSpec.log_forwarder(volume="files", log_name="audit")
     assert sidecar.environment_variables["OCISIDECAR_LOG_ID"] == Ref(Key("log", "audit"))
     assert sidecar.mounts["/logs"].volume == "files"
@@ -172,7 +172,7 @@ def test_log_forwarder_ships_to_the_log():
 
 
 def test_management_agent_gets_its_key_as_a_file():
-    """The install key travels in a file, never in the environment, and the agent may post to its namespace only."""
+    """The install key is in a file, and the agent's statement is limited to its metric namespace."""
     sidecar = SidecarSpec.management_agent(response_file=SECRET, metric_namespace="shop")
     assert volume_at(sidecar, "/etc/management-agent").files == {"input.rsp": SECRET}
     assert not sidecar.problems
@@ -197,14 +197,14 @@ def test_management_agent_gets_its_key_as_a_file():
     ],
 )
 def test_management_agent_refuses_what_it_cannot_use(name: str, value: str):
-    """What the agent or Monitoring would turn down long after the start is named before it."""
+    """A value that the agent or Monitoring would refuse at run time is a problem of the spec."""
     (problem,) = SidecarSpec.management_agent(response_file=SECRET, **{name: value}).problems
     assert problem.startswith(f"{name} must be ")
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_statements_are_policy_syntax(name: str):
-    """What a preset asks for is one sentence in OCI's policy language."""
+    """Every statement of a preset is valid in OCI's policy language."""
     for statement in PRESETS[name]().statements:
         where = f" where {statement.where}" if statement.where else ""
         sentence = f"Allow dynamic-group g to {statement.verb} {statement.resource_type} in compartment c{where}"
@@ -212,7 +212,7 @@ def test_statements_are_policy_syntax(name: str):
 
 
 def test_grafana_has_no_default_password():
-    """Without a password there is no administrator; with one it is read from a file."""
+    """Grafana has no administrator without a password, and reads a given password from a file."""
     assert SidecarSpec.grafana().environment_variables["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
     sidecar = SidecarSpec.grafana(admin_password=SECRET)
     assert "GF_AUTH_ANONYMOUS_ENABLED" not in sidecar.environment_variables
@@ -264,12 +264,12 @@ def test_redis_exporter_reads_the_passwords_from_a_file():
 
 
 def test_nginx_exporter_uses_double_dashes():
-    """The NGINX exporter, since 1.0, takes its flags with two dashes."""
+    """The flag of the NGINX exporter has two dashes, as 1.0 and later require."""
     assert SidecarSpec.nginx_exporter().arguments[0] == "--nginx.scrape-uri=http://127.0.0.1:80/stub_status"
 
 
 def test_cadvisor_warns():
-    """CAdvisor brings a warning that says why it sees almost nothing and what to use instead."""
+    """The cadvisor preset gives a warning that names OCI's metric to use instead."""
     (warning,) = spec_warnings(with_all(SidecarSpec.cadvisor()))
     assert warning.startswith('instances["web"].sidecars["cadvisor"]: cadvisor has almost nothing to report')
     assert "ContainerCpuUsed" in warning

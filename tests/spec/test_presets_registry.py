@@ -1,4 +1,4 @@
-"""Presets are registered by their files: a new file is a new preset, everywhere."""
+"""The registry of presets, in which each file of the package is a preset."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def web(made_up: str) -> InstanceSpec:
 
 
 class TestANewFile:
-    """What works as soon as the file of a preset is there."""
+    """Uses of a preset whose file was added."""
 
     def test_is_an_attribute_of_sidecar_spec(self, made_up: str):
         """`SidecarSpec` offers the preset, lists it, and passes its arguments on."""

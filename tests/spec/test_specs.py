@@ -70,7 +70,7 @@ def test_builders_return_copies():
 
 
 def test_builders_replace_by_name():
-    """Adding what has the same name replaces it in its place."""
+    """Adding a part with the name of an existing one replaces that, at the same position."""
     two = WEB.with_sidecar(SidecarSpec.node_exporter()).with_sidecar(SidecarSpec.cadvisor())
     replaced = two.with_sidecar(SidecarSpec("node-exporter", image_url="mine:1"))
     assert [(one.name, one.image_url == "mine:1") for one in replaced.sidecars] == [
@@ -100,13 +100,13 @@ def test_deployments_hold_instances_by_name():
 
 
 def test_an_instance_alone_is_a_deployment():
-    """An instance alone means a deployment of its name."""
+    """An instance spec becomes a deployment with its name."""
     assert as_deployment(WEB) == DeploymentSpec("web", [WEB])
     assert as_deployment(DeploymentSpec("x")) == DeploymentSpec("x")
 
 
 def test_defaults_of_a_deployment():
-    """Without words the network is private, the access is the deployment's, and logs exist where one is used."""
+    """By default the network is private, access is the deployment's, and a log exists if a container uses one."""
     shop = DeploymentSpec("shop", [WEB])
     assert shop.effective_network == NetworkSpec.private()
     assert shop.effective_access == AccessSpec.deployment()
@@ -120,7 +120,7 @@ def test_defaults_of_a_deployment():
 
 
 def test_topics_come_from_alarms():
-    """The deployment's topics are those that its alarms bring along, each once."""
+    """The topics of a deployment are the distinct topics of its alarms."""
     topic = TopicSpec("ops")
     alarms = [
         AlarmSpec.cpu_utilization(destinations=[topic]),
@@ -153,7 +153,7 @@ def test_a_ready_alarm_can_have_a_second_threshold(make: Any, second: float):
 
 
 def test_images_are_replaced_by_what_stands_for_them():
-    """App and sidecars take the image that stands for theirs, in every instance; the others keep their own."""
+    """`with_images` replaces the listed images of app and sidecars, and keeps all others."""
     instance = (
         evolve(WEB, image_url="ocisidecar/app-with-metrics:0.1.0")
         .with_sidecar(SidecarSpec.log_forwarder())
@@ -170,14 +170,14 @@ def test_images_are_replaced_by_what_stands_for_them():
 
 
 def test_display_names():
-    """Replicas are numbered; a display name given for one instance is taken as it is."""
+    """Display names of several replicas end in their numbers; that of a single one is used unchanged."""
     assert evolve(WEB, replicas=2).display_names == ("web-0", "web-1")
     assert evolve(WEB, display_name="The Web").display_names == ("The Web",)
     assert evolve(WEB, display_name="The Web", replicas=2).display_names == ("The Web-0", "The Web-1")
 
 
 def test_constructors_normalise():
-    """Numbers become ports and domains, sequences tuples, mappings copies, one scrape target a tuple of one."""
+    """Constructors convert numbers to ports and domains, sequences to tuples, and copy mappings."""
     variables = {"A": "x"}
     instance = InstanceSpec("web", image_url="a:1", ports=[80], environment_variables=variables, command=["run"])
     variables["A"] = "changed"
@@ -191,7 +191,7 @@ def test_constructors_normalise():
 
 
 def test_specs_print_like_the_call_that_makes_them():
-    """A spec prints its positional values and what differs from its default."""
+    """The repr of a spec has its positional values and the fields that differ from their defaults."""
     assert repr(WEB) == "InstanceSpec('web', image_url='nginx:1.27')"
     assert repr(Port(80, sources=["10.0.0.0/8"])) == "Port(80, sources=('10.0.0.0/8',))"
     assert repr(NetworkSpec.private()) == "NetworkSpec(kind='private')"

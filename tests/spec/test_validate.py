@@ -112,7 +112,7 @@ def test_a_value_of_the_wrong_type_is_named(fields: dict[str, Any], problem: str
 
 
 def test_wrong_types_do_not_hide_problems_elsewhere():
-    """Beside a value of the wrong type, problems of other fields and of other instances are still found."""
+    """A value of the wrong type does not hide problems of other fields and instances."""
     spec = SHOP.with_instance(evolve(WEB, ocpus="1", replicas=0))
     spec = spec.with_instance(InstanceSpec("other", image_url="a:1", memory_in_gbs=1000, mounts={"/x": "nothing"}))
     assert [problem.split(":")[0] for problem in problems_of(spec)] == [
@@ -255,7 +255,7 @@ def test_policy_statements_cannot_be_broken_out_of(statement: Statement, problem
     ],
 )
 def test_volumes(volume: VolumeSpec, problem: str):
-    """A volume that OCI would refuse is a problem; contents are never shown."""
+    """A volume that OCI would refuse is a problem, which does not show contents."""
     assert web(volumes=[volume]) == [f'volumes["v"].{problem}']
 
 
@@ -276,7 +276,7 @@ def test_unknown_volume_names_the_line_to_add():
 
 
 def test_volumes_and_mounts_clash():
-    """One name for two volumes, and one path mounted twice, are problems."""
+    """Two volumes of one name, and two mounts at one path, are problems."""
     assert web(volumes=[VolumeSpec.empty_dir("v"), VolumeSpec.empty_dir("v", backing_store="MEMORY")]) == [
         'volumes["v"].name: duplicate name: volume names must be unique'
     ]
@@ -327,12 +327,12 @@ def test_secrets_in_the_environment_are_refused(name: str):
     [("DB_PASSWORD_FILE", "/run/x"), ("MAX_TOKENS", "9"), ("TOKEN_TTL", "9"), ("TOKEN", ""), ("TOKEN", Plain("x"))],
 )
 def test_what_only_resembles_a_secret_passes(name: str, value: str | Plain):
-    """Paths and numbers, empty values and those declared as plain are not problems."""
+    """Paths, numbers, empty values and values declared as plain are not taken for secrets."""
     assert web(environment_variables={name: value}) == []
 
 
 def test_own_images_need_a_prefix_in_the_cloud():
-    """One of our images without image_prefix is a problem that names the field and the build command."""
+    """A symbolic image without image_prefix is a problem that names the field and the build command."""
     spec = SHOP.with_instance(WEB.with_sidecar(SidecarSpec.grafana()))
     (problem,) = problems_of(spec)
     assert problem.startswith('instances["web"].sidecars["grafana"].image_url: \'ocisidecar/grafana:')
@@ -349,7 +349,7 @@ def test_own_images_need_a_prefix_in_the_cloud():
 
 
 def test_preset_problems_are_reported():
-    """What a preset found wrong is a problem at its sidecar."""
+    """A problem that a preset reports is a problem of its sidecar."""
     (problem,) = problems_of(SHOP.with_instance(WEB.with_sidecar(SidecarSpec.management_agent(image_url="a:1"))))
     assert problem.startswith('instances["web"].sidecars["management-agent"]: has no response_file')
 
@@ -412,12 +412,12 @@ def test_preset_problems_are_reported():
     ],
 )
 def test_budget(fields: dict[str, Any], problem: str):
-    """What does not fit OCI's limits or the shape is a problem with what it adds up to."""
+    """Sums above OCI's limits or the shape's capacity are problems that contain the sum."""
     assert web(**fields) == [problem]
 
 
 def test_budget_boundaries():
-    """Exactly the capacity fits, and an unknown shape is not checked."""
+    """Limits that add up to exactly the capacity pass, and those of an unknown shape are not checked."""
     assert (
         web(
             vcpus_limit=1.25,
@@ -546,12 +546,12 @@ def test_budget_boundaries():
     ],
 )
 def test_deployments(spec: DeploymentSpec, problem: str):
-    """What is wrong between the parts of a deployment is a problem."""
+    """A contradiction between parts of a deployment is a problem."""
     assert problem in problems_of(spec)
 
 
 def test_tags_of_parts():
-    """Containers and VNICs take ten tags, an instance six with those of its deployment."""
+    """Containers and VNICs may have ten free-form tags, and instances six."""
     seven = {f"t{i}": "" for i in range(7)}
     eleven = {f"t{i}": "" for i in range(11)}
     assert web(freeform_tags=seven) == [
@@ -565,7 +565,7 @@ def test_tags_of_parts():
 
 
 def test_addresses():
-    """A fixed address or host name must be possible: one replica, a network with names, inside the subnet."""
+    """A fixed address needs one replica and lies in the subnet, and a host name needs a network with dns_label."""
     assert web(private_ip="10.0.0.5", replicas=2) == [
         "private_ip: can belong to one instance only, and there are 2 replicas"
     ]
@@ -579,7 +579,7 @@ def test_addresses():
 
 
 def test_a_single_address_is_no_network():
-    """A CIDR block needs a prefix length, and one that OCI takes."""
+    """A CIDR block without a prefix length, or with one that OCI refuses, is a problem."""
     for block in ("10.0.0.0", "10.0.0.0/8"):
         spec = evolve(SHOP, network=NetworkSpec.private(cidr_block=block))
         assert f"network.cidr_block: must have a prefix length of /16 to /30, got {block!r}" in problems_of(spec)
@@ -611,7 +611,7 @@ def test_pull_secrets_are_unique():
 
 
 def test_security_contexts_contradict_themselves():
-    """A group without a user, and user 0 under the check for it, are problems."""
+    """A group without a user, and user 0 with the non-root check, are problems."""
     assert web(container_security_context=SecurityContext(run_as_group=5)) == [
         "container_security_context.run_as_group: needs run_as_user"
     ]
@@ -625,6 +625,6 @@ def test_security_contexts_contradict_themselves():
     [("10.7.0.0/16", "10.7.0.0/20"), ("10.7.0.0/24", "10.7.0.0/24"), ("nonsense", "nonsense")],
 )
 def test_a_subnet_follows_its_network(vcn, subnet):
-    """Who names only the VCN's range gets the first /20 of it, or all of a smaller one."""
+    """The default subnet is the first /20 of the VCN's range, or all of a smaller range."""
     assert NetworkSpec.private(cidr_block=vcn).subnet_block == subnet
     assert NetworkSpec.public(cidr_block=vcn).subnet_block == subnet

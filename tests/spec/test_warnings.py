@@ -1,4 +1,4 @@
-"""Warnings: what works but deserves a look."""
+"""Warnings about valid specs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_ports_of_an_existing_network():
 
 
 def test_rights_that_others_must_grant():
-    """Without access a deployment whose containers need rights is warned about."""
+    """A deployment without access whose containers need rights is warned about."""
     instance = WEB.with_sidecar(SidecarSpec.log_forwarder())
     (warning,) = spec_warnings(evolve(SHOP, access=AccessSpec.none()).with_instance(instance))
-    assert warning.endswith("these rights from elsewhere: use log-content")
+    assert warning.endswith("others must grant these rights: use log-content")

@@ -1,4 +1,4 @@
-"""Which stand-in takes the place of which official image.  `build.sh` beside this builds them."""
+"""The stand-ins of official images, which `build.sh` in this directory builds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STAND_INS = {
     prometheus.IMAGE: "ocisidecar-test/prometheus:1",
     redis_exporter.IMAGE: "ocisidecar-test/redis-exporter:1",
 }
-"""Official image → stand-in, as the emulator and pods take it for their `images`."""
+"""Official image → stand-in, for the `images` argument of the emulator and of pods."""
 
 BASES = {
     "app-with-metrics": "ocisidecar-test/nginx:1",
@@ -22,4 +22,4 @@ BASES = {
     "management-agent": "ocisidecar-test/management-agent:1",
     "prometheus": "ocisidecar-test/prometheus:1",
 }
-"""Directory of `docker/` → the stand-in that takes the place of its `BASE_IMAGE`."""
+"""Directory of `docker/` → the stand-in for its `BASE_IMAGE`."""

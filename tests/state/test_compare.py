@@ -1,4 +1,4 @@
-"""What a service shows is compared with what was asked of it."""
+"""Comparison of live bodies with desired ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ocisidecar.state.compare import difference, is_satisfied_by, match_entries
 
 
 class TestIsSatisfiedBy:
-    """`is_satisfied_by`: whether what is live says everything that is wanted."""
+    """`is_satisfied_by`: whether a live value contains everything that is desired."""
 
     @pytest.mark.parametrize(
         ("shown", "wanted"),
@@ -56,7 +56,7 @@ class TestMatchEntries:
     """`match_entries`: which live entry satisfies which wanted one."""
 
     def test_each_entry_is_matched_once(self):
-        """Of two equal live entries only one is matched with the one that is wanted."""
+        """Only one of two equal live entries is matched with one desired entry."""
         assert match_entries([1, 1, 2], [1, 2]) == {0: 0, 2: 1}
 
     def test_a_matched_entry_is_given_away_where_its_partner_finds_another(self):
@@ -85,7 +85,7 @@ class TestDifference:
         ids=str,
     )
     def test_only_what_has_no_counterpart_is_shown(self, shown, wanted, text):
-        """Of lists and mappings only the entries that differ are shown, rules by their description."""
+        """The text has only those entries of lists and mappings that differ, with rules by their description."""
         assert difference(shown, wanted) == text
 
     def test_entries_with_the_same_description_are_shown_in_full(self):

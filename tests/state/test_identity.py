@@ -1,4 +1,4 @@
-"""The tags that are the only state, and the retry tokens."""
+"""Tags, which are the library's only state, and retry tokens."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tags(sections=None, *, hidden=None, uses=()):
 
 
 class TestIdentity:
-    """Which deployment is which."""
+    """The identity of a deployment."""
 
     def test_same_name_elsewhere_is_another_deployment(self):
         """Deployments of one name in other regions or compartments have other tags."""
@@ -54,7 +54,7 @@ class TestIdentity:
 
 
 class TestOwner:
-    """What tags prove."""
+    """The owner that tags prove."""
 
     def test_our_tags_prove_deployment_and_key(self):
         """The owner of tags that we wrote is the deployment and key that they were written for."""
@@ -89,7 +89,7 @@ class TestOwner:
 
 
 class TestTags:
-    """What the tags say."""
+    """Content of the tags."""
 
     def test_there_are_four(self):
         """We write four free-form tags, which leaves six of OCI's ten to the user."""
@@ -163,7 +163,7 @@ class TestTags:
 
 
 class TestRetryToken:
-    """What makes creates repeatable."""
+    """Retry tokens, with which a create can be repeated."""
 
     ARGUMENTS = (IDENTITY, KEY, "digest", "AD-1", 0)
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from ocisidecar.state.tags import TAG_FIELDS, merge_tags, of_part, tag_names, with_removals
 
-NOBODY = frozenset[str]().__contains__
+UNSET = frozenset[str]().__contains__
+"""A `was_set` for a resource on which we have set no tag."""
 
 words = st.sampled_from("abcde")
 flat = st.dictionaries(words, st.text("12", max_size=1), max_size=4)
@@ -17,7 +18,7 @@ tags = st.fixed_dictionaries(
 
 
 def test_every_tag_has_a_name():
-    """Tags of the instance, its VNIC and its containers have names, those of all containers one set."""
+    """The names of a VNIC's and of containers' tags have a prefix, which is the same for all containers."""
     body = {
         "displayName": "web",
         "freeformTags": {"team": "blue"},
@@ -37,20 +38,20 @@ def test_tags_are_merged_with_those_that_are_there():
         "freeformTags": {"stage": "2"},
         "definedTags": {"Ops": {"B": "2"}, "New": {"C": "3"}},
     }
-    assert merge_tags(now, fields, NOBODY) == {
+    assert merge_tags(now, fields, UNSET) == {
         "displayName": "x",
         "freeformTags": {"team": "blue", "stage": "2"},
         "definedTags": {"Ops": {"A": "1", "B": "2"}, "New": {"C": "3"}},
     }
-    assert merge_tags({}, {"freeformTags": {"a": "1"}}, NOBODY) == {"freeformTags": {"a": "1"}}
-    assert merge_tags(now, {"displayName": "x"}, NOBODY) == {"displayName": "x"}
+    assert merge_tags({}, {"freeformTags": {"a": "1"}}, UNSET) == {"freeformTags": {"a": "1"}}
+    assert merge_tags(now, {"displayName": "x"}, UNSET) == {"displayName": "x"}
 
 
 def test_defined_tags_that_stay_are_not_sent():
     """Defined tags that do not change are not in the update."""
     now = {"freeformTags": {"a": "1"}, "definedTags": {"Ops": {"A": "1"}}}
-    assert merge_tags(now, {"freeformTags": {"a": "2"}, "definedTags": {}}, NOBODY) == {"freeformTags": {"a": "2"}}
-    assert merge_tags({}, {"definedTags": {}}, NOBODY) == {}
+    assert merge_tags(now, {"freeformTags": {"a": "2"}, "definedTags": {}}, UNSET) == {"freeformTags": {"a": "2"}}
+    assert merge_tags({}, {"definedTags": {}}, UNSET) == {}
 
 
 def test_a_removed_tag_is_null():
@@ -70,8 +71,8 @@ def test_a_parts_tags_are_recorded_under_its_name():
 
 @given(before=tags, after=tags, others=tags)
 def test_our_old_tags_are_removed_and_those_of_others_stay(before, after, others):
-    """After two specs in a row a resource has exactly the second one's tags and those of others."""
-    made = merge_tags(others, before, NOBODY)
+    """After two updates a resource has exactly the second spec's tags and those of others."""
+    made = merge_tags(others, before, UNSET)
     shown = {name: made.get(name, others[name]) for name in TAG_FIELDS}
     changed = merge_tags(shown, after, tag_names(before).__contains__)
     result = {name: changed.get(name, shown[name]) for name in TAG_FIELDS}

@@ -30,7 +30,7 @@ def endpoint() -> Iterator[Endpoint]:
 
 @pytest.fixture
 def real_containers(provisioner, monkeypatch):
-    """The emulator, which says that its containers are real."""
+    """An emulator that reports its simulated containers as real."""
     monkeypatch.setattr(provisioner.emulator.app.cloud.pods, "containers", "docker", raising=True)
     return provisioner.emulator
 

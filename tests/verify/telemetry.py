@@ -1,7 +1,7 @@
 """A deployment whose telemetry is checked, and an HTTP server that answers for its instance.
 
-The emulator's containers are simulated, so the tests send what real ones would: lines, samples, and the answers of
-the app and of Prometheus.  With real containers the same is tested in tests/containers.
+The emulator's containers are simulated, so the tests send what real ones would send: lines, samples, and responses
+of app and Prometheus.  The tests with real containers are in tests/containers.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Log nothing."""
+        """Suppress the server's log."""
 
 
 def target(job: str, health: str = "up", seconds: float = 0.002, error: str = "") -> dict[str, object]:

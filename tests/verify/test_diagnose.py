@@ -47,9 +47,6 @@ def test_a_deployment_that_works_has_no_findings(provisioner, writes):
     assert writes() == []
 
 
-# -- instances -------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("message", "cause"),
     [
@@ -89,9 +86,6 @@ def test_a_stopped_instance_explains_its_containers(provisioner):
     deployment = provisioner.apply(helped())
     deployment.stop()
     assert causes(deployment.diagnose()) == [("instance-stopped", "container-instance/web-0")]
-
-
-# -- containers ------------------------------------------------------------------------------------------------
 
 
 def test_a_crash_loop_has_its_last_lines(provisioner, emulator, clock):
@@ -213,9 +207,6 @@ def test_the_cause_of_a_killed_container(provisioner, seen, lines, expected):
     assert list(causes_of(instance, container, lines)) == expected
 
 
-# -- network, logs and rights ----------------------------------------------------------------------------------
-
-
 def test_a_missing_resource_comes_first(provisioner, emulator, clock):
     """A missing resource comes before a crash loop, with its OCID."""
     emulator.script("helper", ContainerScript(exits_after_seconds=5, exit_code=3))
@@ -267,9 +258,6 @@ def test_a_policy_for_a_deleted_group(provisioner, sdk):
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("missing-right", "policy/main")
     assert "which no longer exists" in finding.evidence[0]
-
-
-# -- values ----------------------------------------------------------------------------------------------------
 
 
 def test_findings_are_ranked():

@@ -75,7 +75,7 @@ def test_telemetry_can_be_left_out(look, endpoint, writes):
 
 @pytest.mark.usefixtures("real_containers")
 def test_a_deployment_without_sidecars(provisioner):
-    """Without sidecars the deployment's log and a metric namespace are tested, and the rest is skipped."""
+    """A deployment without sidecars has its log and a metric namespace tested, and the rest skipped."""
     deployment = provisioner.apply(InstanceSpec("job", image_url="job:1"))
     report = deployment.verify()
     assert report.ok
@@ -105,7 +105,7 @@ def test_instances_that_are_not_active_are_not_probed(look, deployment, endpoint
 
 
 def test_simulated_containers_prove_nothing(make_provisioner):
-    """With simulated containers telemetry is skipped with that reason, and nothing is sent."""
+    """Telemetry of simulated containers is skipped with that reason, and nothing is sent."""
     provisioner = make_provisioner()
     deployment = provisioner.apply(FULL)
     before = len(provisioner.emulator.requests)

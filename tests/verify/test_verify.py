@@ -55,9 +55,6 @@ def failed(report: Report) -> set[tuple[str, str]]:
     return {(one.name, one.key) for one in report.failures}
 
 
-# -- what works ------------------------------------------------------------------------------------------------
-
-
 def test_a_deployment_that_works_passes(provisioner):
     """Nothing fails in a deployment that works, and every skipped check has a reason."""
     report = provisioner.apply(MONITORED).verify(MONITORED)
@@ -99,7 +96,7 @@ def test_checking_waits_for_the_verdicts_of_health_checks(provisioner, clock):
 
 
 def test_waiting_for_verdicts_can_be_left_out(provisioner, clock):
-    """With a health timeout of 0 a health check without a verdict is skipped at once."""
+    """A health check without a verdict is skipped at once if the health timeout is 0."""
     deployment = provisioner.apply(CHECKED)
     began = clock.time()
     check = found(deployment.verify(health_timeout_seconds=0), "health", HELPER)
@@ -128,9 +125,6 @@ def test_a_completed_job_passes(provisioner, emulator, clock):
     assert "exited with code 0" in found(report, "ready", "container-instance/job-0").detail
     assert found(report, "running").detail == "exited with code 0"
     assert found(report, "logs").status is Status.SKIPPED
-
-
-# -- what does not ---------------------------------------------------------------------------------------------
 
 
 def test_a_crashing_container_fails(provisioner, emulator, clock):
@@ -216,9 +210,6 @@ def test_the_spec_of_another_deployment_is_refused(provisioner):
         provisioner.apply(APP).verify(InstanceSpec("job", image_url="job:1"))
 
 
-# -- network and rights ----------------------------------------------------------------------------------------
-
-
 def test_admitted_connections_are_evidence(provisioner):
     """The evidence of a firewall has the protocol, port and source of every rule."""
     report = provisioner.apply(APP).verify()
@@ -287,9 +278,6 @@ def test_an_existing_group_is_not_checked(provisioner, sdk, emulator):
     assert found(provisioner.apply(spec).verify(), "rights", "policy/main").status is Status.PASSED
 
 
-# -- telemetry -------------------------------------------------------------------------------------------------
-
-
 def test_a_disabled_log_fails(provisioner, sdk):
     """A disabled log fails, because entries that are sent to it may be lost."""
     deployment = provisioner.apply(MONITORED)
@@ -322,9 +310,6 @@ def test_an_alarm_without_destination_warns(provisioner, sdk):
     alarm = deployment.resources["alarm/cpu-utilization"]
     sdk("monitoring.MonitoringClient").update_alarm(alarm, {"isEnabled": False})
     assert found(deployment.verify(), "alarms", "alarm/cpu-utilization").detail == "disabled"
-
-
-# -- fit -------------------------------------------------------------------------------------------------------
 
 
 def test_limits_and_volumes_are_summed_up(provisioner):

@@ -1,4 +1,4 @@
-"""A run as people watch it."""
+"""The progress of a run in a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def terminal() -> Console:
 
 
 def shown(console: Console) -> str:
-    """What was written, without the terminal's control sequences."""
+    """Return the written text, without the terminal's control sequences."""
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()).replace("\r", "")
 
 
 def is_live(terminal: Console) -> bool:
-    """Whether the live part is shown: the cursor is hidden meanwhile."""
+    """Return whether the live part is shown, during which the cursor is hidden."""
     return terminal.file.getvalue().rpartition("\x1b[?25")[2].startswith("l")
 
 
 class TestLines:
-    """Where there is no terminal, every event that matters is a line."""
+    """Output to a file, with a line for each event that is shown."""
 
     @pytest.mark.parametrize(
         ("event", "line"),
@@ -85,19 +85,19 @@ class TestLines:
         ],
     )
     def test_line_of_each_event(self, file, event, line):
-        """What happened is said in words, after the seconds since the run began."""
+        """The line of an event has the seconds since the start of the run, and a description."""
         Progress(file)(event)
         assert shown(file) == f"    0.0 s  {line}\n"
 
     @pytest.mark.parametrize("event", [PlanReady(deployment="web", counts={"create": 1}), StepStarted(**STEP)])
     def test_events_without_a_line(self, file, event):
-        """The plan is shown by whoever made it, and what starts is not worth a line of its own."""
+        """A finished plan and a started step have no line."""
         Progress(file)(event)
         assert shown(file) == ""
 
     @pytest.mark.parametrize("action", sorted(set(Action) - {Action.REPLACE, Action.PRUNE, Action.NOOP}))
     def test_every_action_has_words(self, file, action):
-        """Each action of an operation has one word while it runs and another when it is done."""
+        """Each action has different words for a running and for a finished operation."""
         progress = Progress(file)
         progress(StepWaiting(deployment="web", key="vcn/main", action=action.value, state="X"))
         progress(StepFinished(deployment="web", key="vcn/main", action=action.value))
@@ -105,24 +105,24 @@ class TestLines:
         assert under_way.removesuffix(" (X)").split("vcn/main ")[1] != done.split("vcn/main ")[1]
 
     def test_an_apply_without_operations_ends_up_to_date(self, file):
-        """A deployment in which nothing was to be done is not called deployed."""
+        """A deployment without operations ends as up to date and not as deployed."""
         progress = Progress(file)
         progress(PlanReady(deployment="web", operations=0))
         progress(ApplyFinished(deployment="web", resources=3))
         assert shown(file) == "    0.0 s  ✓ web is up to date (3 resources)\n"
 
     def test_long_lines_are_not_broken(self, file):
-        """A line of a log file is one line, however long the message."""
+        """A message of 500 characters is one line in a file."""
         Progress(file)(StepFailed(**STEP, error="x" * 500))
         assert len(shown(file).splitlines()) == 1
 
     def test_control_characters_are_not_written(self, file):
-        """A message from a service cannot steer a terminal."""
+        """No control character of a service's message is written."""
         Progress(file)(StepFailed(**STEP, error="a\x1b[2Jb"))
         assert "\x1b" not in file.file.getvalue()
 
-    def test_deployments_are_named_where_there_are_several(self, file):
-        """Two VCNs of two deployments can be told apart."""
+    def test_deployments_are_named_if_there_are_several(self, file):
+        """A line of a run with several deployments begins with the deployment's name."""
         progress = Progress(file)
         for name in ("a", "b"):
             progress(StepStarted(deployment=name, key="vcn/main", action="create"))
@@ -131,10 +131,10 @@ class TestLines:
 
 
 class TestLive:
-    """In a terminal, what is under way is shown below what is done."""
+    """Output to a terminal, with running operations in a live part below the finished ones."""
 
-    def test_what_is_under_way(self, terminal, clock):
-        """How far it is, how long it takes, and each step with its state."""
+    def test_running_operations(self, terminal, clock):
+        """The live part has the number of finished operations, the time so far, and each step with its state."""
         progress = Progress(terminal, refreshes_per_second=0, clock=clock)
         progress(PlanReady(deployment="web", operations=5))
         progress(StepStarted(**STEP, elapsed_seconds=0.5))
@@ -146,7 +146,7 @@ class TestLive:
         assert "vcn/main creating (PROVISIONING)" in text
         assert "…" not in text
 
-    def test_what_is_done_moves_up(self, terminal):
+    def test_a_finished_operation_becomes_a_line(self, terminal):
         """A finished step leaves the live part and becomes a line."""
         progress = Progress(terminal, refreshes_per_second=0)
         progress(PlanReady(deployment="web", operations=2))
@@ -161,7 +161,7 @@ class TestLive:
         [ApplyFinished(deployment="web", resources=1), ApplyStopped(deployment="web", reason="x", resources=0)],
     )
     def test_the_live_part_ends_with_the_run(self, terminal, last):
-        """After the last event the cursor is visible again, and another run begins from nothing."""
+        """After the last event the cursor is visible again, and the counts of the next run start at 0."""
         progress = Progress(terminal, refreshes_per_second=0)
         progress(StepStarted(**STEP))
         assert is_live(terminal)
@@ -176,7 +176,7 @@ class TestLive:
         assert "0 of 1 operations done" in shown(terminal)[before:]
 
     def test_the_live_part_stays_while_another_deployment_runs(self, terminal):
-        """One of two deployments that is done does not end the view of the other."""
+        """The live part stays until the last of two deployments is finished."""
         progress = Progress(terminal, refreshes_per_second=0)
         progress(StepStarted(**STEP))
         progress(StepStarted(deployment="b", key="vcn/main", action="create"))
@@ -186,14 +186,14 @@ class TestLive:
         assert not is_live(terminal)
 
     def test_the_block_ends_the_live_part(self, terminal):
-        """An exception that no event tells of leaves no live part behind."""
+        """An exception without an event ends the live part."""
         with pytest.raises(LookupError), Progress(terminal, refreshes_per_second=0) as progress:  # noqa: PT012
             progress(StepStarted(**STEP))
             raise LookupError
         assert not is_live(terminal)
 
     def test_the_live_part_moves_by_itself(self, terminal):
-        """With a rate, the terminal is redrawn between events."""
+        """The terminal is redrawn between events if a rate is given."""
         with Progress(terminal, refreshes_per_second=1000) as progress:
             progress(StepStarted(**STEP))
             seen = len(terminal.file.getvalue())
@@ -216,7 +216,7 @@ class TestRuns:
         assert lines[-1].endswith(f"✓ web deployed ({len(deployment.resources)} resources)")
 
     def test_an_apply_that_fails_in_a_terminal(self, terminal):
-        """The failed step and the end of the run are told, and the live part is gone."""
+        """A failed apply shows the failed step and the end of the run, and no live part remains."""
         progress = Progress(terminal, refreshes_per_second=0)
         fault = Fault.error("create_subnet", status=400, code="InvalidParameter", message="no")
         with Provisioner.local(clock=VirtualClock(), faults=[fault]) as provisioner, pytest.raises(ApplyFailed):

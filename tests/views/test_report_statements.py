@@ -1,4 +1,4 @@
-"""The line of each check in a report: a sentence that is true for the sign before it."""
+"""The line of each check in a report, which agrees with the sign before it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_line_states_what_was_found(checks, line):
 
 
 def test_a_warning_with_its_own_sentence_is_not_stated_as_a_failure():
-    """A slow app is said to be slow, and an app that does not answer is counted without it."""
+    """The line of a slow app says that it is slow, and an app that does not answer is not counted as slow."""
     slow = result(Status.WARNED, name="app-answers")
     silent = result(Status.FAILED, "container-instance/web-1/web", name="app-answers")
     assert line_of(slow) == ("!", "1 of 1 app takes 200 ms or more to answer: web")
@@ -48,7 +48,7 @@ def test_a_warning_with_its_own_sentence_is_not_stated_as_a_failure():
 
 
 def test_replicas_are_named_with_their_instance():
-    """Containers of the same name are named with their instance, and of many only three are named."""
+    """Containers of the same name have their instance's name, and at most three containers are named."""
     failed = [result(Status.FAILED, f"container-instance/web-{number}/web") for number in range(5)]
     assert line_of(*failed)[1] == "5 of 5 containers are not running: web-0/web, web-1/web, web-2/web and 2 more"
 

@@ -121,7 +121,7 @@ class Elements(HTMLParser):
 
 
 class TestPlan:
-    """A plan reads like a diff."""
+    """Pages of plans."""
 
     def test_everything_new(self, golden):
         """Each new resource has a sign, a key, a purpose and its main properties."""
@@ -224,7 +224,7 @@ def deployment():
 
 
 class TestDeployment:
-    """A deployment has a page of its resources and one of its state."""
+    """Pages of a deployment's resources and of its state."""
 
     def test_resources(self, deployment):
         """Each resource is on one line that ends with its OCID."""
@@ -250,7 +250,7 @@ class TestDeployment:
         assert page.summary == "web: 1 of 1 instance working, 11 other resources."
 
     def test_evidence_of_metrics_and_lines_is_shown(self):
-        """Of other checks only what did not pass is worth a line of its own."""
+        """Checks of telemetry show their evidence even if they pass, and other checks do not."""
         checks = [
             Check(name=name, key="web-0", status=Status.PASSED, detail=f"seen by {name}")
             for name in ("running", "targets-up")
@@ -260,7 +260,7 @@ class TestDeployment:
         assert targets.details == (Detail("web-0", "seen by targets-up"),)
 
     def test_evidence_of_a_fleet_is_cut(self):
-        """What did not pass comes first and in full; of what did there are some, and how many more."""
+        """Failed results are shown first and completely, then five passed ones and the number of the others."""
         checks = [Check(name="targets-up", key=f"web-{n}", status=Status.PASSED, detail="up") for n in range(50)]
         bad = Check(name="targets-up", key="web-50", status=Status.FAILED, detail="down")
         (row,) = report_page(Report("web", (*checks, bad))).sections[0].rows
@@ -332,7 +332,7 @@ class Standing:
 
 
 class TestStatus:
-    """The status page shows the state of instances and containers."""
+    """Status pages with the state of instances and containers."""
 
     def test_addresses(self):
         """The status shows the public address of an instance, or that it has no address yet."""
@@ -369,7 +369,7 @@ class TestStatus:
 
 
 class TestReport:
-    """A report shows each kind of check once, and everything that did not pass."""
+    """Pages of reports, with a line for each kind of check."""
 
     REPORT = Report(
         "web",
@@ -395,7 +395,7 @@ class TestReport:
         )
 
     def test_what_is_said_of_several_is_said_once(self):
-        """Of a fleet the first is named and the others counted; neighbours with the same details share them."""
+        """Similar instances are one row with the first one's name and their number, and share equal details."""
         ended = [
             Check(
                 name=name, key=f"container-instance/web-{number}/web", status=Status.SKIPPED, reason="it has ended"
@@ -418,14 +418,14 @@ class TestReport:
         ]
 
     def test_tone(self):
-        """The last line is good when nothing failed."""
+        """The tone of a report is bad if a check failed, and good otherwise."""
         good = Report("web", self.REPORT.checks[2:])
         assert (report_page(self.REPORT).tone, report_page(good).tone) == (Tone.BAD, Tone.GOOD)
         assert report_page(Report("web", ())).summary == "Nothing to check in web."
 
 
 class TestFindings:
-    """A diagnosis says what is wrong, what says so, and what helps."""
+    """Pages of diagnoses, with causes, evidence and remedies."""
 
     def test_findings(self, golden):
         """Evidence and remedy stand below each cause."""
@@ -434,13 +434,13 @@ class TestFindings:
         assert "subnet/main is gone" in Diagnosis("web", (finding,))._repr_html_()
 
     def test_nothing_found_is_one_line(self):
-        """No findings, no headings."""
-        told = "web: no problems found; verify() checks whether metrics and log lines arrive."
-        assert as_text(findings_page(Diagnosis("web", ()))) == told
+        """The page of a diagnosis without findings is one line without headings."""
+        line = "web: no problems found; verify() checks whether metrics and log lines arrive."
+        assert as_text(findings_page(Diagnosis("web", ()))) == line
 
 
 class TestPages:
-    """Terminal and notebook show the same page safely."""
+    """Pages in terminal and notebook, with hostile text."""
 
     HOSTILE = '<script>alert("x")</script> & \x1b[31mred\x07\r'
     PAGE = Page(
@@ -493,7 +493,7 @@ class TestPages:
 
     @pytest.mark.parametrize("is_terminal", [True, False])
     def test_colours_are_for_terminals(self, is_terminal):
-        """A terminal gets colours, a file the plain text."""
+        """Output to a terminal has colours, and output to a file is plain text."""
         console = Console(file=io.StringIO(), force_terminal=is_terminal, width=200, color_system="standard")
         show(self.PAGE, console)
         written = console.file.getvalue()
@@ -502,7 +502,7 @@ class TestPages:
             assert written == as_text(self.PAGE) + "\n"
 
     def test_every_kind_has_a_purpose(self):
-        """Each kind says what its resources are for, and no two say the same."""
+        """Each kind has a purpose, and no two kinds have the same."""
         assert "" not in {purpose_of(kind) for kind in KINDS}
         assert len({purpose_of(kind) for kind in KINDS}) == len(KINDS)
 

@@ -20,8 +20,8 @@ A new kind of resource is one declaration in one of these files:
 That declares create, list, get, update and delete, with tags, entity tags, retry tokens, pages and lifecycle
 states.  `schema` explains the notation of bodies, `Collection` in `declarations` the other arguments and the hooks
 for what is special about a kind.  Operations beyond the standard ones are functions decorated with
-`@CORE.operation(...)`.  What `Service.undeclared` named of it is removed there; a new service, or a new file of a
-service, is added below.  `tests/emulator/test_contract.py` calls each declared operation through the real SDK.
+`@CORE.operation(...)`.  A new service, or a new file of a service, is added below.
+`tests/emulator/test_contract.py` calls each declared operation through the real SDK.
 """
 
 from __future__ import annotations
@@ -30,9 +30,13 @@ from typing import Final
 
 from ocisidecar.emulator.declarations import Service
 from ocisidecar.emulator.services import (
+    absent_kinds,
     addresses,
     containers,
+    credentials,
+    domains,
     gateways,
+    groups,
     policies,
     routing,
     security,
@@ -51,10 +55,25 @@ from ocisidecar.emulator.services.logging_search import SEARCH
 from ocisidecar.emulator.services.metrics import METRIC_INGESTION
 from ocisidecar.emulator.services.notification import SUBSCRIPTIONS_SERVICE, TOPICS_SERVICE
 from ocisidecar.emulator.services.object_storage import OBJECT_STORAGE
+from ocisidecar.emulator.services.resource_search import RESOURCE_SEARCH
 from ocisidecar.emulator.services.vault import SECRETS
 from ocisidecar.emulator.services.vulnerability_scanning import SCANNING
 
-PARTS: Final = (addresses, containers, gateways, policies, routing, security, tags, users, vcns)
+PARTS: Final = (
+    absent_kinds,
+    addresses,
+    containers,
+    credentials,
+    domains,
+    gateways,
+    groups,
+    policies,
+    routing,
+    security,
+    tags,
+    users,
+    vcns,
+)
 """Files that declare operations of another file's service, by being imported."""
 
 SERVICES: Final[tuple[Service, ...]] = (
@@ -70,6 +89,7 @@ SERVICES: Final[tuple[Service, ...]] = (
     SUBSCRIPTIONS_SERVICE,
     ARTIFACTS,
     OBJECT_STORAGE,
+    RESOURCE_SEARCH,
     SECRETS,
     SCANNING,
 )

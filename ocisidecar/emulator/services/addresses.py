@@ -77,7 +77,7 @@ def _shared_members(call: Call, details: JsonObject, owner: JsonObject) -> JsonO
         "definedTags": details.get("definedTags", {}),
         "subnetId": details["subnetId"],
         "timeCreated": timestamp(call.now),
-        "hostnameLabel": details.get("hostnameLabel"),
+        "hostnameLabel": _lower(details.get("hostnameLabel")),
         "displayName": details.get("displayName") or crud.default_name("vnic", call.now),
     }
 
@@ -169,8 +169,13 @@ def _check_hostname(call: Call, subnet_id: str, label: str | None) -> None:
         return
     if not HOSTNAME.fullmatch(label):
         raise invalid(f"hostnameLabel {label} must be a host name of at most 63 characters")
-    if next(call.cloud.where("vnic", call.now, subnetId=subnet_id, hostnameLabel=label), None) is not None:
+    taken = call.cloud.where("vnic", call.now, subnetId=subnet_id, hostnameLabel=_lower(label))
+    if next(taken, None) is not None:
         raise invalid(f"hostnameLabel {label} is taken in {subnet_id}")
+
+
+def _lower(label: str | None) -> str | None:
+    return label and label.lower()
 
 
 def _free_address(call: Call, subnet: Record, wanted: str | None) -> IPv4Address:
@@ -199,9 +204,12 @@ def _free_address(call: Call, subnet: Record, wanted: str | None) -> IPv4Address
 def _revise_vnic(call: Call, vnic: Record, changes: JsonObject) -> JsonObject:
     subnet = call.get("subnet", vnic.body["subnetId"])
     check_groups(call, changes.get("nsgIds", []), subnet.body["vcnId"])
-    if changes.get("hostnameLabel") != vnic.body["hostnameLabel"]:
-        _check_hostname(call, subnet.id, changes.get("hostnameLabel"))
-    return changes
+    if "hostnameLabel" not in changes:
+        return changes
+    label = _lower(changes["hostnameLabel"])
+    if label != vnic.body["hostnameLabel"]:
+        _check_hostname(call, subnet.id, label)
+    return {**changes, "hostnameLabel": label}
 
 
 VNICS: Final = Collection(

@@ -1,7 +1,7 @@
 """Monitoring: alarms, and their status, computed from the posted metrics.  API: monitoring/20180401.
 
 Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that an alarm may have no
-destination, that missing data ends a breach, and that a disabled alarm has no status.
+destination, that missing data ends a breach, and that a disabled alarm is OK.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import kind_of, moment, timestamp
@@ -24,6 +25,7 @@ from ocisidecar.emulator.state import Record
 EVALUATION_SECONDS: Final = 60
 """An alarm is evaluated once a minute."""
 
+_TRANSITIONS: Final = "STATE_TRANSITION_HISTORY"
 LOOK_BACK_SECONDS: Final = 2 * 3600
 
 _DURATIONS: Final = {
@@ -133,6 +135,22 @@ ALARMS: Final = crud.declare_collection(
         before_update=_revise,
     )
 )
+declare_move(ALARMS)
+
+
+@MONITORING.operation(
+    "POST",
+    f"{ALARMS.item}/actions/removeSuppression",
+    "remove_alarm_suppression",
+    status=204,
+    collection=ALARMS,
+)
+def remove_alarm_suppression(call: Call) -> Result:
+    """End the suppression of an alarm.  UNCONFIRMED: the status."""
+    alarm = call.get(ALARMS.kind, call.resource_id)
+    crud.check_etag(call, ALARMS, alarm)
+    alarm.change({"suppression": None, "timeUpdated": timestamp(call.now)})
+    return Result()
 
 
 @MONITORING.operation(
@@ -141,20 +159,49 @@ ALARMS: Final = crud.declare_collection(
 def list_alarms_status(call: Call) -> Result:
     """Respond with a page of alarms, each FIRING, OK or SUSPENDED."""
     compartment_ids = compartments_of(call)
-    enabled = [
+    alarms = [
         alarm
         for alarm in select(call, call.cloud.store.all(ALARMS.kind, call.now), ("displayName",))
-        if alarm.body["compartmentId"] in compartment_ids and alarm.body["isEnabled"]
+        if alarm.body["compartmentId"] in compartment_ids
     ]
-    statuses = {alarm.id: _status(call, alarm) for alarm in enabled}
+    statuses = {alarm.id: _status(call, alarm) for alarm in alarms}
     wanted = call.query.get("status", "")
-    chosen = [alarm for alarm in enabled if wanted in {"", statuses[alarm.id]["status"]}]
+    chosen = [alarm for alarm in alarms if wanted in {"", statuses[alarm.id]["status"]}]
     return page_of_records(call, chosen, lambda alarm: statuses[alarm.id])
+
+
+@MONITORING.operation("GET", f"{ALARMS.item}/history", "get_alarm_history", collection=ALARMS)
+def get_alarm_history(call: Call) -> Result:
+    """Respond with the history of a firing alarm: its last transition.  Earlier ones are not kept."""
+    alarm = call.get(ALARMS.kind, call.path["alarmId"])
+    status = _status(call, alarm)
+    since = status["timestampTriggered"]
+    first = call.query.get("timestampGreaterThanOrEqualTo", since)
+    last = call.query.get("timestampLessThan")
+    is_shown = (
+        status["status"] == "FIRING"
+        and call.query.get("alarmHistorytype", _TRANSITIONS) == _TRANSITIONS
+        and moment(first) <= moment(since)
+        and (last is None or moment(since) < moment(last))
+    )
+    entry = {
+        "alarmSummary": status["alarmSummary"],
+        "summary": "State transitioned from OK to Firing",
+        "timestamp": since,
+        "timestampTriggered": since,
+    }
+    return Result(
+        body={
+            "alarmId": alarm.id,
+            "isEnabled": alarm.body["isEnabled"],
+            "entries": [entry] if is_shown else [],
+        }
+    )
 
 
 def _status(call: Call, alarm: Record) -> JsonObject:
     suppression = alarm.body["suppression"]
-    since = _breached_since(call, alarm)
+    since = _breached_since(call, alarm) if alarm.body["isEnabled"] else None
     status = "OK" if since is None else "FIRING"
     if suppression and moment(suppression["timeSuppressFrom"]) <= call.now < moment(
         suppression["timeSuppressUntil"]

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result, Service, Unique
 from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
@@ -32,7 +33,6 @@ ARTIFACTS: Final = Service(
     client="artifacts.ArtifactsClient",
     listing="items",
     reports_remaining=True,
-    undeclared=frozenset({"generic", "repositories"}),
 )
 CREATE_PHASES: Final = (("AVAILABLE", ""),)
 DELETE_PHASES: Final = (("DELETING", "artifacts"), (None, ""))
@@ -118,6 +118,7 @@ REPOSITORIES: Final = crud.declare_collection(
         list_totals=_list_totals,
     )
 )
+declare_move(REPOSITORIES, takes_along={"container-image": "repositoryId"})
 IMAGES: Final = crud.declare_collection(
     Collection(
         service=ARTIFACTS,

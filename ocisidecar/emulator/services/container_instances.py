@@ -40,7 +40,7 @@ WORK_REQUESTS: Final = WorkRequests(
     service=CONTAINER_INSTANCES,
     ocid="computecontainerworkrequest",
     binding="ab",
-    filters={"workRequestId": "id", "status": "status", "resourceId": "resourceId"},
+    filters=("workRequestId", "status", "resourceId"),
 ).declare()
 
 SETTLED: Final = frozenset({"ACTIVE", "INACTIVE"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, not_found
 from ocisidecar.emulator.ids import Ids
@@ -81,6 +82,7 @@ INTERNET_GATEWAYS: Final = crud.declare_collection(
         **SHARED,
     )
 )
+declare_move(INTERNET_GATEWAYS)
 
 
 def _complete_nat_gateway(call: Call) -> JsonObject:
@@ -122,6 +124,7 @@ NAT_GATEWAYS: Final = crud.declare_collection(
         **SHARED,
     )
 )
+declare_move(NAT_GATEWAYS, takes_along={"public-ip": "assignedEntityId"})
 
 
 def _attached(call: Call, services: list[JsonObject]) -> list[JsonObject]:
@@ -158,6 +161,7 @@ SERVICE_GATEWAYS: Final = crud.declare_collection(
         **SHARED,
     )
 )
+declare_move(SERVICE_GATEWAYS)
 
 
 @CORE.operation("GET", "/services", "list_services", listing="array")

@@ -10,7 +10,7 @@ from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.regions import FAULT_DOMAINS, REGIONS
-from ocisidecar.emulator.schema import JsonObject, tagged
+from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.state import ENDED, Cloud, Record
 from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
@@ -22,25 +22,20 @@ IDENTITY: Final = Service(
     is_global=True,
     reports_limit=True,
     headers={"cache-control": "no-cache, no-store, must-revalidate", "pragma": "no-cache"},
-    undeclared=frozenset(
-        {
-            "authenticationPolicies",
-            "domains",
-            "groups",
-            "iamWorkRequests",
-            "identityProviders",
-            "networkSources",
-            "tags",
-            "taggingWorkRequests",
-            "userGroupMemberships",
-        }
-    ),
 )
 WORK_REQUESTS: Final = WorkRequests(
     service=IDENTITY,
     ocid="identityworkrequest",
-    filters={"resourceIdentifier": "resourceId"},
+    filters=("resourceIdentifier",),
     has_parts=False,
+).declare()
+TAGGING_WORK_REQUESTS: Final = WorkRequests(
+    service=IDENTITY,
+    ocid="identityworkrequest",
+    path="/taggingWorkRequests",
+    noun="tagging_work_request",
+    operation_types=frozenset({"DELETE_TAG_DEFINITION"}),
+    filters=("resourceIdentifier",),
 ).declare()
 
 CREATE_PHASES: Final = (("CREATING", "identity"), ("ACTIVE", ""))
@@ -90,6 +85,16 @@ def list_region_subscriptions(call: Call) -> Result:
     )
 
 
+def require_in_tenancy(call: Call) -> None:
+    """Raise ServiceError 400 unless the body's compartment is the tenancy, where users and groups live.
+
+    The text is quoted from the tests of Oracle's Terraform provider.
+    """
+    call.compartment(call.body["compartmentId"])
+    if call.body["compartmentId"] != call.cloud.tenancy_id:
+        raise invalid("Tenant id is not equal to compartment id")
+
+
 def _require_tenancy(call: Call) -> None:
     if call.resource_id != call.cloud.tenancy_id:
         raise not_found()
@@ -136,8 +141,11 @@ def list_fault_domains(call: Call) -> Result:
     )
 
 
-def _is_accessible(_cloud: Cloud, _compartment: Record, _now: float) -> JsonObject:
-    return {"isAccessible": True}
+def _show_compartment(_cloud: Cloud, compartment: Record, now: float) -> JsonObject:
+    """Source: Oracle, "Deleting a Compartment": the name of a deleted one gets a random suffix."""
+    is_deleted = compartment.state_at(now) == "DELETED"
+    name = f"{compartment.body['name']}.{compartment.hidden['suffix']}" if is_deleted else compartment.body["name"]
+    return {"isAccessible": True, "name": name}
 
 
 COMPARTMENTS: Final = Collection(
@@ -159,7 +167,7 @@ COMPARTMENTS: Final = Collection(
         code="CompartmentAlreadyExists",
         message="Compartment '{name}' already exists",
     ),
-    view=_is_accessible,
+    view=_show_compartment,
     summary_without=frozenset({"isAccessible"}),
     is_listed=False,
     is_deletable=False,
@@ -181,10 +189,12 @@ def list_compartments(call: Call) -> Result:
     is_deep = call.query.get("compartmentIdInSubtree", "").lower() == "true"
     if is_deep and parent.id != call.cloud.tenancy_id:
         raise invalid("compartmentIdInSubtree can be true for the tenancy only")
+    name = call.query.get("name")
     records = [
         record
-        for record in select(call, call.cloud.store.all("compartment", call.now), COMPARTMENTS.filters)
-        if (is_deep and record.id != parent.id) or record.body.get("compartmentId") == parent.id
+        for record in select(call, call.cloud.store.all("compartment", call.now), ("lifecycleState",))
+        if ((is_deep and record.id != parent.id) or record.body.get("compartmentId") == parent.id)
+        and name in {None, _show_compartment(call.cloud, record, call.now)["name"]}
     ]
     return page_of_records(call, records, lambda record: crud.summary(call.cloud, COMPARTMENTS, record, call.now))
 
@@ -206,6 +216,7 @@ def delete_compartment(call: Call) -> Result:
     (_, seconds), *_ = ending = crud.draw_phases(call, compartment.id, COMPARTMENTS.delete_phases)
     if _is_empty(call, compartment):
         compartment.transition(call.now, ending)
+        compartment.hidden["suffix"] = call.cloud.ids.hexadecimal(8)
     else:
         # UNCONFIRMED: code and text.
         reason = Fail(code="CompartmentNotEmpty", message="The compartment is not empty.", logs=())
@@ -217,6 +228,36 @@ def delete_compartment(call: Call) -> Result:
         resources=[AffectedResource("compartment", "DELETED", compartment.id, f"/compartments/{compartment.id}")],
         seconds=seconds,
     )
+    return Result(headers=headers)
+
+
+@IDENTITY.operation(
+    "POST",
+    f"{COMPARTMENTS.item}/actions/moveCompartment",
+    "move_compartment",
+    status=202,
+    headers=("opc-work-request-id",),
+    details=body("targetCompartmentId!"),
+    is_create=True,
+    collection=COMPARTMENTS,
+)
+def move_compartment(call: Call) -> Result:
+    """Move a compartment with all below it.  UNCONFIRMED: code and text of what is refused."""
+    compartment = crud.get_usable(call, "compartment", call.resource_id)
+    crud.check_etag(call, COMPARTMENTS, compartment)
+    target = call.compartment(call.body["targetCompartmentId"])
+    if compartment.id in call.cloud.path_to_root(target.id, call.now):
+        raise invalid(f"{compartment.id} cannot be moved below itself")
+    moved = {"compartmentId": target.id}
+    crud.check_unique(call, COMPARTMENTS, {**compartment.body, **moved})
+    headers = WORK_REQUESTS.open(
+        call,
+        operation_type="MOVE_COMPARTMENT",
+        compartment_id=compartment.body["compartmentId"],
+        resources=[AffectedResource("compartment", "UPDATED", compartment.id, f"/compartments/{compartment.id}")],
+        seconds=0.0,
+    )
+    compartment.change(moved)
     return Result(headers=headers)
 
 

@@ -47,7 +47,7 @@ LINUX: Final = Variants(
         "LINUX": body(
             "runAsUser:int runAsGroup:int isNonRootUserCheckEnabled:bool isRootFileSystemReadonly:bool "
             "capabilities",
-            capabilities=body("addCapabilities:strings dropCapabilities:strings"),
+            capabilities=body("addCapabilities:words dropCapabilities:words"),
         )
     },
 )

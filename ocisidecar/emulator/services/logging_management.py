@@ -12,11 +12,12 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud, paging, tagging
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result, Service, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
-from ocisidecar.emulator.schema import JsonObject, tagged
+from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.work_requests import AffectedResource, WorkRequests
 
@@ -28,10 +29,9 @@ LOGGING: Final = Service(
     prefixes=("logging",),
     version="/20200531",
     client="logging.LoggingManagementClient",
-    undeclared=frozenset({"logGroups", "logSavedSearches", "unifiedAgentConfigurations", "v2"}),
 )
 WORK_REQUESTS: Final = WorkRequests(
-    service=LOGGING, ocid="logworkrequest", filters={"id": "id", "status": "status"}, etag="8"
+    service=LOGGING, ocid="logworkrequest", filters=("id", "status"), etag="8"
 ).declare()
 
 CREATE_PHASES: Final = (("CREATING", "logging"), ("ACTIVE", ""))
@@ -174,6 +174,37 @@ def _open_work_request(call: Call, record: Record, verb: str, action: str) -> di
 
 _declare(LOG_GROUPS)
 _declare(LOGS)
+declare_move(
+    LOG_GROUPS,
+    takes_along={LOGS.kind: "logGroupId"},
+    work_requests=WORK_REQUESTS,
+    operation_type="MOVE_LOG_GROUP",
+    has_retry_token=False,
+    details=body("compartmentId"),
+)
+
+
+@LOGGING.operation(
+    "POST",
+    f"{LOGS.item}/actions/changeLogGroup",
+    "change_log_log_group",
+    status=202,
+    headers=("opc-work-request-id",),
+    details=body("targetLogGroupId"),
+    collection=LOGS,
+)
+def change_log_log_group(call: Call) -> Result:
+    """Move a log to another log group, and to that group's compartment."""
+    record = crud.require_state(call, _get_record(call))
+    crud.check_etag(call, LOGS, record)
+    group = crud.require_state(call, call.related(LOG_GROUPS.kind, call.body.get("targetLogGroupId", "")))
+    target = {"logGroupId": group.id, "compartmentId": group.body["compartmentId"]}
+    crud.check_unique(call, LOGS, {**record.body, **target})
+    headers = _open_work_request(call, record, "MOVE", "UPDATED")
+    record.change({**target, "timeLastModified": timestamp(call.now)})
+    return Result(headers=headers)
+
+
 LOGGING.declare(
     "GET",
     LOG_GROUPS.path,

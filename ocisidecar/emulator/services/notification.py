@@ -1,19 +1,24 @@
 """Notifications: topics, the subscriptions that wait for confirmation, and messages.
 
 Source: oci.ons.NotificationControlPlaneClient and NotificationDataPlaneClient.  UNCONFIRMED: the code of the 409
-for a duplicate name of a topic, that subscriptions are deleted with their topic, and the host in `apiEndpoint`.
+for a duplicate name of a topic, that subscriptions are deleted with their topic, the host in `apiEndpoint`, and how
+a wrong token is refused.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Permission, Result, Service, Unique
-from ocisidecar.emulator.errors import invalid
+from ocisidecar.emulator.errors import invalid, not_found
 from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.state import Cloud, Record
+from ocisidecar.emulator.tagging import check_defined_tags
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """Source: oci.ons.NotificationDataPlaneClient.publish_message."""
@@ -77,6 +82,7 @@ TOPICS: Final = crud.declare_collection(
         view=_show_topic,
     )
 )
+declare_move(TOPICS)
 
 
 @SUBSCRIPTIONS_SERVICE.operation(
@@ -97,18 +103,35 @@ def publish_message(call: Call) -> Result:
     return Result(body={"messageId": message_id, "timeStamp": timestamp(call.now)})
 
 
+DELIVERY_POLICY: Final = body(
+    "backoffRetryPolicy", backoffRetryPolicy=body("maxRetryDuration!:int policyType!=EXPONENTIAL")
+)
+DEFAULT_DELIVERY: Final[JsonObject] = {
+    "backoffRetryPolicy": {"maxRetryDuration": 7_200_000, "policyType": "EXPONENTIAL"}
+}
+"""Source: oci.ons.models.BackoffRetryPolicy."""
+
+
 def _complete_subscription(call: Call) -> JsonObject:
     crud.get_usable(call, "topic", call.body["topicId"])
-    return {"createdTime": int(call.now * 1000), "timeCreated": None, "metadata": None}
+    return {
+        "createdTime": int(call.now * 1000),
+        "timeCreated": None,
+        "metadata": None,
+        "deliveryPolicy": DEFAULT_DELIVERY,
+    }
 
 
-def _confirm(call: Call, record: Record) -> None:
+def _after_create(call: Call, record: Record) -> None:
+    record.hidden["token"] = call.cloud.ids.hexadecimal(32)
     if record.body["protocol"] in CONFIRMED_AT_ONCE:
         record.transition(call.now, [("ACTIVE", 0.0)])
 
 
 def _show_subscription(_cloud: Cloud, record: Record, now: float) -> JsonObject:
-    return {"etag": crud.entity_tag(SUBSCRIPTIONS, record, now)}
+    policy = json.dumps(record.body["deliveryPolicy"], separators=(",", ":"))
+    tag = crud.entity_tag(SUBSCRIPTIONS, record, now)
+    return {"etag": tag, "deliverPolicy": policy, "deliveryPolicy": None}
 
 
 SUBSCRIPTIONS: Final = crud.declare_collection(
@@ -127,7 +150,122 @@ SUBSCRIPTIONS: Final = crud.declare_collection(
         create_phases=[("PENDING", "")],
         delete_phases=[("DELETED", "notification"), (None, "")],
         before_create=_complete_subscription,
-        after_create=_confirm,
+        after_create=_after_create,
         view=_show_subscription,
+        summary_without=frozenset({"deliverPolicy"}),
+        is_listed=False,
     )
 )
+declare_move(SUBSCRIPTIONS)
+
+
+@SUBSCRIPTIONS_SERVICE.operation(
+    "GET",
+    SUBSCRIPTIONS.path,
+    "list_subscriptions",
+    listing="array",
+    query=("compartmentId",),
+    collection=SUBSCRIPTIONS,
+)
+def list_subscriptions(call: Call) -> Result:
+    """Respond with subscriptions, whose delivery policies are objects here and strings elsewhere."""
+    call.compartment(call.query["compartmentId"])
+    records = select(
+        call, call.cloud.store.all(SUBSCRIPTIONS.kind, call.now), ("compartmentId", *SUBSCRIPTIONS.filters)
+    )
+    return page_of_records(
+        call,
+        records,
+        lambda record: {
+            **crud.summary(call.cloud, SUBSCRIPTIONS, record, call.now),
+            "deliveryPolicy": record.body["deliveryPolicy"],
+        },
+    )
+
+
+@SUBSCRIPTIONS_SERVICE.operation(
+    "PUT",
+    SUBSCRIPTIONS.item,
+    "update_subscription",
+    details=tagged("deliveryPolicy", deliveryPolicy=DELIVERY_POLICY),
+    headers=("etag",),
+    collection=SUBSCRIPTIONS,
+)
+def update_subscription(call: Call) -> Result:
+    """Change delivery policy and tags; respond with them."""
+    record = call.get(SUBSCRIPTIONS.kind, call.resource_id)
+    crud.require_state(call, record, {"PENDING", "ACTIVE"})
+    crud.check_etag(call, SUBSCRIPTIONS, record)
+    check_defined_tags(call, call.body)
+    record.change(call.body)
+    shown = {name: record.body[name] for name in ("deliveryPolicy", "freeformTags", "definedTags")}
+    return Result(body=shown, headers={"etag": crud.entity_tag(SUBSCRIPTIONS, record, call.now)})
+
+
+_BY_TOKEN: Final = {"query": ("token", "protocol"), "collection": SUBSCRIPTIONS}
+
+
+@SUBSCRIPTIONS_SERVICE.operation(
+    "GET", "/subscriptions/{id}/confirmation", "get_confirm_subscription", is_write=True, **_BY_TOKEN
+)
+def get_confirm_subscription(call: Call) -> Result:
+    """Confirm a subscription with the token that its endpoint has received."""
+    record = _by_token(call)
+    if record.state_at(call.now) == "PENDING":
+        record.transition(call.now, [("ACTIVE", 0.0)])
+    topic = call.get("topic", record.body["topicId"])
+    link = f"{topic.body['apiEndpoint']}/20181201/subscriptions/{record.id}/unsubscription"
+    return Result(
+        body={
+            "topicName": topic.body["name"],
+            "topicId": topic.id,
+            "endpoint": record.body["endpoint"],
+            "unsubscribeUrl": f"{link}?token={record.hidden['token']}&protocol={record.body['protocol']}",
+            "message": "Subscription confirmed",
+            "subscriptionId": record.id,
+        }
+    )
+
+
+@SUBSCRIPTIONS_SERVICE.operation(
+    "GET", "/subscriptions/{id}/unsubscription", "get_unsubscription", is_write=True, **_BY_TOKEN
+)
+def get_unsubscription(call: Call) -> Result:
+    """End a subscription with its token."""
+    record = _by_token(call)
+    record.transition(call.now, crud.draw_phases(call, record.id, SUBSCRIPTIONS.delete_phases))
+    return Result(body="Subscription ended")
+
+
+def _by_token(call: Call) -> Record:
+    record = call.get(SUBSCRIPTIONS.kind, call.resource_id)
+    crud.require_state(call, record, {"PENDING", "ACTIVE"})
+    if (call.query["token"], call.query["protocol"]) != (record.hidden["token"], record.body["protocol"]):
+        raise not_found()
+    return record
+
+
+@SUBSCRIPTIONS_SERVICE.operation(
+    "POST",
+    "/subscriptions/{id}/resendConfirmation",
+    "resend_subscription_confirmation",
+    headers=("etag",),
+    collection=SUBSCRIPTIONS,
+)
+def resend_subscription_confirmation(call: Call) -> Result:
+    """Send a pending subscription's token again."""
+    record = crud.require_state(call, call.get(SUBSCRIPTIONS.kind, call.resource_id), {"PENDING"})
+    return crud.resource_result(call, record)
+
+
+def confirmation_token(cloud: Cloud, subscription_id: str) -> str:
+    """Return the token that a subscription's endpoint has received.
+
+    Raises:
+        LookupError: the subscription does not exist.
+    """
+    record = cloud.store.find(SUBSCRIPTIONS.kind, subscription_id, cloud.clock.time())
+    if record is None:
+        raise LookupError(f"no confirmation was asked for: the subscription {subscription_id} does not exist")
+    token: str = record.hidden["token"]
+    return token

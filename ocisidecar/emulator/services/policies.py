@@ -1,7 +1,8 @@
 """Identity: dynamic groups and policies.
 
 Source: oci.identity.models; Oracle, "Policy Statements Limit per Compartment Hierarchy".
-UNCONFIRMED: codes and texts of refused names, rules and statements, beyond those of compartments.
+The beginning of the text for a refused rule is quoted from the tests of Oracle's Terraform provider.
+UNCONFIRMED: codes and texts of refused names and statements, beyond those of compartments.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ocisidecar.emulator.declarations import Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.iam import PolicyStatement, parse_matching_rule, parse_statement
 from ocisidecar.emulator.schema import JsonObject, require_length, tagged
-from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY
+from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, require_in_tenancy
 from ocisidecar.emulator.state import Record
 
 MAX_STATEMENTS_PER_POLICY: Final = 50
@@ -35,13 +36,12 @@ def _check_rule(text: str) -> None:
     try:
         parse_matching_rule(text)
     except ValueError as exc:
-        raise invalid(f"Invalid matching rule: {exc}") from exc
+        raise invalid(f"Unable to parse matching rule: {exc}") from exc
 
 
 def _complete_group(call: Call) -> JsonObject:
     check_name(call)
-    if call.body["compartmentId"] != call.cloud.tenancy_id:
-        raise invalid("compartmentId of a dynamic group must be the tenancy's OCID")
+    require_in_tenancy(call)
     _check_rule(call.body["matchingRule"])
     return {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import kind_of
@@ -103,6 +104,7 @@ ROUTE_TABLES: Final = crud.declare_collection(
         before_delete=_release_table,
     )
 )
+declare_move(ROUTE_TABLES)
 
 DHCP_OPTION: Final = Variants(
     "type",
@@ -143,3 +145,4 @@ DHCP_OPTIONS: Final = crud.declare_collection(
         before_delete=_release_options,
     )
 )
+declare_move(DHCP_OPTIONS)

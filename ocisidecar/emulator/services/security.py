@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import timestamp
@@ -123,6 +124,7 @@ SECURITY_LISTS: Final = crud.declare_collection(
         before_delete=_release_list,
     )
 )
+declare_move(SECURITY_LISTS)
 
 
 def _add_rule_list(_call: Call, group: Record) -> None:
@@ -156,6 +158,7 @@ GROUPS: Final = crud.declare_collection(
         before_delete=_release_group,
     )
 )
+declare_move(GROUPS)
 
 
 def _members(call: Call, group: Record) -> list[Record]:

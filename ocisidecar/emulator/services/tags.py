@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, Variants, body, tagged
-from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, WORK_REQUESTS
+from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, TAGGING_WORK_REQUESTS
 from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.work_requests import AffectedResource
 
-VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), "DEFAULT": body("")})
+NO_VALIDATOR: Final = "DEFAULT"
+"""The validator that stands for none: answers leave it out.  Source: DefaultTagDefinitionValidator."""
+VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), NO_VALIDATOR: body("")})
 
 
 def _not_retired(_call: Call) -> JsonObject:
@@ -28,6 +31,22 @@ def _release_namespace(call: Call, namespace: Record) -> None:
     _require_retired(namespace)
     if next(call.cloud.where("tag", call.now, tagNamespaceId=namespace.id), None) is not None:
         raise ServiceError("IncorrectState", f"{namespace.body['name']} still has tags")
+
+
+def _retire_tags(call: Call, namespace: Record, changes: JsonObject) -> JsonObject:
+    """Retire the tags of a namespace with it; they stay retired when it is reactivated.
+
+    Source: oci.identity.IdentityClient.update_tag_namespace.
+    """
+    if changes.get("isRetired"):
+        for tag in call.cloud.where("tag", call.now, tagNamespaceId=namespace.id, isRetired=False):
+            tag.change({"isRetired": True})
+    return changes
+
+
+def _without_default_validator(members: JsonObject) -> JsonObject:
+    is_default = members.get("validator", {}).get("validatorType") == NO_VALIDATOR
+    return {**members, "validator": None} if is_default else members
 
 
 def _require_retired(record: Record) -> None:
@@ -56,9 +75,33 @@ NAMESPACES: Final = crud.declare_collection(
             message="Tag Namespace '{name}' already exists",
         ),
         before_create=_not_retired,
+        before_update=_retire_tags,
+        is_listed=False,
         before_delete=_release_namespace,
     )
 )
+declare_move(NAMESPACES, takes_along={"tag": "tagNamespaceId"})
+
+
+@IDENTITY.operation(
+    "GET",
+    NAMESPACES.path,
+    "list_tag_namespaces",
+    listing="array",
+    query=("compartmentId",),
+    collection=NAMESPACES,
+)
+def list_tag_namespaces(call: Call) -> Result:
+    """Respond with the tag namespaces of a compartment, with includeSubcompartments of all below it, too."""
+    compartment = call.compartment(call.query["compartmentId"])
+    is_deep = call.query.get("includeSubcompartments", "").lower() == "true"
+    records = [
+        record
+        for record in select(call, call.cloud.store.all(NAMESPACES.kind, call.now), NAMESPACES.filters)
+        if record.body["compartmentId"] == compartment.id
+        or (is_deep and compartment.id in call.cloud.path_to_root(record.body["compartmentId"], call.now))
+    ]
+    return page_of_records(call, records, lambda record: crud.summary(call.cloud, NAMESPACES, record, call.now))
 
 
 TAGS: Final = Collection(
@@ -89,8 +132,10 @@ ITEM: Final = {"collection": TAGS, "headers": ("etag",)}
 def create_tag(call: Call) -> Result:
     """Define a tag in a namespace."""
     namespace = crud.get_usable(call, "tag-namespace", call.path["tagNamespaceId"])
+    if namespace.body["isRetired"]:
+        raise ServiceError("IncorrectState", f"{namespace.body['name']} is retired")
     call.body = {
-        **call.body,
+        **_without_default_validator(call.body),
         "compartmentId": namespace.body["compartmentId"],
         "tagNamespaceId": namespace.id,
         "tagNamespaceName": namespace.body["name"],
@@ -113,6 +158,21 @@ def list_tags(call: Call) -> Result:
     )
 
 
+@IDENTITY.operation(
+    "GET",
+    f"{NAMESPACES.path}/actions/listCostTrackingTags",
+    "list_cost_tracking_tags",
+    listing="array",
+    query=("compartmentId",),
+)
+def list_cost_tracking_tags(call: Call) -> Result:
+    """Respond with the tenancy's tags that are enabled for cost tracking."""
+    if call.query["compartmentId"] != call.cloud.tenancy_id:
+        raise not_found()
+    records = list(call.cloud.where("tag", call.now, isCostTracking=True))
+    return page_of_records(call, records, lambda record: crud.view(call.cloud, TAGS, record, call.now))
+
+
 @IDENTITY.operation("GET", TAGS.item, "get_tag", **ITEM)
 def get_tag(call: Call) -> Result:
     """Respond with one tag."""
@@ -124,7 +184,7 @@ def update_tag(call: Call) -> Result:
     """Change or retire a tag."""
     tag = _tag(call)
     crud.check_etag(call, TAGS, tag)
-    tag.change(call.body)
+    tag.change(_without_default_validator(call.body))
     return crud.resource_result(call, tag)
 
 
@@ -138,7 +198,7 @@ def delete_tag(call: Call) -> Result:
     _require_retired(tag)
     (_, seconds), *_ = ending = crud.draw_phases(call, tag.id, DELETE_PHASES)
     tag.transition(call.now, ending)
-    headers = WORK_REQUESTS.open(
+    headers = TAGGING_WORK_REQUESTS.open(
         call,
         operation_type="DELETE_TAG_DEFINITION",
         compartment_id=tag.body["compartmentId"],

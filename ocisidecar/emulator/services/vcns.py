@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.ids import timestamp
@@ -17,8 +18,8 @@ from ocisidecar.emulator.services.core import (
     CREATE_PHASES,
     DELETE_PHASES,
     WORK_REQUESTS,
-    check_dns_label,
     cidr,
+    dns_label,
     in_use_error,
     mac_suffix,
 )
@@ -45,15 +46,13 @@ def _complete_vcn(call: Call) -> JsonObject:
     blocks = given.get("cidrBlocks") or [given.get("cidrBlock")]
     require_length(blocks, "cidrBlocks", min_length=1, max_length=MAX_CIDRS)
     _check_blocks([cidr(block) for block in blocks])
-    label = given.get("dnsLabel")
-    if label is not None:
-        check_dns_label(label)
-    return {
-        "cidrBlock": blocks[0],
-        "cidrBlocks": blocks,
-        "vcnDomainName": label and f"{label}.oraclevcn.com",
-        "isIpv6Enabled": None,
-    }
+    members: JsonObject = {"cidrBlock": blocks[0], "cidrBlocks": blocks, "isIpv6Enabled": None}
+    if "dnsLabel" in given:
+        label = dns_label(given["dnsLabel"])
+        members |= {"dnsLabel": label, "vcnDomainName": f"{label}.oraclevcn.com"}
+    if given.get("isIpv6Enabled"):
+        members["ipv6CidrBlocks"] = [call.cloud.ids.ipv6_block()]
+    return members
 
 
 def _check_blocks(blocks: Sequence[IPv4Network]) -> None:
@@ -153,6 +152,7 @@ VCNS: Final = crud.declare_collection(
         before_delete=_release_vcn,
     )
 )
+declare_move(VCNS, work_requests=WORK_REQUESTS)
 
 
 def _changed(call: Call, vcn: Record) -> Result:
@@ -227,7 +227,7 @@ def _complete_subnet(call: Call) -> JsonObject:
         "securityListIds": lists,
         "prohibitPublicIpOnVnic": is_private,
         "prohibitInternetIngress": given.get("prohibitInternetIngress", is_private),
-        "subnetDomainName": _subnet_domain(call, vcn),
+        **_subnet_names(call, vcn),
         "virtualRouterIp": str(block[1]),
         "virtualRouterMac": f"00:00:17:{mac_suffix(call.cloud)}",
     }
@@ -250,16 +250,15 @@ def _subnet_block(call: Call, vcn: Record) -> IPv4Network:
     return block
 
 
-def _subnet_domain(call: Call, vcn: Record) -> str | None:
-    label = call.body.get("dnsLabel")
-    if label is None:
-        return None
-    check_dns_label(label)
+def _subnet_names(call: Call, vcn: Record) -> JsonObject:
+    if "dnsLabel" not in call.body:
+        return {}
+    label = dns_label(call.body["dnsLabel"])
     if "dnsLabel" not in vcn.body:
         raise invalid(f"dnsLabel {label} needs a VCN that has one")
     if next(call.cloud.where("subnet", call.now, vcnId=vcn.id, dnsLabel=label), None) is not None:
         raise invalid(f"dnsLabel {label} is taken in {vcn.id}")
-    return f"{label}.{vcn.body['vcnDomainName']}"
+    return {"dnsLabel": label, "subnetDomainName": f"{label}.{vcn.body['vcnDomainName']}"}
 
 
 def _release_subnet(call: Call, subnet: Record) -> None:
@@ -311,3 +310,4 @@ SUBNETS: Final = crud.declare_collection(
         before_delete=_release_subnet,
     )
 )
+declare_move(SUBNETS, work_requests=WORK_REQUESTS)

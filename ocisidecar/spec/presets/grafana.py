@@ -1,4 +1,4 @@
-"""Grafana: dashboards over the Prometheus beside it."""
+"""Grafana: dashboards for the Prometheus of the same instance."""
 
 from __future__ import annotations
 

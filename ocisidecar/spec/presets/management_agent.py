@@ -1,4 +1,4 @@
-"""Oracle's management agent: sends what Prometheus has gathered to OCI Monitoring."""
+"""Oracle's management agent: sends the samples of Prometheus to OCI Monitoring."""
 
 from __future__ import annotations
 

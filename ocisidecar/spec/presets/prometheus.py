@@ -1,4 +1,4 @@
-"""Prometheus: scrapes the other containers and keeps what it found."""
+"""Prometheus: scrapes the other containers and stores their metrics."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Audience(Enum):
-    """How the spec was written, hence which notation its problems use."""
+    """The form in which the spec was written, which determines the notation of its problems."""
 
     PYTHON = "python"
     FILE = "file"

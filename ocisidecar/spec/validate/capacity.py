@@ -1,4 +1,4 @@
-"""Validation of capacity: an instance's containers fit its shape and OCI's limits."""
+"""Validation of capacity: whether an instance's containers fit its shape and OCI's limits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below, containers_of, joined
 
 _REFERENCE_BYTES = 120
-"""An OCID takes the place of a reference; this is more than the longest one known."""
+"""Assumed length of an OCID that replaces a reference; more than that of the longest one known."""
 
 
 def capacity_problems(instance: InstanceSpec) -> Iterator[Problem]:
-    """Yield what does not fit, with paths below the instance."""
+    """Yield limits that are exceeded, with paths below the instance."""
     yield from _counts(instance)
     for path, container in containers_of(instance):
         yield from below(path, _sizes(container))

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 Validator: TypeAlias = Callable[[Any], str | None]
 
 Problem: TypeAlias = tuple[str, str]
-"""Where something is wrong, as a path below what is looked at, and what."""
+"""The path of a problem, below the checked part, and its message."""
 
 FIELD_VALIDATORS = "ocisidecar.validators"
 ELEMENT_VALIDATORS = "ocisidecar.element_validators"
@@ -127,7 +127,7 @@ def relative_path(value: str) -> str | None:
 
 
 RESOURCE_NAME = matches(r"[A-Za-z][A-Za-z0-9_-]{0,62}", "1 to 63 letters, digits, '-' and '_', the first a letter")
-"""Names that become part of keys, tags, display names and, in places, host names."""
+"""Names that become part of keys, tags, display names and some host names."""
 
 PORT = between(1, 65535)
 SHAPE_NAME = matches(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a shape such as CI.Standard.E4.Flex")

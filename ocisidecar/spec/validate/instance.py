@@ -1,4 +1,4 @@
-"""Validation of one instance: its containers, volumes and ports fit together."""
+"""Validation of one instance: contradictions between its containers, volumes and ports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PREFIX_IN_FILES = "--image-prefix (image_prefix= in Python) <region>.ocir.io/<n
 
 
 def instance_problems(instance: InstanceSpec, audience: Audience) -> Iterator[Problem]:
-    """Yield what does not fit, with paths below the instance."""
+    """Yield contradictions, with paths below the instance."""
     yield from _names(instance)
     yield from _volumes(instance)
     yield from _ports(instance)

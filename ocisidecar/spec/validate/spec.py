@@ -37,7 +37,7 @@ def validate(
     """Return every problem of the spec.  Pure.
 
     Args:
-        spec: what is to be deployed.
+        spec: to be validated.
         image_prefix: registry and path below which our own images are.
         accepts_symbolic_images: whether our own images may go without it, as in the emulator.
     """
@@ -88,7 +88,7 @@ def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:
 
 
 def _part_problems(part: object, path: str, wrong: Collection[str]) -> Iterator[Problem]:
-    """Yield what a field's validators refuse, and contradictions, in a part and all parts below it."""
+    """Yield problems of the fields' validators, and contradictions, in a part and all parts below it."""
     for attribute, value, field_path in parts_of(part, path):
         if field_path in wrong:
             continue
@@ -122,5 +122,5 @@ def _failed(validators: Iterable[Validator], value: object, path: str) -> Iterat
 
 
 def _holds(wrong: Iterable[str], path: str) -> bool:
-    """Return whether something at or below `path` is wrong."""
+    """Return whether there is a problem at or below `path`."""
     return any(one == path or one.startswith((f"{path}.", f"{path}[")) for one in wrong)

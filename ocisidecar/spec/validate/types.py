@@ -51,7 +51,7 @@ _GIVEN_IN_FILES: Mapping[type, str] = {
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)i?(?:b|bytes?)?", re.IGNORECASE)
 _GBS: Mapping[str, float] = {"k": 1 / 1024**2, "m": 1 / 1024, "g": 1, "t": 1024}
 _ELEMENT_HINT: Mapping[Any, int] = {tuple: 0, Sequence: 0, Mapping: 1}
-"""Which type argument is that of the elements."""
+"""The index of the type argument for the elements."""
 
 
 def parts_of(value: Any, path: str) -> Iterator[tuple[Attribute[Any], object, str]]:
@@ -162,12 +162,12 @@ def _starts_with_number(kind: Any) -> bool:
 
 
 def word_for(value: object) -> str:
-    """Return what a value in a spec file is, without showing it: it may be a secret."""
+    """Return the type of a value in a spec file in words, without the value, which may be a secret."""
     return _GIVEN_IN_FILES.get(type(value), f"a value of type {type(value).__name__}")
 
 
 def _advice(value: object, hint: Any, path: str, *, is_shown: bool) -> str:
-    """Return what to write instead, where that is clear."""
+    """Return what to write instead, if that is known."""
     kinds = dict(_options(hint))
     if str in kinds and isinstance(value, int | float):
         return "; put it in quotes"

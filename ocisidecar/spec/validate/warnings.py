@@ -44,7 +44,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
             needs = ", ".join(f"{one.verb} {one.resource_type}" for one in container.statements)
             yield (
                 joined(path, "statements"),
-                f"without access of its own the deployment needs these rights from elsewhere: {needs}",
+                f"the deployment makes neither group nor policy, so others must grant these rights: {needs}",
             )
 
 

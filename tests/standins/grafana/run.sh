@@ -1,6 +1,6 @@
 #!/bin/sh
-# Like Grafana's: what names ending in __FILE point at becomes the value of the names without it; a file that cannot be
-# read becomes an empty value.
+# Like Grafana's run.sh: reads the password from the file that the variable ending in __FILE names; a file that cannot
+# be read gives an empty password.
 set -eu
 if [ -n "${GF_SECURITY_ADMIN_PASSWORD__FILE:-}" ]; then
     GF_SECURITY_ADMIN_PASSWORD=$(cat "$GF_SECURITY_ADMIN_PASSWORD__FILE") || :

@@ -1,4 +1,4 @@
-"""A stand-in for Grafana: answers `/api/health` as Grafana does, and nothing else."""
+"""A stand-in for Grafana that answers `/api/health` like Grafana, and 404 to all else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Health(BaseHTTPRequestHandler):
     """Answers health checks."""
 
     def do_GET(self) -> None:
-        """Answer `/api/health`; 404 for all else, the dashboards included."""
+        """Answer `/api/health` with 200, and any other path with 404."""
         is_health = self.path == "/api/health"
         self.send_response(200 if is_health else 404)
         self.end_headers()

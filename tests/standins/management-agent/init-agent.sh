@@ -1,4 +1,4 @@
 #!/bin/sh
-# Runs each time before the agent starts; images built on this one put their own in its place.
+# Runs before each start of the agent; images built on this one replace it.
 set -eu
 echo "nothing to do before the stand-in starts"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The stand-in's entrypoint, with the habits of the real one: a shell that waits for a child and handles no signal; it
-# works with copies of its scripts on the volume, installs there at the first start, registers once, empties input.rsp
-# and ends with an error where it cannot, and looks after the agent in a loop.
+# The stand-in's entrypoint, which behaves like the real one: a shell that waits for a child and handles no signal.  It
+# copies its scripts to the volume, installs there at the first start, registers once, empties input.rsp, exits with an
+# error if it cannot, and restarts the agent in a loop.
 set -euo pipefail
 
 readonly staging=/opt/oracle-mgmtagent-staging
@@ -29,7 +29,7 @@ cp "$staging/scripts/init-agent.sh" "$bootstrap/scripts/"
 chmod 744 "$bootstrap/scripts/"*
 if [ ! -e "$home/installer-logs/installer.state.journal.SUCCESS" ]; then
     [ -f "$response_file" ] || { echo "$response_file does not exist" && exit 1; }
-    echo "installing the stand-in agent, which is no software of Oracle's"
+    echo "installing the stand-in agent, which is not Oracle's software"
     mkdir -p "$agent"/{config,discovery,log} "$home/installer-logs"
     touch "$agent/config/configure.required" "$home/installer-logs/installer.state.journal.SUCCESS"
 fi

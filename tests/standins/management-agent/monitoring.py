@@ -24,7 +24,7 @@ _SIGNED = ("date", "(request-target)", "host", "content-length", "content-type",
 
 
 def post(metrics: list[dict[str, Any]]) -> int:
-    """Post metrics, 50 streams a call, and return how many the service has refused.
+    """Post metrics in calls of at most 50 streams, and return how many streams the service refused.
 
     Raises:
         OSError: the service does not answer, or answers with an error.
@@ -46,7 +46,7 @@ def post(metrics: list[dict[str, Any]]) -> int:
 
 
 def own_compartment_id() -> str:
-    """Return the compartment of the container instance, as its token tells."""
+    """Return the compartment of the container instance, from its token's claims."""
     payload = _token().split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return str(claims["res_compartment"])

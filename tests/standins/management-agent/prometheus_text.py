@@ -1,4 +1,4 @@
-"""Reads Prometheus' text format."""
+"""A parser of Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 @dataclass(frozen=True)
 class Sample:
-    """One value of one series; `time` in milliseconds since the epoch, None where the line tells none."""
+    """One value of one series; `time` is in milliseconds since the epoch, or None if the line has no timestamp."""
 
     name: str
     labels: dict[str, str]
@@ -23,7 +23,7 @@ class Sample:
 
 
 def samples(text: str) -> Iterator[Sample]:
-    """Yield what the text holds, without values that are no numbers.
+    """Yield the samples of a text, except for those whose value is not finite.
 
     Raises:
         ValueError: a line is neither a comment nor a sample.

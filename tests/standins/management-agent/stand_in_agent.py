@@ -1,7 +1,7 @@
-"""A stand-in for Oracle's management agent: registers once, scrapes what its properties files name, and posts it.
+"""A stand-in for Oracle's management agent: registers once, scrapes the URLs of its properties files, and posts.
 
-It reads `discovery/PrometheusEmitter/*.properties` as documented for the real one.  Unlike that, which posts as a
-`managementagent`, it posts as the container instance that it runs in.
+It reads `discovery/PrometheusEmitter/*.properties` as documented for the real agent.  The real agent posts as a
+`managementagent`; the stand-in posts as the container instance in which it runs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_properties(path: Path) -> dict[str, str]:
 
 
 def register(agent: Path, response_file: Path) -> None:
-    """Take the install key and remember an identity; OCI is not asked, for its registration is not public."""
+    """Check the install key and store an identity, without calling OCI, whose registration API is not public."""
     if not read_properties(response_file).get("ManagementAgentInstallKey"):
         raise SystemExit(f"{response_file} has no ManagementAgentInstallKey")
     with (agent / "config" / "registrations").open("a") as registrations:
@@ -47,7 +47,7 @@ def register(agent: Path, response_file: Path) -> None:
 
 
 def collect(agent: Path) -> None:
-    """Scrape and post once for every properties file; what fails is logged, and tried again in the next round."""
+    """Scrape and post once for every properties file; an error is logged, and the next round tries again."""
     for path in sorted((agent / "discovery" / "PrometheusEmitter").glob("*.properties")):
         try:
             source = read_properties(path)
@@ -62,7 +62,7 @@ def collect(agent: Path) -> None:
 
 
 def scrape(url: str) -> str:
-    """Return what is answered at an http URL."""
+    """Return the text that an HTTP URL answers."""
     parts = urlsplit(url)
     with closing(HTTPConnection(parts.netloc, timeout=5)) as connection:
         connection.request("GET", f"{parts.path}?{parts.query}")
@@ -74,7 +74,7 @@ def scrape(url: str) -> str:
 
 
 def oci_metrics(text: str, source: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield the samples of a scrape as OCI Monitoring takes them: labels become dimensions."""
+    """Yield the samples of a scrape in OCI Monitoring's format, with labels as dimensions."""
     fixed = {name: source[name] for name in source.get("metricDimensions", "").split(",") if name in source}
     allowed = set(source.get("allowMetrics", "*").split(","))
     for sample in prometheus_text.samples(text):

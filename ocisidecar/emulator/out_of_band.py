@@ -1,0 +1,72 @@
+"""What reaches a tenancy in other ways than through the API: pushed images, scan results, e-mails, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ocisidecar.emulator.app import App
+from ocisidecar.emulator.services import vulnerability_scanning
+from ocisidecar.emulator.services.artifacts import push_image
+from ocisidecar.emulator.services.notification import confirmation_token
+from ocisidecar.emulator.services.vault import store_secret
+
+
+class OutOfBand:
+    """The methods of `Emulator` that stand for other programs and people.  Thread-safe."""
+
+    app: App
+
+    def push_image(self, repository_id: str, version: str) -> str:
+        """Push an image, tagged `version`, into a container repository; returns its OCID.
+
+        Raises:
+            LookupError: the repository does not exist.
+        """
+        cloud = self.app.cloud
+        with cloud.lock:
+            return push_image(cloud, repository_id, version).id
+
+    def cover_by_scanning(self, *repositories: str, scan_level: str = "STANDARD") -> str:
+        """Add a scan target for repositories of the compartment, for all when none is named; returns its OCID.
+
+        The emulator does not scan: results are those that `store_scan_result` stores.
+
+        Args:
+            repositories: without registry and namespace.
+            scan_level: STANDARD, or NONE for a recipe that scans nothing.
+        """
+        cloud = self.app.cloud
+        with cloud.lock:
+            return vulnerability_scanning.add_target(cloud, repositories, scan_level).id
+
+    def store_scan_result(self, repository: str, tag: str, *problems: Mapping[str, object]) -> str:
+        """Store the result of a scan that ended now; returns the result's OCID.
+
+        Args:
+            repository: without registry and namespace.
+            tag: of the image.
+            problems: as in oci.vulnerability_scanning.models.ContainerScanResultProblem, in wire form:
+                `{"name": ..., "severity": "HIGH", "state": "OPEN"}`.
+
+        Raises:
+            LookupError: no scan target covers the repository.
+        """
+        cloud = self.app.cloud
+        with cloud.lock:
+            return vulnerability_scanning.store_result(cloud, repository, tag, problems).id
+
+    def confirmation_token(self, subscription_id: str) -> str:
+        """Return the token in the message that asks an endpoint to confirm its subscription.
+
+        Raises:
+            LookupError: the subscription does not exist.
+        """
+        cloud = self.app.cloud
+        with cloud.lock:
+            return confirmation_token(cloud, subscription_id)
+
+    def store_secret(self, *versions: bytes) -> str:
+        """Store a secret with these versions, the current one last, in the vault; returns its OCID."""
+        cloud = self.app.cloud
+        with cloud.lock:
+            return store_secret(cloud, versions).id

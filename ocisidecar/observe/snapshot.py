@@ -137,7 +137,7 @@ def take_snapshot(
 
     Raises:
         SpecError: one of `log_groups` is not in the compartment.
-        NotAuthorizedOrNotFound: all lists are refused.
+        NotAuthorizedOrNotFound: all lists in the compartment are refused.
     """
     names = {kind.parent for kind in KINDS.values() if kind.parent}
     above = [kind for kind in KINDS.values() if kind.name in names]
@@ -147,7 +147,7 @@ def take_snapshot(
     calls = [partial(_unless_refused, refused, kind, partial(_parents, kind, caller, site)) for kind in above]
     calls += [partial(_unless_refused, refused, kind, partial(kind.observe, caller, site)) for kind in others]
     listed = _call_all(pool, caller, calls)
-    if len(refused) == len(calls):
+    if refused.keys() >= {kind.name for kind in (*above, *others) if not kind.is_in_root}:
         raise refused[others[0].name].naming(caller_statement("read", "all-resources", site.identity))
     parents = [live for lives in listed[: len(above)] for live in lives]
     absent = sorted({*log_groups} - {parent.id for parent in parents})

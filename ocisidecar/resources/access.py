@@ -16,10 +16,9 @@ from ocisidecar.client.session import Caller
 from ocisidecar.resources.facts import Fact, texts_in
 from ocisidecar.resources.instance_request import OcirImage, compose, ocir_images
 from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
-from ocisidecar.resources.rights import caller_statement, compartment_words
+from ocisidecar.resources.rights import compartment_words
 from ocisidecar.spec import DeploymentSpec, Statement
 from ocisidecar.state.desired import Desired
-from ocisidecar.state.identity import Identity
 from ocisidecar.wire import Body, Json, Key, Ref, Text
 
 _GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "managementagent": "agents"}
@@ -39,6 +38,7 @@ class DynamicGroup(Kind):
     is_shared = True
     client = "identity.IdentityClient"
     noun = "dynamic_group"
+    is_in_root = True
     resource_types = ("dynamic-groups",)
     is_in_home_region = True
     mutable = frozenset({"description", "matchingRule"})
@@ -57,10 +57,6 @@ class DynamicGroup(Kind):
                 "matchingRule": _matching_rule(principal, site, access.defined_tag),
             }
             yield self.desired(name, body)
-
-    def rights(self, identity: Identity) -> tuple[str, ...]:
-        """Return the statement for the whole tenancy, in whose root compartment groups live."""
-        return tuple(caller_statement("manage", one, identity, tenancy=True) for one in self.resource_types)
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""

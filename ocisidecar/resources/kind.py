@@ -119,6 +119,7 @@ class Kind(ABC):
         parent: the kind below whose resources it is listed; empty for kinds that are listed per compartment.
         parent_field: the body field with the parent's OCID.
         is_in_home_region: it is written, and read, in the tenancy's home region.
+        is_in_root: its resources live in the tenancy's root compartment.
         phases: what its state words mean.
         mutable: body fields that can be changed in place and are shown by a list.
         hidden: body fields that can be changed in place but that no list shows.
@@ -139,6 +140,7 @@ class Kind(ABC):
     parent: ClassVar[str] = ""
     parent_field: ClassVar[str] = ""
     is_in_home_region: ClassVar[bool] = False
+    is_in_root: ClassVar[bool] = False
     phases: ClassVar[Mapping[str, Phase]] = ACTIVE_PHASES
     mutable: ClassVar[frozenset[str]] = frozenset()
     hidden: ClassVar[frozenset[str]] = frozenset()
@@ -178,7 +180,7 @@ class Kind(ABC):
 
     def rights(self, identity: Identity) -> tuple[str, ...]:
         """Return the policy statements that creating, changing and deleting its resources takes."""
-        manage = (caller_statement("manage", one, identity) for one in self.resource_types)
+        manage = (caller_statement("manage", one, identity, tenancy=self.is_in_root) for one in self.resource_types)
         return (*manage, *(caller_statement("use", one, identity) for one in self.used_types))
 
     def parent_id(self, body: Mapping[str, Body], lookup: Callable[[Ref], str] = str) -> str:

@@ -142,14 +142,15 @@ def test_a_rule_that_does_not_match_gives_nothing(post, allow, clock):
 
 
 def test_a_container_is_not_an_administrator(emulator, client, make_instance, allow, clock, compartment, refusal):
-    """Operations without a declared permission are closed to resource principals."""
-    allow("Allow any-user to manage all-resources in compartment id {compartment}")
-    clock.advance(600)
+    """A container may list VCNs when a policy says so, and not before."""
     key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
     token = emulator.issue_token(resource_id=make_instance().data.id)
     signer = oci.auth.signers.SecurityTokenSigner(token, key)
     network = client("core.VirtualNetworkClient", signer=signer)
     assert refusal(network.list_vcns, compartment).code == "NotAuthorizedOrNotFound"
+    allow("Allow any-user to inspect vcns in compartment id {compartment}")
+    clock.advance(600)
+    assert network.list_vcns(compartment).data
 
 
 def test_a_token_needs_an_instance(emulator):

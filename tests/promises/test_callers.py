@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import oci
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ocisidecar import AlarmSpec, TopicSpec
 from ocisidecar.errors import ApplyFailed, NotAuthorizedOrNotFound
+from ocisidecar.plan.rights import rights_for
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.spec import (
     AccessSpec,
@@ -15,6 +18,7 @@ from ocisidecar.spec import (
     InstanceSpec,
     LoggingSpec,
     NetworkSpec,
+    RepositorySpec,
     SidecarSpec,
     VolumeSpec,
 )
@@ -151,6 +155,55 @@ class TestPipeline:
             as_team(*CI).apply(spec)
 
 
+class TestExactRights:
+    """A caller with exactly the statements that a spec takes."""
+
+    @pytest.fixture
+    def spec(self) -> DeploymentSpec:
+        """A spec that wants something of nearly every kind."""
+        alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
+        return DeploymentSpec("web", [FORWARDING], alarms=[alarm], repositories=[RepositorySpec("shop/web")])
+
+    @pytest.fixture
+    def rights(self, provisioner, spec) -> tuple[str, ...]:
+        """The statements."""
+        plan = provisioner.plan(spec)
+        return rights_for(plan.desired, plan.identity)
+
+    def test_suffice(self, as_team, emulator, spec, rights) -> None:
+        """The statements suffice to plan, apply, verify and destroy."""
+        works(as_team(*(one.replace("<your group>", "team") for one in rights)), spec)
+        assert emulator.live() == {}
+
+    @pytest.mark.parametrize("number", range(9))
+    def test_each_is_needed_and_named(self, as_team, spec, rights, number) -> None:
+        """Without any one of the statements the error names it."""
+        assert len(rights) == 9
+        statements = [one.replace("<your group>", "team") for one in rights]
+        missing = rights[number]
+        team = as_team(*(one for one in statements if one != missing.replace("<your group>", "team")))
+        with pytest.raises((NotAuthorizedOrNotFound, ApplyFailed)) as caught:
+            team.apply(spec)
+        assert missing in str(caught.value)
+
+
+class TestPrincipal:
+    """A container instance that deploys with its own principal."""
+
+    def test_works_with_the_rights_of_its_group(self, emulator, connect, subnet) -> None:
+        """An instance deploys into an existing network with the rights that policies give its dynamic group."""
+        (instance_id,) = emulator.live()["container-instance"]
+        key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
+        token = emulator.issue_token(resource_id=instance_id, seconds=10**6)
+        signer = oci.auth.signers.SecurityTokenSigner(token, key)
+        signer.region, signer.tenancy_id = emulator.oci_config["region"], emulator.tenancy_id
+        emulator.add_policy(
+            *(one.format(c=emulator.compartment_id).replace("group team", "any-user") for one in CI)
+        )
+        spec = DeploymentSpec("web", [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
+        works(connect(emulator, config=None, signer=signer), spec)
+
+
 class TestReader:
     """`read all-resources` in the compartment."""
 
@@ -181,8 +234,6 @@ class TestTenancyAdministrator:
 
 def _dynamic_group(emulator, _as_team) -> str:
     """Return the OCID of a dynamic group that an administrator of the tenancy has made."""
-    import oci
-
     identity = oci.identity.IdentityClient(emulator.oci_config, service_endpoint=emulator.endpoint)
     rule = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{emulator.compartment_id}'}}"
     details = {"compartmentId": emulator.tenancy_id, "name": "ours", "description": "ours", "matchingRule": rule}

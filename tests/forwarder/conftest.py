@@ -29,13 +29,6 @@ sys.path.insert(0, str(SOURCES))
 TIMEOUT_SECONDS = 60.0
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure no coverage here: the forwarder is not part of the package."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.no_cover)
-
-
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
     """Return as soon as a condition holds; fail after a timeout.  `what` describes the condition."""
     pause = threading.Event()

@@ -179,7 +179,6 @@ def nothing(one):
 JOBS = {"apply": (nothing, apply), "replace": (apply, replace), "destroy": (apply, destroy)}
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("commits_last", [False, True], ids=["before sending", "after commit"])
 @pytest.mark.parametrize("name", JOBS)
 def test_a_run_cut_at_any_request_converges_when_run_again(name, commits_last):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -119,7 +118,6 @@ def assert_converged(provisioner, spec):
     assert not provisioner.plan(spec).changes
 
 
-@pytest.mark.no_cover
 @settings(
     max_examples=600 if IS_FULL else 8,
     derandomize=not IS_FULL,

@@ -324,7 +324,6 @@ MORE = evolve(
 )
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("commits_last", "then"),
     [(False, EVERYTHING), (True, EVERYTHING), (True, MORE)],

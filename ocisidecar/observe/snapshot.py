@@ -37,6 +37,7 @@ class RegionInfo:
         availability_domains: full names, in the service's order.
         services_id, services_cidr: the service catalogue's entry for all Oracle services.
         region_key: of the region, in lower case; empty if it is not known.
+        namespace: of the tenancy in the registry; empty if it is not known.
         is_home_region_known: whether the caller may read the home region; otherwise it is the credentials' region.
     """
 
@@ -46,6 +47,7 @@ class RegionInfo:
     services_cidr: str
     is_home_region_known: bool = True
     region_key: str = ""
+    namespace: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -73,19 +75,20 @@ class DeploymentReader:
 def read_region_info(
     caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor, compartment_id: str
 ) -> RegionInfo:
-    """Read the facts about the region with three requests; what the service refuses is left empty.
+    """Read the facts about the region with four requests; what the service refuses is left empty.
 
     Raises:
         ConfigError: the tenancy is not subscribed to the region.
     """
     tenancy = credentials.tenancy_id
-    subscriptions, domains, services = _call_all(
+    subscriptions, domains, services, namespace = _call_all(
         pool,
         caller,
         (
             partial(_data, caller, "list_region_subscriptions", tenancy),
             partial(_data, caller, "list_availability_domains", compartment_id),
             partial(_services, caller),
+            partial(_namespace, caller),
         ),
     )
     listed = objects(subscriptions)
@@ -105,6 +108,7 @@ def read_region_info(
         services_id=text(every[0], "id") if every else "",
         services_cidr=text(every[0], "cidrBlock") if every else "",
         is_home_region_known=subscriptions is not None,
+        namespace=str(namespace),
         region_key=next(
             (text(one, "regionKey").lower() for one in listed if text(one, "regionName") == credentials.region), ""
         ),
@@ -118,6 +122,13 @@ def _data(caller: Caller, operation: str, compartment_id: str) -> Json:
     except NotAuthorizedOrNotFound:
         return None
     return found
+
+
+def _namespace(caller: Caller) -> str:
+    try:
+        return caller.call("object_storage.ObjectStorageClient", "get_namespace").text
+    except NotAuthorizedOrNotFound:
+        return ""
 
 
 def _services(caller: Caller) -> list[Mapping[str, Json]]:
@@ -204,6 +215,7 @@ def site_of(identity: Identity, region: RegionInfo, image_prefix: str | None) ->
         region.services_cidr,
         image_prefix,
         region_key=region.region_key,
+        namespace=region.namespace,
     )
 
 

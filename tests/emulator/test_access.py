@@ -115,7 +115,7 @@ def test_a_changed_policy_counts_as_before_until_it_propagates(post, allow, iden
         ("Allow dynamic-group other to use metrics in compartment id {compartment}", 404),
         ("Allow any-user to use metrics in compartment id {compartment}", 200),
         (f"{USE} where target.metrics.namespace=/w*/", 200),
-        ("Allow group web to use metrics in compartment id {compartment}", 404),
+        ("Allow group Administrators to use metrics in compartment id {compartment}", 404),
         ("Allow dynamic-group web to {{METRIC_WRITE}} in compartment id {compartment}", 404),
         (
             f"{USE} where target.metrics.namespace='web'",

@@ -53,16 +53,16 @@ def reader(
 class TestRegionInfo:
     """Facts about tenancy and region."""
 
-    def test_is_read_with_three_requests(
+    def test_is_read_with_four_requests(
         self, emulator: Emulator, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor
     ) -> None:
-        """Three requests give home region, domains in the service's order, and the entry for all services."""
+        """Four requests give home region, domains in the service's order, and the entry for all services."""
         region = read_region_info(caller, credentials, pool, emulator.compartment_id)
         assert region.home_region == credentials.region
         assert [name.rpartition("-AD-")[2] for name in region.availability_domains] == ["1", "2", "3"]
         assert region.services_cidr.startswith("all-")
         assert region.services_id.startswith("ocid1.service.")
-        assert len(emulator.requests) == 3
+        assert len(emulator.requests) == 4
 
     def test_a_region_without_a_subscription_is_an_error(
         self, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor

@@ -288,7 +288,7 @@ def foreign_policy(sdk, emulator, name):
         "compartmentId": emulator.compartment_id,
         "name": name,
         "description": "theirs",
-        "statements": ["Allow group a to inspect vcns in tenancy"],
+        "statements": ["Allow group Administrators to inspect vcns in tenancy"],
     }
     return sdk("identity.IdentityClient").create_policy(details).data["id"]
 

@@ -109,14 +109,19 @@ def _check_compartment(call: Call, compartment_id: str, wanted: str) -> None:
 
 
 def _check_groups(call: Call, statement: PolicyStatement) -> None:
-    """Raise ServiceError 400 for a dynamic group that does not exist, or is so new that it is not known yet."""
-    if statement.subject_kind != "dynamic-group":
+    """Raise ServiceError 400 for a group that does not exist, or a dynamic one so new that it is not known yet."""
+    if statement.subject_kind == "dynamic-group":
+        groups = [group for group, _ in values_in_force(call, "dynamic-group")]
+    elif statement.subject_kind == "group":
+        groups = call.cloud.store.all("group", call.now)
+    else:
         return
-    known = {word for group, _ in values_in_force(call, "dynamic-group") for word in (group.id, group.body["name"])}
+    known = {word for group in groups for word in (group.id, group.body["name"])}
     for name in statement.subjects:
         if name not in known:
             text = call.cloud.assumptions.unknown_group_message
-            raise invalid(text.replace("{kind}", "dynamic_group").replace("{name}", name))
+            kind = statement.subject_kind.replace("-", "_")
+            raise invalid(text.replace("{kind}", kind).replace("{name}", name))
 
 
 def _statements_on_paths(call: Call, compartment_id: str) -> Iterable[int]:

@@ -26,6 +26,7 @@ from ocisidecar.errors import (
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
+from ocisidecar.resources.rights import caller_statement
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.state.observed import Live, Phase
@@ -94,7 +95,15 @@ def perform(job: Job) -> Done:
     try:
         return _PERFORM[job.operation.id.action](job)
     except NotAuthorizedOrNotFound as error:
-        raise error.naming(*job.kind.rights(job.site.identity)) from error
+        raise error.naming(*_rights(job, error)) from error
+
+
+def _rights(job: Job, error: NotAuthorizedOrNotFound) -> tuple[str, ...]:
+    """Return the statements that a refused request of an operation may lack."""
+    identity = job.site.identity
+    if error.operation == "get_secret_bundle":
+        return (caller_statement("read", "secret-bundles", identity),)
+    return job.kind.rights(identity)
 
 
 def complete(job: Job, live: Live) -> Done:

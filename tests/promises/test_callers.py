@@ -19,6 +19,7 @@ from ocisidecar.spec import (
     LoggingSpec,
     NetworkSpec,
     RepositorySpec,
+    SecretRef,
     SidecarSpec,
     VolumeSpec,
 )
@@ -185,6 +186,15 @@ class TestExactRights:
         with pytest.raises((NotAuthorizedOrNotFound, ApplyFailed)) as caught:
             team.apply(spec)
         assert missing in str(caught.value)
+
+
+def test_a_secret_that_the_caller_may_not_read_is_named(as_team, emulator, subnet) -> None:
+    """A configuration file from a vault secret needs the right to read it, which the error names."""
+    secret = SecretRef(emulator.store_secret(b"x"))
+    instance = WEB.with_volume(VolumeSpec.config_file("config", {"token": secret}), mount_path="/config")
+    spec = DeploymentSpec("web", [instance], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
+    with pytest.raises(ApplyFailed, match="Allow group <your group> to read secret-bundles in compartment id"):
+        as_team(*CI).apply(spec)
 
 
 class TestPrincipal:

@@ -10,7 +10,7 @@ from ocisidecar.emulator import Assumptions, Emulator, Fault, Latencies
 from ocisidecar.errors import ApplyFailed
 from ocisidecar.events import Event, StepRetrying
 from ocisidecar.provisioner import Provisioner
-from ocisidecar.spec import AccessSpec, DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
+from ocisidecar.spec import AccessSpec, DeploymentSpec, InstanceSpec, SidecarSpec, Statement, VolumeSpec
 
 REFUSED = "A container's image could not be pulled because the image does not exist or requires authorization."
 README = (
@@ -81,11 +81,26 @@ def test_other_answers_of_the_service_make_no_difference(make, assumptions) -> N
     assert all("waiting for IAM to take effect" in one.reason for one in waits)
 
 
-def test_replicas_are_not_doubled(make) -> None:
-    """Three replicas that are refused several times are three instances in the end."""
+@pytest.mark.parametrize("replicas", [3, 40])
+def test_replicas_are_not_doubled(make, replicas) -> None:
+    """Replicas that are refused several times are as many instances in the end, even if workers are fewer."""
     provisioner, emulator = make()
-    provisioner.apply(InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", replicas=3))
-    assert len(emulator.live()["container-instance"]) == 3
+    spec = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", replicas=replicas)
+    deployment = provisioner.apply(spec)
+    assert len(emulator.live()["container-instance"]) == replicas
+    assert len(deployment.instances) == replicas
+
+
+def test_what_shares_a_fresh_policy_waits_too(make) -> None:
+    """A deployment that shares the access of one that was made just before waits for its policy."""
+    provisioner, _ = make()
+    read = Statement("read", "repos", where="target.repo.name='web'", reason="OCI pulls the image")
+    platform = DeploymentSpec("platform", [], access=AccessSpec.deployment(statements=[read]))
+    provisioner.apply(platform)
+    web = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4")
+    heard: list[Event] = []
+    provisioner.apply(DeploymentSpec("web", [web], access=AccessSpec.of("platform")), on_event=heard.append)
+    assert any(isinstance(one, StepRetrying) and REFUSED in one.reason for one in heard)
 
 
 def test_an_apply_soon_after_waits_too(make, clock) -> None:

@@ -49,6 +49,7 @@ from ocisidecar.events import StepFinished as StepFinished
 from ocisidecar.events import StepRetrying as StepRetrying
 from ocisidecar.events import StepStarted as StepStarted
 from ocisidecar.events import StepWaiting as StepWaiting
+from ocisidecar.events import StepWarning as StepWarning
 from ocisidecar.observe.instances import Container as Container
 from ocisidecar.observe.instances import HealthCheckStatus as HealthCheckStatus
 from ocisidecar.observe.instances import Instance as Instance

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, get_args
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from ocisidecar.apply.executor import Executor, Limits
+from ocisidecar.apply.executor import Executor
+from ocisidecar.apply.limits import Limits
 from ocisidecar.apply.outcome import final_event
 from ocisidecar.apply.reporter import Reporter
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.deployment import Deployment
+from ocisidecar.errors import ConfigError
 from ocisidecar.observe.snapshot import DeploymentReader
+from ocisidecar.plan.operations import Wait, until_ready
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.plan.planner import Planner
 from ocisidecar.plan.start_stop import plan_start_stop
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from ocisidecar.emulator import Emulator
     from ocisidecar.events import Handler
     from ocisidecar.observe.instances import Instance
+    from ocisidecar.verify.findings import Diagnosis
 
 
 class _Get(Protocol):
@@ -51,12 +55,21 @@ class ServiceConnection:
     emulator: Emulator | None
     get_deployment: _Get
 
-    def run(self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel) -> tuple[Deployment, ...]:
+    def run(
+        self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel, *, wait: Wait = "healthy"
+    ) -> tuple[Deployment, ...]:
         """Carry plans out at the same time and return what exists then, in their order.
 
+        An instance that failed is diagnosed before the error is raised.
+
         Raises:
+            ConfigError: `wait` is not one of the words.
             ApplyFailed, DestroyFailed, Cancelled: one of them did not end well.
         """
+        if wait not in get_args(Wait):
+            raise ConfigError(f"wait must be one of {', '.join(get_args(Wait))}, got {wait!r}")
+        if wait == "ready":
+            plans = [evolve(plan, operations=until_ready(plan.operations)) for plan in plans]
         caller = self.session.caller(cancel)
         reporter = Reporter(self.session.clock, on_event or self.on_event)
         executor = Executor(
@@ -71,7 +84,7 @@ class ServiceConnection:
         deployments = tuple(self.deployment(outcome.plan.name, outcome.resources) for outcome in outcomes)
         for outcome in outcomes:
             reporter.emit(final_event(outcome, cancel.reason))
-        raise_failures(outcomes, deployments, cancel.reason)
+        raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis)
         return deployments
 
     def deployment(self, name: str, resources: Mapping[Key, Live]) -> Deployment:
@@ -109,6 +122,16 @@ class ServiceConnection:
         snapshot = self.planner.snapshot(name, cancelling)
         plan = plan_start_stop(self.planner.identity(name), snapshot, action, instance=instance)
         return self.run((plan,), on_event, cancelling)[0]
+
+
+def _diagnosis(deployment: Deployment, causes: Mapping[str, Exception]) -> Diagnosis | None:
+    """Return the diagnosis of a deployment whose instances failed; None where it is not possible."""
+    if not any(key.startswith("container-instance/") for key in causes):
+        return None
+    try:
+        return deployment.diagnose()
+    except (Exception, KeyboardInterrupt):  # noqa: BLE001 the failure that is diagnosed matters more
+        return None
 
 
 def base_url(instance: Instance, port: int) -> str | None:

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
 from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
+from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of
@@ -89,6 +90,20 @@ class Deployment:
             return ()
         return read_instances(self._connected.reader(self.name))
 
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """Addresses, URLs and the console's, read once: `web-0.private_ip`, `web-0.url.80`, `console`.
+
+        A URL leads to a port that the deployment opens; whether it can be reached depends on where this runs.
+        """
+        from ocisidecar.observe.outputs import read_outputs
+
+        found = {}
+        if self.instances:
+            connection = self._connected
+            found = read_outputs(connection.reader(self.name), self.resources, self.instances, connection.base_url)
+        return {**found, "console": self.console_url}
+
     @property
     def console_url(self) -> str:
         """Where the console of the region's realm lists its container instances.  UNCONFIRMED: not documented."""
@@ -113,7 +128,7 @@ class Deployment:
         health_timeout_seconds: float = 60.0,
         telemetry: bool = True,
         read_only: bool = False,
-        telemetry_timeout_seconds: float = 180.0,
+        telemetry_timeout_seconds: float = 420.0,
         cancel: Cancel | None = None,
     ) -> Report:
         """Check that everything exists and works, and return the result of each check.
@@ -131,8 +146,8 @@ class Deployment:
             health_timeout_seconds: how long to wait for health checks without a verdict; 0 does not wait.
             telemetry: whether to check metrics and log lines; False queries the control plane only.
             read_only: send nothing; what only a sent entry or datapoint can prove is skipped.
-            telemetry_timeout_seconds: how long to wait until what was sent is found.  UNCONFIRMED: how long the
-                cloud takes; a minute or two are common.
+            telemetry_timeout_seconds: how long to wait until what was sent is found.  OCI Logging has been seen to
+                take 2 to 4 minutes.
             cancel: stops the checks.
         """
         from ocisidecar.verify.verify import VerifyOptions, verify
@@ -227,7 +242,7 @@ class Deployment:
 
         reader = self._connected.reader(self.name, cancel=cancel)
         if INSTANCES in query:
-            query = query.replace(INSTANCES, "|".join(one.display_name for one in self.instances))
+            query = query.replace(INSTANCES, name_pattern(one.display_name for one in self.instances))
         return read_metrics(
             reader,
             query,
@@ -276,13 +291,14 @@ class Deployment:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """Return identity, resources and instances as plain data; reads the instances and their addresses."""
+        """Return identity, resources, instances and outputs as plain data; reads the instances and addresses."""
         return {
             "deployment": self.name,
             "region": self.identity.region,
             "compartment_id": self.identity.compartment_id,
             "resources": dict(self.resources),
             "instances": [instance.to_dict() for instance in self.instances],
+            "outputs": dict(self.outputs),
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:

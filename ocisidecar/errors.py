@@ -12,7 +12,7 @@
     │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
     ├─ WaitError            ResourceFailed · WaitTimedOut
     ├─ ImageError           BuildFailed · LoginFailed · PushFailed
-    ├─ ApplyFailed          .deployment (what exists now), .causes
+    ├─ ApplyFailed          .deployment (what exists now), .causes, .diagnosis
     ├─ DestroyFailed        .remaining, .causes
     ├─ ChecksFailed         .report
     └─ Cancelled            .reason, .deployment
@@ -29,6 +29,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
+    from ocisidecar.verify.findings import Diagnosis
     from ocisidecar.verify.report import Report
 
 
@@ -368,9 +369,9 @@ class ApplyFailed(OciSidecarError):
     """An apply stopped; what exists is tagged and listed, and applying again continues.
 
     Attributes:
-        deployment: what exists now.
+        deployment: what exists now; `deployments` of each item of a sequence, in its order.
         causes: key of the failed step → its exception.
-        deployments: for a sequence, what exists of each, in its order; the others were completed.
+        diagnosis: the likely causes, with evidence and remedy, where an instance failed; else None.
     """
 
     def __init__(
@@ -380,10 +381,10 @@ class ApplyFailed(OciSidecarError):
         deployment: Deployment,
         causes: Mapping[str, Exception],
         deployments: Sequence[Deployment] = (),
+        diagnosis: Diagnosis | None = None,
     ) -> None:
-        self.deployment = deployment
-        self.causes = dict(causes)
-        self.deployments = tuple(deployments)
+        self.deployment, self.deployments = deployment, tuple(deployments)
+        self.causes, self.diagnosis = dict(causes), diagnosis
         super().__init__(message)
 
 

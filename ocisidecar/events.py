@@ -82,6 +82,13 @@ class StepRetrying(StepEvent):
 
 
 @frozen(kw_only=True)
+class StepWarning(StepEvent):
+    """The operation succeeds although something does not work: a container with `is_essential=False`."""
+
+    message: str
+
+
+@frozen(kw_only=True)
 class StepFinished(StepEvent):
     """The resource has reached its goal: it matches the spec, or is deleted."""
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
-from ocisidecar.apply.executor import Limits
+from ocisidecar.apply.limits import Limits
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
@@ -18,6 +18,7 @@ from ocisidecar.deployment import Deployment
 from ocisidecar.errors import ConfigError, DeploymentNotFound
 from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
 from ocisidecar.plan.build import check_digest
+from ocisidecar.plan.operations import Wait
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
 from ocisidecar.spec import as_deployment
@@ -289,6 +290,7 @@ class Provisioner:
         what: What,
         *,
         expect: str | None = None,
+        wait: Wait = "healthy",
         on_event: Handler | None = None,
         cancel: Cancel | None = None,
     ) -> Deployment: ...
@@ -298,6 +300,7 @@ class Provisioner:
         what: Sequence[What],
         *,
         expect: str | None = None,
+        wait: Wait = "healthy",
         on_event: Handler | None = None,
         cancel: Cancel | None = None,
     ) -> tuple[Deployment, ...]: ...
@@ -306,6 +309,7 @@ class Provisioner:
         what: What | Sequence[What],
         *,
         expect: str | None = None,
+        wait: Wait = "healthy",
         on_event: Handler | None = None,
         cancel: Cancel | None = None,
     ) -> Deployment | tuple[Deployment, ...]:
@@ -317,13 +321,16 @@ class Provisioner:
         Args:
             what: a spec, a plan, or a sequence of either.
             expect: digest of a plan that was reviewed; a different plan is not applied.
+            wait: `healthy` returns when the containers of new instances run and their checks and probe pass, within
+                `RolloutSpec.healthy_timeout_in_seconds`; `ready` when OCI shows the instances as ACTIVE.
             on_event: receives the events, on this thread.
             cancel: cancels the call.
 
         Raises:
             SpecError, PlanError: before any change.
             StalePlan: resources have changed since the plan was made, or the digest differs; nothing was changed.
-            ApplyFailed: a step failed; `.deployment` holds what exists, `.causes` the reasons.
+            ApplyFailed: a step failed, or a container crashes again and again or fails its health check; `.causes`
+                holds the reasons, `.deployment` what exists, `.diagnosis` what was found out about instances.
             Cancelled: `cancel` was set, or Ctrl-C was pressed; `.deployment` holds what exists.
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
@@ -332,7 +339,7 @@ class Provisioner:
         check_digest(plans, expect)
         for plan in plans:
             self._ready(plan, on_event)
-        deployments = self._connection.run(plans, on_event, cancelling)
+        deployments = self._connection.run(plans, on_event, cancelling, wait=wait)
         return deployments if isinstance(what, Sequence) else deployments[0]
 
     def destroy(

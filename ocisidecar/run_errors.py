@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import ApplyFailed, Cancelled, DestroyFailed
+from ocisidecar.verify.findings import Diagnosis
+
+Diagnose = Callable[[Deployment, Mapping[str, Exception]], Diagnosis | None]
+"""Takes what exists of a deployment, and the key of each failed step → its error."""
 
 
-def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment], reason: str | None) -> None:
-    """Raise for the first plan that failed, else for the first that was cancelled, with all `deployments`."""
+def raise_failures(
+    outcomes: Sequence[Outcome], deployments: Sequence[Deployment], reason: str | None, *, diagnose: Diagnose
+) -> None:
+    """Raise for the first plan that failed, else for the first that was cancelled; `deployments` go along."""
     for outcome, deployment in zip(outcomes, deployments, strict=True):
         if not outcome.causes:
             continue
@@ -22,7 +28,11 @@ def raise_failures(outcomes: Sequence[Outcome], deployments: Sequence[Deployment
             raise DestroyFailed(message, remaining=deployment.resources, causes=outcome.causes) from first
         message = f"{name} is not complete: {said} {count} resources exist, all tagged; run it again to continue."
         raise ApplyFailed(
-            message, deployment=deployment, causes=outcome.causes, deployments=tuple(deployments)
+            message,
+            deployment=deployment,
+            causes=outcome.causes,
+            deployments=tuple(deployments),
+            diagnosis=diagnose(deployment, outcome.causes),
         ) from first
     for outcome, deployment in zip(outcomes, deployments, strict=True):
         if outcome.is_cancelled:

@@ -169,8 +169,6 @@ def sidecars(index: int) -> st.SearchStrategy[SidecarSpec]:
         memory_limit_in_gbs=st.none() | st.floats(0.01, 0.1),
         is_resource_principal_disabled=maybe_booleans,
         security_context=st.none() | security_contexts,
-        freeform_tags=tag_maps,
-        defined_tags=defined_tag_maps,
         warnings=st.lists(some_text, max_size=1),
     )
 
@@ -274,11 +272,12 @@ loggings = st.one_of(
     st.just(LoggingSpec.of("Platform")),
 )
 topics = st.builds(TopicSpec, st.just("ops"), description=st.just("on call"))
+one_topic = st.lists(topics, min_size=1, max_size=1)
 alarms = st.one_of(
-    st.builds(AlarmSpec.cpu_utilization, st.integers(1, 99), destinations=st.lists(topics, max_size=1)),
-    st.builds(AlarmSpec.memory_utilization, severity=st.sampled_from(["INFO", "ERROR"])),
-    st.just(AlarmSpec.ephemeral_storage()),
-    st.builds(AlarmSpec.absence, destinations=st.lists(ocids("onstopic"), max_size=1)),
+    st.builds(AlarmSpec.cpu_utilization, st.integers(1, 99), destinations=one_topic),
+    st.builds(AlarmSpec.memory_utilization, severity=st.sampled_from(["INFO", "ERROR"]), destinations=one_topic),
+    st.builds(AlarmSpec.ephemeral_storage, destinations=one_topic),
+    st.builds(AlarmSpec.absence, destinations=st.lists(ocids("onstopic"), min_size=1, max_size=1)),
     st.builds(
         AlarmSpec,
         st.just("custom"),
@@ -290,6 +289,7 @@ alarms = st.one_of(
         repeat_notification_duration=st.none() | st.just("PT4H"),
         message_format=st.sampled_from(["RAW", "PRETTY_JSON"]),
         is_enabled=st.booleans(),
+        destinations=one_topic,
     ),
 )
 
@@ -302,7 +302,7 @@ deployment_fields = st.fixed_dictionaries(
         "logging": st.none() | loggings,
         "alarms": st.lists(alarms, max_size=2, unique_by=lambda alarm: alarm.name),
         "repositories": st.lists(
-            st.builds(RepositorySpec, st.just("acme/web"), is_public=st.booleans(), is_immutable=st.booleans()),
+            st.builds(RepositorySpec, st.just("acme/web"), is_public=st.booleans()),
             max_size=1,
         ),
         "freeform_tags": tag_maps,

@@ -35,8 +35,8 @@ MAY_IMPORT = {
     "verify": "client errors observe plan resources spec state timestamps wire",
     "deployment": "cancel credentials errors events observe plan spec state timestamps verify",
     "apply": "cancel client clock errors events observe plan resources spec state wire",
-    "run_errors": "apply deployment errors",
-    "connection": "apply cancel client deployment emulator events observe plan run_errors state wire",
+    "run_errors": "apply deployment errors verify",
+    "connection": "apply cancel client deployment emulator errors events observe plan run_errors state verify wire",
     "construction": "client clock credentials emulator errors",
     "views": "clock deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan spec "
@@ -59,6 +59,7 @@ EXCEPTIONS = {
     ("verify.findings", "views", "function"): _SHOWS_ITSELF,
     ("deployment", "views", "function"): _SHOWS_ITSELF,
     ("errors", "deployment", "types"): _CARRIES,
+    ("errors", "verify.findings", "types"): _CARRIES,
     ("errors", "verify.report", "types"): _CARRIES,
     ("spec.sidecar", "spec.presets.*", "types"): "only type checkers need the presets' signatures on `SidecarSpec`",
 }

@@ -26,6 +26,7 @@ VALUES = {
     "attempt": 2,
     "wait_seconds": 0.5,
     "error": "create_subnet: 409",
+    "message": "extra ended with exit code 1",
     "old_resource_id": "ocid1.old",
     "new_resource_id": "ocid1.new",
     "resources": 12,

@@ -35,13 +35,14 @@ case $METRICS_INTERVAL_IN_SECONDS in
 esac
 for directory in /logs /metrics /tmp; do
     touch "$directory" 2>/dev/null || { # BusyBox' [ -w ] knows nothing of read-only file systems
-        say "user $(id -u) cannot write to $directory: mount a volume there"
+        say "user $(id -u) cannot write to $directory: mount a volume there or, where the volume is root's, run as root" \
+            "(run_as_user=0)"
         exit 73
     }
 done
 first_open_port=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null || echo 1024)
 if [ "$PORT" -lt "$first_open_port" ] && [ "$(id -u)" -ne 0 ]; then
-    say "port $PORT is for root only here (ip_unprivileged_port_start is $first_open_port): set PORT=8080"
+    say "port $PORT is for root only here (ip_unprivileged_port_start is $first_open_port): set PORT to 1024 or more, such as 8080"
 fi
 
 sed "s/@PORT@/$PORT/" /opt/app/nginx.conf >/tmp/nginx.conf

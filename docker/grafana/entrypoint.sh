@@ -3,6 +3,12 @@
 # none.
 set -eu
 
+data=${GF_PATHS_DATA:-/var/lib/grafana}
+touch "$data" 2>/dev/null || {
+    echo "grafana: user $(id -u) cannot write to $data: mount a volume there or, where the volume is root's," \
+        "run as root (run_as_user=0)" >&2
+    exit 73
+}
 if [ -n "${GF_SECURITY_ADMIN_PASSWORD__FILE:-}" ]; then
     # For an empty password Grafana uses its default.
     [ -n "$(cat "$GF_SECURITY_ADMIN_PASSWORD__FILE")" ] || {

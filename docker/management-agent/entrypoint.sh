@@ -28,7 +28,8 @@ provide_response_file() {
         say "$given has no ManagementAgentInstallKey"
         exit 78
     elif [ ! -w /opt/oracle ]; then
-        say "user $(id -u) cannot write to /opt/oracle: mount a volume there"
+        say "user $(id -u) cannot write to /opt/oracle: mount a volume there or, where the volume is root's, run as root" \
+            "(run_as_user=0)"
         exit 73
     fi
     # A copy, because the base image empties the file after registering, and exits with an error if it cannot.

@@ -15,7 +15,8 @@ from graphlib import TopologicalSorter
 
 from attrs import define, field, frozen
 
-from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out
+from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
+from ocisidecar.apply.limits import Limits
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import IamWrites, lacks_capacity, next_attempt, reason_for
 from ocisidecar.apply.reporter import Reporter, retrying
@@ -30,19 +31,11 @@ from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.state.desired import VAULT_SECRET, Desired
+from ocisidecar.state.desired import VAULT_SECRET, Desired, HealthCriteria
 from ocisidecar.state.observed import Live, Phase, value_of
 from ocisidecar.wire import Key, Ref
 
 _IDLE_SECONDS = 3600.0
-
-
-@frozen
-class Limits:
-    """The number of concurrent requests, and the time that one resource may take to reach its goal."""
-
-    max_workers: int = 16
-    wait_timeout_seconds: float = 1200.0
 
 
 @frozen
@@ -108,6 +101,7 @@ class Executor:
     _attempts: dict[OperationId, Attempt] = field(factory=dict, init=False)
     _resources: dict[tuple[str, Key], Live] = field(factory=dict, init=False)
     _causes: dict[str, dict[str, Exception]] = field(factory=dict, init=False)
+    _began: dict[OperationId, float] = field(factory=dict, init=False)
     _completed: set[OperationId] = field(factory=set, init=False)
     _done: set[OperationId] = field(factory=set, init=False)
     _inbox: queue.SimpleQueue[_Message] = field(factory=queue.SimpleQueue, init=False)
@@ -196,6 +190,7 @@ class Executor:
         while self._ready and self._in_flight < self.limits.max_workers:
             name = self._ready.pop(0)
             if name.deployment not in self._causes:
+                self._began[name] = self._now()
                 self.reporter.started(self._operations[name])
                 self._submit(name)
 
@@ -245,7 +240,7 @@ class Executor:
             self._watch(operation, Goal.GONE, operation.live.id if operation.live else "", "", "DELETING")
         elif accepted is not None:
             self._attempts[performed.id] = performed.future.result().attempt
-            if accepted.phase is Phase.READY and (operation.is_new or not accepted.work_request_id):
+            if accepted.phase is Phase.READY and (operation.id.is_new or not accepted.work_request_id):
                 self._advance(operation)
             else:
                 goal = Goal.READY if operation.goal is Goal.HEALTHY else operation.goal
@@ -255,7 +250,7 @@ class Executor:
         """Continue with a resource that is ready: complete it, wait until it is healthy, or finish."""
         kind = KINDS[operation.id.key.kind]
         live = self._resources[operation.id.deployment, operation.id.key]
-        if isinstance(kind, CompletedWhenReady) and operation.is_new and operation.id not in self._completed:
+        if isinstance(kind, CompletedWhenReady) and operation.id.is_new and operation.id not in self._completed:
             self._completed.add(operation.id)
             self._post(operation.id, self.pool.submit(complete, self._job(operation), live))
         elif operation.goal is Goal.HEALTHY:
@@ -275,16 +270,13 @@ class Executor:
         plan, site = self._plans[operation.id.deployment]
         kind, caller = KINDS[operation.id.key.kind], self.session.caller(self.cancel)
         want, now = self._desired(operation), self._now()
-        rollout = want.rollout if want is not None else None
-        probe = rollout.probe if rollout is not None else None
-        timeout = self.limits.wait_timeout_seconds
-        if goal is Goal.HEALTHY and rollout is not None:
-            timeout = float(rollout.healthy_timeout_in_seconds)
+        health = (want.health if want is not None else None) or HealthCriteria()
+        timeout = health.timeout_seconds if goal is Goal.HEALTHY else self.limits.wait_timeout_seconds
         shown = want or operation.live
         parent = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
-        is_change = not operation.is_new
+        began = self._began[operation.id]
         watch = Watch(
-            operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, probe, is_change
+            operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health, began
         )
         self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)
@@ -316,7 +308,7 @@ class Executor:
         self.reporter.failed(operation, error)
 
     def _submit_poll(self, watches: tuple[Watch, ...]) -> None:
-        future = self.pool.submit(poll, watches, self.session.caller(self.cancel))
+        future = self.pool.submit(poll, watches, self.session.caller(self.cancel), self.limits.settle_seconds)
         self._in_flight += 1
         future.add_done_callback(lambda done: self._inbox.put(_Polled(watches, done)))
 
@@ -342,7 +334,11 @@ class Executor:
         self._waiter.remove(watch.operation, now)
         if self._is_over(operation.id):
             return
-        if observation.status is not WaitStatus.REACHED:
+        for warning in observation.warnings:
+            self.reporter.warned(operation, warning)
+        if observation.status is WaitStatus.UNHEALTHY:
+            self._fail(operation, unhealthy(operation, observation))
+        elif observation.status is not WaitStatus.REACHED:
             self._recover(operation, observation)
         elif watch.goal is Goal.READY:
             self._advance(operation)

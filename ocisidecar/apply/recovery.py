@@ -49,6 +49,9 @@ class IamWrites:
         return now - self._moments.get(deployment, -inf) < IAM_SECONDS
 
 
+_LIMITS = ("LimitExceeded", "QuotaExceeded")
+
+
 def next_attempt(
     operation: Operation,
     attempt: Attempt,
@@ -60,8 +63,8 @@ def next_attempt(
     """Return the attempt after `attempt`, or None when there is no further one.
 
     A resource that disappeared, or that failed after an earlier run had created it, is created again with another
-    token; an instance without capacity is created at the next placement, and one whose image was refused is created
-    again while IAM may not have taken effect.  Any other failure is final.
+    token; an instance without capacity, or beyond a limit, is created at the next placement, one whose image was
+    refused is created again while IAM may not have taken effect.  Any other failure is final.
     """
     if want is None or not operation.may_create:
         return None
@@ -74,7 +77,8 @@ def next_attempt(
     if (has_disappeared or is_older) and has_token:
         return attempt.next_generation()
     has_placement = attempt.placement + 1 < len(want.placements)
-    return attempt.next_placement() if has_placement and lacks_capacity(observation) else None
+    is_full = lacks_capacity(observation) or any(one.startswith(_LIMITS) for one in observation.errors)
+    return attempt.next_placement() if has_placement and is_full else None
 
 
 def reason_for(observation: Observation) -> str:

@@ -16,6 +16,7 @@ from ocisidecar.events import (
     StepRetrying,
     StepStarted,
     StepWaiting,
+    StepWarning,
 )
 from ocisidecar.plan.plan import Operation
 from ocisidecar.state.observed import Live
@@ -61,6 +62,10 @@ class Reporter:
         """Report that a replacement is healthy while its predecessor still runs."""
         subject = _subject(operation)
         self.emit(ReplacementReady(**subject, old_resource_id=predecessor.id, new_resource_id=successor.id))
+
+    def warned(self, operation: Operation, message: str) -> None:
+        """Report what does not work and need not."""
+        self.emit(StepWarning(**_subject(operation), message=message))
 
     def failed(self, operation: Operation, error: Exception) -> None:
         """Report the error that ended the operation."""

@@ -14,10 +14,11 @@ from email.utils import parsedate_to_datetime
 
 from attrs import evolve, frozen
 
-from ocisidecar.apply.failures import out_of_capacity
+from ocisidecar.apply.failures import placements_exhausted
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import (
     Conflict,
+    LimitExceeded,
     NotAuthorizedOrNotFound,
     OutOfHostCapacity,
     ResourceNotOwned,
@@ -139,12 +140,14 @@ def _create(job: Job) -> Done:
                 return Done(_as_accepted(found), attempt)
         try:
             accepted, attempt = _create_with_fresh_token(job, want, placements[attempt.placement], attempt)
-        except OutOfHostCapacity as error:
+        except (LimitExceeded, OutOfHostCapacity) as error:
             if attempt.placement + 1 >= len(placements):
-                raise out_of_capacity(
-                    want, operation=error.operation, opc_request_id=error.opc_request_id
-                ) from error
+                raise placements_exhausted(want, error) from error
             attempt = attempt.next_placement()
+            if job.caller.notify is not None:
+                job.caller.notify(
+                    f"{error.service_message}; next is {placements[attempt.placement]}", attempt.placement, 0
+                )
         else:
             return Done(_oldest(job, want, accepted) if attempt.placement else accepted, attempt)
 

@@ -19,8 +19,9 @@ from ocisidecar.client.session import Caller
 from ocisidecar.errors import NotAuthorizedOrNotFound
 from ocisidecar.plan.plan import Goal, OperationId
 from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
+from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Kind, Site
-from ocisidecar.spec import HealthCheck
+from ocisidecar.state.desired import HealthCriteria
 from ocisidecar.state.observed import Live, Phase
 
 _FIRST_SECONDS = 0.005
@@ -30,6 +31,7 @@ _SHARE_OF_WAITED = 0.03
 _POLLS_PER_REMAINING = 2.5
 _ARRIVALS_WITH_A_RATE = 2
 _DOUBT_SECONDS = 5.0
+_SHARE_TO_SETTLE = 0.25
 
 
 _PHASES: Mapping[Goal, Phase] = {
@@ -51,6 +53,7 @@ class WaitStatus(StrEnum):
     REACHED = "reached"
     PENDING = "pending"
     FAILED = "failed"
+    UNHEALTHY = "unhealthy"
     DISAPPEARED = "disappeared"
 
 
@@ -62,8 +65,10 @@ class Watch:
         live_id: its OCID, or empty where only its tags identify it so far.
         since: when the waiting began, in clock seconds.
         timeout_seconds: how long it may take.
-        probe: a health probe that a healthy one must pass as well, or None.
-        is_change: it existed before, so that its state says nothing about the change: the work request does.
+        health: what makes it healthy.
+        began: when its operation began; how long it took to be ready tells how long its containers take to start.
+        working_since: since when every poll has shown all of its containers working; set by `poll`.
+        pending: what the last poll found missing to health; set by `poll`.
     """
 
     operation: OperationId
@@ -76,18 +81,31 @@ class Watch:
     work_request_id: str = ""
     parent_id: str = ""
     state: str = ""
-    probe: HealthCheck | None = None
-    is_change: bool = False
+    health: HealthCriteria = field(factory=HealthCriteria)
+    began: float = 0.0
+    working_since: float | None = field(default=None, init=False)
+    pending: str = field(default="", init=False)
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it existed before, so that its state says nothing about the change: the work request does."""
+        return not self.operation.is_new
 
 
 @frozen
 class Observation:
-    """The result of one poll for one watched resource; `errors` are the service's messages about a failure."""
+    """What one poll showed of one watched resource.
+
+    Attributes:
+        errors: why it failed, in the service's words, or what is wrong with its health.
+        warnings: what does not work, and need not.
+    """
 
     watch: Watch
     status: WaitStatus
     live: Live | None
     errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @define
@@ -157,9 +175,8 @@ class Waiter:
 
 
 def _group_key(watch: Watch) -> tuple[str, str, str]:
-    """Return the scope of one list: a kind below a parent, and for health a single resource."""
-    single = str(watch.operation) if watch.goal is Goal.HEALTHY else ""
-    return watch.kind.name, watch.parent_id, single
+    """Return what one list answers for: a kind below a parent; what must be healthy is polled in its own rhythm."""
+    return watch.kind.name, watch.parent_id, watch.goal.value if watch.goal is Goal.HEALTHY else ""
 
 
 def interval(
@@ -181,15 +198,52 @@ def interval(
     return min(max(_SHORTEST_SECONDS, remaining / _POLLS_PER_REMAINING), crowd)
 
 
-def poll(watches: Sequence[Watch], caller: Caller) -> tuple[Observation, ...]:
-    """Poll one group with one list, and with a GET or a work request for resources that the list does not settle.
+def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tuple[Observation, ...]:
+    """Poll one group: one list for all, and a GET or work request where the list leaves doubt.
 
-    Health is polled one by one, since no list shows it.
+    Args:
+        watches: of one kind below one parent.
+        caller: makes the calls.
+        settle_seconds: how long containers must keep running where neither checks nor a probe tell that they work,
+            but not more than a quarter of the time that they took to start.
     """
     kind, site = watches[0].kind, watches[0].site
-    is_single = watches[0].goal is Goal.HEALTHY
-    lives = () if is_single else kind.list_live(caller, site, watches[0].parent_id)
-    return tuple(_observe(watch, lives, caller) for watch in watches)
+    lives = kind.list_live(caller, site, watches[0].parent_id)
+    observations = tuple(_observe(watch, lives, caller) for watch in watches)
+    ready = {
+        one.watch.live_id: one.watch.health
+        for one in observations
+        if one.watch.goal is Goal.HEALTHY and one.status is WaitStatus.REACHED
+    }
+    if not ready or not isinstance(kind, HealthChecked):
+        return observations
+    healths = kind.health(caller, site, ready)
+    return tuple(
+        _with_health(one, kind, healths[one.watch.live_id], caller, settle_seconds)
+        if one.watch.live_id in ready
+        else one
+        for one in observations
+    )
+
+
+def _with_health(
+    ready: Observation, kind: HealthChecked, health: Health, caller: Caller, settle_seconds: float
+) -> Observation:
+    """Return what was observed of a resource that is ready, given how it works."""
+    watch, now = ready.watch, caller.clock.time()
+    if health.failures:
+        return Observation(watch, WaitStatus.UNHEALTHY, ready.live, (*health.failures, *health.pending))
+    watch.pending = "; ".join(health.pending)
+    if health.pending or ready.live is None or not _passes_probe(watch, kind, ready.live, caller):
+        watch.working_since = None
+        watch.pending = watch.pending or "its probe does not pass yet"
+        return Observation(watch, WaitStatus.PENDING, ready.live)
+    watch.working_since = now if watch.working_since is None else watch.working_since
+    settle_seconds = min(settle_seconds, _SHARE_TO_SETTLE * (watch.since - watch.began))
+    is_settled = watch.health.is_verified or now - watch.working_since >= settle_seconds
+    return Observation(
+        watch, WaitStatus.REACHED if is_settled else WaitStatus.PENDING, ready.live, warnings=health.warnings
+    )
 
 
 def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation:
@@ -208,18 +262,17 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
     if found.phase in {Phase.GOING, Phase.GONE}:
         return _disappeared(watch, found, caller)
     is_there = found.phase is _PHASES[watch.goal]
+    if watch.goal is Goal.HEALTHY and found.phase is Phase.STOPPED:
+        is_there = True  # all containers have ended: whether that is well is decided by their exit codes
     is_doubtful = found.phase in _SETTLED and (watch.is_change or watch.goal is Goal.RESTARTED or not is_there)
     if is_doubtful and watch.work_request_id and isinstance(watch.kind, HasWorkRequests):
         return _judge_by_work(watch, watch.kind, found, caller)
-    if is_there and watch.goal is Goal.HEALTHY and isinstance(watch.kind, HealthChecked):
-        is_there = watch.kind.is_healthy(caller, watch.site, found) and _passes_probe(
-            watch, watch.kind, found, caller
-        )
     return Observation(watch, WaitStatus.REACHED if is_there else WaitStatus.PENDING, found)
 
 
 def _passes_probe(watch: Watch, kind: HealthChecked, found: Live, caller: Caller) -> bool:
-    return watch.probe is None or passes(watch.probe, kind.address(caller, found))
+    probe = watch.health.probe
+    return probe is None or passes(probe, kind.address(caller, found))
 
 
 def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Caller) -> Observation:

@@ -62,7 +62,7 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
         "--telemetry-timeout",
         metavar="SECONDS",
         type=_seconds,
-        default=180.0,
+        default=420.0,
         help="how long metrics and log lines may take to arrive (default: %(default)g)",
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ocisidecar.cli.arguments import Options
 from ocisidecar.cli.exit_codes import ExitCode, exit_code_of
-from ocisidecar.errors import ConfigError, OciSidecarError, SpecError
+from ocisidecar.errors import ApplyFailed, ConfigError, OciSidecarError, SpecError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
     from ocisidecar.observe.log_lines import LogLine
     from ocisidecar.spec import DeploymentSpec
+    from ocisidecar.verify.findings import Diagnosis
     from ocisidecar.verify.report import Report
     from ocisidecar.views.page import Page
     from ocisidecar.views.progress import Progress
@@ -45,7 +46,16 @@ def run_command(run: Callable[[], int], *, program: str) -> int:
         return ExitCode.OK
     except (KeyboardInterrupt, OciSidecarError, OSError) as error:
         message = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-        return print_error(message, exit_code_of(error), program=program)
+        print_error(message, exit_code_of(error), program=program)
+        if isinstance(error, ApplyFailed) and error.diagnosis is not None:
+            _print_diagnosis(error.diagnosis)
+        return exit_code_of(error)
+
+
+def _print_diagnosis(diagnosis: Diagnosis) -> None:
+    from ocisidecar.views import findings_page
+
+    print_page(error_console(), findings_page(diagnosis))
 
 
 def print_error(message: str, code: ExitCode, *, program: str = "ocisidecar") -> ExitCode:

@@ -7,8 +7,8 @@ web = (
         "web",
         image_url="ocisidecar/app-with-metrics:0.1.0",  # a small web page instead of your app
         memory_in_gbs=4,
-        ports=[80, 9090],
-        health_checks=[HealthCheck.http(80, path="/health")],
+        ports=[8080, 9090],
+        health_checks=[HealthCheck.http(8080, path="/health")],
         scrape=ScrapeTarget(8081),
     )
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
@@ -16,7 +16,7 @@ web = (
     .with_sidecar(SidecarSpec("redis", image_url="docker.io/library/redis:7.4.5-alpine"))
     .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=5))  # collects the metrics of all others
     .with_sidecar(SidecarSpec.node_exporter())  # metrics of the host
-    .with_sidecar(SidecarSpec.nginx_exporter())  # metrics of the web server
+    .with_sidecar(SidecarSpec.nginx_exporter(scrape_uri="http://127.0.0.1:8080/stub_status"))
     .with_sidecar(SidecarSpec.redis_exporter())  # metrics of the database
     .with_sidecar(SidecarSpec.log_forwarder())  # sends the log files in /logs to OCI Logging
 )

@@ -16,8 +16,10 @@ from ocisidecar.errors import (
     DestroyFailed,
     ImageError,
     OciSidecarError,
+    ResourceFailed,
     ServiceCallError,
     WaitError,
+    WaitTimedOut,
 )
 
 
@@ -34,7 +36,7 @@ class ExitCode(IntEnum):
 
 MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.OK: "done",
-    ExitCode.CHECKS_FAILED: "checks failed",
+    ExitCode.CHECKS_FAILED: "checks failed or the app does not work",
     ExitCode.WRONG_INPUT: "wrong input",
     ExitCode.SERVICE_FAILED: "the service refused",
     ExitCode.INTERRUPTED: "interrupted",
@@ -57,12 +59,22 @@ _CODE_OF_ERROR: Final[tuple[tuple[type[BaseException], ExitCode], ...]] = (
 """Error class → exit code; the first class of which an error is an instance counts."""
 
 
+def _is_of_the_app(error: ApplyFailed) -> bool:
+    """Return whether everything was created but containers: a refused image, a crash loop, a failing check."""
+    return all(
+        key.startswith("container-instance/") and isinstance(cause, ResourceFailed | WaitTimedOut)
+        for key, cause in error.causes.items()
+    )
+
+
 def exit_code_of(error: BaseException) -> ExitCode:
     """Return the exit code for an error that ended a command.
 
     Raises:
         LookupError: an error of this class is a bug of the library, whose traceback should be shown.
     """
+    if isinstance(error, ApplyFailed) and _is_of_the_app(error):
+        return ExitCode.CHECKS_FAILED
     for cls, code in _CODE_OF_ERROR:
         if isinstance(error, cls):
             return code

@@ -74,14 +74,14 @@ def _plan(options: Options) -> int:
 
 
 def _apply(options: Options) -> int:
-    from ocisidecar.views import deployment_page, plan_page
+    from ocisidecar.views import outputs_page, plan_page
 
     file = _DeploymentFile.read(options.spec, options)
     with file.connect(options) as provisioner, common.progress() as progress:
         plan = provisioner.plan(file.spec)
         common.print_page(common.error_console(), plan_page(plan))
-        deployment = provisioner.apply(plan, expect=options.expect, on_event=progress)
-        common.show(deployment, deployment_page, as_json=options.json)
+        deployment = provisioner.apply(plan, expect=options.expect, wait=options.wait, on_event=progress)
+        common.show(deployment, outputs_page, as_json=options.json)
     return ExitCode.OK
 
 
@@ -232,6 +232,12 @@ def _spec_arguments(parser: argparse.ArgumentParser) -> None:
 def _apply_arguments(parser: argparse.ArgumentParser) -> None:
     _spec_arguments(parser)
     parser.add_argument("--expect", metavar="DIGEST", help="apply only if the plan has this digest")
+    parser.add_argument(
+        "--wait",
+        choices=("healthy", "ready"),
+        default="healthy",
+        help="return when new containers work, or when OCI shows the instances as ACTIVE (healthy)",
+    )
 
 
 def _target_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,15 @@
-"""Console addresses of the realms."""
+"""Domains and console addresses of the realms."""
 
 from __future__ import annotations
 
 COMMERCIAL = "oc1"
+
+
+def domain_of(region: str) -> str:
+    """Return the second-level domain of a region's endpoints, or an empty text for a region unknown to the SDK."""
+    import oci.regions
+
+    return str(oci.regions.REALMS.get(oci.regions.REGION_REALMS.get(region, ""), ""))
 
 
 def console_origin(region: str, tenancy_id: str) -> str:

@@ -306,6 +306,7 @@ class Emulator(OutOfBand, People):
                 listeners=self._pod_listeners,
                 images=self._images,
                 token_seconds=self._assumptions.resource_principal_lifetime_seconds,
+                emptydir_mode=self._assumptions.emptydir_mode,
             )
         )
 

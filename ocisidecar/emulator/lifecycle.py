@@ -94,6 +94,8 @@ class Latencies:
         iam_propagation: from an IAM write until it takes effect, and until policies can name a new dynamic group.
         network: VCNs, subnets, gateways, tables, lists, security groups.
         logging: log groups and logs.
+        log_indexing: from the ingestion of log entries until searches find them.
+        metric_indexing: from a datapoint's time until queries find it; alarms see it at once.
         monitoring: alarms.
         notification: topics and subscriptions.
         artifacts: container repositories.
@@ -109,6 +111,8 @@ class Latencies:
     iam_propagation: float = 0.0
     network: float = 0.0
     logging: float = 0.0
+    log_indexing: float = 0.0
+    metric_indexing: float = 0.0
     monitoring: float = 0.0
     notification: float = 0.0
     artifacts: float = 0.0

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -83,6 +83,12 @@ class LogQuery:
             found.sort(key=lambda entry: _rank(_value(entry, path)), reverse=self.sort.is_descending)
         return tuple(found[: self.limit])
 
+    def operands(self, *path: str) -> Iterator[str | float | bool]:
+        """Yield what the conditions compare a field with for equality, wherever in the query they stand."""
+        for equality in _equalities(self.conditions):
+            if equality.path == path:
+                yield equality.operand
+
 
 @frozen
 class _Equality:
@@ -131,6 +137,16 @@ class _Not:
 
     def __call__(self, entry: Entry) -> bool:
         return not self.condition(entry)
+
+
+def _equalities(conditions: Iterable[Condition]) -> Iterator[_Equality]:
+    for condition in conditions:
+        if isinstance(condition, _Equality):
+            yield condition
+        elif isinstance(condition, _All | _Any):
+            yield from _equalities(condition.conditions)
+        elif isinstance(condition, _Not):
+            yield from _equalities((condition.condition,))
 
 
 def parse(text: str) -> LogQuery:

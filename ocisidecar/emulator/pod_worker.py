@@ -45,6 +45,7 @@ class PodRuntime:
         listeners: through which they reach the emulator.
         images: local images to run in place of those that containers name, by the latter.
         token_seconds: how long a resource principal's token is valid.
+        emptydir_mode: permissions of EMPTYDIR volumes.
     """
 
     engine: Engine
@@ -52,6 +53,7 @@ class PodRuntime:
     listeners: PodListeners
     images: Mapping[str, str]
     token_seconds: float
+    emptydir_mode: int
 
 
 class PodWorker:
@@ -193,6 +195,7 @@ class PodWorker:
             on_begin=self._keep_starting,
             on_change=lambda: self.submit(self._check_for_end),
             clock=self._runtime.clock,
+            emptydir_mode=self._runtime.emptydir_mode,
         )
 
     def _keep_starting(self, starting: RunningPod) -> None:

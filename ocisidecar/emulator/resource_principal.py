@@ -42,8 +42,10 @@ def issue_token(cloud: Cloud, instance: Record, public: RSAPublicKey, seconds: f
         "res_tenant": principal.tenancy_id,
         "res_compartment": principal.compartment_id,
         "res_type": principal.resource_type,
-        "res_id": principal.id,
+        "sub": principal.resource_type,
     }
+    if cloud.assumptions.has_resource_id_claim:
+        claims |= {"res_id": principal.id, "sub": principal.id}
     return cloud.keys.issue_token(principal, public, seconds=seconds, claims=claims)
 
 

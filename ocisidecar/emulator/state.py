@@ -124,23 +124,53 @@ class Store:
 class Assumptions:
     """Choices where OCI's documentation is silent and no recorded response decides.
 
+    The defaults are what was seen in the service or, where nothing was, the harsher of the possible readings: what
+    works with them works in OCI.
+
     Args:
         retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.  `Conflict`
             is on record; that the bodies are compared before the resource's deletion is noticed is UNCONFIRMED.
         foreign_images: what images are that OCIR has in other namespaces than the tenancy's: "private" ones exist,
             each in a repository of the instance's compartment which it must be allowed to read; "public" ones exist
-            and need no right; "missing" ones do not exist.
+            and need no right; "missing" ones do not exist.  The first is an invention for the sake of examples.
         pulls_with_disabled_principal: whether the right of the instance counts for images of containers whose
-            resource principal is disabled.  A comment in public code says so.
+            resource principal is disabled.  UNCONFIRMED: a comment in public code says so.
         removes_instance_on_refused_pull: whether an instance whose image cannot be pulled is deleted; otherwise it
-            stays, FAILED.
+            stays, FAILED.  UNCONFIRMED: the text of the refusal is on record, the instance's end is not.
         unknown_group_message: text of the 400 for a policy that names a group which does not exist or is not known
-            yet; `{kind}` and `{name}` stand for it.  "No permissions found" is on record too.
-        logging_create_status: status of the response to a create of a log group or log, 202 or 200.
-        has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.
+            yet; `{kind}` and `{name}` stand for it.  Source: terraform-provider-oci issue #785;
+            "No permissions found" is on record too (jetuse, public-deploy-dedicated-compartment.md).
+        logging_create_status: status of the response to a create of a log group or log, 202 or 200.  UNCONFIRMED:
+            no recorded response decides.
+        has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.  Source:
+            live answers that show them.  UNCONFIRMED: that there are tenancies without them.
         null_removes_field: whether null in an update removes an optional field; otherwise null is ignored.
+            UNCONFIRMED: the SDK's NONE_SENTINEL sends null for this purpose, but no service documents it.
         resource_principal_lifetime_seconds: how long the tokens of real containers are valid; they are replaced
-            after half that time.
+            after half that time.  Source: oke-credential-provider-for-ocir issue #5, 3600 s.
+        emptydir_mode: permissions of the EMPTYDIR volumes of real containers, which belong to root.  UNCONFIRMED:
+            dander has written to one as user 65532, monkeyci could not as user 1000, both live; the harsher reading
+            is 0o755.
+        accepts_idle_actions: whether starting an ACTIVE container instance, and stopping or restarting an INACTIVE
+            one, is accepted and does nothing.  Source: live use by dander, commit 9bc3fcc, for the stop: "OCI
+            returns 405 (rather than 409) when an instance is already inactive".  UNCONFIRMED: start, restart, code.
+        containers_have_own_tags: whether a container's tags may be other than null or exactly its instance's.
+            Source: live use by dander, commit 9a75d62: "OCI rejects the entire request unless every container's
+            tags are null or exactly equal to its parent's".  UNCONFIRMED: that updates are checked.
+        accepts_immutable_repositories: whether `isImmutable` of a container repository may be true.  Source: live
+            use by dander, commit f902e3f: 400 "Setting isImmutable is not currently supported", also on update.
+        accepts_silent_alarms: whether an alarm may have no destinations.  UNCONFIRMED: the field is required, and
+            no minimum is documented.
+        accepts_root_by_id: whether a policy statement may say `in compartment id <OCID of the tenancy>` for
+            `in tenancy`.  UNCONFIRMED: the documented syntax for the root compartment is `in tenancy`.
+        accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
+            works.  Source: accelerated-data-science, ads/common/oci_logging.py: "source = <OCID> is not allowed
+            but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.
+        max_query_characters: maximum length of a Monitoring query, of alarms too.  UNCONFIRMED: no limit is
+            documented.
+        has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
+            `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
+            only.
     """
 
     retry_token_mismatch: str = "Conflict"  # noqa: S105 - an error code
@@ -154,6 +184,15 @@ class Assumptions:
     has_default_tags: bool = False
     null_removes_field: bool = True
     resource_principal_lifetime_seconds: float = 3600
+    emptydir_mode: int = 0o1777
+    accepts_idle_actions: bool = False
+    containers_have_own_tags: bool = False
+    accepts_immutable_repositories: bool = False
+    accepts_silent_alarms: bool = False
+    accepts_root_by_id: bool = False
+    accepts_exact_source: bool = False
+    max_query_characters: int = 2048
+    has_resource_id_claim: bool = False
 
 
 @define(eq=False, kw_only=True)

@@ -23,6 +23,16 @@ def check_defined_tags(call: Call, body: JsonObject) -> None:
                 raise invalid(f"Invalid tags: {namespace}.{key} is not defined")
 
 
+def check_container_tags(call: Call, container: JsonObject, instance: JsonObject) -> None:
+    """Raise ServiceError 400 for tags of a container that are neither missing nor those of its instance."""
+    if call.cloud.assumptions.containers_have_own_tags:
+        return
+    for name in ("freeformTags", "definedTags"):
+        given = container.get(name)
+        if given is not None and given != instance.get(name):
+            raise invalid(f"{name} of a container must be null or equal to those of its container instance")
+
+
 def with_defaults(call: Call, body: JsonObject) -> JsonObject:
     """Return the defined tags of a new resource: the given ones, and the defaults of its compartments."""
     tags: JsonObject = {}

@@ -20,6 +20,7 @@ from ocisidecar.engine.access import Access, detect_access
 from ocisidecar.engine.errors import raising_pod_failed
 from ocisidecar.engine.networks import Networks, remove_network
 from ocisidecar.engine.owner import KIND, Owner
+from ocisidecar.engine.pause import EMPTYDIR_MODE
 from ocisidecar.engine.pod import Inject, PodRequest, RunningPod, remove_container
 from ocisidecar.engine.values import PodAddress
 from ocisidecar.errors import DockerUnavailable
@@ -103,6 +104,7 @@ class Engine:
         on_begin: Callable[[RunningPod], None] | None = None,
         on_change: Callable[[], None] | None = None,
         clock: Clock | None = None,
+        emptydir_mode: int = EMPTYDIR_MODE,
     ) -> RunningPod:
         """Run a container instance, and block until all its containers were started.
 
@@ -122,6 +124,7 @@ class Engine:
             on_change: called on a separate thread after a container started, exited or changed its health; changes
                 in quick succession may share one call.
             clock: for back-off, delays and intervals; by default real time.
+            emptydir_mode: permissions of EMPTYDIR volumes, which belong to root.
 
         Raises:
             PodFailed: an image is missing, a volume cannot be created, or a container could not be started; or the
@@ -138,6 +141,7 @@ class Engine:
             address=address,
             inject=inject,
             clock=clock or SystemClock(),
+            emptydir_mode=emptydir_mode,
         )
         with ExitStack() as undo:
             pod = self._new_pod(request, on_change)

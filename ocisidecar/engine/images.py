@@ -12,7 +12,7 @@ from attrs import frozen
 from docker.errors import APIError, ImageNotFound
 from docker.utils import parse_repository_tag
 
-from ocisidecar.engine.pause import ARCHITECTURES, IMAGE, image_archive
+from ocisidecar.engine.pause import ARCHITECTURES, EMPTYDIR_MODE, image_archive, image_name
 from ocisidecar.errors import PodFailed
 
 _DEFAULT_REGISTRY = "docker.io"
@@ -91,17 +91,18 @@ def credentials_for(url: str, secrets: Sequence[Mapping[str, Any]]) -> Mapping[s
     return None
 
 
-def ensure_pause(api: docker.APIClient) -> str:
-    """Return the pause image, loaded if it is not on the engine.
+def ensure_pause(api: docker.APIClient, emptydir_mode: int = EMPTYDIR_MODE) -> str:
+    """Return the pause image whose empty volumes have these permissions, loaded if it is not on the engine.
 
     Raises:
         PodFailed: the pause program does not exist for the engine's processors, or the engine rejects the image.
     """
-    if find(api, IMAGE) is None:
+    name = image_name(emptydir_mode)
+    if find(api, name) is None:
         architecture = api.version()["Arch"]
         if architecture not in ARCHITECTURES:
             raise PodFailed(f"The engine's architecture is {architecture}; pods need {' or '.join(ARCHITECTURES)}.")
-        for event in api.load_image(image_archive(architecture)):
+        for event in api.load_image(image_archive(architecture, emptydir_mode)):
             if "error" in event:
-                raise PodFailed(f"The engine refused the image {IMAGE}: {json.dumps(event['error'])}")
-    return IMAGE
+                raise PodFailed(f"The engine refused the image {name}: {json.dumps(event['error'])}")
+    return name

@@ -19,6 +19,12 @@ import tarfile
 from collections.abc import Mapping
 
 IMAGE = "ocisidecar-pause:1"
+EMPTYDIR_MODE = 0o1777
+"""UNCONFIRMED: permissions of an EMPTYDIR; a container may write to it as any user.
+
+For: github.com/harrisonoconnorhover/dander has written to one as user 65532, live.  Against:
+github.com/monkey-projects/monkeyci: "Run as root, because otherwise we can't write to the shared volumes".
+"""
 PROGRAM = "pause"
 MAX_VOLUMES = 32
 """Source: oci.container_instances.models.CreateContainerInstanceDetails.volumes."""
@@ -63,9 +69,15 @@ def program(architecture: str) -> bytes:
     return identification + header + segment + code
 
 
-def image_archive(architecture: str) -> bytes:
+def image_name(emptydir_mode: int = EMPTYDIR_MODE) -> str:
+    """Return the name of the image whose volumes have these permissions."""
+    return IMAGE if emptydir_mode == EMPTYDIR_MODE else f"{IMAGE}-{emptydir_mode:o}"
+
+
+def image_archive(architecture: str, emptydir_mode: int = EMPTYDIR_MODE) -> bytes:
     """Return the image as an archive for `docker load`."""
-    layer = _tar({PROGRAM: program(architecture)}, directories=["volumes", *_volume_directories()])
+    directories = ["volumes", *_volume_directories()]
+    layer = _tar({PROGRAM: program(architecture)}, directories=directories, mode=emptydir_mode)
     config = json.dumps(
         {
             "architecture": architecture,
@@ -76,7 +88,9 @@ def image_archive(architecture: str) -> bytes:
         }
     ).encode()
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
-    manifest = json.dumps([{"Config": config_name, "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]).encode()
+    manifest = json.dumps(
+        [{"Config": config_name, "RepoTags": [image_name(emptydir_mode)], "Layers": ["layer.tar"]}]
+    ).encode()
     return _tar({config_name: config, "layer.tar": layer, "manifest.json": manifest})
 
 
@@ -84,12 +98,12 @@ def _volume_directories() -> list[str]:
     return [volume_directory(number).lstrip("/") for number in range(MAX_VOLUMES)]
 
 
-def _tar(files: Mapping[str, bytes], *, directories: list[str] | None = None) -> bytes:
+def _tar(files: Mapping[str, bytes], *, directories: list[str] | None = None, mode: int = EMPTYDIR_MODE) -> bytes:
     archived = io.BytesIO()
     with tarfile.open(fileobj=archived, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in directories or []:
             entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
+            entry.type, entry.mode = tarfile.DIRTYPE, mode
             archive.addfile(entry)
         for name, content in files.items():
             entry = tarfile.TarInfo(name)

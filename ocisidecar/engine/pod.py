@@ -50,6 +50,7 @@ class PodRequest:
     address: PodAddress | None
     inject: Inject | None
     clock: Clock
+    emptydir_mode: int
 
 
 class RunningPod:
@@ -193,7 +194,12 @@ class RunningPod:
         details = self._request.details
         if self._attachment is None:
             self._attachment = self._networks.attach(self._request.address)
-        declared = volumes.pod_volumes(details, pod_id=self._id, memory_bytes=self._limits.memory_bytes)
+        declared = volumes.pod_volumes(
+            details,
+            pod_id=self._id,
+            memory_bytes=self._limits.memory_bytes,
+            emptydir_mode=self._request.emptydir_mode,
+        )
         mountpoints = {volume.engine_name: self._create_volume(volume) for volume in declared}
         self._start_pause(self._attachment, declared)
         self._require_reachable()
@@ -254,7 +260,7 @@ class RunningPod:
     def _start_pause(self, attachment: Attachment, declared: Sequence[volumes.PodVolume]) -> None:
         config = translate.network_owner_config(
             self._request.details,
-            image=images.ensure_pause(self._api),
+            image=images.ensure_pause(self._api, self._request.emptydir_mode),
             name=self._request.name,
             network=attachment.network,
             ip=attachment.ip,

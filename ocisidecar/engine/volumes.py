@@ -18,12 +18,10 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ocisidecar.engine.pause import MAX_VOLUMES, volume_directory
+from ocisidecar.engine.pause import EMPTYDIR_MODE, MAX_VOLUMES, volume_directory
 from ocisidecar.engine.translate import Json, bind
 from ocisidecar.errors import PodFailed
 
-EMPTYDIR_MODE = 0o1777
-"""UNCONFIRMED: permissions of an EMPTYDIR; a container may write to it as any user."""
 CONFIG_DIRECTORY_MODE = 0o755
 CONFIG_FILE_MODE = 0o444
 
@@ -54,13 +52,16 @@ class PodVolume:
         return {"Type": "volume", "Source": self.engine_name, "Target": self.directory}
 
 
-def pod_volumes(details: Mapping[str, Any], *, pod_id: str, memory_bytes: int) -> tuple[PodVolume, ...]:
+def pod_volumes(
+    details: Mapping[str, Any], *, pod_id: str, memory_bytes: int, emptydir_mode: int = EMPTYDIR_MODE
+) -> tuple[PodVolume, ...]:
     """Return the volumes of an instance with their initial content.
 
     Args:
         details: CreateContainerInstanceDetails.
         pod_id: makes their names on the engine unique.
         memory_bytes: of the instance: the size of an EMPTYDIR in memory.
+        emptydir_mode: permissions of an EMPTYDIR, which belongs to root.
 
     Raises:
         PodFailed: a volume has an unsupported type or invalid content, or there are too many.
@@ -80,9 +81,9 @@ def pod_volumes(details: Mapping[str, Any], *, pod_id: str, memory_bytes: int) -
                 name=volume["name"],
                 engine_name=f"ocisidecar-{pod_id}-{number}",
                 directory=volume_directory(number),
-                options=_options(volume, memory_bytes),
+                options=_options(volume, memory_bytes, emptydir_mode),
                 is_read_only=is_config,
-                archive=_config_files(volume) if is_config else _directories(sub_paths),
+                archive=_config_files(volume) if is_config else _directories(sub_paths, emptydir_mode),
             )
         )
     return tuple(volumes)
@@ -127,14 +128,14 @@ def _mount(mount: Mapping[str, Any], volume: PodVolume, mountpoint: str) -> Json
     }
 
 
-def _options(volume: Mapping[str, Any], memory_bytes: int) -> Mapping[str, str]:
+def _options(volume: Mapping[str, Any], memory_bytes: int, emptydir_mode: int) -> Mapping[str, str]:
     kind = volume["volumeType"]
     if kind == "CONFIGFILE":
         return {"type": "tmpfs", "device": "tmpfs", "o": f"mode={CONFIG_DIRECTORY_MODE:o}"}
     if kind != "EMPTYDIR":
         raise PodFailed(f"Volume {volume['name']} is of type {kind}, which a local pod cannot mount: use EMPTYDIR.")
     if volume.get("backingStore") == "MEMORY":
-        return {"type": "tmpfs", "device": "tmpfs", "o": f"size={memory_bytes},mode={EMPTYDIR_MODE:o}"}
+        return {"type": "tmpfs", "device": "tmpfs", "o": f"size={memory_bytes},mode={emptydir_mode:o}"}
     return {}
 
 
@@ -150,10 +151,10 @@ def _config_files(volume: Mapping[str, Any]) -> bytes:
     return _tar([_directory(path, CONFIG_DIRECTORY_MODE) for path in sorted(directories)], files)
 
 
-def _directories(sub_paths: Iterable[str]) -> bytes | None:
+def _directories(sub_paths: Iterable[str], mode: int) -> bytes | None:
     paths = [_relative_path(sub_path) for sub_path in sub_paths]
     directories = {one for path in paths for one in (path, *path.parents)} - {PurePosixPath()}
-    return _tar([_directory(path, EMPTYDIR_MODE) for path in sorted(directories)], {}) if directories else None
+    return _tar([_directory(path, mode) for path in sorted(directories)], {}) if directories else None
 
 
 def _relative_path(text: str) -> PurePosixPath:

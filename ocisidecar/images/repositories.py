@@ -91,7 +91,7 @@ def _find(caller: Caller, name: str, compartment_id: str) -> Repository | None:
 
 
 def _create(caller: Caller, name: str, compartment_id: str) -> Repository:
-    details = {"compartmentId": compartment_id, "displayName": name, "isPublic": False, "isImmutable": False}
+    details = {"compartmentId": compartment_id, "displayName": name, "isPublic": False}
     operation = "create_container_repository"
     try:
         response = caller.call(_CLIENT, operation, details, intent=CREATE, opc_retry_token=uuid4().hex)

@@ -19,12 +19,14 @@ class TelemetryRole:
 
     Attributes:
         log_id: OCID of the log that it ships files to; empty if it ships none.
+        log_source: the `source` of its entries unless that is the instance's OCID; empty if it ships none.
         log_volume: the volume that it reads these files from.
         metric_namespace: the namespace in OCI Monitoring that it sends samples to; empty if it sends none.
         prometheus_port: the port of its Prometheus API; None if it is not a Prometheus.
     """
 
     log_id: str = ""
+    log_source: str = ""
     log_volume: str = ""
     metric_namespace: str = ""
     prometheus_port: int | None = None
@@ -42,6 +44,7 @@ def telemetry_role_of(body: Mapping[str, Json]) -> TelemetryRole:
     mounts = {text(mount, "mountPath"): text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))}
     return TelemetryRole(
         log_id=text(variables, "OCISIDECAR_LOG_ID"),
+        log_source=text(variables, "OCISIDECAR_INSTANCE"),
         log_volume=mounts.get(directory, ""),
         metric_namespace=text(variables, "OCISIDECAR_METRIC_NAMESPACE"),
         prometheus_port=_prometheus_port(body.get("arguments")),

@@ -17,7 +17,8 @@ from attrs import asdict, define, field, frozen
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound
 from ocisidecar.observe.container_roles import TelemetryRole, telemetry_role_of
 from ocisidecar.observe.snapshot import DeploymentReader
-from ocisidecar.resources.container_instance import emulation, health, is_running
+from ocisidecar.resources.container_health import health, is_running
+from ocisidecar.resources.container_instance import emulation
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Json, objects, text

@@ -5,10 +5,11 @@ Source: oci.loggingsearch.LogSearchClient; Oracle, "Logging Query Language Speci
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.logging import SEARCH_SPAN
@@ -27,15 +28,17 @@ class LogEntry:
 
     Attributes:
         time: as set by the sender.
-        source: the sender; our log forwarder sets the OCID of its container instance.
+        source: the sender; our log forwarder sets the OCID of its container instance, or its name.
         subject: our log forwarder sets the file's path, relative to the log directory.
         entry_type: the `type` of its batch.
+        content: the whole entry as JSON.
     """
 
     time: datetime
     source: str
     subject: str
     entry_type: str
+    content: str = field(default="", repr=False)
 
     @property
     def is_line(self) -> bool:
@@ -48,10 +51,12 @@ class Arrival:
     """An entry and how long it took to arrive.
 
     Attributes:
+        marker: what identified it in its content.
         entry: as it was found.
-        delay_seconds: from sending it, or the request that it is about, until an entry of its source was found.
+        delay_seconds: from sending it, or the request that it is about, until an entry with its marker was found.
     """
 
+    marker: str
     entry: LogEntry
     delay_seconds: float
 
@@ -62,7 +67,7 @@ def search(caller: Caller, scope: str, condition: str, *, limit: int) -> tuple[L
     Args:
         caller: makes the request.
         scope: `<compartment>/<log group>/<log>`, each by OCID, the last two optional.
-        condition: in the query language, e.g. `source = 'web'`.
+        condition: in the query language, e.g. `subject = 'web'`.
         limit: of entries, 1 to 1000.
 
     Raises:
@@ -89,4 +94,5 @@ def _entry(result: Mapping[str, Json]) -> LogEntry | None:
         source=text(content, "source"),
         subject=text(content, "subject"),
         entry_type=text(content, "type"),
+        content=json.dumps(content, ensure_ascii=False),
     )

@@ -11,7 +11,7 @@ from typing import TypeVar
 from attrs import evolve, frozen
 
 from ocisidecar.client.session import Caller
-from ocisidecar.credentials import Credentials
+from ocisidecar.credentials import Credentials, domain_of
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
 from ocisidecar.observe.repositories import locate_repositories
 from ocisidecar.resources.capabilities import HasDetails, KeepsData
@@ -214,6 +214,7 @@ def site_of(identity: Identity, region: RegionInfo, image_prefix: str | None) ->
         region.services_id,
         region.services_cidr,
         image_prefix,
+        domain_of(identity.region),
         region_key=region.region_key,
         namespace=region.namespace,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
+from typing import Literal, TypeAlias
 
 from attrs import evolve
 
@@ -16,6 +17,9 @@ from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Step
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key
+
+Wait: TypeAlias = Literal["healthy", "ready"]
+"""What an apply waits for: that new instances work, or that OCI shows them as ACTIVE."""
 
 _ACTIONS: Mapping[Action, Action] = {
     Action.CREATE: Action.CREATE,
@@ -28,6 +32,8 @@ _ACTIONS: Mapping[Action, Action] = {
     Action.WAIT: Action.WAIT,
 }
 """Action of a step → action of the operation that creates or changes its resource."""
+_BRING_UP = frozenset({Action.CREATE, Action.WAIT, Action.START})
+"""After these a resource has to show that it works."""
 _GOALS: Mapping[Action, Goal] = {Action.STOP: Goal.STOPPED, Action.RESTART: Goal.RESTARTED}
 
 
@@ -74,6 +80,17 @@ def operations_of(
     return _in_order(operations, needs)
 
 
+def until_ready(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Return the operations such that new resources only have to become ready.
+
+    What replaces another one still has to become healthy: its predecessor, or the next replica, waits for that.
+    """
+    return tuple(
+        evolve(one, goal=Goal.READY) if one.goal is Goal.HEALTHY and not one.is_replacement else one
+        for one in operations
+    )
+
+
 def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Operation | None:
     """Return the operation for the resource that stays, or None when it needs none."""
     action = _ACTIONS.get(step.action)
@@ -83,12 +100,12 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
     if action is None:
         return None
     want = desired.get(step.key)
-    is_replica = step.action is Action.REPLACE and want is not None and want.rollout is not None
-    is_successor = is_replica or step.predecessor is not None
+    has_health = want is not None and want.health is not None and action in _BRING_UP
+    must_be_healthy = has_health or step.predecessor is not None
     lives: tuple[Live | None, ...] = (*step.old, step.live)
     return Operation(
         id=OperationId(deployment, step.key, action),
-        goal=Goal.HEALTHY if is_successor else _GOALS.get(action, Goal.READY),
+        goal=Goal.HEALTHY if must_be_healthy else _GOALS.get(action, Goal.READY),
         live=step.live,
         changed_fields=step.changed_fields,
         predecessor=step.predecessor,

@@ -113,6 +113,11 @@ class OperationId:
     action: Action
     resource_id: str = ""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the resource is created by it, or was being created when the plan was made."""
+        return self.action in {Action.CREATE, Action.WAIT}
+
     def __str__(self) -> str:
         return " ".join(filter(None, (self.action.value, str(self.key), self.resource_id)))
 
@@ -143,9 +148,9 @@ class Operation:
     is_created_again: bool = False
 
     @property
-    def is_new(self) -> bool:
-        """Whether its resource is created by it, or was being created when the plan was made."""
-        return self.id.action in {Action.CREATE, Action.WAIT}
+    def is_replacement(self) -> bool:
+        """Whether its resource takes the place of another one."""
+        return self.predecessor is not None or (self.id.action is Action.CREATE and bool(self.superseded))
 
     @property
     def may_create(self) -> bool:

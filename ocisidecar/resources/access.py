@@ -101,8 +101,8 @@ class Policy(Kind):
         """Yield what each statement allows, and the reasons."""
         for statement in texts_in(body, "statements"):
             _, _, permission = statement.partition(" to ")
-            verb_and_type, _, rest = permission.partition(" in ")
-            _, _, condition = rest.partition(" where ")
+            right, _, condition = permission.partition(" where ")
+            verb_and_type, _, _ = right.partition(" in ")
             yield "allows", f"{verb_and_type} where {condition}" if condition else verb_and_type
         yield "because", str(body.get("description"))
 
@@ -132,9 +132,8 @@ def right_of(statement: Statement, site: Site) -> str:
     """Return the part of a policy statement from the verb on, which describes the right."""
     where = f" where {statement.where}" if statement.where else ""
     compartment_id = place_of(statement, site).compartment_id or site.identity.compartment_id
-    return (
-        f"{statement.verb} {statement.resource_type} in {compartment_words(compartment_id, site.identity)}{where}"
-    )
+    place = compartment_words(compartment_id, site.identity)
+    return f"{statement.verb} {statement.resource_type} in {place}{where}"
 
 
 def place_of(statement: Statement, site: Site) -> RepositoryPlace:

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
 from ocisidecar.client.session import Caller
+from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.phases import WORK_PHASES
+from ocisidecar.state.desired import HealthCriteria
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Json, text
 
@@ -24,8 +26,8 @@ class HealthChecked(ABC):
     """Its resources may be ready and not work; those of other kinds are healthy when they are ready."""
 
     @abstractmethod
-    def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
-        """Return whether a resource that is ready works."""
+    def health(self, caller: Caller, site: Site, criteria: Mapping[str, HealthCriteria]) -> Mapping[str, Health]:
+        """Return how resources work, by their OCIDs: what `criteria` asks of each."""
 
     @abstractmethod
     def address(self, caller: Caller, live: Live) -> str:

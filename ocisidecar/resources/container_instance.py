@@ -10,33 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from itertools import product
 
 from attrs import evolve
 
 from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import PlanError
+from ocisidecar.errors import PlanError, ServiceCallError
 from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
+from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
 from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.resources.update import check_removed, tags_in_doubt
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
-from ocisidecar.state.desired import Desired, Placement, Rollout
+from ocisidecar.state.desired import Desired, HealthCriteria, Placement, Rollout
 from ocisidecar.state.identity import was_set
 from ocisidecar.state.observed import Live, Phase
-from ocisidecar.state.tags import PARTS_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
+from ocisidecar.state.tags import PART_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
 from ocisidecar.wire import Body, Json, Key, Ref, objects, tags_of, text
 
-_VNICS, _CONTAINERS = PARTS_WITH_TAGS
-_NO_TAGS: Mapping[str, Json] = {name: {} for name in TAG_FIELDS}
+_VNICS = PART_WITH_TAGS
 _VNIC_UNASKED: Mapping[str, Json] = {
     "nsgIds": [],
     "hostnameLabel": None,
     "skipSourceDestCheck": False,
-    **_NO_TAGS,
+    **{name: {} for name in TAG_FIELDS},
 }
 """Fields of a VNIC that the spec does not set.  Source: oci.core.models.UpdateVnicDetails; null is UNCONFIRMED."""
 _SECTIONS_WITH_VALUES = frozenset({"image", "resources"})
@@ -44,6 +45,8 @@ _SECTIONS_WITH_VALUES = frozenset({"image", "resources"})
 _RIGHTS = Key("policy", "main")
 """OCI pulls the images with the rights that the policy gives."""
 _PHASES: Mapping[str, Phase] = {**ACTIVE_PHASES, "INACTIVE": Phase.STOPPED}
+_STATES_AFTER = {"start": {"ACTIVE", "UPDATING"}, "stop": {"INACTIVE", "UPDATING"}}
+"""States in which an instance is or will be as a start or stop leaves it."""
 _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
@@ -61,7 +64,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
     needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
     phases = _PHASES
     mutable = frozenset({"displayName"})
-    hidden = frozenset({_VNICS, _CONTAINERS})
+    hidden = frozenset({_VNICS})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield every replica of every instance."""
@@ -73,7 +76,9 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         placements = placement_order(instance.placement, instance.shape, replica, site.availability_domains)
         shapes = dict.fromkeys((instance.shape, *(placement.shape for placement in placements)))
         composed, *others = (
-            compose(spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape)
+            compose(
+                spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape, domain=site.domain
+            )
             for shape in shapes
         )
         has_address = instance.private_ip is not None or instance.hostname_label is not None
@@ -93,9 +98,8 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
                 instance.name,
                 instance.rollout.replace == "overlap" and not has_address,
                 instance.rollout.max_unavailable,
-                instance.rollout.healthy_timeout_in_seconds,
-                instance.rollout.probe,
             ),
+            health=_health_criteria(instance),
         )
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
@@ -108,27 +112,35 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             yield str(container.get("displayName")), str(container.get("imageUrl"))
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
-        """Change VNIC and containers first, then names and tags, whose hashes say that those are as wanted.
+        """Change the VNIC first, then names and tags, whose hashes say that it is as wanted.
 
-        Before all that the hashes are marked as unknown, so that after an interrupted update neither the new spec
-        nor the old one is taken for applied.
+        Before all that the hash is marked as unknown, so that after an interrupted update neither the new spec nor
+        the old one is taken for applied.
         """
-        if parts := self.hidden & fields.keys():
+        if _VNICS in fields:
             now = caller.call(self.client, "get_container_instance", live.id).body
-            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, parts))
+            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, {_VNICS}))
             recorded = partial(was_set, tags_of(now.get("freeformTags")))
-            if _VNICS in fields:
-                self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
-            if _CONTAINERS in fields:
-                wanted = _fields(fields[_CONTAINERS])
-                self._tag_containers(caller, site, live, wanted, of_part(recorded, _CONTAINERS))
+            self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
         plain = {name: value for name, value in fields.items() if name not in self.hidden}
         return super().update(caller, site, live, plain)
 
     def act(self, caller: Caller, live: Live, action: str) -> str:
-        """Request `start`, `stop` or `restart`; the first two are idempotent."""
+        """Request `start`, `stop` or `restart`; return the work request, empty if there was nothing to do.
+
+        OCI answers 405 to a stop of an INACTIVE instance, e.g. to one that is sent again because the answer was
+        lost.  Source: live use by github.com/harrisonoconnorhover/dander, commit 9bc3fcc.
+        """
         intent = ACTION if action == "restart" else UPDATE
-        return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
+        try:
+            return caller.call(self.client, f"{action}_{self.noun}", live.id, intent=intent).work_request_id
+        except ServiceCallError as error:
+            if error.status != HTTPStatus.METHOD_NOT_ALLOWED or action not in _STATES_AFTER:
+                raise
+            state = text(caller.call(self.client, "get_container_instance", live.id).body, "lifecycleState")
+            if state not in _STATES_AFTER[action]:
+                raise
+            return ""
 
     def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
         """Return the instances with the images and limits of their containers, which take one list for all."""
@@ -140,25 +152,35 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             for live in lives
         )
 
-    def is_healthy(self, caller: Caller, site: Site, live: Live) -> bool:
-        """Return whether every container runs and every one of its health checks is HEALTHY."""
-        return all(_is_working(container) for container in self.containers(caller, site, live.id))
+    def health(self, caller: Caller, site: Site, criteria: Mapping[str, HealthCriteria]) -> Mapping[str, Health]:
+        """Return how the containers of instances work.
+
+        Takes one list, and a GET for each container that has health checks or does not run: the list shows neither
+        results of checks nor exit codes.
+        """
+        entries = list(caller.pages(self.client, "list_containers", site.identity.compartment_id))
+        found: dict[str, list[Mapping[str, Json]]] = {instance_id: [] for instance_id in criteria}
+        for entry in entries:
+            instance_id = text(entry, "containerInstanceId")
+            if instance_id in criteria and text(entry, "lifecycleState") != "DELETED":
+                is_shown = text(entry, "displayName") not in criteria[instance_id].checked and is_running(entry)
+                found[instance_id].append(
+                    entry if is_shown else caller.call(self.client, "get_container", text(entry, "id")).body
+                )
+        not_listed = Health(pending=("its containers are not listed yet",))
+        return {
+            instance_id: judge(containers, criteria[instance_id]) if containers else not_listed
+            for instance_id, containers in found.items()
+        }
 
     def address(self, caller: Caller, live: Live) -> str:
-        """Return its public address, else its private one; `live` is as a GET shows it, with its VNIC.
-
-        For an emulated pod it is the address of the real pod on this machine.
-        """
-        for vnic in objects(live.body.get(_VNICS)):
+        """Return its public address, else its private one; for an emulated pod the real pod's on this machine."""
+        instance = caller.call(self.client, "get_container_instance", live.id).body  # no list shows the VNIC
+        for vnic in objects(instance.get(_VNICS)):
             if vnic.get("vnicId"):
                 shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId")).body
-                return emulation(live.body).get("address") or text(shown, "publicIp") or text(shown, "privateIp")
+                return emulation(instance).get("address") or text(shown, "publicIp") or text(shown, "privateIp")
         return ""
-
-    def containers(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
-        """Yield the instance's containers in full, one request each: a list leaves most fields out."""
-        for entry in self._listed(caller, site, instance_id):
-            yield caller.call(self.client, "get_container", text(entry, "id")).body
 
     def _listed(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
         entries = caller.pages(
@@ -191,15 +213,6 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             shown = caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, fields, intent=UPDATE).body
             check_removed(live.key, shown, [name for name, value in fields.items() if value is None])
 
-    def _tag_containers(
-        self, caller: Caller, site: Site, live: Live, wanted: Mapping[str, Json], recorded: WasSet
-    ) -> None:
-        for container in list(self._listed(caller, site, live.id)):
-            tags = {**_NO_TAGS, **_fields(wanted.get(text(container, "displayName")))}
-            fields = merge_tags(container, tags, recorded)
-            if any(fields[name] != (container.get(name) or {}) for name in fields):
-                caller.call(self.client, "update_container", text(container, "id"), fields, intent=UPDATE)
-
 
 def _amount(value: Body, unit: str) -> str:
     return f"{value:g} {unit}" if isinstance(value, int | float) else ""
@@ -212,6 +225,22 @@ def _fields(value: Json) -> Mapping[str, Json]:
 def _differing(body: Mapping[str, Body], other: Mapping[str, Body]) -> Mapping[str, Body]:
     """Return the fields of `body` that are not the same in `other`."""
     return {name: value for name, value in body.items() if value != other.get(name)}
+
+
+def _health_criteria(instance: InstanceSpec) -> HealthCriteria:
+    checked = frozenset(container.name for container in instance.containers if container.health_checks)
+    optional = frozenset(sidecar.name for sidecar in instance.sidecars if not sidecar.is_essential)
+    needed = frozenset(container.name for container in instance.containers) - optional
+    policy = instance.container_restart_policy
+    return HealthCriteria(
+        timeout_seconds=float(instance.rollout.healthy_timeout_in_seconds),
+        probe=instance.rollout.probe,
+        checked=checked,
+        optional=optional,
+        restarts_always=policy == "ALWAYS",
+        restarts_on_failure=policy != "NEVER",
+        is_verified=instance.rollout.probe is not None or needed <= checked,
+    )
 
 
 def _shared_rights(spec: DeploymentSpec) -> frozenset[Ref]:
@@ -261,26 +290,3 @@ def emulation(instance: Mapping[str, Json]) -> Mapping[str, str]:
     """
     tags = instance.get("systemTags")
     return tags_of(tags.get(_EMULATOR_TAG)) if isinstance(tags, Mapping) else {}
-
-
-def is_running(container: Mapping[str, Json]) -> bool:
-    """Return whether a container's process runs.
-
-    UNCONFIRMED: the word in `lifecycleDetails`, seen in public scripts, for one that has ended while the
-    container is still ACTIVE.
-    """
-    has_ended = text(container, "lifecycleDetails") == "CONTAINER_TERMINATED"
-    return text(container, "lifecycleState") == "ACTIVE" and not has_ended
-
-
-def health(container: Mapping[str, Json]) -> str | None:
-    """Return the worst status of all health checks, UNKNOWN while one has none yet; None without checks."""
-    statuses = [text(check, "status") for check in objects(container.get("healthChecks"))]
-    for status in ("UNHEALTHY", "UNKNOWN", "HEALTHY"):
-        if status in statuses:
-            return status
-    return "UNKNOWN" if statuses else None
-
-
-def _is_working(container: Mapping[str, Json]) -> bool:
-    return is_running(container) and health(container) in {"HEALTHY", None}

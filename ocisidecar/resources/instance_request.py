@@ -29,7 +29,6 @@ from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.volume import StoredContent
-from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Body, Key, Ref
 
 VNIC_MUTABLE = frozenset(
@@ -99,8 +98,7 @@ class Composed:
         body: CreateContainerInstanceDetails in wire form without compartment, placement and our tags; holds
             secrets.  References stand for what does not exist yet; `secret/<OCID>` stands for a vault secret's
             content in base64, with the version as field (`current` for the newest).
-        in_place: what can be changed in place but no list shows: the VNIC's attributes, and the tags of containers
-            by container name; None for an empty one.
+        in_place: what can be changed in place but no list shows: the VNIC's attributes.
         sections: what can only be changed by replacing the instance, by the names that plans show.  Secrets are
             replaced by reference and version.
         statements: rights that its containers need: pairs of container name and statement.
@@ -120,6 +118,7 @@ def compose(
     replica: int,
     image_prefix: str | None = None,
     shape: str | None = None,
+    domain: str = "",
 ) -> Composed:
     """Return the `replica`-th container instance of a validated spec.
 
@@ -129,6 +128,7 @@ def compose(
         replica: from 0.
         image_prefix: registry and path below which our own images are; None keeps their symbolic names.
         shape: in place of the instance's, for a placement with another shape.
+        domain: of the realm's endpoints, e.g. `oraclecloud.com`; empty if it is not known.
 
     Raises:
         SpecError: a file that the spec names could not be read.
@@ -138,7 +138,8 @@ def compose(
     volumes = instance.all_volumes
     files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
     logging = deployment.logging or LoggingSpec.deployment()
-    containers = _containers(instance, on_shape, logging, image_prefix)
+    surroundings = _Surroundings(logging, image_prefix, f"{deployment.name}/{name}", domain)
+    containers = _containers(instance, on_shape, surroundings)
     vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
         displayName=instance.display_name_of(replica),
@@ -158,7 +159,7 @@ def compose(
     return Composed(
         key=Key("container-instance", name),
         body=body,
-        in_place=_in_place(containers, vnic),
+        in_place={"vnics": {name: value for name, value in vnic.items() if name in VNIC_MUTABLE}},
         sections=_sections(instance, body, containers, vnic, files),
         statements=tuple(_statements(instance, image_prefix)),
     )
@@ -198,18 +199,26 @@ def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:
     return wire.present(ocpus=wire.number(instance.ocpus), memoryInGBs=wire.number(memory))
 
 
-def _containers(
-    instance: InstanceSpec, shape: str, logging: LoggingSpec, image_prefix: str | None
-) -> list[dict[str, Body]]:
+@frozen
+class _Surroundings:
+    """What containers depend on outside their own spec; `name` is that of their instance."""
+
+    logging: LoggingSpec
+    image_prefix: str | None
+    name: str
+    domain: str
+
+
+def _containers(instance: InstanceSpec, shape: str, surroundings: _Surroundings) -> list[dict[str, Body]]:
     config_volumes = {volume.name for volume in instance.all_volumes if volume.kind == "config_file"}
     return [
-        _container(container, logging, image_prefix, config_volumes)
+        _container(container, surroundings, config_volumes)
         for container in (_with_rest(instance, shape), *instance.sidecars)
     ]
 
 
 def _container(
-    container: SidecarSpec, logging: LoggingSpec, image_prefix: str | None, config_volumes: Collection[str]
+    container: SidecarSpec, surroundings: _Surroundings, config_volumes: Collection[str]
 ) -> dict[str, Body]:
     limits = wire.present(
         vcpusLimit=wire.number(container.vcpus_limit),
@@ -217,21 +226,16 @@ def _container(
     )
     return wire.present(
         displayName=container.name,
-        imageUrl=resolve_image(container.image_url, image_prefix),
+        imageUrl=resolve_image(container.image_url, surroundings.image_prefix),
         command=list(container.command),
         arguments=list(container.arguments),
         workingDirectory=container.working_directory,
-        environmentVariables={
-            name: _environment_value(value, logging)
-            for name, value in sorted(container.environment_variables.items())
-        },
+        environmentVariables=_environment(container, surroundings),
         volumeMounts=[wire.mount(path, mount, config_volumes) for path, mount in sorted(container.mounts.items())],
         isResourcePrincipalDisabled=_is_resource_principal_disabled(container),
         resourceConfig=limits,
         healthChecks=[wire.health_check(check) for check in container.health_checks],
         securityContext=wire.security_context(container.security_context),
-        freeformTags=dict(container.freeform_tags),
-        definedTags=dict(container.defined_tags),
     )
 
 
@@ -239,6 +243,16 @@ def _is_resource_principal_disabled(container: SidecarSpec) -> bool:
     if container.is_resource_principal_disabled is not None:
         return container.is_resource_principal_disabled
     return all(statement.principal != "computecontainerinstance" for statement in container.statements)
+
+
+def _environment(container: SidecarSpec, surroundings: _Surroundings) -> Mapping[str, Body]:
+    """Return the container's variables; a log forwarder gets the name of its instance and the realm's domain."""
+    values = container.environment_variables
+    added = {"OCISIDECAR_INSTANCE": surroundings.name, "OCISIDECAR_DOMAIN": surroundings.domain}
+    added = {name: value for name, value in added.items() if value and "OCISIDECAR_LOG_ID" in values}
+    return {
+        name: _environment_value(value, surroundings.logging) for name, value in sorted({**added, **values}.items())
+    }
 
 
 def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
@@ -294,17 +308,6 @@ def _defined_tags(deployment: DeploymentSpec, instance: InstanceSpec) -> Mapping
         namespace, _, key = access.defined_tag.partition(".")
         tags.setdefault(namespace, {})[key] = access.name or deployment.name
     return tags
-
-
-def _in_place(containers: Collection[Mapping[str, Body]], vnic: Mapping[str, Body]) -> Mapping[str, Body]:
-    tags = {
-        str(container["displayName"]): {name: container[name] for name in TAG_FIELDS if name in container}
-        for container in containers
-    }
-    return {
-        "vnics": {name: value for name, value in vnic.items() if name in VNIC_MUTABLE},
-        "containers": {name: one for name, one in tags.items() if one} or None,
-    }
 
 
 def _sections(

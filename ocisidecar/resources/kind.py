@@ -64,6 +64,7 @@ class Site:
         services_id: OCID of the "all services in the Oracle Services Network" entry of this region.
         services_cidr: its label, used as a route's destination.
         image_prefix: registry path of our own images.
+        domain: of the realm's endpoints, e.g. `oraclecloud.com`; empty if it is not known.
         region_key: of the region, in lower case, e.g. `fra`; empty if it is not known.
         namespace: of the tenancy in the registry; empty if it is not known.
         repositories: name → place of the repositories of images that OCI pulls, where they were looked up.
@@ -75,6 +76,7 @@ class Site:
     services_id: str = ""
     services_cidr: str = ""
     image_prefix: str | None = None
+    domain: str = ""
     region_key: str = ""
     namespace: str = ""
     repositories: Mapping[str, RepositoryPlace] = field(factory=dict)

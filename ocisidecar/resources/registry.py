@@ -14,10 +14,7 @@ from ocisidecar.wire import Body
 
 
 class ContainerRepository(Kind, KeepsData):
-    """A repository.  API: artifacts/20160918, ContainerRepository.
-
-    No list shows `isImmutable`, so that field is compared by hash.
-    """
+    """A repository.  API: artifacts/20160918, ContainerRepository."""
 
     name = "container-repository"
     heading = "Images"
@@ -26,7 +23,6 @@ class ContainerRepository(Kind, KeepsData):
     noun = "container_repository"
     resource_types = ("repos",)
     mutable = frozenset({"isPublic"})
-    hidden = frozenset({"isImmutable"})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield the repositories under the names that images are pushed to."""
@@ -35,7 +31,6 @@ class ContainerRepository(Kind, KeepsData):
                 "compartmentId": site.identity.compartment_id,
                 "displayName": repository.name,
                 "isPublic": repository.is_public,
-                "isImmutable": repository.is_immutable,
             }
             yield self.desired(repository.name, body)
 

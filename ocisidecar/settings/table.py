@@ -115,7 +115,7 @@ class Values:
     )
     container_count: int = variable("How many equal instances.", INTEGER, 1, targets=("replicas",))
     container_port: int = variable(
-        "Port of the app; must answer HTTP at /.", INTEGER, 80, targets=("ports", "health_checks")
+        "Port of the app; must answer HTTP at /.", INTEGER, 8080, targets=("ports", "health_checks")
     )
     container_env_vars: Mapping[str, str] = variable(
         "Environment of the app. No secrets: OCI shows them in clear.",

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_tuple, same
+from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, duration, length, matches, ocid, validated
 
@@ -42,6 +43,10 @@ class TopicSpec(ShortRepr):
 Destination: TypeAlias = str | TopicSpec
 
 
+_NO_DESTINATION = (
+    "an alarm needs a destination: the OCID of a topic or a stream, or TopicSpec('alarms'), in a spec file "
+    "{name: alarms}, to make a topic"
+)
 _IS_DESTINATION = ocid("onstopic", "stream")
 
 
@@ -62,7 +67,8 @@ class AlarmSpec(ShortRepr):
 
     Container Instances emit CpuUtilization, MemoryUtilization, CpuUsed, MemoryUsed and EphemeralStorageUsed for an
     instance and ContainerCpuUsed, ContainerMemoryUsed and ContainerEphemeralStorageUsed for a container: nothing
-    about network traffic or restarts.
+    about network traffic or restarts.  CpuUsed and ContainerCpuUsed count core nanoseconds since the creation: a
+    threshold needs `.rate()` or `.increment()`.
 
     Attributes:
         name: unique in the deployment, and the alarm's display name.
@@ -74,7 +80,8 @@ class AlarmSpec(ShortRepr):
         pending_duration: how long the condition must hold, PT1M to PT1H.
         body: text of the notification.
         repeat_notification_duration: PT1M to P30D; None means that a firing alarm notifies once.
-        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI allows one of each service.
+        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; at least one, and OCI allows one of each
+            service.
         message_format: of notifications.
         is_enabled: whether it is evaluated.
 
@@ -161,16 +168,22 @@ class AlarmSpec(ShortRepr):
         severity: Severity = "CRITICAL",
         destinations: Sequence[Destination] = (),
     ) -> AlarmSpec:
-        """Fire when an instance that emitted metrics stops emitting them."""
-        query = f"{_of_instances('CpuUtilization')}.absent()"
+        """Fire when an instance that emitted metrics stops emitting them, and none of its name takes its place.
+
+        Absence is detected by display name, because an instance that was replaced would otherwise count as absent
+        for two hours.  Source: Oracle documentation, "Creating an Absence Alarm".
+        """
+        query = f"{_of_instances('CpuUtilization')}.groupBy(resourceDisplayName).absent()"
         return cls(name, query=query, severity=severity, destinations=tuple(destinations))
 
     def query_for(self, display_names: Sequence[str]) -> str:
-        """Return the query with `$instances` replaced by a pattern that matches these display names."""
-        return self.query.replace(INSTANCES, "|".join(sorted(display_names)))
+        """Return the query with `$instances` replaced by a pattern of these display names; see `name_pattern`."""
+        return self.query.replace(INSTANCES, name_pattern(display_names))
 
     def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
+        if not self.destinations:
+            return [("destinations", _NO_DESTINATION)]
         topics = [one for one in self.destinations if isinstance(one, TopicSpec) or ".onstopic." in one]
         if len(topics) > 1 or len(self.destinations) - len(topics) > 1:
             return [("destinations", "OCI allows at most one topic and one stream for an alarm")]

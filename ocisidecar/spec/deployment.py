@@ -19,6 +19,19 @@ from ocisidecar.spec.validate.fields import RESOURCE_NAME, length, matches, vali
 from ocisidecar.wire import Ref
 
 
+def _not_immutable(value: object) -> str | None:
+    """Demand False.
+
+    Source: live use by github.com/harrisonoconnorhover/dander, commit f902e3f.
+    """
+    return (
+        'must be False: OCI answers "Setting isImmutable is not currently supported"; refer to images by digest '
+        "instead, as ocisidecar.images.pinned does"
+        if value
+        else None
+    )
+
+
 @frozen(repr=False)
 class RepositorySpec(ShortRepr):
     """A repository for images in the tenancy's container registry.
@@ -26,7 +39,7 @@ class RepositorySpec(ShortRepr):
     Attributes:
         name: without registry and namespace, e.g. `acme/web`; unique in the tenancy.
         is_public: whether anyone may pull from it without logging in.
-        is_immutable: whether a tag that was pushed cannot be replaced.
+        is_immutable: must be False, because OCI refuses to make repositories immutable.
 
     Source: oci.artifacts.models.CreateContainerRepositoryDetails.
     """
@@ -38,7 +51,7 @@ class RepositorySpec(ShortRepr):
         )
     )
     is_public: bool = field(default=False, kw_only=True)
-    is_immutable: bool = field(default=False, kw_only=True)
+    is_immutable: bool = field(default=False, kw_only=True, metadata=validated(_not_immutable))
 
 
 def _instances(value: Iterable[InstanceSpec]) -> tuple[InstanceSpec, ...]:

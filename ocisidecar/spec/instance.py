@@ -15,7 +15,7 @@ from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.secret import ImagePullSecret
 from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
-from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.tags import DEFINED, FREEFORM, OF_CONTAINER, as_defined_tags
 from ocisidecar.spec.validate.fields import (
     DISPLAY_NAME,
     HOSTNAME_LABEL,
@@ -173,7 +173,8 @@ class InstanceSpec(ContainerFields):
         hostname_label: DNS name within the subnet; forces `stop_first`.
         private_ip: fixed address within the subnet; forces `stop_first`.
         skip_source_dest_check: lets the instance forward traffic of others.
-        freeform_tags, defined_tags: of the instance; `container_…` of the app's container, `vnic_…` of the VNIC.
+        freeform_tags, defined_tags: of the instance; `vnic_…` of the VNIC; `container_…` must be empty, because OCI
+            refuses containers with tags of their own.
 
     Source: oci.container_instances.models.CreateContainerInstanceDetails, CreateContainerVnicDetails.
     """
@@ -206,10 +207,10 @@ class InstanceSpec(ContainerFields):
         factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
     )
     container_freeform_tags: Mapping[str, str] = field(
-        factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM
+        factory=dict, kw_only=True, converter=text_map, metadata=OF_CONTAINER
     )
     container_defined_tags: Mapping[str, Mapping[str, str]] = field(
-        factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
+        factory=dict, kw_only=True, converter=as_defined_tags, metadata=OF_CONTAINER
     )
     vnic_freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM)
     vnic_defined_tags: Mapping[str, Mapping[str, str]] = field(

@@ -101,7 +101,8 @@ class InstanceSecurityContext(ShortRepr):
 class Statement(ShortRepr):
     """A right that a container needs from OCI, as a part of one IAM policy statement.
 
-    `Allow <the deployment's group> to <verb> <resource_type> in compartment id <its compartment> where <where>`.
+    `Allow <the deployment's group> to <verb> <resource_type> in compartment id <its compartment> where <where>`;
+    in the root compartment it is `in tenancy`.
 
     Attributes:
         verb: one of OCI's four, of which each includes those before it.

@@ -11,7 +11,7 @@ from ocisidecar.spec.container import ContainerFields
 from ocisidecar.spec.converters import text_map, texts
 from ocisidecar.spec.preset_registry import Preset, find_preset, preset_names
 from ocisidecar.spec.security import SecurityContext
-from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.tags import OF_CONTAINER, as_defined_tags
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, validated
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class SidecarSpec(ContainerFields, metaclass=_PresetNamespace):
         name: unique in the instance; also the container's display name.
         is_essential: whether a deployment counts as failed when this container does not work.
         security_context: Linux user, root file system, capabilities.
-        freeform_tags: of the container.
-        defined_tags: of the container: namespace → key → value.
+        freeform_tags: must be empty, because OCI refuses containers with tags of their own.
+        defined_tags: must be empty, too.
         warnings: shown with every plan.
         problems: reasons not to deploy it; validation reports each.
 
@@ -62,9 +62,9 @@ class SidecarSpec(ContainerFields, metaclass=_PresetNamespace):
     name: str = field(metadata=validated(RESOURCE_NAME))
     is_essential: bool = field(default=True, kw_only=True)
     security_context: SecurityContext | None = field(default=None, kw_only=True)
-    freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM)
+    freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=OF_CONTAINER)
     defined_tags: Mapping[str, Mapping[str, str]] = field(
-        factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
+        factory=dict, kw_only=True, converter=as_defined_tags, metadata=OF_CONTAINER
     )
     warnings: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)
     problems: tuple[str, ...] = field(default=(), kw_only=True, converter=texts)

@@ -34,8 +34,30 @@ class Rollout:
     group: str
     overlap: bool
     max_unavailable: int = 0
-    healthy_timeout_in_seconds: int = 600
+
+
+@frozen(kw_only=True)
+class HealthCriteria:
+    """When a container instance that is ready counts as healthy.
+
+    Attributes:
+        timeout_seconds: how long it may take.
+        probe: must pass as well, from where the library runs.
+        checked: names of the containers that have health checks: those must be HEALTHY.
+        optional: names of the containers that need not work.
+        restarts_always: a container that has ended is started again, whatever its exit code.
+        restarts_on_failure: one that has ended with another exit code than 0 is started again.
+        is_verified: health checks or the probe tell whether each container that must work does; where not, a
+            container only counts as healthy when it has been running for a while.
+    """
+
+    timeout_seconds: float = 600.0
     probe: HealthCheck | None = None
+    checked: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
+    restarts_always: bool = True
+    restarts_on_failure: bool = True
+    is_verified: bool = False
 
 
 @frozen(kw_only=True)
@@ -53,6 +75,7 @@ class Desired:
         placements: where to try, in order; only container instances have any.
         fields_on: for each shape of the placements but the first, the fields of `body` that depend on the shape.
         rollout: None for kinds that cannot exist twice at a time.
+        health: None for kinds that are healthy when they are ready.
     """
 
     key: Key
@@ -65,6 +88,7 @@ class Desired:
     placements: tuple[Placement, ...] = ()
     fields_on: Mapping[str, Mapping[str, Body]] = field(factory=dict, repr=False)
     rollout: Rollout | None = None
+    health: HealthCriteria | None = None
 
     def body_on(self, shape: str) -> Mapping[str, Body]:
         """Return the create request for one of the shapes in `placements`."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ocisidecar.wire import Body, Json
 
 TAG_FIELDS = ("freeformTags", "definedTags")
-PARTS_WITH_TAGS = ("vnics", "containers")
-"""Parts of a container instance that have tags too."""
+PART_WITH_TAGS = "vnics"
+"""The part of a container instance that has tags of its own; containers cannot have any."""
 
 WasSet = Callable[[str], bool]
 """Whether we set the tag of this name before; names are those of `tag_names`."""
@@ -22,8 +22,7 @@ WasSet = Callable[[str], bool]
 def tag_names(body: Mapping[str, Body]) -> frozenset[str]:
     """Return the names of all tags that a create request sets.
 
-    `team` is a free-form one, `Ops.CostCentre` a defined one, `vnics/team` one of the VNIC.  A name counts for all
-    containers of an instance, since a tag that records them has 256 characters.
+    `team` is a free-form one, `Ops.CostCentre` a defined one, `vnics/team` one of the VNIC.
     """
     return frozenset(_names(body))
 
@@ -68,11 +67,10 @@ def _names(body: Mapping[str, Body]) -> Iterator[str]:
     yield from (name for name, _ in _items(body.get("freeformTags")))
     for namespace, keys in _items(body.get("definedTags")):
         yield from (f"{namespace}.{key}" for key, _ in _items(keys))
-    for part in PARTS_WITH_TAGS:
-        entries = body.get(part)
-        for entry in entries if isinstance(entries, Sequence) else ():
-            if isinstance(entry, Mapping):
-                yield from (f"{part}/{name}" for name in _names(entry))
+    entries = body.get(PART_WITH_TAGS)
+    for entry in entries if isinstance(entries, Sequence) else ():
+        if isinstance(entry, Mapping):
+            yield from (f"{PART_WITH_TAGS}/{name}" for name in _names(entry))
 
 
 def _items(value: Body) -> Sequence[tuple[str, Body]]:

@@ -108,7 +108,7 @@ class Evidence:
 
     Attributes:
         time: when the collection ended.
-        nonce_source: the `source` of the entries with the nonce; empty if none were sent.
+        marker: that of the entries that were sent; empty if none were sent.
         arrivals: log → the entries in it that contain the nonce.
         datapoints: metric namespace → whether the datapoint with the nonce was found.
         usage: what OCI measured lately of instances and containers.
@@ -116,7 +116,7 @@ class Evidence:
     """
 
     time: datetime
-    nonce_source: str = ""
+    marker: str = ""
     arrivals: Mapping[str, PollResult[tuple[Arrival, ...]]] = field(factory=dict)
     datapoints: Mapping[str, PollResult[bool]] = field(factory=dict)
     usage: PollResult[tuple[MetricRow, ...]] = field(factory=PollResult)

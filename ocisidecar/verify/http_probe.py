@@ -12,6 +12,7 @@ from attrs import evolve
 
 from ocisidecar.observe.http_get import fetch
 from ocisidecar.observe.instances import Instance
+from ocisidecar.observe.outputs import admitted_ports
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.verify.evidence import AppProbe, PrometheusTargets, TargetStatus
 from ocisidecar.verify.inspection import Inspection
@@ -90,18 +91,7 @@ def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> frozenset
         for port in instance.ports
         if port.protocol == "tcp"
     }
-    return frozenset(declared.union(*map(_admitted_ports, rules)))
-
-
-def _admitted_ports(rule: Mapping[str, Json]) -> range:
-    """Return the TCP ports that a rule admits."""
-    if text(rule, "direction") != "INGRESS" or text(rule, "protocol") not in {"6", "all"}:
-        return range(0)
-    options = rule.get("tcpOptions")
-    span = options.get("destinationPortRange") if isinstance(options, Mapping) else None
-    if not isinstance(span, Mapping):
-        return range(1, 65536)
-    return range(int(text(span, "min")), int(text(span, "max")) + 1)
+    return frozenset(declared.union(*map(admitted_ports, rules)))
 
 
 def _base_url(

@@ -5,6 +5,7 @@ Source: oci.loggingingestion.LoggingClient.put_logs.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ _SEND = Intent(is_write=True)  # entries have an id, so an entry that is sent tw
 _TYPE = "ocisidecar.verify"
 _MAX_WITH_NONCE = 1000
 _MAX_FORWARDED = 100
+_MARKER_DIGITS = 12
 
 
 @frozen(kw_only=True)
@@ -64,33 +66,64 @@ def log_destinations(inspection: Inspection) -> tuple[LogDestination, ...]:
     )
 
 
+@frozen
+class Markers:
+    """Texts that no other run uses: one for the entry that is sent, and one for the request to each instance.
+
+    All have the same length, so none contains another.
+
+    Attributes:
+        nonce: part of all markers of this run; empty for none.
+    """
+
+    nonce: str
+
+    @property
+    def own(self) -> str:
+        """Return the marker of the entry that is sent."""
+        return self.of("")
+
+    def of(self, instance: str) -> str:
+        """Return the marker for an instance, by name; empty if there is no nonce."""
+        digits = hashlib.blake2b(instance.encode(), digest_size=_MARKER_DIGITS // 2).hexdigest()
+        return f"{self.nonce}{digits}" if self.nonce else ""
+
+    def found_in(self, content: str) -> str:
+        """Return the marker in an entry, or an empty text."""
+        start = content.find(self.nonce)
+        return content[start : start + len(self.nonce) + _MARKER_DIGITS] if start >= 0 else ""
+
+
 @define
 class LogProbe:
-    """Sends an entry with the nonce to a log, and finds the entries with the nonce, with their delays.
+    """Sends an entry with a marker to a log, and finds the entries with markers, with their delays.
+
+    An entry is recognised by the marker in its content and not by its source, which senders choose.
 
     Args:
         source: the `source` of the entry that is sent.
-        requests: OCID of an instance → when a request with the nonce was sent to its app.  This and every other
-            time is by the caller's clock.
+        markers: of this run.
+        requests: marker → when a request with it was sent to an app.  This and every other time is by the caller's
+            clock.
     """
 
     _caller: Caller
     _log: LogDestination
     _source: str
-    _nonce: str
+    _markers: Markers
     _requests: Mapping[str, float]
     _sent_at: dict[str, float] = field(factory=dict, init=False)
     _delays: dict[str, float] = field(factory=dict, init=False)
 
     def send(self) -> None:
-        """Send one entry with the nonce.
+        """Send one entry with `Markers.own`.
 
         Raises:
             ServiceCallError: the service refused.
         """
-        self._sent_at = {**self._requests, self._source: self._caller.clock.time()}
+        self._sent_at = {**self._requests, self._markers.own: self._caller.clock.time()}
         time = rfc3339(now(self._caller.clock))
-        data = json.dumps({"message": f"ocisidecar verifies that lines arrive: {self._nonce}"})
+        data = json.dumps({"message": f"ocisidecar verifies that lines arrive: {self._markers.own}"})
         batch = {
             "source": self._source,
             "type": _TYPE,
@@ -101,26 +134,37 @@ class LogProbe:
         self._caller.call(_CLIENT, "put_logs", self._log.id, details, intent=_SEND)
 
     def find(self) -> tuple[Arrival, ...]:
-        """Return the entries with the nonce from the known sources.
+        """Return the entries with a known marker.
 
-        An entry's delay is measured from when its source was sent to until an entry of that source was first found.
+        An entry's delay is measured from when its marker was sent until an entry with it was first found.
 
         Raises:
             ServiceCallError: the service refused.
         """
-        condition = f"logContent = '*{self._nonce}*'"
+        condition = f"logContent = '*{self._markers.nonce}*'"
         entries = search(self._caller, self._log.scope, condition, limit=_MAX_WITH_NONCE)
         time = self._caller.clock.time()
-        known = [entry for entry in entries if entry.source in self._sent_at]
+        known = [(self._markers.found_in(entry.content), entry) for entry in entries]
         return tuple(
             Arrival(
+                marker=marker,
                 entry=entry,
-                delay_seconds=self._delays.setdefault(entry.source, time - self._sent_at[entry.source]),
+                delay_seconds=self._delays.setdefault(marker, time - self._sent_at[marker]),
             )
-            for entry in known
+            for marker, entry in known
+            if marker in self._sent_at
         )
 
 
 def find_forwarded(caller: Caller, log: LogDestination, instance: Instance) -> tuple[LogEntry, ...]:
-    """Return the newest entries that an instance's log forwarder sent."""
-    return search(caller, log.scope, f"source = '{instance.id}'", limit=_MAX_FORWARDED)
+    """Return the newest entries that an instance's log forwarder sent.
+
+    Their source is the instance's OCID or the name that the provisioner gave it.  The service refuses a whole OCID
+    as source but takes a pattern.  Source: accelerated-data-science, ads/common/oci_logging.py.
+    """
+    forwarder = instance.log_forwarder
+    name = forwarder.telemetry_role.log_source if forwarder is not None else ""
+    sources = tuple(filter(None, (instance.id, name)))
+    condition = " or ".join(f"source = '*{source}'" for source in sources)
+    found = search(caller, log.scope, condition, limit=_MAX_FORWARDED)
+    return tuple(entry for entry in found if entry.source in sources)

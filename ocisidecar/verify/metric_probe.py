@@ -14,6 +14,7 @@ from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.metrics import MetricRow, read_metrics
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.spec.alarm import NATIVE_NAMESPACE
+from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.metric_samples import USAGE
 
@@ -63,7 +64,7 @@ def find_samples(reader: DeploymentReader, namespace: str, metric: str) -> tuple
 
 def find_usage(reader: DeploymentReader, instances: Sequence[Instance]) -> tuple[MetricRow, ...]:
     """Return OCI's newest measurement of each metric of the instances and their containers."""
-    names = "|".join(sorted({one.display_name for one in instances}))
+    names = name_pattern(one.display_name for one in instances)
     matching = f'{{resourceDisplayName =~ "{names}"}}'
     newest = {
         (metric, *sorted(row.dimensions.items())): row

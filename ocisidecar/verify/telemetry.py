@@ -23,7 +23,7 @@ from ocisidecar.timestamps import now
 from ocisidecar.verify.evidence import AppProbe, Evidence, InstanceEvidence, PrometheusTargets
 from ocisidecar.verify.http_probe import UrlResolver, probe_app, probe_prometheus
 from ocisidecar.verify.inspection import Inspection
-from ocisidecar.verify.log_probe import LogDestination, LogProbe, find_forwarded, log_destinations
+from ocisidecar.verify.log_probe import LogDestination, LogProbe, Markers, find_forwarded, log_destinations
 from ocisidecar.verify.metric_probe import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
 from ocisidecar.verify.metric_samples import SAMPLES, samples_of, usage_of
 
@@ -59,7 +59,7 @@ def collect_evidence(
         logs=log_destinations(inspection),
         resolve_url=resolve_url,
         open_ports=open_ports,
-        nonce="" if read_only else uuid.uuid4().hex,
+        markers=Markers("" if read_only else uuid.uuid4().hex),
     ).run(timeout_seconds)
 
 
@@ -72,7 +72,7 @@ class _Collector:
     logs: tuple[LogDestination, ...]
     resolve_url: UrlResolver
     open_ports: Collection[int]
-    nonce: str
+    markers: Markers
 
     def run(self, timeout_seconds: float) -> Evidence:
         """Run all polls until they are done or the time is up, and return their results."""
@@ -88,7 +88,7 @@ class _Collector:
         with_nonce = [arrival for poll in arrivals.values() for arrival in poll.result.value or ()]
         return Evidence(
             time=now(self.reader.caller.clock),
-            nonce_source=self._source if self.nonce else "",
+            marker=self.markers.own,
             arrivals={key: poll.result for key, poll in arrivals.items()},
             datapoints={namespace: poll.result for namespace, poll in datapoints.items()},
             usage=usage.result,
@@ -97,7 +97,7 @@ class _Collector:
                     app=apps[one.name],
                     forwarded=forwarded[one.name].result if one.name in forwarded else None,
                     forwarder_errors=errors.get(one.name, ()),
-                    nonce_line=_nonce_line(one, with_nonce),
+                    nonce_line=_nonce_line(self.markers.of(one.name), with_nonce),
                     targets=targets[one.name].result.value or PrometheusTargets(),
                     samples=_only_of(one, all_samples) if one.metric_agent is not None else None,
                 )
@@ -112,7 +112,7 @@ class _Collector:
     def _probe_apps(self) -> dict[str, AppProbe]:
         def probe(instance: Instance) -> AppProbe:
             time = self.reader.caller.clock.time()
-            result = probe_app(instance, self.resolve_url, self.open_ports, nonce=self.nonce)
+            result = probe_app(instance, self.resolve_url, self.open_ports, nonce=self.markers.of(instance.name))
             return evolve(result, started_at=time)
 
         probes = self.reader.call_all([partial(probe, instance) for instance in self.instances])
@@ -123,29 +123,29 @@ class _Collector:
 
         def make_poll(log: LogDestination) -> Poll[tuple[Arrival, ...]]:
             requests = {
-                instance.id: apps[instance.name].started_at
+                self.markers.of(instance.name): apps[instance.name].started_at
                 for instance in self.instances
                 if apps[instance.name].is_reached and _sends_to(instance, log)
             }
 
             def is_done(found: tuple[Arrival, ...], elapsed_seconds: float) -> bool:
-                sources = {arrival.entry.source for arrival in found}
-                has_app_lines = elapsed_seconds >= _APP_LINES_SECONDS or requests.keys() <= sources
-                return self._source in sources and has_app_lines
+                markers = {arrival.marker for arrival in found}
+                has_app_lines = elapsed_seconds >= _APP_LINES_SECONDS or requests.keys() <= markers
+                return self.markers.own in markers and has_app_lines
 
-            probe = LogProbe(self.reader.caller, log, self._source, self.nonce, requests)
+            probe = LogProbe(self.reader.caller, log, self._source, self.markers, requests)
             return Poll(probe.find, is_done, probe.send)
 
-        return {log.key: make_poll(log) for log in self.logs} if self.nonce else {}
+        return {log.key: make_poll(log) for log in self.logs} if self.markers.nonce else {}
 
     def _datapoints(self) -> dict[str, Poll[bool]]:
         return {
             namespace: Poll(
-                partial(find_datapoint, self.reader, namespace, self.nonce),
+                partial(find_datapoint, self.reader, namespace, self.markers.nonce),
                 lambda is_found, _: is_found,
-                partial(send_datapoint, self.reader, namespace, self.nonce),
+                partial(send_datapoint, self.reader, namespace, self.markers.nonce),
             )
-            for namespace in (namespaces(self.instances) if self.nonce else ())
+            for namespace in (namespaces(self.instances) if self.markers.nonce else ())
         }
 
     def _forwarded(self) -> dict[str, Poll[tuple[LogEntry, ...]]]:
@@ -199,9 +199,9 @@ class _Collector:
         return Poll(partial(find_usage, self.reader, self.instances), is_done)
 
 
-def _nonce_line(instance: Instance, with_nonce: Sequence[Arrival]) -> Arrival | None:
+def _nonce_line(marker: str, with_nonce: Sequence[Arrival]) -> Arrival | None:
     """Return the line that the instance's app wrote about the request with the nonce."""
-    lines = (one for one in with_nonce if one.entry.source == instance.id and one.entry.is_line)
+    lines = (one for one in with_nonce if one.marker == marker and one.entry.is_line)
     return next(lines, None)
 
 

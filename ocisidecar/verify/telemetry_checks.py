@@ -172,7 +172,7 @@ def _log_lines(context: CheckContext, evidence: Evidence, name: str) -> Iterator
     for key, result in evidence.arrivals.items():
         if result.error:
             yield skipped(name, key, f"the user has no permission to send or search entries: {result.error}")
-        elif own := [one for one in result.value or () if one.entry.source == evidence.nonce_source]:
+        elif own := [one for one in result.value or () if one.marker == evidence.marker]:
             yield checked(
                 name,
                 key,
@@ -183,7 +183,7 @@ def _log_lines(context: CheckContext, evidence: Evidence, name: str) -> Iterator
             detail = f"a test entry did not arrive within {result.elapsed_seconds:.0f} s"
             yield checked(name, key, Status.FAILED, detail)
     if not evidence.arrivals:
-        yield skipped(name, _deployment_name(context), _NO_LOG if evidence.nonce_source else _NOT_SENT)
+        yield skipped(name, _deployment_name(context), _NO_LOG if evidence.marker else _NOT_SENT)
     for instance, found in _running(context, evidence):
         container = instance.log_forwarder
         if container is not None and found.forwarded is not None:
@@ -199,7 +199,7 @@ def _forwarded(
     if entries.error:
         return skipped(name, container.key, f"the log cannot be searched: {entries.error}{errors}")
     if newest is not None:
-        is_late = evidence.nonce_source and found.app.is_reached and found.nonce_line is None
+        is_late = evidence.marker and found.app.is_reached and found.nonce_line is None
         status = Status.PASSED if not errors else failure_status(context, container) if is_late else Status.WARNED
         detail = f"newest entry: {newest.subject}, {newest.time:%Y-%m-%d %H:%M:%S} UTC"
         return checked(name, container.key, status, f"{detail}{errors}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ocisidecar.views.deployment import deployment_page, status_page
+from ocisidecar.views.deployment import deployment_page, outputs_page, status_page
 from ocisidecar.views.findings import findings_page
 from ocisidecar.views.notebook import as_html
 from ocisidecar.views.plan import plan_page
@@ -24,6 +24,7 @@ __all__ = [
     "findings_html",
     "findings_page",
     "findings_text",
+    "outputs_page",
     "plan_html",
     "plan_page",
     "plan_text",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sections_by_kind
@@ -26,6 +26,39 @@ def deployment_page(deployment: Deployment) -> Page:
         sections=sections_by_kind((key, Row(sign="•", subject=str(key), text=ocid)) for key, ocid in keyed),
         summary=f"{deployment.name}: {count_of(len(keyed), 'resource')}.",
     )
+
+
+def outputs_page(deployment: Deployment) -> Page:
+    """Return the page with which an apply ends: where the app is, and what is next; reads addresses."""
+    outputs = dict(deployment.outputs)
+    console = outputs.pop("console")
+    rows = tuple(
+        Row(
+            sign="→",
+            subject=instance.name,
+            text=" ".join(_values(outputs, f"{instance.name}.url.")) or instance.lifecycle_state,
+            details=tuple(
+                Detail(name.removeprefix(f"{instance.name}."), value)
+                for name, value in outputs.items()
+                if name.startswith(f"{instance.name}.") and ".url." not in name
+            ),
+        )
+        for instance in deployment.instances
+    )
+    name = deployment.name
+    return Page(
+        sections=(Section(f"{name} in {deployment.identity.region}", rows),) if rows else (),
+        notes=(
+            f"Console: {console}",
+            f"Next: ocisidecar status|verify|destroy {name}, or ocisidecar logs {name} --follow",
+        ),
+        summary=f"{name}: {count_of(len(deployment.resources), 'resource')}; their OCIDs: add --json.",
+        tone=Tone.GOOD,
+    )
+
+
+def _values(outputs: Mapping[str, str], prefix: str) -> list[str]:
+    return [value for name, value in outputs.items() if name.startswith(prefix)]
 
 
 def status_page(deployment: Deployment) -> Page:

@@ -24,6 +24,7 @@ from ocisidecar.events import (
     StepFinished,
     StepRetrying,
     StepWaiting,
+    StepWarning,
 )
 from ocisidecar.plan.plan import Action
 from ocisidecar.views.page import Tone, count_of, printable
@@ -184,6 +185,8 @@ def _line(event: Event, *, is_live: bool, is_up_to_date: bool) -> _Line | None:
             return _Line("↻", f"retrying{again}: {event.reason}", Tone.CHANGE)
         case ReplacementReady():
             return _Line("⇄", "replacement is healthy; the old one is deleted next", Tone.CHANGE)
+        case StepWarning():
+            return _Line("!", event.message, Tone.CHANGE)
         case StepFinished():
             return _Line("✓", _WORDS[Action(event.action)][1], Tone.GOOD)
         case StepFailed():

@@ -118,7 +118,7 @@ def test_a_replacement_is_switched_to_only_when_its_probe_passes(provisioner, em
     vcn = client.create_vcn({**place, "cidrBlocks": ["127.0.0.0/16"]}).data["id"]
     subnet = client.create_subnet({**place, "vcnId": vcn, "cidrBlock": "127.0.0.0/24"}).data["id"]
     deployment = DeploymentSpec("web", [spec], network=NetworkSpec.existing(subnet))
-    old = provisioner.apply(deployment).resources["container-instance/web-0"]
+    old = provisioner.apply(deployment, wait="ready").resources["container-instance/web-0"]
     newer = deployment.with_instance(spec.with_image("docker.io/acme/web:1.5"))
     with pytest.raises(ApplyFailed, match="until it is healthy"):
         provisioner.apply(newer)

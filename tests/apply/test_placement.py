@@ -9,6 +9,7 @@ from ocisidecar import (
     ApplyFailed,
     HealthCheck,
     InstanceSpec,
+    LimitExceeded,
     OutOfHostCapacity,
     PlacementSpec,
     SidecarSpec,
@@ -72,6 +73,34 @@ def test_a_full_shape_falls_back_to_the_next(provisioner, emulator, fill, web, s
 def sizes_of(instance):
     """Return shape, memory and the containers' limits in logical CPUs of an instance."""
     return instance.shape, instance.memory_in_gbs, [one.vcpus_limit for one in instance.containers]
+
+
+LIMIT = "The following service limits were exceeded: standard-e4-core-count."
+
+
+def test_a_shape_beyond_its_limit_is_left_for_the_next(provisioner, emulator, web):
+    """Where the limit of the first shape is 0, the next shape is used, and the events say why."""
+    emulator.inject(Fault.error("create_container_instance", "LimitExceeded", LIMIT, status=400, times=3))
+    heard = []
+    spec = web.with_placement(PlacementSpec(shapes=[ARM]))
+    deployment = provisioner.apply(spec, on_event=heard.append)
+    assert [one.shape for one in deployment.instances] == [ARM]
+    reasons = [one.reason for one in heard if isinstance(one, StepRetrying)]
+    assert len(reasons) == 3
+    assert reasons[-1].startswith(LIMIT)
+    assert reasons[-1].endswith(ARM)
+    assert_one_per_key(provisioner, emulator, spec)
+
+
+def test_a_limit_of_all_placements_lists_what_was_tried(provisioner, emulator, web):
+    """The error stays a LimitExceeded, with the service's words and every placement."""
+    emulator.inject(Fault.error("create_container_instance", "LimitExceeded", LIMIT, status=400, times=None))
+    with pytest.raises(ApplyFailed) as caught:
+        provisioner.apply(web.with_placement(PlacementSpec(shapes=[ARM])))
+    cause = caught.value.causes["container-instance/web-0"]
+    assert isinstance(cause, LimitExceeded)
+    assert "standard-e4-core-count" in str(cause)
+    assert f"tried {BIG} in AD-1, AD-2, AD-3; {ARM} in AD-1, AD-2, AD-3." in str(cause)
 
 
 @WAYS

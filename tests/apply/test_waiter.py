@@ -8,11 +8,14 @@ from attrs import evolve
 from ocisidecar.apply.waiter import Waiter, WaitStatus, Watch, interval, poll
 from ocisidecar.plan.plan import Action, Goal, OperationId
 from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
+from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Site
+from ocisidecar.state.desired import HealthCriteria
 from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import IDENTITY, STATES, key
 
 SITE = Site(IDENTITY, "eu-frankfurt-1")
+WORKS = Health()
 STATES_AND_GONE = {**STATES, Phase.GONE: "DELETED"}
 
 
@@ -21,11 +24,11 @@ class ScriptedKind(HasWorkRequests, HealthChecked):
 
     name = "subnet"
 
-    def __init__(self, *listed, got=None, work=Phase.PENDING, is_healthy=True):
+    def __init__(self, *listed, got=None, work=Phase.PENDING, works=WORKS):
         self.listed = listed
         self.got = got
         self.outcome = work
-        self.health = is_healthy
+        self.works = works
         self.asked = []
 
     def desire(self, *_):
@@ -49,9 +52,9 @@ class ScriptedKind(HasWorkRequests, HealthChecked):
     def failure(self, *_):
         return ("InternalError: no room",)
 
-    def is_healthy(self, *_):
+    def health(self, _caller, _site, criteria):
         self.asked.append("health")
-        return self.health
+        return dict.fromkeys(criteria, self.works)
 
 
 class OtherKind(ScriptedKind):
@@ -82,7 +85,7 @@ def observation(clock):
     """Polls one watch and returns the observation."""
 
     def observation(watched):
-        (seen,) = poll([watched], Caller(clock))
+        (seen,) = poll([watched], Caller(clock), 10.0)
         return seen
 
     return observation
@@ -120,7 +123,7 @@ class TestPoll:
     def test_one_list_answers_for_all(self, clock):
         """A poll of fifty resources of a kind sends one list request."""
         kind = ScriptedKind(*(live(Phase.READY, number=number, name=f"subnet/{number}") for number in range(2, 52)))
-        observations = poll([watch(kind, number=number) for number in range(2, 52)], Caller(clock))
+        observations = poll([watch(kind, number=number) for number in range(2, 52)], Caller(clock), 10.0)
         assert {seen.status for seen in observations} == {WaitStatus.REACHED}
         assert kind.asked == ["list"]
 
@@ -217,18 +220,62 @@ class TestPollOfWorkRequests:
 class TestPollOfHealth:
     """Polls for the goal `healthy`."""
 
-    @pytest.mark.parametrize(("is_healthy", "status"), [(True, WaitStatus.REACHED), (False, WaitStatus.PENDING)])
-    def test_the_health_of_a_ready_instance_is_read(self, observation, is_healthy, status):
-        """A ready instance is read with a GET and then its health, without a list."""
-        kind = ScriptedKind(got=live(Phase.READY), is_healthy=is_healthy)
-        assert observation(watch(kind, goal=Goal.HEALTHY)).status is status
-        assert kind.asked == ["get", "health"]
+    @pytest.mark.parametrize(
+        ("works", "status", "errors"),
+        [
+            (WORKS, WaitStatus.REACHED, ()),
+            (Health(pending=("web is starting",)), WaitStatus.PENDING, ()),
+            (Health(failures=("web ended",), pending=("x",)), WaitStatus.UNHEALTHY, ("web ended", "x")),
+        ],
+        ids=["works", "starts", "ended"],
+    )
+    def test_the_health_of_a_ready_instance_decides(self, observation, works, status, errors):
+        """After the list that shows the instance as ready its health is read, and a failure is final."""
+        kind = ScriptedKind(live(Phase.READY), works=works)
+        seen = observation(watch(kind, goal=Goal.HEALTHY, health=HealthCriteria(is_verified=True)))
+        assert (seen.status, seen.errors) == (status, errors)
+        assert kind.asked == ["list", "health"]
 
     def test_the_health_of_a_pending_instance_is_not_read(self, observation):
         """An instance that is not ready is pending without a request for its health."""
-        kind = ScriptedKind(got=live(Phase.PENDING))
+        kind = ScriptedKind(live(Phase.PENDING))
         assert observation(watch(kind, goal=Goal.HEALTHY)).status is WaitStatus.PENDING
-        assert kind.asked == ["get"]
+        assert kind.asked == ["list"]
+
+    def test_without_checks_it_must_keep_working_for_a_while(self, observation, clock):
+        """Ten seconds without a failure are needed where no check tells that the containers work."""
+        watched = watch(ScriptedKind(live(Phase.READY)), goal=Goal.HEALTHY, since=100.0, began=50.0)
+        assert observation(watched).status is WaitStatus.PENDING
+        clock.advance(9.0)
+        assert observation(watched).status is WaitStatus.PENDING
+        watched.kind.works = Health(pending=("web is starting",))
+        assert observation(watched).status is WaitStatus.PENDING
+        assert watched.pending == "web is starting"
+        watched.kind.works = WORKS
+        clock.advance(9.0)
+        assert observation(watched).status is WaitStatus.PENDING
+        clock.advance(10.0)
+        assert observation(watched).status is WaitStatus.REACHED
+
+    def test_what_starts_quickly_settles_quickly(self, observation, clock):
+        """Containers need to keep running for a quarter of the time that they took to start, and no longer."""
+        watched = watch(ScriptedKind(live(Phase.READY)), goal=Goal.HEALTHY, since=100.0, began=92.0)
+        assert observation(watched).status is WaitStatus.PENDING
+        clock.advance(2.0)
+        assert observation(watched).status is WaitStatus.REACHED
+
+    def test_the_health_of_a_stopped_instance_is_read(self, observation):
+        """An instance all of whose containers have ended is judged by them, as a job is."""
+        kind = ScriptedKind(live(Phase.STOPPED))
+        watched = watch(kind, goal=Goal.HEALTHY, health=HealthCriteria(is_verified=True))
+        assert observation(watched).status is WaitStatus.REACHED
+
+    def test_instances_are_judged_together(self, clock):
+        """One list of instances and one question about their health answer for all of them."""
+        kind = ScriptedKind(*(live(Phase.READY, number=number, name=f"subnet/{number}") for number in (2, 3)))
+        watches = [watch(kind, number=number, goal=Goal.HEALTHY) for number in (2, 3)]
+        poll(watches, Caller(clock), 10.0)
+        assert kind.asked == ["list", "health"]
 
 
 class TestWaiter:
@@ -265,7 +312,7 @@ class TestWaiter:
         ]
         for one in (*together, *apart):
             waiter.add(one, 0.0)
-        assert sorted(len(group) for group in waiter.take_due(1.0)) == [1, 1, 1, 1, 2]
+        assert sorted(len(group) for group in waiter.take_due(1.0)) == [1, 1, 2, 2]
         assert len(waiter.watches) == 6
 
     def test_a_group_is_not_polled_twice_at_a_time(self):

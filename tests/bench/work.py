@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from math import isfinite
 
-from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, SidecarSpec, VolumeSpec
+from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, SidecarSpec, TopicSpec, VolumeSpec
 from ocisidecar.plan.plan import Action
 
 PORTS = (80, 81, 82, 83, 84)
 
 
 def spec(count, name="web"):
-    """Return N instances of 3 containers with a private network, 6 rules, group, policy, log and alarm."""
+    """Return N instances of 3 containers with a private network, 6 rules, group, policy, log, alarm and topic."""
     web = (
         InstanceSpec("web", image_url="docker.io/acme/web:1.4", memory_in_gbs=8, ports=PORTS, replicas=count)
         .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
@@ -19,7 +19,8 @@ def spec(count, name="web"):
         .with_sidecar(SidecarSpec.prometheus())
         .with_sidecar(SidecarSpec.log_forwarder())
     )
-    return DeploymentSpec(name, [web], alarms=[AlarmSpec.cpu_utilization(80)])
+    alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
+    return DeploymentSpec(name, [web], alarms=[alarm])
 
 
 def critical_path(plan, durations):

@@ -68,7 +68,7 @@ class TestCommands:
         code, out, _ = run("plan", spec)
         assert (code, "+  container-instance/web-0" in out, emulator.live()) == (0, True, {})
         code, out, err = run("apply", spec)
-        assert (code, "container-instance/web-0" in out) == (0, True)
+        assert (code, "web-0  http" in out or "private_ip" in out, "Console: https://" in out) == (0, True, True)
         assert "✓ container-instance/web-0 created" in err
         assert run("plan", spec)[:2] == (0, "No changes; web is up to date (10 resources).\n")
         code, out, _ = run("verify", spec)

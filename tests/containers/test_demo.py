@@ -53,12 +53,12 @@ def test_missing_images_are_not_pulled_by_default(engine):
 
 
 def test_an_image_that_cannot_be_pulled(images, capsys):
-    """An image that cannot be pulled ends the demo with exit code 3 and a message that names the image."""
+    """An image that cannot be pulled ends the demo with exit code 1 and a message that names the image."""
     redis = next(one.image_url for one in demo_spec.web.sidecars if one.name == "redis")
     replaced = [f"{image}={other}" for image, other in images.items() if image != redis]
     absent = "127.0.0.1:1/none/redis:1"
     words = [part for pair in (*replaced, f"{redis}={absent}") for part in ("--image", pair)]
-    assert main(["demo", "--containers", "docker", *words]) == 3
+    assert main(["demo", "--containers", "docker", *words]) == 1
     assert f"the image {absent} is not on the engine and could not be pulled" in capsys.readouterr().err
 
 

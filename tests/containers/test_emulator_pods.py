@@ -204,7 +204,7 @@ def test_a_job_that_ends_takes_its_instance_along(local, image, eventually):
     """Under NEVER an instance becomes INACTIVE when its containers have exited, and keeps their exit codes."""
     job = InstanceSpec("job", image_url=image, command=["false"], container_restart_policy="NEVER")
     provisioner = local()
-    deployment = provisioner.apply(job)
+    deployment = provisioner.apply(job, wait="ready")
     eventually(lambda: state_of(deployment)[0] == "INACTIVE")
     assert state_of(deployment)[1]["job"].exit_code == 1
 
@@ -223,7 +223,7 @@ def test_a_crash_loop_and_an_oom_kill_have_different_causes(local, image, standi
         )
     )
     provisioner = local(clock=FastClock(20))
-    deployment = provisioner.apply(spec)
+    deployment = provisioner.apply(spec, wait="ready")
     eventually(lambda: all(one.restart_count for one in state_of(deployment)[1].values()))
     failures = {(check.name, check.key.rpartition("/")[2]) for check in deployment.verify().failures}
     assert ("restarts", "web") in failures
@@ -236,7 +236,7 @@ def test_a_failed_health_check_is_reported_with_its_reason(local, image, eventua
     """The failure that verify() reports for a refused health check names the check and the refusal."""
     check = HealthCheck.tcp(9, interval_in_seconds=1, initial_delay_in_seconds=0, failure_action="NONE")
     spec = InstanceSpec("web", image_url=image, command=["sleep", "1000"], health_checks=[check])
-    deployment = local(clock=FastClock(20)).apply(spec)
+    deployment = local(clock=FastClock(20)).apply(spec, wait="ready")
     eventually(lambda: state_of(deployment)[1]["web"].health == "UNHEALTHY")
     (failure,) = (one for one in deployment.verify().failures if one.name == "health")
     assert "UNHEALTHY TCP 9: " in str(failure)

@@ -31,7 +31,7 @@ STAND_IN_MAY_POST = Statement(
     reason="the stand-in posts as the container instance; the real agent posts as a managementagent",
 )
 WEB = (
-    InstanceSpec("web", image_url=own_image("app-with-metrics"), ports=[80], scrape=ScrapeTarget(8081))
+    InstanceSpec("web", image_url=own_image("app-with-metrics"), ports=[8080], scrape=ScrapeTarget(8081))
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
     .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
     .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=1))

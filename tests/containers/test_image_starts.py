@@ -71,9 +71,9 @@ def with_key(response_file: Path) -> list[str]:
 
 def test_app_says_what_to_do_where_port_80_is_for_root(run: Callable[..., Ended]) -> None:
     """Where port 80 needs root, the error names the variable PORT, and the exit code is that of nginx."""
-    ended = run("app-with-metrics", options=PRIVILEGED_PORTS)
+    ended = run("app-with-metrics", options=[*PRIVILEGED_PORTS, "--env", "PORT=80"])
     assert ended.exit_code == 1
-    assert "set PORT=8080" in ended.output
+    assert "set PORT to 1024 or more" in ended.output
     assert "Permission denied" in ended.output
 
 
@@ -143,6 +143,28 @@ def test_agent_names_the_volume_that_is_missing(run: Callable[..., Ended], respo
     ended = run("management-agent", options=with_key(response_file)[:1])
     assert ended.exit_code == 73
     assert "cannot write to /opt/oracle: mount a volume there" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("image", "directory"),
+    [
+        ("app-with-metrics", "/logs"),
+        ("grafana", "/var/lib/grafana"),
+        ("management-agent", "/opt/oracle"),
+        ("prometheus", "/prometheus"),
+    ],
+)
+def test_a_volume_that_belongs_to_root_ends_the_start_with_one_line(
+    run: Callable[..., Ended], response_file: Path, tmp_path: Path, image: str, directory: str
+) -> None:
+    """Where a volume is root's and closed for others, the only line names user, directory and remedy."""
+    volume = tmp_path / "volume"
+    volume.mkdir(mode=0o755)
+    ended = run(image, options=[*with_key(response_file)[:1], f"--volume={volume}:{directory}", "--user=4711"])
+    assert ended.exit_code == 73
+    (line,) = ended.output.splitlines()
+    assert f"cannot write to {directory}: mount a volume there or" in line
+    assert line.endswith("run as root (run_as_user=0)")
 
 
 def test_agent_ends_while_it_waits(run: Callable[..., Ended], response_file: Path) -> None:

@@ -53,12 +53,12 @@ WEB = (
         "web",
         image_url=own_image("app-with-metrics"),
         memory_in_gbs=8,
-        ports=[80],
+        ports=[8080],
         environment_variables={
             "METRICS_INTERVAL_IN_SECONDS": "0.2",
             "LOG_LIMIT_IN_BYTES": str(LOG_LIMIT_IN_BYTES),
         },
-        health_checks=[HealthCheck.http(80, path="/health", initial_delay_in_seconds=0, interval_in_seconds=1)],
+        health_checks=[HealthCheck.http(8080, path="/health", initial_delay_in_seconds=0, interval_in_seconds=1)],
         scrape=ScrapeTarget(8081),
         container_security_context=SecurityContext.restricted(run_as_user=101),
     )
@@ -67,7 +67,7 @@ WEB = (
     .with_volume(VolumeSpec.empty_dir("tmp"), mount_path="/tmp")
     .with_sidecar(SidecarSpec.prometheus(image_url=own_image("prometheus"), scrape_interval_in_seconds=1))
     .with_sidecar(SidecarSpec.node_exporter())
-    .with_sidecar(SidecarSpec.nginx_exporter())
+    .with_sidecar(SidecarSpec.nginx_exporter(scrape_uri="http://127.0.0.1:8080/stub_status"))
     .with_sidecar(SidecarSpec.redis_exporter())
     .with_sidecar(REDIS)
     .with_sidecar(SidecarSpec.grafana())
@@ -147,7 +147,7 @@ def traffic(whole: Whole, eventually: Callable[..., None]) -> Mapping[str, float
     eventually(lambda: any("HEALTHY" in one.health for one in whole.pod.containers if one.name == "web"))
     seen = 0.0
     for number in range(PAGES):
-        whole.get(80, "/" if number % 7 else "/nowhere")
+        whole.get(8080, "/" if number % 7 else "/nowhere")
         if number % 50 == 0:
             now = whole.metrics()["app_request_duration_seconds_count"]
             assert now >= seen, "a counter fell"
@@ -193,8 +193,8 @@ def test_logs_are_bounded_and_others_can_read_them(whole: Whole, eventually: Cal
 @pytest.mark.usefixtures("traffic")
 def test_nonce_is_logged_but_probes_are_not(whole: Whole) -> None:
     """The access log has requests with a nonce on every path, and neither health checks nor scrapes."""
-    whole.get(80, "/?ocisidecar-nonce=page")
-    whole.get(80, "/health?ocisidecar-nonce=health")
+    whole.get(8080, "/?ocisidecar-nonce=page")
+    whole.get(8080, "/health?ocisidecar-nonce=health")
     log = whole.run("web", "sh", "-c", "cat /logs/access.log.1 /logs/access.log")
     assert "ocisidecar-nonce=page" in log
     assert "ocisidecar-nonce=health" in log
@@ -204,7 +204,7 @@ def test_nonce_is_logged_but_probes_are_not(whole: Whole) -> None:
 
 def test_stub_status_is_for_the_instance_alone(whole: Whole) -> None:
     """`/stub_status` answers 403 from outside, and the exporter in the instance reads it."""
-    assert whole.get(80, "/stub_status")[0] == 403
+    assert whole.get(8080, "/stub_status")[0] == 403
     assert "nginx_up 1" in whole.get(9113, "/metrics")[1].splitlines()
 
 

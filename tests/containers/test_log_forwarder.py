@@ -38,7 +38,7 @@ class Shipping:
         with world.lock:
             log = world.store.find("log", self.deployment.resources["log/app"], world.clock.time())
             received = [entry["logContent"] for entry in log.hidden.get("entries", ())]
-        assert {one["source"] for one in received} <= {self.deployment.resources["container-instance/web-0"]}
+        assert {one["source"] for one in received} <= {"web/web-0"}
         return {one["id"]: one["data"]["message"] for one in received if one["subject"] == "app.log"}
 
     def container(self):

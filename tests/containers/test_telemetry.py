@@ -29,8 +29,8 @@ APP = (
         image_url=own_image("app-with-metrics"),
         ocpus=2,
         memory_in_gbs=8,
-        ports=[80, 9090],
-        health_checks=[HealthCheck.http(80, path="/health", initial_delay_in_seconds=1, interval_in_seconds=2)],
+        ports=[8080, 9090],
+        health_checks=[HealthCheck.http(8080, path="/health", initial_delay_in_seconds=1, interval_in_seconds=2)],
         scrape=ScrapeTarget(8081),
     )
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
@@ -48,7 +48,7 @@ AGENT = evolve(
 SHOP = (
     APP.with_sidecar(SidecarSpec("redis", image_url=REDIS, memory_limit_in_gbs=0.25))
     .with_sidecar(SidecarSpec.redis_exporter())
-    .with_sidecar(SidecarSpec.nginx_exporter())
+    .with_sidecar(SidecarSpec.nginx_exporter(scrape_uri="http://127.0.0.1:8080/stub_status"))
     .with_sidecar(SidecarSpec.node_exporter())
     .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=2))
     .with_sidecar(SidecarSpec.log_forwarder())
@@ -145,7 +145,7 @@ def test_another_process_finds_the_way_too(provisioner, deployment):
     where = {"endpoint": emulator.endpoint, "compartment_id": emulator.compartment_id}
     with Provisioner.from_config(emulator.oci_config, **where) as other:
         (instance,) = other.get(deployment.name).instances
-        assert base_url(instance, 80) == emulator.reach(instance.id, 80)
+        assert base_url(instance, 8080) == emulator.reach(instance.id, 8080)
 
 
 def test_logs_are_what_the_programs_wrote(deployment):
@@ -162,7 +162,7 @@ def test_logs_are_what_the_programs_wrote(deployment):
 def test_a_forwarder_that_may_not_push_fails(provisioner):
     """A forwarder without a resource principal fails its check, and the operator's own test entry passes."""
     forwarder = evolve(SidecarSpec.log_forwarder(), is_resource_principal_disabled=True, health_checks=())
-    deployment = provisioner.apply(evolve(APP, name="mute", ports=(80,)).with_sidecar(forwarder))
+    deployment = provisioner.apply(evolve(APP, name="mute", ports=(8080,)).with_sidecar(forwarder))
     report = deployment.verify(telemetry_timeout_seconds=4)
     assert found(report, "log-lines-arrive", "container-instance/mute-0/log-forwarder").status is Status.FAILED
     assert found(report, "log-lines-arrive", "log/app").status is Status.PASSED

@@ -2,6 +2,8 @@
 
 import pytest
 
+from ocisidecar.emulator import Assumptions
+
 
 @pytest.fixture
 def artifacts(client):
@@ -38,6 +40,22 @@ def test_a_name_is_taken_once_in_the_tenancy(emulator, artifacts, repository, re
     """A repository's name is refused in another compartment too."""
     details = {"compartmentId": emulator.tenancy_id, "displayName": repository.display_name}
     refused(409, "NotAuthorizedOrResourceAlreadyExists", artifacts.create_container_repository, details)
+
+
+def test_repositories_cannot_be_immutable(emulator, artifacts, repository, refused):
+    """`isImmutable` may be false; true is refused in creates and updates."""
+    details = {"compartmentId": emulator.compartment_id, "displayName": "ocisidecar/job", "isImmutable": True}
+    error = refused(400, "InvalidParameter", artifacts.create_container_repository, details)
+    assert error.message == "Setting isImmutable is not currently supported"
+    refused(400, "InvalidParameter", artifacts.update_container_repository, repository.id, {"isImmutable": True})
+    assert artifacts.create_container_repository({**details, "isImmutable": False}).data.is_immutable is False
+
+
+def test_repositories_can_be_made_immutable(make_emulator, client_of):
+    """With `accepts_immutable_repositories` a repository can be made immutable."""
+    emulator = make_emulator(assumptions=Assumptions(accepts_immutable_repositories=True))
+    details = {"compartmentId": emulator.compartment_id, "displayName": "ocisidecar/job", "isImmutable": True}
+    assert client_of(emulator, "artifacts.ArtifactsClient").create_container_repository(details).data.is_immutable
 
 
 @pytest.mark.parametrize("name", ["Web", "web/", "-web", "a b"])

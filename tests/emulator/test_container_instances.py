@@ -7,7 +7,7 @@ import base64
 import oci
 import pytest
 
-from ocisidecar.emulator import ContainerScript, Fault, Latencies
+from ocisidecar.emulator import Assumptions, ContainerScript, Fault, Latencies
 
 BIG = "x" * (64 * 1024)
 DATA = base64.b64encode(b"secret = 1").decode()
@@ -21,18 +21,11 @@ def check(**members):
     return container(healthChecks=[{"healthCheckType": "TCP", "port": 80, **members}])
 
 
-class TestLifecycle:
-    @pytest.fixture
-    def slow(self, make_emulator, client_of, clock):
-        """An emulator in which an instance takes 20 s to create, 10 s to delete and 4 s to change, and a subnet."""
-        latencies = Latencies(
-            container_instance_create=20,
-            container_instance_delete=10,
-            container_instance_action=4,
-            vnic_release=3,
-            deleted_visible=60,
-        )
-        emulator = make_emulator(latencies=latencies)
+@pytest.fixture
+def parts_in(client_of):
+    """Returns a function from an emulator to clients for instances and network, and what creates an instance."""
+
+    def parts(emulator):
         network = client_of(emulator, "core.VirtualNetworkClient")
         identity = client_of(emulator, "identity.IdentityClient")
         place = {"compartmentId": emulator.compartment_id}
@@ -46,8 +39,23 @@ class TestLifecycle:
             "containers": [{"imageUrl": "web:1.4"}],
             "vnics": [{"subnetId": subnet.id}],
         }
-        instances = client_of(emulator, "container_instances.ContainerInstanceClient")
-        return instances, network, details, clock
+        return client_of(emulator, "container_instances.ContainerInstanceClient"), network, details
+
+    return parts
+
+
+class TestLifecycle:
+    @pytest.fixture
+    def slow(self, make_emulator, parts_in, clock):
+        """An emulator in which an instance takes 20 s to create, 10 s to delete and 4 s to change, and a subnet."""
+        latencies = Latencies(
+            container_instance_create=20,
+            container_instance_delete=10,
+            container_instance_action=4,
+            vnic_release=3,
+            deleted_visible=60,
+        )
+        return *parts_in(make_emulator(latencies=latencies)), clock
 
     def test_an_instance_comes_up_in_steps(self, slow):
         """An instance has no VNIC at first, then one, then is ACTIVE together with work request and containers."""
@@ -162,9 +170,31 @@ class TestLifecycle:
 
 
 class TestWithoutLatency:
-    def test_power_actions_out_of_place_do_nothing(self, instances, make_instance):
-        """A start of an active instance and a stop of an inactive one are accepted and change nothing."""
+    @pytest.mark.parametrize(
+        "tags", [{"freeformTags": {"a": "b"}}, {"freeformTags": {}}, {"definedTags": {"ops": {"role": "web"}}}]
+    )
+    def test_containers_have_the_tags_of_their_instance_or_none(self, instances, make_instance, refused, tags):
+        """A container's tags that are not exactly its instance's are refused, in creates and in updates."""
+        mine = {"freeformTags": {"team": "a"}}
+        container = {"displayName": "app", "imageUrl": "web:1"}
+        refused(400, "InvalidParameter", make_instance, **mine, containers=[{**container, **tags}])
+        made = make_instance(**mine, containers=[{**container, **mine}]).data
+        refused(400, "InvalidParameter", instances.update_container, made.containers[0].container_id, tags)
+        assert make_instance(**mine, containers=[container]).status == 200
+
+    def test_power_actions_out_of_place_are_refused(self, instances, make_instance, refused):
+        """A start of an active instance, and a stop or restart of an inactive one, get 405."""
         made = make_instance().data
+        refused(405, "MethodNotAllowed", instances.start_container_instance, made.id)
+        instances.stop_container_instance(made.id)
+        refused(405, "MethodNotAllowed", instances.stop_container_instance, made.id)
+        refused(405, "MethodNotAllowed", instances.restart_container_instance, made.id)
+
+    def test_power_actions_out_of_place_can_be_accepted(self, make_emulator, parts_in):
+        """With `accepts_idle_actions` a start of an active instance and a stop of an inactive one do nothing."""
+        emulator = make_emulator(assumptions=Assumptions(accepts_idle_actions=True))
+        instances, _, details = parts_in(emulator)
+        made = instances.create_container_instance(details).data
         assert instances.start_container_instance(made.id).status == 202
         assert instances.get_container_instance(made.id).data.lifecycle_state == "ACTIVE"
         for _ in range(2):

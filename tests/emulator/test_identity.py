@@ -259,6 +259,18 @@ class TestPolicies:
         wrong = f"Allow group Administrators to use metrics in compartment id {emulator.compartment_id}"
         assert "does not exist or is not part" in refusal(make_policy, wrong, name="wrong", **there).message
 
+    def test_the_root_compartment_is_the_tenancy(self, emulator, make_policy, make_emulator, client_of, refusal):
+        """A statement for the root compartment says `in tenancy`; its OCID is refused unless assumed otherwise."""
+        by_id = f"Allow group Administrators to use metrics in compartment id {emulator.tenancy_id}"
+        there = {"compartmentId": emulator.tenancy_id}
+        assert "use 'in tenancy'" in refusal(make_policy, by_id, name="by-id", **there).message
+        make_policy("Allow group Administrators to use metrics in tenancy", name="in-tenancy", **there)
+        other = make_emulator(assumptions=Assumptions(accepts_root_by_id=True))
+        details = {"compartmentId": other.tenancy_id, "name": "by-id", "description": "d"}
+        statements = [f"Allow group Administrators to use metrics in compartment id {other.tenancy_id}"]
+        policy = client_of(other, "identity.IdentityClient").create_policy({**details, "statements": statements})
+        assert policy.data.statements == statements
+
     def test_statements_are_limited_along_a_path(self, emulator, make_policy, refusal):
         """More than 500 statements on a path from a compartment to the root are refused."""
         statements = ["Allow group Administrators to use metrics in tenancy"] * 50

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives import serialization
 
 from ocisidecar.emulator import Assumptions, Emulator, Fault, Latencies
 
+INSTANCE = "ocid1.computecontainerinstance.oc1.phx.a"
+
 
 @pytest.fixture
 def logging(client):
@@ -204,10 +206,10 @@ class TestEntries:
     def push(self, client, clock, log_id):
         ingestion = client("loggingingestion.LoggingClient")
 
-        def push(*data, log=log_id, age=0.0):
+        def push(*data, log=log_id, age=0.0, source="web"):
             moment = datetime.fromtimestamp(clock.time() - age, UTC)
             entries = [{"id": f"{age}-{number}", "data": text} for number, text in enumerate(data)]
-            batch = {"source": "web", "type": "app", "defaultlogentrytime": moment, "entries": entries}
+            batch = {"source": source, "type": "app", "defaultlogentrytime": moment, "entries": entries}
             return ingestion.put_logs(log, {"specversion": "1.0", "logEntryBatches": [batch]})
 
         return push
@@ -285,6 +287,32 @@ class TestEntries:
     def test_a_query_that_makes_no_sense_is_refused(self, emulator, search, query, refused):
         """An invalid query gets 400 with the query in the message."""
         refused(400, "InvalidParameter", search, query.format(c=emulator.compartment_id) or "x")
+
+    @pytest.mark.parametrize(
+        "condition", ["source = '{i}'", "not (level = 'INFO' or source = '{i}')", "source != '{i}'"]
+    )
+    def test_a_whole_ocid_as_source_is_refused(self, emulator, search, condition, refused):
+        """A comparison of `source` with a whole OCID gets 400, wherever it stands in the query."""
+        query = f'search "{emulator.compartment_id}" | where {condition.format(i=INSTANCE)}'
+        refused(400, "InvalidParameter", search, query)
+
+    def test_a_pattern_finds_the_entries_of_an_ocid(self, emulator, push, search):
+        """A comparison of `source` with `*<OCID>` finds the entries of this source."""
+        push("hello", source=INSTANCE)
+        push("other")
+        query = f"search \"{emulator.compartment_id}\" | where source = '*{INSTANCE}'"
+        assert len(search(query).data.results) == 1
+
+    def test_whole_ocids_can_be_accepted_as_source(self, make_emulator, client_of, clock):
+        """With `accepts_exact_source` a comparison with a whole OCID is answered."""
+        emulator = make_emulator(assumptions=Assumptions(accepts_exact_source=True))
+        now = datetime.fromtimestamp(clock.time(), UTC)
+        details = {
+            "timeStart": now - timedelta(minutes=1),
+            "timeEnd": now,
+            "searchQuery": f"search \"{emulator.compartment_id}\" | where source = '{INSTANCE}'",
+        }
+        assert client_of(emulator, "loggingsearch.LogSearchClient").search_logs(details).data.results == []
 
     def test_a_range_of_more_than_14_days_is_refused(self, emulator, search, refused):
         """A search over more than 14 days gets 400."""

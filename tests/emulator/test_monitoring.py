@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ocisidecar.emulator import Assumptions
+
 NOW = 1_800_000_000.0 // 60 * 60 + 30
 
 
@@ -219,7 +221,9 @@ class TestReading:
 
 class TestAlarms:
     @pytest.fixture
-    def details(self, emulator):
+    def details(self, emulator, client):
+        topic = {"compartmentId": emulator.compartment_id, "name": "oncall"}
+        control = client("ons.NotificationControlPlaneClient")
         return {
             "displayName": "load",
             "compartmentId": emulator.compartment_id,
@@ -227,7 +231,7 @@ class TestAlarms:
             "namespace": "app",
             "query": "Load[1m].max() > 80",
             "severity": "CRITICAL",
-            "destinations": [],
+            "destinations": [control.create_topic(topic).data.topic_id],
             "isEnabled": True,
         }
 
@@ -246,7 +250,17 @@ class TestAlarms:
         ]
         monitoring.delete_alarm(alarm.id)
         refused(404, "NotAuthorizedOrNotFound", monitoring.get_alarm, alarm.id)
-        assert emulator.live() == {}
+        assert emulator.live().keys() == {"topic"}
+
+    def test_an_alarm_needs_a_destination(self, monitoring, details, make_emulator, client_of, refused):
+        """An alarm without destinations is refused, in creates and updates, unless assumed otherwise."""
+        refused(400, "InvalidParameter", monitoring.create_alarm, details | {"destinations": []})
+        alarm = monitoring.create_alarm(details).data
+        refused(400, "InvalidParameter", monitoring.update_alarm, alarm.id, {"destinations": []})
+        other = make_emulator(assumptions=Assumptions(accepts_silent_alarms=True))
+        home = dict.fromkeys(("compartmentId", "metricCompartmentId"), other.compartment_id)
+        accepting = client_of(other, "monitoring.MonitoringClient")
+        assert accepting.create_alarm(details | home | {"destinations": []}).data.destinations == []
 
     @pytest.mark.parametrize(
         ("change", "code"),

@@ -49,8 +49,20 @@ def web(emulator, make_instance):
     ],
 )
 def test_an_instance_has_utilization_and_usage(web, value, metric, expected):
-    """Utilization is in percent of two logical CPUs and 4 GB, CPU in core-nanoseconds a minute, memory in bytes."""
+    """Utilization is in percent of two logical CPUs and 4 GB, CPU in core nanoseconds, memory in bytes."""
     assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == expected
+
+
+@pytest.mark.parametrize("metric", ["CpuUsed", "ContainerCpuUsed"])
+def test_cpu_use_is_cumulative(emulator, web, value, metric):
+    """CPU use counts from the creation on: after a second minute it is twice that of the first."""
+    cloud = emulator.app.cloud
+    cloud.clock.advance(60)
+    now = cloud.clock.time()
+    usages = {web.containers[0].container_id: ContainerUsage(cpu_cores=0.5, memory_bytes=GB)}
+    record_usage(cloud, cloud.store.find("container-instance", web.id, now), now, usages)
+    assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.max()') == 60e9
+    assert value(f'{metric}[1m]{{resourceId = "{web.id}"}}.increment()') == 30e9
 
 
 def test_containers_have_separate_series(web, value):

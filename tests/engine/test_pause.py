@@ -14,7 +14,15 @@ import tarfile
 
 import pytest
 
-from ocisidecar.engine.pause import ARCHITECTURES, IMAGE, MAX_VOLUMES, image_archive, program, volume_directory
+from ocisidecar.engine.pause import (
+    ARCHITECTURES,
+    IMAGE,
+    MAX_VOLUMES,
+    image_archive,
+    image_name,
+    program,
+    volume_directory,
+)
 
 HERE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
 
@@ -64,11 +72,14 @@ def test_the_image_is_a_valid_archive_for_docker_load(architecture):
     assert described["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(content[layer]).hexdigest()}"]
 
 
-def test_there_is_a_directory_for_each_volume():
-    """The image has a world-writable directory per volume, whose mode an empty volume inherits."""
-    with tarfile.open(fileobj=io.BytesIO(image_archive("amd64"))) as archive:
+@pytest.mark.parametrize(("mode", "name"), [(0o1777, IMAGE), (0o755, f"{IMAGE}-755")])
+def test_there_is_a_directory_for_each_volume(mode, name):
+    """The image has a directory per volume, whose mode an empty volume inherits, and a name for each mode."""
+    assert image_name(mode) == name
+    with tarfile.open(fileobj=io.BytesIO(image_archive("amd64", mode))) as archive:
+        assert json.load(archive.extractfile("manifest.json"))[0]["RepoTags"] == [name]
         layer = archive.extractfile("layer.tar").read()
     with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
         modes = {f"/{entry.name}": entry.mode for entry in archive if entry.isdir()}
     assert {volume_directory(number) for number in range(MAX_VOLUMES)} <= modes.keys()
-    assert set(modes.values()) == {0o1777}
+    assert set(modes.values()) == {mode}

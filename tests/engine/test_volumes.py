@@ -16,8 +16,8 @@ def details(*volumes, mounts=()):
     return {"volumes": list(volumes), "containers": [{"volumeMounts": list(mounts)}]}
 
 
-def made(*volumes, mounts=()):
-    return pod_volumes(details(*volumes, mounts=mounts), pod_id="1a2b", memory_bytes=2048)
+def made(*volumes, mounts=(), **options):
+    return pod_volumes(details(*volumes, mounts=mounts), pod_id="1a2b", memory_bytes=2048, **options)
 
 
 def config(**files):
@@ -48,6 +48,15 @@ def test_an_empty_dir_in_memory_is_as_large_as_the_instance_s_memory():
     """An EMPTYDIR in memory is a world-writable tmpfs of the instance's memory size."""
     (volume,) = made({"volumeType": "EMPTYDIR", "name": "fast", "backingStore": "MEMORY"})
     assert volume.options == {"type": "tmpfs", "device": "tmpfs", "o": "size=2048,mode=1777"}
+
+
+def test_empty_dirs_can_have_other_permissions():
+    """EMPTYDIRs in memory and sub-paths have the permissions that are asked for."""
+    mounts = [{"mountPath": "/a", "volumeName": "data", "subPath": "a"}]
+    fast = {"volumeType": "EMPTYDIR", "name": "fast", "backingStore": "MEMORY"}
+    volumes = made(EMPTY, fast, config(), mounts=mounts, emptydir_mode=0o755)
+    assert volumes[1].options["o"] == "size=2048,mode=755"
+    assert entries(volumes[0].archive) == {"a": ("0o755", None)}
 
 
 def test_config_files_are_in_memory_and_readable_by_all_users():

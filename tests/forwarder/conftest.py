@@ -74,6 +74,7 @@ class Tenancy:
             "OCISIDECAR_ENDPOINT": self.provisioner.emulator.endpoint,
             "OCISIDECAR_LOG_ID": self.log_id,
             "OCISIDECAR_LOG_DIRECTORY": str(directory),
+            "OCISIDECAR_INSTANCE": "web/web-0",
             "OCISIDECAR_METRICS_PORT": "0",
             "OCISIDECAR_STOP_QUIET_SECONDS": "1",
         }

@@ -7,6 +7,11 @@ import re
 import socket
 import urllib.error
 import urllib.request
+from pathlib import Path
+
+import pytest
+from log_forwarder.program import _source_of
+from log_forwarder.settings import Settings
 
 from ocisidecar.emulator import Fault
 from tests.forwarder.conftest import wait_until
@@ -37,9 +42,30 @@ def test_lines_arrive_and_sigterm_drains(tenancy, logs, start_forwarder):
     assert process.stop() == 0
     assert tenancy.lines() == LINES
     assert {one[2:] for one in tenancy.entries} == {
-        (tenancy.instance_id, "app/access.log", "ocisidecar.line"),
-        (tenancy.instance_id, "log-forwarder", "ocisidecar.log-forwarder.started"),
+        ("web/web-0", "app/access.log", "ocisidecar.line"),
+        ("web/web-0", "log-forwarder", "ocisidecar.log-forwarder.started"),
     }
+
+
+def test_without_a_name_the_source_is_the_host_and_it_warns(tenancy, start_forwarder):
+    """Where neither token nor environment names the instance, the host name is the source, and the log warns."""
+    process = start_forwarder(INSTANCE="")
+    assert process.stop() == 0
+    assert {one[2] for one in tenancy.collect()} == {socket.gethostname()}
+    assert "instance not known" in process.events()
+
+
+@pytest.mark.parametrize("claim", ["res_id", "sub"])
+def test_an_ocid_in_the_token_is_the_source(claim):
+    """The instance's OCID in a claim of the token comes before the name in the environment."""
+    ocid = "ocid1.computecontainerinstance.oc1.phx.a"
+
+    class Principal:
+        def claim(self, name):
+            return ocid if name == claim else "web"
+
+    settings = Settings(log_id="l", directory=Path("/logs"), endpoint="http://x", instance="web/web-0")
+    assert _source_of(Principal(), settings) == ocid
 
 
 def test_it_is_healthy_and_counts(tenancy, logs, start_forwarder):

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import oci
 import pytest
 from log_forwarder.records import continuation_pattern, split_records
 from log_forwarder.settings import Settings, SettingsError
@@ -31,6 +32,19 @@ def test_the_endpoint_follows_from_the_log_id(log_id, endpoint):
     assert read(OCISIDECAR_LOG_ID=log_id).endpoint == endpoint
 
 
+@pytest.mark.parametrize(("realm", "domain"), sorted(oci.regions.REALMS.items()))
+def test_every_realm_is_known(realm, domain):
+    """The endpoint is in the domain that the SDK has for the log's realm, for every realm of the SDK."""
+    endpoint = read(OCISIDECAR_LOG_ID=f"ocid1.log.{realm}.xx-here-1.a").endpoint
+    assert endpoint == f"https://ingestion.logging.xx-here-1.oci.{domain}"
+
+
+def test_a_given_domain_takes_precedence():
+    """OCISIDECAR_DOMAIN replaces the domain of the log's realm."""
+    endpoint = read(OCISIDECAR_LOG_ID="ocid1.log.moon.xx-here-1.a", OCISIDECAR_DOMAIN="example.com").endpoint
+    assert endpoint == "https://ingestion.logging.xx-here-1.oci.example.com"
+
+
 def test_a_given_endpoint_takes_precedence():
     """OCISIDECAR_ENDPOINT replaces the endpoint of the log's OCID, with its path and without its last slash."""
     assert read(OCISIDECAR_ENDPOINT="http://10.0.0.1:80/x/").endpoint == "http://10.0.0.1:80/x"
@@ -41,7 +55,7 @@ def test_all_errors_are_reported_at_once():
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment(
             {
-                "OCISIDECAR_LOG_ID": "ocid1.log.oc99.mars.a",
+                "OCISIDECAR_LOG_ID": "ocid1.log.moon.mars.a",
                 "OCISIDECAR_BATCH_ENTRIES": "many",
                 "OCISIDECAR_SENDERS": "17",
                 "OCISIDECAR_CONTINUATION": "(",
@@ -97,6 +111,8 @@ def test_the_readme_has_every_variable_and_its_default():
     assert set(rows) - set(numbers) == {
         "OCISIDECAR_LOG_ID",
         "OCISIDECAR_LOG_DIRECTORY",
+        "OCISIDECAR_DOMAIN",
         "OCISIDECAR_ENDPOINT",
+        "OCISIDECAR_INSTANCE",
         "OCISIDECAR_CONTINUATION",
     }

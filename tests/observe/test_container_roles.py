@@ -21,7 +21,9 @@ def role(sidecar: SidecarSpec) -> TelemetryRole:
 
 def test_the_log_forwarder():
     """The log forwarder's role names its log and the volume that it reads."""
-    assert role(SidecarSpec.log_forwarder()) == TelemetryRole(log_id="ocid1.log", log_volume="logs")
+    assert role(SidecarSpec.log_forwarder()) == TelemetryRole(
+        log_id="ocid1.log", log_source="web/web-0", log_volume="logs"
+    )
 
 
 def test_the_management_agent():

@@ -30,7 +30,10 @@ SPEC = DeploymentSpec(
     "web",
     [WEB],
     logging=LoggingSpec.deployment(),
-    alarms=[AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")]), AlarmSpec.memory_utilization(80)],
+    alarms=[
+        AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")]),
+        AlarmSpec.memory_utilization(80, destinations=[TopicSpec("desk")]),
+    ],
 )
 INSTANCE = "container-instance/web-0"
 
@@ -133,7 +136,10 @@ def test_an_alarm_s_threshold_changes_in_place(provisioner, sdk):
     """A new threshold updates the query of the alarm and no other resource."""
     before = provisioner.apply(SPEC)
     oncall = [TopicSpec("oncall")]
-    alarms = [AlarmSpec.cpu_utilization(90, destinations=oncall), AlarmSpec.memory_utilization(80)]
+    alarms = [
+        AlarmSpec.cpu_utilization(90, destinations=oncall),
+        SPEC.alarms[1],
+    ]
     plan = provisioner.plan(evolve(SPEC, alarms=alarms))
     assert steps_of(plan) == {"alarm/cpu-utilization": Action.UPDATE}
     assert "query" in fields_of(plan, "alarm/cpu-utilization")

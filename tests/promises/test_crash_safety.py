@@ -27,7 +27,7 @@ from ocisidecar import (
     TopicSpec,
     VolumeSpec,
 )
-from ocisidecar.apply.executor import Limits
+from ocisidecar.apply.limits import Limits
 from ocisidecar.client.session import Session
 from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import load_credentials

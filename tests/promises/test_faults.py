@@ -35,7 +35,7 @@ CHANGED = DeploymentSpec(
     "web",
     [InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.5", ports=[443], replicas=1)],
     logging=LoggingSpec.deployment(retention_duration_in_days=60),
-    alarms=[AlarmSpec.cpu_utilization(90)],
+    alarms=[AlarmSpec.cpu_utilization(90, destinations=[TopicSpec("oncall")])],
 )
 LATENCIES = Latencies(
     identity=0.5,

@@ -97,8 +97,8 @@ def cases(prefix: str) -> Mapping[str, Case]:
         ),
         _case(
             DeploymentSpec(f"{prefix}-images", network=NOWHERE, repositories=[repository]),
-            changes={"repositories": [evolve(repository, is_public=True, is_immutable=True)]},
-            fields={f"container-repository/{prefix}/app": "isPublic isImmutable"},
+            changes={"repositories": [evolve(repository, is_public=True)]},
+            fields={f"container-repository/{prefix}/app": "isPublic"},
         ),
         _case(
             DeploymentSpec(f"{prefix}-alarms", network=NOWHERE, alarms=[CPU]),

@@ -8,6 +8,7 @@ from attrs import evolve
 from ocisidecar.spec import AccessSpec, InstanceSpec, Statement
 from ocisidecar.wire import resolve
 from tests.plan_values import IDENTITY
+from tests.readers import reader_of
 
 METRICS = Statement("use", "metrics", where="target.metrics.namespace='web'", reason="posts metrics")
 AGENT = Statement("use", "metrics", reason="posts as an agent", principal="managementagent")
@@ -45,6 +46,16 @@ def test_a_policy_grants_what_the_containers_declare_and_nothing_else(wanted):
         f"Allow dynamic-group id <dynamic-group/main.id> to use metrics {HERE} where target.metrics.namespace='web'"
     ]
     assert policy["compartmentId"] == IDENTITY.compartment_id
+
+
+def test_a_deployment_in_the_root_compartment_has_rights_in_the_tenancy(emulator, connect):
+    """The service accepts the policy of a deployment in the root compartment, which says `in tenancy`."""
+    root = connect(emulator, compartment_id=emulator.tenancy_id)
+    assert "use metrics where target.metrics.namespace='web'" in str(root.plan(WEB))
+    policy_id = root.apply(WEB).resources["policy/main"]
+    caller = reader_of(root, "web").caller
+    (statement,) = caller.call("identity.IdentityClient", "get_policy", policy_id).body["statements"]
+    assert statement.endswith(" to use metrics in tenancy where target.metrics.namespace='web'")
 
 
 def test_the_reasons_in_a_policy_have_a_bounded_length(wanted):

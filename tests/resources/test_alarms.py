@@ -5,6 +5,8 @@ from __future__ import annotations
 from attrs import evolve
 
 from ocisidecar import Action, AlarmSpec, DeploymentSpec, InstanceSpec, NetworkSpec, TopicSpec
+from ocisidecar.emulator.metric_store import StreamKey
+from ocisidecar.emulator.mql import Datapoint
 from ocisidecar.wire import Ref
 from tests.plan_values import IDENTITY, key
 from tests.readers import reader_of
@@ -28,6 +30,52 @@ def test_instances_in_a_query_are_the_deployments(wanted):
     web = InstanceSpec("web", image_url="x:1", replicas=2)
     query = wanted(web, alarms=[AlarmSpec.cpu_utilization(90)])["alarm/cpu-utilization"].body["query"]
     assert query == 'CpuUtilization[1m]{resourceDisplayName =~ "web-0|web-1"}.mean() > 90'
+
+
+def test_alarms_of_a_large_fleet_are_accepted(provisioner):
+    """The service accepts an alarm of 500 replicas although their names exceed the maximum length of a query."""
+    web = InstanceSpec("web", image_url="x:1", replicas=500)
+    plan = provisioner.plan(
+        DeploymentSpec("web", [web], alarms=[AlarmSpec.cpu_utilization(90, destinations=[TopicSpec("ops")])])
+    )
+    topic = provisioner.apply(SPEC).resources["topic/ops"]
+    body = {**plan.desired[key("alarm/cpu-utilization")].body, "destinations": [topic]}
+    made = reader_of(provisioner, "web").caller.call("monitoring.MonitoringClient", "create_alarm", body)
+    assert made.body["query"].count("web-") == 1
+
+
+def test_an_instance_of_the_same_name_ends_the_absence(provisioner, clock):
+    """The absence alarm does not fire for an instance that another of its name has replaced."""
+    web = InstanceSpec("web", image_url="x:1")
+    provisioner.apply(DeploymentSpec("web", [web], alarms=[AlarmSpec.absence(destinations=[TopicSpec("ops")])]))
+
+    def emit(resource_id):
+        dimensions = (("resourceDisplayName", "web-0"), ("resourceId", resource_id))
+        stream = StreamKey(
+            region=provisioner.emulator.oci_config["region"],
+            compartment_id=provisioner.emulator.compartment_id,
+            namespace="oci_computecontainerinstance",
+            resource_group=None,
+            name="CpuUtilization",
+            dimensions=dimensions,
+        )
+        provisioner.emulator.app.cloud.metrics.add(stream, [Datapoint(clock.time(), 1.0)])
+
+    emit("before")
+    for _ in range(15):
+        clock.advance(60)
+        emit("after")
+    assert status(provisioner) == "OK"
+    clock.advance(15 * 60)
+    assert status(provisioner) == "FIRING"
+
+
+def status(provisioner):
+    """Return the status of the only alarm."""
+    compartment = provisioner.emulator.compartment_id
+    caller = reader_of(provisioner, "web").caller
+    (alarm,) = caller.pages("monitoring.MonitoringClient", "list_alarms_status", compartment)
+    return alarm["status"]
 
 
 def test_topics_are_created_once_and_existing_ones_used(wanted):

@@ -23,9 +23,11 @@ from ocisidecar import (
 from ocisidecar.emulator import Fault, Latencies
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.errors import ApplyFailed, PlanError
-from ocisidecar.resources.container_instance import emulation, health, is_running, placement_order
+from ocisidecar.resources.container_health import health, is_running
+from ocisidecar.resources.container_instance import emulation, placement_order
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.state.observed import Live, Phase
+from ocisidecar.state.desired import HealthCriteria
+from ocisidecar.state.observed import Phase
 from tests.plan_values import key
 from tests.readers import reader_of
 
@@ -122,10 +124,9 @@ class TestDesire:
 
     def test_rollout_is_the_specs(self, wanted):
         """The rollout of a replica has the values of the spec, and the instance's name as group."""
-        rollout = wanted(evolve(WEB, rollout=RolloutSpec(max_unavailable=2, healthy_timeout_in_seconds=60)))[
-            KEY
-        ].rollout
-        assert (rollout.group, rollout.max_unavailable, rollout.healthy_timeout_in_seconds) == ("web", 2, 60)
+        want = wanted(evolve(WEB, rollout=RolloutSpec(max_unavailable=2, healthy_timeout_in_seconds=60)))[KEY]
+        assert (want.rollout.group, want.rollout.max_unavailable) == ("web", 2)
+        assert want.health.timeout_seconds == 60.0
 
     @pytest.mark.parametrize(
         "change",
@@ -219,11 +220,12 @@ class TestHealth:
     def test_an_instance_is_healthy_when_every_container_is(self, provisioner, emulator, clock, script, is_healthy):
         """An instance is healthy if and only if every container runs and passes its checks."""
         emulator.script("web", script)
-        provisioner.apply(evolve(WEB, health_checks=[HealthCheck.tcp(80)]))
+        checked = evolve(WEB, health_checks=[HealthCheck.tcp(80, failure_action="NONE")])
+        live_id = provisioner.apply(checked, wait="ready").resources[KEY]
         clock.advance(60)
-        reader = reader_of(provisioner, "web")
-        (live,) = reader.snapshot().of("web")[key(KEY)]
-        assert KIND.is_healthy(reader.caller, reader.site, live) is is_healthy
+        reader, criteria = reader_of(provisioner, "web"), HealthCriteria(checked=frozenset({"web"}))
+        works = KIND.health(reader.caller, reader.site, {live_id: criteria})
+        assert works[live_id].is_healthy is is_healthy
 
 
 class TestAddress:
@@ -240,10 +242,14 @@ class TestAddress:
         live = KIND.get(reader.caller, reader.site, instance_id)
         assert KIND.address(reader.caller, live).startswith(start)
 
-    def test_without_a_vnic_there_is_no_address(self):
+    def test_without_a_vnic_there_is_no_address(self, make_provisioner, clock):
         """An instance whose VNIC does not exist yet has an empty address."""
-        bare = Live(key(KEY), "web", "id", "CREATING", Phase.PENDING, {"vnics": [{"vnicId": None}]})
-        assert KIND.address(None, bare) == ""
+        provisioner = make_provisioner(latencies=Latencies(container_instance_create=20))
+        with pytest.raises(Cancelled):
+            provisioner.apply(WEB, cancel=Cancel(after_seconds=1, clock=clock))
+        reader = reader_of(provisioner, "web")
+        (live,) = reader.snapshot().of("web")[key(KEY)]
+        assert KIND.address(reader.caller, live) == ""
 
 
 class TestChanges:
@@ -291,6 +297,21 @@ class TestChanges:
         provisioner.apply(WEB)
         assert [one.operation for one in emulator.requests].count("start_container_instance") == 2
         assert provisioner.plan(WEB).changes == ()
+
+    def test_a_stop_whose_answer_is_lost_is_sent_again(self, provisioner, emulator):
+        """A stop whose answer is lost is sent a second time; that the instance is INACTIVE then is no error."""
+        deployment = provisioner.apply(WEB)
+        emulator.inject(Fault.reset("stop_container_instance", after_commit=True))
+        (instance,) = deployment.stop().instances
+        assert [one.operation for one in emulator.requests].count("stop_container_instance") == 2
+        assert instance.lifecycle_state == "INACTIVE"
+
+    def test_a_405_for_another_reason_is_an_error(self, provisioner, emulator):
+        """A stop that gets 405 although the instance is ACTIVE fails with the service's answer."""
+        deployment = provisioner.apply(WEB)
+        emulator.inject(Fault.error("stop_container_instance", "MethodNotAllowed"))
+        with pytest.raises(ApplyFailed, match="405 MethodNotAllowed"):
+            deployment.stop()
 
     def test_a_plan_shows_the_old_image_and_memory(self, provisioner):
         """The changes of a replacement have image and memory as they were before."""

@@ -113,8 +113,6 @@ EVERYTHING = InstanceSpec(
     skip_source_dest_check=True,
     freeform_tags={"team": "web"},
     defined_tags={"ops": {"cost": "42"}},
-    container_freeform_tags={"role": "app"},
-    container_defined_tags={"ops": {"role": "app"}},
     vnic_freeform_tags={"side": "front"},
     vnic_defined_tags={"ops": {"side": "front"}},
 )
@@ -165,6 +163,7 @@ SET_BY_THE_LIBRARY = {
         "availabilityDomain": "the placement's",
         "faultDomain": "the placement's",
     },
+    "CreateContainerDetails": dict.fromkeys(TAG_FIELDS, "refused unless they are the instance's"),
 }
 
 
@@ -254,7 +253,7 @@ def test_section_names_fit_into_a_tag():
         ({"mounts": {}}, {"volumes"}),
         ({"display_name": "Other", "freeform_tags": {}, "defined_tags": {}}, set()),
         ({"hostname_label": None, "skip_source_dest_check": None, "vnic_display_name": "x"}, set()),
-        ({"container_freeform_tags": {}, "vnic_freeform_tags": {}, "replicas": 3, "ports": [1]}, set()),
+        ({"vnic_freeform_tags": {}, "replicas": 3, "ports": [1]}, set()),
     ],
 )
 def test_a_change_shows_in_its_section(fields: dict[str, Any], section: set[str]):
@@ -399,6 +398,15 @@ def test_logs(logging: LoggingSpec | None, log: str):
     """A log id is the OCID of an existing log, or a reference to the log of the deployment that creates it."""
     containers = wire_of(compose(DeploymentSpec("web", [WEB], logging=logging), WEB, replica=0))["containers"]
     assert containers[3]["environmentVariables"]["OCISIDECAR_LOG_ID"] == log
+
+
+def test_log_forwarders_know_where_they_are():
+    """The log forwarder gets the name of its instance and the realm's domain; other containers do not."""
+    body = wire_of(compose(DeploymentSpec("shop", [WEB]), WEB, replica=1, domain="oraclecloud.eu"))
+    *others, forwarder = (one.get("environmentVariables", {}) for one in body["containers"])
+    assert not any("OCISIDECAR_INSTANCE" in one for one in others)
+    assert forwarder["OCISIDECAR_INSTANCE"] == "shop/web-1"
+    assert forwarder["OCISIDECAR_DOMAIN"] == "oraclecloud.eu"
 
 
 def test_replicas_differ_in_name_only():

@@ -10,14 +10,15 @@ from ocisidecar.state.observed import Live, Phase
 from tests.plan_values import key
 
 NOWHERE = NetworkSpec.existing("ocid1.subnet.oc1..unused")
-SPEC = DeploymentSpec("web", network=NOWHERE, repositories=[RepositorySpec("acme/web", is_immutable=True)])
+SPEC = DeploymentSpec("web", network=NOWHERE, repositories=[RepositorySpec("acme/web")])
 KEY = "container-repository/acme/web"
 
 
 def test_a_repository_is_named_as_images_are_pushed(wanted):
     """A repository has the name that images are pushed to, and is private by default."""
     body = wanted(network=NOWHERE, repositories=SPEC.repositories)[KEY].body
-    assert (body["displayName"], body["isPublic"], body["isImmutable"]) == ("acme/web", False, True)
+    assert (body["displayName"], body["isPublic"]) == ("acme/web", False)
+    assert "isImmutable" not in body
 
 
 @pytest.mark.parametrize(

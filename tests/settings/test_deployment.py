@@ -38,7 +38,11 @@ class TestApp:
     def test_at_least(self, web):
         """A name and an image make an instance with Prometheus, the node exporter and shared volumes."""
         instance = web()
-        assert (instance.image_url, instance.ports, instance.replicas) == ("docker.io/acme/web:1.4", (Port(80),), 1)
+        assert (instance.image_url, instance.ports, instance.replicas) == (
+            "docker.io/acme/web:1.4",
+            (Port(8080),),
+            1,
+        )
         assert names(instance) == ["prometheus", "node-exporter"]
         assert sorted(instance.mounts) == ["/logs", "/metrics"]
 
@@ -46,12 +50,12 @@ class TestApp:
         """The file sets the instance's shape, size, number of replicas, port and availability domain."""
         instance = web(
             "CONTAINER_SHAPE=CI.Standard.A1.Flex\nCONTAINER_OCPUS=4\nCONTAINER_MEMORY_GB=8\nCONTAINER_COUNT=3\n"
-            "CONTAINER_PORT=8080\nAVAILABILITY_DOMAIN=2\n"
+            "CONTAINER_PORT=9000\nAVAILABILITY_DOMAIN=2\n"
         )
         assert (instance.shape, instance.ocpus, instance.memory_in_gbs) == ("CI.Standard.A1.Flex", 4, 8)
         assert instance.replicas == 3
-        assert instance.ports == (Port(8080),)
-        assert instance.health_checks[0].port == 8080
+        assert instance.ports == (Port(9000),)
+        assert instance.health_checks[0].port == 9000
         assert instance.placement == PlacementSpec(availability_domains=[2])
 
     @pytest.mark.parametrize(
@@ -81,8 +85,8 @@ class TestApp:
         """Without CONTAINER_IMAGE the app is the demonstration app, with the URL that build_all.py wrote."""
         assert web("CONTAINER_IMAGE=\n", local=True).image_url == "ocisidecar/app-with-metrics:0.1.0"
         written = "CONTAINER_IMAGE=\nAPP_WITH_METRICS_IMAGE=fra.ocir.io/ns/app:1\n"
-        instance = web(f"{written}CONTAINER_PORT=8080\n")
-        assert (instance.image_url, instance.environment_variables) == ("fra.ocir.io/ns/app:1", {"PORT": "8080"})
+        instance = web(f"{written}CONTAINER_PORT=9000\n")
+        assert (instance.image_url, instance.environment_variables) == ("fra.ocir.io/ns/app:1", {"PORT": "9000"})
 
     @pytest.mark.parametrize(
         ("lines", "scrape"),
@@ -110,14 +114,14 @@ class TestNetwork:
         deployment = spec("ASSIGN_PUBLIC_IP=true\nALLOWED_CIDR='203.0.113.7/32, 198.51.100.0/24'\n")
         assert deployment.network == NetworkSpec.public()
         ports = deployment.instance("web").ports
-        assert ports == (Port(80, sources=["203.0.113.7/32", "198.51.100.0/24"]),)
+        assert ports == (Port(8080, sources=["203.0.113.7/32", "198.51.100.0/24"]),)
 
     def test_prometheus_is_open_to_the_named_only(self, web):
         """PROMETHEUS_ALLOWED_CIDR opens port 9090 to its sources, and without it the port is closed."""
-        assert web().ports == (Port(80),)
-        assert web("PROMETHEUS_ALLOWED_CIDR=vcn\n").ports == (Port(80), Port(9090))
+        assert web().ports == (Port(8080),)
+        assert web("PROMETHEUS_ALLOWED_CIDR=vcn\n").ports == (Port(8080), Port(9090))
         ports = web("PROMETHEUS_ALLOWED_CIDR=203.0.113.7/32\nALLOWED_CIDR=198.51.100.0/24\n").ports
-        assert ports == (Port(80, sources=["198.51.100.0/24"]), Port(9090, sources=["203.0.113.7/32"]))
+        assert ports == (Port(8080, sources=["198.51.100.0/24"]), Port(9090, sources=["203.0.113.7/32"]))
 
     def test_existing(self, spec):
         """An existing subnet and its groups are used unchanged."""
@@ -189,7 +193,7 @@ class TestSidecars:
         """Grafana's port is open to the app's sources, and a user admin exists only with a password."""
         image = "ENABLE_GRAFANA_SIDECAR=true\nGRAFANA_SIDECAR_IMAGE=r/i:1\nALLOWED_CIDR=203.0.113.0/24\n"
         instance = web(image)
-        assert instance.ports == tuple(Port(number, sources=["203.0.113.0/24"]) for number in (80, 3000))
+        assert instance.ports == tuple(Port(number, sources=["203.0.113.0/24"]) for number in (8080, 3000))
         assert "/etc/grafana-secret" not in instance.sidecars[-1].mounts
         secured = web(f"{image}GRAFANA_ADMIN_PASSWORD=env:P\nSECRETS_VERSION=2\n", environment={"P": "x"})
         volume = secured.sidecars[-1].mounts["/etc/grafana-secret"].volume
@@ -198,10 +202,10 @@ class TestSidecars:
     def test_exporters_ask_the_app_at_its_port(self, web):
         """The NGINX and blackbox exporters probe CONTAINER_PORT."""
         nginx, blackbox = web(
-            "CONTAINER_PORT=8080\nENABLE_NGINX_EXPORTER=on\nENABLE_BLACKBOX_EXPORTER=on\n"
+            "CONTAINER_PORT=9000\nENABLE_NGINX_EXPORTER=on\nENABLE_BLACKBOX_EXPORTER=on\n"
         ).sidecars[2:]
-        assert "--nginx.scrape-uri=http://127.0.0.1:8080/stub_status" in nginx.arguments
-        assert blackbox.scrape[1].parameters["target"] == "http://127.0.0.1:8080/"
+        assert "--nginx.scrape-uri=http://127.0.0.1:9000/stub_status" in nginx.arguments
+        assert blackbox.scrape[1].parameters["target"] == "http://127.0.0.1:9000/"
 
 
 class TestLogsAndAlarms:

@@ -36,9 +36,9 @@ network: {private: {dns_label: shop}}
 access: {deployment: {defined_tag: ops.deployment}}
 logging: {of: platform}
 alarms:
-  - cpu_utilization: 90
+  - cpu_utilization: {threshold: 90, destinations: [{name: ops}]}
   - absence: {severity: ERROR, destinations: [{name: ops}, ocid1.stream.oc1.fra.a]}
-  - {name: own, query: 'requests[1m].rate() > 5', namespace: web}
+  - {name: own, query: 'requests[1m].rate() > 5', namespace: web, destinations: [{name: ops}]}
 instances:
   - name: web
     image_url: nginx:1.27
@@ -119,9 +119,9 @@ def test_a_document_in_all_its_forms(tmp_path: Path):
         access=AccessSpec.deployment(defined_tag="ops.deployment"),
         logging=LoggingSpec.of("platform"),
         alarms=[
-            AlarmSpec.cpu_utilization(90),
+            AlarmSpec.cpu_utilization(90, destinations=[TopicSpec("ops")]),
             AlarmSpec.absence(severity="ERROR", destinations=[TopicSpec("ops"), "ocid1.stream.oc1.fra.a"]),
-            AlarmSpec("own", query="requests[1m].rate() > 5", namespace="web"),
+            AlarmSpec("own", query="requests[1m].rate() > 5", namespace="web", destinations=[TopicSpec("ops")]),
         ],
     )
     assert load_spec(tmp_path / "shop.yaml") == expected

@@ -136,7 +136,14 @@ def test_alarm_queries_name_the_instances():
         'CpuUtilization[1m]{resourceDisplayName =~ "web-0|web-1"}.mean() > 90'
     )
     assert AlarmSpec.ephemeral_storage(12).query.endswith(".max() > 12884901888")
-    assert AlarmSpec.absence().query.endswith(".absent()")
+    assert AlarmSpec.absence().query.endswith(".groupBy(resourceDisplayName).absent()")
+
+
+def test_alarm_queries_of_large_fleets_stay_short():
+    """The names of many replicas become one pattern for each instance of the spec; other names stay."""
+    many = ["solo", *(f"web-{number}" for number in range(500)), *(f"db-{number}" for number in range(2))]
+    query = AlarmSpec.cpu_utilization(90).query_for(many)
+    assert query == 'CpuUtilization[1m]{resourceDisplayName =~ "db-*|solo|web-*"}.mean() > 90'
 
 
 @pytest.mark.parametrize(
@@ -145,7 +152,8 @@ def test_alarm_queries_name_the_instances():
 )
 def test_a_ready_alarm_can_have_a_second_threshold(make: Any, second: float):
     """Two alarms of one metric differ in name and severity, so that a deployment may hold both."""
-    alarms = [make(), make(second, name="urgent", severity="CRITICAL")]
+    ops = [TopicSpec("ops")]
+    alarms = [make(destinations=ops), make(second, name="urgent", severity="CRITICAL", destinations=ops)]
     assert [alarm.name for alarm in alarms][1] == "urgent"
     assert alarms[1].severity == "CRITICAL"
     assert alarms[0].query != alarms[1].query

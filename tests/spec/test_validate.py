@@ -37,6 +37,7 @@ from ocisidecar.wire import Key, Ref
 
 WEB = InstanceSpec("web", image_url="nginx:1.27")
 SHOP = DeploymentSpec("shop", [WEB])
+OPS = (TopicSpec("ops"),)
 SIDECAR = SidecarSpec("extra", image_url="extra:1")
 
 
@@ -438,7 +439,7 @@ def test_budget_boundaries():
             'instances["web"].name: duplicate name: names must be unique',
         ),
         (
-            evolve(SHOP, alarms=[AlarmSpec.absence()] * 2),
+            evolve(SHOP, alarms=[AlarmSpec.absence(destinations=[TopicSpec("a")])] * 2),
             'alarms["absence"].name: duplicate name: names must be unique',
         ),
         (
@@ -496,18 +497,27 @@ def test_budget_boundaries():
         ),
         (evolve(SHOP, logging=LoggingSpec.existing()), "logging.log_id: give either log_id or log_group_id"),
         (
-            evolve(SHOP, alarms=[AlarmSpec("a", query="CpuUtilization > 3")]),
+            evolve(SHOP, alarms=[AlarmSpec("a", query="CpuUtilization > 3", destinations=OPS)]),
             (
                 'alarms["a"].query: must be a Monitoring query such as CpuUtilization[1m].mean() '
                 "> 80, got 'CpuUtilization > 3'"
             ),
         ),
         (
-            evolve(SHOP, alarms=[AlarmSpec("a", query="A[1m].max() > 3", pending_duration="PT2H")]),
+            evolve(SHOP, alarms=[AlarmSpec.absence()]),
+            (
+                'alarms["absence"].destinations: an alarm needs a destination: the OCID of a topic or a stream, '
+                "or TopicSpec('alarms'), in a spec file {name: alarms}, to make a topic"
+            ),
+        ),
+        (
+            evolve(
+                SHOP, alarms=[AlarmSpec("a", query="A[1m].max() > 3", pending_duration="PT2H", destinations=OPS)]
+            ),
             "alarms[\"a\"].pending_duration: must be an ISO 8601 duration of PT1M to PT1H, got 'PT2H'",
         ),
         (
-            evolve(SHOP, alarms=[AlarmSpec("a", query="A[1m].max() > 3", pending_duration="P")]),
+            evolve(SHOP, alarms=[AlarmSpec("a", query="A[1m].max() > 3", pending_duration="P", destinations=OPS)]),
             "alarms[\"a\"].pending_duration: must be an ISO 8601 duration of PT1M to PT1H, got 'P'",
         ),
         (
@@ -532,7 +542,7 @@ def test_budget_boundaries():
             "alarms: two different topics have the name 'a': make them equal, or rename one",
         ),
         (
-            DeploymentSpec("shop", alarms=[AlarmSpec.absence()]),
+            DeploymentSpec("shop", alarms=[AlarmSpec.absence(destinations=OPS)]),
             'alarms["absence"].query: $instances stands for the instances, but the deployment has none',
         ),
         (
@@ -551,7 +561,7 @@ def test_deployments(spec: DeploymentSpec, problem: str):
 
 
 def test_tags_of_parts():
-    """Containers and VNICs may have ten free-form tags, and instances six."""
+    """VNICs may have ten free-form tags, and instances six."""
     seven = {f"t{i}": "" for i in range(7)}
     eleven = {f"t{i}": "" for i in range(11)}
     assert web(freeform_tags=seven) == [
@@ -559,9 +569,29 @@ def test_tags_of_parts():
     ]
     message = "OCI allows 10 free-form tags on a resource, got 11"
     assert web(vnic_freeform_tags=eleven) == [f"vnic_freeform_tags: {message}"]
-    assert web(container_freeform_tags=eleven) == [f"container_freeform_tags: {message}"]
-    assert extra(freeform_tags=eleven) == [f"freeform_tags: {message}"]
-    assert web(container_freeform_tags=seven, vnic_freeform_tags=seven) == []
+    assert web(vnic_freeform_tags=seven) == []
+
+
+def test_repositories_cannot_be_immutable():
+    """An immutable repository is a problem that gives the service's answer."""
+    (problem,) = problems_of(DeploymentSpec("shop", repositories=[RepositorySpec("acme/web", is_immutable=True)]))
+    assert problem.startswith(
+        'repositories["acme/web"].is_immutable: must be False: OCI answers "Setting isImmutable'
+    )
+
+
+def test_containers_have_no_tags():
+    """Tags of the app's container or of a sidecar are a problem that names the reason and the remedy."""
+    ops = {"Ops": {"Team": "a"}}
+    message = "which include those of this library: set {} on the instance instead"
+    for problem, name in (
+        (web(container_freeform_tags={"team": "a"}), "'team'"),
+        (web(container_defined_tags=ops), "'Ops'"),
+        (extra(freeform_tags={"team": "a"}), "'team'"),
+        (extra(defined_tags=ops), "'Ops'"),
+    ):
+        assert len(problem) == 1
+        assert problem[0].endswith(message.format(name))
 
 
 def test_addresses():

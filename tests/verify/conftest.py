@@ -54,9 +54,9 @@ def ship(real_containers, deployment, clock):
         service_endpoint=real_containers.endpoint,
     )
 
-    def send(line, *, subject="access.log", kind="ocisidecar.line"):
+    def send(line, *, subject="access.log", kind="ocisidecar.line", source="web/web-0"):
         batch = {
-            "source": instance_id,
+            "source": source,
             "subject": subject,
             "type": kind,
             "defaultlogentrytime": rfc3339(now(clock)),

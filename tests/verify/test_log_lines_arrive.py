@@ -36,6 +36,20 @@ def test_an_instance_that_cannot_be_reached(look, ship):
     assert "in its VCN" in found(report, "targets-up", INSTANCE).reason
 
 
+@pytest.mark.parametrize("source", ["web/web-0", "its OCID"])
+def test_a_forwarder_is_known_by_ocid_or_by_name(look, ship, deployment, source):
+    """Entries count as the log forwarder's if their source is the instance's OCID or the name that it was given."""
+    ship("a line", source=deployment.resources[INSTANCE] if source == "its OCID" else source)
+    assert found(look(), "log-lines-arrive", FORWARDER).status is Status.PASSED
+
+
+@pytest.mark.parametrize("source", ["localhost", "other-web/web-0"])
+def test_lines_are_matched_by_marker(look, ship, endpoint, source):
+    """The line with the marker of the request to an instance proves its volume, whatever the line's source is."""
+    endpoint.wrote = lambda line: ship(line, source=source)
+    assert "the app logged a request to" in found(look(), "volumes-shared", INSTANCE).detail
+
+
 def test_lines_of_other_sources_are_no_evidence(look, sdk, deployment, clock):
     """An entry of another source does not let the log forwarder pass."""
     batch = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ocisidecar import DeploymentSpec, InstanceSpec
+from ocisidecar import DeploymentSpec, InstanceSpec, LoggingSpec
+from ocisidecar.emulator import Latencies
 from ocisidecar.verify.report import Status
 from tests.verify.telemetry import AGENT, FORWARDER, FULL, INSTANCE, found, verdicts
 
@@ -83,6 +84,16 @@ def test_a_deployment_without_sidecars(provisioner):
     assert "log_forwarder" in reasons["volumes-shared"]
     assert "no Prometheus" in reasons["targets-up"]
     assert "no HTTP health check" in reasons["app-answers"]
+    assert found(report, "metrics-arrive", "job/ocisidecar").status is Status.PASSED
+
+
+def test_slow_indexing_is_waited_for(make_provisioner, monkeypatch):
+    """By default what was sent is found although searches and queries find it after four minutes only."""
+    slow = make_provisioner(latencies=Latencies(log_indexing=240, metric_indexing=240))
+    monkeypatch.setattr(slow.emulator.app.cloud.pods, "containers", "docker", raising=True)
+    job = InstanceSpec("job", image_url="job:1")
+    report = slow.apply(DeploymentSpec("job", [job], logging=LoggingSpec.deployment())).verify()
+    assert found(report, "log-lines-arrive", "log/app").status is Status.PASSED
     assert found(report, "metrics-arrive", "job/ocisidecar").status is Status.PASSED
 
 

@@ -64,23 +64,21 @@ def test_an_answer_within_200_ms(context, seconds, status):
 )
 def test_what_was_sent_and_never_found_fails(context, name, found):
     """A test entry or datapoint that is not found fails, with the time waited."""
-    check = run(context, name, nonce_source="ocisidecar/web", **found)
+    check = run(context, name, marker="nonce0", **found)
     assert check.status is Status.FAILED
     assert check.detail.endswith("did not arrive within 180 s")
 
 
 def test_a_deployment_without_a_log(context):
     """Without a log the check of log lines is skipped."""
-    check = run(context, "log-lines-arrive", nonce_source="ocisidecar/web")
+    check = run(context, "log-lines-arrive", marker="nonce0")
     assert (check.status, check.reason) == (Status.SKIPPED, "the deployment has no log")
 
 
 @pytest.mark.parametrize("name", ["log-lines-arrive", "volumes-shared"])
 def test_a_log_that_cannot_be_searched(context, name):
     """A log that cannot be searched is skipped with the service's error."""
-    found = (
-        {"arrivals": {"log/app": PollResult(error="403")}} if name == "volumes-shared" else {"nonce_source": "us"}
-    )
+    found = {"arrivals": {"log/app": PollResult(error="403")}} if name == "volumes-shared" else {"marker": "nonce0"}
     refused = of_instance(forwarded=PollResult(error="search_logs: 403"))
     checks = telemetry_checks(evolve(context, evidence=Evidence(time=NOW, instances=refused, **found)))
     reasons = [one.reason for one in checks if one.name == name]
@@ -111,7 +109,7 @@ ANSWERED = AppProbe(url="http://web/", responses=(Response(status=200),))
             {
                 "forwarded": PollResult(value=(LINE,)),
                 "app": ANSWERED,
-                "nonce_line": Arrival(entry=LINE, delay_seconds=1.0),
+                "nonce_line": Arrival(marker="nonce1", entry=LINE, delay_seconds=1.0),
             },
             Status.WARNED,
         ),
@@ -122,7 +120,7 @@ def test_a_forwarder_with_errors(context, found, status):
     (instance,) = context.inspection.instances
     evidence = Evidence(
         time=datetime.fromisoformat(instance.time_created),
-        nonce_source="ocisidecar/web",
+        marker="nonce0",
         instances=of_instance(forwarder_errors=("push failed: status 404",), **found),
     )
     checks = telemetry_checks(evolve(context, evidence=evidence))
@@ -133,8 +131,8 @@ def test_a_forwarder_with_errors(context, found, status):
 
 def test_a_line_of_the_app_is_not_the_entry_that_was_sent(context):
     """The arrival of a line of the app does not let the test entry pass."""
-    arrived = PollResult(value=(Arrival(entry=LINE, delay_seconds=1.0),), elapsed_seconds=60.0)
-    check = run(context, "log-lines-arrive", nonce_source="ocisidecar/web", arrivals={"log/app": arrived})
+    arrived = PollResult(value=(Arrival(marker="nonce1", entry=LINE, delay_seconds=1.0),), elapsed_seconds=60.0)
+    check = run(context, "log-lines-arrive", marker="nonce0", arrivals={"log/app": arrived})
     assert (check.status, check.detail) == (Status.FAILED, "a test entry did not arrive within 60 s")
 
 

@@ -18,7 +18,7 @@ from ocisidecar import (
     TopicSpec,
     VolumeSpec,
 )
-from ocisidecar.emulator import ContainerScript, Fault
+from ocisidecar.emulator import Assumptions, ContainerScript, Fault
 from ocisidecar.verify.report import Check, Report, Status
 
 LOGS = VolumeSpec.empty_dir("logs")
@@ -31,7 +31,7 @@ MONITORED = DeploymentSpec(
     [CHECKED.with_sidecar(SidecarSpec.log_forwarder())],
     alarms=[
         AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")]),
-        AlarmSpec.memory_utilization(80),
+        AlarmSpec.memory_utilization(80, destinations=[TopicSpec("oncall")]),
     ],
 )
 TELEMETRY = {
@@ -309,6 +309,9 @@ def test_a_log_in_an_existing_log_group(provisioner, sdk, emulator):
 def test_an_alarm_without_destination_warns(provisioner, sdk):
     """An alarm without a destination and a disabled alarm warn, and one with a destination passes."""
     deployment = provisioner.apply(MONITORED)
+    provisioner.emulator.app.cloud.assumptions = Assumptions(accepts_silent_alarms=True)
+    silent = deployment.resources["alarm/memory-utilization"]
+    sdk("monitoring.MonitoringClient").update_alarm(silent, {"destinations": []})
     report = deployment.verify()
     assert found(report, "alarms", "alarm/cpu-utilization").detail == "WARNING, 1 destination"
     assert found(report, "alarms", "alarm/memory-utilization").status is Status.WARNED

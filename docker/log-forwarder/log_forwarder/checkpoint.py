@@ -82,7 +82,7 @@ class Checkpoint:
         except OSError as exc:
             raise CheckpointError(
                 f"cannot write to {self.directory} ({exc.strerror}): the volume must be writable for "
-                f"uid {os.getuid()} and have free space"
+                f"uid {os.getuid()} and have free space; where the volume is root's, run as root (run_as_user=0)"
             ) from exc
         self._path = self.directory / "state.json"
 

@@ -27,6 +27,8 @@ DRAINED: Final = 0
 NOT_DRAINED: Final = 1
 CANNOT_START: Final = 2
 
+_INSTANCE_PREFIX: Final = "ocid1.computecontainerinstance."
+
 
 def main(environment: Mapping[str, str], stopping: threading.Event) -> int:
     """Run until `stopping` is set; returns the exit status.
@@ -53,7 +55,7 @@ class Program:
 
     Args:
         settings: the settings.
-        principal: signs the calls; its claim `res_id` is the `source` of the entries.
+        principal: signs the calls; see `_source_of`.
         checkpoint: the state in the log directory.
         status: serves metrics and health.
         stopping: set on SIGTERM, to drain and end.
@@ -71,7 +73,7 @@ class Program:
         self._settings = settings
         self._principal = principal
         self._status = status
-        self._source = principal.claim("res_id") or socket.gethostname()
+        self._source = _source_of(principal, settings)
         self._reader = LogReader(settings, source=self._source, checkpoint=checkpoint, metrics=status.metrics)
         started = _startup_call(self._source)
         self._stopping = stopping
@@ -175,6 +177,22 @@ class Program:
         finally:
             if not self._aborted.is_set():
                 self._sender_failed.set()
+
+
+def _source_of(principal: ResourcePrincipal, settings: Settings) -> str:
+    """Return the `source` of the entries: the instance's OCID, else its name, else the host name.
+
+    The OCID is a claim of the token, which not every platform issues.  The host name is the last choice: container
+    instances have been seen that are all named `localhost`.
+    """
+    for claim in ("res_id", "sub"):
+        if (value := principal.claim(claim)).startswith(_INSTANCE_PREFIX):
+            return value
+    if settings.instance:
+        return settings.instance
+    name = socket.gethostname()
+    log("instance not known", level="WARNING", source=name, remedy="set OCISIDECAR_INSTANCE")
+    return name
 
 
 def _startup_call(source: str) -> bytes:

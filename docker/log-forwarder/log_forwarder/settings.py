@@ -24,13 +24,9 @@ _DOMAINS: Final = {
     "oc2": "oraclegovcloud.com",
     "oc3": "oraclegovcloud.com",
     "oc4": "oraclegovcloud.uk",
-    "oc8": "oraclecloud8.com",
-    "oc9": "oraclecloud9.com",
-    "oc10": "oraclecloud10.com",
-    "oc14": "oraclecloud14.com",
     "oc19": "oraclecloud.eu",
 }
-"""Source: oci.regions.REALMS."""
+"""Realms whose domain does not follow from their number as in `_domain_of`.  Source: oci.regions.REALMS."""
 
 
 class SettingsError(Exception):
@@ -57,12 +53,14 @@ class Settings:
         log_id: OCID of the log.
         directory: the log directory.
         endpoint: base URL of the ingestion service.
+        instance: name of the container instance, for tokens that do not contain its OCID.
         continuation: see `records.continuation_pattern`.
     """
 
     log_id: str
     directory: Path
     endpoint: str
+    instance: str = ""
     continuation: str = _CONTINUATION
     batch_entries: int = _number(10_000, "OCISIDECAR_BATCH_ENTRIES", 1, 100_000)
     batch_bytes: int = _number(2_000_000, "OCISIDECAR_BATCH_BYTES", 10_000, 9_000_000)
@@ -87,6 +85,7 @@ class Settings:
             "log_id": _required(environment, "OCISIDECAR_LOG_ID", errors),
             "directory": Path(_required(environment, "OCISIDECAR_LOG_DIRECTORY", errors)),
             "continuation": _continuation(environment, errors),
+            "instance": environment.get("OCISIDECAR_INSTANCE", ""),
         }
         for one in fields(cls):
             limits: _Range | None = one.metadata.get("range")
@@ -126,7 +125,10 @@ def _parsed(text: str, limits: _Range, errors: list[str]) -> float:
 
 
 def _endpoint(environment: Mapping[str, str], log_id: str, errors: list[str]) -> str:
-    """Return the base URL of the service: the log's OCID contains realm and region, so the variable is optional."""
+    """Return the base URL of the service.
+
+    The log's OCID contains realm and region, so the variables are optional.
+    """
     given = environment.get("OCISIDECAR_ENDPOINT", "").rstrip("/")
     if given:
         if not re.fullmatch(r"https?://[^/?#]+(/[^?#]*)?", given):
@@ -135,9 +137,16 @@ def _endpoint(environment: Mapping[str, str], log_id: str, errors: list[str]) ->
     parts = [*log_id.split("."), "", "", "", ""]
     realm, slot = parts[2], parts[3]
     region = _REGION_KEYS.get(slot, slot)
-    if log_id and (realm not in _DOMAINS or "-" not in region):
+    domain = environment.get("OCISIDECAR_DOMAIN") or _domain_of(realm)
+    if log_id and (not domain or "-" not in region):
         errors.append(
             f"OCISIDECAR_LOG_ID does not contain a known realm and region ({log_id}): set OCISIDECAR_ENDPOINT"
         )
         return ""
-    return f"https://ingestion.logging.{region}.oci.{_DOMAINS.get(realm, '')}"
+    return f"https://ingestion.logging.{region}.oci.{domain}"
+
+
+def _domain_of(realm: str) -> str:
+    """Return the second-level domain of a realm; newer realms are all named by their number."""
+    number = re.fullmatch(r"oc([1-9]\d*)", realm)
+    return _DOMAINS.get(realm) or (f"oraclecloud{number[1]}.com" if number else "")

@@ -1,7 +1,7 @@
 """Monitoring: alarms, and their status, computed from the posted metrics.  API: monitoring/20180401.
 
-Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that an alarm may have no
-destination, that missing data ends a breach, and that a disabled alarm is OK.
+Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that missing data ends a
+breach, and that a disabled alarm is OK.
 """
 
 from __future__ import annotations
@@ -89,9 +89,11 @@ def _check(call: Call, alarm: JsonObject) -> None:
         if text is not None and not minimum <= _seconds(text) <= maximum:
             raise invalid(f"{member} must be {minimum} to {maximum} seconds long: {text}")
     for text in (alarm["query"], *(one["query"] for one in alarm.get("overrides") or () if "query" in one)):
-        if not parse_query(text).is_condition:
+        if not parse_query(call.cloud, text).is_condition:
             raise invalid(f"The query must have a threshold or ask for absence: {text}")
     call.compartment(alarm["metricCompartmentId"])
+    if not alarm["destinations"] and not call.cloud.assumptions.accepts_silent_alarms:
+        raise invalid("destinations must hold at least one OCID")
     topics = [destination for destination in alarm["destinations"] if kind_of(destination) == "onstopic"]
     for topic in topics:
         call.related("topic", topic)
@@ -226,7 +228,7 @@ def _breached_since(call: Call, alarm: Record) -> float | None:
     the data of the running minute may still be on their way.
     """
     members = alarm.body
-    query = parse_query(members["query"])
+    query = parse_query(call.cloud, members["query"])
     interval = max(selection.interval_seconds for selection in query.selections)
     evaluations = int(_seconds(members["pendingDuration"])) // EVALUATION_SECONDS
     end = call.now - interval + EVALUATION_SECONDS

@@ -45,6 +45,7 @@ def _complete(call: Call) -> JsonObject:
     name = call.body["displayName"]
     if not _NAME.fullmatch(name):
         raise invalid(f"displayName is not a repository name: {name}")
+    _check_immutable(call)
     return {
         "namespace": NAMESPACE,
         "createdBy": call.principal.id,
@@ -53,6 +54,16 @@ def _complete(call: Call) -> JsonObject:
         "billableSizeInGBs": 0,
         "systemTags": {},
     }
+
+
+def _revise(call: Call, _: Record, changes: JsonObject) -> JsonObject:
+    _check_immutable(call)
+    return changes
+
+
+def _check_immutable(call: Call) -> None:
+    if call.body.get("isImmutable") and not call.cloud.assumptions.accepts_immutable_repositories:
+        raise invalid("Setting isImmutable is not currently supported")
 
 
 def _show(cloud: Cloud, record: Record, now: float) -> JsonObject:
@@ -113,6 +124,7 @@ REPOSITORIES: Final = crud.declare_collection(
         ),
         summary_without=frozenset({"createdBy", "isImmutable", "readme", "timeLastPushed"}),
         before_create=_complete,
+        before_update=_revise,
         before_delete=_release,
         view=_show,
         list_totals=_list_totals,

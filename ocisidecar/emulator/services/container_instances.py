@@ -12,7 +12,7 @@ from typing import Final
 
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declarations import Call, Collection, Result, Service
-from ocisidecar.emulator.errors import not_found
+from ocisidecar.emulator.errors import ServiceError, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.image_pulls import is_pull_refused
@@ -199,9 +199,11 @@ def _update(call: Call, instance: Record, verb: str, changes: JsonObject) -> Res
 
 
 def _change_power_state(call: Call, verb: str, *, when: str, then: str) -> Result:
-    """Start, stop or restart; in another state than `when` the request is accepted and has no effect."""
+    """Start, stop or restart; in another state than `when` see `Assumptions.accepts_idle_actions`."""
     instance = _get_settled(call)
-    if instance.state_at(call.now) != when:
+    if (state := instance.state_at(call.now)) != when:
+        if not call.cloud.assumptions.accepts_idle_actions:
+            raise ServiceError("MethodNotAllowed", f"{verb} is not possible while {instance.id} is {state}")
         return Result(headers=_open_work_request(call, instance, verb, "UPDATED", 0.0))
     (updating, seconds), last = _updating(call, instance, then)
     if call.effect(Fail) is not None:

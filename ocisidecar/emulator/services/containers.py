@@ -15,7 +15,7 @@ from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, tagged
 from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES, SETTLED, WORK_REQUESTS
 from ocisidecar.emulator.state import Cloud, Record
-from ocisidecar.emulator.tagging import check_defined_tags
+from ocisidecar.emulator.tagging import check_container_tags, check_defined_tags
 from ocisidecar.emulator.work_requests import AffectedResource
 
 MAX_LOG_BYTES: Final = 256 * 1024
@@ -118,8 +118,10 @@ def update_container(call: Call) -> Result:
     container = crud.require_state(call, call.get("container", call.resource_id), SETTLED)
     crud.check_etag(call, CONTAINERS, container)
     check_defined_tags(call, call.body)
+    instance = call.get("container-instance", container.body["containerInstanceId"])
+    check_container_tags(call, call.body, instance.body)
     container.change({**call.body, "timeUpdated": timestamp(call.now)})
-    for entry in call.get("container-instance", container.body["containerInstanceId"]).body["containers"]:
+    for entry in instance.body["containers"]:
         if entry["containerId"] == container.id:
             entry["displayName"] = container.body["displayName"]
     headers = WORK_REQUESTS.open(

@@ -20,7 +20,7 @@ from ocisidecar.emulator.services.instance_details import check_instance
 from ocisidecar.emulator.services.instance_shapes import shape_config
 from ocisidecar.emulator.services.vault import resolve_pull_secret
 from ocisidecar.emulator.state import Cloud, Record
-from ocisidecar.emulator.tagging import check_defined_tags
+from ocisidecar.emulator.tagging import check_container_tags, check_defined_tags
 
 SYSTEM_TAG: Final = "ocisidecar-emulator"
 """Namespace of the system tags that mark instances as emulated; it does not exist in OCI."""
@@ -34,6 +34,8 @@ def complete(call: Call) -> JsonObject:
     check_instance(call)
     details = call.body
     check_vnic(call, details["vnics"][0], details["availabilityDomain"])
+    for container in details["containers"]:
+        check_container_tags(call, container, details)
     for part in (*details["containers"], *details["vnics"]):
         check_defined_tags(call, part)
     volumes = [_public_volume(volume) for volume in details.get("volumes", [])]

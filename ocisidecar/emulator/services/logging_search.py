@@ -45,11 +45,12 @@ def search_logs(call: Call) -> Result:
         query = parse(call.body["searchQuery"])
     except QueryError as exc:
         raise invalid(f"Invalid searchQuery: {exc}") from exc
+    _check_sources(call, query)
     entries = [
         entry
         for log in _logs(call, query)
         for entry in log.hidden.get("entries", ())
-        if start * 1000 <= entry["datetime"] < end * 1000
+        if start * 1000 <= entry["datetime"] < end * 1000 and _is_indexed(call, entry)
     ]
     entries.sort(key=lambda entry: entry["datetime"], reverse=True)
     page = page_of_items(call, [{"data": entry} for entry in query.select(entries)])
@@ -57,6 +58,24 @@ def search_logs(call: Call) -> Result:
     fields = _fields(results) if call.body.get("isReturnFieldInfo") else []
     summary = {"resultCount": len(results), "fieldCount": len(fields)}
     return Result(body={"results": results, "fields": fields, "summary": summary}, headers=page.headers)
+
+
+def _is_indexed(call: Call, entry: JsonObject) -> bool:
+    """Return whether searches find the entry already; entries that were ingested together are found together."""
+    if not call.cloud.latencies.log_indexing:
+        return True
+    ingested = entry["logContent"]["oracle"]["ingestedtime"]
+    key = f"{call.cloud.seed}/{entry['logContent']['oracle']['logid']}/{ingested}"
+    return moment(ingested) + call.cloud.latencies.draw("log_indexing", key) <= call.now
+
+
+def _check_sources(call: Call, query: LogQuery) -> None:
+    """Refuse a comparison of `source` with a whole OCID; see `Assumptions.accepts_exact_source`."""
+    if call.cloud.assumptions.accepts_exact_source:
+        return
+    for operand in query.operands("logContent", "source"):
+        if str(operand).startswith("ocid1.") and "*" not in str(operand):
+            raise invalid(f"Invalid searchQuery: source cannot be compared with an OCID: use '*{operand}'")
 
 
 def _logs(call: Call, query: LogQuery) -> Iterator[Record]:

@@ -2,7 +2,8 @@
 
 Source: Oracle, "Container Instance Metrics"; the containers' names from Datadog's list of OCI metrics.
 EphemeralStorageUsed and ContainerEphemeralStorageUsed are missing: a Docker engine reports them only by counting
-all files on its disk.  UNCONFIRMED: that CpuUsed counts since the previous datapoint.
+all files on its disk.  CpuUsed and ContainerCpuUsed count core nanoseconds since the creation ("The cumulative use
+of the container instance's CPU resources since it was created"); UNCONFIRMED: that restarts do not reset them.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str,
     values = {
         "CpuUtilization": 100 * cores / (shape["ocpus"] * HARDWARE[body["shape"]].cpus_per_ocpu),
         "MemoryUtilization": 100 * memory / (shape["memoryInGBs"] * _GB),
-        "CpuUsed": _core_nanoseconds(cores),
+        "CpuUsed": _core_nanoseconds(instance, cores),
         "MemoryUsed": memory,
     }
     _post(cloud, instance, at, dimensions, values)
@@ -47,14 +48,17 @@ def record_usage(cloud: Cloud, instance: Record, at: float, usages: Mapping[str,
         if usage is not None:
             named = {"containerDisplayName": container.body["displayName"], "containerOCID": container.id}
             own = {
-                "ContainerCpuUsed": _core_nanoseconds(usage.cpu_cores),
+                "ContainerCpuUsed": _core_nanoseconds(container, usage.cpu_cores),
                 "ContainerMemoryUsed": usage.memory_bytes,
             }
             _post(cloud, instance, at, {**dimensions, **named}, own)
 
 
-def _core_nanoseconds(cores: float) -> float:
-    return cores * INTERVAL_SECONDS * 1e9
+def _core_nanoseconds(record: Record, cores: float) -> float:
+    """Return what an instance or a container has used since its creation, the last interval included."""
+    used: float = record.hidden.get("cpuNanoseconds", 0.0) + cores * INTERVAL_SECONDS * 1e9
+    record.hidden["cpuNanoseconds"] = used
+    return used
 
 
 def _post(

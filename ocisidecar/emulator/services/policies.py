@@ -103,6 +103,8 @@ def _check_statements(call: Call, compartment_id: str, statements: Sequence[str]
 
 def _check_compartment(call: Call, compartment_id: str, wanted: str) -> None:
     """Raise ServiceError 400 unless the statement names the policy's compartment or one below it."""
+    if wanted == call.cloud.tenancy_id and not call.cloud.assumptions.accepts_root_by_id:
+        raise invalid(f"Compartment {{{wanted}}} is the root compartment: use 'in tenancy'")
     found = call.cloud.compartment_below(compartment_id, wanted, call.now)
     if found is None or compartment_id not in call.cloud.path_to_root(found.id, call.now):
         raise invalid(f"Compartment {{{wanted}}} does not exist or is not part of the policy compartment subtree")

@@ -46,10 +46,6 @@ def membership_problems(instance: InstanceSpec, spec: DeploymentSpec, audience: 
     yield from _references(instance, spec, audience)
     yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _FREE_TAGS))
     yield from below("vnic_freeform_tags", _tags(instance.vnic_freeform_tags, limits.FREEFORM_TAGS))
-    yield from below("container_freeform_tags", _tags(instance.container_freeform_tags, limits.FREEFORM_TAGS))
-    for sidecar in instance.sidecars:
-        path = f'sidecars["{sidecar.name}"].freeform_tags'
-        yield from below(path, _tags(sidecar.freeform_tags, limits.FREEFORM_TAGS))
 
 
 def _tags(tags: Mapping[str, str], most: int) -> Iterator[Problem]:

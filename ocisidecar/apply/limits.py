@@ -1,0 +1,21 @@
+"""The limits of a run."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Limits:
+    """The limits of a run.
+
+    Attributes:
+        max_workers: requests at a time.
+        wait_timeout_seconds: how long one resource may take to become ready or to go.
+        settle_seconds: how long containers must keep running to count as healthy where neither health checks nor a
+            probe tell that they work.  OCI starts one that has ended again after 10 s.  UNCONFIRMED: that delay.
+    """
+
+    max_workers: int = 16
+    wait_timeout_seconds: float = 1200.0
+    settle_seconds: float = 10.0

@@ -12,7 +12,7 @@ from ocisidecar.apply.failures import is_pull_refused
 from ocisidecar.apply.requests import MAX_TOKEN_GENERATIONS, Attempt
 from ocisidecar.apply.waiter import Observation, WaitStatus
 from ocisidecar.client.retry import IAM_SECONDS, WAITING_FOR_IAM, is_capacity_shortage
-from ocisidecar.plan.plan import Action, Operation, Plan
+from ocisidecar.plan.plan import Action, Operation, OperationId, Plan
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live
@@ -50,6 +50,32 @@ class IamWrites:
 
 
 _LIMITS = ("LimitExceeded", "QuotaExceeded")
+
+
+@define
+class Deferred:
+    """Operations whose next attempt begins later."""
+
+    _due: dict[OperationId, float] = field(factory=dict)
+
+    def add(self, name: OperationId, due: float) -> None:
+        """Defer an operation until the moment `due`."""
+        self._due[name] = due
+
+    def take_due(self, now: float) -> tuple[OperationId, ...]:
+        """Return the operations that begin now, the longest due first, and forget them."""
+        found = tuple(name for due, name in sorted((due, name) for name, due in self._due.items()) if due <= now)
+        for name in found:
+            del self._due[name]
+        return found
+
+    def drop(self, deployment: str) -> None:
+        """Forget the operations of a deployment, which has failed."""
+        self._due = {name: due for name, due in self._due.items() if name.deployment != deployment}
+
+    def seconds_until_due(self, now: float) -> float | None:
+        """Return the seconds until the next one begins, or None when there is none."""
+        return max(0.0, min(self._due.values()) - now) if self._due else None
 
 
 def next_attempt(

@@ -133,9 +133,10 @@ def _create(job: Job) -> Done:
     placements = want.placements or (None,)
     attempt = job.attempt
     while True:
+        follows_delete = attempt != Attempt() or bool(job.operation.superseded)
+        job = evolve(job, caller=evolve(job.caller, follows_delete=follows_delete))
         if attempt != Attempt():
             _delete_failed(job, want)
-            job.caller.sleep(attempt.wait_seconds)
             if (found := _find(job, want)) is not None:
                 return Done(_as_accepted(found), attempt)
         try:

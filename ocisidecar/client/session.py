@@ -186,7 +186,8 @@ def _expand(endpoint: str, region: str, service: str) -> str:
 class Caller:
     """Calls for one resource, under one `Cancel`; `notify` is called before each retry.
 
-    `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet.
+    `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet, and
+    `follows_delete` that what a deleted resource held may still be in use.
     """
 
     session: Session
@@ -194,6 +195,7 @@ class Caller:
     key: str = ""
     notify: Notify | None = None
     has_written_iam: bool = False
+    follows_delete: bool = False
 
     @property
     def clock(self) -> Clock:
@@ -225,8 +227,8 @@ class Caller:
         """
         from tenacity import Retrying
 
-        if not self.has_written_iam:
-            intent = evolve(intent, follows_iam_write=False)
+        follows_iam = intent.follows_iam_write and self.has_written_iam
+        intent = evolve(intent, follows_iam_write=follows_iam, follows_delete=self.follows_delete)
         session = self.session
         service = client.partition(".")[0]
         limiter, budget = session.rate_limiter(service), session.retry_budget(service)

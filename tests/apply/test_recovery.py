@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ocisidecar.apply.recovery import IamWrites, next_attempt, reason_for
+from ocisidecar.apply.recovery import Deferred, IamWrites, next_attempt, reason_for
 from ocisidecar.apply.requests import MAX_TOKEN_GENERATIONS, Attempt
 from ocisidecar.apply.waiter import Observation, WaitStatus
 from ocisidecar.client.retry import IAM_SECONDS
@@ -58,6 +58,22 @@ def test_the_tokens_are_bounded() -> None:
 def test_another_failure_is_final_while_iam_may_lag() -> None:
     """A failure for another reason is not tried again because IAM was written."""
     assert next_attempt(CREATE, Attempt(), WANT, failed("InternalError: no"), may_iam_lag=True) is None
+
+
+def test_deferred_operations_begin_when_they_are_due() -> None:
+    """An operation is deferred until its moment, and the earliest is the next."""
+    deferred, other = Deferred(), OperationId("web", Key("container-instance", "web-1"), Action.CREATE)
+    assert deferred.seconds_until_due(0.0) is None
+    deferred.add(CREATE.id, 20.0)
+    deferred.add(other, 10.0)
+    assert deferred.seconds_until_due(4.0) == 6.0
+    assert deferred.take_due(9.0) == ()
+    assert deferred.take_due(10.0) == (other,)
+    assert deferred.take_due(25.0) == (CREATE.id,)
+    assert deferred.seconds_until_due(25.0) is None
+    deferred.add(CREATE.id, 20.0)
+    deferred.drop("web")
+    assert deferred.take_due(25.0) == ()
 
 
 class TestIamWrites:

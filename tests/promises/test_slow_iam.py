@@ -91,6 +91,15 @@ def test_replicas_are_not_doubled(make, replicas) -> None:
     assert len(deployment.instances) == replicas
 
 
+def test_an_address_is_waited_for(make) -> None:
+    """An instance with a fixed address is created again when its refused predecessor has released the address."""
+    provisioner, emulator = make()
+    web = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", private_ip="10.0.0.5")
+    provisioner.apply(web)
+    provisioner.apply(web.with_image("fra.ocir.io/acme/web:1.5"))
+    assert len(emulator.live()["container-instance"]) == 1
+
+
 def test_what_shares_a_fresh_policy_waits_too(make) -> None:
     """A deployment that shares the access of one that was made just before waits for its policy."""
     provisioner, _ = make()

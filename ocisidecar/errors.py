@@ -23,7 +23,7 @@ A message says what was tried, on which key, what the service answered and what 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from attrs import frozen
 
@@ -180,6 +180,7 @@ class ServiceCallError(OciSidecarError):
         opc_request_id: for Oracle support; empty when no response arrived.
         attempts: number of requests that were sent.
         retry_after_seconds: the wait that the service requested; None without one.
+        statements: policy statements, for the caller's group, that give the rights that may be missing.
     """
 
     advice = "Read the service's message; if it does not help, give the opc-request-id to Oracle support."
@@ -195,24 +196,38 @@ class ServiceCallError(OciSidecarError):
         opc_request_id: str = "",
         attempts: int = 1,
         retry_after_seconds: float | None = None,
+        statements: Sequence[str] = (),
     ) -> None:
         self.operation, self.key = operation, key
         self.status, self.code = status, code
         self.service_message, self.opc_request_id = service_message, opc_request_id
         self.attempts, self.retry_after_seconds = attempts, retry_after_seconds
+        self.statements = tuple(statements)
         target = f" for {key}" if key else ""
         answer = f"{status} {code or 'without a code'}" if status else "no response"
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         tries += f", to be tried again after {retry_after_seconds:g} s" if retry_after_seconds else ""
         super().__init__(
-            f"{operation}{target}: {answer}{tries}: {_shorten(service_message)} {self.advice}"
+            f"{operation}{target}: {answer}{tries}: {_shorten(service_message)} {self._remedy()}"
             + (f" (opc-request-id {opc_request_id})" if opc_request_id else "")
         )
 
-    def after(self, attempts: int) -> ServiceCallError:
+    def _remedy(self) -> str:
+        if not self.statements:
+            return self.advice
+        return f"{self.advice} If the OCIDs are right, this may be missing: {'; '.join(self.statements)}"
+
+    def after(self, attempts: int) -> Self:
         """Return the same error with the number of attempts."""
+        return self._with(attempts=attempts)
+
+    def naming(self, *statements: str) -> Self:
+        """Return the same error with the policy statements that may be missing."""
+        return self._with(statements=statements)
+
+    def _with(self, **changes: Any) -> Self:
         details = {name: value for name, value in vars(self).items() if name != "__notes__"}
-        return type(self)(**{**details, "attempts": attempts})
+        return type(self)(**{**details, **changes})
 
 
 def _shorten(text: str, limit: int = 240) -> str:

@@ -22,6 +22,7 @@ CALL = {
     "opc_request_id": "A/B/C",
     "attempts": 3,
     "retry_after_seconds": 2.5,
+    "statements": ("Allow group <your group> to manage virtual-network-family in tenancy",),
 }
 # Parameter of some constructor → a value for it.
 VALUES = {
@@ -100,7 +101,8 @@ def test_a_refused_call_says_everything(cls):
     message = str(example(cls))
     answer = "409 Conflict after 3 attempts, to be tried again after 2.5 s: The subnet is busy. "
     assert message.startswith(f"create_subnet for subnet/main: {answer}")
-    assert message.endswith(f"{cls.advice} (opc-request-id A/B/C)")
+    missing = f"If the OCIDs are right, this may be missing: {CALL['statements'][0]}"
+    assert message.endswith(f"{cls.advice} {missing} (opc-request-id A/B/C)")
 
 
 @pytest.mark.parametrize("cls", CALL_ERRORS)

@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
 from ocisidecar.apply.limits import Limits
 from ocisidecar.apply.outcome import Outcome
-from ocisidecar.apply.recovery import lacks_capacity, next_attempt
+from ocisidecar.apply.recovery import Deferred, IamWrites, lacks_capacity, next_attempt, reason_for
 from ocisidecar.apply.reporter import Reporter, retrying
 from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform
 from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
@@ -106,6 +106,8 @@ class Executor:
     _done: set[OperationId] = field(factory=set, init=False)
     _inbox: queue.SimpleQueue[_Message] = field(factory=queue.SimpleQueue, init=False)
     _waiter: Waiter = field(factory=Waiter, init=False)
+    _deferred: Deferred = field(factory=Deferred, init=False)
+    _iam_writes: IamWrites = field(factory=IamWrites, init=False)
     _in_flight: int = field(default=0, init=False)
 
     def run(self) -> tuple[Outcome, ...]:
@@ -131,6 +133,7 @@ class Executor:
         return tuple(self._outcome(plan) for plan, _ in self.plans)
 
     def _prepare(self) -> None:
+        self._iam_writes = IamWrites.before(plan for plan, _ in self.plans)
         for plan, site in self.plans:
             self._plans[plan.name] = (plan, site)
             for step in plan.steps:
@@ -149,7 +152,8 @@ class Executor:
             now = self._now()
             for watches in self._waiter.take_due(now):
                 self._submit_poll(watches)
-            due = self._waiter.seconds_until_due(now)
+            dues = (self._waiter.seconds_until_due(now), self._deferred.seconds_until_due(now))
+            due = min((one for one in dues if one is not None), default=None)
             if not self._in_flight and (due is None or self.cancel.reason is not None):
                 return
             seconds = min(due if due is not None else _IDLE_SECONDS, self.cancel.seconds_left or _IDLE_SECONDS)
@@ -183,6 +187,8 @@ class Executor:
     def _start_ready(self) -> None:
         if self.cancel.reason is not None:
             return
+        for name in self._deferred.take_due(self._now()):
+            self._submit(name)
         self._ready.extend(self._order.get_ready())
         self._ready.sort(key=lambda name: (-self._operations[name].depth, name))
         while self._ready and self._in_flight < self.limits.max_workers:
@@ -206,7 +212,8 @@ class Executor:
             event = retrying(operation, reason, attempt=attempt, wait_seconds=wait_seconds)
             self._inbox.put(_Retried(event))
 
-        caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify)
+        may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
+        caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify, has_written_iam=may_lag)
         return Job(
             operation,
             KINDS[operation.id.key.kind],
@@ -290,6 +297,7 @@ class Executor:
         elif operation.predecessor is not None and live is not None:
             self.reporter.replaced(operation, operation.predecessor, live)
         self._done.add(name)
+        self._iam_writes.note(operation, self._now())
         self.reporter.finished(operation, live)
         self._order.done(name)
 
@@ -298,6 +306,7 @@ class Executor:
         if isinstance(error, Cancelled):
             return
         self._causes.setdefault(operation.id.deployment, {})[str(operation.id.key)] = error
+        self._deferred.drop(operation.id.deployment)
         for watch in self._waiter.watches:
             if self._is_over(watch.operation):
                 self._waiter.remove(watch.operation, self._now())
@@ -354,13 +363,14 @@ class Executor:
     def _recover(self, operation: Operation, observation: Observation) -> None:
         """Try the next attempt after a failure or a disappearance; fail if there is none."""
         attempt, want = self._attempts.get(operation.id, Attempt()), self._desired(operation)
-        following = next_attempt(operation, attempt, want, observation)
+        may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
+        following = next_attempt(operation, attempt, want, observation, may_iam_lag=may_lag)
         if following is not None:
-            reason = "; ".join(observation.errors) or "it disappeared"
-            number = following.placement + following.generation
-            self.reporter.emit(retrying(operation, reason, attempt=number))
+            number, reason = following.placement + following.generation, reason_for(observation)
+            wait_seconds = following.wait_seconds
+            self.reporter.emit(retrying(operation, reason, attempt=number, wait_seconds=wait_seconds))
             self._attempts[operation.id] = following
-            self._submit(operation.id)
+            self._deferred.add(operation.id, self._now() + wait_seconds)
         elif want is not None and operation.may_create and lacks_capacity(observation):
             self._fail(operation, out_of_capacity(want, operation=f"create_{observation.watch.kind.noun}"))
         else:

@@ -7,15 +7,29 @@ from ocisidecar.errors import LimitExceeded, OutOfHostCapacity, ResourceFailed, 
 from ocisidecar.plan.plan import Operation
 from ocisidecar.state.desired import Desired
 
+PULL_REMEDY = (
+    "Check that the image exists, and that a statement lets the instances read its repository in its own "
+    "compartment (or try is_resource_principal_disabled=False),"
+)
+
+_PULL_REFUSED = "does not exist or requires authorization"
+"""Text, on record, of the error for an image that does not exist or that the instance may not pull."""
+
+
+def is_pull_refused(errors: str) -> bool:
+    """Return whether the service says that an image does not exist, or that the instance may not pull it."""
+    return _PULL_REFUSED in errors
+
 
 def resource_failed(operation: Operation, observation: Observation) -> ResourceFailed:
     """Return the error for a resource that ended in a failed state, or disappeared."""
     live_id = observation.live.id if observation.live is not None else observation.watch.live_id
     state = observation.live.state if observation.live is not None else "gone"
-    said = "; ".join(observation.errors) or "the service gives no reason"
+    said = ("; ".join(observation.errors) or "the service gives no reason").rstrip(".")
+    remedy = PULL_REMEDY if is_pull_refused(" ".join(observation.errors)) else "Remedy the cause"
     return ResourceFailed(
-        f"{operation.id.action.value} of {operation.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. Remedy "
-        "the cause and apply again: the failed resource is then replaced.",
+        f"{operation.id.action.value} of {operation.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. "
+        f"{remedy} and apply again: the failed resource is then replaced.",
         key=str(operation.id.key),
         resource_id=live_id,
         state=state,

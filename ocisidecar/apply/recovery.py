@@ -2,35 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+from math import inf
+
+from attrs import define, field
+
+from ocisidecar.apply.failures import is_pull_refused
 from ocisidecar.apply.requests import MAX_TOKEN_GENERATIONS, Attempt
 from ocisidecar.apply.waiter import Observation, WaitStatus
-from ocisidecar.client.retry import is_capacity_shortage
-from ocisidecar.plan.plan import Operation
+from ocisidecar.client.retry import IAM_SECONDS, WAITING_FOR_IAM, is_capacity_shortage
+from ocisidecar.plan.plan import Action, Operation, OperationId, Plan
+from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired
+from ocisidecar.state.observed import Live
+
+_FIRST_WAIT_SECONDS = 10.0
+_MAX_WAIT_SECONDS = 40.0
+
+
+@define
+class IamWrites:
+    """When IAM was last written for each deployment of a run: by the run itself, or shortly before it."""
+
+    _moments: dict[str, float] = field(factory=dict)
+
+    @classmethod
+    def before(cls, plans: Iterable[Plan]) -> IamWrites:
+        """Return what the plans' snapshots tell: when groups and policies were created that the deployments use."""
+        found = cls()
+        for plan in plans:
+            names = {plan.name, *(name for want in plan.desired.values() for name in want.uses)}
+            created = [
+                _created(live) for live in plan.snapshot.resources if live.deployment in names and _is_iam(live)
+            ]
+            found._moments[plan.name] = max(created, default=-inf)
+        return found
+
+    def note(self, operation: Operation, now: float) -> None:
+        """Remember that an operation has ended, if it created or changed a group or policy."""
+        if KINDS[operation.id.key.kind].is_in_home_region and operation.id.action is not Action.DELETE:
+            self._moments[operation.id.deployment] = now
+
+    def may_lag(self, deployment: str, now: float) -> bool:
+        """Return whether IAM was written so short a time ago that it may not have taken effect yet."""
+        return now - self._moments.get(deployment, -inf) < IAM_SECONDS
+
 
 _LIMITS = ("LimitExceeded", "QuotaExceeded")
 
 
+@define
+class Deferred:
+    """Operations whose next attempt begins later."""
+
+    _due: dict[OperationId, float] = field(factory=dict)
+
+    def add(self, name: OperationId, due: float) -> None:
+        """Defer an operation until the moment `due`."""
+        self._due[name] = due
+
+    def take_due(self, now: float) -> tuple[OperationId, ...]:
+        """Return the operations that begin now, the longest due first, and forget them."""
+        found = tuple(name for due, name in sorted((due, name) for name, due in self._due.items()) if due <= now)
+        for name in found:
+            del self._due[name]
+        return found
+
+    def drop(self, deployment: str) -> None:
+        """Forget the operations of a deployment, which has failed."""
+        self._due = {name: due for name, due in self._due.items() if name.deployment != deployment}
+
+    def seconds_until_due(self, now: float) -> float | None:
+        """Return the seconds until the next one begins, or None when there is none."""
+        return max(0.0, min(self._due.values()) - now) if self._due else None
+
+
 def next_attempt(
-    operation: Operation, attempt: Attempt, want: Desired | None, observation: Observation
+    operation: Operation,
+    attempt: Attempt,
+    want: Desired | None,
+    observation: Observation,
+    *,
+    may_iam_lag: bool = False,
 ) -> Attempt | None:
     """Return the attempt after `attempt`, or None when there is no further one.
 
     A resource that disappeared, or that failed after an earlier run had created it, is created again with another
-    token; an instance without capacity, or beyond a limit, is created at the next placement.  Any other failure is
-    final.
+    token; an instance without capacity, or beyond a limit, is created at the next placement, one whose image was
+    refused is created again while IAM may not have taken effect.  Any other failure is final.
     """
     if want is None or not operation.may_create:
         return None
+    has_token = attempt.generation + 1 < MAX_TOKEN_GENERATIONS
+    if lacks_right(observation):
+        wait_seconds = min(2 * attempt.wait_seconds or _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS)
+        return attempt.next_generation(wait_seconds=wait_seconds) if may_iam_lag and has_token else None
     has_disappeared = observation.status is WaitStatus.DISAPPEARED
     is_older = operation.is_created_again and attempt == Attempt()
-    if (has_disappeared or is_older) and attempt.generation + 1 < MAX_TOKEN_GENERATIONS:
+    if (has_disappeared or is_older) and has_token:
         return attempt.next_generation()
     has_placement = attempt.placement + 1 < len(want.placements)
     is_full = lacks_capacity(observation) or any(one.startswith(_LIMITS) for one in observation.errors)
     return attempt.next_placement() if has_placement and is_full else None
 
 
+def reason_for(observation: Observation) -> str:
+    """Return why the next attempt is made, in a few words."""
+    said = "; ".join(observation.errors) or "it disappeared"
+    return f"{WAITING_FOR_IAM}: {said}" if lacks_right(observation) else said
+
+
 def lacks_capacity(observation: Observation) -> bool:
     """Return whether the service reports that it has no capacity for the resource."""
     return is_capacity_shortage(" ".join(observation.errors))
+
+
+def lacks_right(observation: Observation) -> bool:
+    """Return whether the service says that an image does not exist, or that the instance may not pull it."""
+    return is_pull_refused(" ".join(observation.errors))
+
+
+def _is_iam(live: Live) -> bool:
+    return KINDS[live.key.kind].is_in_home_region
+
+
+def _created(live: Live) -> float:
+    return datetime.fromisoformat(live.time_created).timestamp() if live.time_created else -inf

@@ -16,10 +16,18 @@ from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import placements_exhausted
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import Conflict, LimitExceeded, OutOfHostCapacity, ResourceNotOwned, ServiceCallError
+from ocisidecar.errors import (
+    Conflict,
+    LimitExceeded,
+    NotAuthorizedOrNotFound,
+    OutOfHostCapacity,
+    ResourceNotOwned,
+    ServiceCallError,
+)
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
+from ocisidecar.resources.rights import caller_statement
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.state.observed import Live, Phase
@@ -40,18 +48,22 @@ _NAME_TAKEN_WORDS = "already uses this display name"
 
 @frozen
 class Attempt:
-    """An attempt of a create: the index of its placement, and the generation of its retry token there."""
+    """An attempt of a create: the index of its placement, and the generation of its retry token there.
+
+    `wait_seconds` is how long to wait before it begins.
+    """
 
     placement: int = 0
     generation: int = 0
+    wait_seconds: float = 0.0
 
     def next_placement(self) -> Attempt:
         """Return the first attempt at the next placement."""
         return Attempt(self.placement + 1, 0)
 
-    def next_generation(self) -> Attempt:
-        """Return the next attempt at this placement."""
-        return Attempt(self.placement, self.generation + 1)
+    def next_generation(self, *, wait_seconds: float = 0.0) -> Attempt:
+        """Return the next attempt at this placement, to begin after `wait_seconds`."""
+        return Attempt(self.placement, self.generation + 1, wait_seconds)
 
 
 @frozen
@@ -76,8 +88,23 @@ class Done:
 
 
 def perform(job: Job) -> Done:
-    """Make the requests of one operation and return what they started; does not wait for their effect."""
-    return _PERFORM[job.operation.id.action](job)
+    """Make the requests of one operation and return what they started; does not wait for their effect.
+
+    Raises:
+        NotAuthorizedOrNotFound: a write was refused; names the statements for what the operation writes.
+    """
+    try:
+        return _PERFORM[job.operation.id.action](job)
+    except NotAuthorizedOrNotFound as error:
+        raise error.naming(*_rights(job, error)) from error
+
+
+def _rights(job: Job, error: NotAuthorizedOrNotFound) -> tuple[str, ...]:
+    """Return the statements that a refused request of an operation may lack."""
+    identity = job.site.identity
+    if error.operation == "get_secret_bundle":
+        return (caller_statement("read", "secret-bundles", identity),)
+    return job.kind.rights(identity)
 
 
 def complete(job: Job, live: Live) -> Done:
@@ -106,6 +133,8 @@ def _create(job: Job) -> Done:
     placements = want.placements or (None,)
     attempt = job.attempt
     while True:
+        follows_delete = attempt != Attempt() or bool(job.operation.superseded)
+        job = evolve(job, caller=evolve(job.caller, follows_delete=follows_delete))
         if attempt != Attempt():
             _delete_failed(job, want)
             if (found := _find(job, want)) is not None:
@@ -150,7 +179,7 @@ def _create_with_fresh_token(
                 return alive, attempt
             if attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 return answer, attempt
-        attempt = attempt.next_generation()
+        attempt = attempt.next_generation(wait_seconds=attempt.wait_seconds)
 
 
 def _content(job: Job, want: Desired) -> str:

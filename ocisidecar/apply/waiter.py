@@ -8,6 +8,7 @@ resources their rate of completion predicts when the last one will be ready.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from math import sqrt
 
@@ -15,6 +16,7 @@ from attrs import define, field, frozen
 
 from ocisidecar.apply.health_probe import passes
 from ocisidecar.client.session import Caller
+from ocisidecar.errors import NotAuthorizedOrNotFound
 from ocisidecar.plan.plan import Goal, OperationId
 from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.container_health import Health
@@ -258,7 +260,7 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
         errors = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
         return Observation(watch, WaitStatus.FAILED, found, errors)
     if found.phase in {Phase.GOING, Phase.GONE}:
-        return Observation(watch, WaitStatus.DISAPPEARED, found)
+        return _disappeared(watch, found, caller)
     is_there = found.phase is _PHASES[watch.goal]
     if watch.goal is Goal.HEALTHY and found.phase is Phase.STOPPED:
         is_there = True  # all containers have ended: whether that is well is decided by their exit codes
@@ -288,7 +290,7 @@ def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Cal
 
 def _absent(watch: Watch, caller: Caller) -> Observation:
     if watch.live_id:
-        return Observation(watch, WaitStatus.DISAPPEARED, None)
+        return _disappeared(watch, None, caller)
     has_taken_long = caller.clock.time() - watch.since >= _DOUBT_SECONDS
     kind, work_request_id = watch.kind, watch.work_request_id if has_taken_long else ""
     if not work_request_id or not isinstance(kind, HasWorkRequests):
@@ -297,6 +299,15 @@ def _absent(watch: Watch, caller: Caller) -> Observation:
         errors = kind.failure(caller, watch.site, None, work_request_id)
         return Observation(watch, WaitStatus.FAILED, None, errors)
     return Observation(watch, WaitStatus.PENDING, None)
+
+
+def _disappeared(watch: Watch, found: Live | None, caller: Caller) -> Observation:
+    """Return the observation of a resource that is gone, with the errors of its work request if there are any."""
+    errors: tuple[str, ...] = ()
+    if watch.work_request_id and isinstance(watch.kind, HasWorkRequests):
+        with suppress(NotAuthorizedOrNotFound):
+            errors = watch.kind.failure(caller, watch.site, None, watch.work_request_id)
+    return Observation(watch, WaitStatus.DISAPPEARED, found, errors)
 
 
 def _matches(watch: Watch, live: Live) -> bool:

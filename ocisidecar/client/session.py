@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
@@ -98,14 +98,16 @@ class Session:
     _is_closed: bool = field(default=False, init=False)
     has_responded: bool = field(default=False, init=False)
 
-    def caller(self, cancel: Cancel, *, key: str = "", notify: Notify | None = None) -> Caller:
+    def caller(
+        self, cancel: Cancel, *, key: str = "", notify: Notify | None = None, has_written_iam: bool = False
+    ) -> Caller:
         """Return a caller for one resource.
 
         Raises:
             ConfigError: the session is closed.
         """
         self.check_open()
-        return Caller(self, cancel, key, notify)
+        return Caller(self, cancel, key, notify, has_written_iam)
 
     def check_open(self) -> None:
         """Raise ConfigError when the session is closed."""
@@ -182,12 +184,18 @@ def _expand(endpoint: str, region: str, service: str) -> str:
 
 @frozen
 class Caller:
-    """Calls for one resource, under one `Cancel`; `notify` is called before each retry."""
+    """Calls for one resource, under one `Cancel`; `notify` is called before each retry.
+
+    `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet, and
+    `follows_delete` that what a deleted resource held may still be in use.
+    """
 
     session: Session
     cancel: Cancel
     key: str = ""
     notify: Notify | None = None
+    has_written_iam: bool = False
+    follows_delete: bool = False
 
     @property
     def clock(self) -> Clock:
@@ -219,6 +227,8 @@ class Caller:
         """
         from tenacity import Retrying
 
+        follows_iam = intent.follows_iam_write and self.has_written_iam
+        intent = evolve(intent, follows_iam_write=follows_iam, follows_delete=self.follows_delete)
         session = self.session
         service = client.partition(".")[0]
         limiter, budget = session.rate_limiter(service), session.retry_budget(service)

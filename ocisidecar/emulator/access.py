@@ -1,7 +1,7 @@
-"""Authorization: users are administrators; resource principals have the permissions that policies grant them.
+"""Authorization: administrators may do everything, other users and resource principals what policies grant them.
 
-Policies grant to dynamic groups.  A matching rule or statement takes effect `Latencies.iam_propagation` after it
-was written.
+Policies grant to the groups of users and to dynamic groups.  A matching rule or statement takes effect
+`Latencies.iam_propagation` after it was written.
 """
 
 from __future__ import annotations
@@ -13,32 +13,38 @@ from typing import Final
 from ocisidecar.emulator.declarations import AccessTarget, Call, Permission
 from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.iam import VERBS, PolicyStatement, parse_matching_rule, parse_statement
+from ocisidecar.emulator.permissions import FAMILIES, needed
 from ocisidecar.emulator.state import Record
 
-FAMILIES: Final = {
-    "logging-family": frozenset({"log-groups", "log-content"}),
-    "compute-container-family": frozenset({"compute-container-instances", "compute-containers"}),
-    "ons-family": frozenset({"ons-topics", "ons-subscriptions"}),
-    "secret-family": frozenset({"secrets", "secret-bundles"}),
-}
+ADMINISTRATORS: Final = "Administrators"
+"""The group that each tenancy has from the start; its members may do everything."""
 
 _rule = functools.cache(parse_matching_rule)
 _statement = functools.cache(parse_statement)
 
 
 def authorise(call: Call) -> None:
-    """Raise ServiceError 404, as OCI does, when the call's principal lacks the permission."""
-    if not call.principal.resource_type:
+    """Raise ServiceError 404, as OCI does, when the call's principal lacks a permission."""
+    if is_administrator(call):
         return
-    permission = call.operation.permission
-    if permission is None or not is_granted(call, permission, permission.targets(call)):
-        raise not_found()
+    for permission, targets in needed(call):
+        if not is_granted(call, permission, targets):
+            raise not_found()
+
+
+def is_administrator(call: Call) -> bool:
+    """Return whether the call's principal is a member of the administrators, or a user from outside the tenancy."""
+    if call.principal.resource_type:
+        return False
+    is_known = call.cloud.store.find("user", call.principal.id, call.now) is not None
+    return not is_known or ADMINISTRATORS in _groups_of_user(call)
 
 
 def is_granted(call: Call, permission: Permission, targets: Iterable[AccessTarget]) -> bool:
-    """Return whether policies grant the call's resource principal a permission on all targets."""
-    groups = set(_groups(call))
-    statements = list(_statements(call, groups))
+    """Return whether policies grant the call's principal a permission on all targets."""
+    subject_kind = "dynamic-group" if call.principal.resource_type else "group"
+    groups = set(_groups(call) if call.principal.resource_type else _groups_of_user(call))
+    statements = list(_statements(call, subject_kind, groups))
     return all(any(_grants(call, *granted, permission, target) for granted in statements) for target in targets)
 
 
@@ -48,7 +54,8 @@ def record_version(call: Call, record: Record, value: object) -> None:
     record.hidden.setdefault("versions", []).append((call.now + lag, value))
 
 
-def _values_in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
+def values_in_force(call: Call, kind: str) -> Iterator[tuple[Record, object]]:
+    """Yield the dynamic groups or policies that have taken effect, each with its rule or statements in force."""
     for record in call.cloud.store.all(kind, call.now):
         values = [value for since, value in record.hidden["versions"] if since <= call.now]
         if values and record.state_at(call.now) == "ACTIVE":
@@ -68,8 +75,17 @@ def _groups(call: Call) -> Iterator[str]:
             for key, value in tags.items()
         },
     }
-    for group, rule in _values_in_force(call, "dynamic-group"):
+    for group, rule in values_in_force(call, "dynamic-group"):
         if _rule(str(rule)).holds(variables):
+            yield group.id
+            yield group.body["name"]
+
+
+def _groups_of_user(call: Call) -> Iterator[str]:
+    """Yield the OCIDs and names of the groups that the calling user is a member of."""
+    for membership in call.cloud.where("user-group-membership", call.now, userId=call.principal.id):
+        group = call.cloud.store.find("group", membership.body["groupId"], call.now)
+        if group is not None:
             yield group.id
             yield group.body["name"]
 
@@ -80,12 +96,12 @@ def _tags(call: Call) -> dict[str, dict[str, object]]:
     return tags
 
 
-def _statements(call: Call, groups: set[str]) -> Iterator[tuple[Record, PolicyStatement]]:
-    for policy, texts in _values_in_force(call, "policy"):
+def _statements(call: Call, subject_kind: str, groups: set[str]) -> Iterator[tuple[Record, PolicyStatement]]:
+    for policy, texts in values_in_force(call, "policy"):
         if isinstance(texts, list):
             for statement in map(_statement, texts):
                 is_for_all = statement.subject_kind in {"any-user", "any-group"}
-                is_for_groups = statement.subject_kind == "dynamic-group" and groups & set(statement.subjects)
+                is_for_groups = statement.subject_kind == subject_kind and groups & set(statement.subjects)
                 if is_for_all or is_for_groups:
                     yield policy, statement
 

@@ -90,12 +90,21 @@ def list_records(call: Call) -> Result:
     records = select(
         call,
         call.cloud.store.all(collection.kind, call.now),
-        ("compartmentId", *collection.filters),
+        collection.filters if _is_for_subtree(call) else ("compartmentId", *collection.filters),
     )
     result = page_of_records(call, records, lambda record: summary(call.cloud, collection, record, call.now))
     if collection.list_totals is None:
         return result
     return evolve(result, body=result.body | collection.list_totals(call, records))
+
+
+def _is_for_subtree(call: Call) -> bool:
+    """Return whether a list is for all compartments below the tenancy, as some services offer."""
+    if call.query.get("compartmentIdInSubtree", "").lower() != "true":
+        return False
+    if call.query.get("compartmentId") != call.cloud.tenancy_id:
+        raise invalid("compartmentIdInSubtree can be true for the tenancy only")
+    return True
 
 
 def update(call: Call) -> Result:

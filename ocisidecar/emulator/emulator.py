@@ -18,6 +18,7 @@ from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.initial_state import create_builtin_tenancy, create_builtin_user
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
 from ocisidecar.emulator.out_of_band import OutOfBand
+from ocisidecar.emulator.people import People
 from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
@@ -39,7 +40,7 @@ _operator_key = functools.cache(make_key)
 """One key per process: making one costs 100 ms, and no emulator outlives its process."""
 
 
-class Emulator(OutOfBand):
+class Emulator(OutOfBand, People):
     """An Oracle Cloud tenancy on a loopback port, for as long as the `with` block lasts.
 
     Any official OCI client works against `endpoint` with `oci_config`.  Nothing leaves the machine and nothing is
@@ -211,15 +212,6 @@ class Emulator(OutOfBand):
         `oci_cli_rc` is empty.
         """
         return client_config.write(directory, self.oci_config, self.issue_token(seconds=SESSION_SECONDS))
-
-    def add_user(self, name: str) -> dict[str, str]:
-        """Add an administrator with a new API key; returns a configuration for SDK clients."""
-        cloud = self.app.cloud
-        key = make_key()
-        with cloud.lock:
-            user_id = cloud.ids.ocid("user")
-            key_fingerprint = create_builtin_user(cloud, user_id, name, key.public_key())
-        return {**self.oci_config, "user": user_id, "fingerprint": key_fingerprint, "key_content": pem(key)}
 
     def issue_token(
         self, *, public_key: str | None = None, resource_id: str | None = None, seconds: float = 3600

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+import zlib
+from collections.abc import Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from ocisidecar.emulator.access import ADMINISTRATORS
 from ocisidecar.emulator.ids import Ids, timestamp
 from ocisidecar.emulator.lifecycle import Timeline
 from ocisidecar.emulator.services.groups import MEMBERSHIP
@@ -13,12 +15,14 @@ from ocisidecar.emulator.services.users import members_of_a_user, store_api_key
 from ocisidecar.emulator.signature import public_pem
 from ocisidecar.emulator.state import Cloud, Record
 
-ADMINISTRATORS: Final = "Administrators"
-"""The group that each tenancy has from the start."""
 
+def create_builtin_user(
+    cloud: Cloud, user_id: str, name: str, key: RSAPublicKey, groups: Sequence[str] = (ADMINISTRATORS,)
+) -> str:
+    """Add a user with an API key to the tenancy and to groups, which are created where they do not exist.
 
-def create_builtin_user(cloud: Cloud, user_id: str, name: str, key: RSAPublicKey) -> str:
-    """Add an administrator with an API key to the tenancy; returns the key's fingerprint."""
+    Returns the key's fingerprint.
+    """
     now = cloud.clock.time()
     body = {
         **members_of_a_user(now),
@@ -34,24 +38,48 @@ def create_builtin_user(cloud: Cloud, user_id: str, name: str, key: RSAPublicKey
     active = Timeline(((now, "ACTIVE"),))
     user = cloud.record("user", user_id, body, timeline=active, now=now, is_builtin=True)
     user.hidden["api_keys"] = {}
-    _add_to_administrators(cloud, user)
+    for group in groups:
+        _add_member(cloud, user_id, _group(cloud, group))
     fingerprint: str = store_api_key(cloud, user, key, public_pem(key))["fingerprint"]
     return fingerprint
 
 
-def _add_to_administrators(cloud: Cloud, user: Record) -> None:
+def _group(cloud: Cloud, name: str) -> Record:
+    """Return the group, created if it is missing; its id depends on its name only, so that other ids stay."""
     now = cloud.clock.time()
-    group = next(cloud.where("group", now, name=ADMINISTRATORS))
+    found = next(cloud.where("group", now, name=name), None)
+    if found is not None:
+        return found
+    group_id = Ids(zlib.crc32(f"{cloud.seed}/{name}".encode())).ocid("group")
+    body = {"id": group_id, "compartmentId": cloud.tenancy_id, "name": name, "description": name}
+    return _builtin(cloud, "group", body)
+
+
+def _add_member(cloud: Cloud, user_id: str, group: Record) -> None:
+    place = f"{cloud.seed}/{user_id}/{group.id}"
+    membership_id = Ids(zlib.crc32(place.encode())).ocid("groupmembership")
+    body = {"id": membership_id, "compartmentId": cloud.tenancy_id, "userId": user_id, "groupId": group.id}
+    _builtin(cloud, MEMBERSHIP, body)
+
+
+def create_builtin_policy(cloud: Cloud, statements: Sequence[str]) -> None:
+    """Add a policy of the root compartment that has been in force for long."""
+    place = f"{cloud.seed}/{statements}"
     body = {
-        # Of the user's id, so that the ids of what clients make stay as they are.
-        "id": user.id.replace(".user.", ".groupmembership."),
+        "id": Ids(zlib.crc32(place.encode())).ocid("policy"),
         "compartmentId": cloud.tenancy_id,
-        "userId": user.id,
-        "groupId": group.id,
-        "timeCreated": timestamp(now),
+        "name": f"tenancy-{zlib.crc32(place.encode()):08x}",
+        "description": "Written by the tenancy's administrators",
+        "statements": list(statements),
     }
+    _builtin(cloud, "policy", body).hidden["versions"] = [(0.0, list(statements))]
+
+
+def _builtin(cloud: Cloud, kind: str, body: Mapping[str, object]) -> Record:
+    now = cloud.clock.time()
+    shared = {"timeCreated": timestamp(now), "freeformTags": {}, "definedTags": {}}
     active = Timeline(((now, "ACTIVE"),))
-    cloud.record(MEMBERSHIP, body["id"], body, timeline=active, now=now, is_builtin=True)
+    return cloud.record(kind, str(body["id"]), {**body, **shared}, timeline=active, now=now, is_builtin=True)
 
 
 def create_builtin_tenancy(cloud: Cloud) -> None:

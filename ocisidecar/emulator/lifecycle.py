@@ -91,7 +91,7 @@ class Latencies:
 
     Args:
         identity: compartments, dynamic groups, policies, tags.
-        iam_propagation: from an IAM write until it takes effect for resource principals.
+        iam_propagation: from an IAM write until it takes effect, and until policies can name a new dynamic group.
         network: VCNs, subnets, gateways, tables, lists, security groups.
         logging: log groups and logs.
         log_indexing: from the ingestion of log entries until searches find them.

@@ -130,6 +130,16 @@ class Assumptions:
     Args:
         retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.  `Conflict`
             is on record; that the bodies are compared before the resource's deletion is noticed is UNCONFIRMED.
+        foreign_images: what images are that OCIR has in other namespaces than the tenancy's: "private" ones exist,
+            each in a repository of the instance's compartment which it must be allowed to read; "public" ones exist
+            and need no right; "missing" ones do not exist.  The first is an invention for the sake of examples.
+        pulls_with_disabled_principal: whether the right of the instance counts for images of containers whose
+            resource principal is disabled.  UNCONFIRMED: a comment in public code says so.
+        removes_instance_on_refused_pull: whether an instance whose image cannot be pulled is deleted; otherwise it
+            stays, FAILED.  UNCONFIRMED: the text of the refusal is on record, the instance's end is not.
+        unknown_group_message: text of the 400 for a policy that names a group which does not exist or is not known
+            yet; `{kind}` and `{name}` stand for it.  Source: terraform-provider-oci issue #785;
+            "No permissions found" is on record too (jetuse, public-deploy-dedicated-compartment.md).
         logging_create_status: status of the response to a create of a log group or log, 202 or 200.  UNCONFIRMED:
             no recorded response decides.
         has_default_tags: whether the tenancy's default tags Oracle-Tags.CreatedBy and .CreatedOn exist.  Source:
@@ -164,6 +174,12 @@ class Assumptions:
     """
 
     retry_token_mismatch: str = "Conflict"  # noqa: S105 - an error code
+    foreign_images: str = "private"
+    pulls_with_disabled_principal: bool = True
+    removes_instance_on_refused_pull: bool = False
+    unknown_group_message: str = (
+        "The {kind} {name} specified in the policy statement does not exist under current compartment hierarchy."
+    )
     logging_create_status: int = 202
     has_default_tags: bool = False
     null_removes_field: bool = True

@@ -8,17 +8,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials, domain_of
-from ocisidecar.errors import ConfigError, SpecError, SpecProblem
+from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
+from ocisidecar.observe.repositories import locate_repositories
 from ocisidecar.resources.capabilities import HasDetails, KeepsData
-from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.resources.instance_request import OcirImage
+from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
 from ocisidecar.resources.kinds import KINDS
+from ocisidecar.resources.rights import caller_statement
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Live, Phase, Snapshot
-from ocisidecar.wire import Key, objects, text
+from ocisidecar.wire import Json, Key, objects, text
 
 T = TypeVar("T")
 
@@ -33,12 +36,23 @@ class RegionInfo:
         home_region: the region that takes IAM changes.
         availability_domains: full names, in the service's order.
         services_id, services_cidr: the service catalogue's entry for all Oracle services.
+        region_key: of the region, in lower case; empty if it is not known.
+        namespace: of the tenancy in the registry; empty if it is not known.
+        is_home_region_known: whether the caller may read the home region; otherwise it is the credentials' region.
     """
 
     home_region: str
     availability_domains: tuple[str, ...]
     services_id: str
     services_cidr: str
+    is_home_region_known: bool = True
+    region_key: str = ""
+    namespace: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything could be read."""
+        return self.is_home_region_known and bool(self.availability_domains)
 
 
 @frozen
@@ -58,24 +72,28 @@ class DeploymentReader:
         return take_snapshot(self.caller, self.site, self.pool)
 
 
-def read_region_info(caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor) -> RegionInfo:
-    """Read the facts about the region with three requests.
+def read_region_info(
+    caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor, compartment_id: str
+) -> RegionInfo:
+    """Read the facts about the region with four requests; what the service refuses is left empty.
 
     Raises:
         ConfigError: the tenancy is not subscribed to the region.
     """
     tenancy = credentials.tenancy_id
-    subscriptions, domains, services = _call_all(
+    subscriptions, domains, services, namespace = _call_all(
         pool,
         caller,
         (
-            lambda: caller.call("identity.IdentityClient", "list_region_subscriptions", tenancy).data,
-            lambda: caller.call("identity.IdentityClient", "list_availability_domains", tenancy).data,
-            lambda: list(caller.pages("core.VirtualNetworkClient", "list_services")),
+            partial(_data, caller, "list_region_subscriptions", tenancy),
+            partial(_data, caller, "list_availability_domains", compartment_id),
+            partial(_services, caller),
+            partial(_namespace, caller),
         ),
     )
-    regions = {text(one, "regionName"): bool(one.get("isHomeRegion")) for one in objects(subscriptions)}
-    if credentials.region not in regions:
+    listed = objects(subscriptions)
+    regions = {text(one, "regionName"): bool(one.get("isHomeRegion")) for one in listed}
+    if subscriptions is not None and credentials.region not in regions:
         near = difflib.get_close_matches(credentials.region, regions, n=1, cutoff=0.0)
         raise ConfigError(
             f"The tenancy is not subscribed to the region {credentials.region!r} ({credentials.source}); did you "
@@ -89,7 +107,35 @@ def read_region_info(caller: Caller, credentials: Credentials, pool: ThreadPoolE
         availability_domains=tuple(text(one, "name") for one in objects(domains)),
         services_id=text(every[0], "id") if every else "",
         services_cidr=text(every[0], "cidrBlock") if every else "",
+        is_home_region_known=subscriptions is not None,
+        namespace=str(namespace),
+        region_key=next(
+            (text(one, "regionKey").lower() for one in listed if text(one, "regionName") == credentials.region), ""
+        ),
     )
+
+
+def _data(caller: Caller, operation: str, compartment_id: str) -> Json:
+    """Return the result of a list of the identity service, or None where the caller may not read it."""
+    try:
+        found: Json = caller.call("identity.IdentityClient", operation, compartment_id).data
+    except NotAuthorizedOrNotFound:
+        return None
+    return found
+
+
+def _namespace(caller: Caller) -> str:
+    try:
+        return caller.call("object_storage.ObjectStorageClient", "get_namespace").text
+    except NotAuthorizedOrNotFound:
+        return ""
+
+
+def _services(caller: Caller) -> list[Mapping[str, Json]]:
+    try:
+        return list(caller.pages("core.VirtualNetworkClient", "list_services"))
+    except NotAuthorizedOrNotFound:
+        return []
 
 
 def take_snapshot(
@@ -98,25 +144,46 @@ def take_snapshot(
     """Return all resources with our tags in the region and compartment.  Only reads; one list per kind and scope.
 
     Kinds with a parent, such as logs, are listed below every parent of the compartment, because ours may be in
-    those of others.
+    those of others.  A kind whose list is refused is invisible to the caller, and nothing is known of it.
 
     Raises:
         SpecError: one of `log_groups` is not in the compartment.
+        NotAuthorizedOrNotFound: all lists in the compartment are refused.
     """
     names = {kind.parent for kind in KINDS.values() if kind.parent}
     above = [kind for kind in KINDS.values() if kind.name in names]
     below = [kind for kind in KINDS.values() if kind.parent]
     others = [kind for kind in KINDS.values() if kind not in above and kind not in below]
-    calls = [partial(_parents, kind, caller, site) for kind in above]
-    listed = _call_all(pool, caller, [*calls, *(partial(kind.observe, caller, site) for kind in others)])
+    refused: dict[str, NotAuthorizedOrNotFound] = {}
+    calls = [partial(_unless_refused, refused, kind, partial(_parents, kind, caller, site)) for kind in above]
+    calls += [partial(_unless_refused, refused, kind, partial(kind.observe, caller, site)) for kind in others]
+    listed = _call_all(pool, caller, calls)
+    if refused.keys() >= {kind.name for kind in (*above, *others) if not kind.is_in_root}:
+        raise refused[others[0].name].naming(caller_statement("read", "all-resources", site.identity))
     parents = [live for lives in listed[: len(above)] for live in lives]
     absent = sorted({*log_groups} - {parent.id for parent in parents})
-    if absent:
+    if absent and not refused.keys() & names:
         message = "must be a log group of the deployment's compartment, so that its logs are found again"
         raise SpecError([SpecProblem("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
     pairs = [(kind, parent) for kind in below for parent in parents if parent.key.kind == kind.parent]
-    listed += _call_all(pool, caller, [partial(kind.observe, caller, site, parent.id) for kind, parent in pairs])
-    return Snapshot(tuple(live for lives in listed for live in lives if live.deployment))
+    calls = [
+        partial(_unless_refused, refused, kind, partial(kind.observe, caller, site, parent.id))
+        for kind, parent in pairs
+    ]
+    listed += _call_all(pool, caller, calls)
+    found = tuple(live for lives in listed for live in lives if live.deployment)
+    return Snapshot(found, {name: error.opc_request_id for name, error in sorted(refused.items())})
+
+
+def _unless_refused(
+    refused: dict[str, NotAuthorizedOrNotFound], kind: Kind, call: Callable[[], tuple[Live, ...]]
+) -> tuple[Live, ...]:
+    """Return what `call` lists; where the service refuses, nothing, and the error is added to `refused`."""
+    try:
+        return call()
+    except NotAuthorizedOrNotFound as error:
+        refused[kind.name] = error
+        return ()
 
 
 def with_details(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collection[str]) -> Snapshot:
@@ -126,7 +193,7 @@ def with_details(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collecti
         kind = KINDS[name]
         found = [live for live in snapshot.resources if live.key.kind == name]
         lives += kind.with_details(caller, site, found) if isinstance(kind, HasDetails) else found
-    return Snapshot(tuple(lives))
+    return evolve(snapshot, resources=tuple(lives))
 
 
 def resources_with_data(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:
@@ -148,6 +215,8 @@ def site_of(identity: Identity, region: RegionInfo, image_prefix: str | None) ->
         region.services_cidr,
         image_prefix,
         domain_of(identity.region),
+        region_key=region.region_key,
+        namespace=region.namespace,
     )
 
 
@@ -158,6 +227,15 @@ def _parents(kind: Kind, caller: Caller, site: Site) -> tuple[Live, ...]:
         for entry in kind.entries(caller, site)
     )
     return tuple(live for live in lives if live.phase is not Phase.GONE)
+
+
+def with_repositories(caller: Caller, site: Site, pool: ThreadPoolExecutor, images: Iterable[OcirImage]) -> Site:
+    """Return the site with the places of the repositories from which these images are pulled.  Only reads."""
+
+    def call_all(calls: Sequence[Callable[[], RepositoryPlace]]) -> list[RepositoryPlace]:
+        return _call_all(pool, caller, calls)
+
+    return evolve(site, repositories=locate_repositories(caller, site, call_all, images))
 
 
 def _call_all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:

@@ -7,11 +7,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
-from ocisidecar.errors import DeploymentInUse, PlanError, SpecError, SpecProblem, StalePlan
+from ocisidecar.errors import (
+    DeploymentInUse,
+    NotAuthorizedOrNotFound,
+    PlanError,
+    SpecError,
+    SpecProblem,
+    StalePlan,
+)
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
-from ocisidecar.resources.access import right_of, statements_of
+from ocisidecar.resources.access import elsewhere_statement, place_of, right_of, statements_of
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
@@ -42,6 +49,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     """
     desired = desire(spec, site)
     _check_recorded(desired, site.identity)
+    _check_visible(desired, site.identity, snapshot)
     _check_shared(spec.name, desired, snapshot)
     retained = frozenset(key for key in snapshot.of(spec.name) if isinstance(KINDS[key.kind], KeepsData))
     steps = diff(site.identity, desired, snapshot, retained=retained)
@@ -52,7 +60,12 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
         operations=operations_of(spec.name, steps, desired, NEEDS),
         desired=desired,
         snapshot=snapshot,
-        warnings=(*warnings, *_lacking_rights(spec, site, snapshot)),
+        warnings=(
+            *warnings,
+            *_lacking_rights(spec, site, snapshot),
+            *_invisible_groups(spec, site, snapshot),
+            *_repositories_elsewhere(spec, site),
+        ),
     )
 
 
@@ -137,7 +150,14 @@ def plan_removal(
         reasons.update(dict.fromkeys(matching, "as requested"))
     steps = removal(identity, snapshot, retained=_with_needs(reasons, live))
     operations = operations_of(identity.name, steps, {}, NEEDS)
-    return Plan(identity=identity, steps=steps, operations=operations, snapshot=snapshot, is_destroy=True)
+    return Plan(
+        identity=identity,
+        steps=steps,
+        operations=operations,
+        snapshot=snapshot,
+        warnings=tuple(_invisible_leftovers(identity, snapshot)),
+        is_destroy=True,
+    )
 
 
 def check_digest(plans: Sequence[Plan], digest: str | None) -> None:
@@ -220,6 +240,46 @@ def _check_recorded(desired: Mapping[Key, Desired], identity: Identity) -> None:
         raise SpecError(faults)
 
 
+def _check_visible(desired: Mapping[Key, Desired], identity: Identity, snapshot: Snapshot) -> None:
+    """Refuse to plan for kinds of which nothing is known, because the caller may not list them."""
+    needed = {key.kind for key in desired} | {ref.key.kind for want in desired.values() for ref in want.shared}
+    needed |= {KINDS[name].parent for name in needed if KINDS[name].parent}
+    lacking = [kind for kind in KINDS.values() if kind.name in needed & snapshot.invisible.keys()]
+    if lacking:
+        raise NotAuthorizedOrNotFound(
+            operation=f"list_{lacking[0].plural}",
+            status=404,
+            code="NotAuthorizedOrNotFound",
+            service_message=f"Not visible to the caller: {', '.join(kind.name for kind in lacking)}",
+            opc_request_id=snapshot.invisible[lacking[0].name],
+            statements=tuple(dict.fromkeys(right for kind in lacking for right in kind.rights(identity))),
+        )
+
+
+def _invisible_groups(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Iterator[str]:
+    """Yield a warning where the deployment's policy names a dynamic group of its own that the caller cannot see."""
+    policies = [live for key, lives in snapshot.of(spec.name).items() if key.kind == "policy" for live in lives]
+    named = " ".join(str(live.body.get("statements")) for live in policies)
+    given = spec.effective_access.dynamic_group
+    is_own = "dynamic-group id " in named and not (given and given in named)
+    if is_own and "dynamic-group" in snapshot.invisible:
+        yield (
+            f"a dynamic group of {spec.name} may remain, because none is visible to the caller: "
+            f"{'; '.join(KINDS['dynamic-group'].rights(site.identity))}"
+        )
+
+
+def _invisible_leftovers(identity: Identity, snapshot: Snapshot) -> Iterator[str]:
+    """Yield a warning about kinds of which resources may remain, because the caller cannot see them."""
+    hidden = [KINDS[name] for name in snapshot.invisible]
+    if hidden and snapshot.of(identity.name):
+        rights = dict.fromkeys(right for kind in hidden for right in kind.rights(identity))
+        yield (
+            f"not visible to the caller, so that what {identity.name} has of it remains: "
+            f"{', '.join(kind.name for kind in hidden)}; to see it: {'; '.join(rights)}"
+        )
+
+
 def _check_shared(name: str, desired: Mapping[Key, Desired], snapshot: Snapshot) -> None:
     faults = {}
     for want in desired.values():
@@ -269,6 +329,28 @@ def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Ite
                     f"the policy of {shared} does not grant the right to {right} ({statement.reason}): add the "
                     "statement there with AccessSpec.deployment(statements=[...])"
                 )
+
+
+def _repositories_elsewhere(spec: DeploymentSpec, site: Site) -> Iterator[str]:
+    """Yield a warning for each image whose repository the deployment's policy cannot give a right to."""
+    own = {repository.name for repository in spec.repositories}
+    for statement in statements_of(spec, site.image_prefix):
+        place = place_of(statement, site)
+        ready = elsewhere_statement(statement, spec, site)
+        if place.is_elsewhere:
+            yield (
+                f"the repository ({statement.where}) is in the compartment {place.compartment_id}, where this "
+                f"deployment writes no policy; somebody who may must add there: {ready}"
+            )
+        elif not place.is_visible:
+            yield (
+                f"the repository ({statement.where}) is not in this compartment, and others are not visible to the "
+                f"caller; where it is, this must be allowed in that compartment: {ready}"
+            )
+        elif place.is_missing and not any(f"'{name}'" in (statement.where or "") for name in own):
+            yield (
+                f"the tenancy has no repository ({statement.where}) in this region: push the image before the apply"
+            )
 
 
 def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
-from ocisidecar.errors import SpecError, SpecProblem
+from ocisidecar.errors import NotAuthorizedOrNotFound, SpecError, SpecProblem
 from ocisidecar.observe.snapshot import (
     RegionInfo,
     read_region_info,
@@ -18,11 +18,14 @@ from ocisidecar.observe.snapshot import (
     site_of,
     take_snapshot,
     with_details,
+    with_repositories,
 )
 from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
 from ocisidecar.plan.plan import Action, Plan
+from ocisidecar.resources.access import images_of
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
+from ocisidecar.resources.rights import domains_statement, regions_statement
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
 from ocisidecar.spec.validate.spec import check
 from ocisidecar.spec.validate.warnings import spec_warnings
@@ -60,11 +63,17 @@ class Planner:
         return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name)
 
     def site(self, name: str, caller: Caller) -> Site:
-        """Return the site of a deployment here; the facts about its region are read once."""
+        """Return the site of a deployment here."""
+        return site_of(self.identity(name), self._region(caller), self.image_prefix)
+
+    def _region(self, caller: Caller) -> RegionInfo:
+        """Return the facts about the region; they are read once, unless the caller may not read all of them."""
         with self._lock:
-            if self._region_info is None:
-                self._region_info = read_region_info(caller, self.session.credentials, self.pool)
-            return site_of(self.identity(name), self._region_info, self.image_prefix)
+            found = self._region_info
+            if found is None:
+                found = read_region_info(caller, self.session.credentials, self.pool, self.compartment_id)
+                self._region_info = found if found.is_complete else None
+            return found
 
     def snapshot(self, name: str, cancel: Cancel) -> Snapshot:
         """Return all resources with our tags here; `name` may be any deployment's."""
@@ -78,11 +87,16 @@ class Planner:
             return ()
         caller = self.session.caller(cancel)
         groups = [group for spec in specs if (group := spec.effective_logging.log_group_id) is not None]
-        site = self.site(specs[0].name, caller)
+        region = self._region(caller)
+        site = site_of(self.identity(specs[0].name), region, self.image_prefix)
         snapshot = take_snapshot(caller, site, self.pool, log_groups=groups)
+        _require_domains(specs, site)
+        site = self._with_repositories(specs, site, caller)
         plans = _plans_for(specs, site, snapshot)
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
-        return _plans_for(specs, site, with_details(caller, site, snapshot, replaced)) if replaced else plans
+        if replaced:
+            plans = _plans_for(specs, site, with_details(caller, site, snapshot, replaced))
+        return plans if region.is_home_region_known else tuple(map(_in_doubtful_home_region, plans))
 
     def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
         """Return a plan for each item: specs are planned now, and plans are checked against the live resources."""
@@ -117,12 +131,41 @@ class Planner:
                 raise SpecError([SpecProblem(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
             adopted[key] = KINDS[key.kind].read_for_adoption(caller, site, key, live_id)
         snapshot = take_snapshot(caller, site, self.pool)
+        site = self._with_repositories([spec], site, caller)
         return plan_adopt(spec, site, snapshot, adopted, warnings=spec_warnings(spec))
+
+    def _with_repositories(self, specs: Sequence[DeploymentSpec], site: Site, caller: Caller) -> Site:
+        images = {image for spec in specs for image in images_of(spec, self.image_prefix)}
+        return with_repositories(caller, site, self.pool, images)
 
     def _check(self, specs: Sequence[DeploymentSpec]) -> None:
         check_names([spec.name for spec in specs])
         prefix, symbolic = self.image_prefix, self.accepts_symbolic_images
         check(*specs, image_prefix=prefix, accepts_symbolic_images=symbolic)
+
+
+def _require_domains(specs: Sequence[DeploymentSpec], site: Site) -> None:
+    """Raise NotAuthorizedOrNotFound where instances are to be placed and the caller may not read the domains."""
+    if not site.availability_domains and any(spec.instances for spec in specs):
+        raise NotAuthorizedOrNotFound(
+            operation="list_availability_domains",
+            status=404,
+            code="NotAuthorizedOrNotFound",
+            service_message="The region's availability domains are not visible to the caller",
+            statements=(domains_statement(site.identity),),
+        )
+
+
+def _in_doubtful_home_region(plan: Plan) -> Plan:
+    """Return the plan with a warning if it concerns IAM, which is written in the tenancy's home region."""
+    if not any(KINDS[key.kind].is_in_home_region for key in plan.desired):
+        return plan
+    identity = plan.identity
+    warning = (
+        f"{identity.region} is taken for the tenancy's home region, where IAM is written, because the caller may "
+        f"not read it; to read it: {regions_statement(identity)}"
+    )
+    return evolve(plan, warnings=(*plan.warnings, warning))
 
 
 def _plans_for(specs: Sequence[DeploymentSpec], site: Site, snapshot: Snapshot) -> tuple[Plan, ...]:

@@ -8,19 +8,25 @@ Source: oci.identity.models; Oracle, "Managing Dynamic Groups" and "Policy Synta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from ocisidecar.client.retry import CREATE_AFTER_IAM
+from ocisidecar.client.retry import CREATE_AFTER_IAM, UPDATE_AFTER_IAM
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.facts import Fact, texts_in
-from ocisidecar.resources.instance_request import compose
-from ocisidecar.resources.kind import Kind, Site
+from ocisidecar.resources.instance_request import OcirImage, compose, ocir_images
+from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
+from ocisidecar.resources.rights import compartment_words
 from ocisidecar.spec import DeploymentSpec, Statement
 from ocisidecar.state.desired import Desired
 from ocisidecar.wire import Body, Json, Key, Ref, Text
 
 _GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "managementagent": "agents"}
 """Kind of principal → name of the group for it."""
+
+
+_REPOSITORY = re.compile(r"target\.repo\.name='(?P<name>[^']*)'")
+_ANYWHERE = RepositoryPlace("", is_below=True)
 
 
 class DynamicGroup(Kind):
@@ -32,6 +38,8 @@ class DynamicGroup(Kind):
     is_shared = True
     client = "identity.IdentityClient"
     noun = "dynamic_group"
+    is_in_root = True
+    resource_types = ("dynamic-groups",)
     is_in_home_region = True
     mutable = frozenset({"description", "matchingRule"})
 
@@ -66,23 +74,26 @@ class Policy(Kind):
     is_shared = True
     client = "identity.IdentityClient"
     noun = "policy"
+    resource_types = ("policies",)
     is_in_home_region = True
     needs = ("dynamic-group",)
     mutable = frozenset({"description", "statements"})
     create_intent = CREATE_AFTER_IAM
+    update_intent = UPDATE_AFTER_IAM
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield one policy with the minimal rights of the containers and of the deployments that share it."""
         access = spec.effective_access
         statements = statements_of(spec, site.image_prefix)
-        if access.kind not in {"deployment", "existing"} or not statements:
+        written = [one for one in statements if not place_of(one, site).is_elsewhere]
+        if access.kind not in {"deployment", "existing"} or not written:
             return
-        reasons = "; ".join(dict.fromkeys(statement.reason for statement in statements))
+        reasons = "; ".join(dict.fromkeys(statement.reason for statement in written))
         body: dict[str, Body] = {
             "compartmentId": site.identity.compartment_id,
             "name": site.unique_name(),
             "description": f"{spec.name}: {reasons}"[:400],
-            "statements": [_statement(one, access.dynamic_group, site) for one in statements],
+            "statements": [_statement(one, access.dynamic_group, site) for one in written],
         }
         yield self.desired("main", body)
 
@@ -120,21 +131,36 @@ def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
 def right_of(statement: Statement, site: Site) -> str:
     """Return the part of a policy statement from the verb on, which describes the right."""
     where = f" where {statement.where}" if statement.where else ""
-    return f"{statement.verb} {statement.resource_type} in {location(site)}{where}"
+    compartment_id = place_of(statement, site).compartment_id or site.identity.compartment_id
+    place = compartment_words(compartment_id, site.identity)
+    return f"{statement.verb} {statement.resource_type} in {place}{where}"
 
 
-def location(site: Site) -> str:
-    """Return the deployment's compartment as policy statements name it; the root compartment is the tenancy.
+def place_of(statement: Statement, site: Site) -> RepositoryPlace:
+    """Return where the repository is that a statement is about; an empty place for statements about others."""
+    found = _REPOSITORY.fullmatch(statement.where or "") if statement.resource_type == "repos" else None
+    return site.repositories.get(found["name"], _ANYWHERE) if found else _ANYWHERE
 
-    Source: Oracle, "Policy Syntax".
-    """
-    compartment_id = site.identity.compartment_id
-    return "tenancy" if compartment_id == site.identity.tenancy_id else f"compartment id {compartment_id}"
+
+def images_of(spec: DeploymentSpec, image_prefix: str | None) -> frozenset[OcirImage]:
+    """Return the images that OCI pulls with rights that the deployment's own policy gives."""
+    if spec.effective_access.kind not in {"deployment", "existing"}:
+        return frozenset()
+    return frozenset(one for instance in spec.instances for _, one in ocir_images(instance, image_prefix))
+
+
+def elsewhere_statement(statement: Statement, spec: DeploymentSpec, site: Site) -> str:
+    """Return the statement for a policy in the compartment of a repository that is elsewhere."""
+    group = spec.effective_access.dynamic_group or site.unique_name(_GROUP_NAMES[statement.principal])
+    return f"Allow dynamic-group {_subject(group)} to {right_of(statement, site)}"
+
+
+def _subject(group: str) -> str:
+    return f"id {group}" if group.startswith("ocid1.") else group
 
 
 def _statement(statement: Statement, group: str | None, site: Site) -> Body:
     rest = f" to {right_of(statement, site)}"
     if group is None:
         return Text(("Allow dynamic-group id ", Ref(Key("dynamic-group", _GROUP_NAMES[statement.principal])), rest))
-    subject = f"id {group}" if group.startswith("ocid1.") else group
-    return f"Allow dynamic-group {subject}{rest}"
+    return f"Allow dynamic-group {_subject(group)}{rest}"

@@ -26,6 +26,7 @@ class Topic(Kind):
     purpose = "sends alarms to its subscribers"
     client = "ons.NotificationControlPlaneClient"
     noun = "topic"
+    resource_types = ("ons-topics",)
     id_field = "topicId"
     mutable = frozenset({"description"})
     repeated = mutable
@@ -52,6 +53,7 @@ class Alarm(Kind):
     purpose = "watches a metric"
     client = "monitoring.MonitoringClient"
     noun = "alarm"
+    resource_types = ("alarms",)
     needs = ("topic",)
     mutable = frozenset(
         {"displayName", "namespace", "query", "severity", "destinations", "isEnabled", "resourceGroup"}

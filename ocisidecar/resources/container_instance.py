@@ -59,6 +59,8 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
     purpose = "runs the app and its sidecars side by side"
     client = "container_instances.ContainerInstanceClient"
     noun = "container_instance"
+    resource_types = ("compute-container-family",)
+    used_types = ("virtual-network-family",)
     needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
     phases = _PHASES
     mutable = frozenset({"displayName"})

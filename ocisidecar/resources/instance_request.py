@@ -58,7 +58,35 @@ CONTAINER_SECTIONS = {
 }
 """Which section a field belongs to; VNIC, volumes, their files and pull secrets follow in `_sections`."""
 
-_OCIR = re.compile(r"(?P<registry>[a-z0-9-]+\.ocir\.io|ocir\.[a-z0-9-]+\.oci\.[a-z0-9.-]+)/[^/]+/(?P<name>[^:@]+)")
+_OCIR = re.compile(
+    r"(?P<host>(?P<key>[a-z0-9-]+)\.ocir\.io|ocir\.(?P<region>[a-z0-9-]+)\.oci\.[a-z0-9.-]+)"
+    r"/(?P<namespace>[^/]+)/(?P<name>[^:@]+)"
+)
+
+
+@frozen(order=True)
+class OcirImage:
+    """An image that OCI pulls from its own registry with the right of the instance, without a pull secret.
+
+    Attributes:
+        place: key (`fra`) or name (`eu-frankfurt-1`) of the registry's region.
+        namespace: of the tenancy.
+        repository: without namespace and tag.
+    """
+
+    place: str
+    namespace: str
+    repository: str
+
+    def is_in(self, region: str, region_key: str) -> bool:
+        """Return whether it is in the region's registry; a region whose key is not known counts for all keys."""
+        return self.place in {region, region_key} or (not region_key and "-" not in self.place)
+
+    @property
+    def statement(self) -> Statement:
+        """The right to pull it."""
+        where = f"target.repo.name='{self.repository}'"
+        return Statement("read", "repos", where=where, reason="OCI pulls the image")
 
 
 @frozen(kw_only=True)
@@ -317,14 +345,21 @@ def _shown(data: Body, secret_version: str | None) -> Body:
 
 
 def _statements(instance: InstanceSpec, image_prefix: str | None) -> Iterator[tuple[str, Statement]]:
-    with_secret = {secret.registry_endpoint for secret in instance.image_pull_secrets}
     for secret in instance.image_pull_secrets:
         if secret.secret_id is not None:
             where = f"target.secret.id='{secret.secret_id}'"
             yield instance.name, Statement("read", "secret-bundles", where=where, reason="OCI pulls images with it")
+    images = dict(ocir_images(instance, image_prefix))
     for container in instance.containers:
         yield from ((container.name, statement) for statement in container.statements)
+        if container.name in images:
+            yield container.name, images[container.name].statement
+
+
+def ocir_images(instance: InstanceSpec, image_prefix: str | None) -> Iterator[tuple[str, OcirImage]]:
+    """Yield (container name, image) of the images that OCI pulls with the right of the instance."""
+    with_secret = {secret.registry_endpoint for secret in instance.image_pull_secrets}
+    for container in instance.containers:
         found = _OCIR.match(resolve_image(container.image_url, image_prefix))
-        if found and found["registry"] not in with_secret:
-            where = f"target.repo.name='{found['name']}'"
-            yield container.name, Statement("read", "repos", where=where, reason="OCI pulls the image")
+        if found and found["host"] not in with_secret:
+            yield container.name, OcirImage(found["key"] or found["region"], found["namespace"], found["name"])

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ocisidecar.client.retry import CREATE, DELETE, UPDATE, Intent
 from ocisidecar.client.session import Caller, Response
 from ocisidecar.errors import NotAuthorizedOrNotFound
 from ocisidecar.resources.facts import Fact
 from ocisidecar.resources.phases import ACTIVE_PHASES
+from ocisidecar.resources.rights import caller_statement
 from ocisidecar.resources.update import Update
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.desired import Desired
@@ -25,6 +26,31 @@ from ocisidecar.state.identity import Identity, owner
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import Body, Json, Key, Ref, tags_of, text
+
+
+@frozen
+class RepositoryPlace:
+    """Where a container repository is, as far as the caller may see.
+
+    Attributes:
+        compartment_id: of the repository; empty where it was not found.
+        is_below: whether the deployment's policy can name that compartment: it is the deployment's, or below it.
+        is_visible: whether the caller may see all repositories of the tenancy: one not found does not exist then.
+    """
+
+    compartment_id: str
+    is_below: bool = False
+    is_visible: bool = True
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether no compartment of the tenancy has it."""
+        return not self.compartment_id and self.is_visible and not self.is_below
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a policy in another compartment than the deployment's must give the right to it."""
+        return bool(self.compartment_id) and not self.is_below
 
 
 @frozen
@@ -39,6 +65,9 @@ class Site:
         services_cidr: its label, used as a route's destination.
         image_prefix: registry path of our own images.
         domain: of the realm's endpoints, e.g. `oraclecloud.com`; empty if it is not known.
+        region_key: of the region, in lower case, e.g. `fra`; empty if it is not known.
+        namespace: of the tenancy in the registry; empty if it is not known.
+        repositories: name → place of the repositories of images that OCI pulls, where they were looked up.
     """
 
     identity: Identity
@@ -48,6 +77,9 @@ class Site:
     services_cidr: str = ""
     image_prefix: str | None = None
     domain: str = ""
+    region_key: str = ""
+    namespace: str = ""
+    repositories: Mapping[str, RepositoryPlace] = field(factory=dict)
 
     def named(self, name: str) -> Site:
         """Return the site of another deployment in the same place."""
@@ -91,12 +123,15 @@ class Kind(ABC):
         parent: the kind below whose resources it is listed; empty for kinds that are listed per compartment.
         parent_field: the body field with the parent's OCID.
         is_in_home_region: it is written, and read, in the tenancy's home region.
+        is_in_root: its resources live in the tenancy's root compartment.
         phases: what its state words mean.
         mutable: body fields that can be changed in place and are shown by a list.
         hidden: body fields that can be changed in place but that no list shows.
         repeated: body fields that every update must carry, changed or not.
         id_field: the field of an answer with the OCID.
-        create_intent: how a refused create is retried.
+        resource_types: the resource types in policy statements that whoever applies must manage.
+        used_types: those that whoever applies must be allowed to use.
+        create_intent, update_intent: how a refused create or update is retried.
     """
 
     name: ClassVar[str]
@@ -109,12 +144,16 @@ class Kind(ABC):
     parent: ClassVar[str] = ""
     parent_field: ClassVar[str] = ""
     is_in_home_region: ClassVar[bool] = False
+    is_in_root: ClassVar[bool] = False
     phases: ClassVar[Mapping[str, Phase]] = ACTIVE_PHASES
     mutable: ClassVar[frozenset[str]] = frozenset()
     hidden: ClassVar[frozenset[str]] = frozenset()
     repeated: ClassVar[frozenset[str]] = frozenset()
     id_field: ClassVar[str] = "id"
+    resource_types: ClassVar[tuple[str, ...]]
+    used_types: ClassVar[tuple[str, ...]] = ()
     create_intent: ClassVar[Intent] = CREATE
+    update_intent: ClassVar[Intent] = UPDATE
 
     @abstractmethod
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
@@ -142,6 +181,11 @@ class Kind(ABC):
             hidden=hidden,
             sections={field: value for field, value in body.items() if field not in in_place},
         )
+
+    def rights(self, identity: Identity) -> tuple[str, ...]:
+        """Return the policy statements that creating, changing and deleting its resources takes."""
+        manage = (caller_statement("manage", one, identity, tenancy=self.is_in_root) for one in self.resource_types)
+        return (*manage, *(caller_statement("use", one, identity) for one in self.used_types))
 
     def parent_id(self, body: Mapping[str, Body], lookup: Callable[[Ref], str] = str) -> str:
         """Return the OCID of the resource below which `body` is listed; empty for kinds without a parent."""
@@ -245,7 +289,13 @@ class Kind(ABC):
             options: dict[str, Any] = {"if_match": etag} if etag else {}
             operation, path = f"update_{self.noun}", self.path_of(live)
             return caller.call(
-                self.client, operation, *path, fields, intent=UPDATE, region=self._region(site), **options
+                self.client,
+                operation,
+                *path,
+                fields,
+                intent=self.update_intent,
+                region=self._region(site),
+                **options,
             )
 
         read = partial(self.read, caller, site, live.id, self.parent_id(live.body))

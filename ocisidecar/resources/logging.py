@@ -31,6 +31,7 @@ class LogGroup(HasWorkRequests, KeepsData):
     purpose = "holds the logs"
     client = "logging.LoggingManagementClient"
     noun = "log_group"
+    resource_types = ("logging-family",)
     mutable = frozenset({"displayName", "description"})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
@@ -57,6 +58,7 @@ class Log(HasWorkRequests, KeepsData):
     is_shared = True
     client = "logging.LoggingManagementClient"
     noun = "log"
+    resource_types = ("logging-family",)
     needs = ("log-group",)
     parent = "log-group"
     parent_field = _GROUP

@@ -29,6 +29,7 @@ class NetworkKind(Kind):
     """Base of the kinds of a deployment's own network."""
 
     client = "core.VirtualNetworkClient"
+    resource_types = ("virtual-network-family",)
     phases = NETWORK_PHASES
     made_for: ClassVar[tuple[str, ...]] = ("private", "public")
 

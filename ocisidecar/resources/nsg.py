@@ -43,6 +43,7 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
     purpose = "the instances' firewall: only declared ports"
     client = "core.VirtualNetworkClient"
     noun = "network_security_group"
+    resource_types = ("virtual-network-family",)
     needs = ("vcn",)
     phases = NETWORK_PHASES
     mutable = frozenset({"displayName", _RULES})

@@ -21,6 +21,7 @@ class ContainerRepository(Kind, KeepsData):
     purpose = "where images are pushed to and pulled from"
     client = "artifacts.ArtifactsClient"
     noun = "container_repository"
+    resource_types = ("repos",)
     mutable = frozenset({"isPublic"})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:

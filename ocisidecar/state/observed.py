@@ -52,9 +52,15 @@ class Live:
 
 @frozen
 class Snapshot:
-    """Everything tagged as ours in one region and compartment, of all deployments, at one moment."""
+    """Everything tagged as ours in one region and compartment, of all deployments, at one moment.
+
+    Attributes:
+        resources: what is live.
+        invisible: kinds whose lists the service refused, so that nothing is known of them → opc-request-id.
+    """
 
     resources: tuple[Live, ...] = ()
+    invisible: Mapping[str, str] = field(factory=dict)
 
     def of(self, deployment: str) -> dict[Key, tuple[Live, ...]]:
         """Return the live resources of one deployment by key, oldest first."""

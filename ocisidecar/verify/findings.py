@@ -37,7 +37,8 @@ CAUSES: Mapping[str, Cause] = {
         title="An image cannot be pulled",
         remedy=(
             "Check its name and tag, that it is built for the shape's processor, that the subnet can reach the "
-            "registry, and the permission to pull: `read repos` for OCIR, with_pull_secret(...) for others."
+            "registry, and the permission to pull: for OCIR `read repos` in the repository's own compartment (or "
+            "try is_resource_principal_disabled=False), with_pull_secret(...) for others."
         ),
     ),
     "missing-right": Cause(

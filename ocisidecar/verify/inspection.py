@@ -69,7 +69,8 @@ def inspect(reader: DeploymentReader, resources: Mapping[str, str]) -> Inspectio
     snapshot = reader.snapshot()
     lives = snapshot.of(reader.site.identity.name)
     parsed = {key: live_id for word, live_id in resources.items() if (key := Key.parse(word)) is not None}
-    absent = {key: live_id for key, live_id in sorted(parsed.items()) if key not in lives and key.kind in KINDS}
+    visible = KINDS.keys() - snapshot.invisible.keys()
+    absent = {key: live_id for key, live_id in sorted(parsed.items()) if key not in lives and key.kind in visible}
     to_confirm = [key for key in absent if not KINDS[key.kind].parent]
     found = reader.call_all(
         [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in to_confirm],

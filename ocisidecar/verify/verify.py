@@ -11,8 +11,10 @@ from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.observe.container_logs import has_log
 from ocisidecar.observe.instances import read_instances
 from ocisidecar.observe.polling import poll_with_backoff
-from ocisidecar.observe.snapshot import DeploymentReader
+from ocisidecar.observe.snapshot import DeploymentReader, with_repositories
 from ocisidecar.plan.build import plan_apply
+from ocisidecar.plan.plan import Plan
+from ocisidecar.resources.access import images_of
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
 from ocisidecar.verify.checks import run_checks
 from ocisidecar.verify.context import CheckContext
@@ -63,7 +65,7 @@ def verify(
     if declared is not None and declared.name != name:
         raise SpecError([SpecProblem("name", f"must be that of the deployment, {name!r}, got {declared.name!r}")])
     inspection, waited = _inspect_until_verdicts(reader, resources, options.health_timeout_seconds)
-    plan = None if declared is None else plan_apply(declared, reader.site, inspection.snapshot)
+    plan = None if declared is None else _plan(reader, declared, inspection)
     evidence, no_evidence_reason = _evidence(reader, inspection, declared, resolve_url, options)
     context = CheckContext(
         inspection=inspection,
@@ -76,6 +78,12 @@ def verify(
         no_evidence_reason=no_evidence_reason,
     )
     return Report(name, run_checks(context))
+
+
+def _plan(reader: DeploymentReader, declared: DeploymentSpec, inspection: Inspection) -> Plan:
+    images = images_of(declared, reader.site.image_prefix)
+    site = with_repositories(reader.caller, reader.site, reader.pool, images)
+    return plan_apply(declared, site, inspection.snapshot)
 
 
 def _evidence(

@@ -46,19 +46,22 @@ def post(emulator, client, make_instance, compartment):
 
 
 @pytest.fixture
-def allow(identity, emulator, compartment):
-    """Creates the dynamic group of all instances in the compartment, and a policy with the statement."""
+def allow(identity, emulator, compartment, clock):
+    """Creates the dynamic group of all instances in the compartment, another, and a policy with the statement."""
 
     def write(statement=USE, rule=None):
-        identity.create_dynamic_group(
-            {
-                "compartmentId": emulator.tenancy_id,
-                "name": "web",
-                "description": "web",
-                "matchingRule": rule
-                or f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{compartment}'}}",
-            }
-        )
+        everything = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{compartment}'}}"
+        rules = {"web": rule or everything, "other": "resource.type='other'"}
+        for name, text in rules.items():
+            identity.create_dynamic_group(
+                {
+                    "compartmentId": emulator.tenancy_id,
+                    "name": name,
+                    "description": name,
+                    "matchingRule": text,
+                }
+            )
+        clock.advance(600)
         details = {
             "compartmentId": compartment,
             "name": "web",
@@ -112,7 +115,7 @@ def test_a_changed_policy_counts_as_before_until_it_propagates(post, allow, iden
         ("Allow dynamic-group other to use metrics in compartment id {compartment}", 404),
         ("Allow any-user to use metrics in compartment id {compartment}", 200),
         (f"{USE} where target.metrics.namespace=/w*/", 200),
-        ("Allow group web to use metrics in compartment id {compartment}", 404),
+        ("Allow group Administrators to use metrics in compartment id {compartment}", 404),
         ("Allow dynamic-group web to {{METRIC_WRITE}} in compartment id {compartment}", 404),
         (
             f"{USE} where target.metrics.namespace='web'",
@@ -139,14 +142,15 @@ def test_a_rule_that_does_not_match_gives_nothing(post, allow, clock):
 
 
 def test_a_container_is_not_an_administrator(emulator, client, make_instance, allow, clock, compartment, refusal):
-    """Operations without a declared permission are closed to resource principals."""
-    allow("Allow any-user to manage all-resources in compartment id {compartment}")
-    clock.advance(600)
+    """A container may list VCNs when a policy says so, and not before."""
     key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
     token = emulator.issue_token(resource_id=make_instance().data.id)
     signer = oci.auth.signers.SecurityTokenSigner(token, key)
     network = client("core.VirtualNetworkClient", signer=signer)
     assert refusal(network.list_vcns, compartment).code == "NotAuthorizedOrNotFound"
+    allow("Allow any-user to inspect vcns in compartment id {compartment}")
+    clock.advance(600)
+    assert network.list_vcns(compartment).data
 
 
 def test_a_token_needs_an_instance(emulator):

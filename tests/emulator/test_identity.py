@@ -220,7 +220,7 @@ class TestPolicies:
 
     def test_policies_are_unique_in_the_tenancy(self, identity, make_policy, refusal, compartment):
         """A duplicate policy name is refused; an update replaces the statements."""
-        statement = f"Allow dynamic-group web to use metrics in compartment id {compartment}"
+        statement = f"Allow group Administrators to use metrics in compartment id {compartment}"
         made = make_policy(statement)
         assert made.statements == [statement]
         assert refusal(make_policy, statement).code == "PolicyAlreadyExists"
@@ -234,8 +234,8 @@ class TestPolicies:
         [
             "",
             "Allow",
-            "Allow group a to eat metrics in tenancy",
-            "Allow group a to use metrics in compartment nowhere",
+            "Allow group Administrators to eat metrics in tenancy",
+            "Allow group Administrators to use metrics in compartment nowhere",
         ],
     )
     def test_impossible_statements_are_refused(self, make_policy, refusal, statement):
@@ -250,28 +250,30 @@ class TestPolicies:
         parent = make_compartment("parent")
         child = make_compartment("child", parent.id)
         there = {"compartmentId": parent.id}
-        make_policy("Allow group a to use metrics in compartment child", name="by-name", **there)
-        make_policy(f"Allow group a to use metrics in compartment id {child.id}", name="by-id", **there)
+        make_policy("Allow group Administrators to use metrics in compartment child", name="by-name", **there)
+        make_policy(
+            f"Allow group Administrators to use metrics in compartment id {child.id}", name="by-id", **there
+        )
         root = {"compartmentId": emulator.tenancy_id}
-        make_policy("Allow group a to use metrics in compartment parent:child", name="by-path", **root)
-        wrong = f"Allow group a to use metrics in compartment id {emulator.compartment_id}"
+        make_policy("Allow group Administrators to use metrics in compartment parent:child", name="by-path", **root)
+        wrong = f"Allow group Administrators to use metrics in compartment id {emulator.compartment_id}"
         assert "does not exist or is not part" in refusal(make_policy, wrong, name="wrong", **there).message
 
     def test_the_root_compartment_is_the_tenancy(self, emulator, make_policy, make_emulator, client_of, refusal):
         """A statement for the root compartment says `in tenancy`; its OCID is refused unless assumed otherwise."""
-        by_id = f"Allow group a to use metrics in compartment id {emulator.tenancy_id}"
+        by_id = f"Allow group Administrators to use metrics in compartment id {emulator.tenancy_id}"
         there = {"compartmentId": emulator.tenancy_id}
         assert "use 'in tenancy'" in refusal(make_policy, by_id, name="by-id", **there).message
-        make_policy("Allow group a to use metrics in tenancy", name="in-tenancy", **there)
+        make_policy("Allow group Administrators to use metrics in tenancy", name="in-tenancy", **there)
         other = make_emulator(assumptions=Assumptions(accepts_root_by_id=True))
         details = {"compartmentId": other.tenancy_id, "name": "by-id", "description": "d"}
-        statements = [f"Allow group a to use metrics in compartment id {other.tenancy_id}"]
+        statements = [f"Allow group Administrators to use metrics in compartment id {other.tenancy_id}"]
         policy = client_of(other, "identity.IdentityClient").create_policy({**details, "statements": statements})
         assert policy.data.statements == statements
 
     def test_statements_are_limited_along_a_path(self, emulator, make_policy, refusal):
         """More than 500 statements on a path from a compartment to the root are refused."""
-        statements = ["Allow group a to use metrics in tenancy"] * 50
+        statements = ["Allow group Administrators to use metrics in tenancy"] * 50
         root = {"compartmentId": emulator.tenancy_id}
         for number in range(10):
             make_policy(*statements, name=f"p{number}", **root)

@@ -45,7 +45,7 @@ def reader(
     emulator: Emulator, credentials: Credentials, caller: Caller, pool: ThreadPoolExecutor
 ) -> DeploymentReader:
     """Reads the deployment `web`."""
-    region = read_region_info(caller, credentials, pool)
+    region = read_region_info(caller, credentials, pool, emulator.compartment_id)
     identity = Identity(credentials.tenancy_id, credentials.region, emulator.compartment_id, "web")
     return DeploymentReader(caller, site_of(identity, region, None), pool)
 
@@ -53,16 +53,16 @@ def reader(
 class TestRegionInfo:
     """Facts about tenancy and region."""
 
-    def test_is_read_with_three_requests(
+    def test_is_read_with_four_requests(
         self, emulator: Emulator, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor
     ) -> None:
-        """Three requests give home region, domains in the service's order, and the entry for all services."""
-        region = read_region_info(caller, credentials, pool)
+        """Four requests give home region, domains in the service's order, and the entry for all services."""
+        region = read_region_info(caller, credentials, pool, emulator.compartment_id)
         assert region.home_region == credentials.region
         assert [name.rpartition("-AD-")[2] for name in region.availability_domains] == ["1", "2", "3"]
         assert region.services_cidr.startswith("all-")
         assert region.services_id.startswith("ocid1.service.")
-        assert len(emulator.requests) == 3
+        assert len(emulator.requests) == 4
 
     def test_a_region_without_a_subscription_is_an_error(
         self, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor
@@ -70,7 +70,18 @@ class TestRegionInfo:
         """A region without a subscription raises ConfigError, which names the most similar region."""
         elsewhere = evolve(credentials, region="us-langley-1")
         with pytest.raises(ConfigError, match=f"did you mean '.*'.*Subscribed are .*{credentials.region}"):
-            read_region_info(caller, elsewhere, pool)
+            read_region_info(caller, elsewhere, pool, "ocid1.compartment.oc1..c")
+
+    def test_what_is_refused_is_left_empty(
+        self, emulator: Emulator, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor
+    ) -> None:
+        """A caller who may read nothing of the tenancy gets the credentials' region as home region."""
+        emulator.inject(Fault.error("list_*", "NotAuthorizedOrNotFound", times=None))
+        region = read_region_info(caller, credentials, pool, emulator.compartment_id)
+        assert region.home_region == credentials.region
+        assert not region.is_home_region_known
+        assert not region.is_complete
+        assert region.availability_domains == ()
 
     def test_a_tenancy_without_visible_regions_is_an_error(
         self, credentials: Credentials, pool: ThreadPoolExecutor, clock: VirtualClock
@@ -88,7 +99,7 @@ class TestRegionInfo:
                 return iter(())
 
         with pytest.raises(ConfigError, match=f"{credentials.tenancy_id} shows no region subscription"):
-            read_region_info(Silent(), credentials, pool)
+            read_region_info(Silent(), credentials, pool, credentials.tenancy_id)
 
 
 class TestSnapshot:
@@ -152,10 +163,16 @@ class TestSnapshot:
         snapshot = reader.snapshot()
         assert [live.id for live in snapshot.resources if live.key.kind in {"log", "log-group"}] == [log]
 
-    def test_a_refused_list_is_an_error(self, emulator: Emulator, reader: DeploymentReader) -> None:
-        """A list that the service refuses raises its error, and does not count as empty."""
+    def test_a_kind_whose_list_is_refused_is_invisible(self, emulator: Emulator, reader: DeploymentReader) -> None:
+        """A kind whose list the service refuses is invisible, and does not count as empty."""
         emulator.inject(Fault.error("list_subnets", "NotAuthorizedOrNotFound", times=None))
-        with pytest.raises(NotAuthorizedOrNotFound, match="list_subnets"):
+        assert set(reader.snapshot().invisible) == {"subnet"}
+
+    def test_a_compartment_without_any_list_is_an_error(self, emulator: Emulator, reader: DeploymentReader) -> None:
+        """A caller who may list nothing gets the error, with the statement that may be missing."""
+        emulator.inject(Fault.error("list_*", "NotAuthorizedOrNotFound", times=None))
+        missing = f"Allow group <your group> to read all-resources in compartment id {emulator.compartment_id}"
+        with pytest.raises(NotAuthorizedOrNotFound, match=missing):
             reader.snapshot()
 
 

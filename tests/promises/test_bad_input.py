@@ -220,7 +220,7 @@ def test_a_policy_refused_for_a_new_group_is_retried(provisioner, emulator, cloc
     heard, began = [], clock.time()
     provisioner.apply(SPEC, on_event=heard.append)
     retried = [one for one in heard if isinstance(one, StepRetrying)]
-    assert [one.reason for one in retried] == ["404 NotAuthorizedOrNotFound (not propagated)"] * 5
+    assert [one.reason for one in retried] == ["404 NotAuthorizedOrNotFound (waiting for IAM to take effect)"] * 5
     assert {one.key for one in retried} == {"policy/main"}
     assert clock.time() - began >= sum(one.wait_seconds for one in retried) > 2
     assert_converges(provisioner, emulator)
@@ -288,7 +288,7 @@ def foreign_policy(sdk, emulator, name):
         "compartmentId": emulator.compartment_id,
         "name": name,
         "description": "theirs",
-        "statements": ["Allow group a to inspect vcns in tenancy"],
+        "statements": ["Allow group Administrators to inspect vcns in tenancy"],
     }
     return sdk("identity.IdentityClient").create_policy(details).data["id"]
 

@@ -253,14 +253,20 @@ def test_a_disabled_log(provisioner, sdk):
     assert causes(deployment.diagnose()) == [("log-disabled", "log/app")]
 
 
-def test_a_policy_for_a_deleted_group(provisioner, sdk):
+RULE = "ALL {resource.type = 'computecontainerinstance'}"
+
+
+def test_a_policy_for_a_deleted_group(provisioner, sdk, emulator):
     """A policy for a dynamic group that no longer exists is a missing permission."""
     statement = Statement("use", "log-content", reason="ships its lines")
     deployment = provisioner.apply(helped(statements=[statement]), wait="ready")
     client = sdk("identity.IdentityClient")
     group, policy = deployment.resources["dynamic-group/main"], deployment.resources["policy/main"]
     statements = client.get_policy(policy).data["statements"]
-    client.update_policy(policy, {"statements": [one.replace(group, f"{group[:-4]}2222") for one in statements]})
+    former = {"compartmentId": emulator.tenancy_id, "name": "former", "description": "-", "matchingRule": RULE}
+    gone = client.create_dynamic_group(former).data["id"]
+    client.update_policy(policy, {"statements": [one.replace(group, gone) for one in statements]})
+    client.delete_dynamic_group(gone)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("missing-right", "policy/main")
     assert "which no longer exists" in finding.evidence[0]

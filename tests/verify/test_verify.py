@@ -253,15 +253,20 @@ def test_rules_are_described_by_what_they_admit(provisioner, sdk):
     assert (check.status, check.detail) == (Status.WARNED, "admits udp 5000-5010 from 10.9.0.0/16")
 
 
-def test_rights_without_a_group_fail(provisioner, sdk):
+RULE = "ALL {resource.type = 'computecontainerinstance'}"
+
+
+def test_rights_without_a_group_fail(provisioner, sdk, emulator):
     """A policy for a deleted dynamic group fails, and so does a group without the compartment."""
     deployment = provisioner.apply(MONITORED, wait="ready")
     client = sdk("identity.IdentityClient")
     policy, group = deployment.resources["policy/main"], deployment.resources["dynamic-group/main"]
     statements = client.get_policy(policy).data["statements"]
-    changed = [one.replace(group, f"{group[:-4]}2222") for one in statements]
-    client.update_policy(policy, {"statements": changed})
-    client.update_dynamic_group(group, {"matchingRule": "ALL {resource.type = 'computecontainerinstance'}"})
+    former = {"compartmentId": emulator.tenancy_id, "name": "former", "description": "-", "matchingRule": RULE}
+    gone = client.create_dynamic_group(former).data["id"]
+    client.update_policy(policy, {"statements": [one.replace(group, gone) for one in statements]})
+    client.delete_dynamic_group(gone)
+    client.update_dynamic_group(group, {"matchingRule": RULE})
     report = deployment.verify()
     assert failed(report) == {("rights", "policy/main"), ("rights", "dynamic-group/main")}
     assert found(report, "rights", "policy/main").detail.startswith("names a dynamic group that no longer exists")

@@ -15,6 +15,7 @@ from ocisidecar.emulator.declarations import Call, Collection, Result, Service
 from ocisidecar.emulator.errors import ServiceError, not_found
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.ids import timestamp
+from ocisidecar.emulator.image_pulls import is_pull_refused
 from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.schema import JsonObject, body, tagged
@@ -94,7 +95,11 @@ def create_container_instance(call: Call) -> Result:
         for record in (instance, *instance.hidden["containers"]):
             hold_last_state(record)
         headers = _open_work_request(call, instance, "CREATE", "CREATED", inf)
-        _instance_change(call, instance, headers, ready).launch()
+        change = _instance_change(call, instance, headers, ready)
+        if is_pull_refused(call, instance, instance.hidden["pod"].details["imagePullSecrets"]):
+            change.refuse_pull()
+        else:
+            change.launch()
     etag = crud.entity_tag(INSTANCES, instance, call.now)
     return Result(body=first, headers={"etag": etag, **headers}, record=instance)
 

@@ -16,6 +16,7 @@ from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from ocisidecar.emulator.faults import Fail
+from ocisidecar.emulator.image_pulls import PULL_REFUSED
 from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
 from ocisidecar.emulator.pods import ContainerUsage
 from ocisidecar.emulator.resource_principal import issue_token
@@ -98,6 +99,16 @@ class InstanceChange:
             self.instance.body["lifecycleDetails"] = message
             for record in self._records():
                 record.timeline = record.timeline.then(moment, [("FAILED", 0.0)])
+
+    def refuse_pull(self) -> None:
+        """An image cannot be pulled: the instance is FAILED or, if so assumed, deleted when the change is due."""
+        if not isfinite(self.due):
+            return
+        self.failed(self.due, PULL_REFUSED)
+        if self.cloud.assumptions.removes_instance_on_refused_pull:
+            vnic = self.instance.hidden["vnic"]
+            for record in (*self._records(), vnic, *vnic.hidden["addresses"]):
+                record.timeline = record.timeline.then(self.due, [(GONE, 0.0)])
 
     def over(self, at: float) -> None:
         """All containers have ended for good: an instance without another planned change turns INACTIVE."""

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ocisidecar.emulator.access import record_version
+from ocisidecar.emulator.access import record_version, values_in_force
 from ocisidecar.emulator.crud import declare_collection
 from ocisidecar.emulator.declarations import Call, Collection, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid
-from ocisidecar.emulator.iam import parse_matching_rule, parse_statement
+from ocisidecar.emulator.iam import PolicyStatement, parse_matching_rule, parse_statement
 from ocisidecar.emulator.schema import JsonObject, require_length, tagged
 from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, require_in_tenancy
 from ocisidecar.emulator.state import Record
@@ -95,6 +95,7 @@ def _check_statements(call: Call, compartment_id: str, statements: Sequence[str]
             raise invalid(f"Invalid statement '{text}': {exc}") from exc
         if statement.compartment:
             _check_compartment(call, compartment_id, statement.compartment)
+        _check_groups(call, statement)
     added = len(statements) - replaced
     if max(_statements_on_paths(call, compartment_id)) + added > MAX_STATEMENTS_PER_PATH:
         raise ServiceError("LimitExceeded", f"More than {MAX_STATEMENTS_PER_PATH} statements on a path")
@@ -107,6 +108,22 @@ def _check_compartment(call: Call, compartment_id: str, wanted: str) -> None:
     found = call.cloud.compartment_below(compartment_id, wanted, call.now)
     if found is None or compartment_id not in call.cloud.path_to_root(found.id, call.now):
         raise invalid(f"Compartment {{{wanted}}} does not exist or is not part of the policy compartment subtree")
+
+
+def _check_groups(call: Call, statement: PolicyStatement) -> None:
+    """Raise ServiceError 400 for a group that does not exist, or a dynamic one so new that it is not known yet."""
+    if statement.subject_kind == "dynamic-group":
+        groups = [group for group, _ in values_in_force(call, "dynamic-group")]
+    elif statement.subject_kind == "group":
+        groups = call.cloud.store.all("group", call.now)
+    else:
+        return
+    known = {word for group in groups for word in (group.id, group.body["name"])}
+    for name in statement.subjects:
+        if name not in known:
+            text = call.cloud.assumptions.unknown_group_message
+            kind = statement.subject_kind.replace("-", "_")
+            raise invalid(text.replace("{kind}", kind).replace("{name}", name))
 
 
 def _statements_on_paths(call: Call, compartment_id: str) -> Iterable[int]:

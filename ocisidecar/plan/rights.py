@@ -1,0 +1,23 @@
+"""The rights that planning and applying a spec takes, as policy statements for the caller's group.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.resources.rights import domains_statement
+from ocisidecar.state.identity import Identity
+from ocisidecar.wire import Key
+
+
+def rights_for(keys: Iterable[Key], identity: Identity) -> tuple[str, ...]:
+    """Return the statements that suffice to create, change and delete these resources of a deployment.
+
+    Without the right to `inspect tenancies in tenancy` the home region is guessed, and without that to
+    `inspect repos in tenancy` repositories of other compartments are not found; a plan warns of both.
+    """
+    wanted = {key.kind for key in keys}
+    kinds = [kind for name, kind in KINDS.items() if name in wanted]
+    domains = [domains_statement(identity)] if "container-instance" in wanted else []
+    found = dict.fromkeys([*(right for kind in kinds for right in kind.rights(identity)), *domains])
+    return tuple(one for one in found if one.replace(" to use ", " to manage ") not in found.keys() - {one})

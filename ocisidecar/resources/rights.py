@@ -1,0 +1,38 @@
+"""The rights of whoever plans and applies, as policy statements ready to be written.  Pure.
+
+Source: Oracle, "Policy Reference" and "Policy Syntax": the root compartment is written as `tenancy`.
+"""
+
+from __future__ import annotations
+
+from ocisidecar.state.identity import Identity
+
+GROUP = "<your group>"
+
+
+def caller_statement(verb: str, resource_type: str, identity: Identity, *, tenancy: bool = False) -> str:
+    """Return the statement that gives the caller's group a right.
+
+    Args:
+        verb: inspect, read, use or manage.
+        resource_type: as in policy statements.
+        identity: of the deployment: its compartment is where the right counts.
+        tenancy: whether it must count in the whole tenancy.
+    """
+    place = compartment_words(identity.tenancy_id if tenancy else identity.compartment_id, identity)
+    return f"Allow group {GROUP} to {verb} {resource_type} in {place}"
+
+
+def compartment_words(compartment_id: str, identity: Identity) -> str:
+    """Return a compartment as statements name it."""
+    return "tenancy" if compartment_id == identity.tenancy_id else f"compartment id {compartment_id}"
+
+
+def domains_statement(identity: Identity) -> str:
+    """Return the statement for reading the availability domains."""
+    return caller_statement("inspect", "compartments", identity)
+
+
+def regions_statement(identity: Identity) -> str:
+    """Return the statement for reading the tenancy's home region."""
+    return caller_statement("inspect", "tenancies", identity, tenancy=True)

@@ -1,0 +1,251 @@
+"""Whoever may do it, can: callers with some rights only plan, apply, read and destroy what these allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import oci
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from ocisidecar import AlarmSpec, TopicSpec
+from ocisidecar.errors import ApplyFailed, NotAuthorizedOrNotFound
+from ocisidecar.plan.rights import rights_for
+from ocisidecar.provisioner import Provisioner
+from ocisidecar.spec import (
+    AccessSpec,
+    DeploymentSpec,
+    InstanceSpec,
+    LoggingSpec,
+    NetworkSpec,
+    RepositorySpec,
+    SecretRef,
+    SidecarSpec,
+    VolumeSpec,
+)
+
+IMAGE = "docker.io/acme/web:1.4"
+WEB = InstanceSpec("web", image_url=IMAGE, ports=[80])
+FORWARDING = WEB.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs").with_sidecar(
+    SidecarSpec.log_forwarder()
+)
+MANAGE = "Allow group team to manage all-resources in compartment id {c}"
+CI = (
+    "Allow group team to manage compute-container-family in compartment id {c}",
+    "Allow group team to use virtual-network-family in compartment id {c}",
+    "Allow group team to inspect compartments in compartment id {c}",
+)
+
+
+@pytest.fixture
+def as_team(emulator, connect) -> Callable[..., Provisioner]:
+    """Returns a provisioner for a user whose group has the rights in these statements."""
+
+    def make(*statements: str) -> Provisioner:
+        config = emulator.add_user("user", groups=["team"])
+        emulator.add_policy(*(one.format(c=emulator.compartment_id) for one in statements))
+        return connect(emulator, config=config)
+
+    return make
+
+
+@pytest.fixture
+def subnet(provisioner) -> str:
+    """A subnet that others have made."""
+    made = provisioner.apply(
+        DeploymentSpec("net", [InstanceSpec("web", image_url=IMAGE)], access=AccessSpec.none())
+    )
+    return made.resources["subnet/main"]
+
+
+def works(provisioner: Provisioner, spec: DeploymentSpec) -> None:
+    """Plan, apply, read, verify and destroy a spec."""
+    plan = provisioner.plan(spec)
+    deployment = provisioner.apply(plan)
+    assert not provisioner.plan(spec).changes
+    assert provisioner.get(spec.name).resources == deployment.resources
+    assert spec.name in [one.name for one in provisioner.list()]
+    assert deployment.instances
+    deployment.verify().raise_for_failures()
+    provisioner.destroy(spec.name, purge=True)
+
+
+class TestCompartmentAdministrator:
+    """`manage all-resources` in the compartment, and nothing in the tenancy."""
+
+    def test_without_access(self, as_team, emulator) -> None:
+        """A deployment without group and policy works for an administrator of its compartment."""
+        works(as_team(MANAGE), DeploymentSpec("web", [WEB], access=AccessSpec.none()))
+        assert emulator.live() == {}
+
+    def test_with_an_existing_group(self, as_team, emulator) -> None:
+        """A policy for a group that exists is written by an administrator of the compartment."""
+        group = _dynamic_group(emulator, as_team)
+        spec = DeploymentSpec("web", [FORWARDING], access=AccessSpec.existing(group))
+        works(as_team(MANAGE), spec)
+        assert list(emulator.live()) == ["dynamic-group"]
+
+    def test_a_policy_warns_about_the_home_region(self, as_team) -> None:
+        """A plan that writes IAM says that the home region is taken from the credentials, and what is missing."""
+        spec = DeploymentSpec("web", [FORWARDING], access=AccessSpec.existing("team"))
+        plan = as_team(MANAGE).plan(spec)
+        assert any("Allow group <your group> to inspect tenancies in tenancy" in one for one in plan.warnings)
+
+    def test_own_access_names_the_missing_statement(self, as_team, emulator) -> None:
+        """A group of its own needs a right in the tenancy, which the error names before anything is written."""
+        before = len(emulator.requests)
+        missing = "Allow group <your group> to manage dynamic-groups in tenancy"
+        with pytest.raises(NotAuthorizedOrNotFound, match=missing) as caught:
+            as_team(MANAGE).apply(DeploymentSpec("web", [FORWARDING]))
+        assert caught.value.statements == (missing,)
+        assert not [one for one in emulator.requests[before:] if one.is_write]
+
+    def test_a_destroy_says_what_may_remain(self, provisioner, as_team, emulator) -> None:
+        """A destroy leaves the dynamic group, which its caller cannot see, and says so."""
+        provisioner.apply(DeploymentSpec("web", [FORWARDING]))
+        team = as_team(MANAGE)
+        plan = team.plan_destroy("web", purge=True)
+        assert "dynamic-group" in " ".join(plan.warnings)
+        team.destroy(plan)
+        assert list(emulator.live()) == ["dynamic-group"]
+
+    def test_a_plan_that_gives_up_a_group_says_that_it_may_remain(self, provisioner, as_team) -> None:
+        """A plan that no longer wants a group whose policy the deployment has warns that the group remains."""
+        provisioner.apply(DeploymentSpec("web", [FORWARDING]))
+        plan = as_team(MANAGE).plan(DeploymentSpec("web", [FORWARDING], access=AccessSpec.none()))
+        assert any("a dynamic group of web may remain" in one for one in plan.warnings)
+
+
+class TestPipeline:
+    """A CI user with the rights on container instances and the use of a network."""
+
+    def test_works_in_an_existing_network(self, as_team, subnet) -> None:
+        """A deployment of instances in an existing network takes three statements."""
+        spec = DeploymentSpec("web", [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
+        works(as_team(*CI), spec)
+
+    @pytest.mark.parametrize(
+        ("taken", "missing"),
+        [
+            (0, "manage compute-container-family in compartment"),
+            (1, "use virtual-network-family in compartment"),
+            (2, "inspect compartments in compartment"),
+        ],
+    )
+    def test_each_missing_statement_is_named(self, as_team, subnet, taken, missing) -> None:
+        """A CI user without one of the statements gets an error that names it."""
+        spec = DeploymentSpec("web", [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
+        team = as_team(*(one for number, one in enumerate(CI) if number != taken))
+        with pytest.raises((NotAuthorizedOrNotFound, ApplyFailed), match=f"Allow group <your group> to {missing}"):
+            team.apply(spec)
+
+    @pytest.mark.parametrize(
+        ("extra", "missing"),
+        [
+            ({"network": NetworkSpec.private()}, "manage virtual-network-family"),
+            ({"alarms": [AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("t")])]}, "manage ons-topics"),
+            ({"logging": LoggingSpec.deployment()}, "manage logging-family"),
+        ],
+    )
+    def test_what_more_a_spec_needs_is_named(self, as_team, subnet, extra, missing) -> None:
+        """A spec that wants more than a CI user may see or write gives an error that names the statement."""
+        instance = FORWARDING if "logging" in extra else WEB
+        base = {"network": NetworkSpec.existing(subnet), "access": AccessSpec.none()}
+        spec = DeploymentSpec("web", [instance], **{**base, **extra})
+        with pytest.raises((NotAuthorizedOrNotFound, ApplyFailed), match=f"Allow group <your group> to {missing}"):
+            as_team(*CI).apply(spec)
+
+
+class TestExactRights:
+    """A caller with exactly the statements that a spec takes."""
+
+    @pytest.fixture
+    def spec(self) -> DeploymentSpec:
+        """A spec that wants something of nearly every kind."""
+        alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
+        return DeploymentSpec("web", [FORWARDING], alarms=[alarm], repositories=[RepositorySpec("shop/web")])
+
+    @pytest.fixture
+    def rights(self, provisioner, spec) -> tuple[str, ...]:
+        """The statements."""
+        plan = provisioner.plan(spec)
+        return rights_for(plan.desired, plan.identity)
+
+    def test_suffice(self, as_team, emulator, spec, rights) -> None:
+        """The statements suffice to plan, apply, verify and destroy."""
+        works(as_team(*(one.replace("<your group>", "team") for one in rights)), spec)
+        assert emulator.live() == {}
+
+    @pytest.mark.parametrize("number", range(9))
+    def test_each_is_needed_and_named(self, as_team, spec, rights, number) -> None:
+        """Without any one of the statements the error names it."""
+        assert len(rights) == 9
+        statements = [one.replace("<your group>", "team") for one in rights]
+        missing = rights[number]
+        team = as_team(*(one for one in statements if one != missing.replace("<your group>", "team")))
+        with pytest.raises((NotAuthorizedOrNotFound, ApplyFailed)) as caught:
+            team.apply(spec)
+        assert missing in str(caught.value)
+
+
+def test_a_secret_that_the_caller_may_not_read_is_named(as_team, emulator, subnet) -> None:
+    """A configuration file from a vault secret needs the right to read it, which the error names."""
+    secret = SecretRef(emulator.store_secret(b"x"))
+    instance = WEB.with_volume(VolumeSpec.config_file("config", {"token": secret}), mount_path="/config")
+    spec = DeploymentSpec("web", [instance], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
+    with pytest.raises(ApplyFailed, match="Allow group <your group> to read secret-bundles in compartment id"):
+        as_team(*CI).apply(spec)
+
+
+class TestPrincipal:
+    """A container instance that deploys with its own principal."""
+
+    def test_works_with_the_rights_of_its_group(self, emulator, connect, subnet) -> None:
+        """An instance deploys into an existing network with the rights that policies give its dynamic group."""
+        (instance_id,) = emulator.live()["container-instance"]
+        key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
+        token = emulator.issue_token(resource_id=instance_id, seconds=10**6)
+        signer = oci.auth.signers.SecurityTokenSigner(token, key)
+        signer.region, signer.tenancy_id = emulator.oci_config["region"], emulator.tenancy_id
+        emulator.add_policy(
+            *(one.format(c=emulator.compartment_id).replace("group team", "any-user") for one in CI)
+        )
+        spec = DeploymentSpec("web", [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
+        works(connect(emulator, config=None, signer=signer), spec)
+
+
+class TestReader:
+    """`read all-resources` in the compartment."""
+
+    def test_sees_what_exists(self, provisioner, as_team) -> None:
+        """A reader lists deployments, reads their status and verifies them."""
+        provisioner.apply(DeploymentSpec("web", [WEB], access=AccessSpec.none()))
+        team = as_team("Allow group team to read all-resources in compartment id {c}")
+        assert [one.name for one in team.list()] == ["web"]
+        assert team.get("web").instances
+        assert team.get("web").verify(read_only=True).ok
+
+    def test_cannot_destroy(self, provisioner, as_team) -> None:
+        """A reader's destroy ends with the statements that it takes."""
+        provisioner.apply(DeploymentSpec("web", [WEB], access=AccessSpec.none()))
+        team = as_team("Allow group team to read all-resources in compartment id {c}")
+        with pytest.raises(Exception, match="Allow group <your group> to manage compute-container-family"):
+            team.destroy("web")
+
+
+class TestTenancyAdministrator:
+    """All rights."""
+
+    def test_works_with_group_and_policy(self, provisioner, emulator) -> None:
+        """A deployment with its own group and policy works for an administrator of the tenancy."""
+        works(provisioner, DeploymentSpec("web", [FORWARDING]))
+        assert emulator.live() == {}
+
+
+def _dynamic_group(emulator, _as_team) -> str:
+    """Return the OCID of a dynamic group that an administrator of the tenancy has made."""
+    identity = oci.identity.IdentityClient(emulator.oci_config, service_endpoint=emulator.endpoint)
+    rule = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{emulator.compartment_id}'}}"
+    details = {"compartmentId": emulator.tenancy_id, "name": "ours", "description": "ours", "matchingRule": rule}
+    found: str = identity.create_dynamic_group(details).data.id
+    return found

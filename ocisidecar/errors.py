@@ -38,14 +38,7 @@ class OciSidecarError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by attributes, because the constructors take keyword-only arguments."""
-        return (_rebuild, (type(self), self.args, self.__dict__))
-
-
-def _rebuild(cls: type[OciSidecarError], args: tuple[object, ...], state: Mapping[str, object]) -> OciSidecarError:
-    error = cls.__new__(cls)
-    error.args = args
-    error.__dict__.update(state)
-    return error
+        return (type(self).__new__, (type(self), *self.args), self.__dict__)
 
 
 @frozen
@@ -78,8 +71,7 @@ class SpecError(OciSidecarError):
     """
 
     def __init__(self, problems: Sequence[SpecProblem], *, source: str | None = None) -> None:
-        self.problems = tuple(problems)
-        self.source = source
+        self.problems, self.source = tuple(problems), source
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(f"{_errors(self.problems)} in {source or 'the spec'}:\n{lines}")
 
@@ -115,8 +107,7 @@ class SettingsError(ConfigError):
     """
 
     def __init__(self, problems: Sequence[SettingProblem], *, warnings: Sequence[SettingProblem] = ()) -> None:
-        self.problems = tuple(problems)
-        self.warnings = tuple(warnings)
+        self.problems, self.warnings = tuple(problems), tuple(warnings)
         lines = [f"{_errors(self.problems)} in the settings:"]
         lines += [f"  - {problem}" for problem in self.problems]
         lines += ["warnings:", *(f"  - {warning}" for warning in self.warnings)] if self.warnings else []
@@ -150,8 +141,7 @@ class DeploymentNotFound(PlanError):
     """Nothing of that name exists in the compartment and region."""
 
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
-        self.name = name
-        self.known = tuple(known)
+        self.name, self.known = name, tuple(known)
         names = ", ".join(known) or "none"
         super().__init__(f"No deployment {name!r} in this compartment and region; existing deployments: {names}.")
 
@@ -321,8 +311,7 @@ class BuildFailed(ImageError):
     Its text contains the failures of the others too.
 
     Attributes:
-        image: name of the image.
-        platform: it was built for.
+        image, platform: name of the image, and the platform it was built for.
         step: the instruction that failed, e.g. `RUN apt-get update`; empty when it failed before the first.
         log: the last lines of the build's output.
         others: the failures of images that were built in the same call.
@@ -338,11 +327,8 @@ class BuildFailed(ImageError):
         log: Sequence[str] = (),
         others: Sequence[BuildFailed] = (),
     ) -> None:
-        self.image = image
-        self.platform = platform
-        self.step = step
-        self.log = tuple(log)
-        self.others = tuple(others)
+        self.image, self.platform, self.step = image, platform, step
+        self.log, self.others = tuple(log), tuple(others)
         super().__init__(message)
 
     def __str__(self) -> str:

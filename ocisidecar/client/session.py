@@ -227,13 +227,12 @@ class Caller:
         """
         from tenacity import Retrying
 
-        follows_iam = intent.follows_iam_write and self.has_written_iam
-        intent = evolve(intent, follows_iam_write=follows_iam, follows_delete=self.follows_delete)
-        session = self.session
-        service = client.partition(".")[0]
+        intent = self._in_context(intent)
+        session, service = self.session, client.partition(".")[0]
         limiter, budget = session.rate_limiter(service), session.retry_budget(service)
+        clock, now = self.clock, self.clock.time()
         controller = RetryController(
-            intent, self.clock, limiter, budget, lambda: session.has_responded, self.notify, self.clock.time()
+            intent, clock, limiter, budget, lambda: session.has_responded, self.notify, now
         )
 
         def attempt() -> Response:
@@ -258,6 +257,11 @@ class Caller:
         budget.record_success()
         limiter.record_success()
         return response
+
+    def _in_context(self, intent: Intent) -> Intent:
+        """Return the intent with what this run has done before the call."""
+        follows_iam = intent.follows_iam_write and self.has_written_iam
+        return evolve(intent, follows_iam_write=follows_iam, follows_delete=self.follows_delete)
 
     def pages(
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object

@@ -79,7 +79,7 @@ class Alarm(Kind):
             "resourceGroup": alarm.resource_group,
             "query": alarm.query_for(display_names),
             "severity": alarm.severity,
-            "destinations": [_destination(one) for one in alarm.destinations],
+            "destinations": [_destination(one) for one in alarm.effective_destinations],
             "isEnabled": alarm.is_enabled,
             "pendingDuration": alarm.pending_duration,
             "body": alarm.body,

@@ -40,13 +40,9 @@ class TopicSpec(ShortRepr):
     description: str | None = field(default=None, kw_only=True, metadata=validated(length(1, 400)))
 
 
+DEFAULT_TOPIC = TopicSpec("alarms")
+"""Where alarms without destinations notify."""
 Destination: TypeAlias = str | TopicSpec
-
-
-_NO_DESTINATION = (
-    "an alarm needs a destination: the OCID of a topic or a stream, or TopicSpec('alarms'), in a spec file "
-    "{name: alarms}, to make a topic"
-)
 _IS_DESTINATION = ocid("onstopic", "stream")
 
 
@@ -80,8 +76,8 @@ class AlarmSpec(ShortRepr):
         pending_duration: how long the condition must hold, PT1M to PT1H.
         body: text of the notification.
         repeat_notification_duration: PT1M to P30D; None means that a firing alarm notifies once.
-        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; at least one, and OCI allows one of each
-            service.
+        destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI allows one of each service.  By default
+            the deployment's topic `alarms`: OCI may refuse an alarm that notifies nothing (UNCONFIRMED).
         message_format: of notifications.
         is_enabled: whether it is evaluated.
 
@@ -180,10 +176,13 @@ class AlarmSpec(ShortRepr):
         """Return the query with `$instances` replaced by a pattern of these display names; see `name_pattern`."""
         return self.query.replace(INSTANCES, name_pattern(display_names))
 
+    @property
+    def effective_destinations(self) -> tuple[Destination, ...]:
+        """Its destinations, or the deployment's own topic."""
+        return self.destinations or (DEFAULT_TOPIC,)
+
     def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""
-        if not self.destinations:
-            return [("destinations", _NO_DESTINATION)]
         topics = [one for one in self.destinations if isinstance(one, TopicSpec) or ".onstopic." in one]
         if len(topics) > 1 or len(self.destinations) - len(topics) > 1:
             return [("destinations", "OCI allows at most one topic and one stream for an alarm")]

@@ -147,7 +147,7 @@ class DeploymentSpec(ShortRepr):
     @property
     def topics(self) -> tuple[TopicSpec, ...]:
         """The topics that the alarms bring along, each once, in order."""
-        found = (one for alarm in self.alarms for one in alarm.destinations if isinstance(one, TopicSpec))
+        found = (one for alarm in self.alarms for one in alarm.effective_destinations if isinstance(one, TopicSpec))
         return tuple(dict.fromkeys(found))
 
 

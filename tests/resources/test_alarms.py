@@ -109,3 +109,16 @@ def as_shown(provisioner, alarm_id):
     """Return the alarm as a GET shows it."""
     reader = reader_of(provisioner, "web")
     return reader.caller.call("monitoring.MonitoringClient", "get_alarm", alarm_id).body
+
+
+def test_an_alarm_without_destinations_notifies_the_topic_of_its_deployment(provisioner, web, sdk):
+    """Such alarms share the topic `alarms` of the deployment, and the plan warns that it has no subscribers."""
+    spec = DeploymentSpec("web", [web], alarms=[AlarmSpec.cpu_utilization(90), AlarmSpec.memory_utilization(80)])
+    plan = provisioner.plan(spec)
+    assert sum("subscribe to it" in one for one in plan.warnings) == 2
+    deployment = provisioner.apply(plan)
+    topic = deployment.resources["topic/alarms"]
+    for name in ("cpu-utilization", "memory-utilization"):
+        alarm = sdk("monitoring.MonitoringClient").get_alarm(deployment.resources[f"alarm/{name}"]).data
+        assert alarm["destinations"] == [topic]
+    assert provisioner.plan(spec).changes == ()

@@ -504,13 +504,6 @@ def test_budget_boundaries():
             ),
         ),
         (
-            evolve(SHOP, alarms=[AlarmSpec.absence()]),
-            (
-                'alarms["absence"].destinations: an alarm needs a destination: the OCID of a topic or a stream, '
-                "or TopicSpec('alarms'), in a spec file {name: alarms}, to make a topic"
-            ),
-        ),
-        (
             evolve(
                 SHOP, alarms=[AlarmSpec("a", query="A[1m].max() > 3", pending_duration="PT2H", destinations=OPS)]
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.limits import SHAPES
@@ -14,11 +15,18 @@ _WHOLE_INTERNET = "0.0.0.0/0"
 
 def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
     """Return the warnings about a valid spec, each with its path.  Pure."""
-    return tuple(
+    of_instances = (
         f'instances["{instance.name}"]{path and "."}{path}: {message}'
         for instance in spec.instances
         for path, message in _warnings(instance, spec)
     )
+    of_alarms = (
+        f'alarms["{alarm.name}"].destinations: none is given, so the alarm notifies the topic '
+        f"{DEFAULT_TOPIC.name!r} of this deployment: subscribe to it"
+        for alarm in spec.alarms
+        if not alarm.destinations
+    )
+    return (*of_instances, *of_alarms)
 
 
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:

@@ -295,7 +295,7 @@ class Emulator(OutOfBand, People):
 
     def _new_pods(self) -> Pods:
         if self._engine is None:
-            return SimulatedPods(self._scripts)
+            return SimulatedPods(self._scripts, is_instant=not self._latencies.container_instance_create)
         from ocisidecar.emulator.docker_pods import DockerPods
         from ocisidecar.emulator.pod_worker import PodRuntime
 

@@ -104,12 +104,15 @@ class SimulatedPods:
 
     Args:
         scripts: what containers do, by a pattern for their display name or image; the last match counts.
+        is_instant: health checks that pass do so from the start of a run on, without their initial delay, as in a
+            cloud in which nothing takes time.
     """
 
     containers = "simulated"
 
-    def __init__(self, scripts: Mapping[str, ContainerScript]) -> None:
+    def __init__(self, scripts: Mapping[str, ContainerScript], *, is_instant: bool = False) -> None:
         self._scripts = scripts
+        self._is_instant = is_instant
         self._pods: dict[str, dict[str, _SimulatedContainer]] = {}
         self._by_id: dict[str, _SimulatedContainer] = {}
 
@@ -153,7 +156,7 @@ class SimulatedPods:
             exit_code=last.exit_code if last is not None else None,
             terminated_at=last.end if last is not None else None,
             restarts=max(len(runs) - 1, 0),
-            health=[_health(check, container.script, age) for check in container.checks],
+            health=[self._health(check, container.script, age) for check in container.checks],
             health_details=[""] * len(container.checks),
         )
 
@@ -172,6 +175,13 @@ class SimulatedPods:
         self._pods.clear()
         self._by_id.clear()
 
+    def _health(self, check: ContainerHealthCheck, script: ContainerScript, age: float | None) -> Health:
+        if age is None:
+            return "UNKNOWN"
+        if script.is_healthy:
+            return "HEALTHY" if self._is_instant or age >= check.initial_delay_seconds else "UNKNOWN"
+        return "UNHEALTHY" if age >= _verdict_after(check) else "UNKNOWN"
+
     def _script(self, details: JsonObject) -> ContainerScript:
         found = ContainerScript()
         for pattern, script in self._scripts.items():
@@ -187,14 +197,6 @@ def _checks(details: JsonObject) -> list[ContainerHealthCheck]:
 def _verdict_after(check: ContainerHealthCheck) -> float:
     """Return after how many seconds of a run a failing check turns unhealthy."""
     return check.initial_delay_seconds + check.interval_seconds * check.failure_threshold
-
-
-def _health(check: ContainerHealthCheck, script: ContainerScript, age: float | None) -> Health:
-    if age is None or age < check.initial_delay_seconds:
-        return "UNKNOWN"
-    if script.is_healthy:
-        return "HEALTHY"
-    return "UNHEALTHY" if age >= _verdict_after(check) else "UNKNOWN"
 
 
 def _lines(container: _SimulatedContainer, run: _Run, now: float) -> Iterable[str]:

@@ -26,9 +26,9 @@ class RecordingCallbacks:
         self.end = at
 
 
-def launched(scripts, containers, policy):
+def launched(scripts, containers, policy, *, is_instant=False):
     """Return pods with one that runs since 0, and its callbacks."""
-    pods, callbacks = SimulatedPods(scripts), RecordingCallbacks()
+    pods, callbacks = SimulatedPods(scripts, is_instant=is_instant), RecordingCallbacks()
     details = {"containerRestartPolicy": policy}
     pod = Pod(id="pod", details=details, containers=containers, address="10.0.0.2", subnet="10.0.0.0/24", region="")
     pods.launch(pod, 0, callbacks)
@@ -175,3 +175,24 @@ def test_logs_keep_the_newest_part(run, instances):
     content = instances.retrieve_logs(run.container_id).data.content
     assert len(content) == 256 * 1024
     assert content.endswith(b"last\n")
+
+
+CHECK = {"healthCheckType": "TCP", "port": 80, "initialDelayInSeconds": 30}
+
+
+def test_in_a_cloud_where_nothing_takes_time_checks_pass_at_once(run):
+    """Without latencies a container that is healthy has no initial delay."""
+    assert run(ContainerScript(), healthChecks=[CHECK])().health_checks[0].status == "HEALTHY"
+
+
+@pytest.mark.parametrize(("is_instant", "early"), [(True, "HEALTHY"), (False, "UNKNOWN")])
+def test_where_containers_take_time_checks_begin_after_their_initial_delay(is_instant, early):
+    """A check has no result before its initial delay is over, unless nothing takes time."""
+    details = {"displayName": "web", "imageUrl": "web:1", "healthChecks": [CHECK]}
+    pods, _ = launched({}, {"one": details}, "ALWAYS", is_instant=is_instant)
+    assert [pods.status("one", moment).health for moment in (29, 30)] == [[early], ["HEALTHY"]]
+
+
+def test_a_check_that_fails_takes_its_time(run):
+    """A container that is not healthy is not UNHEALTHY at once: restarts and thresholds keep their meaning."""
+    assert run(ContainerScript(is_healthy=False), healthChecks=[CHECK])().health_checks[0].status == "UNKNOWN"

@@ -230,9 +230,8 @@ class Caller:
         intent = self._in_context(intent)
         session, service = self.session, client.partition(".")[0]
         limiter, budget = session.rate_limiter(service), session.retry_budget(service)
-        clock, now = self.clock, self.clock.time()
         controller = RetryController(
-            intent, clock, limiter, budget, lambda: session.has_responded, self.notify, now
+            intent, self.clock, limiter, budget, lambda: session.has_responded, self.notify, self.clock.time()
         )
 
         def attempt() -> Response:

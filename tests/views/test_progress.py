@@ -23,6 +23,7 @@ from ocisidecar import (
     StepRetrying,
     StepStarted,
     StepWaiting,
+    StepWarning,
 )
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Fault, Latencies
@@ -75,6 +76,7 @@ class TestLines:
                 ReplacementReady(**STEP, old_resource_id="a", new_resource_id="b"),
                 "⇄ vcn/main replacement is healthy; the old one is deleted next",
             ),
+            (StepWarning(**STEP, message="helper does not run"), "! vcn/main helper does not run"),
             (ApplyFinished(deployment="web", resources=1), "✓ web deployed (1 resource)"),
             (ApplyFinished(deployment="web", resources=0, is_destroy=True), "✓ web destroyed"),
             (ApplyFinished(deployment="web", resources=1, is_destroy=True), "✓ web destroyed, 1 resource kept"),

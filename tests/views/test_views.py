@@ -486,6 +486,12 @@ class TestPages:
         assert as_text(page) == "done"
         assert Elements(as_html(page)).tags == {"div", "p"}
 
+    def test_a_page_without_summary(self):
+        """A page without summary ends with its notes, without an empty last line."""
+        page = Page(title="web", notes=("one note",))
+        assert as_text(page).splitlines()[-1].endswith("one note")
+        assert as_html(page).endswith("one note</p></div>")
+
     def test_plain_text_has_no_trailing_blanks(self):
         """No line of plain text ends with blanks or exceeds the width."""
         lines = str(plan_for(WEB)).splitlines()

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
-from attrs import define, frozen
+from attrs import frozen
+
+from ocisidecar.emulator.token_parser import TokenParser
 
 VERBS: Final = ("inspect", "read", "use", "manage")
 
@@ -85,44 +87,8 @@ class PolicyStatement:
     condition: Condition | None
 
 
-@define
-class _Parser:
-    """Recursive descent over the tokens of one text; ValueError at the first unexpected token."""
-
-    tokens: list[str]
-    position: int = 0
-
-    @classmethod
-    def of(cls, text: str) -> _Parser:
-        tokens, position = [], 0
-        text = text.strip()
-        while position < len(text):
-            match = _TOKEN.match(text, position)
-            if match is None:
-                raise ValueError(f"cannot read {text[position:]!r}")
-            tokens.append(match.group().strip())
-            position = match.end()
-        return cls(tokens)
-
-    def peek(self) -> str:
-        return self.tokens[self.position] if self.position < len(self.tokens) else ""
-
-    def take(self, *expected: str) -> str:
-        token = self.peek()
-        if not token or (expected and token.lower() not in expected):
-            wanted = " or ".join(expected) or "more"
-            raise ValueError(f"expected {wanted} instead of {token!r}")
-        self.position += 1
-        return token
-
-    def skip(self, token: str) -> bool:
-        is_there = self.peek().lower() == token
-        self.position += is_there
-        return is_there
-
-    def finish(self) -> None:
-        if self.peek():
-            raise ValueError(f"unexpected {self.peek()!r}")
+class _Parser(TokenParser):
+    """A parser of matching rules and policy statements."""
 
     def condition(self) -> Condition:
         if self.peek().lower() not in {"all", "any"}:
@@ -146,7 +112,7 @@ class _Parser:
 
 def parse_matching_rule(text: str) -> Condition:
     """Return the condition of a matching rule; ValueError when the text is not one."""
-    parser = _Parser.of(text)
+    parser = _Parser.of(text, _TOKEN)
     rule = parser.condition()
     parser.finish()
     for attribute in rule.attributes():
@@ -157,7 +123,7 @@ def parse_matching_rule(text: str) -> Condition:
 
 def parse_statement(text: str) -> PolicyStatement:
     """Return the policy statement; ValueError when the text is not one.  Resource types are not checked."""
-    parser = _Parser.of(text)
+    parser = _Parser.of(text, _TOKEN)
     parser.take("allow")
     kind, subjects = _subjects(parser)
     parser.take("to")

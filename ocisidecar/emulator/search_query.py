@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from attrs import define, frozen
+from attrs import frozen
+
+from ocisidecar.emulator.token_parser import TokenParser
 
 Fields = Mapping[str, tuple[str, ...]]
 """What conditions compare: the values of a resource by the name of the field in lower case."""
@@ -53,7 +55,7 @@ class Query:
 
 def parse_query(text: str) -> Query:
     """Return the query; ValueError when the text is not one."""
-    parser = _Parser(_tokens(text))
+    parser = _Parser.of(text, _TOKEN)
     parser.take("query")
     types = [parser.take()]
     while parser.skip(","):
@@ -75,43 +77,8 @@ def parse_query(text: str) -> Query:
     return Query(frozenset() if ALL in names else names, condition, sort_by, is_descending)
 
 
-def _tokens(text: str) -> list[str]:
-    tokens, position = [], 0
-    text = text.strip()
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise ValueError(f"cannot read {text[position:]!r}")
-        tokens.append(match.group().strip())
-        position = match.end()
-    return tokens
-
-
-@define
-class _Parser:
-    """Recursive descent; ValueError at the first unexpected token."""
-
-    tokens: list[str]
-    position: int = 0
-
-    def peek(self) -> str:
-        return self.tokens[self.position] if self.position < len(self.tokens) else ""
-
-    def take(self, expected: str = "") -> str:
-        token = self.peek()
-        if not token or (expected and token.lower() != expected):
-            raise ValueError(f"expected {expected or 'more'} instead of {token!r}")
-        self.position += 1
-        return token
-
-    def skip(self, token: str) -> bool:
-        is_there = self.peek().lower() == token
-        self.position += is_there
-        return is_there
-
-    def finish(self) -> None:
-        if self.peek():
-            raise ValueError(f"unexpected {self.peek()!r}")
+class _Parser(TokenParser):
+    """A parser of the conditions of a query."""
 
     def disjunction(self) -> Condition:
         parts = [self.conjunction()]

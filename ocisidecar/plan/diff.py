@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from ocisidecar.errors import AmbiguousResource
-from ocisidecar.plan.plan import RAN, Action, Change, Step
+from ocisidecar.plan.plan import Action, Change, Step
 from ocisidecar.plan.roll_back import no_way_back
 from ocisidecar.state.compare import difference, is_satisfied_by
 from ocisidecar.state.desired import Desired
@@ -94,7 +94,7 @@ def _keeping(
     """Return the step for a key of which one resource, `kept`, has the wanted content."""
     old = tuple(live for live in standing if live is not kept)
     rollout = want.rollout
-    former = [live for live in old if live.tags.get(TAG_DIGEST) != want.digest and live.phase in RAN]
+    former = [live for live in old if live.tags.get(TAG_DIGEST) != want.digest and live.phase is not Phase.FAILED]
     is_newest = all((live.time_created, live.id) < (kept.time_created, kept.id) for live in former)
     changed = _changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)
@@ -156,7 +156,7 @@ def _replacement(
         changes=changes,
         old=tuple(standing),
         has_downtime=not overlap,
-        keeps_old=is_rolled_back and any(live.phase in RAN for live in standing),
+        keeps_old=is_rolled_back and any(live.phase is not Phase.FAILED for live in standing),
         no_way_back=obstacle,
     )
 

@@ -122,7 +122,7 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
 def _halt(deployment: str, step: Step) -> Iterator[Operation]:
     """Yield the stops of what is kept and must not run beside the new resource."""
     for live in step.kept if step.has_downtime else ():
-        if live.phase is Phase.READY:
+        if live.phase is not Phase.STOPPED:
             yield Operation(
                 id=OperationId(deployment, step.key, Action.STOP, live.id), live=live, goal=Goal.STOPPED
             )

@@ -37,8 +37,6 @@ class Action(StrEnum):
 
 BRING_UP = frozenset({Action.CREATE, Action.WAIT, Action.START})
 """After these operations a resource has to show that it works."""
-RAN = frozenset({Phase.READY, Phase.STOPPED})
-"""Phases of an instance that works, or would if it were started."""
 
 
 class Goal(StrEnum):
@@ -111,8 +109,9 @@ class Step:
 
     @property
     def kept(self) -> tuple[Live, ...]:
-        """Those of `old` that ran and are kept until all replicas work, the oldest first."""
-        return tuple(live for live in self.old if live.phase in RAN) if self.keeps_old else ()
+        """Those of `old` that are kept until all replicas work, the oldest first."""
+        # one that is pending may be about to stop, by a run that was cut off
+        return tuple(live for live in self.old if live.phase is not Phase.FAILED) if self.keeps_old else ()
 
     @property
     def reason(self) -> str:

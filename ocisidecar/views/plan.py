@@ -123,8 +123,8 @@ def _manner(step: Step) -> Iterator[Detail]:
         )
     if step.keeps_old:
         stays = "stays stopped until all new ones work" if step.has_downtime else "stays until all new ones work"
-        back = "deleted and the old one started again" if step.has_downtime else "deleted"
-        yield Detail("on failure", f"rolled back: the old one {stays}; if one fails, the new ones are {back}")
+        back = "it is started again" if step.has_downtime else "they are deleted"
+        yield Detail("on failure", f"rolled back: the old one {stays}; if one does not, {back}")
     elif step.no_way_back:
         yield Detail("on failure", f"cannot be rolled back: {step.no_way_back}")
 

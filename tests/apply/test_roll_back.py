@@ -318,7 +318,7 @@ def test_a_fixed_address_cannot_be_rolled_back_and_the_plan_says_so(provisioner,
 @pytest.mark.parametrize(
     ("rollout", "said"),
     [
-        (ROLLOUTS["overlap"], "the old one stays until all new ones work; if one fails, the new ones are deleted"),
+        (ROLLOUTS["overlap"], "the old one stays until all new ones work; if one does not, they are deleted"),
         (ROLLOUTS["stop first"], "the old one stays stopped until all new ones work"),
     ],
 )

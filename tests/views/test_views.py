@@ -140,6 +140,15 @@ class TestPlan:
         after = evolve(app.with_image("fra.ocir.io/acme/web:1.5"), ports=[80, 443], memory_in_gbs=8)
         golden("views/plan_changes.txt", without_digest(str(plan_for(after, before))))
 
+    @pytest.mark.parametrize("replace", ["overlap", "stop_first"])
+    def test_changes_that_can_be_rolled_back(self, golden, replace):
+        """A replacement says what happens to old and new ones when it fails."""
+        rollout = RolloutSpec(replace=replace, on_failure="roll_back")
+        app = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", replicas=3, rollout=rollout)
+        before = as_applied(plan_for(app))
+        after = app.with_image("fra.ocir.io/acme/web:1.5")
+        golden(f"views/plan_roll_back_{replace}.txt", without_digest(str(plan_for(after, before))))
+
     def test_removal(self, golden):
         """A plan to destroy lists what is deleted, and what is kept and why."""
         snapshot = as_applied(plan_for(WEB))

@@ -105,6 +105,23 @@ class TestCommands:
         assert {line["container"] for line in lines} == {"web"}
         assert json.loads(run("destroy", "web", "--yes", "--json")[1])["resources"] == {}
 
+    def test_output_prints_values_for_scripts(self, run, spec, emulator):
+        """One value is printed bare, all of them as name=value, and OCIDs by the keys of their resources."""
+        run("apply", spec)
+        assert run("output", "web", "url") == (0, "http://10.0.0.2:80\n", "")
+        assert run("output", spec, "url", "--json")[1] == '"http://10.0.0.2:80"\n'
+        lines = dict(line.split("=", 1) for line in run("output", "web")[1].splitlines())
+        assert lines["web-0.private_ip"] == "10.0.0.2"
+        assert json.loads(run("output", "web", "--json")[1]) == lines
+        assert run("output", "web", "vcn/main")[1].split() == emulator.live()["vcn"]
+
+    def test_an_unknown_output_is_wrong_input(self, run, spec):
+        """The exit code is 2, nothing is on standard output, and the error names what is known."""
+        run("apply", spec)
+        code, out, err = run("output", "web", "address")
+        assert (code, out) == (2, "")
+        assert "no output 'address'; known are web-0.private_ip, web-0.url.80, console" in err
+
     def test_destroy_keeps_what_is_to_be_retained(self, run, spec, emulator):
         """A retained resource is kept, and the output gives the reason."""
         run("apply", spec)
@@ -381,7 +398,9 @@ class TestArguments:
         assert caught.value.code == 2
         assert said in capsys.readouterr().err
 
-    @pytest.mark.parametrize("command", ["plan", "apply", "verify", "diagnose", "status", "logs", "destroy"])
+    @pytest.mark.parametrize(
+        "command", ["plan", "apply", "verify", "diagnose", "status", "output", "logs", "destroy"]
+    )
     def test_help(self, capsys, command):
         """The help of each command that talks to OCI lists the connection options and the exit codes."""
         with pytest.raises(SystemExit) as caught:

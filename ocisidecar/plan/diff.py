@@ -101,7 +101,7 @@ def _keeping(
     fields = frozenset(name for name, _, _ in changed)
     if old:
         reasons += (Change(want.key.kind, f"exists {len(standing)} times; the extra ones are deleted"),)
-    if kept.phase is Phase.STOPPED:
+    if kept.phase is Phase.STOPPED or (rollout is not None and kept.is_changing):
         action, reasons = Action.START, (Change("lifecycleState", f"is {kept.state}"), *reasons)
     elif fields:
         action = Action.UPDATE

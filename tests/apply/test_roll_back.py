@@ -11,6 +11,8 @@ from ocisidecar import (
     Action,
     ApplyFailed,
     ApplyStopped,
+    Cancel,
+    Cancelled,
     DeploymentSpec,
     HealthCheck,
     InstanceSpec,
@@ -343,6 +345,25 @@ def test_a_roll_back_that_fails_is_told_and_the_next_apply_continues(provisioner
 
 
 @basic_rollouts
+def test_a_roll_back_that_is_cancelled_continues_with_the_next_apply(provisioner, emulator, rollout):
+    """Cancelling as the roll-back begins sends nothing more; the error says that it is not complete."""
+    spec = web(replicas=2, rollout=rollout)
+    before = provisioner.apply(spec)
+    emulator.script(NEW, CRASHES)
+    cancel = Cancel()
+
+    def stop(event):
+        if isinstance(event, RollbackStarted):
+            cancel.set("interrupted by the test")
+
+    error = failure_of(provisioner, spec.with_image(NEW), on_event=stop, cancel=cancel)
+    assert "The roll-back is not complete" in str(error)
+    assert not {"delete", "start"} & set(requests_of(emulator))
+    assert failure_of(provisioner, spec.with_image(NEW)).rolled_back
+    assert_as_before(provisioner, emulator, before, spec)
+
+
+@basic_rollouts
 def test_the_old_spec_ends_a_rollout_that_was_left_half_way(provisioner, emulator, rollout):
     """Applying what ran before, after a rollout that nothing brought back, starts and keeps the old instances."""
     spec = web(replicas=2, rollout=rollout)
@@ -352,3 +373,14 @@ def test_the_old_spec_ends_a_rollout_that_was_left_half_way(provisioner, emulato
     emulator.clear_faults()
     assert provisioner.apply(spec) == before
     assert_as_before(provisioner, emulator, before, spec)
+
+
+def test_an_instance_that_is_just_being_stopped_is_started_again(provisioner, clock):
+    """An apply after a stop that was cut off waits for the end of the stop, and starts the instance."""
+    deployment = provisioner.apply(web())
+    with pytest.raises(Cancelled):
+        deployment.stop(cancel=Cancel(after_seconds=1, clock=clock))
+    before = clock.time()
+    assert provisioner.apply(web()) == deployment
+    assert clock.time() - before < 120
+    assert provisioner.get("web").instances[0].is_active

@@ -72,6 +72,21 @@ class TestCommands:
         assert "web ended with exit code 3" in err
         assert "remedy" in err
 
+    def test_a_roll_back_ends_apply_with_1_and_says_what_runs(self, run, spec, emulator):
+        """The plan tells it before, progress meanwhile and the error at the end; the old instance stays."""
+        spec.write_text(f"{SPEC}    rollout: {{on_failure: roll_back}}\n", encoding="utf-8")
+        run("apply", spec)
+        old = run("output", spec, "container-instance/web-0")[1]
+        emulator.script("*web:1.5", ContainerScript(exits_after_seconds=0, exit_code=3))
+        text = spec.read_text(encoding="utf-8").replace("web:1.4", "web:1.5")
+        spec.write_text(f"{text}    container_restart_policy: NEVER\n", encoding="utf-8")
+        code, out, err = run("apply", spec)
+        assert (code, out) == (1, "")
+        assert "rolled back: the old one stays until all new ones work" in err
+        assert "going back to what ran before" in err
+        assert "Rolled back to what ran before: container-instance/web-0." in err
+        assert run("output", spec, "container-instance/web-0")[1] == old
+
     def test_a_deployment_from_beginning_to_end(self, run, spec, emulator):
         """Each command works with a file and with a name, and destroy leaves nothing behind."""
         code, out, _ = run("plan", spec)

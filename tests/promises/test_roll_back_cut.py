@@ -58,8 +58,8 @@ def apply_until_the_cut(cloud, rollout, fuse):
 
 
 def assert_runs(cloud, one, ids, spec):
-    """Assert that exactly the instances `ids` exist and run, and nothing is left to change."""
-    assert all(instance.is_active for instance in one.get("web").instances)
+    """Assert that exactly the instances `ids` run, no other one stays, and nothing is left to change."""
+    assert {instance.id for instance in one.get("web").instances if instance.is_active} == set(ids)
     lives = [life for life in cloud.lifetimes() if life.kind == "container-instance"]
     assert {life.id for life in lives if life.deleting is None} == set(ids)
     assert not one.plan(spec).changes

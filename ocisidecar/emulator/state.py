@@ -171,6 +171,8 @@ class Assumptions:
         has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
             `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
             only.
+        dynamic_groups_match_tags: whether matching rules can compare the defined tags of container instances.
+            UNCONFIRMED: documented for compute instances; no live use is known for container instances.
         availability_of_limits: what get_resource_availability answers for the limits that exist: "known" numbers,
             "null" numbers, or "missing", which is a 404.  Source: oci.limits for the 404; null answers are on
             record.  UNCONFIRMED: which limits answer in which way.
@@ -198,6 +200,7 @@ class Assumptions:
     accepts_exact_source: bool = False
     max_query_characters: int = 2048
     has_resource_id_claim: bool = False
+    dynamic_groups_match_tags: bool = False
     availability_of_limits: str = field(default="known", validator=in_(("known", "null", "missing")))
     lists_shapes_without_limit: bool = True
 

@@ -172,10 +172,7 @@ def network_owner_config(
         "ExposedPorts": {f"{port}/tcp": {} for port in publish},
         "HostConfig": {
             "NetworkMode": network,
-            "PortBindings": {
-                f"{port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(host_port) if host_port else ""}]
-                for port, host_port in publish.items()
-            },
+            "PortBindings": {f"{port}/tcp": [_on_loopback(host_port)] for port, host_port in publish.items()},
             "Dns": dns.get("nameservers") or [],
             "DnsSearch": dns.get("searches") or [],
             "DnsOptions": dns.get("options") or [],
@@ -191,6 +188,10 @@ def network_owner_config(
             }
         },
     }
+
+
+def _on_loopback(host_port: int) -> Json:
+    return {"HostIp": "127.0.0.1", "HostPort": str(host_port) if host_port else ""}
 
 
 def bind(source: str, target: str, *, read_only: bool = True) -> Json:

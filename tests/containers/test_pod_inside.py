@@ -143,7 +143,7 @@ def test_any_user_may_write_to_an_empty_dir(execute):
     assert execute(APP, "stat -c %a /data /fast").split() == ["1777", "1777"]
 
 
-LISTEN = "python3 -c 'import socket; socket.socket().bind((\"\", {port})); print(\"listens\")'"
+LISTEN = 'python3 -c \'import socket; socket.socket().bind(("", {port})); print("listens")\''
 
 
 def test_only_root_may_listen_below_port_1024(execute):

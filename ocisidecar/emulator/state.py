@@ -125,14 +125,16 @@ class Assumptions:
     """Choices where OCI's documentation is silent and no recorded response decides.
 
     The defaults are what was seen in the service or, where nothing was, the harsher of the possible readings: what
-    works with them works in OCI.
+    works with them works in OCI.  `python -m ocisidecar emulator --assumptions` prints the texts below.
 
     Args:
-        retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.  `Conflict`
-            is on record; that the bodies are compared before the resource's deletion is noticed is UNCONFIRMED.
+        retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.  Source:
+            `Conflict` in terraform-provider-oci issue #170.  UNCONFIRMED: that the bodies are compared before the
+            resource's deletion is noticed.
         foreign_images: what images are that OCIR has in other namespaces than the tenancy's: "private" ones exist,
             each in a repository of the instance's compartment which it must be allowed to read; "public" ones exist
-            and need no right; "missing" ones do not exist.  The first is an invention for the sake of examples.
+            and need no right; "missing" ones do not exist.  UNCONFIRMED: the first is an invention for the sake of
+            examples, whose registries nobody has.
         pulls_with_disabled_principal: whether the right of the instance counts for images of containers whose
             resource principal is disabled.  UNCONFIRMED: a comment in public code says so.
         removes_instance_on_refused_pull: whether an instance whose image cannot be pulled is deleted; otherwise it

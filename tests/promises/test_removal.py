@@ -25,7 +25,7 @@ from ocisidecar import (
     Statement,
     TopicSpec,
 )
-from ocisidecar.emulator import Assumptions, Emulator, Fault
+from ocisidecar.emulator import Assumptions, Emulator, Fault, Latencies
 from ocisidecar.resources.kinds import KINDS
 from tests.promises import test_crash_safety as crash
 from tests.readers import reader_of
@@ -93,6 +93,12 @@ EXTRAS: Mapping[str, tuple[DeploymentSpec, str]] = {
     ),
     "a port": (with_web(ports=[80, 443]), "network-security-group/main"),
 }
+
+
+@pytest.fixture
+def latencies() -> Latencies:
+    """Nothing takes time: the tests are about what is left, and there are many of them."""
+    return Latencies()
 
 
 @pytest.fixture

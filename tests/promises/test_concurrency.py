@@ -55,6 +55,7 @@ def test_two_provisioners_that_apply_at_the_same_time_end_with_one_set(clock, co
         both = [connect(emulator), connect(emulator)]
         results = together(2, lambda number: both[number].apply(SPEC))
         assert results[0] == results[1]
+        clock.advance(120)  # until an instance whose image was refused is deleted
         assert live_ids(emulator) == sorted(results[0].resources.values())
         both[0].destroy("web", purge=True)
         assert emulator.live() == {}
@@ -68,6 +69,7 @@ def test_two_replacements_at_the_same_time_end_with_one_set(clock, connect):
         newer = SPEC.with_instance(SPEC.instances[0].with_image("fra.ocir.io/acme/web:1.5"))
         together(2, lambda number: both[number].apply(newer))
         deployment = both[0].apply(newer)
+        clock.advance(120)
         assert live_ids(emulator) == sorted(deployment.resources.values())
 
 

@@ -241,7 +241,8 @@ class Executor:
         if performed.error is not None:
             self._fail(operation, performed.error)
         elif operation.id.action is Action.DELETE:
-            self._watch(operation, Goal.GONE, operation.live.id if operation.live else "", "", "DELETING")
+            work_request_id = performed.future.result().work_request_id
+            self._watch(operation, Goal.GONE, operation.id.resource_id, work_request_id, "DELETING")
         elif accepted is not None:
             self._attempts[performed.id] = performed.future.result().attempt
             if accepted.phase is Phase.READY and (operation.id.is_new or not accepted.work_request_id):
@@ -282,6 +283,7 @@ class Executor:
         watch = Watch(
             operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health, began
         )
+        watch.phase = operation.live.phase if operation.live is not None else Phase.PENDING
         self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)
 

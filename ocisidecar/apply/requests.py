@@ -81,10 +81,17 @@ class Job:
 
 @frozen
 class Done:
-    """The result: the resource as the service showed it (None after a delete), and the attempt that succeeded."""
+    """The result of an operation's requests.
+
+    Attributes:
+        accepted: the resource as the service showed it; None after a delete.
+        attempt: the one that succeeded.
+        work_request_id: of a delete.
+    """
 
     accepted: Accepted | None
     attempt: Attempt = Attempt()
+    work_request_id: str = ""
 
 
 def perform(job: Job) -> Done:
@@ -235,9 +242,8 @@ def _await(job: Job) -> Done:
 
 def _delete(job: Job) -> Done:
     live = _live(job)
-    if live.phase is not Phase.GOING:
-        job.kind.delete(job.caller, job.site, live)
-    return Done(None)
+    is_going = live.phase is Phase.GOING
+    return Done(None, work_request_id="" if is_going else job.kind.delete(job.caller, job.site, live))
 
 
 _PERFORM: Mapping[Action, Callable[[Job], Done]] = {

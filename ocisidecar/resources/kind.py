@@ -194,7 +194,7 @@ class Kind(ABC):
             body=body,
             mutable=self.mutable | frozenset(TAG_FIELDS),
             hidden=hidden,
-            sections={field: value for field, value in body.items() if field not in in_place} | (former or {}),
+            sections={**{field: value for field, value in body.items() if field not in in_place}, **(former or {})},
         )
 
     def rights(self, identity: Identity) -> tuple[str, ...]:
@@ -316,15 +316,17 @@ class Kind(ABC):
         read = partial(self.read, caller, site, live.id, self.parent_id(live.body))
         return Update(live, read, send, self.repeated, self.hidden)
 
-    def delete(self, caller: Caller, site: Site, live: Live) -> None:
-        """Request the deletion of `live`.  Idempotent."""
+    def delete(self, caller: Caller, site: Site, live: Live) -> str:
+        """Request the deletion of `live` and return the OCID of the work request, if there is one.  Idempotent."""
         operation, path = f"delete_{self.noun}", self.path_of(live)
         try:
-            caller.call(self.client, operation, *path, intent=DELETE, region=self._region(site))
+            answer = caller.call(self.client, operation, *path, intent=DELETE, region=self._region(site))
         except NotAuthorizedOrNotFound:
             now = self.read(caller, site, live.id, self.parent_id(live.body))
             if now is not None and self.phase(text(now.body, "lifecycleState")) is not Phase.GONE:
                 raise
+            return ""
+        return answer.work_request_id
 
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
         """Return the service's reasons for a failure: lifecycle details, and errors of work requests."""

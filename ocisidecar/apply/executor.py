@@ -18,10 +18,11 @@ from attrs import define, field
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
 from ocisidecar.apply.limits import Limits
 from ocisidecar.apply.messages import Message, Performed, Polled, Retried, Wake
+from ocisidecar.apply.obstacles import Postponed, carry_out
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import Deferred, IamWrites, lacks_capacity, next_attempt, reason_for
 from ocisidecar.apply.reporter import Reporter, retrying
-from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform
+from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of
 from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
@@ -162,7 +163,7 @@ class Executor:
                 self._submit(name)
 
     def _submit(self, name: OperationId) -> None:
-        self._post(name, self.pool.submit(perform, self._job(self._operations[name])))
+        self._post(name, self.pool.submit(carry_out, self._job(self._operations[name])))
 
     def _post(self, name: OperationId, future: Future[Done]) -> None:
         self._in_flight += 1
@@ -185,6 +186,8 @@ class Executor:
             self._lookup_of(plan, caller),
             caller,
             self._attempts.get(operation.id, Attempt()),
+            self._deferred.blocked_since(operation.id),
+            lambda: {one.id.resource_id for one in plan.operations},
         )
 
     def _lookup_of(self, plan: Plan, caller: Caller) -> Callable[[Ref], str]:
@@ -201,7 +204,9 @@ class Executor:
         """Handle the result of a worker's requests: finished, to be waited for, or failed."""
         operation, accepted = self._operations[performed.id], performed.accepted
         self._record(performed)
-        if performed.error is not None:
+        if isinstance(performed.error, Postponed):
+            self._postpone(operation, performed.error)
+        elif performed.error is not None:
             self._fail(operation, performed.error)
         elif operation.id.action is Action.DELETE:
             work_request_id = performed.future.result().work_request_id
@@ -240,7 +245,7 @@ class Executor:
         want, now = self._desired(operation), self._now()
         health = (want.health if want is not None else None) or HealthCriteria()
         timeout = health.timeout_seconds if goal is Goal.HEALTHY else self.limits.wait_timeout_seconds
-        shown = want or operation.live
+        shown = operation.live if goal is Goal.GONE else want or operation.live
         parent = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
         began = self._began[operation.id]
         watch = Watch(
@@ -340,6 +345,13 @@ class Executor:
             self._fail(operation, out_of_capacity(want, operation=f"create_{observation.watch.kind.noun}"))
         else:
             self._fail(operation, resource_failed(operation, observation))
+
+    def _postpone(self, operation: Operation, obstacle: Postponed) -> None:
+        """Try again later, unless the deployment has failed; what is in the way is reported once."""
+        if operation.id.deployment not in self._causes:
+            event = retrying(operation, obstacle.reason, attempt=1, wait_seconds=obstacle.wait_seconds)
+            if self._deferred.block(operation.id, self._now(), obstacle.wait_seconds, obstacle.reason):
+                self.reporter.emit(event)
 
     def _is_over(self, name: OperationId) -> bool:
         """Return whether a resource is not polled any more: its deployment failed, and its OCID is known.

@@ -22,10 +22,12 @@ class Performed:
 
     @property
     def error(self) -> BaseException | None:
+        """The exception, if there is one."""
         return self.future.exception()
 
     @property
     def accepted(self) -> Accepted | None:
+        """The resource as the service showed it; None after a delete and after an exception."""
         return None if self.error is not None else self.future.result().accepted
 
 
@@ -39,6 +41,8 @@ class Polled:
 
 @frozen
 class Retried:
+    """A request is about to be sent again."""
+
     event: StepRetrying
 
 

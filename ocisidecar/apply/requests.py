@@ -8,9 +8,10 @@ after a create on one, everything is listed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from math import inf
 
 from attrs import evolve, frozen
 
@@ -21,8 +22,6 @@ from ocisidecar.errors import (
     LimitExceeded,
     NotAuthorizedOrNotFound,
     OutOfHostCapacity,
-    ResourceNotOwned,
-    ServiceCallError,
 )
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
@@ -41,9 +40,7 @@ _STORED_ANSWER_SECONDS = 5.0
 """An answer whose resource is older than the answer by at least this was stored by the service."""
 
 _DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
-_NAME_TAKEN_SUFFIX = "AlreadyExists"
 _OTHER_REQUEST = "in use for a different request"
-_NAME_TAKEN_WORDS = "already uses this display name"
 
 
 @frozen
@@ -68,7 +65,11 @@ class Attempt:
 
 @frozen
 class Job:
-    """Everything that the requests of one operation need."""
+    """Everything that the requests of one operation need.
+
+    `blocked_since` is since when something has been in its way, in clock seconds; `leaving` returns the OCIDs that
+    its plan deletes.
+    """
 
     operation: Operation
     kind: Kind
@@ -77,6 +78,8 @@ class Job:
     lookup: Callable[[Ref], str]
     caller: Caller
     attempt: Attempt = Attempt()
+    blocked_since: float = inf
+    leaving: Callable[[], Collection[str]] = frozenset
 
 
 @frozen
@@ -140,8 +143,6 @@ def _create(job: Job) -> Done:
     placements = want.placements or (None,)
     attempt = job.attempt
     while True:
-        follows_delete = attempt != Attempt() or bool(job.operation.superseded)
-        job = evolve(job, caller=evolve(job.caller, follows_delete=follows_delete))
         if attempt != Attempt():
             _delete_failed(job, want)
             if (found := _find(job, want)) is not None:
@@ -175,8 +176,6 @@ def _create_with_fresh_token(
             if not (is_used and was_listed) and (found := _find(job, want)) is not None:
                 return _as_accepted(found), attempt
             was_listed = True
-            if _is_name_taken(error):
-                raise _not_ours(job, error) from error
             if not is_used or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 raise
         else:
@@ -334,15 +333,3 @@ def _is_token_used(error: Conflict) -> bool:
     Source: Oracle, "API Errors" (InvalidatedRetryToken); the message of the other case is on record.
     """
     return error.code == "InvalidatedRetryToken" or _OTHER_REQUEST in error.service_message
-
-
-def _is_name_taken(error: ServiceCallError) -> bool:
-    return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
-
-
-def _not_ours(job: Job, error: ServiceCallError) -> ResourceNotOwned:
-    return ResourceNotOwned(
-        f"{job.caller.key} cannot be created: a resource of that name exists without this deployment's tags. "
-        f"The service said: {error.service_message} (opc-request-id {error.opc_request_id}). Take it over with "
-        f'provisioner.adopt(spec, {{"{job.caller.key}": "<its OCID>"}}), rename the deployment, or remove it.'
-    )

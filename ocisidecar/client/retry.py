@@ -68,15 +68,12 @@ class Intent:
         is_delete: 409 Conflict and 412 PreconditionFailed mean "still referenced" and are retried.
         follows_iam_write: refers to a group that may have been written just before; counts only for callers that
             have written IAM.
-        follows_delete: takes over what a resource held that was deleted just before, such as its address; what is
-            still in use is retried.
     """
 
     is_write: bool = False
     is_repeatable: bool = True
     is_delete: bool = False
     follows_iam_write: bool = False
-    follows_delete: bool = False
 
 
 READ = Intent()
@@ -89,8 +86,6 @@ DELETE = Intent(is_write=True, is_delete=True)
 
 _BUSY_CODES = frozenset({"IncorrectState", "LockConflict", "ResourceLocked", "ExternalServerIncorrectState"})
 _BEING_MODIFIED = "currently being modified"
-_IN_USE, _TOKEN = "in use", "in use for a different request"
-"""Words in the 409 for an address that is taken, UNCONFIRMED, and for a retry token that is, on record."""
 _TAKES_BUDGET = frozenset({"unavailable", "connection lost", "unreachable"})
 _IAM_LAG_CODES = frozenset({"NotAuthorizedOrNotFound", "RelatedResourceNotAuthorizedOrNotFound"})
 _IAM_LAG_TEXTS = ("does not exist under current compartment hierarchy", "No permissions found")
@@ -108,8 +103,7 @@ def classify(error: ServiceCallError, intent: Intent) -> str | None:
     if error.status >= 500:
         return "unavailable" if error.status != 501 and intent.is_repeatable else None
     if intent.is_write and error.status == 409:
-        is_held = intent.follows_delete and _IN_USE in error.service_message and _TOKEN not in error.service_message
-        is_busy = is_held or error.code in _BUSY_CODES or _BEING_MODIFIED in error.service_message
+        is_busy = error.code in _BUSY_CODES or _BEING_MODIFIED in error.service_message
         return "busy" if is_busy or (intent.is_delete and error.code == "Conflict") else None
     if intent.is_delete and (error.status, error.code) == (412, "PreconditionFailed"):
         return "busy"

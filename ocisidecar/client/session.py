@@ -186,8 +186,7 @@ def _expand(endpoint: str, region: str, service: str) -> str:
 class Caller:
     """Calls for one resource, under one `Cancel`; `notify` is called before each retry.
 
-    `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet, and
-    `follows_delete` that what a deleted resource held may still be in use.
+    `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet.
     """
 
     session: Session
@@ -195,7 +194,6 @@ class Caller:
     key: str = ""
     notify: Notify | None = None
     has_written_iam: bool = False
-    follows_delete: bool = False
 
     @property
     def clock(self) -> Clock:
@@ -260,7 +258,7 @@ class Caller:
     def _in_context(self, intent: Intent) -> Intent:
         """Return the intent with what this run has done before the call."""
         follows_iam = intent.follows_iam_write and self.has_written_iam
-        return evolve(intent, follows_iam_write=follows_iam, follows_delete=self.follows_delete)
+        return evolve(intent, follows_iam_write=follows_iam)
 
     def pages(
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
+from attrs import evolve
+
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.plan.plan import Action, Change, Step
 from ocisidecar.state.compare import difference, is_satisfied_by
@@ -74,17 +76,27 @@ def _step(
         live for live in standing if live.tags.get(TAG_DIGEST) == want.digest and live.phase is not Phase.FAILED
     ]
     forced = [need for need in sorted(replaced) if need in _immutable_needs(want)]
+    going = () if want.can_overlap else tuple(live for live in lives if live.phase is Phase.GOING)
     if not standing:
-        changes = (Change(want.key.kind, "does not exist yet"),)
-        return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes)
+        changes = _going(going) or (Change(want.key.kind, "does not exist yet"),)
+        return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes, going=going)
     if forced or not matching:
-        return _replacement(identity, want, standing, forced, lookup, can_overlap=not replaced)
+        step = _replacement(identity, want, standing, forced, lookup, can_overlap=not replaced)
+        return evolve(step, changes=(*step.changes, *_going(going)), going=going)
     if len(matching) > 1 and want.rollout is None:
         ids = ", ".join(live.id for live in matching)
         raise AmbiguousResource(
             f"{want.key} exists {len(matching)} times ({ids}): delete all but one, then run again"
         )
     return _keeping(identity, want, standing, matching[0], lookup)
+
+
+def _going(lives: Sequence[Live]) -> tuple[Change, ...]:
+    """Return the reasons why a create waits for resources that are being deleted."""
+    return tuple(
+        Change("lifecycleState", f"of the earlier one ({live.id}) is {live.state}; apply waits until it is gone")
+        for live in lives
+    )
 
 
 def _keeping(
@@ -140,7 +152,7 @@ def _replacement(
         changes = tuple(
             change for name in names for change in _section_changes(name, want, standing[-1], lookup)
         ) or (Change("content", "changed"),)
-    overlap = want.rollout is not None and want.rollout.overlap and can_overlap
+    overlap = want.can_overlap and can_overlap
     return Step(
         action=Action.REPLACE,
         key=want.key,

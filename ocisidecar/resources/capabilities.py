@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ocisidecar.client.session import Caller
+from ocisidecar.resources.addresses import Holder
 from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.phases import WORK_PHASES
-from ocisidecar.state.desired import HealthCriteria
+from ocisidecar.state.desired import Desired, HealthCriteria
 from ocisidecar.state.observed import Live, Phase
-from ocisidecar.wire import Json, text
+from ocisidecar.wire import Json, Ref, text
 
 
 class Startable(ABC):
@@ -32,6 +33,16 @@ class HealthChecked(ABC):
     @abstractmethod
     def address(self, caller: Caller, live: Live) -> str:
         """Return the address under which a resource that is ready can be reached; empty while it has none."""
+
+
+class TakesAddresses(ABC):
+    """Its resources may ask for an address or host name, which only one at a time can have."""
+
+    @abstractmethod
+    def holder(
+        self, caller: Caller, want: Desired, lookup: Callable[[Ref], str], lives: Sequence[Live], asking: str
+    ) -> Holder | None:
+        """Return what holds one that `want` asks for; see `find_holder`."""
 
 
 class KeepsData(ABC):

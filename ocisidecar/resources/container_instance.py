@@ -8,7 +8,7 @@ Source: oci.container_instances.models (API 20210415); oci.core.models.UpdateVni
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from itertools import product
@@ -18,7 +18,8 @@ from attrs import evolve
 from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError, ServiceCallError
-from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
+from ocisidecar.resources.addresses import Holder, find_holder
+from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable, TakesAddresses
 from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
@@ -30,7 +31,7 @@ from ocisidecar.state.desired import Desired, HealthCriteria, Placement, Rollout
 from ocisidecar.state.identity import was_set
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.state.tags import PART_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
-from ocisidecar.wire import Body, Json, Key, Ref, objects, tags_of, text
+from ocisidecar.wire import Body, Json, Key, Ref, objects, resolve, tags_of, text
 
 _VNICS = PART_WITH_TAGS
 _VNIC_UNASKED: Mapping[str, Json] = {
@@ -51,7 +52,7 @@ _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
 
-class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
+class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, TakesAddresses):
     """A container instance.  API: container_instances/20210415, ContainerInstance."""
 
     name = "container-instance"
@@ -181,6 +182,13 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
                 shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId")).body
                 return emulation(instance).get("address") or text(shown, "publicIp") or text(shown, "privateIp")
         return ""
+
+    def holder(
+        self, caller: Caller, want: Desired, lookup: Callable[[Ref], str], lives: Sequence[Live], asking: str
+    ) -> Holder | None:
+        """Return what holds the address or host name that an instance asks for."""
+        found = (find_holder(caller, one, lives, asking) for one in objects(resolve(want.body.get(_VNICS), lookup)))
+        return next((one for one in found if one is not None), None)
 
     def _listed(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
         entries = caller.pages(

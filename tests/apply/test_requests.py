@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from attrs import evolve
 
+from ocisidecar.apply.obstacles import carry_out
 from ocisidecar.apply.requests import MAX_TOKEN_GENERATIONS, Attempt, Done, Job, complete, perform
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.retry import DELETE
@@ -197,7 +198,7 @@ class TestNamesOfOthers:
         """ResourceNotOwned names the key, quotes the service and shows the call that adopts the resource."""
         emulator.inject(Fault.error("create_vcn", code, message, status=409))
         with pytest.raises(ResourceNotOwned, match=r'adopt\(spec, {"vcn/main"') as caught:
-            perform(make_vcn)
+            carry_out(make_vcn)
         assert message in str(caught.value)
 
 

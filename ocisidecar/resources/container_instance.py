@@ -120,7 +120,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, T
         """
         if _VNICS in fields:
             now = caller.call(self.client, "get_container_instance", live.id).body
-            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, {_VNICS}))
+            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, {_VNICS}, fields))
             recorded = partial(was_set, tags_of(now.get("freeformTags")))
             self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
         plain = {name: value for name, value in fields.items() if name not in self.hidden}

@@ -180,7 +180,7 @@ def _create_with_fresh_token(
         else:
             if not _may_be_stored_answer(job, answer):
                 return answer, attempt
-            if (alive := _alive(job, want, answer)) is not None:
+            if not _is_replaced(job, answer.id) and (alive := _alive(job, want, answer)) is not None:
                 return alive, attempt
             if attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 return answer, attempt
@@ -274,7 +274,8 @@ def _find(job: Job, want: Desired) -> Live | None:
 
 
 def _matches(job: Job, want: Desired) -> list[Live]:
-    standing = [live for live in _lives(job, want) if live.phase not in _DEAD]
+    lives = _lives(job, want)
+    standing = [live for live in lives if live.phase not in _DEAD and not _is_replaced(job, live.id)]
     return sorted(standing, key=lambda live: (live.time_created, live.id))
 
 
@@ -306,6 +307,11 @@ def _oldest(job: Job, want: Desired, accepted: Accepted) -> Accepted:
 
 def _as_accepted(live: Live) -> Accepted:
     return Accepted(live.id, live.state, live.phase, live.body)
+
+
+def _is_replaced(job: Job, live_id: str) -> bool:
+    """Return whether a resource is the one that is replaced, which may have been created with the same token."""
+    return job.operation.id.action is Action.CREATE and live_id in job.operation.superseded
 
 
 def _may_be_stored_answer(job: Job, accepted: Accepted) -> bool:

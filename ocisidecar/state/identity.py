@@ -111,6 +111,17 @@ def changed_sections(before: Mapping[str, str], after: Mapping[str, str]) -> tup
     return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
 
 
+def unlike_record(tags: Mapping[str, str], sections: Mapping[str, Body], hidden: Iterable[str]) -> bool:
+    """Return whether our `tags` record other replace-only content than `sections`, as far as they record it."""
+    recorded = {name: value for name, value in _parts(tags).items() if name not in hidden}
+    return any(name not in sections or value != _section_hash(sections[name]) for name, value in recorded.items())
+
+
+def unrecorded(tags: Mapping[str, str], sections: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of sections that our `tags` do not record, sorted: they did not fit, or the tag is lost."""
+    return tuple(sorted(set(sections) - _parts(tags).keys()))
+
+
 def was_set(tags: Mapping[str, str], name: str) -> bool:
     """Return whether `tags`, ours, record that we set the tag `name` on the resource."""
     return _recorded(name) in _recorded_in(tags)
@@ -162,7 +173,11 @@ def _entries(tags: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _hashes(bodies: Mapping[str, Body]) -> list[str]:
-    return [f"{name}={_hash(_canonical(bodies[name]), _PART_HEX_DIGITS)}" for name in sorted(bodies)]
+    return [f"{name}={_section_hash(bodies[name])}" for name in sorted(bodies)]
+
+
+def _section_hash(body: Body) -> str:
+    return _hash(_canonical(body), _PART_HEX_DIGITS)
 
 
 def _recorded_in(tags: Mapping[str, str]) -> set[str]:

@@ -113,10 +113,19 @@ class TestSteps:
         wanted = evolve(VCN, sections={**VCN.sections, "size": {"a": 2, "c": 3}})
         assert list(map(str, only(wanted, before).changes)) == changes
 
-    def test_a_differing_digest_alone_replaces_the_resource(self):
-        """A digest that differs while all sections agree gives a replacement because the content changed."""
+    def test_a_differing_digest_is_a_change_of_what_is_not_recorded(self):
+        """A digest that differs gives a replacement where the other tag does not record all sections."""
+        step = only(VCN, live(VCN, tags={"ocisidecar-digest": "other", "ocisidecar-parts": ""}))
+        assert (step.action, step.reason) == (Action.REPLACE, "size changed")
+
+    def test_a_digest_that_contradicts_all_sections_was_overwritten(self):
+        """A digest that differs while all sections are recorded and agree is written again."""
         step = only(VCN, live(VCN, tags={"ocisidecar-digest": "other"}))
-        assert (step.action, step.reason) == (Action.REPLACE, "content changed")
+        assert (step.action, step.changed_fields) == (Action.UPDATE, {"freeformTags"})
+        assert (
+            step.reason
+            == "ocisidecar-digest was overwritten; the content matches the spec: the tag is written again"
+        )
 
     @pytest.mark.parametrize(("rollout", "has_downtime"), [(OVERLAP, False), (STOP_FIRST, True)])
     def test_an_instance_is_replaced_as_its_rollout_says(self, rollout, has_downtime):

@@ -116,7 +116,7 @@ class TestSteps:
     def test_a_differing_digest_is_a_change_of_what_is_not_recorded(self):
         """A digest that differs gives a replacement where the other tag does not record all sections."""
         step = only(VCN, live(VCN, tags={"ocisidecar-digest": "other", "ocisidecar-parts": ""}))
-        assert (step.action, step.reason) == (Action.REPLACE, "size changed")
+        assert (step.action, step.reason) == (Action.REPLACE, "refers changed; size changed")
 
     def test_a_digest_that_contradicts_all_sections_was_overwritten(self):
         """A digest that differs while all sections are recorded and agree is written again."""

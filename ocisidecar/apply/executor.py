@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from graphlib import TopologicalSorter
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
 from ocisidecar.apply.limits import Limits
@@ -178,6 +178,8 @@ class Executor:
 
         may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
         caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify, has_written_iam=may_lag)
+        follows_create = operation.id in self._completed or any(need.is_new for need in operation.needs)
+        caller = evolve(caller, follows_create=follows_create)
         return Job(
             operation,
             KINDS[operation.id.key.kind],
@@ -283,7 +285,8 @@ class Executor:
         self.reporter.failed(operation, error)
 
     def _submit_poll(self, watches: tuple[Watch, ...]) -> None:
-        future = self.pool.submit(poll, watches, self.session.caller(self.cancel), self.limits.settle_seconds)
+        caller = evolve(self.session.caller(self.cancel), follows_create=True)
+        future = self.pool.submit(poll, watches, caller, self.limits.settle_seconds)
         self._in_flight += 1
         future.add_done_callback(lambda done: self._inbox.put(Polled(watches, done)))
 

@@ -32,6 +32,7 @@ _POLLS_PER_REMAINING = 2.5
 _ARRIVALS_WITH_A_RATE = 2
 _DOUBT_SECONDS = 5.0
 _LONG_REMOVAL_SECONDS = 120.0
+_UNKNOWN_SECONDS = 60.0
 _SHARE_TO_SETTLE = 0.25
 
 
@@ -69,6 +70,7 @@ class Watch:
         health: what makes it healthy.
         began: when its operation began; how long it took to be ready tells how long its containers take to start.
         phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
+        is_seen: whether a poll has shown the resource; set by `poll`.
         working_since: since when every poll has shown all of its containers working; set by `poll`.
         pending: what the last poll found missing to health; set by `poll`.
     """
@@ -86,6 +88,7 @@ class Watch:
     health: HealthCriteria = field(factory=HealthCriteria)
     began: float = 0.0
     phase: Phase = field(default=Phase.PENDING, init=False)
+    is_seen: bool = field(default=False, init=False)
     working_since: float | None = field(default=None, init=False)
     pending: str = field(default="", init=False)
 
@@ -257,6 +260,7 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
         return _observe_removal(watch, found, caller)
     if found is None:
         return _absent(watch, caller)
+    watch.is_seen = True
     if found.phase is Phase.FAILED:
         errors = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
         return Observation(watch, WaitStatus.FAILED, found, errors)
@@ -315,7 +319,7 @@ def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Cal
 
 
 def _absent(watch: Watch, caller: Caller) -> Observation:
-    if watch.live_id:
+    if watch.live_id and not _may_be_unknown_yet(watch, caller):
         return _disappeared(watch, None, caller)
     has_taken_long = caller.clock.time() - watch.since >= _DOUBT_SECONDS
     kind, work_request_id = watch.kind, watch.work_request_id if has_taken_long else ""
@@ -325,6 +329,11 @@ def _absent(watch: Watch, caller: Caller) -> Observation:
         errors = kind.failure(caller, watch.site, None, work_request_id)
         return Observation(watch, WaitStatus.FAILED, None, errors)
     return Observation(watch, WaitStatus.PENDING, None)
+
+
+def _may_be_unknown_yet(watch: Watch, caller: Caller) -> bool:
+    """Return whether neither list nor GET need show a resource yet, because it was just created."""
+    return watch.operation.is_new and not watch.is_seen and caller.clock.time() - watch.since < _UNKNOWN_SECONDS
 
 
 def _disappeared(watch: Watch, found: Live | None, caller: Caller) -> Observation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ocisidecar.client.retry import READ_NEW
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.addresses import Holder
 from ocisidecar.resources.container_health import Health
@@ -74,7 +75,7 @@ class HasWorkRequests(Kind):
 
     def work_phase(self, caller: Caller, work_request_id: str) -> Phase:
         """Return the phase of a work request: READY when it succeeded, FAILED, or PENDING."""
-        request = caller.call(self.client, "get_work_request", work_request_id).body
+        request = caller.call(self.client, "get_work_request", work_request_id, intent=READ_NEW).body
         return WORK_PHASES.get(text(request, "status"), Phase.PENDING)
 
     def failed_work_requests(self, caller: Caller, site: Site, live: Live) -> Iterable[str]:

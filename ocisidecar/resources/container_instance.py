@@ -15,7 +15,7 @@ from itertools import product
 
 from attrs import evolve
 
-from ocisidecar.client.retry import ACTION, UPDATE
+from ocisidecar.client.retry import ACTION, READ_NEW, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError, ServiceCallError
 from ocisidecar.resources.addresses import Holder, find_holder
@@ -165,9 +165,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, T
             instance_id = text(entry, "containerInstanceId")
             if instance_id in criteria and text(entry, "lifecycleState") != "DELETED":
                 is_shown = text(entry, "displayName") not in criteria[instance_id].checked and is_running(entry)
-                found[instance_id].append(
-                    entry if is_shown else caller.call(self.client, "get_container", text(entry, "id")).body
-                )
+                found[instance_id].append(entry if is_shown else self._container(caller, text(entry, "id")))
         not_listed = Health(pending=("its containers are not listed yet",))
         return {
             instance_id: judge(containers, criteria[instance_id]) if containers else not_listed
@@ -176,10 +174,11 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, T
 
     def address(self, caller: Caller, live: Live) -> str:
         """Return its public address, else its private one; for an emulated pod the real pod's on this machine."""
-        instance = caller.call(self.client, "get_container_instance", live.id).body  # no list shows the VNIC
+        # no list shows the VNIC
+        instance = caller.call(self.client, "get_container_instance", live.id, intent=READ_NEW).body
         for vnic in objects(instance.get(_VNICS)):
             if vnic.get("vnicId"):
-                shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId")).body
+                shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId"), intent=READ_NEW).body
                 return emulation(instance).get("address") or text(shown, "publicIp") or text(shown, "privateIp")
         return ""
 
@@ -189,6 +188,9 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, T
         """Return what holds the address or host name that an instance asks for."""
         found = (find_holder(caller, one, lives, asking) for one in objects(resolve(want.body.get(_VNICS), lookup)))
         return next((one for one in found if one is not None), None)
+
+    def _container(self, caller: Caller, container_id: str) -> Mapping[str, Json]:
+        return caller.call(self.client, "get_container", container_id, intent=READ_NEW).body
 
     def _listed(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
         entries = caller.pages(

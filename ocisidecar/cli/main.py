@@ -51,10 +51,17 @@ def _demo(options: Options) -> int:
 
 
 def _emulator(options: Options) -> int:
-    from ocisidecar.emulator import serve
+    from ocisidecar.emulator import Latencies, serve
 
+    latencies = Latencies.realistic(options.seed) if options.latencies == "realistic" else Latencies()
     try:
-        serve(options.port, options.config_dir, containers=options.containers)
+        serve(
+            options.port,
+            options.config_dir,
+            containers=options.containers,
+            latencies=latencies,
+            seed=options.seed,
+        )
     except OSError as error:
         if error.errno not in _PORT_ERRORS or error.filename is not None:  # a file in --config-dir
             raise
@@ -130,6 +137,15 @@ def _status(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
         common.show(provisioner.get(target.name), status_page, as_json=options.json)
+    return ExitCode.OK
+
+
+def _output(options: Options) -> int:
+    from ocisidecar.cli.outputs import print_outputs
+
+    target = _Target.read(options.target, options)
+    with target.connect(options) as provisioner:
+        print_outputs(provisioner.get(target.name), options)
     return ExitCode.OK
 
 
@@ -228,6 +244,7 @@ def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
         "--config-dir", required=True, metavar="DIR", help="directory to write an OCI configuration for it to"
     )
     arguments.add_containers_argument(parser, default="simulated")
+    arguments.add_behaviour_arguments(parser)
 
 
 def _spec_arguments(parser: argparse.ArgumentParser) -> None:
@@ -247,6 +264,17 @@ def _apply_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _target_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="a deployment's name, or its spec or settings file")
+
+
+def _output_arguments(parser: argparse.ArgumentParser) -> None:
+    _target_arguments(parser)
+    parser.add_argument(
+        "key",
+        metavar="KEY",
+        nargs="?",
+        help="print only this value: an output by its name or a part that no other has, e.g. web-0.url.80 or url; "
+        "or the OCID of a resource by its key, e.g. vcn/main",
+    )
 
 
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -291,6 +319,12 @@ _COMMANDS: Final = (
         "diagnose", "Find out what is wrong with a deployment, and how to fix it.", _diagnose, _target_arguments
     ),
     _Command("status", "Show the state of a deployment's instances and containers.", _status, _target_arguments),
+    _Command(
+        "output",
+        "Print addresses and URLs of a deployment, or one of them for scripts.",
+        _output,
+        _output_arguments,
+    ),
     _Command("logs", "Show container logs.", _logs, _logs_arguments),
     _Command("destroy", "Delete a deployment.", _destroy, _destroy_arguments),
 )

@@ -19,6 +19,8 @@ from ocisidecar.events import (
     Event,
     PlanReady,
     ReplacementReady,
+    ReplacementUndone,
+    RollbackStarted,
     StepEvent,
     StepFailed,
     StepFinished,
@@ -66,13 +68,23 @@ class _Status:
         if isinstance(event, ApplyFinished | ApplyStopped):
             rest = {name: one for name, one in self.running.items() if one.deployment != event.deployment}
             return evolve(self, running=rest)
-        if not isinstance(event, StepEvent) or isinstance(event, ReplacementReady):
+        if isinstance(event, RollbackStarted):
+            planned = self.planned.get(event.deployment, 0) + event.operations
+            return evolve(self, planned={**self.planned, event.deployment: planned})
+        if not isinstance(event, StepEvent) or isinstance(event, ReplacementReady | ReplacementUndone):
             return self
         name = (event.deployment, event.key, event.action)
         if isinstance(event, StepFinished | StepFailed):
             rest = {one: running for one, running in self.running.items() if one != name}
             return evolve(self, running=rest, done=self.done + 1)
         return evolve(self, opened=self.opened | {event.deployment}, running={**self.running, name: event})
+
+    def has_told(self, event: Event) -> bool:
+        """Return whether `event` is a retry for the same reason as the last event of its operation."""
+        if not isinstance(event, StepRetrying):
+            return False
+        last = self.running.get((event.deployment, event.key, event.action))
+        return isinstance(last, StepRetrying) and last.reason == event.reason
 
     def subject(self, event: Event) -> str:
         """Return the key that `event` is about; with the deployment if there are several."""
@@ -98,8 +110,9 @@ class Progress:
     """Shows a run as it happens: pass it as `on_event`.
 
     In a terminal, running operations are shown live below a line for each finished one.  Elsewhere, as in a file, a
-    pipe or a notebook, there are only lines.  The live part ends with the run, and at the latest with the `with`
-    block when it is used as a context manager.  One progress shows one call at a time, any number in turn.
+    pipe or a notebook, there are only lines.  Retries for one reason have one line.  The live part ends with the
+    run, and at the latest with the `with` block when it is used as a context manager.  One progress shows one call
+    at a time, any number in turn.
 
     Args:
         console: where to show it; standard output by default.
@@ -120,12 +133,13 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         self._began = self._clock.time() - event.elapsed_seconds
+        is_repeated = self._status.has_told(event)
         self._status = self._status.after(event)
         if isinstance(event, StepEvent) and self._live is None and self._console.is_terminal:
             self._live = self._start()
         is_up_to_date = self._status.planned.get(event.deployment) == 0
         line = _line(event, is_live=self._live is not None, is_up_to_date=is_up_to_date)
-        if line is not None:
+        if line is not None and not is_repeated:
             self._print(event, line)
         if isinstance(event, ApplyFinished | ApplyStopped) and not self._status.running:
             self.close()
@@ -185,12 +199,22 @@ def _line(event: Event, *, is_live: bool, is_up_to_date: bool) -> _Line | None:
             return _Line("↻", f"retrying{again}: {event.reason}", Tone.CHANGE)
         case ReplacementReady():
             return _Line("⇄", "replacement is healthy; the old one is deleted next", Tone.CHANGE)
+        case ReplacementUndone():
+            return _Line("⇄", "the old one serves again; the new one is deleted next", Tone.CHANGE)
         case StepWarning():
             return _Line("!", event.message, Tone.CHANGE)
         case StepFinished():
             return _Line("✓", _WORDS[Action(event.action)][1], Tone.GOOD)
         case StepFailed():
             return _Line("✗", f"failed: {event.error}", Tone.BAD)
+    return _line_of_run(event, is_up_to_date=is_up_to_date)
+
+
+def _line_of_run(event: Event, *, is_up_to_date: bool) -> _Line | None:
+    """Return the line for an event that is not about one operation."""
+    match event:
+        case RollbackStarted():
+            return _Line("↶", f"{event.reason}: going back to what ran before", Tone.CHANGE)
         case ApplyFinished():
             return _Line("✓", _ending(event, is_up_to_date=is_up_to_date), Tone.GOOD)
         case ApplyStopped():

@@ -5,20 +5,24 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from ast import literal_eval
 from datetime import UTC, datetime, timedelta
 
+import oci
 import pytest
+from attrs import asdict
 
 from ocisidecar import Cancelled, __version__, errors
 from ocisidecar.cli import arguments, connection
 from ocisidecar.cli.exit_codes import HELP, ExitCode, exit_code_of
 from ocisidecar.cli.main import main
 from ocisidecar.clock import FastClock
-from ocisidecar.emulator import Emulator, Fault
+from ocisidecar.emulator import Assumptions, Emulator, Fault
 from ocisidecar.emulator.simulated_pods import ContainerScript
 
 SPEC = """
@@ -72,6 +76,21 @@ class TestCommands:
         assert "web ended with exit code 3" in err
         assert "remedy" in err
 
+    def test_a_roll_back_ends_apply_with_1_and_says_what_runs(self, run, spec, emulator):
+        """The plan tells it before, progress meanwhile and the error at the end; the old instance stays."""
+        spec.write_text(f"{SPEC}    rollout: {{on_failure: roll_back}}\n", encoding="utf-8")
+        run("apply", spec)
+        old = run("output", spec, "container-instance/web-0")[1]
+        emulator.script("*web:1.5", ContainerScript(exits_after_seconds=0, exit_code=3))
+        text = spec.read_text(encoding="utf-8").replace("web:1.4", "web:1.5")
+        spec.write_text(f"{text}    container_restart_policy: NEVER\n", encoding="utf-8")
+        code, out, err = run("apply", spec)
+        assert (code, out) == (1, "")
+        assert "rolled back: the old one stays until all new ones work" in err
+        assert "going back to what ran before" in err
+        assert "Rolled back to what ran before: container-instance/web-0." in err
+        assert run("output", spec, "container-instance/web-0")[1] == old
+
     def test_a_deployment_from_beginning_to_end(self, run, spec, emulator):
         """Each command works with a file and with a name, and destroy leaves nothing behind."""
         code, out, _ = run("plan", spec)
@@ -104,6 +123,23 @@ class TestCommands:
         lines = [json.loads(line) for line in run("logs", "web", "--json")[1].splitlines()]
         assert {line["container"] for line in lines} == {"web"}
         assert json.loads(run("destroy", "web", "--yes", "--json")[1])["resources"] == {}
+
+    def test_output_prints_values_for_scripts(self, run, spec, emulator):
+        """One value is printed bare, all of them as name=value, and OCIDs by the keys of their resources."""
+        run("apply", spec)
+        assert run("output", "web", "url") == (0, "http://10.0.0.2:80\n", "")
+        assert run("output", spec, "url", "--json")[1] == '"http://10.0.0.2:80"\n'
+        lines = dict(line.split("=", 1) for line in run("output", "web")[1].splitlines())
+        assert lines["web-0.private_ip"] == "10.0.0.2"
+        assert json.loads(run("output", "web", "--json")[1]) == lines
+        assert run("output", "web", "vcn/main")[1].split() == emulator.live()["vcn"]
+
+    def test_an_unknown_output_is_wrong_input(self, run, spec):
+        """The exit code is 2, nothing is on standard output, and the error names what is known."""
+        run("apply", spec)
+        code, out, err = run("output", "web", "address")
+        assert (code, out) == (2, "")
+        assert "no output 'address'; known are web-0.private_ip, web-0.url.80, console" in err
 
     def test_destroy_keeps_what_is_to_be_retained(self, run, spec, emulator):
         """A retained resource is kept, and the output gives the reason."""
@@ -370,6 +406,12 @@ class TestArguments:
                 "'99999' is not a port: use 0",
             ),
             (("emulator", "--config-dir", "x", "--port", "http"), "'http' is not a port"),
+            (
+                ("emulator", "--config-dir", "x", "--latencies", "slow"),
+                "argument --latencies: invalid choice: 'slow'",
+            ),
+            (("emulator", "--config-dir", "x", "--seed", "-1"), "'-1' is not a whole number of at least 0"),
+            (("emulator", "--config-dir", "x", "--seed", "x"), "'x' is not a whole number of at least 0"),
             (("status", "web", "--compartment-id", "shop"), "argument --compartment-id: 'shop' is not an OCID"),
             (("demo", "--containers", "podman"), "invalid choice: 'podman'"),
         ],
@@ -381,7 +423,9 @@ class TestArguments:
         assert caught.value.code == 2
         assert said in capsys.readouterr().err
 
-    @pytest.mark.parametrize("command", ["plan", "apply", "verify", "diagnose", "status", "logs", "destroy"])
+    @pytest.mark.parametrize(
+        "command", ["plan", "apply", "verify", "diagnose", "status", "output", "logs", "destroy"]
+    )
     def test_help(self, capsys, command):
         """The help of each command that talks to OCI lists the connection options and the exit codes."""
         with pytest.raises(SystemExit) as caught:
@@ -391,6 +435,27 @@ class TestArguments:
         for option in ("--config", "--profile", "--auth", "--region", "--compartment-id", "--endpoint", "--json"):
             assert option in out
         assert " ".join(out.split()).endswith(HELP)
+
+    def test_assumptions(self, capsys):
+        """`emulator --assumptions` prints each assumption with value, effect and evidence, and ends with 0."""
+        with pytest.raises(SystemExit) as caught:
+            main(["emulator", "--assumptions"])
+        blocks = [block.splitlines() for block in capsys.readouterr().out.rstrip("\n").split("\n\n")]
+        assert caught.value.code == 0
+        shown = {name: literal_eval(value) for name, _, value in (block[0].partition(" = ") for block in blocks)}
+        assert shown == asdict(Assumptions())
+        for _, effect, evidence in blocks:
+            assert re.match(r" {4}\w.*\.$", effect)
+            assert re.match(r" {4}(Source|UNCONFIRMED)\b.*: .*\.$", evidence)
+
+    def test_assumptions_on_a_terminal(self, capsys, monkeypatch):
+        """On a terminal the texts of the assumptions are wrapped to its width."""
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "50")
+        with pytest.raises(SystemExit):
+            main(["emulator", "--assumptions"])
+        lines = capsys.readouterr().out.splitlines()
+        assert all(len(line) <= 50 for line in lines if line.startswith(" "))
 
     def test_version(self, capsys):
         """`--version` prints the version."""
@@ -469,3 +534,18 @@ class TestProgram:
             process.send_signal(signal.SIGINT)
             assert process.stdout.read() == "stopped\n"
         assert (code, sourced.returncode, process.returncode) == (0, 0, 0)
+
+    def test_emulator_with_latencies(self, tmp_path):
+        """`emulator --latencies realistic --seed N` takes time for its work and has the identifiers of the seed."""
+        program = [sys.executable, "-m", "ocisidecar", "emulator", "--config-dir", str(tmp_path)]
+        with subprocess.Popen(
+            [*program, "--latencies", "realistic", "--seed", "3"], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            facts = dict(process.stdout.readline().split() for _ in range(6))
+            config = oci.config.from_file(facts["config"])
+            network = oci.core.VirtualNetworkClient(config, service_endpoint=facts["endpoint"])
+            details = {"compartmentId": facts["compartment"], "cidrBlock": "10.0.0.0/16"}
+            assert network.create_vcn(details).data.lifecycle_state == "PROVISIONING"
+            assert facts["tenancy"] == Emulator(seed=3).tenancy_id
+            process.send_signal(signal.SIGINT)

@@ -52,8 +52,11 @@ class TestSteps:
         assert step.reason == "lifecycleState is CREATING; apply waits, and creates it again if it fails"
 
     def test_a_resource_being_deleted_is_created_again(self):
-        """A resource that is being deleted counts as missing."""
-        assert only(VCN, live(VCN, phase=Phase.GOING)).action is Action.CREATE
+        """A resource that is being deleted is waited for, and created again when it is gone."""
+        going = live(VCN, phase=Phase.GOING)
+        step = only(VCN, going)
+        assert (step.action, step.going, step.old) == (Action.CREATE, (going,), ())
+        assert step.reason.endswith("is DELETING; apply waits until it is gone")
 
     def test_a_mutable_field_is_updated_in_place(self):
         """A differing mutable field gives an update that shows the value before and after."""

@@ -18,6 +18,8 @@ from ocisidecar import (
     Progress,
     Provisioner,
     ReplacementReady,
+    ReplacementUndone,
+    RollbackStarted,
     StepFailed,
     StepFinished,
     StepRetrying,
@@ -76,6 +78,14 @@ class TestLines:
                 ReplacementReady(**STEP, old_resource_id="a", new_resource_id="b"),
                 "⇄ vcn/main replacement is healthy; the old one is deleted next",
             ),
+            (
+                RollbackStarted(deployment="web", reason="vcn/main failed", operations=2),
+                "↶ web vcn/main failed: going back to what ran before",
+            ),
+            (
+                ReplacementUndone(**STEP, old_resource_id="a", new_resource_id="b"),
+                "⇄ vcn/main the old one serves again; the new one is deleted next",
+            ),
             (StepWarning(**STEP, message="helper does not run"), "! vcn/main helper does not run"),
             (ApplyFinished(deployment="web", resources=1), "✓ web deployed (1 resource)"),
             (ApplyFinished(deployment="web", resources=0, is_destroy=True), "✓ web destroyed"),
@@ -96,6 +106,19 @@ class TestLines:
         """A finished plan and a started step have no line."""
         Progress(file)(event)
         assert shown(file) == ""
+
+    def test_one_reason_is_told_once(self, file):
+        """Retries of one operation have a line for the first of each reason, and other operations have theirs."""
+        progress = Progress(file)
+        for key, reason in [("vcn/main", "429"), ("vcn/main", "429"), ("subnet/main", "429"), ("vcn/main", "500")]:
+            progress(
+                StepRetrying(deployment="web", key=key, action="create", reason=reason, attempt=1, wait_seconds=15)
+            )
+        lines = [line.partition("↻ ")[2] for line in shown(file).splitlines()]
+        assert lines == [
+            f"{key} retrying in 15.0 s: {why}"
+            for key, why in (("vcn/main", "429"), ("subnet/main", "429"), ("vcn/main", "500"))
+        ]
 
     @pytest.mark.parametrize("action", sorted(set(Action) - {Action.REPLACE, Action.PRUNE, Action.NOOP}))
     def test_every_action_has_words(self, file, action):

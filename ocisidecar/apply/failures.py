@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocisidecar.apply.waiter import Observation, Watch
 from ocisidecar.errors import LimitExceeded, OutOfHostCapacity, ResourceFailed, ServiceCallError, WaitTimedOut
-from ocisidecar.plan.plan import Operation
+from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.state.desired import Desired
 
 PULL_REMEDY = (
@@ -27,9 +27,14 @@ def resource_failed(operation: Operation, observation: Observation) -> ResourceF
     state = observation.live.state if observation.live is not None else "gone"
     said = ("; ".join(observation.errors) or "the service gives no reason").rstrip(".")
     remedy = PULL_REMEDY if is_pull_refused(" ".join(observation.errors)) else "Remedy the cause"
+    then = (
+        "run it again: it is deleted then"
+        if operation.id.action is Action.DELETE
+        else "apply again: the failed resource is then replaced"
+    )
     return ResourceFailed(
         f"{operation.id.action.value} of {operation.id.key} ({live_id or 'no OCID'}) ended {state}: {said}. "
-        f"{remedy} and apply again: the failed resource is then replaced.",
+        f"{remedy} and {then}.",
         key=str(operation.id.key),
         resource_id=live_id,
         state=state,

@@ -57,10 +57,23 @@ class Deferred:
     """Operations whose next attempt begins later."""
 
     _due: dict[OperationId, float] = field(factory=dict)
+    _obstacles: dict[OperationId, tuple[str, float]] = field(factory=dict)
 
     def add(self, name: OperationId, due: float) -> None:
         """Defer an operation until the moment `due`."""
         self._due[name] = due
+        self._obstacles.pop(name, None)
+
+    def block(self, name: OperationId, now: float, wait_seconds: float, obstacle: str) -> bool:
+        """Defer an operation that something is in the way of; return whether that is news."""
+        self._due[name] = now + wait_seconds
+        before, since = self._obstacles.get(name, ("", now))
+        self._obstacles[name] = (obstacle, since)
+        return obstacle != before
+
+    def blocked_since(self, name: OperationId) -> float:
+        """Return since when something has been in the way of an operation; infinity if nothing is."""
+        return self._obstacles[name][1] if name in self._obstacles else inf
 
     def take_due(self, now: float) -> tuple[OperationId, ...]:
         """Return the operations that begin now, the longest due first, and forget them."""

@@ -8,9 +8,10 @@ after a create on one, everything is listed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from math import inf
 
 from attrs import evolve, frozen
 
@@ -21,8 +22,6 @@ from ocisidecar.errors import (
     LimitExceeded,
     NotAuthorizedOrNotFound,
     OutOfHostCapacity,
-    ResourceNotOwned,
-    ServiceCallError,
 )
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
@@ -41,9 +40,7 @@ _STORED_ANSWER_SECONDS = 5.0
 """An answer whose resource is older than the answer by at least this was stored by the service."""
 
 _DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
-_NAME_TAKEN_SUFFIX = "AlreadyExists"
 _OTHER_REQUEST = "in use for a different request"
-_NAME_TAKEN_WORDS = "already uses this display name"
 
 
 @frozen
@@ -68,7 +65,11 @@ class Attempt:
 
 @frozen
 class Job:
-    """Everything that the requests of one operation need."""
+    """Everything that the requests of one operation need.
+
+    `blocked_since` is since when something has been in its way, in clock seconds; `leaving` returns the OCIDs that
+    its plan deletes.
+    """
 
     operation: Operation
     kind: Kind
@@ -77,14 +78,23 @@ class Job:
     lookup: Callable[[Ref], str]
     caller: Caller
     attempt: Attempt = Attempt()
+    blocked_since: float = inf
+    leaving: Callable[[], Collection[str]] = frozenset
 
 
 @frozen
 class Done:
-    """The result: the resource as the service showed it (None after a delete), and the attempt that succeeded."""
+    """The result of an operation's requests.
+
+    Attributes:
+        accepted: the resource as the service showed it; None after a delete.
+        attempt: the one that succeeded.
+        work_request_id: of a delete.
+    """
 
     accepted: Accepted | None
     attempt: Attempt = Attempt()
+    work_request_id: str = ""
 
 
 def perform(job: Job) -> Done:
@@ -133,8 +143,6 @@ def _create(job: Job) -> Done:
     placements = want.placements or (None,)
     attempt = job.attempt
     while True:
-        follows_delete = attempt != Attempt() or bool(job.operation.superseded)
-        job = evolve(job, caller=evolve(job.caller, follows_delete=follows_delete))
         if attempt != Attempt():
             _delete_failed(job, want)
             if (found := _find(job, want)) is not None:
@@ -167,14 +175,12 @@ def _create_with_fresh_token(
             if not (is_used and was_listed) and (found := _find(job, want)) is not None:
                 return _as_accepted(found), attempt
             was_listed = True
-            if _is_name_taken(error):
-                raise _not_ours(job, error) from error
             if not is_used or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 raise
         else:
             if not _may_be_stored_answer(job, answer):
                 return answer, attempt
-            if (alive := _alive(job, want, answer)) is not None:
+            if not _is_replaced(job, answer.id) and (alive := _alive(job, want, answer)) is not None:
                 return alive, attempt
             if attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 return answer, attempt
@@ -234,9 +240,8 @@ def _await(job: Job) -> Done:
 
 def _delete(job: Job) -> Done:
     live = _live(job)
-    if live.phase is not Phase.GOING:
-        job.kind.delete(job.caller, job.site, live)
-    return Done(None)
+    is_going = live.phase is Phase.GOING
+    return Done(None, work_request_id="" if is_going else job.kind.delete(job.caller, job.site, live))
 
 
 _PERFORM: Mapping[Action, Callable[[Job], Done]] = {
@@ -269,7 +274,8 @@ def _find(job: Job, want: Desired) -> Live | None:
 
 
 def _matches(job: Job, want: Desired) -> list[Live]:
-    standing = [live for live in _lives(job, want) if live.phase not in _DEAD]
+    lives = _lives(job, want)
+    standing = [live for live in lives if live.phase not in _DEAD and not _is_replaced(job, live.id)]
     return sorted(standing, key=lambda live: (live.time_created, live.id))
 
 
@@ -303,6 +309,11 @@ def _as_accepted(live: Live) -> Accepted:
     return Accepted(live.id, live.state, live.phase, live.body)
 
 
+def _is_replaced(job: Job, live_id: str) -> bool:
+    """Return whether a resource is the one that is replaced, which may have been created with the same token."""
+    return job.operation.id.action is Action.CREATE and live_id in job.operation.superseded
+
+
 def _may_be_stored_answer(job: Job, accepted: Accepted) -> bool:
     """Return whether the answer may be one that the service stored for an earlier request with the same token."""
     if accepted.id in job.operation.superseded:
@@ -327,15 +338,3 @@ def _is_token_used(error: Conflict) -> bool:
     Source: Oracle, "API Errors" (InvalidatedRetryToken); the message of the other case is on record.
     """
     return error.code == "InvalidatedRetryToken" or _OTHER_REQUEST in error.service_message
-
-
-def _is_name_taken(error: ServiceCallError) -> bool:
-    return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
-
-
-def _not_ours(job: Job, error: ServiceCallError) -> ResourceNotOwned:
-    return ResourceNotOwned(
-        f"{job.caller.key} cannot be created: a resource of that name exists without this deployment's tags. "
-        f"The service said: {error.service_message} (opc-request-id {error.opc_request_id}). Take it over with "
-        f'provisioner.adopt(spec, {{"{job.caller.key}": "<its OCID>"}}), rename the deployment, or remove it.'
-    )

@@ -31,6 +31,8 @@ _SHARE_OF_WAITED = 0.03
 _POLLS_PER_REMAINING = 2.5
 _ARRIVALS_WITH_A_RATE = 2
 _DOUBT_SECONDS = 5.0
+_LONG_REMOVAL_SECONDS = 120.0
+_UNKNOWN_SECONDS = 60.0
 _SHARE_TO_SETTLE = 0.25
 
 
@@ -67,6 +69,8 @@ class Watch:
         timeout_seconds: how long it may take.
         health: what makes it healthy.
         began: when its operation began; how long it took to be ready tells how long its containers take to start.
+        phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
+        is_seen: whether a poll has shown the resource; set by `poll`.
         working_since: since when every poll has shown all of its containers working; set by `poll`.
         pending: what the last poll found missing to health; set by `poll`.
     """
@@ -83,6 +87,8 @@ class Watch:
     state: str = ""
     health: HealthCriteria = field(factory=HealthCriteria)
     began: float = 0.0
+    phase: Phase = field(default=Phase.PENDING, init=False)
+    is_seen: bool = field(default=False, init=False)
     working_since: float | None = field(default=None, init=False)
     pending: str = field(default="", init=False)
 
@@ -251,11 +257,10 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
     if found is None and watch.live_id:
         found = watch.kind.get(caller, watch.site, watch.live_id, watch.parent_id)
     if watch.goal is Goal.GONE:
-        is_gone = found is None or found.phase is Phase.GONE
-        status = WaitStatus.REACHED if is_gone else WaitStatus.PENDING
-        return Observation(watch, status, found)
+        return _observe_removal(watch, found, caller)
     if found is None:
         return _absent(watch, caller)
+    watch.is_seen = True
     if found.phase is Phase.FAILED:
         errors = watch.kind.failure(caller, watch.site, found, watch.work_request_id)
         return Observation(watch, WaitStatus.FAILED, found, errors)
@@ -268,6 +273,31 @@ def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation
     if is_doubtful and watch.work_request_id and isinstance(watch.kind, HasWorkRequests):
         return _judge_by_work(watch, watch.kind, found, caller)
     return Observation(watch, WaitStatus.REACHED if is_there else WaitStatus.PENDING, found)
+
+
+def _observe_removal(watch: Watch, found: Live | None, caller: Caller) -> Observation:
+    """Return the observation of a resource that is being deleted.
+
+    The delete has failed if its work request says so or, where there is none, if the resource turns to FAILED or
+    is no longer going.
+    """
+    if found is None or found.phase is Phase.GONE:
+        return Observation(watch, WaitStatus.REACHED, found)
+    is_going = found.phase is Phase.GOING
+    if is_going:
+        watch.phase = Phase.GOING
+    kind, request_id = watch.kind, watch.work_request_id
+    if request_id and isinstance(kind, HasWorkRequests):
+        is_doubtful = not is_going or caller.clock.time() - watch.since >= _LONG_REMOVAL_SECONDS
+        has_failed = is_doubtful and kind.work_phase(caller, request_id) is Phase.FAILED
+    elif watch.phase is Phase.GOING and not is_going:
+        now = kind.get(caller, watch.site, watch.live_id, watch.parent_id)  # a list may lag behind
+        has_failed = now is not None and now.phase is not Phase.GOING
+    else:
+        has_failed = found.phase is Phase.FAILED and watch.phase is not Phase.FAILED
+    if not has_failed:
+        return Observation(watch, WaitStatus.PENDING, found)
+    return Observation(watch, WaitStatus.FAILED, found, kind.failure(caller, watch.site, found, request_id))
 
 
 def _passes_probe(watch: Watch, kind: HealthChecked, found: Live, caller: Caller) -> bool:
@@ -289,7 +319,7 @@ def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Cal
 
 
 def _absent(watch: Watch, caller: Caller) -> Observation:
-    if watch.live_id:
+    if watch.live_id and not _may_be_unknown_yet(watch, caller):
         return _disappeared(watch, None, caller)
     has_taken_long = caller.clock.time() - watch.since >= _DOUBT_SECONDS
     kind, work_request_id = watch.kind, watch.work_request_id if has_taken_long else ""
@@ -299,6 +329,11 @@ def _absent(watch: Watch, caller: Caller) -> Observation:
         errors = kind.failure(caller, watch.site, None, work_request_id)
         return Observation(watch, WaitStatus.FAILED, None, errors)
     return Observation(watch, WaitStatus.PENDING, None)
+
+
+def _may_be_unknown_yet(watch: Watch, caller: Caller) -> bool:
+    """Return whether neither list nor GET need show a resource yet, because it was just created."""
+    return watch.operation.is_new and not watch.is_seen and caller.clock.time() - watch.since < _UNKNOWN_SECONDS
 
 
 def _disappeared(watch: Watch, found: Live | None, caller: Caller) -> Observation:

@@ -40,6 +40,7 @@ class RetryPolicy:
 
 
 WAITING_FOR_IAM = "waiting for IAM to take effect"
+WAITING_FOR_CREATE = "waiting until what was just created is known everywhere"
 IAM_SECONDS = 900.0
 """How long what depends on IAM is repeated after IAM was written: 5 to 10 minutes are on record."""
 
@@ -49,6 +50,7 @@ RETRY_POLICIES: Mapping[str, RetryPolicy] = {
     "connection lost": RetryPolicy(8, 600.0, 0.5, 30.0),
     "unreachable": RetryPolicy(4, 60.0, 0.5, 5.0),
     "busy": RetryPolicy(200, 330.0, 0.5, 8.0),
+    WAITING_FOR_CREATE: RetryPolicy(30, 60.0, 0.5, 5.0),
     WAITING_FOR_IAM: RetryPolicy(100, IAM_SECONDS, 0.5, 15.0),
 }
 """By class of errors, as `classify` returns it.
@@ -68,31 +70,30 @@ class Intent:
         is_delete: 409 Conflict and 412 PreconditionFailed mean "still referenced" and are retried.
         follows_iam_write: refers to a group that may have been written just before; counts only for callers that
             have written IAM.
-        follows_delete: takes over what a resource held that was deleted just before, such as its address; what is
-            still in use is retried.
+        follows_create: is about, or refers to, something that may have been created just before; counts only for
+            callers that have created it.
     """
 
     is_write: bool = False
     is_repeatable: bool = True
     is_delete: bool = False
     follows_iam_write: bool = False
-    follows_delete: bool = False
+    follows_create: bool = False
 
 
 READ = Intent()
-CREATE = Intent(is_write=True)
-CREATE_AFTER_IAM = Intent(is_write=True, follows_iam_write=True)
-UPDATE = Intent(is_write=True)
-UPDATE_AFTER_IAM = Intent(is_write=True, follows_iam_write=True)
-ACTION = Intent(is_write=True, is_repeatable=False)
+READ_NEW = Intent(follows_create=True)
+CREATE = Intent(is_write=True, follows_create=True)
+CREATE_AFTER_IAM = Intent(is_write=True, follows_iam_write=True, follows_create=True)
+UPDATE = Intent(is_write=True, follows_create=True)
+UPDATE_AFTER_IAM = Intent(is_write=True, follows_iam_write=True, follows_create=True)
+ACTION = Intent(is_write=True, is_repeatable=False, follows_create=True)
 DELETE = Intent(is_write=True, is_delete=True)
 
 _BUSY_CODES = frozenset({"IncorrectState", "LockConflict", "ResourceLocked", "ExternalServerIncorrectState"})
 _BEING_MODIFIED = "currently being modified"
-_IN_USE, _TOKEN = "in use", "in use for a different request"
-"""Words in the 409 for an address that is taken, UNCONFIRMED, and for a retry token that is, on record."""
 _TAKES_BUDGET = frozenset({"unavailable", "connection lost", "unreachable"})
-_IAM_LAG_CODES = frozenset({"NotAuthorizedOrNotFound", "RelatedResourceNotAuthorizedOrNotFound"})
+_UNKNOWN_CODES = frozenset({"NotAuthorizedOrNotFound", "RelatedResourceNotAuthorizedOrNotFound"})
 _IAM_LAG_TEXTS = ("does not exist under current compartment hierarchy", "No permissions found")
 """Texts, on record, of the 400 for a policy that names a group which is not known yet."""
 
@@ -108,18 +109,19 @@ def classify(error: ServiceCallError, intent: Intent) -> str | None:
     if error.status >= 500:
         return "unavailable" if error.status != 501 and intent.is_repeatable else None
     if intent.is_write and error.status == 409:
-        is_held = intent.follows_delete and _IN_USE in error.service_message and _TOKEN not in error.service_message
-        is_busy = is_held or error.code in _BUSY_CODES or _BEING_MODIFIED in error.service_message
+        is_busy = error.code in _BUSY_CODES or _BEING_MODIFIED in error.service_message
         return "busy" if is_busy or (intent.is_delete and error.code == "Conflict") else None
     if intent.is_delete and (error.status, error.code) == (412, "PreconditionFailed"):
         return "busy"
-    return WAITING_FOR_IAM if intent.follows_iam_write and _may_be_iam_lag(error) else None
+    if intent.follows_iam_write and _may_be_iam_lag(error):
+        return WAITING_FOR_IAM
+    return WAITING_FOR_CREATE if intent.follows_create and error.code in _UNKNOWN_CODES else None
 
 
 def _may_be_iam_lag(error: ServiceCallError) -> bool:
     if error.status not in {400, 404}:
         return False
-    return error.code in _IAM_LAG_CODES or any(one in error.service_message for one in _IAM_LAG_TEXTS)
+    return error.code in _UNKNOWN_CODES or any(one in error.service_message for one in _IAM_LAG_TEXTS)
 
 
 def error_class(status: int, code: str, message: str) -> type[ServiceCallError]:

@@ -187,7 +187,7 @@ class Caller:
     """Calls for one resource, under one `Cancel`; `notify` is called before each retry.
 
     `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet, and
-    `follows_delete` that what a deleted resource held may still be in use.
+    `follows_create` that what was just created may not be known everywhere yet.
     """
 
     session: Session
@@ -195,7 +195,7 @@ class Caller:
     key: str = ""
     notify: Notify | None = None
     has_written_iam: bool = False
-    follows_delete: bool = False
+    follows_create: bool = False
 
     @property
     def clock(self) -> Clock:
@@ -260,7 +260,8 @@ class Caller:
     def _in_context(self, intent: Intent) -> Intent:
         """Return the intent with what this run has done before the call."""
         follows_iam = intent.follows_iam_write and self.has_written_iam
-        return evolve(intent, follows_iam_write=follows_iam, follows_delete=self.follows_delete)
+        follows_create = intent.follows_create and self.follows_create
+        return evolve(intent, follows_iam_write=follows_iam, follows_create=follows_create)
 
     def pages(
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object

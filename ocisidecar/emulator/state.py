@@ -173,6 +173,8 @@ class Assumptions:
             but source = *<OCID> works".  UNCONFIRMED: that it is refused with 400 rather than finding nothing.
         max_query_characters: maximum length of a Monitoring query, of alarms too.  UNCONFIRMED: no limit is
             documented.
+        shows_vnic_release: whether the VNIC of a deleted instance is TERMINATING until it is released; otherwise it
+            stays AVAILABLE.  UNCONFIRMED: the word exists for VNICs, and no recorded response shows it.
         has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
             `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
             only.
@@ -205,6 +207,7 @@ class Assumptions:
     accepts_root_by_id: bool = False
     accepts_exact_source: bool = False
     max_query_characters: int = 2048
+    shows_vnic_release: bool = False
     has_resource_id_claim: bool = False
     dynamic_groups_match_tags: bool = False
     availability_of_limits: str = field(default="known", validator=in_(("known", "null", "missing")))

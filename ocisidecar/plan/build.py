@@ -205,11 +205,19 @@ def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
 
 
 def _standing(snapshot: Snapshot, plan: Plan) -> dict[str, list[tuple[str, Phase, tuple[str, ...]]]]:
-    """Return what must not change between plan and apply: key → OCID, phase and our tags."""
-    return {
-        str(key): [(live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS)) for live in lives]
+    """Return what must not change between plan and apply: key → OCID, phase and our tags.
+
+    What was going when it was planned may be gone when it is applied.
+    """
+    found: dict[str, list[tuple[str, Phase, tuple[str, ...]]]] = {
+        str(key): [
+            (live.id, live.phase, tuple(live.tags.get(tag, "") for tag in OWN_TAGS))
+            for live in lives
+            if live.phase is not Phase.GOING
+        ]
         for key, lives in snapshot.of(plan.name).items()
     }
+    return {key: standing for key, standing in found.items() if standing}
 
 
 def _with_needs(reasons: Mapping[Key, str], live: Collection[Key]) -> dict[Key, str]:

@@ -9,12 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
+from attrs import evolve
+
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.plan.plan import Action, Change, Step
 from ocisidecar.plan.roll_back import no_way_back
 from ocisidecar.state.compare import difference, is_satisfied_by
 from ocisidecar.state.desired import Desired
-from ocisidecar.state.identity import TAG_DIGEST, Identity, changed_sections, was_set
+from ocisidecar.state.identity import (
+    TAG_DIGEST,
+    TAG_PARTS,
+    Identity,
+    changed_sections,
+    unlike_record,
+    unrecorded,
+    was_set,
+)
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.state.tags import TAG_FIELDS, with_removals
 from ocisidecar.wire import Key, Ref, references, resolve
@@ -71,14 +81,15 @@ def _step(
 ) -> Step:
     """Return the step for a wanted key; `replaced` are those of its needs that are replaced."""
     standing = [live for live in lives if live.phase is not Phase.GOING]
-    matching = [
-        live for live in standing if live.tags.get(TAG_DIGEST) == want.digest and live.phase is not Phase.FAILED
-    ]
+    matching = [live for live in standing if live.phase is not Phase.FAILED and _has_content(want, live, lookup)]
     forced = [need for need in sorted(replaced) if need in _immutable_needs(want)]
+    going = () if want.can_overlap else tuple(live for live in lives if live.phase is Phase.GOING)
     if not standing:
-        return _creation(want, lives)
+        changes = _going(going) or (Change(want.key.kind, "does not exist yet"),)
+        return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes, going=going)
     if forced or not matching:
-        return _replacement(identity, want, standing, forced, lookup, replaced=replaced)
+        step = _replacement(identity, want, standing, forced, lookup, replaced=replaced)
+        return evolve(step, changes=(*step.changes, *_going(going)), going=going)
     if len(matching) > 1 and want.rollout is None:
         ids = ", ".join(live.id for live in matching)
         raise AmbiguousResource(
@@ -87,16 +98,49 @@ def _step(
     return _keeping(identity, want, standing, matching[0], lookup)
 
 
-def _creation(want: Desired, going: Sequence[Live]) -> Step:
-    """Return the step, which waits for what is being deleted: that holds names, addresses and limits."""
-    reason = "is being deleted; apply waits for that, and creates it again" if going else "does not exist yet"
-    return Step(
-        action=Action.CREATE,
-        key=want.key,
-        needs=want.needs,
-        changes=(Change(want.key.kind, reason),),
-        old=tuple(going),
-        has_downtime=bool(going),
+def _has_content(want: Desired, live: Live, lookup: Callable[[Ref], str]) -> bool:
+    """Return whether a resource has the wanted replace-only content.
+
+    The digest decides.  Where it was lost or overwritten, so that it proves nothing, the hashes of the sections do,
+    and what they do not record is compared with what the service shows.
+    """
+    tags = live.tags
+    if tags.get(TAG_DIGEST) == want.digest:
+        return True
+    if unlike_record(tags, want.sections, want.hidden):
+        return False
+    missing = unrecorded(tags, want.sections)
+    if TAG_DIGEST in tags and TAG_PARTS in tags:
+        return not missing
+    judged = [_is_shown(name, want, live, lookup) for name in missing]
+    return False not in judged and (TAG_PARTS in tags or None not in judged)
+
+
+def _is_shown(name: str, want: Desired, live: Live, lookup: Callable[[Ref], str]) -> bool | None:
+    """Return whether the service shows a section as wanted; None where it does not show it."""
+    shown = (live.body if live.known is None else live.known).get(name)
+    wanted = resolve(want.sections[name], lookup)
+    if isinstance(wanted, Mapping) and isinstance(shown, Mapping):
+        both = wanted.keys() & shown.keys()
+        return all(is_satisfied_by(wanted[part], shown[part]) for part in both) if both else None
+    if shown is None or isinstance(wanted, Mapping):
+        return None
+    return is_satisfied_by(wanted, shown) or is_satisfied_by(resolve(want.body.get(name), lookup), shown)
+
+
+def _readopted(want: Desired, kept: Live) -> Change:
+    """Return the reason for writing our tags again on a resource whose digest was lost."""
+    word = "was overwritten" if TAG_DIGEST in kept.tags else "is lost"
+    unseen = unrecorded(kept.tags, want.sections) if TAG_PARTS in kept.tags else ()
+    taken = f" as far as it is known ({', '.join(unseen)} is not)" if unseen else ""
+    return Change(TAG_DIGEST, f"{word}; the content matches the spec{taken}: the tag is written again")
+
+
+def _going(lives: Sequence[Live]) -> tuple[Change, ...]:
+    """Return the reasons why a create waits for resources that are being deleted."""
+    return tuple(
+        Change("lifecycleState", f"of the earlier one ({live.id}) is {live.state}; apply waits until it is gone")
+        for live in lives
     )
 
 
@@ -111,6 +155,9 @@ def _keeping(
     changed = _changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)
     fields = frozenset(name for name, _, _ in changed)
+    if kept.tags.get(TAG_DIGEST) != want.digest:
+        fields |= {"freeformTags"}
+        reasons = (_readopted(want, kept), *(one for one in reasons if one.field != "freeformTags"))
     if old:
         reasons += (Change(want.key.kind, f"exists {len(standing)} times; the extra ones are deleted"),)
     if kept.phase is Phase.STOPPED or (rollout is not None and kept.is_changing):
@@ -159,7 +206,7 @@ def _replacement(
             change for name in names for change in _section_changes(name, want, standing[-1], lookup)
         ) or (Change("content", "changed"),)
     rollout, obstacle = want.rollout, no_way_back(want.rollout, replaced)
-    overlap = rollout is not None and rollout.overlap and not replaced
+    overlap = want.can_overlap and not replaced
     is_rolled_back = rollout is not None and rollout.is_rolled_back and not obstacle
     return Step(
         action=Action.REPLACE,

@@ -54,10 +54,7 @@ def operations_of(
     """
     made = {step.key: one for step in steps if (one := _making(deployment, step, desired)) is not None}
     makes = {key: operation.id for key, operation in made.items()}
-    deletes = {
-        step.key: tuple(OperationId(deployment, step.key, Action.DELETE, live.id) for live in step.old)
-        for step in steps
-    }
+    deletes = {step.key: _deletes(deployment, step.key, step.old) for step in steps}
     halts = {step.key: tuple(_halt(deployment, step)) for step in steps}
     users: dict[str, list[Step]] = {}
     for step in steps:
@@ -74,6 +71,9 @@ def operations_of(
                 operations[halt.id] = halt
                 needs[halt.id] = set(needs[operation.id])
             needs[operation.id].update(_frees(step, halts[step.key], deletes[step.key]))
+            for delete, live in zip(_deletes(deployment, step.key, step.going), step.going, strict=True):
+                operations[delete], needs[delete] = Operation(id=delete, live=live, goal=Goal.GONE), set()
+                needs[operation.id].add(delete)
         for delete, live in zip(deletes[step.key], step.old, strict=True):
             operations[delete] = Operation(id=delete, live=live, goal=Goal.GONE)
             needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), makes, deletes)
@@ -107,7 +107,7 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
     want = desired.get(step.key)
     has_health = want is not None and want.health is not None and action in BRING_UP
     must_be_healthy = has_health or step.predecessor is not None
-    lives: tuple[Live | None, ...] = (*step.old, step.live)
+    lives: tuple[Live | None, ...] = (*step.old, *step.going, step.live)
     return Operation(
         id=OperationId(deployment, step.key, action),
         goal=Goal.HEALTHY if must_be_healthy else _GOALS.get(action, Goal.READY),
@@ -117,6 +117,10 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
         superseded=frozenset(live.id for live in lives if live is not None),
         is_created_again=action is Action.WAIT and step.is_created_again,
     )
+
+
+def _deletes(deployment: str, key: Key, lives: Iterable[Live]) -> tuple[OperationId, ...]:
+    return tuple(OperationId(deployment, key, Action.DELETE, live.id) for live in lives)
 
 
 def _halt(deployment: str, step: Step) -> Iterator[Operation]:

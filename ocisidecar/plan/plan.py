@@ -72,6 +72,7 @@ class Step:
         changes: why, one entry per field or section.
         live: the resource that stays (or None), as it was when the plan was made.
         old: resources of the key that are deleted.
+        going: resources of the key that are being deleted already, and must be gone before a new one is created.
         changed_fields: fields of the body to send in an update.
         has_downtime: the old instance stops before the new one starts.
         is_created_again: a resource that is waited for and fails is created again.
@@ -86,6 +87,7 @@ class Step:
     changes: tuple[Change, ...] = ()
     live: Live | None = None
     old: tuple[Live, ...] = ()
+    going: tuple[Live, ...] = ()
     changed_fields: frozenset[str] = frozenset()
     has_downtime: bool = False
     is_created_again: bool = False

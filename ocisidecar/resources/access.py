@@ -56,7 +56,7 @@ class DynamicGroup(Kind):
                 "description": f"Containers of the deployment {spec.name}",
                 "matchingRule": _matching_rule(principal, site, access.defined_tag),
             }
-            yield self.desired(name, body)
+            yield self.desired(name, body, former={"name": site.former_unique_name(name)})
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""

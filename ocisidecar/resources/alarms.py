@@ -39,7 +39,7 @@ class Topic(Kind):
                 "name": site.unique_name(topic.name),
                 "description": topic.description or f"Alarms of the deployment {spec.name}",
             }
-            yield self.desired(topic.name, body)
+            yield self.desired(topic.name, body, former={"name": site.former_unique_name(topic.name)})
 
 
 class Alarm(Kind):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ocisidecar.client.retry import READ_NEW
 from ocisidecar.client.session import Caller
+from ocisidecar.resources.addresses import Holder
 from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.phases import WORK_PHASES
-from ocisidecar.state.desired import HealthCriteria
+from ocisidecar.state.desired import Desired, HealthCriteria
 from ocisidecar.state.observed import Live, Phase
-from ocisidecar.wire import Json, text
+from ocisidecar.wire import Json, Ref, text
 
 
 class Startable(ABC):
@@ -32,6 +34,16 @@ class HealthChecked(ABC):
     @abstractmethod
     def address(self, caller: Caller, live: Live) -> str:
         """Return the address under which a resource that is ready can be reached; empty while it has none."""
+
+
+class TakesAddresses(ABC):
+    """Its resources may ask for an address or host name, which only one at a time can have."""
+
+    @abstractmethod
+    def holder(
+        self, caller: Caller, want: Desired, lookup: Callable[[Ref], str], lives: Sequence[Live], asking: str
+    ) -> Holder | None:
+        """Return what holds one that `want` asks for; see `find_holder`."""
 
 
 class KeepsData(ABC):
@@ -63,7 +75,7 @@ class HasWorkRequests(Kind):
 
     def work_phase(self, caller: Caller, work_request_id: str) -> Phase:
         """Return the phase of a work request: READY when it succeeded, FAILED, or PENDING."""
-        request = caller.call(self.client, "get_work_request", work_request_id).body
+        request = caller.call(self.client, "get_work_request", work_request_id, intent=READ_NEW).body
         return WORK_PHASES.get(text(request, "status"), Phase.PENDING)
 
     def failed_work_requests(self, caller: Caller, site: Site, live: Live) -> Iterable[str]:

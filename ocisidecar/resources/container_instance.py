@@ -8,17 +8,18 @@ Source: oci.container_instances.models (API 20210415); oci.core.models.UpdateVni
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from itertools import product
 
 from attrs import evolve
 
-from ocisidecar.client.retry import ACTION, UPDATE
+from ocisidecar.client.retry import ACTION, READ_NEW, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError, ServiceCallError
-from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
+from ocisidecar.resources.addresses import Holder, find_holder
+from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable, TakesAddresses
 from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
@@ -30,7 +31,7 @@ from ocisidecar.state.desired import Desired, HealthCriteria, Placement, Rollout
 from ocisidecar.state.identity import was_set
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.state.tags import PART_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
-from ocisidecar.wire import Body, Json, Key, Ref, objects, tags_of, text
+from ocisidecar.wire import Body, Json, Key, Ref, objects, resolve, tags_of, text
 
 _VNICS = PART_WITH_TAGS
 _VNIC_UNASKED: Mapping[str, Json] = {
@@ -51,7 +52,7 @@ _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
 
-class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
+class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, TakesAddresses):
     """A container instance.  API: container_instances/20210415, ContainerInstance."""
 
     name = "container-instance"
@@ -121,7 +122,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
         """
         if _VNICS in fields:
             now = caller.call(self.client, "get_container_instance", live.id).body
-            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, {_VNICS}))
+            self.updates_of(caller, site, live).change_as_read(tags_in_doubt(now, {_VNICS}, fields))
             recorded = partial(was_set, tags_of(now.get("freeformTags")))
             self._update_vnic(caller, live, now, _fields(fields[_VNICS]), of_part(recorded, _VNICS))
         plain = {name: value for name, value in fields.items() if name not in self.hidden}
@@ -166,9 +167,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             instance_id = text(entry, "containerInstanceId")
             if instance_id in criteria and text(entry, "lifecycleState") != "DELETED":
                 is_shown = text(entry, "displayName") not in criteria[instance_id].checked and is_running(entry)
-                found[instance_id].append(
-                    entry if is_shown else caller.call(self.client, "get_container", text(entry, "id")).body
-                )
+                found[instance_id].append(entry if is_shown else self._container(caller, text(entry, "id")))
         not_listed = Health(pending=("its containers are not listed yet",))
         return {
             instance_id: judge(containers, criteria[instance_id]) if containers else not_listed
@@ -177,12 +176,23 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
 
     def address(self, caller: Caller, live: Live) -> str:
         """Return its public address, else its private one; for an emulated pod the real pod's on this machine."""
-        instance = caller.call(self.client, "get_container_instance", live.id).body  # no list shows the VNIC
+        # no list shows the VNIC
+        instance = caller.call(self.client, "get_container_instance", live.id, intent=READ_NEW).body
         for vnic in objects(instance.get(_VNICS)):
             if vnic.get("vnicId"):
-                shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId")).body
+                shown = caller.call(_NETWORK_CLIENT, "get_vnic", text(vnic, "vnicId"), intent=READ_NEW).body
                 return emulation(instance).get("address") or text(shown, "publicIp") or text(shown, "privateIp")
         return ""
+
+    def holder(
+        self, caller: Caller, want: Desired, lookup: Callable[[Ref], str], lives: Sequence[Live], asking: str
+    ) -> Holder | None:
+        """Return what holds the address or host name that an instance asks for."""
+        found = (find_holder(caller, one, lives, asking) for one in objects(resolve(want.body.get(_VNICS), lookup)))
+        return next((one for one in found if one is not None), None)
+
+    def _container(self, caller: Caller, container_id: str) -> Mapping[str, Json]:
+        return caller.call(self.client, "get_container", container_id, intent=READ_NEW).body
 
     def _listed(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
         entries = caller.pages(

@@ -90,7 +90,18 @@ class Site:
         return self.identity.name if name == "main" else f"{self.identity.name}-{name}"
 
     def unique_name(self, name: str = "main") -> str:
-        """Return a name for kinds whose names must be unique in the tenancy."""
+        """Return a name for kinds whose names must be unique in the tenancy: no two resources get one name.
+
+        Names of deployments and resources may contain dashes but begin with a letter, so that the length in front
+        tells where the first of two names ends, and that there are two.
+        """
+        if name == "main":
+            return self.former_unique_name(name)
+        length = len(self.identity.name)
+        return f"ocisidecar-{length}-{self.identity.name}-{name}-{self.identity.suffix}"
+
+    def former_unique_name(self, name: str) -> str:
+        """Return the name that early copies gave, which two resources could share; digests are still over it."""
         return f"ocisidecar-{self.display_name(name)}-{self.identity.suffix}"
 
 
@@ -169,8 +180,12 @@ class Kind(ABC):
         ends_in_consonant_y = self.noun[-1] == "y" and self.noun[-2] not in "aeiou"
         return f"{self.noun[:-1]}ies" if ends_in_consonant_y else f"{self.noun}s"
 
-    def desired(self, name: str, body: Mapping[str, Body]) -> Desired:
-        """Return `body` as a desired value, its fields sorted into mutable, hidden and replace-only ones."""
+    def desired(self, name: str, body: Mapping[str, Body], *, former: Mapping[str, Body] | None = None) -> Desired:
+        """Return `body` as a desired value, its fields sorted into mutable, hidden and replace-only ones.
+
+        `former` are earlier values of replace-only fields that are as good as those of `body`: resources that have
+        them are kept.
+        """
         hidden = {field: body.get(field) for field in self.hidden}
         body = {field: value for field, value in body.items() if value is not None}
         in_place = self.mutable | self.hidden | frozenset(TAG_FIELDS) | {"compartmentId"}
@@ -179,7 +194,7 @@ class Kind(ABC):
             body=body,
             mutable=self.mutable | frozenset(TAG_FIELDS),
             hidden=hidden,
-            sections={field: value for field, value in body.items() if field not in in_place},
+            sections={**{field: value for field, value in body.items() if field not in in_place}, **(former or {})},
         )
 
     def rights(self, identity: Identity) -> tuple[str, ...]:
@@ -301,15 +316,17 @@ class Kind(ABC):
         read = partial(self.read, caller, site, live.id, self.parent_id(live.body))
         return Update(live, read, send, self.repeated, self.hidden)
 
-    def delete(self, caller: Caller, site: Site, live: Live) -> None:
-        """Request the deletion of `live`.  Idempotent."""
+    def delete(self, caller: Caller, site: Site, live: Live) -> str:
+        """Request the deletion of `live` and return the OCID of the work request, if there is one.  Idempotent."""
         operation, path = f"delete_{self.noun}", self.path_of(live)
         try:
-            caller.call(self.client, operation, *path, intent=DELETE, region=self._region(site))
+            answer = caller.call(self.client, operation, *path, intent=DELETE, region=self._region(site))
         except NotAuthorizedOrNotFound:
             now = self.read(caller, site, live.id, self.parent_id(live.body))
             if now is not None and self.phase(text(now.body, "lifecycleState")) is not Phase.GONE:
                 raise
+            return ""
+        return answer.work_request_id
 
     def failure(self, caller: Caller, site: Site, live: Live | None, work_request_id: str) -> tuple[str, ...]:
         """Return the service's reasons for a failure: lifecycle details, and errors of work requests."""

@@ -9,13 +9,14 @@ Source: oci.core.models.AddNetworkSecurityGroupSecurityRulesDetails (at most 25 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from attrs import evolve
 
-from ocisidecar.client.retry import ACTION
+from ocisidecar.client.repetition import until_done
+from ocisidecar.client.retry import ACTION, READ_NEW
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import ConnectionLost
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.kind import Accepted, Kind, Site
@@ -31,7 +32,6 @@ T = TypeVar("T")
 _VCN = Key("vcn", "main")
 _RULES = "securityRules"
 _RULES_PER_CALL = 25
-_ADD_TRIES = 4
 _PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}
 
 
@@ -103,41 +103,22 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
         return evolve(live, body={**live.body, _RULES: self._rules(caller, live.id)})
 
     def _rules(self, caller: Caller, group_id: str) -> list[Mapping[str, Json]]:
-        return list(caller.pages(self.client, "list_network_security_group_security_rules", group_id))
+        operation = "list_network_security_group_security_rules"
+        return list(caller.pages(self.client, operation, group_id, intent=READ_NEW))
 
     def _set_rules(self, caller: Caller, group_id: str, wanted: Json) -> None:
+        """Add and remove rules without duplicates: whenever an answer is lost, the group is read again."""
         rules = [rule for rule in wanted if isinstance(rule, Mapping)] if isinstance(wanted, Sequence) else []
+        until_done(caller, partial(self._send_difference, caller, group_id, rules))
+
+    def _send_difference(self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]]) -> None:
         missing, extra = _difference(self._rules(caller, group_id), rules)
         for batch in _batches(missing):
-            self._add(caller, group_id, batch)
+            operation = "add_network_security_group_security_rules"
+            caller.call(self.client, operation, group_id, {_RULES: batch}, intent=ACTION)
         for ids in _batches([text(rule, "id") for rule in extra]):
-            body = {"securityRuleIds": ids}
-            caller.call(
-                self.client,
-                "remove_network_security_group_security_rules",
-                group_id,
-                body,
-                intent=ACTION,
-            )
-
-    def _add(
-        self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]], tries: int = _ADD_TRIES
-    ) -> None:
-        """Add rules without duplicates: after a lost answer the group is read and only missing rules are sent."""
-        try:
-            caller.call(
-                self.client,
-                "add_network_security_group_security_rules",
-                group_id,
-                {_RULES: rules},
-                intent=ACTION,
-            )
-        except ConnectionLost:
-            missing, _ = _difference(self._rules(caller, group_id), rules)
-            if missing and tries == 1:
-                raise
-            if missing:
-                self._add(caller, group_id, missing, tries - 1)
+            operation = "remove_network_security_group_security_rules"
+            caller.call(self.client, operation, group_id, {"securityRuleIds": ids}, intent=ACTION)
 
 
 def _ingress(spec: DeploymentSpec) -> list[Body]:

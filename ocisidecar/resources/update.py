@@ -77,15 +77,17 @@ class Update:
         now = self.read()
         present = [name for name in sorted(names) if now is None or now.body.get(name)]
         if present:
-            tags = tags_in_doubt(self.live.body if now is None else now.body, self.hidden.intersection(present))
+            tags = tags_in_doubt(self.live.body if now is None else now.body, self.hidden.intersection(present), {})
             shown = self.change_as_read({**dict.fromkeys(present), **tags}).body
             check_removed(self.live.key, shown, present)
 
 
-def tags_in_doubt(now: Mapping[str, Json], names: Collection[str]) -> Mapping[str, Json]:
-    """Return the field of an update that marks these hidden fields as unknown in our tags."""
-    tags = tags_of(now.get("freeformTags"))
-    return {"freeformTags": in_doubt(tags, names)} if TAG_PARTS in tags else {}
+def tags_in_doubt(
+    now: Mapping[str, Json], names: Collection[str], fields: Mapping[str, Json]
+) -> Mapping[str, Json]:
+    """Return the field of an update that marks hidden fields as unknown in our tags, before `fields` change."""
+    tags, coming = tags_of(now.get("freeformTags")), tags_of(fields.get("freeformTags"))
+    return {"freeformTags": in_doubt(tags, names, coming=coming)} if TAG_PARTS in tags else {}
 
 
 def check_removed(key: Key, shown: Mapping[str, Json], names: Collection[str]) -> None:

@@ -105,6 +105,11 @@ class Desired:
         return {**self.body, **self.fields_on.get(shape, {})}
 
     @property
+    def can_overlap(self) -> bool:
+        """Whether it can exist beside an earlier resource of its key."""
+        return self.rollout is not None and self.rollout.overlap
+
+    @property
     def shared(self) -> frozenset[Ref]:
         """Resources of shared deployments that it needs."""
         return self.relies_on | {ref for ref in references(self.body) if ref.deployment}

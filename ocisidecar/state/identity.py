@@ -111,21 +111,34 @@ def changed_sections(before: Mapping[str, str], after: Mapping[str, str]) -> tup
     return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))
 
 
+def unlike_record(tags: Mapping[str, str], sections: Mapping[str, Body], hidden: Iterable[str]) -> bool:
+    """Return whether our `tags` record other replace-only content than `sections`, as far as they record it."""
+    recorded = {name: value for name, value in _parts(tags).items() if name not in hidden}
+    return any(name not in sections or value != _section_hash(sections[name]) for name, value in recorded.items())
+
+
+def unrecorded(tags: Mapping[str, str], sections: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of sections that our `tags` do not record, sorted: they did not fit, or the tag is lost."""
+    return tuple(sorted(set(sections) - _parts(tags).keys()))
+
+
 def was_set(tags: Mapping[str, str], name: str) -> bool:
     """Return whether `tags`, ours, record that we set the tag `name` on the resource."""
-    recorded = next((value for part, value in _entries(tags) if part == _NAMES), "")
-    starts = range(0, len(recorded), _NAME_CHARACTERS)
-    return _recorded(name) in {recorded[start : start + _NAME_CHARACTERS] for start in starts}
+    return _recorded(name) in _recorded_in(tags)
 
 
-def in_doubt(tags: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+def in_doubt(tags: Mapping[str, str], names: Iterable[str], *, coming: Mapping[str, str]) -> dict[str, str]:
     """Return `tags` in which these sections are marked as unknown, so that they differ from anything wanted.
 
     They are written before a change that takes several requests, so that the next plan finds an interrupted one.
+    Names of tags that the change sets, as our tags after it record them (`coming`), are recorded too: whatever
+    follows can then remove those that were set already.
     """
     doubted = dict.fromkeys(sorted(names), _DOUBT)
     parts = [f"{name}={value}" for name, value in doubted.items()]
-    parts += [f"{name}={value}" for name, value in _entries(tags) if name not in doubted]
+    if recorded := "".join(sorted(_recorded_in(tags) | _recorded_in(coming))):
+        parts.append(f"{_NAMES}={recorded}")
+    parts += [f"{name}={value}" for name, value in _entries(tags) if name not in {*doubted, _NAMES}]
     return {**tags, TAG_PARTS: _fitting(parts)}
 
 
@@ -160,7 +173,17 @@ def _entries(tags: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _hashes(bodies: Mapping[str, Body]) -> list[str]:
-    return [f"{name}={_hash(_canonical(bodies[name]), _PART_HEX_DIGITS)}" for name in sorted(bodies)]
+    return [f"{name}={_section_hash(bodies[name])}" for name in sorted(bodies)]
+
+
+def _section_hash(body: Body) -> str:
+    return _hash(_canonical(body), _PART_HEX_DIGITS)
+
+
+def _recorded_in(tags: Mapping[str, str]) -> set[str]:
+    recorded = next((value for part, value in _entries(tags) if part == _NAMES), "")
+    starts = range(0, len(recorded), _NAME_CHARACTERS)
+    return {recorded[start : start + _NAME_CHARACTERS] for start in starts}
 
 
 def _recorded(name: str) -> str:

@@ -91,7 +91,7 @@ def _row(step: Step, want: Desired | None) -> Row:
     sign, tone = _SIGNS[step.action]
     purpose = purpose_of(step.key.kind)
     if step.action is Action.CREATE:
-        details = _facts(step.key, want)
+        details = (*(_detail(change) for change in step.changes if step.going), *_facts(step.key, want))
     elif step.action is Action.DELETE:
         details = ()
     else:

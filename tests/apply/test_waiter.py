@@ -110,7 +110,7 @@ class TestPoll:
             (Goal.GONE, Phase.GONE, WaitStatus.REACHED),
             (Goal.GONE, Phase.GOING, WaitStatus.PENDING),
             (Goal.GONE, Phase.READY, WaitStatus.PENDING),
-            (Goal.GONE, Phase.FAILED, WaitStatus.PENDING),
+            (Goal.GONE, Phase.FAILED, WaitStatus.FAILED),
         ],
     )
     def test_the_state_decides(self, observation, goal, phase, status):
@@ -143,6 +143,41 @@ class TestPoll:
         """A resource that neither list nor GET shows has disappeared, or has reached the goal `gone`."""
         seen = observation(watch(ScriptedKind(), goal=goal))
         assert (seen.status, seen.live) == (status, None)
+
+    @pytest.mark.parametrize(
+        ("listed", "got", "status"),
+        [
+            (Phase.READY, Phase.READY, WaitStatus.FAILED),
+            (Phase.FAILED, Phase.FAILED, WaitStatus.FAILED),
+            (Phase.READY, Phase.GOING, WaitStatus.PENDING),
+            (Phase.READY, None, WaitStatus.PENDING),
+        ],
+    )
+    def test_a_removal_that_is_undone_has_failed(self, observation, listed, got, status):
+        """A resource that was seen going and no longer is has not been deleted, unless the list lags behind."""
+        watched = watch(ScriptedKind(live(Phase.GOING)), goal=Goal.GONE)
+        assert observation(watched).status is WaitStatus.PENDING
+        watched.kind = ScriptedKind(live(listed), got=got and live(got))
+        assert observation(watched).status is status
+
+    @pytest.mark.parametrize("phase", [Phase.READY, Phase.FAILED])
+    def test_the_work_request_of_a_delete_decides(self, observation, phase):
+        """A resource that is not going yet is waited for until its delete's work request has failed."""
+        kind = ScriptedKind(live(phase))
+        watched = watch(kind, goal=Goal.GONE, work_request_id="ocid1.work")
+        assert observation(watched).status is WaitStatus.PENDING
+        kind.outcome = Phase.FAILED
+        seen = observation(watched)
+        assert (seen.status, seen.errors) == (WaitStatus.FAILED, ("InternalError: no room",))
+
+    def test_the_work_request_of_a_removal_that_takes_long_is_asked(self, observation, clock):
+        """A resource that is going is judged by the list alone for two minutes."""
+        kind = ScriptedKind(live(Phase.GOING), work=Phase.FAILED)
+        watched = watch(kind, goal=Goal.GONE, work_request_id="ocid1.work", since=clock.time())
+        assert observation(watched).status is WaitStatus.PENDING
+        assert kind.asked == ["list"]
+        clock.advance(120)
+        assert observation(watched).status is WaitStatus.FAILED
 
     def test_a_failure_carries_the_service_errors(self, observation):
         """The observation of a failed resource holds the errors of its work request."""

@@ -28,6 +28,7 @@ READS = {
     ("container_instances.ContainerInstanceClient", "list_work_requests"),
     ("core.VirtualNetworkClient", "get_vnic"),
     ("core.VirtualNetworkClient", "list_network_security_group_security_rules"),
+    ("core.VirtualNetworkClient", "list_private_ips"),
     ("core.VirtualNetworkClient", "list_services"),
     ("core.VirtualNetworkClient", "update_vnic"),
     ("identity.IdentityClient", "get_compartment"),

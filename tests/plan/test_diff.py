@@ -52,11 +52,11 @@ class TestSteps:
         assert step.reason == "lifecycleState is CREATING; apply waits, and creates it again if it fails"
 
     def test_a_resource_being_deleted_is_created_again(self):
-        """A resource that is being deleted counts as missing, but its create waits until it is gone."""
+        """A resource that is being deleted is waited for, and created again when it is gone."""
         going = live(VCN, phase=Phase.GOING)
         step = only(VCN, going)
-        assert (step.action, step.old, step.has_downtime) == (Action.CREATE, (going,), True)
-        assert step.reason == "vcn is being deleted; apply waits for that, and creates it again"
+        assert (step.action, step.going, step.old) == (Action.CREATE, (going,), ())
+        assert step.reason.endswith("is DELETING; apply waits until it is gone")
 
     def test_a_mutable_field_is_updated_in_place(self):
         """A differing mutable field gives an update that shows the value before and after."""
@@ -116,10 +116,19 @@ class TestSteps:
         wanted = evolve(VCN, sections={**VCN.sections, "size": {"a": 2, "c": 3}})
         assert list(map(str, only(wanted, before).changes)) == changes
 
-    def test_a_differing_digest_alone_replaces_the_resource(self):
-        """A digest that differs while all sections agree gives a replacement because the content changed."""
+    def test_a_differing_digest_is_a_change_of_what_is_not_recorded(self):
+        """A digest that differs gives a replacement where the other tag does not record all sections."""
+        step = only(VCN, live(VCN, tags={"ocisidecar-digest": "other", "ocisidecar-parts": ""}))
+        assert (step.action, step.reason) == (Action.REPLACE, "refers changed; size changed")
+
+    def test_a_digest_that_contradicts_all_sections_was_overwritten(self):
+        """A digest that differs while all sections are recorded and agree is written again."""
         step = only(VCN, live(VCN, tags={"ocisidecar-digest": "other"}))
-        assert (step.action, step.reason) == (Action.REPLACE, "content changed")
+        assert (step.action, step.changed_fields) == (Action.UPDATE, {"freeformTags"})
+        assert (
+            step.reason
+            == "ocisidecar-digest was overwritten; the content matches the spec: the tag is written again"
+        )
 
     @pytest.mark.parametrize(("rollout", "has_downtime"), [(OVERLAP, False), (STOP_FIRST, True)])
     def test_an_instance_is_replaced_as_its_rollout_says(self, rollout, has_downtime):

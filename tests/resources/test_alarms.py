@@ -83,7 +83,7 @@ def test_topics_are_created_once_and_existing_ones_used(wanted):
     both = evolve(HOT, name="both", destinations=[TopicSpec("ops"), TOPIC_ID])
     desired = wanted(network=NOWHERE, alarms=[HOT, both])
     assert {name for name in desired if name.startswith("topic")} == {"topic/ops"}
-    assert desired["topic/ops"].body["name"] == f"ocisidecar-web-ops-{IDENTITY.suffix}"
+    assert desired["topic/ops"].body["name"] == f"ocisidecar-3-web-ops-{IDENTITY.suffix}"
     assert desired["alarm/both"].body["destinations"] == [Ref(key("topic/ops")), TOPIC_ID]
 
 

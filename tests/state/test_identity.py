@@ -133,7 +133,7 @@ class TestTags:
     def test_a_section_marked_as_unknown_differs_from_every_value(self):
         """A section that is marked as unknown differs from before and after, and the other sections do not."""
         before = tags(uses=("platform",))
-        doubted = in_doubt(before, ["vnics", "containers"])
+        doubted = in_doubt(before, ["vnics", "containers"], coming={})
         assert changed_sections(doubted, before) == ("containers", "vnics")
         assert changed_sections(doubted, tags({}, hidden={"vnics": None})) >= ("containers",)
         assert used_deployments(doubted) == ("platform",)

@@ -167,7 +167,8 @@ def delete_container_instance(call: Call) -> Result:
             record.transition(call.now, [(deleting, seconds), ("FAILED", 0.0)])
         return Result(headers=_open_work_request(call, instance, "DELETE", "DELETED", seconds))
     (_, release), *_ = call.cloud.draw_phases(instance.id, (("RELEASING", "vnic_release"),))
-    release_vnic(instance.hidden["vnic"], call.now, [("TERMINATING", inf), (GONE, 0.0)])
+    leaving = "TERMINATING" if call.cloud.assumptions.shows_vnic_release else "AVAILABLE"
+    release_vnic(instance.hidden["vnic"], call.now, [(leaving, inf), (GONE, 0.0)])
     for record in records:
         record.transition(call.now, [(deleting, inf), *deleted])
     headers = _open_work_request(call, instance, "DELETE", "DELETED", inf)

@@ -4,7 +4,7 @@ Creates, updates and deletes have no response body; the OCID of the resource is 
 
 Source: oci.logging.LoggingManagementClient; the texts for duplicate names are quoted from live responses.
 UNCONFIRMED: the status of creates (`Assumptions.logging_create_status`), how the delete of a log group that has
-logs is refused, and the words in a log's work request.
+logs is refused, the state after a delete that failed, and the words in a log's work request.
 """
 
 from __future__ import annotations
@@ -156,7 +156,9 @@ def _delete(call: Call) -> Result:
     crud.check_etag(call, collection, record)
     if next(call.cloud.where(LOGS.kind, call.now, logGroupId=record.id), None) is not None:
         raise ServiceError("Conflict", f"{record.id} cannot be deleted since it still has logs")
-    record.transition(call.now, crud.draw_phases(call, record.id, DELETE_PHASES))
+    (deleting, seconds), *deleted = crud.draw_phases(call, record.id, DELETE_PHASES)
+    ended = deleted if call.effect(Fail) is None else [("ACTIVE", 0.0)]
+    record.transition(call.now, [(deleting, seconds), *ended])
     return Result(headers=_open_work_request(call, record, "DELETE", "DELETED"))
 
 

@@ -1,0 +1,93 @@
+"""A change in place that was cut anywhere, and then the former spec: everything is as it was before the change."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from ocisidecar import (
+    AlarmSpec,
+    DeploymentSpec,
+    InstanceSpec,
+    LoggingSpec,
+    NetworkSpec,
+    RepositorySpec,
+    TopicSpec,
+)
+from ocisidecar.resources.kinds import KINDS
+from ocisidecar.wire import objects
+from tests.promises.test_crash_safety import STRIDE, emulator, provisioner, requests_of, run_with_fuse
+from tests.readers import reader_of
+
+WEB = InstanceSpec(
+    "web", image_url="docker.io/acme/web:1", ports=[80], vnic_freeform_tags={"a": "1"}, freeform_tags={"b": "1"}
+)
+TOPIC = TopicSpec("oncall")
+BEFORE = DeploymentSpec(
+    "web",
+    [WEB],
+    network=NetworkSpec.private(dns_label="web"),
+    logging=LoggingSpec.deployment(),
+    alarms=[AlarmSpec.cpu_utilization(80, destinations=[TOPIC])],
+    repositories=[RepositorySpec("acme/web")],
+)
+AFTER = evolve(
+    BEFORE,
+    instances=[
+        evolve(
+            WEB,
+            ports=[80, 443],
+            vnic_freeform_tags={"c": "1"},
+            freeform_tags={"d": "1"},
+            hostname_label="front",
+            vnic_display_name="front",
+            display_name="front",
+        )
+    ],
+    logging=LoggingSpec.deployment(retention_duration_in_days=60),
+    alarms=[AlarmSpec.cpu_utilization(90, destinations=[evolve(TOPIC, description="day")])],
+    repositories=[RepositorySpec("acme/web", is_public=True)],
+    freeform_tags={"e": "1"},
+)
+VOLATILE = frozenset({"timeLastModified", "timeUpdated", "etag"})
+
+
+def before(one):
+    one.apply(BEFORE)
+
+
+def after(one):
+    one.apply(AFTER)
+
+
+def shown(cloud):
+    """Return all that can be read of the deployment, with its VNICs and security rules."""
+    found = {}
+    with provisioner(cloud) as one:
+        reader = reader_of(one, "web")
+        for key, (live,) in reader.snapshot().of("web").items():
+            kind, caller = KINDS[key.kind], reader.caller
+            body = kind.read(caller, reader.site, live.id, kind.parent_id(live.body)).body
+            found[str(key)] = {name: value for name, value in body.items() if name not in VOLATILE}
+            for vnic in objects(body.get("vnics")):
+                found["vnic"] = caller.call("core.VirtualNetworkClient", "get_vnic", vnic["vnicId"]).body
+            if key.kind == "network-security-group":
+                rules = caller.pages(kind.client, "list_network_security_group_security_rules", live.id)
+                found["rules"] = sorted(str(rule["description"]) for rule in rules)
+    return found
+
+
+@pytest.mark.parametrize("commits_last", [False, True], ids=["before sending", "after commit"])
+def test_a_cut_change_is_reverted_by_the_former_spec(commits_last):
+    """Wherever the change was cut, applying the former spec leaves nothing of it, and no change to plan."""
+    total = requests_of(before, after)
+    for whole in range(0, total, STRIDE):
+        with emulator() as cloud:
+            with provisioner(cloud) as one:
+                before(one)
+            expected = shown(cloud)
+            run_with_fuse(cloud, after, whole, commits_last=commits_last)
+            with provisioner(cloud) as one:
+                before(one)
+                assert shown(cloud) == expected, f"cut at request {whole} of {total}"
+                assert not one.plan(BEFORE).changes

@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from graphlib import TopologicalSorter
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
 from ocisidecar.apply.limits import Limits
+from ocisidecar.apply.messages import Message, Performed, Polled, Retried, Wake
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import Deferred, IamWrites, lacks_capacity, next_attempt, reason_for
 from ocisidecar.apply.reporter import Reporter, retrying
@@ -25,54 +26,16 @@ from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
-from ocisidecar.events import StepRetrying
 from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
-from ocisidecar.resources.kind import Accepted, Site
+from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import VAULT_SECRET, Desired, HealthCriteria
 from ocisidecar.state.observed import Live, Phase, value_of
 from ocisidecar.wire import Key, Ref
 
 _IDLE_SECONDS = 3600.0
-
-
-@frozen
-class _Performed:
-    """The result of a worker's requests for an operation, or their exception."""
-
-    id: OperationId
-    future: Future[Done]
-
-    @property
-    def error(self) -> BaseException | None:
-        return self.future.exception()
-
-    @property
-    def accepted(self) -> Accepted | None:
-        return None if self.error is not None else self.future.result().accepted
-
-
-@frozen
-class _Polled:
-    """The result of a worker's poll, or its exception."""
-
-    watches: tuple[Watch, ...]
-    future: Future[tuple[Observation, ...]]
-
-
-@frozen
-class _Retried:
-    event: StepRetrying
-
-
-@frozen
-class _Wake:
-    """The run was cancelled."""
-
-
-_Message = _Performed | _Polled | _Retried | _Wake
 
 
 @define
@@ -104,7 +67,7 @@ class Executor:
     _began: dict[OperationId, float] = field(factory=dict, init=False)
     _completed: set[OperationId] = field(factory=set, init=False)
     _done: set[OperationId] = field(factory=set, init=False)
-    _inbox: queue.SimpleQueue[_Message] = field(factory=queue.SimpleQueue, init=False)
+    _inbox: queue.SimpleQueue[Message] = field(factory=queue.SimpleQueue, init=False)
     _waiter: Waiter = field(factory=Waiter, init=False)
     _deferred: Deferred = field(factory=Deferred, init=False)
     _iam_writes: IamWrites = field(factory=IamWrites, init=False)
@@ -163,24 +126,24 @@ class Executor:
 
     def _wake(self) -> None:
         """Interrupt a poll sleep; called on whatever thread cancels."""
-        self._inbox.put(_Wake())
+        self._inbox.put(Wake())
 
     def _drain(self) -> None:
         """Wait for requests in flight, and start no further ones."""
         while self._in_flight:
             message = self._inbox.get()
-            if isinstance(message, _Performed):
+            if isinstance(message, Performed):
                 self._record(message)
-            self._in_flight -= isinstance(message, _Performed | _Polled)
+            self._in_flight -= isinstance(message, Performed | Polled)
 
-    def _handle(self, message: _Message) -> None:
+    def _handle(self, message: Message) -> None:
         match message:
-            case _Retried():
+            case Retried():
                 self.reporter.emit(message.event)
-            case _Performed():
+            case Performed():
                 self._in_flight -= 1
                 self._handle_performed(message)
-            case _Polled():
+            case Polled():
                 self._in_flight -= 1
                 self._handle_polled(message)
 
@@ -203,14 +166,14 @@ class Executor:
 
     def _post(self, name: OperationId, future: Future[Done]) -> None:
         self._in_flight += 1
-        future.add_done_callback(lambda done: self._inbox.put(_Performed(name, done)))
+        future.add_done_callback(lambda done: self._inbox.put(Performed(name, done)))
 
     def _job(self, operation: Operation) -> Job:
         plan, site = self._plans[operation.id.deployment]
 
         def notify(reason: str, attempt: int, wait_seconds: float) -> None:
             event = retrying(operation, reason, attempt=attempt, wait_seconds=wait_seconds)
-            self._inbox.put(_Retried(event))
+            self._inbox.put(Retried(event))
 
         may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
         caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify, has_written_iam=may_lag)
@@ -234,7 +197,7 @@ class Executor:
 
         return lookup
 
-    def _handle_performed(self, performed: _Performed) -> None:
+    def _handle_performed(self, performed: Performed) -> None:
         """Handle the result of a worker's requests: finished, to be waited for, or failed."""
         operation, accepted = self._operations[performed.id], performed.accepted
         self._record(performed)
@@ -262,7 +225,7 @@ class Executor:
         else:
             self._finish(operation)
 
-    def _record(self, performed: _Performed) -> None:
+    def _record(self, performed: Performed) -> None:
         """Record a resource as soon as it exists."""
         if performed.accepted is not None and performed.accepted.id:
             live = live_of(self._operations[performed.id], performed.accepted)
@@ -315,9 +278,9 @@ class Executor:
     def _submit_poll(self, watches: tuple[Watch, ...]) -> None:
         future = self.pool.submit(poll, watches, self.session.caller(self.cancel), self.limits.settle_seconds)
         self._in_flight += 1
-        future.add_done_callback(lambda done: self._inbox.put(_Polled(watches, done)))
+        future.add_done_callback(lambda done: self._inbox.put(Polled(watches, done)))
 
-    def _handle_polled(self, polled: _Polled) -> None:
+    def _handle_polled(self, polled: Polled) -> None:
         now = self._now()
         error = polled.future.exception()
         if error is not None:

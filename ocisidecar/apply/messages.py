@@ -1,0 +1,54 @@
+"""What worker threads, and the thread that cancels, tell the coordinating thread of a run."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+from attrs import frozen
+
+from ocisidecar.apply.requests import Done
+from ocisidecar.apply.waiter import Observation, Watch
+from ocisidecar.events import StepRetrying
+from ocisidecar.plan.plan import OperationId
+from ocisidecar.resources.kind import Accepted
+
+
+@frozen
+class Performed:
+    """The result of a worker's requests for an operation, or their exception."""
+
+    id: OperationId
+    future: Future[Done]
+
+    @property
+    def error(self) -> BaseException | None:
+        """The exception; None when the requests were made."""
+        return self.future.exception()
+
+    @property
+    def accepted(self) -> Accepted | None:
+        """The resource as the service showed it; None after an exception or a delete."""
+        return None if self.error is not None else self.future.result().accepted
+
+
+@frozen
+class Polled:
+    """The result of a worker's poll, or its exception."""
+
+    watches: tuple[Watch, ...]
+    future: Future[tuple[Observation, ...]]
+
+
+@frozen
+class Retried:
+    """A request is sent again."""
+
+    event: StepRetrying
+
+
+@frozen
+class Wake:
+    """The run was cancelled."""
+
+
+Message = Performed | Polled | Retried | Wake

@@ -7,6 +7,7 @@ from ocisidecar.errors import ApplyFailed as ApplyFailed
 from ocisidecar.errors import BuildFailed as BuildFailed
 from ocisidecar.errors import Cancelled as Cancelled
 from ocisidecar.errors import ChecksFailed as ChecksFailed
+from ocisidecar.errors import ConcurrentRun as ConcurrentRun
 from ocisidecar.errors import ConfigError as ConfigError
 from ocisidecar.errors import Conflict as Conflict
 from ocisidecar.errors import ConnectionLost as ConnectionLost

@@ -21,7 +21,7 @@ from ocisidecar.apply.messages import Message, Performed, Polled, Retried, Wake
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import Deferred, IamWrites, lacks_capacity, next_attempt, reason_for
 from ocisidecar.apply.reporter import Reporter, retrying
-from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of, perform
+from ocisidecar.apply.requests import Attempt, Done, Job, complete, give_way, live_of, perform
 from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
@@ -65,6 +65,7 @@ class Executor:
     _resources: dict[tuple[str, Key], Live] = field(factory=dict, init=False)
     _causes: dict[str, dict[str, Exception]] = field(factory=dict, init=False)
     _began: dict[OperationId, float] = field(factory=dict, init=False)
+    _seen: set[OperationId] = field(factory=set, init=False)
     _completed: set[OperationId] = field(factory=set, init=False)
     _done: set[OperationId] = field(factory=set, init=False)
     _inbox: queue.SimpleQueue[Message] = field(factory=queue.SimpleQueue, init=False)
@@ -185,6 +186,7 @@ class Executor:
             self._lookup_of(plan, caller),
             caller,
             self._attempts.get(operation.id, Attempt()),
+            self.limits.list_lag_seconds,
         )
 
     def _lookup_of(self, plan: Plan, caller: Caller) -> Callable[[Ref], str]:
@@ -207,7 +209,9 @@ class Executor:
             self._watch(operation, Goal.GONE, operation.live.id if operation.live else "", "", "DELETING")
         elif accepted is not None:
             self._attempts[performed.id] = performed.future.result().attempt
-            if accepted.phase is Phase.READY and (operation.id.is_new or not accepted.work_request_id):
+            is_usable = operation.id in self._seen or not _is_claim(operation)
+            is_done = operation.id.is_new or not accepted.work_request_id
+            if accepted.phase is Phase.READY and is_usable and is_done:
                 self._advance(operation)
             else:
                 goal = Goal.READY if operation.goal is Goal.HEALTHY else operation.goal
@@ -224,6 +228,15 @@ class Executor:
             self._watch(operation, Goal.HEALTHY, live.id, "", live.state)
         else:
             self._finish(operation)
+
+    def _advance_unless_second(self, operation: Operation, observation: Observation) -> None:
+        """Continue with a resource of which a list shows that it is the oldest of its key; else use the oldest."""
+        own, older = observation.live, observation.rival
+        if own is None or older is None:
+            self._advance(operation)
+            return
+        self._resources[operation.id.deployment, operation.id.key] = older
+        self._post(operation.id, self.pool.submit(give_way, self._job(operation), own, older))
 
     def _record(self, performed: Performed) -> None:
         """Record a resource as soon as it exists."""
@@ -245,6 +258,9 @@ class Executor:
         watch = Watch(
             operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health, began
         )
+        if _is_claim(operation) and operation.id not in self._seen:
+            watch.listed_by = now + self.limits.list_lag_seconds
+            watch.superseded = operation.superseded
         self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)
 
@@ -309,7 +325,8 @@ class Executor:
         elif observation.status is not WaitStatus.REACHED:
             self._recover(operation, observation)
         elif watch.goal is Goal.READY:
-            self._advance(operation)
+            self._seen.add(operation.id)
+            self._advance_unless_second(operation, observation)
         else:
             self._finish(operation)
 
@@ -354,3 +371,8 @@ class Executor:
 
     def _now(self) -> float:
         return self.session.clock.time()
+
+
+def _is_claim(operation: Operation) -> bool:
+    """Return whether another run may create a second resource of the operation's key."""
+    return operation.may_create and not KINDS[operation.id.key.kind].has_unique_name

@@ -92,7 +92,7 @@ def _keeping(
 ) -> Step:
     """Return the step for a key of which one resource, `kept`, has the wanted content."""
     old = tuple(live for live in standing if live is not kept)
-    changed = _changed_fields(identity, want, kept, lookup)
+    changed = changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)
     fields = frozenset(name for name, _, _ in changed)
     if old:
@@ -173,9 +173,10 @@ def _immutable_needs(want: Desired) -> frozenset[Key]:
     return frozenset(ref.key for ref in references(fixed) if not ref.deployment)
 
 
-def _changed_fields(
+def changed_fields(
     identity: Identity, want: Desired, live: Live, lookup: Callable[[Ref], str]
 ) -> list[tuple[str, str, str]]:
+    """Return (name, value, wanted value) of the fields that an update must change; empty values are not shown."""
     changed = []
     for name in sorted(want.mutable):
         shown, wanted = live.body.get(name), resolve(want.body.get(name), lookup)

@@ -124,6 +124,8 @@ class Kind(ABC):
         parent_field: the body field with the parent's OCID.
         is_in_home_region: it is written, and read, in the tenancy's home region.
         is_in_root: its resources live in the tenancy's root compartment.
+        has_unique_name: the service refuses a second resource of a name, so that no two can have one key.
+        is_alone_in_vcn: the service refuses a second one in the same VCN, because of its kind or its addresses.
         phases: what its state words mean.
         mutable: body fields that can be changed in place and are shown by a list.
         hidden: body fields that can be changed in place but that no list shows.
@@ -145,6 +147,8 @@ class Kind(ABC):
     parent_field: ClassVar[str] = ""
     is_in_home_region: ClassVar[bool] = False
     is_in_root: ClassVar[bool] = False
+    has_unique_name: ClassVar[bool] = False
+    is_alone_in_vcn: ClassVar[bool] = False
     phases: ClassVar[Mapping[str, Phase]] = ACTIVE_PHASES
     mutable: ClassVar[frozenset[str]] = frozenset()
     hidden: ClassVar[frozenset[str]] = frozenset()

@@ -7,6 +7,7 @@ every run that is not over waits with one: the same order gives the same history
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,12 +33,15 @@ class Turns:
         runs: how many there are, from 0.
         order: numbers; of the runs that wait, sorted, the one at this position (modulo their number) is next.
             When they end, the runs alternate.
+        barrier: pattern of requests (`POST /20160918/vcns`) before which a run waits until all others do so too.
     """
 
     runs: int
     order: Iterable[int] = ()
+    barrier: str = ""
     _active: set[int] = field(init=False)
-    _waiting: set[int] = field(factory=set, init=False)
+    _waiting: dict[int, str] = field(factory=dict, init=False)
+    _passed: set[int] = field(factory=set, init=False)
     _turn: int | None = field(default=None, init=False)
     _numbers: Iterable[int] = field(init=False)
     _changed: threading.Condition = field(factory=threading.Condition, init=False)
@@ -46,15 +50,16 @@ class Turns:
         self._active = set(range(self.runs))
         self._numbers = itertools.chain(self.order, itertools.count())
 
-    def take(self, run: int) -> None:
-        """Wait for the turn of a run."""
+    def take(self, run: int, request: str) -> None:
+        """Wait for the turn of a run, which is about to send a request."""
         with self._changed:
-            self._waiting.add(run)
+            self._waiting[run] = request
             self._choose()
             if not self._changed.wait_for(lambda: self._turn == run, HANGS_SECONDS):
-                raise AssertionError(f"run {run} waits for {self._active - self._waiting}, which hangs")
+                raise AssertionError(f"run {run} waits for {self._active - self._waiting.keys()}, which hangs")
             self._turn = None
-            self._waiting.discard(run)
+            del self._waiting[run]
+            self._passed.discard(run)
 
     def leave(self, run: int) -> None:
         """Note that a run is over."""
@@ -63,10 +68,17 @@ class Turns:
             self._choose()
 
     def _choose(self) -> None:
-        if self._waiting and self._waiting == self._active and self._turn is None:
-            waiting = sorted(self._waiting)
-            self._turn = waiting[next(self._numbers) % len(waiting)]
+        if self._waiting and self._waiting.keys() == self._active and self._turn is None:
+            free = [run for run in sorted(self._waiting) if not self._is_held(run)]
+            if not free:
+                free = sorted(self._waiting)
+                self._passed.update(free)
+            self._turn = free[next(self._numbers) % len(free)]
             self._changed.notify_all()
+
+    def _is_held(self, run: int) -> bool:
+        is_at_barrier = bool(self.barrier) and re.search(self.barrier, self._waiting[run]) is not None
+        return is_at_barrier and run not in self._passed
 
 
 class _Adapter(HTTPAdapter):
@@ -76,9 +88,9 @@ class _Adapter(HTTPAdapter):
         super().__init__()
         self._turns, self._run = turns, run
 
-    def send(self, *args, **kwargs):
-        self._turns.take(self._run)
-        return super().send(*args, **kwargs)
+    def send(self, request, *args, **kwargs):
+        self._turns.take(self._run, f"{request.method} {request.path_url}")
+        return super().send(request, *args, **kwargs)
 
 
 @define
@@ -97,16 +109,13 @@ def in_turns(
     configs: Sequence[Mapping[str, str]],
     jobs: Sequence[Callable[[Provisioner], object]],
     order: Iterable[int] = (),
+    barrier: str = "",
 ) -> list[object]:
     """Run each job with a new provisioner of its own, in turns; return results, and exceptions as results.
 
-    Args:
-        emulator: where all of them work.
-        configs: the configuration of each job's user.
-        jobs: take a provisioner.
-        order: see `Turns`.
+    `configs` are those of the jobs' users; `order` and `barrier` are those of `Turns`.
     """
-    turns = Turns(len(jobs), order)
+    turns = Turns(len(jobs), order, barrier)
 
     def run(number: int) -> object:
         credentials = load_credentials(dict(configs[number]), environment={})

@@ -76,11 +76,11 @@ class Search:
             return None
         began, wait_seconds, attempt = self.caller.clock.time(), _FIRST_WAIT_SECONDS, 0
         while True:
-            found, is_foreign = self._look()
+            found, is_explained = self._look()
             left = began + self.list_lag_seconds - self.caller.clock.time()
             if found is not None and found.tags.get(TAG_DIGEST) != self.want.digest:
                 raise concurrent_run(found)
-            if found is not None or is_foreign or left <= 0:
+            if found is not None or is_explained or left <= 0:
                 return found
             wait_seconds, attempt = min(wait_seconds, left), attempt + 1
             if self.caller.notify is not None:
@@ -98,16 +98,17 @@ class Search:
         return isinstance(error, LimitExceeded) or (error.status == HTTPStatus.BAD_REQUEST and is_taken)
 
     def _look(self) -> tuple[Live | None, bool]:
-        """Return the oldest resource of the key, and whether one of that name is not this deployment's."""
+        """Return the oldest of the key, and whether one that is going, or not ours, explains the refusal."""
         found: list[Live] = []
-        is_foreign = False
+        is_explained = False
         for entry in self.kind.entries(self.caller, self.site, self.parent_id):
             live = self.kind.live(entry, self.site)
             if live is not None and (live.deployment, live.key) == (self.site.identity.name, self.want.key):
                 found += [live] if live.phase not in DEAD and live.id not in self.superseded else []
+                is_explained = is_explained or live.phase is Phase.GOING
             elif self.kind.has_unique_name and self._has_its_name(text(entry, "name"), text(entry, "displayName")):
-                is_foreign = is_foreign or self.kind.phase(text(entry, "lifecycleState")) is not Phase.GONE
-        return min(found, key=lambda live: live.age_order, default=None), is_foreign
+                is_explained = is_explained or self.kind.phase(text(entry, "lifecycleState")) is not Phase.GONE
+        return min(found, key=lambda live: live.age_order, default=None), is_explained
 
     def _has_its_name(self, *names: str) -> bool:
         wanted = {self.want.body.get("name"), self.want.body.get("displayName")}

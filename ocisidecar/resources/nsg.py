@@ -1,7 +1,8 @@
 """The network security group, which opens exactly the ports that the spec declares.
 
 Adding rules takes no retry token, so a repeated add would duplicate them: rules are read first and compared by
-content, and a duplicate is a difference like any other.
+content, and a duplicate is a difference like any other.  Two runs may both add: after an add the rules are read
+again, and of equal ones the oldest stays, which is the same for both.
 
 Source: oci.core.models.AddNetworkSecurityGroupSecurityRulesDetails (at most 25 rules a call), SecurityRule.
 """
@@ -15,7 +16,7 @@ from attrs import evolve
 
 from ocisidecar.client.retry import ACTION
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import ConnectionLost
+from ocisidecar.errors import ConnectionLost, ServiceCallError
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.kind import Accepted, Kind, Site
@@ -110,15 +111,22 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
         missing, extra = _difference(self._rules(caller, group_id), rules)
         for batch in _batches(missing):
             self._add(caller, group_id, batch)
+        if missing:
+            _, extra = _difference(self._rules(caller, group_id), rules)
         for ids in _batches([text(rule, "id") for rule in extra]):
-            body = {"securityRuleIds": ids}
-            caller.call(
-                self.client,
-                "remove_network_security_group_security_rules",
-                group_id,
-                body,
-                intent=ACTION,
-            )
+            self._remove(caller, group_id, ids)
+
+    def _remove(self, caller: Caller, group_id: str, ids: Sequence[str]) -> None:
+        """Remove rules; those that another run removes at the same time are gone as well."""
+        body = {"securityRuleIds": ids}
+        try:
+            caller.call(self.client, "remove_network_security_group_security_rules", group_id, body, intent=ACTION)
+        except ServiceCallError:
+            left = {text(rule, "id") for rule in self._rules(caller, group_id)}.intersection(ids)
+            if left == set(ids):
+                raise
+            if left:
+                self._remove(caller, group_id, sorted(left))
 
     def _add(
         self, caller: Caller, group_id: str, rules: Sequence[Mapping[str, Json]], tries: int = _ADD_TRIES
@@ -184,7 +192,8 @@ def _egress() -> Body:
 def _difference(
     live: Sequence[Mapping[str, Json]], wanted: Sequence[Mapping[str, Json]]
 ) -> tuple[list[Mapping[str, Json]], list[Mapping[str, Json]]]:
-    """Return (wanted rules that are missing, live rules that are extra)."""
+    """Return (wanted rules that are missing, live rules that are extra); of equal rules the oldest is not extra."""
+    live = sorted(live, key=lambda rule: (text(rule, "timeCreated"), text(rule, "id")))
     pairs = match_entries(live, wanted)
     found = set(pairs.values())
     missing = [rule for index, rule in enumerate(wanted) if index not in found]

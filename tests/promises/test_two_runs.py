@@ -96,6 +96,15 @@ def test_two_users_whose_specs_differ_at_most_in_place_get_one_set(cloud, connec
     assert_converges(cloud, connect(cloud), OTHERS[other])
 
 
+@pytest.mark.parametrize("count", [1, 2], ids=["one user", "two users"])
+@pytest.mark.parametrize("barrier", ["addSecurityRules", "POST"])
+def test_two_equal_applies_at_once_leave_nothing_to_heal(cloud, connect, barrier, count):
+    """After two applies of one spec that write at the same time, not even a security rule exists twice."""
+    configs = users(cloud) if count == 2 else [cloud.oci_config] * 2
+    in_turns(cloud, configs, [apply(SPEC), apply(SPEC)], barrier=barrier)
+    assert [str(step) for step in connect(cloud).plan(SPEC).changes] == []
+
+
 @pytest.mark.parametrize("other", ["other image", "public network", "other range"])
 @pytest.mark.parametrize(("count", "order"), [(1, [0, 1]), (2, [0, 0, 1, 1])], ids=["one user", "two users"])
 def test_of_two_specs_at_once_one_wins_and_the_other_is_told(cloud, connect, other, count, order):

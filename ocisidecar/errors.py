@@ -131,7 +131,7 @@ class PlanError(OciSidecarError):
 
 
 class AmbiguousResource(PlanError):
-    """Several live resources have the same key, and nothing shows which one to use."""
+    """Several live resources have the same key, and those that would be removed may hold data."""
 
 
 class ConcurrentRun(PlanError):

@@ -14,7 +14,7 @@ from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials, domain_of
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
 from ocisidecar.observe.repositories import locate_repositories
-from ocisidecar.resources.capabilities import HasDetails, KeepsData
+from ocisidecar.resources.capabilities import HasDetails, HasHiddenPlace, KeepsData
 from ocisidecar.resources.instance_request import OcirImage
 from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
 from ocisidecar.resources.kinds import KINDS
@@ -194,6 +194,27 @@ def with_details(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collecti
         found = [live for live in snapshot.resources if live.key.kind == name]
         lives += kind.with_details(caller, site, found) if isinstance(kind, HasDetails) else found
     return evolve(snapshot, resources=tuple(lives))
+
+
+def with_places(
+    caller: Caller, site: Site, pool: ThreadPoolExecutor, snapshot: Snapshot, doubled: Collection[str]
+) -> Snapshot:
+    """Return the snapshot in which what may lie in a resource of the kinds `doubled` shows where.  Only reads."""
+
+    def placed(live: Live) -> Live:
+        kind = KINDS[live.key.kind]
+        try:
+            return kind.with_place(caller, live) if isinstance(kind, HasHiddenPlace) else live
+        except NotAuthorizedOrNotFound:
+            return live
+
+    hidden = {
+        name for name, kind in KINDS.items() if isinstance(kind, HasHiddenPlace) and {*doubled} & {*kind.needs}
+    }
+    asked = [live for live in snapshot.resources if live.key.kind in hidden]
+    others = [live for live in snapshot.resources if live.key.kind not in hidden]
+    found = _call_all(pool, caller, [partial(placed, live) for live in asked])
+    return evolve(snapshot, resources=(*others, *found))
 
 
 def resources_with_data(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:

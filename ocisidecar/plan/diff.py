@@ -6,10 +6,12 @@ fields that can be changed in place by their live values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
-from ocisidecar.errors import AmbiguousResource
+from attrs import evolve
+
+from ocisidecar.plan.doubles import check_no_data_at_stake, lies_in
 from ocisidecar.plan.plan import Action, Change, Step
 from ocisidecar.state.compare import difference, is_satisfied_by
 from ocisidecar.state.desired import Desired
@@ -17,6 +19,8 @@ from ocisidecar.state.identity import TAG_DIGEST, Identity, changed_sections, wa
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.state.tags import TAG_FIELDS, with_removals
 from ocisidecar.wire import Key, Ref, references, resolve
+
+_MISPLACED = Change("place", "is in a resource that exists twice and is removed")
 
 
 def diff(
@@ -27,17 +31,21 @@ def diff(
     Live keys that are not in `desired` are deleted, except those in `retained`.
 
     Raises:
-        AmbiguousResource: several live resources of a kind that cannot exist twice match equally.
+        AmbiguousResource: several live resources match equally, and those that would be removed may hold data.
     """
     live = snapshot.of(identity.name)
     current: dict[Key, Live] = {}
     steps: dict[Key, Step] = {}
+    removed: set[str] = set()
     for key in _in_order(desired):
         replaced = frozenset(
             need for need in desired[key].needs if need in steps and steps[need].action is Action.REPLACE
         )
-        step = _step(identity, desired[key], live.get(key, ()), _lookup(current, snapshot), replaced)
+        lives = live.get(key, ())
+        check_no_data_at_stake(key, _matching(desired[key], lives), retained)
+        step = _step(identity, desired[key], lives, _lookup(current, snapshot), replaced, removed)
         steps[key] = step
+        removed.update(old.id for old in step.old)
         if step.live is not None and step.action is not Action.REPLACE:
             current[key] = step.live
     for key, lives in sorted(live.items()):
@@ -67,24 +75,27 @@ def _step(
     lives: Sequence[Live],
     lookup: Callable[[Ref], str],
     replaced: frozenset[Key],
+    removed: Collection[str],
 ) -> Step:
-    """Return the step for a wanted key; `replaced` are those of its needs that are replaced."""
+    """Return the step for a wanted key; `replaced` are those of its needs that are, `removed` what is deleted."""
     standing = [live for live in lives if live.phase is not Phase.GOING]
-    matching = [
-        live for live in standing if live.tags.get(TAG_DIGEST) == want.digest and live.phase is not Phase.FAILED
-    ]
+    matching = _matching(want, lives)
+    fitting = [live for live in matching if not lies_in(want, live, removed)]
     forced = [need for need in sorted(replaced) if need in _immutable_needs(want)]
     if not standing:
         changes = (Change(want.key.kind, "does not exist yet"),)
         return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes)
-    if forced or not matching:
-        return _replacement(identity, want, standing, forced, lookup, can_overlap=not replaced)
-    if len(matching) > 1 and want.rollout is None:
-        ids = ", ".join(live.id for live in matching)
-        raise AmbiguousResource(
-            f"{want.key} exists {len(matching)} times ({ids}): delete all but one, then run again"
-        )
-    return _keeping(identity, want, standing, matching[0], lookup)
+    if forced or not fitting:
+        is_misplaced = bool(matching) and not forced
+        step = _replacement(identity, want, standing, forced, lookup, can_overlap=not replaced)
+        return evolve(step, changes=(_MISPLACED,)) if is_misplaced else step
+    return _keeping(identity, want, standing, fitting[0], lookup)
+
+
+def _matching(want: Desired, lives: Sequence[Live]) -> list[Live]:
+    """Return the resources that have the wanted content, oldest first."""
+    dead = {Phase.GOING, Phase.FAILED}
+    return [live for live in lives if live.tags.get(TAG_DIGEST) == want.digest and live.phase not in dead]
 
 
 def _keeping(

@@ -18,6 +18,7 @@ from ocisidecar.observe.snapshot import (
     site_of,
     take_snapshot,
     with_details,
+    with_places,
     with_repositories,
 )
 from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
@@ -93,6 +94,11 @@ class Planner:
         _require_domains(specs, site)
         site = self._with_repositories(specs, site, caller)
         plans = _plans_for(specs, site, snapshot)
+        if doubled := {
+            step.key.kind for plan in plans for step in plan.steps if step.live is not None and step.old
+        }:
+            snapshot = with_places(caller, site, self.pool, snapshot, doubled)
+            plans = _plans_for(specs, site, snapshot)
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
         if replaced:
             plans = _plans_for(specs, site, with_details(caller, site, snapshot, replaced))

@@ -18,7 +18,7 @@ from attrs import evolve
 from ocisidecar.client.retry import ACTION, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError, ServiceCallError
-from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable
+from ocisidecar.resources.capabilities import HasDetails, HasHiddenPlace, HasWorkRequests, HealthChecked, Startable
 from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
@@ -51,7 +51,7 @@ _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
 
-class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
+class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, HasHiddenPlace):
     """A container instance.  API: container_instances/20210415, ContainerInstance."""
 
     name = "container-instance"
@@ -151,6 +151,13 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
             )
             for live in lives
         )
+
+    def with_place(self, caller: Caller, live: Live) -> Live:
+        """Return an instance with its VNICs, which show its subnet and its security groups."""
+        found = caller.call(self.client, "get_container_instance", live.id).body
+        ids = [text(vnic, "vnicId") for vnic in objects(found.get(_VNICS)) if vnic.get("vnicId")]
+        vnics = [caller.call(_NETWORK_CLIENT, "get_vnic", one).body for one in ids]
+        return evolve(live, body={**live.body, _VNICS: vnics})
 
     def health(self, caller: Caller, site: Site, criteria: Mapping[str, HealthCriteria]) -> Mapping[str, Health]:
         """Return how the containers of instances work.

@@ -169,7 +169,7 @@ class ServiceCallError(OciSidecarError):
     Attributes:
         operation: the SDK's method, e.g. `create_subnet`.
         key: of the resource, e.g. `subnet/main`; empty for lists of a whole compartment.
-        status: HTTP status; 0 when no response arrived.
+        status: HTTP status; 0 when no response arrived, below 300 when it was malformed.
         code: OCI's error code, e.g. `IncorrectState`; empty when the body held none.
         service_message: the service's own text.
         opc_request_id: for Oracle support; empty when no response arrived.
@@ -199,7 +199,7 @@ class ServiceCallError(OciSidecarError):
         self.attempts, self.retry_after_seconds = attempts, retry_after_seconds
         self.statements = tuple(statements)
         target = f" for {key}" if key else ""
-        answer = f"{status} {code or 'without a code'}" if status else "no response"
+        answer = f"{status} {code}".strip() if status else "no response"
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         tries += f", to be tried again after {retry_after_seconds:g} s" if retry_after_seconds else ""
         super().__init__(
@@ -225,7 +225,7 @@ class ServiceCallError(OciSidecarError):
         return type(self)(**{**details, **changes})
 
 
-def _shorten(text: str, limit: int = 240) -> str:
+def _shorten(text: str, limit: int = 400) -> str:
     flat = " ".join(text.split()) or "(no text)"
     flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
     return flat if flat.endswith((".", "…", "!", "?")) else flat + "."
@@ -258,7 +258,7 @@ class Throttled(ServiceCallError):
 class LimitExceeded(ServiceCallError):
     """400 LimitExceeded or QuotaExceeded."""
 
-    advice = "Delete what is not needed, or ask for more on the Limits page of the console, then run again."
+    advice = "Free some, ask for more on the console's Limits page, or allow others with PlacementSpec(shapes=...)."
 
 
 class Conflict(ServiceCallError):
@@ -280,7 +280,7 @@ class ServiceUnavailable(ServiceCallError):
 
 
 class ConnectionLost(ServiceCallError):
-    """No response arrived, still after the retries."""
+    """No response arrived, or a malformed one, still after the retries; whether a write ran is not known."""
 
     advice = "Check network, proxy and endpoint, then run again: what exists is tagged and will be found."
 

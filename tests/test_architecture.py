@@ -89,9 +89,9 @@ JUDGING = (
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 
 ONE_HOME = {
-    "oci": {"client.session", "credentials", "credentials.*"},
+    "oci": {"client.session", "client.sdk_errors", "credentials", "credentials.*"},
     "tenacity": {"client.session", "client.retry", "images.distribution"},
-    "circuitbreaker": {"client.session"},
+    "circuitbreaker": {"client.sdk_errors"},
     "docker": {"engine", "engine.*"},
     "time": {"clock", "emulator.*"},
     "random": {"emulator.*"},

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,6 +22,7 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
+from ocisidecar.client.sdk_errors import describe, unsent_errors
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
@@ -36,9 +36,6 @@ _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
 
 Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
 """
-
-_CONNECTION = re.compile(r"^(<[^>]*>|\w+\([^)]*\)): ")
-"""The representation of a connection object with which urllib3 begins its messages."""
 
 METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
 """The client that posts metrics, which uses a separate host that the SDK does not choose by itself.
@@ -305,11 +302,11 @@ class Caller:
             self.session.has_responded = True
             raise self._service_error(operation, error) from None
         except (requests.exceptions.RequestException, HTTPError) as error:
-            raise ConnectionLost(operation=operation, key=self.key, service_message=_describe(error)) from None
+            raise ConnectionLost(operation=operation, key=self.key, service_message=describe(error)) from None
         except UnicodeDecodeError as error:
             message = f"the response cannot be read: {error}"
             raise ConnectionLost(operation=operation, key=self.key, service_message=message) from None
-        except _unsent_errors() as error:
+        except unsent_errors() as error:
             raise ConfigError(f"{operation}: the SDK could not send it: {type(error).__name__}: {error}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
@@ -362,36 +359,3 @@ class Caller:
 
 def _seconds(value: str | None) -> float | None:
     return float(value) if value is not None and value.isdecimal() else None
-
-
-def _describe(error: Exception) -> str:
-    """Return the cause, without the SDK's wrapping and the page of advice that it appends."""
-    from urllib3.exceptions import MaxRetryError
-
-    cause = next((one for one in error.args if isinstance(one, Exception)), error)
-    said = cause.args[0] if cause.args else ""
-    tried = cause.__context__
-    if isinstance(tried, MaxRetryError):
-        said = f"{tried.pool.host}:{tried.pool.port}: {_CONNECTION.sub('', str(tried.reason))}"
-    return f"{type(cause).__name__}: {said}"
-
-
-def _unsent_errors() -> tuple[type[Exception], ...]:
-    """Return what the SDK raises before it sends a request: an argument is invalid, or its signer gets no token.
-
-    Source: oci.auth.federation_client, oci.auth.certificate_retriever and oci.base_client; the breaker is that of
-    token requests, which a signer made by the user may have.
-    """
-    import jwt
-    from circuitbreaker import CircuitBreakerError
-    from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadataError
-    from oci.exceptions import ClientError
-
-    return (
-        ClientError,
-        ValueError,
-        RuntimeError,
-        jwt.PyJWTError,
-        InvalidCertificateFromInstanceMetadataError,
-        CircuitBreakerError,
-    )

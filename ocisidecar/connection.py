@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from attrs import evolve, frozen
 
 from ocisidecar.apply.executor import Executor
 from ocisidecar.apply.limits import Limits
-from ocisidecar.apply.outcome import final_event
+from ocisidecar.apply.outcome import Outcome, final_event
 from ocisidecar.apply.reporter import Reporter
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
@@ -70,22 +71,25 @@ class ServiceConnection:
             raise ConfigError(f"wait must be one of {', '.join(get_args(Wait))}, got {wait!r}")
         if wait == "ready":
             plans = [evolve(plan, operations=until_ready(plan.operations)) for plan in plans]
-        caller = self.session.caller(cancel)
         reporter = Reporter(self.session.clock, on_event or self.on_event)
-        executor = Executor(
-            self.session,
-            self.pool,
-            [(plan, self.planner.site(plan.name, caller)) for plan in plans],
-            self.limits,
-            cancel,
-            reporter,
-        )
-        outcomes = executor.run()
+        outcomes = self.carry_out(plans, reporter, cancel)
         deployments = tuple(self.deployment(outcome.plan.name, outcome.resources) for outcome in outcomes)
         for outcome in outcomes:
             reporter.emit(final_event(outcome, cancel.reason))
         raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis)
         return deployments
+
+    def carry_out(
+        self, plans: Sequence[Plan], reporter: Reporter, cancel: Cancel, *, busy_seconds: float = inf
+    ) -> tuple[Outcome, ...]:
+        """Carry plans out at the same time, and return their outcomes in order; see `Executor.run`.
+
+        A resource that is busy is waited for as long as the retry policy allows, and for `busy_seconds` at most.
+        """
+        caller = self.session.caller(cancel)
+        sites = [(plan, self.planner.site(plan.name, caller)) for plan in plans]
+        writes = self.planner.own_writes
+        return Executor(self.session, self.pool, sites, self.limits, cancel, reporter, writes, busy_seconds).run()
 
     def deployment(self, name: str, resources: Mapping[Key, Live]) -> Deployment:
         """Return a deployment that uses this connection."""

@@ -12,8 +12,9 @@ import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from graphlib import TopologicalSorter
+from math import inf
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
 from ocisidecar.apply.limits import Limits
@@ -26,6 +27,7 @@ from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
+from ocisidecar.observe.own_writes import OwnWrites
 from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
@@ -49,6 +51,8 @@ class Executor:
         limits: of requests and of waiting.
         cancel: ends the run.
         reporter: reports the events, on the calling thread.
+        own_writes: remembers what the run creates, changes and removes.
+        busy_seconds: how long at most a resource that is busy is waited for.
     """
 
     session: Session
@@ -57,6 +61,8 @@ class Executor:
     limits: Limits
     cancel: Cancel
     reporter: Reporter
+    own_writes: OwnWrites
+    busy_seconds: float = inf
     _plans: dict[str, tuple[Plan, Site]] = field(factory=dict, init=False)
     _operations: dict[OperationId, Operation] = field(factory=dict, init=False)
     _order: TopologicalSorter[OperationId] = field(factory=TopologicalSorter, init=False)
@@ -178,6 +184,7 @@ class Executor:
 
         may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
         caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify, has_written_iam=may_lag)
+        caller = evolve(caller, busy_seconds=self.busy_seconds)
         return Job(
             operation,
             KINDS[operation.id.key.kind],
@@ -206,6 +213,8 @@ class Executor:
         if performed.error is not None:
             self._fail(operation, performed.error)
         elif operation.id.action is Action.DELETE:
+            if operation.live is not None:
+                self.own_writes.note(operation.live, self._now(), is_removal=True)
             self._watch(operation, Goal.GONE, operation.live.id if operation.live else "", "", "DELETING")
         elif accepted is not None:
             self._attempts[performed.id] = performed.future.result().attempt
@@ -236,6 +245,7 @@ class Executor:
             self._advance(operation)
             return
         self._resources[operation.id.deployment, operation.id.key] = older
+        self.own_writes.note(own, self._now(), is_removal=True)
         self._post(operation.id, self.pool.submit(give_way, self._job(operation), own, older))
 
     def _record(self, performed: Performed) -> None:
@@ -243,6 +253,7 @@ class Executor:
         if performed.accepted is not None and performed.accepted.id:
             live = live_of(self._operations[performed.id], performed.accepted)
             self._resources[performed.id.deployment, performed.id.key] = live
+            self.own_writes.note(live, self._now())
 
     def _watch(self, operation: Operation, goal: Goal, live_id: str, work_request_id: str, state: str) -> None:
         if self._is_over(operation.id):
@@ -312,6 +323,8 @@ class Executor:
         watch, operation = observation.watch, self._operations[observation.watch.operation]
         if observation.live is not None and operation.id.action is not Action.DELETE:
             self._resources[operation.id.deployment, operation.id.key] = observation.live
+            if not watch.live_id:  # no answer showed its OCID
+                self.own_writes.note(observation.live, now)
         if observation.status is WaitStatus.PENDING and not self._is_over(operation.id):
             self._still_waiting(watch, operation, observation, now)
             return

@@ -14,15 +14,17 @@ import importlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
 from ocisidecar.client.sdk_errors import describe, unsent_errors
+from ocisidecar.client.service_clock import ServiceClock
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
@@ -94,6 +96,7 @@ class Session:
     _retry_budgets: dict[str, RetryBudget] = field(factory=dict, init=False)
     _is_closed: bool = field(default=False, init=False)
     has_responded: bool = field(default=False, init=False)
+    service_clock: ServiceClock = Factory(lambda self: ServiceClock(self.clock), takes_self=True)
 
     def caller(
         self, cancel: Cancel, *, key: str = "", notify: Notify | None = None, has_written_iam: bool = False
@@ -184,7 +187,8 @@ class Caller:
     """Calls for one resource, under one `Cancel`; `notify` is called before each retry.
 
     `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet, and
-    `follows_delete` that what a deleted resource held may still be in use.
+    `follows_delete` that what a deleted resource held may still be in use.  What is in use is waited for, and for
+    `busy_seconds` at most.
     """
 
     session: Session
@@ -193,6 +197,7 @@ class Caller:
     notify: Notify | None = None
     has_written_iam: bool = False
     follows_delete: bool = False
+    busy_seconds: float = inf
 
     @property
     def clock(self) -> Clock:
@@ -257,7 +262,12 @@ class Caller:
     def _in_context(self, intent: Intent) -> Intent:
         """Return the intent with what this run has done before the call."""
         follows_iam = intent.follows_iam_write and self.has_written_iam
-        return evolve(intent, follows_iam_write=follows_iam, follows_delete=self.follows_delete)
+        return evolve(
+            intent,
+            follows_iam_write=follows_iam,
+            follows_delete=self.follows_delete,
+            busy_seconds=self.busy_seconds,
+        )
 
     def pages(
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object
@@ -309,6 +319,7 @@ class Caller:
         except unsent_errors() as error:
             raise ConfigError(f"{operation}: the SDK could not send it: {type(error).__name__}: {error}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
+        self.session.service_clock.note(headers.get("date", ""))
         _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
         data = self._text_of(operation, response.data)
         if problem := problem_of(client, operation, data, headers):

@@ -43,7 +43,7 @@ def diff(
         )
         lives = live.get(key, ())
         check_no_data_at_stake(key, _matching(desired[key], lives), retained)
-        step = _step(identity, desired[key], lives, _lookup(current, snapshot), replaced, removed)
+        step = _step(identity, desired[key], lives, _lookup(current, snapshot), replaced, removed=removed)
         steps[key] = step
         removed.update(old.id for old in step.old)
         if step.live is not None and step.action is not Action.REPLACE:
@@ -75,6 +75,7 @@ def _step(
     lives: Sequence[Live],
     lookup: Callable[[Ref], str],
     replaced: frozenset[Key],
+    *,
     removed: Collection[str],
 ) -> Step:
     """Return the step for a wanted key; `replaced` are those of its needs that are, `removed` what is deleted."""

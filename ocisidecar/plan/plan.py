@@ -177,6 +177,7 @@ class Plan:
         snapshot: the live resources when the plan was made.
         warnings: valid settings that should be reviewed.
         is_destroy: whether it removes the deployment.
+        is_purge: whether it also removes what holds data.
     """
 
     identity: Identity
@@ -186,6 +187,7 @@ class Plan:
     snapshot: Snapshot = field(factory=Snapshot, repr=False)
     warnings: tuple[str, ...] = ()
     is_destroy: bool = False
+    is_purge: bool = False
 
     @property
     def name(self) -> str:

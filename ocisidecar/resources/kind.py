@@ -254,6 +254,10 @@ class Kind(ABC):
         live = None if answer is None else self.live(answer.body, site)
         return None if live is None or live.phase is Phase.GONE else live
 
+    def observe_one(self, caller: Caller, site: Site, live: Live) -> Live | None:
+        """Return `live` as it is now, with everything that a plan compares, or None when it is gone or not ours."""
+        return self.get(caller, site, live.id, self.parent_id(live.body))
+
     def read_for_adoption(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
         """Return a resource that is not ours (yet) as if it were `key` of the site's deployment.
 

@@ -79,6 +79,11 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
         """Return the groups with their rules."""
         return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parent_id))
 
+    def observe_one(self, caller: Caller, site: Site, live: Live) -> Live | None:
+        """Return a group as it is now, with its rules."""
+        now = super().observe_one(caller, site, live)
+        return None if now is None else self._with_rules(caller, now)
+
     def read_for_adoption(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
         """Return a group that is not ours yet, with its rules."""
         return self._with_rules(caller, super().read_for_adoption(caller, site, key, live_id))

@@ -19,6 +19,7 @@ from ocisidecar.events import (
     Event,
     PlanReady,
     ReplacementReady,
+    RunNotice,
     StepEvent,
     StepFailed,
     StepFinished,
@@ -185,6 +186,8 @@ def _line(event: Event, *, is_live: bool, is_up_to_date: bool) -> _Line | None:
             return _Line("↻", f"retrying{again}: {event.reason}", Tone.CHANGE)
         case ReplacementReady():
             return _Line("⇄", "replacement is healthy; the old one is deleted next", Tone.CHANGE)
+        case RunNotice():
+            return _Line("…", event.message, Tone.CALM)
         case StepWarning():
             return _Line("!", event.message, Tone.CHANGE)
         case StepFinished():

@@ -258,7 +258,7 @@ class Throttled(ServiceCallError):
 class LimitExceeded(ServiceCallError):
     """400 LimitExceeded or QuotaExceeded."""
 
-    advice = "Free some, ask for more on the console's Limits page, or allow others with PlacementSpec(shapes=...)."
+    advice = "Free some, get more on the Limits page of the console, or allow others by PlacementSpec(shapes=...)."
 
 
 class Conflict(ServiceCallError):

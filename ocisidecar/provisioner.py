@@ -93,7 +93,7 @@ class Provisioner:
                 with an endpoint on loopback: that is an emulator, which accepts symbolic names.
             max_workers: number of parallel requests, 1 to 64; more than 16 make the SDK slower.
             wait_timeout_seconds: how long to wait until a resource is ready or deleted.
-            list_lag_seconds: how long lists may lag; by default 60, but a destroy trusts an emulator's in real time.
+            list_lag_seconds: how long lists may lag; 60 by default, and none of a local emulator in real time.
             on_event: receives the events of every call.
             clock: the source of time; the system's by default.
 

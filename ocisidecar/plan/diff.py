@@ -84,8 +84,7 @@ def _step(
     fitting = [live for live in matching if not lies_in(want, live, removed)]
     forced = [need for need in sorted(replaced) if need in _immutable_needs(want)]
     if not standing:
-        changes = (Change(want.key.kind, "does not exist yet"),)
-        return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes)
+        return _creation(want, lives)
     if forced or not fitting:
         is_misplaced = bool(matching) and not forced
         step = _replacement(identity, want, standing, forced, lookup, can_overlap=not replaced)
@@ -97,6 +96,19 @@ def _matching(want: Desired, lives: Sequence[Live]) -> list[Live]:
     """Return the resources that have the wanted content, oldest first."""
     dead = {Phase.GOING, Phase.FAILED}
     return [live for live in lives if live.tags.get(TAG_DIGEST) == want.digest and live.phase not in dead]
+
+
+def _creation(want: Desired, going: Sequence[Live]) -> Step:
+    """Return the step, which waits for what is being deleted: that holds names, addresses and limits."""
+    reason = "is being deleted; apply waits for that, and creates it again" if going else "does not exist yet"
+    return Step(
+        action=Action.CREATE,
+        key=want.key,
+        needs=want.needs,
+        changes=(Change(want.key.kind, reason),),
+        old=tuple(going),
+        has_downtime=bool(going),
+    )
 
 
 def _keeping(

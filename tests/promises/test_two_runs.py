@@ -6,9 +6,13 @@ Retry tokens belong to a user and cover the content, so two users, and two specs
 from __future__ import annotations
 
 import itertools
+import os
+from contextlib import ExitStack
 
 import pytest
 from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ocisidecar import (
     AlarmSpec,
@@ -19,9 +23,12 @@ from ocisidecar import (
     InstanceSpec,
     LoggingSpec,
     NetworkSpec,
+    OciSidecarError,
+    Provisioner,
     TopicSpec,
 )
-from ocisidecar.emulator import Emulator, Latencies
+from ocisidecar.clock import VirtualClock
+from ocisidecar.emulator import Emulator, Fault, Latencies
 from ocisidecar.state.observed import Phase
 from tests.readers import reader_of
 from tests.turns import in_turns
@@ -114,3 +121,34 @@ def test_of_two_specs_at_once_one_wins_and_the_other_is_told(cloud, connect, oth
     failed = [cause for result in results if isinstance(result, Exception) for cause in causes(result)]
     assert any(isinstance(cause, ConcurrentRun) for cause in failed), failed
     assert_converges(cloud, connect(cloud), OTHERS[other])
+
+
+JOBS = {**{name: apply(spec) for name, spec in OTHERS.items()}, "destroy": destroy}
+
+
+@settings(max_examples=int(os.environ.get("OCISIDECAR_FULL") == "1") * 95 + 5)
+@given(
+    jobs=st.lists(st.sampled_from(sorted(JOBS)), min_size=2, max_size=3),
+    is_one_user=st.booleans(),
+    order=st.lists(st.integers(0, 2), max_size=200),
+    barrier=st.sampled_from(["", "POST", "DELETE"]),
+    exists=st.booleans(),
+    lag_seconds=st.sampled_from([0, 0, 30]),
+)
+def test_whatever_runs_at_once_the_next_one_converges(jobs, is_one_user, order, barrier, exists, lag_seconds):
+    """After runs of any specs and users in any order, also a destroy, a rerun ends with one set of resources."""
+    clock = VirtualClock()
+    with Emulator(clock=clock, latencies=LATENCIES) as cloud, ExitStack() as stack:
+        other = cloud.oci_config if is_one_user else cloud.add_user("other")
+        configs = [cloud.oci_config, other, cloud.oci_config][: len(jobs)]
+        if exists:
+            in_turns(cloud, configs[:1], [apply(SPEC)])
+        if lag_seconds:
+            cloud.inject(Fault.stale_list(seconds=lag_seconds, times=None))
+        results = in_turns(cloud, configs, [JOBS[job] for job in jobs], order, barrier)
+        failed = [result for result in results if isinstance(result, Exception)]
+        assert all(isinstance(error, OciSidecarError) for error in failed), failed
+        clock.advance(lag_seconds)
+        place = {"compartment_id": cloud.compartment_id, "endpoint": cloud.endpoint, "clock": clock}
+        one = stack.enter_context(Provisioner.from_config(cloud.oci_config, **place))
+        assert_converges(cloud, one, OTHERS["other image"])

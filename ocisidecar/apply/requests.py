@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import placements_exhausted
-from ocisidecar.apply.rivals import Search, concurrent_run
+from ocisidecar.apply.rivals import Search, concurrent_run, is_name_taken
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import (
     Conflict,
@@ -42,9 +42,7 @@ which OCI remembers tokens.  Source: the SDK's description of `opc_retry_token`.
 _STORED_ANSWER_SECONDS = 5.0
 """An answer whose resource is older than the answer by at least this was stored by the service."""
 
-_NAME_TAKEN_SUFFIX = "AlreadyExists"
 _OTHER_REQUEST = "in use for a different request"
-_NAME_TAKEN_WORDS = "already uses this display name"
 
 
 @frozen
@@ -184,7 +182,7 @@ def _create_with_fresh_token(
             if not (is_used and was_listed) and (found := _find(job, want)) is not None:
                 return as_wanted(job, found), attempt
             was_listed = True
-            if _is_name_taken(error):
+            if is_name_taken(error):
                 raise _not_ours(job, error) from error
             if not is_used or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 raise
@@ -366,10 +364,6 @@ def _is_token_used(error: Conflict) -> bool:
     Source: Oracle, "API Errors" (InvalidatedRetryToken); the message of the other case is on record.
     """
     return error.code == "InvalidatedRetryToken" or _OTHER_REQUEST in error.service_message
-
-
-def _is_name_taken(error: ServiceCallError) -> bool:
-    return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
 
 
 def _not_ours(job: Job, error: ServiceCallError) -> ResourceNotOwned:

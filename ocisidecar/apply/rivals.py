@@ -15,7 +15,6 @@ from attrs import frozen
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import (
     ConcurrentRun,
-    Conflict,
     LimitExceeded,
     OciSidecarError,
     ResourceNotOwned,
@@ -29,8 +28,15 @@ from ocisidecar.wire import text
 
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 5.0
+_NAME_TAKEN_SUFFIX = "AlreadyExists"
+_NAME_TAKEN_WORDS = "already uses this display name"
 _TAKEN_WORDS = ("overlaps", "is taken")
 """Words in the 400 for addresses, on record, and for a label, UNCONFIRMED, that another subnet of the VCN has."""
+
+
+def is_name_taken(error: ServiceCallError) -> bool:
+    """Return whether the service refuses a name that another resource has.  Pure."""
+    return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
 
 
 def oldest_rival(own: Live, others: Iterable[Live]) -> Live | None:
@@ -43,7 +49,7 @@ def concurrent_run(older: Live) -> ConcurrentRun:
     """Return the error for a resource of another run that has other content than the wanted one."""
     return ConcurrentRun(
         f"Another run changed {older.key} meanwhile: {older.id}, created {older.time_created or 'before'}, has "
-        "other content and stays; what this run created beside it is removed. Run again to apply yours."
+        "other content and stays; nothing of this run is left beside it. Run again to apply yours."
     )
 
 
@@ -90,8 +96,9 @@ class Search:
             wait_seconds = min(1.5 * wait_seconds, _LONGEST_WAIT_SECONDS)
 
     def _may_be_in_the_way(self, error: OciSidecarError) -> bool:
-        if isinstance(error, ResourceNotOwned | Conflict):
-            return self.kind.has_unique_name or self.kind.is_alone_in_vcn
+        if self.kind.has_unique_name:
+            is_taken = isinstance(error, ServiceCallError) and is_name_taken(error)
+            return is_taken or isinstance(error, ResourceNotOwned)
         if not isinstance(error, ServiceCallError) or not self.kind.is_alone_in_vcn:
             return False
         is_taken = any(word in error.service_message for word in _TAKEN_WORDS)

@@ -63,12 +63,13 @@ def test_of_two_whole_sets_the_older_one_stays(cloud, connect, network):
     assert cloud.live() == {}
 
 
-def test_what_lies_in_a_network_that_is_removed_is_replaced(cloud, connect):
+def test_what_lies_in_a_network_that_is_removed_is_replaced(cloud, connect, clock):
     """Where the older VCN is empty, what lies in the younger one is replaced by what lies in the older one."""
     one = connect(cloud)
     reader, vcn = reader_of(one, "web"), KINDS["vcn"]
     body = {"compartmentId": cloud.compartment_id, "cidrBlocks": ["10.0.0.0/16"], "dnsLabel": "app"}
     older = vcn.create(reader.caller, reader.site, body, "older")
+    clock.advance(1)
     younger = one.apply(SPEC).resources
     tags = next(live.tags for live in reader.snapshot().resources if live.key.kind == "vcn")
     live = vcn.as_key(next(iter(one.plan(SPEC).snapshot.resources)).key, "web", older.body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Protocol, get_args
 
@@ -13,10 +14,11 @@ from ocisidecar.apply.executor import Executor
 from ocisidecar.apply.limits import Limits
 from ocisidecar.apply.outcome import Outcome, final_event
 from ocisidecar.apply.reporter import Reporter
+from ocisidecar.apply.roll_back import read_roll_back, roll_back
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.deployment import Deployment
-from ocisidecar.errors import ConfigError
+from ocisidecar.errors import ConfigError, OciSidecarError
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.operations import Wait, until_ready
 from ocisidecar.plan.plan import Action, Plan
@@ -73,10 +75,17 @@ class ServiceConnection:
             plans = [evolve(plan, operations=until_ready(plan.operations)) for plan in plans]
         reporter = Reporter(self.session.clock, on_event or self.on_event)
         outcomes = self.carry_out(plans, reporter, cancel)
+        back = self._ways_back(outcomes, cancel)
+        found = {
+            one.plan.name: _diagnosis(self.deployment(one.plan.name, one.resources), one.causes)
+            for one in outcomes
+            if one.plan.name in back
+        }
+        outcomes = roll_back(outcomes, back, lambda plans: self.carry_out(plans, reporter, cancel), reporter)
         deployments = tuple(self.deployment(outcome.plan.name, outcome.resources) for outcome in outcomes)
         for outcome in outcomes:
             reporter.emit(final_event(outcome, cancel.reason))
-        raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis)
+        raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis, diagnoses=found)
         return deployments
 
     def carry_out(
@@ -90,6 +99,15 @@ class ServiceConnection:
         sites = [(plan, self.planner.site(plan.name, caller)) for plan in plans]
         writes = self.planner.own_writes
         return Executor(self.session, self.pool, sites, self.limits, cancel, reporter, writes, busy_seconds).run()
+
+    def _ways_back(self, outcomes: Sequence[Outcome], cancel: Cancel) -> dict[str, Plan]:
+        """Return deployment → plan that undoes what failed; where it cannot be read, applying again continues."""
+        back = {}
+        for outcome in outcomes if cancel.reason is None else ():
+            with suppress(OciSidecarError, KeyboardInterrupt):
+                plan = read_roll_back(outcome, self.reader(outcome.plan.name, cancel=cancel))
+                back.update({outcome.plan.name: plan} if plan is not None else {})
+        return back
 
     def deployment(self, name: str, resources: Mapping[Key, Live]) -> Deployment:
         """Return a deployment that uses this connection."""

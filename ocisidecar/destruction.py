@@ -180,7 +180,7 @@ class Destruction:
     def _end(self, outcome: Outcome) -> Deployment:
         found = self.connection.deployment(self.name, outcome.resources)
         self._reporter.emit(final_event(outcome, self.cancel.reason))
-        raise_failures((outcome,), (found,), self.cancel.reason, diagnose=lambda *_: None)
+        raise_failures((outcome,), (found,), self.cancel.reason, diagnose=lambda *_: None, diagnoses={})
         return found
 
     def _plan(self) -> Plan:

@@ -182,7 +182,7 @@ class Assumptions:
             "null" numbers, or "missing", which is a 404.  Source: oci.limits for the 404; null answers are on
             record.  UNCONFIRMED: which limits answer in which way.
         lists_shapes_without_limit: whether list_container_instance_shapes lists shapes of which the tenancy may
-            have no core.  UNCONFIRMED.
+            have no core.  UNCONFIRMED: neither a document nor a record says so.
     """
 
     retry_token_mismatch: str = "Conflict"  # noqa: S105 - an error code

@@ -18,6 +18,8 @@ from ocisidecar import (
     Progress,
     Provisioner,
     ReplacementReady,
+    ReplacementUndone,
+    RollbackStarted,
     RunNotice,
     StepFailed,
     StepFinished,
@@ -76,6 +78,14 @@ class TestLines:
             (
                 ReplacementReady(**STEP, old_resource_id="a", new_resource_id="b"),
                 "⇄ vcn/main replacement is healthy; the old one is deleted next",
+            ),
+            (
+                RollbackStarted(deployment="web", reason="vcn/main failed", operations=2),
+                "↶ web vcn/main failed: going back to what ran before",
+            ),
+            (
+                ReplacementUndone(**STEP, old_resource_id="a", new_resource_id="b"),
+                "⇄ vcn/main the old one serves again; the new one is deleted next",
             ),
             (StepWarning(**STEP, message="helper does not run"), "! vcn/main helper does not run"),
             (RunNotice(deployment="web", message="asking again"), "… web asking again"),

@@ -7,6 +7,7 @@ from ocisidecar.errors import ApplyFailed as ApplyFailed
 from ocisidecar.errors import BuildFailed as BuildFailed
 from ocisidecar.errors import Cancelled as Cancelled
 from ocisidecar.errors import ChecksFailed as ChecksFailed
+from ocisidecar.errors import ConcurrentRun as ConcurrentRun
 from ocisidecar.errors import ConfigError as ConfigError
 from ocisidecar.errors import Conflict as Conflict
 from ocisidecar.errors import ConnectionLost as ConnectionLost
@@ -45,6 +46,7 @@ from ocisidecar.events import PlanReady as PlanReady
 from ocisidecar.events import ReplacementReady as ReplacementReady
 from ocisidecar.events import ReplacementUndone as ReplacementUndone
 from ocisidecar.events import RollbackStarted as RollbackStarted
+from ocisidecar.events import RunNotice as RunNotice
 from ocisidecar.events import StepEvent as StepEvent
 from ocisidecar.events import StepFailed as StepFailed
 from ocisidecar.events import StepFinished as StepFinished

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from attrs import evolve, frozen
@@ -73,24 +74,31 @@ class ServiceConnection:
         if wait == "ready":
             plans = [evolve(plan, operations=until_ready(plan.operations)) for plan in plans]
         reporter = Reporter(self.session.clock, on_event or self.on_event)
-        outcomes = self._carry_out(plans, reporter, cancel)
+        outcomes = self.carry_out(plans, reporter, cancel)
         back = self._ways_back(outcomes, cancel)
         found = {
             one.plan.name: _diagnosis(self.deployment(one.plan.name, one.resources), one.causes)
             for one in outcomes
             if one.plan.name in back
         }
-        outcomes = roll_back(outcomes, back, lambda plans: self._carry_out(plans, reporter, cancel), reporter)
+        outcomes = roll_back(outcomes, back, lambda plans: self.carry_out(plans, reporter, cancel), reporter)
         deployments = tuple(self.deployment(outcome.plan.name, outcome.resources) for outcome in outcomes)
         for outcome in outcomes:
             reporter.emit(final_event(outcome, cancel.reason))
         raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis, diagnoses=found)
         return deployments
 
-    def _carry_out(self, plans: Sequence[Plan], reporter: Reporter, cancel: Cancel) -> tuple[Outcome, ...]:
+    def carry_out(
+        self, plans: Sequence[Plan], reporter: Reporter, cancel: Cancel, *, busy_seconds: float = inf
+    ) -> tuple[Outcome, ...]:
+        """Carry plans out at the same time, and return their outcomes in order; see `Executor.run`.
+
+        A resource that is busy is waited for as long as the retry policy allows, and for `busy_seconds` at most.
+        """
         caller = self.session.caller(cancel)
-        placed = [(plan, self.planner.site(plan.name, caller)) for plan in plans]
-        return Executor(self.session, self.pool, placed, self.limits, cancel, reporter).run()
+        sites = [(plan, self.planner.site(plan.name, caller)) for plan in plans]
+        writes = self.planner.own_writes
+        return Executor(self.session, self.pool, sites, self.limits, cancel, reporter, writes, busy_seconds).run()
 
     def _ways_back(self, outcomes: Sequence[Outcome], cancel: Cancel) -> dict[str, Plan]:
         """Return deployment → plan that undoes what failed; where it cannot be read, applying again continues."""

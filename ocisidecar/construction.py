@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from ocisidecar.apply.limits import Limits
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ConfigError
@@ -63,6 +64,24 @@ def cloud_target(
         _compartment(compartment_id, credentials),
         prefix.value if prefix else None,
     )
+
+
+def cloud_limits(
+    max_workers: int,
+    wait_timeout_seconds: float,
+    list_lag_seconds: float | None,
+    endpoint: str | None,
+    clock: Clock | None,
+) -> Limits:
+    """Return the limits of a provisioner; see `Provisioner.from_config`.
+
+    The emulator's lists do not lag unless a fault makes them, so in real time nothing is waited for there.
+    """
+    if list_lag_seconds is None:
+        limits = Limits(max_workers, wait_timeout_seconds)
+        return evolve(limits, search_seconds=0) if clock is None and is_emulator(endpoint) else limits
+    lag = list_lag_seconds
+    return Limits(max_workers, wait_timeout_seconds, list_lag_seconds=lag, search_seconds=lag)
 
 
 def start_emulator(

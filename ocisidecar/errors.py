@@ -6,7 +6,8 @@
     │  ├─ DockerUnavailable no Docker engine responds
     │  └─ SettingsError     a settings file is wrong; holds every problem at once, each with file and line
     ├─ PodFailed            a local pod's containers could not be started
-    ├─ PlanError            AmbiguousResource · DeploymentNotFound · DeploymentInUse · ResourceNotOwned · StalePlan
+    ├─ PlanError            AmbiguousResource · ConcurrentRun · DeploymentNotFound · DeploymentInUse
+    │                     · ResourceNotOwned · StalePlan
     ├─ ServiceCallError     status, code, operation, key, opc_request_id, attempts
     │  └─ NotAuthenticated · NotAuthorizedOrNotFound · Throttled · LimitExceeded · Conflict
     │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
@@ -130,7 +131,11 @@ class PlanError(OciSidecarError):
 
 
 class AmbiguousResource(PlanError):
-    """Several live resources have the same key, and nothing shows which one to use."""
+    """Several live resources have the same key, and those that would be removed may hold data."""
+
+
+class ConcurrentRun(PlanError):
+    """Another run created a resource of the same key with other content, and first; it stays, ours is removed."""
 
 
 class ResourceNotOwned(PlanError):
@@ -306,7 +311,7 @@ class ImageError(OciSidecarError):
 
 
 class BuildFailed(ImageError):
-    """An image could not be built; the engine keeps what it made before, so that building again is quick.
+    """An image could not be built; the engine keeps what it made before.  The text names all failures.
 
     Attributes:
         image, platform: name of the image, and the platform it was built for.
@@ -338,11 +343,7 @@ class LoginFailed(ImageError):
 
 
 class PushFailed(ImageError):
-    """A push failed; the message holds the registry's or the engine's.
-
-    Attributes:
-        reference: what was pushed, with registry and tag.
-    """
+    """A push of `reference`, with registry and tag, failed; the message holds the registry's or the engine's."""
 
     def __init__(self, message: str, *, reference: str) -> None:
         self.reference = reference

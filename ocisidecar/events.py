@@ -45,6 +45,13 @@ class PlanReady(Event):
 
 
 @frozen(kw_only=True)
+class RunNotice(Event):
+    """`message` says what the run waits for and how long at most, or what it cannot know."""
+
+    message: str
+
+
+@frozen(kw_only=True)
 class DeploymentFound(Event):
     """`get` or `list` found the deployment; `resources` is the number of its live resources."""
 

@@ -13,10 +13,12 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.connection import ServiceConnection
-from ocisidecar.construction import cloud_target, is_emulator, start_emulator
+from ocisidecar.construction import cloud_limits, cloud_target, is_emulator, start_emulator
 from ocisidecar.deployment import Deployment
+from ocisidecar.destruction import Destruction
 from ocisidecar.errors import ConfigError, DeploymentNotFound
 from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
+from ocisidecar.observe.own_writes import OwnWrites
 from ocisidecar.plan.build import check_digest
 from ocisidecar.plan.operations import Wait
 from ocisidecar.plan.plan import Plan
@@ -51,10 +53,10 @@ class Provisioner:
         self._on_event = on_event
         self._emulator = emulator
         self._pool = ThreadPoolExecutor(limits.max_workers, thread_name_prefix="ocisidecar")
-        self._planner = Planner(session, self._pool, compartment_id, image_prefix, accepts_symbolic_images)
-        self._connection = ServiceConnection(
-            session, self._pool, self._planner, limits, on_event, emulator, self.get
-        )
+        writes = OwnWrites(limits.list_lag_seconds)
+        self._planner = Planner(session, self._pool, compartment_id, image_prefix, accepts_symbolic_images, writes)
+        given = session, self._pool, self._planner, limits, on_event, emulator
+        self._connection = ServiceConnection(*given, self.get)
 
     @classmethod
     def from_config(
@@ -70,6 +72,7 @@ class Provisioner:
         image_prefix: str | None = None,
         max_workers: int = 16,
         wait_timeout_seconds: float = 1200.0,
+        list_lag_seconds: float | None = None,
         on_event: Handler | None = None,
         clock: Clock | None = None,
     ) -> Provisioner:
@@ -90,6 +93,7 @@ class Provisioner:
                 with an endpoint on loopback: that is an emulator, which accepts symbolic names.
             max_workers: number of parallel requests, 1 to 64; more than 16 make the SDK slower.
             wait_timeout_seconds: how long to wait until a resource is ready or deleted.
+            list_lag_seconds: how long lists may lag; 60 by default, and none of a local emulator in real time.
             on_event: receives the events of every call.
             clock: the source of time; the system's by default.
 
@@ -112,7 +116,7 @@ class Provisioner:
             compartment_id=target.compartment_id,
             image_prefix=target.image_prefix,
             accepts_symbolic_images=is_emulator(endpoint),
-            limits=Limits(max_workers, wait_timeout_seconds),
+            limits=cloud_limits(max_workers, wait_timeout_seconds, list_lag_seconds, endpoint, clock),
             on_event=on_event,
         )
 
@@ -158,7 +162,7 @@ class Provisioner:
             session,
             compartment_id=emulator.compartment_id,
             accepts_symbolic_images=True,
-            limits=Limits(wait_timeout_seconds=wait_timeout_seconds),
+            limits=Limits(wait_timeout_seconds=wait_timeout_seconds, search_seconds=0),
             on_event=on_event,
             emulator=emulator,
         )
@@ -192,8 +196,7 @@ class Provisioner:
     def close(self) -> None:
         """Close connections, worker threads and a local emulator for good; can be called again.
 
-        Calls in other threads end with `ConfigError` before their next request, and so do later calls, also those
-        on a `Deployment` of this provisioner.
+        Calls in other threads, and later ones, end with `ConfigError`, also those on a `Deployment` of it.
         """
         self._session.close()
         self._pool.shutdown()
@@ -242,7 +245,7 @@ class Provisioner:
         on_event: Handler | None = None,
         cancel: Cancel | None = None,
     ) -> Plan:
-        """Return what `destroy` would do; reads only.
+        """Return what `destroy` would do; reads only, and asks again for a while where it finds nothing.
 
         Args:
             target: the deployment, by name, by spec or itself.
@@ -254,11 +257,9 @@ class Provisioner:
         Raises:
             DeploymentInUse: other deployments use this one.
             PlanError: `retain` names a key or kind that does not exist.
-            ServiceCallError: a read failed.
         """
-        name = target if isinstance(target, str) else target.name
-        plan = self._planner.removal(name, retain=retain, purge=purge, cancel=cancel or Cancel())
-        return self._ready(plan, on_event)
+        given = Destruction.of(target, self._connection, retain, purge=purge, on_event=on_event, cancel=cancel)
+        return given.plan()
 
     def adopt(
         self,
@@ -353,21 +354,20 @@ class Provisioner:
     ) -> Deployment:
         """Delete a deployment and return what was kept; one that does not exist is not an error.
 
-        Log groups and repositories that are not empty are kept unless `purge`.  Can be interrupted at any
-        request and run again.
+        Log groups and repositories that are not empty are kept unless `purge`.  Can be interrupted at any request
+        and run again.  Where lists may hide something, it asks again and tells so (`RunNotice`).
 
         Raises:
             DeploymentInUse: other deployments use this one; nothing was changed.
             DestroyFailed: a step failed; `.remaining` holds what exists, `.causes` the reasons.
             Cancelled: `cancel` was set, or Ctrl-C was pressed.
         """
-        cancelling = cancel or Cancel(clock=self._session.clock)
-        plan = (
-            self._ready(self._planner.settled([target], cancelling, is_destroy=True)[0], on_event)
-            if isinstance(target, Plan)
-            else self.plan_destroy(target, retain=retain, purge=purge, on_event=on_event, cancel=cancelling)
+        removal = Destruction.of(target, self._connection, retain, purge=purge, on_event=on_event, cancel=cancel)
+        if not isinstance(target, Plan):
+            return removal.run(removal.plan())
+        return removal.run(
+            self._ready(self._planner.settled([target], removal.cancel, is_destroy=True)[0], on_event)
         )
-        return self._connection.run((plan,), on_event, cancelling)[0]
 
     def get(self, name: str, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Deployment:
         """Return a deployment by name; no spec is needed.

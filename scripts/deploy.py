@@ -89,7 +89,8 @@ def _deploy(context: ScriptContext) -> int:
 
 def _destroy(context: ScriptContext) -> int:
     with context.connect(needs_deployment=True) as provisioner, common.progress() as progress:
-        plan = provisioner.plan_destroy(context.name, retain=context.options.retain, purge=context.options.purge)
+        options = context.options
+        plan = provisioner.plan_destroy(context.name, retain=options.retain, purge=options.purge, on_event=progress)
         common.print_page(common.error_console(), plan_page(plan))
         if context.settings.values.dry_run:
             sys.stderr.write("DRY_RUN: nothing was deleted\n")

@@ -37,10 +37,11 @@ MAY_IMPORT = {
     "apply": "cancel client clock errors events observe plan resources spec state wire",
     "run_errors": "apply deployment errors verify",
     "connection": "apply cancel client deployment emulator errors events observe plan run_errors state verify wire",
-    "construction": "client clock credentials emulator errors",
+    "destruction": "apply cancel connection deployment errors events plan run_errors state",
+    "construction": "apply client clock credentials emulator errors",
     "views": "clock deployment events observe plan resources state verify wire",
-    "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan spec "
-    "state",
+    "provisioner": "apply cancel client clock connection construction deployment destruction emulator errors "
+    "events observe plan spec state",
     "settings": "clock credentials errors events provisioner spec",
     "images": "cancel client clock engine errors provisioner spec wire",
     "pod": "engine errors resources spec wire",
@@ -89,9 +90,9 @@ JUDGING = (
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 
 ONE_HOME = {
-    "oci": {"client.session", "credentials", "credentials.*"},
+    "oci": {"client.session", "client.sdk_errors", "credentials", "credentials.*"},
     "tenacity": {"client.session", "client.retry", "images.distribution"},
-    "circuitbreaker": {"client.session"},
+    "circuitbreaker": {"client.sdk_errors"},
     "docker": {"engine", "engine.*"},
     "time": {"clock", "emulator.*"},
     "random": {"emulator.*"},

@@ -12,6 +12,7 @@ import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from graphlib import TopologicalSorter
+from math import inf
 
 from attrs import define, evolve, field
 
@@ -22,11 +23,13 @@ from ocisidecar.apply.obstacles import Postponed, carry_out
 from ocisidecar.apply.outcome import Outcome
 from ocisidecar.apply.recovery import Deferred, IamWrites, lacks_capacity, next_attempt, reason_for
 from ocisidecar.apply.reporter import Reporter, retrying
-from ocisidecar.apply.requests import Attempt, Done, Job, complete, live_of
+from ocisidecar.apply.requests import Attempt, Done, Job, complete, give_way, live_of
+from ocisidecar.apply.rivals import may_have_rivals
 from ocisidecar.apply.waiter import Observation, Waiter, WaitStatus, Watch, poll
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
+from ocisidecar.observe.own_writes import OwnWrites
 from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
@@ -50,6 +53,8 @@ class Executor:
         limits: of requests and of waiting.
         cancel: ends the run.
         reporter: reports the events, on the calling thread.
+        own_writes: remembers what the run creates, changes and removes.
+        busy_seconds: how long at most a resource that is busy is waited for.
     """
 
     session: Session
@@ -58,6 +63,8 @@ class Executor:
     limits: Limits
     cancel: Cancel
     reporter: Reporter
+    own_writes: OwnWrites
+    busy_seconds: float = inf
     _plans: dict[str, tuple[Plan, Site]] = field(factory=dict, init=False)
     _operations: dict[OperationId, Operation] = field(factory=dict, init=False)
     _order: TopologicalSorter[OperationId] = field(factory=TopologicalSorter, init=False)
@@ -66,6 +73,7 @@ class Executor:
     _resources: dict[tuple[str, Key], Live] = field(factory=dict, init=False)
     _causes: dict[str, dict[str, Exception]] = field(factory=dict, init=False)
     _began: dict[OperationId, float] = field(factory=dict, init=False)
+    _seen: set[OperationId] = field(factory=set, init=False)
     _completed: set[OperationId] = field(factory=set, init=False)
     _done: set[OperationId] = field(factory=set, init=False)
     _inbox: queue.SimpleQueue[Message] = field(factory=queue.SimpleQueue, init=False)
@@ -179,7 +187,7 @@ class Executor:
         may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
         caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify, has_written_iam=may_lag)
         follows_create = operation.id in self._completed or any(need.is_new for need in operation.needs)
-        caller = evolve(caller, follows_create=follows_create)
+        caller = evolve(caller, follows_create=follows_create, busy_seconds=self.busy_seconds)
         return Job(
             operation,
             KINDS[operation.id.key.kind],
@@ -190,6 +198,7 @@ class Executor:
             self._attempts.get(operation.id, Attempt()),
             self._deferred.blocked_since(operation.id),
             lambda: {one.id.resource_id for one in plan.operations},
+            self.limits.list_lag_seconds,
         )
 
     def _lookup_of(self, plan: Plan, caller: Caller) -> Callable[[Ref], str]:
@@ -211,11 +220,15 @@ class Executor:
         elif performed.error is not None:
             self._fail(operation, performed.error)
         elif operation.id.action is Action.DELETE:
+            if operation.live is not None:
+                self.own_writes.note(operation.live, self._now(), is_removal=True)
             work_request_id = performed.future.result().work_request_id
             self._watch(operation, Goal.GONE, operation.id.resource_id, work_request_id, "DELETING")
         elif accepted is not None:
             self._attempts[performed.id] = performed.future.result().attempt
-            if accepted.phase is Phase.READY and (operation.id.is_new or not accepted.work_request_id):
+            is_usable = operation.id in self._seen or not may_have_rivals(operation)
+            is_done = operation.id.is_new or not accepted.work_request_id
+            if accepted.phase is Phase.READY and is_usable and is_done:
                 self._advance(operation)
             else:
                 goal = Goal.READY if operation.goal is Goal.HEALTHY else operation.goal
@@ -233,11 +246,22 @@ class Executor:
         else:
             self._finish(operation)
 
+    def _advance_unless_second(self, operation: Operation, observation: Observation) -> None:
+        """Continue with a resource of which a list shows that it is the oldest of its key; else use the oldest."""
+        own, older = observation.live, observation.rival
+        if own is None or older is None:
+            self._advance(operation)
+            return
+        self._resources[operation.id.deployment, operation.id.key] = older
+        self.own_writes.note(own, self._now(), is_removal=True)
+        self._post(operation.id, self.pool.submit(give_way, self._job(operation), own, older))
+
     def _record(self, performed: Performed) -> None:
         """Record a resource as soon as it exists."""
         if performed.accepted is not None and performed.accepted.id:
             live = live_of(self._operations[performed.id], performed.accepted)
             self._resources[performed.id.deployment, performed.id.key] = live
+            self.own_writes.note(live, self._now())
 
     def _watch(self, operation: Operation, goal: Goal, live_id: str, work_request_id: str, state: str) -> None:
         if self._is_over(operation.id):
@@ -249,11 +273,12 @@ class Executor:
         timeout = health.timeout_seconds if goal is Goal.HEALTHY else self.limits.wait_timeout_seconds
         shown = operation.live if goal is Goal.GONE else want or operation.live
         parent = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
-        began = self._began[operation.id]
-        watch = Watch(
-            operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health, began
-        )
+        watch = Watch(operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health)
+        watch.began = self._began[operation.id]
         watch.phase = operation.live.phase if operation.live is not None else Phase.PENDING
+        if may_have_rivals(operation) and operation.id not in self._seen:
+            watch.listed_by = now + self.limits.list_lag_seconds
+            watch.superseded = operation.superseded
         self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)
 
@@ -306,6 +331,8 @@ class Executor:
         watch, operation = observation.watch, self._operations[observation.watch.operation]
         if observation.live is not None and operation.id.action is not Action.DELETE:
             self._resources[operation.id.deployment, operation.id.key] = observation.live
+            if not watch.live_id:  # no answer showed its OCID
+                self.own_writes.note(observation.live, now)
         if observation.status is WaitStatus.PENDING and not self._is_over(operation.id):
             self._still_waiting(watch, operation, observation, now)
             return
@@ -319,7 +346,8 @@ class Executor:
         elif observation.status is not WaitStatus.REACHED:
             self._recover(operation, observation)
         elif watch.goal is Goal.READY:
-            self._advance(operation)
+            self._seen.add(operation.id)
+            self._advance_unless_second(operation, observation)
         else:
             self._finish(operation)
 
@@ -340,10 +368,9 @@ class Executor:
         following = next_attempt(operation, attempt, want, observation, may_iam_lag=may_lag)
         if following is not None:
             number, reason = following.placement + following.generation, reason_for(observation)
-            wait_seconds = following.wait_seconds
-            self.reporter.emit(retrying(operation, reason, attempt=number, wait_seconds=wait_seconds))
+            self.reporter.emit(retrying(operation, reason, attempt=number, wait_seconds=following.wait_seconds))
             self._attempts[operation.id] = following
-            self._deferred.add(operation.id, self._now() + wait_seconds)
+            self._deferred.add(operation.id, self._now() + following.wait_seconds)
         elif want is not None and operation.may_create and lacks_capacity(observation):
             self._fail(operation, out_of_capacity(want, operation=f"create_{observation.watch.kind.noun}"))
         else:
@@ -366,8 +393,7 @@ class Executor:
     def _outcome(self, plan: Plan) -> Outcome:
         resources = {key: live for (name, key), live in self._resources.items() if name == plan.name}
         causes = self._causes.get(plan.name, {})
-        is_complete = all(operation.id in self._done for operation in plan.operations)
-        is_cancelled = not is_complete and not causes
+        is_cancelled = not causes and any(operation.id not in self._done for operation in plan.operations)
         return Outcome(plan, resources, causes, is_cancelled, frozenset(self._done))
 
     def _now(self) -> float:

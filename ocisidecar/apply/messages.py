@@ -1,4 +1,4 @@
-"""What the workers of a run tell its coordinating thread."""
+"""What worker threads, and the thread that cancels, tell the coordinating thread of a run."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Performed:
 
     @property
     def error(self) -> BaseException | None:
-        """The exception, if there is one."""
+        """The exception; None when the requests were made."""
         return self.future.exception()
 
     @property
     def accepted(self) -> Accepted | None:
-        """The resource as the service showed it; None after a delete and after an exception."""
+        """The resource as the service showed it; None after an exception or a delete."""
         return None if self.error is not None else self.future.result().accepted
 
 
@@ -41,7 +41,7 @@ class Polled:
 
 @frozen
 class Retried:
-    """A request is about to be sent again."""
+    """A request is sent again."""
 
     event: StepRetrying
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import isfinite
 
 from ocisidecar.apply.requests import Done, Job, perform
+from ocisidecar.apply.rivals import is_name_taken
 from ocisidecar.errors import LimitExceeded, PlanError, ResourceNotOwned, ServiceCallError, WaitTimedOut
 from ocisidecar.plan.plan import Action
 from ocisidecar.resources.addresses import Holder
@@ -24,8 +25,6 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 15.0
 _SHARE_OF_WAITED = 0.1
 _REFUSALS = frozenset({400, 409})
 _ENDING = frozenset({Phase.GOING, Phase.GONE})
-_NAME_TAKEN_SUFFIX = "AlreadyExists"
-_NAME_TAKEN_WORDS = "already uses this display name"
 
 
 class Postponed(Exception):
@@ -69,7 +68,7 @@ def _obstacle(job: Job, want: Desired, error: ServiceCallError) -> Exception | N
     if (going := _going_predecessor(job, want)) is not None:
         words = f"an earlier {going.key} ({going.id}) is still {going.state}"
         return _postponed(job, error, words, "until it is gone")
-    if _is_name_taken(error):
+    if is_name_taken(error):
         return _not_ours(job, error)
     holder = _holder(job, want)
     if holder is None:
@@ -126,10 +125,6 @@ def _holder(job: Job, want: Desired) -> Holder | None:
 def _is_leaving(job: Job, live: Live) -> bool:
     """Return whether an instance is going or gone, or is deleted by the same plan."""
     return live.phase in _ENDING or live.id in job.leaving()
-
-
-def _is_name_taken(error: ServiceCallError) -> bool:
-    return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
 
 
 def _not_ours(job: Job, error: ServiceCallError) -> ResourceNotOwned:

@@ -16,20 +16,23 @@ from math import inf
 from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import placements_exhausted
+from ocisidecar.apply.rivals import Search, concurrent_run
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import (
     Conflict,
     LimitExceeded,
     NotAuthorizedOrNotFound,
     OutOfHostCapacity,
+    ServiceCallError,
 )
+from ocisidecar.plan.diff import changed_fields
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.rights import caller_statement
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
-from ocisidecar.state.observed import Live, Phase
+from ocisidecar.state.observed import DEAD, Live, Phase
 from ocisidecar.wire import Json, Ref, resolve_fields, text
 
 MAX_TOKEN_GENERATIONS = 200
@@ -39,7 +42,6 @@ which OCI remembers tokens.  Source: the SDK's description of `opc_retry_token`.
 _STORED_ANSWER_SECONDS = 5.0
 """An answer whose resource is older than the answer by at least this was stored by the service."""
 
-_DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
 _OTHER_REQUEST = "in use for a different request"
 
 
@@ -80,6 +82,7 @@ class Job:
     attempt: Attempt = Attempt()
     blocked_since: float = inf
     leaving: Callable[[], Collection[str]] = frozenset
+    list_lag_seconds: float = 0.0
 
 
 @frozen
@@ -146,9 +149,9 @@ def _create(job: Job) -> Done:
         if attempt != Attempt():
             _delete_failed(job, want)
             if (found := _find(job, want)) is not None:
-                return Done(_as_accepted(found), attempt)
+                return Done(as_wanted(job, found), attempt)
         try:
-            accepted, attempt = _create_with_fresh_token(job, want, placements[attempt.placement], attempt)
+            accepted, attempt = _create_or_share(job, want, placements[attempt.placement], attempt)
         except (LimitExceeded, OutOfHostCapacity) as error:
             if attempt.placement + 1 >= len(placements):
                 raise placements_exhausted(want, error) from error
@@ -158,6 +161,21 @@ def _create(job: Job) -> Done:
                 job.caller.notify(reason, attempt.placement, 0)
         else:
             return Done(_oldest(job, want, accepted) if attempt.placement else accepted, attempt)
+
+
+def _create_or_share(
+    job: Job, want: Desired, placement: Placement | None, attempt: Attempt
+) -> tuple[Accepted, Attempt]:
+    """Create, or use the resource of the same key because of which the service refuses a second one."""
+    try:
+        return _create_with_fresh_token(job, want, placement, attempt)
+    except ServiceCallError as error:
+        parent_id, known = job.kind.parent_id(want.body, job.lookup), job.operation.superseded
+        search = Search(job.kind, job.caller, job.site, want, parent_id, known, job.list_lag_seconds)
+        other = search.in_the_way(error)
+        if other is None:
+            raise
+        return as_wanted(job, other), attempt
 
 
 def _create_with_fresh_token(
@@ -173,7 +191,7 @@ def _create_with_fresh_token(
         except Conflict as error:
             is_used = _is_token_used(error)
             if not (is_used and was_listed) and (found := _find(job, want)) is not None:
-                return _as_accepted(found), attempt
+                return as_wanted(job, found), attempt
             was_listed = True
             if not is_used or attempt.generation + 1 >= MAX_TOKEN_GENERATIONS:
                 raise
@@ -218,9 +236,13 @@ def _with_own_tags(job: Job, want: Desired, body: Mapping[str, Json]) -> dict[st
 
 
 def _update(job: Job) -> Done:
-    want, live = _wanted(job), _live(job)
-    body = resolve_fields(want.change(job.operation.changed_fields), job.lookup)
-    return Done(job.kind.update(job.caller, job.site, live, _with_own_tags(job, want, body)))
+    return Done(_updated(job, _live(job), job.operation.changed_fields))
+
+
+def _updated(job: Job, live: Live, fields: frozenset[str]) -> Accepted:
+    want = _wanted(job)
+    body = resolve_fields(want.change(fields), job.lookup)
+    return job.kind.update(job.caller, job.site, live, _with_own_tags(job, want, body))
 
 
 def _act(job: Job) -> Done:
@@ -275,8 +297,8 @@ def _find(job: Job, want: Desired) -> Live | None:
 
 def _matches(job: Job, want: Desired) -> list[Live]:
     lives = _lives(job, want)
-    standing = [live for live in lives if live.phase not in _DEAD and not _is_replaced(job, live.id)]
-    return sorted(standing, key=lambda live: (live.time_created, live.id))
+    standing = [live for live in lives if live.phase not in DEAD and not _is_replaced(job, live.id)]
+    return sorted(standing, key=lambda live: live.age_order)
 
 
 def _lives(job: Job, want: Desired) -> list[Live]:
@@ -305,6 +327,24 @@ def _oldest(job: Job, want: Desired, accepted: Accepted) -> Accepted:
     return _as_accepted(matching[0]) if matching else accepted
 
 
+def give_way(job: Job, own: Live, older: Live) -> Done:
+    """Delete the resource that this run created, and use the older one of another run.
+
+    Raises:
+        ConcurrentRun: the older one has other content.
+    """
+    job.kind.delete(job.caller, job.site, own)
+    if older.tags.get(TAG_DIGEST) != _wanted(job).digest:
+        raise concurrent_run(older)
+    return Done(as_wanted(job, older), job.attempt)
+
+
+def as_wanted(job: Job, live: Live) -> Accepted:
+    """Return a resource that another or an earlier run created, after changing in it what is wanted otherwise."""
+    fields = changed_fields(job.site.identity, _wanted(job), live, job.lookup)
+    return _updated(job, live, frozenset(name for name, _, _ in fields)) if fields else _as_accepted(live)
+
+
 def _as_accepted(live: Live) -> Accepted:
     return Accepted(live.id, live.state, live.phase, live.body)
 
@@ -327,9 +367,9 @@ def _may_be_stored_answer(job: Job, accepted: Accepted) -> bool:
 
 def _alive(job: Job, want: Desired, accepted: Accepted) -> Accepted | None:
     live = job.kind.get(job.caller, job.site, accepted.id, job.kind.parent_id(want.body, job.lookup))
-    if live is None or live.phase in _DEAD:
+    if live is None or live.phase in DEAD:
         return None
-    return evolve(_as_accepted(live), work_request_id=accepted.work_request_id)
+    return evolve(as_wanted(job, live), work_request_id=accepted.work_request_id)
 
 
 def _is_token_used(error: Conflict) -> bool:

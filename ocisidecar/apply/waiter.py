@@ -12,9 +12,10 @@ from contextlib import suppress
 from enum import StrEnum
 from math import sqrt
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ocisidecar.apply.health_probe import passes
+from ocisidecar.apply.rivals import oldest_rival
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import NotAuthorizedOrNotFound
 from ocisidecar.plan.plan import Goal, OperationId
@@ -22,7 +23,8 @@ from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.state.desired import HealthCriteria
-from ocisidecar.state.observed import Live, Phase
+from ocisidecar.state.observed import DEAD, Live, Phase
+from ocisidecar.wire import Key
 
 _FIRST_SECONDS = 0.005
 _SHORTEST_SECONDS = 0.3
@@ -68,6 +70,9 @@ class Watch:
         since: when the waiting began, in clock seconds.
         timeout_seconds: how long it may take.
         health: what makes it healthy.
+        listed_by: until when lists may not show it, in clock seconds; None where it need not be in one before it is
+            used, because it is not new or no other run can have created another.
+        superseded: OCIDs of its key that the plan knew.
         began: when its operation began; how long it took to be ready tells how long its containers take to start.
         phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
         is_seen: whether a poll has shown the resource; set by `poll`.
@@ -87,6 +92,8 @@ class Watch:
     state: str = ""
     health: HealthCriteria = field(factory=HealthCriteria)
     began: float = 0.0
+    listed_by: float | None = None
+    superseded: frozenset[str] = frozenset()
     phase: Phase = field(default=Phase.PENDING, init=False)
     is_seen: bool = field(default=False, init=False)
     working_since: float | None = field(default=None, init=False)
@@ -105,6 +112,7 @@ class Observation:
     Attributes:
         errors: why it failed, in the service's words, or what is wrong with its health.
         warnings: what does not work, and need not.
+        rival: an older resource of the same key, which another run created.
     """
 
     watch: Watch
@@ -112,6 +120,7 @@ class Observation:
     live: Live | None
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    rival: Live | None = None
 
 
 @define
@@ -216,6 +225,9 @@ def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tup
     kind, site = watches[0].kind, watches[0].site
     lives = kind.list_live(caller, site, watches[0].parent_id)
     observations = tuple(_observe(watch, lives, caller) for watch in watches)
+    if any(watch.listed_by is not None for watch in watches):
+        by_key = _by_key(lives)
+        observations = tuple(_with_rival(one, by_key, caller) for one in observations)
     ready = {
         one.watch.live_id: one.watch.health
         for one in observations
@@ -230,6 +242,34 @@ def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tup
         else one
         for one in observations
     )
+
+
+def _by_key(lives: Iterable[Live]) -> Mapping[tuple[str, Key], Sequence[Live]]:
+    found: dict[tuple[str, Key], list[Live]] = {}
+    for live in lives:
+        found.setdefault((live.deployment, live.key), []).append(live)
+    return found
+
+
+def _with_rival(one: Observation, lives: Mapping[tuple[str, Key], Sequence[Live]], caller: Caller) -> Observation:
+    """Return what was observed of a new resource that is ready, given what the list shows of its key."""
+    watch, own = one.watch, one.live
+    if watch.listed_by is None or own is None or one.status is not WaitStatus.REACHED:
+        return one
+    of_key = lives.get((watch.operation.deployment, watch.operation.key), ())
+    if not any(live.id == own.id for live in of_key) and caller.clock.time() < watch.listed_by:
+        return evolve(one, status=WaitStatus.PENDING)
+    others = [live for live in of_key if live.phase not in DEAD and live.id not in {own.id, *watch.superseded}]
+    if not others:
+        return one
+    own, *others = (_with_age(live, watch, caller) for live in (own, *others))
+    return evolve(one, live=own, rival=oldest_rival(own, others))
+
+
+def _with_age(live: Live, watch: Watch, caller: Caller) -> Live:
+    """Return a resource with the time of its creation, which not every list shows."""
+    is_known = live.time_created or not live.id
+    return live if is_known else watch.kind.get(caller, watch.site, live.id, watch.parent_id) or live
 
 
 def _with_health(

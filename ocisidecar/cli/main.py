@@ -102,7 +102,7 @@ def _destroy(options: Options) -> int:
 
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner, common.progress() as progress:
-        plan = provisioner.plan_destroy(target.name, retain=options.retain, purge=options.purge)
+        plan = provisioner.plan_destroy(target.name, retain=options.retain, purge=options.purge, on_event=progress)
         common.print_page(common.error_console(), plan_page(plan))
         if plan.changes and not (options.yes or common.confirm_destroy(target.name)):
             return common.print_error("nothing was deleted", ExitCode.WRONG_INPUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from attrs import define, frozen
@@ -72,6 +73,7 @@ class Intent:
             have written IAM.
         follows_create: is about, or refers to, something that may have been created just before; counts only for
             callers that have created it.
+        busy_seconds: how long at most a resource that is busy is waited for.
     """
 
     is_write: bool = False
@@ -79,6 +81,7 @@ class Intent:
     is_delete: bool = False
     follows_iam_write: bool = False
     follows_create: bool = False
+    busy_seconds: float = inf
 
 
 READ = Intent()
@@ -192,7 +195,8 @@ class RetryController:
         """Return whether the policy's limits are reached, or would be by the wait that the service requests."""
         elapsed = self.clock.time() - self.started
         requested = state.outcome.exception().retry_after_seconds or 0.0
-        if elapsed >= self.policy.max_seconds or elapsed + requested > self.policy.max_seconds:
+        longest = min(self.policy.max_seconds, self.intent.busy_seconds if self.error_class == "busy" else inf)
+        if elapsed >= longest or elapsed + requested > longest:
             return True
         if state.attempt_number >= self.policy.max_attempts:
             return True

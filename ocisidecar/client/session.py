@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import importlib
 import logging
-import re
 import threading
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
+from ocisidecar.client.sdk_errors import describe, unsent_errors
+from ocisidecar.client.service_clock import ServiceClock
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
@@ -36,9 +38,6 @@ _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
 
 Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
 """
-
-_CONNECTION = re.compile(r"^(<[^>]*>|\w+\([^)]*\)): ")
-"""The representation of a connection object with which urllib3 begins its messages."""
 
 METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
 """The client that posts metrics, which uses a separate host that the SDK does not choose by itself.
@@ -97,6 +96,7 @@ class Session:
     _retry_budgets: dict[str, RetryBudget] = field(factory=dict, init=False)
     _is_closed: bool = field(default=False, init=False)
     has_responded: bool = field(default=False, init=False)
+    service_clock: ServiceClock = Factory(lambda self: ServiceClock(self.clock), takes_self=True)
 
     def caller(
         self, cancel: Cancel, *, key: str = "", notify: Notify | None = None, has_written_iam: bool = False
@@ -187,7 +187,8 @@ class Caller:
     """Calls for one resource, under one `Cancel`; `notify` is called before each retry.
 
     `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet, and
-    `follows_create` that what was just created may not be known everywhere yet.
+    `follows_create` that what was just created may not be known everywhere yet.  `busy_seconds` is how long at most a
+    resource that is busy is waited for.
     """
 
     session: Session
@@ -196,6 +197,7 @@ class Caller:
     notify: Notify | None = None
     has_written_iam: bool = False
     follows_create: bool = False
+    busy_seconds: float = inf
 
     @property
     def clock(self) -> Clock:
@@ -261,7 +263,9 @@ class Caller:
         """Return the intent with what this run has done before the call."""
         follows_iam = intent.follows_iam_write and self.has_written_iam
         follows_create = intent.follows_create and self.follows_create
-        return evolve(intent, follows_iam_write=follows_iam, follows_create=follows_create)
+        return evolve(
+            intent, follows_iam_write=follows_iam, follows_create=follows_create, busy_seconds=self.busy_seconds
+        )
 
     def pages(
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object
@@ -306,13 +310,14 @@ class Caller:
             self.session.has_responded = True
             raise self._service_error(operation, error) from None
         except (requests.exceptions.RequestException, HTTPError) as error:
-            raise ConnectionLost(operation=operation, key=self.key, service_message=_describe(error)) from None
+            raise ConnectionLost(operation=operation, key=self.key, service_message=describe(error)) from None
         except UnicodeDecodeError as error:
             message = f"the response cannot be read: {error}"
             raise ConnectionLost(operation=operation, key=self.key, service_message=message) from None
-        except _unsent_errors() as error:
+        except unsent_errors() as error:
             raise ConfigError(f"{operation}: the SDK could not send it: {type(error).__name__}: {error}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
+        self.session.service_clock.note(headers.get("date", ""))
         _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
         data = self._text_of(operation, response.data)
         if problem := problem_of(client, operation, data, headers):
@@ -363,36 +368,3 @@ class Caller:
 
 def _seconds(value: str | None) -> float | None:
     return float(value) if value is not None and value.isdecimal() else None
-
-
-def _describe(error: Exception) -> str:
-    """Return the cause, without the SDK's wrapping and the page of advice that it appends."""
-    from urllib3.exceptions import MaxRetryError
-
-    cause = next((one for one in error.args if isinstance(one, Exception)), error)
-    said = cause.args[0] if cause.args else ""
-    tried = cause.__context__
-    if isinstance(tried, MaxRetryError):
-        said = f"{tried.pool.host}:{tried.pool.port}: {_CONNECTION.sub('', str(tried.reason))}"
-    return f"{type(cause).__name__}: {said}"
-
-
-def _unsent_errors() -> tuple[type[Exception], ...]:
-    """Return what the SDK raises before it sends a request: an argument is invalid, or its signer gets no token.
-
-    Source: oci.auth.federation_client, oci.auth.certificate_retriever and oci.base_client; the breaker is that of
-    token requests, which a signer made by the user may have.
-    """
-    import jwt
-    from circuitbreaker import CircuitBreakerError
-    from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadataError
-    from oci.exceptions import ClientError
-
-    return (
-        ClientError,
-        ValueError,
-        RuntimeError,
-        jwt.PyJWTError,
-        InvalidCertificateFromInstanceMetadataError,
-        CircuitBreakerError,
-    )

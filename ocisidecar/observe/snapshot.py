@@ -14,9 +14,9 @@ from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials, domain_of
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
 from ocisidecar.observe.repositories import locate_repositories
-from ocisidecar.resources.capabilities import HasDetails, KeepsData
+from ocisidecar.resources.capabilities import HasDetails, HasHiddenPlace, KeepsData
 from ocisidecar.resources.instance_request import OcirImage
-from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
+from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.resources.rights import caller_statement
 from ocisidecar.state.identity import Identity
@@ -64,8 +64,8 @@ class DeploymentReader:
     pool: ThreadPoolExecutor
 
     def call_all(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """Make all calls concurrently and return their results in order; see `_call_all`."""
-        return _call_all(self.pool, self.caller, calls)
+        """Make all calls concurrently and return their results in order; see `call_all`."""
+        return call_all(self.pool, self.caller, calls)
 
     def snapshot(self) -> Snapshot:
         """Return all resources with our tags in the region and compartment; see `take_snapshot`."""
@@ -81,7 +81,7 @@ def read_region_info(
         ConfigError: the tenancy is not subscribed to the region.
     """
     tenancy = credentials.tenancy_id
-    subscriptions, domains, services, namespace = _call_all(
+    subscriptions, domains, services, namespace = call_all(
         pool,
         caller,
         (
@@ -157,7 +157,7 @@ def take_snapshot(
     refused: dict[str, NotAuthorizedOrNotFound] = {}
     calls = [partial(_unless_refused, refused, kind, partial(_parents, kind, caller, site)) for kind in above]
     calls += [partial(_unless_refused, refused, kind, partial(kind.observe, caller, site)) for kind in others]
-    listed = _call_all(pool, caller, calls)
+    listed = call_all(pool, caller, calls)
     if refused.keys() >= {kind.name for kind in (*above, *others) if not kind.is_in_root}:
         raise refused[others[0].name].naming(caller_statement("read", "all-resources", site.identity))
     parents = [live for lives in listed[: len(above)] for live in lives]
@@ -170,7 +170,7 @@ def take_snapshot(
         partial(_unless_refused, refused, kind, partial(kind.observe, caller, site, parent.id))
         for kind, parent in pairs
     ]
-    listed += _call_all(pool, caller, calls)
+    listed += call_all(pool, caller, calls)
     found = tuple(live for lives in listed for live in lives if live.deployment)
     return Snapshot(found, {name: error.opc_request_id for name, error in sorted(refused.items())})
 
@@ -194,6 +194,25 @@ def with_details(caller: Caller, site: Site, snapshot: Snapshot, kinds: Collecti
         found = [live for live in snapshot.resources if live.key.kind == name]
         lives += kind.with_details(caller, site, found) if isinstance(kind, HasDetails) else found
     return evolve(snapshot, resources=tuple(lives))
+
+
+def with_places(caller: Caller, pool: ThreadPoolExecutor, snapshot: Snapshot, doubled: Collection[str]) -> Snapshot:
+    """Return the snapshot in which what may lie in a resource of the kinds `doubled` shows where.  Only reads."""
+
+    def placed(live: Live) -> Live:
+        kind = KINDS[live.key.kind]
+        try:
+            return kind.with_place(caller, live) if isinstance(kind, HasHiddenPlace) else live
+        except NotAuthorizedOrNotFound:
+            return live
+
+    hidden = {
+        name for name, kind in KINDS.items() if isinstance(kind, HasHiddenPlace) and {*doubled} & {*kind.needs}
+    }
+    asked = [live for live in snapshot.resources if live.key.kind in hidden]
+    others = [live for live in snapshot.resources if live.key.kind not in hidden]
+    found = call_all(pool, caller, [partial(placed, live) for live in asked])
+    return evolve(snapshot, resources=(*others, *found))
 
 
 def resources_with_data(caller: Caller, lives: Mapping[Key, Sequence[Live]]) -> dict[Key, str]:
@@ -231,14 +250,11 @@ def _parents(kind: Kind, caller: Caller, site: Site) -> tuple[Live, ...]:
 
 def with_repositories(caller: Caller, site: Site, pool: ThreadPoolExecutor, images: Iterable[OcirImage]) -> Site:
     """Return the site with the places of the repositories from which these images are pulled.  Only reads."""
-
-    def call_all(calls: Sequence[Callable[[], RepositoryPlace]]) -> list[RepositoryPlace]:
-        return _call_all(pool, caller, calls)
-
-    return evolve(site, repositories=locate_repositories(caller, site, call_all, images))
+    located = locate_repositories(caller, site, partial(call_all, pool, caller), images)
+    return evolve(site, repositories=located)
 
 
-def _call_all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:
+def call_all(pool: ThreadPoolExecutor, caller: Caller, calls: Sequence[Callable[[], T]]) -> list[T]:
     """Make all calls concurrently and return their results in order.
 
     Waits until every call has completed, then raises the first error in the order of `calls`.  A KeyboardInterrupt

@@ -6,12 +6,12 @@ fields that can be changed in place by their live values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from attrs import evolve
 
-from ocisidecar.errors import AmbiguousResource
+from ocisidecar.plan.doubles import check_no_data_at_stake, lies_in
 from ocisidecar.plan.plan import Action, Change, Step
 from ocisidecar.plan.roll_back import no_way_back
 from ocisidecar.state.compare import difference, is_satisfied_by
@@ -29,6 +29,8 @@ from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.state.tags import TAG_FIELDS, with_removals
 from ocisidecar.wire import Key, Ref, references, resolve
 
+_MISPLACED = Change("place", "is in a resource that exists twice and is removed")
+
 
 def diff(
     identity: Identity, desired: Mapping[Key, Desired], snapshot: Snapshot, *, retained: frozenset[Key]
@@ -38,17 +40,21 @@ def diff(
     Live keys that are not in `desired` are deleted, except those in `retained`.
 
     Raises:
-        AmbiguousResource: several live resources of a kind that cannot exist twice match equally.
+        AmbiguousResource: several live resources match equally, and those that would be removed may hold data.
     """
     live = snapshot.of(identity.name)
     current: dict[Key, Live] = {}
     steps: dict[Key, Step] = {}
+    removed: set[str] = set()
     for key in _in_order(desired):
         replaced = frozenset(
             need for need in desired[key].needs if need in steps and steps[need].action is Action.REPLACE
         )
-        step = _step(identity, desired[key], live.get(key, ()), _lookup(current, snapshot), replaced)
+        lives, lookup = live.get(key, ()), _lookup(current, snapshot)
+        check_no_data_at_stake(key, _matching(desired[key], lives, lookup), retained)
+        step = _step(identity, desired[key], lives, lookup, replaced, removed=removed)
         steps[key] = step
+        removed.update(old.id for old in step.old)
         if step.live is not None and step.action is not Action.REPLACE:
             current[key] = step.live
     for key, lives in sorted(live.items()):
@@ -78,24 +84,29 @@ def _step(
     lives: Sequence[Live],
     lookup: Callable[[Ref], str],
     replaced: frozenset[Key],
+    *,
+    removed: Collection[str],
 ) -> Step:
-    """Return the step for a wanted key; `replaced` are those of its needs that are replaced."""
+    """Return the step for a wanted key; `replaced` are those of its needs that are, `removed` what is deleted."""
     standing = [live for live in lives if live.phase is not Phase.GOING]
-    matching = [live for live in standing if live.phase is not Phase.FAILED and _has_content(want, live, lookup)]
+    matching = _matching(want, lives, lookup)
+    fitting = [live for live in matching if not lies_in(want, live, removed)]
     forced = [need for need in sorted(replaced) if need in _immutable_needs(want)]
     going = () if want.can_overlap else tuple(live for live in lives if live.phase is Phase.GOING)
     if not standing:
         changes = _going(going) or (Change(want.key.kind, "does not exist yet"),)
         return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes, going=going)
-    if forced or not matching:
+    if forced or not fitting:
         step = _replacement(identity, want, standing, forced, lookup, replaced=replaced)
-        return evolve(step, changes=(*step.changes, *_going(going)), going=going)
-    if len(matching) > 1 and want.rollout is None:
-        ids = ", ".join(live.id for live in matching)
-        raise AmbiguousResource(
-            f"{want.key} exists {len(matching)} times ({ids}): delete all but one, then run again"
-        )
-    return _keeping(identity, want, standing, matching[0], lookup)
+        reasons = (_MISPLACED,) if matching and not forced else step.changes
+        return evolve(step, changes=(*reasons, *_going(going)), going=going)
+    return _keeping(identity, want, standing, fitting[0], lookup)
+
+
+def _matching(want: Desired, lives: Sequence[Live], lookup: Callable[[Ref], str]) -> list[Live]:
+    """Return the resources that have the wanted content, oldest first."""
+    dead = {Phase.GOING, Phase.FAILED}
+    return [live for live in lives if live.phase not in dead and _has_content(want, live, lookup)]
 
 
 def _has_content(want: Desired, live: Live, lookup: Callable[[Ref], str]) -> bool:
@@ -152,7 +163,7 @@ def _keeping(
     rollout = want.rollout
     former = [live for live in old if live.tags.get(TAG_DIGEST) != want.digest and live.phase is not Phase.FAILED]
     is_newest = all((live.time_created, live.id) < (kept.time_created, kept.id) for live in former)
-    changed = _changed_fields(identity, want, kept, lookup)
+    changed = changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)
     fields = frozenset(name for name, _, _ in changed)
     if kept.tags.get(TAG_DIGEST) != want.digest:
@@ -242,9 +253,10 @@ def _immutable_needs(want: Desired) -> frozenset[Key]:
     return frozenset(ref.key for ref in references(fixed) if not ref.deployment)
 
 
-def _changed_fields(
+def changed_fields(
     identity: Identity, want: Desired, live: Live, lookup: Callable[[Ref], str]
 ) -> list[tuple[str, str, str]]:
+    """Return (name, value, wanted value) of the fields that an update must change; empty values are not shown."""
     changed = []
     for name in sorted(want.mutable):
         shown, wanted = live.body.get(name), resolve(want.body.get(name), lookup)

@@ -77,7 +77,7 @@ def operations_of(
         for delete, live in zip(deletes[step.key], step.old, strict=True):
             operations[delete] = Operation(id=delete, live=live, goal=Goal.GONE)
             needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), makes, deletes)
-            if step.predecessor is not None and live.phase is not Phase.FAILED:
+            if _predecessor(step, desired) is not None and live.phase is not Phase.FAILED:
                 needs[delete].add(makes[step.key])
     orders = _rollout_order(steps, desired, made, deletes, halts), _proof_order(steps, desired, made, deletes)
     for earlier, later in chain(*orders):
@@ -98,22 +98,22 @@ def until_ready(operations: Sequence[Operation]) -> tuple[Operation, ...]:
 
 def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Operation | None:
     """Return the operation for the resource that stays, or None when it needs none."""
-    action = _ACTIONS.get(step.action)
+    action, predecessor = _ACTIONS.get(step.action), _predecessor(step, desired)
     if step.action is Action.PRUNE and step.live is not None:
-        is_awaited = step.live.phase is Phase.PENDING or step.predecessor is not None
+        is_awaited = step.live.phase is Phase.PENDING or predecessor is not None
         action = Action.WAIT if is_awaited else None
     if action is None:
         return None
     want = desired.get(step.key)
     has_health = want is not None and want.health is not None and action in BRING_UP
-    must_be_healthy = has_health or step.predecessor is not None
+    must_be_healthy = has_health or predecessor is not None
     lives: tuple[Live | None, ...] = (*step.old, *step.going, step.live)
     return Operation(
         id=OperationId(deployment, step.key, action),
         goal=Goal.HEALTHY if must_be_healthy else _GOALS.get(action, Goal.READY),
         live=step.live,
         changed_fields=step.changed_fields,
-        predecessor=step.predecessor,
+        predecessor=predecessor,
         superseded=frozenset(live.id for live in lives if live is not None),
         is_created_again=action is Action.WAIT and step.is_created_again,
     )
@@ -121,6 +121,12 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
 
 def _deletes(deployment: str, key: Key, lives: Iterable[Live]) -> tuple[OperationId, ...]:
     return tuple(OperationId(deployment, key, Action.DELETE, live.id) for live in lives)
+
+
+def _predecessor(step: Step, desired: Mapping[Key, Desired]) -> Live | None:
+    """Return what serves until the resource of a step does; a second resource of other kinds serves for nothing."""
+    want = desired.get(step.key)
+    return step.predecessor if want is None or want.rollout is not None else None
 
 
 def _halt(deployment: str, step: Step) -> Iterator[Operation]:
@@ -176,7 +182,8 @@ def _deletion_needs(
     for user in users:
         if not (step.has_downtime and user.predecessor is not None):
             needs.update(deletes[user.key])
-        if step.action is Action.DELETE and user.live is not None and user.key in makes:
+        is_left = step.action is Action.DELETE or step.live is not None
+        if is_left and user.live is not None and user.key in makes:
             needs.add(makes[user.key])
     return needs
 

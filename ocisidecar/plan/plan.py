@@ -199,6 +199,7 @@ class Plan:
         snapshot: the live resources when the plan was made.
         warnings: valid settings that should be reviewed.
         is_destroy: whether it removes the deployment.
+        is_purge: whether it also removes what holds data.
     """
 
     identity: Identity
@@ -208,6 +209,7 @@ class Plan:
     snapshot: Snapshot = field(factory=Snapshot, repr=False)
     warnings: tuple[str, ...] = ()
     is_destroy: bool = False
+    is_purge: bool = False
 
     @property
     def name(self) -> str:

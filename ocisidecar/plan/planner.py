@@ -5,19 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from attrs import define, evolve, field
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import NotAuthorizedOrNotFound, SpecError, SpecProblem
+from ocisidecar.observe.own_writes import OwnWrites
 from ocisidecar.observe.snapshot import (
     RegionInfo,
+    call_all,
     read_region_info,
     resources_with_data,
     site_of,
     take_snapshot,
     with_details,
+    with_places,
     with_repositories,
 )
 from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
@@ -47,6 +51,7 @@ class Planner:
         compartment_id: where deployments live.
         image_prefix: registry path of our own images.
         accepts_symbolic_images: whether our own images may be named without a prefix, as in the emulator.
+        own_writes: what the provisioner wrote lately.
     """
 
     session: Session
@@ -54,6 +59,7 @@ class Planner:
     compartment_id: str
     image_prefix: str | None
     accepts_symbolic_images: bool
+    own_writes: OwnWrites = field(factory=OwnWrites)
     _region_info: RegionInfo | None = field(default=None, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
@@ -78,7 +84,11 @@ class Planner:
     def snapshot(self, name: str, cancel: Cancel) -> Snapshot:
         """Return all resources with our tags here; `name` may be any deployment's."""
         caller = self.session.caller(cancel)
-        return take_snapshot(caller, self.site(name, caller), self.pool)
+        return self._snapshot(caller, self.site(name, caller))
+
+    def _snapshot(self, caller: Caller, site: Site, *, log_groups: Sequence[str] = ()) -> Snapshot:
+        snapshot = take_snapshot(caller, site, self.pool, log_groups=log_groups)
+        return self.own_writes.completed(snapshot, caller, site, partial(call_all, self.pool, caller))
 
     def plans(self, specs: Sequence[DeploymentSpec], cancel: Cancel) -> tuple[Plan, ...]:
         """Return a plan for each spec, from one snapshot."""
@@ -89,10 +99,15 @@ class Planner:
         groups = [group for spec in specs if (group := spec.effective_logging.log_group_id) is not None]
         region = self._region(caller)
         site = site_of(self.identity(specs[0].name), region, self.image_prefix)
-        snapshot = take_snapshot(caller, site, self.pool, log_groups=groups)
+        snapshot = self._snapshot(caller, site, log_groups=groups)
         _require_domains(specs, site)
         site = self._with_repositories(specs, site, caller)
         plans = _plans_for(specs, site, snapshot)
+        if doubled := {
+            step.key.kind for plan in plans for step in plan.steps if step.live is not None and step.old
+        }:
+            snapshot = with_places(caller, self.pool, snapshot, doubled)
+            plans = _plans_for(specs, site, snapshot)
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
         if replaced:
             plans = _plans_for(specs, site, with_details(caller, site, snapshot, replaced))
@@ -117,7 +132,8 @@ class Planner:
         caller = self.session.caller(cancel)
         snapshot = self.snapshot(name, cancel)
         data = {} if purge else resources_with_data(caller, snapshot.of(name))
-        return plan_removal(self.identity(name), snapshot, retain=tuple(retain), with_data=data)
+        plan = plan_removal(self.identity(name), snapshot, retain=tuple(retain), with_data=data)
+        return evolve(plan, is_purge=purge)
 
     def adoption(self, spec: DeploymentSpec, resources: Mapping[str, str], cancel: Cancel) -> Plan:
         """Return the plan that adopts `resources` (key → OCID) and creates or updates the rest of `spec`."""
@@ -130,7 +146,7 @@ class Planner:
             if key is None or key.kind not in KINDS:
                 raise SpecError([SpecProblem(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
             adopted[key] = KINDS[key.kind].read_for_adoption(caller, site, key, live_id)
-        snapshot = take_snapshot(caller, site, self.pool)
+        snapshot = self._snapshot(caller, site)
         site = self._with_repositories([spec], site, caller)
         return plan_adopt(spec, site, snapshot, adopted, warnings=spec_warnings(spec))
 

@@ -38,6 +38,7 @@ class DynamicGroup(Kind):
     is_shared = True
     client = "identity.IdentityClient"
     noun = "dynamic_group"
+    has_unique_name = True
     is_in_root = True
     resource_types = ("dynamic-groups",)
     is_in_home_region = True
@@ -74,6 +75,7 @@ class Policy(Kind):
     is_shared = True
     client = "identity.IdentityClient"
     noun = "policy"
+    has_unique_name = True
     resource_types = ("policies",)
     is_in_home_region = True
     needs = ("dynamic-group",)

@@ -26,6 +26,7 @@ class Topic(Kind):
     purpose = "sends alarms to its subscribers"
     client = "ons.NotificationControlPlaneClient"
     noun = "topic"
+    has_unique_name = True
     resource_types = ("ons-topics",)
     id_field = "topicId"
     mutable = frozenset({"description"})

@@ -70,6 +70,14 @@ class HasDetails(ABC):
         """Return `lives` with the known parts of their replace-only content."""
 
 
+class HasHiddenPlace(ABC):
+    """Its list leaves out in what its resources lie, as an instance in a subnet."""
+
+    @abstractmethod
+    def with_place(self, caller: Caller, live: Live) -> Live:
+        """Return `live` with the OCIDs of what it lies in."""
+
+
 class HasWorkRequests(Kind):
     """Its client shows work requests, with the outcome of a change and the reason of a failure."""
 

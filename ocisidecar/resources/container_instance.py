@@ -19,7 +19,14 @@ from ocisidecar.client.retry import ACTION, READ_NEW, UPDATE
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import PlanError, ServiceCallError
 from ocisidecar.resources.addresses import Holder, find_holder
-from ocisidecar.resources.capabilities import HasDetails, HasWorkRequests, HealthChecked, Startable, TakesAddresses
+from ocisidecar.resources.capabilities import (
+    HasDetails,
+    HasHiddenPlace,
+    HasWorkRequests,
+    HealthChecked,
+    Startable,
+    TakesAddresses,
+)
 from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
@@ -52,7 +59,7 @@ _NETWORK_CLIENT = "core.VirtualNetworkClient"
 _EMULATOR_TAG = "ocisidecar-emulator"
 
 
-class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, TakesAddresses):
+class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, HasHiddenPlace, TakesAddresses):
     """A container instance.  API: container_instances/20210415, ContainerInstance."""
 
     name = "container-instance"
@@ -154,6 +161,13 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, T
             )
             for live in lives
         )
+
+    def with_place(self, caller: Caller, live: Live) -> Live:
+        """Return an instance with its VNICs, which show its subnet and its security groups."""
+        found = caller.call(self.client, "get_container_instance", live.id).body
+        ids = [text(vnic, "vnicId") for vnic in objects(found.get(_VNICS)) if vnic.get("vnicId")]
+        vnics = [caller.call(_NETWORK_CLIENT, "get_vnic", one).body for one in ids]
+        return evolve(live, body={**live.body, _VNICS: vnics})
 
     def health(self, caller: Caller, site: Site, criteria: Mapping[str, HealthCriteria]) -> Mapping[str, Health]:
         """Return how the containers of instances work.

@@ -135,6 +135,8 @@ class Kind(ABC):
         parent_field: the body field with the parent's OCID.
         is_in_home_region: it is written, and read, in the tenancy's home region.
         is_in_root: its resources live in the tenancy's root compartment.
+        has_unique_name: the service refuses a second resource of a name, so that no two can have one key.
+        is_alone_in_vcn: the service refuses a second one in the same VCN, because of its kind or its addresses.
         phases: what its state words mean.
         mutable: body fields that can be changed in place and are shown by a list.
         hidden: body fields that can be changed in place but that no list shows.
@@ -156,6 +158,8 @@ class Kind(ABC):
     parent_field: ClassVar[str] = ""
     is_in_home_region: ClassVar[bool] = False
     is_in_root: ClassVar[bool] = False
+    has_unique_name: ClassVar[bool] = False
+    is_alone_in_vcn: ClassVar[bool] = False
     phases: ClassVar[Mapping[str, Phase]] = ACTIVE_PHASES
     mutable: ClassVar[frozenset[str]] = frozenset()
     hidden: ClassVar[frozenset[str]] = frozenset()
@@ -264,6 +268,10 @@ class Kind(ABC):
         answer = self.read(caller, site, live_id, parent_id)
         live = None if answer is None else self.live(answer.body, site)
         return None if live is None or live.phase is Phase.GONE else live
+
+    def observe_one(self, caller: Caller, site: Site, live: Live) -> Live | None:
+        """Return `live` as it is now, with everything that a plan compares, or None when it is gone or not ours."""
+        return self.get(caller, site, live.id, self.parent_id(live.body))
 
     def read_for_adoption(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
         """Return a resource that is not ours (yet) as if it were `key` of the site's deployment.

@@ -31,6 +31,7 @@ class LogGroup(HasWorkRequests, KeepsData):
     purpose = "holds the logs"
     client = "logging.LoggingManagementClient"
     noun = "log_group"
+    has_unique_name = True
     resource_types = ("logging-family",)
     mutable = frozenset({"displayName", "description"})
 
@@ -58,6 +59,7 @@ class Log(HasWorkRequests, KeepsData):
     is_shared = True
     client = "logging.LoggingManagementClient"
     noun = "log"
+    has_unique_name = True
     resource_types = ("logging-family",)
     needs = ("log-group",)
     parent = "log-group"

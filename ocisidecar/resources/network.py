@@ -74,6 +74,7 @@ class InternetGateway(NetworkKind):
     heading = "Network"
     purpose = "the way from and to the internet"
     noun = "internet_gateway"
+    is_alone_in_vcn = True
     needs = ("vcn",)
     mutable = frozenset({"displayName", "isEnabled"})
     made_for = ("public",)
@@ -90,6 +91,7 @@ class NatGateway(NetworkKind):
     heading = "Network"
     purpose = "connects instances to the internet, outgoing only"
     noun = "nat_gateway"
+    is_alone_in_vcn = True
     needs = ("vcn",)
     mutable = frozenset({"displayName", "blockTraffic"})
     made_for = ("private",)
@@ -106,6 +108,7 @@ class ServiceGateway(NetworkKind):
     heading = "Network"
     purpose = "the short way to Oracle's own services"
     noun = "service_gateway"
+    is_alone_in_vcn = True
     needs = ("vcn",)
     mutable = frozenset({"displayName", "services"})
     made_for = ("private",)
@@ -163,6 +166,7 @@ class Subnet(NetworkKind):
     purpose = "the address range that instances live in"
     is_shared = True
     noun = "subnet"
+    is_alone_in_vcn = True
     needs = ("vcn", "route-table", "security-list")
     mutable = frozenset({"displayName", "routeTableId", "securityListIds"})
 

@@ -1,7 +1,8 @@
 """The network security group, which opens exactly the ports that the spec declares.
 
 Adding rules takes no retry token, so a repeated add would duplicate them: rules are read first and compared by
-content, and a duplicate is a difference like any other.
+content, and a duplicate is a difference like any other.  Two runs may both add: after an add the rules are read
+again, and of equal ones the oldest stays, which is the same for both.
 
 Source: oci.core.models.AddNetworkSecurityGroupSecurityRulesDetails (at most 25 rules a call), SecurityRule.
 """
@@ -17,6 +18,7 @@ from attrs import evolve
 from ocisidecar.client.repetition import until_done
 from ocisidecar.client.retry import ACTION, READ_NEW
 from ocisidecar.client.session import Caller
+from ocisidecar.errors import ServiceCallError
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.kind import Accepted, Kind, Site
@@ -78,6 +80,11 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
         """Return the groups with their rules."""
         return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parent_id))
 
+    def observe_one(self, caller: Caller, site: Site, live: Live) -> Live | None:
+        """Return a group as it is now, with its rules."""
+        now = super().observe_one(caller, site, live)
+        return None if now is None else self._with_rules(caller, now)
+
     def read_for_adoption(self, caller: Caller, site: Site, key: Key, live_id: str) -> Live:
         """Return a group that is not ours yet, with its rules."""
         return self._with_rules(caller, super().read_for_adoption(caller, site, key, live_id))
@@ -116,9 +123,22 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
         for batch in _batches(missing):
             operation = "add_network_security_group_security_rules"
             caller.call(self.client, operation, group_id, {_RULES: batch}, intent=ACTION)
+        if missing:
+            _, extra = _difference(self._rules(caller, group_id), rules)
         for ids in _batches([text(rule, "id") for rule in extra]):
-            operation = "remove_network_security_group_security_rules"
-            caller.call(self.client, operation, group_id, {"securityRuleIds": ids}, intent=ACTION)
+            self._remove(caller, group_id, ids)
+
+    def _remove(self, caller: Caller, group_id: str, ids: Sequence[str]) -> None:
+        """Remove rules; those that another run removes at the same time are gone as well."""
+        body = {"securityRuleIds": ids}
+        try:
+            caller.call(self.client, "remove_network_security_group_security_rules", group_id, body, intent=ACTION)
+        except ServiceCallError:
+            left = {text(rule, "id") for rule in self._rules(caller, group_id)}.intersection(ids)
+            if left == set(ids):
+                raise
+            if left:
+                self._remove(caller, group_id, sorted(left))
 
 
 def _ingress(spec: DeploymentSpec) -> list[Body]:
@@ -165,7 +185,8 @@ def _egress() -> Body:
 def _difference(
     live: Sequence[Mapping[str, Json]], wanted: Sequence[Mapping[str, Json]]
 ) -> tuple[list[Mapping[str, Json]], list[Mapping[str, Json]]]:
-    """Return (wanted rules that are missing, live rules that are extra)."""
+    """Return (wanted rules that are missing, live rules that are extra); of equal rules the oldest is not extra."""
+    live = sorted(live, key=lambda rule: (text(rule, "timeCreated"), text(rule, "id")))
     pairs = match_entries(live, wanted)
     found = set(pairs.values())
     missing = [rule for index, rule in enumerate(wanted) if index not in found]

@@ -21,6 +21,7 @@ class ContainerRepository(Kind, KeepsData):
     purpose = "where images are pushed to and pulled from"
     client = "artifacts.ArtifactsClient"
     noun = "container_repository"
+    has_unique_name = True
     resource_types = ("repos",)
     mutable = frozenset({"isPublic"})
 

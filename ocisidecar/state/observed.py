@@ -21,6 +21,10 @@ class Phase(StrEnum):
     GONE = "gone"
 
 
+DEAD = frozenset({Phase.FAILED, Phase.GOING, Phase.GONE})
+"""Phases from which a resource does not come back."""
+
+
 @frozen
 class Live:
     """A resource that exists.
@@ -42,6 +46,11 @@ class Live:
     body: Mapping[str, Json] = field(repr=False, eq=False)
     time_created: str = ""
     known: Mapping[str, Json] | None = field(default=None, repr=False, eq=False)
+
+    @property
+    def age_order(self) -> tuple[str, str]:
+        """Sorts resources by age, the oldest first, and always the same way."""
+        return self.time_created, self.id
 
     @property
     def is_changing(self) -> bool:
@@ -70,7 +79,7 @@ class Snapshot:
     def of(self, deployment: str) -> dict[Key, tuple[Live, ...]]:
         """Return the live resources of one deployment by key, oldest first."""
         found: dict[Key, list[Live]] = {}
-        for live in sorted(self.resources, key=lambda live: (live.time_created, live.id)):
+        for live in sorted(self.resources, key=lambda live: live.age_order):
             if live.deployment == deployment:
                 found.setdefault(live.key, []).append(live)
         return {key: tuple(lives) for key, lives in found.items()}

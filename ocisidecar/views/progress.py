@@ -21,6 +21,7 @@ from ocisidecar.events import (
     ReplacementReady,
     ReplacementUndone,
     RollbackStarted,
+    RunNotice,
     StepEvent,
     StepFailed,
     StepFinished,
@@ -201,6 +202,8 @@ def _line(event: Event, *, is_live: bool, is_up_to_date: bool) -> _Line | None:
             return _Line("⇄", "replacement is healthy; the old one is deleted next", Tone.CHANGE)
         case ReplacementUndone():
             return _Line("⇄", "the old one serves again; the new one is deleted next", Tone.CHANGE)
+        case RunNotice():
+            return _Line("…", event.message, Tone.CALM)
         case StepWarning():
             return _Line("!", event.message, Tone.CHANGE)
         case StepFinished():

@@ -167,12 +167,19 @@ class TestSteps:
         step = only(web(size=2), old, new)
         assert (step.action, step.live, step.old) == (Action.PRUNE, new, (old,))
 
-    def test_two_matching_networks_are_ambiguous(self):
-        """Two VCNs that match the spec raise AmbiguousResource with both OCIDs."""
+    def test_two_matching_networks_become_one(self):
+        """Of two VCNs that match the spec the older one is kept."""
+        step = only(VCN, live(VCN), live(VCN, number=2))
+        assert (step.action, step.live, step.old) == (Action.PRUNE, live(VCN), (live(VCN, number=2),))
+
+    def test_two_resources_that_may_hold_data_are_ambiguous(self):
+        """Two log groups that match the spec raise AmbiguousResource with both OCIDs."""
+        group = want("log-group/main")
         with pytest.raises(
-            AmbiguousResource, match=r"vcn/main exists 2 times \(ocid1.vcn.main.1, ocid1.vcn.main.2"
+            AmbiguousResource,
+            match=r"log-group/main exists 2 times \(ocid1.log-group.main.1, ocid1.log-group.main.2",
         ):
-            only(VCN, live(VCN), live(VCN, number=2))
+            steps_of([group], [live(group), live(group, number=2)], retained=["log-group/main"])
 
 
 class TestDiff:

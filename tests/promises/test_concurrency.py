@@ -55,7 +55,7 @@ def test_two_provisioners_that_apply_at_the_same_time_end_with_one_set(clock, co
         both = [connect(emulator), connect(emulator)]
         results = together(2, lambda number: both[number].apply(SPEC))
         assert results[0] == results[1]
-        clock.advance(120)  # until an instance whose image was refused is deleted
+        clock.advance(900)  # instances whose image was refused are deleted by then
         assert live_ids(emulator) == sorted(results[0].resources.values())
         both[0].destroy("web", purge=True)
         assert emulator.live() == {}

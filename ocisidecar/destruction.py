@@ -1,0 +1,218 @@
+"""Destroy: remove what lists show, and ask again until nothing can be hidden from them any more.
+
+A destroy remembers nothing, and a list may leave out what was created a short time ago.  So it goes by rounds:
+plan, delete, and read everything again, until nothing is shown.  If something that it found is young, so that more
+may have been created at that time, it goes on asking until all of that is shown; so it does if it finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from math import inf
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve, field
+
+from ocisidecar.apply.outcome import Outcome, final_event
+from ocisidecar.apply.reporter import Reporter, retrying
+from ocisidecar.cancel import Cancel
+from ocisidecar.errors import Cancelled, Conflict, DestroyFailed
+from ocisidecar.events import ApplyStopped, Handler, PlanReady, RunNotice
+from ocisidecar.plan.plan import Action, Operation, Plan
+from ocisidecar.plan.planner import Spec
+from ocisidecar.run_errors import raise_failures
+from ocisidecar.state.observed import Live
+
+if TYPE_CHECKING:
+    from ocisidecar.connection import ServiceConnection
+    from ocisidecar.deployment import Deployment
+
+_MAX_ROUNDS = 30
+_FIRST_WAIT_SECONDS = 2.0
+_LONGEST_WAIT_SECONDS = 10.0
+_PATIENCE_SECONDS = 10.0
+"""How long a delete is repeated that is refused because of what is still in the resource, before lists are read
+again for it.  UNCONFIRMED: most VNICs are released within that time."""
+
+
+@define
+class _Reporter(Reporter):
+    """Reports a delete that is refused because the resource is in use as one to be tried again."""
+
+    is_repeated: bool = field(default=False, init=False)
+
+    def failed(self, operation: Operation, error: Exception) -> None:
+        """Report the error that ended the operation."""
+        if self.is_repeated and operation.id.action is Action.DELETE and isinstance(error, Conflict):
+            reason = f"is still in use; what is in it is looked for: {error.service_message}"
+            self.emit(retrying(operation, reason, attempt=1))
+        else:
+            super().failed(operation, error)
+
+
+@define
+class Destruction:
+    """The removal of one deployment.
+
+    Args:
+        connection: makes plans and carries them out.
+        name: the deployment's.
+        retain, purge: see `Provisioner.destroy`.
+        on_event: receives the events.
+        cancel: ends it.
+    """
+
+    connection: ServiceConnection
+    name: str
+    retain: tuple[str, ...]
+    purge: bool
+    on_event: Handler | None
+    cancel: Cancel
+    _reporter: _Reporter = field(init=False)
+    _until: float = field(default=-inf, init=False)
+    _wait_seconds: float = field(default=_FIRST_WAIT_SECONDS, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        handler = self.on_event or self.connection.on_event
+        self._reporter = _Reporter(self.connection.session.clock, handler)
+
+    @classmethod
+    def of(
+        cls,
+        target: str | Spec | Deployment | Plan,
+        connection: ServiceConnection,
+        retain: Iterable[str],
+        *,
+        purge: bool,
+        on_event: Handler | None,
+        cancel: Cancel | None,
+    ) -> Destruction:
+        """Return the removal of a deployment that is given by any of its forms; a plan keeps what it keeps."""
+        name = target if isinstance(target, str) else target.name
+        if isinstance(target, Plan):
+            retain, purge = [str(step.key) for step in target.steps if step.live is not None], target.is_purge
+        cancel = cancel or Cancel(clock=connection.session.clock)
+        return cls(connection, name, tuple(retain), purge, on_event, cancel)
+
+    def plan(self) -> Plan:
+        """Return the plan; where lists show nothing, ask again for as long as they may lag.  Only reads."""
+        plan, seconds = self._plan(), self._search_seconds
+        if not plan.steps and seconds > 0:
+            self._tell(
+                f"lists show nothing of {self.name}: asking again for at most {seconds:.0f} s, because they may "
+                "not show yet what was just created"
+            )
+            self._until = self._now() + seconds
+            while not plan.steps and self._now() < self._until:
+                self._wait()
+                plan = self._plan()
+            if not plan.steps:
+                self._tell(
+                    f"nothing of {self.name} was found; this cannot know of anything created within the last "
+                    f"{seconds:.0f} s"
+                )
+        self._announce(plan, operations=len(plan.operations))
+        return plan
+
+    def run(self, plan: Plan) -> Deployment:
+        """Carry out the plan, and those for what lists show afterwards; return what was kept.
+
+        Raises:
+            DestroyFailed, Cancelled: it did not end well.
+        """
+        try:
+            return self._end(self._rounds(plan) if plan.operations else self._carry_out(plan, busy_seconds=inf))
+        except Cancelled as error:
+            if error.deployment is None:  # between two rounds
+                self._reporter.emit(ApplyStopped(deployment=self.name, reason=f"cancelled: {error}", resources=0))
+            raise
+
+    def _rounds(self, plan: Plan) -> Outcome:
+        """Return the outcome of the last round."""
+        began, operations = self._now(), len(plan.operations)
+        for _ in range(_MAX_ROUNDS):
+            self._look_for_young(plan, began)
+            is_patient = self._now() >= self._until
+            outcome = self._carry_out(plan, busy_seconds=inf if is_patient else _PATIENCE_SECONDS)
+            is_refused = all(isinstance(cause, Conflict) for cause in outcome.causes.values())
+            if outcome.is_cancelled or not is_refused:
+                return outcome
+            if outcome.causes:
+                self._wait()
+            following = self._following()
+            is_stuck = bool(outcome.causes) and is_patient and _ids(following) <= _ids(plan)
+            if is_stuck or not following.operations:
+                return evolve(outcome, causes=outcome.causes if is_stuck else {})
+            plan, operations = following, operations + len(following.operations)
+            self._announce(plan, operations=operations)
+        remaining = {str(step.key): step.old[0].id for step in plan.steps if step.old}
+        message = f"{self.name} is not gone: after {_MAX_ROUNDS} rounds other runs still create resources of it"
+        raise DestroyFailed(
+            f"{message}: {', '.join(remaining)}. End them and destroy again.", remaining=remaining, causes={}
+        )
+
+    def _following(self) -> Plan:
+        """Return the plan for what lists show now, after asking for as long as something may be hidden."""
+        plan = self._plan()
+        if not plan.operations and self._now() < self._until:
+            self._tell(
+                f"{self.name} was changed just before: asking for at most {self._until - self._now():.0f} s "
+                "whether lists show more of it"
+            )
+            while not plan.operations and self._now() < self._until:
+                self._wait()
+                plan = self._plan()
+        return plan
+
+    def _look_for_young(self, plan: Plan, began: float) -> None:
+        """Note that more may be hidden, if the plan removes what others created a short time ago."""
+        planner, seconds = self.connection.planner, self._search_seconds
+        newest = self.connection.session.service_clock.time() - seconds
+        lives = [live for step in plan.steps for live in step.old]
+        if any(not planner.own_writes.knows(live) and _created(live) > newest for live in lives):
+            self._until = max(self._until, began + seconds)
+
+    def _carry_out(self, plan: Plan, *, busy_seconds: float) -> Outcome:
+        self._reporter.is_repeated = busy_seconds < inf
+        return self.connection.carry_out((plan,), self._reporter, self.cancel, busy_seconds=busy_seconds)[0]
+
+    def _end(self, outcome: Outcome) -> Deployment:
+        found = self.connection.deployment(self.name, outcome.resources)
+        self._reporter.emit(final_event(outcome, self.cancel.reason))
+        raise_failures((outcome,), (found,), self.cancel.reason, diagnose=lambda *_: None, diagnoses={})
+        return found
+
+    def _plan(self) -> Plan:
+        planner = self.connection.planner
+        return planner.removal(self.name, retain=self.retain, purge=self.purge, cancel=self.cancel)
+
+    def _announce(self, plan: Plan, *, operations: int) -> None:
+        event = PlanReady(deployment=self.name, counts=plan.counts, operations=operations)
+        if operations > len(plan.operations):
+            self._reporter.emit(event)
+        elif self._reporter.handler is not None:
+            self._reporter.handler(event)
+
+    def _tell(self, message: str) -> None:
+        self._reporter.emit(RunNotice(deployment=self.name, message=message))
+
+    def _wait(self) -> None:
+        left = max(self._until - self._now(), _FIRST_WAIT_SECONDS)
+        self.connection.session.caller(self.cancel).sleep(min(self._wait_seconds, left))
+        self._wait_seconds = min(1.5 * self._wait_seconds, _LONGEST_WAIT_SECONDS)
+
+    def _now(self) -> float:
+        return self.connection.session.clock.time()
+
+    @property
+    def _search_seconds(self) -> float:
+        return self.connection.limits.search_seconds
+
+
+def _ids(plan: Plan) -> frozenset[str]:
+    return frozenset(live.id for step in plan.steps for live in step.old)
+
+
+def _created(live: Live) -> float:
+    return datetime.fromisoformat(live.time_created).timestamp() if live.time_created else -inf

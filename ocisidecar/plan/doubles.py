@@ -1,0 +1,47 @@
+"""Several resources of one key: the oldest consistent set is kept, and the others are removed.  Pure.
+
+Runs that do not know of each other may leave two of a kind.  One is kept only if it does not lie in a resource that
+is removed, as a subnet lies in its VCN, so what is kept of each key fits together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from ocisidecar.errors import AmbiguousResource
+from ocisidecar.state.desired import Desired
+from ocisidecar.state.observed import Live
+from ocisidecar.wire import Json, Key
+
+
+def lies_in(want: Desired, live: Live, removed: Collection[str]) -> bool:
+    """Return whether a resource refers, other than by what can be changed in place, to one of these OCIDs."""
+    if not removed:
+        return False
+    fixed = (value for name, value in live.body.items() if name not in want.mutable)
+    return any(one in removed for value in fixed for one in _texts(value))
+
+
+def check_no_data_at_stake(key: Key, matching: Sequence[Live], retained: Collection[Key]) -> None:
+    """Check that resources of which one is kept and the others are removed hold no data.
+
+    Raises:
+        AmbiguousResource: there are several, and they may hold data.
+    """
+    if len(matching) > 1 and key in retained:
+        ids = ", ".join(live.id for live in matching)
+        raise AmbiguousResource(
+            f"{key} exists {len(matching)} times ({ids}), and each may hold data: "
+            "delete all but one, then run again"
+        )
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, Sequence):
+        for one in value:
+            yield from _texts(one)

@@ -187,8 +187,8 @@ class Caller:
     """Calls for one resource, under one `Cancel`; `notify` is called before each retry.
 
     `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet, and
-    `follows_create` that what was just created may not be known everywhere yet.  `busy_seconds` is how long at most a
-    resource that is busy is waited for.
+    `follows_create` that what was just created may not be known everywhere yet.  A resource that is busy is waited
+    for, but for `busy_seconds` at most.
     """
 
     session: Session

@@ -17,7 +17,7 @@ from ocisidecar.construction import cloud_target, is_emulator, start_emulator
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import ConfigError, DeploymentNotFound
 from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
-from ocisidecar.plan.build import check_digest
+from ocisidecar.plan.build import check_digest, check_place
 from ocisidecar.plan.operations import Wait
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
@@ -253,9 +253,12 @@ class Provisioner:
 
         Raises:
             DeploymentInUse: other deployments use this one.
-            PlanError: `retain` names a key or kind that does not exist.
+            PlanError: `retain` names a key or kind that does not exist, or the deployment is in another compartment
+                or region.
             ServiceCallError: a read failed.
         """
+        if isinstance(target, Deployment):
+            check_place(target.identity, self._planner.identity(target.name))
         name = target if isinstance(target, str) else target.name
         plan = self._planner.removal(name, retain=retain, purge=purge, cancel=cancel or Cancel())
         return self._ready(plan, on_event)

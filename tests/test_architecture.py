@@ -76,6 +76,7 @@ JUDGING = (
     "observe.container_exit_codes",
     "observe.container_roles",
     "observe.log_lines",
+    "observe.shapes",
     "apply.outcome",
     "verify.checks",
     "verify.context",

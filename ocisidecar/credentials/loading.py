@@ -20,6 +20,7 @@ from ocisidecar.credentials.key_material import (
     require_rsa,
 )
 from ocisidecar.credentials.principals import instance_principal, platform_region, resource_principal
+from ocisidecar.credentials.realms import region_named
 from ocisidecar.credentials.session_token import SessionToken
 from ocisidecar.credentials.settings import (
     Hidden,
@@ -66,6 +67,16 @@ class Credentials:
     user_id: str | None = None
     compartment_id: str | None = None
     client_config: Mapping[str, str] = Factory(dict)
+
+    @property
+    def realm(self) -> str:
+        """The tenancy's realm, e.g. `oc1`; empty where its OCID shows none."""
+        return "".join(self.tenancy_id.split(".")[2:3])
+
+    @staticmethod
+    def region_of(word: str) -> str:
+        """Return the full name of a region's code or name; empty for a word that is none."""
+        return region_named(word)
 
 
 def load_credentials(

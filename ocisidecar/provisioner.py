@@ -15,14 +15,13 @@ from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.connection import ServiceConnection
 from ocisidecar.construction import cloud_target, is_emulator, start_emulator
 from ocisidecar.deployment import Deployment
-from ocisidecar.errors import ConfigError, DeploymentNotFound
-from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
+from ocisidecar.errors import ConfigError
+from ocisidecar.events import Handler
 from ocisidecar.plan.build import check_digest, check_place
 from ocisidecar.plan.operations import Wait
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
 from ocisidecar.spec import as_deployment
-from ocisidecar.state.observed import Snapshot
 
 if TYPE_CHECKING:
     from ocisidecar.emulator import Emulator, Fault, Latencies
@@ -47,13 +46,11 @@ class Provisioner:
         emulator: Emulator | None = None,
     ) -> None:
         self._session = session
-        limits = limits or Limits()
-        self._on_event = on_event
-        self._emulator = emulator
+        self._emulator, limits = emulator, limits or Limits()
         self._pool = ThreadPoolExecutor(limits.max_workers, thread_name_prefix="ocisidecar")
         self._planner = Planner(session, self._pool, compartment_id, image_prefix, accepts_symbolic_images)
         self._connection = ServiceConnection(
-            session, self._pool, self._planner, limits, on_event, emulator, self.get
+            session, self._pool, self._planner, limits or Limits(), on_event, emulator
         )
 
     @classmethod
@@ -230,7 +227,7 @@ class Provisioner:
         specs = [as_deployment(one) for one in (what if isinstance(what, Sequence) else [what])]
         plans = self._planner.plans(specs, cancel or Cancel())
         for plan in plans:
-            self._ready(plan, on_event)
+            self._connection.ready(plan, on_event)
         return plans if isinstance(what, Sequence) else plans[0]
 
     def plan_destroy(
@@ -261,7 +258,7 @@ class Provisioner:
             check_place(target.identity, self._planner.identity(target.name))
         name = target if isinstance(target, str) else target.name
         plan = self._planner.removal(name, retain=retain, purge=purge, cancel=cancel or Cancel())
-        return self._ready(plan, on_event)
+        return self._connection.ready(plan, on_event)
 
     def adopt(
         self,
@@ -285,7 +282,7 @@ class Provisioner:
             NotAuthorizedOrNotFound: an OCID does not exist.
         """
         plan = self._planner.adoption(as_deployment(spec), resources, cancel or Cancel())
-        return self._ready(plan, on_event)
+        return self._connection.ready(plan, on_event)
 
     @overload
     def apply(
@@ -341,7 +338,7 @@ class Provisioner:
         plans = self._planner.settled(items, cancelling, is_destroy=False)
         check_digest(plans, expect)
         for plan in plans:
-            self._ready(plan, on_event)
+            self._connection.ready(plan, on_event)
         deployments = self._connection.run(plans, on_event, cancelling, wait=wait)
         return deployments if isinstance(what, Sequence) else deployments[0]
 
@@ -366,7 +363,7 @@ class Provisioner:
         """
         cancelling = cancel or Cancel(clock=self._session.clock)
         plan = (
-            self._ready(self._planner.settled([target], cancelling, is_destroy=True)[0], on_event)
+            self._connection.ready(self._planner.settled([target], cancelling, is_destroy=True)[0], on_event)
             if isinstance(target, Plan)
             else self.plan_destroy(target, retain=retain, purge=purge, on_event=on_event, cancel=cancelling)
         )
@@ -378,26 +375,8 @@ class Provisioner:
         Raises:
             DeploymentNotFound: nothing of it exists.
         """
-        snapshot = self._planner.snapshot(name, cancel or Cancel())
-        if name not in snapshot.deployments():
-            raise DeploymentNotFound(name, known=snapshot.deployments())
-        return self._found(name, snapshot, on_event)
+        return self._connection.get(name, on_event=on_event, cancel=cancel)
 
     def list(self, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> tuple[Deployment, ...]:
         """Return all deployments in the compartment and region, by name."""
-        snapshot = self._planner.snapshot("", cancel or Cancel())
-        return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
-
-    def _ready(self, plan: Plan, on_event: Handler | None) -> Plan:
-        self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts, operations=len(plan.operations)))
-        return plan
-
-    def _found(self, name: str, snapshot: Snapshot, on_event: Handler | None) -> Deployment:
-        lives = snapshot.of(name)
-        self._emit(on_event, DeploymentFound(deployment=name, resources=sum(map(len, lives.values()))))
-        return self._connection.deployment(name, {key: found[0] for key, found in lives.items()})
-
-    def _emit(self, on_event: Handler | None, event: Event) -> None:
-        handler = on_event or self._on_event
-        if handler is not None:
-            handler(event)
+        return self._connection.list(on_event=on_event, cancel=cancel)

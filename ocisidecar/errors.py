@@ -220,7 +220,7 @@ class ServiceCallError(OciSidecarError):
         return type(self)(**{**details, **changes})
 
 
-def _shorten(text: str, limit: int = 240) -> str:
+def _shorten(text: str, limit: int = 400) -> str:
     flat = " ".join(text.split()) or "(no text)"
     flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
     return flat if flat.endswith((".", "…", "!", "?")) else flat + "."
@@ -253,7 +253,7 @@ class Throttled(ServiceCallError):
 class LimitExceeded(ServiceCallError):
     """400 LimitExceeded or QuotaExceeded."""
 
-    advice = "Delete what is not needed, or ask for more on the Limits page of the console, then run again."
+    advice = "Free some, ask for more on the console's Limits page, or allow others with PlacementSpec(shapes=...)."
 
 
 class Conflict(ServiceCallError):

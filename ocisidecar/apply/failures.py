@@ -92,7 +92,7 @@ def placements_exhausted(want: Desired, error: ServiceCallError) -> ServiceCallE
         key=str(want.key),
         status=error.status,
         code=error.code,
-        service_message=f"{error.service_message.rstrip('.')}; tried {_tried(want)}.",
+        service_message=f"{error.service_message.rstrip(' .')}; tried {_tried(want)}.",
         opc_request_id=error.opc_request_id,
         attempts=len(want.placements),
     )

@@ -146,9 +146,8 @@ def _create(job: Job) -> Done:
                 raise placements_exhausted(want, error) from error
             attempt = attempt.next_placement()
             if job.caller.notify is not None:
-                job.caller.notify(
-                    f"{error.service_message}; next is {placements[attempt.placement]}", attempt.placement, 0
-                )
+                reason = f"{error.service_message.rstrip(' .')}; next is {placements[attempt.placement]}"
+                job.caller.notify(reason, attempt.placement, 0)
         else:
             return Done(_oldest(job, want, accepted) if attempt.placement else accepted, attempt)
 

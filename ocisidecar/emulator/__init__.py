@@ -13,10 +13,12 @@ from ocisidecar.emulator.emulator import Emulator
 from ocisidecar.emulator.faults import Fault
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
 from ocisidecar.emulator.program import serve
+from ocisidecar.emulator.service_limits import TRIAL_LIMITS
 from ocisidecar.emulator.simulated_pods import ContainerScript
 from ocisidecar.emulator.state import Assumptions
 
 __all__ = [
+    "TRIAL_LIMITS",
     "Assumptions",
     "ContainerScript",
     "Emulator",

@@ -14,7 +14,8 @@ from werkzeug import Request, Response
 from ocisidecar.emulator.access import authorise
 from ocisidecar.emulator.declarations import Call, Operation, Result, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
-from ocisidecar.emulator.faults import LoseResponse, Refuse
+from ocisidecar.emulator.faults import Effect, LoseResponse, Refuse
+from ocisidecar.emulator.malformed import Malform, malform
 from ocisidecar.emulator.regions import REGIONS
 from ocisidecar.emulator.router import Match, Router
 from ocisidecar.emulator.signature import Principal
@@ -86,8 +87,7 @@ class App:
             principal = self._verify(request)
             if match is None:
                 raise self._router.refusal(request.method, path)
-            result, loss = self._perform(request, match, principal)
-            response = _success_response(match.operation, result)
+            response, loss = self._perform(request, match, principal)
         except ServiceError as error:
             response = _error_response(error)
         except _ResponseLost as lost:
@@ -111,17 +111,16 @@ class App:
             raise _EmptyError(400)
         return principal
 
-    def _perform(self, request: Request, match: Match, principal: Principal) -> tuple[Result, LoseResponse | None]:
-        """Run the operation; returns its result and the injected loss of the response, if any."""
+    def _perform(
+        self, request: Request, match: Match, principal: Principal
+    ) -> tuple[Response, LoseResponse | None]:
+        """Run the operation; returns the response and the injected loss of it, if any."""
         operation, cloud = match.operation, self.cloud
         body = _read_body(request, operation)
         effects = cloud.faults.match_call(operation.service.name, operation.name, body)
         losses = [effect for effect in effects if isinstance(effect, LoseResponse)]
-        if any(not loss.is_committed for loss in losses):
-            raise _ResponseLost(losses[0])
-        for effect in effects:
-            if isinstance(effect, Refuse):
-                raise _injected_error(effect)
+        if (other := _response_instead(effects)) is not None:
+            return other, None
         with cloud.lock:
             now = cloud.clock.time()
             self._throttle.admit(operation.service.name, now)
@@ -145,7 +144,11 @@ class App:
                 if losses:
                     raise _ResponseLost(losses[0]) from None
                 raise
-        return result, losses[0] if losses else None
+        response = _success_response(operation, result)
+        for effect in effects:
+            if isinstance(effect, Malform):
+                malform(response, effect)
+        return response, losses[0] if losses else None
 
     def _finish(self, response: Response, request: Request, match: Match | None) -> None:
         client_id = request.headers.get("opc-request-id", "")[:MAX_CLIENT_REQUEST_ID]
@@ -191,6 +194,20 @@ def _raw_path(request: Request) -> str:
     """Return the path as sent: a slash in a parameter is still encoded."""
     target: str = request.environ.get("RAW_URI", "")
     return target.partition("?")[0] if target.startswith("/") else quote(request.path)
+
+
+def _response_instead(effects: Sequence[Effect]) -> Response | None:
+    """Return what is sent without running the operation, if an effect says so; raises its error or loss."""
+    for effect in effects:
+        if isinstance(effect, LoseResponse) and not effect.is_committed:
+            raise _ResponseLost(effect)
+    for effect in effects:
+        if isinstance(effect, Refuse):
+            raise _injected_error(effect)
+    for effect in effects:
+        if isinstance(effect, Malform) and not effect.is_committed:
+            return malform(Response(), effect)
+    return None
 
 
 def _injected_error(effect: Refuse) -> ServiceError:

@@ -16,6 +16,7 @@ from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.lifecycle import Phase, Timeline
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject
+from ocisidecar.emulator.service_limits import check_limits
 from ocisidecar.emulator.state import ENDED, Cloud, Record
 from ocisidecar.emulator.tagging import check_defined_tags, with_defaults
 
@@ -148,15 +149,8 @@ def create_record(call: Call, collection: Collection) -> Record:
     check_defined_tags(call, body)
     check_references(call, collection, body, tuple(body))
     check_unique(call, collection, body)
-    if collection.service_limit:
-        cloud.require_below_limit(
-            collection.service_limit,
-            lambda: sum(
-                record.region == call.region and not record.is_builtin
-                for record in cloud.store.all(collection.kind, call.now)
-            ),
-        )
     added = collection.before_create(call) if collection.before_create is not None else {}
+    check_limits(cloud, collection.kind, body | added, region=call.region, now=call.now)
     region = "" if call.operation.service.is_global else call.region
     record_id = cloud.ids.ocid(collection.ocid, region, collection.binding, slots=collection.ocid_slots)
     record = cloud.record(

@@ -247,7 +247,6 @@ class Collection:
         delete_phases: states after delete.
         etag: digits of its entity tag, or "decimal".
         binding: how the unique part of its ids begins.
-        service_limit: name of the service limit on their number per region.
         unique: a member whose duplicates are refused.
         summary_without: members that lists leave out.
         null_members: members that are sent as null although the service does not write nulls.
@@ -280,7 +279,6 @@ class Collection:
     delete_phases: PhaseNames
     etag: str = "8"
     binding: Binding = "aaaaaaaa"
-    service_limit: str = ""
     unique: Unique | None = None
     summary_without: frozenset[str] = frozenset()
     null_members: frozenset[str] = frozenset()

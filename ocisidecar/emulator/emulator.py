@@ -24,6 +24,7 @@ from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
 from ocisidecar.emulator.server import Listener
+from ocisidecar.emulator.service_limits import all_limits
 from ocisidecar.emulator.services import SERVICES
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
@@ -59,7 +60,8 @@ class Emulator(OutOfBand, People):
         scripts: what simulated containers do, by a pattern for their display name or image; the last match
             counts.
         port: of the loopback interface; 0 picks a free one.
-        limits: service limits by name, e.g. {"vcn-count": 5}; others are unlimited.
+        limits: values of service limits by name (whole numbers from 0), e.g. {"vcn-count": 5} or `TRIAL_LIMITS`;
+            others are ample.
         assumptions: choices where OCI's behaviour is not known.
         requests_per_second: of each service (>= 1); requests above it get a 429; None for no limit.
         containers: "simulated"; "docker" for the Docker engine that the environment names (DOCKER_HOST) or the
@@ -69,7 +71,8 @@ class Emulator(OutOfBand, People):
 
     Raises:
         DockerUnavailable: `containers` is "docker" and no Docker engine answers.
-        ValueError: `containers` is another word, or it is "docker" and `clock` is a `VirtualClock`.
+        ValueError: `containers` is another word, or it is "docker" and `clock` is a `VirtualClock`; `limits` names
+            unknown limits, or has values that are not whole numbers from 0.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Emulator(OutOfBand, People):
         self._seed = seed
         self._scripts = dict(scripts or {})
         self._port = port
-        self._limits = dict(limits or {})
+        self._limits = all_limits(limits or {})
         self._assumptions = Assumptions() if assumptions is None else assumptions
         self._key = _operator_key()
         self._engine = _engine_for(containers, self.clock)

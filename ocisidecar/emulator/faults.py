@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypedDict, Unpack
 from attrs import Factory, define, field, frozen
 
 from ocisidecar.emulator.errors import CODES
+from ocisidecar.emulator.malformed import JSON, Malform
 
 
 @frozen(kw_only=True)
@@ -57,7 +58,7 @@ class Fail:
     logs: tuple[str, ...]
 
 
-Effect = Refuse | LoseResponse | StaleList | Stall | Fail
+Effect = Refuse | LoseResponse | Malform | StaleList | Stall | Fail
 
 CREATE_INSTANCE: Final = "create_container_instance"
 NO_CAPACITY: Final = "Out of host capacity."
@@ -140,6 +141,48 @@ class Fault:
     def truncated(cls, operation: str, **trigger: Unpack[Trigger]) -> Fault:
         """Run the operation, then send half of the response and close the connection."""
         return cls(operation=operation, effect=LoseResponse(manner="truncate", is_committed=True), **trigger)
+
+    @classmethod
+    def malformed(
+        cls,
+        operation: str,
+        text: str | None = None,
+        *,
+        content_type: str = JSON,
+        cut: bool = False,
+        members: Mapping[str, Any] | None = None,
+        without: Iterable[str] = (),
+        headers: Mapping[str, str | None] | None = None,
+        after_commit: bool = True,
+        **trigger: Unpack[Trigger],
+    ) -> Fault:
+        """Respond with the status of success and something else than the operation's response.
+
+        Args:
+            operation: as in `Fault`.
+            text: sent instead of the body, such as `"{}"`, `'{"items": "x"}'`, `"null"`, `""` or a page of HTML.
+            content_type: of `text`.
+            cut: send the first half of the body, as if it were all.
+            members: set members of the object in the body, or of each object in its list, to other values.
+            without: leave members out likewise, such as `["id"]`.
+            headers: set headers to other values; None leaves one out.
+            after_commit: run the operation; with False nothing happens, as when a proxy answers instead.
+            **trigger: as in `Fault`.
+
+        Raises:
+            ValueError: nothing is changed, `text` is given with `cut`, `members` or `without`, or it is missing
+                although the operation does not run.
+        """
+        effect = Malform(
+            text=text,
+            content_type=content_type,
+            cut=cut,
+            members=dict(members or {}),
+            without=frozenset(without),
+            headers=dict(headers or {}),
+            is_committed=after_commit,
+        )
+        return cls(operation=operation, effect=effect, **trigger)
 
     @classmethod
     def stale_list(cls, operation: str = "list_*", *, seconds: float, **trigger: Unpack[Trigger]) -> Fault:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import Factory, define, field, frozen
+from attrs.validators import in_
 
 from ocisidecar.clock import Clock
-from ocisidecar.emulator.errors import ServiceError
 from ocisidecar.emulator.faults import FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime, Phase, Timeline
@@ -171,6 +171,11 @@ class Assumptions:
         has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
             `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
             only.
+        availability_of_limits: what get_resource_availability answers for the limits that exist: "known" numbers,
+            "null" numbers, or "missing", which is a 404.  Source: oci.limits for the 404; null answers are on
+            record.  UNCONFIRMED: which limits answer in which way.
+        lists_shapes_without_limit: whether list_container_instance_shapes lists shapes of which the tenancy may
+            have no core.  UNCONFIRMED.
     """
 
     retry_token_mismatch: str = "Conflict"  # noqa: S105 - an error code
@@ -193,6 +198,8 @@ class Assumptions:
     accepts_exact_source: bool = False
     max_query_characters: int = 2048
     has_resource_id_claim: bool = False
+    availability_of_limits: str = field(default="known", validator=in_(("known", "null", "missing")))
+    lists_shapes_without_limit: bool = True
 
 
 @define(eq=False, kw_only=True)
@@ -288,13 +295,3 @@ class Cloud:
         for record in self.store.all(kind, now):
             if all(record.body.get(name) == value for name, value in members.items()):
                 yield record
-
-    def require_below_limit(self, limit: str, taken: Callable[[], int]) -> None:
-        """Raise ServiceError LimitExceeded when the service limit `limit` is used up."""
-        if limit in self.limits and taken() >= self.limits[limit]:
-            # The blank at the end is theirs.
-            raise ServiceError(
-                "LimitExceeded",
-                f"The following service limits were exceeded: {limit}. Request a service limit increase from "
-                "the service limits page in the console. ",
-            )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 from attrs import evolve
 
@@ -15,7 +17,7 @@ from ocisidecar import (
     SidecarSpec,
     StepRetrying,
 )
-from ocisidecar.emulator import Fault, Latencies
+from ocisidecar.emulator import TRIAL_LIMITS, Emulator, Fault, Latencies
 
 BIG, SMALL, ARM = "CI.Standard.E4.Flex", "CI.Standard.E3.Flex", "CI.Standard.A1.Flex"
 WAYS = pytest.mark.parametrize("synchronous", [True, False], ids=["refused at once", "failed later"])
@@ -25,6 +27,19 @@ WAYS = pytest.mark.parametrize("synchronous", [True, False], ids=["refused at on
 def provisioner(make_provisioner):
     """A provisioner with an emulator in which an instance takes time to be created, and to fail."""
     return make_provisioner(latencies=Latencies(container_instance_create=20, container_instance_delete=10))
+
+
+@pytest.fixture
+def make_trial(clock):
+    """Starts emulators with low service limits."""
+    with ExitStack() as stack:
+        yield lambda limits: stack.enter_context(Emulator(clock=clock, limits=limits))
+
+
+@pytest.fixture
+def emulator_of_a_trial(make_trial):
+    """An emulator of a trial tenancy."""
+    return make_trial(TRIAL_LIMITS)
 
 
 @pytest.fixture
@@ -87,9 +102,48 @@ def test_a_shape_beyond_its_limit_is_left_for_the_next(provisioner, emulator, we
     assert [one.shape for one in deployment.instances] == [ARM]
     reasons = [one.reason for one in heard if isinstance(one, StepRetrying)]
     assert len(reasons) == 3
-    assert reasons[-1].startswith(LIMIT)
+    assert reasons[-1].startswith(LIMIT.rstrip("."))
     assert reasons[-1].endswith(ARM)
     assert_one_per_key(provisioner, emulator, spec)
+
+
+def test_a_trial_tenancy_gets_what_it_may_have(emulator_of_a_trial, connect, web):
+    """Where Arm is the only shape with a limit above 0, an instance that allows it gets there, and is told why."""
+    heard = []
+    spec = web.with_placement(PlacementSpec(shapes=["CI.Standard.E5.Flex", ARM]))
+    provisioner = connect(emulator_of_a_trial)
+    deployment = provisioner.apply(spec, on_event=heard.append)
+    assert [one.shape for one in deployment.instances] == [ARM]
+    reasons = [one.reason for one in heard if isinstance(one, StepRetrying)]
+    assert len(reasons) == 6
+    assert "standard-e4-core-count" in reasons[0]
+    assert "standard-e5-core-ad-count" in reasons[-1]
+    assert reasons[-1].endswith(f"page in the console; next is Emul:EU-FRANKFURT-1-AD-1 {ARM}")
+    assert_one_per_key(provisioner, emulator_of_a_trial, spec)
+
+
+def test_a_trial_tenancy_without_another_shape_gets_one_clear_error(emulator_of_a_trial, connect, web):
+    """The default shape alone ends in one error, which names the limit, what was tried, and the remedies."""
+    with pytest.raises(ApplyFailed) as caught:
+        connect(emulator_of_a_trial).apply(web)
+    cause = caught.value.causes["container-instance/web-0"]
+    assert isinstance(cause, LimitExceeded)
+    for part in ("standard-e4-core-count", f"tried {BIG} in AD-1, AD-2, AD-3.", "PlacementSpec(shapes=...)"):
+        assert part in str(cause)
+    assert "container-instance" not in emulator_of_a_trial.live()
+
+
+def test_a_replica_beyond_the_limit_fails_alone(make_trial, connect, web):
+    """Of four replicas three fit, one in each availability domain; a spec with three converges then."""
+    emulator = make_trial({"standard-e4-core-count": 1})
+    provisioner = connect(emulator)
+    small = evolve(web, replicas=4)
+    with pytest.raises(ApplyFailed) as caught:
+        provisioner.apply(small)
+    assert len(caught.value.causes) == 1
+    assert len(emulator.live()["container-instance"]) == 3
+    provisioner.apply(evolve(web, replicas=3))
+    assert_one_per_key(provisioner, emulator, evolve(web, replicas=3))
 
 
 def test_a_limit_of_all_placements_lists_what_was_tried(provisioner, emulator, web):

@@ -364,21 +364,6 @@ class TestWithoutLatency:
         assert instances.get_container(container_id).data.display_name == "new"
         assert instances.get_container_instance(made.id).data.containers[0].display_name == "new"
 
-    def test_their_number_can_be_limited(self, make_emulator, client_of, refusal):
-        """An instance above the service limit container-instance-count is refused."""
-        emulator = make_emulator(limits={"container-instance-count": 0})
-        instances = client_of(emulator, "container_instances.ContainerInstanceClient")
-        identity = client_of(emulator, "identity.IdentityClient")
-        details = {
-            "compartmentId": emulator.compartment_id,
-            "availabilityDomain": identity.list_availability_domains(emulator.compartment_id).data[0].name,
-            "shape": "CI.Standard.E4.Flex",
-            "shapeConfig": {"ocpus": 1},
-            "containers": [container()],
-            "vnics": [{"subnetId": "ocid1.subnet.oc1..none"}],
-        }
-        assert refusal(instances.create_container_instance, details).code == "LimitExceeded"
-
 
 CONFIG = {"name": "v", "volumeType": "CONFIGFILE"}
 REFUSED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import oci
@@ -131,6 +132,87 @@ def test_a_truncated_response_raises(emulator, network, details):
     with pytest.raises(LOST):
         network.create_vcn(details)
     assert len(emulator.live()["vcn"]) == 1
+
+
+class TestMalformed:
+    """Responses with the status of success and something else than the operation's response."""
+
+    @pytest.fixture
+    def send(self, emulator, raw, details):
+        """Creates a VCN and lists them under one fault each; returns the two raw responses."""
+
+        def send(**changes):
+            emulator.inject(Fault.malformed("create_vcn", **changes), Fault.malformed("list_vcns", **changes))
+            created = raw("POST", "/20160918/vcns", json.dumps(details).encode())
+            listed = raw("GET", f"/20160918/vcns?compartmentId={details['compartmentId']}")
+            return created, listed
+
+        return send
+
+    @pytest.mark.parametrize(
+        ("text", "content_type"), [("{}", "application/json"), ("", "application/json"), ("<html>", "text/html")]
+    )
+    def test_a_text_takes_the_place_of_the_body(self, emulator, send, text, content_type):
+        """Status and request id are those of success, the body is the text, and the operation ran."""
+        for response in send(text=text, content_type=content_type):
+            assert (response.status_code, response.text) == (200, text)
+            assert response.headers["content-type"] == content_type
+            assert response.headers["opc-request-id"]
+        assert len(emulator.live()["vcn"]) == 1
+
+    def test_a_cut_body_is_no_json(self, send):
+        """Half of the body is sent as if it were all."""
+        for response in send(cut=True):
+            assert len(response.content) == int(response.headers["content-length"]) > 0
+            with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+                response.json()
+
+    def test_members_are_changed_in_objects_and_in_entries(self, send):
+        """Members are set and left out in the object, or in each object of the list."""
+        created, listed = send(members={"lifecycleState": 7}, without=["id"])
+        for entry in (created.json(), *listed.json()):
+            assert entry["lifecycleState"] == 7
+            assert "id" not in entry
+            assert entry["cidrBlock"] == "10.0.0.0/16"
+
+    def test_members_are_changed_in_lists_of_items(self, emulator, client, make_instance, compartment):
+        """Entries in `items` are changed like those of arrays."""
+        make_instance()
+        emulator.inject(Fault.malformed("list_container_instances", members={"displayName": "other"}))
+        listed = client("container_instances.ContainerInstanceClient").list_container_instances(compartment)
+        assert [one.display_name for one in listed.data.items] == ["other"]
+
+    def test_headers_are_changed(self, send):
+        """A header is set, and one that is None is left out; the body stays."""
+        created, listed = send(headers={"opc-next-page": "again", "opc-request-id": "x", "etag": None})
+        assert (listed.headers["opc-next-page"], created.headers["opc-next-page"]) == ("again", "again")
+        assert "etag" not in created.headers
+        assert created.json()["id"]
+
+    def test_nothing_happens_when_a_proxy_answers(self, emulator, send):
+        """With after_commit=False the operation does not run."""
+        for response in send(text="<html>Log in</html>", after_commit=False):
+            assert (response.status_code, response.text) == (200, "<html>Log in</html>")
+        assert emulator.live() == {}
+
+    def test_errors_are_not_changed(self, emulator, network, refusal):
+        """A refusal stays as it is."""
+        emulator.inject(Fault.malformed("get_vcn", "{}"))
+        assert refusal(network.get_vcn, "ocid1.vcn.oc1..none").code == "NotAuthorizedOrNotFound"
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({}, "needs a text, cut, members, without or headers"),
+            ({"text": "{}", "cut": True}, "either a text, or cut"),
+            ({"text": "{}", "without": ["id"]}, "either a text, or cut"),
+            ({"cut": True, "after_commit": False}, "needs a text when"),
+        ],
+    )
+    def test_contradictions_are_refused(self, changes, reason):
+        """A fault that changes nothing, or the body in two ways, is a ValueError."""
+        with pytest.raises(ValueError, match=reason):
+            Fault.malformed("*", **changes)
 
 
 def test_power_loss_is_two_faults(emulator, network, details):

@@ -49,6 +49,7 @@ from ocisidecar.emulator.services.artifacts import ARTIFACTS
 from ocisidecar.emulator.services.container_instances import CONTAINER_INSTANCES
 from ocisidecar.emulator.services.core import CORE
 from ocisidecar.emulator.services.identity import IDENTITY
+from ocisidecar.emulator.services.limits import SERVICE as LIMITS_SERVICE
 from ocisidecar.emulator.services.logging_ingestion import INGESTION
 from ocisidecar.emulator.services.logging_management import LOGGING
 from ocisidecar.emulator.services.logging_search import SEARCH
@@ -90,6 +91,7 @@ SERVICES: Final[tuple[Service, ...]] = (
     ARTIFACTS,
     OBJECT_STORAGE,
     RESOURCE_SEARCH,
+    LIMITS_SERVICE,
     SECRETS,
     SCANNING,
 )

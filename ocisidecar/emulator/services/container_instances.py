@@ -56,7 +56,6 @@ INSTANCES: Final = crud.declare_collection(
         item="/containerInstances/{containerInstanceId}",
         binding="an",
         etag="64",
-        service_limit="container-instance-count",
         filters=("lifecycleState", "displayName", "availabilityDomain"),
         summary_without=frozenset({"containers", "vnics", "volumes", "imagePullSecrets", "dnsConfig", "tenantId"}),
         create_phases=(("CREATING", "container_instance_create"), ("ACTIVE", "")),
@@ -254,8 +253,13 @@ def _open_work_request(call: Call, instance: Record, verb: str, action: str, sec
     query=("compartmentId",),
 )
 def list_container_instance_shapes(call: Call) -> Result:
-    """Respond with the shapes; the emulator has all of them in all availability domains."""
+    """Respond with the shapes, which are the same in all availability domains."""
     call.compartment(call.query["compartmentId"])
     if "availabilityDomain" in call.query:
         call.require_availability_domain(call.query["availabilityDomain"])
-    return page_of_items(call, [hardware.summary(name) for name, hardware in HARDWARE.items()])
+    shapes = [
+        hardware.summary(name)
+        for name, hardware in HARDWARE.items()
+        if call.cloud.assumptions.lists_shapes_without_limit or call.cloud.limits[hardware.core_limit] > 0
+    ]
+    return page_of_items(call, shapes)

@@ -20,9 +20,10 @@ MAX_MEMORY_PER_OCPU: Final = 64.0
 
 @frozen(kw_only=True)
 class HardwareShape:
-    """The limits of a shape: OCPUs, memory in GB, and logical CPUs per OCPU."""
+    """The limits of a shape: OCPUs, memory in GB, logical CPUs per OCPU, and the service limit on its cores."""
 
     processor: str
+    core_limit: str
     max_ocpus: float
     max_memory: float
     default_memory_per_ocpu: float
@@ -51,16 +52,29 @@ class HardwareShape:
 
 HARDWARE: Final[Mapping[str, HardwareShape]] = {
     "CI.Standard.E3.Flex": HardwareShape(
-        processor="2.25 GHz AMD EPYC™ 7742 (Rome)", max_ocpus=64, max_memory=1024, default_memory_per_ocpu=16
+        processor="2.25 GHz AMD EPYC™ 7742 (Rome)",
+        core_limit="standard-e3-core-ad-count",
+        max_ocpus=64,
+        max_memory=1024,
+        default_memory_per_ocpu=16,
     ),
     "CI.Standard.E4.Flex": HardwareShape(
-        processor="2.55 GHz AMD EPYC™ 7J13 (Milan)", max_ocpus=64, max_memory=1024, default_memory_per_ocpu=16
+        processor="2.55 GHz AMD EPYC™ 7J13 (Milan)",
+        core_limit="standard-e4-core-count",
+        max_ocpus=64,
+        max_memory=1024,
+        default_memory_per_ocpu=16,
     ),
     "CI.Standard.E5.Flex": HardwareShape(
-        processor="2.4 GHz AMD EPYC™ 9J14 (Genoa)", max_ocpus=94, max_memory=1504, default_memory_per_ocpu=12
+        processor="2.4 GHz AMD EPYC™ 9J14 (Genoa)",
+        core_limit="standard-e5-core-ad-count",
+        max_ocpus=94,
+        max_memory=1504,
+        default_memory_per_ocpu=12,
     ),
     "CI.Standard.A1.Flex": HardwareShape(
         processor="3.0 GHz Ampere® Altra™",
+        core_limit="standard-a1-core-count",
         max_ocpus=76,
         max_memory=488,
         default_memory_per_ocpu=6,

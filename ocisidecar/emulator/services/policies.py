@@ -71,7 +71,6 @@ DYNAMIC_GROUPS: Final = declare_collection(
         create_phases=CREATE_PHASES,
         delete_phases=DELETE_PHASES,
         etag="40",
-        service_limit="dynamic-group-count",
         unique=Unique(
             member="name",
             scope=(),
@@ -170,7 +169,6 @@ POLICIES: Final = declare_collection(
         create_phases=CREATE_PHASES,
         delete_phases=DELETE_PHASES,
         etag="40",
-        service_limit="policy-count",
         unique=Unique(
             member="name", scope=(), code="PolicyAlreadyExists", message="Policy '{name}' already exists"
         ),

@@ -138,7 +138,6 @@ VCNS: Final = crud.declare_collection(
         ocid="vcn",
         item="/vcns/{vcnId}",
         binding="amaaaaaa",
-        service_limit="vcn-count",
         details=tagged(
             "compartmentId! cidrBlock cidrBlocks:strings displayName dnsLabel isIpv6Enabled:bool "
             "byoipv6CidrDetails:unsupported ipv6PrivateCidrBlocks:unsupported isZprOnly:unsupported "
@@ -285,7 +284,6 @@ SUBNETS: Final = crud.declare_collection(
         plural="subnets",
         ocid="subnet",
         item="/subnets/{subnetId}",
-        service_limit="subnet-count",
         details=tagged(
             "compartmentId! vcnId! availabilityDomain cidrBlock ipv4CidrBlocks:strings dhcpOptionsId displayName "
             "dnsLabel prohibitInternetIngress:bool prohibitPublicIpOnVnic:bool routeTableId "

@@ -151,3 +151,13 @@ def search(walk: Walk) -> None:
 def vault(walk: Walk) -> None:
     secret_id = walk.emulator.store_secret(b"old", b"new")
     walk.client("secrets.SecretsClient", "/secrets").get_secret_bundle(secret_id)
+
+
+def limits(walk: Walk) -> None:
+    client, tenancy = walk.client("limits.LimitsClient", "/limits"), walk.emulator.tenancy_id
+    client.list_services(tenancy)
+    client.list_limit_definitions(tenancy, service_name="compute")
+    client.list_limit_values(tenancy, "compute")
+    domain = walk.client("identity.IdentityClient", "/identity").list_availability_domains(tenancy)[0].name
+    client.get_resource_availability("compute", "standard-e4-core-count", walk.home, availability_domain=domain)
+    client.get_resource_availability("vcn", "vcn-count", tenancy)

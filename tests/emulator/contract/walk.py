@@ -16,6 +16,7 @@ from tests.emulator.contract.network_steps import addresses, gateways, security_
 from tests.emulator.contract.service_steps import (
     alarms,
     entries,
+    limits,
     logging,
     metrics,
     registry,
@@ -163,6 +164,6 @@ def tear_down(walk: Walk) -> None:
 
 STEPS = (
     vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, users, tags,
-    logging, entries, metrics, alarms, registry, scanning, vault, search, absent_kinds,
+    logging, entries, metrics, alarms, registry, scanning, vault, search, limits, absent_kinds,
     refusals, moves, tear_down,
 )  # fmt: skip

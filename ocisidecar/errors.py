@@ -164,7 +164,7 @@ class ServiceCallError(OciSidecarError):
     Attributes:
         operation: the SDK's method, e.g. `create_subnet`.
         key: of the resource, e.g. `subnet/main`; empty for lists of a whole compartment.
-        status: HTTP status; 0 when no response arrived.
+        status: HTTP status; 0 when no response arrived, below 300 when it was malformed.
         code: OCI's error code, e.g. `IncorrectState`; empty when the body held none.
         service_message: the service's own text.
         opc_request_id: for Oracle support; empty when no response arrived.
@@ -194,7 +194,7 @@ class ServiceCallError(OciSidecarError):
         self.attempts, self.retry_after_seconds = attempts, retry_after_seconds
         self.statements = tuple(statements)
         target = f" for {key}" if key else ""
-        answer = f"{status} {code or 'without a code'}" if status else "no response"
+        answer = f"{status} {code}".strip() if status else "no response"
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         tries += f", to be tried again after {retry_after_seconds:g} s" if retry_after_seconds else ""
         super().__init__(
@@ -253,7 +253,7 @@ class Throttled(ServiceCallError):
 class LimitExceeded(ServiceCallError):
     """400 LimitExceeded or QuotaExceeded."""
 
-    advice = "Free some, ask for more on the console's Limits page, or allow others with PlacementSpec(shapes=...)."
+    advice = "Free some, get more on the Limits page of the console, or allow others by PlacementSpec(shapes=...)."
 
 
 class Conflict(ServiceCallError):
@@ -275,7 +275,7 @@ class ServiceUnavailable(ServiceCallError):
 
 
 class ConnectionLost(ServiceCallError):
-    """No response arrived, still after the retries."""
+    """No response arrived, or a malformed one, still after the retries; whether a write ran is not known."""
 
     advice = "Check network, proxy and endpoint, then run again: what exists is tagged and will be found."
 

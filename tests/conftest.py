@@ -20,7 +20,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from ocisidecar.clock import VirtualClock
-from ocisidecar.emulator import Emulator
+from ocisidecar.emulator import Emulator, Latencies
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.spec import InstanceSpec
 from tests.pod_networks import is_in_pod_network
@@ -138,12 +138,19 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def make_provisioner(clock: VirtualClock) -> Iterator[Callable[..., Provisioner]]:
+def latencies() -> Latencies:
+    """How long things take in the emulators of `make_provisioner`: no time, but where a folder says otherwise."""
+    return Latencies()
+
+
+@pytest.fixture
+def make_provisioner(clock: VirtualClock, latencies: Latencies) -> Iterator[Callable[..., Provisioner]]:
     """Makes provisioners, each with a separate emulator, with the options of `Provisioner.local`."""
     with ExitStack() as stack:
 
         def make(**options: Any) -> Provisioner:
-            return stack.enter_context(Provisioner.local(**{"clock": clock, "seed": 1, **options}))
+            defaults = {"clock": clock, "seed": 1, "latencies": latencies}
+            return stack.enter_context(Provisioner.local(**{**defaults, **options}))
 
         yield make
 

@@ -121,7 +121,7 @@ def test_a_call_without_an_answer_says_so():
 def test_an_answer_without_a_code_says_so():
     """An answer with an empty body is shown by its status alone."""
     error = ServiceCallError(operation="get_vcn", status=400)
-    assert str(error).startswith("get_vcn: 400 without a code: ")
+    assert str(error).startswith("get_vcn: 400: ")
 
 
 @given(text=st.text())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 _SECONDS_PER_UNIT: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LAST_PORT: Final = 65535
@@ -45,6 +48,49 @@ def add_containers_argument(parser: argparse.ArgumentParser, *, default: str) ->
         default=default,
         help="how the emulator runs containers (default: %(default)s)",
     )
+
+
+def add_behaviour_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how the emulated cloud behaves."""
+    parser.add_argument(
+        "--latencies",
+        choices=("realistic", "none"),
+        default="none",
+        help="how long things take: none, or realistic, e.g. 5 to 10 minutes until IAM takes effect and 2 to 4 "
+        "until searches find a log line (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="decides identifiers and realistic latencies: the same for the same seed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--assumptions",
+        action=_PrintAssumptions,
+        nargs=0,
+        help="print what the emulator assumes where OCI's behaviour is not known, and exit",
+    )
+
+
+class _PrintAssumptions(argparse.Action):
+    """Print the emulator's assumptions and exit, whatever arguments are missing, as `--help` does."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        from ocisidecar.emulator import Assumptions
+        from ocisidecar.emulator.program import describe_assumptions
+
+        del namespace, values, option_string
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        sys.stdout.write(f"{describe_assumptions(Assumptions(), width)}\n")
+        parser.exit()
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:

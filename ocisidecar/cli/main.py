@@ -51,10 +51,17 @@ def _demo(options: Options) -> int:
 
 
 def _emulator(options: Options) -> int:
-    from ocisidecar.emulator import serve
+    from ocisidecar.emulator import Latencies, serve
 
+    latencies = Latencies.realistic(options.seed) if options.latencies == "realistic" else Latencies()
     try:
-        serve(options.port, options.config_dir, containers=options.containers)
+        serve(
+            options.port,
+            options.config_dir,
+            containers=options.containers,
+            latencies=latencies,
+            seed=options.seed,
+        )
     except OSError as error:
         if error.errno not in _PORT_ERRORS or error.filename is not None:  # a file in --config-dir
             raise
@@ -228,6 +235,7 @@ def _emulator_arguments(parser: argparse.ArgumentParser) -> None:
         "--config-dir", required=True, metavar="DIR", help="directory to write an OCI configuration for it to"
     )
     arguments.add_containers_argument(parser, default="simulated")
+    arguments.add_behaviour_arguments(parser)
 
 
 def _spec_arguments(parser: argparse.ArgumentParser) -> None:

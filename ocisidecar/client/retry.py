@@ -101,7 +101,7 @@ def classify(error: ServiceCallError, intent: Intent) -> str | None:
     """Return the key in `RETRY_POLICIES` by which `error` is retried, or None when it is final."""
     if isinstance(error, OutOfHostCapacity):
         return None
-    if error.status == 0:
+    if isinstance(error, ConnectionLost):
         return "connection lost" if intent.is_repeatable else None
     if error.status == 429:
         return "throttled"
@@ -210,6 +210,7 @@ class RetryController:
     def notify_retry(self, state: Any) -> None:
         """Report the next retry to `notify`."""
         error: ServiceCallError = state.outcome.exception()
-        response = f"{error.status} {error.code}".strip() if error.status else "no response"
+        answer = "malformed response" if error.status else "no response"
+        response = answer if isinstance(error, ConnectionLost) else f"{error.status} {error.code}".strip()
         if self.notify is not None:
             self.notify(f"{response} ({self.error_class})", state.attempt_number, state.next_action.sleep)

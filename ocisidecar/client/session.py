@@ -11,7 +11,6 @@ VNIC to be released, and its breaker is shared by all clients of the process.
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import re
 import threading
@@ -22,11 +21,12 @@ from attrs import define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
+from ocisidecar.client.response_shapes import problem_of
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
-from ocisidecar.wire import Json
+from ocisidecar.wire import Json, objects
 
 _LOG = logging.getLogger("ocisidecar.client.session")
 _TIMEOUT_SECONDS = (10, 60)  # connect, read: the SDK's own defaults
@@ -49,7 +49,7 @@ Source: oci.monitoring.MonitoringClient.post_metric_data.
 
 @frozen
 class Response:
-    """A 2xx response: body in wire form (None when empty) and headers with lower-case names."""
+    """A 2xx response of the right shape: body in wire form (None when empty), headers with lower-case names."""
 
     status: int
     data: Json
@@ -266,15 +266,18 @@ class Caller:
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object
     ) -> Iterator[Mapping[str, Json]]:
         """Yield the entries of a list operation, page by page; both bare arrays and `{items}` are understood."""
+        pages: set[str] = set()
         query: dict[str, Any] = {**options, "limit": _PAGE_LIMITS.get(client.partition(".")[0], _PAGE_LIMIT)}
         while True:
             response = self.call(client, operation, *args, region=region, **query)
-            entries = response.body.get("items") if isinstance(response.data, Mapping) else response.data
-            if isinstance(entries, list):
-                yield from (entry for entry in entries if isinstance(entry, Mapping))
-            if not response.headers.get("opc-next-page"):
+            yield from objects(response.body.get("items") if isinstance(response.data, Mapping) else response.data)
+            page = response.headers.get("opc-next-page")
+            if not page:
                 return
-            query["page"] = response.headers["opc-next-page"]
+            if page in pages:
+                raise self._malformed(operation, response.status, response.headers, "its next page was sent before")
+            pages.add(page)
+            query["page"] = page
 
     def sleep(self, seconds: float) -> None:
         """Wait, and raise `Cancelled` at once when cancelled meanwhile."""
@@ -302,38 +305,44 @@ class Caller:
             self.session.has_responded = True
             raise self._service_error(operation, error) from None
         except (requests.exceptions.RequestException, HTTPError) as error:
-            raise self._connection_lost(operation, _describe(error)) from None
+            raise ConnectionLost(operation=operation, key=self.key, service_message=_describe(error)) from None
         except UnicodeDecodeError as error:
-            raise self._connection_lost(operation, f"the response cannot be read: {error}") from None
+            message = f"the response cannot be read: {error}"
+            raise ConnectionLost(operation=operation, key=self.key, service_message=message) from None
         except _unsent_errors() as error:
             raise ConfigError(f"{operation}: the SDK could not send it: {type(error).__name__}: {error}") from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         _LOG.debug("%s %s %s %s", operation, self.key, response.status, headers.get("opc-request-id"))
-        data = self._parse_body(operation, response.data)
+        data = self._text_of(operation, response.data)
+        if problem := problem_of(client, operation, data, headers):
+            raise self._malformed(operation, response.status, headers, problem)
         self.session.has_responded = True
         return Response(response.status, data, headers)
 
-    def _parse_body(self, operation: str, data: Any) -> Any:
-        """Return a body in wire form; what the SDK leaves as a stream is text.
+    def _text_of(self, operation: str, data: Any) -> Any:
+        """Return the text of what the SDK leaves as a stream, and other bodies as they are.
 
         Raises:
-            ConnectionLost: the stream ended early, or the body is not valid for the operation: not JSON, or null or
-                a number instead of an object.
+            ConnectionLost: the stream ended early.
         """
         from oci._vendor import requests
 
-        if isinstance(data, requests.Response):
-            try:
-                return str(data.content.decode("utf-8", "replace"))
-            except requests.exceptions.RequestException as error:
-                raise self._connection_lost(operation, f"{type(error).__name__}: {error}") from None
-        expected: tuple[type, ...] = (dict, list, type(None))
-        if operation.startswith(("get_", "list_")):
-            expected = (str,) if operation == "get_namespace" else (dict, list)
-        if not isinstance(data, expected):
-            shown = data if isinstance(data, str) else json.dumps(data)
-            raise self._connection_lost(operation, f"the response cannot be read: {shown[:80]!r}")
-        return data
+        if not isinstance(data, requests.Response):
+            return data or None if isinstance(data, str) else data
+        try:
+            return str(data.content.decode("utf-8", "replace"))
+        except requests.exceptions.RequestException as error:
+            message = f"{type(error).__name__}: {error}"
+            raise ConnectionLost(operation=operation, key=self.key, service_message=message) from None
+
+    def _malformed(self, operation: str, status: int, headers: Mapping[str, str], problem: str) -> ServiceCallError:
+        return ConnectionLost(
+            operation=operation,
+            key=self.key,
+            status=status,
+            service_message=f"the response is malformed: {problem}",
+            opc_request_id=headers.get("opc-request-id", ""),
+        )
 
     def _service_error(self, operation: str, error: Any) -> ServiceCallError:
         status, code, message = error.status, str(error.code or ""), str(error.message or "")
@@ -349,9 +358,6 @@ class Caller:
             opc_request_id=str(error.request_id or ""),
             retry_after_seconds=_seconds((error.headers or {}).get("retry-after")),
         )
-
-    def _connection_lost(self, operation: str, message: str) -> ServiceCallError:
-        return ConnectionLost(operation=operation, key=self.key, service_message=message)
 
 
 def _seconds(value: str | None) -> float | None:

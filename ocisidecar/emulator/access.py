@@ -91,6 +91,8 @@ def _groups_of_user(call: Call) -> Iterator[str]:
 
 
 def _tags(call: Call) -> dict[str, dict[str, object]]:
+    if not call.cloud.assumptions.dynamic_groups_match_tags:
+        return {}
     resource = call.cloud.store.find("container-instance", call.principal.id, call.now)
     tags: dict[str, dict[str, object]] = resource.body["definedTags"] if resource is not None else {}
     return tags

@@ -125,14 +125,16 @@ class Assumptions:
     """Choices where OCI's documentation is silent and no recorded response decides.
 
     The defaults are what was seen in the service or, where nothing was, the harsher of the possible readings: what
-    works with them works in OCI.
+    works with them works in OCI.  `python -m ocisidecar emulator --assumptions` prints the texts below.
 
     Args:
-        retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.  `Conflict`
-            is on record; that the bodies are compared before the resource's deletion is noticed is UNCONFIRMED.
+        retry_token_mismatch: code of the 409 for a retry token that is sent again with another body.  Source:
+            `Conflict` in terraform-provider-oci issue #170.  UNCONFIRMED: that the bodies are compared before the
+            resource's deletion is noticed.
         foreign_images: what images are that OCIR has in other namespaces than the tenancy's: "private" ones exist,
             each in a repository of the instance's compartment which it must be allowed to read; "public" ones exist
-            and need no right; "missing" ones do not exist.  The first is an invention for the sake of examples.
+            and need no right; "missing" ones do not exist.  UNCONFIRMED: the first is an invention for the sake of
+            examples, whose registries nobody has.
         pulls_with_disabled_principal: whether the right of the instance counts for images of containers whose
             resource principal is disabled.  UNCONFIRMED: a comment in public code says so.
         removes_instance_on_refused_pull: whether an instance whose image cannot be pulled is deleted; otherwise it
@@ -171,6 +173,8 @@ class Assumptions:
         has_resource_id_claim: whether a resource principal's token contains its resource's OCID, in the claims
             `res_id` and `sub`.  UNCONFIRMED: Oracle's SDKs document `res_tenant` and `res_compartment`
             only.
+        dynamic_groups_match_tags: whether matching rules can compare the defined tags of container instances.
+            UNCONFIRMED: documented for compute instances; no live use is known for container instances.
         availability_of_limits: what get_resource_availability answers for the limits that exist: "known" numbers,
             "null" numbers, or "missing", which is a 404.  Source: oci.limits for the 404; null answers are on
             record.  UNCONFIRMED: which limits answer in which way.
@@ -198,6 +202,7 @@ class Assumptions:
     accepts_exact_source: bool = False
     max_query_characters: int = 2048
     has_resource_id_claim: bool = False
+    dynamic_groups_match_tags: bool = False
     availability_of_limits: str = field(default="known", validator=in_(("known", "null", "missing")))
     lists_shapes_without_limit: bool = True
 

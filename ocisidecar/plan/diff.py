@@ -75,8 +75,7 @@ def _step(
     ]
     forced = [need for need in sorted(replaced) if need in _immutable_needs(want)]
     if not standing:
-        changes = (Change(want.key.kind, "does not exist yet"),)
-        return Step(action=Action.CREATE, key=want.key, needs=want.needs, changes=changes)
+        return _creation(want, lives)
     if forced or not matching:
         return _replacement(identity, want, standing, forced, lookup, can_overlap=not replaced)
     if len(matching) > 1 and want.rollout is None:
@@ -85,6 +84,19 @@ def _step(
             f"{want.key} exists {len(matching)} times ({ids}): delete all but one, then run again"
         )
     return _keeping(identity, want, standing, matching[0], lookup)
+
+
+def _creation(want: Desired, going: Sequence[Live]) -> Step:
+    """Return the step, which waits for what is being deleted: that holds names, addresses and limits."""
+    reason = "is being deleted; apply waits for that, and creates it again" if going else "does not exist yet"
+    return Step(
+        action=Action.CREATE,
+        key=want.key,
+        needs=want.needs,
+        changes=(Change(want.key.kind, reason),),
+        old=tuple(going),
+        has_downtime=bool(going),
+    )
 
 
 def _keeping(

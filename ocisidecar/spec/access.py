@@ -47,7 +47,8 @@ class AccessSpec(ShortRepr):
         """Make a dynamic group and a policy with exactly the statements that the containers declare.
 
         `defined_tag` is the `namespace.key` of a tag that exists: instances get it with the deployment's name as
-        value, and the group admits only those.  `statements` are added for the containers of other deployments
+        value, and the group admits only those.  UNCONFIRMED: that OCI matches the tags of container instances;
+        where it does not, the group admits none.  `statements` are added for the containers of other deployments
         that share this access with `of`.
         """
         return cls(kind="deployment", defined_tag=defined_tag, statements=tuple(statements))

@@ -74,6 +74,13 @@ class _Status:
             return evolve(self, running=rest, done=self.done + 1)
         return evolve(self, opened=self.opened | {event.deployment}, running={**self.running, name: event})
 
+    def has_told(self, event: Event) -> bool:
+        """Return whether `event` is a retry for the same reason as the last event of its operation."""
+        if not isinstance(event, StepRetrying):
+            return False
+        last = self.running.get((event.deployment, event.key, event.action))
+        return isinstance(last, StepRetrying) and last.reason == event.reason
+
     def subject(self, event: Event) -> str:
         """Return the key that `event` is about; with the deployment if there are several."""
         if not isinstance(event, StepEvent):
@@ -98,8 +105,9 @@ class Progress:
     """Shows a run as it happens: pass it as `on_event`.
 
     In a terminal, running operations are shown live below a line for each finished one.  Elsewhere, as in a file, a
-    pipe or a notebook, there are only lines.  The live part ends with the run, and at the latest with the `with`
-    block when it is used as a context manager.  One progress shows one call at a time, any number in turn.
+    pipe or a notebook, there are only lines.  Retries for one reason have one line.  The live part ends with the
+    run, and at the latest with the `with` block when it is used as a context manager.  One progress shows one call
+    at a time, any number in turn.
 
     Args:
         console: where to show it; standard output by default.
@@ -120,12 +128,13 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         self._began = self._clock.time() - event.elapsed_seconds
+        is_repeated = self._status.has_told(event)
         self._status = self._status.after(event)
         if isinstance(event, StepEvent) and self._live is None and self._console.is_terminal:
             self._live = self._start()
         is_up_to_date = self._status.planned.get(event.deployment) == 0
         line = _line(event, is_live=self._live is not None, is_up_to_date=is_up_to_date)
-        if line is not None:
+        if line is not None and not is_repeated:
             self._print(event, line)
         if isinstance(event, ApplyFinished | ApplyStopped) and not self._status.running:
             self.close()

@@ -105,7 +105,7 @@ def test_a_server_that_speaks_no_http_does_not_pass():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux passes on all of 127.0.0.0/8")
-def test_a_replacement_is_switched_to_only_when_its_probe_passes(provisioner, emulator, closed_port):
+def test_a_replacement_is_switched_to_only_when_its_probe_passes(provisioner, emulator, clock, closed_port):
     """ReplacementReady is not sent for an instance that OCI reports as healthy until its probe passes."""
     probe = HealthCheck.http(closed_port, path="/fine")
     spec = InstanceSpec(
@@ -116,7 +116,9 @@ def test_a_replacement_is_switched_to_only_when_its_probe_passes(provisioner, em
     client = provisioner.session.client("core.VirtualNetworkClient", provisioner.region)
     place = {"compartmentId": emulator.compartment_id}
     vcn = client.create_vcn({**place, "cidrBlocks": ["127.0.0.0/16"]}).data["id"]
+    clock.advance(10)
     subnet = client.create_subnet({**place, "vcnId": vcn, "cidrBlock": "127.0.0.0/24"}).data["id"]
+    clock.advance(10)
     deployment = DeploymentSpec("web", [spec], network=NetworkSpec.existing(subnet))
     old = provisioner.apply(deployment, wait="ready").resources["container-instance/web-0"]
     newer = deployment.with_instance(spec.with_image("docker.io/acme/web:1.5"))

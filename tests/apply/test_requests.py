@@ -30,6 +30,12 @@ INSTANCES = "container_instances.ContainerInstanceClient"
 
 
 @pytest.fixture
+def latencies() -> Latencies:
+    """Nothing takes time, because the tests make requests without waiting for their effect."""
+    return Latencies()
+
+
+@pytest.fixture
 def caller(emulator: Emulator, clock: VirtualClock) -> Iterator[Caller]:
     """A caller to the emulator of `provisioner`."""
     credentials = load_credentials(emulator.oci_config, environment={}, clock=clock)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from ast import literal_eval
 from datetime import UTC, datetime, timedelta
 
+import oci
 import pytest
+from attrs import asdict
 
 from ocisidecar import Cancelled, __version__, errors
 from ocisidecar.cli import arguments, connection
 from ocisidecar.cli.exit_codes import HELP, ExitCode, exit_code_of
 from ocisidecar.cli.main import main
 from ocisidecar.clock import FastClock
-from ocisidecar.emulator import Emulator, Fault
+from ocisidecar.emulator import Assumptions, Emulator, Fault
 from ocisidecar.emulator.simulated_pods import ContainerScript
 
 SPEC = """
@@ -370,6 +374,12 @@ class TestArguments:
                 "'99999' is not a port: use 0",
             ),
             (("emulator", "--config-dir", "x", "--port", "http"), "'http' is not a port"),
+            (
+                ("emulator", "--config-dir", "x", "--latencies", "slow"),
+                "argument --latencies: invalid choice: 'slow'",
+            ),
+            (("emulator", "--config-dir", "x", "--seed", "-1"), "'-1' is not a whole number of at least 0"),
+            (("emulator", "--config-dir", "x", "--seed", "x"), "'x' is not a whole number of at least 0"),
             (("status", "web", "--compartment-id", "shop"), "argument --compartment-id: 'shop' is not an OCID"),
             (("demo", "--containers", "podman"), "invalid choice: 'podman'"),
         ],
@@ -391,6 +401,27 @@ class TestArguments:
         for option in ("--config", "--profile", "--auth", "--region", "--compartment-id", "--endpoint", "--json"):
             assert option in out
         assert " ".join(out.split()).endswith(HELP)
+
+    def test_assumptions(self, capsys):
+        """`emulator --assumptions` prints each assumption with value, effect and evidence, and ends with 0."""
+        with pytest.raises(SystemExit) as caught:
+            main(["emulator", "--assumptions"])
+        blocks = [block.splitlines() for block in capsys.readouterr().out.rstrip("\n").split("\n\n")]
+        assert caught.value.code == 0
+        shown = {name: literal_eval(value) for name, _, value in (block[0].partition(" = ") for block in blocks)}
+        assert shown == asdict(Assumptions())
+        for _, effect, evidence in blocks:
+            assert re.match(r" {4}\w.*\.$", effect)
+            assert re.match(r" {4}(Source|UNCONFIRMED)\b.*: .*\.$", evidence)
+
+    def test_assumptions_on_a_terminal(self, capsys, monkeypatch):
+        """On a terminal the texts of the assumptions are wrapped to its width."""
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "50")
+        with pytest.raises(SystemExit):
+            main(["emulator", "--assumptions"])
+        lines = capsys.readouterr().out.splitlines()
+        assert all(len(line) <= 50 for line in lines if line.startswith(" "))
 
     def test_version(self, capsys):
         """`--version` prints the version."""
@@ -469,3 +500,18 @@ class TestProgram:
             process.send_signal(signal.SIGINT)
             assert process.stdout.read() == "stopped\n"
         assert (code, sourced.returncode, process.returncode) == (0, 0, 0)
+
+    def test_emulator_with_latencies(self, tmp_path):
+        """`emulator --latencies realistic --seed N` takes time for its work and has the identifiers of the seed."""
+        program = [sys.executable, "-m", "ocisidecar", "emulator", "--config-dir", str(tmp_path)]
+        with subprocess.Popen(
+            [*program, "--latencies", "realistic", "--seed", "3"], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            facts = dict(process.stdout.readline().split() for _ in range(6))
+            config = oci.config.from_file(facts["config"])
+            network = oci.core.VirtualNetworkClient(config, service_endpoint=facts["endpoint"])
+            details = {"compartmentId": facts["compartment"], "cidrBlock": "10.0.0.0/16"}
+            assert network.create_vcn(details).data.lifecycle_state == "PROVISIONING"
+            assert facts["tenancy"] == Emulator(seed=3).tenancy_id
+            process.send_signal(signal.SIGINT)

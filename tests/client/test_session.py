@@ -23,6 +23,7 @@ from ocisidecar.client.retry import (
     WAITING_FOR_IAM,
     Intent,
     classify,
+    error_class,
     is_capacity_shortage,
 )
 from ocisidecar.client.session import METRIC_INGESTION, Caller, Session
@@ -148,7 +149,8 @@ class TestWhatIsRetried:
         self, status: int, code: str, message: str, intent: Intent, waits: str | None
     ) -> None:
         """A failure is retried only where waiting can help and a repetition does no harm."""
-        error = ServiceCallError(operation="x", status=status, code=code, service_message=message)
+        cls = error_class(status, code, message)
+        error = cls(operation="x", status=status, code=code, service_message=message)
         assert classify(error, intent) == waits
 
     def test_out_of_capacity_is_final_whatever_its_status(self) -> None:

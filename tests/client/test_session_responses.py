@@ -17,6 +17,7 @@ from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadat
 from urllib3.exceptions import ProtocolError
 
 from ocisidecar.cancel import Cancel
+from ocisidecar.client.retry import CREATE
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.clock import VirtualClock
 from ocisidecar.credentials import Credentials
@@ -34,6 +35,7 @@ from ocisidecar.errors import (
 ENDPOINT = "http://127.0.0.1:9"
 VCN = f"{ENDPOINT}/20160918/vcns/x"
 VCNS = f"{ENDPOINT}/20160918/vcns"
+INSTANCES = f"{ENDPOINT}/20210415/containerInstances"
 LOGS = f"{ENDPOINT}/20210415/containers/x/actions/retrieveLogs"
 TENANCY = "ocid1.tenancy.oc1..a"
 # Raised by parts of the SDK that the session does not use: composite operations, uploads, downloads.
@@ -172,8 +174,8 @@ class TestMalformedAnswers:
     ) -> None:
         """A response that cannot be read once is requested again."""
         answers.add("GET", VCN, body=body)
-        answers.add("GET", VCN, json={"id": "x"})
-        assert get_vcn().body == {"id": "x"}
+        answers.add("GET", VCN, json={"id": "x", "lifecycleState": "AVAILABLE"})
+        assert get_vcn().body == {"id": "x", "lifecycleState": "AVAILABLE"}
 
     def test_200_that_stays_unreadable_shows_its_beginning(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
@@ -183,14 +185,113 @@ class TestMalformedAnswers:
         with pytest.raises(ConnectionLost, match="Log in to the guest network"):
             get_vcn()
 
-    @pytest.mark.parametrize("body", ["null", "5", "true"])
-    def test_a_body_that_is_not_a_list_is_not_an_empty_list(
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            ("null", "it is no list: it is empty"),
+            ("5", "it is no list: it is 5"),
+            ("{}", "it is no list: an object of nothing"),
+            ('{"items": []}', "it is no list: an object of items"),
+            (
+                '[{"id": "x", "lifecycleState": "AVAILABLE"}, 7]',
+                "in an entry of the list, there is no object: it is 7",
+            ),
+            ('[{"displayName": "x"}]', "in an entry of the list, `id` is no text: an object of displayName"),
+            ('[{"id": 7}]', "`id` is no text"),
+            ('[{"id": "x", "lifecycleState": 7}]', "`lifecycleState` is 7"),
+            ('[{"id": "x"}]', "`lifecycleState` is None"),
+            ('[{"id": "x", "lifecycleState": "AVAILABLE", "freeformTags": "a=b"}]', "`freeformTags` is 'a=b'"),
+            ('[{"id": "x", "lifecycleState": "", "timeCreated": "yesterday"}]', "`timeCreated` is 'yesterday'"),
+            ('[{"id": "x", "lifecycleState": "", "timeCreated": "2026-01-01T00:00:00"}]', "`timeCreated` is"),
+            ('[{"id": "secret"', "it is no JSON: Expecting ',' delimiter at character 16 of 16"),
+        ],
+    )
+    def test_a_malformed_list_is_not_an_empty_list(
+        self, answers: responses.RequestsMock, caller: Caller, body: str, told: str
+    ) -> None:
+        """A list of another shape raises ConnectionLost, which says what is wrong and names the request."""
+        answers.add("GET", VCNS, body=body, headers={"opc-request-id": "A/B/C"})
+        with pytest.raises(ConnectionLost) as caught:
+            list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
+        text = str(caught.value)
+        assert text.startswith("list_vcns for vcn/main: 200 after 4 attempts: the response is malformed: ")
+        assert told in text
+        assert "secret" not in text
+        assert text.endswith("(opc-request-id A/B/C)")
+        assert (caught.value.status, caught.value.opc_request_id) == (200, "A/B/C")
+
+    @pytest.mark.parametrize("body", ["[]", "{}", '{"items": null}', '{"items": "x"}', '{"items": [null]}'])
+    def test_a_list_without_items_is_not_an_empty_list(
         self, answers: responses.RequestsMock, caller: Caller, body: str
     ) -> None:
-        """A list operation without a list raises ConnectionLost rather than returning nothing."""
-        answers.add("GET", VCNS, body=body)
-        with pytest.raises(ConnectionLost, match=f"the response cannot be read: '{body}'"):
+        """Services whose lists have `items` never answer with anything else."""
+        answers.add("GET", INSTANCES, body=body)
+        with pytest.raises(ConnectionLost, match="the response is malformed"):
+            list(caller.pages("container_instances.ContainerInstanceClient", "list_container_instances", TENANCY))
+
+    def test_pages_that_never_end_are_an_error(self, answers: responses.RequestsMock, caller: Caller) -> None:
+        """A next page that was read before raises ConnectionLost."""
+        answers.add(
+            "GET", VCNS, json=[{"id": "x", "lifecycleState": "AVAILABLE"}], headers={"opc-next-page": "again"}
+        )
+        with pytest.raises(ConnectionLost, match="its next page was sent before"):
             list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
+
+    @pytest.mark.parametrize("body", ["", "{}", '{"id": null}', "[]", "<html>", '{"displayName": "x"}'])
+    def test_a_create_without_id_has_an_unknown_outcome(
+        self, answers: responses.RequestsMock, caller: Caller, body: str
+    ) -> None:
+        """It is sent again with the same token, as after a lost response."""
+        answers.add("POST", VCNS, body=body)
+        answers.add("POST", VCNS, json={"id": "x", "lifecycleState": "AVAILABLE"})
+        answer = caller.call("core.VirtualNetworkClient", "create_vcn", {}, intent=CREATE, opc_retry_token="t")
+        assert answer.body == {"id": "x", "lifecycleState": "AVAILABLE"}
+        assert [one.request.headers["opc-retry-token"] for one in answers.calls] == ["t", "t"]
+
+    def test_an_accepted_write_needs_no_body(self, answers: responses.RequestsMock, caller: Caller) -> None:
+        """A work request is enough for a create without a body."""
+        answers.add("POST", VCNS, status=202, headers={"opc-work-request-id": "w"})
+        answer = caller.call("core.VirtualNetworkClient", "create_vcn", {}, intent=CREATE)
+        assert (answer.body, answer.work_request_id) == ({}, "w")
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            ("{}", "it has no number of results"),
+            ('{"summary": {"resultCount": 2}}', "of 2 results it shows none"),
+            ('{"summary": {"resultCount": 1}, "results": ["x"]}', "a result is no object"),
+            ("[]", "it has no number of results: an array of 0"),
+        ],
+    )
+    def test_a_malformed_search_finds_not_nothing(
+        self, answers: responses.RequestsMock, caller: Caller, body: str, told: str
+    ) -> None:
+        """A log search without the number of its results, or without them, raises ConnectionLost."""
+        answers.add("POST", f"{ENDPOINT}/20190909/search", body=body)
+        with pytest.raises(ConnectionLost, match=told):
+            caller.call("loggingsearch.LogSearchClient", "search_logs", {})
+
+    @pytest.mark.parametrize(
+        ("points", "told"),
+        [("null", "`aggregatedDatapoints` is None"), ("[7]", "no time"), ('[{"timestamp": "soon"}]', "no time")],
+    )
+    def test_malformed_metrics_are_not_no_metrics(
+        self, answers: responses.RequestsMock, caller: Caller, points: str, told: str
+    ) -> None:
+        """A stream without datapoints, or with one that has no time, raises ConnectionLost."""
+        body = f'[{{"name": "Load", "aggregatedDatapoints": {points}}}]'
+        answers.add("POST", f"{ENDPOINT}/20180401/metrics/actions/summarizeMetricsData", body=body)
+        with pytest.raises(ConnectionLost, match=told):
+            caller.call("monitoring.MonitoringClient", "summarize_metrics_data", TENANCY, {})
+
+    @pytest.mark.parametrize("body", ["", "{}", '"two words"', "<html>"])
+    def test_a_malformed_namespace_is_refused(
+        self, answers: responses.RequestsMock, caller: Caller, body: str
+    ) -> None:
+        """A namespace is one word."""
+        answers.add("GET", f"{ENDPOINT}/n", body=body)
+        with pytest.raises(ConnectionLost, match="it is no namespace"):
+            caller.call("object_storage.ObjectStorageClient", "get_namespace")
 
     @pytest.mark.parametrize(
         ("body", "told"),
@@ -223,14 +324,6 @@ class TestMalformedAnswers:
         with pytest.raises(ConnectionLost, match="cannot be read"):
             get_vcn()
 
-    @pytest.mark.parametrize("body", [{"items": None}, {}, {"items": ["x", 5]}, [None, "x"]])
-    def test_a_list_without_entries_is_empty(
-        self, answers: responses.RequestsMock, caller: Caller, body: object
-    ) -> None:
-        """Entries that are not objects are left out of a list."""
-        answers.add("GET", VCNS, json=body)
-        assert list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY)) == []
-
     def test_a_stream_of_text_is_read_whatever_its_encoding(
         self, answers: responses.RequestsMock, caller: Caller
     ) -> None:
@@ -252,7 +345,7 @@ class TestMalformedAnswers:
     ) -> None:
         """A Retry-After that is not a number is replaced by the policy's wait."""
         answers.add("GET", VCN, status=429, headers={"retry-after": value})
-        answers.add("GET", VCN, json={"id": "x"})
+        answers.add("GET", VCN, json={"id": "x", "lifecycleState": "AVAILABLE"})
         assert get_vcn().status == 200
 
     def test_a_loop_of_redirects_is_a_lost_connection(

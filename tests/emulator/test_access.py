@@ -8,7 +8,7 @@ import oci
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from ocisidecar.emulator import Latencies
+from ocisidecar.emulator import Assumptions, Latencies
 
 USE = "Allow dynamic-group web to use metrics in compartment id {compartment}"
 
@@ -159,3 +159,22 @@ def test_a_token_needs_an_instance(emulator):
         emulator.issue_token(resource_id="missing")
     with pytest.raises(ValueError, match="PEM"):
         emulator.issue_token(public_key="nonsense")
+
+
+class TestTags:
+    @pytest.fixture(params=[False, True])
+    def emulator(self, request, make_emulator):
+        """An emulator in which matching rules compare tags of container instances, or not."""
+        assumptions = Assumptions(dynamic_groups_match_tags=request.param)
+        return make_emulator(latencies=Latencies(iam_propagation=600), assumptions=assumptions)
+
+    def test_they_count_only_where_so_assumed(self, emulator, post, identity, instances, allow, clock, compartment):
+        """A rule about a defined tag admits a container instance only with `dynamic_groups_match_tags`."""
+        details = {"compartmentId": compartment, "name": "ops", "description": "ops"}
+        namespace = identity.create_tag_namespace(details).data
+        identity.create_tag(namespace.id, {"name": "role", "description": "role"})
+        (instance,) = instances.list_container_instances(compartment).data.items
+        instances.update_container_instance(instance.id, {"definedTags": {"ops": {"role": "web"}}})
+        allow(rule="tag.ops.role.value = 'web'")
+        clock.advance(600)
+        assert post() == (200 if emulator.app.cloud.assumptions.dynamic_groups_match_tags else 404)

@@ -6,7 +6,7 @@ import pytest
 
 from ocisidecar.emulator import Emulator
 from tests.emulator.contract.sdk import methods_of
-from tests.emulator.contract.sdk_contract import faults
+from tests.emulator.contract.sdk_contract import faults, members_of, model_of
 from tests.emulator.contract.walk import exchanges
 
 OPERATIONS = {f"{one.client.split('.')[0]}.{one.name}": one for one in Emulator().operations}
@@ -44,6 +44,26 @@ def test_each_declaration_matches_its_responses(operation, answers):
         if operation.listing is not None:
             assert isinstance(answer.body, list if operation.listing == "array" else dict)
     assert operation.is_create is ("opc_retry_token" in methods_of(operation.client)[operation.name].options)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        one
+        for one in OPERATIONS.values()
+        if one.collection is not None
+        and one.name == f"get_{one.collection.noun}"
+        and one.collection.create_phases
+        and one.collection.state_member
+    ],
+    ids=lambda one: one.name,
+)
+def test_each_state_on_the_way_is_one_that_the_sdk_knows(read, walked):
+    """A resource that takes time to be created or deleted shows only states that the SDK's model has."""
+    answer = next(one for one in walked if (one.client, one.name) == (read.client, read.name) and one.status < 400)
+    (states,) = [one for one in members_of(model_of(answer)) if one.name == read.collection.state_member]
+    phases = (*read.collection.create_phases, *read.collection.delete_phases)
+    assert [fault for state, _ in phases for fault in states.word_faults(state, read.name)] == []
 
 
 def test_a_refusal_is_a_code_and_a_message(walked):

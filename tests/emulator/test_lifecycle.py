@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import asdict
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,39 @@ def test_a_drawn_duration_stays_within_the_jitter(mean, jitter, chance):
     drawn = latencies.draw("network", chance)
     assert mean * (1 - jitter) * 0.999 <= drawn <= mean * (1 + jitter) * 1.001
     assert drawn == latencies.draw("network", chance)
+
+
+RECORDED = {
+    "iam_propagation": (300, 600),
+    "log_indexing": (120, 240),
+    "metric_indexing": (120, 240),
+    "container_instance_create": (40, 90),
+    "vnic_release": (60, 180),
+}
+
+
+@given(st.integers(), st.text(), st.sampled_from(sorted(RECORDED)))
+def test_realistic_durations_are_those_on_record(seed, chance, name):
+    """Every realistic duration, whatever the seed, is drawn within what was measured in the service."""
+    shortest, longest = RECORDED[name]
+    assert shortest * 0.999 <= Latencies.realistic(seed).draw(name, chance) <= longest * 1.001
+
+
+@given(st.integers())
+def test_realistic_latencies_leave_nothing_out(seed):
+    """In realistic latencies everything takes time, and everything varies."""
+    assert all(asdict(Latencies.realistic(seed)).values())
+
+
+def test_the_seed_decides_realistic_latencies():
+    """Equal seeds give equal realistic latencies, and seeds differ."""
+    assert Latencies.realistic(5) == Latencies.realistic(5)
+    assert len({Latencies.realistic(seed).iam_propagation for seed in range(20)}) == 20
+
+
+def test_without_arguments_nothing_takes_time():
+    """`Latencies()` holds zero for everything but how long a deleted instance stays visible."""
+    assert {name for name, value in asdict(Latencies()).items() if value} == {"deleted_visible"}
 
 
 @pytest.mark.parametrize("wrong", [{"network": -1}, {"jitter": 1.5}])

@@ -52,8 +52,11 @@ class TestSteps:
         assert step.reason == "lifecycleState is CREATING; apply waits, and creates it again if it fails"
 
     def test_a_resource_being_deleted_is_created_again(self):
-        """A resource that is being deleted counts as missing."""
-        assert only(VCN, live(VCN, phase=Phase.GOING)).action is Action.CREATE
+        """A resource that is being deleted counts as missing, but its create waits until it is gone."""
+        going = live(VCN, phase=Phase.GOING)
+        step = only(VCN, going)
+        assert (step.action, step.old, step.has_downtime) == (Action.CREATE, (going,), True)
+        assert step.reason == "vcn is being deleted; apply waits for that, and creates it again"
 
     def test_a_mutable_field_is_updated_in_place(self):
         """A differing mutable field gives an update that shows the value before and after."""

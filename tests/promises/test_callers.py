@@ -78,9 +78,10 @@ class TestCompartmentAdministrator:
         works(as_team(MANAGE), DeploymentSpec("web", [WEB], access=AccessSpec.none()))
         assert emulator.live() == {}
 
-    def test_with_an_existing_group(self, as_team, emulator) -> None:
+    def test_with_an_existing_group(self, as_team, emulator, clock) -> None:
         """A policy for a group that exists is written by an administrator of the compartment."""
         group = _dynamic_group(emulator, as_team)
+        clock.advance(900)  # until every policy may name it
         spec = DeploymentSpec("web", [FORWARDING], access=AccessSpec.existing(group))
         works(as_team(MANAGE), spec)
         assert list(emulator.live()) == ["dynamic-group"]

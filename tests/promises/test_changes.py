@@ -102,12 +102,13 @@ def test_a_port_changes_the_rules_of_the_nsg_in_place(provisioner, sdk):
     assert rules_of(sdk, before) == ["tcp 443 from vcn", "udp 53 from 203.0.113.0/24"]
 
 
-def test_names_and_tags_change_in_place_and_keep_the_tags_of_others(provisioner, sdk):
+def test_names_and_tags_change_in_place_and_keep_the_tags_of_others(provisioner, sdk, clock):
     """A new display name and tag are set on the same instance, and foreign tags and our own stay."""
     deployment = provisioner.apply(SPEC)
     client, instance_id = sdk("container_instances.ContainerInstanceClient"), deployment.resources[INSTANCE]
     tags = client.get_container_instance(instance_id).data["freeformTags"]
     client.update_container_instance(instance_id, {"freeformTags": {**tags, "cost-centre": "42"}})
+    clock.advance(60)  # until it is no longer UPDATING
     assert not provisioner.plan(SPEC).changes
     changed = with_web(evolve(WEB, display_name="frontend", freeform_tags={"team": "a"}))
     plan = provisioner.plan(changed)

@@ -48,7 +48,7 @@ def live_ids(emulator):
 
 
 @pytest.mark.parametrize("round_", range(3))
-@pytest.mark.parametrize("latencies", [Latencies(), Latencies(network=1, container_instance_create=5)])
+@pytest.mark.parametrize("latencies", [Latencies(), Latencies.realistic(1)], ids=["none", "realistic"])
 def test_two_provisioners_that_apply_at_the_same_time_end_with_one_set(clock, connect, latencies, round_):
     """Two simultaneous applies of one spec succeed with the same resources, and none is duplicated."""
     with Emulator(clock=clock, latencies=latencies, seed=round_) as emulator:
@@ -62,7 +62,7 @@ def test_two_provisioners_that_apply_at_the_same_time_end_with_one_set(clock, co
 
 def test_two_replacements_at_the_same_time_end_with_one_set(clock, connect):
     """Two simultaneous replacements of the same instances end with one new instance per replica."""
-    with Emulator(clock=clock, latencies=Latencies(container_instance_create=5)) as emulator:
+    with Emulator(clock=clock, latencies=Latencies.realistic(1)) as emulator:
         both = [connect(emulator), connect(emulator)]
         both[0].apply(SPEC)
         newer = SPEC.with_instance(SPEC.instances[0].with_image("fra.ocir.io/acme/web:1.5"))
@@ -73,7 +73,7 @@ def test_two_replacements_at_the_same_time_end_with_one_set(clock, connect):
 
 def test_two_destroys_at_the_same_time_leave_nothing(clock, connect):
     """Two simultaneous destroys of one deployment both succeed."""
-    with Emulator(clock=clock, latencies=Latencies(network=1, container_instance_delete=5)) as emulator:
+    with Emulator(clock=clock, latencies=Latencies.realistic(1)) as emulator:
         both = [connect(emulator), connect(emulator)]
         both[0].apply(SPEC)
         together(2, lambda number: both[number].destroy("web", purge=True))

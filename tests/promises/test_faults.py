@@ -2,6 +2,7 @@
 
 Under any finite schedule of faults an apply, a change and a destroy either succeed or end in one of our errors.
 When the faults are over the same calls succeed, no key has two live resources, and after a destroy nothing is left.
+The same holds for malformed responses, at any request, once or for good.
 `OCISIDECAR_FULL=1` tries many schedules, else a few, always the same.
 """
 
@@ -99,6 +100,50 @@ faults = st.one_of(
     ),
 )
 schedules = st.lists(faults, min_size=1, max_size=4)
+bodies = st.sampled_from(
+    [
+        "",
+        "null",
+        "7",
+        '"x"',
+        "{}",
+        "[]",
+        "[null, 7]",
+        '{"items": null}',
+        '{"items": "x"}',
+        '{"items": [null, 7]}',
+        '[{"displayName": "web"}]',
+        '{"id": 7, "lifecycleState": "ACTIVE"}',
+        '{"items": [{"displayName": "web"}]}',
+        "<html>Log in to the guest network</html>",
+    ]
+)
+members = st.sampled_from(
+    [
+        {"lifecycleState": 7},
+        {"lifecycleState": ["ACTIVE"]},
+        {"lifecycleState": None},
+        {"id": None, "topicId": None},
+        {"id": 7},
+        {"freeformTags": "web"},
+        {"freeformTags": ["web"]},
+        {"timeCreated": "yesterday"},
+        {"definedTags": 7},
+    ]
+)
+ever = {"nth": st.integers(1, 12), "times": st.none() | st.integers(1, 12)}
+malformed = st.lists(
+    st.one_of(
+        st.builds(Fault.malformed, operations, bodies, after_commit=st.booleans(), **ever),
+        st.builds(Fault.malformed, operations, cut=st.sampled_from([True]), **ever),
+        st.builds(Fault.malformed, operations, members=members, **ever),
+        st.builds(Fault.malformed, operations, without=st.just(["id", "topicId"]), **ever),
+        st.builds(Fault.malformed, operations, headers=st.just({"opc-next-page": "again"}), **ever),
+        st.builds(Fault.malformed, operations, headers=st.just({"opc-work-request-id": None}), **ever),
+    ),
+    min_size=1,
+    max_size=2,
+)
 
 
 def attempt(job):
@@ -137,5 +182,43 @@ def test_a_rerun_after_any_faults_converges(making, changing, removing, seed):
         emulator.inject(*removing)
         attempt(lambda: provisioner.destroy("web", purge=True))
         emulator.clear_faults()
+        provisioner.destroy("web", purge=True)
+        assert emulator.live() == {}
+
+
+@settings(
+    max_examples=600 if IS_FULL else 5,
+    derandomize=not IS_FULL,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(making=malformed, reading=malformed, changing=malformed, removing=malformed, seed=st.integers(0, 99))
+def test_malformed_responses_are_never_taken_for_true(making, reading, changing, removing, seed):
+    """Under malformed responses each call succeeds or ends in one of our errors; without them it converges."""
+    with Provisioner.local(clock=VirtualClock(), latencies=LATENCIES, seed=seed) as provisioner:
+        emulator = provisioner.emulator
+
+        def under(schedule, *jobs):
+            emulator.inject(*schedule)
+            for job in jobs:
+                attempt(job)
+            emulator.clear_faults()
+
+        under(making, lambda: provisioner.apply(SPEC))
+        assert_converged(provisioner, SPEC)
+        deployment = provisioner.get("web")
+        under(
+            reading,
+            lambda: provisioner.plan(CHANGED),
+            lambda: provisioner.get("web").instances,
+            deployment.verify,
+            deployment.diagnose,
+            deployment.logs,
+            provisioner.list,
+        )
+        assert not provisioner.plan(SPEC).changes
+        under(changing, lambda: provisioner.apply(CHANGED))
+        assert_converged(provisioner, CHANGED)
+        under(removing, lambda: provisioner.destroy("web", purge=True))
         provisioner.destroy("web", purge=True)
         assert emulator.live() == {}

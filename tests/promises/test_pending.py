@@ -5,15 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocisidecar import Action, Cancel, Cancelled, InstanceSpec, StepWaiting
-from ocisidecar.emulator import Fault, Latencies
-
-LATENCIES = Latencies(network=1, logging=2, container_instance_create=30, container_instance_delete=5)
-
-
-@pytest.fixture
-def provisioner(make_provisioner):
-    """A provisioner with an emulator in which every resource takes time."""
-    return make_provisioner(latencies=LATENCIES)
+from ocisidecar.emulator import Fault
 
 
 def interrupt_at(provisioner, spec, kind):

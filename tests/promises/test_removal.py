@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 
 import pytest
 from attrs import evolve
@@ -25,7 +26,7 @@ from ocisidecar import (
     Statement,
     TopicSpec,
 )
-from ocisidecar.emulator import Assumptions, Emulator, Fault
+from ocisidecar.emulator import Assumptions, Emulator, Fault, Latencies
 from ocisidecar.resources.kinds import KINDS
 from tests.promises import test_crash_safety as crash
 from tests.readers import reader_of
@@ -93,6 +94,12 @@ EXTRAS: Mapping[str, tuple[DeploymentSpec, str]] = {
     ),
     "a port": (with_web(ports=[80, 443]), "network-security-group/main"),
 }
+
+
+@pytest.fixture
+def latencies() -> Latencies:
+    """Nothing takes time: the tests are about what is left, and there are many of them."""
+    return Latencies()
 
 
 @pytest.fixture
@@ -201,15 +208,18 @@ def test_tags_can_be_replaced_at_the_limit(provisioner):
             assert sum(name.startswith("new-") for name in body["freeformTags"]) == 6
 
 
-def test_the_defined_tag_of_the_access_is_removed_with_it(make_provisioner, define_tags):
+def test_the_defined_tag_of_the_access_is_removed_with_it(clock, connect, define_tags):
     """An instance loses the defined tag of the dynamic group when the spec drops it."""
-    provisioner, fresh = make_provisioner(), make_provisioner()
-    for one in (provisioner, fresh):
-        define_tags(one)
-    fresh.apply(EVERYTHING)
-    provisioner.apply(evolve(EVERYTHING, access=AccessSpec.deployment(defined_tag="Ops.Deployment")))
-    provisioner.apply(EVERYTHING)
-    assert shown(provisioner) == shown(fresh)
+    assumptions = Assumptions(dynamic_groups_match_tags=True)
+    with ExitStack() as stack:
+        emulators = [stack.enter_context(Emulator(clock=clock, seed=1, assumptions=assumptions)) for _ in range(2)]
+        provisioner, fresh = map(connect, emulators)
+        for one in (provisioner, fresh):
+            define_tags(one)
+        fresh.apply(EVERYTHING)
+        provisioner.apply(evolve(EVERYTHING, access=AccessSpec.deployment(defined_tag="Ops.Deployment")))
+        provisioner.apply(EVERYTHING)
+        assert shown(provisioner) == shown(fresh)
 
 
 def test_all_security_groups_can_be_removed(make_provisioner):

@@ -20,7 +20,7 @@ README = (
         shape="CI.Standard.E4.Flex",
         ocpus=1,
         memory_in_gbs=4,
-        ports=[80],
+        ports=[8080],
     )
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
     .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")

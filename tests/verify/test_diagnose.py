@@ -30,6 +30,12 @@ WEB = InstanceSpec("web", image_url="web:1")
 HELPER = "container-instance/web-0/helper"
 
 
+@pytest.fixture
+def latencies() -> Latencies:
+    """Everything takes as long as in the real service."""
+    return Latencies.realistic(1)
+
+
 def helped(**options) -> InstanceSpec:
     """Return the app with a sidecar `helper`."""
     return WEB.with_sidecar(SidecarSpec("helper", image_url="helper:1", **options))
@@ -256,7 +262,7 @@ def test_a_disabled_log(provisioner, sdk):
 RULE = "ALL {resource.type = 'computecontainerinstance'}"
 
 
-def test_a_policy_for_a_deleted_group(provisioner, sdk, emulator):
+def test_a_policy_for_a_deleted_group(provisioner, sdk, emulator, clock):
     """A policy for a dynamic group that no longer exists is a missing permission."""
     statement = Statement("use", "log-content", reason="ships its lines")
     deployment = provisioner.apply(helped(statements=[statement]), wait="ready")
@@ -265,8 +271,10 @@ def test_a_policy_for_a_deleted_group(provisioner, sdk, emulator):
     statements = client.get_policy(policy).data["statements"]
     former = {"compartmentId": emulator.tenancy_id, "name": "former", "description": "-", "matchingRule": RULE}
     gone = client.create_dynamic_group(former).data["id"]
+    clock.advance(900)  # until policies may name it
     client.update_policy(policy, {"statements": [one.replace(group, gone) for one in statements]})
     client.delete_dynamic_group(gone)
+    clock.advance(60)
     (finding,) = deployment.diagnose().findings
     assert (finding.cause, finding.key) == ("missing-right", "policy/main")
     assert "which no longer exists" in finding.evidence[0]

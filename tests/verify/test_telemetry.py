@@ -88,8 +88,8 @@ def test_a_deployment_without_sidecars(provisioner):
 
 
 def test_slow_indexing_is_waited_for(make_provisioner, monkeypatch):
-    """By default what was sent is found although searches and queries find it after four minutes only."""
-    slow = make_provisioner(latencies=Latencies(log_indexing=240, metric_indexing=240))
+    """By default what was sent is found although searches and queries find it after up to four minutes only."""
+    slow = make_provisioner(latencies=Latencies.realistic(1))
     monkeypatch.setattr(slow.emulator.app.cloud.pods, "containers", "docker", raising=True)
     job = InstanceSpec("job", image_url="job:1")
     report = slow.apply(DeploymentSpec("job", [job], logging=LoggingSpec.deployment())).verify()

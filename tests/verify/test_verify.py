@@ -46,6 +46,12 @@ TELEMETRY = {
 HELPER = "container-instance/web-0/helper"
 
 
+@pytest.fixture
+def latencies() -> Latencies:
+    """Everything takes as long as in the real service."""
+    return Latencies.realistic(1)
+
+
 def found(report: Report, name: str, key: str | None = None) -> Check:
     (check,) = [one for one in report.checks if one.name == name and key in {None, one.key}]
     return check
@@ -259,7 +265,7 @@ def test_rules_are_described_by_what_they_admit(provisioner, sdk):
 RULE = "ALL {resource.type = 'computecontainerinstance'}"
 
 
-def test_rights_without_a_group_fail(provisioner, sdk, emulator):
+def test_rights_without_a_group_fail(provisioner, sdk, emulator, clock):
     """A policy for a deleted dynamic group fails, and so does a group without the compartment."""
     deployment = provisioner.apply(MONITORED, wait="ready")
     client = sdk("identity.IdentityClient")
@@ -267,15 +273,17 @@ def test_rights_without_a_group_fail(provisioner, sdk, emulator):
     statements = client.get_policy(policy).data["statements"]
     former = {"compartmentId": emulator.tenancy_id, "name": "former", "description": "-", "matchingRule": RULE}
     gone = client.create_dynamic_group(former).data["id"]
+    clock.advance(900)  # until policies may name it
     client.update_policy(policy, {"statements": [one.replace(group, gone) for one in statements]})
     client.delete_dynamic_group(gone)
     client.update_dynamic_group(group, {"matchingRule": RULE})
+    clock.advance(60)  # until the other one is deleted
     report = deployment.verify()
     assert failed(report) == {("rights", "policy/main"), ("rights", "dynamic-group/main")}
     assert found(report, "rights", "policy/main").detail.startswith("names a dynamic group that no longer exists")
 
 
-def test_an_existing_group_is_not_checked(provisioner, sdk, emulator):
+def test_an_existing_group_is_not_checked(provisioner, sdk, emulator, clock):
     """A policy for an existing dynamic group passes, although the deployment does not have the group."""
     details = {
         "compartmentId": emulator.tenancy_id,
@@ -284,6 +292,7 @@ def test_an_existing_group_is_not_checked(provisioner, sdk, emulator):
         "matchingRule": "ALL {resource.type = 'computecontainerinstance'}",
     }
     group = sdk("identity.IdentityClient").create_dynamic_group(details).data["id"]
+    clock.advance(900)  # until policies may name it
     spec = DeploymentSpec("web", [APP.with_sidecar(SidecarSpec.log_forwarder())], access=AccessSpec.existing(group))
     assert found(provisioner.apply(spec, wait="ready").verify(), "rights", "policy/main").status is Status.PASSED
 

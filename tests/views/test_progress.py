@@ -97,6 +97,19 @@ class TestLines:
         Progress(file)(event)
         assert shown(file) == ""
 
+    def test_one_reason_is_told_once(self, file):
+        """Retries of one operation have a line for the first of each reason, and other operations have theirs."""
+        progress = Progress(file)
+        for key, reason in [("vcn/main", "429"), ("vcn/main", "429"), ("subnet/main", "429"), ("vcn/main", "500")]:
+            progress(
+                StepRetrying(deployment="web", key=key, action="create", reason=reason, attempt=1, wait_seconds=15)
+            )
+        lines = [line.partition("↻ ")[2] for line in shown(file).splitlines()]
+        assert lines == [
+            f"{key} retrying in 15.0 s: {why}"
+            for key, why in (("vcn/main", "429"), ("subnet/main", "429"), ("vcn/main", "500"))
+        ]
+
     @pytest.mark.parametrize("action", sorted(set(Action) - {Action.REPLACE, Action.PRUNE, Action.NOOP}))
     def test_every_action_has_words(self, file, action):
         """Each action has different words for a running and for a finished operation."""

@@ -14,12 +14,14 @@ from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, Variants, body, tagged
-from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, TAGGING_WORK_REQUESTS
+from ocisidecar.emulator.services.identity import DELETE_PHASES, IDENTITY, TAGGING_WORK_REQUESTS
 from ocisidecar.emulator.state import Record
 from ocisidecar.emulator.work_requests import AffectedResource
 
 NO_VALIDATOR: Final = "DEFAULT"
 """The validator that stands for none: answers leave it out.  Source: DefaultTagDefinitionValidator."""
+_CREATE_PHASES: Final = (("ACTIVE", ""),)
+"""The SDK's models of tags have no state for what is being created."""
 VALIDATOR: Final = Variants("validatorType", {"ENUM": body("values:strings"), NO_VALIDATOR: body("")})
 
 
@@ -65,7 +67,7 @@ NAMESPACES: Final = crud.declare_collection(
         details=tagged("compartmentId! name! description! locks:unsupported"),
         changes=tagged("description isRetired:bool"),
         filters=("lifecycleState",),
-        create_phases=CREATE_PHASES,
+        create_phases=_CREATE_PHASES,
         delete_phases=DELETE_PHASES,
         etag="40",
         unique=Unique(
@@ -114,7 +116,7 @@ TAGS: Final = Collection(
     details=tagged("name! description! isCostTracking:bool validator", validator=VALIDATOR),
     changes=tagged("description isRetired:bool isCostTracking:bool validator", validator=VALIDATOR),
     filters=("lifecycleState",),
-    create_phases=CREATE_PHASES,
+    create_phases=_CREATE_PHASES,
     delete_phases=DELETE_PHASES,
     etag="40",
     summary_without=frozenset({"tagNamespaceId", "tagNamespaceName", "validator"}),
@@ -247,8 +249,8 @@ TAG_DEFAULTS: Final = crud.declare_collection(
         changes=body("value! isRequired:bool"),
         filters=("id", "tagDefinitionId", "lifecycleState"),
         query=(),
-        create_phases=CREATE_PHASES,
-        delete_phases=DELETE_PHASES,
+        create_phases=_CREATE_PHASES,
+        delete_phases=((None, ""),),
         etag="40",
         before_create=_complete_default,
         after_create=_note_namespace,

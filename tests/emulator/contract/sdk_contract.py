@@ -52,8 +52,18 @@ def faults(exchange: Exchange) -> Iterator[str]:
         if exchange.content:
             yield "a body where the SDK expects none"
     elif exchange.response_type != "stream":
-        models = getattr(oci, exchange.client.split(".")[0]).models
-        yield from value_faults(models, exchange.response_type, exchange.body, "body")
+        yield from value_faults(_models(exchange), exchange.response_type, exchange.body, "body")
+
+
+def model_of(exchange: Exchange) -> type:
+    """Return the SDK's model of an answer that is one object."""
+    model: type = getattr(_models(exchange), exchange.response_type or "")
+    return model
+
+
+def _models(exchange: Exchange) -> ModuleType:
+    models: ModuleType = getattr(oci, exchange.client.split(".")[0]).models
+    return models
 
 
 def expected_status(exchange: Exchange) -> int:

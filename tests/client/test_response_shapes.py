@@ -1,0 +1,96 @@
+"""What counts as a malformed response."""
+
+import inspect
+import re
+from importlib import import_module
+
+import pytest
+
+from ocisidecar.client.response_shapes import (
+    _ID_FIELDS,
+    _NOUNS_WITH_STATE,
+    _REQUIRED,
+    _SERVICES_WITH_ITEMS,
+    problem_of,
+)
+from ocisidecar.client.session import METRIC_INGESTION
+from ocisidecar.resources.kinds import KINDS
+from tests.emulator.contract.walk import exchanges
+
+INSTANCES, NETWORK = "container_instances.ContainerInstanceClient", "core.VirtualNetworkClient"
+READS = {
+    ("artifacts.ArtifactsClient", "get_container_configuration"),
+    ("container_instances.ContainerInstanceClient", "get_container"),
+    ("container_instances.ContainerInstanceClient", "get_work_request"),
+    ("container_instances.ContainerInstanceClient", "list_containers"),
+    ("container_instances.ContainerInstanceClient", "list_container_instance_shapes"),
+    ("container_instances.ContainerInstanceClient", "list_work_request_errors"),
+    ("container_instances.ContainerInstanceClient", "list_work_requests"),
+    ("core.VirtualNetworkClient", "get_vnic"),
+    ("core.VirtualNetworkClient", "list_network_security_group_security_rules"),
+    ("core.VirtualNetworkClient", "list_services"),
+    ("core.VirtualNetworkClient", "update_vnic"),
+    ("identity.IdentityClient", "get_compartment"),
+    ("identity.IdentityClient", "list_availability_domains"),
+    ("identity.IdentityClient", "list_regions"),
+    ("identity.IdentityClient", "list_region_subscriptions"),
+    ("limits.LimitsClient", "get_resource_availability"),
+    ("limits.LimitsClient", "list_limit_definitions"),
+    ("limits.LimitsClient", "list_limit_values"),
+    ("limits.LimitsClient", "list_services"),
+    ("logging.LoggingManagementClient", "get_work_request"),
+    ("logging.LoggingManagementClient", "list_work_request_errors"),
+    ("loggingsearch.LogSearchClient", "search_logs"),
+    ("monitoring.MonitoringClient", "summarize_metrics_data"),
+    (METRIC_INGESTION.partition("/")[0], "post_metric_data"),
+    ("object_storage.ObjectStorageClient", "get_namespace"),
+    ("secrets.SecretsClient", "get_secret_bundle"),
+}
+CALLED = READS | {
+    (kind.client, name)
+    for kind in KINDS.values()
+    for name in (f"list_{kind.plural}", *(f"{verb}_{kind.noun}" for verb in ("create", "get", "update", "delete")))
+}
+"""What the library calls."""
+
+
+@pytest.fixture(scope="module")
+def answered():
+    """The 2xx responses of the emulator to the operations that the library calls."""
+    return [one for one in exchanges() if one.status < 300 and (one.client, one.name) in CALLED]
+
+
+def test_no_response_of_the_emulator_is_malformed(answered):
+    """Bodies that the SDK's models accept have the right shape."""
+    assert len({(one.client, one.name) for one in answered}) > 60
+    found = {one.name: problem_of(one.client, one.name, one.body, dict(one.headers)) for one in answered}
+    assert {name: problem for name, problem in found.items() if problem} == {}
+
+
+def test_lists_have_the_shape_of_the_sdk():
+    """Operations of services with `items` return collections in the SDK, and lists of others return lists."""
+    for client, name in CALLED:
+        if name.startswith(("list_", "summarize_")):
+            module, cls = client.split(".")
+            source = inspect.getsource(getattr(getattr(import_module(f"oci.{module}"), cls), name))
+            (response_type,) = set(re.findall(r'response_type="([^"]*)"', source))
+            assert response_type.startswith("list[") is (module not in _SERVICES_WITH_ITEMS), name
+
+
+def test_what_has_a_state_is_what_the_sdk_says():
+    """All kinds have a state in the SDK's models of their responses, but for log groups."""
+    assert {kind.noun for kind in KINDS.values()} - _NOUNS_WITH_STATE == {"log_group"}
+    for client, name in CALLED:
+        noun = re.sub(r"^[a-z]+_", "", name)
+        module, cls = client.split(".")
+        source = inspect.getsource(getattr(getattr(import_module(f"oci.{module}"), cls), name))
+        model = next(iter(re.findall(r'response_type="([^"]*)"', source)), "")
+        if noun in _NOUNS_WITH_STATE and model:
+            fields = inspect.getsource(getattr(import_module(f"oci.{module}.models"), model))
+            assert "**[Required]** Gets the lifecycle_state" in fields, name
+
+
+def test_every_exception_is_about_an_operation_that_is_called():
+    """The table of other id fields holds nothing else."""
+    called = {f"{client.partition('.')[0]}.{name}" for client, name in CALLED}
+    assert set(_ID_FIELDS) | set(_REQUIRED) <= called

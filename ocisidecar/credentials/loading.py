@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 
 from attrs import Factory, field, frozen
 
 from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.credentials.caller import describe_caller, is_principal
 from ocisidecar.credentials.key_material import (
     fingerprint_of,
     key_entry,
@@ -67,6 +69,15 @@ class Credentials:
     user_id: str | None = None
     compartment_id: str | None = None
     client_config: Mapping[str, str] = Factory(dict)
+
+    @cached_property
+    def is_principal(self) -> bool:
+        """Whether an instance or another resource calls, and no user."""
+        return is_principal(self.signer)
+
+    def describe_caller(self) -> str:
+        """Return who calls and with which key or token; no secret."""
+        return describe_caller(self.signer, self.client_config)
 
     @property
     def realm(self) -> str:

@@ -62,7 +62,8 @@ class Planner:
     def identity(self, name: str) -> Identity:
         """Return the identity of a deployment here."""
         credentials = self.session.credentials
-        return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name)
+        subject = "dynamic-group <your dynamic group>" if credentials.is_principal else "group <your group>"
+        return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name, subject)
 
     @property
     def place(self) -> Place:
@@ -157,10 +158,14 @@ class Planner:
         images = {image for spec in specs for image in images_of(spec, self.image_prefix)}
         return with_repositories(caller, site, self.pool, images)
 
+    def check_alone(self, *specs: DeploymentSpec, place: Place | None = None) -> None:
+        """Raise SpecError when a spec is wrong wherever it is deployed, or in the given place."""
+        prefix, symbolic = self.image_prefix, self.accepts_symbolic_images
+        check(*specs, image_prefix=prefix, accepts_symbolic_images=symbolic, place=place)
+
     def _check(self, specs: Sequence[DeploymentSpec]) -> None:
         check_names([spec.name for spec in specs])
-        prefix, symbolic = self.image_prefix, self.accepts_symbolic_images
-        check(*specs, image_prefix=prefix, accepts_symbolic_images=symbolic, place=self.place)
+        self.check_alone(*specs, place=self.place)
 
 
 def _require_domains(specs: Sequence[DeploymentSpec], site: Site) -> None:

@@ -25,6 +25,7 @@ from ocisidecar.spec import as_deployment
 
 if TYPE_CHECKING:
     from ocisidecar.emulator import Emulator, Fault, Latencies
+    from ocisidecar.verify.report import Preflight
 
 
 class Provisioner:
@@ -204,6 +205,23 @@ class Provisioner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def preflight(self, spec: Spec | None = None, *, cancel: Cancel | None = None) -> Preflight:
+        """Return a report on what an apply needs; reads only, and no secret's content.
+
+        Checks credentials, clock, region, compartment, availability domains, the caller's rights and the Docker
+        engine, if one runs the containers; of a spec also shapes, service limits, images, secrets and what else it
+        names.  Without a spec the rights are those for an ordinary deployment.  Whether the caller may also
+        change what is visible shows only when it does; `Preflight.statements` suffice.
+
+        Raises:
+            SpecError: the spec is invalid.
+            Cancelled: `cancel` was set.
+        """
+        from ocisidecar.preflight.preflight import preflight
+
+        on_docker = self._emulator is not None and self._emulator.containers == "docker"
+        return preflight(self._planner, spec, on_docker=on_docker, cancel=cancel or Cancel())
 
     @overload
     def plan(self, what: Spec, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Plan: ...

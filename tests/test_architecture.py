@@ -33,14 +33,15 @@ MAY_IMPORT = {
     "observe": "client clock credentials errors resources state timestamps wire",
     "plan": "cancel client errors observe resources spec state wire",
     "verify": "client errors observe plan resources spec state timestamps wire",
+    "preflight": "cancel client credentials engine errors observe plan resources spec state verify wire",
     "deployment": "cancel credentials errors events observe plan spec state timestamps verify",
     "apply": "cancel client clock errors events observe plan resources spec state wire",
     "run_errors": "apply deployment errors verify",
     "connection": "apply cancel client deployment emulator errors events observe plan run_errors state verify wire",
     "construction": "client clock credentials emulator errors",
     "views": "clock deployment events observe plan resources state verify wire",
-    "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan spec "
-    "state",
+    "provisioner": "apply cancel client clock connection construction deployment emulator errors events plan "
+    "preflight spec verify",
     "settings": "clock credentials errors events provisioner spec",
     "images": "cancel client clock engine errors provisioner spec wire",
     "pod": "engine errors resources spec wire",

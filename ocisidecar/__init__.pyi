@@ -43,6 +43,8 @@ from ocisidecar.events import Event as Event
 from ocisidecar.events import Handler as Handler
 from ocisidecar.events import PlanReady as PlanReady
 from ocisidecar.events import ReplacementReady as ReplacementReady
+from ocisidecar.events import ReplacementUndone as ReplacementUndone
+from ocisidecar.events import RollbackStarted as RollbackStarted
 from ocisidecar.events import StepEvent as StepEvent
 from ocisidecar.events import StepFailed as StepFailed
 from ocisidecar.events import StepFinished as StepFinished

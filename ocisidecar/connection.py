@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
 from attrs import evolve, frozen
 
 from ocisidecar.apply.executor import Executor
 from ocisidecar.apply.limits import Limits
-from ocisidecar.apply.outcome import final_event
+from ocisidecar.apply.outcome import Outcome, final_event
 from ocisidecar.apply.reporter import Reporter
+from ocisidecar.apply.roll_back import read_roll_back, roll_back
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.deployment import Deployment
-from ocisidecar.errors import ConfigError, DeploymentNotFound
+from ocisidecar.errors import ConfigError, DeploymentNotFound, OciSidecarError
 from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.operations import Wait, until_ready
@@ -64,22 +66,34 @@ class ServiceConnection:
             raise ConfigError(f"wait must be one of {', '.join(get_args(Wait))}, got {wait!r}")
         if wait == "ready":
             plans = [evolve(plan, operations=until_ready(plan.operations)) for plan in plans]
-        caller = self.session.caller(cancel)
         reporter = Reporter(self.session.clock, on_event or self.on_event)
-        executor = Executor(
-            self.session,
-            self.pool,
-            [(plan, self.planner.site(plan.name, caller)) for plan in plans],
-            self.limits,
-            cancel,
-            reporter,
-        )
-        outcomes = executor.run()
+        outcomes = self._carry_out(plans, reporter, cancel)
+        back = self._ways_back(outcomes, cancel)
+        found = {
+            one.plan.name: _diagnosis(self.deployment(one.plan.name, one.resources), one.causes)
+            for one in outcomes
+            if one.plan.name in back
+        }
+        outcomes = roll_back(outcomes, back, lambda plans: self._carry_out(plans, reporter, cancel), reporter)
         deployments = tuple(self.deployment(outcome.plan.name, outcome.resources) for outcome in outcomes)
         for outcome in outcomes:
             reporter.emit(final_event(outcome, cancel.reason))
-        raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis)
+        raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis, diagnoses=found)
         return deployments
+
+    def _carry_out(self, plans: Sequence[Plan], reporter: Reporter, cancel: Cancel) -> tuple[Outcome, ...]:
+        caller = self.session.caller(cancel)
+        placed = [(plan, self.planner.site(plan.name, caller)) for plan in plans]
+        return Executor(self.session, self.pool, placed, self.limits, cancel, reporter).run()
+
+    def _ways_back(self, outcomes: Sequence[Outcome], cancel: Cancel) -> dict[str, Plan]:
+        """Return deployment → plan that undoes what failed; where it cannot be read, applying again continues."""
+        back = {}
+        for outcome in outcomes if cancel.reason is None else ():
+            with suppress(OciSidecarError, KeyboardInterrupt):
+                plan = read_roll_back(outcome, self.reader(outcome.plan.name, cancel=cancel))
+                back.update({outcome.plan.name: plan} if plan is not None else {})
+        return back
 
     def deployment(self, name: str, resources: Mapping[Key, Live]) -> Deployment:
         """Return a deployment that uses this connection."""

@@ -12,7 +12,7 @@
     │     · OutOfHostCapacity · ServiceUnavailable · ConnectionLost
     ├─ WaitError            ResourceFailed · WaitTimedOut
     ├─ ImageError           BuildFailed · LoginFailed · PushFailed
-    ├─ ApplyFailed          .deployment (what exists now), .causes, .diagnosis
+    ├─ ApplyFailed          .deployment (what exists now), .causes, .diagnosis, .rolled_back
     ├─ DestroyFailed        .remaining, .causes
     ├─ ChecksFailed         .report
     └─ Cancelled            .reason, .deployment
@@ -308,13 +308,11 @@ class ImageError(OciSidecarError):
 class BuildFailed(ImageError):
     """An image could not be built; the engine keeps what it made before, so that building again is quick.
 
-    Its text contains the failures of the others too.
-
     Attributes:
         image, platform: name of the image, and the platform it was built for.
         step: the instruction that failed, e.g. `RUN apt-get update`; empty when it failed before the first.
         log: the last lines of the build's output.
-        others: the failures of images that were built in the same call.
+        others: the failures of images that were built in the same call; its text contains them too.
     """
 
     def __init__(
@@ -358,6 +356,7 @@ class ApplyFailed(OciSidecarError):
         deployment: what exists now; `deployments` of each item of a sequence, in its order.
         causes: key of the failed step → its exception.
         diagnosis: the likely causes, with evidence and remedy, where an instance failed; else None.
+        rolled_back: keys of instances that are again as before; see `RolloutSpec.on_failure`.
     """
 
     def __init__(
@@ -368,9 +367,10 @@ class ApplyFailed(OciSidecarError):
         causes: Mapping[str, Exception],
         deployments: Sequence[Deployment] = (),
         diagnosis: Diagnosis | None = None,
+        rolled_back: Sequence[str] = (),
     ) -> None:
         self.deployment, self.deployments = deployment, tuple(deployments)
-        self.causes, self.diagnosis = dict(causes), diagnosis
+        self.causes, self.diagnosis, self.rolled_back = dict(causes), diagnosis, tuple(rolled_back)
         super().__init__(message)
 
 
@@ -378,8 +378,7 @@ class DestroyFailed(OciSidecarError):
     """A destroy stopped; `remaining` lists what still exists, and destroying again continues."""
 
     def __init__(self, message: str, *, remaining: Mapping[str, str], causes: Mapping[str, Exception]) -> None:
-        self.remaining = dict(remaining)
-        self.causes = dict(causes)
+        self.remaining, self.causes = dict(remaining), dict(causes)
         super().__init__(message)
 
 

@@ -114,6 +114,30 @@ class ReplacementReady(StepEvent):
 
 
 @frozen(kw_only=True)
+class RollbackStarted(Event):
+    """The apply failed before all replicas worked; those already changed go back to what ran before.
+
+    Attributes:
+        reason: what failed.
+        operations: number of operations that this takes.
+    """
+
+    reason: str
+    operations: int
+
+
+@frozen(kw_only=True)
+class ReplacementUndone(StepEvent):
+    """The new instance is about to be deleted, and the old one serves again: switch traffic back now.
+
+    The new instance is deleted only after the handler has returned.  An old one that was stopped is started then.
+    """
+
+    old_resource_id: str
+    new_resource_id: str
+
+
+@frozen(kw_only=True)
 class ApplyFinished(Event):
     """The run succeeded; `resources` is the number of live resources, after a destroy of those that were kept."""
 

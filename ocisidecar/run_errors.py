@@ -14,9 +14,17 @@ Diagnose = Callable[[Deployment, Mapping[str, Exception]], Diagnosis | None]
 
 
 def raise_failures(
-    outcomes: Sequence[Outcome], deployments: Sequence[Deployment], reason: str | None, *, diagnose: Diagnose
+    outcomes: Sequence[Outcome],
+    deployments: Sequence[Deployment],
+    reason: str | None,
+    *,
+    diagnose: Diagnose,
+    diagnoses: Mapping[str, Diagnosis | None],
 ) -> None:
-    """Raise for the first plan that failed, else for the first that was cancelled; `deployments` go along."""
+    """Raise for the first plan that failed, else for the first that was cancelled; `deployments` go along.
+
+    `diagnoses` are those of deployments that were diagnosed before what failed was deleted, by name.
+    """
     for outcome, deployment in zip(outcomes, deployments, strict=True):
         if not outcome.causes:
             continue
@@ -26,13 +34,17 @@ def raise_failures(
         if outcome.plan.is_destroy:
             message = f"{name} is not gone: {said} {count} resources remain; destroy again to continue."
             raise DestroyFailed(message, remaining=deployment.resources, causes=outcome.causes) from first
-        message = f"{name} is not complete: {said} {count} resources exist, all tagged; run it again to continue."
+        message = (
+            f"{name} is not complete: {said}{_way_back(outcome)} {count} resources exist, all tagged; run it again "
+            "to continue."
+        )
         raise ApplyFailed(
             message,
             deployment=deployment,
             causes=outcome.causes,
             deployments=tuple(deployments),
-            diagnosis=diagnose(deployment, outcome.causes),
+            diagnosis=diagnoses[name] if name in diagnoses else diagnose(deployment, outcome.causes),
+            rolled_back=outcome.rolled_back,
         ) from first
     for outcome, deployment in zip(outcomes, deployments, strict=True):
         if outcome.is_cancelled:
@@ -42,6 +54,16 @@ def raise_failures(
                 "run it again to continue.",
                 deployment=deployment,
             )
+
+
+def _way_back(outcome: Outcome) -> str:
+    """Return what was rolled back, and why not more, in a sentence; empty where nothing had to be."""
+    if outcome.rolled_back:
+        return f" Rolled back to what ran before: {', '.join(outcome.rolled_back)}."
+    if outcome.is_roll_back_cut:
+        said = f": {_summary(outcome.back_causes)}" if outcome.back_causes else "."
+        return f" The roll-back is not complete{said}"
+    return ""
 
 
 def _summary(causes: Mapping[str, Exception], limit: int = 3) -> str:

@@ -209,6 +209,7 @@ instance_fields = st.fixed_dictionaries(
             max_unavailable=st.integers(0, 2),
             probe=st.none() | health_checks(80),
             healthy_timeout_in_seconds=st.integers(1, 900),
+            on_failure=st.sampled_from(["keep", "roll_back"]),
         ),
         "image_pull_secrets": st.lists(
             st.builds(ImagePullSecret.vault, st.just("ghcr.io"), secret_id=ocids("vaultsecret"))

@@ -45,6 +45,7 @@ VALUES = {
     "remaining": {"vcn/main": "ocid1.vcn"},
     "causes": {"subnet/main": errors.Conflict(**CALL)},
     "diagnosis": None,
+    "rolled_back": ("container-instance/web-0",),
     "report": "every check",
     "reason": "ctrl-c",
     "image": "prometheus",

@@ -29,6 +29,7 @@ BEHAVIOURS = {
     "the next availability domain is tried": "apply/recovery.py",
     "the retry token of a create": "state/identity.py",
     "a rolling update's order": "plan/operations.py",
+    "a failed rollout goes back": "plan/roll_back.py",
     "the tags of others survive an update": "resources/update.py",
     "an OOM kill of a real container is detected": "engine/out_of_memory.py",
     "the policy of a deployment": "resources/access.py",

@@ -294,7 +294,7 @@ class Executor:
         if name.action is Action.DELETE:
             if live is not None and live.id == name.resource_id:
                 del self._resources[name.deployment, name.key]
-        elif operation.predecessor is not None and live is not None:
+        elif live is not None and operation.predecessor is not None and operation.predecessor.phase is Phase.READY:
             self.reporter.replaced(operation, operation.predecessor, live)
         self._done.add(name)
         self._iam_writes.note(operation, self._now())
@@ -387,7 +387,8 @@ class Executor:
         resources = {key: live for (name, key), live in self._resources.items() if name == plan.name}
         causes = self._causes.get(plan.name, {})
         is_complete = all(operation.id in self._done for operation in plan.operations)
-        return Outcome(plan, resources, causes, is_cancelled=not is_complete and not causes)
+        is_cancelled = not is_complete and not causes
+        return Outcome(plan, resources, causes, is_cancelled, frozenset(self._done))
 
     def _now(self) -> float:
         return self.session.clock.time()

@@ -150,6 +150,15 @@ def _status(options: Options) -> int:
     return ExitCode.OK
 
 
+def _output(options: Options) -> int:
+    from ocisidecar.cli.outputs import print_outputs
+
+    target = _Target.read(options.target, options)
+    with target.connect(options) as provisioner:
+        print_outputs(provisioner.get(target.name), options)
+    return ExitCode.OK
+
+
 def _logs(options: Options) -> int:
     target = _Target.read(options.target, options)
     with target.connect(options) as provisioner:
@@ -273,6 +282,17 @@ def _target_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="a deployment's name, or its spec or settings file")
 
 
+def _output_arguments(parser: argparse.ArgumentParser) -> None:
+    _target_arguments(parser)
+    parser.add_argument(
+        "key",
+        metavar="KEY",
+        nargs="?",
+        help="print only this value: an output by its name or a part that no other has, e.g. web-0.url.80 or url; "
+        "or the OCID of a resource by its key, e.g. vcn/main",
+    )
+
+
 def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     _target_arguments(parser)
     arguments.add_check_arguments(parser)
@@ -316,6 +336,12 @@ _COMMANDS: Final = (
         "diagnose", "Find out what is wrong with a deployment, and how to fix it.", _diagnose, _target_arguments
     ),
     _Command("status", "Show the state of a deployment's instances and containers.", _status, _target_arguments),
+    _Command(
+        "output",
+        "Print addresses and URLs of a deployment, or one of them for scripts.",
+        _output,
+        _output_arguments,
+    ),
     _Command("logs", "Show container logs.", _logs, _logs_arguments),
     _Command("destroy", "Delete a deployment.", _destroy, _destroy_arguments),
 )

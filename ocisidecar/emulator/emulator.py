@@ -310,6 +310,7 @@ class Emulator(OutOfBand, People):
                 images=self._images,
                 token_seconds=self._assumptions.resource_principal_lifetime_seconds,
                 emptydir_mode=self._assumptions.emptydir_mode,
+                first_unprivileged_port=self._assumptions.first_unprivileged_port,
             )
         )
 

@@ -46,6 +46,7 @@ class PodRuntime:
         images: local images to run in place of those that containers name, by the latter.
         token_seconds: how long a resource principal's token is valid.
         emptydir_mode: permissions of EMPTYDIR volumes.
+        first_unprivileged_port: lowest port at which users other than root may listen.
     """
 
     engine: Engine
@@ -54,6 +55,7 @@ class PodRuntime:
     images: Mapping[str, str]
     token_seconds: float
     emptydir_mode: int
+    first_unprivileged_port: int
 
 
 class PodWorker:
@@ -196,6 +198,7 @@ class PodWorker:
             on_change=lambda: self.submit(self._check_for_end),
             clock=self._runtime.clock,
             emptydir_mode=self._runtime.emptydir_mode,
+            first_unprivileged_port=self._runtime.first_unprivileged_port,
         )
 
     def _keep_starting(self, starting: RunningPod) -> None:

@@ -153,6 +153,9 @@ class Assumptions:
         emptydir_mode: permissions of the EMPTYDIR volumes of real containers, which belong to root.  UNCONFIRMED:
             dander has written to one as user 65532, monkeyci could not as user 1000, both live; the harsher reading
             is 0o755.
+        first_unprivileged_port: lowest port at which users other than root may listen in real containers.
+            UNCONFIRMED: it is 1024 by Linux and with containerd, whose log format OCI's containers have, and 0 with
+            Docker.
         accepts_idle_actions: whether starting an ACTIVE container instance, and stopping or restarting an INACTIVE
             one, is accepted and does nothing.  Source: live use by dander, commit 9bc3fcc, for the stop: "OCI
             returns 405 (rather than 409) when an instance is already inactive".  UNCONFIRMED: start, restart, code.
@@ -179,7 +182,7 @@ class Assumptions:
             "null" numbers, or "missing", which is a 404.  Source: oci.limits for the 404; null answers are on
             record.  UNCONFIRMED: which limits answer in which way.
         lists_shapes_without_limit: whether list_container_instance_shapes lists shapes of which the tenancy may
-            have no core.  UNCONFIRMED.
+            have no core.  UNCONFIRMED: neither a document nor a record says so.
     """
 
     retry_token_mismatch: str = "Conflict"  # noqa: S105 - an error code
@@ -194,6 +197,7 @@ class Assumptions:
     null_removes_field: bool = True
     resource_principal_lifetime_seconds: float = 3600
     emptydir_mode: int = 0o1777
+    first_unprivileged_port: int = 1024
     accepts_idle_actions: bool = False
     containers_have_own_tags: bool = False
     accepts_immutable_repositories: bool = False

@@ -22,6 +22,7 @@ from ocisidecar.engine.networks import Networks, remove_network
 from ocisidecar.engine.owner import KIND, Owner
 from ocisidecar.engine.pause import EMPTYDIR_MODE
 from ocisidecar.engine.pod import Inject, PodRequest, RunningPod, remove_container
+from ocisidecar.engine.translate import FIRST_UNPRIVILEGED_PORT
 from ocisidecar.engine.values import PodAddress
 from ocisidecar.errors import DockerUnavailable
 
@@ -105,6 +106,7 @@ class Engine:
         on_change: Callable[[], None] | None = None,
         clock: Clock | None = None,
         emptydir_mode: int = EMPTYDIR_MODE,
+        first_unprivileged_port: int = FIRST_UNPRIVILEGED_PORT,
     ) -> RunningPod:
         """Run a container instance, and block until all its containers were started.
 
@@ -125,6 +127,7 @@ class Engine:
                 in quick succession may share one call.
             clock: for back-off, delays and intervals; by default real time.
             emptydir_mode: permissions of EMPTYDIR volumes, which belong to root.
+            first_unprivileged_port: lowest port at which users other than root may listen.
 
         Raises:
             PodFailed: an image is missing, a volume cannot be created, or a container could not be started; or the
@@ -142,6 +145,7 @@ class Engine:
             inject=inject,
             clock=clock or SystemClock(),
             emptydir_mode=emptydir_mode,
+            first_unprivileged_port=first_unprivileged_port,
         )
         with ExitStack() as undo:
             pod = self._new_pod(request, on_change)

@@ -51,6 +51,7 @@ class PodRequest:
     inject: Inject | None
     clock: Clock
     emptydir_mode: int
+    first_unprivileged_port: int
 
 
 class RunningPod:
@@ -267,6 +268,7 @@ class RunningPod:
             publish=self._request.publish,
             mounts=[volume.pause_mount for volume in declared],
             labels=self._labels,
+            first_unprivileged_port=self._request.first_unprivileged_port,
         )
         self._pause_id = self._create_container("pause", config, 0)
         self._api.start(self._pause_id)

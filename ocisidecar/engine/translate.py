@@ -18,6 +18,10 @@ Json = dict[str, Any]
 BYTES_PER_GB = 1024**3
 """Bytes of OCI's GB of memory.  INFER: containers of a shape with 16 GB show 16 GiB."""
 
+FIRST_UNPRIVILEGED_PORT = 1024
+"""Lowest port that a user other than root may listen at.  Linux's default, which containerd keeps; Docker sets 0.
+UNCONFIRMED for container instances, hence the harsher reading.
+"""
 _LOGS = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "2"}}
 """Enough for the newest 256 KB in OCI's format, independent of the engine's default log driver."""
 
@@ -143,6 +147,7 @@ def network_owner_config(
     publish: Mapping[int, int],
     mounts: Sequence[Json],
     labels: Mapping[str, str],
+    first_unprivileged_port: int = FIRST_UNPRIVILEGED_PORT,
 ) -> Json:
     """Return the request body that creates the container that owns the pod's network and volumes.
 
@@ -155,6 +160,7 @@ def network_owner_config(
         publish: port of the pod → port of this machine's loopback interface, 0 for any free one.
         mounts: of all volumes of the pod.
         labels: of the container.
+        first_unprivileged_port: lowest port at which users other than root may listen.
     """
     vnic: Mapping[str, Any] = next(iter(details.get("vnics") or ()), {})
     hostname = vnic.get("hostnameLabel") or re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:63]
@@ -166,16 +172,14 @@ def network_owner_config(
         "ExposedPorts": {f"{port}/tcp": {} for port in publish},
         "HostConfig": {
             "NetworkMode": network,
-            "PortBindings": {
-                f"{port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(host_port) if host_port else ""}]
-                for port, host_port in publish.items()
-            },
+            "PortBindings": {f"{port}/tcp": [_on_loopback(host_port)] for port, host_port in publish.items()},
             "Dns": dns.get("nameservers") or [],
             "DnsSearch": dns.get("searches") or [],
             "DnsOptions": dns.get("options") or [],
             "Mounts": list(mounts),
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
+            "Sysctls": {"net.ipv4.ip_unprivileged_port_start": str(first_unprivileged_port)},
             "LogConfig": {"Type": "none"},
         },
         "NetworkingConfig": {
@@ -184,6 +188,10 @@ def network_owner_config(
             }
         },
     }
+
+
+def _on_loopback(host_port: int) -> Json:
+    return {"HostIp": "127.0.0.1", "HostPort": str(host_port) if host_port else ""}
 
 
 def bind(source: str, target: str, *, read_only: bool = True) -> Json:

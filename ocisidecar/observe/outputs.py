@@ -23,7 +23,7 @@ def read_outputs(
 
     Takes one list for each network security group of the deployment, and the reads of the addresses.  Ports in an
     existing subnet are not the deployment's, and a range of more than 32 ports is not a list of services: they have
-    no URLs.
+    no URLs, and neither has an instance that is not running.
 
     Args:
         reader: of the deployment.
@@ -45,7 +45,7 @@ def read_outputs(
     for instance in instances:
         addresses = {"private_ip": instance.private_ip, "public_ip": instance.public_ip}
         outputs.update({f"{instance.name}.{name}": address for name, address in addresses.items() if address})
-        urls = {port: base_url(instance, port) for port in ports}
+        urls = {port: base_url(instance, port) for port in ports} if instance.is_active else {}
         outputs.update({f"{instance.name}.url.{port}": url for port, url in urls.items() if url})
     return outputs
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.plan.plan import Action, Change, Step
+from ocisidecar.plan.roll_back import no_way_back
 from ocisidecar.state.compare import difference, is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import TAG_DIGEST, Identity, changed_sections, was_set
@@ -77,7 +78,7 @@ def _step(
     if not standing:
         return _creation(want, lives)
     if forced or not matching:
-        return _replacement(identity, want, standing, forced, lookup, can_overlap=not replaced)
+        return _replacement(identity, want, standing, forced, lookup, replaced=replaced)
     if len(matching) > 1 and want.rollout is None:
         ids = ", ".join(live.id for live in matching)
         raise AmbiguousResource(
@@ -104,12 +105,15 @@ def _keeping(
 ) -> Step:
     """Return the step for a key of which one resource, `kept`, has the wanted content."""
     old = tuple(live for live in standing if live is not kept)
+    rollout = want.rollout
+    former = [live for live in old if live.tags.get(TAG_DIGEST) != want.digest and live.phase is not Phase.FAILED]
+    is_newest = all((live.time_created, live.id) < (kept.time_created, kept.id) for live in former)
     changed = _changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)
     fields = frozenset(name for name, _, _ in changed)
     if old:
         reasons += (Change(want.key.kind, f"exists {len(standing)} times; the extra ones are deleted"),)
-    if kept.phase is Phase.STOPPED:
+    if kept.phase is Phase.STOPPED or (rollout is not None and kept.is_changing):
         action, reasons = Action.START, (Change("lifecycleState", f"is {kept.state}"), *reasons)
     elif fields:
         action = Action.UPDATE
@@ -130,6 +134,8 @@ def _keeping(
         old=old,
         changed_fields=fields,
         is_created_again=kept.phase is Phase.PENDING,
+        has_downtime=bool(old) and rollout is not None and not rollout.overlap and action is Action.START,
+        keeps_old=bool(former) and is_newest and rollout is not None and rollout.is_rolled_back,
     )
 
 
@@ -140,9 +146,9 @@ def _replacement(
     forced: Sequence[Key],
     lookup: Callable[[Ref], str],
     *,
-    can_overlap: bool,
+    replaced: frozenset[Key],
 ) -> Step:
-    """Return the step; without overlap if both instances need a resource that is replaced too."""
+    """Return the step; without overlap if both instances need a resource that is `replaced` too."""
     if forced:
         changes = tuple(Change(str(need), "is replaced") for need in forced)
     elif all(live.phase is Phase.FAILED for live in standing):
@@ -152,7 +158,9 @@ def _replacement(
         changes = tuple(
             change for name in names for change in _section_changes(name, want, standing[-1], lookup)
         ) or (Change("content", "changed"),)
-    overlap = want.rollout is not None and want.rollout.overlap and can_overlap
+    rollout, obstacle = want.rollout, no_way_back(want.rollout, replaced)
+    overlap = rollout is not None and rollout.overlap and not replaced
+    is_rolled_back = rollout is not None and rollout.is_rolled_back and not obstacle
     return Step(
         action=Action.REPLACE,
         key=want.key,
@@ -160,6 +168,8 @@ def _replacement(
         changes=changes,
         old=tuple(standing),
         has_downtime=not overlap,
+        keeps_old=is_rolled_back and any(live.phase is not Phase.FAILED for live in standing),
+        no_way_back=obstacle,
     )
 
 

@@ -1,19 +1,22 @@
 """The operations of a plan's steps, each with the operations that must end before it begins.  Pure.
 
 A replacement is two operations: with overlap the old instance is deleted after the new one is healthy, without it
-before the new one is created.  Deletions follow the kinds' needs in reverse.
+before the new one is created.  Where replicas can be rolled back, the old ones are deleted when all new ones are
+healthy, and without overlap only stopped before.  Deletions follow the kinds' needs in reverse.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
+from itertools import chain
 from typing import Literal, TypeAlias
 
 from attrs import evolve
 
-from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Step
+from ocisidecar.plan.plan import BRING_UP, Action, Goal, Operation, OperationId, Step
+from ocisidecar.plan.roll_back import groups_of
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key
@@ -32,8 +35,6 @@ _ACTIONS: Mapping[Action, Action] = {
     Action.WAIT: Action.WAIT,
 }
 """Action of a step → action of the operation that creates or changes its resource."""
-_BRING_UP = frozenset({Action.CREATE, Action.WAIT, Action.START})
-"""After these a resource has to show that it works."""
 _GOALS: Mapping[Action, Goal] = {Action.STOP: Goal.STOPPED, Action.RESTART: Goal.RESTARTED}
 
 
@@ -57,6 +58,7 @@ def operations_of(
         step.key: tuple(OperationId(deployment, step.key, Action.DELETE, live.id) for live in step.old)
         for step in steps
     }
+    halts = {step.key: tuple(_halt(deployment, step)) for step in steps}
     users: dict[str, list[Step]] = {}
     for step in steps:
         for kind in kind_needs.get(step.key.kind, ()):
@@ -68,14 +70,17 @@ def operations_of(
             operation = made[step.key]
             operations[operation.id] = operation
             needs[operation.id] = {makes[need] for need in step.needs if need in makes}
-            if step.has_downtime:
-                needs[operation.id].update(deletes[step.key])
+            for halt in halts[step.key]:
+                operations[halt.id] = halt
+                needs[halt.id] = set(needs[operation.id])
+            needs[operation.id].update(_frees(step, halts[step.key], deletes[step.key]))
         for delete, live in zip(deletes[step.key], step.old, strict=True):
             operations[delete] = Operation(id=delete, live=live, goal=Goal.GONE)
             needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), makes, deletes)
             if step.predecessor is not None and live.phase is not Phase.FAILED:
                 needs[delete].add(makes[step.key])
-    for earlier, later in _rollout_order(steps, desired, makes, deletes):
+    orders = _rollout_order(steps, desired, made, deletes, halts), _proof_order(steps, desired, made, deletes)
+    for earlier, later in chain(*orders):
         needs[later].update(earlier)
     return _in_order(operations, needs)
 
@@ -100,7 +105,7 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
     if action is None:
         return None
     want = desired.get(step.key)
-    has_health = want is not None and want.health is not None and action in _BRING_UP
+    has_health = want is not None and want.health is not None and action in BRING_UP
     must_be_healthy = has_health or step.predecessor is not None
     lives: tuple[Live | None, ...] = (*step.old, step.live)
     return Operation(
@@ -112,6 +117,43 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
         superseded=frozenset(live.id for live in lives if live is not None),
         is_created_again=action is Action.WAIT and step.is_created_again,
     )
+
+
+def _halt(deployment: str, step: Step) -> Iterator[Operation]:
+    """Yield the stops of what is kept and must not run beside the new resource."""
+    for live in step.kept if step.has_downtime else ():
+        if live.phase is not Phase.STOPPED:
+            yield Operation(
+                id=OperationId(deployment, step.key, Action.STOP, live.id), live=live, goal=Goal.STOPPED
+            )
+
+
+def _frees(step: Step, halts: Iterable[Operation], deletes: Iterable[OperationId]) -> Iterator[OperationId]:
+    """Yield what must end before the new resource is made where it must not exist, or run, beside the old one."""
+    kept = {live.id for live in step.kept}
+    if step.has_downtime:
+        yield from (halt.id for halt in halts)
+        yield from (delete for delete in deletes if delete.resource_id not in kept)
+
+
+def _proof_order(
+    steps: Sequence[Step],
+    desired: Mapping[Key, Desired],
+    made: Mapping[Key, Operation],
+    deletes: Mapping[Key, tuple[OperationId, ...]],
+) -> Iterable[tuple[frozenset[OperationId], OperationId]]:
+    """Yield (proofs that all replicas of an instance work, what cannot be undone and waits for them).
+
+    Only a replica that stands alone is changed in place, so that waits too and is never to be undone.
+    """
+    for group in groups_of(steps, desired):
+        makes = [made[step.key] for step in group if step.key in made]
+        proofs = frozenset(one.id for one in makes if one.is_proof)
+        yield from ((proofs, one.id) for one in makes if not one.is_proof)
+        for step in group:
+            kept = {live.id for live in step.kept}
+            is_surplus = step.action is Action.DELETE
+            yield from ((proofs, one) for one in deletes[step.key] if is_surplus or one.resource_id in kept)
 
 
 def _deletion_needs(
@@ -138,8 +180,9 @@ def _deletion_needs(
 def _rollout_order(
     steps: Sequence[Step],
     desired: Mapping[Key, Desired],
-    makes: Mapping[Key, OperationId],
+    made: Mapping[Key, Operation],
     deletes: Mapping[Key, tuple[OperationId, ...]],
+    halts: Mapping[Key, tuple[Operation, ...]],
 ) -> Iterable[tuple[frozenset[OperationId], OperationId]]:
     """Yield (ends of one replica's change, beginning of a later one's) so that few are unavailable at a time.
 
@@ -150,18 +193,24 @@ def _rollout_order(
     groups: dict[str, list[Step]] = {}
     for step in steps:
         want = desired.get(step.key)
-        if step.key in makes and not step.needs & replaced and want is not None and want.rollout is not None:
+        if step.key in made and not step.needs & replaced and want is not None and want.rollout is not None:
             groups.setdefault(want.rollout.group, []).append(step)
     for members in groups.values():
         changing = [step for step in members if step.key in replaced]
-        unavailable = frozenset(makes[step.key] for step in members if step.key not in replaced)
+        waits_for_all = any(step.keeps_old for step in members)  # a change in place does, see `_proof_order`
+        others = [made[step.key] for step in members if step.key not in replaced]
+        unavailable = frozenset(one.id for one in others if one.is_proof or not waits_for_all)
         rollout = desired[members[0].key].rollout
         width = max(1, rollout.max_unavailable if rollout is not None else 1)
-        yield from ((unavailable, delete) for step in changing if step.has_downtime for delete in deletes[step.key])
+        begins = {
+            step.key: tuple(_frees(step, halts[step.key], deletes[step.key])) or (made[step.key].id,)
+            for step in changing
+        }
+        yield from ((unavailable, begin) for step in changing if step.has_downtime for begin in begins[step.key])
         for before, after in zip(changing, changing[width:], strict=False):
-            ends = frozenset({makes[before.key], *deletes[before.key]})
-            begins = deletes[after.key] if after.has_downtime else (makes[after.key],)
-            yield from ((ends, begin) for begin in begins)
+            kept = {live.id for live in before.kept}
+            goes = [delete for delete in deletes[before.key] if delete.resource_id not in kept]
+            yield from ((frozenset({made[before.key].id, *goes}), begin) for begin in begins[after.key])
 
 
 def _in_order(

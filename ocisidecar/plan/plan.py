@@ -35,6 +35,10 @@ class Action(StrEnum):
     NOOP = "no-op"
 
 
+BRING_UP = frozenset({Action.CREATE, Action.WAIT, Action.START})
+"""After these operations a resource has to show that it works."""
+
+
 class Goal(StrEnum):
     """The condition of its resource with which an operation ends."""
 
@@ -71,6 +75,9 @@ class Step:
         changed_fields: fields of the body to send in an update.
         has_downtime: the old instance stops before the new one starts.
         is_created_again: a resource that is waited for and fails is created again.
+        keeps_old: what runs of `old` stays, with a downtime as stopped, until all replicas work; if the apply fails
+            before that, it serves again and the new resource is deleted.
+        no_way_back: why it cannot be rolled back although the spec asks for it; empty otherwise.
     """
 
     action: Action
@@ -82,6 +89,8 @@ class Step:
     changed_fields: frozenset[str] = frozenset()
     has_downtime: bool = False
     is_created_again: bool = False
+    keeps_old: bool = False
+    no_way_back: str = ""
 
     @property
     def is_write(self) -> bool:
@@ -99,6 +108,12 @@ class Step:
         return next((live for live in reversed(self.old) if live.phase is not Phase.FAILED), None)
 
     @property
+    def kept(self) -> tuple[Live, ...]:
+        """Those of `old` that are kept until all replicas work, the oldest first."""
+        # one that is pending may be about to stop, by a run that was cut off
+        return tuple(live for live in self.old if live.phase is not Phase.FAILED) if self.keeps_old else ()
+
+    @property
     def reason(self) -> str:
         """All its reasons in one line."""
         return "; ".join(map(str, self.changes))
@@ -106,7 +121,7 @@ class Step:
 
 @frozen(order=True)
 class OperationId:
-    """Names an operation: deployment, key, action, and for a `delete` the OCID of what is deleted."""
+    """Names an operation: deployment, key, action, and the OCID of what a replacement stops or deletes."""
 
     deployment: str
     key: Key
@@ -151,6 +166,11 @@ class Operation:
     def is_replacement(self) -> bool:
         """Whether its resource takes the place of another one."""
         return self.predecessor is not None or (self.id.action is Action.CREATE and bool(self.superseded))
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it ends only when its resource has come up or works: what replaces another, or is new."""
+        return self.id.action in BRING_UP or self.predecessor is not None
 
     @property
     def may_create(self) -> bool:
@@ -259,6 +279,8 @@ def _step_dict(step: Step) -> dict[str, object]:
         "removes": [live.id for live in step.old],
         "needs": sorted(map(str, step.needs)),
         "has_downtime": step.has_downtime,
+        "is_rolled_back": step.keeps_old,
+        "no_way_back": step.no_way_back,
         "changes": [asdict(change) for change in step.changes],
     }
 

@@ -98,6 +98,8 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails):
                 instance.name,
                 instance.rollout.replace == "overlap" and not has_address,
                 instance.rollout.max_unavailable,
+                is_rolled_back=instance.rollout.on_failure == "roll_back",
+                has_fixed_address=has_address,
             ),
             health=_health_criteria(instance),
         )

@@ -118,12 +118,18 @@ class RolloutSpec(ShortRepr):
             until it passes once; only then does the new instance count as healthy.  Its port, path, headers and
             timeout count.
         healthy_timeout_in_seconds: how long the new instance may take to become healthy.
+        on_failure: what happens to the replicas when an apply fails before all of them work.  `keep` leaves them as
+            they are, changed or not.  `roll_back` brings those already changed back to what ran before: the old
+            instances stay, running or under `stop_first` stopped, until all replicas work, and count against the
+            service limits so long.  Where that is impossible, as with a fixed address, the plan says so.  Other
+            resources, and a deployment's first instances, are not rolled back.
     """
 
     replace: Literal["overlap", "stop_first"] = "overlap"
     max_unavailable: int = field(default=0, metadata=validated(at_least(0, unit="replicas")))
     probe: HealthCheck | None = None
     healthy_timeout_in_seconds: int = field(default=600, metadata=validated(between(1, 86400, unit="s")))
+    on_failure: Literal["keep", "roll_back"] = "keep"
 
 
 @frozen(kw_only=True, repr=False)

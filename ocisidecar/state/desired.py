@@ -29,11 +29,21 @@ class Placement:
 
 @frozen
 class Rollout:
-    """How replicas of one instance are replaced; `group` is the instance's name, the rest as in `RolloutSpec`."""
+    """How replicas of one instance are replaced.
+
+    Attributes:
+        group: the instance's name.
+        overlap: the old instance runs until the new one is healthy.
+        max_unavailable: as in `RolloutSpec`.
+        is_rolled_back: what runs is kept until all replicas work, and serves again if they do not.
+        has_fixed_address: no second instance can exist while the old one does, not even a stopped one.
+    """
 
     group: str
     overlap: bool
     max_unavailable: int = 0
+    is_rolled_back: bool = False
+    has_fixed_address: bool = False
 
 
 @frozen(kw_only=True)

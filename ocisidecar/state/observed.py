@@ -44,6 +44,11 @@ class Live:
     known: Mapping[str, Json] | None = field(default=None, repr=False, eq=False)
 
     @property
+    def is_changing(self) -> bool:
+        """Whether it existed before and is changed now: a container instance may be about to start, or to stop."""
+        return self.phase is Phase.PENDING and self.state == "UPDATING"
+
+    @property
     def tags(self) -> Mapping[str, str]:
         """Its free-form tags."""
         tags = self.body.get("freeformTags")

@@ -37,10 +37,13 @@ def outputs_page(deployment: Deployment) -> Page:
             sign="→",
             subject=instance.name,
             text=" ".join(_values(outputs, f"{instance.name}.url.")) or instance.lifecycle_state,
-            details=tuple(
-                Detail(name.removeprefix(f"{instance.name}."), value)
-                for name, value in outputs.items()
-                if name.startswith(f"{instance.name}.") and ".url." not in name
+            details=(
+                *(
+                    Detail(name.removeprefix(f"{instance.name}."), value)
+                    for name, value in outputs.items()
+                    if name.startswith(f"{instance.name}.") and ".url." not in name
+                ),
+                *_way_in(instance),
             ),
         )
         for instance in deployment.instances
@@ -50,11 +53,19 @@ def outputs_page(deployment: Deployment) -> Page:
         sections=(Section(f"{name} in {deployment.identity.region}", rows),) if rows else (),
         notes=(
             f"Console: {console}",
-            f"Next: ocisidecar status|verify|destroy {name}, or ocisidecar logs {name} --follow",
+            f"Next: ocisidecar status|verify|output|destroy {name}, or ocisidecar logs {name} --follow",
         ),
         summary=f"{name}: {count_of(len(deployment.resources), 'resource')}; their OCIDs: add --json.",
         tone=Tone.GOOD,
     )
+
+
+def _way_in(instance: Instance) -> Iterator[Detail]:
+    """Yield how an instance is reached where its address does not tell."""
+    if not instance.is_active:
+        yield Detail("start it", "by applying its spec again; it keeps its addresses while it is stopped")
+    elif instance.private_ip and not (instance.public_ip or instance.emulated_address or instance.is_simulated):
+        yield Detail("private", "reached from its VCN, or through a bastion, a VPN or a peered network")
 
 
 def _values(outputs: Mapping[str, str], prefix: str) -> list[str]:

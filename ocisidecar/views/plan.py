@@ -112,12 +112,21 @@ def _detail(change: Change) -> Detail:
 
 
 def _manner(step: Step) -> Iterator[Detail]:
-    if step.action is not Action.REPLACE:
-        return
-    if step.has_downtime:
-        yield Detail("downtime", "yes: the old one is deleted before the new one is created")
-    else:
-        yield Detail("downtime", "none: the old one is deleted once the new one is healthy; the address changes")
+    if step.action is Action.REPLACE:
+        verb = "stopped" if step.keeps_old else "deleted"
+        end = "all new ones are" if step.keeps_old else "the new one is"
+        yield Detail(
+            "downtime",
+            f"yes: the old one is {verb} before the new one is created"
+            if step.has_downtime
+            else f"none: the old one is deleted once {end} healthy; the address changes",
+        )
+    if step.keeps_old:
+        stays = "stays stopped until all new ones work" if step.has_downtime else "stays until all new ones work"
+        back = "it is started again" if step.has_downtime else "they are deleted"
+        yield Detail("on failure", f"rolled back: the old one {stays}; if one does not, {back}")
+    elif step.no_way_back:
+        yield Detail("on failure", f"cannot be rolled back: {step.no_way_back}")
 
 
 def _gathered(rows: Iterable[tuple[Key, Row]]) -> Iterator[tuple[Key, Row]]:

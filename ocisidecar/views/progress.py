@@ -19,6 +19,8 @@ from ocisidecar.events import (
     Event,
     PlanReady,
     ReplacementReady,
+    ReplacementUndone,
+    RollbackStarted,
     StepEvent,
     StepFailed,
     StepFinished,
@@ -66,7 +68,10 @@ class _Status:
         if isinstance(event, ApplyFinished | ApplyStopped):
             rest = {name: one for name, one in self.running.items() if one.deployment != event.deployment}
             return evolve(self, running=rest)
-        if not isinstance(event, StepEvent) or isinstance(event, ReplacementReady):
+        if isinstance(event, RollbackStarted):
+            planned = self.planned.get(event.deployment, 0) + event.operations
+            return evolve(self, planned={**self.planned, event.deployment: planned})
+        if not isinstance(event, StepEvent) or isinstance(event, ReplacementReady | ReplacementUndone):
             return self
         name = (event.deployment, event.key, event.action)
         if isinstance(event, StepFinished | StepFailed):
@@ -194,12 +199,22 @@ def _line(event: Event, *, is_live: bool, is_up_to_date: bool) -> _Line | None:
             return _Line("↻", f"retrying{again}: {event.reason}", Tone.CHANGE)
         case ReplacementReady():
             return _Line("⇄", "replacement is healthy; the old one is deleted next", Tone.CHANGE)
+        case ReplacementUndone():
+            return _Line("⇄", "the old one serves again; the new one is deleted next", Tone.CHANGE)
         case StepWarning():
             return _Line("!", event.message, Tone.CHANGE)
         case StepFinished():
             return _Line("✓", _WORDS[Action(event.action)][1], Tone.GOOD)
         case StepFailed():
             return _Line("✗", f"failed: {event.error}", Tone.BAD)
+    return _line_of_run(event, is_up_to_date=is_up_to_date)
+
+
+def _line_of_run(event: Event, *, is_up_to_date: bool) -> _Line | None:
+    """Return the line for an event that is not about one operation."""
+    match event:
+        case RollbackStarted():
+            return _Line("↶", f"{event.reason}: going back to what ran before", Tone.CHANGE)
         case ApplyFinished():
             return _Line("✓", _ending(event, is_up_to_date=is_up_to_date), Tone.GOOD)
         case ApplyStopped():

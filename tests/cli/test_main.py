@@ -76,6 +76,21 @@ class TestCommands:
         assert "web ended with exit code 3" in err
         assert "remedy" in err
 
+    def test_a_roll_back_ends_apply_with_1_and_says_what_runs(self, run, spec, emulator):
+        """The plan tells it before, progress meanwhile and the error at the end; the old instance stays."""
+        spec.write_text(f"{SPEC}    rollout: {{on_failure: roll_back}}\n", encoding="utf-8")
+        run("apply", spec)
+        old = run("output", spec, "container-instance/web-0")[1]
+        emulator.script("*web:1.5", ContainerScript(exits_after_seconds=0, exit_code=3))
+        text = spec.read_text(encoding="utf-8").replace("web:1.4", "web:1.5")
+        spec.write_text(f"{text}    container_restart_policy: NEVER\n", encoding="utf-8")
+        code, out, err = run("apply", spec)
+        assert (code, out) == (1, "")
+        assert "rolled back: the old one stays until all new ones work" in err
+        assert "going back to what ran before" in err
+        assert "Rolled back to what ran before: container-instance/web-0." in err
+        assert run("output", spec, "container-instance/web-0")[1] == old
+
     def test_a_deployment_from_beginning_to_end(self, run, spec, emulator):
         """Each command works with a file and with a name, and destroy leaves nothing behind."""
         code, out, _ = run("plan", spec)
@@ -120,6 +135,23 @@ class TestCommands:
         lines = [json.loads(line) for line in run("logs", "web", "--json")[1].splitlines()]
         assert {line["container"] for line in lines} == {"web"}
         assert json.loads(run("destroy", "web", "--yes", "--json")[1])["resources"] == {}
+
+    def test_output_prints_values_for_scripts(self, run, spec, emulator):
+        """One value is printed bare, all of them as name=value, and OCIDs by the keys of their resources."""
+        run("apply", spec)
+        assert run("output", "web", "url") == (0, "http://10.0.0.2:80\n", "")
+        assert run("output", spec, "url", "--json")[1] == '"http://10.0.0.2:80"\n'
+        lines = dict(line.split("=", 1) for line in run("output", "web")[1].splitlines())
+        assert lines["web-0.private_ip"] == "10.0.0.2"
+        assert json.loads(run("output", "web", "--json")[1]) == lines
+        assert run("output", "web", "vcn/main")[1].split() == emulator.live()["vcn"]
+
+    def test_an_unknown_output_is_wrong_input(self, run, spec):
+        """The exit code is 2, nothing is on standard output, and the error names what is known."""
+        run("apply", spec)
+        code, out, err = run("output", "web", "address")
+        assert (code, out) == (2, "")
+        assert "no output 'address'; known are web-0.private_ip, web-0.url.80, console" in err
 
     def test_destroy_keeps_what_is_to_be_retained(self, run, spec, emulator):
         """A retained resource is kept, and the output gives the reason."""
@@ -404,7 +436,8 @@ class TestArguments:
         assert said in capsys.readouterr().err
 
     @pytest.mark.parametrize(
-        "command", ["doctor", "plan", "apply", "verify", "diagnose", "status", "logs", "destroy"]
+        "command",
+        ["doctor", "plan", "apply", "verify", "diagnose", "status", "output", "logs", "destroy"],
     )
     def test_help(self, capsys, command):
         """The help of each command that talks to OCI lists the connection options and the exit codes."""

@@ -143,6 +143,16 @@ def test_any_user_may_write_to_an_empty_dir(execute):
     assert execute(APP, "stat -c %a /data /fast").split() == ["1777", "1777"]
 
 
+LISTEN = 'python3 -c \'import socket; socket.socket().bind(("", {port})); print("listens")\''
+
+
+def test_only_root_may_listen_below_port_1024(execute):
+    """Ports below 1024 are refused to a container without root and capabilities, as with Linux's default."""
+    assert "Permission denied" in execute(ROOTLESS, LISTEN.format(port=1023))
+    assert execute(ROOTLESS, LISTEN.format(port=1024)) == "listens"
+    assert execute(APP, LISTEN.format(port=1023)) == "listens"
+
+
 def test_a_sub_path_is_a_part_of_the_volume(execute):
     """A sub-path is created in the volume, and containers that mount the whole volume see its files."""
     execute(SIDECAR, "echo part > /part/x")

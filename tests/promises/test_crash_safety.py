@@ -7,14 +7,9 @@ cleans up: the library sees an exception that it has no rule for, as if the proc
 
 from __future__ import annotations
 
-import functools
-import itertools
 import os
-from collections.abc import Callable
 
 import pytest
-from attrs import define, field
-from oci._vendor.requests.adapters import HTTPAdapter
 
 from ocisidecar import (
     AlarmSpec,
@@ -22,65 +17,18 @@ from ocisidecar import (
     DeploymentSpec,
     DestroyFailed,
     InstanceSpec,
-    Provisioner,
     SidecarSpec,
     TopicSpec,
     VolumeSpec,
 )
-from ocisidecar.apply.limits import Limits
-from ocisidecar.client.session import Session
 from ocisidecar.clock import VirtualClock
-from ocisidecar.credentials import load_credentials
 from ocisidecar.emulator import Emulator, Latencies
 from ocisidecar.state.observed import Phase
+from tests.power_loss import Fuse, PowerLoss, provisioner
 from tests.readers import reader_of
 
 STRIDE = 1 if os.environ.get("OCISIDECAR_FULL") == "1" else 7
 """Every cut is tried with OCISIDECAR_FULL=1, every seventh otherwise."""
-
-
-class PowerLoss(BaseException):
-    """Raised in place of every request after the power loss."""
-
-
-@define
-class Fuse:
-    """Forwards `whole` requests, then raises PowerLoss."""
-
-    whole: int
-    commits_last: bool
-    seen: itertools.count = field(factory=itertools.count)
-
-    def send(self, forward: Callable[[], object]) -> object:
-        number = next(self.seen)
-        if number < self.whole:
-            return forward()
-        if number == self.whole and self.commits_last:
-            forward()
-        raise PowerLoss
-
-
-class FusedAdapter(HTTPAdapter):
-    """An HTTP adapter whose requests pass through the fuse."""
-
-    def __init__(self, fuse):
-        super().__init__()
-        self._fuse = fuse
-
-    def send(self, *args, **kwargs):
-        return self._fuse.send(lambda: super(FusedAdapter, self).send(*args, **kwargs))
-
-
-@define
-class FusedSession(Session):
-    """The session of a process that loses power."""
-
-    fuse: Fuse = field(kw_only=True)
-
-    def _make_client(self, path, region):
-        client = super()._make_client(path, region)
-        client.base_client.session.mount("http://", FusedAdapter(self.fuse))
-        return client
 
 
 def deployment(image="fra.ocir.io/acme/web:1.4"):
@@ -92,28 +40,6 @@ def deployment(image="fra.ocir.io/acme/web:1.4"):
     )
     alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
     return DeploymentSpec("web", [web], alarms=[alarm])
-
-
-@functools.cache
-def credentials_of(*config):
-    """Return the emulator's credentials, cached because the key is slow to parse."""
-    return load_credentials(dict(config), environment={})
-
-
-def provisioner(emulator, fuse=None):
-    credentials = credentials_of(*emulator.oci_config.items())
-    endpoint, clock = emulator.endpoint, emulator.clock
-    session = (
-        Session(credentials, clock, endpoint)
-        if fuse is None
-        else FusedSession(credentials, clock, endpoint, fuse=fuse)
-    )
-    return Provisioner(
-        session,
-        compartment_id=emulator.compartment_id,
-        accepts_symbolic_images=True,
-        limits=Limits(max_workers=1),
-    )
 
 
 def run_with_fuse(emulator, job, whole, *, commits_last):

@@ -26,6 +26,8 @@ from tests.plan_values import IDENTITY, live, live_id, want
 WEB = Rollout("web", overlap=True, max_unavailable=0)
 API = Rollout("api", overlap=False, max_unavailable=1)
 JOB = Rollout("job", overlap=True, max_unavailable=2)
+SHOP = Rollout("shop", overlap=True, max_unavailable=2, is_rolled_back=True)
+MAIL = Rollout("mail", overlap=False, max_unavailable=1, is_rolled_back=True)
 GATEWAYS = ["internet-gateway/main", "nat-gateway/main", "service-gateway/main"]
 VCN, GROUP, SUBNET, NSG = "vcn/main", "log-group/main", "subnet/main", "network-security-group/main"
 BEFORE_INSTANCES = ["policy/main", "container-repository/acme/web"]
@@ -57,6 +59,8 @@ EVERYTHING: Mapping[Key, Desired] = {
         *_instances(WEB, "log/app"),
         *_instances(API),
         *_instances(JOB, "log/app", "log/audit"),
+        *_instances(SHOP, "log/app"),
+        *_instances(MAIL),
     )
 }
 """A deployment with something of every kind; a drawn one has a part of it."""
@@ -148,6 +152,9 @@ class Service:
             assert not users, f"{operation.id.resource_id} cannot be deleted: {users} refer to it"
             del self.refers[operation.id.resource_id]
             return
+        if operation.id.action is Action.STOP:
+            assert operation.id.resource_id in self.refers, f"{operation.id.resource_id} is gone"
+            return
         made = plan.desired[operation.id.key]
         absent = [need for need in made.needs if self.current.get(need) not in self.refers]
         assert not absent, f"{operation.id.action} of {operation.id.key} needs {absent}, which is not there"
@@ -215,6 +222,19 @@ def test_with_overlap_a_delete_waits_for_the_successor(universe):
         is_replaced = one.id.action is Action.DELETE and one.id.key in successors.keys() & without_downtime
         if is_replaced and one.live is not None and one.live.phase is not Phase.FAILED:
             assert successors[one.id.key] in one.needs
+
+
+@given(universe=universes())
+def test_what_can_be_rolled_back_is_deleted_when_all_replicas_work(universe):
+    """What a replica could go back to exists until all operations that bring up replicas of its instance end."""
+    plan = universe.plan()
+    kept = {live.id: step.key for step in plan.steps for live in step.kept}
+    for one in plan.operations:
+        if one.id.action is Action.DELETE and one.id.resource_id in kept:
+            group = kept[one.id.resource_id].name.rpartition("-")[0]
+            proofs = {other.id for other in plan.operations if other.is_proof and other.id.key.name[:-2] == group}
+            assert proofs
+            assert proofs <= one.needs
 
 
 @given(universe=universes())

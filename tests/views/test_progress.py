@@ -18,6 +18,8 @@ from ocisidecar import (
     Progress,
     Provisioner,
     ReplacementReady,
+    ReplacementUndone,
+    RollbackStarted,
     StepFailed,
     StepFinished,
     StepRetrying,
@@ -75,6 +77,14 @@ class TestLines:
             (
                 ReplacementReady(**STEP, old_resource_id="a", new_resource_id="b"),
                 "⇄ vcn/main replacement is healthy; the old one is deleted next",
+            ),
+            (
+                RollbackStarted(deployment="web", reason="vcn/main failed", operations=2),
+                "↶ web vcn/main failed: going back to what ran before",
+            ),
+            (
+                ReplacementUndone(**STEP, old_resource_id="a", new_resource_id="b"),
+                "⇄ vcn/main the old one serves again; the new one is deleted next",
             ),
             (StepWarning(**STEP, message="helper does not run"), "! vcn/main helper does not run"),
             (ApplyFinished(deployment="web", resources=1), "✓ web deployed (1 resource)"),

@@ -42,6 +42,7 @@ from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.views import (
     deployment_page,
     findings_page,
+    outputs_page,
     plan_html,
     plan_page,
     plan_text,
@@ -139,6 +140,15 @@ class TestPlan:
         before = as_applied(plan_for(app), known=known)
         after = evolve(app.with_image("fra.ocir.io/acme/web:1.5"), ports=[80, 443], memory_in_gbs=8)
         golden("views/plan_changes.txt", without_digest(str(plan_for(after, before))))
+
+    @pytest.mark.parametrize("replace", ["overlap", "stop_first"])
+    def test_changes_that_can_be_rolled_back(self, golden, replace):
+        """A replacement says what happens to old and new ones when it fails."""
+        rollout = RolloutSpec(replace=replace, on_failure="roll_back")
+        app = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", replicas=3, rollout=rollout)
+        before = as_applied(plan_for(app))
+        after = app.with_image("fra.ocir.io/acme/web:1.5")
+        golden(f"views/plan_roll_back_{replace}.txt", without_digest(str(plan_for(after, before))))
 
     def test_removal(self, golden):
         """A plan to destroy lists what is deleted, and what is kept and why."""
@@ -329,6 +339,46 @@ class Standing:
 
     def __init__(self, *instances):
         self.instances = instances
+
+
+class TestOutputs:
+    """The page with which an apply ends."""
+
+    @staticmethod
+    def row_of(outputs, one):
+        """Return the row of an instance, as text and details."""
+        standing = Standing(one)
+        standing.outputs = {**outputs, "console": "https://console"}
+        row = outputs_page(standing).sections[0].rows[0]
+        return row.text, {detail.label: detail.text for detail in row.details}
+
+    def test_a_private_instance_says_how_it_is_reached(self):
+        """Its URL leads to a private address, so the page names the ways there."""
+        attachment = Attachment(private_ip="10.0.0.2")
+        outputs = {"web-0.private_ip": "10.0.0.2", "web-0.url.80": "http://10.0.0.2:80"}
+        text, details = self.row_of(outputs, instance(attachment=attachment))
+        assert text == "http://10.0.0.2:80"
+        assert list(details) == ["private_ip", "private"]
+        assert "bastion" in details["private"]
+
+    def test_a_public_instance_is_reached_at_its_address(self):
+        """No further words are needed."""
+        attachment = Attachment(private_ip="10.0.0.2", public_ip="203.0.113.7")
+        outputs = {"web-0.public_ip": "203.0.113.7", "web-0.url.80": "http://203.0.113.7:80"}
+        assert list(self.row_of(outputs, instance(attachment=attachment))[1]) == ["public_ip"]
+
+    def test_a_stopped_instance_says_how_it_is_started(self):
+        """It has a state in place of a URL."""
+        text, details = self.row_of({}, instance(lifecycle_state="INACTIVE"))
+        assert (text, list(details)) == ("INACTIVE", ["start it"])
+
+    def test_the_next_commands_and_the_console_follow(self):
+        """The notes name the console and the commands that come next."""
+        standing = Standing()
+        standing.outputs = {"console": "https://console"}
+        notes = " ".join(outputs_page(standing).notes)
+        assert notes.startswith("Console: https://console")
+        assert all(word in notes for word in ("status", "verify", "output", "destroy", "logs web --follow"))
 
 
 class TestStatus:

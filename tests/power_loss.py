@@ -1,0 +1,81 @@
+"""A power loss: a provisioner whose requests do not reach the service from a certain one on."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+
+from attrs import define, field
+from oci._vendor.requests.adapters import HTTPAdapter
+
+from ocisidecar.apply.limits import Limits
+from ocisidecar.client.session import Session
+from ocisidecar.credentials import load_credentials
+from ocisidecar.provisioner import Provisioner
+
+
+class PowerLoss(BaseException):
+    """Raised in place of every request after the power loss."""
+
+
+@define
+class Fuse:
+    """Forwards `whole` requests, then raises PowerLoss."""
+
+    whole: int
+    commits_last: bool
+    seen: itertools.count = field(factory=itertools.count)
+
+    def send(self, forward: Callable[[], object]) -> object:
+        number = next(self.seen)
+        if number < self.whole:
+            return forward()
+        if number == self.whole and self.commits_last:
+            forward()
+        raise PowerLoss
+
+
+class FusedAdapter(HTTPAdapter):
+    """An HTTP adapter whose requests pass through the fuse."""
+
+    def __init__(self, fuse):
+        super().__init__()
+        self._fuse = fuse
+
+    def send(self, *args, **kwargs):
+        return self._fuse.send(lambda: super(FusedAdapter, self).send(*args, **kwargs))
+
+
+@define
+class FusedSession(Session):
+    """The session of a process that loses power."""
+
+    fuse: Fuse = field(kw_only=True)
+
+    def _make_client(self, path, region):
+        client = super()._make_client(path, region)
+        client.base_client.session.mount("http://", FusedAdapter(self.fuse))
+        return client
+
+
+@functools.cache
+def credentials_of(*config):
+    """Return the emulator's credentials, cached because the key is slow to parse."""
+    return load_credentials(dict(config), environment={})
+
+
+def provisioner(emulator, fuse=None):
+    credentials = credentials_of(*emulator.oci_config.items())
+    endpoint, clock = emulator.endpoint, emulator.clock
+    session = (
+        Session(credentials, clock, endpoint)
+        if fuse is None
+        else FusedSession(credentials, clock, endpoint, fuse=fuse)
+    )
+    return Provisioner(
+        session,
+        compartment_id=emulator.compartment_id,
+        accepts_symbolic_images=True,
+        limits=Limits(max_workers=1),
+    )

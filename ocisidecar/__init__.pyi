@@ -97,6 +97,7 @@ from ocisidecar.timestamps import Since as Since
 from ocisidecar.verify.findings import Diagnosis as Diagnosis
 from ocisidecar.verify.findings import Finding as Finding
 from ocisidecar.verify.report import Check as Check
+from ocisidecar.verify.report import Preflight as Preflight
 from ocisidecar.verify.report import Report as Report
 from ocisidecar.verify.report import Status as Status
 from ocisidecar.views.progress import Progress as Progress

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, Protocol, get_args
+from typing import TYPE_CHECKING, get_args
 
 from attrs import evolve, frozen
 
@@ -18,25 +18,21 @@ from ocisidecar.apply.roll_back import read_roll_back, roll_back
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Session
 from ocisidecar.deployment import Deployment
-from ocisidecar.errors import ConfigError, OciSidecarError
+from ocisidecar.errors import ConfigError, DeploymentNotFound, OciSidecarError
+from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
 from ocisidecar.observe.snapshot import DeploymentReader
 from ocisidecar.plan.operations import Wait, until_ready
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.plan.planner import Planner
 from ocisidecar.plan.start_stop import plan_start_stop
 from ocisidecar.run_errors import raise_failures
-from ocisidecar.state.observed import Live
+from ocisidecar.state.observed import Live, Snapshot
 from ocisidecar.wire import Key
 
 if TYPE_CHECKING:
     from ocisidecar.emulator import Emulator
-    from ocisidecar.events import Handler
     from ocisidecar.observe.instances import Instance
     from ocisidecar.verify.findings import Diagnosis
-
-
-class _Get(Protocol):
-    def __call__(self, name: str, *, cancel: Cancel | None = None) -> Deployment: ...
 
 
 @frozen
@@ -47,7 +43,6 @@ class ServiceConnection:
         session, pool, planner: the provisioner's own.
         limits, on_event: how plans are carried out, and what receives their events by default.
         emulator: the one that plays OCI, where it runs in this process.
-        get_deployment: finds a deployment by name.
     """
 
     session: Session
@@ -56,7 +51,6 @@ class ServiceConnection:
     limits: Limits
     on_event: Handler | None
     emulator: Emulator | None
-    get_deployment: _Get
 
     def run(
         self, plans: Sequence[Plan], on_event: Handler | None, cancel: Cancel, *, wait: Wait = "healthy"
@@ -114,9 +108,32 @@ class ServiceConnection:
         ids = {str(key): live.id for key, live in sorted(resources.items())}
         return Deployment(self.planner.identity(name), ids, self)
 
-    def get(self, name: str, *, cancel: Cancel | None = None) -> Deployment:
-        """Return a deployment by name; raises DeploymentNotFound."""
-        return self.get_deployment(name, cancel=cancel)
+    def get(self, name: str, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Deployment:
+        """Return a deployment by name; see `Provisioner.get`."""
+        snapshot = self.planner.snapshot(name, cancel or Cancel())
+        if name not in snapshot.deployments():
+            raise DeploymentNotFound(name, known=snapshot.deployments())
+        return self._found(name, snapshot, on_event)
+
+    def list(self, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> tuple[Deployment, ...]:
+        """Return all deployments; see `Provisioner.list`."""
+        snapshot = self.planner.snapshot("", cancel or Cancel())
+        return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
+
+    def ready(self, plan: Plan, on_event: Handler | None) -> Plan:
+        """Return a plan after telling about it."""
+        self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts, operations=len(plan.operations)))
+        return plan
+
+    def _found(self, name: str, snapshot: Snapshot, on_event: Handler | None) -> Deployment:
+        lives = snapshot.of(name)
+        self._emit(on_event, DeploymentFound(deployment=name, resources=sum(map(len, lives.values()))))
+        return self.deployment(name, {key: found[0] for key, found in lives.items()})
+
+    def _emit(self, on_event: Handler | None, event: Event) -> None:
+        handler = on_event or self.on_event
+        if handler is not None:
+            handler(event)
 
     def reader(self, name: str, *, cancel: Cancel | None = None) -> DeploymentReader:
         """Return the reader of a deployment's resources."""

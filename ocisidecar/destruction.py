@@ -17,8 +17,10 @@ from attrs import define, evolve, field
 from ocisidecar.apply.outcome import Outcome, final_event
 from ocisidecar.apply.reporter import Reporter, retrying
 from ocisidecar.cancel import Cancel
+from ocisidecar.deployment import Deployment
 from ocisidecar.errors import Cancelled, Conflict, DestroyFailed
 from ocisidecar.events import ApplyStopped, Handler, PlanReady, RunNotice
+from ocisidecar.plan.build import check_place
 from ocisidecar.plan.plan import Action, Operation, Plan
 from ocisidecar.plan.planner import Spec
 from ocisidecar.run_errors import raise_failures
@@ -26,7 +28,6 @@ from ocisidecar.state.observed import Live
 
 if TYPE_CHECKING:
     from ocisidecar.connection import ServiceConnection
-    from ocisidecar.deployment import Deployment
 
 _MAX_ROUNDS = 30
 _FIRST_WAIT_SECONDS = 2.0
@@ -88,8 +89,14 @@ class Destruction:
         on_event: Handler | None,
         cancel: Cancel | None,
     ) -> Destruction:
-        """Return the removal of a deployment that is given by any of its forms; a plan keeps what it keeps."""
+        """Return the removal of a deployment that is given by any of its forms; a plan keeps what it keeps.
+
+        Raises:
+            PlanError: the deployment is in another compartment or region.
+        """
         name = target if isinstance(target, str) else target.name
+        if isinstance(target, Deployment):
+            check_place(target.identity, connection.planner.identity(name))
         if isinstance(target, Plan):
             retain, purge = [str(step.key) for step in target.steps if step.live is not None], target.is_purge
         cancel = cancel or Cancel(clock=connection.session.clock)

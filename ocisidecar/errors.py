@@ -176,6 +176,7 @@ class ServiceCallError(OciSidecarError):
         attempts: number of requests that were sent.
         retry_after_seconds: the wait that the service requested; None without one.
         statements: policy statements, for the caller's group, that give the rights that may be missing.
+        served: the response's Date header; empty when no response arrived.
     """
 
     advice = "Read the service's message; if it does not help, give the opc-request-id to Oracle support."
@@ -192,12 +193,11 @@ class ServiceCallError(OciSidecarError):
         attempts: int = 1,
         retry_after_seconds: float | None = None,
         statements: Sequence[str] = (),
+        served: str = "",
     ) -> None:
-        self.operation, self.key = operation, key
-        self.status, self.code = status, code
-        self.service_message, self.opc_request_id = service_message, opc_request_id
-        self.attempts, self.retry_after_seconds = attempts, retry_after_seconds
-        self.statements = tuple(statements)
+        self.operation, self.key, self.status, self.code = operation, key, status, code
+        self.service_message, self.opc_request_id, self.served = service_message, opc_request_id, served
+        self.attempts, self.retry_after_seconds, self.statements = attempts, retry_after_seconds, tuple(statements)
         target = f" for {key}" if key else ""
         answer = f"{status} {code}".strip() if status else "no response"
         tries = f" after {attempts} attempts" if attempts > 1 else ""

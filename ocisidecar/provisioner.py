@@ -16,18 +16,18 @@ from ocisidecar.connection import ServiceConnection
 from ocisidecar.construction import cloud_limits, cloud_target, is_emulator, start_emulator
 from ocisidecar.deployment import Deployment
 from ocisidecar.destruction import Destruction
-from ocisidecar.errors import ConfigError, DeploymentNotFound
-from ocisidecar.events import DeploymentFound, Event, Handler, PlanReady
+from ocisidecar.errors import ConfigError
+from ocisidecar.events import Handler
 from ocisidecar.observe.own_writes import OwnWrites
 from ocisidecar.plan.build import check_digest
 from ocisidecar.plan.operations import Wait
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
 from ocisidecar.spec import as_deployment
-from ocisidecar.state.observed import Snapshot
 
 if TYPE_CHECKING:
     from ocisidecar.emulator import Emulator, Fault, Latencies
+    from ocisidecar.verify.report import Preflight
 
 
 class Provisioner:
@@ -49,14 +49,11 @@ class Provisioner:
         emulator: Emulator | None = None,
     ) -> None:
         self._session = session
-        limits = limits or Limits()
-        self._on_event = on_event
-        self._emulator = emulator
+        self._emulator, limits = emulator, limits or Limits()
         self._pool = ThreadPoolExecutor(limits.max_workers, thread_name_prefix="ocisidecar")
         writes = OwnWrites(limits.list_lag_seconds)
         self._planner = Planner(session, self._pool, compartment_id, image_prefix, accepts_symbolic_images, writes)
-        given = session, self._pool, self._planner, limits, on_event, emulator
-        self._connection = ServiceConnection(*given, self.get)
+        self._connection = ServiceConnection(session, self._pool, self._planner, limits, on_event, emulator)
 
     @classmethod
     def from_config(
@@ -211,6 +208,23 @@ class Provisioner:
     ) -> None:
         self.close()
 
+    def preflight(self, spec: Spec | None = None, *, cancel: Cancel | None = None) -> Preflight:
+        """Return a report on what an apply needs; reads only, and no secret's content.
+
+        Checks credentials, clock, region, compartment, availability domains, the caller's rights and the Docker
+        engine, if one runs the containers; of a spec also shapes, service limits, images, secrets and what else it
+        names.  Without a spec the rights are those for an ordinary deployment.  Whether the caller may also
+        change what is visible shows only when it does; `Preflight.statements` suffice.
+
+        Raises:
+            SpecError: the spec is invalid.
+            Cancelled: `cancel` was set.
+        """
+        from ocisidecar.preflight.preflight import preflight
+
+        on_docker = self._emulator is not None and self._emulator.containers == "docker"
+        return preflight(self._planner, spec, on_docker=on_docker, cancel=cancel or Cancel())
+
     @overload
     def plan(self, what: Spec, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Plan: ...
     @overload
@@ -233,7 +247,7 @@ class Provisioner:
         specs = [as_deployment(one) for one in (what if isinstance(what, Sequence) else [what])]
         plans = self._planner.plans(specs, cancel or Cancel())
         for plan in plans:
-            self._ready(plan, on_event)
+            self._connection.ready(plan, on_event)
         return plans if isinstance(what, Sequence) else plans[0]
 
     def plan_destroy(
@@ -256,7 +270,8 @@ class Provisioner:
 
         Raises:
             DeploymentInUse: other deployments use this one.
-            PlanError: `retain` names a key or kind that does not exist.
+            PlanError: `retain` names a key or kind that does not exist, or the deployment is in another compartment
+                or region.
         """
         given = Destruction.of(target, self._connection, retain, purge=purge, on_event=on_event, cancel=cancel)
         return given.plan()
@@ -283,7 +298,7 @@ class Provisioner:
             NotAuthorizedOrNotFound: an OCID does not exist.
         """
         plan = self._planner.adoption(as_deployment(spec), resources, cancel or Cancel())
-        return self._ready(plan, on_event)
+        return self._connection.ready(plan, on_event)
 
     @overload
     def apply(
@@ -339,7 +354,7 @@ class Provisioner:
         plans = self._planner.settled(items, cancelling, is_destroy=False)
         check_digest(plans, expect)
         for plan in plans:
-            self._ready(plan, on_event)
+            self._connection.ready(plan, on_event)
         deployments = self._connection.run(plans, on_event, cancelling, wait=wait)
         return deployments if isinstance(what, Sequence) else deployments[0]
 
@@ -366,7 +381,7 @@ class Provisioner:
         if not isinstance(target, Plan):
             return removal.run(removal.plan())
         return removal.run(
-            self._ready(self._planner.settled([target], removal.cancel, is_destroy=True)[0], on_event)
+            self._connection.ready(self._planner.settled([target], removal.cancel, is_destroy=True)[0], on_event)
         )
 
     def get(self, name: str, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> Deployment:
@@ -375,26 +390,8 @@ class Provisioner:
         Raises:
             DeploymentNotFound: nothing of it exists.
         """
-        snapshot = self._planner.snapshot(name, cancel or Cancel())
-        if name not in snapshot.deployments():
-            raise DeploymentNotFound(name, known=snapshot.deployments())
-        return self._found(name, snapshot, on_event)
+        return self._connection.get(name, on_event=on_event, cancel=cancel)
 
     def list(self, *, on_event: Handler | None = None, cancel: Cancel | None = None) -> tuple[Deployment, ...]:
         """Return all deployments in the compartment and region, by name."""
-        snapshot = self._planner.snapshot("", cancel or Cancel())
-        return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
-
-    def _ready(self, plan: Plan, on_event: Handler | None) -> Plan:
-        self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts, operations=len(plan.operations)))
-        return plan
-
-    def _found(self, name: str, snapshot: Snapshot, on_event: Handler | None) -> Deployment:
-        lives = snapshot.of(name)
-        self._emit(on_event, DeploymentFound(deployment=name, resources=sum(map(len, lives.values()))))
-        return self._connection.deployment(name, {key: found[0] for key, found in lives.items()})
-
-    def _emit(self, on_event: Handler | None, event: Event) -> None:
-        handler = on_event or self._on_event
-        if handler is not None:
-            handler(event)
+        return self._connection.list(on_event=on_event, cancel=cancel)

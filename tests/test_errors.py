@@ -23,6 +23,7 @@ CALL = {
     "attempts": 3,
     "retry_after_seconds": 2.5,
     "statements": ("Allow group <your group> to manage virtual-network-family in tenancy",),
+    "served": "Mon, 30 Nov 2026 14:00:00 GMT",
 }
 # Parameter of some constructor → a value for it.
 VALUES = {

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from ocisidecar.cli.exit_codes import HELP
-from ocisidecar.emulator import Emulator
+from ocisidecar.emulator import TRIAL_LIMITS, Emulator
+from ocisidecar.provisioner import Provisioner
+from ocisidecar.spec.files import load_spec
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -58,6 +60,24 @@ def test_spec_file_commands_run_against_the_emulator(tmp_path):
             )
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         assert emulator.live() == {}
+
+
+def test_the_report_of_doctor_is_real(tmp_path):
+    """The report is that of the spec shown, for an administrator of a compartment in a trial tenancy."""
+    (tmp_path / "web.yaml").write_text(blocks("yaml")[0])
+    with Emulator(limits=TRIAL_LIMITS) as emulator:
+        config = emulator.add_user("user", groups=["team"])
+        emulator.add_policy(f"Allow group team to manage all-resources in compartment id {emulator.compartment_id}")
+        options = {"compartment_id": emulator.compartment_id, "endpoint": emulator.endpoint}
+        with Provisioner.from_config(config, **options) as provisioner:
+            real = str(provisioner.preflight(load_spec(tmp_path / "web.yaml")))
+    (shown,) = (block for block in blocks("text") if block.startswith("Before an apply"))
+    assert [*map(without_credentials, shown.splitlines())] == [*map(without_credentials, real.splitlines())]
+
+
+def without_credentials(line):
+    """Return a line of a report without user, fingerprint and file."""
+    return re.sub(r"user ocid1.*", "user", line)
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("python scripts/")])

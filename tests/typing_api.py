@@ -23,6 +23,7 @@ from ocisidecar import (
     PlacementSpec,
     Plan,
     Port,
+    Preflight,
     Progress,
     Provisioner,
     ReplacementReady,
@@ -141,6 +142,7 @@ def look(deployment: Deployment) -> None:
 
 
 def handle(provisioner: Provisioner) -> None:
+    assert_type(provisioner.preflight(), Preflight)
     try:
         provisioner.apply(web)
     except SpecError as error:

@@ -29,7 +29,7 @@ from ocisidecar.plan.diff import changed_fields
 from ocisidecar.plan.plan import Action, Operation
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
-from ocisidecar.resources.rights import caller_statement
+from ocisidecar.resources.rights import secrets_statement
 from ocisidecar.state.desired import VAULT_SECRET, Desired, Placement
 from ocisidecar.state.identity import TAG_DIGEST, digest, retry_token
 from ocisidecar.state.observed import DEAD, Live, Phase
@@ -116,7 +116,7 @@ def _rights(job: Job, error: NotAuthorizedOrNotFound) -> tuple[str, ...]:
     """Return the statements that a refused request of an operation may lack."""
     identity = job.site.identity
     if error.operation == "get_secret_bundle":
-        return (caller_statement("read", "secret-bundles", identity),)
+        return (secrets_statement(identity),)
     return job.kind.rights(identity)
 
 

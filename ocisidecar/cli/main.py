@@ -70,6 +70,16 @@ def _emulator(options: Options) -> int:
     return ExitCode.OK
 
 
+def _doctor(options: Options) -> int:
+    from ocisidecar.views import preflight_page
+
+    file = None if options.spec is None else _DeploymentFile.read(options.spec, options)
+    with connection.connect(options, file.settings if file else None) as provisioner:
+        report = provisioner.preflight(file.spec if file else None)
+    common.show(report, preflight_page, as_json=options.json)
+    return ExitCode.OK if report.ok else ExitCode.CHECKS_FAILED
+
+
 def _plan(options: Options) -> int:
     from ocisidecar.views import plan_page
 
@@ -251,6 +261,12 @@ def _spec_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", type=Path, help="spec file (YAML or JSON) or settings file (.env)")
 
 
+def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "spec", metavar="SPEC", type=Path, nargs="?", help="spec file (YAML or JSON) or settings file (.env)"
+    )
+
+
 def _apply_arguments(parser: argparse.ArgumentParser) -> None:
     _spec_arguments(parser)
     parser.add_argument("--expect", metavar="DIGEST", help="apply only if the plan has this digest")
@@ -312,6 +328,7 @@ _COMMANDS: Final = (
     _Command(
         "emulator", "Run the emulator for other programs.", _emulator, _emulator_arguments, talks_to_oci=False
     ),
+    _Command("doctor", "Check what an apply needs, without changing anything.", _doctor, _doctor_arguments),
     _Command("plan", "Show what apply would do.", _plan, _spec_arguments),
     _Command("apply", "Create or update what a spec describes.", _apply, _apply_arguments),
     _Command("verify", "Check that a deployment works.", _verify, _verify_arguments),

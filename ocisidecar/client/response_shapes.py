@@ -24,6 +24,7 @@ _ID_FIELDS: Mapping[str, str] = {
     "logging.list_work_request_errors": "message",
     "monitoring.summarize_metrics_data": "name",
     "secrets.get_secret_bundle": "secretId",
+    "secrets.list_secret_bundle_versions": "secretId",
     "artifacts.get_container_configuration": "namespace",
     "limits.list_limit_definitions": "name",
     "limits.list_limit_values": "name",

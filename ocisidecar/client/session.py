@@ -363,6 +363,7 @@ class Caller:
             service_message=message,
             opc_request_id=str(error.request_id or ""),
             retry_after_seconds=_seconds((error.headers or {}).get("retry-after")),
+            served=str((error.headers or {}).get("date") or ""),
         )
 
 

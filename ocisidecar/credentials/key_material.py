@@ -104,7 +104,7 @@ def require_unexpired(token: Setting, clock: Clock, *, remedy: str) -> None:
     Raises:
         ConfigError: it is not a JWT, or has expired; ends with the `remedy`.
     """
-    claims = _claims(token)
+    claims = claims_of(token)
     if claims is None:
         raise ConfigError(f"{token.source} does not contain a token (a JWT): {remedy}")
     expiry = claims.get("exp")
@@ -113,7 +113,7 @@ def require_unexpired(token: Setting, clock: Clock, *, remedy: str) -> None:
         raise ConfigError(f"the token in {token.source} expired at {moment:%Y-%m-%d %H:%M} UTC: {remedy}")
 
 
-def _claims(token: Setting) -> Mapping[str, object] | None:
+def claims_of(token: Setting) -> Mapping[str, object] | None:
     """Return the claims of a JWT, unverified; None when it is not a JWT."""
     try:
         header, claims, _ = (base64.urlsafe_b64decode(part + "==") for part in token.value.strip().split("."))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 
 from attrs import Factory, field, frozen
 
 from ocisidecar.clock import Clock, SystemClock
+from ocisidecar.credentials.caller import describe_caller, is_principal
 from ocisidecar.credentials.key_material import (
     fingerprint_of,
     key_entry,
@@ -20,6 +22,7 @@ from ocisidecar.credentials.key_material import (
     require_rsa,
 )
 from ocisidecar.credentials.principals import instance_principal, platform_region, resource_principal
+from ocisidecar.credentials.realms import region_named
 from ocisidecar.credentials.session_token import SessionToken
 from ocisidecar.credentials.settings import (
     Hidden,
@@ -66,6 +69,25 @@ class Credentials:
     user_id: str | None = None
     compartment_id: str | None = None
     client_config: Mapping[str, str] = Factory(dict)
+
+    @cached_property
+    def is_principal(self) -> bool:
+        """Whether an instance or another resource calls, and no user."""
+        return is_principal(self.signer)
+
+    def describe_caller(self) -> str:
+        """Return who calls and with which key or token; no secret."""
+        return describe_caller(self.signer, self.client_config)
+
+    @property
+    def realm(self) -> str:
+        """The tenancy's realm, e.g. `oc1`; empty where its OCID shows none."""
+        return "".join(self.tenancy_id.split(".")[2:3])
+
+    @staticmethod
+    def region_of(word: str) -> str:
+        """Return the full name of a region's code or name; empty for a word that is none."""
+        return region_named(word)
 
 
 def load_credentials(

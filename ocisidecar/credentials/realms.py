@@ -24,3 +24,14 @@ def console_origin(region: str, tenancy_id: str) -> str:
 
     template = "https://console.{region}.{secondLevelDomain}"
     return str(oci.regions.endpoint_for("console", region=region, service_endpoint_template=template))
+
+
+def region_named(word: str) -> str:
+    """Return the full name of a region's code or name, as it stands in an OCID; empty for a word that is none.
+
+    A region that the SDK does not know counts as none.
+    """
+    import oci.regions
+
+    name = str(oci.regions.get_region_from_short_name(word))
+    return name if oci.regions.is_region(name) else ""

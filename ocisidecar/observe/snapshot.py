@@ -14,6 +14,7 @@ from ocisidecar.client.session import Caller
 from ocisidecar.credentials import Credentials, domain_of
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
 from ocisidecar.observe.repositories import locate_repositories
+from ocisidecar.observe.shapes import OfferedShape, offered_shape
 from ocisidecar.resources.capabilities import HasDetails, HasHiddenPlace, KeepsData
 from ocisidecar.resources.instance_request import OcirImage
 from ocisidecar.resources.kind import Kind, Site
@@ -39,6 +40,7 @@ class RegionInfo:
         region_key: of the region, in lower case; empty if it is not known.
         namespace: of the tenancy in the registry; empty if it is not known.
         is_home_region_known: whether the caller may read the home region; otherwise it is the credentials' region.
+        shapes: that the region offers; empty if they are not known.
     """
 
     home_region: str
@@ -48,6 +50,7 @@ class RegionInfo:
     is_home_region_known: bool = True
     region_key: str = ""
     namespace: str = ""
+    shapes: tuple[OfferedShape, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -75,13 +78,13 @@ class DeploymentReader:
 def read_region_info(
     caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor, compartment_id: str
 ) -> RegionInfo:
-    """Read the facts about the region with four requests; what the service refuses is left empty.
+    """Read the facts about the region with five requests; what the service refuses is left empty.
 
     Raises:
         ConfigError: the tenancy is not subscribed to the region.
     """
     tenancy = credentials.tenancy_id
-    subscriptions, domains, services, namespace = call_all(
+    subscriptions, domains, services, namespace, shapes = call_all(
         pool,
         caller,
         (
@@ -89,6 +92,7 @@ def read_region_info(
             partial(_data, caller, "list_availability_domains", compartment_id),
             partial(_services, caller),
             partial(_namespace, caller),
+            partial(_shapes, caller, compartment_id),
         ),
     )
     listed = objects(subscriptions)
@@ -109,6 +113,7 @@ def read_region_info(
         services_cidr=text(every[0], "cidrBlock") if every else "",
         is_home_region_known=subscriptions is not None,
         namespace=str(namespace),
+        shapes=tuple(map(offered_shape, objects(shapes))),
         region_key=next(
             (text(one, "regionKey").lower() for one in listed if text(one, "regionName") == credentials.region), ""
         ),
@@ -134,6 +139,14 @@ def _namespace(caller: Caller) -> str:
 def _services(caller: Caller) -> list[Mapping[str, Json]]:
     try:
         return list(caller.pages("core.VirtualNetworkClient", "list_services"))
+    except NotAuthorizedOrNotFound:
+        return []
+
+
+def _shapes(caller: Caller, compartment_id: str) -> list[Mapping[str, Json]]:
+    client, operation = "container_instances.ContainerInstanceClient", "list_container_instance_shapes"
+    try:
+        return list(caller.pages(client, operation, compartment_id))
     except NotAuthorizedOrNotFound:
         return []
 

@@ -188,6 +188,15 @@ def check_purpose(plan: Plan, *, is_destroy: bool) -> None:
         raise PlanError(f"This is a plan to {purpose} {plan.name}: pass it to {verb}(). Nothing was changed.")
 
 
+def check_place(given: Identity, here: Identity) -> None:
+    """Raise PlanError when a deployment is not the one of its name here, which must not be touched for it."""
+    if given != here:
+        raise PlanError(
+            f"The deployment {given.name} is in compartment {given.compartment_id} in {given.region}, but this "
+            f"provisioner works in {here.compartment_id} in {here.region}. Nothing was changed."
+        )
+
+
 def check_fresh(plan: Plan, snapshot: Snapshot, identity: Identity) -> None:
     """Raise StalePlan unless `plan` is for this identity and its resources are unchanged since it was made."""
     if plan.identity != identity:

@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 
 from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
-from ocisidecar.errors import NotAuthorizedOrNotFound, SpecError, SpecProblem
+from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
 from ocisidecar.observe.own_writes import OwnWrites
 from ocisidecar.observe.snapshot import (
     RegionInfo,
@@ -25,13 +25,15 @@ from ocisidecar.observe.snapshot import (
     with_repositories,
 )
 from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
+from ocisidecar.plan.feasibility import impossible, shapes_not_offered
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.resources.access import images_of
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.resources.rights import domains_statement, regions_statement
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, as_deployment
-from ocisidecar.spec.validate.spec import check
+from ocisidecar.spec.validate.place import Place, misplaced
+from ocisidecar.spec.validate.spec import check, raise_problems
 from ocisidecar.spec.validate.warnings import spec_warnings
 from ocisidecar.state.identity import Identity
 from ocisidecar.state.observed import Snapshot
@@ -66,14 +68,26 @@ class Planner:
     def identity(self, name: str) -> Identity:
         """Return the identity of a deployment here."""
         credentials = self.session.credentials
-        return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name)
+        subject = "dynamic-group <your dynamic group>" if credentials.is_principal else "group <your group>"
+        return Identity(credentials.tenancy_id, credentials.region, self.compartment_id, name, subject)
+
+    @property
+    def place(self) -> Place:
+        """Where deployments are, as OCIDs show it."""
+        credentials = self.session.credentials
+        return Place(credentials.realm, credentials.region, credentials.region_of)
 
     def site(self, name: str, caller: Caller) -> Site:
         """Return the site of a deployment here."""
-        return site_of(self.identity(name), self._region(caller), self.image_prefix)
+        return site_of(self.identity(name), self.region(caller), self.image_prefix)
 
-    def _region(self, caller: Caller) -> RegionInfo:
-        """Return the facts about the region; they are read once, unless the caller may not read all of them."""
+    def region(self, caller: Caller) -> RegionInfo:
+        """Return the facts about the region; they are read once, unless the caller may not read all of them.
+
+        Raises:
+            ConfigError: the compartment is none of the tenancy's, or the tenancy is not subscribed to the region.
+        """
+        check_compartment(self.compartment_id, self.session.credentials.tenancy_id)
         with self._lock:
             found = self._region_info
             if found is None:
@@ -97,20 +111,21 @@ class Planner:
             return ()
         caller = self.session.caller(cancel)
         groups = [group for spec in specs if (group := spec.effective_logging.log_group_id) is not None]
-        region = self._region(caller)
+        region = self.region(caller)
         site = site_of(self.identity(specs[0].name), region, self.image_prefix)
         snapshot = self._snapshot(caller, site, log_groups=groups)
         _require_domains(specs, site)
         site = self._with_repositories(specs, site, caller)
-        plans = _plans_for(specs, site, snapshot)
+        plans = _plans_for(specs, site, snapshot, region)
+        _require_possible(specs, plans, region)
         if doubled := {
             step.key.kind for plan in plans for step in plan.steps if step.live is not None and step.old
         }:
             snapshot = with_places(caller, self.pool, snapshot, doubled)
-            plans = _plans_for(specs, site, snapshot)
+            plans = _plans_for(specs, site, snapshot, region)
         replaced = {step.key.kind for plan in plans for step in plan.steps if step.action is Action.REPLACE}
         if replaced:
-            plans = _plans_for(specs, site, with_details(caller, site, snapshot, replaced))
+            plans = _plans_for(specs, site, with_details(caller, site, snapshot, replaced), region)
         return plans if region.is_home_region_known else tuple(map(_in_doubtful_home_region, plans))
 
     def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
@@ -139,25 +154,34 @@ class Planner:
         """Return the plan that adopts `resources` (key → OCID) and creates or updates the rest of `spec`."""
         self._check([spec])
         caller = self.session.caller(cancel)
-        site = self.site(spec.name, caller)
+        region = self.region(caller)
+        site = site_of(self.identity(spec.name), region, self.image_prefix)
         adopted = {}
         for word, live_id in resources.items():
             key = Key.parse(word)
             if key is None or key.kind not in KINDS:
                 raise SpecError([SpecProblem(f"resources[{word!r}]", "must be a key such as 'vcn/main'")])
+            if message := misplaced(live_id, self.place):
+                raise SpecError([SpecProblem(f"resources[{word!r}]", message)])
             adopted[key] = KINDS[key.kind].read_for_adoption(caller, site, key, live_id)
         snapshot = self._snapshot(caller, site)
         site = self._with_repositories([spec], site, caller)
-        return plan_adopt(spec, site, snapshot, adopted, warnings=spec_warnings(spec))
+        plan = plan_adopt(spec, site, snapshot, adopted, warnings=_warnings(spec, region))
+        _require_possible([spec], [plan], region)
+        return plan
 
     def _with_repositories(self, specs: Sequence[DeploymentSpec], site: Site, caller: Caller) -> Site:
         images = {image for spec in specs for image in images_of(spec, self.image_prefix)}
         return with_repositories(caller, site, self.pool, images)
 
+    def check_alone(self, *specs: DeploymentSpec, place: Place | None = None) -> None:
+        """Raise SpecError when a spec is wrong wherever it is deployed, or in the given place."""
+        prefix, symbolic = self.image_prefix, self.accepts_symbolic_images
+        check(*specs, image_prefix=prefix, accepts_symbolic_images=symbolic, place=place)
+
     def _check(self, specs: Sequence[DeploymentSpec]) -> None:
         check_names([spec.name for spec in specs])
-        prefix, symbolic = self.image_prefix, self.accepts_symbolic_images
-        check(*specs, image_prefix=prefix, accepts_symbolic_images=symbolic)
+        self.check_alone(*specs, place=self.place)
 
 
 def _require_domains(specs: Sequence[DeploymentSpec], site: Site) -> None:
@@ -184,5 +208,44 @@ def _in_doubtful_home_region(plan: Plan) -> Plan:
     return evolve(plan, warnings=(*plan.warnings, warning))
 
 
-def _plans_for(specs: Sequence[DeploymentSpec], site: Site, snapshot: Snapshot) -> tuple[Plan, ...]:
-    return tuple(plan_apply(spec, site.named(spec.name), snapshot, warnings=spec_warnings(spec)) for spec in specs)
+def _plans_for(
+    specs: Sequence[DeploymentSpec], site: Site, snapshot: Snapshot, region: RegionInfo
+) -> tuple[Plan, ...]:
+    return tuple(
+        plan_apply(spec, site.named(spec.name), snapshot, warnings=_warnings(spec, region)) for spec in specs
+    )
+
+
+def _warnings(spec: DeploymentSpec, region: RegionInfo) -> tuple[str, ...]:
+    return (*spec_warnings(spec), *shapes_not_offered(spec, region.shapes))
+
+
+def _require_possible(specs: Sequence[DeploymentSpec], plans: Sequence[Plan], region: RegionInfo) -> None:
+    """Raise SpecError where instances are to be created that the region cannot have; those that exist may stay."""
+    made = {
+        (plan.name, step.key.name.rpartition("-")[0])
+        for plan in plans
+        for step in plan.steps
+        if step.key.kind == "container-instance" and step.action in {Action.CREATE, Action.REPLACE}
+    }
+
+    def problems(spec: DeploymentSpec) -> Iterable[SpecProblem]:
+        new = tuple(one for one in spec.instances if (spec.name, one.name) in made)
+        return impossible(evolve(spec, instances=new), region.shapes, region.availability_domains)
+
+    raise_problems(specs, problems)
+
+
+def check_compartment(compartment_id: str, tenancy_id: str) -> None:
+    """Raise ConfigError unless deployments can live in a compartment, as far as its OCID shows that."""
+    _, kind, realm, *_ = [*compartment_id.split("."), "", "", ""]
+    if not compartment_id.startswith(("ocid1.compartment.", "ocid1.tenancy.")):
+        raise ConfigError(
+            f"compartment_id={compartment_id!r} is not the OCID of a compartment (ocid1.compartment.…): a name "
+            "does not identify one; the console shows the OCID under Identity, Compartments."
+        )
+    if realm != tenancy_id.split(".")[2] or (kind == "tenancy" and compartment_id != tenancy_id):
+        raise ConfigError(
+            f"compartment_id={compartment_id} is not in the tenancy of the credentials, {tenancy_id}: give "
+            "both for the same tenancy."
+        )

@@ -305,7 +305,7 @@ def placement_order(
 
 
 def _full_name(domain: str, availability_domains: Sequence[str]) -> str:
-    """Return the tenancy's full name of `AD-2`; an unknown name stays as it is, and the service refuses it."""
+    """Return the tenancy's full name of `AD-2`; an unknown name stays as it is; plans refuse it."""
     return next((name for name in availability_domains if name == domain or name.endswith(f"-{domain}")), domain)
 
 

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from ocisidecar.state.identity import Identity
 
-GROUP = "<your group>"
-
 
 def caller_statement(verb: str, resource_type: str, identity: Identity, *, tenancy: bool = False) -> str:
-    """Return the statement that gives the caller's group a right.
+    """Return the statement that gives the caller a right.
 
     Args:
         verb: inspect, read, use or manage.
         resource_type: as in policy statements.
-        identity: of the deployment: its compartment is where the right counts.
+        identity: of the deployment: its compartment is where the right counts, and its subject gets the right.
         tenancy: whether it must count in the whole tenancy.
     """
     place = compartment_words(identity.tenancy_id if tenancy else identity.compartment_id, identity)
-    return f"Allow group {GROUP} to {verb} {resource_type} in {place}"
+    return f"Allow {identity.subject} to {verb} {resource_type} in {place}"
 
 
 def compartment_words(compartment_id: str, identity: Identity) -> str:
@@ -36,3 +34,8 @@ def domains_statement(identity: Identity) -> str:
 def regions_statement(identity: Identity) -> str:
     """Return the statement for reading the tenancy's home region."""
     return caller_statement("inspect", "tenancies", identity, tenancy=True)
+
+
+def secrets_statement(identity: Identity) -> str:
+    """Return the statement for reading the content of vault secrets."""
+    return caller_statement("read", "secret-bundles", identity)

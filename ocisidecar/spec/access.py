@@ -9,7 +9,11 @@ from attrs import field, frozen
 
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.security import Statement, as_statements
-from ocisidecar.spec.validate.fields import RESOURCE_NAME, matches, validated
+from ocisidecar.spec.validate.fields import RESOURCE_NAME, matches, ocid, validated
+
+_IS_GROUP_NAME = matches(
+    r"[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100})?", "a dynamic group's OCID, its name, or 'identity domain/name'"
+)
 
 
 @frozen(kw_only=True, repr=False)
@@ -35,13 +39,7 @@ class AccessSpec(ShortRepr):
     statements: tuple[Statement, ...] = field(default=(), converter=as_statements)
     name: str | None = field(default=None, metadata=validated(RESOURCE_NAME))
     dynamic_group: str | None = field(
-        default=None,
-        metadata=validated(
-            matches(
-                r"ocid1\.dynamicgroup\.[A-Za-z0-9._-]+|[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100})?",
-                "a dynamic group's OCID, its name, or 'identity domain/name'",
-            )
-        ),
+        default=None, metadata=validated(ocid("dynamicgroup", otherwise=_IS_GROUP_NAME))
     )
 
     @classmethod

@@ -43,11 +43,11 @@ class TopicSpec(ShortRepr):
 DEFAULT_TOPIC = TopicSpec("alarms")
 """Where alarms without destinations notify."""
 Destination: TypeAlias = str | TopicSpec
-_IS_DESTINATION = ocid("onstopic", "stream")
+_KINDS = ("onstopic", "stream")
 
 
-def _destination(value: str) -> str | None:
-    message = _IS_DESTINATION(value)
+def _not_a_destination(value: str) -> str | None:
+    message = ocid(*_KINDS)(value)
     if message is None or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
         return message
     return f"{message}; to make a topic, give TopicSpec({value!r}), in a spec file {{name: {value}}}"
@@ -103,7 +103,10 @@ class AlarmSpec(ShortRepr):
         default=None, kw_only=True, metadata=validated(duration("PT1M", "P30D"))
     )
     destinations: tuple[Destination, ...] = field(
-        default=(), kw_only=True, converter=_destinations, metadata=validated(each=(_destination,))
+        default=(),
+        kw_only=True,
+        converter=_destinations,
+        metadata=validated(each=(ocid(*_KINDS, otherwise=_not_a_destination),)),
     )
     message_format: Literal["RAW", "PRETTY_JSON", "ONS_OPTIMIZED"] = field(default="RAW", kw_only=True)
     is_enabled: bool = field(default=True, kw_only=True)

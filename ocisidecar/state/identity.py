@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from ocisidecar.wire import Body, Key, Ref, Text
 
@@ -34,12 +34,16 @@ _USES, _NAMES = "of", "tags"
 
 @frozen
 class Identity:
-    """A deployment's identity: tenancy, region, compartment and name."""
+    """A deployment's identity: tenancy, region, compartment and name.
+
+    `subject` is who deploys it, as policy statements say that; it is no part of what identifies it.
+    """
 
     tenancy_id: str
     region: str
     compartment_id: str
     name: str
+    subject: str = field(default="group <your group>", eq=False, repr=False)
 
     @property
     def suffix(self) -> str:
@@ -53,7 +57,7 @@ class Identity:
 
     def sibling(self, name: str) -> Identity:
         """Return the identity of another deployment in the same region and compartment."""
-        return Identity(self.tenancy_id, self.region, self.compartment_id, name)
+        return evolve(self, name=name)
 
 
 def owner(identity: Identity, kind: str, tags: Mapping[str, str]) -> tuple[str, Key] | None:

@@ -33,6 +33,7 @@ class Check:
         status: `warned` works but should be reviewed; `skipped` proves nothing.
         detail: the evidence.
         reason: why it was skipped; empty otherwise.
+        remedy: what to do about it, where that is known; a policy statement where a right may be missing.
     """
 
     name: str
@@ -40,6 +41,12 @@ class Check:
     status: Status
     detail: str = ""
     reason: str = ""
+    remedy: str = ""
+
+    @property
+    def has_statement(self) -> bool:
+        """Whether the remedy is a policy statement."""
+        return self.remedy.startswith("Allow ")
 
     def to_dict(self) -> dict[str, str]:
         """Return the check as plain data."""
@@ -49,6 +56,7 @@ class Check:
             "status": self.status.value,
             "detail": self.detail,
             "reason": self.reason,
+            "remedy": self.remedy,
         }
 
 
@@ -75,6 +83,14 @@ class Report:
         statuses = [check.status for check in self.checks]
         return {status.value: statuses.count(status) for status in Status if status in statuses}
 
+    @property
+    def _topic(self) -> str:
+        return f"checks of {self.deployment}"
+
+    @property
+    def _advice(self) -> str:
+        return "deployment.diagnose() finds causes"
+
     def raise_for_failures(self) -> None:
         """Raise if a check failed, like `raise_for_status` of HTTP clients.
 
@@ -89,8 +105,7 @@ class Report:
             named.append(f"and {len(failures) - _MAX_NAMED_FAILURES} more")
         lines = "".join(f"\n  - {one}" for one in named)
         raise ChecksFailed(
-            f"{len(failures)} of {len(self.checks)} checks of {self.deployment} failed; deployment.diagnose() "
-            f"finds causes:{lines}",
+            f"{len(failures)} of {len(self.checks)} {self._topic} failed; {self._advice}:{lines}",
             report=self,
         )
 
@@ -116,6 +131,54 @@ class Report:
         from ocisidecar.views import report_html
 
         return report_html(self)
+
+
+@frozen
+class Preflight(Report):
+    """The results of `Provisioner.preflight()`; the deployment's name is empty where no spec was given.
+
+    Attributes:
+        statements: policy statements that suffice to plan, apply, verify and destroy, for the caller's group.
+    """
+
+    statements: tuple[str, ...] = ()
+
+    @property
+    def missing_statements(self) -> tuple[str, ...]:
+        """The statements that checks name which failed."""
+        return self._statements_of(Status.FAILED)
+
+    @property
+    def optional_statements(self) -> tuple[str, ...]:
+        """The statements with which checks would tell more that were skipped, or that warn."""
+        others = self._statements_of(Status.SKIPPED, Status.WARNED)
+        return tuple(one for one in others if one not in self.missing_statements)
+
+    def _statements_of(self, *statuses: Status) -> tuple[str, ...]:
+        found = [check.remedy for check in self.checks if check.status in statuses and check.has_statement]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def _topic(self) -> str:
+        return f"checks before an apply{' of ' if self.deployment else ''}{self.deployment}"
+
+    @property
+    def _advice(self) -> str:
+        return "the report has the remedies"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as plain data."""
+        return {**super().to_dict(), "statements": list(self.statements)}
+
+    def __str__(self) -> str:
+        from ocisidecar.views import preflight_text
+
+        return preflight_text(self)
+
+    def _repr_html_(self) -> str:
+        from ocisidecar.views import preflight_html
+
+        return preflight_html(self)
 
 
 def _shorten(text: str) -> str:

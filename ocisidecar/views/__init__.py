@@ -8,6 +8,7 @@ from ocisidecar.views.deployment import deployment_page, outputs_page, status_pa
 from ocisidecar.views.findings import findings_page
 from ocisidecar.views.notebook import as_html
 from ocisidecar.views.plan import plan_page
+from ocisidecar.views.preflight import preflight_page
 from ocisidecar.views.report import report_page
 from ocisidecar.views.terminal import as_text, show
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
     from ocisidecar.plan.plan import Plan
     from ocisidecar.verify.findings import Diagnosis
-    from ocisidecar.verify.report import Report
+    from ocisidecar.verify.report import Preflight, Report
 
 __all__ = [
     "deployment_html",
@@ -28,6 +29,9 @@ __all__ = [
     "plan_html",
     "plan_page",
     "plan_text",
+    "preflight_html",
+    "preflight_page",
+    "preflight_text",
     "report_html",
     "report_page",
     "report_text",
@@ -64,6 +68,16 @@ def report_text(report: Report) -> str:
 def report_html(report: Report) -> str:
     """Return a report as HTML."""
     return as_html(report_page(report))
+
+
+def preflight_text(report: Preflight) -> str:
+    """Return the checks before an apply as plain text."""
+    return as_text(preflight_page(report))
+
+
+def preflight_html(report: Preflight) -> str:
+    """Return the checks before an apply as HTML."""
+    return as_html(preflight_page(report))
 
 
 def findings_text(diagnosis: Diagnosis) -> str:

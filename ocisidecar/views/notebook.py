@@ -33,6 +33,9 @@ def _parts(page: Page) -> Iterator[str]:
             for row in section.rows:
                 yield from _rows(row)
         yield "</table>"
+    for copyable in page.copyable:
+        lines = "\n".join(escape(printable(line)) for line in copyable.lines)
+        yield f"<p><b>{_safe(copyable.heading)}</b></p><pre>{lines}</pre>"
     for note in page.notes:
         yield f'<p style="color:{_COLOURS[Tone.CHANGE]}">! {_safe(note)}</p>'
     if page.summary:

@@ -53,6 +53,14 @@ class Section:
     rows: tuple[Row, ...]
 
 
+@frozen
+class Copyable:
+    """Lines to be copied, each whole on one line, under a heading."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
 @frozen(kw_only=True)
 class Page:
     """The page of one value.
@@ -60,12 +68,14 @@ class Page:
     Attributes:
         title: the first line.
         sections: in the order in which they are shown.
-        notes: warnings, shown after the sections.
+        copyable: lines to be copied, shown after the sections.
+        notes: warnings, shown after those.
         summary: the last line, and its tone.
     """
 
     title: str = ""
     sections: tuple[Section, ...] = ()
+    copyable: tuple[Copyable, ...] = ()
     notes: tuple[str, ...] = ()
     summary: str = ""
     tone: Tone = Tone.PLAIN

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from ocisidecar.verify.report import Check, Report, Status
 from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, short
 
-_SIGNS: Final[Mapping[Status, tuple[str, Tone]]] = {
+SIGNS: Final[Mapping[Status, tuple[str, Tone]]] = {
     Status.FAILED: ("✗", Tone.BAD),
     Status.WARNED: ("!", Tone.CHANGE),
     Status.PASSED: ("✓", Tone.GOOD),
@@ -200,17 +200,15 @@ def _summary(report: Report, by_name: Sequence[Sequence[Check]]) -> str:
 
 
 def _row(name: str, checks: Sequence[Check]) -> Row:
-    worst = next(status for status in _SIGNS if any(one.status is status for one in checks))
-    sign, tone = _SIGNS[worst]
-    return Row(
-        sign=sign, subject=name, text=_statement(name, worst, checks), tone=tone, details=_details(name, checks)
-    )
-
-
-def _statement(name: str, worst: Status, checks: Sequence[Check]) -> str:
-    """Return a sentence about the results of a check, which agrees with its sign."""
+    worst = next(status for status in SIGNS if any(one.status is status for one in checks))
+    sign, tone = SIGNS[worst]
     fallback = Wording(topic=name, noun="check", passed="{count} passed", failed="{count} failed")
-    wording = WORDINGS.get(name, fallback)
+    text = statement(WORDINGS.get(name, fallback), worst, checks)
+    return Row(sign=sign, subject=name, text=text, tone=tone, details=_details(name, checks))
+
+
+def statement(wording: Wording, worst: Status, checks: Sequence[Check]) -> str:
+    """Return a sentence about the results of a check, which agrees with its sign."""
     if worst is Status.SKIPPED:
         return f"{wording.topic} not checked"
     if worst is Status.PASSED:

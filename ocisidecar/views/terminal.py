@@ -25,10 +25,13 @@ _STYLES: Final[Mapping[Tone, str]] = {
 
 
 def as_text(page: Page) -> str:
-    """Return the page as plain text of at most `TEXT_WIDTH` columns, without a newline at the end."""
+    """Return the page as plain text of at most `TEXT_WIDTH` columns, but for what is to be copied.
+
+    Ends without a newline.
+    """
     console = Console(file=io.StringIO(), width=TEXT_WIDTH, color_system=None, force_jupyter=False)
     with console.capture() as captured:
-        console.print(renderable(page))
+        console.print(renderable(page), crop=False)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
@@ -40,7 +43,9 @@ def renderable(page: Page) -> RenderableType:
 def show(page: Page, console: Console) -> None:
     """Print the page: in the width and colours of a terminal, or else as plain text."""
     console.print(
-        renderable(page) if console.is_terminal else Text(as_text(page)), soft_wrap=not console.is_terminal
+        renderable(page) if console.is_terminal else Text(as_text(page)),
+        soft_wrap=not console.is_terminal,
+        crop=False,
     )
 
 
@@ -58,11 +63,16 @@ def _parts(page: Page) -> Iterator[RenderableType]:
             yield Text()
         yield Text(printable(section.heading), style="bold underline")
         yield _table(section, width)
+    for copyable in page.copyable:
+        yield Text()
+        yield Text(printable(copyable.heading), style="bold underline")
+        for line in copyable.lines:
+            yield Text(f"  {printable(line)}", no_wrap=True, overflow="ignore")
     if page.notes:
         yield Text()
         yield from (_note(note) for note in page.notes)
     if page.summary:
-        if page.sections or page.notes:
+        if page.sections or page.notes or page.copyable:
             yield Text()
         yield Text(printable(page.summary), style=_STYLES[page.tone])
 

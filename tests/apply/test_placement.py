@@ -224,12 +224,6 @@ def test_a_domain_can_be_named_in_three_ways(provisioner, sdk, emulator, web):
         provisioner.destroy("web")
 
 
-def test_a_domain_that_does_not_exist_is_refused_by_oci(provisioner, web):
-    """A domain that does not exist is sent to OCI, and the error holds its answer and the key."""
-    with pytest.raises(ApplyFailed, match="create_container_instance for container-instance/web-0: 400"):
-        provisioner.apply(web.with_placement(PlacementSpec(availability_domains=[9])))
-
-
 @WAYS
 def test_a_full_domain_moves_only_the_replicas_that_begin_there(provisioner, emulator, fill, web, synchronous):
     """Only the replica whose first domain is full is created elsewhere."""

@@ -111,6 +111,18 @@ class TestCommands:
         assert (code, out, "✓ container-instance/web-0 deleted" in err) == (0, "web: no resources.\n", True)
         assert emulator.live() == {}
 
+    def test_doctor(self, run, spec, emulator):
+        """`doctor` checks with and without a spec, changes nothing, and ends with 1 when a check fails."""
+        code, out, _ = run("doctor")
+        assert (code, out.startswith("Before an apply\n")) == (0, True)
+        code, out, _ = run("doctor", spec)
+        assert (code, "✓  shapes " in out, "Ready to apply, as far as reading can tell" in out) == (0, True, True)
+        assert json.loads(run("doctor", spec, "--json")[1])["statements"]
+        spec.write_text(f"{SPEC}    shape: CI.Standard.E44.Flex\n", encoding="utf-8")
+        code, out, _ = run("doctor", spec)
+        assert (code, "did you mean 'CI.Standard.E4.Flex'?" in out) == (1, True)
+        assert not [one for one in emulator.requests if one.is_write]
+
     def test_json(self, run, spec, emulator):
         """With --json standard output is one JSON document and nothing else."""
         plan = json.loads(run("plan", spec, "--json")[1])
@@ -230,7 +242,7 @@ class TestErrors:
         code, _, err = run("plan", "nowhere.yaml")
         assert (code, "nowhere.yaml" in err) == (2, True)
 
-    @pytest.mark.parametrize("command", ["plan", "apply"])
+    @pytest.mark.parametrize("command", ["doctor", "plan", "apply"])
     def test_a_name_in_place_of_a_file(self, run, command):
         """`plan` and `apply` say that they need a file when they are given a deployment's name."""
         code, _, err = run(command, "web")
@@ -424,7 +436,8 @@ class TestArguments:
         assert said in capsys.readouterr().err
 
     @pytest.mark.parametrize(
-        "command", ["plan", "apply", "verify", "diagnose", "status", "output", "logs", "destroy"]
+        "command",
+        ["doctor", "plan", "apply", "verify", "diagnose", "status", "output", "logs", "destroy"],
     )
     def test_help(self, capsys, command):
         """The help of each command that talks to OCI lists the connection options and the exit codes."""

@@ -46,6 +46,9 @@ READS = {
     (METRIC_INGESTION.partition("/")[0], "post_metric_data"),
     ("object_storage.ObjectStorageClient", "get_namespace"),
     ("secrets.SecretsClient", "get_secret_bundle"),
+    ("secrets.SecretsClient", "list_secret_bundle_versions"),
+    ("artifacts.ArtifactsClient", "list_container_images"),
+    ("identity.IdentityClient", "list_compartments"),
 }
 CALLED = READS | {
     (kind.client, name)

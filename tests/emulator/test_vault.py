@@ -21,6 +21,8 @@ def test_a_secret_has_versions(emulator, client, refused):
 
     assert content() == (2, b"second")
     assert content(version_number=1) == (1, b"first")
+    listed = secrets.list_secret_bundle_versions(secret_id).data
+    assert [(one.version_number, one.stages[0]) for one in listed] == [(2, "CURRENT"), (1, "DEPRECATED")]
     refused(404, "NotAuthorizedOrNotFound", secrets.get_secret_bundle, secret_id, version_number=3)
     refused(404, "NotAuthorizedOrNotFound", secrets.get_secret_bundle, secret_id.replace("vault", "other"))
 

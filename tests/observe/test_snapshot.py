@@ -53,16 +53,17 @@ def reader(
 class TestRegionInfo:
     """Facts about tenancy and region."""
 
-    def test_is_read_with_four_requests(
+    def test_is_read_with_five_requests(
         self, emulator: Emulator, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor
     ) -> None:
-        """Four requests give home region, domains in the service's order, and the entry for all services."""
+        """Five requests give home region, domains in the service's order, the services' entry, and shapes."""
         region = read_region_info(caller, credentials, pool, emulator.compartment_id)
         assert region.home_region == credentials.region
         assert [name.rpartition("-AD-")[2] for name in region.availability_domains] == ["1", "2", "3"]
         assert region.services_cidr.startswith("all-")
         assert region.services_id.startswith("ocid1.service.")
-        assert len(emulator.requests) == 4
+        assert "CI.Standard.E4.Flex" in [shape.name for shape in region.shapes]
+        assert len(emulator.requests) == 5
 
     def test_a_region_without_a_subscription_is_an_error(
         self, caller: Caller, credentials: Credentials, pool: ThreadPoolExecutor

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import oci
 import pytest
+from attrs import frozen
 from cryptography.hazmat.primitives import serialization
 
-from ocisidecar import AlarmSpec, TopicSpec
+from ocisidecar import AlarmSpec, Preflight, TopicSpec
 from ocisidecar.errors import ApplyFailed, NotAuthorizedOrNotFound
-from ocisidecar.plan.rights import rights_for
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.spec import (
     AccessSpec,
@@ -80,7 +81,7 @@ class TestCompartmentAdministrator:
 
     def test_with_an_existing_group(self, as_team, emulator, clock) -> None:
         """A policy for a group that exists is written by an administrator of the compartment."""
-        group = _dynamic_group(emulator, as_team)
+        group = _dynamic_group(emulator)
         clock.advance(900)  # until every policy may name it
         spec = DeploymentSpec("web", [FORWARDING], access=AccessSpec.existing(group))
         works(as_team(MANAGE), spec)
@@ -99,6 +100,7 @@ class TestCompartmentAdministrator:
         with pytest.raises(NotAuthorizedOrNotFound, match=missing) as caught:
             as_team(MANAGE).apply(DeploymentSpec("web", [FORWARDING]))
         assert caught.value.statements == (missing,)
+        assert printed(as_team(MANAGE).preflight(DeploymentSpec("web", [FORWARDING]))) == (missing,)
         assert not [one for one in emulator.requests[before:] if one.is_write]
 
     def test_a_destroy_says_what_may_remain(self, provisioner, as_team, emulator) -> None:
@@ -120,26 +122,6 @@ class TestCompartmentAdministrator:
 class TestPipeline:
     """A CI user with the rights on container instances and the use of a network."""
 
-    def test_works_in_an_existing_network(self, as_team, subnet) -> None:
-        """A deployment of instances in an existing network takes three statements."""
-        spec = DeploymentSpec("web", [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
-        works(as_team(*CI), spec)
-
-    @pytest.mark.parametrize(
-        ("taken", "missing"),
-        [
-            (0, "manage compute-container-family in compartment"),
-            (1, "use virtual-network-family in compartment"),
-            (2, "inspect compartments in compartment"),
-        ],
-    )
-    def test_each_missing_statement_is_named(self, as_team, subnet, taken, missing) -> None:
-        """A CI user without one of the statements gets an error that names it."""
-        spec = DeploymentSpec("web", [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
-        team = as_team(*(one for number, one in enumerate(CI) if number != taken))
-        with pytest.raises((NotAuthorizedOrNotFound, ApplyFailed), match=f"Allow group <your group> to {missing}"):
-            team.apply(spec)
-
     @pytest.mark.parametrize(
         ("extra", "missing"),
         [
@@ -157,36 +139,111 @@ class TestPipeline:
             as_team(*CI).apply(spec)
 
 
-class TestExactRights:
-    """A caller with exactly the statements that a spec takes."""
+ALARM = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
+CALLERS = {
+    "tenancy administrator": lambda _: DeploymentSpec(
+        "web", [FORWARDING], alarms=[ALARM], repositories=[RepositorySpec("shop/web")]
+    ),
+    "compartment administrator without access": lambda _: DeploymentSpec("web", [WEB], access=AccessSpec.none()),
+    "compartment administrator with an existing group": lambda given: DeploymentSpec(
+        "web", [FORWARDING], access=AccessSpec.existing(given.group)
+    ),
+    "existing network": lambda given: DeploymentSpec(
+        "web", [WEB], network=NetworkSpec.existing(given.subnet), access=AccessSpec.none()
+    ),
+    "CI user": lambda given: DeploymentSpec(
+        "web",
+        [WEB.with_volume(VolumeSpec.config_file("config", {"token": given.secret}), mount_path="/config")],
+        network=NetworkSpec.existing(given.subnet),
+        access=AccessSpec.none(),
+    ),
+    "instance principal": lambda given: DeploymentSpec(
+        "web", [WEB], network=NetworkSpec.existing(given.subnet), access=AccessSpec.none()
+    ),
+}
+"""Kind of caller → its spec, for what others have made."""
+NUMBERS = {
+    "tenancy administrator": 9,
+    "compartment administrator without access": 3,
+    "compartment administrator with an existing group": 5,
+    "existing network": 3,
+    "CI user": 4,
+    "instance principal": 3,
+}
+"""Kind of caller → how many statements it takes."""
+
+
+@frozen
+class Given:
+    """What others have made."""
+
+    group: str
+    subnet: str
+    secret: SecretRef
+
+
+def printed(report: Preflight) -> tuple[str, ...]:
+    """Return the missing statements as the text of the report shows them."""
+    block = (
+        str(report)
+        .partition("Missing rights, to be added to a policy by somebody who may\n")[2]
+        .partition("\n\n")[0]
+    )
+    return tuple(line.strip() for line in block.splitlines())
+
+
+class TestPrintedRights:
+    """A caller with exactly the statements that `preflight` prints for one that has no right."""
+
+    @pytest.fixture(params=CALLERS)
+    def kind(self, request) -> str:
+        """The kind of caller."""
+        return str(request.param)
 
     @pytest.fixture
-    def spec(self) -> DeploymentSpec:
-        """A spec that wants something of nearly every kind."""
-        alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
-        return DeploymentSpec("web", [FORWARDING], alarms=[alarm], repositories=[RepositorySpec("shop/web")])
+    def spec(self, kind, emulator, subnet, clock) -> DeploymentSpec:
+        """What the caller deploys."""
+        given = Given(_dynamic_group(emulator), subnet, SecretRef(emulator.store_secret(b"x")))
+        clock.advance(900)  # until every policy may name the group
+        return CALLERS[kind](given)
 
     @pytest.fixture
-    def rights(self, provisioner, spec) -> tuple[str, ...]:
-        """The statements."""
-        plan = provisioner.plan(spec)
-        return rights_for(plan.desired, plan.identity)
+    def caller(self, kind, emulator, connect, provisioner, subnet, clock) -> Callable[..., Provisioner]:
+        """Makes a new caller of the kind with the rights in printed statements."""
 
-    def test_suffice(self, as_team, emulator, spec, rights) -> None:
+        def make(*statements: str) -> Provisioner:
+            name = f"team-{len(emulator.requests)}"
+            if kind == "instance principal":
+                options = {"config": None, "signer": _principal(emulator, provisioner, subnet, name)}
+            else:
+                options = {"config": emulator.add_user(name, groups=[name])}
+            clock.advance(900)  # until the group has its member
+            if statements:
+                emulator.add_policy(*(re.sub("<.*>", name, one) for one in statements))
+            return connect(emulator, **options)
+
+        return make
+
+    def test_suffice(self, kind, caller, spec, emulator) -> None:
         """The statements suffice to plan, apply, verify and destroy."""
-        works(as_team(*(one.replace("<your group>", "team") for one in rights)), spec)
-        assert emulator.live() == {}
+        statements = printed(caller().preflight(spec))
+        assert len(statements) == NUMBERS[kind]
+        team = caller(*statements)
+        before = emulator.live()
+        assert printed(team.preflight(spec)) == ()
+        works(team, spec)
+        assert emulator.live() == before
 
-    @pytest.mark.parametrize("number", range(9))
-    def test_each_is_needed_and_named(self, as_team, spec, rights, number) -> None:
-        """Without any one of the statements the error names it."""
-        assert len(rights) == 9
-        statements = [one.replace("<your group>", "team") for one in rights]
-        missing = rights[number]
-        team = as_team(*(one for one in statements if one != missing.replace("<your group>", "team")))
-        with pytest.raises((NotAuthorizedOrNotFound, ApplyFailed)) as caught:
-            team.apply(spec)
-        assert missing in str(caught.value)
+    def test_each_is_needed_and_named(self, caller, spec, provisioner) -> None:
+        """Without any one of the statements preflight prints it, and the error of an apply names it."""
+        statements = printed(caller().preflight(spec))
+        for missing in statements:
+            team = caller(*(one for one in statements if one != missing))
+            assert printed(team.preflight(spec)) == (missing,)
+            with pytest.raises((NotAuthorizedOrNotFound, ApplyFailed)) as caught:
+                team.apply(spec)
+            assert missing in str(caught.value)
+            provisioner.destroy("web", purge=True)
 
 
 def test_a_secret_that_the_caller_may_not_read_is_named(as_team, emulator, subnet) -> None:
@@ -196,23 +253,6 @@ def test_a_secret_that_the_caller_may_not_read_is_named(as_team, emulator, subne
     spec = DeploymentSpec("web", [instance], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
     with pytest.raises(ApplyFailed, match="Allow group <your group> to read secret-bundles in compartment id"):
         as_team(*CI).apply(spec)
-
-
-class TestPrincipal:
-    """A container instance that deploys with its own principal."""
-
-    def test_works_with_the_rights_of_its_group(self, emulator, connect, subnet) -> None:
-        """An instance deploys into an existing network with the rights that policies give its dynamic group."""
-        (instance_id,) = emulator.live()["container-instance"]
-        key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
-        token = emulator.issue_token(resource_id=instance_id, seconds=10**6)
-        signer = oci.auth.signers.SecurityTokenSigner(token, key)
-        signer.region, signer.tenancy_id = emulator.oci_config["region"], emulator.tenancy_id
-        emulator.add_policy(
-            *(one.format(c=emulator.compartment_id).replace("group team", "any-user") for one in CI)
-        )
-        spec = DeploymentSpec("web", [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
-        works(connect(emulator, config=None, signer=signer), spec)
 
 
 class TestReader:
@@ -238,15 +278,29 @@ class TestTenancyAdministrator:
     """All rights."""
 
     def test_works_with_group_and_policy(self, provisioner, emulator) -> None:
-        """A deployment with its own group and policy works for an administrator of the tenancy."""
-        works(provisioner, DeploymentSpec("web", [FORWARDING]))
+        """A deployment with its own group and policy works for an administrator, who lacks no right."""
+        spec = DeploymentSpec("web", [FORWARDING])
+        assert printed(provisioner.preflight(spec)) == ()
+        works(provisioner, spec)
         assert emulator.live() == {}
 
 
-def _dynamic_group(emulator, _as_team) -> str:
+def _principal(emulator, provisioner, subnet: str, name: str) -> oci.auth.signers.SecurityTokenSigner:
+    """Return the signer of a new container instance, the only member of the dynamic group of this name."""
+    spec = DeploymentSpec(name, [WEB], network=NetworkSpec.existing(subnet), access=AccessSpec.none())
+    instance_id = provisioner.apply(spec).resources["container-instance/web-0"]
+    _dynamic_group(emulator, name, f"ALL {{resource.id = '{instance_id}'}}")
+    key = serialization.load_pem_private_key(emulator.oci_config["key_content"].encode(), None)
+    token = emulator.issue_token(resource_id=instance_id, seconds=10**6)
+    signer = oci.auth.signers.SecurityTokenSigner(token, key)
+    signer.region, signer.tenancy_id = emulator.oci_config["region"], emulator.tenancy_id
+    return signer
+
+
+def _dynamic_group(emulator, name: str = "ours", rule: str | None = None) -> str:
     """Return the OCID of a dynamic group that an administrator of the tenancy has made."""
     identity = oci.identity.IdentityClient(emulator.oci_config, service_endpoint=emulator.endpoint)
-    rule = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{emulator.compartment_id}'}}"
-    details = {"compartmentId": emulator.tenancy_id, "name": "ours", "description": "ours", "matchingRule": rule}
+    ours = f"ALL {{resource.type='computecontainerinstance', resource.compartment.id='{emulator.compartment_id}'}}"
+    details = {"compartmentId": emulator.tenancy_id, "name": name, "description": "x", "matchingRule": rule or ours}
     found: str = identity.create_dynamic_group(details).data.id
     return found

@@ -166,8 +166,10 @@ class TestAdopting:
 
     def test_a_log_that_does_not_exist_cannot_be_taken_over(self, provisioner):
         """A log that is in no group of the compartment is an error of the plan."""
-        with pytest.raises(PlanError, match=r"log/app cannot be taken over: no log group .* holds ocid1\.log\.x"):
-            provisioner.adopt(LOGS, {"log/app": "ocid1.log.x"})
+        with pytest.raises(
+            PlanError, match=r"log/app cannot be taken over: no log group .* holds ocid1\.log\.oc1\.\.x"
+        ):
+            provisioner.adopt(LOGS, {"log/app": "ocid1.log.oc1..x"})
 
 
 class TestData:

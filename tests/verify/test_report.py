@@ -50,5 +50,7 @@ def test_a_report_turns_into_json():
         "deployment": "web",
         "ok": False,
         "counts": {"failed": 1},
-        "checks": [{"name": "running", "key": "vcn/0", "status": "failed", "detail": "", "reason": ""}],
+        "checks": [
+            {"name": "running", "key": "vcn/0", "status": "failed", "detail": "", "reason": "", "remedy": ""}
+        ],
     }

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from attrs import frozen
+
 Validator: TypeAlias = Callable[[Any], str | None]
 
 Problem: TypeAlias = tuple[str, str]
@@ -65,14 +67,32 @@ def matches(pattern: str, expectation: str) -> Validator:
     return lambda value: None if compiled.fullmatch(value) else f"must be {expectation}, got {value!r}"
 
 
-def ocid(*kinds: str) -> Validator:
-    """Demand the OCID of one of the resource types, e.g. `ocid("subnet")`.
+@frozen
+class Ocid:
+    """Demands the OCID of one of the resource types; where the spec is deployed is checked by `misplaced`.
+
+    Attributes:
+        kinds: the resource types.
+        otherwise: validates what does not begin like an OCID, where a field takes something else too.
 
     Source: Oracle Cloud Identifiers, "ocid1.<resource type>.<realm>.[region][.future use].<unique id>".
     """
-    pattern = re.compile(rf"ocid1\.({'|'.join(kinds)})\.[a-z0-9-]+\.[a-zA-Z0-9._-]*\.[a-zA-Z0-9._-]+")
-    example = " or ".join(f"ocid1.{kind}.…" for kind in kinds)
-    return lambda value: None if pattern.fullmatch(value) else f"must be an OCID ({example}), got {value!r}"
+
+    kinds: tuple[str, ...]
+    otherwise: Validator | None = None
+
+    def __call__(self, value: str) -> str | None:
+        """Return what is wrong with a value."""
+        if self.otherwise is not None and not value.startswith("ocid1."):
+            return self.otherwise(value)
+        pattern = rf"ocid1\.({'|'.join(self.kinds)})\.[a-z0-9-]+\.[a-zA-Z0-9._-]*\.[a-zA-Z0-9._-]+"
+        example = " or ".join(f"ocid1.{kind}.…" for kind in self.kinds)
+        return None if re.fullmatch(pattern, value) else f"must be an OCID ({example}), got {value!r}"
+
+
+def ocid(*kinds: str, otherwise: Validator | None = None) -> Ocid:
+    """Demand the OCID of one of the resource types, e.g. `ocid("subnet")`; see `Ocid`."""
+    return Ocid(kinds, otherwise)
 
 
 def cidr(shortest: int, longest: int) -> Validator:

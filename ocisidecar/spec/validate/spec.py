@@ -7,7 +7,7 @@ later steps.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import Attribute, evolve, has
@@ -28,11 +28,16 @@ from ocisidecar.spec.validate.fields import (
 )
 from ocisidecar.spec.validate.instance import image_problems, instance_problems
 from ocisidecar.spec.validate.paths import below
+from ocisidecar.spec.validate.place import Place, place_problems
 from ocisidecar.spec.validate.types import elements_of, parts_of, type_problems
 
 
 def validate(
-    spec: DeploymentSpec, *, image_prefix: str | None = None, accepts_symbolic_images: bool = False
+    spec: DeploymentSpec,
+    *,
+    image_prefix: str | None = None,
+    accepts_symbolic_images: bool = False,
+    place: Place | None = None,
 ) -> tuple[SpecProblem, ...]:
     """Return every problem of the spec.  Pure.
 
@@ -40,26 +45,49 @@ def validate(
         spec: to be validated.
         image_prefix: registry and path below which our own images are.
         accepts_symbolic_images: whether our own images may go without it, as in the emulator.
+        place: where it is deployed, if that is known.
     """
     problems = list(_problems(spec, need_prefix=image_prefix is None and not accepts_symbolic_images))
+    if place is not None:
+        problems += place_problems(spec, place)
     if image_prefix is not None:
         problems += _failed((IMAGE_PREFIX,), image_prefix, "image_prefix")
     return tuple(SpecProblem(path, message) for path, message in dict.fromkeys(problems))
 
 
-def check(*specs: DeploymentSpec, image_prefix: str | None = None, accepts_symbolic_images: bool = False) -> None:
-    """Raise when a spec has any problem; of several, the paths begin with the deployment's name.
+def check(
+    *specs: DeploymentSpec,
+    image_prefix: str | None = None,
+    accepts_symbolic_images: bool = False,
+    place: Place | None = None,
+) -> None:
+    """Raise when a spec has any problem.
 
     The other arguments are those of `validate`.
 
     Raises:
         SpecError: holds every problem of all of them.
     """
-    found = [
-        (spec, problem)
-        for spec in specs
-        for problem in validate(spec, image_prefix=image_prefix, accepts_symbolic_images=accepts_symbolic_images)
-    ]
+    raise_problems(
+        specs,
+        lambda spec: validate(
+            spec,
+            image_prefix=image_prefix,
+            accepts_symbolic_images=accepts_symbolic_images,
+            place=place,
+        ),
+    )
+
+
+def raise_problems(
+    specs: Sequence[DeploymentSpec], problems_of: Callable[[DeploymentSpec], Iterable[SpecProblem]]
+) -> None:
+    """Raise when a spec has any problem; of several specs, the paths begin with the deployment's name.
+
+    Raises:
+        SpecError: holds every problem of all of them.
+    """
+    found = [(spec, problem) for spec in specs for problem in problems_of(spec)]
     if found:
         is_one = len(specs) == 1
         raise SpecError(

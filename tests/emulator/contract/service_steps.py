@@ -150,7 +150,9 @@ def search(walk: Walk) -> None:
 
 def vault(walk: Walk) -> None:
     secret_id = walk.emulator.store_secret(b"old", b"new")
-    walk.client("secrets.SecretsClient", "/secrets").get_secret_bundle(secret_id)
+    secrets = walk.client("secrets.SecretsClient", "/secrets")
+    secrets.get_secret_bundle(secret_id)
+    secrets.list_secret_bundle_versions(secret_id)
 
 
 def limits(walk: Walk) -> None:

@@ -1,0 +1,1 @@
+"""Checks before an apply: what can be known by reading only."""

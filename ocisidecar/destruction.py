@@ -20,7 +20,7 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import Cancelled, Conflict, DestroyFailed
 from ocisidecar.events import ApplyStopped, Handler, PlanReady, RunNotice
-from ocisidecar.plan.build import check_place
+from ocisidecar.plan.given import check_place
 from ocisidecar.plan.plan import Action, Operation, Plan
 from ocisidecar.plan.planner import Spec
 from ocisidecar.run_errors import raise_failures

@@ -19,7 +19,7 @@ from ocisidecar.destruction import Destruction
 from ocisidecar.errors import ConfigError
 from ocisidecar.events import Handler
 from ocisidecar.observe.own_writes import OwnWrites
-from ocisidecar.plan.build import check_digest
+from ocisidecar.plan.given import check_digest
 from ocisidecar.plan.operations import Wait
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What

@@ -24,8 +24,9 @@ from ocisidecar.observe.snapshot import (
     with_places,
     with_repositories,
 )
-from ocisidecar.plan.build import check_fresh, check_names, check_purpose, plan_adopt, plan_apply, plan_removal
+from ocisidecar.plan.build import plan_adopt, plan_apply, plan_removal
 from ocisidecar.plan.feasibility import impossible, shapes_not_offered
+from ocisidecar.plan.given import check_fresh, check_names, check_purpose
 from ocisidecar.plan.plan import Action, Plan
 from ocisidecar.resources.access import images_of
 from ocisidecar.resources.kind import Site

@@ -6,16 +6,8 @@ import pytest
 from attrs import evolve
 
 from ocisidecar.errors import DeploymentInUse, PlanError, SpecError, StalePlan
-from ocisidecar.plan.build import (
-    check_digest,
-    check_fresh,
-    check_names,
-    check_purpose,
-    desire,
-    plan_adopt,
-    plan_apply,
-    plan_removal,
-)
+from ocisidecar.plan.build import desire, plan_adopt, plan_apply, plan_removal
+from ocisidecar.plan.given import check_digest, check_fresh, check_names, check_purpose
 from ocisidecar.plan.plan import Action
 from ocisidecar.resources.kind import Site
 from ocisidecar.spec import (

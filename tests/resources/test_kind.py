@@ -126,7 +126,7 @@ class TestWork:
         """SUCCEEDED is READY, FAILED and CANCELED are FAILED, and any other status is PENDING."""
 
         class Service:
-            def call(self, *_):
+            def call(self, *_args, **_options):
                 return Response(200, {"status": status}, {})
 
         assert KINDS["log"].work_phase(Service(), "ocid1.workrequest") is phase

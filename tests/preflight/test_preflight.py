@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import oci
 import pytest
@@ -197,10 +198,12 @@ class TestConnection:
         assert the(report, "clock").reason == "no response with a date arrived"
 
     def test_a_session_token(self, connect, emulator) -> None:
-        """The check of a session tells the user and when the token expires."""
+        """The check of a session names the user and the day and time at which the token expires."""
         signer = _token_signer(emulator, emulator.issue_token(seconds=3600))
         report = connect(emulator, config=None, signer=signer).preflight()
-        assert f"session of user {emulator.oci_config['user']} until " in the(report, "credentials").detail
+        detail = the(report, "credentials").detail
+        assert f"session of user {emulator.oci_config['user']} until " in detail
+        assert re.search(r" until \d{4}-\d\d-\d\d \d\d:\d\d UTC", detail)
         assert report.statements[0].startswith("Allow group <your group> to ")
 
     def test_a_principal(self, connect, emulator, provisioner) -> None:

@@ -1,6 +1,6 @@
 """Destroy: remove what lists show, and ask again until nothing can be hidden from them any more.
 
-A destroy remembers nothing, and a list may leave out what was created a short time ago.  So it goes by rounds:
+A destroy remembers nothing, and a list may leave out what was created a short time ago.  So it works in rounds:
 plan, delete, and read everything again, until nothing is shown.  If something that it found is young, so that more
 may have been created at that time, it goes on asking until all of that is shown; so it does if it finds nothing.
 """

@@ -77,7 +77,7 @@ class TestCommands:
         assert "remedy" in err
 
     def test_a_roll_back_ends_apply_with_1_and_says_what_runs(self, run, spec, emulator):
-        """The plan tells it before, progress meanwhile and the error at the end; the old instance stays."""
+        """The plan says so before, progress meanwhile and the error at the end; the old instance stays."""
         spec.write_text(f"{SPEC}    rollout: {{on_failure: roll_back}}\n", encoding="utf-8")
         run("apply", spec)
         old = run("output", spec, "container-instance/web-0")[1]

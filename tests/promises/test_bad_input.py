@@ -133,7 +133,7 @@ def test_an_unreadable_configuration_file_is_named(tmp_path):
     (tmp_path / "config").mkdir()
     with pytest.raises(ConfigError, match=re.escape(str(tmp_path / "config"))):
         Provisioner.from_config(tmp_path / "config", compartment_id="ocid1.compartment.oc1..a")
-    (tmp_path / "text").write_text("this is no configuration")
+    (tmp_path / "text").write_text("this is not a configuration")
     with pytest.raises(ConfigError, match=re.escape(str(tmp_path / "text"))):
         Provisioner.from_config(tmp_path / "text", compartment_id="ocid1.compartment.oc1..a")
 

@@ -1,4 +1,4 @@
-"""A tag of ours that is lost or overwritten replaces nothing: the plan tells it, and the apply writes it again."""
+"""A tag of ours that is lost or overwritten replaces nothing: the plan shows it, and the apply writes it again."""
 
 from __future__ import annotations
 

@@ -299,7 +299,7 @@ class TestChanges:
         assert provisioner.plan(WEB).changes == ()
 
     def test_a_stop_whose_answer_is_lost_is_sent_again(self, provisioner, emulator):
-        """A stop whose answer is lost is sent a second time; that the instance is INACTIVE then is no error."""
+        """A stop whose answer is lost is sent a second time; that the instance is INACTIVE then is not an error."""
         deployment = provisioner.apply(WEB)
         emulator.inject(Fault.reset("stop_container_instance", after_commit=True))
         (instance,) = deployment.stop().instances

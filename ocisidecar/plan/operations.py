@@ -2,7 +2,8 @@
 
 A replacement is two operations: with overlap the old instance is deleted after the new one is healthy, without it
 before the new one is created.  Where replicas can be rolled back, the old ones are deleted when all new ones are
-healthy, and without overlap only stopped before.  Deletions follow the kinds' needs in reverse.
+healthy, and without overlap only stopped before.  An instance that is stopped and differs is started, then changed.
+Deletions follow the kinds' needs in reverse.
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ def operations_of(
                 operations[halt.id] = halt
                 needs[halt.id] = set(needs[operation.id])
             needs[operation.id].update(_frees(step, halts[step.key], deletes[step.key]))
+            if step.action is Action.START and step.changed_fields:
+                change = _change(deployment, step)
+                operations[change.id], needs[change.id] = change, {operation.id}
             for delete, live in zip(_deletes(deployment, step.key, step.going), step.going, strict=True):
                 operations[delete], needs[delete] = Operation(id=delete, live=live, goal=Goal.GONE), set()
                 needs[operation.id].add(delete)
@@ -112,11 +116,17 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
         id=OperationId(deployment, step.key, action),
         goal=Goal.HEALTHY if must_be_healthy else _GOALS.get(action, Goal.READY),
         live=step.live,
-        changed_fields=step.changed_fields,
+        changed_fields=step.changed_fields if action is not Action.START else frozenset(),
         predecessor=predecessor,
         superseded=frozenset(live.id for live in lives if live is not None),
         is_created_again=action is Action.WAIT and step.is_created_again,
     )
+
+
+def _change(deployment: str, step: Step) -> Operation:
+    """Return the change in place of an instance that has been started."""
+    name = OperationId(deployment, step.key, Action.UPDATE)
+    return Operation(id=name, live=step.live, changed_fields=step.changed_fields)
 
 
 def _deletes(deployment: str, key: Key, lives: Iterable[Live]) -> tuple[OperationId, ...]:

@@ -68,16 +68,10 @@ def operations_of(
             operation = made[step.key]
             operations[operation.id] = operation
             needs[operation.id] = {makes[need] for need in step.needs if need in makes}
-            for halt in halts[step.key]:
-                operations[halt.id] = halt
-                needs[halt.id] = set(needs[operation.id])
+            for beside, earlier in _beside(operation, step, halts[step.key], needs[operation.id]):
+                operations[beside.id], needs[beside.id] = beside, earlier
             needs[operation.id].update(_frees(step, halts[step.key], deletes[step.key]))
-            if step.action is Action.START and step.changed_fields:
-                change = _change(deployment, step)
-                operations[change.id], needs[change.id] = change, {operation.id}
-            for delete, live in zip(_deletes(deployment, step.key, step.going), step.going, strict=True):
-                operations[delete], needs[delete] = Operation(id=delete, live=live, goal=Goal.GONE), set()
-                needs[operation.id].add(delete)
+            needs[operation.id].update(_deletes(deployment, step.key, step.going))
         for delete, live in zip(deletes[step.key], step.old, strict=True):
             operations[delete] = Operation(id=delete, live=live, goal=Goal.GONE)
             needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), makes, deletes)
@@ -123,10 +117,20 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
     )
 
 
-def _change(deployment: str, step: Step) -> Operation:
-    """Return the change in place of an instance that has been started."""
-    name = OperationId(deployment, step.key, Action.UPDATE)
-    return Operation(id=name, live=step.live, changed_fields=step.changed_fields)
+def _beside(
+    operation: Operation, step: Step, halts: Sequence[Operation], needs: Iterable[OperationId]
+) -> Iterator[tuple[Operation, set[OperationId]]]:
+    """Yield the operations of a step beside the one that makes its resource, with what must end before each.
+
+    They are the stops of what is kept, the waits for what is going, and the change of an instance that was stopped.
+    """
+    yield from ((halt, set(needs)) for halt in halts)
+    deployment = operation.id.deployment
+    for delete, live in zip(_deletes(deployment, step.key, step.going), step.going, strict=True):
+        yield Operation(id=delete, live=live, goal=Goal.GONE), set()
+    if step.action is Action.START and step.changed_fields:
+        change = OperationId(deployment, step.key, Action.UPDATE)
+        yield Operation(id=change, live=step.live, changed_fields=step.changed_fields), {operation.id}
 
 
 def _deletes(deployment: str, key: Key, lives: Iterable[Live]) -> tuple[OperationId, ...]:

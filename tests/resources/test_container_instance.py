@@ -292,7 +292,7 @@ class TestChanges:
         assert provisioner.plan(evolve(WEB, display_name="front")).changes == ()
 
     def test_a_change_of_a_stopped_instance_that_fails_is_an_error(self, provisioner, emulator, sdk):
-        """The work request of the change is judged although the instance has started, and a rerun makes the change."""
+        """The work request of the change is judged although the instance has started; a rerun makes the change."""
         instance_id = provisioner.apply(WEB).resources[KEY]
         sdk("container_instances.ContainerInstanceClient").stop_container_instance(instance_id)
         emulator.inject(Fault.failed("update_container_instance", message="no such name"))

@@ -68,8 +68,8 @@ def operations_of(
             operation = made[step.key]
             operations[operation.id] = operation
             needs[operation.id] = {makes[need] for need in step.needs if need in makes}
-            for beside, earlier in _beside(operation, step, halts[step.key], needs[operation.id]):
-                operations[beside.id], needs[beside.id] = beside, earlier
+            for beside, before in _beside(operation, step, halts[step.key], needs[operation.id]):
+                operations[beside.id], needs[beside.id] = beside, before
             needs[operation.id].update(_frees(step, halts[step.key], deletes[step.key]))
             needs[operation.id].update(_deletes(deployment, step.key, step.going))
         for delete, live in zip(deletes[step.key], step.old, strict=True):

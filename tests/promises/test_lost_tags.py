@@ -26,6 +26,7 @@ def retag(provisioner, changes):
         tags = {name: value for name, value in {**live.tags, **changes}.items() if value is not None}
         fields = {**{name: live.body[name] for name in kind.repeated & live.body.keys()}, "freeformTags": tags}
         reader.caller.call(kind.client, f"update_{kind.noun}", *kind.path_of(live), fields)
+    provisioner.emulator.clock.advance(60)  # an instance that is changed is UPDATING at first
 
 
 def test_every_kind_is_tried():

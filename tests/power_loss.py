@@ -9,6 +9,7 @@ from collections.abc import Callable
 from attrs import define, field
 from oci._vendor.requests.adapters import HTTPAdapter
 
+from ocisidecar import ApplyFailed, DestroyFailed
 from ocisidecar.apply.limits import Limits
 from ocisidecar.client.session import Session
 from ocisidecar.credentials import load_credentials
@@ -79,3 +80,18 @@ def provisioner(emulator, fuse=None):
         accepts_symbolic_images=True,
         limits=Limits(max_workers=1),
     )
+
+
+def run_with_fuse(emulator, job, whole, *, commits_last):
+    """Run `job` until the power loss; return whether it was complete before."""
+    fuse = Fuse(whole, commits_last)
+    cut = provisioner(emulator, fuse)
+    with cut:
+        try:
+            job(cut)
+        except (PowerLoss, ApplyFailed, DestroyFailed) as error:
+            causes = getattr(error, "causes", {"": error}).values()
+            if not any("PowerLoss" in repr(cause) for cause in causes):
+                raise
+            return False
+    return True

@@ -15,6 +15,8 @@ from ocisidecar.client.session import Session
 from ocisidecar.credentials import load_credentials
 from ocisidecar.provisioner import Provisioner
 
+ONE_REQUEST_AT_A_TIME = Limits(max_workers=1)
+
 
 class PowerLoss(BaseException):
     """Raised in place of every request after the power loss."""
@@ -66,7 +68,7 @@ def credentials_of(*config):
     return load_credentials(dict(config), environment={})
 
 
-def provisioner(emulator, fuse=None):
+def provisioner(emulator, fuse=None, *, limits=ONE_REQUEST_AT_A_TIME):
     credentials = credentials_of(*emulator.oci_config.items())
     endpoint, clock = emulator.endpoint, emulator.clock
     session = (
@@ -78,7 +80,7 @@ def provisioner(emulator, fuse=None):
         session,
         compartment_id=emulator.compartment_id,
         accepts_symbolic_images=True,
-        limits=Limits(max_workers=1),
+        limits=limits,
     )
 
 

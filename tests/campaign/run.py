@@ -66,8 +66,8 @@ def trials(names: Sequence[str], seed: int, times: float) -> Iterator[tuple[str,
         for name in names:
             for title, family in FAMILIES.items():
                 goal = math.ceil(family.points * times / len(SCENARIOS))
-                span = range(goal * number_of_round // ROUNDS, goal * (number_of_round + 1) // ROUNDS)
-                for number in family.numbers(name, seed, span):
+                first, last = (math.ceil(goal * turn / ROUNDS) for turn in (number_of_round, number_of_round + 1))
+                for number in family.numbers(name, seed, range(first, last)):
                     yield title, name, number
 
 

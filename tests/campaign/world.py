@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 
-from attrs import define
+from attrs import define, field
 
 from ocisidecar import ApplyFailed, DeploymentSpec, DestroyFailed, OciSidecarError, Provisioner
 from ocisidecar.clock import VirtualClock
@@ -23,7 +22,7 @@ RUN_SECONDS = 300
 
 @define
 class World:
-    """A scenario's emulator, and the state of it before the scenario's run."""
+    """A scenario's emulator, and the states of it that trials begin with: before the run, and at its cuts."""
 
     name: str
     scenario: Scenario
@@ -31,6 +30,7 @@ class World:
     memory: Memory
     users: tuple[Mapping[str, str], Mapping[str, str]]
     start: State
+    cuts: dict[bool, tuple] = field(factory=dict)
 
     def run(self, spec: DeploymentSpec | None, *, fuse: object = None, seconds: float = RUN_SECONDS) -> Provisioner:
         """Apply, or destroy where `spec` is None, from a new provisioner, which may take so many seconds."""
@@ -89,9 +89,23 @@ def assert_ours(error: object) -> None:
         assert_ours(cause)
 
 
-@functools.cache
+_WORLDS: dict[str, World] = {}
+
+
 def world_of(name: str) -> World:
-    """Return the world of the scenario of this name, which stays until the process ends."""
+    """Return the world of the scenario of this name, which stays until `close_worlds`."""
+    if name not in _WORLDS:
+        _WORLDS[name] = _make_world(name)
+    return _WORLDS[name]
+
+
+def close_worlds() -> None:
+    """Close all emulators."""
+    while _WORLDS:
+        _WORLDS.popitem()[1].emulator.close()
+
+
+def _make_world(name: str) -> World:
     scenario = SCENARIOS[name]
     emulator = Emulator(clock=VirtualClock(1_800_000_000.0), latencies=LATENCIES).start()
     users = (emulator.oci_config, emulator.add_user("other"))

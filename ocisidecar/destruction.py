@@ -144,22 +144,24 @@ class Destruction:
     def _rounds(self, plan: Plan) -> Outcome:
         """Return the outcome of the last round."""
         began, operations = self._now(), 0
+        hides_nothing = self._search_seconds == 0
         for _ in range(_MAX_ROUNDS):
             self._look_for_young(plan, began)
             plan = self._without_doubtful(plan)
             operations += len(plan.operations)
             is_patient = self._now() >= self._until
-            outcome = self._carry_out(plan, busy_seconds=inf if is_patient else _PATIENCE_SECONDS)
+            longest = inf if hides_nothing else self._search_seconds
+            outcome = self._carry_out(plan, busy_seconds=longest if is_patient else _PATIENCE_SECONDS)
             is_refused = all(isinstance(cause, Conflict) for cause in outcome.causes.values())
             if outcome.is_cancelled or not is_refused:
                 return outcome
             if outcome.causes:
                 self._wait()
             following = self._following()
-            is_stuck = bool(outcome.causes) and is_patient and _ids(following) <= _ids(plan)
+            is_stuck = bool(outcome.causes) and is_patient and hides_nothing and _ids(following) <= _ids(plan)
             if is_stuck or not following.operations:
                 return evolve(outcome, causes=outcome.causes if is_stuck else {})
-            plan = following
+            hides_nothing, plan = hides_nothing or is_patient, following
             self._announce(plan, operations=operations + len(plan.operations))
         remaining = {str(step.key): step.old[0].id for step in plan.steps if step.old}
         message = f"{self.name} is not gone: after {_MAX_ROUNDS} rounds other runs still create resources of it"

@@ -39,10 +39,10 @@ def pytest_configure() -> None:
     settings.load_profile("tests")
     if not os.environ.get("OCISIDECAR_CLOUD_COMPARTMENT_ID"):
         _allow_loopback_only()
-    _save_time()
+    save_time()
 
 
-def _save_time() -> None:
+def save_time() -> None:
     """Spare what would be done again for every request and every provisioner, with the same outcome each time.
 
     Without an exception for loopback the SDK looks through the whole environment for proxies at every request.

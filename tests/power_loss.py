@@ -9,10 +9,13 @@ from collections.abc import Callable
 from attrs import define, field
 from oci._vendor.requests.adapters import HTTPAdapter
 
+from ocisidecar import ApplyFailed, DestroyFailed
 from ocisidecar.apply.limits import Limits
 from ocisidecar.client.session import Session
 from ocisidecar.credentials import load_credentials
 from ocisidecar.provisioner import Provisioner
+
+ONE_REQUEST_AT_A_TIME = Limits(max_workers=1)
 
 
 class PowerLoss(BaseException):
@@ -65,7 +68,7 @@ def credentials_of(*config):
     return load_credentials(dict(config), environment={})
 
 
-def provisioner(emulator, fuse=None):
+def provisioner(emulator, fuse=None, *, limits=ONE_REQUEST_AT_A_TIME):
     credentials = credentials_of(*emulator.oci_config.items())
     endpoint, clock = emulator.endpoint, emulator.clock
     session = (
@@ -77,5 +80,20 @@ def provisioner(emulator, fuse=None):
         session,
         compartment_id=emulator.compartment_id,
         accepts_symbolic_images=True,
-        limits=Limits(max_workers=1),
+        limits=limits,
     )
+
+
+def run_with_fuse(emulator, job, whole, *, commits_last):
+    """Run `job` until the power loss; return whether it was complete before."""
+    fuse = Fuse(whole, commits_last)
+    cut = provisioner(emulator, fuse)
+    with cut:
+        try:
+            job(cut)
+        except (PowerLoss, ApplyFailed, DestroyFailed) as error:
+            causes = getattr(error, "causes", {"": error}).values()
+            if not any("PowerLoss" in repr(cause) for cause in causes):
+                raise
+            return False
+    return True

@@ -77,9 +77,9 @@ class Snapshot:
     invisible: Mapping[str, str] = field(factory=dict)
 
     def of(self, deployment: str) -> dict[Key, tuple[Live, ...]]:
-        """Return the live resources of one deployment by key, oldest first."""
+        """Return the live resources of one deployment by key, oldest first, and those that are going last."""
         found: dict[Key, list[Live]] = {}
-        for live in sorted(self.resources, key=lambda live: live.age_order):
+        for live in sorted(self.resources, key=lambda live: (live.phase is Phase.GOING, live.age_order)):
             if live.deployment == deployment:
                 found.setdefault(live.key, []).append(live)
         return {key: tuple(lives) for key, lives in found.items()}

@@ -13,9 +13,7 @@ import pytest
 
 from ocisidecar import (
     AlarmSpec,
-    ApplyFailed,
     DeploymentSpec,
-    DestroyFailed,
     InstanceSpec,
     SidecarSpec,
     TopicSpec,
@@ -24,7 +22,7 @@ from ocisidecar import (
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator, Latencies
 from ocisidecar.state.observed import Phase
-from tests.power_loss import Fuse, PowerLoss, provisioner
+from tests.power_loss import provisioner, run_with_fuse
 from tests.readers import reader_of
 
 STRIDE = 1 if os.environ.get("OCISIDECAR_FULL") == "1" else 7
@@ -40,21 +38,6 @@ def deployment(image="fra.ocir.io/acme/web:1.4"):
     )
     alarm = AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])
     return DeploymentSpec("web", [web], alarms=[alarm])
-
-
-def run_with_fuse(emulator, job, whole, *, commits_last):
-    """Run `job` until the power loss; return whether it was complete before."""
-    fuse = Fuse(whole, commits_last)
-    cut = provisioner(emulator, fuse)
-    with cut:
-        try:
-            job(cut)
-        except (PowerLoss, ApplyFailed, DestroyFailed) as error:
-            causes = getattr(error, "causes", {"": error}).values()
-            if not any("PowerLoss" in repr(cause) for cause in causes):
-                raise
-            return False
-    return True
 
 
 def live_keys(emulator):

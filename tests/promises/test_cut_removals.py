@@ -8,8 +8,8 @@ from attrs import evolve
 from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, LoggingSpec, NetworkSpec, RolloutSpec, TopicSpec
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator, Latencies
-from tests.power_loss import provisioner
-from tests.promises.test_crash_safety import STRIDE, run_with_fuse
+from tests.power_loss import provisioner, run_with_fuse
+from tests.promises.test_crash_safety import STRIDE
 
 LATENCIES = Latencies(
     identity=3,

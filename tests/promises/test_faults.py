@@ -24,6 +24,7 @@ from ocisidecar import (
 )
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Fault, Latencies
+from tests.fault_words import BODIES, CODES, MEMBERS, OPERATIONS
 
 IS_FULL = os.environ.get("OCISIDECAR_FULL") == "1"
 SPEC = DeploymentSpec(
@@ -48,40 +49,8 @@ LATENCIES = Latencies(
     jitter=0.4,
 )
 
-operations = st.sampled_from(
-    [
-        "*",
-        "list_*",
-        "get_*",
-        "create_*",
-        "update_*",
-        "delete_*",
-        "create_vcn",
-        "create_subnet",
-        "create_dynamic_group",
-        "create_policy",
-        "create_log_group",
-        "create_log",
-        "create_container_instance",
-        "add_network_security_group_security_rules",
-        "remove_network_security_group_security_rules",
-        "delete_container_instance",
-        "delete_subnet",
-    ]
-)
-codes = st.sampled_from(
-    [
-        "TooManyRequests",
-        "InternalError",
-        "NotAuthorizedOrNotFound",
-        "IncorrectState",
-        "Conflict",
-        "LimitExceeded",
-        "NotAuthenticated",
-        "InvalidatedRetryToken",
-        "NoEtagMatch",
-    ]
-)
+operations = st.sampled_from(OPERATIONS)
+codes = st.sampled_from(CODES)
 rules = {"nth": st.integers(1, 8), "times": st.integers(1, 12)}
 faults = st.one_of(
     st.builds(Fault.error, operations, codes, **rules),
@@ -100,37 +69,8 @@ faults = st.one_of(
     ),
 )
 schedules = st.lists(faults, min_size=1, max_size=4)
-bodies = st.sampled_from(
-    [
-        "",
-        "null",
-        "7",
-        '"x"',
-        "{}",
-        "[]",
-        "[null, 7]",
-        '{"items": null}',
-        '{"items": "x"}',
-        '{"items": [null, 7]}',
-        '[{"displayName": "web"}]',
-        '{"id": 7, "lifecycleState": "ACTIVE"}',
-        '{"items": [{"displayName": "web"}]}',
-        "<html>Log in to the guest network</html>",
-    ]
-)
-members = st.sampled_from(
-    [
-        {"lifecycleState": 7},
-        {"lifecycleState": ["ACTIVE"]},
-        {"lifecycleState": None},
-        {"id": None, "topicId": None},
-        {"id": 7},
-        {"freeformTags": "web"},
-        {"freeformTags": ["web"]},
-        {"timeCreated": "yesterday"},
-        {"definedTags": 7},
-    ]
-)
+bodies = st.sampled_from(BODIES)
+members = st.sampled_from(MEMBERS)
 ever = {"nth": st.integers(1, 12), "times": st.none() | st.integers(1, 12)}
 malformed = st.lists(
     st.one_of(

@@ -294,3 +294,20 @@ def test_stop_first_waits_for_the_predecessor_that_is_going(provisioner):
     ]
     assert any(need.action is Action.DELETE for need in made.needs)
     provisioner.apply(plan)
+
+
+def test_what_stands_is_shown_and_not_its_predecessor_that_is_going(provisioner):
+    """After a replacement that was cut while it deleted the old instance, the new one is the deployment's."""
+    cancel = Cancel()
+
+    def handle(event):
+        if isinstance(event, StepWaiting) and event.action == "delete":
+            cancel.set("cut by the test")
+
+    newer = evolve(EVERYTHING, instances=[WEB.with_image("fra.ocir.io/acme/web:2")])
+    provisioner.apply(EVERYTHING)
+    with pytest.raises(Cancelled):
+        provisioner.apply(newer, on_event=handle, cancel=cancel)
+    deployment = provisioner.get("shop")
+    assert deployment == provisioner.apply(newer)
+    assert provisioner.get("shop").stop() == deployment

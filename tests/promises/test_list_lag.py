@@ -138,11 +138,13 @@ def test_a_destroy_of_what_is_old_asks_no_longer_than_to_see_that_it_is_gone(clo
 
 
 def test_a_hidden_instance_is_found_when_its_subnet_is_in_use(cloud, connect, clock):
-    """A delete that is refused because of an instance that lists hide is tried again after that one is removed."""
+    """A delete that is refused because of an instance that lists hide is tried again once they show that one."""
     one = connect(cloud)
     one.apply(evolve(SPEC, instances=[], alarms=[], network=NetworkSpec.private()))
     clock.advance(3600)
     connect(cloud).apply(SPEC)
     cloud.inject(LAG)
+    began = clock.time()
     connect(cloud).destroy("web", purge=True)
     assert cloud.live() == {}
+    assert clock.time() - began < 90

@@ -28,6 +28,7 @@ from ocisidecar import (
 )
 from ocisidecar.emulator import Assumptions, Emulator, Fault, Latencies
 from ocisidecar.resources.kinds import KINDS
+from tests.power_loss import run_with_fuse
 from tests.promises import test_crash_safety as crash
 from tests.readers import reader_of
 
@@ -352,7 +353,7 @@ def test_a_removal_cut_at_any_request_converges_when_run_again(commits_last, the
         with crash.emulator() as cloud:
             with crash.provisioner(cloud) as one:
                 have_more(one)
-            crash.run_with_fuse(cloud, remove, whole, commits_last=commits_last)
+            run_with_fuse(cloud, remove, whole, commits_last=commits_last)
             with crash.provisioner(cloud) as one:
                 one.apply(then)
                 assert shown(one) == fresh, f"cut at request {whole} of {total}"

@@ -16,8 +16,8 @@ from ocisidecar import (
 )
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.wire import objects
-from tests.power_loss import provisioner
-from tests.promises.test_crash_safety import STRIDE, emulator, requests_of, run_with_fuse
+from tests.power_loss import provisioner, run_with_fuse
+from tests.promises.test_crash_safety import STRIDE, emulator, requests_of
 from tests.readers import reader_of
 
 WEB = InstanceSpec(

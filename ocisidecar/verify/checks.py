@@ -60,6 +60,9 @@ def _as_declared(context: CheckContext) -> Iterator[Check]:
 
 def _running(context: CheckContext) -> Iterator[Check]:
     """Every container is running, or has exited with code 0 if its restart policy allows that."""
+    if not context.inspection.instances and context.spec is None:
+        detail = "no container instance exists: if the last apply did not end, apply the spec again"
+        yield checked("running", context.inspection.site.identity.name, Status.WARNED, detail)
     for instance, container in _containers(context):
         state = container.lifecycle_details or container.lifecycle_state
         if container.is_running:

@@ -61,6 +61,16 @@ def failed(report: Report) -> set[tuple[str, str]]:
     return {(one.name, one.key) for one in report.failures}
 
 
+def test_a_deployment_without_instances_is_not_taken_for_one_that_works(provisioner):
+    """Without a spec, verify warns where a run was cut before it created an instance; with one, apply is missing."""
+    network = NetworkSpec.private()
+    deployment = provisioner.apply(DeploymentSpec("web", network=network))
+    warned = found(deployment.verify(telemetry=False), "running")
+    assert (warned.status, warned.key) == (Status.WARNED, "web")
+    assert "apply the spec again" in warned.detail
+    assert failed(deployment.verify(DeploymentSpec("web", [APP], network=network), telemetry=False))
+
+
 def test_a_deployment_that_works_passes(provisioner):
     """Nothing fails in a deployment that works, and every skipped check has a reason."""
     report = provisioner.apply(MONITORED, wait="ready").verify(MONITORED)

@@ -62,7 +62,7 @@ def failed(report: Report) -> set[tuple[str, str]]:
 
 
 def test_a_deployment_without_instances_is_not_taken_for_one_that_works(provisioner):
-    """Without a spec, verify warns where a run was cut before it created an instance; with one, apply is missing."""
+    """Without a spec, verify warns where a run was cut before it created an instance; with one, it fails."""
     network = NetworkSpec.private()
     deployment = provisioner.apply(DeploymentSpec("web", network=network))
     warned = found(deployment.verify(telemetry=False), "running")

@@ -121,7 +121,7 @@ class ServiceConnection:
         return tuple(self._found(name, snapshot, on_event) for name in snapshot.deployments())
 
     def ready(self, plan: Plan, on_event: Handler | None) -> Plan:
-        """Return a plan after telling about it."""
+        """Return a plan after reporting it."""
         self._emit(on_event, PlanReady(deployment=plan.name, counts=plan.counts, operations=len(plan.operations)))
         return plan
 

@@ -43,7 +43,7 @@ def cloud_target(
     """Return the target that arguments, environment and configuration file describe; see `Provisioner.from_config`.
 
     Raises:
-        ConfigError: the credentials or the region cannot be used, or no compartment is named.
+        ConfigError: the credentials, the region or the endpoint cannot be used, or no compartment is named.
     """
     from ocisidecar.credentials import find, load_credentials
 
@@ -58,6 +58,8 @@ def cloud_target(
         clock=clock,
     )
     url = find("endpoint", argument=endpoint, environment=os.environ)
+    if url and not url.value.startswith(("http://", "https://")):
+        raise ConfigError(f"endpoint {url.value!r} ({url.source}) is not a URL, e.g. http://127.0.0.1:8000.")
     prefix = find("image_prefix", argument=image_prefix, environment=os.environ)
     return CloudTarget(
         Session(credentials, clock, url.value if url else None),

@@ -340,6 +340,5 @@ class Deployment:
 
 def _check_known(what: str, name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
-        existing = ", ".join(dict.fromkeys(known)) or "none"
-        message = f"no {what} {name!r}; existing {what}s: {existing}{did_you_mean(name, known)}"
-        raise SpecError([SpecProblem(what, message)])
+        existing = f"; existing {what}s: {', '.join(dict.fromkeys(known)) or 'none'}"
+        raise SpecError([SpecProblem(what, f"no {what} {name!r}{did_you_mean(name, known) or existing}")])

@@ -1,8 +1,10 @@
 """Destroy: remove what lists show, and ask again until nothing can be hidden from them any more.
 
-A destroy remembers nothing, and a list may leave out what was created a short time ago.  So it goes by rounds:
+A destroy remembers nothing, and a list may leave out what was created a short time ago.  So it works in rounds:
 plan, delete, and read everything again, until nothing is shown.  If something that it found is young, so that more
 may have been created at that time, it goes on asking until all of that is shown; so it does if it finds nothing.
+Where empty resources that may hold data are removed, as without `purge`, that is decided at the end: when what the
+last sender wrote would be found.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from ocisidecar.events import ApplyStopped, Handler, PlanReady, RunNotice
 from ocisidecar.plan.given import check_place
 from ocisidecar.plan.plan import Action, Operation, Plan
 from ocisidecar.plan.planner import Spec
+from ocisidecar.resources.capabilities import KeepsData
+from ocisidecar.resources.kinds import KINDS
 from ocisidecar.run_errors import raise_failures
 from ocisidecar.state.observed import Live
 
@@ -73,10 +77,12 @@ class Destruction:
     _reporter: _Reporter = field(init=False)
     _until: float = field(default=-inf, init=False)
     _wait_seconds: float = field(default=_FIRST_WAIT_SECONDS, init=False)
+    _is_data_found: bool = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         handler = self.on_event or self.connection.on_event
         self._reporter = _Reporter(self.connection.session.clock, handler)
+        self._is_data_found = self.purge or self._search_seconds == 0
 
     @classmethod
     def of(
@@ -137,10 +143,12 @@ class Destruction:
 
     def _rounds(self, plan: Plan) -> Outcome:
         """Return the outcome of the last round."""
-        began, operations = self._now(), len(plan.operations)
+        began, operations = self._now(), 0
         hides_nothing = self._search_seconds == 0
         for _ in range(_MAX_ROUNDS):
             self._look_for_young(plan, began)
+            plan = self._without_doubtful(plan)
+            operations += len(plan.operations)
             is_patient = self._now() >= self._until
             longest = inf if hides_nothing else self._search_seconds
             outcome = self._carry_out(plan, busy_seconds=longest if is_patient else _PATIENCE_SECONDS)
@@ -153,9 +161,8 @@ class Destruction:
             is_stuck = bool(outcome.causes) and is_patient and hides_nothing and _ids(following) <= _ids(plan)
             if is_stuck or not following.operations:
                 return evolve(outcome, causes=outcome.causes if is_stuck else {})
-            hides_nothing = hides_nothing or is_patient
-            plan, operations = following, operations + len(following.operations)
-            self._announce(plan, operations=operations)
+            hides_nothing, plan = hides_nothing or is_patient, following
+            self._announce(plan, operations=operations + len(plan.operations))
         remaining = {str(step.key): step.old[0].id for step in plan.steps if step.old}
         message = f"{self.name} is not gone: after {_MAX_ROUNDS} rounds other runs still create resources of it"
         raise DestroyFailed(
@@ -173,7 +180,28 @@ class Destruction:
             while not plan.operations and self._now() < self._until:
                 self._wait()
                 plan = self._plan()
+        if plan.operations and not self._without_doubtful(plan).operations:
+            self._wait_for_data(plan)
+            plan = self._plan()
         return plan
+
+    def _without_doubtful(self, plan: Plan) -> Plan:
+        """Return the plan without the deletion of what counts as empty, as long as data may not be found yet."""
+        if self._is_data_found:
+            return plan
+        return evolve(plan, operations=tuple(one for one in plan.operations if not _hidden_seconds(one)))
+
+    def _wait_for_data(self, plan: Plan) -> None:
+        seconds, until = max(map(_hidden_seconds, plan.operations)), self._until
+        keys = ", ".join(sorted({str(one.id.key) for one in plan.operations}))
+        self._tell(
+            f"{keys} would be removed as empty, but searches find what was written last only after some minutes: "
+            f"waiting {seconds:.0f} s, because what holds data is kept"
+        )
+        self._until = self._now() + seconds
+        while self._now() < self._until:
+            self._wait()
+        self._until, self._is_data_found = until, True
 
     def _look_for_young(self, plan: Plan, began: float) -> None:
         """Note that more may be hidden, if the plan removes what others created a short time ago."""
@@ -218,6 +246,12 @@ class Destruction:
     @property
     def _search_seconds(self) -> float:
         return self.connection.limits.search_seconds
+
+
+def _hidden_seconds(operation: Operation) -> float:
+    """Return how long data of the operation's resource may not be found; 0 where it holds none."""
+    kind = KINDS[operation.id.key.kind]
+    return kind.hidden_seconds if isinstance(kind, KeepsData) else 0.0
 
 
 def _ids(plan: Plan) -> frozenset[str]:

@@ -370,7 +370,7 @@ class Provisioner:
         """Delete a deployment and return what was kept; one that does not exist is not an error.
 
         Log groups and repositories that are not empty are kept unless `purge`.  Can be interrupted at any request
-        and run again.  Where lists may hide something, it asks again and tells so (`RunNotice`).
+        and run again.  Where lists may hide something, it asks again and says so (`RunNotice`).
 
         Raises:
             DeploymentInUse: other deployments use this one; nothing was changed.

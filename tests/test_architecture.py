@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "apply": "cancel client clock errors events observe plan resources spec state wire",
     "run_errors": "apply deployment errors verify",
     "connection": "apply cancel client deployment emulator errors events observe plan run_errors state verify wire",
-    "destruction": "apply cancel connection deployment errors events plan run_errors state",
+    "destruction": "apply cancel connection deployment errors events plan resources run_errors state",
     "construction": "apply client clock credentials emulator errors",
     "views": "clock deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock connection construction deployment destruction emulator errors "

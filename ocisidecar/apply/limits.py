@@ -13,7 +13,7 @@ class Limits:
         max_workers: requests at a time.
         wait_timeout_seconds: how long one resource may take to become ready or to go.
         settle_seconds: how long containers must keep running to count as healthy where neither health checks nor a
-            probe tell that they work.  OCI starts one that has ended again after 10 s.  UNCONFIRMED: that delay.
+            probe show that they work.  OCI starts one that has ended again after 10 s.  UNCONFIRMED: that delay.
         list_lag_seconds: how long a list may leave out what was created, or show what was removed.  UNCONFIRMED: no
             page of Oracle gives a bound; some seconds are on record.
         search_seconds: how long a destroy asks for what lists may not show yet; 0 trusts the first answer.

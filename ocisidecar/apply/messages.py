@@ -1,4 +1,4 @@
-"""What worker threads, and the thread that cancels, tell the coordinating thread of a run."""
+"""What worker threads, and the thread that cancels, report to the coordinating thread of a run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What stands in the way of a create or change and goes by itself: it is waited for, and the user is told.
+"""What stands in the way of a create or change and goes by itself: it is waited for, and the wait is reported.
 
-A resource that is being deleted still has its name, its address range, its place below a limit, and an instance its
+A resource that is being deleted still holds its name, its address range, its share of a limit, and an instance its
 address for some time longer.  Plans order what they can see; this is about the rest: deletions by other runs, and
 what outlasts a deletion.
 """

@@ -29,7 +29,7 @@ class IamWrites:
 
     @classmethod
     def before(cls, plans: Iterable[Plan]) -> IamWrites:
-        """Return what the plans' snapshots tell: when groups and policies were created that the deployments use."""
+        """Return what the plans' snapshots show: when groups and policies were created that the deployments use."""
         found = cls()
         for plan in plans:
             names = {plan.name, *(name for want in plan.desired.values() for name in want.uses)}

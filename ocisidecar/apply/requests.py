@@ -249,8 +249,6 @@ def _act(job: Job) -> Done:
     live, action = _live(job), job.operation.id.action
     if not isinstance(job.kind, Startable):
         raise TypeError(f"{job.operation.id} is not possible: only container instances can be started and stopped")
-    if job.operation.changed_fields:
-        _update(job)
     work_request_id = job.kind.act(job.caller, live, action.value)
     return Done(Accepted(live.id, f"{action.value} accepted", Phase.PENDING, live.body, work_request_id))
 

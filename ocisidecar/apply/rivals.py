@@ -1,6 +1,6 @@
-"""Resources of one key that runs create which do not know of each other: the oldest stays.
+"""Resources of one key, created by runs that do not know of each other: the oldest stays.
 
-Retry tokens are a user's, and other content has another token, so two runs may both create a resource of a key.
+A retry token is one user's, and other content has another token, so two runs may both create a resource of a key.
 A list shows resources in the order in which they were created (UNCONFIRMED), so a run that sees its own there sees
 every older one too.  It uses its own only if that is the oldest; otherwise it gives way.
 """
@@ -56,7 +56,7 @@ def concurrent_run(older: Live) -> ConcurrentRun:
 
 @frozen
 class Search:
-    """The search for the resource because of which the service refuses to create one.
+    """The search for the resource that makes the service refuse to create one.
 
     Attributes:
         kind, caller, site: where to look.

@@ -73,7 +73,7 @@ class Watch:
         listed_by: until when lists may not show it, in clock seconds; None where it need not be in one before it is
             used, because it is not new or no other run can have created another.
         superseded: OCIDs of its key that the plan knew.
-        began: when its operation began; how long it took to be ready tells how long its containers take to start.
+        began: when its operation began; how long it took to be ready shows how long its containers take to start.
         phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
         is_seen: whether a poll has shown the resource; set by `poll`.
         working_since: since when every poll has shown all of its containers working; set by `poll`.
@@ -219,7 +219,7 @@ def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tup
     Args:
         watches: of one kind below one parent.
         caller: makes the calls.
-        settle_seconds: how long containers must keep running where neither checks nor a probe tell that they work,
+        settle_seconds: how long containers must keep running where neither checks nor a probe show that they work,
             but not more than a quarter of the time that they took to start.
     """
     kind, site = watches[0].kind, watches[0].site

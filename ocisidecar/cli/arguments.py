@@ -29,7 +29,7 @@ def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--region", help="region name or short code")
     group.add_argument("--compartment-id", metavar="OCID", type=_ocid, help="compartment of the deployment")
-    group.add_argument("--endpoint", metavar="URL", help="base URL of all services, e.g. of an emulator")
+    group.add_argument("--endpoint", metavar="URL", type=_url, help="base URL of all services, e.g. of an emulator")
     group.add_argument(
         "--image-prefix", metavar="PATH", help="registry path of the sidecar images that this project builds"
     )
@@ -191,7 +191,16 @@ def parse_port(text: str) -> int:
 
 def _ocid(text: str) -> str:
     if not text.startswith("ocid1."):
-        raise argparse.ArgumentTypeError(f"{text!r} is not an OCID, e.g. ocid1.compartment.oc1..aaaa")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an OCID (ocid1.compartment.…): a name does not identify a compartment; "
+            "the console shows the OCID under Identity, Compartments"
+        )
+    return text
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL, e.g. http://127.0.0.1:8000")
     return text
 
 

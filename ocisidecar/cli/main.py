@@ -63,9 +63,11 @@ def _emulator(options: Options) -> int:
             seed=options.seed,
         )
     except OSError as error:
-        if error.errno not in _PORT_ERRORS or error.filename is not None:  # a file in --config-dir
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if error.filename is not None:
+            raise ConfigError(f"--config-dir {options.config_dir}: {reason}") from error
+        if error.errno not in _PORT_ERRORS:
             raise
-        reason = os.strerror(error.errno)
         raise ConfigError(f"--port {options.port}: {reason}; choose another port, or 0 for a free one") from error
     return ExitCode.OK
 

@@ -45,4 +45,5 @@ def find_output(outputs: Mapping[str, str], word: str) -> str:
         return outputs[found[0]]
     if found:
         raise ConfigError(f"{word!r} means several outputs: {', '.join(found)}")
-    raise ConfigError(f"no output {word!r}; known are {', '.join(outputs)}{did_you_mean(word, outputs)}")
+    known = f"; there are {', '.join(outputs)}, and the OCID of each resource by its key, e.g. vcn/main"
+    raise ConfigError(f"no output {word!r}{did_you_mean(word, outputs) or known}")

@@ -96,7 +96,7 @@ def problem_of(client: str, operation: str, data: Any, headers: Mapping[str, str
     name = f"{client.partition('.')[0]}.{operation}"
     if operation == "get_namespace":
         is_namespace = isinstance(data, str) and _NAMESPACE.fullmatch(data)
-        return "" if is_namespace else f"it is no namespace: {_shown(data)}"
+        return "" if is_namespace else f"it is not a namespace: {_shown(data)}"
     if operation.startswith(_LISTS):
         return _problem_of_list(name, data)
     if not isinstance(data, dict | list | None):
@@ -114,7 +114,7 @@ def _problem_of_list(name: str, data: Any) -> str:
     has_items = name.partition(".")[0] in _SERVICES_WITH_ITEMS
     entries = data.get("items") if has_items and isinstance(data, dict) else data
     if not isinstance(entries, list) or (has_items and entries is data):
-        return f"it is no list{' in `items`' if has_items else ''}: {_shown(data)}"
+        return f"it is not a list{' in `items`' if has_items else ''}: {_shown(data)}"
     return next((f"in an entry of the list, {one}" for one in _problems(name, entries) if one), "")
 
 
@@ -130,7 +130,7 @@ def _problem_of_search(data: Any) -> str:
     results = data.get("results") or []
     if not isinstance(results, list) or (count and not results):
         return f"of {count} results it shows none"
-    return "" if all(isinstance(one, dict) for one in results) else "a result is no object"
+    return "" if all(isinstance(one, dict) for one in results) else "a result is not an object"
 
 
 def _problem_of_object(name: str, data: Any) -> str:
@@ -138,7 +138,7 @@ def _problem_of_object(name: str, data: Any) -> str:
         return f"there is no object: {_shown(data)}"
     id_field = _ID_FIELDS.get(name, "id")
     if id_field and (not isinstance(data.get(id_field), str) or not data[id_field]):
-        return f"`{id_field}` is no text: {_shown(data)}"
+        return f"`{id_field}` is not text: {_shown(data)}"
     for field, expected in {**_REQUIRED.get(name, {}), **_with_state(name)}.items():
         if not isinstance(data.get(field), expected):
             return f"`{field}` is {data.get(field)!r:.40}"

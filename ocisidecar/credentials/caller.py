@@ -28,7 +28,9 @@ def describe_caller(signer: object, client_config: Mapping[str, str]) -> str:
     subject = str(claims.get("sub", ""))
     kind = "principal" if is_principal(signer) else "session of user"
     expiry = claims.get("exp")
-    until = f" until {datetime.fromtimestamp(expiry, UTC):%H:%M} UTC" if isinstance(expiry, int | float) else ""
+    until = ""
+    if isinstance(expiry, int | float):
+        until = f" until {datetime.fromtimestamp(expiry, UTC):%Y-%m-%d %H:%M} UTC"
     return f"{kind} {subject}{until}" if subject else f"a signer of the class {type(signer).__name__}"
 
 

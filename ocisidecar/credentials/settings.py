@@ -263,7 +263,7 @@ def _read_profile(path: Path, name: str) -> Mapping[str, str]:
     if name not in profiles:
         raise ConfigError(
             f"the configuration file {path} has no profile {name}{did_you_mean(name, profiles)}: it has "
-            f"{', '.join(profiles) or 'none'}; name one (profile=, --profile, OCISIDECAR_PROFILE) or add [{name}]."
+            f"{', '.join(profiles) or 'none'}; name one (profile=, OCISIDECAR_PROFILE) or add [{name}]."
         )
     if parser[name].get("key_content"):
         raise ConfigError(

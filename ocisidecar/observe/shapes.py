@@ -14,7 +14,7 @@ _EVERYTHING = (0.0, inf)
 
 @frozen(kw_only=True)
 class OfferedShape:
-    """A shape as the service describes it; bounds that it does not tell are open.
+    """A shape as the service describes it; bounds that it does not state are open.
 
     Attributes:
         name: e.g. `CI.Standard.E4.Flex`.

@@ -2,7 +2,8 @@
 
 A replacement is two operations: with overlap the old instance is deleted after the new one is healthy, without it
 before the new one is created.  Where replicas can be rolled back, the old ones are deleted when all new ones are
-healthy, and without overlap only stopped before.  Deletions follow the kinds' needs in reverse.
+healthy, and without overlap only stopped before.  An instance that is stopped and differs is started, then changed.
+Deletions follow the kinds' needs in reverse.
 """
 
 from __future__ import annotations
@@ -67,13 +68,10 @@ def operations_of(
             operation = made[step.key]
             operations[operation.id] = operation
             needs[operation.id] = {makes[need] for need in step.needs if need in makes}
-            for halt in halts[step.key]:
-                operations[halt.id] = halt
-                needs[halt.id] = set(needs[operation.id])
+            for beside, before in _beside(operation, step, halts[step.key], needs[operation.id]):
+                operations[beside.id], needs[beside.id] = beside, before
             needs[operation.id].update(_frees(step, halts[step.key], deletes[step.key]))
-            for delete, live in zip(_deletes(deployment, step.key, step.going), step.going, strict=True):
-                operations[delete], needs[delete] = Operation(id=delete, live=live, goal=Goal.GONE), set()
-                needs[operation.id].add(delete)
+            needs[operation.id].update(_deletes(deployment, step.key, step.going))
         for delete, live in zip(deletes[step.key], step.old, strict=True):
             operations[delete] = Operation(id=delete, live=live, goal=Goal.GONE)
             needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), makes, deletes)
@@ -112,11 +110,27 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
         id=OperationId(deployment, step.key, action),
         goal=Goal.HEALTHY if must_be_healthy else _GOALS.get(action, Goal.READY),
         live=step.live,
-        changed_fields=step.changed_fields,
+        changed_fields=step.changed_fields if action is not Action.START else frozenset(),
         predecessor=predecessor,
         superseded=frozenset(live.id for live in lives if live is not None),
         is_created_again=action is Action.WAIT and step.is_created_again,
     )
+
+
+def _beside(
+    operation: Operation, step: Step, halts: Sequence[Operation], needs: Iterable[OperationId]
+) -> Iterator[tuple[Operation, set[OperationId]]]:
+    """Yield the operations of a step beside the one that makes its resource, with what must end before each.
+
+    They are the stops of what is kept, the waits for what is going, and the change of an instance that was stopped.
+    """
+    yield from ((halt, set(needs)) for halt in halts)
+    deployment = operation.id.deployment
+    for delete, live in zip(_deletes(deployment, step.key, step.going), step.going, strict=True):
+        yield Operation(id=delete, live=live, goal=Goal.GONE), set()
+    if step.action is Action.START and step.changed_fields:
+        change = OperationId(deployment, step.key, Action.UPDATE)
+        yield Operation(id=change, live=step.live, changed_fields=step.changed_fields), {operation.id}
 
 
 def _deletes(deployment: str, key: Key, lives: Iterable[Live]) -> tuple[OperationId, ...]:

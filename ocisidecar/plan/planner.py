@@ -131,9 +131,9 @@ class Planner:
 
     def settled(self, items: Sequence[What], cancel: Cancel, *, is_destroy: bool) -> tuple[Plan, ...]:
         """Return a plan for each item: specs are planned now, and plans are checked against the live resources."""
-        check_names([item.name for item in items])
         specs = [as_deployment(item) for item in items if not isinstance(item, Plan)]
         given = [item for item in items if isinstance(item, Plan)]
+        check_names([*(spec.name for spec in specs), *(plan.name for plan in given)])
         for plan in given:
             check_purpose(plan, is_destroy=is_destroy)
         fresh = {plan.name: plan for plan in self.plans(specs, cancel)}
@@ -242,11 +242,11 @@ def check_compartment(compartment_id: str, tenancy_id: str) -> None:
     _, kind, realm, *_ = [*compartment_id.split("."), "", "", ""]
     if not compartment_id.startswith(("ocid1.compartment.", "ocid1.tenancy.")):
         raise ConfigError(
-            f"compartment_id={compartment_id!r} is not the OCID of a compartment (ocid1.compartment.…): a name "
+            f"the compartment {compartment_id!r} is not the OCID of a compartment (ocid1.compartment.…): a name "
             "does not identify one; the console shows the OCID under Identity, Compartments."
         )
     if realm != tenancy_id.split(".")[2] or (kind == "tenancy" and compartment_id != tenancy_id):
         raise ConfigError(
-            f"compartment_id={compartment_id} is not in the tenancy of the credentials, {tenancy_id}: give "
+            f"the compartment {compartment_id} is not in the tenancy of the credentials, {tenancy_id}: give "
             "both for the same tenancy."
         )

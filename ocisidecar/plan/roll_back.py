@@ -1,9 +1,10 @@
 """Going back when an apply fails before all replicas of an instance work.  Pure.
 
-An instance that was deleted cannot be made again with certainty: no answer has its pull secrets, its image's tag
-may mean another one by now, and its place may be taken.  So what runs is kept until all replicas work, stopped
-where two must not run at a time.  Going back is to delete the new instances and to start what was stopped.  There
-is no state: cut off anywhere, what is kept and what is new differ in their digests, and the next plan sees both.
+An instance that was deleted cannot be made again with certainty: no response has its pull secrets, its image's tag
+may mean another image by now, and its place may be taken.  So what runs is kept until all replicas work, stopped
+where two must not run at once.  Going back is to delete the new instances and to start what was stopped.  There
+is no state: wherever a run is cut off, what is kept and what is new differ in their digests, and the next plan
+sees both.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def check_credentials(answer: FirstAnswer, credentials: Credentials) -> Check:
 
 
 def check_clock(answer: FirstAnswer) -> Check:
-    """Return how far this machine's clock is from the service's, which tells whole seconds."""
+    """Return how far this machine's clock is from the service's, which has whole seconds."""
     try:
         served = parsedate_to_datetime(answer.served).timestamp()
     except (ValueError, TypeError):

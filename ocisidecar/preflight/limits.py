@@ -156,7 +156,7 @@ def _room(context: Context, service: str, limit: Limit, domains: Sequence[str], 
 
 
 def _left(context: Context, service: str, limit: Limit, domain: Mapping[str, Any]) -> float | None:
-    """Return what is left of a limit, or None where the service does not tell."""
+    """Return what is left of a limit, or None where the service does not say."""
     compartment_id = context.site.identity.compartment_id
     try:
         body = context.caller.call(

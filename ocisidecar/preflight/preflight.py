@@ -78,7 +78,7 @@ def preflight(
 
     Args:
         planner: of the provisioner.
-        what: is to be deployed; None checks for an ordinary deployment.
+        what: what is to be deployed; None checks for an ordinary deployment.
         on_docker: whether containers run on a Docker engine.
         cancel: cancels the call.
 
@@ -144,7 +144,7 @@ def _run(group: _Group, context: Context, obstacle: str) -> tuple[Check, ...]:
 
 
 def _region(planner: Planner, caller: Caller) -> RegionInfo:
-    """Return the facts about the region, or none of them: the checks tell what could not be read."""
+    """Return the facts about the region, or none of them: the checks report what could not be read."""
     try:
         return planner.region(caller)
     except (ConfigError, ServiceCallError):

@@ -47,7 +47,12 @@ class TakesAddresses(ABC):
 
 
 class KeepsData(ABC):
-    """Its resources hold data of users: destroy keeps those that are not empty."""
+    """Its resources hold data of users: destroy keeps those that are not empty.
+
+    `hidden_seconds` is how long data may not be found after it came in.
+    """
+
+    hidden_seconds: float = 0.0
 
     @abstractmethod
     def describe_data(self, caller: Caller, live: Live) -> str:

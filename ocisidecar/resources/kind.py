@@ -93,7 +93,7 @@ class Site:
         """Return a name for kinds whose names must be unique in the tenancy: no two resources get one name.
 
         Names of deployments and resources may contain dashes but begin with a letter, so that the length in front
-        tells where the first of two names ends, and that there are two.
+        shows where the first of two names ends, and that there are two.
         """
         if name == "main":
             return self.former_unique_name(name)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import evolve, field, frozen
 
+from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.access import AccessSpec
 from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
 from ocisidecar.spec.converters import as_tuple, same, text_map
@@ -151,6 +152,15 @@ class DeploymentSpec(ShortRepr):
         return tuple(dict.fromkeys(found))
 
 
-def as_deployment(what: DeploymentSpec | InstanceSpec) -> DeploymentSpec:
-    """Return the deployment that `what` means: an instance alone is a deployment of its name."""
-    return what if isinstance(what, DeploymentSpec) else DeploymentSpec(what.name, (what,))
+def as_deployment(what: object) -> DeploymentSpec:
+    """Return the deployment that `what` means: an instance alone is a deployment of its name.
+
+    Raises:
+        SpecError: it is neither.
+    """
+    if isinstance(what, DeploymentSpec):
+        return what
+    if isinstance(what, InstanceSpec):
+        return DeploymentSpec(what.name, (what,))
+    must = "must be an InstanceSpec or a DeploymentSpec"
+    raise SpecError([SpecProblem("spec", f"{must}, got {type(what).__name__}; load_spec(path) reads a file")])

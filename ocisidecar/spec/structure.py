@@ -206,7 +206,7 @@ def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
     if preset is None:
         known = preset_names()
         guess = did_you_mean(str(name), known)
-        raise _ProblemsFound([("preset", f"{name!r} is not known{guess}; known are {', '.join(known)}")])
+        raise _ProblemsFound([("preset", f"{name!r} is not known{guess or '; known are ' + ', '.join(known)}")])
     return _made(converter, preset, arguments)
 
 
@@ -280,6 +280,8 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
+    if "instances" in known and name in _parameters(InstanceSpec):
+        return "unknown key here; it belongs to an instance, below instances"
     other = _OTHER_NAMES.get(name, "")
     guess = f", did you mean {other!r}?" if other in known else did_you_mean(name, known)
     return f"unknown key{guess or '; known are ' + ', '.join(known)}"

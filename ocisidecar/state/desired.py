@@ -57,7 +57,7 @@ class HealthCriteria:
         optional: names of the containers that need not work.
         restarts_always: a container that has ended is started again, whatever its exit code.
         restarts_on_failure: one that has ended with another exit code than 0 is started again.
-        is_verified: health checks or the probe tell whether each container that must work does; where not, a
+        is_verified: health checks or the probe show whether each container that must work does; where not, a
             container only counts as healthy when it has been running for a while.
     """
 

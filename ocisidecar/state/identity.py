@@ -36,7 +36,7 @@ _USES, _NAMES = "of", "tags"
 class Identity:
     """A deployment's identity: tenancy, region, compartment and name.
 
-    `subject` is who deploys it, as policy statements say that; it is no part of what identifies it.
+    `subject` is who deploys it, as policy statements say that; it is not part of what identifies it.
     """
 
     tenancy_id: str

@@ -150,7 +150,7 @@ class Preflight(Report):
 
     @property
     def optional_statements(self) -> tuple[str, ...]:
-        """The statements with which checks would tell more that were skipped, or that warn."""
+        """The statements with which checks would find out more that were skipped, or that warn."""
         others = self._statements_of(Status.SKIPPED, Status.WARNED)
         return tuple(one for one in others if one not in self.missing_statements)
 

@@ -26,7 +26,7 @@ from ocisidecar.verify.telemetry import collect_evidence
 
 _TELEMETRY_OFF = "telemetry checks are off"
 _NOTHING_RUNS = "no instance is active"
-_SIMULATED = "the containers are simulated, which proves nothing; containers on Docker do"
+_SIMULATED = "the containers are simulated and would prove nothing; run them on Docker to check this"
 
 
 @frozen(kw_only=True)

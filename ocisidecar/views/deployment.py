@@ -61,7 +61,7 @@ def outputs_page(deployment: Deployment) -> Page:
 
 
 def _way_in(instance: Instance) -> Iterator[Detail]:
-    """Yield how an instance is reached where its address does not tell."""
+    """Yield how an instance is reached where its address does not show that."""
     if not instance.is_active:
         yield Detail("start it", "by applying its spec again; it keeps its addresses while it is stopped")
     elif instance.private_ip and not (instance.public_ip or instance.emulated_address or instance.is_simulated):

@@ -9,9 +9,7 @@ from ocisidecar.views.page import Detail, Page, Row, Section, Tone, count_of, sh
 def findings_page(diagnosis: Diagnosis) -> Page:
     """Return a diagnosis as a page."""
     if not diagnosis.findings:
-        summary = (
-            f"{diagnosis.deployment}: no problems found; verify() checks whether metrics and log lines arrive."
-        )
+        summary = f"{diagnosis.deployment}: no problems found; verify checks whether metrics and log lines arrive."
         return Page(summary=summary, tone=Tone.GOOD)
     return Page(
         sections=(

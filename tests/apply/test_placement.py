@@ -108,7 +108,7 @@ def test_a_shape_beyond_its_limit_is_left_for_the_next(provisioner, emulator, we
 
 
 def test_a_trial_tenancy_gets_what_it_may_have(emulator_of_a_trial, connect, web):
-    """Where Arm is the only shape with a limit above 0, an instance that allows it gets there, and is told why."""
+    """Where Arm is the only shape with a limit above 0, an instance that allows it gets there; events say why."""
     heard = []
     spec = web.with_placement(PlacementSpec(shapes=["CI.Standard.E5.Flex", ARM]))
     provisioner = connect(emulator_of_a_trial)

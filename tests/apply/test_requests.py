@@ -303,17 +303,17 @@ class TestOtherActions:
         provisioner.apply(web)
         assert not [request for request in provisioner.emulator.requests[before:] if request.is_write]
 
-    def test_a_stopped_instance_is_updated_and_started(
+    def test_a_stopped_instance_is_started_and_updated(
         self, provisioner: Provisioner, emulator: Emulator, web: InstanceSpec
     ) -> None:
-        """A stopped instance with changed tags takes an update and a start, and no new instance."""
+        """A stopped instance with changed tags takes a start and an update, and no new instance."""
         deployment = provisioner.apply(web)
         deployment.stop()
         before = len(emulator.requests)
         tagged = evolve(web, freeform_tags={"team": "shop"})
         assert provisioner.apply(tagged).resources == deployment.resources
         writes = [request.operation for request in emulator.requests[before:] if request.is_write]
-        assert writes == ["update_container_instance", "start_container_instance"]
+        assert writes == ["start_container_instance", "update_container_instance"]
 
     def test_deleting_a_deleted_resource_is_no_error(
         self, provisioner: Provisioner, job_of: Callable[..., Job], web: InstanceSpec

@@ -303,7 +303,7 @@ def test_a_change_in_place_waits_until_the_replicas_work(provisioner, emulator, 
 
 
 def test_a_fixed_address_cannot_be_rolled_back_and_the_plan_says_so(provisioner, emulator):
-    """A stopped instance holds its address, so the old one is deleted first, and the plan tells that before."""
+    """A stopped instance holds its address, so the old one is deleted first, and the plan says that before."""
     spec = web(private_ip="10.0.0.9")
     provisioner.apply(spec)
     plan = provisioner.plan(spec.with_image(NEW))
@@ -325,7 +325,7 @@ def test_a_fixed_address_cannot_be_rolled_back_and_the_plan_says_so(provisioner,
     ],
 )
 def test_a_plan_says_what_happens_on_failure(provisioner, rollout, said):
-    """The text of a plan tells that and how the replicas would go back."""
+    """The text of a plan says that and how the replicas would go back."""
     provisioner.apply(web(replicas=2, rollout=rollout))
     plan = provisioner.plan(web(NEW, replicas=2, rollout=rollout))
     assert f"rolled back: {said}" in " ".join(str(plan).split())

@@ -278,7 +278,7 @@ class TestPollOfHealth:
         assert kind.asked == ["list"]
 
     def test_without_checks_it_must_keep_working_for_a_while(self, observation, clock):
-        """Ten seconds without a failure are needed where no check tells that the containers work."""
+        """Ten seconds without a failure are needed where no check shows that the containers work."""
         watched = watch(ScriptedKind(live(Phase.READY)), goal=Goal.HEALTHY, since=100.0, began=50.0)
         assert observation(watched).status is WaitStatus.PENDING
         clock.advance(9.0)

@@ -77,7 +77,7 @@ class TestCommands:
         assert "remedy" in err
 
     def test_a_roll_back_ends_apply_with_1_and_says_what_runs(self, run, spec, emulator):
-        """The plan tells it before, progress meanwhile and the error at the end; the old instance stays."""
+        """The plan says so before, progress meanwhile and the error at the end; the old instance stays."""
         spec.write_text(f"{SPEC}    rollout: {{on_failure: roll_back}}\n", encoding="utf-8")
         run("apply", spec)
         old = run("output", spec, "container-instance/web-0")[1]
@@ -151,7 +151,7 @@ class TestCommands:
         run("apply", spec)
         code, out, err = run("output", "web", "address")
         assert (code, out) == (2, "")
-        assert "no output 'address'; known are web-0.private_ip, web-0.url.80, console" in err
+        assert "no output 'address'; there are web-0.private_ip, web-0.url.80, console, and the OCID of each" in err
 
     def test_destroy_keeps_what_is_to_be_retained(self, run, spec, emulator):
         """A retained resource is kept, and the output gives the reason."""
@@ -251,8 +251,8 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (("--container", "wbe"), "--container: no container 'wbe'; existing containers: web"),
-            (("--instance", "web-7"), "--instance: no instance 'web-7'; existing instances: web-0"),
+            (("--container", "wbe"), "--container: no container 'wbe', did you mean 'web'?"),
+            (("--instance", "web-7"), "--instance: no instance 'web-7', did you mean 'web-0'?"),
             (("--follow", "--previous"), "--previous: an earlier run cannot be followed"),
         ],
     )
@@ -280,7 +280,7 @@ class TestErrors:
 
     def test_a_profile_and_a_region_that_do_not_exist(self, run):
         """A mistake in a connection option is reported with its flag."""
-        assert "name one (--profile, " in run("status", "web", "--profile", "WORK")[2]
+        assert "name one (--profile, OCISIDECAR_PROFILE)" in run("status", "web", "--profile", "WORK")[2]
         assert "(--region)" in run("status", "web", "--region", "nowhere")[2]
 
     def test_a_busy_port(self, tmp_path, capsys):
@@ -299,8 +299,7 @@ class TestErrors:
         file.touch()
         assert main(["emulator", "--config-dir", str(file / "emulator")]) == 2
         err = capsys.readouterr().err
-        assert str(file) in err
-        assert "--port" not in err
+        assert err == f"ocisidecar: --config-dir {file / 'emulator'}: Not a directory\n"
 
     def test_a_deployment_that_is_not_there(self, run):
         """The error names the deployments that exist."""
@@ -425,6 +424,8 @@ class TestArguments:
             (("emulator", "--config-dir", "x", "--seed", "-1"), "'-1' is not a whole number of at least 0"),
             (("emulator", "--config-dir", "x", "--seed", "x"), "'x' is not a whole number of at least 0"),
             (("status", "web", "--compartment-id", "shop"), "argument --compartment-id: 'shop' is not an OCID"),
+            (("status", "web", "--compartment-id", "shop"), "the console shows the OCID under Identity"),
+            (("doctor", "--endpoint", "127.0.0.1:8000"), "argument --endpoint: '127.0.0.1:8000' is not a URL"),
             (("demo", "--containers", "podman"), "invalid choice: 'podman'"),
         ],
     )

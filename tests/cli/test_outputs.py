@@ -28,7 +28,7 @@ def test_a_part_names_whole_words():
     ("word", "said"),
     [
         ("url", "'url' means several outputs: web-0.url.80, web-1.url.80, web-10.url.80"),
-        ("adress", "no output 'adress'; known are web-0.private_ip, web-0.url.80, console, web-1.url.80"),
+        ("adress", "no output 'adress'; there are web-0.private_ip, web-0.url.80, console, web-1.url.80"),
         ("consol", "did you mean 'console'?"),
     ],
 )

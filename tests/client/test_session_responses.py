@@ -188,16 +188,16 @@ class TestMalformedAnswers:
     @pytest.mark.parametrize(
         ("body", "told"),
         [
-            ("null", "it is no list: it is empty"),
-            ("5", "it is no list: it is 5"),
-            ("{}", "it is no list: an object of nothing"),
-            ('{"items": []}', "it is no list: an object of items"),
+            ("null", "it is not a list: it is empty"),
+            ("5", "it is not a list: it is 5"),
+            ("{}", "it is not a list: an object of nothing"),
+            ('{"items": []}', "it is not a list: an object of items"),
             (
                 '[{"id": "x", "lifecycleState": "AVAILABLE"}, 7]',
                 "in an entry of the list, there is no object: it is 7",
             ),
-            ('[{"displayName": "x"}]', "in an entry of the list, `id` is no text: an object of displayName"),
-            ('[{"id": 7}]', "`id` is no text"),
+            ('[{"displayName": "x"}]', "in an entry of the list, `id` is not text: an object of displayName"),
+            ('[{"id": 7}]', "`id` is not text"),
             ('[{"id": "x", "lifecycleState": 7}]', "`lifecycleState` is 7"),
             ('[{"id": "x"}]', "`lifecycleState` is None"),
             ('[{"id": "x", "lifecycleState": "AVAILABLE", "freeformTags": "a=b"}]', "`freeformTags` is 'a=b'"),
@@ -259,7 +259,7 @@ class TestMalformedAnswers:
         [
             ("{}", "it has no number of results"),
             ('{"summary": {"resultCount": 2}}', "of 2 results it shows none"),
-            ('{"summary": {"resultCount": 1}, "results": ["x"]}', "a result is no object"),
+            ('{"summary": {"resultCount": 1}, "results": ["x"]}', "a result is not an object"),
             ("[]", "it has no number of results: an array of 0"),
         ],
     )
@@ -290,7 +290,7 @@ class TestMalformedAnswers:
     ) -> None:
         """A namespace is one word."""
         answers.add("GET", f"{ENDPOINT}/n", body=body)
-        with pytest.raises(ConnectionLost, match="it is no namespace"):
+        with pytest.raises(ConnectionLost, match="it is not a namespace"):
             caller.call("object_storage.ObjectStorageClient", "get_namespace")
 
     @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class TestLists:
         refused(400, "InvalidParameter", limits.list_limit_values, compartment, "compute")
 
     def test_an_unknown_service_is_not_found(self, limits, refused, tenancy):
-        """A name that is no service's is a 404."""
+        """A name that is not that of a service is a 404."""
         refused(404, "NotAuthorizedOrNotFound", limits.list_limit_values, tenancy, "bakery")
 
     def test_unknown_words_are_refused(self, raw, tenancy):

@@ -1,8 +1,8 @@
 """The emulator's answers against answers that public projects recorded from the real service.
 
-The recordings are no part of this repository: OCISIDECAR_RECORDED_ANSWERS names the JSON file.  They are years old,
-some are trimmed, and a member may depend on what was asked for.  So what a recording shows must be in one of the
-emulator's answers, and what no recording shows must be explained in `NEWER`.
+The recordings are not part of this repository: OCISIDECAR_RECORDED_ANSWERS names the JSON file.  They are years
+old, some are trimmed, and a member may depend on what was asked for.  So what a recording shows must be in one of
+the emulator's answers, and what no recording shows must be explained in `NEWER`.
 """
 
 import json

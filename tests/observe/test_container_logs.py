@@ -52,7 +52,7 @@ def test_logs_of_one_container(deployment):
     ("arguments", "field", "message"),
     [
         ({"container": "helpr"}, "container", "did you mean 'helper'?"),
-        ({"instance": "web-1"}, "instance", "existing instances: web-0"),
+        ({"instance": "web-1"}, "instance", "no instance 'web-1', did you mean 'web-0'"),
         ({"tail": -1}, "tail", "0 lines or more"),
         ({"follow": True, "previous": True}, "previous", "cannot be followed"),
         ({"since": datetime(2026, 1, 1)}, "since", "time zone"),  # noqa: DTZ001 - that is the mistake

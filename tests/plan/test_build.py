@@ -283,7 +283,7 @@ class TestRemoval:
         assert str(caught.value) == f"retain names {word!r}, which platform does not have{hint}"
 
     def test_retain_is_ignored_for_a_missing_deployment(self):
-        """Destroying a deployment that does not exist is no error, whatever is to be retained."""
+        """Destroying a deployment that does not exist is not an error, whatever is to be retained."""
         assert plan_removal(IDENTITY, Snapshot(), retain=["vcn"], with_data={}).steps == ()
 
 

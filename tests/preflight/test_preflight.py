@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import oci
 import pytest
@@ -166,7 +167,7 @@ class TestReport:
 
     @pytest.mark.parametrize("operation", ["list_limit_definitions", "get_resource_availability", "list_vcns"])
     def test_an_error_of_limits_leaves_them_unknown(self, provisioner, emulator, operation) -> None:
-        """A fault of the Limits API is no failure of an apply."""
+        """A fault of the Limits API is not a failure of the apply."""
         emulator.inject(Fault.error(operation, "InternalServerError", times=None))
         assert not [one for one in provisioner.preflight(WEB).failures if one.name == "limits"]
 
@@ -175,7 +176,7 @@ class TestConnection:
     """Credentials, clock and region."""
 
     def test_credentials_that_oci_accepts(self, provisioner, emulator) -> None:
-        """The check tells user, key and where they are from."""
+        """The check names user, key and where they are from."""
         check = the(provisioner.preflight(), "credentials")
         assert emulator.oci_config["user"] in check.detail
         assert f"the API key {emulator.oci_config['fingerprint']}, from config" in check.detail
@@ -197,10 +198,12 @@ class TestConnection:
         assert the(report, "clock").reason == "no response with a date arrived"
 
     def test_a_session_token(self, connect, emulator) -> None:
-        """The check of a session tells the user and when the token expires."""
+        """The check of a session names the user and the day and time at which the token expires."""
         signer = _token_signer(emulator, emulator.issue_token(seconds=3600))
         report = connect(emulator, config=None, signer=signer).preflight()
-        assert f"session of user {emulator.oci_config['user']} until " in the(report, "credentials").detail
+        detail = the(report, "credentials").detail
+        assert f"session of user {emulator.oci_config['user']} until " in detail
+        assert re.search(r" until \d{4}-\d\d-\d\d \d\d:\d\d UTC", detail)
         assert report.statements[0].startswith("Allow group <your group> to ")
 
     def test_a_principal(self, connect, emulator, provisioner) -> None:
@@ -228,7 +231,7 @@ class TestConnection:
         assert (check.status, check.detail) == (status, detail)
 
     def test_the_clock_of_a_refused_request(self, connect, emulator, clock) -> None:
-        """A 401 because of the clock has a date too, so that the report tells the cause."""
+        """A 401 because of the clock has a date too, so that the report names the cause."""
         emulator.inject(Fault.error("list_region_subscriptions", "NotAuthenticated", times=None))
         report = connect(emulator, clock=VirtualClock(start=clock.time() + 900)).preflight()
         assert [one.name for one in report.failures] == ["credentials", "clock"]
@@ -240,7 +243,7 @@ class TestConnection:
         assert "eu-frankfurt-1" in report.failures[0].remedy
 
     def test_an_engine_that_does_not_respond(self, provisioner, monkeypatch) -> None:
-        """Where containers run on a Docker engine, the check tells why it does not respond."""
+        """Where containers run on a Docker engine, the check says why it does not respond."""
         monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
         report = preflight(provisioner._planner, WEB, on_docker=True, cancel=Cancel())
         assert [one.name for one in report.failures] == ["engine"]
@@ -251,7 +254,7 @@ class TestCompartment:
     """The compartment exists and is ACTIVE."""
 
     def test_that_is_active(self, provisioner) -> None:
-        """The check tells its name."""
+        """The check reports its name."""
         assert found(provisioner.preflight(), "compartment") == [("passed", "sandbox is ACTIVE")]
 
     def test_given_by_its_name(self, connect, emulator) -> None:
@@ -403,7 +406,7 @@ class TestSecretsAndReferences:
         assert check.detail == "has no version 3, but 1, 2"
 
     def test_pull_secrets(self, provisioner, emulator) -> None:
-        """A registry's secret is read by the instances: one that the caller cannot see is no failure."""
+        """A registry's secret is read by the instances: one that the caller cannot see is not a failure."""
         for secret_id, status in (
             (emulator.store_secret(b"{}"), "passed"),
             ("ocid1.vaultsecret.oc1.eu-frankfurt-1.unknown", "skipped"),
@@ -425,7 +428,7 @@ class TestSecretsAndReferences:
             assert (check.key, check.status) == ("network.subnet_id", status)
 
     def test_what_others_may_see(self, provisioner) -> None:
-        """A dynamic group and a topic that are not visible are no failure: others use them."""
+        """A dynamic group and a topic that are not visible are not a failure: others use them."""
         alarm = AlarmSpec.cpu_utilization(80, destinations=["ocid1.onstopic.oc1.eu-frankfurt-1.unknown"])
         access = AccessSpec.existing("ocid1.dynamicgroup.oc1..unknown")
         report = provisioner.preflight(DeploymentSpec("web", [FORWARDING], alarms=[alarm], access=access))

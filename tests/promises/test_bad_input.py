@@ -108,6 +108,20 @@ def test_a_region_without_a_subscription_is_refused(emulator, connect, web):
     assert emulator.live() == {}
 
 
+def test_an_endpoint_without_a_scheme_is_refused(emulator, connect):
+    """A host and port in place of a URL raise ConfigError with an example, before any request."""
+    with pytest.raises(ConfigError, match=r"endpoint '127.0.0.1:8000' \(the argument endpoint\) is not a URL"):
+        connect(emulator, endpoint="127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("call", ["plan", "apply", "preflight"])
+@pytest.mark.parametrize("given", ["web.yaml", {"name": "web"}])
+def test_what_is_not_a_spec_is_refused(provisioner, call, given):
+    """A path or a mapping in place of a spec raises SpecError that names the types and `load_spec`."""
+    with pytest.raises(SpecError, match=r"must be an InstanceSpec or a DeploymentSpec, got (str|dict); load_spec"):
+        getattr(provisioner, call)(given)
+
+
 def test_a_missing_configuration_file_is_named(tmp_path):
     """ConfigError names the path of a missing configuration file."""
     with pytest.raises(ConfigError, match=re.escape(str(tmp_path / "config"))):
@@ -119,7 +133,7 @@ def test_an_unreadable_configuration_file_is_named(tmp_path):
     (tmp_path / "config").mkdir()
     with pytest.raises(ConfigError, match=re.escape(str(tmp_path / "config"))):
         Provisioner.from_config(tmp_path / "config", compartment_id="ocid1.compartment.oc1..a")
-    (tmp_path / "text").write_text("this is no configuration")
+    (tmp_path / "text").write_text("this is not a configuration")
     with pytest.raises(ConfigError, match=re.escape(str(tmp_path / "text"))):
         Provisioner.from_config(tmp_path / "text", compartment_id="ocid1.compartment.oc1..a")
 

@@ -1,4 +1,4 @@
-"""What is being deleted, or was just deleted and still holds something, is waited for, and the user is told."""
+"""What is being deleted, or was just deleted and still holds something, is waited for, and the wait is reported."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def cut_apply(one, key):
 
 @pytest.mark.parametrize("last", ["vcn/main", "route-table/main", "subnet/main", "container-instance/web-0"])
 def test_a_destroy_from_elsewhere_right_after_an_apply_leaves_nothing(cloud, connect, last):
-    """Whatever lists hide at first of an apply, also of one that was cut, the destroy removes and tells."""
+    """Whatever lists hide at first of an apply, also of one that was cut, the destroy removes and reports."""
     cut_apply(connect(cloud), last)
     cloud.inject(LAG)
     heard = []

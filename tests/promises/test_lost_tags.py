@@ -1,4 +1,4 @@
-"""A tag of ours that is lost or overwritten replaces nothing: the plan tells it, and the apply writes it again."""
+"""A tag of ours that is lost or overwritten replaces nothing: the plan shows it, and the apply writes it again."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def retag(provisioner, changes):
         tags = {name: value for name, value in {**live.tags, **changes}.items() if value is not None}
         fields = {**{name: live.body[name] for name in kind.repeated & live.body.keys()}, "freeformTags": tags}
         reader.caller.call(kind.client, f"update_{kind.noun}", *kind.path_of(live), fields)
+    provisioner.emulator.clock.advance(60)  # an instance that is changed is UPDATING at first
 
 
 def test_every_kind_is_tried():

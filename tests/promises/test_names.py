@@ -34,16 +34,18 @@ def test_deployments_with_similar_names_live_side_by_side(provisioner, name):
     assert not any(provisioner.plan(spec).changes for spec in PAIRS[name])
 
 
-def test_resources_with_former_names_are_kept(provisioner, sdk):
+def test_resources_with_former_names_are_kept(provisioner, sdk, clock):
     """A topic whose name is that of an early copy is neither replaced nor changed."""
     spec = watched("shop", "oncall")
     made = provisioner.apply(spec).resources
     topics = sdk("ons.NotificationControlPlaneClient")
     now = topics.get_topic(made["topic/oncall"]).data
     topics.delete_topic(made["topic/oncall"])
+    clock.advance(60)
     former = {**now, "name": now["name"].replace("-4-", "-")}
     wanted = ("compartmentId", "name", "description", "freeformTags")
     kept = topics.create_topic({name: former[name] for name in wanted}).data["topicId"]
+    clock.advance(60)
     assert {str(step.key) for step in provisioner.plan(spec).changes} == {"alarm/cpu-utilization"}
     assert provisioner.apply(spec).resources["topic/oncall"] == kept
     assert provisioner.plan(spec).changes == ()

@@ -29,6 +29,12 @@ ONCE = {
 }
 
 
+@pytest.fixture
+def provisioner(make_provisioner):
+    """A provisioner with an emulator in which nothing takes time."""
+    return make_provisioner(latencies=Latencies())
+
+
 def rules_of(provisioner):
     reader = reader_of(provisioner, "shop")
     ((group,),) = [

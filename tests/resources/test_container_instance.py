@@ -280,13 +280,25 @@ class TestChanges:
             KIND.update(reader.caller, reader.site, live, {"vnics": [{"displayName": "front"}]})
 
     def test_a_stopped_instance_is_started_and_changed(self, provisioner, sdk):
-        """A stopped instance with a changed name is started and updated in one step."""
+        """A stopped instance with a changed name is started and then updated, by the operations of one step."""
         instance_id = provisioner.apply(WEB).resources[KEY]
         sdk("container_instances.ContainerInstanceClient").stop_container_instance(instance_id)
         (step,) = provisioner.plan(evolve(WEB, display_name="front")).changes
         assert (step.action, step.changed_fields) == (Action.START, {"displayName"})
+        operations = provisioner.plan(evolve(WEB, display_name="front")).operations
+        assert [operation.id.action for operation in operations] == [Action.START, Action.UPDATE]
         shown = provisioner.apply(evolve(WEB, display_name="front"))
         assert shown.resources[KEY] == instance_id
+        assert provisioner.plan(evolve(WEB, display_name="front")).changes == ()
+
+    def test_a_change_of_a_stopped_instance_that_fails_is_an_error(self, provisioner, emulator, sdk):
+        """The work request of the change is judged although the instance has started; a rerun makes the change."""
+        instance_id = provisioner.apply(WEB).resources[KEY]
+        sdk("container_instances.ContainerInstanceClient").stop_container_instance(instance_id)
+        emulator.inject(Fault.failed("update_container_instance", message="no such name"))
+        with pytest.raises(ApplyFailed, match="no such name"):
+            provisioner.apply(evolve(WEB, display_name="front"))
+        assert provisioner.apply(evolve(WEB, display_name="front")).resources[KEY] == instance_id
         assert provisioner.plan(evolve(WEB, display_name="front")).changes == ()
 
     def test_a_start_whose_answer_is_lost_is_sent_again(self, provisioner, emulator, sdk):
@@ -299,7 +311,7 @@ class TestChanges:
         assert provisioner.plan(WEB).changes == ()
 
     def test_a_stop_whose_answer_is_lost_is_sent_again(self, provisioner, emulator):
-        """A stop whose answer is lost is sent a second time; that the instance is INACTIVE then is no error."""
+        """A stop whose answer is lost is sent a second time; that the instance is INACTIVE then is not an error."""
         deployment = provisioner.apply(WEB)
         emulator.inject(Fault.reset("stop_container_instance", after_commit=True))
         (instance,) = deployment.stop().instances

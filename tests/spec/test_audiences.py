@@ -212,7 +212,7 @@ class TestTheFilesName:
         assert loaded == DeploymentSpec("web", [spec])
         assert dump_spec(loaded) == dump_spec(spec)
         changed = loaded.with_instance(evolve(spec, ocpus=0))
-        with pytest.raises(SpecError, match=f"^2 errors in {path}:"):
+        with pytest.raises(SpecError, match=f"^1 error in {path}:"):
             check(changed)
 
     def test_is_not_given_for_several_specs(self, tmp_path: Path):

@@ -140,6 +140,7 @@ def test_wrong_types_do_not_hide_problems_elsewhere():
             {"environment_variables": {"A=B": "x"}},
             "environment_variables[\"A=B\"]: must be a name of letters, digits, '_', '.' and '-', got 'A=B'",
         ),
+        ({"ocpus": -2}, "ocpus: must be more than 0 OCPUs, got -2"),
         ({"vcpus_limit": 0}, "vcpus_limit: must be more than 0 logical CPUs, got 0"),
         ({"ephemeral_storage_in_gbs": -1}, "ephemeral_storage_in_gbs: must be at least 0 GB, got -1"),
         ({"replicas": 1001}, "replicas: must be 1 to 1000 replicas, got 1001"),
@@ -272,7 +273,7 @@ def test_unknown_volume_names_the_line_to_add():
     )
     assert problem == (
         'instances["web"].sidecars["log-forwarder"].mounts["/logs"]: there is no volume \'logs\', did you mean '
-        '\'log\'?; add .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")'
+        '\'log\'? If not, add .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")'
     )
 
 
@@ -612,7 +613,7 @@ def test_log_references():
     """A reference to a log that the deployment does not have is a problem with the nearest name."""
     path = 'environment_variables["LOG"]'
     assert web(environment_variables={"LOG": Ref(Key("log", "ap"))}) == [
-        f"{path}: there is no log 'ap', did you mean 'app'?; the deployment's log_names are: app"
+        f"{path}: there is no log 'ap', did you mean 'app'?"
     ]
     assert web(environment_variables={"LOG": Ref(Key("subnet", "main"))}) == [
         (f"{path}: must refer to a log of the deployment, e.g. Ref(Key('log', 'app')), got subnet/main")

@@ -485,7 +485,7 @@ class TestFindings:
 
     def test_nothing_found_is_one_line(self):
         """The page of a diagnosis without findings is one line without headings."""
-        line = "web: no problems found; verify() checks whether metrics and log lines arrive."
+        line = "web: no problems found; verify checks whether metrics and log lines arrive."
         assert as_text(findings_page(Diagnosis("web", ()))) == line
 
 

@@ -69,6 +69,8 @@ def _storage(instance: InstanceSpec) -> Iterator[Problem]:
 
 def _shape(instance: InstanceSpec, name: str, shape: Shape) -> Iterator[Problem]:
     low, high = shape.ocpus
+    if instance.ocpus <= 0:  # the field's own check reports it
+        return
     if not low <= instance.ocpus <= high:
         yield "ocpus", f"must be {low:g} to {high:g} OCPUs on {name}, got {instance.ocpus:g}"
         return

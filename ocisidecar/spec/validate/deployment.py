@@ -120,6 +120,5 @@ def _reference(ref: Ref, logging: LoggingSpec, audience: Audience) -> Iterator[P
         none = audience.words(python="LoggingSpec.none()", file="logging: none")
         yield "", f"refers to the log {ref.key.name!r}, but the deployment has {none}"
     elif ref.key.name not in logging.log_names and logging.log_id is None:
-        known = ", ".join(logging.log_names)
-        guess = did_you_mean(ref.key.name, logging.log_names)
-        yield "", f"there is no log {ref.key.name!r}{guess}; the deployment's log_names are: {known}"
+        known = f"; the deployment's log_names are: {', '.join(logging.log_names)}"
+        yield "", f"there is no log {ref.key.name!r}{did_you_mean(ref.key.name, logging.log_names) or known}"

@@ -81,7 +81,8 @@ def _mounts(container: SidecarSpec, volumes: Collection[str], audience: Audience
                 python=f'.with_volume(VolumeSpec.empty_dir("{mount.volume_name}"), mount_path="{mount_path}")',
                 file=f"volumes: [{{empty_dir: {mount.volume_name}}}] to the instance",
             )
-            yield f'mounts["{mount_path}"]', f"there is no volume {mount.volume_name!r}{guess}; add {remedy}"
+            advice = f"{guess} If not, add {remedy}" if guess else f"; add {remedy}"
+            yield f'mounts["{mount_path}"]', f"there is no volume {mount.volume_name!r}{advice}"
     for mount_path in repeated(mount_path.rstrip("/") for mount_path in container.mounts):
         yield f'mounts["{mount_path}"]', "is mounted twice"
 

@@ -29,7 +29,7 @@ class Place:
 def misplaced(value: str, place: Place) -> str | None:
     """Return what is wrong with the realm and region of an OCID; None where it shows nothing wrong.
 
-    Many kinds have no region in their OCIDs, and a word that is no known region proves nothing.
+    Many kinds have no region in their OCIDs, and a word that is not a known region proves nothing.
     """
     _, _, realm, region, *_ = [*value.split("."), "", "", "", ""]
     if realm and realm != place.realm:

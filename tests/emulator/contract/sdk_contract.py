@@ -34,7 +34,7 @@ BODILESS_STATUSES = {
 service, the others UNCONFIRMED."""
 
 MOVE_STATUS = 200
-"""Status of moves to another compartment that are no work requests.  UNCONFIRMED."""
+"""Status of moves to another compartment that are not work requests.  UNCONFIRMED."""
 
 UNKNOWN_TO_THE_SDK = frozenset({("User", "timeModified"), ("AuthToken", "compartmentId")})
 """Members that recorded answers of the real service have and the SDK's models have not."""

@@ -122,7 +122,7 @@ def test_a_restart_is_a_stop_and_a_start(late, instances, running):
 
 
 def test_an_instance_is_deleted_when_nothing_is_left_of_it(late, instances, network, running, refusal):
-    """A delete responds at once; instance and VNIC, which does not show it, are gone when the containers are removed."""
+    """A delete responds at once; instance and VNIC, which shows no change, go when the containers are removed."""
     vnic_id = instances.get_container_instance(running).data.vnics[0].vnic_id
     deleting = instances.delete_container_instance(running)
     assert late.seen(running, deleting) == ("DELETING", "DELETING", "IN_PROGRESS")

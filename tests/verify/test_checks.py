@@ -65,4 +65,4 @@ def test_telemetry_is_not_checked_without_instances(context):
     key = Key("policy", "main")
     live = Live(key, "web", "ocid1.policy", "ACTIVE", Phase.READY, {"statements": None})
     report = run(context, lives={key: (live,)}, instances=())
-    assert [one.name for one in report.checks] == ["ready", "as-declared", "rights"]
+    assert [one.name for one in report.checks] == ["ready", "as-declared", "running", "rights"]

@@ -208,15 +208,6 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
     def _container(self, caller: Caller, container_id: str) -> Mapping[str, Json]:
         return caller.call(self.client, "get_container", container_id, intent=READ_NEW).body
 
-    def _listed(self, caller: Caller, site: Site, instance_id: str) -> Iterator[Mapping[str, Json]]:
-        entries = caller.pages(
-            self.client,
-            "list_containers",
-            site.identity.compartment_id,
-            container_instance_id=instance_id,
-        )
-        yield from (entry for entry in entries if text(entry, "lifecycleState") != "DELETED")
-
     def failed_work_requests(self, caller: Caller, site: Site, live: Live) -> list[str]:
         """Return the OCIDs of the instance's work requests that failed."""
         entries = caller.pages(self.client, "list_work_requests", site.identity.compartment_id, resource_id=live.id)

@@ -56,6 +56,7 @@ CHANGED = evolve(
             vnic_freeform_tags={"c": "1"},
             freeform_tags={"d": "1"},
             hostname_label="front",
+            vnic_display_name="front",
             display_name="front",
         )
     ],

@@ -3,62 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from attrs import evolve
 
-from ocisidecar import (
-    AlarmSpec,
-    DeploymentSpec,
-    InstanceSpec,
-    LoggingSpec,
-    NetworkSpec,
-    RepositorySpec,
-    TopicSpec,
-)
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.wire import objects
+from tests.campaign.scenarios import CHANGED, FULL
 from tests.power_loss import provisioner, run_with_fuse
 from tests.promises.test_crash_safety import STRIDE, emulator, requests_of
 from tests.readers import reader_of
 
-WEB = InstanceSpec(
-    "web", image_url="docker.io/acme/web:1", ports=[80], vnic_freeform_tags={"a": "1"}, freeform_tags={"b": "1"}
-)
-TOPIC = TopicSpec("oncall")
-BEFORE = DeploymentSpec(
-    "web",
-    [WEB],
-    network=NetworkSpec.private(dns_label="web"),
-    logging=LoggingSpec.deployment(),
-    alarms=[AlarmSpec.cpu_utilization(80, destinations=[TOPIC])],
-    repositories=[RepositorySpec("acme/web")],
-)
-AFTER = evolve(
-    BEFORE,
-    instances=[
-        evolve(
-            WEB,
-            ports=[80, 443],
-            vnic_freeform_tags={"c": "1"},
-            freeform_tags={"d": "1"},
-            hostname_label="front",
-            vnic_display_name="front",
-            display_name="front",
-        )
-    ],
-    logging=LoggingSpec.deployment(retention_duration_in_days=60),
-    alarms=[AlarmSpec.cpu_utilization(90, destinations=[evolve(TOPIC, description="day")])],
-    repositories=[RepositorySpec("acme/web", is_public=True)],
-    freeform_tags={"e": "1"},
-)
 VOLATILE = frozenset({"timeLastModified", "timeUpdated", "etag"})
 
 
 def before(one):
-    one.apply(BEFORE)
+    one.apply(FULL)
 
 
 def after(one):
-    one.apply(AFTER)
+    one.apply(CHANGED)
 
 
 def shown(cloud):
@@ -91,4 +52,4 @@ def test_a_cut_change_is_reverted_by_the_former_spec(commits_last):
             with provisioner(cloud) as one:
                 before(one)
                 assert shown(cloud) == expected, f"cut at request {whole} of {total}"
-                assert not one.plan(BEFORE).changes
+                assert not one.plan(FULL).changes

@@ -53,6 +53,24 @@ def test_the_whole_internet():
     )
 
 
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        (["0.0.0.0/1", "128.0.0.0/1"], "tcp 443 is open to the whole internet"),
+        (
+            ["0.0.0.0/2", "vcn"],
+            "tcp 443 is open to the internet: its sources cover 1,040,187,392 public addresses (0.0.0.0/2, vcn)",
+        ),
+        (["203.0.113.0/24"], ""),
+    ],
+)
+def test_the_internet_is_what_covers_public_addresses(sources, words):
+    """The internet in two halves is the internet, and so is any large public range, for each instance and port."""
+    instance = evolve(WEB, ports=[80, Port(443, sources=sources)])
+    expected = (f'instances["web"].ports: {words}',) if words else ()
+    assert spec_warnings(SHOP.with_instance(instance)) == expected
+
+
 def test_ports_of_an_existing_network():
     """Ports in an existing subnet are warned about, because the deployment does not open them."""
     spec = evolve(SHOP, network=NetworkSpec.existing("ocid1.subnet.oc1.fra.a"))

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.validate.paths import containers_of, joined
-
-_WHOLE_INTERNET = "0.0.0.0/0"
 
 
 def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
@@ -37,8 +36,12 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
                 f"{shape} is not a known shape, so its limits are not checked (known: {', '.join(SHAPES)})",
             )
     for port in instance.ports:
-        if _WHOLE_INTERNET in port.sources:
+        if is_whole_internet(port.sources):
             yield "ports", f"{port.protocol} {port.port} is open to the whole internet"
+        elif is_internet(port.sources):
+            count = public_addresses(blocks_in(port.sources))
+            cover = f"its sources cover {count:,} public addresses ({', '.join(port.sources)})"
+            yield "ports", f"{port.protocol} {port.port} is open to the internet: {cover}"
     if instance.ports and spec.effective_network.kind == "existing":
         yield (
             "ports",

@@ -1,4 +1,4 @@
-"""The network security group, which opens exactly the ports that the spec declares.
+"""The network security groups: one for each instance spec, which opens exactly the ports that it declares.
 
 Adding rules takes no retry token, so a repeated add would duplicate them: rules are read first and compared by
 content, and a duplicate is a difference like any other.  Two runs may both add: after an add the rules are read
@@ -21,9 +21,10 @@ from ocisidecar.client.session import Caller
 from ocisidecar.errors import ServiceCallError
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.facts import Fact, objects_in
+from ocisidecar.resources.instance_request import group_key
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
-from ocisidecar.spec import DeploymentSpec
+from ocisidecar.spec import DeploymentSpec, InstanceSpec, NetworkSpec
 from ocisidecar.state.compare import match_entries
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live
@@ -42,7 +43,7 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
 
     name = "network-security-group"
     heading = "Network"
-    purpose = "the instances' firewall: only declared ports"
+    purpose = "the instance's firewall: only declared ports"
     client = "core.VirtualNetworkClient"
     noun = "network_security_group"
     resource_types = ("virtual-network-family",)
@@ -51,19 +52,21 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
     mutable = frozenset({"displayName", _RULES})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield one group for all instances, with a rule per port and source, and unrestricted egress.
+        """Yield a group for each instance, with a rule per port and source, and unrestricted egress.
 
-        In a shared network the group belongs to the deployment and is in the other deployment's VCN.
+        All replicas of an instance are in its group, and nothing else is.  In a shared network the groups belong to
+        the deployment and are in the other deployment's VCN.
         """
         network = spec.effective_network
         if network.kind in {"private", "public", "of"}:
-            body: dict[str, Body] = {
-                "compartmentId": site.identity.compartment_id,
-                "displayName": site.display_name(),
-                "vcnId": Ref(_VCN, deployment=network.name or ""),
-                _RULES: [*_ingress(spec), _egress()],
-            }
-            yield self.desired("main", body)
+            for instance in spec.instances:
+                body: dict[str, Body] = {
+                    "compartmentId": site.identity.compartment_id,
+                    "displayName": f"{site.identity.name}-{instance.name}",
+                    "vcnId": Ref(_VCN, deployment=network.name or ""),
+                    _RULES: [*_ingress(instance, network), _egress()],
+                }
+                yield self.desired(group_key(instance.name).name, body)
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
         """Yield the ports that it opens."""
@@ -141,14 +144,8 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
                 self._remove(caller, group_id, sorted(left))
 
 
-def _ingress(spec: DeploymentSpec) -> list[Body]:
-    network = spec.effective_network
-    opened = {
-        (port.protocol, port.port, source)
-        for instance in spec.instances
-        for port in instance.ports
-        for source in port.sources
-    }
+def _ingress(instance: InstanceSpec, network: NetworkSpec) -> list[Body]:
+    opened = {(port.protocol, port.port, source) for port in instance.ports for source in port.sources}
     vcn: Body = network.cidr_block
     if network.kind == "of":
         vcn = Ref(_VCN, "cidrBlock", deployment=network.name or "")

@@ -13,7 +13,7 @@ SPEC = DeploymentSpec(
     logging=LoggingSpec.deployment(),
     alarms=[AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])],
 )
-NSG = "network-security-group/main"
+NSG = "network-security-group/web"
 
 
 @pytest.fixture

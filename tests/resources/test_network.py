@@ -10,7 +10,9 @@ from tests.plan_values import key
 
 SUBNET_ID = "ocid1.subnet.oc1.eu-frankfurt-1.existing"
 WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4")
-OWN = {"vcn/main", "route-table/main", "security-list/main", "subnet/main", "network-security-group/main"}
+GROUP = "network-security-group/web"
+OWN = {"vcn/main", "route-table/main", "security-list/main", "subnet/main"}
+PRIVATE = OWN | {"nat-gateway/main", "service-gateway/main"}
 
 
 def network(desired):
@@ -24,10 +26,10 @@ class TestWhichResources:
     @pytest.mark.parametrize(
         ("spec", "expected"),
         [
-            (None, OWN | {"nat-gateway/main", "service-gateway/main"}),
-            (NetworkSpec.private(), OWN | {"nat-gateway/main", "service-gateway/main"}),
-            (NetworkSpec.public(), OWN | {"internet-gateway/main"}),
-            (NetworkSpec.of("platform"), {"network-security-group/main"}),
+            (None, PRIVATE | {GROUP}),
+            (NetworkSpec.private(), PRIVATE | {GROUP}),
+            (NetworkSpec.public(), OWN | {"internet-gateway/main", GROUP}),
+            (NetworkSpec.of("platform"), {GROUP}),
             (NetworkSpec.existing(SUBNET_ID), set()),
         ],
         ids=["default", "private", "public", "shared", "existing"],
@@ -38,7 +40,7 @@ class TestWhichResources:
 
     def test_a_deployment_without_instances_has_a_network_to_share(self, wanted):
         """A deployment without instances creates a network, which others can share."""
-        assert network(wanted()) == OWN | {"nat-gateway/main", "service-gateway/main"}
+        assert network(wanted()) == PRIVATE
 
 
 class TestPrivateNetwork:

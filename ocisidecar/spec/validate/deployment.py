@@ -44,8 +44,18 @@ def membership_problems(instance: InstanceSpec, spec: DeploymentSpec, audience: 
     """Yield what does not fit between an instance and its deployment, with paths below the instance."""
     yield from _address(instance, spec.effective_network, audience)
     yield from _references(instance, spec, audience)
+    yield from _rules(instance, spec.effective_network)
     yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _FREE_TAGS))
     yield from below("vnic_freeform_tags", _tags(instance.vnic_freeform_tags, limits.FREEFORM_TAGS))
+
+
+def _rules(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Problem]:
+    """Demand that the ports fit into one network security group, beside what is let out."""
+    rules = sum(len(set(port.sources)) for port in instance.ports)
+    most = limits.RULES_PER_GROUP - 1
+    if network.kind != "existing" and rules > most:
+        message = f"a network security group holds {most} rules beside the outgoing one; a port takes one for each"
+        yield "ports", f"{message} source: {rules}. Give wider sources, or open fewer ports"
 
 
 def _tags(tags: Mapping[str, str], most: int) -> Iterator[Problem]:

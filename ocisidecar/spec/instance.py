@@ -22,27 +22,17 @@ from ocisidecar.spec.validate.fields import (
     PORT,
     RESOURCE_NAME,
     SHAPE_NAME,
+    VCN,
     above,
     at_least,
     between,
-    cidr,
     count,
     ip_address,
     matches,
     validated,
+    vcn_or_cidr,
 )
 from ocisidecar.spec.volume import Mount, VolumeSpec
-
-VCN = "vcn"
-"""As a source of traffic: every address of the deployment's VCN."""
-
-
-_IS_CIDR = cidr(0, 32)
-
-
-def _source(value: str) -> str | None:
-    problem = None if value == VCN else _IS_CIDR(value)
-    return problem and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
 
 
 @frozen(repr=False)
@@ -60,7 +50,7 @@ class Port(ShortRepr):
         default=(VCN,),
         kw_only=True,
         converter=texts,
-        metadata=validated(count(1, 100, unit="sources"), each=(_source,)),
+        metadata=validated(count(1, 100, unit="sources"), each=(vcn_or_cidr,)),
     )
     protocol: Literal["tcp", "udp"] = field(default="tcp", kw_only=True)
 

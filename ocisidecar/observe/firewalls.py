@@ -15,9 +15,9 @@ from attrs import define, field, frozen
 from ocisidecar.errors import NotAuthorizedOrNotFound
 from ocisidecar.observe.instances import Instance, attachment_of
 from ocisidecar.observe.snapshot import DeploymentReader
-from ocisidecar.resources.openings import Opening, opening, openings_of_list, with_groups_as
+from ocisidecar.resources.openings import Opening, openings_of_group, openings_of_list, with_groups_as
 from ocisidecar.state.observed import Snapshot
-from ocisidecar.wire import Json, objects, text
+from ocisidecar.wire import Json, text
 
 _CLIENT = "core.VirtualNetworkClient"
 GROUP, LIST = "network-security-group", "security-list"
@@ -145,10 +145,7 @@ class _Firewalls:
         )
 
     def _rule_set(self, live_id: str, kind: str, body: Mapping[str, Json], block: str) -> RuleSet:
-        if kind == GROUP:
-            found = [opening(rule) for rule in objects(body.get("securityRules"))]
-        else:
-            found = openings_of_list(body)
+        found = openings_of_group(body) if kind == GROUP else openings_of_list(body)
         return RuleSet(
             kind=kind,
             id=live_id,

@@ -43,7 +43,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     """Return the plan that creates or updates what `spec` describes.
 
     Raises:
-        SpecError: a shared deployment that the spec names does not exist or lacks a resource that is used.
+        SpecError: a shared deployment that the spec names does not exist, or lacks a resource that is used.
         AmbiguousResource: see `diff`.
         DeploymentInUse: a resource that other deployments use would be deleted or replaced.
     """

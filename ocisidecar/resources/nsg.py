@@ -24,7 +24,8 @@ from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import group_key
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
-from ocisidecar.spec import DeploymentSpec, InstanceSpec, NetworkSpec
+from ocisidecar.spec import DeploymentSpec, EgressSpec, InstanceSpec, NetworkSpec
+from ocisidecar.spec.validate.fields import VCN
 from ocisidecar.state.compare import match_entries
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live
@@ -35,7 +36,9 @@ T = TypeVar("T")
 _VCN = Key("vcn", "main")
 _RULES = "securityRules"
 _RULES_PER_CALL = 25
-_PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}
+_PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17", "all": "all"}
+_ENDS = {"INGRESS": ("source", "from"), "EGRESS": ("destination", "to")}
+_HTTPS = 443
 
 
 class NetworkSecurityGroup(Kind, CompletedWhenReady):
@@ -52,7 +55,7 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
     mutable = frozenset({"displayName", _RULES})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield a group for each instance, with a rule per port and source, and unrestricted egress.
+        """Yield a group for each instance, with a rule per port and source, and for what is let out.
 
         All replicas of an instance are in its group, and nothing else is.  In a shared network the groups belong to
         the deployment and are in the other deployment's VCN.
@@ -64,14 +67,15 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
                     "compartmentId": site.identity.compartment_id,
                     "displayName": f"{site.identity.name}-{instance.name}",
                     "vcnId": Ref(_VCN, deployment=network.name or ""),
-                    _RULES: [*_ingress(instance, network), _egress()],
+                    _RULES: [*_ingress(instance, network), *egress_rules(instance.egress, network, site)],
                 }
                 yield self.desired(group_key(instance.name).name, body)
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
-        """Yield the ports that it opens."""
-        rules = [rule for rule in objects_in(body, _RULES) if rule.get("direction") == "INGRESS"]
-        yield "opens", ", ".join(str(rule.get("description")) for rule in rules) or "nothing"
+        """Yield the ports that it opens, and what it lets out."""
+        for label, direction in (("opens", "INGRESS"), ("egress", "EGRESS")):
+            rules = [rule for rule in objects_in(body, _RULES) if rule.get("direction") == direction]
+            yield label, ", ".join(str(rule.get("description")) for rule in rules) or "nothing"
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the compartment's groups; this list takes the compartment as an option."""
@@ -146,36 +150,51 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
 
 def _ingress(instance: InstanceSpec, network: NetworkSpec) -> list[Body]:
     opened = {(port.protocol, port.port, source) for port in instance.ports for source in port.sources}
-    vcn: Body = network.cidr_block
-    if network.kind == "of":
-        vcn = Ref(_VCN, "cidrBlock", deployment=network.name or "")
     return [
-        _rule(protocol, number, vcn if source == "vcn" else source, source)
+        _rule("INGRESS", protocol, (number, number), _block(source, network), source)
         for protocol, number, source in sorted(opened)
     ]
 
 
-def _rule(protocol: str, number: int, source: Body, word: str) -> Body:
-    span = {"min": number, "max": number}
+def egress_rules(egress: EgressSpec | None, network: NetworkSpec, site: Site) -> list[dict[str, Body]]:
+    """Return the rules for what is let out: everything, or what the spec names and Oracle's services."""
+    if egress is None:
+        everything = _rule("EGRESS", "all", None, "0.0.0.0/0", "")
+        return [{**everything, "description": "everything out"}]
+    wanted = {(rule.protocol, span, rule.destination) for rule in egress.rules for span in rule.spans}
+    rules = [
+        _rule("EGRESS", protocol, span, _block(destination, network), destination)
+        for protocol, span, destination in sorted(wanted)
+    ]
+    if network.kind == "public":  # it has no service gateway
+        return rules
+    services = _rule("EGRESS", "tcp", (_HTTPS, _HTTPS), site.services_cidr, "Oracle's services")
+    return [*rules, {**services, "destinationType": "SERVICE_CIDR_BLOCK"}]
+
+
+def _block(word: str, network: NetworkSpec) -> Body:
+    """Return a range, or that of the VCN."""
+    if word != VCN:
+        return word
+    return Ref(_VCN, "cidrBlock", deployment=network.name or "") if network.kind == "of" else network.cidr_block
+
+
+def _rule(direction: str, protocol: str, ports: tuple[int, int] | None, block: Body, word: str) -> dict[str, Body]:
+    end, preposition = _ENDS[direction]
+    options: dict[str, Body] = {}
+    span = ""
+    if ports is not None:
+        first, last = ports
+        span = f" {first}" if first == last else ""
+        options = {f"{protocol}Options": {"destinationPortRange": {"min": first, "max": last}}}
     return {
-        "direction": "INGRESS",
+        "direction": direction,
         "protocol": _PROTOCOL_NUMBERS[protocol],
-        "source": source,
-        "sourceType": "CIDR_BLOCK",
-        f"{protocol}Options": {"destinationPortRange": span},
+        end: block,
+        f"{end}Type": "CIDR_BLOCK",
+        **options,
         "isStateless": False,
-        "description": f"{protocol} {number} from {word}",
-    }
-
-
-def _egress() -> Body:
-    return {
-        "direction": "EGRESS",
-        "protocol": "all",
-        "destination": "0.0.0.0/0",
-        "destinationType": "CIDR_BLOCK",
-        "isStateless": False,
-        "description": "everything out",
+        "description": f"{protocol}{span} {preposition} {word}",
     }
 
 

@@ -7,13 +7,14 @@ Source: Oracle, "Security Rules"; oci.core.models.SecurityRule, IngressSecurityR
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 
 from attrs import evolve, frozen
 
+from ocisidecar.resources.facts import objects_in
 from ocisidecar.spec.internet import as_block, blocks_in, is_internet, union
-from ocisidecar.wire import Json, objects, text
+from ocisidecar.wire import Body, Json, Ref, objects, resolve_fields, text
 
 _NAMES: Mapping[str, str] = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6"}
 """Source: IANA, "Protocol Numbers"."""
@@ -77,6 +78,11 @@ def opening(rule: Mapping[str, Json], *, is_outgoing: bool | None = None) -> Ope
     span = (int(text(ports, "min")), int(text(ports, "max"))) if isinstance(ports, Mapping) else None
     first, last = span or (_FIRST_PORT, _LAST_PORT)
     return Opening(protocol, first, last, text(rule, "destination" if is_outgoing else "source"), is_outgoing)
+
+
+def openings_of_group(body: Mapping[str, Body], lookup: Callable[[Ref], str] = str) -> list[Opening]:
+    """Return what the rules of a security group let pass, live or desired; `lookup` resolves references in them."""
+    return [opening(resolve_fields(rule, lookup)) for rule in objects_in(body, "securityRules")]
 
 
 def openings_of_list(body: Mapping[str, Json]) -> list[Opening]:

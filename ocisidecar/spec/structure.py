@@ -22,6 +22,7 @@ from cattrs import Converter
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.alarm import AlarmSpec
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
+from ocisidecar.spec.egress import EgressRule
 from ocisidecar.spec.instance import InstanceSpec, Port
 from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.repr import default_of
@@ -359,7 +360,7 @@ def _plain_content(content: bytes) -> Any:
         return {"base64": base64.b64encode(content).decode("ascii")}
 
 
-_SHORT = frozenset({Port, ScrapeTarget, Mount})
+_SHORT = frozenset({Port, ScrapeTarget, Mount, EgressRule})
 """Parts that documents may write as only their first argument."""
 
 _PLAIN: Mapping[type, Callable[[Any], Any]] = {

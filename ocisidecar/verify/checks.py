@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ocisidecar.observe.container_exit_codes import meaning
 from ocisidecar.observe.instances import Container, Instance
 from ocisidecar.resources.instance_request import group_key
-from ocisidecar.resources.openings import Opening, opening
+from ocisidecar.resources.openings import Opening, openings_of_group, openings_of_list
 from ocisidecar.spec.internet import is_internet
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.state.observed import Live, Phase
@@ -19,7 +19,7 @@ from ocisidecar.verify.firewall_checks import open_ports
 from ocisidecar.verify.inspection import statements_in
 from ocisidecar.verify.report import Check, Status
 from ocisidecar.verify.telemetry_checks import telemetry_checks
-from ocisidecar.wire import Key, objects, text
+from ocisidecar.wire import Key, text
 
 
 def run_checks(context: CheckContext) -> tuple[Check, ...]:
@@ -146,11 +146,11 @@ def _network(context: CheckContext) -> Iterator[Check]:
     What is open on each instance, through whatever group or list, is a check of its own, `open-ports`.
     """
     for live in context.inspection.of_kind("security-list"):
-        admitted = [opening(rule, is_outgoing=False) for rule in objects(live.body.get("ingressSecurityRules"))]
+        admitted = [one for one in openings_of_list(live.body) if not one.is_outgoing]
         status = Status.WARNED if admitted else Status.PASSED
         yield checked("network", live.key, status, f"admits {_listed(admitted)}")
     for live in context.inspection.of_kind("network-security-group"):
-        admitted = [one for one in map(opening, objects(live.body.get("securityRules"))) if not one.is_outgoing]
+        admitted = [one for one in openings_of_group(live.body) if not one.is_outgoing]
         yield checked(
             "network", live.key, _internet_status(context, live.key, admitted), f"admits {_listed(admitted)}"
         )

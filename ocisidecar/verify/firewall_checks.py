@@ -19,10 +19,12 @@ from ocisidecar.resources.instance_request import SHARED_GROUP
 from ocisidecar.resources.openings import Opening
 from ocisidecar.resources.rights import caller_statement
 from ocisidecar.spec import InstanceSpec
+from ocisidecar.spec.validate.fields import VCN
 from ocisidecar.verify.context import CheckContext, skipped
 from ocisidecar.verify.report import Check, Status
 
 _NAME = "open-ports"
+_HTTPS = 443
 _EVERYTHING_OUT = Opening("all", 1, 65535, "0.0.0.0/0", is_outgoing=True)
 
 
@@ -82,18 +84,29 @@ def _declared(
 ) -> Sequence[Opening] | None:
     """Return what may be open: as the spec declares, else as the instance's own group; None without both."""
     if spec is not None:
-        return [
-            _EVERYTHING_OUT,
-            *(
-                Opening(port.protocol, port.port, port.port, firewall.vcn_block if source == "vcn" else source)
-                for port in spec.ports
-                for source in port.sources
-            ),
-        ]
+        return [*_let_out(context, spec, firewall), *_let_in(spec, firewall)]
     if context.spec is not None:
         return (_EVERYTHING_OUT,)
     own = own_group(instance.name, {str(key): lives[0].id for key, lives in context.inspection.lives.items()})
     return next((one.openings for one in firewall.rule_sets if one.id == own), None)
+
+
+def _let_in(spec: InstanceSpec, firewall: Firewall) -> Iterator[Opening]:
+    for port in spec.ports:
+        for source in port.sources:
+            yield Opening(port.protocol, port.port, port.port, firewall.vcn_block if source == VCN else source)
+
+
+def _let_out(context: CheckContext, spec: InstanceSpec, firewall: Firewall) -> Iterator[Opening]:
+    if spec.egress is None:
+        yield _EVERYTHING_OUT
+        return
+    yield Opening("tcp", _HTTPS, _HTTPS, context.inspection.site.services_cidr, is_outgoing=True)
+    network = context.spec.effective_network.egress if context.spec is not None else None
+    for rule in (*spec.egress.rules, *(network.rules if network is not None else ())):
+        block = firewall.vcn_block if rule.destination == VCN else rule.destination
+        for first, last in rule.spans:
+            yield Opening(rule.protocol, first, last, block, is_outgoing=True)
 
 
 def _reaches_a_listener(wider: Iterable[Opening], spec: InstanceSpec | None, declared: Sequence[Opening]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from ocisidecar.spec import InstanceSpec, NetworkSpec
+from ocisidecar.spec import EgressRule, EgressSpec, InstanceSpec, NetworkSpec
 from ocisidecar.wire import Ref
 from tests.plan_values import key
 
@@ -54,7 +55,18 @@ class TestPrivateNetwork:
         """The subnet uses its own security list, which admits nothing and lets everything out."""
         desired = wanted(WEB)
         assert desired["subnet/main"].body["securityListIds"] == [Ref(key("security-list/main"))]
-        assert desired["security-list/main"].body["ingressSecurityRules"] == []
+        rules = desired["security-list/main"].body
+        assert rules["ingressSecurityRules"] == []
+        assert [rule["destination"] for rule in rules["egressSecurityRules"]] == ["0.0.0.0/0"]
+
+    def test_the_list_does_not_undo_an_instances_egress(self, wanted):
+        """Where an instance narrows its egress the list lets out only what the network's egress names."""
+        narrow = evolve(WEB, egress=EgressSpec([EgressRule("0.0.0.0/0", ports=[443])]))
+        assert wanted(narrow)["security-list/main"].body["egressSecurityRules"] == []
+        network = NetworkSpec.private(egress=EgressSpec([EgressRule("vcn", ports=[5432])]))
+        rules = wanted(narrow, network=network)["security-list/main"].body["egressSecurityRules"]
+        assert [rule["description"] for rule in rules] == ["tcp 5432 to vcn", "tcp 443 to Oracle's services"]
+        assert wanted(network=network)["security-list/main"].body["egressSecurityRules"] == rules
 
     def test_ways_out_are_nat_and_the_regions_services(self, wanted):
         """A private network routes the region's services to the service gateway and the rest to the NAT gateway."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from ocisidecar import Action, Cancel, DeploymentSpec, InstanceSpec, NetworkSpec, Port
+from ocisidecar import Action, Cancel, DeploymentSpec, EgressRule, EgressSpec, InstanceSpec, NetworkSpec, Port
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import ApplyFailed
 from ocisidecar.wire import Ref
@@ -72,6 +73,26 @@ class TestDesire:
         """Without ports the only rule lets everything out."""
         (rule,) = wanted(WEB)[GROUP].body["securityRules"]
         assert (rule["direction"], rule["protocol"], rule["destination"]) == ("EGRESS", "all", "0.0.0.0/0")
+
+    def test_egress_is_what_the_spec_names_and_oracles_services(self, wanted):
+        """Narrowed egress has a rule per destination and port, and one for Oracle's services."""
+        rules = [EgressRule("vcn", ports=[5432, 5433]), EgressRule("203.0.113.0/24", protocol="udp"), "10.9.0.0/16"]
+        body = wanted(evolve(WEB, image_url="fra.ocir.io/a/b:1", egress=EgressSpec(rules)))[GROUP].body
+        assert [rule["description"] for rule in body["securityRules"]] == [
+            "tcp to 10.9.0.0/16",
+            "tcp 5432 to vcn",
+            "tcp 5433 to vcn",
+            "udp to 203.0.113.0/24",
+            "tcp 443 to Oracle's services",
+        ]
+        assert {rule["direction"] for rule in body["securityRules"]} == {"EGRESS"}
+        services = body["securityRules"][-1]
+        assert (services["destination"], services["destinationType"]) == (
+            "all-fra-services-in-oracle-services-network",
+            "SERVICE_CIDR_BLOCK",
+        )
+        public = wanted(evolve(WEB, egress=EgressSpec(["0.0.0.0/0"])), network=NetworkSpec.public())
+        assert [rule["description"] for rule in public[GROUP].body["securityRules"]] == ["tcp to 0.0.0.0/0"]
 
     def test_in_a_shared_network_the_vcn_is_the_others(self, wanted):
         """The group in a shared network refers to the other deployment's VCN, and its rules to that VCN's range."""

@@ -464,8 +464,8 @@ def test_budget_boundaries():
         (
             evolve(SHOP, instances=[evolve(WEB, ports=range(1, 121))], network=NetworkSpec.private()),
             (
-                'instances["web"].ports: a network security group holds 119 rules beside the outgoing one; a '
-                "port takes one for each source: 120. Give wider sources, or open fewer ports"
+                'instances["web"].ports: a network security group holds 120 rules, and a port takes one for '
+                "each source: 120 beside 1 outgoing. Give wider ranges, or open fewer ports"
             ),
         ),
         (

@@ -79,6 +79,13 @@ def test_ports_of_an_existing_network():
     assert "opened by the owner of the existing subnet" in warning
 
 
+def test_exporters_in_an_existing_network():
+    """Sidecars that answer without a password are warned about where others decide what reaches them."""
+    spec = evolve(SHOP, network=NetworkSpec.existing("ocid1.subnet.oc1.fra.a"))
+    (warning,) = spec_warnings(spec.with_instance(WEB.with_sidecar(SidecarSpec.redis_exporter())))
+    assert warning.startswith('instances["web"].sidecars: answer without a password on 9121 to whoever the rules')
+
+
 def test_rights_that_others_must_grant():
     """A deployment without access whose containers need rights is warned about."""
     instance = WEB.with_sidecar(SidecarSpec.log_forwarder())

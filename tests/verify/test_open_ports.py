@@ -5,14 +5,26 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar import DeploymentSpec, InstanceSpec, NetworkSpec, Port, SidecarSpec, Status
+from ocisidecar import (
+    DeploymentSpec,
+    EgressRule,
+    EgressSpec,
+    InstanceSpec,
+    NetworkSpec,
+    Port,
+    SidecarSpec,
+    SpecError,
+    Status,
+)
 from tests.former import former_plan
+from tests.reachability import let_out
 from tests.verify.telemetry import found
 
 APP = InstanceSpec("web", image_url="web:1", ports=[80])
 SHOP = DeploymentSpec("shop", [APP, InstanceSpec("api", image_url="api:1")])
 WEB, API = "container-instance/web-0", "container-instance/api-0"
 EVERYWHERE = "0.0.0.0/0"
+IMAGE = "fra.ocir.io/acme/web:1.4"
 
 
 def ingress(port, source=EVERYWHERE, **more):
@@ -207,3 +219,48 @@ class TestExistingSubnets:
         assert check.status is Status.SKIPPED
         assert check.remedy == f"Allow group <your group> to read virtual-network-family {place}"
         assert check.reason.startswith("not visible to the caller: ocid1.securitylist.")
+
+
+class TestEgress:
+    """Instances whose egress is narrowed."""
+
+    NARROW = DeploymentSpec(
+        "shop", [InstanceSpec("web", image_url=IMAGE, egress=EgressSpec([EgressRule("vcn", ports=[5432])]))]
+    )
+
+    def test_only_what_is_named_is_let_out(self, provisioner, emulator):
+        """Such an instance may connect to the named destinations and to Oracle's services, and the check passes."""
+        deployment = provisioner.apply(self.NARROW, wait="ready")
+        assert let_out(emulator)["web-0"] == {
+            ("6", 5432, 5432, "10.0.0.0/16"),
+            ("6", 443, 443, "all-fra-services-in-oracle-services-network"),
+        }
+        assert found(deployment.verify(self.NARROW), "open-ports", WEB).status is Status.PASSED
+        assert "egress" in str(provisioner.plan(SHOP))
+
+    def test_what_lets_out_more_fails(self, provisioner, network):
+        """A list that lets everything out makes the narrowed egress void, and fails until the next apply."""
+        deployment = provisioner.apply(self.NARROW, wait="ready")
+        everything = {"protocol": "all", "destination": EVERYWHERE, "destinationType": "CIDR_BLOCK"}
+        network.update_security_list(
+            deployment.resources["security-list/main"], {"egressSecurityRules": [everything]}
+        )
+        check = found(deployment.verify(self.NARROW), "open-ports", WEB)
+        assert check.status is Status.FAILED
+        assert "all 1-65535 to 0.0.0.0/0 by the security list shop" in check.detail
+        provisioner.apply(self.NARROW)
+        assert found(deployment.verify(self.NARROW), "open-ports", WEB).status is Status.PASSED
+
+    def test_a_shared_network_must_not_let_out_more(self, provisioner):
+        """Narrowed egress is refused in a network that lets everything out, until its owner no longer does."""
+        guest = evolve(self.NARROW, name="guest", network=NetworkSpec.of("shop"))
+        provisioner.apply(SHOP, wait="ready")
+        with pytest.raises(
+            SpecError, match=r'"web"..egress: narrows nothing: the network of shop lets all .* out for'
+        ):
+            provisioner.plan(guest)
+        provisioner.apply(evolve(SHOP, network=NetworkSpec.private(egress=EgressSpec())))
+        deployment = provisioner.apply(guest, wait="ready")
+        assert found(deployment.verify(guest), "open-ports", WEB).status is Status.PASSED
+        provisioner.apply(SHOP)
+        assert found(deployment.verify(guest), "open-ports", WEB).status is Status.FAILED

@@ -9,6 +9,7 @@ from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
 from ocisidecar.spec.limits import SHAPES
+from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.validate.paths import containers_of, joined
 
 
@@ -42,11 +43,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
             count = public_addresses(blocks_in(port.sources))
             cover = f"its sources cover {count:,} public addresses ({', '.join(port.sources)})"
             yield "ports", f"{port.protocol} {port.port} is open to the internet: {cover}"
-    if instance.ports and spec.effective_network.kind == "existing":
-        yield (
-            "ports",
-            "must be opened by the owner of the existing subnet; this deployment does not open them",
-        )
+    yield from _of_existing_network(instance, spec.effective_network)
     for path, container in containers_of(instance):
         yield from ((path, warning) for warning in container.warnings)
         if not _is_pinned(container.image_url):
@@ -57,6 +54,17 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
                 joined(path, "statements"),
                 f"the deployment makes neither group nor policy, so others must grant these rights: {needs}",
             )
+
+
+def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:
+    if network.kind != "existing":
+        return
+    if instance.ports:
+        yield "ports", "must be opened by the owner of the existing subnet; this deployment does not open them"
+    scraped = sorted({target.port for sidecar in instance.sidecars for target in sidecar.scrape})
+    if scraped:
+        what = f"answer without a password on {', '.join(map(str, scraped))}"
+        yield "sidecars", f"{what} to whoever the rules of the existing subnet admit, which verify() checks"
 
 
 def _is_pinned(image_url: str) -> bool:

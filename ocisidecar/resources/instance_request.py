@@ -138,11 +138,9 @@ def compose(
     """
     name = f"{instance.name}-{replica}"
     on_shape = shape or instance.shape
-    volumes = instance.all_volumes
-    files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
-    surroundings = _Surroundings(
-        deployment.logging or LoggingSpec.deployment(), image_prefix, f"{deployment.name}/{name}", domain
-    )
+    files = {volume.name: _files(volume, deployment, instance, name) for volume in instance.all_volumes}
+    logging = deployment.logging or LoggingSpec.deployment()
+    surroundings = _Surroundings(logging, image_prefix, f"{deployment.name}/{name}", domain)
     containers = _containers(instance, on_shape, surroundings)
     vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
@@ -150,7 +148,7 @@ def compose(
         shape=on_shape,
         shapeConfig=_shape_config(instance, on_shape),
         containers=containers,
-        volumes=[wire.volume(volume, files[volume.name]) for volume in volumes],
+        volumes=[wire.volume(volume, files[volume.name]) for volume in instance.all_volumes],
         vnics=[vnic],
         dnsConfig=wire.dns_config(instance.dns_config),
         gracefulShutdownTimeoutInSeconds=instance.graceful_shutdown_timeout_in_seconds,

@@ -18,10 +18,12 @@ from typing import Any, Literal
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.tracebacks import keeps_no_locals
 
 Syntax = Literal["yaml", "json"]
 
 
+@keeps_no_locals
 def load_spec(source: str | Path) -> DeploymentSpec:
     """Return the deployment that a YAML or JSON file, or such a text, describes.
 

@@ -54,8 +54,8 @@ def dump_spec(spec: DeploymentSpec | InstanceSpec, *, syntax: Syntax = "yaml") -
 
     It holds the content of configuration files, and literal secrets if the spec has any.
     """
-    from ocisidecar.spec.structure import unstructured
     from ocisidecar.spec.syntax import write_json, write_yaml
+    from ocisidecar.spec.unstructure import unstructured
 
     write = write_json if syntax == "json" else write_yaml
     return write(unstructured(as_deployment(spec)))

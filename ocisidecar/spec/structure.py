@@ -22,10 +22,10 @@ from cattrs import Converter
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.alarm import AlarmSpec
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
-from ocisidecar.spec.instance import InstanceSpec, Port
+from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.repr import default_of
-from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
+from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.suggestions import did_you_mean
@@ -58,8 +58,6 @@ _OTHER_NAMES: Mapping[str, str] = {
     "working_dir": "working_directory",
 }
 """Keys of Docker Compose and its like → the key here."""
-_UNSET: tuple[object, ...] = (None, (), {})
-"""Values of a field that mean the same as a missing argument."""
 
 
 class _ProblemsFound(Exception):
@@ -93,13 +91,8 @@ def structured(document: Document, *, directory: Path, source: str) -> Deploymen
     return evolve(as_deployment(spec), source_file=source)
 
 
-def unstructured(spec: DeploymentSpec) -> dict[str, Document]:
-    """Return the document from which `structured` makes an equal spec, without what equals its default."""
-    return _arguments(spec, DeploymentSpec)
-
-
 @cache
-def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
+def parameters_of(make: Any) -> Mapping[str, tuple[Any, Any]]:
     """Return type hint and default of each argument of an attrs class or a function."""
     if has(make):
         ordered = sorted(fields(resolve_types(make)), key=lambda one: bool(one.kw_only))
@@ -112,14 +105,14 @@ def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
 
 
 @cache
-def _positional(make: Any) -> str | None:
+def positional_of(make: Any) -> str | None:
     """Return the argument that a document may give alone, without its name."""
     first = next(iter(signature(make).parameters.values()))
     return None if first.kind is Parameter.KEYWORD_ONLY else first.name
 
 
 @cache
-def _ways(cls: type) -> Mapping[str, Callable[..., Any]]:
+def ways_of(cls: type) -> Mapping[str, Callable[..., Any]]:
     """Return the class methods that documents may use for a part: those named by its `kind`, and ready alarms."""
     kind = next((one for one in fields(resolve_types(cls)) if one.name == "kind"), None)
     names = _READY_ALARMS if cls is AlarmSpec else get_args(kind.type) if kind else ()
@@ -186,7 +179,7 @@ def _mapping(converter: Converter, value: Any, hint: Any) -> Any:
 
 
 def _part(converter: Converter, value: Any, cls: type) -> Any:
-    ways = _ways(cls)
+    ways = ways_of(cls)
     words = list(value) if isinstance(value, Mapping) else [value]
     if len(words) == 1 and isinstance(words[0], str) and words[0] in ways:
         word = words[0]
@@ -211,7 +204,7 @@ def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
 
 
 def _mount(converter: Converter, value: Any, cls: type) -> Any:
-    if isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _ways(VolumeSpec):
+    if isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in ways_of(VolumeSpec):
         return Mount(converter.structure(value, VolumeSpec))
     return _made(converter, cls, value)
 
@@ -250,10 +243,10 @@ def _only_item(value: Any) -> tuple[Any, Any]:
 
 def _made(converter: Converter, make: Any, value: Any) -> Any:
     """Call `make` with the structured values of a mapping; a scalar is its first argument."""
-    parameters = _parameters(make)
+    parameters = parameters_of(make)
     given = value
-    if isinstance(value, str | int | float) and _positional(make):
-        given = {_positional(make): value}
+    if isinstance(value, str | int | float) and positional_of(make):
+        given = {positional_of(make): value}
     elif value is None and not has(make):
         given = {}
     if not isinstance(given, Mapping):
@@ -280,7 +273,7 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    if "instances" in known and name in _parameters(InstanceSpec):
+    if "instances" in known and name in parameters_of(InstanceSpec):
         return "unknown key here; it belongs to an instance, below instances"
     other = _OTHER_NAMES.get(name, "")
     guess = f", did you mean {other!r}?" if other in known else did_you_mean(name, known)
@@ -312,60 +305,3 @@ def _refuse(problems: Iterable[Problem]) -> None:
     found = tuple(problems)
     if found:
         raise _ProblemsFound(found)
-
-
-def _plain(value: object) -> Any:
-    """Return a value of a spec in the form that documents have."""
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Path):
-        return {"file": str(value)}
-    if type(value) in _PLAIN:
-        return _PLAIN[type(value)](value)
-    return _plain_part(value) if has(type(value)) else value
-
-
-def _plain_part(part: Any) -> Any:
-    cls: Any = type(part)
-    if hasattr(part, "kind"):
-        way = _ways(cls)[part.kind]
-        arguments = _arguments(part, way)
-        return {part.kind: _shortened(arguments, way)} if arguments else part.kind
-    arguments = _arguments(part, cls)
-    return _shortened(arguments, cls) if cls in _SHORT else arguments
-
-
-def _arguments(part: Any, make: Callable[..., Any]) -> dict[str, Any]:
-    """Return the arguments with which `make` makes the part, without those equal to their default."""
-    values = {name: (getattr(part, name), default) for name, (_, default) in _parameters(make).items()}
-    return {
-        name: _plain(value)
-        for name, (value, default) in values.items()
-        if value != default and not (default is None and value in _UNSET)
-    }
-
-
-def _shortened(arguments: dict[str, Any], make: Callable[..., Any]) -> Any:
-    """Return an argument alone where it is the first and only one."""
-    return next(iter(arguments.values())) if list(arguments) == [_positional(make)] else arguments
-
-
-def _plain_content(content: bytes) -> Any:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode("ascii")}
-
-
-_SHORT = frozenset({Port, ScrapeTarget, Mount})
-"""Parts that documents may write as only their first argument."""
-
-_PLAIN: Mapping[type, Callable[[Any], Any]] = {
-    bytes: _plain_content,
-    Ref: lambda ref: {"ref": str(ref.key)},
-    Plain: lambda plain: {"plain": plain.value},
-    SecretRef: lambda secret: {"secret": _shortened(_arguments(secret, SecretRef), SecretRef)},
-    PrometheusConfig: lambda config: {"prometheus": _arguments(config, PrometheusConfig)},
-}

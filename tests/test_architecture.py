@@ -17,14 +17,15 @@ ROOT = Path(ocisidecar.__file__).parent
 
 MAY_IMPORT = {
     "clock": "",
+    "text_files": "",
     "errors": "",
     "events": "",
     "wire": "",
     "cancel": "clock errors",
     "timestamps": "clock errors",
     "aio": "cancel",
-    "spec": "errors wire",
-    "credentials": "clock errors",
+    "spec": "errors text_files wire",
+    "credentials": "clock errors text_files",
     "engine": "clock errors",
     "emulator": "clock engine",
     "client": "cancel clock credentials errors wire",
@@ -43,7 +44,7 @@ MAY_IMPORT = {
     "views": "clock deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock connection construction deployment destruction emulator errors "
     "events observe plan preflight spec verify",
-    "settings": "clock credentials errors events provisioner spec",
+    "settings": "clock credentials errors events provisioner spec text_files",
     "images": "cancel client clock engine errors provisioner spec wire",
     "pod": "engine errors resources spec wire",
     "pytest_plugin": "clock emulator provisioner",
@@ -73,6 +74,7 @@ READS = "plan.planner"
 """The one module in a pure package that reads: it passes what `observe` returns to the others."""
 JUDGING = (
     "errors",
+    "text_files",
     "timestamps",
     "resources.instance_request",
     "observe.container_exit_codes",

@@ -14,25 +14,30 @@ from inspect import Parameter, signature
 from operator import or_
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, evolve, fields, has, resolve_types
 from cattrs import Converter
 
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.alarm import AlarmSpec
+from ocisidecar.spec.as_written import UNMADE, Interpolated
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.interpolation import interpolate
+from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.repr import default_of
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.syntax import Parsed, plain_value
 from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below
-from ocisidecar.spec.validate.types import type_problems_of, word_for
+from ocisidecar.spec.validate.spec import validate
+from ocisidecar.spec.validate.types import REPORTED, type_problems_of, word_for
 from ocisidecar.spec.volume import Mount, VolumeSpec
 from ocisidecar.wire import Key, Ref
 
@@ -41,7 +46,7 @@ Document: TypeAlias = "bool | int | float | str | Sequence[Document] | Mapping[s
 
 _READY_ALARMS = ("cpu_utilization", "memory_utilization", "ephemeral_storage", "absence")
 _START = "begin with `name: <deployment>` and `instances:`, or with the name and the image_url of one instance"
-_NOT_IN_DOCUMENTS = frozenset({"source_file"})
+_NOT_IN_DOCUMENTS = frozenset({"source_file", "origin"})
 _OTHER_NAMES: Mapping[str, str] = {
     "args": "arguments",
     "count": "replicas",
@@ -61,34 +66,45 @@ _OTHER_NAMES: Mapping[str, str] = {
 
 
 class _ProblemsFound(Exception):
-    """Problems of a part that was structured, with paths below that part."""
+    """Problems of a part that was structured, with paths below that part; and what could be made of it."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, problems: Iterable[Problem], *, made: Any = UNMADE) -> None:
+        self.problems, self.made = tuple(problems), made
         super().__init__(self.problems)
 
 
-def structured(document: Document, *, directory: Path, source: str) -> DeploymentSpec:
+def structured(parsed: Parsed, *, environment: Mapping[str, str], directory: Path, source: str) -> DeploymentSpec:
     """Return the deployment that a document describes; one with `image_url` is that of an instance alone.
 
     Args:
-        document: a mapping.
+        parsed: a document, which must be a mapping.
+        environment: the variables that the document may refer to.
         directory: what the paths of `{file: …}` are relative to.
         source: the file's name, for messages.
 
     Raises:
-        SpecError: the document is not a mapping, or holds keys or words that are not known.
+        SpecError: the document is not a mapping, or holds keys or words that are not known, or references that
+            cannot be resolved; then with what `validate` finds in the rest.
     """
-    if document is None:
+    if parsed.document is None:
         raise SpecError([SpecProblem("", f"it is empty: {_START}")], source=source)
-    if not isinstance(document, Mapping):
-        raise SpecError([SpecProblem("", f"must be a mapping, got {word_for(document)}: {_START}")], source=source)
+    if not isinstance(parsed.document, Mapping):
+        message = f"must be a mapping, got {word_for(parsed.document)}: {_START}"
+        raise SpecError([SpecProblem("", message)], source=source)
+    found = interpolate(parsed.document, environment)
+    document, problems = found.document, list(found.faults)
+    origin = Origin(parsed.position, found.unset)
     cls: Any = InstanceSpec if "image_url" in document else DeploymentSpec
     try:
-        spec: DeploymentSpec | InstanceSpec = _structuring(directory).structure(document, cls)
+        made = _structuring(directory).structure(document, cls)
     except _ProblemsFound as error:
-        raise SpecError([SpecProblem(path, message) for path, message in error.problems], source=source) from None
-    return evolve(as_deployment(spec), source_file=source)
+        problems += error.problems
+        made = error.made
+    spec = made if made is UNMADE else evolve(as_deployment(made), source_file=source, origin=origin)
+    if not problems:
+        return cast("DeploymentSpec", spec)
+    more = validate(spec, accepts_symbolic_images=True) if isinstance(spec, DeploymentSpec) else ()
+    raise SpecError([*(origin.placed(SpecProblem(*one)) for one in problems), *more], source=source)
 
 
 @cache
@@ -123,7 +139,7 @@ def _structuring(directory: Path) -> Converter:
     """Return a converter whose hooks are tried from last to first."""
     converter = Converter()
     for scalar in (str, int, float, bool, bytes, Path):
-        converter.register_structure_hook(scalar, _unchanged)
+        converter.register_structure_hook(scalar, _scalar)
     hooks: Sequence[tuple[Callable[[Any], bool], Callable[[Any, Any], Any]]] = (
         (lambda _: True, _unchanged),
         (has, partial(_part, converter)),
@@ -137,12 +153,28 @@ def _structuring(directory: Path) -> Converter:
         (lambda hint: NoneType in get_args(hint), partial(_optional, converter)),
     )
     for applies, hook in hooks:
-        converter.register_structure_hook_func(applies, hook)
+        converter.register_structure_hook_func(applies, partial(_unless_reported, hook))
     return converter
+
+
+def _unless_reported(hook: Callable[[Any, Any], Any], value: Any, hint: Any) -> Any:
+    return value if value is UNMADE else hook(value, hint)
 
 
 def _unchanged(value: Any, _: Any) -> Any:
     return value
+
+
+def _scalar(value: Any, hint: Any) -> Any:
+    """Return a value as it is; text with variables becomes the number or boolean that the field takes."""
+    if not isinstance(value, Interpolated):
+        return value
+    meant = plain_value(value)
+    return (
+        meant
+        if hint in {int, float, bool} and type(meant) in {hint, int if hint is float else hint}
+        else str(value)
+    )
 
 
 def _optional(converter: Converter, value: Any, hint: Any) -> Any:
@@ -167,19 +199,19 @@ def _sequence(converter: Converter, value: Any, hint: Any) -> Any:
     names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
     paths = [f'["{name}"]' if isinstance(name, str) else f"[{index}]" for index, name in enumerate(names)]
     element = get_args(hint)[0]
-    made = _all(converter, {index: (paths[index], item, element) for index, item in enumerate(items)})
-    return tuple(made.values())
+    made, problems = _all(converter, {index: (paths[index], item, element) for index, item in enumerate(items)})
+    return _finished(tuple(made.values()), problems)
 
 
 def _mapping(converter: Converter, value: Any, hint: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     element = get_args(hint)[1]
-    return _all(converter, {name: (f'["{name}"]', item, element) for name, item in value.items()})
+    return _finished(*_all(converter, {name: (f'["{name}"]', item, element) for name, item in value.items()}))
 
 
 def _part(converter: Converter, value: Any, cls: type) -> Any:
-    ways = ways_of(cls)
+    ways, value = ways_of(cls), _without_extensions(value)
     words = list(value) if isinstance(value, Mapping) else [value]
     if len(words) == 1 and isinstance(words[0], str) and words[0] in ways:
         word = words[0]
@@ -191,6 +223,7 @@ def _part(converter: Converter, value: Any, cls: type) -> Any:
 
 
 def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
+    value = _without_extensions(value)
     arguments = dict(value) if isinstance(value, Mapping) else {}
     name = value if isinstance(value, str) else arguments.pop("preset", None)
     if name is None:
@@ -203,7 +236,15 @@ def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
     return _made(converter, preset, arguments)
 
 
+def _without_extensions(value: Any) -> Any:
+    """Return a mapping without the keys that begin with `x-`, which may hold anything."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: item for name, item in value.items() if not str(name).startswith("x-")}
+
+
 def _mount(converter: Converter, value: Any, cls: type) -> Any:
+    value = _without_extensions(value)
     if isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in ways_of(VolumeSpec):
         return Mount(converter.structure(value, VolumeSpec))
     return _made(converter, cls, value)
@@ -244,7 +285,7 @@ def _only_item(value: Any) -> tuple[Any, Any]:
 def _made(converter: Converter, make: Any, value: Any) -> Any:
     """Call `make` with the structured values of a mapping; a scalar is its first argument."""
     parameters = parameters_of(make)
-    given = value
+    given = value = _without_extensions(value)
     if isinstance(value, str | int | float) and positional_of(make):
         given = {positional_of(make): value}
     elif value is None and not has(make):
@@ -262,14 +303,20 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
         if default is NOTHING and name not in given
     ]
     known = {name: (name, given[name], parameters[name][0]) for name in given if name in parameters}
-    arguments = _all(converter, known, problems)
-    if not has(make):
-        _refuse(
+    arguments, found = _all(converter, known)
+    if has(make):
+        arguments |= {name: UNMADE for name, (_, default) in parameters.items() if default is NOTHING} | arguments
+    else:
+        mistyped = (
             problem
             for name, item in arguments.items()
             for problem in type_problems_of(item, parameters[name][0], name, Audience.FILE, is_shown=False)
         )
-    return make(**arguments)
+        found += [problem for problem in mistyped if problem[1] != REPORTED]
+    problems += found
+    if problems and not has(make):
+        raise _ProblemsFound(problems)
+    return _finished(make(**arguments), problems)
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
@@ -280,17 +327,23 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"unknown key{guess or '; known are ' + ', '.join(known)}"
 
 
-def _all(
-    converter: Converter, items: Mapping[Any, tuple[str, Any, Any]], problems: Sequence[Problem] = ()
-) -> dict[Any, Any]:
-    """Structure items given as path, value and hint; raise all their problems at once, and those already found."""
-    made, found = {}, list(problems)
+def _all(converter: Converter, items: Mapping[Any, tuple[str, Any, Any]]) -> tuple[dict[Any, Any], list[Problem]]:
+    """Structure items given as path, value and hint; return what could be made, and all problems."""
+    made: dict[Any, Any] = {}
+    found: list[Problem] = []
     for name, (path, value, hint) in items.items():
         try:
             made[name] = converter.structure(value, hint)
         except _ProblemsFound as error:
+            made[name] = error.made
             found += below(path, error.problems)
-    _refuse(found)
+    return made, found
+
+
+def _finished(made: Any, problems: Sequence[Problem]) -> Any:
+    """Return what was made, unless there are problems."""
+    if problems:
+        raise _ProblemsFound(problems, made=made)
     return made
 
 
@@ -298,7 +351,7 @@ def _at(path: str, structure: Callable[[], Any]) -> Any:
     try:
         return structure()
     except _ProblemsFound as error:
-        raise _ProblemsFound(below(path, error.problems)) from None
+        raise _ProblemsFound(below(path, error.problems), made=error.made) from None
 
 
 def _refuse(problems: Iterable[Problem]) -> None:

@@ -31,7 +31,7 @@ def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
         for alarm in spec.alarms
         if not alarm.destinations
     )
-    return (*of_instances, *of_alarms)
+    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_alarms)
 
 
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:

@@ -71,7 +71,9 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
 
 def test_lines_are_copied_and_the_copy_is_rotated(mirror):
     """New lines of the agent's log get into the copy, which is renamed at its limit and begun again."""
-    mirror.start().append_until("x" * 50, lambda: mirror.copy.with_suffix(".log.1").exists() and mirror.copy.exists())
+    mirror.start().append_until(
+        "x" * 50, lambda: mirror.copy.with_suffix(".log.1").exists() and mirror.copy.exists()
+    )
     assert set(mirror.copy.with_suffix(".log.1").read_text().split()) == {"x" * 50}
 
 

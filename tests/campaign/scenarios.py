@@ -29,10 +29,10 @@ LATENCIES = Latencies(
     monitoring=1,
     notification=1,
     artifacts=1,
-    container_instance_create=20,
-    container_instance_delete=10,
-    container_instance_action=5,
-    vnic_release=15,
+    container_instance_create=6,
+    container_instance_delete=4,
+    container_instance_action=2,
+    vnic_release=8,
     jitter=0.4,
 )
 

@@ -8,8 +8,13 @@ from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.limits import SHAPES
+from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.validate.paths import containers_of, joined
 
+_UNNOTICED = (
+    "holds what looks like a secret, which enters no hash in a tag, so that a changed one alone goes unnoticed: "
+    "take it from a vault secret, or set secret_version and change that with it"
+)
 _WHOLE_INTERNET = "0.0.0.0/0"
 
 
@@ -26,7 +31,7 @@ def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
         for alarm in spec.alarms
         if not alarm.destinations
     )
-    return (*of_instances, *of_alarms)
+    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_alarms)
 
 
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
@@ -44,6 +49,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
             "ports",
             "must be opened by the owner of the existing subnet; this deployment does not open them",
         )
+    yield from _hidden_changes(instance)
     for path, container in containers_of(instance):
         yield from ((path, warning) for warning in container.warnings)
         if not _is_pinned(container.image_url):
@@ -54,6 +60,15 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
                 joined(path, "statements"),
                 f"the deployment makes neither group nor policy, so others must grant these rights: {needs}",
             )
+
+
+def _hidden_changes(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
+    for volume in instance.all_volumes:
+        for path, content in volume.files.items():
+            if not isinstance(content, bytes) or volume.secret_version is not None:
+                continue
+            if masked_content((volume.name, path), content) != content:
+                yield f'volumes["{volume.name}"].files["{path}"]', _UNNOTICED
 
 
 def _is_pinned(image_url: str) -> bool:

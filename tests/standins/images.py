@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec.presets import nginx_exporter, node_exporter, prometheus, redis_exporter
+from ocisidecar.spec import third_party_images as official
 
 STAND_INS = {
-    "docker.io/library/debian:bookworm-slim": "ocisidecar-test/debian:1",
-    "docker.io/library/nginx:1.28.0-alpine": "ocisidecar-test/nginx:1",
-    "docker.io/library/redis:7.4.5-alpine": "ocisidecar-test/redis:1",
-    nginx_exporter.IMAGE: "ocisidecar-test/nginx-exporter:1",
-    node_exporter.IMAGE: "ocisidecar-test/node-exporter:1",
-    prometheus.IMAGE: "ocisidecar-test/prometheus:1",
-    redis_exporter.IMAGE: "ocisidecar-test/redis-exporter:1",
+    official.DEBIAN.url: "ocisidecar-test/debian:1",
+    official.NGINX.url: "ocisidecar-test/nginx:1",
+    official.REDIS.url: "ocisidecar-test/redis:1",
+    official.NGINX_EXPORTER.url: "ocisidecar-test/nginx-exporter:1",
+    official.NODE_EXPORTER.url: "ocisidecar-test/node-exporter:1",
+    official.PROMETHEUS.url: "ocisidecar-test/prometheus:1",
+    official.REDIS_EXPORTER.url: "ocisidecar-test/redis-exporter:1",
 }
 """Official image → stand-in, for the `images` argument of the emulator and of pods."""
 

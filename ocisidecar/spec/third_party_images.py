@@ -103,7 +103,7 @@ POSTGRES_EXPORTER = ThirdPartyImage(
     source="github.com/prometheus-community/postgres_exporter/releases: 0.20.0 is of 2026-06-29; day UNCONFIRMED",
     note=(
         "0.20 renamed pg_replication_slot_* to pg_replication_slots_*; 0.21.0 (2026-11-17) warns about the "
-        "variables DATA_SOURCE_URI and DATA_SOURCE_PASS_FILE, which 0.22 replaces by --datasource.uri and .pass-file"
+        "variables DATA_SOURCE_URI and DATA_SOURCE_PASS_FILE, replaced by --datasource.uri and .pass-file in 0.22"
     ),
 )
 PROMETHEUS = ThirdPartyImage(

@@ -58,24 +58,18 @@ TYPES: Final = {
 }
 """The types by the kinds of records."""
 
-NEVER_FOUND: Final = (
-    "AutonomousDatabase",
-    "BootVolume",
-    "Bucket",
-    "Cpe",
-    "DbSystem",
-    "Drg",
-    "FileSystem",
-    "Image",
-    "Instance",
-    "InstancePool",
-    "Key",
-    "LoadBalancer",
-    "LocalPeeringGateway",
-    "RemotePeeringConnection",
-    "Vault",
-    "Volume",
-    "VolumeGroup",
+NEVER_FOUND: Final = tuple(
+    """
+    AnalyticsInstance ApiDeployment ApiGateway AutonomousContainerDatabase AutonomousDatabase AutoScalingConfiguration
+    Bastion BootVolume BootVolumeBackup Bucket Budget Certificate CertificateAuthority CloudExadataInfrastructure
+    CloudVmCluster ClusterNetwork ClustersCluster ConsoleHistory Cpe CrossConnect CrossConnectGroup DataCatalog
+    Database DatabaseToolsConnection DbHome DbSystem DedicatedVmHost Drg DrgAttachment EmailSender EventRule
+    FileSystem FunctionsApplication FunctionsFunction Image Instance InstanceConfiguration InstancePool
+    IntegrationInstance IpSecConnection Key LoadBalancer LocalPeeringGateway LogSavedSearch MountTarget
+    MysqlDbSystem NetworkLoadBalancer OrmJob OrmStack PluggableDatabase RemotePeeringConnection ServiceConnector
+    Stream UnifiedAgentConfiguration Vault VaultSecret VirtualCircuit Vlan VmCluster Volume VolumeBackup
+    VolumeBackupPolicy VolumeGroup VolumeGroupBackup
+    """.split()
 )
 """Types of resources that cannot be made here, for which clients search all the same."""
 ALL_TYPES: Final = (*TYPES.values(), *NEVER_FOUND)
@@ -154,6 +148,7 @@ def _fields(summary: JsonObject) -> Fields:
     defined = summary["definedTags"]
     return {
         **{name.lower(): (str(summary[name]),) for name in ("resourceType", *FIELDS) if summary[name]},
+        **({"name": (str(summary["displayName"]),)} if summary["displayName"] else {}),
         **({"inactivestatus": ("0",)} if summary["resourceType"] == "User" else {}),
         "freeformtags.key": tuple(summary["freeformTags"]),
         "freeformtags.value": tuple(summary["freeformTags"].values()),

@@ -58,18 +58,71 @@ TYPES: Final = {
 }
 """The types by the kinds of records."""
 
-NEVER_FOUND: Final = tuple(
-    """
-    AnalyticsInstance ApiDeployment ApiGateway AutonomousContainerDatabase AutonomousDatabase AutoScalingConfiguration
-    Bastion BootVolume BootVolumeBackup Bucket Budget Certificate CertificateAuthority CloudExadataInfrastructure
-    CloudVmCluster ClusterNetwork ClustersCluster ConsoleHistory Cpe CrossConnect CrossConnectGroup DataCatalog
-    Database DatabaseToolsConnection DbHome DbSystem DedicatedVmHost Drg DrgAttachment EmailSender EventRule
-    FileSystem FunctionsApplication FunctionsFunction Image Instance InstanceConfiguration InstancePool
-    IntegrationInstance IpSecConnection Key LoadBalancer LocalPeeringGateway LogSavedSearch MountTarget
-    MysqlDbSystem NetworkLoadBalancer OrmJob OrmStack PluggableDatabase RemotePeeringConnection ServiceConnector
-    Stream UnifiedAgentConfiguration Vault VaultSecret VirtualCircuit Vlan VmCluster Volume VolumeBackup
-    VolumeBackupPolicy VolumeGroup VolumeGroupBackup
-    """.split()
+NEVER_FOUND: Final = (
+    "AnalyticsInstance",
+    "ApiDeployment",
+    "ApiGateway",
+    "AutonomousContainerDatabase",
+    "AutonomousDatabase",
+    "AutoScalingConfiguration",
+    "Bastion",
+    "BootVolume",
+    "BootVolumeBackup",
+    "Bucket",
+    "Budget",
+    "Certificate",
+    "CertificateAuthority",
+    "CloudExadataInfrastructure",
+    "CloudVmCluster",
+    "ClusterNetwork",
+    "ClustersCluster",
+    "ConsoleHistory",
+    "Cpe",
+    "CrossConnect",
+    "CrossConnectGroup",
+    "Database",
+    "DatabaseToolsConnection",
+    "DataCatalog",
+    "DbHome",
+    "DbSystem",
+    "DedicatedVmHost",
+    "Drg",
+    "DrgAttachment",
+    "EmailSender",
+    "EventRule",
+    "FileSystem",
+    "FunctionsApplication",
+    "FunctionsFunction",
+    "Image",
+    "Instance",
+    "InstanceConfiguration",
+    "InstancePool",
+    "IntegrationInstance",
+    "IpSecConnection",
+    "Key",
+    "LoadBalancer",
+    "LocalPeeringGateway",
+    "LogSavedSearch",
+    "MountTarget",
+    "MysqlDbSystem",
+    "NetworkLoadBalancer",
+    "OrmJob",
+    "OrmStack",
+    "PluggableDatabase",
+    "RemotePeeringConnection",
+    "ServiceConnector",
+    "Stream",
+    "UnifiedAgentConfiguration",
+    "Vault",
+    "VaultSecret",
+    "VirtualCircuit",
+    "Vlan",
+    "VmCluster",
+    "Volume",
+    "VolumeBackup",
+    "VolumeBackupPolicy",
+    "VolumeGroup",
+    "VolumeGroupBackup",
 )
 """Types of resources that cannot be made here, for which clients search all the same."""
 ALL_TYPES: Final = (*TYPES.values(), *NEVER_FOUND)

@@ -205,7 +205,11 @@ def _prometheus(values: Values) -> SidecarSpec:
 
 
 def _log_forwarder(values: Values) -> SidecarSpec:
-    sidecar = SidecarSpec.log_forwarder(image_url=values.log_forwarder_sidecar_image)
+    sidecar = SidecarSpec.log_forwarder(
+        image_url=values.log_forwarder_sidecar_image,
+        log_files=values.log_forwarder_sidecar_files,
+        multiline=values.log_forwarder_sidecar_multiline,
+    )
     return _limited(sidecar, values, values.log_forwarder_sidecar_memory_gb, values.log_forwarder_sidecar_ocpus)
 
 

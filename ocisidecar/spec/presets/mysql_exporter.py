@@ -6,9 +6,10 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import MYSQLD_EXPORTER
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
-IMAGE = "quay.io/prometheus/mysqld-exporter:v0.17.2"
+IMAGE = MYSQLD_EXPORTER.url
 PORT = 9104
 _NOBODY = 65534
 _SECRETS = "/etc/mysql-exporter"

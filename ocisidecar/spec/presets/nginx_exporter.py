@@ -6,8 +6,9 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import NGINX_EXPORTER
 
-IMAGE = "docker.io/nginx/nginx-prometheus-exporter:1.4.2"
+IMAGE = NGINX_EXPORTER.url
 PORT = 9113
 _USER = 1001
 

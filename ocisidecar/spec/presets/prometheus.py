@@ -8,9 +8,10 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import PROMETHEUS
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
-IMAGE = "quay.io/prometheus/prometheus:v3.5.0"
+IMAGE = PROMETHEUS.url
 PORT = 9090
 _NOBODY = 65534
 _WRITE_AHEAD_LOG_GBS = 1

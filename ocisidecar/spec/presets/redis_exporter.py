@@ -6,9 +6,10 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import REDIS_EXPORTER
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
-IMAGE = "quay.io/oliver006/redis_exporter:v1.74.0"
+IMAGE = REDIS_EXPORTER.url
 PORT = 9121
 _USER = 59000
 _SECRETS = "/etc/redis-exporter"

@@ -57,5 +57,6 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
 
 
 def _is_pinned(image_url: str) -> bool:
-    _, colon, tag = image_url.rpartition("/")[2].partition(":")
-    return "@" in image_url or bool(colon and tag != "latest")
+    """Tell whether the URL has a digest, or a tag with a number, unlike `latest`, `stable` and `main`."""
+    tag = image_url.rpartition("/")[2].partition(":")[2]
+    return "@" in image_url or any(character.isdigit() for character in tag)

@@ -100,6 +100,7 @@ def test_prometheus_scrapes_what_is_there():
     config = volume_at(sidecar, "/etc/prometheus").files["prometheus.yml"]
     assert config == PrometheusConfig(scrape_interval_in_seconds=30, remote_write=["https://example.org/write"])
     assert "--storage.tsdb.retention.size=8GB" in sidecar.arguments
+    assert "--web.cors.origin=none" in sidecar.arguments
     assert sidecar.ephemeral_storage_in_gbs == 9
     own = SidecarSpec.prometheus(config="scrape_configs: []\n")
     assert volume_at(own, "/etc/prometheus").files["prometheus.yml"] == b"scrape_configs: []\n"
@@ -110,7 +111,12 @@ def test_prometheus_config_renders():
     config = PrometheusConfig(remote_write=["https://example.org/write"])
     targets = [
         ("web", ScrapeTarget(80, labels={"instance": "w"})),
-        ("web", ScrapeTarget(81, path="/probe", parameters={"target": "x"})),
+        (
+            "web",
+            ScrapeTarget(
+                81, path="/probe", parameters={"target": "x"}, fallback_scrape_protocol="OpenMetricsText1.0.0"
+            ),
+        ),
     ]
     document = json.loads(config.render(targets, labels={"deployment": "shop"}))
     assert document["global"] == {"scrape_interval": "15s", "external_labels": {"deployment": "shop"}}
@@ -119,11 +125,13 @@ def test_prometheus_config_renders():
         {
             "job_name": "web",
             "metrics_path": "/metrics",
+            "fallback_scrape_protocol": "PrometheusText0.0.4",
             "static_configs": [{"targets": ["127.0.0.1:80"], "labels": {"container": "web", "instance": "w"}}],
         },
         {
             "job_name": "web-2",
             "metrics_path": "/probe",
+            "fallback_scrape_protocol": "OpenMetricsText1.0.0",
             "static_configs": [{"targets": ["127.0.0.1:81"], "labels": {"container": "web"}}],
             "params": {"target": ["x"]},
         },

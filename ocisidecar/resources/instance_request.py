@@ -28,6 +28,7 @@ from ocisidecar.spec import (
 from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
+from ocisidecar.spec.scrape import SCRAPE_INTERVAL_VARIABLE
 from ocisidecar.spec.volume import StoredContent
 from ocisidecar.wire import Body, Key, Ref
 
@@ -134,11 +135,11 @@ def compose(
         SpecError: a file that the spec names could not be read.
     """
     name = f"{instance.name}-{replica}"
-    on_shape = shape or instance.shape
-    volumes = instance.all_volumes
+    on_shape, volumes = shape or instance.shape, instance.all_volumes
     files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
     logging = deployment.logging or LoggingSpec.deployment()
-    surroundings = _Surroundings(logging, image_prefix, f"{deployment.name}/{name}", domain)
+    interval = _scrape_interval(instance)
+    surroundings = _Surroundings(logging, image_prefix, f"{deployment.name}/{name}", domain, interval)
     containers = _containers(instance, on_shape, surroundings)
     vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
@@ -201,12 +202,18 @@ def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:
 
 @frozen
 class _Surroundings:
-    """What containers depend on outside their own spec; `name` is that of their instance."""
+    """What containers depend on outside their own spec.
+
+    Attributes:
+        name: of their instance.
+        scrape_interval: of its Prometheus, such as `15s`; None if no configuration is generated.
+    """
 
     logging: LoggingSpec
     image_prefix: str | None
     name: str
     domain: str
+    scrape_interval: str | None
 
 
 def _containers(instance: InstanceSpec, shape: str, surroundings: _Surroundings) -> list[dict[str, Body]]:
@@ -246,8 +253,13 @@ def _is_resource_principal_disabled(container: SidecarSpec) -> bool:
 
 
 def _environment(container: SidecarSpec, surroundings: _Surroundings) -> Mapping[str, Body]:
-    """Return the container's variables; a log forwarder gets the name of its instance and the realm's domain."""
-    values = container.environment_variables
+    """Return the container's variables.
+
+    A log forwarder gets the name of its instance and the realm's domain, Grafana the interval of Prometheus.
+    """
+    values = dict(container.environment_variables)
+    if SCRAPE_INTERVAL_VARIABLE in values and surroundings.scrape_interval is not None:
+        values[SCRAPE_INTERVAL_VARIABLE] = surroundings.scrape_interval
     added = {"OCISIDECAR_INSTANCE": surroundings.name, "OCISIDECAR_DOMAIN": surroundings.domain}
     added = {name: value for name, value in added.items() if value and "OCISIDECAR_LOG_ID" in values}
     return {
@@ -263,6 +275,12 @@ def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
             return logging.log_id
         return Ref(value.key, value.field, deployment=logging.name or "")
     return value
+
+
+def _scrape_interval(instance: InstanceSpec) -> str | None:
+    contents = [content for volume in instance.all_volumes for content in volume.files.values()]
+    configs = [content for content in contents if isinstance(content, PrometheusConfig)]
+    return f"{configs[0].scrape_interval_in_seconds}s" if configs else None
 
 
 def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) -> Mapping[str, Body]:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from attrs import define, field, frozen
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ImageError, LoginFailed
+from ocisidecar.spec.secret_texts import masked
 
 if TYPE_CHECKING:
     import requests
@@ -36,6 +37,7 @@ _MAX_SECONDS: Final = 60.0
 _FIRST_WAIT_SECONDS: Final = 0.5
 _MAX_WAIT_SECONDS: Final = 8.0
 _RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
+_SHOWN_CHARACTERS: Final = 400
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -96,6 +98,7 @@ class RegistryClient:
     username: str
     password: str = field(repr=False)
     clock: Clock = field(factory=SystemClock)
+    _tokens: set[str] = field(factory=set, init=False, repr=False)
     _http: requests.Session = field(init=False, repr=False)
 
     @_http.default
@@ -154,9 +157,20 @@ class RegistryClient:
             response = self._send(method, url, authorization=authorization, headers=headers, body=body)
         return self._checked(response, f"{method} {url}")
 
+    @property
+    def _basic(self) -> str:
+        return b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+    def without_secrets(self, text: str) -> str:
+        """Return a registry's words without our password and tokens, which some registries echo."""
+        own = {self._basic, self.password, quote(self.password, safe=""), *self._tokens} - {""}
+        for secret in sorted(own, key=len, reverse=True):
+            text = text.replace(secret, "…")
+        return masked(text)
+
     def _authorize(self, challenge: str, scope: str) -> str:
         """Return the header for a challenge: user and password, or a token that its realm issues for them."""
-        basic = b64encode(f"{self.username}:{self.password}".encode()).decode()
+        basic = self._basic
         if not challenge.lower().startswith("bearer "):
             return f"Basic {basic}"
         parameters = dict(_PARAMETER.findall(challenge))
@@ -169,10 +183,12 @@ class RegistryClient:
         token = _token(response)
         if not token:
             raise ImageError(f"GET {url}: the response contains no token.")
+        self._tokens.add(token)
         return f"Bearer {token}"
 
     def _checked(self, response: requests.Response, request: str) -> requests.Response:
-        failure = f"{request} as {self.username!r}: {response.status_code} {_error_text(response)}"
+        said = self.without_secrets(_error_text(response))[:_SHOWN_CHARACTERS]
+        failure = f"{request} as {self.username!r}: {response.status_code} {said}"
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise LoginFailed(
                 f"{failure}.  Check user name (in OCIR `<namespace>/<user>`) and password (in OCIR an auth token "
@@ -271,4 +287,4 @@ def _error_text(response: requests.Response) -> str:
         errors = response.json()["errors"]
         return "; ".join(f"{one['code']}: {one['message']}" for one in errors)
     except (ValueError, LookupError, TypeError):
-        return " ".join(response.text.split())[:200] or "(no text)"
+        return " ".join(response.text.split()) or "(no text)"

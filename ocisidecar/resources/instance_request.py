@@ -29,6 +29,7 @@ from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.scrape import SCRAPE_INTERVAL_VARIABLE
+from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.volume import StoredContent
 from ocisidecar.wire import Body, Key, Ref
 
@@ -58,6 +59,9 @@ CONTAINER_SECTIONS = {
     "healthChecks": "health",
 }
 """Which section a field belongs to; VNIC, volumes, their files and pull secrets follow in `_sections`."""
+
+SHARED_GROUP = Key("network-security-group", "main")
+"""The key of the group that earlier versions made for all instances of a deployment together."""
 
 _OCIR = re.compile(
     r"(?P<host>(?P<key>[a-z0-9-]+)\.ocir\.io|ocir\.(?P<region>[a-z0-9-]+)\.oci\.[a-z0-9.-]+)"
@@ -101,7 +105,8 @@ class Composed:
             content in base64, with the version as field (`current` for the newest).
         in_place: what can be changed in place but no list shows: the VNIC's attributes.
         sections: what can only be changed by replacing the instance, by the names that plans show.  Secrets are
-            replaced by reference and version.
+            replaced by reference and version, and what looks like one in a file by `…`.
+        former_sections: as earlier versions made them, with such files as they are; None without such files.
         statements: rights that its containers need: pairs of container name and statement.
     """
 
@@ -109,6 +114,7 @@ class Composed:
     body: Mapping[str, Body] = field(repr=False)
     in_place: Mapping[str, Body] = field(repr=False)
     sections: Mapping[str, Body] = field(repr=False)
+    former_sections: Mapping[str, Body] | None = field(repr=False)
     statements: tuple[tuple[str, Statement], ...]
 
 
@@ -135,8 +141,8 @@ def compose(
         SpecError: a file that the spec names could not be read.
     """
     name = f"{instance.name}-{replica}"
-    on_shape, volumes = shape or instance.shape, instance.all_volumes
-    files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
+    on_shape = shape or instance.shape
+    files = {volume.name: _files(volume, deployment, instance, name) for volume in instance.all_volumes}
     logging = deployment.logging or LoggingSpec.deployment()
     interval = _scrape_interval(instance)
     surroundings = _Surroundings(logging, image_prefix, f"{deployment.name}/{name}", domain, interval)
@@ -147,7 +153,7 @@ def compose(
         shape=on_shape,
         shapeConfig=_shape_config(instance, on_shape),
         containers=containers,
-        volumes=[wire.volume(volume, files[volume.name]) for volume in volumes],
+        volumes=[wire.volume(volume, files[volume.name]) for volume in instance.all_volumes],
         vnics=[vnic],
         dnsConfig=wire.dns_config(instance.dns_config),
         gracefulShutdownTimeoutInSeconds=instance.graceful_shutdown_timeout_in_seconds,
@@ -157,13 +163,20 @@ def compose(
         freeformTags={**deployment.freeform_tags, **instance.freeform_tags},
         definedTags=_defined_tags(deployment, instance),
     )
+    sections = _sections(instance, body, containers, vnic, files)
     return Composed(
         key=Key("container-instance", name),
         body=body,
-        in_place={"vnics": {name: value for name, value in vnic.items() if name in VNIC_MUTABLE}},
-        sections=_sections(instance, body, containers, vnic, files),
+        in_place={"vnics": {field: value for field, value in vnic.items() if field in VNIC_MUTABLE}},
+        sections=sections,
+        former_sections=_former(sections, instance, files),
         statements=tuple(_statements(instance, image_prefix)),
     )
+
+
+def group_key(instance: str) -> Key:
+    """Return the key of an instance's own security group; with a dot for `main`, which no instance's name has."""
+    return Key(SHARED_GROUP.kind, f"{instance}.instance" if instance == SHARED_GROUP.name else instance)
 
 
 def resolve_image(image_url: str, image_prefix: str | None) -> str:
@@ -288,7 +301,7 @@ def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) ->
     subnet = Ref(Key("subnet", "main"), deployment=network.name or "")
     return wire.present(
         subnetId=network.subnet_id if existing else subnet,
-        nsgIds=list(network.nsg_ids) if existing else [Ref(Key("network-security-group", "main"))],
+        nsgIds=list(network.nsg_ids) if existing else [Ref(group_key(instance.name))],
         isPublicIpAssigned=network.is_public_ip_assigned,
         displayName=instance.vnic_display_name or display_name,
         hostnameLabel=instance.hostname_label,
@@ -350,16 +363,36 @@ def _sections(
     for volume in instance.all_volumes:
         put("volumes", volume.name, {**wire.volume(volume, {}), "configs": None})
         for path, data in files[volume.name].items():
-            put("config", f"{volume.name}/{path}", _shown(data, volume.secret_version))
+            put("config", f"{volume.name}/{path}", _hashed(volume, path, data))
     put("network", "vnic", {name: value for name, value in vnic.items() if name not in VNIC_MUTABLE})
     for secret in instance.image_pull_secrets:
         put("pull", secret.registry_endpoint, [secret.kind, secret.secret_id, secret.version])
     return sections
 
 
-def _shown(data: Body, secret_version: str | None) -> Body:
-    """Return what enters the digest for a file: a reference or a version in place of a secret."""
-    return data if secret_version is None or isinstance(data, Ref) else secret_version
+def _hashed(volume: VolumeSpec, path: str, data: Body) -> Body:
+    """Return what enters the digest for a file: a reference, a version, or the content without secrets.
+
+    A short hash of a secret stands in a tag that everyone who lists the instance reads, and could be guessed.
+    """
+    if isinstance(data, Ref):
+        return data
+    if volume.secret_version is not None:
+        return volume.secret_version
+    content = volume.files[path]
+    return wire.base64_text(masked_content((volume.name, path), content)) if isinstance(content, bytes) else data
+
+
+def _former(
+    sections: Mapping[str, Body], instance: InstanceSpec, files: Mapping[str, Mapping[str, Body]]
+) -> Mapping[str, Body] | None:
+    """Return the sections as earlier versions made them, which hashed the literal content of files as it is."""
+    literal = {
+        f"{volume.name}/{path}": data if isinstance(data, Ref) else volume.secret_version or data
+        for volume in instance.all_volumes
+        for path, data in files[volume.name].items()
+    }
+    return {**sections, "config": literal} if literal and literal != sections["config"] else None
 
 
 def _statements(instance: InstanceSpec, image_prefix: str | None) -> Iterator[tuple[str, Statement]]:

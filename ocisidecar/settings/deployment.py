@@ -26,11 +26,11 @@ from ocisidecar.spec import (
     TopicSpec,
     VolumeSpec,
 )
-from ocisidecar.spec.instance import VCN
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.ocir import is_ocir, ocir_host
 from ocisidecar.spec.own_images import OWN_IMAGES, own_image
 from ocisidecar.spec.presets import grafana, prometheus
+from ocisidecar.spec.validate.fields import VCN
 
 _LOOPBACK: Final = "http://127.0.0.1"
 _LOGICAL_CPUS_OF_UNKNOWN_SHAPES: Final = 2

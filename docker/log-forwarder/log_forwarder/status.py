@@ -75,7 +75,6 @@ class StatusServer(ThreadingHTTPServer):
         """Bind without resolving the host name, which blocks for seconds where there is no name server."""
         TCPServer.server_bind(self)
 
-
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection; without a descriptor left, wait a moment instead of trying again at once."""
         try:

@@ -44,6 +44,13 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
             "ports",
             "must be opened by the owner of the existing subnet; this deployment does not open them",
         )
+    if instance.sidecars and instance.container_restart_policy != "ALWAYS":
+        names = ", ".join(sidecar.name for sidecar in instance.sidecars)
+        yield (
+            "container_restart_policy",
+            f"an instance ends when all its containers have ended: after the app it runs on, and costs, until {names} "
+            "end by themselves or it is destroyed (presets never end)",
+        )
     for path, container in containers_of(instance):
         yield from ((path, warning) for warning in container.warnings)
         if not _is_pinned(container.image_url):

@@ -75,8 +75,8 @@ def test_a_job_whose_sidecars_never_end(policy: str):
     assert spec_warnings(SHOP.with_instance(job)) == ()
     (warning,) = spec_warnings(SHOP.with_instance(job.with_sidecar(SidecarSpec.node_exporter())))
     assert warning == (
-        'instances["web"].container_restart_policy: an instance ends when all its containers have ended: after the app '
-        "it runs on, and costs, until node-exporter end by themselves or it is destroyed (presets never end)"
+        'instances["web"].container_restart_policy: an instance ends with the last of its containers, and presets '
+        "never end: after the app it runs on, and costs, with node-exporter"
     )
     always = WEB.with_sidecar(SidecarSpec.node_exporter())
     assert spec_warnings(SHOP.with_instance(always)) == ()

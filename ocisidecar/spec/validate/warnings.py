@@ -48,8 +48,10 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
         names = ", ".join(sidecar.name for sidecar in instance.sidecars)
         yield (
             "container_restart_policy",
-            f"an instance ends when all its containers have ended: after the app it runs on, and costs, until {names} "
-            "end by themselves or it is destroyed (presets never end)",
+            (
+                "an instance ends with the last of its containers, and presets never end: after the app it runs "
+                f"on, and costs, with {names}"
+            ),
         )
     for path, container in containers_of(instance):
         yield from ((path, warning) for warning in container.warnings)

@@ -49,6 +49,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
             count = public_addresses(blocks_in(port.sources))
             cover = f"its sources cover {count:,} public addresses ({', '.join(port.sources)})"
             yield "ports", f"{port.protocol} {port.port} is open to the internet: {cover}"
+    yield from _of_jobs(instance)
     yield from _of_existing_network(instance, spec.effective_network)
     yield from _hidden_changes(instance)
     for path, container in containers_of(instance):
@@ -61,6 +62,13 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
                 joined(path, "statements"),
                 f"the deployment makes neither group nor policy, so others must grant these rights: {needs}",
             )
+
+
+def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
+    if instance.sidecars and instance.container_restart_policy != "ALWAYS":
+        names = ", ".join(sidecar.name for sidecar in instance.sidecars)
+        ends = "an instance ends with the last of its containers, and presets never end"
+        yield "container_restart_policy", f"{ends}: after the app it runs on, and costs, with {names}"
 
 
 def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:

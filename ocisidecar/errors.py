@@ -135,7 +135,7 @@ class AmbiguousResource(PlanError):
 
 
 class ConcurrentRun(PlanError):
-    """Another run created a resource of the same key with other content, and first; it stays, ours is removed."""
+    """Another run changes this deployment at the same time, or did just before; the message says what."""
 
 
 class ResourceNotOwned(PlanError):

@@ -8,7 +8,7 @@ after a create on one, everything is listed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from math import inf
@@ -16,17 +16,17 @@ from math import inf
 from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import placements_exhausted
-from ocisidecar.apply.rivals import Search, concurrent_run
+from ocisidecar.apply.rivals import concurrent_run
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import (
+    ConcurrentRun,
     Conflict,
     LimitExceeded,
     NotAuthorizedOrNotFound,
     OutOfHostCapacity,
-    ServiceCallError,
 )
 from ocisidecar.plan.diff import changed_fields
-from ocisidecar.plan.plan import Action, Operation
+from ocisidecar.plan.plan import Action, Operation, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.rights import secrets_statement
@@ -69,8 +69,10 @@ class Attempt:
 class Job:
     """Everything that the requests of one operation need.
 
-    `blocked_since` is since when something has been in its way, in clock seconds; `leaving` returns the OCIDs that
-    its plan deletes.
+    Attributes:
+        blocked_since: since when something has been in its way, in clock seconds.
+        plan: the one that it is of.
+        rights: returns the groups and policies that are to be looked at before it waits for them any longer.
     """
 
     operation: Operation
@@ -81,7 +83,8 @@ class Job:
     caller: Caller
     attempt: Attempt = Attempt()
     blocked_since: float = inf
-    leaving: Callable[[], Collection[str]] = frozenset
+    plan: Plan | None = None
+    rights: Callable[[], Sequence[Live]] = tuple
     list_lag_seconds: float = 0.0
 
 
@@ -151,7 +154,7 @@ def _create(job: Job) -> Done:
             if (found := _find(job, want)) is not None:
                 return Done(as_wanted(job, found), attempt)
         try:
-            accepted, attempt = _create_or_share(job, want, placements[attempt.placement], attempt)
+            accepted, attempt = _create_with_fresh_token(job, want, placements[attempt.placement], attempt)
         except (LimitExceeded, OutOfHostCapacity) as error:
             if attempt.placement + 1 >= len(placements):
                 raise placements_exhausted(want, error) from error
@@ -161,21 +164,6 @@ def _create(job: Job) -> Done:
                 job.caller.notify(reason, attempt.placement, 0)
         else:
             return Done(_oldest(job, want, accepted) if attempt.placement else accepted, attempt)
-
-
-def _create_or_share(
-    job: Job, want: Desired, placement: Placement | None, attempt: Attempt
-) -> tuple[Accepted, Attempt]:
-    """Create, or use the resource of the same key because of which the service refuses a second one."""
-    try:
-        return _create_with_fresh_token(job, want, placement, attempt)
-    except ServiceCallError as error:
-        parent_id, known = job.kind.parent_id(want.body, job.lookup), job.operation.superseded
-        search = Search(job.kind, job.caller, job.site, want, parent_id, known, job.list_lag_seconds)
-        other = search.in_the_way(error)
-        if other is None:
-            raise
-        return as_wanted(job, other), attempt
 
 
 def _create_with_fresh_token(
@@ -329,9 +317,15 @@ def give_way(job: Job, own: Live, older: Live) -> Done:
     """Delete the resource that this run created, and use the older one of another run.
 
     Raises:
-        ConcurrentRun: the older one has other content.
+        ConcurrentRun: the older one has other content, or another run uses what this one created.
     """
-    job.kind.delete(job.caller, job.site, own)
+    try:
+        job.kind.delete(job.caller, job.site, own)
+    except Conflict as error:
+        raise ConcurrentRun(
+            f"Another run uses {own.key} ({own.id}), which this run created beside the older {older.id} and cannot "
+            f"delete: {error.service_message.rstrip('.')}. Let it end, then run again: one of them is removed."
+        ) from error
     if older.tags.get(TAG_DIGEST) != _wanted(job).digest:
         raise concurrent_run(older)
     return Done(as_wanted(job, older), job.attempt)

@@ -14,13 +14,14 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 from attrs import define, field, frozen
 
 from ocisidecar.client.loopback import is_loopback
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ImageError, LoginFailed
+from ocisidecar.spec.secret_texts import masked
 
 if TYPE_CHECKING:
     import requests
@@ -40,6 +41,7 @@ _LONGEST_NUMBER: Final = 9
 _FIRST_WAIT_SECONDS: Final = 0.5
 _MAX_WAIT_SECONDS: Final = 8.0
 _RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
+_SHOWN_CHARACTERS: Final = 400
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -100,6 +102,7 @@ class RegistryClient:
     username: str
     password: str = field(repr=False)
     clock: Clock = field(factory=SystemClock)
+    _tokens: set[str] = field(factory=set, init=False, repr=False)
     _http: requests.Session = field(init=False, repr=False)
 
     @_http.default
@@ -160,9 +163,20 @@ class RegistryClient:
             response = self._send(method, url, authorization=authorization, headers=headers, body=body)
         return self._checked(response, f"{method} {url}")
 
+    @property
+    def _basic(self) -> str:
+        return b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+    def without_secrets(self, text: str) -> str:
+        """Return a registry's words without our password and tokens, which some registries echo."""
+        own = {self._basic, self.password, quote(self.password, safe=""), *self._tokens} - {""}
+        for secret in sorted(own, key=len, reverse=True):
+            text = text.replace(secret, "…")
+        return masked(text)
+
     def _authorize(self, challenge: str, scope: str) -> str:
         """Return the header for a challenge: user and password, or a token that its realm issues for them."""
-        basic = b64encode(f"{self.username}:{self.password}".encode()).decode()
+        basic = self._basic
         if not challenge.lower().startswith("bearer "):
             return f"Basic {basic}"
         parameters = dict(_PARAMETER.findall(challenge))
@@ -178,10 +192,12 @@ class RegistryClient:
         token = _token(response)
         if not token:
             raise ImageError(f"GET {url}: the response contains no token.")
+        self._tokens.add(token)
         return f"Bearer {token}"
 
     def _checked(self, response: requests.Response, request: str) -> requests.Response:
-        failure = f"{request} as {self.username!r}: {response.status_code} {_error_text(response)}"
+        said = self.without_secrets(_error_text(response))[:_SHOWN_CHARACTERS]
+        failure = f"{request} as {self.username!r}: {response.status_code} {said}"
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise LoginFailed(
                 f"{failure}.  Check user name (in OCIR `<namespace>/<user>`) and password (in OCIR an auth token "
@@ -206,7 +222,7 @@ class RegistryClient:
         """Send a request, and retry it on failures that are likely to pass."""
         import requests
 
-        options = {"timeout": _TIMEOUT_SECONDS, "allow_redirects": False, "stream": True}
+        options: dict[str, Any] = {"timeout": _TIMEOUT_SECONDS, "allow_redirects": False, "stream": True}
         sent = {**(headers or {}), **({} if authorization is None else {"Authorization": authorization})}
 
         def attempt() -> requests.Response:
@@ -225,9 +241,8 @@ class RegistryClient:
         try:
             response: requests.Response = retry(attempt)
         except requests.exceptions.RequestException as error:
-            raise ImageError(
-                f"{method} {url}: no response: {_cause(error)}.  Check host, network and proxy."
-            ) from error
+            why = f"no response: {_cause(error)}.  Check host, network and proxy."
+            raise ImageError(f"{method} {url}: {why}") from error
         return response
 
 
@@ -255,11 +270,10 @@ def _is_over(clock: Clock, began: float, state: tenacity.RetryCallState) -> bool
 
 def _seconds_to_wait(clock: Clock, state: tenacity.RetryCallState) -> float:
     """Return the wait that the registry asks for, and at least that of the attempt."""
-    own = min(_FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), _MAX_WAIT_SECONDS)
-    outcome = state.outcome
-    response = None if outcome is None or outcome.failed else outcome.result()
-    headers: Mapping[str, str] = getattr(response, "headers", {})
-    return max(own, _retry_after(headers.get("Retry-After", ""), clock))
+    own: float = min(_FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), _MAX_WAIT_SECONDS)
+    response = None if state.outcome is None or state.outcome.failed else state.outcome.result()
+    asked = _retry_after(str(getattr(response, "headers", {}).get("Retry-After", "")), clock)
+    return max(own, asked)
 
 
 def _retry_after(value: str, clock: Clock) -> float:
@@ -325,4 +339,4 @@ def _error_text(response: requests.Response) -> str:
         errors = response.json()["errors"]
         return "; ".join(f"{one['code']}: {one['message']}" for one in errors)
     except (ValueError, LookupError, TypeError):
-        return " ".join(response.text.split())[:200] or "(no text)"
+        return " ".join(response.text.split()) or "(no text)"

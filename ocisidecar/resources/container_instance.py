@@ -96,6 +96,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
             mutable=self.mutable | frozenset(TAG_FIELDS),
             hidden=composed.in_place,
             sections=composed.sections,
+            former_sections=composed.former_sections,
             relies_on=_shared_rights(spec),
             after=frozenset(
                 {_RIGHTS, *(Key("container-repository", repository.name) for repository in spec.repositories)}

@@ -24,6 +24,7 @@ from ocisidecar.settings.loading import Loaded, load
 from ocisidecar.settings.table import Values, variables
 from ocisidecar.spec.validate.spec import validate
 from ocisidecar.text_files import decoded
+from ocisidecar.tracebacks import without_locals_in_errors
 
 if TYPE_CHECKING:
     from ocisidecar.clock import Clock
@@ -40,11 +41,13 @@ _ELEMENT = re.compile(r"\[[^\]]+\]")
 _INDEX = re.compile(r'(ports)\[(?:\d+|"[^"]*")\]')
 
 
+@without_locals_in_errors
 @frozen
 class Settings:
     """The settings in an environment file such as `oci-monitoring.env`; make one with `from_env_file`.
 
-    Frozen; pickles.  A secret never shows in a repr, a message or a warning.
+    Frozen; pickles, and a pickle holds the secrets in clear text.  A secret never shows in a repr, a message or a
+    warning.
 
     Attributes:
         path: of the file.

@@ -21,6 +21,7 @@ from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.text_files import decoded
+from ocisidecar.tracebacks import keeps_no_locals
 
 if TYPE_CHECKING:
     from ocisidecar.spec.syntax import Parsed
@@ -31,6 +32,7 @@ _MAX_BYTES: Final = 8 * 2**20
 _NO_TEXT: Final = "it is neither UTF-8 text nor UTF-16 text with a byte order mark"
 
 
+@keeps_no_locals
 def load_spec(source: str | Path, *, environment: Mapping[str, str] | None = None) -> DeploymentSpec:
     """Return the deployment that a YAML or JSON file, or such a text, describes.
 

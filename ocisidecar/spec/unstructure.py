@@ -10,6 +10,7 @@ from typing import Any
 from attrs import has
 
 from ocisidecar.spec.deployment import DeploymentSpec
+from ocisidecar.spec.egress import EgressRule
 from ocisidecar.spec.instance import Port
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import Plain, SecretRef
@@ -71,7 +72,7 @@ def _plain_content(content: bytes) -> Any:
         return {"base64": base64.b64encode(content).decode("ascii")}
 
 
-_SHORT = frozenset({Port, ScrapeTarget, Mount})
+_SHORT = frozenset({Port, ScrapeTarget, Mount, EgressRule})
 """Parts that documents may write as only their first argument."""
 
 _PLAIN: Mapping[type, Callable[[Any], Any]] = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar.apply.waiter import Waiter, WaitStatus, Watch, interval, poll
+from ocisidecar.apply.intervals import interval
+from ocisidecar.apply.waiter import Waiter, WaitStatus, Watch, poll
 from ocisidecar.plan.plan import Action, Goal, OperationId
 from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.container_health import Health
@@ -216,6 +217,16 @@ class TestPollWithoutAnOcid:
         seen = observation(watch(kind, live_id="", since=clock.time() - 5, work_request_id="wr"))
         assert seen.status is status
         assert bool(seen.errors) == (status is WaitStatus.FAILED)
+
+    def test_what_its_work_request_made_and_no_list_shows_for_a_minute_has_disappeared(self, observation, clock):
+        """A resource that another run deleted before any list showed it is not waited for until the timeout."""
+        kind = ScriptedKind(work=Phase.READY)
+        watched = watch(kind, live_id="", since=clock.time() - 5, work_request_id="wr")
+        assert observation(watched).status is WaitStatus.PENDING
+        clock.advance(59)
+        assert observation(watched).status is WaitStatus.PENDING
+        clock.advance(1)
+        assert observation(watched).status is WaitStatus.DISAPPEARED
 
     def test_without_a_work_request_the_wait_continues(self, observation, clock):
         """Without a work request a resource that no list shows stays pending."""

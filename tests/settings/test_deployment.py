@@ -68,7 +68,7 @@ class TestApp:
             ('{"A":"1,2","B":"x"}', {"A": "1,2", "B": "x"}),
             ('A="b=1,c=2",D=3', {"A": "b=1,c=2", "D": "3"}),
             ('A="say x, y" , B=z', {"A": "say x, y", "B": "z"}),
-            ("URL=http://x/?a=1,KEY=abc==,B=1", {"URL": "http://x/?a=1", "KEY": "abc==", "B": "1"}),
+            ("URL=http://x/?a=1,NAME=abc==,B=1", {"URL": "http://x/?a=1", "NAME": "abc==", "B": "1"}),
             ("OTEL_RESOURCE_ATTRIBUTES=service.name=web", {"OTEL_RESOURCE_ATTRIBUTES": "service.name=web"}),
             ("spring.a=1,spring.b=2", {"spring.a": "1", "spring.b": "2"}),
         ],

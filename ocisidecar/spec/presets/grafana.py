@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.own_images import own_image
-from ocisidecar.spec.scrape import ScrapeTarget
+from ocisidecar.spec.scrape import SCRAPE_INTERVAL_VARIABLE, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import FileContent, VolumeSpec
@@ -26,6 +26,7 @@ def grafana(
     image_url: str | None = None,
     admin_password: FileContent | None = None,
     version: str = "1",
+    scrape_interval_in_seconds: int = 15,
 ) -> SidecarSpec:
     """Return Grafana with data source and dashboards.
 
@@ -34,10 +35,16 @@ def grafana(
         admin_password: of the user `admin`, best as `SecretRef`; None creates no such user; anyone who reaches the
             port may then view the dashboards, but change nothing.
         version: change it together with an `admin_password` given literally, which enters no digest.
+        scrape_interval_in_seconds: of a Prometheus with a configuration of your own; that of a generated one is
+            known.
 
     Its data ends with the instance.  Port 3000 is not opened by this: add it to the instance's `ports` for that.
     """
-    environment = {"GF_SERVER_HTTP_PORT": str(PORT), "GF_ANALYTICS_REPORTING_ENABLED": "false"}
+    environment = {
+        "GF_SERVER_HTTP_PORT": str(PORT),
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        SCRAPE_INTERVAL_VARIABLE: f"{scrape_interval_in_seconds}s",
+    }
     mounts = {"/var/lib/grafana": VolumeSpec.empty_dir("grafana-data")}
     if admin_password is None:
         environment |= _WITHOUT_ADMIN

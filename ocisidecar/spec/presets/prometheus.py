@@ -8,12 +8,14 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import PROMETHEUS
 from ocisidecar.spec.volume import FileContent, VolumeSpec
 
-IMAGE = "quay.io/prometheus/prometheus:v3.5.0"
+IMAGE = PROMETHEUS.url
 PORT = 9090
 _NOBODY = 65534
-_WRITE_AHEAD_LOG_GBS = 1
+_COMPACTION_GBS = 1
+"""Beyond the limit for a while: a compaction writes a block before it removes those that the block replaces."""
 
 
 def prometheus(
@@ -27,11 +29,12 @@ def prometheus(
     """Return Prometheus, which scrapes every other container of the instance that declares metrics.
 
     Args:
-        image_url: an image with the same command line instead of the pinned official one.
+        image_url: an image with the same command line instead of the pinned official one: Prometheus 3.
         config: your own `prometheus.yml` instead of the generated one; the next two arguments then mean nothing.
         scrape_interval_in_seconds: time between two scrapes of a target.
         remote_write: URLs that receive every sample, without credentials; for those write your own `config`.
-        retention_size_in_gbs: GB of samples kept, of the instance's 15 GB; a write-ahead log comes on top.
+        retention_size_in_gbs: GB that samples and the write-ahead log take, of the instance's 15 GB; 1 GB more is
+            reserved for compactions.
 
     Its data ends with the instance.  Port 9090 is not opened by this: add it to the instance's `ports` for that.
     """
@@ -45,7 +48,11 @@ def prometheus(
         arguments=(
             "--config.file=/etc/prometheus/prometheus.yml",
             "--storage.tsdb.path=/prometheus",
+            # In the configuration this is possible only from a version after 3.5 on, and 3.5 refuses to start then;
+            # the flag, deprecated since, works in all of version 3, and with a configuration of your own.
             f"--storage.tsdb.retention.size={retention_size_in_gbs}GB",
+            # By default any page that an operator opens may read what is served.
+            "--web.cors.origin=none",
             f"--web.listen-address=0.0.0.0:{PORT}",
         ),
         mounts={
@@ -56,6 +63,6 @@ def prometheus(
         scrape=ScrapeTarget(PORT),
         vcpus_limit=0.5,
         memory_limit_in_gbs=1,
-        ephemeral_storage_in_gbs=retention_size_in_gbs + _WRITE_AHEAD_LOG_GBS,
+        ephemeral_storage_in_gbs=retention_size_in_gbs + _COMPACTION_GBS,
         security_context=SecurityContext.restricted(run_as_user=_NOBODY),
     )

@@ -15,6 +15,7 @@ from attrs import Attribute, evolve, has
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.secret_texts import masked
 from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.capacity import capacity_problems
 from ocisidecar.spec.validate.deployment import deployment_problems, membership_problems
@@ -31,6 +32,7 @@ from ocisidecar.spec.validate.fields import (
 from ocisidecar.spec.validate.instance import image_problems, instance_problems
 from ocisidecar.spec.validate.paths import below
 from ocisidecar.spec.validate.place import Place, place_problems
+from ocisidecar.spec.validate.secrets import secret_problems
 from ocisidecar.spec.validate.types import REPORTED, elements_of, parts_of, type_problems
 
 
@@ -54,7 +56,7 @@ def validate(
         problems += place_problems(spec, place)
     if image_prefix is not None:
         problems += _failed((valid_image_prefix,), image_prefix, "image_prefix")
-    found = [SpecProblem(path, message) for path, message in dict.fromkeys(problems) if message != REPORTED]
+    found = [SpecProblem(path, masked(message)) for path, message in dict.fromkeys(problems) if message != REPORTED]
     return tuple(spec.origin.placed(problem) for problem in found) if spec.origin else tuple(found)
 
 
@@ -114,6 +116,7 @@ def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:
     wrong = {path for path, _ in mistyped}
     yield from mistyped
     yield from _part_problems(spec, "", wrong)
+    yield from secret_problems(spec, audience)
     for instance, path in elements_of(spec.instances, "instances"):
         if isinstance(instance, InstanceSpec) and not _holds(wrong, path):
             yield from below(path, instance_problems(instance, audience))

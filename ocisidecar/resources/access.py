@@ -69,20 +69,13 @@ class DynamicGroup(Kind):
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
         """Yield whom the group admits, which is the true boundary of the rights."""
         rule = str(body.get("matchingRule"))
-        is_narrowed = _TAG in rule
         what = "management agents" if "'managementagent'" in rule else "container instances"
-        if is_narrowed:
-            yield "admits", f"{what} of the compartment with the deployment's defined tag"
-        elif what == "management agents":
-            yield "admits", f"all {what} of the compartment, also those of other deployments"
-        else:
-            yield (
-                "admits",
-                (
-                    f"all {what} of the compartment, also those of other deployments, which have the same rights; "
-                    "access=AccessSpec.deployment(defined_tag='namespace.key') narrows it"
-                ),
-            )
+        if _TAG in rule:
+            yield "admits", f"the {what} of the compartment with the deployment's defined tag"
+            return
+        yield "admits", f"all {what} of the compartment, also those of other deployments"
+        if what == "container instances":
+            yield "narrowed by", "access=AccessSpec.deployment(defined_tag='namespace.key')"
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from math import inf
 from typing import TYPE_CHECKING, get_args
 
 from attrs import evolve, frozen
@@ -82,17 +81,12 @@ class ServiceConnection:
         raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis, diagnoses=found)
         return deployments
 
-    def carry_out(
-        self, plans: Sequence[Plan], reporter: Reporter, cancel: Cancel, *, busy_seconds: float = inf
-    ) -> tuple[Outcome, ...]:
-        """Carry plans out at the same time, and return their outcomes in order; see `Executor.run`.
-
-        A resource that is busy is waited for as long as the retry policy allows, and for `busy_seconds` at most.
-        """
+    def carry_out(self, plans: Sequence[Plan], reporter: Reporter, cancel: Cancel) -> tuple[Outcome, ...]:
+        """Carry plans out at the same time, and return their outcomes in order; see `Executor.run`."""
         caller = self.session.caller(cancel)
         sites = [(plan, self.planner.site(plan.name, caller)) for plan in plans]
         writes = self.planner.own_writes
-        return Executor(self.session, self.pool, sites, self.limits, cancel, reporter, writes, busy_seconds).run()
+        return Executor(self.session, self.pool, sites, self.limits, cancel, reporter, writes).run()
 
     def _ways_back(self, outcomes: Sequence[Outcome], cancel: Cancel) -> dict[str, Plan]:
         """Return deployment → plan that undoes what failed; where it cannot be read, applying again continues."""

@@ -20,10 +20,10 @@ from ocisidecar.apply.outcome import Outcome, final_event
 from ocisidecar.apply.reporter import Reporter, retrying
 from ocisidecar.cancel import Cancel
 from ocisidecar.deployment import Deployment
-from ocisidecar.errors import Cancelled, Conflict, DestroyFailed
+from ocisidecar.errors import Cancelled, ConcurrentRun, DestroyFailed
 from ocisidecar.events import ApplyStopped, Handler, PlanReady, RunNotice
 from ocisidecar.plan.given import check_place
-from ocisidecar.plan.plan import Action, Operation, Plan
+from ocisidecar.plan.plan import Operation, Plan
 from ocisidecar.plan.planner import Spec
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kinds import KINDS
@@ -36,22 +36,16 @@ if TYPE_CHECKING:
 _MAX_ROUNDS = 30
 _FIRST_WAIT_SECONDS = 2.0
 _LONGEST_WAIT_SECONDS = 10.0
-_PATIENCE_SECONDS = 10.0
-"""How long a delete is repeated that is refused because of what is still in the resource, before lists are read
-again for it.  UNCONFIRMED: most VNICs are released within that time."""
 
 
 @define
 class _Reporter(Reporter):
-    """Reports a delete that is refused because the resource is in use as one to be tried again."""
-
-    is_repeated: bool = field(default=False, init=False)
+    """Reports a delete that something hidden was in the way of as one to be tried again."""
 
     def failed(self, operation: Operation, error: Exception) -> None:
         """Report the error that ended the operation."""
-        if self.is_repeated and operation.id.action is Action.DELETE and isinstance(error, Conflict):
-            reason = f"is still in use; what is in it is looked for: {error.service_message}"
-            self.emit(retrying(operation, reason, attempt=1))
+        if isinstance(error, ConcurrentRun):
+            self.emit(retrying(operation, str(error), attempt=1))
         else:
             super().failed(operation, error)
 
@@ -135,7 +129,7 @@ class Destruction:
             DestroyFailed, Cancelled: it did not end well.
         """
         try:
-            return self._end(self._rounds(plan) if plan.operations else self._carry_out(plan, busy_seconds=inf))
+            return self._end(self._rounds(plan) if plan.operations else self._carry_out(plan))
         except Cancelled as error:
             if error.deployment is None:  # between two rounds
                 self._reporter.emit(ApplyStopped(deployment=self.name, reason=f"cancelled: {error}", resources=0))
@@ -144,24 +138,16 @@ class Destruction:
     def _rounds(self, plan: Plan) -> Outcome:
         """Return the outcome of the last round."""
         began, operations = self._now(), 0
-        hides_nothing = self._search_seconds == 0
         for _ in range(_MAX_ROUNDS):
             self._look_for_young(plan, began)
             plan = self._without_doubtful(plan)
             operations += len(plan.operations)
-            is_patient = self._now() >= self._until
-            longest = inf if hides_nothing else self._search_seconds
-            outcome = self._carry_out(plan, busy_seconds=longest if is_patient else _PATIENCE_SECONDS)
-            is_refused = all(isinstance(cause, Conflict) for cause in outcome.causes.values())
-            if outcome.is_cancelled or not is_refused:
+            outcome = self._carry_out(plan)
+            if outcome.is_cancelled or not all(isinstance(one, ConcurrentRun) for one in outcome.causes.values()):
                 return outcome
-            if outcome.causes:
-                self._wait()
-            following = self._following()
-            is_stuck = bool(outcome.causes) and is_patient and hides_nothing and _ids(following) <= _ids(plan)
-            if is_stuck or not following.operations:
-                return evolve(outcome, causes=outcome.causes if is_stuck else {})
-            hides_nothing, plan = hides_nothing or is_patient, following
+            plan = self._following()
+            if not plan.operations:
+                return evolve(outcome, causes={})
             self._announce(plan, operations=operations + len(plan.operations))
         remaining = {str(step.key): step.old[0].id for step in plan.steps if step.old}
         message = f"{self.name} is not gone: after {_MAX_ROUNDS} rounds other runs still create resources of it"
@@ -211,9 +197,8 @@ class Destruction:
         if any(not planner.own_writes.knows(live) and _created(live) > newest for live in lives):
             self._until = max(self._until, began + seconds)
 
-    def _carry_out(self, plan: Plan, *, busy_seconds: float) -> Outcome:
-        self._reporter.is_repeated = busy_seconds < inf
-        return self.connection.carry_out((plan,), self._reporter, self.cancel, busy_seconds=busy_seconds)[0]
+    def _carry_out(self, plan: Plan) -> Outcome:
+        return self.connection.carry_out((plan,), self._reporter, self.cancel)[0]
 
     def _end(self, outcome: Outcome) -> Deployment:
         found = self.connection.deployment(self.name, outcome.resources)
@@ -252,10 +237,6 @@ def _hidden_seconds(operation: Operation) -> float:
     """Return how long data of the operation's resource may not be found; 0 where it holds none."""
     kind = KINDS[operation.id.key.kind]
     return kind.hidden_seconds if isinstance(kind, KeepsData) else 0.0
-
-
-def _ids(plan: Plan) -> frozenset[str]:
-    return frozenset(live.id for step in plan.steps for live in step.old)
 
 
 def _created(live: Live) -> float:

@@ -103,6 +103,18 @@ def objects(value: Json) -> list[Mapping[str, Json]]:
     return [entry for entry in entries if isinstance(entry, Mapping)]
 
 
+def texts_within(value: Json) -> Iterator[str]:
+    """Yield every text in an answer or a part of it, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from texts_within(one)
+    elif isinstance(value, Sequence):
+        for one in value:
+            yield from texts_within(one)
+
+
 def tags_of(value: Json) -> dict[str, str]:
     """Return free-form tags from wire form."""
     return {name: str(tag) for name, tag in value.items()} if isinstance(value, Mapping) else {}

@@ -17,6 +17,7 @@ ROOT = Path(ocisidecar.__file__).parent
 
 MAY_IMPORT = {
     "clock": "",
+    "text_files": "",
     "errors": "",
     "events": "",
     "wire": "",
@@ -24,8 +25,8 @@ MAY_IMPORT = {
     "cancel": "clock errors",
     "timestamps": "clock errors",
     "aio": "cancel",
-    "spec": "errors wire tracebacks",
-    "credentials": "clock errors",
+    "spec": "errors text_files tracebacks wire",
+    "credentials": "clock errors text_files",
     "engine": "clock errors",
     "emulator": "clock engine",
     "client": "cancel clock credentials errors wire",
@@ -75,6 +76,7 @@ READS = "plan.planner"
 JUDGING = (
     "errors",
     "tracebacks",
+    "text_files",
     "timestamps",
     "resources.instance_request",
     "observe.container_exit_codes",

@@ -11,8 +11,8 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from graphlib import TopologicalSorter
-from math import inf
 
 from attrs import define, evolve, field
 
@@ -54,7 +54,6 @@ class Executor:
         cancel: ends the run.
         reporter: reports the events, on the calling thread.
         own_writes: remembers what the run creates, changes and removes.
-        busy_seconds: how long at most a resource that is busy is waited for.
     """
 
     session: Session
@@ -64,7 +63,6 @@ class Executor:
     cancel: Cancel
     reporter: Reporter
     own_writes: OwnWrites
-    busy_seconds: float = inf
     _plans: dict[str, tuple[Plan, Site]] = field(factory=dict, init=False)
     _operations: dict[OperationId, Operation] = field(factory=dict, init=False)
     _order: TopologicalSorter[OperationId] = field(factory=TopologicalSorter, init=False)
@@ -187,17 +185,18 @@ class Executor:
         may_lag = self._iam_writes.may_lag(operation.id.deployment, self._now())
         caller = self.session.caller(self.cancel, key=str(operation.id.key), notify=notify, has_written_iam=may_lag)
         follows_create = operation.id in self._completed or any(need.is_new for need in operation.needs)
-        caller = evolve(caller, follows_create=follows_create, busy_seconds=self.busy_seconds)
+        caller = evolve(caller, follows_create=follows_create)
         return Job(
             operation,
             KINDS[operation.id.key.kind],
             site,
-            plan.desired.get(operation.id.key),
+            self._desired(operation),
             self._lookup_of(plan, caller),
             caller,
             self._attempts.get(operation.id, Attempt()),
             self._deferred.blocked_since(operation.id),
-            lambda: {one.id.resource_id for one in plan.operations},
+            plan,
+            partial(self._iam_writes.rights_to_check, operation, self._resources, self._now()),
             self.limits.list_lag_seconds,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from math import inf
 
@@ -16,9 +16,16 @@ from ocisidecar.plan.plan import Action, Operation, OperationId, Plan
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live
+from ocisidecar.wire import Key
+
+IAM_KNOWN_SECONDS = 60.0
+"""After this time every list and GET shows a group or policy that was created."""
 
 _FIRST_WAIT_SECONDS = 10.0
 _MAX_WAIT_SECONDS = 40.0
+
+
+_CHECK_SECONDS = 10.0
 
 
 @define
@@ -26,6 +33,9 @@ class IamWrites:
     """When IAM was last written for each deployment of a run: by the run itself, or shortly before it."""
 
     _moments: dict[str, float] = field(factory=dict)
+    _shared: dict[str, list[Live]] = field(factory=dict)
+    _own: dict[str, list[Key]] = field(factory=dict)
+    _checked: dict[str, float] = field(factory=dict)
 
     @classmethod
     def before(cls, plans: Iterable[Plan]) -> IamWrites:
@@ -33,20 +43,34 @@ class IamWrites:
         found = cls()
         for plan in plans:
             names = {plan.name, *(name for want in plan.desired.values() for name in want.uses)}
-            created = [
-                _created(live) for live in plan.snapshot.resources if live.deployment in names and _is_iam(live)
-            ]
-            found._moments[plan.name] = max(created, default=-inf)
+            used = [live for live in plan.snapshot.resources if live.deployment in names and _is_iam(live.key)]
+            found._moments[plan.name] = max(map(_created, used), default=-inf)
+            found._shared[plan.name] = [live for live in used if live.deployment != plan.name]
+            found._own[plan.name] = [key for key in plan.desired if _is_iam(key)]
         return found
 
     def note(self, operation: Operation, now: float) -> None:
         """Remember that an operation has ended, if it created or changed a group or policy."""
-        if KINDS[operation.id.key.kind].is_in_home_region and operation.id.action is not Action.DELETE:
+        if _is_iam(operation.id.key) and operation.id.action is not Action.DELETE:
             self._moments[operation.id.deployment] = now
 
     def may_lag(self, deployment: str, now: float) -> bool:
         """Return whether IAM was written so short a time ago that it may not have taken effect yet."""
         return now - self._moments.get(deployment, -inf) < IAM_SECONDS
+
+    def rights_to_check(
+        self, operation: Operation, lives: Mapping[tuple[str, Key], Live], now: float
+    ) -> tuple[Live, ...]:
+        """Return the groups and policies that are to be looked at before an operation waits for them any longer.
+
+        None while they may not be known everywhere yet, and none for a while after they were looked at.
+        """
+        name = operation.id.deployment
+        if now - self._moments[name] < IAM_KNOWN_SECONDS or now - self._checked.get(name, -inf) < _CHECK_SECONDS:
+            return ()
+        self._checked[name] = now
+        own = (lives.get((name, key)) for key in self._own[name] if key != operation.id.key)
+        return (*(live for live in own if live is not None), *self._shared[name])
 
 
 _LIMITS = ("LimitExceeded", "QuotaExceeded")
@@ -136,8 +160,8 @@ def lacks_right(observation: Observation) -> bool:
     return is_pull_refused(" ".join(observation.errors))
 
 
-def _is_iam(live: Live) -> bool:
-    return KINDS[live.key.kind].is_in_home_region
+def _is_iam(key: Key) -> bool:
+    return KINDS[key.kind].is_in_home_region
 
 
 def _created(live: Live) -> float:

@@ -8,7 +8,7 @@ after a create on one, everything is listed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from math import inf
@@ -19,6 +19,7 @@ from ocisidecar.apply.failures import placements_exhausted
 from ocisidecar.apply.rivals import Search, concurrent_run
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import (
+    ConcurrentRun,
     Conflict,
     LimitExceeded,
     NotAuthorizedOrNotFound,
@@ -26,7 +27,7 @@ from ocisidecar.errors import (
     ServiceCallError,
 )
 from ocisidecar.plan.diff import changed_fields
-from ocisidecar.plan.plan import Action, Operation
+from ocisidecar.plan.plan import Action, Operation, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady, Startable
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.rights import secrets_statement
@@ -69,8 +70,10 @@ class Attempt:
 class Job:
     """Everything that the requests of one operation need.
 
-    `blocked_since` is since when something has been in its way, in clock seconds; `leaving` returns the OCIDs that
-    its plan deletes.
+    Attributes:
+        blocked_since: since when something has been in its way, in clock seconds.
+        plan: the one that it is of.
+        rights: returns the groups and policies that are to be looked at before it waits for them any longer.
     """
 
     operation: Operation
@@ -81,7 +84,8 @@ class Job:
     caller: Caller
     attempt: Attempt = Attempt()
     blocked_since: float = inf
-    leaving: Callable[[], Collection[str]] = frozenset
+    plan: Plan | None = None
+    rights: Callable[[], Sequence[Live]] = tuple
     list_lag_seconds: float = 0.0
 
 
@@ -329,9 +333,15 @@ def give_way(job: Job, own: Live, older: Live) -> Done:
     """Delete the resource that this run created, and use the older one of another run.
 
     Raises:
-        ConcurrentRun: the older one has other content.
+        ConcurrentRun: the older one has other content, or another run uses what this one created.
     """
-    job.kind.delete(job.caller, job.site, own)
+    try:
+        job.kind.delete(job.caller, job.site, own)
+    except Conflict as error:
+        raise ConcurrentRun(
+            f"Another run uses {own.key} ({own.id}), which this run created beside the older {older.id} and cannot "
+            f"delete: {error.service_message.rstrip('.')}. Let it end, then run again: one of them is removed."
+        ) from error
     if older.tags.get(TAG_DIGEST) != _wanted(job).digest:
         raise concurrent_run(older)
     return Done(as_wanted(job, older), job.attempt)

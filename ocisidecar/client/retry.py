@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf
 from typing import Any
 
 from attrs import define, frozen
@@ -51,13 +50,16 @@ RETRY_POLICIES: Mapping[str, RetryPolicy] = {
     "connection lost": RetryPolicy(8, 600.0, 0.5, 30.0),
     "unreachable": RetryPolicy(4, 60.0, 0.5, 5.0),
     "busy": RetryPolicy(200, 330.0, 0.5, 8.0),
+    "in use": RetryPolicy(20, 10.0, 0.5, 8.0),
     WAITING_FOR_CREATE: RetryPolicy(30, 60.0, 0.5, 5.0),
-    WAITING_FOR_IAM: RetryPolicy(100, IAM_SECONDS, 0.5, 15.0),
+    WAITING_FOR_IAM: RetryPolicy(20, 30.0, 0.5, 15.0),
 }
 """By class of errors, as `classify` returns it.
 
 "unreachable" is "connection lost" before the session's first response: a misspelt endpoint is then more likely
-than an outage.  "busy" outlasts the 300 s that some services need to release a VNIC.
+than an outage.  "in use", of deletes, and what waits for IAM are repeated for a short time only: what goes on for
+longer may wait for something that does not come any more, so `apply.obstacles` looks for that in between.
+UNCONFIRMED: most VNICs are released within those 10 s.
 """
 
 
@@ -68,12 +70,11 @@ class Intent:
     Attributes:
         is_write: it changes something; a busy resource is retried.
         is_repeatable: sending it twice does no harm (reads, PUT, DELETE, creates with a token).
-        is_delete: 409 Conflict and 412 PreconditionFailed mean "still referenced" and are retried.
+        is_delete: 409 Conflict and 412 PreconditionFailed mean "in use" and are retried.
         follows_iam_write: refers to a group that may have been written just before; counts only for callers that
             have written IAM.
         follows_create: is about, or refers to, something that may have been created just before; counts only for
             callers that have created it.
-        busy_seconds: how long at most a resource that is busy is waited for.
     """
 
     is_write: bool = False
@@ -81,7 +82,6 @@ class Intent:
     is_delete: bool = False
     follows_iam_write: bool = False
     follows_create: bool = False
-    busy_seconds: float = inf
 
 
 READ = Intent()
@@ -111,17 +111,28 @@ def classify(error: ServiceCallError, intent: Intent) -> str | None:
         return "throttled"
     if error.status >= 500:
         return "unavailable" if error.status != 501 and intent.is_repeatable else None
-    if intent.is_write and error.status == 409:
-        is_busy = error.code in _BUSY_CODES or _BEING_MODIFIED in error.service_message
-        return "busy" if is_busy or (intent.is_delete and error.code == "Conflict") else None
-    if intent.is_delete and (error.status, error.code) == (412, "PreconditionFailed"):
+    if intent.is_delete and is_in_use(error):
+        return "in use"
+    if intent.is_write and error.status == 409 and _is_busy(error):
         return "busy"
-    if intent.follows_iam_write and _may_be_iam_lag(error):
+    if intent.follows_iam_write and may_be_iam_lag(error):
         return WAITING_FOR_IAM
     return WAITING_FOR_CREATE if intent.follows_create and error.code in _UNKNOWN_CODES else None
 
 
-def _may_be_iam_lag(error: ServiceCallError) -> bool:
+def is_in_use(error: ServiceCallError) -> bool:
+    """Return whether a delete is refused because something refers to the resource, or changes it."""
+    if error.status == 412:
+        return error.code == "PreconditionFailed"
+    return error.status == 409 and (error.code == "Conflict" or _is_busy(error))
+
+
+def _is_busy(error: ServiceCallError) -> bool:
+    return error.code in _BUSY_CODES or _BEING_MODIFIED in error.service_message
+
+
+def may_be_iam_lag(error: ServiceCallError) -> bool:
+    """Return whether what refers to IAM may be refused because IAM has not taken effect yet."""
     if error.status not in {400, 404}:
         return False
     return error.code in _UNKNOWN_CODES or any(one in error.service_message for one in _IAM_LAG_TEXTS)
@@ -195,8 +206,7 @@ class RetryController:
         """Return whether the policy's limits are reached, or would be by the wait that the service requests."""
         elapsed = self.clock.time() - self.started
         requested = state.outcome.exception().retry_after_seconds or 0.0
-        longest = min(self.policy.max_seconds, self.intent.busy_seconds if self.error_class == "busy" else inf)
-        if elapsed >= longest or elapsed + requested > longest:
+        if elapsed >= self.policy.max_seconds or elapsed + requested > self.policy.max_seconds:
             return True
         if state.attempt_number >= self.policy.max_attempts:
             return True

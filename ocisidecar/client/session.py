@@ -14,7 +14,6 @@ import importlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from math import inf
 from typing import Any
 
 from attrs import Factory, define, evolve, field, frozen
@@ -187,8 +186,7 @@ class Caller:
     """Calls for one resource, under one `Cancel`; `notify` is called before each retry.
 
     `has_written_iam` says that what refers to IAM may be refused because IAM has not taken effect yet, and
-    `follows_create` that what was just created may not be known everywhere yet.  A resource that is busy is waited
-    for, but for `busy_seconds` at most.
+    `follows_create` that what was just created may not be known everywhere yet.
     """
 
     session: Session
@@ -197,7 +195,6 @@ class Caller:
     notify: Notify | None = None
     has_written_iam: bool = False
     follows_create: bool = False
-    busy_seconds: float = inf
 
     @property
     def clock(self) -> Clock:
@@ -263,9 +260,7 @@ class Caller:
         """Return the intent with what this run has done before the call."""
         follows_iam = intent.follows_iam_write and self.has_written_iam
         follows_create = intent.follows_create and self.follows_create
-        return evolve(
-            intent, follows_iam_write=follows_iam, follows_create=follows_create, busy_seconds=self.busy_seconds
-        )
+        return evolve(intent, follows_iam_write=follows_iam, follows_create=follows_create)
 
     def pages(
         self, client: str, operation: str, *args: object, region: str | None = None, **options: object

@@ -14,6 +14,7 @@ from ocisidecar.errors import (
     SpecError,
     SpecProblem,
 )
+from ocisidecar.plan.closed_ports import closed_ports
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
@@ -42,7 +43,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     """Return the plan that creates or updates what `spec` describes.
 
     Raises:
-        SpecError: a shared deployment that the spec names does not exist or lacks a resource that is used.
+        SpecError: a shared deployment that the spec names does not exist, or lacks a resource that is used.
         AmbiguousResource: see `diff`.
         DeploymentInUse: a resource that other deployments use would be deleted or replaced.
     """
@@ -61,6 +62,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
         snapshot=snapshot,
         warnings=(
             *warnings,
+            *closed_ports(spec, desired, snapshot),
             *_lacking_rights(spec, site, snapshot),
             *_invisible_groups(spec, site, snapshot),
             *_repositories_elsewhere(spec, site),

@@ -6,12 +6,12 @@ is removed, as a subnet lies in its VCN, so what is kept of each key fits togeth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from ocisidecar.errors import AmbiguousResource
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live
-from ocisidecar.wire import Json, Key
+from ocisidecar.wire import Key, texts_within
 
 
 def lies_in(want: Desired, live: Live, removed: Collection[str]) -> bool:
@@ -19,7 +19,7 @@ def lies_in(want: Desired, live: Live, removed: Collection[str]) -> bool:
     if not removed:
         return False
     fixed = (value for name, value in live.body.items() if name not in want.mutable)
-    return any(one in removed for value in fixed for one in _texts(value))
+    return any(one in removed for value in fixed for one in texts_within(value))
 
 
 def check_no_data_at_stake(key: Key, matching: Sequence[Live], retained: Collection[Key]) -> None:
@@ -34,14 +34,3 @@ def check_no_data_at_stake(key: Key, matching: Sequence[Live], retained: Collect
             f"{key} exists {len(matching)} times ({ids}), and each may hold data: "
             "delete all but one, then run again"
         )
-
-
-def _texts(value: Json) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, Sequence):
-        for one in value:
-            yield from _texts(one)

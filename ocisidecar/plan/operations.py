@@ -55,6 +55,7 @@ def operations_of(
     """
     made = {step.key: one for step in steps if (one := _making(deployment, step, desired)) is not None}
     makes = {key: operation.id for key, operation in made.items()}
+    ends = {step.key: _end(deployment, step, makes[step.key]) for step in steps if step.key in makes}
     deletes = {step.key: _deletes(deployment, step.key, step.old) for step in steps}
     halts = {step.key: tuple(_halt(deployment, step)) for step in steps}
     users: dict[str, list[Step]] = {}
@@ -74,7 +75,7 @@ def operations_of(
             needs[operation.id].update(_deletes(deployment, step.key, step.going))
         for delete, live in zip(deletes[step.key], step.old, strict=True):
             operations[delete] = Operation(id=delete, live=live, goal=Goal.GONE)
-            needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), makes, deletes)
+            needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), ends, deletes)
             if _predecessor(step, desired) is not None and live.phase is not Phase.FAILED:
                 needs[delete].add(makes[step.key])
     orders = _rollout_order(steps, desired, made, deletes, halts), _proof_order(steps, desired, made, deletes)
@@ -128,9 +129,15 @@ def _beside(
     deployment = operation.id.deployment
     for delete, live in zip(_deletes(deployment, step.key, step.going), step.going, strict=True):
         yield Operation(id=delete, live=live, goal=Goal.GONE), set()
-    if step.action is Action.START and step.changed_fields:
-        change = OperationId(deployment, step.key, Action.UPDATE)
+    change = _end(deployment, step, operation.id)
+    if change != operation.id:
         yield Operation(id=change, live=step.live, changed_fields=step.changed_fields), {operation.id}
+
+
+def _end(deployment: str, step: Step, makes: OperationId) -> OperationId:
+    """Return the operation after which the step's resource is as wanted: one that is started is changed then."""
+    is_changed_later = step.action is Action.START and step.changed_fields
+    return OperationId(deployment, step.key, Action.UPDATE) if is_changed_later else makes
 
 
 def _deletes(deployment: str, key: Key, lives: Iterable[Live]) -> tuple[OperationId, ...]:
@@ -183,7 +190,7 @@ def _proof_order(
 def _deletion_needs(
     step: Step,
     users: Iterable[Step],
-    makes: Mapping[Key, OperationId],
+    ends: Mapping[Key, OperationId],
     deletes: Mapping[Key, tuple[OperationId, ...]],
 ) -> set[OperationId]:
     """Return the operations that must end before the deletions of `step`; `users` are steps of referring kinds.
@@ -197,8 +204,8 @@ def _deletion_needs(
         if not (step.has_downtime and user.predecessor is not None):
             needs.update(deletes[user.key])
         is_left = step.action is Action.DELETE or step.live is not None
-        if is_left and user.live is not None and user.key in makes:
-            needs.add(makes[user.key])
+        if is_left and user.live is not None and user.key in ends:
+            needs.add(ends[user.key])
     return needs
 
 

@@ -59,6 +59,9 @@ CONTAINER_SECTIONS = {
 }
 """Which section a field belongs to; VNIC, volumes, their files and pull secrets follow in `_sections`."""
 
+SHARED_GROUP = Key("network-security-group", "main")
+"""The key of the group that earlier versions made for all instances of a deployment together."""
+
 _OCIR = re.compile(
     r"(?P<host>(?P<key>[a-z0-9-]+)\.ocir\.io|ocir\.(?P<region>[a-z0-9-]+)\.oci\.[a-z0-9.-]+)"
     r"/(?P<namespace>[^/]+)/(?P<name>[^:@]+)"
@@ -169,6 +172,11 @@ def compose(
     )
 
 
+def group_key(instance: str) -> Key:
+    """Return the key of an instance's own security group; with a dot for `main`, which no instance's name has."""
+    return Key(SHARED_GROUP.kind, f"{instance}.instance" if instance == SHARED_GROUP.name else instance)
+
+
 def resolve_image(image_url: str, image_prefix: str | None) -> str:
     """Return the image's reference: our symbolic names stand below `image_prefix`, others stay as they are."""
     if image_prefix is None or not image_url.startswith(OWN_IMAGES):
@@ -274,7 +282,7 @@ def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) ->
     subnet = Ref(Key("subnet", "main"), deployment=network.name or "")
     return wire.present(
         subnetId=network.subnet_id if existing else subnet,
-        nsgIds=list(network.nsg_ids) if existing else [Ref(Key("network-security-group", "main"))],
+        nsgIds=list(network.nsg_ids) if existing else [Ref(group_key(instance.name))],
         isPublicIpAssigned=network.is_public_ip_assigned,
         displayName=instance.vnic_display_name or display_name,
         hostnameLabel=instance.hostname_label,

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 
 from ocisidecar.client.retry import CREATE, DELETE, UPDATE, Intent
 from ocisidecar.client.session import Caller, Response
-from ocisidecar.errors import NotAuthorizedOrNotFound
+from ocisidecar.errors import Conflict, NotAuthorizedOrNotFound
 from ocisidecar.resources.facts import Fact
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.resources.rights import caller_statement
@@ -329,9 +329,11 @@ class Kind(ABC):
         operation, path = f"delete_{self.noun}", self.path_of(live)
         try:
             answer = caller.call(self.client, operation, *path, intent=DELETE, region=self._region(site))
-        except NotAuthorizedOrNotFound:
+        except (NotAuthorizedOrNotFound, Conflict) as error:
             now = self.read(caller, site, live.id, self.parent_id(live.body))
-            if now is not None and self.phase(text(now.body, "lifecycleState")) is not Phase.GONE:
+            phase = Phase.GONE if now is None else self.phase(text(now.body, "lifecycleState"))
+            is_done = phase is Phase.GONE or (phase is Phase.GOING and isinstance(error, Conflict))
+            if not is_done:
                 raise
             return ""
         return answer.work_request_id

@@ -15,8 +15,6 @@ from tests.power_loss import Fuse, PowerLoss
 
 MOST_REQUESTS = 150
 """A run that is cut again is cut within about as many requests as a run makes."""
-HINDERED_SECONDS = 700
-"""No run under lag takes longer: an apply repeats for 330 s a delete that something hidden is in the way of."""
 SIDES = ("before sending", "after commit")
 
 
@@ -87,7 +85,7 @@ def try_cut_under_lag(name: str, number: int) -> str:
     spec = world.scenario.followers()[follower]
     world.memory.restore(cut.state)
     world.emulator.inject(LAG)
-    error = world.attempt(spec, seconds=HINDERED_SECONDS)
+    error = world.attempt(spec, seconds=RUN_SECONDS)
     world.pass_lag()
     world.converge(spec)
     told = f"ended with {type(error).__name__}" if error else "succeeded"

@@ -7,8 +7,6 @@ cleans up: the library sees an exception that it has no rule for, as if the proc
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from ocisidecar import (
@@ -22,11 +20,8 @@ from ocisidecar import (
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator, Latencies
 from ocisidecar.state.observed import Phase
-from tests.power_loss import provisioner, run_with_fuse
+from tests.power_loss import cuts, provisioner, run_with_fuse
 from tests.readers import reader_of
-
-STRIDE = 1 if os.environ.get("OCISIDECAR_FULL") == "1" else 7
-"""Every cut is tried with OCISIDECAR_FULL=1, every seventh otherwise."""
 
 
 def deployment(image="fra.ocir.io/acme/web:1.4"):
@@ -94,7 +89,7 @@ def test_a_run_cut_at_any_request_converges_when_run_again(name, commits_last):
     """The rerun of an apply leaves one live resource per key, and the rerun of a destroy none."""
     prepare, job = JOBS[name]
     total = requests_of(prepare, job)
-    for whole in range(0, total, STRIDE):
+    for whole in cuts(0, total, at_most=12):
         with emulator() as cloud:
             with provisioner(cloud) as one:
                 prepare(one)

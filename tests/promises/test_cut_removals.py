@@ -8,19 +8,18 @@ from attrs import evolve
 from ocisidecar import AlarmSpec, DeploymentSpec, InstanceSpec, LoggingSpec, NetworkSpec, RolloutSpec, TopicSpec
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator, Latencies
-from tests.power_loss import provisioner, run_with_fuse
-from tests.promises.test_crash_safety import STRIDE
+from tests.power_loss import cuts, provisioner, run_with_fuse
 
 LATENCIES = Latencies(
-    identity=3,
-    network=3,
-    logging=3,
-    monitoring=3,
-    notification=3,
-    artifacts=3,
-    container_instance_create=3,
-    container_instance_delete=3,
-    vnic_release=40,
+    identity=1,
+    network=1,
+    logging=1,
+    monitoring=1,
+    notification=1,
+    artifacts=1,
+    container_instance_create=1,
+    container_instance_delete=1,
+    vnic_release=8,
 )
 WEB = InstanceSpec(
     "web",
@@ -83,7 +82,7 @@ def test_an_apply_after_a_cut_removal_converges(name, commits_last):
     """Wherever a run that deletes was cut, the next apply leaves one resource per key and nothing to do."""
     job, then = JOBS[name]
     total = length_of(job)
-    for whole in range(0, total, 1 if STRIDE == 1 else max(1, total // 5)):
+    for whole in cuts(0, total, at_most=5):
         with emulator() as cloud:
             made(cloud)
             run_with_fuse(cloud, job, whole, commits_last=commits_last)

@@ -43,9 +43,9 @@ LATENCIES = Latencies(
     identity=0.5,
     network=1,
     logging=2,
-    container_instance_create=20,
-    container_instance_delete=10,
-    vnic_release=30,
+    container_instance_create=6,
+    container_instance_delete=4,
+    vnic_release=9,
     jitter=0.4,
 )
 

@@ -30,15 +30,15 @@ from ocisidecar.resources.kinds import KINDS
 from tests.readers import reader_of
 
 SLOW = Latencies(
-    identity=60,
-    network=60,
-    logging=60,
-    monitoring=60,
-    notification=60,
-    artifacts=60,
+    identity=6,
+    network=6,
+    logging=6,
+    monitoring=6,
+    notification=6,
+    artifacts=6,
     container_instance_create=5,
-    container_instance_delete=60,
-    vnic_release=60,
+    container_instance_delete=6,
+    vnic_release=6,
 )
 WEB = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1", ports=[80])
 EVERYTHING = DeploymentSpec(
@@ -87,7 +87,7 @@ KEYS = [
     "log-group/main",
     "log/app",
     "nat-gateway/main",
-    "network-security-group/main",
+    "network-security-group/web",
     "policy/main",
     "route-table/main",
     "security-list/main",

@@ -7,8 +7,8 @@ import pytest
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.wire import objects
 from tests.campaign.scenarios import CHANGED, FULL
-from tests.power_loss import provisioner, run_with_fuse
-from tests.promises.test_crash_safety import STRIDE, emulator, requests_of
+from tests.power_loss import cuts, provisioner, run_with_fuse
+from tests.promises.test_crash_safety import emulator, requests_of
 from tests.readers import reader_of
 
 VOLATILE = frozenset({"timeLastModified", "timeUpdated", "etag"})
@@ -43,7 +43,7 @@ def shown(cloud):
 def test_a_cut_change_is_reverted_by_the_former_spec(commits_last):
     """Wherever the change was cut, applying the former spec leaves nothing of it, and no change to plan."""
     total = requests_of(before, after)
-    for whole in range(0, total, STRIDE):
+    for whole in cuts(0, total, at_most=10):
         with emulator() as cloud:
             with provisioner(cloud) as one:
                 before(one)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 
 import pytest
@@ -10,17 +9,15 @@ import pytest
 from ocisidecar import ApplyFailed, InstanceSpec, RolloutSpec
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator, Fault, Latencies
-from tests.power_loss import Fuse, PowerLoss, provisioner
+from tests.power_loss import TRIES_ALL, Fuse, PowerLoss, cuts, provisioner
 
-CUTS = 1000 if os.environ.get("OCISIDECAR_FULL") == "1" else 8
-"""How many requests of a run are cut at, spread evenly; all of them with OCISIDECAR_FULL=1."""
 OLD, NEW = "docker.io/acme/web:1", "docker.io/acme/web:2"
 LATENCIES = Latencies(
     network=1,
-    container_instance_create=20,
-    container_instance_delete=10,
-    container_instance_action=5,
-    vnic_release=15,
+    container_instance_create=4,
+    container_instance_delete=2,
+    container_instance_action=1,
+    vnic_release=3,
     deleted_visible=60,
     jitter=0.4,
 )
@@ -110,8 +107,8 @@ def requests_of(rollout):
 def test_a_roll_back_cut_at_any_request_converges(rollout, commits_last):
     """What is run next ends as if nothing had been cut: the same spec, the old one, a mended one, a destroy."""
     first, total = requests_of(rollout)
-    for number, whole in enumerate(range(first, total, max(1, (total - first) // CUTS))):
-        for repair in REPAIRS if total < CUTS else (REPAIRS[number % len(REPAIRS)],):
+    for number, whole in enumerate(cuts(first, total, at_most=8)):
+        for repair in REPAIRS if TRIES_ALL else (REPAIRS[number % len(REPAIRS)],):
             with cloud_with_old_ones(rollout) as (cloud, old):
                 apply_until_the_cut(cloud, rollout, Fuse(whole, commits_last))
                 with provisioner(cloud) as one:

@@ -367,8 +367,8 @@ def test_prometheus_gets_the_others_targets():
 @pytest.mark.parametrize(
     ("network", "subnet", "groups", "is_public"),
     [
-        (NetworkSpec.private(), "<subnet/main.id>", ["<network-security-group/main.id>"], False),
-        (NetworkSpec.public(), "<subnet/main.id>", ["<network-security-group/main.id>"], True),
+        (NetworkSpec.private(), "<subnet/main.id>", ["<network-security-group/web.id>"], False),
+        (NetworkSpec.public(), "<subnet/main.id>", ["<network-security-group/web.id>"], True),
         (NetworkSpec.existing("ocid1.subnet.oc1.fra.a"), "ocid1.subnet.oc1.fra.a", None, False),
         (
             NetworkSpec.existing("ocid1.subnet.oc1.fra.a", nsg_ids=["nsg"], is_public_ip_assigned=True),
@@ -376,7 +376,7 @@ def test_prometheus_gets_the_others_targets():
             ["nsg"],
             True,
         ),
-        (NetworkSpec.of("platform"), "<platform:subnet/main.id>", ["<network-security-group/main.id>"], False),
+        (NetworkSpec.of("platform"), "<platform:subnet/main.id>", ["<network-security-group/web.id>"], False),
     ],
 )
 def test_networks(network: NetworkSpec, subnet: str, groups: list[str] | None, is_public: object):

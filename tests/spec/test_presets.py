@@ -171,6 +171,37 @@ def test_log_forwarder_ships_to_the_log():
     assert statement.where == "request.permission='LOG_CONTENT_PUSH'"
 
 
+def test_log_forwarder_has_settings_only_where_they_differ():
+    """Patterns, the rule for lines and the proxy are variables of the forwarder unless they are the defaults."""
+    plain = set(SidecarSpec.log_forwarder().environment_variables)
+    sidecar = SidecarSpec.log_forwarder(
+        log_files=["*.log", "!debug.log", "tomcat/catalina.out"], multiline=r"^\d", https_proxy="http://proxy:3128"
+    )
+    assert not sidecar.problems
+    assert {name: one for name, one in sidecar.environment_variables.items() if name not in plain} == {
+        "OCISIDECAR_LOG_FILES": "*.log,!debug.log,tomcat/catalina.out",
+        "OCISIDECAR_MULTILINE": r"^\d",
+        "HTTPS_PROXY": "http://proxy:3128",
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"log_files": ["/logs/a.log"]},
+        {"log_files": ["a.log,b.log"]},
+        {"log_files": ["!a.log"]},
+        {"log_files": []},
+        {"log_files": "*.log"},
+        {"multiline": "on"},
+        {"multiline": "^("},
+    ],
+)
+def test_log_forwarder_refuses_what_the_forwarder_refuses(arguments):
+    """Patterns that match nothing, and rules for lines that are unknown or invalid, are problems of the spec."""
+    assert len(SidecarSpec.log_forwarder(**arguments).problems) == 1
+
+
 def test_management_agent_gets_its_key_as_a_file():
     """The install key is in a file, and the agent's statement is limited to its metric namespace."""
     sidecar = SidecarSpec.management_agent(response_file=SECRET, metric_namespace="shop")

@@ -462,6 +462,13 @@ def test_budget_boundaries():
             "network.subnet_cidr_block: 10.0.0.0/28 has 13 addresses for 14 container instances",
         ),
         (
+            evolve(SHOP, instances=[evolve(WEB, ports=range(1, 121))], network=NetworkSpec.private()),
+            (
+                'instances["web"].ports: a network security group holds 120 rules, and a port takes one for '
+                "each source: 120 beside 1 outgoing. Give wider ranges, or open fewer ports"
+            ),
+        ),
+        (
             evolve(SHOP, network=NetworkSpec.private(cidr_block="10.0.0.1/16")),
             (
                 "network.cidr_block: must be an IPv4 CIDR block such as 10.0.0.0/16, got "

@@ -53,12 +53,37 @@ def test_the_whole_internet():
     )
 
 
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        (["0.0.0.0/1", "128.0.0.0/1"], "tcp 443 is open to the whole internet"),
+        (
+            ["0.0.0.0/2", "vcn"],
+            "tcp 443 is open to the internet: its sources cover 1,040,187,392 public addresses (0.0.0.0/2, vcn)",
+        ),
+        (["203.0.113.0/24"], ""),
+    ],
+)
+def test_the_internet_is_what_covers_public_addresses(sources, words):
+    """The internet in two halves is the internet, and so is any large public range, for each instance and port."""
+    instance = evolve(WEB, ports=[80, Port(443, sources=sources)])
+    expected = (f'instances["web"].ports: {words}',) if words else ()
+    assert spec_warnings(SHOP.with_instance(instance)) == expected
+
+
 def test_ports_of_an_existing_network():
     """Ports in an existing subnet are warned about, because the deployment does not open them."""
     spec = evolve(SHOP, network=NetworkSpec.existing("ocid1.subnet.oc1.fra.a"))
     assert spec_warnings(spec) == ()
     (warning,) = spec_warnings(spec.with_instance(evolve(WEB, ports=[80])))
     assert "opened by the owner of the existing subnet" in warning
+
+
+def test_exporters_in_an_existing_network():
+    """Sidecars that answer without a password are warned about where others decide what reaches them."""
+    spec = evolve(SHOP, network=NetworkSpec.existing("ocid1.subnet.oc1.fra.a"))
+    (warning,) = spec_warnings(spec.with_instance(WEB.with_sidecar(SidecarSpec.redis_exporter())))
+    assert warning.startswith('instances["web"].sidecars: answer without a password on 9121 to whoever the rules')
 
 
 def test_rights_that_others_must_grant():

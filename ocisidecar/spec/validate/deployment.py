@@ -14,6 +14,7 @@ from ocisidecar.spec.named_items import repeated
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.spec.validate.audience import Audience
+from ocisidecar.spec.validate.egress import egress_problems
 from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below, containers_of
 from ocisidecar.wire import Key, Ref
@@ -44,8 +45,20 @@ def membership_problems(instance: InstanceSpec, spec: DeploymentSpec, audience: 
     """Yield what does not fit between an instance and its deployment, with paths below the instance."""
     yield from _address(instance, spec.effective_network, audience)
     yield from _references(instance, spec, audience)
+    yield from _rules(instance, spec.effective_network)
+    yield from egress_problems(instance, spec.effective_network, audience)
     yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _FREE_TAGS))
     yield from below("vnic_freeform_tags", _tags(instance.vnic_freeform_tags, limits.FREEFORM_TAGS))
+
+
+def _rules(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Problem]:
+    """Demand that ports and egress fit into one network security group."""
+    incoming = sum(len(set(port.sources)) for port in instance.ports)
+    outgoing = 1 + sum(len(rule.spans) for rule in (instance.egress.rules if instance.egress is not None else ()))
+    if network.kind != "existing" and incoming + outgoing > limits.RULES_PER_GROUP:
+        message = f"a network security group holds {limits.RULES_PER_GROUP} rules, and a port takes one for each"
+        total = f"source: {incoming} beside {outgoing} outgoing"
+        yield "ports", f"{message} {total}. Give wider ranges, or open fewer ports"
 
 
 def _tags(tags: Mapping[str, str], most: int) -> Iterator[Problem]:

@@ -110,6 +110,18 @@ def cidr(shortest: int, longest: int) -> Validator:
     return validator
 
 
+VCN = "vcn"
+"""As a source of traffic: every address of the deployment's VCN."""
+
+_ANY_CIDR = cidr(0, 32)
+
+
+def vcn_or_cidr(value: str) -> str | None:
+    """Demand the word for the VCN or an IPv4 network in CIDR notation."""
+    problem = None if value == VCN else _ANY_CIDR(value)
+    return problem and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
+
+
 def ip_address(value: str) -> str | None:
     """Demand an IPv4 or IPv6 address."""
     try:

@@ -31,7 +31,7 @@ from ocisidecar.spec.validate.instance import image_problems, instance_problems
 from ocisidecar.spec.validate.paths import below
 from ocisidecar.spec.validate.place import Place, place_problems
 from ocisidecar.spec.validate.secrets import secret_problems
-from ocisidecar.spec.validate.types import elements_of, parts_of, type_problems
+from ocisidecar.spec.validate.types import REPORTED, elements_of, parts_of, type_problems
 
 
 def validate(
@@ -54,7 +54,8 @@ def validate(
         problems += place_problems(spec, place)
     if image_prefix is not None:
         problems += _failed((IMAGE_PREFIX,), image_prefix, "image_prefix")
-    return tuple(SpecProblem(path, masked(message)) for path, message in dict.fromkeys(problems))
+    found = [SpecProblem(path, masked(message)) for path, message in dict.fromkeys(problems) if message != REPORTED]
+    return tuple(spec.origin.placed(problem) for problem in found) if spec.origin else tuple(found)
 
 
 def check(
@@ -89,16 +90,22 @@ def raise_problems(
     Raises:
         SpecError: holds every problem of all of them.
     """
-    found = [(spec, problem) for spec in specs for problem in problems_of(spec)]
+    found = [(spec, _placed(spec, problem)) for spec in specs for problem in problems_of(spec)]
     if found:
         is_one = len(specs) == 1
         raise SpecError(
-            [
-                problem if is_one else evolve(problem, path=f"{spec.name}: {problem.path}")
-                for spec, problem in found
-            ],
+            [problem if is_one else _of_several(spec, problem) for spec, problem in found],
             source=specs[0].source_file if is_one else None,
         )
+
+
+def _placed(spec: DeploymentSpec, problem: SpecProblem) -> SpecProblem:
+    return problem if problem.place or spec.origin is None else spec.origin.placed(problem)
+
+
+def _of_several(spec: DeploymentSpec, problem: SpecProblem) -> SpecProblem:
+    place = f"{spec.source_file}, {problem.place}" if problem.place else ""
+    return evolve(problem, path=f"{spec.name}: {problem.path}", place=place)
 
 
 def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:

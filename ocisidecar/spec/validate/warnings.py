@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
 from ocisidecar.spec.limits import SHAPES
+from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.validate.paths import containers_of, joined
@@ -20,7 +22,6 @@ _ALL_LOG_GROUPS = (
     "an existing log does not show its group, so the right to push lines covers all log groups of the compartment: "
     "give log_group_id instead of log_id"
 )
-_WHOLE_INTERNET = "0.0.0.0/0"
 
 
 def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
@@ -36,7 +37,7 @@ def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
         for alarm in spec.alarms
         if not alarm.destinations
     )
-    return (*of_instances, *of_alarms)
+    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_alarms)
 
 
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
@@ -47,13 +48,13 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
                 f"{shape} is not a known shape, so its limits are not checked (known: {', '.join(SHAPES)})",
             )
     for port in instance.ports:
-        if _WHOLE_INTERNET in port.sources:
+        if is_whole_internet(port.sources):
             yield "ports", f"{port.protocol} {port.port} is open to the whole internet"
-    if instance.ports and spec.effective_network.kind == "existing":
-        yield (
-            "ports",
-            "must be opened by the owner of the existing subnet; this deployment does not open them",
-        )
+        elif is_internet(port.sources):
+            count = public_addresses(blocks_in(port.sources))
+            cover = f"its sources cover {count:,} public addresses ({', '.join(port.sources)})"
+            yield "ports", f"{port.protocol} {port.port} is open to the internet: {cover}"
+    yield from _of_existing_network(instance, spec.effective_network)
     yield from _hidden_changes(instance)
     if spec.effective_logging.log_id is not None and any(_pushes(one) for one in instance.containers):
         yield "statements", _ALL_LOG_GROUPS
@@ -71,6 +72,17 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
 
 def _pushes(container: SidecarSpec) -> bool:
     return any(one.resource_type == "log-content" for one in container.statements)
+
+
+def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:
+    if network.kind != "existing":
+        return
+    if instance.ports:
+        yield "ports", "must be opened by the owner of the existing subnet; this deployment does not open them"
+    scraped = sorted({target.port for sidecar in instance.sidecars for target in sidecar.scrape})
+    if scraped:
+        what = f"answer without a password on {', '.join(map(str, scraped))}"
+        yield "sidecars", f"{what} to whoever the rules of the existing subnet admit, which verify() checks"
 
 
 def _hidden_changes(instance: InstanceSpec) -> Iterator[tuple[str, str]]:

@@ -19,12 +19,14 @@ def nginx_exporter(
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
-        scrape_uri: where nginx serves `stub_status`; allow 127.0.0.1 only.
+        scrape_uri: where nginx serves `stub_status`; allow 127.0.0.1 only.  The certificate of an `https://…` must
+            be valid for it.
     """
+    verifies = ("--nginx.ssl-verify",) if scrape_uri.startswith("https:") else ()
     return SidecarSpec(
         "nginx-exporter",
         image_url=image_url or IMAGE,
-        arguments=(f"--nginx.scrape-uri={scrape_uri}", f"--web.listen-address=0.0.0.0:{PORT}"),
+        arguments=(f"--nginx.scrape-uri={scrape_uri}", *verifies, f"--web.listen-address=0.0.0.0:{PORT}"),
         health_checks=(HealthCheck.http(PORT, path="/metrics"),),
         scrape=ScrapeTarget(PORT),
         vcpus_limit=0.1,

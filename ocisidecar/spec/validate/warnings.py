@@ -96,4 +96,4 @@ def _hidden_changes(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
 
 def _is_pinned(image_url: str) -> bool:
     _, colon, tag = image_url.rpartition("/")[2].partition(":")
-    return "@" in image_url or bool(colon and tag != "latest")
+    return "@" in image_url or bool(colon and any(character.isdigit() for character in tag))

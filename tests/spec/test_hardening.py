@@ -18,6 +18,7 @@ from ocisidecar.spec import (
     SidecarSpec,
     wire,
 )
+from ocisidecar.spec.files import load_spec
 from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.validate.spec import validate
 from ocisidecar.spec.validate.warnings import spec_warnings
@@ -187,3 +188,28 @@ def test_tags_that_move_are_named(tag: str, is_moving: Any):
     """A tag without a number can mean another image tomorrow, and the plan says so."""
     spec = DeploymentSpec("shop", [evolve(WEB, image_url=f"docker.io/acme/web{tag}")])
     assert any("pin a version" in warning for warning in spec_warnings(spec)) == is_moving
+
+
+def test_spec_files_take_certificates_and_users(tmp_path: Any):
+    """The arguments of the presets are keys of a spec file."""
+    (tmp_path / "tls.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    (tmp_path / "web.yaml").write_text(
+        f"""
+name: web
+image_url: docker.io/acme/web:1.4
+sidecars:
+- preset: prometheus
+  certificate: {{file: tls.crt}}
+  private_key: {{secret: {KEY.secret_id}}}
+  users: {{ops: {HASH.replace("$", "$$")}}}
+- preset: grafana
+  image_url: docker.io/acme/grafana:1
+  certificate: {{file: tls.crt}}
+  private_key: {{secret: {KEY.secret_id}}}
+"""
+    )
+    spec = load_spec(tmp_path / "web.yaml")
+    assert validate(spec) == ()
+    prometheus, grafana = spec.instances[0].sidecars
+    assert prometheus.mounts["/etc/prometheus-web"].volume.files["tls.key"] == KEY
+    assert grafana.mounts["/etc/grafana-secret"].volume.files["tls.crt"] == b"-----BEGIN CERTIFICATE-----\n"

@@ -48,6 +48,7 @@ def prometheus(
         certificate: with `private_key`: of the server, in PEM form; the port then speaks HTTPS.
         private_key: of the certificate, best as `SecretRef`.
         users: name → bcrypt hash of the password, as `htpasswd -nBC 10 <name>` prints it: nobody else is let in.
+            In a spec file each `$` of it is written `$$`.
         version: change it together with a key or `users`, which enter no digest.
 
     With a certificate or users it does not scrape itself, OCI checks only that it accepts connections, and what
@@ -99,7 +100,7 @@ def _protection(
         web["tls_server_config"] = {"cert_file": f"{_WEB}/tls.crt", "key_file": f"{_WEB}/tls.key"}
         files |= {"tls.crt": certificate, "tls.key": private_key}
     if users:
-        web["basic_auth_users"] = dict(sorted(users.items()))
+        web["basic_auth_users"] = {name: str(users[name]) for name in sorted(users)}
     if not web:
         return {}
     files["web.yml"] = json.dumps(web, indent=2) + "\n"

@@ -78,6 +78,7 @@ JUDGING = (
     "tracebacks",
     "text_files",
     "timestamps",
+    "resources.container_environment",
     "resources.instance_request",
     "observe.container_exit_codes",
     "observe.container_roles",

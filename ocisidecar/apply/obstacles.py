@@ -8,12 +8,13 @@ for again and again: once it cannot come any more, the operation ends with the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from math import isfinite
 
-from ocisidecar.apply.requests import Done, Job, perform
-from ocisidecar.apply.rivals import is_name_taken
+from ocisidecar.apply.requests import Done, Job, as_wanted, perform
+from ocisidecar.apply.rivals import concurrent_run
 from ocisidecar.client.retry import IAM_SECONDS, WAITING_FOR_IAM, is_in_use, may_be_iam_lag
 from ocisidecar.errors import (
     ConcurrentRun,
@@ -27,10 +28,12 @@ from ocisidecar.errors import (
 from ocisidecar.plan.plan import Action
 from ocisidecar.resources.addresses import Holder
 from ocisidecar.resources.capabilities import HasHiddenPlace, TakesAddresses
+from ocisidecar.resources.kind import Kind
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired
-from ocisidecar.state.observed import Live, Phase
-from ocisidecar.wire import texts_within
+from ocisidecar.state.identity import TAG_DIGEST
+from ocisidecar.state.observed import DEAD, Live, Phase
+from ocisidecar.wire import text, texts_within
 
 MAX_SECONDS = 600.0
 """How long an obstacle is waited for; some services need 300 s to release a VNIC."""
@@ -41,6 +44,10 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 15.0
 _SHARE_OF_WAITED = 0.1
 _REFUSALS = frozenset({400, 409})
 _ENDING = frozenset({Phase.GOING, Phase.GONE})
+_NAME_TAKEN_SUFFIX = "AlreadyExists"
+_NAME_TAKEN_WORDS = "already uses this display name"
+_TAKEN_WORDS = ("overlaps", "is taken")
+"""Words in the 400 for addresses, on record, and for a label, UNCONFIRMED, that another subnet of the VCN has."""
 
 
 class Postponed(Exception):
@@ -77,26 +84,75 @@ def carry_out(job: Job) -> Done:
         found = _obstacle(job, error)
         if found is None:
             raise
+        if isinstance(found, Live):
+            return Done(as_wanted(job, found), job.attempt)
         raise found from error
 
 
-def _obstacle(job: Job, error: ServiceCallError) -> Exception | None:
+def _obstacle(job: Job, error: ServiceCallError) -> Exception | Live | None:
+    """Return why an operation is refused, or the resource of another run because of which a create is."""
+    want = job.want
     if job.operation.id.action is Action.DELETE:
         return _use(job, error) if is_in_use(error) else None
     if job.kind.create_intent.follows_iam_write and job.caller.has_written_iam and may_be_iam_lag(error):
         reason = f"{WAITING_FOR_IAM}, at most {IAM_SECONDS:.0f} s: {error.service_message}"
         return Postponed(reason, _wait_seconds(job))
-    if job.want is None or (error.status not in _REFUSALS and not isinstance(error, LimitExceeded)):
+    if want is None or (error.status not in _REFUSALS and not isinstance(error, LimitExceeded)):
         return None
-    return _holder_of_place(job, job.want, error)
+    if job.operation.may_create and not want.can_overlap:
+        found = _in_its_place(job, want, error)
+        if found is not None:
+            return found
+    return _not_ours(job, error) if _is_name_taken(error) else _holder_of_address(job, want, error)
 
 
-def _holder_of_place(job: Job, want: Desired, error: ServiceCallError) -> Exception | None:
-    if (going := _going_predecessor(job, want)) is not None:
+def _in_its_place(job: Job, want: Desired, error: ServiceCallError) -> Exception | Live | None:
+    """Return what is in the place of a resource of which the service allows only one, or is going from there."""
+    own, is_foreign = _shown(job, want)
+    is_refused = _may_be_taken(job.kind, error)
+    standing = [live for live in own if live.phase not in DEAD and live.id not in job.operation.superseded]
+    if is_refused and standing:
+        oldest = min(standing, key=lambda live: live.age_order)
+        return oldest if oldest.tags.get(TAG_DIGEST) == want.digest else concurrent_run(oldest)
+    going = next((live for live in own if live.phase is Phase.GOING), None)
+    if going is not None:
         words = f"an earlier {going.key} ({going.id}) is still {going.state}"
         return _postponed(job, error, words, "until it is gone")
-    if is_name_taken(error):
-        return _not_ours(job, error)
+    if is_refused and not is_foreign and _waited_seconds(job) < job.list_lag_seconds:
+        reason = f"waiting until lists show what is in its place, at most {job.list_lag_seconds:.0f} s"
+        return Postponed(reason, _wait_seconds(job))
+    return None
+
+
+def _may_be_taken(kind: Kind, error: ServiceCallError) -> bool:
+    """Return whether a create may be refused because another resource has the name or the place."""
+    if kind.has_unique_name:
+        return _is_name_taken(error)
+    if not kind.is_alone_in_vcn:
+        return False
+    is_taken = any(word in error.service_message for word in _TAKEN_WORDS)
+    return isinstance(error, LimitExceeded) or (error.status == HTTPStatus.BAD_REQUEST and is_taken)
+
+
+def _is_name_taken(error: ServiceCallError) -> bool:
+    """Return whether the service refuses a name that another resource has."""
+    return error.code.endswith(_NAME_TAKEN_SUFFIX) or _NAME_TAKEN_WORDS in error.service_message
+
+
+def _shown(job: Job, want: Desired) -> tuple[list[Live], bool]:
+    """Return the resources of the key, and whether another one has the name that a create asks for."""
+    own, is_foreign = [], False
+    names = {want.body.get("name"), want.body.get("displayName")} - {None}
+    for entry in job.kind.entries(job.caller, job.site, job.kind.parent_id(want.body, job.lookup)):
+        live = job.kind.live(entry, job.site)
+        if live is not None and (live.deployment, live.key) == (job.site.identity.name, want.key):
+            own.append(live)
+        elif job.kind.has_unique_name and not names.isdisjoint((entry.get("name"), entry.get("displayName"))):
+            is_foreign = is_foreign or job.kind.phase(text(entry, "lifecycleState")) is not Phase.GONE
+    return own, is_foreign
+
+
+def _holder_of_address(job: Job, want: Desired, error: ServiceCallError) -> Exception | None:
     holder = _holder(job, want)
     if holder is None:
         return None
@@ -135,14 +191,18 @@ def _users(job: Job, resource_id: str) -> Iterator[Live]:
     """Yield the resources that refer to one and that the plan did not know, as lists show them now."""
     known = {live.id for live in job.plan.snapshot.resources} if job.plan is not None else frozenset()
     for kind in KINDS.values():
-        if job.kind.name not in kind.needs:
-            continue
-        for live in kind.list_live(job.caller, job.site, resource_id if kind.parent == job.kind.name else ""):
-            if live.id not in known and live.phase is not Phase.GONE:
-                with suppress(NotAuthorizedOrNotFound):
-                    placed = kind.with_place(job.caller, live) if isinstance(kind, HasHiddenPlace) else live
-                    if resource_id in texts_within(placed.body):
-                        yield placed
+        if job.kind.name in kind.needs:
+            with suppress(NotAuthorizedOrNotFound):  # without the right to see them, only the refusal counts
+                parent_id = resource_id if kind.parent == job.kind.name else ""
+                lives = kind.list_live(job.caller, job.site, parent_id)
+                others = (live for live in lives if live.id not in known and live.phase is not Phase.GONE)
+                yield from (live for live in others if resource_id in _places(job, kind, live))
+
+
+def _places(job: Job, kind: Kind, live: Live) -> Collection[str]:
+    """Return the OCIDs to which a resource refers."""
+    placed = kind.with_place(job.caller, live) if isinstance(kind, HasHiddenPlace) else live
+    return frozenset(texts_within(placed.body))
 
 
 def _check_exists(job: Job, right: Live) -> None:
@@ -179,15 +239,6 @@ def _waited_seconds(job: Job) -> float:
 
 def _wait_seconds(job: Job) -> float:
     return min(max(_FIRST_WAIT_SECONDS, _SHARE_OF_WAITED * _waited_seconds(job)), _LONGEST_WAIT_SECONDS)
-
-
-def _going_predecessor(job: Job, want: Desired) -> Live | None:
-    """Return a resource of the same key that is being deleted, unless the new one can live beside it."""
-    if want.can_overlap or not job.operation.may_create:
-        return None
-    lives = job.kind.list_live(job.caller, job.site, job.kind.parent_id(want.body, job.lookup))
-    own = (live for live in lives if (live.deployment, live.key) == (job.site.identity.name, want.key))
-    return next((live for live in own if live.phase is Phase.GOING), None)
 
 
 def _holder(job: Job, want: Desired) -> Holder | None:

@@ -16,7 +16,7 @@ from math import inf
 from attrs import evolve, frozen
 
 from ocisidecar.apply.failures import placements_exhausted
-from ocisidecar.apply.rivals import Search, concurrent_run
+from ocisidecar.apply.rivals import concurrent_run
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import (
     ConcurrentRun,
@@ -24,7 +24,6 @@ from ocisidecar.errors import (
     LimitExceeded,
     NotAuthorizedOrNotFound,
     OutOfHostCapacity,
-    ServiceCallError,
 )
 from ocisidecar.plan.diff import changed_fields
 from ocisidecar.plan.plan import Action, Operation, Plan
@@ -155,7 +154,7 @@ def _create(job: Job) -> Done:
             if (found := _find(job, want)) is not None:
                 return Done(as_wanted(job, found), attempt)
         try:
-            accepted, attempt = _create_or_share(job, want, placements[attempt.placement], attempt)
+            accepted, attempt = _create_with_fresh_token(job, want, placements[attempt.placement], attempt)
         except (LimitExceeded, OutOfHostCapacity) as error:
             if attempt.placement + 1 >= len(placements):
                 raise placements_exhausted(want, error) from error
@@ -165,21 +164,6 @@ def _create(job: Job) -> Done:
                 job.caller.notify(reason, attempt.placement, 0)
         else:
             return Done(_oldest(job, want, accepted) if attempt.placement else accepted, attempt)
-
-
-def _create_or_share(
-    job: Job, want: Desired, placement: Placement | None, attempt: Attempt
-) -> tuple[Accepted, Attempt]:
-    """Create, or use the resource of the same key because of which the service refuses a second one."""
-    try:
-        return _create_with_fresh_token(job, want, placement, attempt)
-    except ServiceCallError as error:
-        parent_id, known = job.kind.parent_id(want.body, job.lookup), job.operation.superseded
-        search = Search(job.kind, job.caller, job.site, want, parent_id, known, job.list_lag_seconds)
-        other = search.in_the_way(error)
-        if other is None:
-            raise
-        return as_wanted(job, other), attempt
 
 
 def _create_with_fresh_token(

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from math import sqrt
 
 from attrs import define, evolve, field, frozen
 
 from ocisidecar.apply.health_probe import passes
+from ocisidecar.apply.intervals import interval
 from ocisidecar.apply.rivals import oldest_rival
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import NotAuthorizedOrNotFound
@@ -26,12 +26,6 @@ from ocisidecar.state.desired import HealthCriteria
 from ocisidecar.state.observed import DEAD, Live, Phase
 from ocisidecar.wire import Key
 
-_FIRST_SECONDS = 0.005
-_SHORTEST_SECONDS = 0.3
-_LONGEST_SECONDS = 10.0
-_SHARE_OF_WAITED = 0.03
-_POLLS_PER_REMAINING = 2.5
-_ARRIVALS_WITH_A_RATE = 2
 _DOUBT_SECONDS = 5.0
 _LONG_REMOVAL_SECONDS = 120.0
 _UNKNOWN_SECONDS = 60.0
@@ -192,25 +186,6 @@ class Waiter:
 def _group_key(watch: Watch) -> tuple[str, str, str]:
     """Return what one list answers for: a kind below a parent; what must be healthy is polled in its own rhythm."""
     return watch.kind.name, watch.parent_id, watch.goal.value if watch.goal is Goal.HEALTHY else ""
-
-
-def interval(
-    waited_seconds: float, waiting: int, reached: int = 0, seconds_since_first_reached: float | None = None
-) -> float:
-    """Return the seconds until the next poll of `waiting` resources.  Pure.
-
-    A single resource is polled almost at once, because many changes are complete when they are answered, and then
-    every 3 % of the time it has taken so far.  Of many only the last one matters, so polls are rarer until some are
-    ready; from then on their rate predicts how long the rest will take, and the next poll comes after two fifths of
-    that.
-    """
-    soon = max(_FIRST_SECONDS, min(_SHORTEST_SECONDS, 60 * waited_seconds))
-    alone = max(soon, _SHARE_OF_WAITED * waited_seconds)
-    crowd = min(alone * sqrt(waiting), _LONGEST_SECONDS)
-    if not seconds_since_first_reached or reached < _ARRIVALS_WITH_A_RATE:
-        return crowd
-    remaining = waiting * seconds_since_first_reached / reached
-    return min(max(_SHORTEST_SECONDS, remaining / _POLLS_PER_REMAINING), crowd)
 
 
 def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tuple[Observation, ...]:

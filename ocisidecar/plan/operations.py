@@ -2,7 +2,8 @@
 
 A replacement is two operations: with overlap the old instance is deleted after the new one is healthy, without it
 before the new one is created.  Where replicas can be rolled back, the old ones are deleted when all new ones are
-healthy, and without overlap only stopped before.  An instance that is stopped and differs is started, then changed.
+healthy, and without overlap only stopped before.  An instance that is stopped and differs is started, then changed;
+what an earlier run left pending and differs is waited for, then changed.
 Deletions follow the kinds' needs in reverse.
 """
 
@@ -36,6 +37,8 @@ _ACTIONS: Mapping[Action, Action] = {
     Action.WAIT: Action.WAIT,
 }
 """Action of a step → action of the operation that creates or changes its resource."""
+_BEFORE_A_CHANGE = frozenset({Action.START, Action.WAIT})
+"""Actions of an operation that brings a resource up; if it differs, another operation changes it after that."""
 _GOALS: Mapping[Action, Goal] = {Action.STOP: Goal.STOPPED, Action.RESTART: Goal.RESTARTED}
 
 
@@ -98,9 +101,11 @@ def until_ready(operations: Sequence[Operation]) -> tuple[Operation, ...]:
 def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Operation | None:
     """Return the operation for the resource that stays, or None when it needs none."""
     action, predecessor = _ACTIONS.get(step.action), _predecessor(step, desired)
-    if step.action is Action.PRUNE and step.live is not None:
-        is_awaited = step.live.phase is Phase.PENDING or predecessor is not None
-        action = Action.WAIT if is_awaited else None
+    if step.live is not None and step.live.phase is Phase.PENDING:
+        is_awaited = step.action is Action.PRUNE or (step.action is Action.UPDATE and not step.live.is_changing)
+        action = Action.WAIT if is_awaited else action
+    elif step.action is Action.PRUNE and step.live is not None and predecessor is not None:
+        action = Action.WAIT
     if action is None:
         return None
     want = desired.get(step.key)
@@ -111,10 +116,10 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
         id=OperationId(deployment, step.key, action),
         goal=Goal.HEALTHY if must_be_healthy else _GOALS.get(action, Goal.READY),
         live=step.live,
-        changed_fields=step.changed_fields if action is not Action.START else frozenset(),
+        changed_fields=step.changed_fields if action not in _BEFORE_A_CHANGE else frozenset(),
         predecessor=predecessor,
         superseded=frozenset(live.id for live in lives if live is not None),
-        is_created_again=action is Action.WAIT and step.is_created_again,
+        is_created_again=action is Action.WAIT and step.is_created_again and not step.changed_fields,
     )
 
 
@@ -123,7 +128,7 @@ def _beside(
 ) -> Iterator[tuple[Operation, set[OperationId]]]:
     """Yield the operations of a step beside the one that makes its resource, with what must end before each.
 
-    They are the stops of what is kept, the waits for what is going, and the change of an instance that was stopped.
+    They are the stops of what is kept, the waits for what is going, and the change of what was stopped or pending.
     """
     yield from ((halt, set(needs)) for halt in halts)
     deployment = operation.id.deployment
@@ -135,8 +140,8 @@ def _beside(
 
 
 def _end(deployment: str, step: Step, makes: OperationId) -> OperationId:
-    """Return the operation after which the step's resource is as wanted: one that is started is changed then."""
-    is_changed_later = step.action is Action.START and step.changed_fields
+    """Return the operation after which the step's resource is as wanted: what comes up first is changed then."""
+    is_changed_later = makes.action in _BEFORE_A_CHANGE and step.changed_fields
     return OperationId(deployment, step.key, Action.UPDATE) if is_changed_later else makes
 
 

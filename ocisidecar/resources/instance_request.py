@@ -12,12 +12,11 @@ from collections.abc import Collection, Iterator, Mapping
 from attrs import evolve, field, frozen
 
 from ocisidecar.errors import SpecError, SpecProblem
+from ocisidecar.resources.container_environment import Surroundings, environment_of, surroundings_of
 from ocisidecar.spec import (
     DeploymentSpec,
     InstanceSpec,
-    LoggingSpec,
     NetworkSpec,
-    Plain,
     PrometheusConfig,
     SecretRef,
     SidecarSpec,
@@ -25,7 +24,6 @@ from ocisidecar.spec import (
     VolumeSpec,
     wire,
 )
-from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
 from ocisidecar.spec.secret_texts import masked_content
@@ -142,8 +140,7 @@ def compose(
     name = f"{instance.name}-{replica}"
     on_shape = shape or instance.shape
     files = {volume.name: _files(volume, deployment, instance, name) for volume in instance.all_volumes}
-    logging = deployment.logging or LoggingSpec.deployment()
-    surroundings = _Surroundings(logging, image_prefix, f"{deployment.name}/{name}", domain)
+    surroundings = surroundings_of(deployment, instance, name=name, image_prefix=image_prefix, domain=domain)
     containers = _containers(instance, on_shape, surroundings)
     vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
@@ -211,17 +208,7 @@ def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:
     return wire.present(ocpus=wire.number(instance.ocpus), memoryInGBs=wire.number(memory))
 
 
-@frozen
-class _Surroundings:
-    """What containers depend on outside their own spec; `name` is that of their instance."""
-
-    logging: LoggingSpec
-    image_prefix: str | None
-    name: str
-    domain: str
-
-
-def _containers(instance: InstanceSpec, shape: str, surroundings: _Surroundings) -> list[dict[str, Body]]:
+def _containers(instance: InstanceSpec, shape: str, surroundings: Surroundings) -> list[dict[str, Body]]:
     config_volumes = {volume.name for volume in instance.all_volumes if volume.kind == "config_file"}
     return [
         _container(container, surroundings, config_volumes)
@@ -230,7 +217,7 @@ def _containers(instance: InstanceSpec, shape: str, surroundings: _Surroundings)
 
 
 def _container(
-    container: SidecarSpec, surroundings: _Surroundings, config_volumes: Collection[str]
+    container: SidecarSpec, surroundings: Surroundings, config_volumes: Collection[str]
 ) -> dict[str, Body]:
     limits = wire.present(
         vcpusLimit=wire.number(container.vcpus_limit),
@@ -242,7 +229,7 @@ def _container(
         command=list(container.command),
         arguments=list(container.arguments),
         workingDirectory=container.working_directory,
-        environmentVariables=_environment(container, surroundings),
+        environmentVariables=environment_of(container, surroundings),
         volumeMounts=[wire.mount(path, mount, config_volumes) for path, mount in sorted(container.mounts.items())],
         isResourcePrincipalDisabled=_is_resource_principal_disabled(container),
         resourceConfig=limits,
@@ -255,26 +242,6 @@ def _is_resource_principal_disabled(container: SidecarSpec) -> bool:
     if container.is_resource_principal_disabled is not None:
         return container.is_resource_principal_disabled
     return all(statement.principal != "computecontainerinstance" for statement in container.statements)
-
-
-def _environment(container: SidecarSpec, surroundings: _Surroundings) -> Mapping[str, Body]:
-    """Return the container's variables; a log forwarder gets the name of its instance and the realm's domain."""
-    values = container.environment_variables
-    added = {"OCISIDECAR_INSTANCE": surroundings.name, "OCISIDECAR_DOMAIN": surroundings.domain}
-    added = {name: value for name, value in added.items() if value and "OCISIDECAR_LOG_ID" in values}
-    return {
-        name: _environment_value(value, surroundings.logging) for name, value in sorted({**added, **values}.items())
-    }
-
-
-def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
-    if isinstance(value, Plain):
-        return value.value
-    if isinstance(value, Ref) and value.key.kind == "log":
-        if logging.log_id is not None:
-            return logging.log_id
-        return Ref(value.key, value.field, deployment=logging.name or "")
-    return value
 
 
 def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) -> Mapping[str, Body]:

@@ -33,7 +33,7 @@ def open_ports(context: CheckContext) -> Iterator[Check]:
     for instance in context.inspection.instances:
         firewall = context.firewalls.get(instance.name)
         if firewall is None:
-            yield skipped(_NAME, instance.key, "the instance has no VNIC")
+            yield skipped(_NAME, instance.key, "its VNIC does not exist, or is not visible to the caller")
         elif firewall.unreadable:
             yield _unreadable(context, instance, firewall)
         else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar.apply.waiter import Waiter, WaitStatus, Watch, interval, poll
+from ocisidecar.apply.intervals import interval
+from ocisidecar.apply.waiter import Waiter, WaitStatus, Watch, poll
 from ocisidecar.plan.plan import Action, Goal, OperationId
 from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.container_health import Health

@@ -18,10 +18,10 @@ from ocisidecar import (
 )
 from ocisidecar.connection import base_url
 from ocisidecar.spec.own_images import own_image
+from ocisidecar.spec.third_party_images import REDIS
 from ocisidecar.verify.report import Check, Report, Status
 from tests.readers import reader_of
 
-REDIS = "docker.io/library/redis:7.4.5-alpine"
 INSTANCE = "container-instance/shop-0"
 APP = (
     InstanceSpec(
@@ -46,7 +46,7 @@ AGENT = evolve(
     ),
 )
 SHOP = (
-    APP.with_sidecar(SidecarSpec("redis", image_url=REDIS, memory_limit_in_gbs=0.25))
+    APP.with_sidecar(SidecarSpec("redis", image_url=REDIS.url, memory_limit_in_gbs=0.25))
     .with_sidecar(SidecarSpec.redis_exporter())
     .with_sidecar(SidecarSpec.nginx_exporter(scrape_uri="http://127.0.0.1:8080/stub_status"))
     .with_sidecar(SidecarSpec.node_exporter())

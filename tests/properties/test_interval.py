@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocisidecar.apply.waiter import interval
+from ocisidecar.apply.intervals import interval
 
 waits = st.floats(0, 1e5)
 counts = st.integers(1, 2000)

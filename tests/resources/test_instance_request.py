@@ -409,6 +409,21 @@ def test_log_forwarders_know_where_they_are():
     assert forwarder["OCISIDECAR_DOMAIN"] == "oraclecloud.eu"
 
 
+def test_grafana_knows_how_often_prometheus_scrapes():
+    """Grafana gets the interval of the generated configuration, else the one that it was given."""
+
+    def interval(*sidecars: SidecarSpec) -> str:
+        web = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", sidecars=sidecars)
+        (grafana,) = [one for one in composed(web).body["containers"] if one["displayName"] == "grafana"]
+        return grafana["environmentVariables"]["OCISIDECAR_SCRAPE_INTERVAL"]
+
+    grafana = SidecarSpec.grafana(scrape_interval_in_seconds=20)
+    own = SidecarSpec.prometheus(config="global: {scrape_interval: 20s}\n")
+    assert interval(SidecarSpec.prometheus(scrape_interval_in_seconds=60), grafana) == "60s"
+    assert interval(own, grafana) == "20s"
+    assert interval(SidecarSpec.grafana()) == "15s"
+
+
 def test_replicas_differ_in_name_only():
     """Replicas differ in their keys and display names, and in nothing else."""
     web = evolve(InstanceSpec("web", image_url="a:1"), replicas=2)

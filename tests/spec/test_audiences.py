@@ -156,7 +156,7 @@ def test_keys_of_docker_compose_are_translated(key: str, meant: str):
 def test_keys_of_other_parts_are_not_suggested():
     """For a key of Docker Compose without a counterpart in this part the problem lists the known keys."""
     assert loading_problems("name: shop\nnetwork: {public: {env: 1}}") == [
-        "network.public.env: unknown key; known are cidr_block, subnet_cidr_block, dns_label"
+        "network.public.env: unknown key; known are cidr_block, subnet_cidr_block, dns_label, egress"
     ]
 
 

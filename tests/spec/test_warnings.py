@@ -25,9 +25,11 @@ def test_a_plain_spec_has_no_warnings():
     assert spec_warnings(SHOP) == ()
 
 
-@pytest.mark.parametrize("image_url", ["nginx", "nginx:latest", "localhost:5000/nginx"])
+@pytest.mark.parametrize(
+    "image_url", ["nginx", "nginx:latest", "localhost:5000/nginx", "nginx:stable", "localhost:5000/nginx:main"]
+)
 def test_unpinned_images(image_url: str):
-    """An image without a version is warned about."""
+    """An image whose tag has no number is warned about."""
     (warning,) = spec_warnings(SHOP.with_instance(WEB.with_image(image_url)))
     assert warning == f'instances["web"].image_url: {image_url} can change without a new plan: pin a version'
 

@@ -6,8 +6,9 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import CADVISOR
 
-IMAGE = "gcr.io/cadvisor/cadvisor:v0.52.1"
+IMAGE = CADVISOR.url
 PORT = 8080
 _NOBODY = 65534
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.own_images import own_image
-from ocisidecar.spec.scrape import ScrapeTarget
+from ocisidecar.spec.scrape import SCRAPE_INTERVAL_VARIABLE, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.volume import HALF_A_PAIR, FileContent, VolumeSpec
@@ -36,6 +36,7 @@ _WITHOUT_ADMIN = {
     "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
     "GF_AUTH_DISABLE_LOGIN_FORM": "true",
 }
+_WITH_ADMIN = {"GF_SECURITY_ADMIN_PASSWORD__FILE": f"{_SECRETS}/admin_password"}
 
 
 def grafana(
@@ -45,33 +46,34 @@ def grafana(
     certificate: FileContent | None = None,
     private_key: FileContent | None = None,
     version: str = "1",
+    scrape_interval_in_seconds: int = 15,
 ) -> SidecarSpec:
     """Return Grafana with data source and dashboards.
 
     Args:
         image_url: an image instead of our own, which is looked up below the provisioner's `image_prefix`.
         admin_password: of the user `admin`, best as `SecretRef`; None creates no such user; anyone who reaches the
-            port may then view the dashboards, but change nothing.
-            Such a Grafana may be opened to the VCN only.
+            port may then view the dashboards, but change nothing; it may be opened to the VCN only.
         certificate: with `private_key`: of the server, in PEM form; the port then speaks HTTPS.
         private_key: of the certificate, best as `SecretRef`.
         version: change it together with an `admin_password` or a key given literally, which enter no digest.
+        scrape_interval_in_seconds: of a Prometheus with a configuration of your own; that of a generated one is
+            known.
 
     Its data ends with the instance.  Port 3000 is not opened by this: add it to the instance's `ports` for that.
     With a certificate Prometheus does not scrape it, and OCI checks only that it accepts connections.
     """
-    environment = {"GF_SERVER_HTTP_PORT": str(PORT), **_NOTHING_OUTSIDE}
+    environment = {
+        "GF_SERVER_HTTP_PORT": str(PORT),
+        **_NOTHING_OUTSIDE,
+        SCRAPE_INTERVAL_VARIABLE: f"{scrape_interval_in_seconds}s",
+    }
     mounts = {"/var/lib/grafana": VolumeSpec.empty_dir("grafana-data")}
-    files: dict[str, FileContent] = {}
-    if admin_password is None:
-        environment |= _WITHOUT_ADMIN
-    else:
-        environment["GF_SECURITY_ADMIN_PASSWORD__FILE"] = f"{_SECRETS}/admin_password"
-        files["admin_password"] = admin_password
-    has_tls = certificate is not None and private_key is not None
-    if certificate is not None and private_key is not None:
-        environment |= _TLS
-        files |= {"tls.crt": certificate, "tls.key": private_key}
+    given = {"admin_password": admin_password, "tls.crt": certificate, "tls.key": private_key}
+    files = {name: content for name, content in given.items() if content is not None}
+    has_tls = {"tls.crt", "tls.key"} <= files.keys()
+    environment |= _WITHOUT_ADMIN if admin_password is None else _WITH_ADMIN
+    environment |= _TLS if has_tls else {}
     if files:
         mounts[_SECRETS] = VolumeSpec.config_file("grafana-secret", files, secret_version=version)
     return SidecarSpec(

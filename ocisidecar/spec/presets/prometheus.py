@@ -10,15 +10,15 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import PROMETHEUS
 from ocisidecar.spec.volume import HALF_A_PAIR, FileContent, VolumeSpec
 
-IMAGE = "quay.io/prometheus/prometheus:v3.5.0"
+IMAGE = PROMETHEUS.url
 PORT = 9090
 _NOBODY = 65534
-_WRITE_AHEAD_LOG_GBS = 1
+_COMPACTION_GBS = 1
+"""Beyond the limit for a while: a compaction writes a block before it removes those that the block replaces."""
 _WEB = "/etc/prometheus-web"
-_ORIGINS = r"https?://(localhost|127\.0\.0\.1)(:[0-9]+)?"
-"""Web pages whose scripts may read its API: those of this machine, where a port is forwarded to, and no others."""
 _BCRYPT = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
 _UNREAD = (
     "asks for a password or HTTPS, so Grafana and the management agent beside it, and verify(), cannot read it"
@@ -40,11 +40,12 @@ def prometheus(
     """Return Prometheus, which scrapes every other container of the instance that declares metrics.
 
     Args:
-        image_url: an image with the same command line instead of the pinned official one.
+        image_url: an image with the same command line instead of the pinned official one: Prometheus 3.
         config: your own `prometheus.yml` instead of the generated one; the next two arguments then mean nothing.
         scrape_interval_in_seconds: time between two scrapes of a target.
         remote_write: URLs that receive every sample, without credentials; for those write your own `config`.
-        retention_size_in_gbs: GB of samples kept, of the instance's 15 GB; a write-ahead log comes on top.
+        retention_size_in_gbs: GB that samples and the write-ahead log take, of the instance's 15 GB; 1 GB more is
+            reserved for compactions.
         certificate: with `private_key`: of the server, in PEM form; the port then speaks HTTPS.
         private_key: of the certificate, best as `SecretRef`.
         users: name → bcrypt hash of the password, as `htpasswd -nBC 10 <name>` prints it: nobody else is let in.
@@ -63,14 +64,7 @@ def prometheus(
     return SidecarSpec(
         "prometheus",
         image_url=image_url or IMAGE,
-        arguments=(
-            "--config.file=/etc/prometheus/prometheus.yml",
-            "--storage.tsdb.path=/prometheus",
-            f"--storage.tsdb.retention.size={retention_size_in_gbs}GB",
-            f"--web.listen-address=0.0.0.0:{PORT}",
-            f"--web.cors.origin={_ORIGINS}",
-            *((f"--web.config.file={_WEB}/web.yml",) if protection else ()),
-        ),
+        arguments=_arguments(retention_size_in_gbs, is_protected=bool(protection)),
         mounts={
             "/etc/prometheus": VolumeSpec.config_file("prometheus-config", {"prometheus.yml": config or generated}),
             "/prometheus": VolumeSpec.empty_dir("prometheus-data"),
@@ -80,10 +74,24 @@ def prometheus(
         scrape=None if protection else ScrapeTarget(PORT),
         vcpus_limit=0.5,
         memory_limit_in_gbs=1,
-        ephemeral_storage_in_gbs=retention_size_in_gbs + _WRITE_AHEAD_LOG_GBS,
+        ephemeral_storage_in_gbs=retention_size_in_gbs + _COMPACTION_GBS,
         security_context=SecurityContext.restricted(run_as_user=_NOBODY),
         warnings=(_UNREAD,) if protection else (),
         problems=tuple(_problems(certificate, private_key, users or {})),
+    )
+
+
+def _arguments(retention_size_in_gbs: int, *, is_protected: bool) -> tuple[str, ...]:
+    return (
+        "--config.file=/etc/prometheus/prometheus.yml",
+        "--storage.tsdb.path=/prometheus",
+        # In the configuration this is possible only from a version after 3.5 on, and 3.5 refuses to start then;
+        # the flag, deprecated since, works in all of version 3, and with a configuration of your own.
+        f"--storage.tsdb.retention.size={retention_size_in_gbs}GB",
+        # By default any page that an operator opens may read what is served.
+        "--web.cors.origin=none",
+        f"--web.listen-address=0.0.0.0:{PORT}",
+        *((f"--web.config.file={_WEB}/web.yml",) if is_protected else ()),
     )
 
 

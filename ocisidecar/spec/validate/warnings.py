@@ -95,5 +95,6 @@ def _hidden_changes(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
 
 
 def _is_pinned(image_url: str) -> bool:
-    _, colon, tag = image_url.rpartition("/")[2].partition(":")
-    return "@" in image_url or bool(colon and any(character.isdigit() for character in tag))
+    """Tell whether the URL has a digest, or a tag with a number, unlike `latest`, `stable` and `main`."""
+    tag = image_url.rpartition("/")[2].partition(":")[2]
+    return "@" in image_url or any(character.isdigit() for character in tag)

@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "views": "clock deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock connection construction deployment destruction emulator errors "
     "events observe plan preflight spec verify tracebacks",
-    "settings": "clock credentials errors events provisioner spec tracebacks",
+    "settings": "clock credentials errors events provisioner spec text_files tracebacks",
     "images": "cancel client clock engine errors provisioner spec wire tracebacks",
     "pod": "engine errors resources spec wire tracebacks",
     "pytest_plugin": "clock emulator provisioner",

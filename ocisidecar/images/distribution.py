@@ -10,10 +10,12 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 from attrs import define, field, frozen
 
@@ -34,6 +36,8 @@ _ACCEPTED: Final = f"{DOCKER_MANIFEST}, {DOCKER_LIST}, {OCI_MANIFEST}, {OCI_INDE
 _TIMEOUT_SECONDS: Final = (10, 60)
 _ATTEMPTS: Final = 5
 _MAX_SECONDS: Final = 60.0
+_MAX_BODY_BYTES: Final = 8 * 2**20
+_LONGEST_NUMBER: Final = 9
 _FIRST_WAIT_SECONDS: Final = 0.5
 _MAX_WAIT_SECONDS: Final = 8.0
 _RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
@@ -105,7 +109,9 @@ class RegistryClient:
     def _new_session(self) -> requests.Session:
         import requests
 
-        return requests.Session()
+        session = requests.Session()
+        session.trust_env = not is_loopback(self.host)  # loopback traffic goes through no proxy
+        return session
 
     def close(self) -> None:
         """Close the connections."""
@@ -129,7 +135,7 @@ class RegistryClient:
         """
         path = f"{repository}/manifests/{reference}"
         response = self._call("GET", path, scope=f"repository:{repository}:pull", headers={"Accept": _ACCEPTED})
-        media_type = response.headers["Content-Type"].partition(";")[0]
+        media_type = response.headers.get("Content-Type", "").partition(";")[0]
         return Manifest(media_type=media_type, content=response.content)
 
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
@@ -175,10 +181,13 @@ class RegistryClient:
             return f"Basic {basic}"
         parameters = dict(_PARAMETER.findall(challenge))
         realm = parameters.get("realm", "")
-        if urlsplit(realm).scheme != "https" and not is_loopback(urlsplit(realm).netloc):
+        parts = _realm_parts(realm)
+        is_near = parts.scheme == "http" and is_loopback(parts.netloc) and is_loopback(self.host)
+        if parts.scheme != "https" and not is_near:
             raise ImageError(f"{self.host} requests the password at {realm!r}, which is not encrypted: not sent.")
         query = {"service": parameters.get("service", ""), "scope": scope}
-        url = f"{realm}?{urlencode({name: value for name, value in query.items() if value})}"
+        more = urlencode({name: value for name, value in query.items() if value})
+        url = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, more))), fragment=""))
         response = self._checked(self._send("GET", url, authorization=f"Basic {basic}"), f"GET {url}")
         token = _token(response)
         if not token:
@@ -194,6 +203,9 @@ class RegistryClient:
                 f"{failure}.  Check user name (in OCIR `<namespace>/<user>`) and password (in OCIR an auth token "
                 "of this user), and that a policy lets the user manage repos."
             )
+        if HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST:
+            to = response.headers.get("Location", "")
+            raise ImageError(f"{request}: redirected to {to!r}, which is not followed: name the registry itself.")
         if not response.ok:
             raise ImageError(f"{failure}.")
         return response
@@ -213,10 +225,19 @@ class RegistryClient:
         sent = {**(headers or {}), **({} if authorization is None else {"Authorization": authorization})}
 
         def attempt() -> requests.Response:
-            # Any `auth`, even one without effect, keeps requests from using credentials of ~/.netrc.
-            return self._http.request(
-                method, url, headers=sent, data=body, timeout=_TIMEOUT_SECONDS, auth=lambda request: request
+            # Any `auth`, even one without effect, keeps requests from using credentials of ~/.netrc.  Redirects are
+            # not followed: their target would get body and credentials, and registries redirect blobs only.
+            response = self._http.request(
+                method,
+                url,
+                headers=sent,
+                data=body,
+                timeout=_TIMEOUT_SECONDS,
+                auth=lambda request: request,
+                allow_redirects=False,
+                stream=True,
             )
+            return _read(response)
 
         retryable = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
         retry = retrying(
@@ -227,9 +248,8 @@ class RegistryClient:
         try:
             response: requests.Response = retry(attempt)
         except requests.exceptions.RequestException as error:
-            raise ImageError(
-                f"{method} {url}: no response: {_cause(error)}.  Check host, network and proxy."
-            ) from error
+            why = f"no response: {_cause(error)}.  Check host, network and proxy."
+            raise ImageError(f"{method} {url}: {why}") from error
         return response
 
 
@@ -244,16 +264,67 @@ def retrying(
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_retryable) | tenacity.retry_if_result(is_retryable_response),
-        stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_after_delay(_MAX_SECONDS),
-        wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_MAX_WAIT_SECONDS),
+        stop=partial(_is_over, clock, clock.time()),
+        wait=partial(_seconds_to_wait, clock),
         sleep=clock.sleep,
         retry_error_callback=_last_outcome,
     )
 
 
+def _is_over(clock: Clock, began: float, state: tenacity.RetryCallState) -> bool:
+    return state.attempt_number >= _ATTEMPTS or clock.time() + _seconds_to_wait(clock, state) > began + _MAX_SECONDS
+
+
+def _seconds_to_wait(clock: Clock, state: tenacity.RetryCallState) -> float:
+    """Return the wait that the registry asks for, and at least that of the attempt."""
+    own: float = min(_FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), _MAX_WAIT_SECONDS)
+    response = None if state.outcome is None or state.outcome.failed else state.outcome.result()
+    asked = _retry_after(str(getattr(response, "headers", {}).get("Retry-After", "")), clock)
+    return max(own, asked)
+
+
+def _retry_after(value: str, clock: Clock) -> float:
+    """Return the seconds of a Retry-After header, a number or a date; 0 without one.
+
+    Source: RFC 9110, 10.2.3.
+    """
+    if value.strip().isdecimal():
+        return float(value.strip()[:_LONGEST_NUMBER])
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - clock.time())
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _realm_parts(realm: str) -> SplitResult:
+    try:
+        return urlsplit(realm)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
+def _read(response: requests.Response) -> requests.Response:
+    """Read a response's body, at most `_MAX_BODY_BYTES` of it.
+
+    Raises:
+        ImageError: it is longer.
+    """
+    content = b""
+    for chunk in response.iter_content(1 << 16):
+        content += chunk
+        if len(content) > _MAX_BODY_BYTES:
+            response.close()
+            raise ImageError(f"the response of {response.url} is longer than {_MAX_BODY_BYTES // 2**20} MB.")
+    response._content = content  # noqa: SLF001 where requests itself keeps it
+    return response
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host, with or without a port, is a loopback address."""
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
     try:
         return ip_address(name).is_loopback
     except ValueError:

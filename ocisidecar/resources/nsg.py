@@ -18,11 +18,11 @@ from attrs import evolve
 from ocisidecar.client.repetition import until_done
 from ocisidecar.client.retry import ACTION, READ_NEW
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import ServiceCallError
-from ocisidecar.resources.capabilities import CompletedWhenReady
+from ocisidecar.errors import NotAuthorizedOrNotFound, ServiceCallError
+from ocisidecar.resources.capabilities import CompletedWhenReady, HasParts
 from ocisidecar.resources.facts import Fact, objects_in
 from ocisidecar.resources.instance_request import group_key
-from ocisidecar.resources.kind import Accepted, Kind, Site
+from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
 from ocisidecar.spec import DeploymentSpec, EgressSpec, InstanceSpec, NetworkSpec
 from ocisidecar.spec.validate.fields import VCN
@@ -41,7 +41,7 @@ _ENDS = {"INGRESS": ("source", "from"), "EGRESS": ("destination", "to")}
 _HTTPS = 443
 
 
-class NetworkSecurityGroup(Kind, CompletedWhenReady):
+class NetworkSecurityGroup(HasParts, CompletedWhenReady):
     """An NSG with its rules.  API: core/20160918, NetworkSecurityGroup."""
 
     name = "network-security-group"
@@ -83,9 +83,14 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
             self.client, "list_network_security_groups", compartment_id=site.identity.compartment_id
         )
 
-    def observe(self, caller: Caller, site: Site, parent_id: str = "") -> tuple[Live, ...]:
-        """Return the groups with their rules."""
-        return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parent_id))
+    def with_parts(self, caller: Caller, site: Site, live: Live) -> tuple[Live, ...]:
+        """Return a group with its rules; none if it is gone meanwhile."""
+        try:
+            return (self._with_rules(caller, live),)
+        except NotAuthorizedOrNotFound:
+            if self.get(caller, site, live.id) is None:
+                return ()
+            raise
 
     def observe_one(self, caller: Caller, site: Site, live: Live) -> Live | None:
         """Return a group as it is now, with its rules."""

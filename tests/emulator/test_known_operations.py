@@ -61,3 +61,10 @@ def test_a_slash_that_clients_do_not_encode_belongs_to_the_parameter(client):
     with pytest.raises(oci.exceptions.ServiceError, match="get_generic_artifact_by_path") as caught:
         artifacts.get_generic_artifact_by_path("ocid1.artifactrepository.oc1..x", "a/b/c.txt", "1")
     assert caught.value.status == 501
+
+
+def test_the_host_of_an_identity_domain_is_a_prefix_too(raw):
+    """Scanners ask the domain for its users, at a host of its own."""
+    answer = raw("GET", "/idcs-0123456789abcdef/admin/v1/Users")
+    assert answer.status_code == 501
+    assert "identity_domains.IdentityDomainsClient.list_users" in answer.json()["message"]

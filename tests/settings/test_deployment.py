@@ -7,6 +7,7 @@ import re
 import pytest
 
 from ocisidecar import AlarmSpec, NetworkSpec, PlacementSpec, Port, ScrapeTarget, SecretRef, TopicSpec
+from ocisidecar.errors import SettingsError
 from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import variables
 
@@ -65,11 +66,24 @@ class TestApp:
             ("DNS_SERVERS=8.8.8.8,8.8.4.4", {"DNS_SERVERS": "8.8.8.8,8.8.4.4"}),
             ("A=x=y,B=", {"A": "x=y", "B": ""}),
             ('{"A":"1,2","B":"x"}', {"A": "1,2", "B": "x"}),
+            ('A="b=1,c=2",D=3', {"A": "b=1,c=2", "D": "3"}),
+            ('A="say x, y" , B=z', {"A": "say x, y", "B": "z"}),
+            ("URL=http://x/?a=1,NAME=abc==,B=1", {"URL": "http://x/?a=1", "NAME": "abc==", "B": "1"}),
+            ("OTEL_RESOURCE_ATTRIBUTES=service.name=web", {"OTEL_RESOURCE_ATTRIBUTES": "service.name=web"}),
+            ("spring.a=1,spring.b=2", {"spring.a": "1", "spring.b": "2"}),
         ],
     )
     def test_environment(self, web, text, expected):
-        """A comma begins a new pair only if a name follows, so that a value may contain a list."""
+        """A comma begins a new pair only if a name follows; a value in quotes may hold anything."""
         assert web(f"CONTAINER_ENV_VARS='{text}'\n").environment_variables == expected
+
+    @pytest.mark.parametrize(
+        "text", ["OTEL=service.name=web,deployment.environment=prod", "JAVA_OPTS=-Da=1,b=2", "A=x,service.name=web"]
+    )
+    def test_ambiguous_environment(self, web, text):
+        """Pairs that may be part of the value before them are refused, with the form that is clear."""
+        with pytest.raises(SettingsError, match=r'may hold pairs itself: put each value in quotes, as in A="b=1'):
+            web(f"CONTAINER_ENV_VARS='{text}'\n")
 
     def test_log_level(self, web):
         """The app gets LOG_LEVEL as a variable, unless CONTAINER_ENV_VARS sets it."""

@@ -93,3 +93,17 @@ def test_rights_that_others_must_grant():
     instance = WEB.with_sidecar(SidecarSpec.log_forwarder())
     (warning,) = spec_warnings(evolve(SHOP, access=AccessSpec.none()).with_instance(instance))
     assert warning.endswith("others must grant these rights: use log-content")
+
+
+@pytest.mark.parametrize("policy", ["NEVER", "ON_FAILURE"])
+def test_a_job_whose_sidecars_never_end(policy: str):
+    """A restart policy that lets the app end is warned about where sidecars keep the instance running."""
+    job = evolve(WEB, container_restart_policy=policy)
+    assert spec_warnings(SHOP.with_instance(job)) == ()
+    (warning,) = spec_warnings(SHOP.with_instance(job.with_sidecar(SidecarSpec.node_exporter())))
+    assert warning == (
+        'instances["web"].container_restart_policy: an instance ends with the last of its containers, and presets '
+        "never end: after the app it runs on, and costs, with node-exporter"
+    )
+    always = WEB.with_sidecar(SidecarSpec.node_exporter())
+    assert spec_warnings(SHOP.with_instance(always)) == ()

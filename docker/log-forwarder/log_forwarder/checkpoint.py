@@ -46,9 +46,11 @@ class GenerationState:
         head: fingerprint of its first bytes.
         tail: fingerprint of the bytes before `acknowledged`.
         cuts: offsets above `acknowledged` where a flush timeout ended a record, so that it ends there again.
-        size, mtime_ns: of the file when it was last looked at; what is not acknowledged of it may get lost.
+        size: of the file as far as it is known; what is not acknowledged of it may get lost.
+        mtime_ns: modification time of the file when it was read with that size; 0 if it was not.
         born_ns: when the file was created, 0 if unknown; another file may get its inode.
         encoding: of its text; empty if unknown.
+        has_zeros: whether the rest of the file is space that is allocated and not written yet.
     """
 
     id: str
@@ -63,6 +65,7 @@ class GenerationState:
     mtime_ns: int = 0
     born_ns: int = 0
     encoding: str = ""
+    has_zeros: bool = False
 
 
 class Checkpoint:

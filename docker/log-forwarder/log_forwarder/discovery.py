@@ -18,7 +18,7 @@ from log_forwarder.directory_walk import DirectoryWalk, Listing
 from log_forwarder.file_faults import FileFaults
 from log_forwarder.generation import Generation, Truncated, matches, starts_with
 from log_forwarder.json_log import log
-from log_forwarder.log_files import DEFAULT_PATTERNS, FileId, FileInfo, LogFiles, originals
+from log_forwarder.log_files import DEFAULT_PATTERNS, FileId, FileInfo, LogFiles, NewFile
 from log_forwarder.metrics import Metrics
 from log_forwarder.open_files import OpenFiles, birth_ns
 from log_forwarder.orphans import UNKNOWN_SECONDS, Orphan, Orphans, count_lost
@@ -36,24 +36,6 @@ _NOT_SHIPPED: Final = "no pattern of OCISIDECAR_LOG_FILES matches, or it is comp
 _MAX_NAMED: Final = 100
 _COPY_DECISION_SECONDS: Final = 30.0
 """A suspected copy whose original is not truncated for this long is shipped as a log of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file that no generation has: what a walk has seen of it, and the log that it belongs to."""
-
-    info: FileInfo
-    log: str
-
-    @property
-    def is_rotated(self) -> bool:
-        """Whether the name has a suffix after that of the log."""
-        return self.info.path != self.log
-
-    @property
-    def originals(self) -> list[str]:
-        """Paths of the logs that this file may be a copy of, judging by its name."""
-        return originals(self.info.path, self.log)
 
 
 class NotShipped:
@@ -172,6 +154,10 @@ class FileDiscovery:
         self._open_files.close(generation.file_id)
         self._faults.report("cannot read", generation.location, exc, now)
 
+    def report_readable(self, generation: Generation) -> None:
+        """Record that a file can be read."""
+        self._faults.clear(generation.location)
+
     def rest(self, generation: Generation, now: float) -> None:
         """Poll a generation less often if it has nothing to read, and close its file if it seems to be finished."""
         quiet = now - generation.last_growth_at
@@ -217,20 +203,27 @@ class FileDiscovery:
                 descriptor = None if file_id in self._generations else self._open(file_id, path, now)
                 if descriptor is None:
                     orphan.walk = self._walks
-                elif self._is_of(orphan.state, descriptor, path, now):
+                elif (restored := self._restored(orphan.state, file_id, path, descriptor, now)) is not None:
                     found.append(orphan)
-                    self._add(file_id, Generation(orphan.state.path, file_id, path, orphan.state))
+                    self._add(file_id, restored)
                     break
         self._orphans.remove(found)
 
-    def _is_of(self, state: GenerationState, descriptor: int, path: str, now: float) -> bool:
+    def _restored(
+        self, state: GenerationState, file_id: FileId, path: str, descriptor: int, now: float
+    ) -> Generation | None:
+        """Return the generation of an earlier run if a file has its content, and was created when that was."""
         try:
-            born_ns = birth_ns(descriptor)
+            status, born_ns = os.fstat(descriptor), birth_ns(descriptor)
             is_same_file = not state.born_ns or not born_ns or born_ns == state.born_ns
-            return is_same_file and matches(state, descriptor)
+            if not is_same_file or not matches(state, descriptor):
+                return None
         except OSError as exc:
             self._faults.report("cannot read", path, exc, now)
-            return False
+            return None
+        generation = Generation(state.path, file_id, path, state)
+        generation.ignore_touch(status)
+        return generation
 
     def _recognise(self, listing: Listing) -> dict[FileId, NewFile]:
         """Record where the generations are; return the new log files."""
@@ -293,6 +286,7 @@ class FileDiscovery:
             for one in possible:
                 original = self.descriptor(one, now)
                 if original is not None and starts_with(original, descriptor):
+                    self._faults.clear(new.info.path)
                     if one.position and new.info.size:
                         self._copies[file_id] = SuspectedCopy(one, new.info.mtime_and_size, since)
                     return
@@ -385,11 +379,9 @@ class FileDiscovery:
         if not self._faults.may_try(path, now):
             return None
         try:
-            descriptor = self._open_files.get(file_id, path)
+            return self._open_files.get(file_id, path)
         except FileNotFoundError:
             return None
         except OSError as exc:
             self._faults.report("cannot open", path, exc, now)
             return None
-        self._faults.clear(path)
-        return descriptor

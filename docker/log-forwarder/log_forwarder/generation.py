@@ -132,7 +132,8 @@ class Generation:
         self._looked_at = (0, 0) if state is None else (state.size, state.mtime_ns)
         self._recent_bytes: bytes | None = None
         self._in_flight: list[Span] = []
-        self._has_partial_record = self.has_zeros = False
+        self._has_partial_record = False
+        self.has_zeros = False if state is None else state.has_zeros
         self._zeros_until = 0
         self._suspicion: tuple[int, int] | None = None
         self._state: GenerationState | None = None
@@ -210,10 +211,16 @@ class Generation:
             tail=tail,
             cuts=cuts,
             size=self.size,
-            mtime_ns=self._looked_at[1],
+            mtime_ns=self._looked_at[1] if self._looked_at[0] == self.size else 0,
             born_ns=self.born_ns,
             encoding=self._encoding,
+            has_zeros=self.has_zeros,
         )
+
+    def ignore_touch(self, status: os.stat_result) -> None:
+        """Accept a modification time that `touch` has set, before a read changes the time of access."""
+        if status.st_size == self.size and _is_touched(status):
+            self._looked_at = (status.st_size, status.st_mtime_ns)
 
     def look(self, descriptor: int) -> None:
         """Record the file's size, so that what gets lost can be counted."""
@@ -276,7 +283,7 @@ class Generation:
         """
         size_and_mtime = (status.st_size, status.st_mtime_ns)
         is_new = self._looked_at[1] == 0 or not status.st_size or status.st_size != self._looked_at[0]
-        if is_new or self.has_zeros or status.st_atime_ns == status.st_mtime_ns:
+        if is_new or self.has_zeros or _is_touched(status):
             self._suspicion = None
             return False
         if self._suspicion == size_and_mtime:
@@ -378,6 +385,10 @@ def starts_with(descriptor: int, other: int) -> bool:
             return False
         offset += len(part)
     return True
+
+
+def _is_touched(status: os.stat_result) -> bool:
+    return status.st_atime_ns == status.st_mtime_ns
 
 
 def _fingerprint(data: bytes) -> Fingerprint:

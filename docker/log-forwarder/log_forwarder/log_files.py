@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fnmatch import translate
 from typing import Final, NamedTuple
 
@@ -73,19 +74,27 @@ class LogFiles:
         return any(pattern.match(path if is_path else name) for pattern, is_path in patterns)
 
 
-def originals(path: str, log: str) -> list[str]:
-    """Return the paths of the logs that a file may be a copy of, judging by its name.
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that no generation has: what a walk has seen of it, and the log that it belongs to."""
 
-    Args:
-        path: of the file.
-        log: see `LogFiles.log_of`.
-    """
-    if path != log:
-        return [log]
-    stem, dot, extension = path.rpartition(".")
-    if not dot or "/" in extension:
-        return []
-    return [f"{stem[: match.start()]}.{extension}" for match in _NUMBER.finditer(stem)]
+    info: FileInfo
+    log: str
+
+    @property
+    def is_rotated(self) -> bool:
+        """Whether the name has a suffix after that of the log."""
+        return self.info.path != self.log
+
+    @property
+    def originals(self) -> list[str]:
+        """Paths of the logs that this file may be a copy of, judging by its name."""
+        if self.is_rotated:
+            return [self.log]
+        stem, dot, extension = self.log.rpartition(".")
+        if not dot or "/" in extension:
+            return []
+        return [f"{stem[: match.start()]}.{extension}" for match in _NUMBER.finditer(stem)]
 
 
 def _compiled(pattern: str) -> tuple[re.Pattern[str], bool]:

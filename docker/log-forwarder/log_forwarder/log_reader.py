@@ -162,6 +162,7 @@ class LogReader:
             if descriptor is not None:
                 timeouts = _FLUSH_NOW if flush else self._timeouts
                 block = generation.read(descriptor, self._rule, timeouts, now)
+                self._discovery.report_readable(generation)
         except Truncated:
             self._round_robin[0] = self._discovery.restart(generation)
             return

@@ -39,7 +39,7 @@ class Orphan:
         """How many bytes are lost if no file continues it."""
         if self.generation is not None:
             return self.generation.lost_bytes
-        return max(0, self.state.size - self.state.acknowledged)
+        return 0 if self.state.has_zeros else max(0, self.state.size - self.state.acknowledged)
 
 
 class Orphans:

@@ -12,6 +12,7 @@ from ocisidecar.emulator.declarations import Call, Result, Service
 from ocisidecar.emulator.errors import not_found
 from ocisidecar.emulator.paging import page_of_items
 from ocisidecar.emulator.services.core import CORE
+from ocisidecar.emulator.services.identity import IDENTITY
 from ocisidecar.emulator.services.logging_management import LOGGING
 from ocisidecar.emulator.services.object_storage import NAMESPACE, OBJECT_STORAGE
 
@@ -88,6 +89,8 @@ _declare(
     /volumeGroupBackups:list_volume_group_backups
     """,
 )
+_declare(IDENTITY, IDENTITY.client, "compartmentId", "/networkSources:list_network_sources")
+_declare(IDENTITY, IDENTITY.client, "protocol compartmentId", "/identityProviders:list_identity_providers")
 _declare(
     LOGGING,
     LOGGING.client,

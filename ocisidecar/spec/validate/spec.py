@@ -22,10 +22,12 @@ from ocisidecar.spec.validate.deployment import deployment_problems, membership_
 from ocisidecar.spec.validate.fields import (
     ELEMENT_VALIDATORS,
     FIELD_VALIDATORS,
-    IMAGE_PREFIX,
     NAME_VALIDATORS,
     Problem,
     Validator,
+)
+from ocisidecar.spec.validate.fields import (
+    image_prefix as valid_image_prefix,
 )
 from ocisidecar.spec.validate.instance import image_problems, instance_problems
 from ocisidecar.spec.validate.paths import below
@@ -53,7 +55,7 @@ def validate(
     if place is not None:
         problems += place_problems(spec, place)
     if image_prefix is not None:
-        problems += _failed((IMAGE_PREFIX,), image_prefix, "image_prefix")
+        problems += _failed((valid_image_prefix,), image_prefix, "image_prefix")
     found = [SpecProblem(path, masked(message)) for path, message in dict.fromkeys(problems) if message != REPORTED]
     return tuple(spec.origin.placed(problem) for problem in found) if spec.origin else tuple(found)
 

@@ -54,6 +54,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
             count = public_addresses(blocks_in(port.sources))
             cover = f"its sources cover {count:,} public addresses ({', '.join(port.sources)})"
             yield "ports", f"{port.protocol} {port.port} is open to the internet: {cover}"
+    yield from _of_jobs(instance)
     yield from _of_existing_network(instance, spec.effective_network)
     yield from _hidden_changes(instance)
     if spec.effective_logging.log_id is not None and any(_pushes(one) for one in instance.containers):
@@ -72,6 +73,13 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
 
 def _pushes(container: SidecarSpec) -> bool:
     return any(one.resource_type == "log-content" for one in container.statements)
+
+
+def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
+    if instance.sidecars and instance.container_restart_policy != "ALWAYS":
+        names = ", ".join(sidecar.name for sidecar in instance.sidecars)
+        ends = "an instance ends with the last of its containers, and presets never end"
+        yield "container_restart_policy", f"{ends}: after the app it runs on, and costs, with {names}"
 
 
 def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:

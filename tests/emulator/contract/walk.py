@@ -74,6 +74,9 @@ def absent_kinds(walk: Walk) -> None:
         for name in lists.split():
             getattr(walk.client(client, path), f"list_{name}")(compartment_id=walk.home)
     walk.network.list_ipv6s(subnet_id=walk.ids["subnet"])
+    identity = walk.client("identity.IdentityClient", "/identity")
+    identity.list_identity_providers("SAML2", walk.emulator.tenancy_id)
+    identity.list_network_sources(walk.emulator.tenancy_id)
     files = walk.client("file_storage.FileStorageClient", "/filestorage")
     domain = REGIONS[walk.emulator.app.cloud.home_region].domain_names()[0]
     files.list_file_systems(walk.home, domain)

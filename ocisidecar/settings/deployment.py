@@ -160,8 +160,8 @@ def _app(values: Values) -> InstanceSpec:
 def _ports(values: Values) -> tuple[Port, ...]:
     callers = values.allowed_cidr or (VCN,)
     opened = {values.container_port: callers}
-    if values.enable_grafana_sidecar:
-        opened[grafana.PORT] = callers
+    if values.enable_grafana_sidecar and values.grafana_allowed_cidr:
+        opened[grafana.PORT] = values.grafana_allowed_cidr
     if values.enable_prometheus_sidecar and values.prometheus_allowed_cidr:
         opened[prometheus.PORT] = values.prometheus_allowed_cidr
     return tuple(Port(number, sources=sources) for number, sources in opened.items())

@@ -264,6 +264,13 @@ class Values:
             example="",
         ),
     )
+    grafana_allowed_cidr: tuple[str, ...] = variable(
+        "Who may reach Grafana at port 3000: CIDR blocks, or vcn for every address of the VCN. Sources outside "
+        "the VCN need GRAFANA_ADMIN_PASSWORD.",
+        LIST,
+        ("vcn",),
+        targets=("ports[].sources",),
+    )
     grafana_sidecar_image: str | None = _image("Grafana", 'sidecars["grafana"].image_url')
     grafana_sidecar_memory_gb: float | None = _memory("grafana")
     grafana_sidecar_ocpus: float | None = _ocpus("grafana")

@@ -58,7 +58,7 @@ _MODES: Final = re.compile(
 )
 _ELSEWHERE: Final = re.compile(
     r"\$\{?\w+(:?[-?][^}]*)?\}?|\$+\(.*|`.*|%\w+%|\{\{.*|<[^<>]*>|\*+|…|(SecretRef|Plain)\b.*|"
-    r"(ocid1\.|arn:|vault:|env:|file:)\S+"
+    r"(ocid1\.|arn:|vault:|env:|file:)\S+|(os|self|this|sys|process|config|settings|args|request|env)\.\w.*|\w[\w.]*\(.*"
 )
 _PATH: Final = re.compile(
     r"(/[\w.@-]{1,40}){2,}/?|\.{0,2}/[\w./-]+\.[a-z]{2,6}|[\w-]{1,80}\.(pem|key|crt|cer|json|ya?ml)"

@@ -60,12 +60,14 @@ _ENCODED: Final = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]+={0,2}")
 """A PEM block in base64."""
 _VALUE: Final = r"(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s\"'{}\[\]]+))"
 _PAIR: Final = re.compile(
-    r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]{0,127})(?:[\"']?\s{0,8}=\s{0,8}|[\"']\s{0,8}:\s{0,8})"
+    r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]{0,127})"
+    r"(?:[\"']?=|\s{1,8}=\s{0,8}(?=[\"'])|[\"']\s{0,8}:\s{0,8})"
     rf"(?={_VALUE})"
 )
 _OPTION: Final = re.compile(rf"(?<!\S)--?(?P<name>[A-Za-z][\w.-]{{0,127}})\s{{1,8}}(?!-)(?={_VALUE})")
 _LINE: Final = re.compile(
-    r"^[ \t]*(?:- )?(?P<name>[A-Za-z_][\w.-]{0,127})(?::[ \t]+|[ \t]+)(?P<bare>[^\s#\"'][^\s]*)[ \t;]*$",
+    r"^[ \t]*(?:- )?(?P<name>[A-Za-z_][\w.-]{0,127})"
+    r"(?:(?::[ \t]+|[ \t]*=[ \t]*)(?P<rest>[^\s\"'][^\r\n]*)|[ \t]+(?P<bare>[^\s#\"'=:]\S*)[ \t;]*$)",
     re.MULTILINE,
 )
 """The value is looked ahead at, because it may hold pairs of its own."""
@@ -157,7 +159,9 @@ def _lines(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _named(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, int, int]]:
     for found in pattern.finditer(text):
-        group = next(group for group in ("double", "single", "bare") if found.groupdict().get(group) is not None)
+        group = next(
+            group for group in ("double", "single", "bare", "rest") if found.groupdict().get(group) is not None
+        )
         first = re.split(r"[&;,]", found[group])[0]
         if is_secret(found["name"], first):
             yield f"the value of {found['name']}", *found.span(group)

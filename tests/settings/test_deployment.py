@@ -203,11 +203,13 @@ class TestSidecars:
         alone = web(f"{lines}{image}ENABLE_PROMETHEUS_SIDECAR=false\nPROMETHEUS_METRICS_PORT=8081\n").sidecars[-1]
         assert alone.environment_variables["OCISIDECAR_SCRAPE_URL"] == "http://127.0.0.1:8081/metrics"
 
-    def test_grafana_is_reachable_and_has_no_default_password(self, web):
-        """Grafana's port is open to the app's sources, and a user admin exists only with a password."""
+    def test_grafana_has_sources_of_its_own_and_no_default_password(self, web):
+        """Grafana's port is open to the VCN, whatever the app's sources; admin exists only with a password."""
         image = "ENABLE_GRAFANA_SIDECAR=true\nGRAFANA_SIDECAR_IMAGE=r/i:1\nALLOWED_CIDR=203.0.113.0/24\n"
         instance = web(image)
-        assert instance.ports == tuple(Port(number, sources=["203.0.113.0/24"]) for number in (8080, 3000))
+        assert instance.ports == (Port(8080, sources=["203.0.113.0/24"]), Port(3000))
+        own = web(f"{image}GRAFANA_ALLOWED_CIDR=10.0.0.0/24\n")
+        assert own.ports == (Port(8080, sources=["203.0.113.0/24"]), Port(3000, sources=["10.0.0.0/24"]))
         assert "/etc/grafana-secret" not in instance.sidecars[-1].mounts
         secured = web(f"{image}GRAFANA_ADMIN_PASSWORD=env:P\nSECRETS_VERSION=2\n", environment={"P": "x"})
         volume = secured.sidecars[-1].mounts["/etc/grafana-secret"].volume

@@ -198,6 +198,7 @@ def test_arguments_with_a_secret_are_refused(arguments: list[str], field: str):
         ["--password"],
         ["--token", "--verbose"],
         ["--auth=oauth2", "--author=me"],
+        ["python3", "-c", "token = self.headers['Authorization']; client(token=os.environ['T'], key=load())"],
     ],
     ids=" ".join,
 )
@@ -292,6 +293,8 @@ def test_what_is_declared_plain_passes():
         (("config", "app.ini"), "[db]\npassword = hunter2\nlevel = 1\n", "[db]\npassword = …\nlevel = 1\n"),
         (("config", "app.yml"), "db:\n  password: hunter2\n  pin: 4711\n", "db:\n  password: …\n  pin: …\n"),
         (("config", "app.json"), '{"password": "hunter2", "pin": 4711}', '{"password": "…", "pin": …}'),
+        (("config", "a.ini"), "password = open sesame 4711\r\nlevel=1\r\n", "password = …\r\nlevel=1\r\n"),
+        (("config", "a.toml"), 'password = "open sesame"\n', 'password = "…"\n'),
         (("config", "redis.conf"), "requirepass hunter2\nport 1\n", "requirepass …\nport 1\n"),
         (("config", "a.conf"), "url redis://u:hunter2@h;\n", "url redis://u:…@h;\n"),
         (("config", "nginx.conf"), "listen 80;\nlocation / { return 200; }\n", None),

@@ -11,11 +11,16 @@ from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, 
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.secret_texts import masked_content
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.validate.paths import containers_of, joined
 
 _UNNOTICED = (
     "holds what looks like a secret, which enters no hash in a tag, so that a changed one alone goes unnoticed: "
     "take it from a vault secret, or set secret_version and change that with it"
+)
+_ALL_LOG_GROUPS = (
+    "an existing log does not show its group, so the right to push lines covers all log groups of the compartment: "
+    "give log_group_id instead of log_id"
 )
 
 
@@ -52,6 +57,8 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
     yield from _of_jobs(instance)
     yield from _of_existing_network(instance, spec.effective_network)
     yield from _hidden_changes(instance)
+    if spec.effective_logging.log_id is not None and any(_pushes(one) for one in instance.containers):
+        yield "statements", _ALL_LOG_GROUPS
     for path, container in containers_of(instance):
         yield from ((path, warning) for warning in container.warnings)
         if not _is_pinned(container.image_url):
@@ -62,6 +69,10 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
                 joined(path, "statements"),
                 f"the deployment makes neither group nor policy, so others must grant these rights: {needs}",
             )
+
+
+def _pushes(container: SidecarSpec) -> bool:
+    return any(one.resource_type == "log-content" for one in container.statements)
 
 
 def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:

@@ -70,6 +70,8 @@ from ocisidecar.spec import AccessSpec as AccessSpec
 from ocisidecar.spec import AlarmSpec as AlarmSpec
 from ocisidecar.spec import DeploymentSpec as DeploymentSpec
 from ocisidecar.spec import DnsConfig as DnsConfig
+from ocisidecar.spec import EgressRule as EgressRule
+from ocisidecar.spec import EgressSpec as EgressSpec
 from ocisidecar.spec import HealthCheck as HealthCheck
 from ocisidecar.spec import ImagePullSecret as ImagePullSecret
 from ocisidecar.spec import InstanceSecurityContext as InstanceSecurityContext

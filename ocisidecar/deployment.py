@@ -17,6 +17,7 @@ from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of
+from ocisidecar.tracebacks import without_locals_in_errors
 
 if TYPE_CHECKING:
     from ocisidecar.cancel import Cancel
@@ -56,6 +57,7 @@ class Connection(Protocol):
         """Start, stop or restart a deployment's instances and wait until they are."""
 
 
+@without_locals_in_errors
 @frozen
 class Deployment:
     """What exists of a deployment.  Equal when identity and resources are; pickles without its connection.

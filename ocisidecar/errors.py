@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
@@ -47,16 +47,17 @@ class SpecProblem:
     """One problem in a spec.
 
     Attributes:
-        path: of the field, as a user would write it: `instances["web"].sidecars["prometheus"].memory_limit_in_gbs`;
-            empty for the whole spec.
+        path: of the field, as a user would write it: `instances["web"].replicas`; empty for the whole spec.
         message: the expected value with its unit, and the given one.
+        place: line and column in the file that holds the spec; empty for a spec that was made in Python.
     """
 
     path: str
     message: str
+    place: str = field(default="", eq=False)
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+        return ": ".join(filter(None, (self.path or self.place, self.message)))
 
 
 def _errors(problems: Sequence[object]) -> str:
@@ -73,7 +74,7 @@ class SpecError(OciSidecarError):
 
     def __init__(self, problems: Sequence[SpecProblem], *, source: str | None = None) -> None:
         self.problems, self.source = tuple(problems), source
-        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        lines = "\n".join(f"  - {one.place and one.path and one.place + ': '}{one}" for one in self.problems)
         super().__init__(f"{_errors(self.problems)} in {source or 'the spec'}:\n{lines}")
 
 
@@ -109,9 +110,8 @@ class SettingsError(ConfigError):
 
     def __init__(self, problems: Sequence[SettingProblem], *, warnings: Sequence[SettingProblem] = ()) -> None:
         self.problems, self.warnings = tuple(problems), tuple(warnings)
-        lines = [f"{_errors(self.problems)} in the settings:"]
-        lines += [f"  - {problem}" for problem in self.problems]
-        lines += ["warnings:", *(f"  - {warning}" for warning in self.warnings)] if self.warnings else []
+        lines = [f"{_errors(self.problems)} in the settings:", *(f"  - {problem}" for problem in self.problems)]
+        lines += ["warnings:"][: len(warnings)] + [f"  - {warning}" for warning in self.warnings]
         super().__init__("\n".join(lines))
 
 

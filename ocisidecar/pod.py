@@ -17,11 +17,13 @@ from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.resources.instance_request import compose
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, SecretRef, as_deployment, wire
 from ocisidecar.spec.validate.spec import check
+from ocisidecar.tracebacks import without_locals_in_errors
 from ocisidecar.wire import Ref, resolve_fields
 
 __all__ = ["ContainerState", "Engine", "Health", "Pod"]
 
 
+@without_locals_in_errors
 class Pod:
     """A running pod, and a context manager.  Thread-safe, except that `close` must not run in two threads at once.
 

@@ -24,12 +24,14 @@ from ocisidecar.plan.operations import Wait
 from ocisidecar.plan.plan import Plan
 from ocisidecar.plan.planner import Planner, Spec, What
 from ocisidecar.spec import as_deployment
+from ocisidecar.tracebacks import without_locals_in_errors
 
 if TYPE_CHECKING:
     from ocisidecar.emulator import Emulator, Fault, Latencies
     from ocisidecar.verify.report import Preflight
 
 
+@without_locals_in_errors
 class Provisioner:
     """Plans, applies, finds and destroys deployments.
 

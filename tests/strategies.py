@@ -9,6 +9,7 @@ import string
 from functools import cache
 from typing import Any
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from ocisidecar.spec import (
@@ -16,6 +17,8 @@ from ocisidecar.spec import (
     AlarmSpec,
     DeploymentSpec,
     DnsConfig,
+    EgressRule,
+    EgressSpec,
     HealthCheck,
     ImagePullSecret,
     InstanceSecurityContext,
@@ -246,6 +249,16 @@ def instances(draw: st.DrawFn, name: str) -> InstanceSpec:
     )
 
 
+egress_rules = st.builds(
+    EgressRule,
+    st.just("vcn") | cidr_blocks,
+    ports=st.lists(st.integers(1, 65535), max_size=3),
+    protocol=st.sampled_from(["tcp", "udp"]),
+)
+egresses = st.none() | st.builds(
+    lambda rules: EgressSpec([EgressRule("0.0.0.0/0"), *rules]), st.lists(egress_rules, max_size=2)
+)
+"""Whatever else they name, all TCP ports are let out: images come from registries on the internet."""
 networks = st.one_of(
     st.builds(NetworkSpec.private, dns_label=st.none() | st.just("web")),
     st.just(NetworkSpec.public(cidr_block="10.0.0.0/20")),
@@ -316,4 +329,7 @@ deployment_fields = st.fixed_dictionaries(
 def deployments(draw: st.DrawFn) -> DeploymentSpec:
     """Draw a deployment that passes validation where our own images may be symbolic."""
     chosen = [draw(instances(name)) for name in draw(instance_names)]
-    return DeploymentSpec(draw(names), chosen, **draw(deployment_fields))
+    spec = DeploymentSpec(draw(names), chosen, **draw(deployment_fields))
+    if spec.effective_network.kind == "existing":
+        return spec
+    return evolve(spec, instances=[evolve(one, egress=draw(egresses)) for one in spec.instances])

@@ -42,6 +42,7 @@ INNER = {
     "ocisidecar.engine.*": "what an `Engine` works with, which users only pass on",
     "ocisidecar.observe.container_roles.*": "what a container does for telemetry",
     "ocisidecar.plan.plan.*": "the parts of an `Operation`",
+    "ocisidecar.spec.positions.Origin": "where the parts of a spec are in its file, for messages",
     "ocisidecar.settings.table.*": "the values of a settings file, an attribute for each variable",
     "ocisidecar.state.*": "what a plan was made of",
 }

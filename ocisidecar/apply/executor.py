@@ -317,7 +317,7 @@ class Executor:
 
     def _handle_polled(self, polled: Polled) -> None:
         now = self._now()
-        error = polled.future.exception()
+        error = polled.error
         if error is not None:
             for watch in polled.watches:
                 self._waiter.remove(watch.operation, now)

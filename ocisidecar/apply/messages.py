@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from typing import Any
 
 from attrs import frozen
 
@@ -11,6 +12,7 @@ from ocisidecar.apply.waiter import Observation, Watch
 from ocisidecar.events import StepRetrying
 from ocisidecar.plan.plan import OperationId
 from ocisidecar.resources.kind import Accepted
+from ocisidecar.tracebacks import without_locals
 
 
 @frozen
@@ -22,8 +24,8 @@ class Performed:
 
     @property
     def error(self) -> BaseException | None:
-        """The exception; None when the requests were made."""
-        return self.future.exception()
+        """The exception, without the variables of its frames; None when the requests were made."""
+        return _error_of(self.future)
 
     @property
     def accepted(self) -> Accepted | None:
@@ -38,6 +40,11 @@ class Polled:
     watches: tuple[Watch, ...]
     future: Future[tuple[Observation, ...]]
 
+    @property
+    def error(self) -> BaseException | None:
+        """The exception, without the variables of its frames; None when the poll worked."""
+        return _error_of(self.future)
+
 
 @frozen
 class Retried:
@@ -49,6 +56,13 @@ class Retried:
 @frozen
 class Wake:
     """The run was cancelled."""
+
+
+def _error_of(future: Future[Any]) -> BaseException | None:
+    error = future.exception()
+    if error is not None:
+        without_locals(error)
+    return error
 
 
 Message = Performed | Polled | Retried | Wake

@@ -73,6 +73,7 @@ class Watch:
         phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
         listed: how many resources the last list had in which it was looked for; set by `poll`.
         is_seen: whether a poll has shown the resource; set by `poll`.
+        succeeded_since: since when its work request has been seen to have succeeded; set by `poll`.
         working_since: since when every poll has shown all of its containers working; set by `poll`.
         pending: what the last poll found missing to health; set by `poll`.
     """
@@ -94,6 +95,7 @@ class Watch:
     phase: Phase = field(default=Phase.PENDING, init=False)
     listed: int = field(default=0, init=False)
     is_seen: bool = field(default=False, init=False)
+    succeeded_since: float | None = field(default=None, init=False)
     working_since: float | None = field(default=None, init=False)
     pending: str = field(default="", init=False)
 
@@ -354,13 +356,18 @@ def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Cal
 def _absent(watch: Watch, caller: Caller) -> Observation:
     if watch.live_id and not _may_be_unknown_yet(watch, caller):
         return _disappeared(watch, None, caller)
-    has_taken_long = caller.clock.time() - watch.since >= _DOUBT_SECONDS
-    kind, work_request_id = watch.kind, watch.work_request_id if has_taken_long else ""
+    now = caller.clock.time()
+    kind, work_request_id = watch.kind, watch.work_request_id if now - watch.since >= _DOUBT_SECONDS else ""
     if not work_request_id or not isinstance(kind, HasWorkRequests):
         return Observation(watch, WaitStatus.PENDING, None)
-    if kind.work_phase(caller, work_request_id) is Phase.FAILED:
+    outcome = kind.work_phase(caller, work_request_id)
+    if outcome is Phase.FAILED:
         errors = kind.failure(caller, watch.site, None, work_request_id)
         return Observation(watch, WaitStatus.FAILED, None, errors)
+    if outcome is Phase.READY:
+        watch.succeeded_since = now if watch.succeeded_since is None else watch.succeeded_since
+        if now - watch.succeeded_since >= _UNKNOWN_SECONDS:
+            return Observation(watch, WaitStatus.DISAPPEARED, None)  # another run has deleted it meanwhile
     return Observation(watch, WaitStatus.PENDING, None)
 
 

@@ -13,7 +13,7 @@ web = (
     )
     .with_volume(VolumeSpec.empty_dir("metrics"), mount_path="/metrics")
     .with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs")
-    .with_sidecar(SidecarSpec("redis", image_url="docker.io/library/redis:7.4.5-alpine"))
+    .with_sidecar(SidecarSpec("redis", image_url="docker.io/library/redis:8.0.6-alpine"))
     .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=5))  # collects the metrics of all others
     .with_sidecar(SidecarSpec.node_exporter())  # metrics of the host
     .with_sidecar(SidecarSpec.nginx_exporter(scrape_uri="http://127.0.0.1:8080/stub_status"))

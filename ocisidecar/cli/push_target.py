@@ -18,7 +18,7 @@ from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.provisioner import Provisioner
 from ocisidecar.settings import Settings
 from ocisidecar.settings.deployment import registry, registry_username, token
-from ocisidecar.settings.secret import Secret
+from ocisidecar.settings.secret import Secret, trimmed
 from ocisidecar.spec.ocir import is_ocir, ocir_host
 from ocisidecar.wire import Key, Ref
 
@@ -98,10 +98,10 @@ def _password(secret: Secret, connect: Callable[[], Provisioner]) -> str:
     except ValueError:
         held = text
     if not isinstance(held, dict):
-        return text.strip()
+        return trimmed(text)
     if not isinstance(held.get("password"), str):
         raise ConfigError(
             f"the vault secret {secret.word} contains no auth token: it must be the token alone, or a JSON object "
             "with `username` and `password`"
         )
-    return str(held["password"])
+    return trimmed(str(held["password"]))

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 T = TypeVar("T")
+
+_PEM_WIDTH = 64
+_BLOCK = re.compile(
+    r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\s*(?:Proc-Type:\s*(?P<type>4,ENCRYPTED)\s*"
+    r"DEK-Info:\s*(?P<cipher>AES-\d+-CBC,[0-9A-Fa-f]{32}|[A-Z0-9-]+,[0-9A-Fa-f]{16}))?"
+    r"(?P<body>[A-Za-z0-9+/=\s]*)-----END (?P=label)-----"
+)
 
 
 def key_entry(settings: Settings) -> str:
@@ -38,12 +46,45 @@ def key_text(settings: Settings) -> Setting:
     """
     (setting,) = settings.require(key_entry(settings))
     if settings.get("key_content"):
-        return setting
+        return as_pem(setting)
+    return as_pem(_key_file(setting, settings))
+
+
+def _key_file(setting: Setting, settings: Settings) -> Setting:
     return read_file(
         expand(setting.value, settings.environment),
         f"key_file ({setting.source})",
         remedy="name the file of the private key; `oci setup keys` makes a pair.",
     )
+
+
+def as_pem(key: Setting) -> Setting:
+    r"""Return a private key in lines of PEM, in whatever form a secret store or CI system passes it on.
+
+    These are: line breaks of any system, or written as `\n`, or replaced by blanks; quotes around it; the base64
+    of the file; other text before and after it, such as oci-cli's label.  A text without a key stays as it is.
+    """
+    return Setting(_pem(key.value), key.source)
+
+
+def _pem(text: str) -> str:
+    bare = text.strip("\ufeff \t\r\n")
+    while len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'`":
+        bare = bare[1:-1].strip()
+    if "-----BEGIN" not in bare:
+        with contextlib.suppress(ValueError):
+            decoded = base64.b64decode("".join(bare.replace("\\n", "").split()), validate=True).decode()
+            return _pem(decoded) if "-----BEGIN" in decoded else bare
+        return bare
+    blocks = [*_BLOCK.finditer(bare.replace("\\r", "\r").replace("\\n", "\n"))]
+    block = next((one for one in blocks if "PRIVATE KEY" in one["label"]), None)
+    if block is None:
+        return bare
+    body = "".join(block["body"].split())
+    lines = [body[start : start + _PEM_WIDTH] for start in range(0, len(body), _PEM_WIDTH)]
+    headers = [f"Proc-Type: {block['type']}", f"DEK-Info: {block['cipher']}", ""] if block["type"] else []
+    label = block["label"]
+    return "\n".join([f"-----BEGIN {label}-----", *headers, *lines, f"-----END {label}-----", ""])
 
 
 def parse_key(load: Callable[[bytes, bytes | None], T], key: Setting, pass_phrase: Setting | None) -> T:

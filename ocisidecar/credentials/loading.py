@@ -6,6 +6,7 @@ later.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -29,11 +30,14 @@ from ocisidecar.credentials.settings import (
     Setting,
     Settings,
     did_you_mean,
+    expand,
     find,
     gather,
 )
 from ocisidecar.errors import ConfigError
+from ocisidecar.text_files import is_readable_by_others
 
+_LOG = logging.getLogger("ocisidecar.credentials")
 _FILE_METHODS = ("api_key", "security_token")
 _METHODS = (*_FILE_METHODS, "instance_principal", "resource_principal")
 # Other methods of oci-cli → the SDK's signer for each.
@@ -184,6 +188,7 @@ def _with_api_key(settings: Settings) -> Credentials:
     _check_ocid("user", user)
     _check_ocid("tenancy", tenancy)
     region_name = _region(region, settings)
+    _warn_of_readable_key(settings)
     key = key_text(settings)
     signer = parse_key(
         lambda pem, pass_phrase: oci.signer.Signer(
@@ -216,6 +221,15 @@ def _with_api_key(settings: Settings) -> Credentials:
     )
 
 
+def _warn_of_readable_key(settings: Settings) -> None:
+    setting = settings.get(key_entry(settings))
+    if setting is None or key_entry(settings) != "key_file":
+        return
+    path = expand(setting.value, settings.environment)
+    if is_readable_by_others(path):
+        _LOG.warning("%s: other users may read this private key: `chmod 600 %s`", setting.source, path)
+
+
 def _with_security_token(settings: Settings, clock: Clock) -> Credentials:
     from oci.auth.signers.security_token_signer import X509FederationClientBasedSecurityTokenSigner
 
@@ -223,6 +237,7 @@ def _with_security_token(settings: Settings, clock: Clock) -> Credentials:
         "security_token_file", "tenancy", "region", key_entry(settings)
     )
     _check_ocid("tenancy", tenancy)
+    _warn_of_readable_key(settings)
     return _with_token(
         # The SDK's signer that requests token and key from a supplier before each call.
         X509FederationClientBasedSecurityTokenSigner(SessionToken(settings, clock)),

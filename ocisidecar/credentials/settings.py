@@ -20,11 +20,13 @@ from typing import TypeVar
 from attrs import field, frozen
 
 from ocisidecar.errors import ConfigError
+from ocisidecar.text_files import decoded
 
 V = TypeVar("V")
 
 DEFAULT_CONFIG_FILE = "~/.oci/config"
 DEFAULT_PROFILE = "DEFAULT"
+DEFAULT_RC_FILE = "~/.oci/oci_cli_rc"
 
 # Setting → variables, in order of precedence.
 _CONTEXT_VARIABLES: Mapping[str, tuple[str, ...]] = {
@@ -177,7 +179,7 @@ def gather(
     identity = _from_environment(_IDENTITY_VARIABLES, environment)
     named_file = Setting(os.fspath(config), "config") if config is not None else context.get("config_file")
     named_profile = Setting(profile, "profile") if profile is not None else context.get("profile")
-    section = named_profile.value if named_profile else DEFAULT_PROFILE
+    section = named_profile.value if named_profile else _default_profile(environment)
     path = expand(named_file.value if named_file else DEFAULT_CONFIG_FILE, environment)
     is_named = named_file is not None or named_profile is not None
     if is_named or (is_file_needed and (path.exists() or not identity)):
@@ -207,7 +209,7 @@ def read_file(path: Path, what: str, *, remedy: str) -> Setting:
         ConfigError: the file is missing or cannot be read; the message has `what` it is for and the `remedy`.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+        text = decoded(path.read_bytes(), errors="replace")
     except FileNotFoundError as error:
         raise ConfigError(f"{what} {path} does not exist: {remedy}") from error
     except OSError as error:
@@ -246,6 +248,28 @@ def _entries(profile: Mapping[str, object], source: str) -> dict[str, Setting]:
     return found
 
 
+def _default_profile(environment: Mapping[str, str]) -> str:
+    """Return the profile that oci-cli's own settings name, else `DEFAULT`.
+
+    Source: oci-cli documentation, "Using a CLI Configuration File", `default_profile` in [OCI_CLI_SETTINGS].
+    """
+    path = expand(environment.get("OCI_CLI_RC_FILE") or DEFAULT_RC_FILE, environment)
+    if not path.is_file():
+        return DEFAULT_PROFILE
+    parser = configparser.ConfigParser(interpolation=None)
+    line = _parse(parser, read_file(path, "oci-cli's settings file", remedy="correct OCI_CLI_RC_FILE."))
+    if line is not None:
+        raise ConfigError(f"oci-cli's settings file {path} is not an INI file (line {line}): correct it.")
+    return parser.get("OCI_CLI_SETTINGS", "default_profile", fallback="").strip() or DEFAULT_PROFILE
+
+
+def _own_entries(text: Setting, name: str) -> frozenset[str]:
+    """Return the entries of a profile without those that it inherits from [DEFAULT]."""
+    parser = configparser.ConfigParser(interpolation=None, default_section="")
+    _parse(parser, text)
+    return frozenset(parser[name]) if parser.has_section(name) else frozenset()
+
+
 def _read_profile(path: Path, name: str) -> Mapping[str, str]:
     remedy = (
         "make it with oci-cli's `oci setup config`, name another one (config=, OCISIDECAR_CONFIG_FILE), or use "
@@ -270,7 +294,10 @@ def _read_profile(path: Path, name: str) -> Mapping[str, str]:
             f"profile {name} of {path} has key_content, which a file must not contain: put the key into a separate "
             "file and name it with key_file."
         )
-    return parser[name]
+    own = _own_entries(text, name)
+    is_session = "security_token_file" in own and "user" not in own
+    # The user of [DEFAULT] belongs to its API key, not to the session of another profile.
+    return {entry: value for entry, value in parser[name].items() if not (is_session and entry == "user")}
 
 
 def _parse(parser: configparser.ConfigParser, text: Setting) -> int | None:

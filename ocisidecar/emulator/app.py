@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAX_CLIENT_REQUEST_ID: Final = 98
+MAX_UNAUTHENTICATED: Final = 1000
+"""Requests that no key signed and that are recorded; later ones are forgotten, since anybody can send them."""
 
 
 @frozen(kw_only=True)
@@ -64,6 +67,7 @@ class App:
         self._router = Router(services)
         self._throttle = throttle
         self._requests: list[RecordedRequest] = []
+        self._unauthenticated = 0
         self._lock = threading.Lock()
 
     @property
@@ -76,6 +80,7 @@ class App:
         """Drop the recorded requests."""
         with self._lock:
             self._requests.clear()
+            self._unauthenticated = 0
 
     def respond(self, request: Request) -> tuple[Response, LoseResponse | None]:
         """Return the response and, when an injected fault says so, how it gets lost on its way."""
@@ -84,7 +89,8 @@ class App:
         try:
             path = _raw_path(request)
             match = self._router.find(request.method, path)
-            principal = self._verify(request)
+            # Uploads need no signed body; all of them are operations that the emulator does not have.
+            principal = self._verify(request, may_stream=match is None)
             if match is None:
                 raise self._router.refusal(request.method, path)
             response, loss = self._perform(request, match, principal)
@@ -103,9 +109,11 @@ class App:
             raise ConnectionResetError(f"an injected fault: {loss.manner}")
         return response(environ, start_response)
 
-    def _verify(self, request: Request) -> Principal:
+    def _verify(self, request: Request, *, may_stream: bool) -> Principal:
         target = request.environ.get("RAW_URI") or request.full_path.rstrip("?")
-        principal = self.cloud.keys.verify(request.method, target, request.headers, request.get_data())
+        principal = self.cloud.keys.verify(
+            request.method, target, request.headers, request.get_data(), may_stream=may_stream
+        )
         if "," in request.headers.get("content-type", ""):
             # Two Content-Type headers: OCI's front end answers 400 without a body.
             raise _EmptyError(400)
@@ -172,7 +180,9 @@ class App:
             time=self.cloud.clock.time(),
         )
         with self._lock:
-            self._requests.append(recorded)
+            self._unauthenticated += status == HTTPStatus.UNAUTHORIZED
+            if status != HTTPStatus.UNAUTHORIZED or self._unauthenticated <= MAX_UNAUTHENTICATED:
+                self._requests.append(recorded)
 
 
 class _ResponseLost(Exception):

@@ -3,7 +3,9 @@
 Images of OCIR in the tenancy's own namespace are those that were pushed: private ones need a statement in force
 that lets the instance read the repository in the repository's compartment.  Images of other registries all exist.
 
-UNCONFIRMED: that the right is evaluated when the instance is created, and only then.
+Pulls take the instance's VNIC, whose security rules must let TCP 443 out, or the port in the image's name.
+
+UNCONFIRMED: that right and rules are evaluated when the instance is created, and only then.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from ocisidecar.emulator.resource_principal import principal_of
 from ocisidecar.emulator.schema import JsonObject
 from ocisidecar.emulator.services.object_storage import NAMESPACE
 from ocisidecar.emulator.state import Record
+from ocisidecar.emulator.way_out import lets_out
 
 PULL_REFUSED: Final = (
     "A container's image could not be pulled because the image does not exist or requires authorization."
@@ -28,6 +31,10 @@ PULL_REFUSED: Final = (
 """The text is on record."""
 READ: Final = Permission(verb="read", resource_type="repos")
 
+HTTPS: Final = 443
+
+_SYMBOLIC = ("ocisidecar",)
+_ADDRESS = re.compile(r"\d+(\.\d+){3}")
 _OCIR = re.compile(
     r"(?P<host>(?P<key>[a-z0-9-]+)\.ocir\.io|ocir\.(?P<region>[a-z0-9-]+)\.oci\.[a-z0-9.-]+)"
     r"/(?P<namespace>[^/]+)/(?P<name>[^:@]+)(?:[:@](?P<version>.+))?"
@@ -40,9 +47,23 @@ def is_pull_refused(call: Call, instance: Record, secrets: Sequence[JsonObject])
     logins = {one["registryEndpoint"] for one in secrets} - unreadable
     containers = [container.body for container in instance.hidden["containers"]]
     return any(
-        one["imageUrl"].partition("/")[0] in unreadable or not _can_be_pulled(call, instance, one, logins)
+        one["imageUrl"].partition("/")[0] in unreadable
+        or not _can_be_pulled(call, instance, one, logins)
+        or not _can_be_reached(call, instance, one["imageUrl"])
         for one in containers
     )
+
+
+def _can_be_reached(call: Call, instance: Record, image_url: str) -> bool:
+    """Return whether the registry of an image can be reached; it is not known of which one symbolic names are."""
+    if not call.cloud.assumptions.pulls_take_security_rules:
+        return True
+    first, slash, _ = image_url.partition("/")
+    host, _, port = first.partition(":") if slash else ("", "", "")
+    is_oracle = _OCIR.fullmatch(image_url) is not None or host in _SYMBOLIC
+    address = host if _ADDRESS.fullmatch(host) else ""
+    number = int(port) if port.isdecimal() else HTTPS
+    return lets_out(call, instance.hidden["vnic"], number, address, is_oracle=is_oracle)
 
 
 def _can_be_pulled(call: Call, instance: Record, container: JsonObject, logins: set[str]) -> bool:

@@ -15,6 +15,7 @@ from attrs import define, field, frozen
 
 FILE: Final = "known_operations.txt"
 PARAMETER: Final = "*"
+PARAMETER_WITH_SLASHES: Final = "**"
 
 
 @frozen
@@ -92,3 +93,6 @@ def _walk(node: _Node, segments: Sequence[str]) -> Iterator[_Node]:
     for name in (segments[0], PARAMETER) if segments[0] else ():
         if name in node.children:
             yield from _walk(node.children[name], segments[1:])
+    if PARAMETER_WITH_SLASHES in node.children:
+        for length in range(1, len(segments) + 1):
+            yield from _walk(node.children[PARAMETER_WITH_SLASHES], segments[length:])

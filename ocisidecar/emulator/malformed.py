@@ -55,14 +55,22 @@ def malform(response: Response, effect: Malform) -> Response:
         response.headers["content-type"] = effect.content_type
     elif response.content_type == JSON:
         body = response.get_data()
-        if effect.members or effect.without:
-            body = json.dumps(_changed(json.loads(body), effect)).encode()
+        if (effect.members or effect.without) and (document := _document(body)) is not None:
+            body = json.dumps(_changed(document, effect)).encode()
         response.set_data(body[: len(body) // 2] if effect.cut else body)
     for name, value in effect.headers.items():
         response.headers.pop(name, None)
         if value is not None:
             response.headers[name] = value
     return response
+
+
+def _document(body: bytes) -> Any:
+    """Return what a body holds; None where an earlier fault of the same request has cut it."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 def _changed(value: Any, effect: Malform) -> Any:

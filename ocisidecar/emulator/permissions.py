@@ -1,13 +1,13 @@
 """Which permissions an operation needs of a caller who has no rights in the whole tenancy.
 
 Source: Oracle, "Policy Reference": resource types, families, and the tables of permissions for operations.
-Simplified: a list takes `inspect`, a get `read`, an update `use` where the tables say so, every
-other write `manage`; of references to other resources only those of a new container instance are checked.
+Simplified: a list takes `inspect`, a get `read`, an update `use` where the tables say so, any other write `manage`;
+of references to other resources, those of a new container instance are checked, and the groups of a changed VNIC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from ocisidecar.emulator.declarations import AccessTarget, Call, Permission
@@ -107,7 +107,8 @@ def needed(call: Call) -> Sequence[tuple[Permission, Sequence[AccessTarget]]]:
         return [_need(verb, resource_type, _searched(call) or _named(call) or call.cloud.tenancy_id)]
     kind = operation.collection.kind if operation.collection is not None else _PART_OF.get(operation.name, "")
     found = [_need(_verb(call), _type_of(kind), _compartment(call, kind))]
-    return [*found, *_references(call)] if operation.name == "create_container_instance" else found
+    references = _REFERENCES.get(operation.name)
+    return [*found, *(references(call) if references is not None else ())]
 
 
 def _need(verb: str, resource_type: str, compartment_id: str) -> tuple[Permission, Sequence[AccessTarget]]:
@@ -151,13 +152,31 @@ def _compartment(call: Call, kind: str) -> str:
 
 def _references(call: Call) -> Sequence[tuple[Permission, Sequence[AccessTarget]]]:
     """Return what a new container instance needs in the network: its subnet, a VNIC and security groups."""
-    found = []
+    found: list[tuple[Permission, Sequence[AccessTarget]]] = []
     for vnic in call.body["vnics"]:
-        names = {"subnet": [vnic["subnetId"]], "network-security-group": vnic.get("nsgIds", [])}
-        for kind, record_ids in names.items():
-            for record_id in record_ids:
-                record = call.cloud.store.find(kind, record_id, call.now)
-                place = record.body["compartmentId"] if record is not None else call.cloud.tenancy_id
-                found.append(_need("use", f"{kind}s", place))
+        found += _uses(call, "subnet", [vnic["subnetId"]])
+        found += _uses(call, "network-security-group", vnic.get("nsgIds", []))
         found.append(_need("use", "vnics", call.body["compartmentId"]))
     return found
+
+
+def _moves(call: Call) -> Sequence[tuple[Permission, Sequence[AccessTarget]]]:
+    """Return what a VNIC needs to join and to leave security groups: NETWORK_SECURITY_GROUP_UPDATE_MEMBERS."""
+    vnic = call.cloud.store.find("vnic", call.path["vnicId"], call.now)
+    wanted = call.body.get("nsgIds")
+    if vnic is None or wanted is None:
+        return []
+    return _uses(call, "network-security-group", sorted({*wanted} ^ {*vnic.body["nsgIds"]}))
+
+
+def _uses(call: Call, kind: str, record_ids: Iterable[str]) -> list[tuple[Permission, Sequence[AccessTarget]]]:
+    records = (call.cloud.store.find(kind, record_id, call.now) for record_id in record_ids)
+    places = (one.body["compartmentId"] if one is not None else call.cloud.tenancy_id for one in records)
+    return [_need("use", f"{kind}s", place) for place in places]
+
+
+_REFERENCES: Final[Mapping[str, Callable[[Call], Sequence[tuple[Permission, Sequence[AccessTarget]]]]]] = {
+    "create_container_instance": _references,
+    "update_vnic": _moves,
+}
+"""Operation → what it needs of other resources that its body names."""

@@ -7,6 +7,7 @@ A path may begin with a region's name and a service's prefix, both optional:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import unquote
 
 from attrs import define, field, frozen
@@ -16,6 +17,8 @@ from ocisidecar.emulator.errors import ServiceError
 from ocisidecar.emulator.ids import kind_of
 from ocisidecar.emulator.known_operations import known_operations
 from ocisidecar.emulator.regions import HOME, REGIONS
+
+IDENTITY_DOMAIN: Final = "idcs-guid"
 
 
 @frozen
@@ -69,8 +72,8 @@ class Router:
         """
         _, prefix, segments = self._split(path)
         known = known_operations()
-        if not prefix and segments and segments[0] in known.hosts:
-            prefix = segments.pop(0)
+        if not prefix and segments and _host(segments[0]) in known.hosts:
+            prefix = _host(segments.pop(0))
         clients = {service.client for service in self._services if prefix in service.prefixes}
         names = {
             verb: [one.full_name for one in group if not prefix or one.host == prefix or one.client in clients]
@@ -114,6 +117,11 @@ class Router:
         if node.parameter is not None and head:
             found += self._walk(node.parameter, rest, [*values, head])
         return found
+
+
+def _host(label: str) -> str:
+    """Return the host that the SDK knows for a first label: every identity domain has one of its own."""
+    return IDENTITY_DOMAIN if label.startswith("idcs-") else label
 
 
 def _admits(operation: Operation, prefix: str) -> bool:

@@ -38,6 +38,8 @@ def _string(value: Any, path: str) -> str:
 
 
 def _boolean(value: Any, path: str) -> bool:
+    """Accept the words true and false as strings.  Source: launch_instance_example.sh of oci-cli sends "false"."""
+    value = {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
     if not isinstance(value, bool):
         raise _mistyped(path, "a boolean")
     return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import itertools
 import json
 import re
 import time
@@ -27,6 +28,7 @@ from ocisidecar.emulator.errors import ServiceError
 KEY_BITS: Final = 2048
 PUBLIC_EXPONENT: Final = 65537
 MAX_SKEW_SECONDS: Final = 300
+REQUIRED_HEADERS: Final = frozenset({"(request-target)", "host"})
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 BODY_HEADERS: Final = frozenset({"content-length", "content-type", "x-content-sha256"})
 
@@ -99,6 +101,7 @@ class KeyRing:
         self._authority = authority
         self._now = now
         self._keys: dict[str, _Key] = {}
+        self._numbers = itertools.count(1)
 
     def add_api_key(self, principal: Principal, public: RSAPublicKey) -> str:
         """Accept requests that this key signs for a user; returns the fingerprint."""
@@ -120,6 +123,7 @@ class KeyRing:
             "tenant": principal.tenancy_id,
             "iat": int(now),
             "exp": int(now + seconds),
+            "jti": f"emulator-{next(self._numbers)}",  # two tokens of one second are two tokens
             **(claims or {}),
         }
         header = {"alg": "RS256", "typ": "JWT", "kid": "emulator"}
@@ -129,7 +133,9 @@ class KeyRing:
         self._keys[f"ST${token}"] = _Key(principal, public, now + seconds)
         return token
 
-    def verify(self, method: str, target: str, headers: Headers, body: bytes) -> Principal:
+    def verify(
+        self, method: str, target: str, headers: Headers, body: bytes, *, may_stream: bool = False
+    ) -> Principal:
         """Return the principal that signed; ServiceError 401 for a missing, incomplete, late or wrong signature.
 
         Args:
@@ -137,15 +143,17 @@ class KeyRing:
             target: raw path and query, as received.
             headers: request headers.
             body: the body's bytes.
+            may_stream: whether the signature may leave out the body, as clients do that stream it (PutObject).
         """
         scheme, _, rest = headers.get("authorization", "").partition(" ")
         given = dict(_FIELD.findall(rest))
         names = given.get("headers", "").lower().split()
         key = self._keys.get(given.get("keyId", ""))
+        is_body_signed = method in BODY_METHODS and not (may_stream and BODY_HEADERS.isdisjoint(names))
         is_complete = (
             scheme.lower() == "signature"
             and given.get("algorithm", "").lower() == "rsa-sha256"
-            and _required(method) <= set(names)
+            and REQUIRED_HEADERS | (BODY_HEADERS if is_body_signed else set()) <= set(names)
             and ("date" in names or "x-date" in names)
         )
         if not is_complete or key is None:
@@ -153,7 +161,7 @@ class KeyRing:
         if key.expires_at is not None and key.expires_at <= self._now():
             raise ServiceError("NotAuthenticated")
         _check_date(headers.get("x-date") if "x-date" in names else headers.get("date"))
-        if method in BODY_METHODS and headers.get("x-content-sha256") != _sha256(body):
+        if is_body_signed and headers.get("x-content-sha256") != _sha256(body):
             raise ServiceError("NotAuthenticated")
         try:
             signature = base64.b64decode(given.get("signature", ""), validate=True)
@@ -162,11 +170,6 @@ class KeyRing:
         except (InvalidSignature, binascii.Error) as exc:
             raise ServiceError("NotAuthenticated", "Failed to verify the HTTP(S) Signature") from exc
         return key.principal
-
-
-def _required(method: str) -> frozenset[str]:
-    always = frozenset({"(request-target)", "host"})
-    return always | BODY_HEADERS if method in BODY_METHODS else always
 
 
 def _check_date(text: str | None) -> None:

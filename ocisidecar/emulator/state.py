@@ -137,6 +137,9 @@ class Assumptions:
             examples, whose registries nobody has.
         pulls_with_disabled_principal: whether the right of the instance counts for images of containers whose
             resource principal is disabled.  UNCONFIRMED: a comment in public code says so.
+        pulls_take_security_rules: whether an image is pulled only where the rules of the instance's VNIC let the
+            connection to its registry out.  UNCONFIRMED: Oracle documents that the subnet needs a gateway for pulls
+            ("Creating a Container Instance", troubleshooting), from which it follows that they take the VNIC.
         removes_instance_on_refused_pull: whether an instance whose image cannot be pulled is deleted; otherwise it
             stays, FAILED.  UNCONFIRMED: the text of the refusal is on record, the instance's end is not.
         unknown_group_message: text of the 400 for a policy that names a group which does not exist or is not known
@@ -190,6 +193,7 @@ class Assumptions:
     retry_token_mismatch: str = "Conflict"  # noqa: S105 - an error code
     foreign_images: str = "private"
     pulls_with_disabled_principal: bool = True
+    pulls_take_security_rules: bool = True
     removes_instance_on_refused_pull: bool = False
     unknown_group_message: str = (
         "The {kind} {name} specified in the policy statement does not exist under current compartment hierarchy."

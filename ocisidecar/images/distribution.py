@@ -10,15 +10,18 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 from attrs import define, field, frozen
 
+from ocisidecar.client.loopback import is_loopback
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ImageError, LoginFailed
+from ocisidecar.spec.secret_texts import masked
 
 if TYPE_CHECKING:
     import requests
@@ -33,9 +36,12 @@ _ACCEPTED: Final = f"{DOCKER_MANIFEST}, {DOCKER_LIST}, {OCI_MANIFEST}, {OCI_INDE
 _TIMEOUT_SECONDS: Final = (10, 60)
 _ATTEMPTS: Final = 5
 _MAX_SECONDS: Final = 60.0
+_MAX_BODY_BYTES: Final = 8 * 2**20
+_LONGEST_NUMBER: Final = 9
 _FIRST_WAIT_SECONDS: Final = 0.5
 _MAX_WAIT_SECONDS: Final = 8.0
 _RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
+_SHOWN_CHARACTERS: Final = 400
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -96,13 +102,16 @@ class RegistryClient:
     username: str
     password: str = field(repr=False)
     clock: Clock = field(factory=SystemClock)
+    _tokens: set[str] = field(factory=set, init=False, repr=False)
     _http: requests.Session = field(init=False, repr=False)
 
     @_http.default
     def _new_session(self) -> requests.Session:
         import requests
 
-        return requests.Session()
+        session = requests.Session()
+        session.trust_env = not is_loopback(self.host)  # loopback traffic goes through no proxy
+        return session
 
     def close(self) -> None:
         """Close the connections."""
@@ -126,7 +135,7 @@ class RegistryClient:
         """
         path = f"{repository}/manifests/{reference}"
         response = self._call("GET", path, scope=f"repository:{repository}:pull", headers={"Accept": _ACCEPTED})
-        media_type = response.headers["Content-Type"].partition(";")[0]
+        media_type = response.headers.get("Content-Type", "").partition(";")[0]
         return Manifest(media_type=media_type, content=response.content)
 
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
@@ -154,30 +163,49 @@ class RegistryClient:
             response = self._send(method, url, authorization=authorization, headers=headers, body=body)
         return self._checked(response, f"{method} {url}")
 
+    @property
+    def _basic(self) -> str:
+        return b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+    def without_secrets(self, text: str) -> str:
+        """Return a registry's words without our password and tokens, which some registries echo."""
+        own = {self._basic, self.password, quote(self.password, safe=""), *self._tokens} - {""}
+        for secret in sorted(own, key=len, reverse=True):
+            text = text.replace(secret, "…")
+        return masked(text)
+
     def _authorize(self, challenge: str, scope: str) -> str:
         """Return the header for a challenge: user and password, or a token that its realm issues for them."""
-        basic = b64encode(f"{self.username}:{self.password}".encode()).decode()
+        basic = self._basic
         if not challenge.lower().startswith("bearer "):
             return f"Basic {basic}"
         parameters = dict(_PARAMETER.findall(challenge))
         realm = parameters.get("realm", "")
-        if urlsplit(realm).scheme != "https" and not is_loopback(urlsplit(realm).netloc):
+        parts = _realm_parts(realm)
+        is_near = parts.scheme == "http" and is_loopback(parts.netloc) and is_loopback(self.host)
+        if parts.scheme != "https" and not is_near:
             raise ImageError(f"{self.host} requests the password at {realm!r}, which is not encrypted: not sent.")
         query = {"service": parameters.get("service", ""), "scope": scope}
-        url = f"{realm}?{urlencode({name: value for name, value in query.items() if value})}"
+        more = urlencode({name: value for name, value in query.items() if value})
+        url = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, more))), fragment=""))
         response = self._checked(self._send("GET", url, authorization=f"Basic {basic}"), f"GET {url}")
         token = _token(response)
         if not token:
             raise ImageError(f"GET {url}: the response contains no token.")
+        self._tokens.add(token)
         return f"Bearer {token}"
 
     def _checked(self, response: requests.Response, request: str) -> requests.Response:
-        failure = f"{request} as {self.username!r}: {response.status_code} {_error_text(response)}"
+        said = self.without_secrets(_error_text(response))[:_SHOWN_CHARACTERS]
+        failure = f"{request} as {self.username!r}: {response.status_code} {said}"
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise LoginFailed(
                 f"{failure}.  Check user name (in OCIR `<namespace>/<user>`) and password (in OCIR an auth token "
                 "of this user), and that a policy lets the user manage repos."
             )
+        if HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST:
+            to = response.headers.get("Location", "")
+            raise ImageError(f"{request}: redirected to {to!r}, which is not followed: name the registry itself.")
         if not response.ok:
             raise ImageError(f"{failure}.")
         return response
@@ -194,12 +222,14 @@ class RegistryClient:
         """Send a request, and retry it on failures that are likely to pass."""
         import requests
 
+        options: dict[str, Any] = {"timeout": _TIMEOUT_SECONDS, "allow_redirects": False, "stream": True}
         sent = {**(headers or {}), **({} if authorization is None else {"Authorization": authorization})}
 
         def attempt() -> requests.Response:
-            # Any `auth`, even one without effect, keeps requests from using credentials of ~/.netrc.
-            return self._http.request(
-                method, url, headers=sent, data=body, timeout=_TIMEOUT_SECONDS, auth=lambda request: request
+            # Any `auth`, even one without effect, keeps requests from using credentials of ~/.netrc.  Redirects are
+            # not followed: their target would get body and credentials, and registries redirect blobs only.
+            return _read(
+                self._http.request(method, url, headers=sent, data=body, auth=lambda request: request, **options)
             )
 
         retryable = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
@@ -211,9 +241,8 @@ class RegistryClient:
         try:
             response: requests.Response = retry(attempt)
         except requests.exceptions.RequestException as error:
-            raise ImageError(
-                f"{method} {url}: no response: {_cause(error)}.  Check host, network and proxy."
-            ) from error
+            why = f"no response: {_cause(error)}.  Check host, network and proxy."
+            raise ImageError(f"{method} {url}: {why}") from error
         return response
 
 
@@ -228,20 +257,59 @@ def retrying(
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_retryable) | tenacity.retry_if_result(is_retryable_response),
-        stop=tenacity.stop_after_attempt(_ATTEMPTS) | tenacity.stop_after_delay(_MAX_SECONDS),
-        wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_MAX_WAIT_SECONDS),
+        stop=partial(_is_over, clock, clock.time()),
+        wait=partial(_seconds_to_wait, clock),
         sleep=clock.sleep,
         retry_error_callback=_last_outcome,
     )
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host, with or without a port, is a loopback address."""
-    name = urlsplit(f"//{host}").hostname or ""
+def _is_over(clock: Clock, began: float, state: tenacity.RetryCallState) -> bool:
+    return state.attempt_number >= _ATTEMPTS or clock.time() + _seconds_to_wait(clock, state) > began + _MAX_SECONDS
+
+
+def _seconds_to_wait(clock: Clock, state: tenacity.RetryCallState) -> float:
+    """Return the wait that the registry asks for, and at least that of the attempt."""
+    own: float = min(_FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), _MAX_WAIT_SECONDS)
+    response = None if state.outcome is None or state.outcome.failed else state.outcome.result()
+    asked = _retry_after(str(getattr(response, "headers", {}).get("Retry-After", "")), clock)
+    return max(own, asked)
+
+
+def _retry_after(value: str, clock: Clock) -> float:
+    """Return the seconds of a Retry-After header, a number or a date; 0 without one.
+
+    Source: RFC 9110, 10.2.3.
+    """
+    if value.strip().isdecimal():
+        return float(value.strip()[:_LONGEST_NUMBER])
     try:
-        return ip_address(name).is_loopback
+        return max(0.0, parsedate_to_datetime(value).timestamp() - clock.time())
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _realm_parts(realm: str) -> SplitResult:
+    try:
+        return urlsplit(realm)
     except ValueError:
-        return name == "localhost"
+        return SplitResult("", "", "", "", "")
+
+
+def _read(response: requests.Response) -> requests.Response:
+    """Read a response's body, at most `_MAX_BODY_BYTES` of it.
+
+    Raises:
+        ImageError: it is longer.
+    """
+    content = b""
+    for chunk in response.iter_content(1 << 16):
+        content += chunk
+        if len(content) > _MAX_BODY_BYTES:
+            response.close()
+            raise ImageError(f"the response of {response.url} is longer than {_MAX_BODY_BYTES // 2**20} MB.")
+    response._content = content  # noqa: SLF001 where requests itself keeps it
+    return response
 
 
 def _token(response: requests.Response) -> str:
@@ -271,4 +339,4 @@ def _error_text(response: requests.Response) -> str:
         errors = response.json()["errors"]
         return "; ".join(f"{one['code']}: {one['message']}" for one in errors)
     except (ValueError, LookupError, TypeError):
-        return " ".join(response.text.split())[:200] or "(no text)"
+        return " ".join(response.text.split()) or "(no text)"

@@ -18,6 +18,7 @@ from ocisidecar.images.events import Emitter, ImageHandler, PushFinished, PushPr
 from ocisidecar.spec.ocir import ocir_host
 from ocisidecar.spec.own_images import own_image
 from ocisidecar.spec.validate.fields import REGISTRY_HOST, REPOSITORY_PATH
+from ocisidecar.tracebacks import without_locals_in_errors
 
 if TYPE_CHECKING:
     from ocisidecar.engine import Engine
@@ -67,6 +68,7 @@ def pinned(pushed: Iterable[PushedImage]) -> Mapping[str, str]:
     return {own_image(image.name): image.url for image in pushed}
 
 
+@without_locals_in_errors
 @frozen
 class Registry:
     """A path in a registry, and the user who pushes there.
@@ -207,10 +209,9 @@ class _Pusher:
         try:
             digest = retry(self._send, image, variant, reference)
         except ImageError as error:
-            raise PushFailed(
-                f"Pushing {reference} as {self.registry.username!r}: {_with_advice(str(error))}",
-                reference=reference,
-            ) from error
+            said = _with_advice(self.registry.without_secrets(str(error)))
+            message = f"Pushing {reference} as {self.registry.username!r}: {said}"
+            raise PushFailed(message, reference=reference) from None
         finished = PushFinished(image=image, platform=variant.platform, reference=reference, digest=digest)
         self.emitter.emit(finished)
         return digest

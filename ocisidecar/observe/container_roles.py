@@ -11,6 +11,7 @@ from ocisidecar.wire import Json, objects, text
 _PROMETHEUS_FLAG = "--storage.tsdb."
 _ADDRESS_FLAG = "--web.listen-address="
 _PROMETHEUS_PORT = 9090
+_WEB_CONFIG_FLAG = "--web.config.file"
 
 
 @frozen(kw_only=True)
@@ -22,7 +23,7 @@ class TelemetryRole:
         log_source: the `source` of its entries unless that is the instance's OCID; empty if it ships none.
         log_volume: the volume that it reads these files from.
         metric_namespace: the namespace in OCI Monitoring that it sends samples to; empty if it sends none.
-        prometheus_port: the port of its Prometheus API; None if it is not a Prometheus.
+        prometheus_port: the port of its Prometheus API; None if it is not a Prometheus, or asks for a password.
     """
 
     log_id: str = ""
@@ -53,7 +54,8 @@ def telemetry_role_of(body: Mapping[str, Json]) -> TelemetryRole:
 
 def _prometheus_port(arguments: Json) -> int | None:
     words = [word for word in arguments if isinstance(word, str)] if isinstance(arguments, list) else []
-    if not any(word.startswith(_PROMETHEUS_FLAG) for word in words):
+    is_protected = any(word.startswith(_WEB_CONFIG_FLAG) for word in words)
+    if is_protected or not any(word.startswith(_PROMETHEUS_FLAG) for word in words):
         return None
     addresses = [word.removeprefix(_ADDRESS_FLAG) for word in words if word.startswith(_ADDRESS_FLAG)]
     port = addresses[-1].rpartition(":")[2] if addresses else ""

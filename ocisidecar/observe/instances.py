@@ -98,11 +98,16 @@ class Attachment:
     Attributes:
         private_ip: in the subnet; empty until the VNIC exists.
         public_ip: empty if it has none.
+        vnic_id, subnet_id: OCIDs; empty until the VNIC exists.
+        group_ids: the network security groups that the VNIC is in.
         volume_names: its volumes.
     """
 
     private_ip: str = ""
     public_ip: str = ""
+    vnic_id: str = ""
+    subnet_id: str = ""
+    group_ids: tuple[str, ...] = ()
     volume_names: tuple[str, ...] = ()
 
 
@@ -208,6 +213,11 @@ class Instance:
         return {**data, "private_ip": self.private_ip, "public_ip": self.public_ip}
 
 
+def attachment_of(instance: Instance) -> Attachment:
+    """Return the addresses, network and volumes of an instance; see `Attachments.of`."""
+    return instance._attachments.of(instance.id)  # noqa: SLF001 of this module
+
+
 def read_instances(
     reader: DeploymentReader, *, first: Collection[str] = (), most: int | None = None
 ) -> tuple[Instance, ...]:
@@ -252,6 +262,9 @@ def _read_attachments(reader: DeploymentReader, instance_ids: Sequence[str]) -> 
         instance_id: Attachment(
             private_ip=text(vnic, "privateIp"),
             public_ip=text(vnic, "publicIp"),
+            vnic_id=text(vnic, "id"),
+            subnet_id=text(vnic, "subnetId"),
+            group_ids=tuple(map(str, groups)) if isinstance(groups := vnic.get("nsgIds"), list) else (),
             volume_names=tuple(text(volume, "name") for volume in objects(body.get("volumes"))),
         )
         for instance_id, body, vnic in zip(instance_ids, bodies, vnics, strict=True)

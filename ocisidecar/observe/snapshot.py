@@ -15,7 +15,7 @@ from ocisidecar.credentials import Credentials, domain_of
 from ocisidecar.errors import ConfigError, NotAuthorizedOrNotFound, SpecError, SpecProblem
 from ocisidecar.observe.repositories import locate_repositories
 from ocisidecar.observe.shapes import OfferedShape, offered_shape
-from ocisidecar.resources.capabilities import HasDetails, HasHiddenPlace, KeepsData
+from ocisidecar.resources.capabilities import HasDetails, HasHiddenPlace, HasParts, KeepsData
 from ocisidecar.resources.instance_request import OcirImage
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.resources.kinds import KINDS
@@ -156,8 +156,9 @@ def take_snapshot(
 ) -> Snapshot:
     """Return all resources with our tags in the region and compartment.  Only reads; one list per kind and scope.
 
-    Kinds with a parent, such as logs, are listed below every parent of the compartment, because ours may be in
-    those of others.  A kind whose list is refused is invisible to the caller, and nothing is known of it.
+    The rules of each security group take a list of their own.  Kinds with a parent, such as logs, are listed below
+    every parent of the compartment, because ours may be in those of others.  A kind whose list is refused is
+    invisible to the caller, and nothing is known of it.
 
     Raises:
         SpecError: one of `log_groups` is not in the compartment.
@@ -178,14 +179,21 @@ def take_snapshot(
     if absent and not refused.keys() & names:
         message = "must be a log group of the deployment's compartment, so that its logs are found again"
         raise SpecError([SpecProblem("logging.log_group_id", f"{message}; there is no {one}") for one in absent])
-    pairs = [(kind, parent) for kind in below for parent in parents if parent.key.kind == kind.parent]
+    ours = [live for lives in listed for live in lives if live.deployment]
     calls = [
         partial(_unless_refused, refused, kind, partial(kind.observe, caller, site, parent.id))
-        for kind, parent in pairs
+        for kind in below
+        for parent in parents
+        if parent.key.kind == kind.parent
     ]
-    listed += call_all(pool, caller, calls)
-    found = tuple(live for lives in listed for live in lives if live.deployment)
-    return Snapshot(found, {name: error.opc_request_id for name, error in sorted(refused.items())})
+    calls += [
+        partial(_unless_refused, refused, kind, partial(kind.with_parts, caller, site, live))
+        for live in ours
+        if isinstance(kind := KINDS[live.key.kind], HasParts)
+    ]
+    found = [live for live in ours if not isinstance(KINDS[live.key.kind], HasParts)]
+    found += [live for lives in call_all(pool, caller, calls) for live in lives if live.deployment]
+    return Snapshot(tuple(found), {name: error.opc_request_id for name, error in sorted(refused.items())})
 
 
 def _unless_refused(

@@ -14,10 +14,11 @@ from ocisidecar.errors import (
     SpecError,
     SpecProblem,
 )
+from ocisidecar.plan.closed_ports import closed_ports
 from ocisidecar.plan.diff import diff, removal
 from ocisidecar.plan.operations import operations_of
 from ocisidecar.plan.plan import Action, Change, Plan, Step
-from ocisidecar.resources.access import elsewhere_statement, place_of, right_of, statements_of
+from ocisidecar.resources.access import elsewhere_statement, is_granted, place_of, right_of, statements_of
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
@@ -42,7 +43,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     """Return the plan that creates or updates what `spec` describes.
 
     Raises:
-        SpecError: a shared deployment that the spec names does not exist or lacks a resource that is used.
+        SpecError: a shared deployment that the spec names does not exist, or lacks a resource that is used.
         AmbiguousResource: see `diff`.
         DeploymentInUse: a resource that other deployments use would be deleted or replaced.
     """
@@ -61,6 +62,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
         snapshot=snapshot,
         warnings=(
             *warnings,
+            *closed_ports(spec, desired, snapshot),
             *_lacking_rights(spec, site, snapshot),
             *_invisible_groups(spec, site, snapshot),
             *_repositories_elsewhere(spec, site),
@@ -271,7 +273,7 @@ def _lacking_rights(spec: DeploymentSpec, site: Site, snapshot: Snapshot) -> Ite
         said = [str(one) for one in granted] if isinstance(granted, Sequence) else []
         for statement in statements_of(spec, site.image_prefix):
             right = right_of(statement, site)
-            if not any(one.endswith(f" to {right}") for one in said):
+            if not is_granted(right, said):
                 yield (
                     f"the policy of {shared} does not grant the right to {right} ({statement.reason}): add the "
                     "statement there with AccessSpec.deployment(statements=[...])"

@@ -29,6 +29,10 @@ from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.state.tags import TAG_FIELDS, with_removals
 from ocisidecar.wire import Key, Ref, references, resolve
 
+_BY_EARLIER_VERSION = (
+    "is a hash of files with what looks like a secret, by an earlier version of ocisidecar; the content matches "
+    "the spec: the tag is written again, without it"
+)
 _MISPLACED = Change("place", "is in a resource that exists twice and is removed")
 
 
@@ -116,7 +120,7 @@ def _has_content(want: Desired, live: Live, lookup: Callable[[Ref], str]) -> boo
     and what they do not record is compared with what the service shows.
     """
     tags = live.tags
-    if tags.get(TAG_DIGEST) == want.digest:
+    if tags.get(TAG_DIGEST) in want.digests:
         return True
     if unlike_record(tags, want.sections, want.hidden):
         return False
@@ -141,6 +145,8 @@ def _is_shown(name: str, want: Desired, live: Live, lookup: Callable[[Ref], str]
 
 def _readopted(want: Desired, kept: Live) -> Change:
     """Return the reason for writing our tags again on a resource whose digest was lost."""
+    if kept.tags.get(TAG_DIGEST) in want.digests:
+        return Change(TAG_DIGEST, _BY_EARLIER_VERSION)
     word = "was overwritten" if TAG_DIGEST in kept.tags else "is lost"
     unseen = unrecorded(kept.tags, want.sections) if TAG_PARTS in kept.tags else ()
     taken = f" as far as it is known ({', '.join(unseen)} is not)" if unseen else ""
@@ -161,7 +167,8 @@ def _keeping(
     """Return the step for a key of which one resource, `kept`, has the wanted content."""
     old = tuple(live for live in standing if live is not kept)
     rollout = want.rollout
-    former = [live for live in old if live.tags.get(TAG_DIGEST) != want.digest and live.phase is not Phase.FAILED]
+    unlike = [live for live in old if live.tags.get(TAG_DIGEST) not in want.digests]
+    former = [live for live in unlike if live.phase is not Phase.FAILED]
     is_newest = all((live.time_created, live.id) < (kept.time_created, kept.id) for live in former)
     changed = changed_fields(identity, want, kept, lookup)
     reasons = tuple(Change(name, "differs", before, after) for name, before, after in changed)

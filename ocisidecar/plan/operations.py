@@ -2,7 +2,8 @@
 
 A replacement is two operations: with overlap the old instance is deleted after the new one is healthy, without it
 before the new one is created.  Where replicas can be rolled back, the old ones are deleted when all new ones are
-healthy, and without overlap only stopped before.  An instance that is stopped and differs is started, then changed.
+healthy, and without overlap only stopped before.  An instance that is stopped and differs is started, then changed;
+what an earlier run left pending and differs is waited for, then changed.
 Deletions follow the kinds' needs in reverse.
 """
 
@@ -36,6 +37,8 @@ _ACTIONS: Mapping[Action, Action] = {
     Action.WAIT: Action.WAIT,
 }
 """Action of a step → action of the operation that creates or changes its resource."""
+_BEFORE_A_CHANGE = frozenset({Action.START, Action.WAIT})
+"""Actions of an operation that brings a resource up; if it differs, another operation changes it after that."""
 _GOALS: Mapping[Action, Goal] = {Action.STOP: Goal.STOPPED, Action.RESTART: Goal.RESTARTED}
 
 
@@ -55,6 +58,7 @@ def operations_of(
     """
     made = {step.key: one for step in steps if (one := _making(deployment, step, desired)) is not None}
     makes = {key: operation.id for key, operation in made.items()}
+    ends = {step.key: _end(deployment, step, makes[step.key]) for step in steps if step.key in makes}
     deletes = {step.key: _deletes(deployment, step.key, step.old) for step in steps}
     halts = {step.key: tuple(_halt(deployment, step)) for step in steps}
     users: dict[str, list[Step]] = {}
@@ -74,7 +78,7 @@ def operations_of(
             needs[operation.id].update(_deletes(deployment, step.key, step.going))
         for delete, live in zip(deletes[step.key], step.old, strict=True):
             operations[delete] = Operation(id=delete, live=live, goal=Goal.GONE)
-            needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), makes, deletes)
+            needs[delete] = _deletion_needs(step, users.get(step.key.kind, ()), ends, deletes)
             if _predecessor(step, desired) is not None and live.phase is not Phase.FAILED:
                 needs[delete].add(makes[step.key])
     orders = _rollout_order(steps, desired, made, deletes, halts), _proof_order(steps, desired, made, deletes)
@@ -97,9 +101,11 @@ def until_ready(operations: Sequence[Operation]) -> tuple[Operation, ...]:
 def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Operation | None:
     """Return the operation for the resource that stays, or None when it needs none."""
     action, predecessor = _ACTIONS.get(step.action), _predecessor(step, desired)
-    if step.action is Action.PRUNE and step.live is not None:
-        is_awaited = step.live.phase is Phase.PENDING or predecessor is not None
-        action = Action.WAIT if is_awaited else None
+    if step.live is not None and step.live.phase is Phase.PENDING:
+        is_awaited = step.action is Action.PRUNE or (step.action is Action.UPDATE and not step.live.is_changing)
+        action = Action.WAIT if is_awaited else action
+    elif step.action is Action.PRUNE and step.live is not None and predecessor is not None:
+        action = Action.WAIT
     if action is None:
         return None
     want = desired.get(step.key)
@@ -110,10 +116,10 @@ def _making(deployment: str, step: Step, desired: Mapping[Key, Desired]) -> Oper
         id=OperationId(deployment, step.key, action),
         goal=Goal.HEALTHY if must_be_healthy else _GOALS.get(action, Goal.READY),
         live=step.live,
-        changed_fields=step.changed_fields if action is not Action.START else frozenset(),
+        changed_fields=step.changed_fields if action not in _BEFORE_A_CHANGE else frozenset(),
         predecessor=predecessor,
         superseded=frozenset(live.id for live in lives if live is not None),
-        is_created_again=action is Action.WAIT and step.is_created_again,
+        is_created_again=action is Action.WAIT and step.is_created_again and not step.changed_fields,
     )
 
 
@@ -122,15 +128,21 @@ def _beside(
 ) -> Iterator[tuple[Operation, set[OperationId]]]:
     """Yield the operations of a step beside the one that makes its resource, with what must end before each.
 
-    They are the stops of what is kept, the waits for what is going, and the change of an instance that was stopped.
+    They are the stops of what is kept, the waits for what is going, and the change of what was stopped or pending.
     """
     yield from ((halt, set(needs)) for halt in halts)
     deployment = operation.id.deployment
     for delete, live in zip(_deletes(deployment, step.key, step.going), step.going, strict=True):
         yield Operation(id=delete, live=live, goal=Goal.GONE), set()
-    if step.action is Action.START and step.changed_fields:
-        change = OperationId(deployment, step.key, Action.UPDATE)
+    change = _end(deployment, step, operation.id)
+    if change != operation.id:
         yield Operation(id=change, live=step.live, changed_fields=step.changed_fields), {operation.id}
+
+
+def _end(deployment: str, step: Step, makes: OperationId) -> OperationId:
+    """Return the operation after which the step's resource is as wanted: what comes up first is changed then."""
+    is_changed_later = makes.action in _BEFORE_A_CHANGE and step.changed_fields
+    return OperationId(deployment, step.key, Action.UPDATE) if is_changed_later else makes
 
 
 def _deletes(deployment: str, key: Key, lives: Iterable[Live]) -> tuple[OperationId, ...]:
@@ -183,7 +195,7 @@ def _proof_order(
 def _deletion_needs(
     step: Step,
     users: Iterable[Step],
-    makes: Mapping[Key, OperationId],
+    ends: Mapping[Key, OperationId],
     deletes: Mapping[Key, tuple[OperationId, ...]],
 ) -> set[OperationId]:
     """Return the operations that must end before the deletions of `step`; `users` are steps of referring kinds.
@@ -197,8 +209,8 @@ def _deletion_needs(
         if not (step.has_downtime and user.predecessor is not None):
             needs.update(deletes[user.key])
         is_left = step.action is Action.DELETE or step.live is not None
-        if is_left and user.live is not None and user.key in makes:
-            needs.add(makes[user.key])
+        if is_left and user.live is not None and user.key in ends:
+            needs.add(ends[user.key])
     return needs
 
 

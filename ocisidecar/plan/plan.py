@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NoReturn, Self
 
 from attrs import asdict, field, frozen
 
@@ -188,8 +189,8 @@ class Operation:
 class Plan:
     """The steps and operations of an apply or a destroy: a printable and comparable value, carried out unchanged.
 
-    Bodies stay in memory only; the printed, notebook and JSON forms hold no environment value, config file
-    content or secret.
+    Bodies stay in memory only: a plan does not pickle, and its printed, notebook and JSON forms hold no environment
+    value, config file content or secret.
 
     Attributes:
         identity: the deployment's identity.
@@ -210,6 +211,18 @@ class Plan:
     warnings: tuple[str, ...] = ()
     is_destroy: bool = False
     is_purge: bool = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Plan does not pickle, because it holds secrets in clear text: plan again where it is carried out, "
+            "and pass expect=plan.digest to apply()"
+        )
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
 
     @property
     def name(self) -> str:

@@ -25,6 +25,7 @@ from ocisidecar.observe.snapshot import (
     with_repositories,
 )
 from ocisidecar.plan.build import plan_adopt, plan_apply, plan_removal
+from ocisidecar.plan.egress import undone_egress
 from ocisidecar.plan.feasibility import impossible, shapes_not_offered
 from ocisidecar.plan.given import check_fresh, check_names, check_purpose
 from ocisidecar.plan.plan import Action, Plan
@@ -222,7 +223,10 @@ def _warnings(spec: DeploymentSpec, region: RegionInfo) -> tuple[str, ...]:
 
 
 def _require_possible(specs: Sequence[DeploymentSpec], plans: Sequence[Plan], region: RegionInfo) -> None:
-    """Raise SpecError where instances are to be created that the region cannot have; those that exist may stay."""
+    """Raise SpecError where instances are to be created that the region cannot have; those that exist may stay.
+
+    So it does where a shared network would undo an instance's egress.
+    """
     made = {
         (plan.name, step.key.name.rpartition("-")[0])
         for plan in plans
@@ -232,7 +236,8 @@ def _require_possible(specs: Sequence[DeploymentSpec], plans: Sequence[Plan], re
 
     def problems(spec: DeploymentSpec) -> Iterable[SpecProblem]:
         new = tuple(one for one in spec.instances if (spec.name, one.name) in made)
-        return impossible(evolve(spec, instances=new), region.shapes, region.availability_domains)
+        yield from impossible(evolve(spec, instances=new), region.shapes, region.availability_domains)
+        yield from undone_egress(spec, next(plan for plan in plans if plan.name == spec.name))
 
     raise_problems(specs, problems)
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from attrs import evolve
+
 from ocisidecar.client.retry import CREATE_AFTER_IAM, UPDATE_AFTER_IAM
 from ocisidecar.client.session import Caller
 from ocisidecar.resources.facts import Fact, texts_in
 from ocisidecar.resources.instance_request import OcirImage, compose, ocir_images
 from ocisidecar.resources.kind import Kind, RepositoryPlace, Site
 from ocisidecar.resources.rights import compartment_words
-from ocisidecar.spec import DeploymentSpec, Statement
+from ocisidecar.spec import DeploymentSpec, InstanceSpec, Statement
 from ocisidecar.state.desired import Desired
 from ocisidecar.wire import Body, Json, Key, Ref, Text
 
@@ -25,7 +27,12 @@ _GROUP_NAMES: Mapping[str, str] = {"computecontainerinstance": "main", "manageme
 """Kind of principal → name of the group for it."""
 
 
+_PUSH = "request.permission='LOG_CONTENT_PUSH'"
+"""Condition of a container that only pushes lines."""
+_REFERENCE = re.compile(r"<(?:(?P<deployment>[\w-]+):)?(?P<kind>[a-z-]+)/(?P<name>[\w-]+)\.(?P<field>\w+)>")
+"""A `Ref` as `str` writes it, within a condition."""
 _REPOSITORY = re.compile(r"target\.repo\.name='(?P<name>[^']*)'")
+_TAG = ", tag."
 _ANYWHERE = RepositoryPlace("", is_below=True)
 
 
@@ -58,6 +65,17 @@ class DynamicGroup(Kind):
                 "matchingRule": _matching_rule(principal, site, access.defined_tag),
             }
             yield self.desired(name, body, former={"name": site.former_unique_name(name)})
+
+    def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
+        """Yield whom the group admits, which is the true boundary of the rights."""
+        rule = str(body.get("matchingRule"))
+        what = "management agents" if "'managementagent'" in rule else "container instances"
+        if _TAG in rule:
+            yield "admits", f"the {what} of the compartment with the deployment's defined tag"
+            return
+        yield "admits", f"all {what} of the compartment, also those of other deployments"
+        if what == "container instances":
+            yield "narrowed by", "access=AccessSpec.deployment(defined_tag='namespace.key')"
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the tenancy's groups: they live in its root compartment."""
@@ -116,11 +134,46 @@ def statements_of(spec: DeploymentSpec, image_prefix: str | None) -> tuple[State
         for instance in spec.instances
         for _, one in compose(spec, instance, replica=0, image_prefix=image_prefix).statements
     ]
+    group = _log_group(spec)
+    narrowed = (_in_log_group(one, group) for one in declared)
     found = {
         (one.principal, one.resource_type, one.verb, one.where or ""): one
-        for one in (*spec.effective_access.statements, *declared)
+        for one in (*spec.effective_access.statements, *narrowed)
     }
     return tuple(found[name] for name in sorted(found))
+
+
+def _in_log_group(statement: Statement, group: str) -> Statement:
+    """Return a right to push lines for one log group alone, if that is known.
+
+    Source: Oracle, "Details for Logging": target.loggroup.id is a variable of log-content.
+    """
+    if statement.resource_type != "log-content" or statement.where != _PUSH or not group:
+        return statement
+    return evolve(statement, where=f"all {{{_PUSH}, target.loggroup.id='{group}'}}")
+
+
+def _log_group(spec: DeploymentSpec) -> str:
+    """Return the OCID of the deployment's log group, or the reference to it; empty for an existing log alone."""
+    logging = spec.effective_logging
+    if logging.kind == "deployment":
+        return str(Ref(Key("log-group", "main")))
+    if logging.kind == "of":
+        used = (value for one in spec.instances for value in _values(one) if isinstance(value, Ref))
+        log = min((ref.key for ref in used if ref.key.kind == "log"), default=None)
+        return str(Ref(log, "logGroupId", deployment=logging.name or "")) if log else ""
+    return logging.log_group_id or ""
+
+
+def _values(instance: InstanceSpec) -> Iterator[object]:
+    for container in instance.containers:
+        yield from container.environment_variables.values()
+
+
+def is_granted(right: str, statements: Iterable[str]) -> bool:
+    """Return whether one of a policy's statements grants a right, for all log groups or for the same one."""
+    everywhere = re.sub(rf"all {{({re.escape(_PUSH)}), target\.loggroup\.id='[^']*'}}", r"\1", right)
+    return any(one.endswith((f" to {right}", f" to {everywhere}")) for one in statements)
 
 
 def _matching_rule(principal: str, site: Site, defined_tag: str | None) -> str:
@@ -162,7 +215,17 @@ def _subject(group: str) -> str:
 
 
 def _statement(statement: Statement, group: str | None, site: Site) -> Body:
-    rest = f" to {right_of(statement, site)}"
-    if group is None:
-        return Text(("Allow dynamic-group id ", Ref(Key("dynamic-group", _GROUP_NAMES[statement.principal])), rest))
-    return f"Allow dynamic-group {_subject(group)}{rest}"
+    named = Ref(Key("dynamic-group", _GROUP_NAMES[statement.principal])) if group is None else _subject(group)
+    subject = ("id ", named) if isinstance(named, Ref) else (named,)
+    parts = ("Allow dynamic-group ", *subject, *_with_references(f" to {right_of(statement, site)}"))
+    return Text(parts) if any(isinstance(part, Ref) for part in parts) else "".join(map(str, parts))
+
+
+def _with_references(text: str) -> Iterator[str | Ref]:
+    """Yield the parts of a text, with the references that it names."""
+    end = 0
+    for found in _REFERENCE.finditer(text):
+        yield text[end : found.start()]
+        yield Ref(Key(found["kind"], found["name"]), found["field"], deployment=found["deployment"] or "")
+        end = found.end()
+    yield text[end:]

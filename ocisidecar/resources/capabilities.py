@@ -67,6 +67,14 @@ class CompletedWhenReady(ABC):
         """Add what the create request left out.  Idempotent."""
 
 
+class HasParts(Kind):
+    """Its list leaves out what a plan compares, such as rules, so that each resource takes a read."""
+
+    @abstractmethod
+    def with_parts(self, caller: Caller, site: Site, live: Live) -> tuple[Live, ...]:
+        """Return the resource with its parts; none if it is gone meanwhile."""
+
+
 class HasDetails(ABC):
     """Its list leaves out replace-only content that a plan shows when it changes."""
 

@@ -96,6 +96,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
             mutable=self.mutable | frozenset(TAG_FIELDS),
             hidden=composed.in_place,
             sections=composed.sections,
+            former_sections=composed.former_sections,
             relies_on=_shared_rights(spec),
             after=frozenset(
                 {_RIGHTS, *(Key("container-repository", repository.name) for repository in spec.repositories)}
@@ -113,13 +114,23 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
         )
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
-        """Yield shape and size, and the image of each container."""
+        """Yield shape and size, the image of each container, and what those keep that are not restricted."""
         config = body.get("shapeConfig")
         size = config if isinstance(config, Mapping) else {}
         amounts = (_amount(size.get("ocpus"), "OCPU"), _amount(size.get("memoryInGBs"), "GB"))
         yield "shape", ", ".join(filter(None, (str(body.get("shape")), *amounts)))
         for container in objects_in(body, "containers"):
             yield str(container.get("displayName")), str(container.get("imageUrl"))
+        free = [str(one.get("displayName")) for one in objects_in(body, "containers") if not _has_user(one)]
+        if free:
+            yield (
+                "privileges",
+                (
+                    f"{', '.join(free)} runs as the image's user, with a writable root file system and all default "
+                    "capabilities but NET_RAW"
+                ),
+            )
+            yield "narrowed by", "container_security_context=SecurityContext.restricted(run_as_user=…)"
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change the VNIC first, then names and tags, whose hashes say that it is as wanted.
@@ -226,6 +237,11 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
             fields = merge_tags(vnic, fields, recorded)
             shown = caller.call(_NETWORK_CLIENT, "update_vnic", vnic_id, fields, intent=UPDATE).body
             check_removed(live.key, shown, [name for name, value in fields.items() if value is None])
+
+
+def _has_user(container: Mapping[str, Body]) -> bool:
+    context = container.get("securityContext")
+    return isinstance(context, Mapping) and "runAsUser" in context
 
 
 def _amount(value: Body, unit: str) -> str:

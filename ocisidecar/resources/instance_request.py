@@ -12,12 +12,11 @@ from collections.abc import Collection, Iterator, Mapping
 from attrs import evolve, field, frozen
 
 from ocisidecar.errors import SpecError, SpecProblem
+from ocisidecar.resources.container_environment import Surroundings, environment_of, surroundings_of
 from ocisidecar.spec import (
     DeploymentSpec,
     InstanceSpec,
-    LoggingSpec,
     NetworkSpec,
-    Plain,
     PrometheusConfig,
     SecretRef,
     SidecarSpec,
@@ -25,9 +24,9 @@ from ocisidecar.spec import (
     VolumeSpec,
     wire,
 )
-from ocisidecar.spec.container import EnvironmentValue
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
+from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.volume import StoredContent
 from ocisidecar.wire import Body, Key, Ref
 
@@ -57,6 +56,9 @@ CONTAINER_SECTIONS = {
     "healthChecks": "health",
 }
 """Which section a field belongs to; VNIC, volumes, their files and pull secrets follow in `_sections`."""
+
+SHARED_GROUP = Key("network-security-group", "main")
+"""The key of the group that earlier versions made for all instances of a deployment together."""
 
 _OCIR = re.compile(
     r"(?P<host>(?P<key>[a-z0-9-]+)\.ocir\.io|ocir\.(?P<region>[a-z0-9-]+)\.oci\.[a-z0-9.-]+)"
@@ -100,7 +102,8 @@ class Composed:
             content in base64, with the version as field (`current` for the newest).
         in_place: what can be changed in place but no list shows: the VNIC's attributes.
         sections: what can only be changed by replacing the instance, by the names that plans show.  Secrets are
-            replaced by reference and version.
+            replaced by reference and version, and what looks like one in a file by `…`.
+        former_sections: as earlier versions made them, with such files as they are; None without such files.
         statements: rights that its containers need: pairs of container name and statement.
     """
 
@@ -108,6 +111,7 @@ class Composed:
     body: Mapping[str, Body] = field(repr=False)
     in_place: Mapping[str, Body] = field(repr=False)
     sections: Mapping[str, Body] = field(repr=False)
+    former_sections: Mapping[str, Body] | None = field(repr=False)
     statements: tuple[tuple[str, Statement], ...]
 
 
@@ -135,10 +139,8 @@ def compose(
     """
     name = f"{instance.name}-{replica}"
     on_shape = shape or instance.shape
-    volumes = instance.all_volumes
-    files = {volume.name: _files(volume, deployment, instance, name) for volume in volumes}
-    logging = deployment.logging or LoggingSpec.deployment()
-    surroundings = _Surroundings(logging, image_prefix, f"{deployment.name}/{name}", domain)
+    files = {volume.name: _files(volume, deployment, instance, name) for volume in instance.all_volumes}
+    surroundings = surroundings_of(deployment, instance, name=name, image_prefix=image_prefix, domain=domain)
     containers = _containers(instance, on_shape, surroundings)
     vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
@@ -146,7 +148,7 @@ def compose(
         shape=on_shape,
         shapeConfig=_shape_config(instance, on_shape),
         containers=containers,
-        volumes=[wire.volume(volume, files[volume.name]) for volume in volumes],
+        volumes=[wire.volume(volume, files[volume.name]) for volume in instance.all_volumes],
         vnics=[vnic],
         dnsConfig=wire.dns_config(instance.dns_config),
         gracefulShutdownTimeoutInSeconds=instance.graceful_shutdown_timeout_in_seconds,
@@ -156,13 +158,20 @@ def compose(
         freeformTags={**deployment.freeform_tags, **instance.freeform_tags},
         definedTags=_defined_tags(deployment, instance),
     )
+    sections = _sections(instance, body, containers, vnic, files)
     return Composed(
         key=Key("container-instance", name),
         body=body,
-        in_place={"vnics": {name: value for name, value in vnic.items() if name in VNIC_MUTABLE}},
-        sections=_sections(instance, body, containers, vnic, files),
+        in_place={"vnics": {field: value for field, value in vnic.items() if field in VNIC_MUTABLE}},
+        sections=sections,
+        former_sections=_former(sections, instance, files),
         statements=tuple(_statements(instance, image_prefix)),
     )
+
+
+def group_key(instance: str) -> Key:
+    """Return the key of an instance's own security group; with a dot for `main`, which no instance's name has."""
+    return Key(SHARED_GROUP.kind, f"{instance}.instance" if instance == SHARED_GROUP.name else instance)
 
 
 def resolve_image(image_url: str, image_prefix: str | None) -> str:
@@ -199,17 +208,7 @@ def _shape_config(instance: InstanceSpec, shape: str) -> Mapping[str, Body]:
     return wire.present(ocpus=wire.number(instance.ocpus), memoryInGBs=wire.number(memory))
 
 
-@frozen
-class _Surroundings:
-    """What containers depend on outside their own spec; `name` is that of their instance."""
-
-    logging: LoggingSpec
-    image_prefix: str | None
-    name: str
-    domain: str
-
-
-def _containers(instance: InstanceSpec, shape: str, surroundings: _Surroundings) -> list[dict[str, Body]]:
+def _containers(instance: InstanceSpec, shape: str, surroundings: Surroundings) -> list[dict[str, Body]]:
     config_volumes = {volume.name for volume in instance.all_volumes if volume.kind == "config_file"}
     return [
         _container(container, surroundings, config_volumes)
@@ -218,7 +217,7 @@ def _containers(instance: InstanceSpec, shape: str, surroundings: _Surroundings)
 
 
 def _container(
-    container: SidecarSpec, surroundings: _Surroundings, config_volumes: Collection[str]
+    container: SidecarSpec, surroundings: Surroundings, config_volumes: Collection[str]
 ) -> dict[str, Body]:
     limits = wire.present(
         vcpusLimit=wire.number(container.vcpus_limit),
@@ -230,7 +229,7 @@ def _container(
         command=list(container.command),
         arguments=list(container.arguments),
         workingDirectory=container.working_directory,
-        environmentVariables=_environment(container, surroundings),
+        environmentVariables=environment_of(container, surroundings),
         volumeMounts=[wire.mount(path, mount, config_volumes) for path, mount in sorted(container.mounts.items())],
         isResourcePrincipalDisabled=_is_resource_principal_disabled(container),
         resourceConfig=limits,
@@ -245,32 +244,12 @@ def _is_resource_principal_disabled(container: SidecarSpec) -> bool:
     return all(statement.principal != "computecontainerinstance" for statement in container.statements)
 
 
-def _environment(container: SidecarSpec, surroundings: _Surroundings) -> Mapping[str, Body]:
-    """Return the container's variables; a log forwarder gets the name of its instance and the realm's domain."""
-    values = container.environment_variables
-    added = {"OCISIDECAR_INSTANCE": surroundings.name, "OCISIDECAR_DOMAIN": surroundings.domain}
-    added = {name: value for name, value in added.items() if value and "OCISIDECAR_LOG_ID" in values}
-    return {
-        name: _environment_value(value, surroundings.logging) for name, value in sorted({**added, **values}.items())
-    }
-
-
-def _environment_value(value: EnvironmentValue, logging: LoggingSpec) -> Body:
-    if isinstance(value, Plain):
-        return value.value
-    if isinstance(value, Ref) and value.key.kind == "log":
-        if logging.log_id is not None:
-            return logging.log_id
-        return Ref(value.key, value.field, deployment=logging.name or "")
-    return value
-
-
 def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) -> Mapping[str, Body]:
     existing = network.kind == "existing"
     subnet = Ref(Key("subnet", "main"), deployment=network.name or "")
     return wire.present(
         subnetId=network.subnet_id if existing else subnet,
-        nsgIds=list(network.nsg_ids) if existing else [Ref(Key("network-security-group", "main"))],
+        nsgIds=list(network.nsg_ids) if existing else [Ref(group_key(instance.name))],
         isPublicIpAssigned=network.is_public_ip_assigned,
         displayName=instance.vnic_display_name or display_name,
         hostnameLabel=instance.hostname_label,
@@ -332,16 +311,36 @@ def _sections(
     for volume in instance.all_volumes:
         put("volumes", volume.name, {**wire.volume(volume, {}), "configs": None})
         for path, data in files[volume.name].items():
-            put("config", f"{volume.name}/{path}", _shown(data, volume.secret_version))
+            put("config", f"{volume.name}/{path}", _hashed(volume, path, data))
     put("network", "vnic", {name: value for name, value in vnic.items() if name not in VNIC_MUTABLE})
     for secret in instance.image_pull_secrets:
         put("pull", secret.registry_endpoint, [secret.kind, secret.secret_id, secret.version])
     return sections
 
 
-def _shown(data: Body, secret_version: str | None) -> Body:
-    """Return what enters the digest for a file: a reference or a version in place of a secret."""
-    return data if secret_version is None or isinstance(data, Ref) else secret_version
+def _hashed(volume: VolumeSpec, path: str, data: Body) -> Body:
+    """Return what enters the digest for a file: a reference, a version, or the content without secrets.
+
+    A short hash of a secret stands in a tag that everyone who lists the instance reads, and could be guessed.
+    """
+    if isinstance(data, Ref):
+        return data
+    if volume.secret_version is not None:
+        return volume.secret_version
+    content = volume.files[path]
+    return wire.base64_text(masked_content((volume.name, path), content)) if isinstance(content, bytes) else data
+
+
+def _former(
+    sections: Mapping[str, Body], instance: InstanceSpec, files: Mapping[str, Mapping[str, Body]]
+) -> Mapping[str, Body] | None:
+    """Return the sections as earlier versions made them, which hashed the literal content of files as it is."""
+    literal = {
+        f"{volume.name}/{path}": data if isinstance(data, Ref) else volume.secret_version or data
+        for volume in instance.all_volumes
+        for path, data in files[volume.name].items()
+    }
+    return {**sections, "config": literal} if literal and literal != sections["config"] else None
 
 
 def _statements(instance: InstanceSpec, image_prefix: str | None) -> Iterator[tuple[str, Statement]]:

@@ -1,4 +1,4 @@
-"""The network security group, which opens exactly the ports that the spec declares.
+"""The network security groups: one for each instance spec, which opens exactly the ports that it declares.
 
 Adding rules takes no retry token, so a repeated add would duplicate them: rules are read first and compared by
 content, and a duplicate is a difference like any other.  Two runs may both add: after an add the rules are read
@@ -18,12 +18,14 @@ from attrs import evolve
 from ocisidecar.client.repetition import until_done
 from ocisidecar.client.retry import ACTION, READ_NEW
 from ocisidecar.client.session import Caller
-from ocisidecar.errors import ServiceCallError
-from ocisidecar.resources.capabilities import CompletedWhenReady
+from ocisidecar.errors import NotAuthorizedOrNotFound, ServiceCallError
+from ocisidecar.resources.capabilities import CompletedWhenReady, HasParts
 from ocisidecar.resources.facts import Fact, objects_in
-from ocisidecar.resources.kind import Accepted, Kind, Site
+from ocisidecar.resources.instance_request import group_key
+from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import NETWORK_PHASES
-from ocisidecar.spec import DeploymentSpec
+from ocisidecar.spec import DeploymentSpec, EgressSpec, InstanceSpec, NetworkSpec
+from ocisidecar.spec.validate.fields import VCN
 from ocisidecar.state.compare import match_entries
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.observed import Live
@@ -34,15 +36,17 @@ T = TypeVar("T")
 _VCN = Key("vcn", "main")
 _RULES = "securityRules"
 _RULES_PER_CALL = 25
-_PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17"}
+_PROTOCOL_NUMBERS = {"tcp": "6", "udp": "17", "all": "all"}
+_ENDS = {"INGRESS": ("source", "from"), "EGRESS": ("destination", "to")}
+_HTTPS = 443
 
 
-class NetworkSecurityGroup(Kind, CompletedWhenReady):
+class NetworkSecurityGroup(HasParts, CompletedWhenReady):
     """An NSG with its rules.  API: core/20160918, NetworkSecurityGroup."""
 
     name = "network-security-group"
     heading = "Network"
-    purpose = "the instances' firewall: only declared ports"
+    purpose = "the instance's firewall: only declared ports"
     client = "core.VirtualNetworkClient"
     noun = "network_security_group"
     resource_types = ("virtual-network-family",)
@@ -51,24 +55,27 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
     mutable = frozenset({"displayName", _RULES})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
-        """Yield one group for all instances, with a rule per port and source, and unrestricted egress.
+        """Yield a group for each instance, with a rule per port and source, and for what is let out.
 
-        In a shared network the group belongs to the deployment and is in the other deployment's VCN.
+        All replicas of an instance are in its group, and nothing else is.  In a shared network the groups belong to
+        the deployment and are in the other deployment's VCN.
         """
         network = spec.effective_network
         if network.kind in {"private", "public", "of"}:
-            body: dict[str, Body] = {
-                "compartmentId": site.identity.compartment_id,
-                "displayName": site.display_name(),
-                "vcnId": Ref(_VCN, deployment=network.name or ""),
-                _RULES: [*_ingress(spec), _egress()],
-            }
-            yield self.desired("main", body)
+            for instance in spec.instances:
+                body: dict[str, Body] = {
+                    "compartmentId": site.identity.compartment_id,
+                    "displayName": f"{site.identity.name}-{instance.name}",
+                    "vcnId": Ref(_VCN, deployment=network.name or ""),
+                    _RULES: [*_ingress(instance, network), *egress_rules(instance.egress, network, site)],
+                }
+                yield self.desired(group_key(instance.name).name, body)
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
-        """Yield the ports that it opens."""
-        rules = [rule for rule in objects_in(body, _RULES) if rule.get("direction") == "INGRESS"]
-        yield "opens", ", ".join(str(rule.get("description")) for rule in rules) or "nothing"
+        """Yield the ports that it opens, and what it lets out."""
+        for label, direction in (("opens", "INGRESS"), ("egress", "EGRESS")):
+            rules = [rule for rule in objects_in(body, _RULES) if rule.get("direction") == direction]
+            yield label, ", ".join(str(rule.get("description")) for rule in rules) or "nothing"
 
     def entries(self, caller: Caller, site: Site, parent_id: str = "") -> Iterator[Mapping[str, Json]]:
         """Yield the compartment's groups; this list takes the compartment as an option."""
@@ -76,9 +83,14 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
             self.client, "list_network_security_groups", compartment_id=site.identity.compartment_id
         )
 
-    def observe(self, caller: Caller, site: Site, parent_id: str = "") -> tuple[Live, ...]:
-        """Return the groups with their rules."""
-        return tuple(self._with_rules(caller, live) for live in super().observe(caller, site, parent_id))
+    def with_parts(self, caller: Caller, site: Site, live: Live) -> tuple[Live, ...]:
+        """Return a group with its rules; none if it is gone meanwhile."""
+        try:
+            return (self._with_rules(caller, live),)
+        except NotAuthorizedOrNotFound:
+            if self.get(caller, site, live.id) is None:
+                return ()
+            raise
 
     def observe_one(self, caller: Caller, site: Site, live: Live) -> Live | None:
         """Return a group as it is now, with its rules."""
@@ -141,44 +153,53 @@ class NetworkSecurityGroup(Kind, CompletedWhenReady):
                 self._remove(caller, group_id, sorted(left))
 
 
-def _ingress(spec: DeploymentSpec) -> list[Body]:
-    network = spec.effective_network
-    opened = {
-        (port.protocol, port.port, source)
-        for instance in spec.instances
-        for port in instance.ports
-        for source in port.sources
-    }
-    vcn: Body = network.cidr_block
-    if network.kind == "of":
-        vcn = Ref(_VCN, "cidrBlock", deployment=network.name or "")
+def _ingress(instance: InstanceSpec, network: NetworkSpec) -> list[Body]:
+    opened = {(port.protocol, port.port, source) for port in instance.ports for source in port.sources}
     return [
-        _rule(protocol, number, vcn if source == "vcn" else source, source)
+        _rule("INGRESS", protocol, (number, number), _block(source, network), source)
         for protocol, number, source in sorted(opened)
     ]
 
 
-def _rule(protocol: str, number: int, source: Body, word: str) -> Body:
-    span = {"min": number, "max": number}
+def egress_rules(egress: EgressSpec | None, network: NetworkSpec, site: Site) -> list[dict[str, Body]]:
+    """Return the rules for what is let out: everything, or what the spec names and Oracle's services."""
+    if egress is None:
+        everything = _rule("EGRESS", "all", None, "0.0.0.0/0", "")
+        return [{**everything, "description": "everything out"}]
+    wanted = {(rule.protocol, span, rule.destination) for rule in egress.rules for span in rule.spans}
+    rules = [
+        _rule("EGRESS", protocol, span, _block(destination, network), destination)
+        for protocol, span, destination in sorted(wanted)
+    ]
+    if network.kind == "public":  # it has no service gateway
+        return rules
+    services = _rule("EGRESS", "tcp", (_HTTPS, _HTTPS), site.services_cidr, "Oracle's services")
+    return [*rules, {**services, "destinationType": "SERVICE_CIDR_BLOCK"}]
+
+
+def _block(word: str, network: NetworkSpec) -> Body:
+    """Return a range, or that of the VCN."""
+    if word != VCN:
+        return word
+    return Ref(_VCN, "cidrBlock", deployment=network.name or "") if network.kind == "of" else network.cidr_block
+
+
+def _rule(direction: str, protocol: str, ports: tuple[int, int] | None, block: Body, word: str) -> dict[str, Body]:
+    end, preposition = _ENDS[direction]
+    options: dict[str, Body] = {}
+    span = ""
+    if ports is not None:
+        first, last = ports
+        span = f" {first}" if first == last else ""
+        options = {f"{protocol}Options": {"destinationPortRange": {"min": first, "max": last}}}
     return {
-        "direction": "INGRESS",
+        "direction": direction,
         "protocol": _PROTOCOL_NUMBERS[protocol],
-        "source": source,
-        "sourceType": "CIDR_BLOCK",
-        f"{protocol}Options": {"destinationPortRange": span},
+        end: block,
+        f"{end}Type": "CIDR_BLOCK",
+        **options,
         "isStateless": False,
-        "description": f"{protocol} {number} from {word}",
-    }
-
-
-def _egress() -> Body:
-    return {
-        "direction": "EGRESS",
-        "protocol": "all",
-        "destination": "0.0.0.0/0",
-        "destinationType": "CIDR_BLOCK",
-        "isStateless": False,
-        "description": "everything out",
+        "description": f"{protocol}{span} {preposition} {word}",
     }
 
 

@@ -26,11 +26,11 @@ from ocisidecar.spec import (
     TopicSpec,
     VolumeSpec,
 )
-from ocisidecar.spec.instance import VCN
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.ocir import is_ocir, ocir_host
 from ocisidecar.spec.own_images import OWN_IMAGES, own_image
 from ocisidecar.spec.presets import grafana, prometheus
+from ocisidecar.spec.validate.fields import VCN
 
 _LOOPBACK: Final = "http://127.0.0.1"
 _LOGICAL_CPUS_OF_UNKNOWN_SHAPES: Final = 2
@@ -160,8 +160,8 @@ def _app(values: Values) -> InstanceSpec:
 def _ports(values: Values) -> tuple[Port, ...]:
     callers = values.allowed_cidr or (VCN,)
     opened = {values.container_port: callers}
-    if values.enable_grafana_sidecar:
-        opened[grafana.PORT] = callers
+    if values.enable_grafana_sidecar and values.grafana_allowed_cidr:
+        opened[grafana.PORT] = values.grafana_allowed_cidr
     if values.enable_prometheus_sidecar and values.prometheus_allowed_cidr:
         opened[prometheus.PORT] = values.prometheus_allowed_cidr
     return tuple(Port(number, sources=sources) for number, sources in opened.items())
@@ -205,7 +205,11 @@ def _prometheus(values: Values) -> SidecarSpec:
 
 
 def _log_forwarder(values: Values) -> SidecarSpec:
-    sidecar = SidecarSpec.log_forwarder(image_url=values.log_forwarder_sidecar_image)
+    sidecar = SidecarSpec.log_forwarder(
+        image_url=values.log_forwarder_sidecar_image,
+        log_files=values.log_forwarder_sidecar_files,
+        multiline=values.log_forwarder_sidecar_multiline,
+    )
     return _limited(sidecar, values, values.log_forwarder_sidecar_memory_gb, values.log_forwarder_sidecar_ocpus)
 
 

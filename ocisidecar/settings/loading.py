@@ -15,12 +15,14 @@ from ocisidecar.settings.env_file import Assignment, EnvFile, read_env_file
 from ocisidecar.settings.secret import SECRET, Secret
 from ocisidecar.settings.table import Values, variables
 from ocisidecar.settings.unused import UNUSED
-from ocisidecar.settings.value_types import PAIRS
+from ocisidecar.settings.value_types import PAIRS, Refused
 from ocisidecar.settings.variable import Variable
 from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.text_files import is_readable_by_others
 
 _PLACEHOLDER: Final = re.compile(r"(?:^|[^a-z0-9_-])your[-_][a-z]|<[a-z][a-z _-]*>|(?:\.\.\.|…)$", re.IGNORECASE)
 _IN_CLEAR: Final = "contains the secret itself: better write where it is, {}"
+_READABLE: Final = "; other users may read this file: `chmod 600 {}`"
 _NOT_FILLED_IN: Final = "is not filled in: {} comes from the template; write your own value, or leave it empty"
 
 
@@ -84,7 +86,9 @@ def load(path: Path, text: str, *, environment: Mapping[str, str]) -> Loaded:
         if not isinstance(value, Secret):
             continue
         if value.place == "literal":
-            warnings.append(SettingProblem(given.place, name, _IN_CLEAR.format(SECRET.allowed)))
+            readable = name not in outer and is_readable_by_others(path)
+            remark = _READABLE.format(path) if readable else ""
+            warnings.append(SettingProblem(given.place, name, _IN_CLEAR.format(SECRET.allowed) + remark))
         try:
             read[variable.field] = value.found(environment, path.parent)
         except ValueError as error:
@@ -101,6 +105,8 @@ def _value(variable: Variable, text: str) -> object:
     """
     try:
         return variable.value_type.read(text.strip())
+    except Refused:
+        raise
     except ValueError as error:
         given = "" if variable.value_type in {SECRET, PAIRS} else f", got {text!r}"
         raise ValueError(f"must be {variable.value_type.allowed}{given}") from error

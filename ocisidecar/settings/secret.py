@@ -11,6 +11,7 @@ from attrs import field, frozen
 from ocisidecar.settings.value_types import ValueType
 from ocisidecar.spec.secret import SecretRef
 from ocisidecar.spec.validate.fields import ocid
+from ocisidecar.text_files import decoded
 
 Place = Literal["vault", "env", "file", "literal"]
 
@@ -44,7 +45,7 @@ class Secret:
     def found(self, environment: Mapping[str, str], directory: Path) -> Secret:
         """Return the secret with its text, read from the environment or the file that it names.
 
-        A relative file name is relative to `directory`.  A file's last line break is not part of the secret.
+        A relative file name is relative to `directory`.
 
         Raises:
             ValueError: it was not found; the message says what to do, and shows no other value.
@@ -52,15 +53,24 @@ class Secret:
         if self.place == "env":
             if not environment.get(self.word):
                 raise ValueError(f"names the environment variable {self.word}, which is not set: export it first")
-            return Secret("env", self.word, environment[self.word])
+            return Secret("env", self.word, trimmed(environment[self.word]))
         if self.place == "file":
             path = directory / Path(self.word).expanduser()
             try:
-                text = path.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(f"names the file {path}, which cannot be read ({error})") from error
-            return Secret("file", self.word, text.removesuffix("\n"))
+                text = decoded(path.read_bytes())
+            except OSError as error:
+                raise ValueError(f"names the file {path}, which cannot be read ({error.strerror})") from error
+            except UnicodeDecodeError:
+                raise ValueError(f"names the file {path}, which is not text") from None
+            if not trimmed(text):
+                raise ValueError(f"names the file {path}, which is empty")
+            return Secret("file", self.word, trimmed(text))
         return self
+
+
+def trimmed(text: str) -> str:
+    """Return a secret without the line breaks at its end, which editors and `echo` add, wherever it is stored."""
+    return text.rstrip("\r\n")
 
 
 def _secret(text: str) -> Secret:

@@ -23,6 +23,8 @@ from ocisidecar.settings.deployment import (
 from ocisidecar.settings.loading import Loaded, load
 from ocisidecar.settings.table import Values, variables
 from ocisidecar.spec.validate.spec import validate
+from ocisidecar.text_files import decoded
+from ocisidecar.tracebacks import without_locals_in_errors
 
 if TYPE_CHECKING:
     from ocisidecar.clock import Clock
@@ -39,11 +41,13 @@ _ELEMENT = re.compile(r"\[[^\]]+\]")
 _INDEX = re.compile(r'(ports)\[(?:\d+|"[^"]*")\]')
 
 
+@without_locals_in_errors
 @frozen
 class Settings:
     """The settings in an environment file such as `oci-monitoring.env`; make one with `from_env_file`.
 
-    Frozen; pickles.  A secret never shows in a repr, a message or a warning.
+    Frozen; pickles, and a pickle holds the secrets in clear text.  A secret never shows in a repr, a message or a
+    warning.
 
     Attributes:
         path: of the file.
@@ -73,7 +77,7 @@ class Settings:
         `scripts/oci-monitoring.env.template` lists all variables.
 
         Args:
-            path: of the file, UTF-8.
+            path: of the file, UTF-8, or UTF-16 with a byte order mark.
             local: read them for an emulator: what only a tenancy has (OCIDs, defined tags, vault secrets), what is
                 not filled in, and secrets that are not where they should be count as not given.
             environment: by default the process's own.
@@ -83,9 +87,12 @@ class Settings:
         """
         place = Path(path)
         try:
-            text = place.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+            text = decoded(place.read_bytes()).replace("\r\n", "\n")
+        except OSError as error:
             raise SettingsError([SettingProblem(str(place), "", f"cannot be read: {error}")]) from error
+        except UnicodeDecodeError:
+            message = "cannot be read: it is neither UTF-8 text nor UTF-16 text with a byte order mark"
+            raise SettingsError([SettingProblem(str(place), "", message)]) from None
         loaded = load(place, text, environment=os.environ if environment is None else environment)
         values = for_emulator(loaded.values) if local else loaded.values
         doubts = _placed(cautions(values), loaded.places, place.name)

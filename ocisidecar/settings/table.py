@@ -180,7 +180,20 @@ class Values:
         targets=("logging.retention_duration_in_days",),
     )
     enable_log_forwarder_sidecar: bool = variable(
-        "Run the log forwarder: it sends every *.log below /logs to that log.", FLAG, default=True
+        "Run the log forwarder: it sends the log files below /logs to that log.", FLAG, default=True
+    )
+    log_forwarder_sidecar_files: tuple[str, ...] = variable(
+        "Patterns of the files that it sends; one that begins with ! excludes files.",
+        LIST,
+        ("*.log",),
+        targets=('sidecars["log-forwarder"].environment_variables',),
+    )
+    log_forwarder_sidecar_multiline: str = variable(
+        "Lines that are one entry: traces: those of a stack trace; off: none; or a regular expression that begins "
+        "with ^: all up to the next line that matches it.",
+        TEXT,
+        "traces",
+        targets=('sidecars["log-forwarder"].environment_variables',),
     )
     log_forwarder_sidecar_image: str | None = _image("the log forwarder", 'sidecars["log-forwarder"].image_url')
     log_forwarder_sidecar_memory_gb: float | None = _memory("log-forwarder")
@@ -250,6 +263,13 @@ class Values:
             SECRET,
             example="",
         ),
+    )
+    grafana_allowed_cidr: tuple[str, ...] = variable(
+        "Who may reach Grafana at port 3000: CIDR blocks, or vcn for every address of the VCN. Sources outside "
+        "the VCN need GRAFANA_ADMIN_PASSWORD.",
+        LIST,
+        ("vcn",),
+        targets=("ports[].sources",),
     )
     grafana_sidecar_image: str | None = _image("Grafana", 'sidecars["grafana"].image_url')
     grafana_sidecar_memory_gb: float | None = _memory("grafana")

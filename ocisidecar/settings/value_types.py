@@ -18,7 +18,23 @@ _NO = frozenset({"false", "no", "off", "0"})
 _WHOLE = 100
 _DIGITS = re.compile(r"[+-]?[0-9]+")
 _NAMESPACE = re.compile(r"(?!oci_|oracle_)[A-Za-z][A-Za-z0-9_]*")
-_NEXT_PAIR = re.compile(r",(?=\s*[A-Za-z_][A-Za-z0-9_.-]*=)")
+_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'[^']*'"
+_PAIR = re.compile(
+    rf"\s*(?:({_NAME})=({_QUOTED})\s*|({_NAME})=((?![\"'])[^,]*(?:,(?!\s*{_NAME}=)[^,]*)*))(?:,|$)", re.DOTALL
+)
+"""A pair with its value in quotes, or one whose value ends before the next name."""
+_ITEM = re.compile(rf"\s*({_QUOTED})\s*(?:,|$)|([^,]*)(?:,|$)", re.DOTALL)
+_LOOKS_LIKE_PAIRS = re.compile(r"[A-Za-z0-9_.-]+=(?!=)")
+_NOT_OF_SHELLS = re.compile(r"[.-]")
+_AMBIGUOUS = (
+    'is ambiguous, because the value of {} may hold pairs itself: put each value in quotes, as in A="b=1,c=2",D=3, '
+    "or write a JSON object of strings"
+)
+
+
+class Refused(ValueError):
+    """A text is not allowed; the message says why, in place of what is allowed, and shows no value."""
 
 
 @frozen
@@ -42,16 +58,36 @@ def _flag(text: str) -> bool:
 
 
 def _list(text: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in text.split(",") if item.strip())
+    items = (_unquoted(found[1]) if found[1] else found[2].strip() for found in _ITEM.finditer(text))
+    return tuple(item for item in items if item)
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if text[0] == "'" else re.sub(r"\\([\"\\])", r"\1", text[1:-1])
 
 
 def _pairs(text: str) -> Mapping[str, str]:
     if text.lstrip().startswith("{"):
         return _flat(text)
-    pairs = [pair.strip().partition("=") for pair in _NEXT_PAIR.split(text)]
-    if not all(name and sign for name, sign, _ in pairs):
-        raise ValueError
-    return {name: value for name, _, value in pairs}
+    pairs: dict[str, str] = {}
+    position, bare = 0, ("", "")
+    while position < len(text):
+        found = _PAIR.match(text, position)
+        if found is None:
+            raise ValueError
+        position, name = found.end(), found[1] or found[3]
+        if bare[0] and _may_belong(name, *bare):
+            raise Refused(_AMBIGUOUS.format(bare[0]))
+        bare = (found[3] or "", found[4] or "")
+        pairs[name] = _unquoted(found[2]) if found[1] else bare[1].rstrip()
+    return pairs
+
+
+def _may_belong(name: str, previous: str, value: str) -> bool:
+    """Return whether a pair may be a part of the value before it, as in `LABELS=a=1,b=2`."""
+    if _LOOKS_LIKE_PAIRS.match(value):
+        return not name.isupper()
+    return bool(_NOT_OF_SHELLS.search(name)) and not _NOT_OF_SHELLS.search(previous)
 
 
 def _flat(text: str) -> Mapping[str, str]:
@@ -150,9 +186,11 @@ NAMESPACE = ValueType("letters, digits and '_', starting with a letter and not w
 REGISTRY_REGION = ValueType("a region's key such as fra, or its name such as eu-frankfurt-1", _registry_region)
 HOST = _text_matching("a host such as fra.ocir.io, without https:// and path", REGISTRY_HOST)
 PATH = _text_matching("lower-case words joined by '/', '-', '_' or '.'", REPOSITORY_PATH)
-LIST = ValueType("values separated by commas", _list)
+LIST = ValueType("values separated by commas, those with commas in quotes", _list)
 GROUPS = ValueType("OCIDs, ocid1.networksecuritygroup.…, separated by commas", _ocids)
-PAIRS = ValueType("NAME=value pairs separated by commas, or a JSON object of strings", _pairs)
+PAIRS = ValueType(
+    "NAME=value pairs separated by commas, values with commas in quotes, or a JSON object of strings", _pairs
+)
 TAGS = ValueType('a JSON object of strings, such as {"Project":"shop"}, in single quotes', _flat)
 DEFINED_TAGS = ValueType(
     'a JSON object such as {"Operations":{"CostCenter":"42"}} or {"Operations.CostCenter":"42"}, in single quotes',

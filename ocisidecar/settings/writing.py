@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ocisidecar.settings.env_file import read_env_file
+from ocisidecar.text_files import decoded
 
 
 def write_values(path: str | os.PathLike[str], values: Mapping[str, str]) -> None:
@@ -30,8 +31,11 @@ def write_values(path: str | os.PathLike[str], values: Mapping[str, str]) -> Non
         if any(sign in value for sign in '\n"\\$`'):
             raise ValueError(f"{name} cannot be written to {path}: {value!r} holds a quote or another such sign")
     file = Path(path).resolve()
-    with file.open(encoding="utf-8", newline="") as stream:
-        text = stream.read()
+    content = file.read_bytes()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = decoded(content)
     spans = {one.name: one.span for one in read_env_file(text).assignments}
     known = sorted((spans[name], value) for name, value in values.items() if name in spans)
     for (start, end), value in reversed(known):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ocisidecar.spec.access import AccessSpec
 from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
 from ocisidecar.spec.deployment import DeploymentSpec, RepositorySpec, as_deployment
+from ocisidecar.spec.egress import EgressRule, EgressSpec
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.instance import DnsConfig, InstanceSpec, PlacementSpec, Port, RolloutSpec
 from ocisidecar.spec.logs import LoggingSpec
@@ -23,6 +24,8 @@ __all__ = [
     "AlarmSpec",
     "DeploymentSpec",
     "DnsConfig",
+    "EgressRule",
+    "EgressSpec",
     "HealthCheck",
     "ImagePullSecret",
     "InstanceSecurityContext",

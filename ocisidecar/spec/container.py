@@ -13,7 +13,14 @@ from ocisidecar.spec.repr import ShortRepr, names_only
 from ocisidecar.spec.scrape import ScrapeTarget, as_scrape_targets
 from ocisidecar.spec.secret import Plain
 from ocisidecar.spec.security import Statement, as_statements
-from ocisidecar.spec.validate.fields import ENVIRONMENT_NAME, IMAGE_URL, above, absolute_path, at_least, validated
+from ocisidecar.spec.validate.fields import (
+    ENVIRONMENT_NAME,
+    above,
+    absolute_path,
+    at_least,
+    image_reference,
+    validated,
+)
 from ocisidecar.spec.volume import Mount, as_mounts
 from ocisidecar.wire import Ref
 
@@ -49,7 +56,7 @@ class ContainerFields(ShortRepr):
     Source: oci.container_instances.models.CreateContainerDetails, CreateContainerResourceConfigDetails.
     """
 
-    image_url: str = field(metadata=validated(IMAGE_URL))
+    image_url: str = field(metadata=validated(image_reference))
     command: tuple[str, ...] = field(default=(), converter=texts)
     arguments: tuple[str, ...] = field(default=(), converter=texts)
     working_directory: str | None = field(default=None, metadata=validated(absolute_path))

@@ -14,6 +14,7 @@ from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.named_items import with_item, without_item
 from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, length, matches, validated
@@ -82,8 +83,8 @@ class DeploymentSpec(ShortRepr):
         alarms: by unique name.
         repositories: by unique name; made before anything else.
         freeform_tags, defined_tags: of every resource that can have tags.
-        source_file: the file that `load_spec` read it from, for error messages; two specs that differ only in this
-            are equal.
+        source_file, origin: the file that `load_spec` read it from, and where its parts are in it, for messages;
+            two specs that differ only in these are equal.
     """
 
     name: str = field(metadata=validated(RESOURCE_NAME))
@@ -98,6 +99,7 @@ class DeploymentSpec(ShortRepr):
         factory=dict, kw_only=True, converter=as_defined_tags, metadata=DEFINED
     )
     source_file: str | None = field(default=None, kw_only=True, eq=False, repr=False)
+    origin: Origin | None = field(default=None, kw_only=True, eq=False, repr=False)
 
     def with_instance(self, instance: InstanceSpec) -> DeploymentSpec:
         """Return a copy with the instance added, or replaced by name."""

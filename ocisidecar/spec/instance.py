@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from ocisidecar.spec.container import ContainerFields
 from ocisidecar.spec.converters import as_tuple, same, text_map, texts
+from ocisidecar.spec.egress import EgressSpec
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.named_items import with_item, without_item
 from ocisidecar.spec.repr import ShortRepr
@@ -22,27 +23,17 @@ from ocisidecar.spec.validate.fields import (
     PORT,
     RESOURCE_NAME,
     SHAPE_NAME,
+    VCN,
     above,
     at_least,
     between,
-    cidr,
     count,
     ip_address,
     matches,
     validated,
+    vcn_or_cidr,
 )
 from ocisidecar.spec.volume import Mount, VolumeSpec
-
-VCN = "vcn"
-"""As a source of traffic: every address of the deployment's VCN."""
-
-
-_IS_CIDR = cidr(0, 32)
-
-
-def _source(value: str) -> str | None:
-    problem = None if value == VCN else _IS_CIDR(value)
-    return problem and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
 
 
 @frozen(repr=False)
@@ -60,7 +51,7 @@ class Port(ShortRepr):
         default=(VCN,),
         kw_only=True,
         converter=texts,
-        metadata=validated(count(1, 100, unit="sources"), each=(_source,)),
+        metadata=validated(count(1, 100, unit="sources"), each=(vcn_or_cidr,)),
     )
     protocol: Literal["tcp", "udp"] = field(default="tcp", kw_only=True)
 
@@ -168,6 +159,7 @@ class InstanceSpec(ContainerFields):
         ocpus: physical cores: an x86 OCPU is two logical CPUs, an Arm OCPU one.
         memory_in_gbs: GB of memory; None means the shape's default for so many OCPUs.
         ports: what others may reach; a number means: from the VCN only.
+        egress: where it may connect to; None means everywhere.
         replicas: how many equal instances.
         volumes: by unique name; `with_volume` declares and mounts one.
         sidecars: by unique name.
@@ -190,6 +182,7 @@ class InstanceSpec(ContainerFields):
     ocpus: float = field(default=1, kw_only=True, metadata=validated(above(0, unit="OCPUs")))
     memory_in_gbs: float | None = field(default=None, kw_only=True, metadata=validated(above(0, unit="GB")))
     ports: tuple[Port, ...] = field(default=(), kw_only=True, converter=_ports)
+    egress: EgressSpec | None = field(default=None, kw_only=True)
     replicas: int = field(default=1, kw_only=True, metadata=validated(between(1, 1000, unit="replicas")))
     volumes: tuple[VolumeSpec, ...] = field(default=(), kw_only=True, converter=_volumes)
     sidecars: tuple[SidecarSpec, ...] = field(default=(), kw_only=True, converter=_sidecars)

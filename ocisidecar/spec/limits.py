@@ -25,6 +25,9 @@ FREEFORM_TAGS = 10
 OWN_TAGS = 4
 """Number of them that this library sets on every resource that it makes."""
 
+RULES_PER_GROUP = 120
+"""Of a network security group, in both directions.  Source: Oracle documentation, "Service Limits", Networking."""
+
 
 @frozen(kw_only=True)
 class Shape:

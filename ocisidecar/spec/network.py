@@ -9,6 +9,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import texts
+from ocisidecar.spec.egress import EgressSpec
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.validate.fields import DNS_LABEL, RESOURCE_NAME, cidr, count, ocid, validated
 
@@ -26,6 +27,9 @@ class NetworkSpec(ShortRepr):
         dns_label: of VCN and subnet; needed for host names.
         subnet_id: of an existing subnet.
         nsg_ids: of existing network security groups that the instances join.
+        egress: what everything in the subnet may connect to; None means everything, or where an instance has an
+            `egress`, what the instances' groups let out.  `EgressSpec()` leaves it to the groups too, and to those
+            of other deployments that share the network.
         is_public_ip_assigned: whether instances in an existing subnet get a public address.
         name: the deployment whose network is shared.
     """
@@ -40,6 +44,7 @@ class NetworkSpec(ShortRepr):
         converter=texts,
         metadata=validated(count(0, 5, unit="groups"), each=(ocid("networksecuritygroup"),)),
     )
+    egress: EgressSpec | None = None
     is_public_ip_assigned: bool = False
     name: str | None = field(default=None, metadata=validated(RESOURCE_NAME))
 
@@ -50,6 +55,7 @@ class NetworkSpec(ShortRepr):
         cidr_block: str = _VCN_CIDR,
         subnet_cidr_block: str | None = None,
         dns_label: str | None = None,
+        egress: EgressSpec | None = None,
     ) -> NetworkSpec:
         """Make a VCN whose subnet has no public addresses, with a NAT and a service gateway for outgoing traffic.
 
@@ -63,6 +69,7 @@ class NetworkSpec(ShortRepr):
             cidr_block=cidr_block,
             subnet_cidr_block=subnet_cidr_block,
             dns_label=dns_label,
+            egress=egress,
         )
 
     @classmethod
@@ -72,6 +79,7 @@ class NetworkSpec(ShortRepr):
         cidr_block: str = _VCN_CIDR,
         subnet_cidr_block: str | None = None,
         dns_label: str | None = None,
+        egress: EgressSpec | None = None,
     ) -> NetworkSpec:
         """Make a VCN whose instances get public addresses; only the declared ports are open, to their sources."""
         return cls(
@@ -79,6 +87,7 @@ class NetworkSpec(ShortRepr):
             cidr_block=cidr_block,
             subnet_cidr_block=subnet_cidr_block,
             dns_label=dns_label,
+            egress=egress,
             is_public_ip_assigned=True,
         )
 

@@ -7,6 +7,10 @@ from typing import Any, cast
 
 from attrs import Attribute, AttrsInstance, fields
 
+from ocisidecar.spec.secret_texts import masked, masked_arguments
+
+_COMMAND_LINES = frozenset({"command", "arguments"})
+
 
 class ShortRepr:
     """Prints like the call that makes it: positional values, then what differs from its default; no secrets."""
@@ -40,4 +44,8 @@ def default_of(attribute: Attribute[Any]) -> object:
 
 
 def _text(attribute: Attribute[Any], value: object) -> str:
-    return attribute.repr(value) if callable(attribute.repr) else repr(value)
+    if callable(attribute.repr):
+        return attribute.repr(value)
+    if attribute.name in _COMMAND_LINES and isinstance(value, tuple):
+        return repr(masked_arguments(value))
+    return masked(repr(value))

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from attrs import field, frozen
 
 from ocisidecar.spec.converters import as_tuple, same, text_map, texts
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.validate.fields import PORT, between, matches, validated
+
+SCRAPE_INTERVAL_VARIABLE = "OCISIDECAR_SCRAPE_INTERVAL"
+"""A container with this variable gets the interval of the generated configuration of the Prometheus beside it."""
+
+ScrapeProtocol: TypeAlias = Literal[
+    "PrometheusProto",
+    "PrometheusText0.0.4",
+    "PrometheusText1.0.0",
+    "OpenMetricsText0.0.1",
+    "OpenMetricsText1.0.0",
+]
+"""Formats of metrics, as Prometheus names them.
+
+Source: Prometheus documentation, "Configuration", scrape_config.
+"""
 
 
 @frozen(repr=False)
@@ -21,6 +37,8 @@ class ScrapeTarget(ShortRepr):
         path: of the URL.
         parameters: of the URL's query.
         labels: put on every sample; `instance` replaces the label that Prometheus makes of the address.
+        fallback_scrape_protocol: how an answer without a known Content-Type is read, which Prometheus 3 refuses
+            otherwise.
     """
 
     port: int = field(metadata=validated(PORT))
@@ -32,6 +50,7 @@ class ScrapeTarget(ShortRepr):
         converter=text_map,
         metadata=validated(names=(matches(r"[a-zA-Z_][a-zA-Z0-9_]*", "a label name"),)),
     )
+    fallback_scrape_protocol: ScrapeProtocol = field(default="PrometheusText0.0.4", kw_only=True)
 
 
 @frozen(repr=False)
@@ -56,7 +75,8 @@ class PrometheusConfig(ShortRepr):
     def render(self, targets: Iterable[tuple[str, ScrapeTarget]], *, labels: Mapping[str, str]) -> str:
         """Return the file for `targets`, pairs of container name and target; `labels` go on every sample.
 
-        The file is JSON, which every YAML parser reads and the standard library writes.
+        The file is JSON, which every YAML parser reads and the standard library writes.  It is for Prometheus 3:
+        versions before do not know `fallback_scrape_protocol`.
         """
         interval = f"{self.scrape_interval_in_seconds}s"
         document: dict[str, object] = {
@@ -82,6 +102,7 @@ def _jobs(targets: Iterable[tuple[str, ScrapeTarget]]) -> Iterable[Mapping[str, 
         job: dict[str, object] = {
             "job_name": container if number == 1 else f"{container}-{number}",
             "metrics_path": target.path,
+            "fallback_scrape_protocol": target.fallback_scrape_protocol,
             "static_configs": [
                 {
                     "targets": [f"127.0.0.1:{target.port}"],

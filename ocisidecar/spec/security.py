@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from attrs import field, frozen
 
@@ -31,6 +31,8 @@ Capability = Literal[
 """Source: oci.container_instances.models.ContainerCapabilities."""
 
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
+NET_RAW: Final = "CAP_NET_RAW"
+"""Dropped from every container that does not add it."""
 
 
 def _capabilities(value: Iterable[Capability]) -> tuple[Capability, ...]:
@@ -40,6 +42,9 @@ def _capabilities(value: Iterable[Capability]) -> tuple[Capability, ...]:
 @frozen(kw_only=True, repr=False)
 class SecurityContext(ShortRepr):
     """Linux user, root file system and capabilities of one container; None leaves it to the image and the service.
+
+    Without one, too, a container has no CAP_NET_RAW: it could read what its neighbours send.  Programs that need
+    raw sockets, such as some `ping`, get it with `add_capabilities=["CAP_NET_RAW"]`.
 
     Attributes:
         run_as_user: numeric user id.

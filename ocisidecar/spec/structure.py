@@ -14,25 +14,30 @@ from inspect import Parameter, signature
 from operator import or_
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, evolve, fields, has, resolve_types
 from cattrs import Converter
 
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.alarm import AlarmSpec
+from ocisidecar.spec.as_written import UNMADE, Interpolated
 from ocisidecar.spec.deployment import DeploymentSpec, as_deployment
-from ocisidecar.spec.instance import InstanceSpec, Port
+from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.interpolation import interpolate
+from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.preset_registry import find_preset, preset_names
 from ocisidecar.spec.repr import default_of
-from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
+from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.suggestions import did_you_mean
+from ocisidecar.spec.syntax import Parsed, plain_value
 from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below
-from ocisidecar.spec.validate.types import type_problems_of, word_for
+from ocisidecar.spec.validate.spec import validate
+from ocisidecar.spec.validate.types import REPORTED, type_problems_of, word_for
 from ocisidecar.spec.volume import Mount, VolumeSpec
 from ocisidecar.wire import Key, Ref
 
@@ -41,7 +46,7 @@ Document: TypeAlias = "bool | int | float | str | Sequence[Document] | Mapping[s
 
 _READY_ALARMS = ("cpu_utilization", "memory_utilization", "ephemeral_storage", "absence")
 _START = "begin with `name: <deployment>` and `instances:`, or with the name and the image_url of one instance"
-_NOT_IN_DOCUMENTS = frozenset({"source_file"})
+_NOT_IN_DOCUMENTS = frozenset({"source_file", "origin"})
 _OTHER_NAMES: Mapping[str, str] = {
     "args": "arguments",
     "count": "replicas",
@@ -58,48 +63,52 @@ _OTHER_NAMES: Mapping[str, str] = {
     "working_dir": "working_directory",
 }
 """Keys of Docker Compose and its like → the key here."""
-_UNSET: tuple[object, ...] = (None, (), {})
-"""Values of a field that mean the same as a missing argument."""
 
 
 class _ProblemsFound(Exception):
-    """Problems of a part that was structured, with paths below that part."""
+    """Problems of a part that was structured, with paths below that part; and what could be made of it."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, problems: Iterable[Problem], *, made: Any = UNMADE) -> None:
+        self.problems, self.made = tuple(problems), made
         super().__init__(self.problems)
 
 
-def structured(document: Document, *, directory: Path, source: str) -> DeploymentSpec:
+def structured(parsed: Parsed, *, environment: Mapping[str, str], directory: Path, source: str) -> DeploymentSpec:
     """Return the deployment that a document describes; one with `image_url` is that of an instance alone.
 
     Args:
-        document: a mapping.
+        parsed: a document, which must be a mapping.
+        environment: the variables that the document may refer to.
         directory: what the paths of `{file: …}` are relative to.
         source: the file's name, for messages.
 
     Raises:
-        SpecError: the document is not a mapping, or holds keys or words that are not known.
+        SpecError: the document is not a mapping, or holds keys or words that are not known, or references that
+            cannot be resolved; then with what `validate` finds in the rest.
     """
-    if document is None:
+    if parsed.document is None:
         raise SpecError([SpecProblem("", f"it is empty: {_START}")], source=source)
-    if not isinstance(document, Mapping):
-        raise SpecError([SpecProblem("", f"must be a mapping, got {word_for(document)}: {_START}")], source=source)
+    if not isinstance(parsed.document, Mapping):
+        message = f"must be a mapping, got {word_for(parsed.document)}: {_START}"
+        raise SpecError([SpecProblem("", message)], source=source)
+    found = interpolate(parsed.document, environment)
+    document, problems = found.document, list(found.faults)
+    origin = Origin(parsed.position, found.unset)
     cls: Any = InstanceSpec if "image_url" in document else DeploymentSpec
     try:
-        spec: DeploymentSpec | InstanceSpec = _structuring(directory).structure(document, cls)
+        made = _structuring(directory).structure(document, cls)
     except _ProblemsFound as error:
-        raise SpecError([SpecProblem(path, message) for path, message in error.problems], source=source) from None
-    return evolve(as_deployment(spec), source_file=source)
-
-
-def unstructured(spec: DeploymentSpec) -> dict[str, Document]:
-    """Return the document from which `structured` makes an equal spec, without what equals its default."""
-    return _arguments(spec, DeploymentSpec)
+        problems += error.problems
+        made = error.made
+    spec = made if made is UNMADE else evolve(as_deployment(made), source_file=source, origin=origin)
+    if not problems:
+        return cast("DeploymentSpec", spec)
+    more = validate(spec, accepts_symbolic_images=True) if isinstance(spec, DeploymentSpec) else ()
+    raise SpecError([*(origin.placed(SpecProblem(*one)) for one in problems), *more], source=source)
 
 
 @cache
-def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
+def parameters_of(make: Any) -> Mapping[str, tuple[Any, Any]]:
     """Return type hint and default of each argument of an attrs class or a function."""
     if has(make):
         ordered = sorted(fields(resolve_types(make)), key=lambda one: bool(one.kw_only))
@@ -112,14 +121,14 @@ def _parameters(make: Any) -> Mapping[str, tuple[Any, Any]]:
 
 
 @cache
-def _positional(make: Any) -> str | None:
+def positional_of(make: Any) -> str | None:
     """Return the argument that a document may give alone, without its name."""
     first = next(iter(signature(make).parameters.values()))
     return None if first.kind is Parameter.KEYWORD_ONLY else first.name
 
 
 @cache
-def _ways(cls: type) -> Mapping[str, Callable[..., Any]]:
+def ways_of(cls: type) -> Mapping[str, Callable[..., Any]]:
     """Return the class methods that documents may use for a part: those named by its `kind`, and ready alarms."""
     kind = next((one for one in fields(resolve_types(cls)) if one.name == "kind"), None)
     names = _READY_ALARMS if cls is AlarmSpec else get_args(kind.type) if kind else ()
@@ -130,7 +139,7 @@ def _structuring(directory: Path) -> Converter:
     """Return a converter whose hooks are tried from last to first."""
     converter = Converter()
     for scalar in (str, int, float, bool, bytes, Path):
-        converter.register_structure_hook(scalar, _unchanged)
+        converter.register_structure_hook(scalar, _scalar)
     hooks: Sequence[tuple[Callable[[Any], bool], Callable[[Any, Any], Any]]] = (
         (lambda _: True, _unchanged),
         (has, partial(_part, converter)),
@@ -144,12 +153,28 @@ def _structuring(directory: Path) -> Converter:
         (lambda hint: NoneType in get_args(hint), partial(_optional, converter)),
     )
     for applies, hook in hooks:
-        converter.register_structure_hook_func(applies, hook)
+        converter.register_structure_hook_func(applies, partial(_unless_reported, hook))
     return converter
+
+
+def _unless_reported(hook: Callable[[Any, Any], Any], value: Any, hint: Any) -> Any:
+    return value if value is UNMADE else hook(value, hint)
 
 
 def _unchanged(value: Any, _: Any) -> Any:
     return value
+
+
+def _scalar(value: Any, hint: Any) -> Any:
+    """Return a value as it is; text with variables becomes the number or boolean that the field takes."""
+    if not isinstance(value, Interpolated):
+        return value
+    meant = plain_value(value)
+    return (
+        meant
+        if hint in {int, float, bool} and type(meant) in {hint, int if hint is float else hint}
+        else str(value)
+    )
 
 
 def _optional(converter: Converter, value: Any, hint: Any) -> Any:
@@ -174,19 +199,19 @@ def _sequence(converter: Converter, value: Any, hint: Any) -> Any:
     names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
     paths = [f'["{name}"]' if isinstance(name, str) else f"[{index}]" for index, name in enumerate(names)]
     element = get_args(hint)[0]
-    made = _all(converter, {index: (paths[index], item, element) for index, item in enumerate(items)})
-    return tuple(made.values())
+    made, problems = _all(converter, {index: (paths[index], item, element) for index, item in enumerate(items)})
+    return _finished(tuple(made.values()), problems)
 
 
 def _mapping(converter: Converter, value: Any, hint: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     element = get_args(hint)[1]
-    return _all(converter, {name: (f'["{name}"]', item, element) for name, item in value.items()})
+    return _finished(*_all(converter, {name: (f'["{name}"]', item, element) for name, item in value.items()}))
 
 
 def _part(converter: Converter, value: Any, cls: type) -> Any:
-    ways = _ways(cls)
+    ways, value = ways_of(cls), _without_extensions(value)
     words = list(value) if isinstance(value, Mapping) else [value]
     if len(words) == 1 and isinstance(words[0], str) and words[0] in ways:
         word = words[0]
@@ -198,6 +223,7 @@ def _part(converter: Converter, value: Any, cls: type) -> Any:
 
 
 def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
+    value = _without_extensions(value)
     arguments = dict(value) if isinstance(value, Mapping) else {}
     name = value if isinstance(value, str) else arguments.pop("preset", None)
     if name is None:
@@ -210,8 +236,16 @@ def _sidecar(converter: Converter, value: Any, cls: type) -> Any:
     return _made(converter, preset, arguments)
 
 
+def _without_extensions(value: Any) -> Any:
+    """Return a mapping without the keys that begin with `x-`, which may hold anything."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: item for name, item in value.items() if not str(name).startswith("x-")}
+
+
 def _mount(converter: Converter, value: Any, cls: type) -> Any:
-    if isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _ways(VolumeSpec):
+    value = _without_extensions(value)
+    if isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in ways_of(VolumeSpec):
         return Mount(converter.structure(value, VolumeSpec))
     return _made(converter, cls, value)
 
@@ -250,10 +284,10 @@ def _only_item(value: Any) -> tuple[Any, Any]:
 
 def _made(converter: Converter, make: Any, value: Any) -> Any:
     """Call `make` with the structured values of a mapping; a scalar is its first argument."""
-    parameters = _parameters(make)
-    given = value
-    if isinstance(value, str | int | float) and _positional(make):
-        given = {_positional(make): value}
+    parameters = parameters_of(make)
+    given = value = _without_extensions(value)
+    if isinstance(value, str | int | float) and positional_of(make):
+        given = {positional_of(make): value}
     elif value is None and not has(make):
         given = {}
     if not isinstance(given, Mapping):
@@ -269,35 +303,47 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
         if default is NOTHING and name not in given
     ]
     known = {name: (name, given[name], parameters[name][0]) for name in given if name in parameters}
-    arguments = _all(converter, known, problems)
-    if not has(make):
-        _refuse(
+    arguments, found = _all(converter, known)
+    if has(make):
+        arguments |= {name: UNMADE for name, (_, default) in parameters.items() if default is NOTHING} | arguments
+    else:
+        mistyped = (
             problem
             for name, item in arguments.items()
             for problem in type_problems_of(item, parameters[name][0], name, Audience.FILE, is_shown=False)
         )
-    return make(**arguments)
+        found += [problem for problem in mistyped if problem[1] != REPORTED]
+    problems += found
+    if problems and not has(make):
+        raise _ProblemsFound(problems)
+    return _finished(make(**arguments), problems)
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    if "instances" in known and name in _parameters(InstanceSpec):
+    if "instances" in known and name in parameters_of(InstanceSpec):
         return "unknown key here; it belongs to an instance, below instances"
     other = _OTHER_NAMES.get(name, "")
     guess = f", did you mean {other!r}?" if other in known else did_you_mean(name, known)
     return f"unknown key{guess or '; known are ' + ', '.join(known)}"
 
 
-def _all(
-    converter: Converter, items: Mapping[Any, tuple[str, Any, Any]], problems: Sequence[Problem] = ()
-) -> dict[Any, Any]:
-    """Structure items given as path, value and hint; raise all their problems at once, and those already found."""
-    made, found = {}, list(problems)
+def _all(converter: Converter, items: Mapping[Any, tuple[str, Any, Any]]) -> tuple[dict[Any, Any], list[Problem]]:
+    """Structure items given as path, value and hint; return what could be made, and all problems."""
+    made: dict[Any, Any] = {}
+    found: list[Problem] = []
     for name, (path, value, hint) in items.items():
         try:
             made[name] = converter.structure(value, hint)
         except _ProblemsFound as error:
+            made[name] = error.made
             found += below(path, error.problems)
-    _refuse(found)
+    return made, found
+
+
+def _finished(made: Any, problems: Sequence[Problem]) -> Any:
+    """Return what was made, unless there are problems."""
+    if problems:
+        raise _ProblemsFound(problems, made=made)
     return made
 
 
@@ -305,67 +351,10 @@ def _at(path: str, structure: Callable[[], Any]) -> Any:
     try:
         return structure()
     except _ProblemsFound as error:
-        raise _ProblemsFound(below(path, error.problems)) from None
+        raise _ProblemsFound(below(path, error.problems), made=error.made) from None
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
     found = tuple(problems)
     if found:
         raise _ProblemsFound(found)
-
-
-def _plain(value: object) -> Any:
-    """Return a value of a spec in the form that documents have."""
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Path):
-        return {"file": str(value)}
-    if type(value) in _PLAIN:
-        return _PLAIN[type(value)](value)
-    return _plain_part(value) if has(type(value)) else value
-
-
-def _plain_part(part: Any) -> Any:
-    cls: Any = type(part)
-    if hasattr(part, "kind"):
-        way = _ways(cls)[part.kind]
-        arguments = _arguments(part, way)
-        return {part.kind: _shortened(arguments, way)} if arguments else part.kind
-    arguments = _arguments(part, cls)
-    return _shortened(arguments, cls) if cls in _SHORT else arguments
-
-
-def _arguments(part: Any, make: Callable[..., Any]) -> dict[str, Any]:
-    """Return the arguments with which `make` makes the part, without those equal to their default."""
-    values = {name: (getattr(part, name), default) for name, (_, default) in _parameters(make).items()}
-    return {
-        name: _plain(value)
-        for name, (value, default) in values.items()
-        if value != default and not (default is None and value in _UNSET)
-    }
-
-
-def _shortened(arguments: dict[str, Any], make: Callable[..., Any]) -> Any:
-    """Return an argument alone where it is the first and only one."""
-    return next(iter(arguments.values())) if list(arguments) == [_positional(make)] else arguments
-
-
-def _plain_content(content: bytes) -> Any:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode("ascii")}
-
-
-_SHORT = frozenset({Port, ScrapeTarget, Mount})
-"""Parts that documents may write as only their first argument."""
-
-_PLAIN: Mapping[type, Callable[[Any], Any]] = {
-    bytes: _plain_content,
-    Ref: lambda ref: {"ref": str(ref.key)},
-    Plain: lambda plain: {"plain": plain.value},
-    SecretRef: lambda secret: {"secret": _shortened(_arguments(secret, SecretRef), SecretRef)},
-    PrometheusConfig: lambda config: {"prometheus": _arguments(config, PrometheusConfig)},
-}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -19,6 +19,9 @@ FileContent: TypeAlias = str | bytes | Path | SecretRef | PrometheusConfig
 
 StoredContent: TypeAlias = bytes | Path | SecretRef | PrometheusConfig
 """As kept in a spec; a path only where the file could not be read, which validation reports."""
+
+HALF_A_PAIR: Final = "certificate and private_key: give both, or neither"
+"""The problem of a preset that is given one of the two."""
 
 
 def _stored(files: Mapping[str, FileContent]) -> Mapping[str, StoredContent]:

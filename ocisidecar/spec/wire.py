@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.instance import DnsConfig
 from ocisidecar.spec.secret import ImagePullSecret
-from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext
+from ocisidecar.spec.security import NET_RAW, InstanceSecurityContext, SecurityContext
 from ocisidecar.spec.volume import Mount, VolumeSpec
 from ocisidecar.wire import Body
 
@@ -51,19 +51,22 @@ def health_check(check: HealthCheck) -> Mapping[str, Body]:
     )
 
 
-def security_context(context: SecurityContext | None) -> Mapping[str, Body] | None:
-    """Return CreateLinuxSecurityContextDetails."""
-    if context is None:
-        return None
+def security_context(context: SecurityContext | None) -> Mapping[str, Body]:
+    """Return CreateLinuxSecurityContextDetails; without a context only NET_RAW is dropped.
+
+    The containers of an instance share one network: with NET_RAW one of them reads what the others send.
+    """
+    context = context or SecurityContext()
+    dropped = set(context.drop_capabilities)
+    if not {"ALL", NET_RAW} & {*dropped, *context.add_capabilities}:
+        dropped.add(NET_RAW)
     return present(
         securityContextType="LINUX",
         runAsUser=context.run_as_user,
         runAsGroup=context.run_as_group,
         isNonRootUserCheckEnabled=context.is_non_root_user_check_enabled,
         isRootFileSystemReadonly=context.is_root_file_system_readonly,
-        capabilities=present(
-            addCapabilities=sorted(context.add_capabilities), dropCapabilities=sorted(context.drop_capabilities)
-        ),
+        capabilities=present(addCapabilities=sorted(context.add_capabilities), dropCapabilities=sorted(dropped)),
     )
 
 

@@ -81,6 +81,7 @@ class Desired:
         hidden: what else can be changed in place, by field; no list shows it, so it is compared by hash.  None is
             what is not wanted.
         sections: everything else, by section; a difference there means replacement.
+        former_sections: what `sections` were in earlier versions, for the same content; None if they are the same.
         relies_on: resources of shared deployments that it needs although `body` does not refer to them.
         after: keys that must be ready first although `body` does not refer to them.
         placements: where to try, in order; only container instances have any.
@@ -93,6 +94,7 @@ class Desired:
     body: Mapping[str, Body] = field(repr=False)
     mutable: frozenset[str]
     sections: Mapping[str, Body] = field(repr=False)
+    former_sections: Mapping[str, Body] | None = field(default=None, repr=False)
     hidden: Mapping[str, Body] = field(factory=dict, repr=False)
     relies_on: frozenset[Ref] = frozenset()
     after: frozenset[Key] = frozenset()
@@ -136,6 +138,12 @@ class Desired:
     def digest(self) -> str:
         """Hash over `sections`."""
         return digest(self.sections)
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Hashes that prove the wanted content: `digest`, and the one that earlier versions wrote."""
+        former = self.sections if self.former_sections is None else self.former_sections
+        return frozenset({self.digest, digest(former)})
 
     @property
     def tag_names(self) -> frozenset[str]:

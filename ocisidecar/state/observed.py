@@ -94,6 +94,12 @@ class Snapshot:
         return tuple(sorted({live.deployment for live in self.resources}))
 
 
+def value_in(snapshot: Snapshot, ref: Ref) -> str:
+    """Return the value of `ref` to another deployment's resource; `ref` as a text where that is missing."""
+    lives = snapshot.of(ref.deployment).get(ref.key, ())
+    return value_of(lives[0], ref) if lives else str(ref)
+
+
 def value_of(live: Live, ref: Ref) -> str:
     """Return the value of `ref`, given the resource that it names."""
     return live.id if ref.field == "id" else str(live.body.get(ref.field, ""))

@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 
 from ocisidecar.observe.container_exit_codes import meaning
 from ocisidecar.observe.instances import Container, Instance
+from ocisidecar.resources.instance_request import group_key
+from ocisidecar.resources.openings import Opening, openings_of_group, openings_of_list
+from ocisidecar.spec.internet import is_internet
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.verify.context import CheckContext, checked, failure_status, skipped
+from ocisidecar.verify.firewall_checks import open_ports
 from ocisidecar.verify.inspection import statements_in
 from ocisidecar.verify.report import Check, Status
 from ocisidecar.verify.telemetry_checks import telemetry_checks
-from ocisidecar.wire import Json, Key, objects, text
-
-_EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
+from ocisidecar.wire import Key, text
 
 
 def run_checks(context: CheckContext) -> tuple[Check, ...]:
@@ -139,25 +141,39 @@ def _volumes(context: CheckContext) -> Iterator[Check]:
 
 
 def _network(context: CheckContext) -> Iterator[Check]:
-    """Security lists admit nothing, and security groups admit the whole internet only if the spec declares it."""
+    """Security lists and groups of the deployment admit nothing from the internet that the spec does not declare.
+
+    What is open on each instance, through whatever group or list, is a check of its own, `open-ports`.
+    """
     for live in context.inspection.of_kind("security-list"):
-        admitted = [_describe_rule(rule) for rule in objects(live.body.get("ingressSecurityRules"))]
+        admitted = [one for one in openings_of_list(live.body) if not one.is_outgoing]
         status = Status.WARNED if admitted else Status.PASSED
-        yield checked("network", live.key, status, f"admits {', '.join(admitted) or 'nothing'}")
+        yield checked("network", live.key, status, f"admits {_listed(admitted)}")
     for live in context.inspection.of_kind("network-security-group"):
-        rules = [rule for rule in objects(live.body.get("securityRules")) if text(rule, "direction") == "INGRESS"]
-        is_open = any(text(rule, "source") in _EVERYWHERE for rule in rules)
-        detail = f"admits {', '.join(map(_describe_rule, rules)) or 'nothing'}"
-        yield checked("network", live.key, _internet_status(context, is_open=is_open), detail)
+        admitted = [one for one in openings_of_group(live.body) if not one.is_outgoing]
+        yield checked(
+            "network", live.key, _internet_status(context, live.key, admitted), f"admits {_listed(admitted)}"
+        )
 
 
-def _internet_status(context: CheckContext, *, is_open: bool) -> Status:
-    if not is_open:
+def _internet_status(context: CheckContext, key: Key, admitted: Sequence[Opening]) -> Status:
+    open_to_all = [one for one in admitted if is_internet([one.peer])]
+    if not open_to_all:
         return Status.PASSED
     if context.spec is None:
         return Status.WARNED
-    declared = {source for one in context.spec.instances for port in one.ports for source in port.sources}
-    return Status.PASSED if declared & _EVERYWHERE else Status.FAILED
+    declared = [
+        Opening(port.protocol, port.port, port.port, source)
+        for instance in context.spec.instances
+        if group_key(instance.name) == key
+        for port in instance.ports
+        for source in port.sources
+    ]
+    return Status.PASSED if all(one.is_covered(declared) for one in open_to_all) else Status.FAILED
+
+
+def _listed(openings: Sequence[Opening]) -> str:
+    return ", ".join(map(str, openings)) or "nothing"
 
 
 def _rights(context: CheckContext) -> Iterator[Check]:
@@ -212,6 +228,7 @@ _CHECKS: tuple[Callable[[CheckContext], Iterator[Check]], ...] = (
     _limits,
     _volumes,
     _network,
+    open_ports,
     _rights,
     _log_enabled,
     _alarms,
@@ -232,13 +249,3 @@ def _is_completed(instance: Instance) -> bool:
 def _last_exit(container: Container) -> str:
     code = container.exit_code
     return "" if code is None else f", last exit code {code}: {meaning(code)}"
-
-
-def _describe_rule(rule: Mapping[str, Json]) -> str:
-    """Return a rule's protocol, ports and source; its description is free text and proves nothing."""
-    protocol = {"6": "tcp", "17": "udp", "1": "icmp"}.get(text(rule, "protocol"), text(rule, "protocol"))
-    options = rule.get(f"{protocol}Options")
-    ports = options.get("destinationPortRange") if isinstance(options, Mapping) else None
-    first, last = (text(ports, "min"), text(ports, "max")) if isinstance(ports, Mapping) else ("1", "65535")
-    span = first if first == last else f"{first}-{last}"
-    return f"{protocol} {span} from {text(rule, 'source')}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from ocisidecar.observe.firewalls import Firewall
 from ocisidecar.observe.instances import Container
 from ocisidecar.plan.plan import Plan
 from ocisidecar.spec import DeploymentSpec
@@ -26,6 +27,7 @@ class CheckContext:
         plan: what applying that spec again would do.
         max_restarts: restarts allowed per container.
         waited_seconds: how long health checks were waited for.
+        firewalls: name of the instance → what the network lets pass.
         evidence: about metrics and log lines; None if it was not collected.
         no_evidence_reason: why it was not.
     """
@@ -36,6 +38,7 @@ class CheckContext:
     plan: Plan | None
     max_restarts: int
     waited_seconds: float
+    firewalls: Mapping[str, Firewall] = field(factory=dict, repr=False)
     evidence: Evidence | None = field(default=None, repr=False)
     no_evidence_reason: str = ""
 

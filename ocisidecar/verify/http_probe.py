@@ -12,7 +12,7 @@ from attrs import evolve
 
 from ocisidecar.observe.http_get import fetch
 from ocisidecar.observe.instances import Instance
-from ocisidecar.observe.outputs import admitted_ports
+from ocisidecar.observe.outputs import admitted_ports, own_group
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.verify.evidence import AppProbe, PrometheusTargets, TargetStatus
 from ocisidecar.verify.inspection import Inspection
@@ -74,24 +74,27 @@ def probe_prometheus(
     return PrometheusTargets(targets=targets, reported_by="Prometheus", reason=error)
 
 
-def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> frozenset[int]:
-    """Return the TCP ports that the network lets others reach.
+def open_ports(inspection: Inspection, spec: DeploymentSpec | None) -> Mapping[str, frozenset[int]]:
+    """Return for each instance, by name, the TCP ports that the network lets others reach.
 
-    These are the ports that the deployment's network security groups admit, and the ports that the spec declares:
-    in an existing subnet the security groups are not the deployment's and cannot be read.
+    These are the ports that its network security group admits, and the ports that the spec declares: in an existing
+    subnet the security groups are not the deployment's and cannot be read.
     """
-    rules = [
-        rule
+    rules = {
+        live.id: [*map(admitted_ports, objects(live.body["securityRules"]))]
         for live in inspection.of_kind("network-security-group")
-        for rule in objects(live.body["securityRules"])
-    ]
-    declared = {
-        port.port
-        for instance in (spec.instances if spec is not None else ())
-        for port in instance.ports
-        if port.protocol == "tcp"
     }
-    return frozenset(declared.union(*map(admitted_ports, rules)))
+    resources = {str(key): lives[0].id for key, lives in inspection.lives.items()}
+    declared = {
+        instance.name: {port.port for port in instance.ports if port.protocol == "tcp"}
+        for instance in (spec.instances if spec is not None else ())
+    }
+    return {
+        one.name: frozenset(declared.get(one.name.rpartition("-")[0], set())).union(
+            *rules.get(own_group(one.name, resources), ())
+        )
+        for one in inspection.instances
+    }
 
 
 def _base_url(

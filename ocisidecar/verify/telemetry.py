@@ -36,7 +36,7 @@ def collect_evidence(
     inspection: Inspection,
     *,
     resolve_url: UrlResolver,
-    open_ports: Collection[int],
+    open_ports: Mapping[str, Collection[int]],
     read_only: bool,
     timeout_seconds: float,
 ) -> Evidence:
@@ -46,7 +46,7 @@ def collect_evidence(
         reader: of the deployment.
         inspection: its resources and instances.
         resolve_url: gives the base URL of an instance's port.
-        open_ports: the ports that may be probed.
+        open_ports: for each instance, by name, the ports that may be probed.
         read_only: send no nonce; see the module.
         timeout_seconds: how long to wait until the nonce is found.
 
@@ -71,7 +71,7 @@ class _Collector:
     instances: tuple[Instance, ...]
     logs: tuple[LogDestination, ...]
     resolve_url: UrlResolver
-    open_ports: Collection[int]
+    open_ports: Mapping[str, Collection[int]]
     markers: Markers
 
     def run(self, timeout_seconds: float) -> Evidence:
@@ -112,7 +112,8 @@ class _Collector:
     def _probe_apps(self) -> dict[str, AppProbe]:
         def probe(instance: Instance) -> AppProbe:
             time = self.reader.caller.clock.time()
-            result = probe_app(instance, self.resolve_url, self.open_ports, nonce=self.markers.of(instance.name))
+            ports, nonce = self.open_ports[instance.name], self.markers.of(instance.name)
+            result = probe_app(instance, self.resolve_url, ports, nonce=nonce)
             return evolve(result, started_at=time)
 
         probes = self.reader.call_all([partial(probe, instance) for instance in self.instances])
@@ -168,7 +169,7 @@ class _Collector:
     def _targets(self) -> dict[str, Poll[PrometheusTargets]]:
         return {
             instance.name: Poll(
-                partial(probe_prometheus, instance, self.resolve_url, self.open_ports),
+                partial(probe_prometheus, instance, self.resolve_url, self.open_ports[instance.name]),
                 lambda found, _: found.are_all_up or not found.reported_by,
             )
             for instance in self.instances

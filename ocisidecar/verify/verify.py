@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.observe.container_logs import has_log
+from ocisidecar.observe.firewalls import read_firewalls
 from ocisidecar.observe.instances import read_instances
 from ocisidecar.observe.polling import poll_with_backoff
 from ocisidecar.observe.snapshot import DeploymentReader, with_repositories
@@ -74,6 +75,7 @@ def verify(
         plan=plan,
         max_restarts=options.max_restarts,
         waited_seconds=waited,
+        firewalls=read_firewalls(reader, inspection.snapshot, inspection.instances),
         evidence=evidence,
         no_evidence_reason=no_evidence_reason,
     )

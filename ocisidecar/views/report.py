@@ -152,6 +152,13 @@ WORDINGS: Final[Mapping[str, Wording]] = {
         failed="{count} admit{s} the internet, which the spec does not declare",
         warned="{count} may admit more than declared",
     ),
+    "open-ports": Wording(
+        topic="open ports",
+        noun="instance",
+        passed="nothing but declared ports is open on {count}",
+        failed="more than the spec declares is open on {count}",
+        warned="more than the spec declares is open on {count}, where nothing is known to listen",
+    ),
     "rights": Wording(
         topic="rights",
         noun="resource",
@@ -249,10 +256,14 @@ def _details(name: str, checks: Sequence[Check]) -> tuple[Detail, ...]:
     passed = [one for one in checks if one.status is Status.PASSED and name in TELEMETRY_WORDINGS]
     more = len(passed) - _MAX_EVIDENCE
     return (
-        *_grouped([(one.key, one.reason or f"{one.status.value}: {one.detail}") for one in others]),
+        *_grouped([(one.key, one.reason or _finding(one)) for one in others]),
         *(Detail(short(one.key), one.detail) for one in passed[:_MAX_EVIDENCE]),
         *([Detail("…", f"and {more} more that passed")] if more > 0 else []),
     )
+
+
+def _finding(check: Check) -> str:
+    return f"{check.status.value}: {check.detail}{'; ' if check.remedy else ''}{check.remedy}"
 
 
 def _grouped(entries: Sequence[tuple[str, str]]) -> Iterator[Detail]:

@@ -340,10 +340,14 @@ class TestOtherActions:
             perform(evolve(make_vcn, operation=start))
 
     def test_a_resource_that_is_complete_when_created_needs_no_second_request(
-        self, make_vcn: Job, writes: Callable[[], list[str]]
+        self,
+        provisioner: Provisioner,
+        job_of: Callable[..., Job],
+        web: InstanceSpec,
+        writes: Callable[[], list[str]],
     ) -> None:
-        """Completing a VCN returns it as it is and sends nothing."""
-        live = Live(Key("vcn", "main"), "web", "ocid1.vcn", "AVAILABLE", Phase.READY, {})
+        """Completing a NAT gateway returns it as it is and sends nothing."""
+        live = Live(Key("nat-gateway", "main"), "web", "ocid1.nat", "AVAILABLE", Phase.READY, {})
         writes()
-        done = complete(make_vcn, live)
-        assert (done.accepted.id if done.accepted else "", writes()) == ("ocid1.vcn", [])
+        done = complete(job_of(provisioner.plan(web), "nat-gateway/main"), live)
+        assert (done.accepted.id if done.accepted else "", writes()) == ("ocid1.nat", [])

@@ -240,6 +240,16 @@ class TestPollWithoutAnOcid:
         assert seen.status is status
         assert bool(seen.errors) == (status is WaitStatus.FAILED)
 
+    def test_what_its_work_request_made_and_no_list_shows_for_a_minute_has_disappeared(self, observation, clock):
+        """A resource that another run deleted before any list showed it is not waited for until the timeout."""
+        kind = ScriptedKind(work=Phase.READY)
+        watched = watch(kind, live_id="", since=clock.time() - 5, work_request_id="wr")
+        assert observation(watched).status is WaitStatus.PENDING
+        clock.advance(59)
+        assert observation(watched).status is WaitStatus.PENDING
+        clock.advance(1)
+        assert observation(watched).status is WaitStatus.DISAPPEARED
+
     def test_without_a_work_request_the_wait_continues(self, observation, clock):
         """Without a work request a resource that no list shows stays pending."""
         kind = ScriptedKind(work=Phase.FAILED)

@@ -16,7 +16,7 @@ from ocisidecar.apply.limits import Limits
 from ocisidecar.emulator import Emulator, Latencies
 from ocisidecar.spec.files import dump_spec
 from tests.campaign.scenarios import NAME, SCENARIOS
-from tests.campaign.world import check, perform
+from tests.campaign.world import check, perform, prepare
 from tests.power_loss import provisioner
 
 LATENCIES = Latencies(
@@ -86,7 +86,7 @@ def try_kill(name: str, number: int) -> str:
     with Emulator(latencies=LATENCIES, seed=number) as emulator:
         if scenario.before is not None:
             with provisioner(emulator, limits=LIMITS) as one:
-                one.apply(scenario.before)
+                prepare(one, scenario, scenario.before)
         for about, spec in runs:
             told.append(f"{about} {run_and_kill(emulator, spec, chance.randint(1, MOST_REQUESTS))}")
         with provisioner(emulator, limits=LIMITS) as one:

@@ -86,6 +86,7 @@ _OBSERVED = SMALL.with_instance(
     .with_sidecar(SidecarSpec.prometheus())
     .with_sidecar(SidecarSpec.log_forwarder())
 )
+_TWO = SMALL.with_instance(InstanceSpec("main", image_url=IMAGE + "1", ports=[9090]))
 _STOP_FIRST = evolve(FULL, instances=[ALONE], alarms=[], logging=None, repositories=[])
 _PUBLIC = evolve(FULL, network=NetworkSpec.public(dns_label="web"))
 
@@ -98,11 +99,13 @@ class Scenario:
         before: what is deployed at first; None for nothing.
         job: what the run asks for; None destroys.
         other: another spec that may follow a cut, or be applied at the same time.
+        is_former: an earlier version deployed what was there before, with one security group for all instances.
     """
 
     before: DeploymentSpec | None = None
     job: DeploymentSpec | None
     other: DeploymentSpec
+    is_former: bool = False
 
     def followers(self) -> Mapping[str, DeploymentSpec | None]:
         """Return what may follow a cut, by name; None destroys."""
@@ -139,6 +142,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "private to public": Scenario(before=FULL, job=_PUBLIC, other=_with(_PUBLIC, image_url=IMAGE + "2")),
     "public to private": Scenario(before=_PUBLIC, job=FULL, other=CHANGED),
     "renamed parts": Scenario(before=FULL, job=RENAMED, other=_with(RENAMED, image_url=IMAGE + "2")),
+    "one group for all": Scenario(
+        before=_TWO,
+        job=_TWO.with_instance(evolve(SMALL.instances[0], ports=[80, 443])),
+        other=_with(SMALL, image_url=IMAGE + "2"),
+        is_former=True,
+    ),
     "destroy": Scenario(before=FULL, job=None, other=_PUBLIC),
     "destroy of what stops first": Scenario(before=_STOP_FIRST, job=None, other=_with(_STOP_FIRST, ports=[443])),
 }

@@ -11,6 +11,7 @@ from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator, Fault
 from tests.campaign.scenarios import LATENCIES, NAME, SCENARIOS, Scenario
 from tests.campaign.states import Memory, State
+from tests.former import former_plan
 from tests.power_loss import provisioner
 
 LAG_SECONDS = 30
@@ -81,6 +82,11 @@ def perform(one: Provisioner, spec: DeploymentSpec | None) -> object:
     return one.destroy(NAME, purge=True) if spec is None else one.apply(spec)
 
 
+def prepare(one: Provisioner, scenario: Scenario, before: DeploymentSpec) -> None:
+    """Deploy what a scenario begins with."""
+    one.apply(former_plan(one, before) if scenario.is_former else before)
+
+
 def assert_ours(error: object) -> None:
     """Assert that this error and all causes of it are errors of ours."""
     assert isinstance(error, OciSidecarError), repr(error)
@@ -112,6 +118,6 @@ def _make_world(name: str) -> World:
     memory = Memory(emulator)
     if scenario.before is not None:
         with provisioner(emulator) as one:
-            one.apply(scenario.before)
+            prepare(one, scenario, scenario.before)
         emulator.clock.advance(3600)
     return World(name, scenario, emulator, memory, users, memory.keep())

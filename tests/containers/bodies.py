@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ocisidecar.engine import Engine, RunningPod
+from tests.standins.images import DEBIAN, PYTHON
 
-SHELL_IMAGE = "ocisidecar-test/debian:1"
-AGENT_IMAGE = "ocisidecar-test/python:1"
+SHELL_IMAGE = DEBIAN
+AGENT_IMAGE = PYTHON
 
 AGENT = """
 import http.server, pathlib, signal, subprocess, sys

@@ -15,10 +15,9 @@ from ocisidecar.images.build import build
 from ocisidecar.images.sources import own_images
 from ocisidecar.spec.own_images import own_image
 from tests.containers.bodies import AGENT_IMAGE
-from tests.standins.images import BASES, STAND_INS
+from tests.standins.images import BASES, MARIADB, POSTGRES, PREFIX, STAND_INS
 
 HERE = Path(__file__).parent
-PREFIX = "ocisidecar-test/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,7 +48,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def standins(engine: Engine) -> Mapping[str, str]:
     """Stand-ins for the official images, built here: name (`prometheus`, `nginx`, …) → image on this engine."""
     subprocess.run([HERE.parent / "standins" / "build.sh"], check=True)
-    urls = (*STAND_INS.values(), *BASES.values(), AGENT_IMAGE)
+    urls = (*STAND_INS.values(), *BASES.values(), AGENT_IMAGE, MARIADB, POSTGRES)
     images = {url.removeprefix(PREFIX).partition(":")[0]: url for url in urls}
     assert [url for url in images.values() if not engine.has_image(url)] == []
     return images

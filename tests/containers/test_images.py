@@ -31,6 +31,7 @@ from ocisidecar.spec import (
     VolumeSpec,
 )
 from ocisidecar.spec.own_images import own_image
+from ocisidecar.spec.third_party_images import REDIS
 from ocisidecar.wire import Ref, resolve_fields
 
 DASHBOARDS = sorted((Path(__file__).parents[2] / "docker" / "grafana" / "dashboards").glob("*.json"))
@@ -41,9 +42,9 @@ REGISTRATIONS = f"{AGENT}/config/registrations"
 PAGES = 700
 """Number of requests, each with about 90 bytes in the access log, so that it is rotated."""
 
-REDIS = SidecarSpec(
+DATABASE = SidecarSpec(
     "redis",
-    image_url="docker.io/library/redis:7.4.5-alpine",
+    image_url=REDIS.url,
     health_checks=[HealthCheck.tcp(6379)],
     mounts={"/data": VolumeSpec.empty_dir("redis-data")},
     security_context=SecurityContext.restricted(run_as_user=999),
@@ -69,7 +70,7 @@ WEB = (
     .with_sidecar(SidecarSpec.node_exporter())
     .with_sidecar(SidecarSpec.nginx_exporter(scrape_uri="http://127.0.0.1:8080/stub_status"))
     .with_sidecar(SidecarSpec.redis_exporter())
-    .with_sidecar(REDIS)
+    .with_sidecar(DATABASE)
     .with_sidecar(SidecarSpec.grafana())
     .with_sidecar(
         SidecarSpec.management_agent(response_file="ManagementAgentInstallKey = local\n", log_volume="logs")

@@ -18,10 +18,10 @@ from ocisidecar import (
 )
 from ocisidecar.connection import base_url
 from ocisidecar.spec.own_images import own_image
+from ocisidecar.spec.third_party_images import REDIS
 from ocisidecar.verify.report import Check, Report, Status
 from tests.readers import reader_of
 
-REDIS = "docker.io/library/redis:7.4.5-alpine"
 INSTANCE = "container-instance/shop-0"
 APP = (
     InstanceSpec(
@@ -46,7 +46,7 @@ AGENT = evolve(
     ),
 )
 SHOP = (
-    APP.with_sidecar(SidecarSpec("redis", image_url=REDIS, memory_limit_in_gbs=0.25))
+    APP.with_sidecar(SidecarSpec("redis", image_url=REDIS.url, memory_limit_in_gbs=0.25))
     .with_sidecar(SidecarSpec.redis_exporter())
     .with_sidecar(SidecarSpec.nginx_exporter(scrape_uri="http://127.0.0.1:8080/stub_status"))
     .with_sidecar(SidecarSpec.node_exporter())
@@ -117,7 +117,7 @@ def test_the_evidence_names_what_was_seen(report):
 def test_prometheus_need_not_be_reached(provisioner, deployment, eventually):
     """If port 9090 is closed, the state of the targets comes from OCI Monitoring."""
     closed = {"securityRuleIds": _rules_for(provisioner, deployment, 9090)}
-    group = deployment.resources["network-security-group/main"]
+    group = deployment.resources["network-security-group/shop"]
     caller = reader_of(provisioner, "shop").caller
     caller.call("core.VirtualNetworkClient", "remove_network_security_group_security_rules", group, closed)
 
@@ -133,7 +133,7 @@ def _rules_for(provisioner, deployment, port: int) -> list[str]:
     rules = reader_of(provisioner, "shop").caller.pages(
         "core.VirtualNetworkClient",
         "list_network_security_group_security_rules",
-        deployment.resources["network-security-group/main"],
+        deployment.resources["network-security-group/shop"],
         direction="INGRESS",
     )
     return [one["id"] for one in rules if one["tcpOptions"]["destinationPortRange"]["min"] == port]

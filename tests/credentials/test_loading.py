@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import oci
 import pytest
@@ -500,3 +501,82 @@ class TestInstancePrincipals:
             setattr(metadata, name, value)
         message = refusal(auth="instance_principal")
         assert f"the instance principal got no token from {metadata.federation_endpoint} {expected}" in message
+
+
+class TestFormsOfKeys:
+    """Keys in the forms in which secret stores and CI systems pass them on."""
+
+    FORMS = {  # noqa: RUF012
+        "as it is": lambda pem: pem,
+        "escaped": lambda pem: pem.replace("\n", "\\n"),
+        "escaped CR LF": lambda pem: pem.replace("\n", "\\r\\n"),
+        "CR LF": lambda pem: pem.replace("\n", "\r\n"),
+        "blanks": lambda pem: pem.replace("\n", " "),
+        "one line": lambda pem: pem.replace("\n", ""),
+        "quotes": lambda pem: f'"{pem}"',
+        "quotes, escaped": lambda pem: "'" + pem.replace("\n", "\\n") + "'",
+        "base64": lambda pem: base64.b64encode(pem.encode()).decode(),
+        "base64 in lines": lambda pem: base64.encodebytes(pem.encode()).decode(),
+        "base64 of CR LF": lambda pem: base64.b64encode(pem.replace("\n", "\r\n").encode()).decode(),
+        "label": lambda pem: pem + "OCI_API_KEY\n",
+        "indented": lambda pem: "\n".join(f"    {line}" for line in pem.splitlines()),
+        "mark": lambda pem: "\ufeff" + pem,
+    }
+
+    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.parametrize("kind", ["PKCS8", "TraditionalOpenSSL"])
+    @pytest.mark.parametrize("pass_phrase", [None, PASS_PHRASE])
+    def test_are_all_read(self, entries, environment, pair, form, kind, pass_phrase):
+        """Every form of PKCS#8 and PKCS#1, encrypted or not, is the same key, as content and as file."""
+        lock = (
+            serialization.BestAvailableEncryption(pass_phrase.encode())
+            if pass_phrase
+            else serialization.NoEncryption()
+        )
+        private_format = getattr(serialization.PrivateFormat, kind)
+        pem = pair.private.private_bytes(serialization.Encoding.PEM, private_format, lock).decode()
+        text = self.FORMS[form](pem)
+        Path(environment["HOME"], ".oci/key.pem").write_text(text)
+        locked = {"pass_phrase": pass_phrase} if pass_phrase else {}
+        for given in ({"key_content": text}, {}):
+            made = load_credentials({**entries, **given, **locked}, environment=environment)
+            assert made.client_config["fingerprint"] == pair.fingerprint
+
+    def test_that_others_may_read_are_warned_about(self, entries, environment, home, caplog):
+        """A key file that other users may read is named once; one of the owner alone is not."""
+        key = home / ".oci/key.pem"
+        key.chmod(0o644)
+        load_credentials(entries, environment=environment)
+        key.chmod(0o600)
+        load_credentials(entries, environment=environment)
+        assert caplog.messages == [f"config: other users may read this private key: `chmod 600 {key}`"]
+
+
+class TestProfilesOfOciCli:
+    """Profiles mean what they mean to oci-cli."""
+
+    def test_a_session_beside_a_user_in_default_is_a_session(
+        self, entries, session_entries, write_config, environment
+    ):
+        """The user that [DEFAULT] lends to every profile does not make a session an API key."""
+        write_config(DEFAULT={**entries, "user": USER}, SESSION=session_entries)
+        assert load_credentials(profile="SESSION", environment=environment).user_id is None
+        assert load_credentials(environment=environment).user_id == USER
+
+    def test_other_entries_of_default_are_inherited(self, entries, write_config, environment):
+        """A profile with a key of its own takes region and tenancy from [DEFAULT], also beside a session there."""
+        own = {name: entries[name] for name in ("user", "fingerprint", "key_file")}
+        shared = {"tenancy": TENANCY, "region": "eu-frankfurt-1", "security_token_file": "~/.oci/none"}
+        write_config(DEFAULT=shared, ADA=own)
+        assert load_credentials(profile="ADA", environment=environment).user_id == USER
+
+    @pytest.mark.parametrize("is_named", [True, False])
+    def test_the_default_profile_of_its_settings_counts(self, entries, write_config, environment, home, is_named):
+        """`default_profile` of oci_cli_rc is used where nothing names a profile."""
+        write_config(DEFAULT={"tenancy": "x"}, ADA=entries)
+        rc = home / ("rc" if is_named else ".oci/oci_cli_rc")
+        rc.write_text("[OCI_CLI_SETTINGS]\ndefault_profile=ADA\n")
+        variables = {**environment, **({"OCI_CLI_RC_FILE": str(rc)} if is_named else {})}
+        assert load_credentials(environment=variables).user_id == USER
+        with pytest.raises(ConfigError, match="profile DEFAULT"):
+            load_credentials(profile="DEFAULT", environment=variables)

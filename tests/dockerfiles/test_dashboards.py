@@ -13,6 +13,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from ocisidecar.spec import SidecarSpec
+from ocisidecar.spec.scrape import SCRAPE_INTERVAL_VARIABLE
+
 GRAFANA = Path(__file__).parents[2] / "docker" / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 
@@ -85,6 +88,14 @@ def test_dashboards_have_unique_uids_and_titles() -> None:
     documents = [read(path) for path in DASHBOARDS]
     assert len({document["uid"] for document in documents}) == len(documents)
     assert len({document["title"] for document in documents}) == len(documents)
+
+
+def test_rates_are_taken_over_the_interval_of_prometheus() -> None:
+    """The data source's interval is a variable that the preset sets too, with a default in the image."""
+    source = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
+    assert source["jsonData"]["timeInterval"] == f"${{{SCRAPE_INTERVAL_VARIABLE}}}"
+    assert f"{SCRAPE_INTERVAL_VARIABLE}=15s" in (GRAFANA / "Dockerfile").read_text()
+    assert SidecarSpec.grafana().environment_variables[SCRAPE_INTERVAL_VARIABLE] == "15s"
 
 
 def test_dashboards_are_provisioned() -> None:

@@ -167,6 +167,13 @@ class TestMalformed:
             with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
                 response.json()
 
+    def test_what_is_cut_stays_cut_whatever_else_is_changed(self, emulator, send):
+        """A second fault that changes members leaves a body that the first one cut as it is."""
+        emulator.inject(Fault.malformed("create_vcn", cut=True))
+        created, _ = send(members={"id": None})
+        with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+            created.json()
+
     def test_members_are_changed_in_objects_and_in_entries(self, send):
         """Members are set and left out in the object, or in each object of the list."""
         created, listed = send(members={"lifecycleState": 7}, without=["id"])

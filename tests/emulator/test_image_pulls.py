@@ -167,3 +167,45 @@ class TestPropagation:
         )
         clock.advance(480)
         identity.create_policy(policy)
+
+
+@pytest.fixture
+def closed_subnet(network, compartment, vcn, make_subnet):
+    """A subnet whose security list has no rule."""
+    details = {"compartmentId": compartment, "vcnId": vcn.id, "ingressSecurityRules": [], "egressSecurityRules": []}
+    return make_subnet(cidrBlock="10.0.9.0/24", securityListIds=[network.create_security_list(details).data.id])
+
+
+def out(destination, port, kind="CIDR_BLOCK"):
+    """Return a rule that lets connections to a TCP port out."""
+    span = {"destinationPortRange": {"min": port, "max": port}}
+    ends = {"destination": destination, "destinationType": kind}
+    return {"direction": "EGRESS", "protocol": "6", "tcpOptions": span, **ends}
+
+
+SERVICES = ("all-fra-services-in-oracle-services-network", 443, "SERVICE_CIDR_BLOCK")
+
+
+@pytest.mark.parametrize(
+    ("image", "rule", "state"),
+    [
+        ("docker.io/library/nginx:1", None, "FAILED"),
+        ("docker.io/library/nginx:1", ("0.0.0.0/0", 443), "ACTIVE"),
+        ("docker.io/library/nginx:1", ("10.0.0.0/8", 443), "FAILED"),
+        ("docker.io/library/nginx:1", ("0.0.0.0/0", 80), "FAILED"),
+        ("docker.io/library/nginx:1", SERVICES, "FAILED"),
+        (FOREIGN, SERVICES, "ACTIVE"),
+        ("10.0.7.7:5000/web:1", ("10.0.7.0/24", 5000), "ACTIVE"),
+        ("10.0.7.7:5000/web:1", ("10.0.8.0/24", 5000), "FAILED"),
+    ],
+)
+def test_rules_of_the_vnic_must_let_pulls_out(
+    state_of, emulator, network, compartment, vcn, closed_subnet, image, rule, state
+):
+    """An image is pulled if a rule of a group or list of the VNIC lets the connection to its registry out."""
+    emulator.add_policy(f"Allow any-user to read repos in compartment id {compartment}")
+    group = network.create_network_security_group({"compartmentId": compartment, "vcnId": vcn.id}).data.id
+    if rule is not None:
+        network.add_network_security_group_security_rules(group, {"securityRules": [out(*rule)]})
+    vnics = [{"subnetId": closed_subnet.id, "nsgIds": [group]}]
+    assert state_of(image, vnics=vnics)[0] == state

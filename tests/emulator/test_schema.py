@@ -78,7 +78,8 @@ SHAPE = tagged(
         ({"name": "a", "size": 1.5}, "CannotParseRequest", "size"),
         ({"name": "a", "size": True}, "CannotParseRequest", "size"),
         ({"name": "a", "share": "1"}, "CannotParseRequest", "share"),
-        ({"name": "a", "is": "true"}, "CannotParseRequest", "is"),
+        ({"name": "a", "is": "yes"}, "CannotParseRequest", "is"),
+        ({"name": "a", "is": 1}, "CannotParseRequest", "is"),
         ({"name": "a", "list": "b"}, "CannotParseRequest", "list"),
         ({"name": "a", "list": ["b", 1]}, "CannotParseRequest", "list[1]"),
         ({"name": "a", "map": {"b": 1}}, "CannotParseRequest", "map.b"),
@@ -117,6 +118,12 @@ def test_a_right_body_comes_back_without_its_nulls():
         "parts": [{"type": "X", "x": "y"}],
         "freeformTags": {"a_b": "c"},
     }
+
+
+def test_a_boolean_may_be_a_string():
+    """The strings true and false are booleans, as Oracle's own scripts write them."""
+    assert SHAPE.validate({"name": "a", "is": "false"}) == {"name": "a", "is": False}
+    assert SHAPE.validate({"name": "a", "is": "true"}) == {"name": "a", "is": True}
 
 
 def test_an_invalid_notation_raises():

@@ -118,9 +118,9 @@ def test_a_taken_port_is_an_error(emulator):
         ("DELETE", "/20160918/images", 405, "MethodNotAllowed"),
         ("GET", "/20160918/images", 501, "MethodNotImplemented"),
         ("POST", "/20160918/publicIps", 501, "MethodNotImplemented"),
-        ("GET", "/eu-frankfurt-1/iaas/20160918/volumeGroups", 501, "MethodNotImplemented"),
-        ("GET", "/iaas/20170115/loadBalancers", 501, "MethodNotImplemented"),
-        ("GET", "/kms/20180608/vaults", 501, "MethodNotImplemented"),
+        ("GET", "/eu-frankfurt-1/iaas/20160918/volumeGroups/x", 501, "MethodNotImplemented"),
+        ("GET", "/iaas/20170115/loadBalancers/x", 501, "MethodNotImplemented"),
+        ("GET", "/kms/20180608/vaults/x", 501, "MethodNotImplemented"),
         ("GET", "/n/emulatedns/b/bucket/o", 501, "MethodNotImplemented"),
     ],
 )

@@ -102,6 +102,17 @@ def test_an_instance_is_created_with_the_use_of_its_network(as_user, instance_de
     assert instances.get_container_instance(created.id).data.lifecycle_state == "ACTIVE"
 
 
+def test_a_vnic_changes_its_groups_with_the_use_of_both(
+    as_user, refused, make_instance, instances, network, vcn, compartment
+):
+    """Who may use VNICs but not security groups renames a VNIC, and gets 404 where it would join a group."""
+    group = network.create_network_security_group({"compartmentId": compartment, "vcnId": vcn.id}).data
+    vnic_id = instances.get_container_instance(make_instance().data.id).data.vnics[0].vnic_id
+    own = as_user("Allow group team to use vnics in compartment id {c}")(NETWORK)
+    own.update_vnic(vnic_id, {"displayName": "renamed", "nsgIds": []})
+    refused(404, "NotAuthorizedOrNotFound", own.update_vnic, vnic_id, {"nsgIds": [group.id]})
+
+
 def test_a_policy_for_any_user_includes_users(as_user, compartment):
     """A statement for any-user gives the right to users too."""
     network = as_user("Allow any-user to inspect vcns in compartment id {c}")(NETWORK)

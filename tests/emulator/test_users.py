@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ocisidecar.emulator import Latencies
+
 
 class TestOperator:
     def test_the_key_that_signs_is_listed(self, emulator, identity):
@@ -32,6 +34,19 @@ def test_users_live_in_the_tenancy(compartment, identity, refusal):
     """A user in a compartment below the tenancy is refused."""
     error = refusal(identity.create_user, {"compartmentId": compartment, "name": "a", "description": "a"})
     assert (error.status, error.message) == (400, "Tenant id is not equal to compartment id")
+
+
+def test_users_and_groups_are_ready_at_once(make_emulator, client_of):
+    """With realistic latencies a member is added, removed and deleted without waiting, as in the SDK's example."""
+    emulator = make_emulator(latencies=Latencies.realistic(1))
+    identity = client_of(emulator, "identity.IdentityClient")
+    details = {"compartmentId": emulator.tenancy_id, "name": "reader", "description": "reads"}
+    user, group = identity.create_user(details).data, identity.create_group(details).data
+    member = identity.add_user_to_group({"userId": user.id, "groupId": group.id}).data
+    assert {user.lifecycle_state, group.lifecycle_state, member.lifecycle_state} == {"ACTIVE"}
+    identity.remove_user_from_group(member.id)
+    identity.delete_user(user.id)
+    identity.delete_group(group.id)
 
 
 class TestGroups:

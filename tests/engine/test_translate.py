@@ -163,3 +163,10 @@ def test_an_address_is_requested_or_left_to_the_engine():
 def test_a_container_without_a_name_is_numbered():
     """An unnamed first container is called container-1."""
     assert [container_name({}, 0), container_name(WEB, 1)] == ["container-1", "web"]
+
+
+def test_no_container_gains_rights_or_takes_all_processes():
+    """Each container of a pod, that of its network too, has no-new-privileges and a limit of processes."""
+    for host in (config({})["HostConfig"], owner_config()["HostConfig"]):
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert 1000 < host["PidsLimit"] <= 4096

@@ -1,4 +1,4 @@
-"""Splitting bytes into records."""
+"""Splitting bytes into records; `test_multiline` is about the lines that belong together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from log_forwarder import records
-from log_forwarder.records import continuation_pattern, split_records
-from log_forwarder.settings import Settings
+from log_forwarder.multiline import rule_of
+from log_forwarder.records import split_records
 
-INDENTED = continuation_pattern("[ \t]")
+INDENTED = rule_of(r"^[^ \t]")
 
 BLOCKS = st.lists(
     st.sampled_from(
@@ -20,9 +20,9 @@ BLOCKS = st.lists(
 ).map(b"".join)
 
 
-def texts(block, continuation=INDENTED, *, is_final=True):
+def texts(block, *, is_final=True):
     """Return the records of a block, parsed from JSON."""
-    return [json.loads(b'"' + text + b'"') for text in split_records(block, continuation, is_final=is_final).texts]
+    return [json.loads(b'"' + text + b'"') for text in split_records(block, INDENTED, is_final=is_final).texts]
 
 
 def split_growing(block, ends):
@@ -89,37 +89,7 @@ def test_long_lines_are_split_between_characters():
     assert max(len(part.encode()) for part in parts) <= 16
 
 
-class TestTraces:
-    """Stack traces, with the default continuation."""
-
-    @pytest.fixture(autouse=True)
-    def long_records(self, monkeypatch):
-        monkeypatch.setattr(records, "MAX_RECORD_BYTES", 4096)
-
-    @pytest.fixture
-    def continuation(self):
-        settings = Settings.from_environment(
-            {"OCISIDECAR_LOG_ID": "l", "OCISIDECAR_LOG_DIRECTORY": "/logs", "OCISIDECAR_ENDPOINT": "http://x"}
-        )
-        return continuation_pattern(settings.continuation)
-
-    def test_a_python_trace_is_one_record(self, continuation):
-        """A Python trace is one record, from the message before it to the line of the exception."""
-        trace = (
-            "ERROR it broke\nTraceback (most recent call last):\n"
-            '  File "a.py", line 1, in f\n    g()\nmodule.SomeError: boom'
-        )
-        assert texts(f"before\n{trace}\nafter\n".encode(), continuation) == ["before", trace, "after"]
-
-    def test_a_java_trace_is_one_record(self, continuation):
-        """A Java trace is one record, with its causes."""
-        trace = (
-            "ERROR it broke\njava.lang.IllegalStateException: boom\n\tat a.B.c(B.java:1)\n"
-            "Caused by: java.io.IOException: x\n\t... 3 more"
-        )
-        assert texts(f"{trace}\nafter\n".encode(), continuation) == [trace, "after"]
-
-    def test_lines_that_only_mention_an_error_are_records(self, continuation):
-        """A line that starts with a time or a level, or has no colon after the error, is a separate record."""
-        lines = ["2026-01-01 ValueError: x", "INFO Error rate 0", "ErrorRate 0"]
-        assert texts("\n".join(lines).encode(), continuation) == lines
+@pytest.mark.parametrize("first", ["", "one\n"])
+def test_a_byte_order_mark_is_not_text(first):
+    """U+FEFF at the beginning of a record, as programs put it before their first line, is left out."""
+    assert texts(f"{first}\ufeff{{}}\n\ufeff\ntwo\n".encode()) == [*first.split(), "{}", "two"]

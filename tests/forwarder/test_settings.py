@@ -8,7 +8,8 @@ from pathlib import Path
 
 import oci
 import pytest
-from log_forwarder.records import continuation_pattern, split_records
+from log_forwarder.multiline import rule_of
+from log_forwarder.records import split_records
 from log_forwarder.settings import Settings, SettingsError
 
 LOG = "ocid1.log.oc1.eu-frankfurt-1.amaaaaaa"
@@ -58,36 +59,58 @@ def test_all_errors_are_reported_at_once():
                 "OCISIDECAR_LOG_ID": "ocid1.log.moon.mars.a",
                 "OCISIDECAR_BATCH_ENTRIES": "many",
                 "OCISIDECAR_SENDERS": "17",
-                "OCISIDECAR_CONTINUATION": "(",
+                "OCISIDECAR_MULTILINE": "^(",
+                "OCISIDECAR_LOG_FILES": "!*.txt, !/logs/a.log",
+                "HTTPS_PROXY": "socks5://user:secret@proxy:1080",
             }
         )
-    named = [re.search(r"OCISIDECAR_\w+", line)[0] for line in str(caught.value).splitlines()]
+    assert "secret" not in str(caught.value)
+    named = [re.search(r"OCISIDECAR_\w+|HTTPS_PROXY", line)[0] for line in str(caught.value).splitlines()]
     assert named == [
         "OCISIDECAR_LOG_DIRECTORY",
-        "OCISIDECAR_CONTINUATION",
+        "OCISIDECAR_MULTILINE",
+        "OCISIDECAR_LOG_FILES",
+        "OCISIDECAR_LOG_FILES",
         "OCISIDECAR_BATCH_ENTRIES",
         "OCISIDECAR_SENDERS",
         "OCISIDECAR_LOG_ID",
     ]
 
 
-@pytest.mark.parametrize("pattern", ["(?i)at ", "(", "\\"])
-def test_an_invalid_continuation_is_an_error(pattern):
-    """A continuation that is not valid as a part of another regular expression is an error."""
-    with pytest.raises(SettingsError, match="OCISIDECAR_CONTINUATION is not a valid regular expression"):
-        read(OCISIDECAR_CONTINUATION=pattern)
+@pytest.mark.parametrize("pattern", ["^(?i)at ", "^(", "^\\"])
+def test_an_invalid_pattern_is_an_error(pattern):
+    """A beginning of records that is not valid as a part of another regular expression is an error."""
+    with pytest.raises(SettingsError, match="OCISIDECAR_MULTILINE is not a valid regular expression"):
+        read(OCISIDECAR_MULTILINE=pattern)
+
+
+def test_another_word_is_an_error():
+    """A way to join lines that is neither a known word nor a pattern is an error with the words there are."""
+    with pytest.raises(SettingsError, match="must be traces, off or a regular expression that begins with"):
+        read(OCISIDECAR_MULTILINE="on")
 
 
 @pytest.mark.parametrize(
-    ("pattern", "records"),
-    [("", ["a", " b", "c"]), (r"^\s", ["a\n b", "c"]), (r"(?!\w)", ["a\n b", "c"]), (r"\s+b$", ["a\n b", "c"])],
+    ("setting", "records"),
+    [
+        ("off", ["a", "\tat b.C.d(C.java:1)", "c"]),
+        ("traces", ["a\n\tat b.C.d(C.java:1)", "c"]),
+        ("", ["a\n\tat b.C.d(C.java:1)", "c"]),
+        (r"^\S", ["a\n\tat b.C.d(C.java:1)", "c"]),
+        ("^a", ["a\n\tat b.C.d(C.java:1)\nc"]),
+    ],
 )
-def test_continuations_of_many_kinds_work(pattern, records):
-    """An empty continuation, one with an anchor and one that describes first lines join the lines they should."""
-    texts = split_records(
-        b"a\n b\nc\n", continuation_pattern(read(OCISIDECAR_CONTINUATION=pattern).continuation), is_final=True
-    ).texts
+def test_lines_are_joined_as_set(setting, records):
+    """Lines of a trace, none, or all up to the next line that matches a pattern are joined."""
+    rule = rule_of(read(OCISIDECAR_MULTILINE=setting).multiline)
+    texts = split_records(b"a\n\tat b.C.d(C.java:1)\nc\n", rule, is_final=True).texts
     assert [json.loads(b'"' + text + b'"') for text in texts] == records
+
+
+def test_patterns_of_files_are_separated_by_commas_or_lines():
+    """The patterns of the files that are shipped are one a line or separated by commas; none means *.log."""
+    assert read(OCISIDECAR_LOG_FILES="*.log, *.out\n!debug.log,").log_files == ("*.log", "*.out", "!debug.log")
+    assert read(OCISIDECAR_LOG_FILES=" ").log_files == ("*.log",)
 
 
 def test_numbers_are_read():
@@ -114,5 +137,6 @@ def test_the_readme_has_every_variable_and_its_default():
         "OCISIDECAR_DOMAIN",
         "OCISIDECAR_ENDPOINT",
         "OCISIDECAR_INSTANCE",
-        "OCISIDECAR_CONTINUATION",
+        "OCISIDECAR_LOG_FILES",
+        "OCISIDECAR_MULTILINE",
     }

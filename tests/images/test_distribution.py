@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from email.utils import formatdate
 
 import pytest
 import requests
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from ocisidecar.client.loopback import is_loopback
 from ocisidecar.clock import VirtualClock
 from ocisidecar.errors import ImageError, LoginFailed
 from ocisidecar.images.distribution import (
@@ -29,7 +31,6 @@ from ocisidecar.images.distribution import (
     OCI_MANIFEST,
     Manifest,
     RegistryClient,
-    is_loopback,
     manifest_list,
 )
 
@@ -167,6 +168,73 @@ def test_credentials_of_netrc_are_not_sent(serve, connect, monkeypatch, tmp_path
     connect(registry.host).check()
     sent = [request.headers.get("Authorization") for request in (*registry.requests, *tokens.requests)]
     assert sent == [None, "Bearer t0", BASIC]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 300])
+def test_redirects_are_not_followed(serve, connect, monkeypatch, tmp_path, status):
+    """A redirect of a call or of the token service is an error, and its target receives nothing."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login mallory password swordfish\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    target = serve(lambda _: Response("{}"))
+    moved = {"Location": f"http://{target.host}/v2/"}
+    registry = serve(lambda _: Response(status=status, headers=moved))
+    challenge = {"WWW-Authenticate": f'Bearer realm="http://{registry.host}/token"'}
+    asking = serve(lambda _: Response(status=401, headers=challenge))
+    for host in (registry.host, asking.host):
+        with pytest.raises(ImageError, match=r"redirected to 'http://.*', which is not followed"):
+            connect(host).check()
+    assert target.requests == []
+
+
+@pytest.mark.parametrize("form", ["20", "date"])
+def test_retry_after_is_heeded(serve, connect, clock, form):
+    """A registry that asks for 20 seconds, as a number or a date, gets no request before."""
+    times: list[float] = []
+
+    def answer(_: Request) -> Response:
+        times.append(clock.time())
+        asked = form if form.isdecimal() else formatdate(clock.time() + 20, usegmt=True)
+        return Response("{}", status=200 if len(times) > 1 else 429, headers={"Retry-After": asked})
+
+    connect(serve(answer).host).check()
+    assert 19 <= times[1] - times[0] <= 21
+
+
+@pytest.mark.parametrize("asked", ["3600", "9" * 400])
+def test_a_retry_after_beyond_the_minute_ends_it(serve, connect, clock, asked):
+    """A registry that asks for more time than there is gets no second request, and the error comes at once."""
+    server, start = serve(lambda _: Response("no", status=429, headers={"Retry-After": asked})), clock.time()
+    with pytest.raises(ImageError, match="429"):
+        connect(server.host).check()
+    assert (len(server.requests), clock.time() - start) == (1, 0)
+
+
+def test_a_realm_may_have_a_query(serve, connect):
+    """Service and scope are added to the parameters that the realm has."""
+    tokens = serve(lambda _: Response(json.dumps({"token": "t0"})))
+    challenge = {"WWW-Authenticate": f'Bearer realm="http://{tokens.host}/token?account=a",service="s"'}
+    registry = serve(
+        lambda request: Response("{}", status=200 if "Authorization" in request.headers else 401, headers=challenge)
+    )
+    connect(registry.host).check()
+    assert tokens.requests[0].args.to_dict() == {"account": "a", "service": "s"}
+
+
+def test_a_response_is_bounded(serve, connect):
+    """A response of more than 8 MB is an error, and is not read to its end."""
+    server = serve(lambda _: Response((b"x" * (1 << 20) for _ in range(400)), content_type=OCI_MANIFEST))
+    with pytest.raises(ImageError, match="longer than 8 MB"):
+        connect(server.host).manifest("acme/web", "1")
+
+
+def test_no_proxy_sees_a_local_registry(serve, connect, monkeypatch):
+    """Loopback traffic goes through no proxy."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    connect(serve(lambda _: Response("{}")).host).check()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"token": ""}'])

@@ -169,6 +169,21 @@ class TestSnapshot:
         emulator.inject(Fault.error("list_subnets", "NotAuthorizedOrNotFound", times=None))
         assert set(reader.snapshot().invisible) == {"subnet"}
 
+    def test_a_group_whose_rules_are_refused_is_invisible(
+        self, provisioner: Provisioner, emulator: Emulator, reader: DeploymentReader, web: InstanceSpec
+    ) -> None:
+        """Security groups are invisible where their rules are, but one that is gone meanwhile is only missing."""
+        provisioner.apply(DeploymentSpec("web", [web], access=AccessSpec.none()))
+        rules = "list_network_security_group_security_rules"
+        emulator.inject(Fault.error(rules, "NotAuthorizedOrNotFound", times=None))
+        assert set(reader.snapshot().invisible) == {"network-security-group"}
+        emulator.inject(Fault.error("get_network_security_group", "NotAuthorizedOrNotFound", times=None))
+        snapshot = reader.snapshot()
+        assert (snapshot.invisible, "network-security-group" in {live.key.kind for live in snapshot.resources}) == (
+            {},
+            False,
+        )
+
     def test_a_compartment_without_any_list_is_an_error(self, emulator: Emulator, reader: DeploymentReader) -> None:
         """A caller who may list nothing gets the error, with the statement that may be missing."""
         emulator.inject(Fault.error("list_*", "NotAuthorizedOrNotFound", times=None))

@@ -84,7 +84,7 @@ class TestSharing:
     def test_a_shared_network_is_not_created(self):
         """A deployment on a shared network creates only its own security group and instance."""
         plan = plan_apply(GUEST, SITE, Snapshot(tuple(made(PLATFORM))))
-        assert set(by_key(plan)) == {"network-security-group/main", "container-instance/web-0"}
+        assert set(by_key(plan)) == {"network-security-group/web", "container-instance/web-0"}
         assert {step.action for step in plan.steps} == {Action.CREATE}
 
     @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ class TestSharing:
         plan = plan_removal(IDENTITY, Snapshot((*made(PLATFORM), *made(GUEST))), retain=(), with_data={})
         assert actions(by_key(plan)) == {
             "container-instance/web-0": Action.DELETE,
-            "network-security-group/main": Action.DELETE,
+            "network-security-group/web": Action.DELETE,
         }
 
 
@@ -183,12 +183,12 @@ class TestAdopt:
 
     def test_adopting_updates_mutable_fields(self):
         """Mutable fields that differ are updated by the adoption, and the plan shows them."""
-        group = foreign("network-security-group/main", securityRules=[])
+        group = foreign("network-security-group/web", securityRules=[])
         vcn = foreign("vcn/main")
         plan = plan_adopt(
             SPEC, SITE, Snapshot(), {vcn.key: vcn, group.key: evolve(group, body={**group.body, "vcnId": vcn.id})}
         )
-        step = by_key(plan)["network-security-group/main"]
+        step = by_key(plan)["network-security-group/web"]
         assert step.changed_fields == {"securityRules", "freeformTags"}
         assert "tcp 80 from vcn" in step.reason
 

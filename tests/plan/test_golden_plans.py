@@ -30,9 +30,10 @@ def drifted(lives, drift):
         (one,) = [live for live in lives if live.key == named]
         lives = [live for live in lives if live is not one]
         if not change.get("gone"):
-            state = change.get("state", one.state)
             body = {**one.body, **change.get("body", {})}
-            lives.append(evolve(one, state=state, phase=KINDS[named.kind].phase(state), body=body))
+            if state := change.get("state"):
+                one = evolve(one, state=state, phase=KINDS[named.kind].phase(state))
+            lives.append(evolve(one, body=body))
     return Snapshot(tuple(lives))
 
 

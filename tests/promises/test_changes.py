@@ -54,7 +54,7 @@ def fields_of(plan, key=INSTANCE):
 def rules_of(sdk, deployment):
     """Return the ingress rules of the deployment's NSG."""
     listed = sdk("core.VirtualNetworkClient").list_network_security_group_security_rules(
-        deployment.resources["network-security-group/main"]
+        deployment.resources["network-security-group/web"]
     )
     return sorted(rule["description"] for rule in listed.data if rule["direction"] == "INGRESS")
 
@@ -97,7 +97,7 @@ def test_a_port_changes_the_rules_of_the_nsg_in_place(provisioner, sdk):
     assert rules_of(sdk, before) == ["tcp 80 from vcn"]
     ports = [443, Port(53, protocol="udp", sources=["203.0.113.0/24"])]
     plan = provisioner.plan(with_web(evolve(WEB, ports=ports)))
-    assert steps_of(plan) == {"network-security-group/main": Action.UPDATE}
+    assert steps_of(plan) == {"network-security-group/web": Action.UPDATE}
     assert provisioner.apply(plan) == before
     assert rules_of(sdk, before) == ["tcp 443 from vcn", "udp 53 from 203.0.113.0/24"]
 
@@ -174,11 +174,11 @@ def test_the_retention_of_a_log_changes_in_place(provisioner, sdk):
 
 
 def test_what_left_the_spec_is_deleted(provisioner, emulator):
-    """An alarm, its topic and an instance that left the spec are deleted, and nothing else."""
+    """An alarm, its topic and an instance that left the spec are deleted with its group, and nothing else."""
     both = SPEC.with_instance(InstanceSpec("jobs", image_url="docker.io/acme/jobs:1"))
     before = provisioner.apply(both).resources
     plan = provisioner.plan(evolve(both.without_instance("jobs"), alarms=SPEC.alarms[1:]))
-    gone = {"alarm/cpu-utilization", "topic/oncall", "container-instance/jobs-0"}
+    gone = {"alarm/cpu-utilization", "topic/oncall", "container-instance/jobs-0", "network-security-group/jobs"}
     assert {key for key, action in steps_of(plan).items() if action is Action.DELETE} == gone
     after = provisioner.apply(plan).resources
     assert set(before) - set(after) == gone

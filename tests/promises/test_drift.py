@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from ocisidecar import Action, AlarmSpec, DeploymentSpec, InstanceSpec, LoggingSpec, TopicSpec
+from ocisidecar import Action, AlarmSpec, DeploymentSpec, InstanceSpec, LoggingSpec, NetworkSpec, TopicSpec
 
 SPEC = DeploymentSpec(
     "web",
@@ -13,7 +13,7 @@ SPEC = DeploymentSpec(
     logging=LoggingSpec.deployment(),
     alarms=[AlarmSpec.cpu_utilization(80, destinations=[TopicSpec("oncall")])],
 )
-NSG = "network-security-group/main"
+NSG = "network-security-group/web"
 
 
 @pytest.fixture
@@ -80,6 +80,34 @@ def test_a_duplicate_rule_is_removed(provisioner, deployment, resources, network
     assert len(rules_of(network, resources)) == 3
     assert_repaired(provisioner, deployment, NSG, Action.UPDATE, "securityRules")
     assert len(rules_of(network, resources)) == 2
+
+
+def default_list(network, resources):
+    return network.get_vcn(resources["vcn/main"]).data["defaultSecurityListId"]
+
+
+def test_the_default_security_list_stays_empty(provisioner, deployment, resources, network):
+    """A rule in the VCN's default security list, which other subnets may take, is shown in words and removed."""
+    list_id = default_list(network, resources)
+    shown = network.get_security_list(list_id).data
+    assert (shown["ingressSecurityRules"], shown["egressSecurityRules"]) == ([], [])
+    rule = {name: value for name, value in ssh_from_everywhere().items() if name != "direction"}
+    network.update_security_list(list_id, {"ingressSecurityRules": [rule]})
+    assert "tcp 22 from 0.0.0.0/0 (the internet) → –" in str(provisioner.plan(SPEC))
+    assert_repaired(provisioner, deployment, "vcn/main", Action.UPDATE, "defaultSecurityRules")
+    assert network.get_security_list(list_id).data["ingressSecurityRules"] == []
+
+
+def test_default_lists_of_existing_networks_are_left_alone(provisioner, emulator, network, clock):
+    """The default security list of a VCN that others made keeps its rules."""
+    place = {"compartmentId": emulator.compartment_id}
+    vcn = network.create_vcn({**place, "cidrBlock": "10.1.0.0/16"}).data
+    clock.advance(60)
+    subnet = network.create_subnet({**place, "vcnId": vcn["id"], "cidrBlock": "10.1.0.0/24"}).data["id"]
+    clock.advance(60)
+    before = network.get_security_list(vcn["defaultSecurityListId"]).data
+    provisioner.apply(evolve(SPEC, network=NetworkSpec.existing(subnet)))
+    assert network.get_security_list(vcn["defaultSecurityListId"]).data == before
 
 
 def test_an_instance_that_was_deleted_by_hand_is_created_again(provisioner, deployment, resources, sdk):

@@ -87,7 +87,7 @@ KEYS = [
     "log-group/main",
     "log/app",
     "nat-gateway/main",
-    "network-security-group/main",
+    "network-security-group/web",
     "policy/main",
     "route-table/main",
     "security-list/main",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from ocisidecar import Action, Cancel, Cancelled, InstanceSpec, StepWaiting
 from ocisidecar.emulator import Fault
@@ -20,7 +21,7 @@ def interrupt_at(provisioner, spec, kind):
         provisioner.apply(spec, on_event=handle, cancel=cancel)
 
 
-@pytest.mark.parametrize("kind", ["vcn", "subnet", "container-instance"])
+@pytest.mark.parametrize("kind", ["route-table", "subnet", "container-instance"])
 def test_a_pending_resource_is_a_visible_change(provisioner, web, kind):
     """The plan lists it as `wait`, in text and JSON as well, because its failure would lead to a new one."""
     interrupt_at(provisioner, web, kind)
@@ -43,6 +44,20 @@ def test_a_failed_pending_resource_is_created_again(provisioner, emulator, web, 
     deployment = provisioner.apply(plan)
     assert "create_container_instance" in writes()
     assert emulator.live()["container-instance"] == [deployment.resources["container-instance/web-0"]]
+
+
+@pytest.mark.parametrize("kind", ["vcn", "container-instance"])
+def test_what_is_pending_and_differs_is_waited_for_and_then_changed(provisioner, emulator, web, kind):
+    """Another spec after an interrupted run changes in place what comes up, also a VNIC that is not there yet."""
+    interrupt_at(provisioner, web, kind)
+    (pending,) = emulator.live()[kind]
+    other = evolve(web, freeform_tags={"team": "blue"}, vnic_display_name="front")
+    plan = provisioner.plan(other)
+    own = [one.id for one in plan.operations if one.id.key.kind == kind]
+    assert [one.action for one in own] == [Action.WAIT, Action.UPDATE]
+    provisioner.apply(plan)
+    assert emulator.live()[kind] == [pending]
+    assert not provisioner.plan(other).changes
 
 
 @pytest.mark.parametrize(

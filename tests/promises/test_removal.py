@@ -93,7 +93,7 @@ EXTRAS: Mapping[str, tuple[DeploymentSpec, str]] = {
         evolve(EVERYTHING, repositories=[RepositorySpec("acme/web", is_public=True)]),
         "container-repository/acme/web",
     ),
-    "a port": (with_web(ports=[80, 443]), "network-security-group/main"),
+    "a port": (with_web(ports=[80, 443]), "network-security-group/web"),
 }
 
 
@@ -227,7 +227,7 @@ def test_all_security_groups_can_be_removed(make_provisioner):
     """An empty list of security groups removes the VNIC from all of them."""
     provisioner = make_provisioner()
     platform = provisioner.apply(DeploymentSpec("platform", [evolve(WEB, name="own")])).resources
-    subnet, group = platform["subnet/main"], platform["network-security-group/main"]
+    subnet, group = platform["subnet/main"], platform["network-security-group/own"]
     with_group, without = (
         DeploymentSpec("shop", [WEB], network=NetworkSpec.existing(subnet, nsg_ids=ids)) for ids in ([group], [])
     )

@@ -61,7 +61,7 @@ def test_a_platform_holds_what_others_share_and_no_instance(platform):
 def test_a_user_creates_only_its_own_resources(provisioner, platform, emulator):
     """A deployment that shares everything creates only its instance and its security group."""
     shop = provisioner.apply(SHOP)
-    assert sorted(shop.resources) == ["container-instance/web-0", "network-security-group/main"]
+    assert sorted(shop.resources) == ["container-instance/web-0", "network-security-group/web"]
     assert len(emulator.live()["vcn"]) == len(emulator.live()["policy"]) == 1
     assert not provisioner.plan(SHOP).changes
     assert not provisioner.plan(PLATFORM).changes
@@ -84,7 +84,7 @@ def test_ports_of_a_user_are_open_to_the_shared_vcn(provisioner, sdk):
     provisioner.apply(evolve(PLATFORM, network=network))
     shop = provisioner.apply(SHOP)
     rules = sdk("core.VirtualNetworkClient").list_network_security_group_security_rules(
-        shop.resources["network-security-group/main"]
+        shop.resources["network-security-group/web"]
     )
     assert [rule["source"] for rule in rules.data if rule["direction"] == "INGRESS"] == ["10.7.0.0/16"]
     assert not provisioner.plan(SHOP).changes

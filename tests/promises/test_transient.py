@@ -37,10 +37,12 @@ def provisioner(make_provisioner):
 
 def rules_of(provisioner):
     reader = reader_of(provisioner, "shop")
-    ((group,),) = [
-        lives for key, lives in reader.snapshot().of("shop").items() if key.kind == "network-security-group"
-    ]
-    return sorted(str(rule["description"]) for rule in group.body["securityRules"])
+    return sorted(
+        f"{key.name}: {rule['description']}"
+        for key, (group,) in reader.snapshot().of("shop").items()
+        if key.kind == "network-security-group"
+        for rule in group.body["securityRules"]
+    )
 
 
 def live_a_life(provisioner):
@@ -84,6 +86,7 @@ BELOW = [
     "get_vnic",
     "get_work_request",
     "list_network_security_group_security_rules",
+    "update_security_list",
 ]
 
 

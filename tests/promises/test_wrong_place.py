@@ -174,7 +174,8 @@ class TestOcids:
             "name: web\ninstances:\n- {name: web, image_url: 'docker.io/acme/web:1.4'}\n"
             "network: {existing: {subnet_id: ocid1.subnet.oc1.phx.aaaa}}\n"
         )
-        with pytest.raises(SpecError, match=r"web\.yaml:\n  - network\.subnet_id: must be in the region"):
+        where = r"web\.yaml:\n  - line 4, column 22: network\.subnet_id"
+        with pytest.raises(SpecError, match=f"{where}: must be in the region"):
             provisioner.plan(ocisidecar.load_spec(path))
 
 

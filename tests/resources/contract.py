@@ -76,7 +76,7 @@ def cases(prefix: str) -> Mapping[str, Case]:
         _case(
             DeploymentSpec(f"{prefix}-public", network=NetworkSpec.public()),
             changes={},
-            fields={**own, "internet-gateway/main": "", "network-security-group/main": ""},
+            fields={**own, "internet-gateway/main": ""},
         ),
         _case(
             DeploymentSpec(f"{prefix}-app", [APP]),
@@ -84,7 +84,7 @@ def cases(prefix: str) -> Mapping[str, Case]:
             fields={
                 **own,
                 **gateways,
-                "network-security-group/main": "securityRules",
+                "network-security-group/app": "securityRules",
                 "dynamic-group/main": "",
                 "policy/main": "statements description",
                 "container-instance/app-0": "displayName vnics",

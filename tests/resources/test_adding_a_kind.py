@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pytest
 from attrs import evolve
 
-from ocisidecar import Action, DeploymentInUse, DeploymentSpec, NetworkSpec
+from ocisidecar import Action, DeploymentInUse, DeploymentSpec, InstanceSpec, NetworkSpec
 from ocisidecar.emulator import Emulator, Latencies
 from ocisidecar.emulator.crud import declare_collection
 from ocisidecar.emulator.declarations import Collection, Service
@@ -122,6 +122,7 @@ def test_a_deployment_shows_the_new_kind_in_text_and_html(provisioner):
 def test_a_shared_resource_of_the_new_kind_is_not_taken_from_others(provisioner):
     """While another deployment uses the network, a change that would delete the gateway is refused."""
     provisioner.apply(SPEC)
-    provisioner.apply(DeploymentSpec("guest", network=NetworkSpec.of("web")))
+    app = InstanceSpec("app", image_url="docker.io/acme/app:1")
+    provisioner.apply(DeploymentSpec("guest", [app], network=NetworkSpec.of("web")), wait="ready")
     with pytest.raises(DeploymentInUse, match="drg/main"):
         provisioner.plan(DeploymentSpec("web", network=NetworkSpec.public()))

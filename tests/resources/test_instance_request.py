@@ -367,8 +367,8 @@ def test_prometheus_gets_the_others_targets():
 @pytest.mark.parametrize(
     ("network", "subnet", "groups", "is_public"),
     [
-        (NetworkSpec.private(), "<subnet/main.id>", ["<network-security-group/main.id>"], False),
-        (NetworkSpec.public(), "<subnet/main.id>", ["<network-security-group/main.id>"], True),
+        (NetworkSpec.private(), "<subnet/main.id>", ["<network-security-group/web.id>"], False),
+        (NetworkSpec.public(), "<subnet/main.id>", ["<network-security-group/web.id>"], True),
         (NetworkSpec.existing("ocid1.subnet.oc1.fra.a"), "ocid1.subnet.oc1.fra.a", None, False),
         (
             NetworkSpec.existing("ocid1.subnet.oc1.fra.a", nsg_ids=["nsg"], is_public_ip_assigned=True),
@@ -376,7 +376,7 @@ def test_prometheus_gets_the_others_targets():
             ["nsg"],
             True,
         ),
-        (NetworkSpec.of("platform"), "<platform:subnet/main.id>", ["<network-security-group/main.id>"], False),
+        (NetworkSpec.of("platform"), "<platform:subnet/main.id>", ["<network-security-group/web.id>"], False),
     ],
 )
 def test_networks(network: NetworkSpec, subnet: str, groups: list[str] | None, is_public: object):
@@ -407,6 +407,21 @@ def test_log_forwarders_know_where_they_are():
     assert not any("OCISIDECAR_INSTANCE" in one for one in others)
     assert forwarder["OCISIDECAR_INSTANCE"] == "shop/web-1"
     assert forwarder["OCISIDECAR_DOMAIN"] == "oraclecloud.eu"
+
+
+def test_grafana_knows_how_often_prometheus_scrapes():
+    """Grafana gets the interval of the generated configuration, else the one that it was given."""
+
+    def interval(*sidecars: SidecarSpec) -> str:
+        web = InstanceSpec("web", image_url="fra.ocir.io/acme/web:1.4", sidecars=sidecars)
+        (grafana,) = [one for one in composed(web).body["containers"] if one["displayName"] == "grafana"]
+        return grafana["environmentVariables"]["OCISIDECAR_SCRAPE_INTERVAL"]
+
+    grafana = SidecarSpec.grafana(scrape_interval_in_seconds=20)
+    own = SidecarSpec.prometheus(config="global: {scrape_interval: 20s}\n")
+    assert interval(SidecarSpec.prometheus(scrape_interval_in_seconds=60), grafana) == "60s"
+    assert interval(own, grafana) == "20s"
+    assert interval(SidecarSpec.grafana()) == "15s"
 
 
 def test_replicas_differ_in_name_only():

@@ -17,7 +17,7 @@ from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import resolve
 from tests.strategies import deployments
 
-NOT_SENT = {"network-security-group": {"securityRules"}}
+NOT_SENT = {"network-security-group": {"securityRules"}, "vcn": {"defaultSecurityRules"}}
 """Fields of our bodies that the create does not send, but AddNetworkSecurityGroupSecurityRules."""
 IN_SEPARATE_REQUESTS = {"vnics", "containers"}
 """Fields of a container instance that are updated and read by separate requests."""

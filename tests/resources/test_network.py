@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from ocisidecar.spec import InstanceSpec, NetworkSpec
+from ocisidecar.spec import EgressRule, EgressSpec, InstanceSpec, NetworkSpec
 from ocisidecar.wire import Ref
 from tests.plan_values import key
 
 SUBNET_ID = "ocid1.subnet.oc1.eu-frankfurt-1.existing"
 WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4")
-OWN = {"vcn/main", "route-table/main", "security-list/main", "subnet/main", "network-security-group/main"}
+GROUP = "network-security-group/web"
+OWN = {"vcn/main", "route-table/main", "security-list/main", "subnet/main"}
+PRIVATE = OWN | {"nat-gateway/main", "service-gateway/main"}
 
 
 def network(desired):
@@ -24,10 +27,10 @@ class TestWhichResources:
     @pytest.mark.parametrize(
         ("spec", "expected"),
         [
-            (None, OWN | {"nat-gateway/main", "service-gateway/main"}),
-            (NetworkSpec.private(), OWN | {"nat-gateway/main", "service-gateway/main"}),
-            (NetworkSpec.public(), OWN | {"internet-gateway/main"}),
-            (NetworkSpec.of("platform"), {"network-security-group/main"}),
+            (None, PRIVATE | {GROUP}),
+            (NetworkSpec.private(), PRIVATE | {GROUP}),
+            (NetworkSpec.public(), OWN | {"internet-gateway/main", GROUP}),
+            (NetworkSpec.of("platform"), {GROUP}),
             (NetworkSpec.existing(SUBNET_ID), set()),
         ],
         ids=["default", "private", "public", "shared", "existing"],
@@ -38,7 +41,7 @@ class TestWhichResources:
 
     def test_a_deployment_without_instances_has_a_network_to_share(self, wanted):
         """A deployment without instances creates a network, which others can share."""
-        assert network(wanted()) == OWN | {"nat-gateway/main", "service-gateway/main"}
+        assert network(wanted()) == PRIVATE
 
 
 class TestPrivateNetwork:
@@ -52,7 +55,18 @@ class TestPrivateNetwork:
         """The subnet uses its own security list, which admits nothing and lets everything out."""
         desired = wanted(WEB)
         assert desired["subnet/main"].body["securityListIds"] == [Ref(key("security-list/main"))]
-        assert desired["security-list/main"].body["ingressSecurityRules"] == []
+        rules = desired["security-list/main"].body
+        assert rules["ingressSecurityRules"] == []
+        assert [rule["destination"] for rule in rules["egressSecurityRules"]] == ["0.0.0.0/0"]
+
+    def test_the_list_does_not_undo_an_instances_egress(self, wanted):
+        """Where an instance narrows its egress the list lets out only what the network's egress names."""
+        narrow = evolve(WEB, egress=EgressSpec([EgressRule("0.0.0.0/0", ports=[443])]))
+        assert wanted(narrow)["security-list/main"].body["egressSecurityRules"] == []
+        network = NetworkSpec.private(egress=EgressSpec([EgressRule("vcn", ports=[5432])]))
+        rules = wanted(narrow, network=network)["security-list/main"].body["egressSecurityRules"]
+        assert [rule["description"] for rule in rules] == ["tcp 5432 to vcn", "tcp 443 to Oracle's services"]
+        assert wanted(network=network)["security-list/main"].body["egressSecurityRules"] == rules
 
     def test_ways_out_are_nat_and_the_regions_services(self, wanted):
         """A private network routes the region's services to the service gateway and the rest to the NAT gateway."""

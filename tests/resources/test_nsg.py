@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from ocisidecar import Action, Cancel, DeploymentSpec, InstanceSpec, NetworkSpec, Port
+from ocisidecar import Action, Cancel, DeploymentSpec, EgressRule, EgressSpec, InstanceSpec, NetworkSpec, Port
 from ocisidecar.emulator import Fault
 from ocisidecar.errors import ApplyFailed
 from ocisidecar.wire import Ref
 from tests.plan_values import key
 
 WEB = InstanceSpec("web", image_url="docker.io/acme/web:1.4")
-GROUP = "network-security-group/main"
+GROUP = "network-security-group/web"
 ADD = "add_network_security_group_security_rules"
 LIST = "list_network_security_group_security_rules"
 
 
-def ingress(desired):
+def ingress(desired, group=GROUP):
     """Return the declared ingress rules as (protocol number, port, source)."""
-    rules = [rule for rule in desired[GROUP].body["securityRules"] if rule["direction"] == "INGRESS"]
+    rules = [rule for rule in desired[group].body["securityRules"] if rule["direction"] == "INGRESS"]
     options = [rule.get("tcpOptions") or rule["udpOptions"] for rule in rules]
     spans = [one["destinationPortRange"] for one in options]
     assert all(span["min"] == span["max"] for span in spans)
@@ -41,15 +42,57 @@ class TestDesire:
             ("17", 53, "10.0.0.0/16"),
         ]
 
-    def test_ports_of_all_instances_are_opened_once(self, wanted):
-        """A port that two instances declare has one rule."""
-        both = [InstanceSpec(name, image_url="x:1", ports=[80]) for name in ("web", "api")]
-        assert len(ingress(wanted(*both))) == 1
+    def test_each_instance_has_its_own_group(self, wanted):
+        """A group has the rules of its instance's ports only, and all replicas of the instance are in it alone."""
+        web = InstanceSpec("web", image_url="x:1", ports=[Port(80, sources=["0.0.0.0/0"])], replicas=2)
+        desired = wanted(web, InstanceSpec("api", image_url="x:1", ports=[8080]))
+        assert ingress(desired) == [("6", 80, "0.0.0.0/0")]
+        assert ingress(desired, "network-security-group/api") == [("6", 8080, "10.0.0.0/16")]
+        groups = {
+            text: [ref.key for ref in one.body["vnics"][0]["nsgIds"]]
+            for text, one in desired.items()
+            if text.startswith("container-instance/")
+        }
+        assert groups == {
+            "container-instance/web-0": [key(GROUP)],
+            "container-instance/web-1": [key(GROUP)],
+            "container-instance/api-0": [key("network-security-group/api")],
+        }
+
+    def test_names_of_groups(self, wanted):
+        """Groups are named like deployment and instance; none has the key of the group that all shared formerly."""
+        desired = wanted(WEB, InstanceSpec("main", image_url="x:1"))
+        names = {text: one.body["displayName"] for text, one in desired.items() if "security-group" in text}
+        assert names == {GROUP: "web-web", "network-security-group/main.instance": "web-main"}
+
+    def test_without_instances_there_is_no_group(self, wanted):
+        """A deployment that only shares its network has no security group."""
+        assert not [text for text in wanted() if text.startswith("network-security-group/")]
 
     def test_without_ports_nothing_is_admitted(self, wanted):
         """Without ports the only rule lets everything out."""
         (rule,) = wanted(WEB)[GROUP].body["securityRules"]
         assert (rule["direction"], rule["protocol"], rule["destination"]) == ("EGRESS", "all", "0.0.0.0/0")
+
+    def test_egress_is_what_the_spec_names_and_oracles_services(self, wanted):
+        """Narrowed egress has a rule per destination and port, and one for Oracle's services."""
+        rules = [EgressRule("vcn", ports=[5432, 5433]), EgressRule("203.0.113.0/24", protocol="udp"), "10.9.0.0/16"]
+        body = wanted(evolve(WEB, image_url="fra.ocir.io/a/b:1", egress=EgressSpec(rules)))[GROUP].body
+        assert [rule["description"] for rule in body["securityRules"]] == [
+            "tcp to 10.9.0.0/16",
+            "tcp 5432 to vcn",
+            "tcp 5433 to vcn",
+            "udp to 203.0.113.0/24",
+            "tcp 443 to Oracle's services",
+        ]
+        assert {rule["direction"] for rule in body["securityRules"]} == {"EGRESS"}
+        services = body["securityRules"][-1]
+        assert (services["destination"], services["destinationType"]) == (
+            "all-fra-services-in-oracle-services-network",
+            "SERVICE_CIDR_BLOCK",
+        )
+        public = wanted(evolve(WEB, egress=EgressSpec(["0.0.0.0/0"])), network=NetworkSpec.public())
+        assert [rule["description"] for rule in public[GROUP].body["securityRules"]] == ["tcp to 0.0.0.0/0"]
 
     def test_in_a_shared_network_the_vcn_is_the_others(self, wanted):
         """The group in a shared network refers to the other deployment's VCN, and its rules to that VCN's range."""
@@ -131,7 +174,7 @@ class TestRules:
         """The plan of a takeover shows the rules that differ, and apply makes the rules those of the spec."""
         vcn = provisioner.apply(DeploymentSpec("web", network=NetworkSpec.private())).resources["vcn/main"]
         provisioner.destroy("web", retain=["vcn/main"])
-        details = {"compartmentId": provisioner.compartment_id, "vcnId": vcn, "displayName": "web"}
+        details = {"compartmentId": provisioner.compartment_id, "vcnId": vcn, "displayName": "web-web"}
         group = sdk("core.VirtualNetworkClient").create_network_security_group(details).data["id"]
         plan = provisioner.adopt(WEB, {GROUP: group})
         (step,) = [step for step in plan.steps if step.key == key(GROUP)]

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from ocisidecar import AlarmSpec, NetworkSpec, PlacementSpec, Port, ScrapeTarget, SecretRef, TopicSpec
+from ocisidecar.errors import SettingsError
 from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import variables
 
@@ -65,11 +66,24 @@ class TestApp:
             ("DNS_SERVERS=8.8.8.8,8.8.4.4", {"DNS_SERVERS": "8.8.8.8,8.8.4.4"}),
             ("A=x=y,B=", {"A": "x=y", "B": ""}),
             ('{"A":"1,2","B":"x"}', {"A": "1,2", "B": "x"}),
+            ('A="b=1,c=2",D=3', {"A": "b=1,c=2", "D": "3"}),
+            ('A="say x, y" , B=z', {"A": "say x, y", "B": "z"}),
+            ("URL=http://x/?a=1,NAME=abc==,B=1", {"URL": "http://x/?a=1", "NAME": "abc==", "B": "1"}),
+            ("OTEL_RESOURCE_ATTRIBUTES=service.name=web", {"OTEL_RESOURCE_ATTRIBUTES": "service.name=web"}),
+            ("spring.a=1,spring.b=2", {"spring.a": "1", "spring.b": "2"}),
         ],
     )
     def test_environment(self, web, text, expected):
-        """A comma begins a new pair only if a name follows, so that a value may contain a list."""
+        """A comma begins a new pair only if a name follows; a value in quotes may hold anything."""
         assert web(f"CONTAINER_ENV_VARS='{text}'\n").environment_variables == expected
+
+    @pytest.mark.parametrize(
+        "text", ["OTEL=service.name=web,deployment.environment=prod", "JAVA_OPTS=-Da=1,b=2", "A=x,service.name=web"]
+    )
+    def test_ambiguous_environment(self, web, text):
+        """Pairs that may be part of the value before them are refused, with the form that is clear."""
+        with pytest.raises(SettingsError, match=r'may hold pairs itself: put each value in quotes, as in A="b=1'):
+            web(f"CONTAINER_ENV_VARS='{text}'\n")
 
     def test_log_level(self, web):
         """The app gets LOG_LEVEL as a variable, unless CONTAINER_ENV_VARS sets it."""
@@ -189,11 +203,13 @@ class TestSidecars:
         alone = web(f"{lines}{image}ENABLE_PROMETHEUS_SIDECAR=false\nPROMETHEUS_METRICS_PORT=8081\n").sidecars[-1]
         assert alone.environment_variables["OCISIDECAR_SCRAPE_URL"] == "http://127.0.0.1:8081/metrics"
 
-    def test_grafana_is_reachable_and_has_no_default_password(self, web):
-        """Grafana's port is open to the app's sources, and a user admin exists only with a password."""
+    def test_grafana_has_sources_of_its_own_and_no_default_password(self, web):
+        """Grafana's port is open to the VCN, whatever the app's sources; admin exists only with a password."""
         image = "ENABLE_GRAFANA_SIDECAR=true\nGRAFANA_SIDECAR_IMAGE=r/i:1\nALLOWED_CIDR=203.0.113.0/24\n"
         instance = web(image)
-        assert instance.ports == tuple(Port(number, sources=["203.0.113.0/24"]) for number in (8080, 3000))
+        assert instance.ports == (Port(8080, sources=["203.0.113.0/24"]), Port(3000))
+        own = web(f"{image}GRAFANA_ALLOWED_CIDR=10.0.0.0/24\n")
+        assert own.ports == (Port(8080, sources=["203.0.113.0/24"]), Port(3000, sources=["10.0.0.0/24"]))
         assert "/etc/grafana-secret" not in instance.sidecars[-1].mounts
         secured = web(f"{image}GRAFANA_ADMIN_PASSWORD=env:P\nSECRETS_VERSION=2\n", environment={"P": "x"})
         volume = secured.sidecars[-1].mounts["/etc/grafana-secret"].volume

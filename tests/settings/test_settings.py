@@ -276,6 +276,43 @@ class TestSecrets:
         assert spec.instance("web").image_pull_secrets[0].password == SECRET_TEXT
         assert SECRET_TEXT not in f"{read!r}{read}{read.warnings}{spec!r}"
 
+    @pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\n\n"])
+    @pytest.mark.parametrize("reference", ["env:TOKEN", "file:token", "file:token16"])
+    def test_line_breaks_at_the_end_are_no_part_of_a_secret(self, settings, tmp_path, reference, ending):
+        """A variable and a file of any encoding give the same secret; blanks are part of it."""
+        (tmp_path / "token").write_bytes(f"{SECRET_TEXT} {ending}".encode())
+        (tmp_path / "token16").write_bytes(f"{SECRET_TEXT} {ending}".encode("utf-16"))
+        lines = f"OCIR_AUTH_TOKEN='{reference}'\nOCIR_USERNAME=ns/ada\n"
+        read = settings(lines, environment={"TOKEN": f"{SECRET_TEXT} {ending}"})
+        assert read.values.ocir_auth_token.text == f"{SECRET_TEXT} "
+
+    @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\x00"])
+    def test_a_file_without_a_secret_is_refused(self, settings, tmp_path, content):
+        """An empty file, and one that is not text, are no secret."""
+        (tmp_path / "token").write_bytes(content)
+        read = settings("OCIR_AUTH_TOKEN=file:token\nOCIR_USERNAME=ns/ada\n")
+        with pytest.raises(SettingsError, match=r"token, which is (empty|not text)"):
+            read.require("OCIR_AUTH_TOKEN")
+
+    def test_a_file_with_secrets_that_others_may_read(self, settings, tmp_path):
+        """A warning says so where others may read a settings file that contains a secret."""
+        settings(f"OCIR_AUTH_TOKEN='{SECRET_TEXT}'\nOCIR_USERNAME=ns/ada\n")
+        path = tmp_path / "web.env"
+
+        def doubts(mode: int) -> list[str]:
+            path.chmod(mode)
+            read = Settings.from_env_file(path, environment={})
+            return [one.message.partition("; ")[2] for one in read.warnings if "chmod" in one.message]
+
+        assert doubts(0o600) == []
+        assert doubts(0o640) == [f"other users may read this file: `chmod 600 {path}`"]
+
+    def test_a_file_in_utf_16_is_read(self, tmp_path):
+        """PowerShell's `>` writes UTF-16."""
+        path = tmp_path / "web.env"
+        path.write_bytes("CONTAINER_INSTANCE_NAME=web\r\nCONTAINER_IMAGE=a/b:1\r\n".encode("utf-16"))
+        assert Settings.from_env_file(path, environment={}).values.container_instance_name == "web"
+
     def test_a_secret_in_a_vault_stays_there(self, settings):
         """A secret in a vault enters the spec as a reference only."""
         secret = "ocid1.vaultsecret.oc1.fra.a"

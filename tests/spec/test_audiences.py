@@ -50,7 +50,7 @@ def loading_problems(text: str) -> list[str]:
             "placement: 2026-01-01",
             (
                 "placement: must be a mapping with keys such as availability_domains, "
-                "fault_domains, shapes, got a value of type date"
+                "fault_domains, shapes, got '2026-01-01'"
             ),
         ),
         (
@@ -156,7 +156,7 @@ def test_keys_of_docker_compose_are_translated(key: str, meant: str):
 def test_keys_of_other_parts_are_not_suggested():
     """For a key of Docker Compose without a counterpart in this part the problem lists the known keys."""
     assert loading_problems("name: shop\nnetwork: {public: {env: 1}}") == [
-        "network.public.env: unknown key; known are cidr_block, subnet_cidr_block, dns_label"
+        "network.public.env: unknown key; known are cidr_block, subnet_cidr_block, dns_label, egress"
     ]
 
 
@@ -215,11 +215,13 @@ class TestTheFilesName:
         with pytest.raises(SpecError, match=f"^1 error in {path}:"):
             check(changed)
 
-    def test_is_not_given_for_several_specs(self, tmp_path: Path):
-        """In the errors of several specs each path begins with the deployment's name, and no file is named."""
+    def test_is_given_with_each_problem_of_several_specs(self, tmp_path: Path):
+        """In the errors of several specs each path begins with the deployment's name, after file and line."""
         path = tmp_path / "web.yaml"
         path.write_text("name: web\nimage_url: a:1\nreplicas: 0")
-        with pytest.raises(SpecError, match=r"^1 error in the spec:\n  - web: instances") as raised:
+        with pytest.raises(
+            SpecError, match=r"^1 error in the spec:\n  - .*web\.yaml, line 3, column 1: web: instances"
+        ) as raised:
             check(load_spec(path), DeploymentSpec("shop"))
         assert raised.value.source is None
 

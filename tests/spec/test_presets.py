@@ -100,6 +100,7 @@ def test_prometheus_scrapes_what_is_there():
     config = volume_at(sidecar, "/etc/prometheus").files["prometheus.yml"]
     assert config == PrometheusConfig(scrape_interval_in_seconds=30, remote_write=["https://example.org/write"])
     assert "--storage.tsdb.retention.size=8GB" in sidecar.arguments
+    assert "--web.cors.origin=none" in sidecar.arguments
     assert sidecar.ephemeral_storage_in_gbs == 9
     own = SidecarSpec.prometheus(config="scrape_configs: []\n")
     assert volume_at(own, "/etc/prometheus").files["prometheus.yml"] == b"scrape_configs: []\n"
@@ -110,7 +111,12 @@ def test_prometheus_config_renders():
     config = PrometheusConfig(remote_write=["https://example.org/write"])
     targets = [
         ("web", ScrapeTarget(80, labels={"instance": "w"})),
-        ("web", ScrapeTarget(81, path="/probe", parameters={"target": "x"})),
+        (
+            "web",
+            ScrapeTarget(
+                81, path="/probe", parameters={"target": "x"}, fallback_scrape_protocol="OpenMetricsText1.0.0"
+            ),
+        ),
     ]
     document = json.loads(config.render(targets, labels={"deployment": "shop"}))
     assert document["global"] == {"scrape_interval": "15s", "external_labels": {"deployment": "shop"}}
@@ -119,11 +125,13 @@ def test_prometheus_config_renders():
         {
             "job_name": "web",
             "metrics_path": "/metrics",
+            "fallback_scrape_protocol": "PrometheusText0.0.4",
             "static_configs": [{"targets": ["127.0.0.1:80"], "labels": {"container": "web", "instance": "w"}}],
         },
         {
             "job_name": "web-2",
             "metrics_path": "/probe",
+            "fallback_scrape_protocol": "OpenMetricsText1.0.0",
             "static_configs": [{"targets": ["127.0.0.1:81"], "labels": {"container": "web"}}],
             "params": {"target": ["x"]},
         },
@@ -169,6 +177,37 @@ def test_log_forwarder_ships_to_the_log():
     (statement,) = sidecar.statements
     assert (statement.verb, statement.resource_type) == ("use", "log-content")
     assert statement.where == "request.permission='LOG_CONTENT_PUSH'"
+
+
+def test_log_forwarder_has_settings_only_where_they_differ():
+    """Patterns, the rule for lines and the proxy are variables of the forwarder unless they are the defaults."""
+    plain = set(SidecarSpec.log_forwarder().environment_variables)
+    sidecar = SidecarSpec.log_forwarder(
+        log_files=["*.log", "!debug.log", "tomcat/catalina.out"], multiline=r"^\d", https_proxy="http://proxy:3128"
+    )
+    assert not sidecar.problems
+    assert {name: one for name, one in sidecar.environment_variables.items() if name not in plain} == {
+        "OCISIDECAR_LOG_FILES": "*.log,!debug.log,tomcat/catalina.out",
+        "OCISIDECAR_MULTILINE": r"^\d",
+        "HTTPS_PROXY": "http://proxy:3128",
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"log_files": ["/logs/a.log"]},
+        {"log_files": ["a.log,b.log"]},
+        {"log_files": ["!a.log"]},
+        {"log_files": []},
+        {"log_files": "*.log"},
+        {"multiline": "on"},
+        {"multiline": "^("},
+    ],
+)
+def test_log_forwarder_refuses_what_the_forwarder_refuses(arguments):
+    """Patterns that match nothing, and rules for lines that are unknown or invalid, are problems of the spec."""
+    assert len(SidecarSpec.log_forwarder(**arguments).problems) == 1
 
 
 def test_management_agent_gets_its_key_as_a_file():
@@ -261,6 +300,68 @@ def test_redis_exporter_reads_the_passwords_from_a_file():
     sidecar = SidecarSpec.redis_exporter(user="metrics", passwords=SECRET)
     assert "--redis.user=metrics" in sidecar.arguments
     assert "--redis.password-file=/etc/redis-exporter/passwords.json" in sidecar.arguments
+
+
+@pytest.mark.parametrize(
+    ("my_cnf", "faulty_lines"),
+    [
+        ("[client]\npassword = `a#b\"c'd e\\f${DOLLAR}`\n", []),
+        ("[client]\n# costs 5 $\npassword=x\n", []),
+        ("[client]\npassword = a$b\n", [2]),
+        ("[client]\nuser=$me\npassword = `a$`\n", [2, 3]),
+        ("[client]\npassword = a\\\n", [2]),
+        ("[client]\nssl-ca = /a?\npassword=`a?b`\n", [3]),
+    ],
+)
+def test_mysql_exporter_refuses_what_it_would_misread(my_cnf: str, faulty_lines: list[int]):
+    """A `$`, a password's `?`, and a backslash at the end of a line are problems that do not show the line."""
+    problems = SidecarSpec.mysql_exporter(my_cnf=my_cnf).problems
+    assert [int(problem.partition("line ")[2].partition(":")[0]) for problem in problems] == faulty_lines
+    assert not [problem for problem in problems if "a$b" in problem or "$me" in problem]
+    assert SidecarSpec.mysql_exporter(my_cnf=my_cnf).environment_variables == {"DOLLAR": "$"}
+
+
+@pytest.mark.parametrize(
+    ("password", "is_refused"),
+    [("a #$\"'\\ b", False), ("secret\n", False), (" secret", True), ("secret \n", True), ("secret\t", True)],
+)
+def test_postgres_exporter_refuses_a_password_with_blanks_at_its_ends(password: str, *, is_refused: bool):
+    """A literal password that begins or ends with a blank is a problem; the newline that ends a file is none."""
+    assert bool(SidecarSpec.postgres_exporter(password=password).problems) is is_refused
+
+
+@pytest.mark.parametrize(
+    ("passwords", "is_refused"),
+    [
+        ('{"redis://127.0.0.1:6379": "a#$\\"\\\\"}', False),
+        ("secret", True),
+        ('{"redis://a": 1}', True),
+        ("[]", True),
+    ],
+)
+def test_redis_exporter_refuses_passwords_that_are_not_json(passwords: str, *, is_refused: bool):
+    """Literal passwords that are not a JSON object of texts are a problem, which does not show them."""
+    problems = SidecarSpec.redis_exporter(passwords=passwords).problems
+    assert bool(problems) is is_refused
+    assert not [problem for problem in problems if "secret" in problem]
+
+
+def test_exporters_of_secrets_are_not_judged():
+    """A vault secret, whose content is not known, is no problem for any exporter."""
+    assert SidecarSpec.mysql_exporter(my_cnf=SECRET).problems == ()
+    assert SidecarSpec.postgres_exporter(password=SECRET).problems == ()
+    assert SidecarSpec.redis_exporter(passwords=SECRET).problems == ()
+
+
+def test_redis_exporter_scrapes_nothing_that_a_caller_names():
+    """The Redis exporter's endpoint that scrapes any given address is disabled."""
+    assert "--disable-scrape-endpoint" in SidecarSpec.redis_exporter().arguments
+
+
+def test_nginx_exporter_verifies_certificates():
+    """With an https address the NGINX exporter verifies the server's certificate, as it does not by default."""
+    assert "--nginx.ssl-verify" in SidecarSpec.nginx_exporter(scrape_uri="HTTPS://127.0.0.1/stub_status").arguments
+    assert "--nginx.ssl-verify" not in SidecarSpec.nginx_exporter().arguments
 
 
 def test_nginx_exporter_uses_double_dashes():

@@ -129,7 +129,10 @@ def test_wrong_types_do_not_hide_problems_elsewhere():
     [
         (
             {"image_url": "no image"},
-            "image_url: must be an image reference such as fra.ocir.io/namespace/web:1.4, got 'no image'",
+            (
+                "image_url: must be an image reference such as fra.ocir.io/namespace/web:1.4, got 'no image': the "
+                "path 'no image' is not lower-case words joined by '/', '-', '_' or '.'"
+            ),
         ),
         ({"shape": "CI Standard"}, "shape: must be a shape such as CI.Standard.E4.Flex, got 'CI Standard'"),
         (
@@ -345,7 +348,7 @@ def test_own_images_need_a_prefix_in_the_cloud():
     assert problems_of(spec, image_prefix="https://fra.ocir.io/acme") == [
         (
             "image_prefix: must be a registry with a path, such as fra.ocir.io/namespace/path, "
-            "got 'https://fra.ocir.io/acme'"
+            "got 'https://fra.ocir.io/acme': 'https:' is not a registry's name such as fra.ocir.io"
         )
     ]
 
@@ -460,6 +463,13 @@ def test_budget_boundaries():
                 "shop", [evolve(WEB, replicas=14)], network=NetworkSpec.private(subnet_cidr_block="10.0.0.0/28")
             ),
             "network.subnet_cidr_block: 10.0.0.0/28 has 13 addresses for 14 container instances",
+        ),
+        (
+            evolve(SHOP, instances=[evolve(WEB, ports=range(1, 121))], network=NetworkSpec.private()),
+            (
+                'instances["web"].ports: a network security group holds 120 rules, and a port takes one for '
+                "each source: 120 beside 1 outgoing. Give wider ranges, or open fewer ports"
+            ),
         ),
         (
             evolve(SHOP, network=NetworkSpec.private(cidr_block="10.0.0.1/16")),

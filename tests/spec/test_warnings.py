@@ -25,9 +25,11 @@ def test_a_plain_spec_has_no_warnings():
     assert spec_warnings(SHOP) == ()
 
 
-@pytest.mark.parametrize("image_url", ["nginx", "nginx:latest", "localhost:5000/nginx"])
+@pytest.mark.parametrize(
+    "image_url", ["nginx", "nginx:latest", "localhost:5000/nginx", "nginx:stable", "localhost:5000/nginx:main"]
+)
 def test_unpinned_images(image_url: str):
-    """An image without a version is warned about."""
+    """An image whose tag has no number is warned about."""
     (warning,) = spec_warnings(SHOP.with_instance(WEB.with_image(image_url)))
     assert warning == f'instances["web"].image_url: {image_url} can change without a new plan: pin a version'
 
@@ -53,6 +55,24 @@ def test_the_whole_internet():
     )
 
 
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        (["0.0.0.0/1", "128.0.0.0/1"], "tcp 443 is open to the whole internet"),
+        (
+            ["0.0.0.0/2", "vcn"],
+            "tcp 443 is open to the internet: its sources cover 1,040,187,392 public addresses (0.0.0.0/2, vcn)",
+        ),
+        (["203.0.113.0/24"], ""),
+    ],
+)
+def test_the_internet_is_what_covers_public_addresses(sources, words):
+    """The internet in two halves is the internet, and so is any large public range, for each instance and port."""
+    instance = evolve(WEB, ports=[80, Port(443, sources=sources)])
+    expected = (f'instances["web"].ports: {words}',) if words else ()
+    assert spec_warnings(SHOP.with_instance(instance)) == expected
+
+
 def test_ports_of_an_existing_network():
     """Ports in an existing subnet are warned about, because the deployment does not open them."""
     spec = evolve(SHOP, network=NetworkSpec.existing("ocid1.subnet.oc1.fra.a"))
@@ -61,8 +81,29 @@ def test_ports_of_an_existing_network():
     assert "opened by the owner of the existing subnet" in warning
 
 
+def test_exporters_in_an_existing_network():
+    """Sidecars that answer without a password are warned about where others decide what reaches them."""
+    spec = evolve(SHOP, network=NetworkSpec.existing("ocid1.subnet.oc1.fra.a"))
+    (warning,) = spec_warnings(spec.with_instance(WEB.with_sidecar(SidecarSpec.redis_exporter())))
+    assert warning.startswith('instances["web"].sidecars: answer without a password on 9121 to whoever the rules')
+
+
 def test_rights_that_others_must_grant():
     """A deployment without access whose containers need rights is warned about."""
     instance = WEB.with_sidecar(SidecarSpec.log_forwarder())
     (warning,) = spec_warnings(evolve(SHOP, access=AccessSpec.none()).with_instance(instance))
     assert warning.endswith("others must grant these rights: use log-content")
+
+
+@pytest.mark.parametrize("policy", ["NEVER", "ON_FAILURE"])
+def test_a_job_whose_sidecars_never_end(policy: str):
+    """A restart policy that lets the app end is warned about where sidecars keep the instance running."""
+    job = evolve(WEB, container_restart_policy=policy)
+    assert spec_warnings(SHOP.with_instance(job)) == ()
+    (warning,) = spec_warnings(SHOP.with_instance(job.with_sidecar(SidecarSpec.node_exporter())))
+    assert warning == (
+        'instances["web"].container_restart_policy: an instance ends with the last of its containers, and presets '
+        "never end: after the app it runs on, and costs, with node-exporter"
+    )
+    always = WEB.with_sidecar(SidecarSpec.node_exporter())
+    assert spec_warnings(SHOP.with_instance(always)) == ()

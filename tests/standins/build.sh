@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
-# Builds the stand-ins for official images, which test machines cannot pull: `ocisidecar-test/<directory>:1`, from
-# Debian's packages on a base made by mmdebstrap.  A second run takes a second, because all layers are cached.
+# Builds the stand-ins for official images, which test machines cannot pull: `ocisidecar-test/<directory>:<suite>`, from
+# packages of the Debian suite that the file `suite` names, on a base made by mmdebstrap.  A second run takes two
+# seconds, because all layers are cached.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-readonly label=ocisidecar.standin=1
-readonly base=ocisidecar-test/debian:bookworm
+suite=$(<suite)
+readonly suite label=ocisidecar.standin=1
 
-if ! docker image inspect "$base" >/dev/null 2>&1; then
-    # Without a mirror argument mmdebstrap also adds the updates and security suites.
-    mmdebstrap --quiet --variant=minbase --dpkgopt='path-exclude=/usr/share/man/*' \
-        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm |
-        docker import --change "LABEL $label" --change 'CMD ["bash"]' - "$base" >/dev/null
-fi
-docker tag "$base" ocisidecar-test/debian:1
+import_base() {
+    # Without a mirror argument mmdebstrap also adds the updates and security suites.  Signatures are checked, but not
+    # the date until which a list is valid: a mirror may be weeks behind a suite that moves daily.
+    mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' "$suite" |
+        docker import --change "LABEL $label" --change 'CMD ["bash"]' - "ocisidecar-test/debian:$suite" >/dev/null
+}
 
 build() {
     local output
-    output=$(docker build --force-rm --label "$label" --tag "ocisidecar-test/$1:1" "$1" 2>&1) || {
+    output=$(docker build --force-rm --label "$label" --build-arg "SUITE=$suite" --tag "ocisidecar-test/$1:$suite" "$1" \
+        2>&1) || {
         echo "building the stand-in $1 failed:" >&2
         echo "$output" >&2
         return 1
@@ -34,5 +37,7 @@ build_all() { # concurrently; fails if one of the builds failed
     return "$failed"
 }
 
-build_all python nginx prometheus node-exporter nginx-exporter redis-exporter redis
-build_all grafana management-agent
+docker image inspect "ocisidecar-test/debian:$suite" >/dev/null 2>&1 || import_base
+build_all packages python nginx
+build_all redis mariadb postgres prometheus grafana management-agent
+build_all node-exporter nginx-exporter redis-exporter mysqld-exporter postgres-exporter blackbox-exporter

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from ocisidecar.spec.presets import nginx_exporter, node_exporter, prometheus, redis_exporter
+from pathlib import Path
+
+from ocisidecar.spec import third_party_images as official
+
+PREFIX = "ocisidecar-test/"
+SUITE = (Path(__file__).parent / "suite").read_text().strip()
+"""The Debian suite that they come from."""
+
+
+def stand_in(name: str) -> str:
+    """Return the image that `build.sh` makes of a directory."""
+    return f"{PREFIX}{name}:{SUITE}"
+
+
+DEBIAN = stand_in("debian")
+PYTHON = stand_in("python")
+MARIADB = stand_in("mariadb")
+POSTGRES = stand_in("postgres")
 
 STAND_INS = {
-    "docker.io/library/debian:bookworm-slim": "ocisidecar-test/debian:1",
-    "docker.io/library/nginx:1.28.0-alpine": "ocisidecar-test/nginx:1",
-    "docker.io/library/redis:7.4.5-alpine": "ocisidecar-test/redis:1",
-    nginx_exporter.IMAGE: "ocisidecar-test/nginx-exporter:1",
-    node_exporter.IMAGE: "ocisidecar-test/node-exporter:1",
-    prometheus.IMAGE: "ocisidecar-test/prometheus:1",
-    redis_exporter.IMAGE: "ocisidecar-test/redis-exporter:1",
+    official.DEBIAN.url: DEBIAN,
+    official.NGINX.url: stand_in("nginx"),
+    official.REDIS.url: stand_in("redis"),
+    official.BLACKBOX_EXPORTER.url: stand_in("blackbox-exporter"),
+    official.MYSQLD_EXPORTER.url: stand_in("mysqld-exporter"),
+    official.NGINX_EXPORTER.url: stand_in("nginx-exporter"),
+    official.NODE_EXPORTER.url: stand_in("node-exporter"),
+    official.POSTGRES_EXPORTER.url: stand_in("postgres-exporter"),
+    official.PROMETHEUS.url: stand_in("prometheus"),
+    official.REDIS_EXPORTER.url: stand_in("redis-exporter"),
 }
 """Official image → stand-in, for the `images` argument of the emulator and of pods."""
 
 BASES = {
-    "app-with-metrics": "ocisidecar-test/nginx:1",
-    "grafana": "ocisidecar-test/grafana:1",
-    "log-forwarder": "ocisidecar-test/debian:1",
-    "management-agent": "ocisidecar-test/management-agent:1",
-    "prometheus": "ocisidecar-test/prometheus:1",
+    "app-with-metrics": stand_in("nginx"),
+    "grafana": stand_in("grafana"),
+    "log-forwarder": DEBIAN,
+    "management-agent": stand_in("management-agent"),
+    "prometheus": stand_in("prometheus"),
 }
 """Directory of `docker/` → the stand-in for its `BASE_IMAGE`."""

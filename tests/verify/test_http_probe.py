@@ -91,7 +91,7 @@ def test_another_machine_with_the_private_address(look, endpoint, monkeypatch, s
 
 def test_only_open_ports_are_probed(deployment, look, endpoint, sdk):
     """A port is probed only if a security rule or the spec opens it."""
-    group = deployment.resources["network-security-group/main"]
+    group = deployment.resources["network-security-group/web"]
     client = sdk("core.VirtualNetworkClient")
     rules = client.list_network_security_group_security_rules(group, direction="INGRESS").data
     ids = [rule["id"] for rule in rules]

@@ -234,7 +234,7 @@ def test_the_spec_of_another_deployment_is_refused(provisioner):
 def test_admitted_connections_are_evidence(provisioner):
     """The evidence of a firewall has the protocol, port and source of every rule."""
     report = provisioner.apply(APP, wait="ready").verify()
-    assert found(report, "network", "network-security-group/main").detail == "admits tcp 80 from 10.0.0.0/16"
+    assert found(report, "network", "network-security-group/web").detail == "admits tcp 80 from 10.0.0.0/16"
     assert found(report, "network", "security-list/main").detail == "admits nothing"
 
 
@@ -242,7 +242,7 @@ def test_a_port_open_to_the_internet_must_be_declared(provisioner):
     """A rule for the whole internet warns without a spec, passes if the spec declares it, and fails if not."""
     spec = InstanceSpec("web", image_url="web:1", ports=[Port(443, sources=["0.0.0.0/0"])])
     deployment = provisioner.apply(DeploymentSpec("web", [spec], network=NetworkSpec.public()), wait="ready")
-    key = "network-security-group/main"
+    key = "network-security-group/web"
     declared = DeploymentSpec("web", [spec], network=NetworkSpec.public())
     closed = DeploymentSpec("web", [APP], network=NetworkSpec.public())
     statuses = [found(deployment.verify(one), "network", key).status for one in (None, declared, closed)]
@@ -260,14 +260,14 @@ def test_rules_are_described_by_what_they_admit(provisioner, sdk):
         "description": "nothing to see here",
     }
     client = sdk("core.VirtualNetworkClient")
-    group = deployment.resources["network-security-group/main"]
+    group = deployment.resources["network-security-group/web"]
     client.add_network_security_group_security_rules(group, {"securityRules": [rule]})
     udp = {**rule, "protocol": "17", "source": "10.9.0.0/16"}
     udp["udpOptions"] = {"destinationPortRange": {"min": 5000, "max": 5010}}
     lists = {"ingressSecurityRules": [{name: value for name, value in udp.items() if name != "direction"}]}
     client.update_security_list(deployment.resources["security-list/main"], lists)
     report = deployment.verify()
-    assert "all 1-65535 from 0.0.0.0/0" in found(report, "network", "network-security-group/main").detail
+    assert "all 1-65535 from 0.0.0.0/0" in found(report, "network", "network-security-group/web").detail
     check = found(report, "network", "security-list/main")
     assert (check.status, check.detail) == (Status.WARNED, "admits udp 5000-5010 from 10.9.0.0/16")
 

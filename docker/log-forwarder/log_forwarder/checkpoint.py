@@ -46,6 +46,11 @@ class GenerationState:
         head: fingerprint of its first bytes.
         tail: fingerprint of the bytes before `acknowledged`.
         cuts: offsets above `acknowledged` where a flush timeout ended a record, so that it ends there again.
+        size: of the file as far as it is known; what is not acknowledged of it may get lost.
+        mtime_ns: modification time of the file when it was read with that size; 0 if it was not.
+        born_ns: when the file was created, 0 if unknown; another file may get its inode.
+        encoding: of its text; empty if unknown.
+        has_zeros: whether the rest of the file is space that is allocated and not written yet.
     """
 
     id: str
@@ -56,6 +61,11 @@ class GenerationState:
     head: Fingerprint
     tail: Fingerprint
     cuts: tuple[int, ...]
+    size: int = 0
+    mtime_ns: int = 0
+    born_ns: int = 0
+    encoding: str = ""
+    has_zeros: bool = False
 
 
 class Checkpoint:
@@ -85,6 +95,7 @@ class Checkpoint:
                 f"uid {os.getuid()} and have free space; where the volume is root's, run as root (run_as_user=0)"
             ) from exc
         self._path = self.directory / "state.json"
+        self._texts: dict[str, tuple[GenerationState, str]] = {}
 
     def load(self) -> tuple[GenerationState, ...]:
         """Return what was saved last; nothing without a state file, or when it is unreadable, which renames it."""
@@ -105,9 +116,15 @@ class Checkpoint:
 
     def save(self, generations: Iterable[GenerationState]) -> None:
         """Replace what was saved; OSError when the file cannot be written."""
-        document = {"version": _VERSION, "generations": [asdict(item) for item in generations]}
+        before, self._texts = self._texts, {}
+        for state in generations:
+            known = before.get(state.id)
+            if known is None or known[0] is not state:
+                known = state, json.dumps(asdict(state))
+            self._texts[state.id] = known
+        texts = ",\n".join(text for _, text in self._texts.values())
         new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(document))
+        new.write_text(f'{{"version": {_VERSION}, "generations": [\n{texts}\n]}}')
         new.replace(self._path)
 
     def close(self) -> None:

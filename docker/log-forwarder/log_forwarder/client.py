@@ -20,6 +20,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
+from log_forwarder.proxy import proxy_for
 from log_forwarder.settings import Settings
 
 NO_RESPONSE: Final = 0
@@ -54,7 +55,11 @@ class PushResult:
 
 
 class LoggingClient:
-    """Pushes to one log, over one connection.  Not thread-safe: one per thread."""
+    """Pushes to one log, over one connection, maybe through a proxy.  Not thread-safe: one per thread.
+
+    Raises:
+        ProxyError: the proxy's address cannot be used.
+    """
 
     def __init__(self, settings: Settings, principal: ResourcePrincipal) -> None:
         url = urlsplit(settings.endpoint)
@@ -63,6 +68,7 @@ class LoggingClient:
         self._principal = principal
         self._timeout_seconds = settings.request_timeout_seconds
         self._is_tls = url.scheme == "https"
+        self._proxy = proxy_for(settings.endpoint, os.environ)
         self._connection: http.client.HTTPConnection | None = None
 
     def push(self, body: bytes) -> PushResult:
@@ -98,15 +104,21 @@ class LoggingClient:
         if self._connection is not None and _has_ended(self._connection):
             self.close()
         if self._connection is None:
-            if self._is_tls:
-                context = ssl.create_default_context()
-                self._connection = http.client.HTTPSConnection(
-                    self._host, timeout=self._timeout_seconds, context=context
-                )
-            else:
-                self._connection = http.client.HTTPConnection(self._host, timeout=self._timeout_seconds)
+            self._connection = self._new_connection()
             self._connection.connect()
         return self._connection
+
+    def _new_connection(self) -> http.client.HTTPConnection:
+        if not self._is_tls:
+            return http.client.HTTPConnection(self._host, timeout=self._timeout_seconds)
+        context = ssl.create_default_context()
+        if self._proxy is None:
+            return http.client.HTTPSConnection(self._host, timeout=self._timeout_seconds, context=context)
+        connection = http.client.HTTPSConnection(
+            self._proxy.host, self._proxy.port, timeout=self._timeout_seconds, context=context
+        )
+        connection.set_tunnel(self._host, headers=dict(self._proxy.headers))
+        return connection
 
     def _headers(self, body: bytes) -> dict[str, str]:
         signed = {

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import bisect
 import os
-import re
-import stat
 import uuid
 import zlib
-from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
+from log_forwarder import encodings, holes
 from log_forwarder.checkpoint import Fingerprint, GenerationState
-from log_forwarder.records import MAX_RECORD_BYTES, Records, split_records
+from log_forwarder.log_files import FileId, FileInfo
+from log_forwarder.open_files import birth_ns
+from log_forwarder.records import MAX_RECORD_BYTES, RecordRule, Records
+from log_forwarder.times import EntryTimes
 
 READ_BYTES: Final = 2 * MAX_RECORD_BYTES + 64 * 1024
-"""More than the longest record and the longest line after it, which decides where the record ends."""
+"""More than the longest record and the lines after it that decide where it ends; twice that in UTF-16."""
 
 FINGERPRINT_BYTES: Final = 1024
 CLOSE_AFTER_QUIET_SECONDS: Final = 5.0
 """How long a deleted file must not have grown before it is closed."""
-
-_TIME_STEP_MICROS: Final = 1000
-_SPREAD_BEFORE_MICROS: Final = 100_000
-"""The first records of a file get times from this long before its modification time."""
-_SPREAD_AFTER_MICROS: Final = 1_000_000
-"""Records get times until this long after the file's modification time, if there are many."""
 
 
 class Truncated(Exception):
@@ -85,67 +79,99 @@ class Block:
 
 
 class Generation:
-    """An open log file with its read position and its acknowledged offset.  Not thread-safe.
+    """A log file with its read position and its acknowledged offset.  Not thread-safe.
+
+    It owns no descriptor: what reads it is given one.
 
     Args:
         path: path of its log below the log directory, without the suffix that a rotation appended.
-        descriptor: of the open file; the generation owns it.
+        file_id: of the file.
+        location: the file's path below the log directory.
         state: its state from an earlier run.
     """
 
-    def __init__(self, path: str, descriptor: int, state: GenerationState | None = None) -> None:
-        self.path = path
+    __slots__ = (
+        "_cuts",
+        "_encoding",
+        "_has_partial_record",
+        "_head",
+        "_in_flight",
+        "_looked_at",
+        "_recent_bytes",
+        "_state",
+        "_suspicion",
+        "_tail",
+        "_zeros_until",
+        "acknowledged",
+        "born_ns",
+        "file_id",
+        "has_zeros",
+        "id",
+        "last_growth_at",
+        "location",
+        "missing_since",
+        "path",
+        "position",
+        "size",
+        "times",
+    )
+
+    def __init__(self, path: str, file_id: FileId, location: str, state: GenerationState | None = None) -> None:
+        self.path, self.file_id, self.location = path, file_id, location
         self.id = uuid.uuid4().hex if state is None else state.id
         self.acknowledged = self.position = 0 if state is None else state.acknowledged
+        self.size = 0 if state is None else state.size
+        self.born_ns = 0 if state is None else state.born_ns
+        self.times = EntryTimes()
+        self.last_growth_at = 0.0
+        self.missing_since: float | None = None
         self._head = Fingerprint() if state is None else state.head
         self._tail = Fingerprint() if state is None else state.tail
         self._cuts = [] if state is None else list(state.cuts)
-        self._in_flight: deque[Span] = deque()
-        self._size_and_mtime = (0, 0)
-        self.last_growth_at = 0.0
+        self._encoding = "" if state is None else state.encoding
+        self._looked_at = (0, 0) if state is None else (state.size, state.mtime_ns)
+        self._recent_bytes: bytes | None = None
+        self._in_flight: list[Span] = []
         self._has_partial_record = False
-        self._latest_time_micros: int | None = None
-        self._attach(descriptor)
+        self.has_zeros = False if state is None else state.has_zeros
+        self._zeros_until = 0
+        self._suspicion: tuple[int, int] | None = None
+        self._state: GenerationState | None = None
 
-    def _attach(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        status = os.fstat(descriptor)
-        self.device, self.inode = status.st_dev, status.st_ino
-        length = min(FINGERPRINT_BYTES, self.position)
-        self._recent_bytes = os.pread(descriptor, length, self.position - length)
+    def switch_to(self, descriptor: int, file_id: FileId, location: str) -> None:
+        """Continue in a copy of the file, for which `matches` was true."""
+        self.file_id, self.location, self.born_ns = file_id, location, birth_ns(descriptor)
+        self.missing_since = None
+        self.size, self._looked_at, self._state = 0, (0, 0), None
 
-    def switch_to(self, descriptor: int) -> None:
-        """Continue in a copy of the file, for which `matches` was true; owns its descriptor."""
-        os.close(self._descriptor)
-        self._attach(descriptor)
+    def check_birth(self, descriptor: int) -> None:
+        """Compare the creation time of a file that was opened again.
 
-    def duplicate(self) -> int:
-        """Return a new descriptor of the same file."""
-        return os.dup(self._descriptor)
+        Raises:
+            Truncated: it is another file, which was given the inode of the one before.
+        """
+        born_ns = birth_ns(descriptor)
+        if self.born_ns and born_ns and born_ns != self.born_ns:
+            raise Truncated
+        if born_ns != self.born_ns:
+            self.born_ns, self._state = born_ns, None
 
-    def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self._descriptor)
-
-    @property
-    def is_deleted(self) -> bool:
-        """Whether the file has no name any more."""
-        return os.fstat(self._descriptor).st_nlink == 0
-
-    @property
-    def last_seen_size(self) -> int:
-        """Size of the file in bytes when it was last read."""
-        return self._size_and_mtime[0]
+    def notice(self, info: FileInfo) -> bool:
+        """Record where a walk has found the file; return whether the file must be read, because it has changed."""
+        self.location, self.missing_since = info.path, None
+        if info.size > self.size:
+            self.size, self._state = info.size, None
+        return (info.size, info.mtime_ns) != self._looked_at
 
     @property
-    def is_truncated(self) -> bool:
-        """Whether the file no longer contains what was read last."""
-        return not matches(self.state_at_position(), self._descriptor)
+    def has_unread_bytes(self) -> bool:
+        """Whether bytes of the file are not read yet; space that is allocated and not written does not count."""
+        return self.size > self.position and not self.has_zeros
 
     @property
-    def unread_bytes(self) -> int:
-        """How many bytes of the file are not read yet."""
-        return max(0, os.fstat(self._descriptor).st_size - self.position)
+    def lost_bytes(self) -> int:
+        """How many bytes would be lost if the file could not be read any more."""
+        return self.size - self.position if self.has_unread_bytes else 0
 
     @property
     def is_acknowledged(self) -> bool:
@@ -154,138 +180,177 @@ class Generation:
 
     def is_finished(self, now: float) -> bool:
         """Return whether everything is acknowledged and the file has not grown for CLOSE_AFTER_QUIET_SECONDS."""
-        return (
-            self.is_acknowledged and not self.unread_bytes and now - self.last_growth_at > CLOSE_AFTER_QUIET_SECONDS
-        )
+        is_quiet = now - self.last_growth_at > CLOSE_AFTER_QUIET_SECONDS
+        return self.is_acknowledged and not self.has_unread_bytes and is_quiet
+
+    def rest(self) -> None:
+        """Give back what is only needed while the file is read; it is read again from the acknowledged offset."""
+        if self.is_acknowledged:
+            self.position, self._recent_bytes = self.acknowledged, None
 
     def state(self) -> GenerationState:
         """Return the state to save: how far the generation is acknowledged."""
-        return GenerationState(
-            id=self.id,
-            path=self.path,
-            device=self.device,
-            inode=self.inode,
-            acknowledged=self.acknowledged,
-            head=self._head,
-            tail=self._tail,
-            cuts=tuple(self._cuts),
-        )
+        if self._state is None:
+            self._state = self._state_at(self.acknowledged, self._tail, tuple(self._cuts))
+        return self._state
 
     def state_at_position(self) -> GenerationState:
         """Return the state as of the read position, to recognise copies of the file."""
-        length = len(self._recent_bytes)
+        if self._recent_bytes is None:
+            return self._state_at(self.position, self._tail, ())
+        return self._state_at(self.position, _fingerprint(self._recent_bytes), ())
+
+    def _state_at(self, offset: int, tail: Fingerprint, cuts: tuple[int, ...]) -> GenerationState:
         return GenerationState(
             id=self.id,
             path=self.path,
-            device=self.device,
-            inode=self.inode,
-            acknowledged=self.position,
+            device=self.file_id[0],
+            inode=self.file_id[1],
+            acknowledged=offset,
             head=self._head,
-            tail=Fingerprint(length, zlib.crc32(self._recent_bytes)),
-            cuts=(),
+            tail=tail,
+            cuts=cuts,
+            size=self.size,
+            mtime_ns=self._looked_at[1] if self._looked_at[0] == self.size else 0,
+            born_ns=self.born_ns,
+            encoding=self._encoding,
+            has_zeros=self.has_zeros,
         )
 
-    def starts_with(self, descriptor: int) -> bool:
-        """Return whether the file starts with the whole content of another, maybe an unfinished copy."""
-        offset = 0
-        while part := os.pread(descriptor, READ_BYTES, offset):
-            if os.pread(self._descriptor, len(part), offset) != part:
-                return False
-            offset += len(part)
-        return True
+    def ignore_touch(self, status: os.stat_result) -> None:
+        """Accept a modification time that `touch` has set, before a read changes the time of access."""
+        if status.st_size == self.size and _is_touched(status):
+            self._looked_at = (status.st_size, status.st_mtime_ns)
 
-    def read(self, continuation: re.Pattern[bytes], timeouts: FlushTimeouts, now: float) -> Block | None:
+    def look(self, descriptor: int) -> None:
+        """Record the file's size, so that what gets lost can be counted."""
+        size = os.fstat(descriptor).st_size
+        if size > self.size:
+            self.size, self._state = size, None
+
+    def read(self, descriptor: int, rule: RecordRule, timeouts: FlushTimeouts, now: float) -> Block | None:
         """Return the next records, or None when there is no complete one yet.
 
         Args:
-            continuation: see `records.continuation_pattern`.
+            descriptor: of the file.
+            rule: which lines are records.
             timeouts: when the last record counts as complete.
             now: seconds of a monotonic clock.
 
         Raises:
-            Truncated: the file was truncated; nothing was consumed.
+            Truncated: the file was truncated or written again; nothing was consumed.
+            OSError: it cannot be read.
         """
-        status = os.fstat(self._descriptor)
-        if status.st_size < self.position:
-            raise Truncated
+        status = os.fstat(descriptor)
         size_and_mtime = (status.st_size, status.st_mtime_ns)
-        if size_and_mtime != self._size_and_mtime:
+        if status.st_size < (self.position if self.has_zeros else max(self.size, self.position)):
+            raise Truncated
+        if size_and_mtime != self._looked_at:
+            if self._may_be_rewritten(status):
+                return None
             self.last_growth_at, self._has_partial_record = now, False
         elif status.st_size == self.position:
             return None
         quiet = now - self.last_growth_at
         if self._has_partial_record and quiet < timeouts.record_seconds:
             return None
-        window, overlap = self._window(), len(self._recent_bytes)
-        self._size_and_mtime = size_and_mtime
-        block = window[overlap:]
-        records = self._split(block, continuation, timeouts, quiet)
+        recent, block = self._next_block(descriptor)
+        self.size, self._looked_at, self._state = status.st_size, size_and_mtime, None
+        records = self._split(block, rule, timeouts, quiet)
         self._has_partial_record = not records.consumed
         if not records.consumed:
             return None
         offset = self.position
-        if not overlap:
-            hole = bytes(min(offset, FINGERPRINT_BYTES))
-            self._head = _fingerprint((hole + block[: records.consumed])[:FINGERPRINT_BYTES])
         self.position += records.consumed
-        self._recent_bytes = window[: overlap + records.consumed][-FINGERPRINT_BYTES:]
-        return Block(records, offset, status.st_mtime_ns // 1000, window, overlap)
+        window = recent + block
+        self._recent_bytes = window[: len(recent) + records.consumed][-FINGERPRINT_BYTES:]
+        if offset == len(recent):
+            self._head = _fingerprint(window[: min(FINGERPRINT_BYTES, self.position)])
+        elif not self._head.length:  # a hole of zeros was skipped
+            self._head = _fingerprint(bytes(FINGERPRINT_BYTES))
+        return Block(records, offset, status.st_mtime_ns // 1000, window, len(recent))
 
-    def _window(self) -> bytes:
-        """Return the next bytes, after the bytes that were read last.
+    def _may_be_rewritten(self, status: os.stat_result) -> bool:
+        """Return whether to wait for the next look before the file is read.
 
-        A writer that did not open the file for appending continues at its old offset after a truncation, which
-        leaves a hole of zeros at the beginning of the file; the hole is skipped.
+        A file that was truncated and written again has the same size as before if a program repeats its output, as
+        in a crash loop: only its modification time differs.  One that is being appended to looks like that too,
+        before its size grows, hence the second look.  `touch` sets the time of access to the same value, which no
+        write does.
+
+        Raises:
+            Truncated: it was written again.
         """
+        size_and_mtime = (status.st_size, status.st_mtime_ns)
+        is_new = self._looked_at[1] == 0 or not status.st_size or status.st_size != self._looked_at[0]
+        if is_new or self.has_zeros or _is_touched(status):
+            self._suspicion = None
+            return False
+        if self._suspicion == size_and_mtime:
+            raise Truncated
+        self._suspicion = size_and_mtime
+        return True
+
+    def _next_block(self, descriptor: int) -> tuple[bytes, bytes]:
+        """Return the bytes that were read last, and the next ones up to space that is not written."""
+        recent, block = self._window(descriptor)
+        encoding = self._encoding or encodings.encoding_of(block)
+        unit = encodings.unit_bytes(encoding)
+        if block and not block[:unit].strip(b"\0"):
+            offset, is_found = holes.find_data(descriptor, max(self.position, self._zeros_until), unit=unit)
+            self._zeros_until = offset
+            if not is_found:
+                self.has_zeros = True
+                return recent, b""
+            self.position = offset
+            length = min(FINGERPRINT_BYTES, offset)
+            self._recent_bytes = os.pread(descriptor, length, offset - length)
+            recent, block = self._window(descriptor)
+            encoding = self._encoding or encodings.encoding_of(block)
+        if unit > 1 and len(block) > READ_BYTES - FINGERPRINT_BYTES:
+            block += os.pread(descriptor, READ_BYTES, self.position + len(block))
+        written = encodings.without_zeros(block, encoding)
+        if unit == 1 and (hole := written.find(b"\n\0")) >= 0:
+            written = written[: hole + 1]
+        self._encoding, self.has_zeros = encoding, len(written) < len(block)
+        return recent, written
+
+    def _window(self, descriptor: int) -> tuple[bytes, bytes]:
+        """Return the bytes that were read last and the next ones.
+
+        Raises:
+            Truncated: the file has other content before its read position.
+        """
+        if self._recent_bytes is None:
+            if not matches(self._state_at(self.position, self._tail, ()), descriptor):
+                raise Truncated
+            length = min(FINGERPRINT_BYTES, self.position)
+            self._recent_bytes = os.pread(descriptor, length, self.position - length)
         overlap = len(self._recent_bytes)
-        window = os.pread(self._descriptor, overlap + READ_BYTES, self.position - overlap)
+        window = os.pread(descriptor, overlap + READ_BYTES, self.position - overlap)
         is_other = self.position == 0 and _fingerprint(window[: self._head.length]) != self._head
         if is_other or window[:overlap] != self._recent_bytes:
             raise Truncated
-        while not overlap and window.startswith(b"\0"):
-            rest = window.lstrip(b"\0")
-            self.position += len(window) - len(rest)
-            window = rest or os.pread(self._descriptor, READ_BYTES, self.position)
-        return window
+        return self._recent_bytes, window[overlap:]
 
-    def _split(
-        self, block: bytes, continuation: re.Pattern[bytes], timeouts: FlushTimeouts, quiet: float
-    ) -> Records:
+    def _split(self, block: bytes, rule: RecordRule, timeouts: FlushTimeouts, quiet: float) -> Records:
         """Split where an earlier run did; else at certain ends of records; else where a flush timeout is over."""
+        encoding = self._encoding or encodings.UTF_8
         index = bisect.bisect_right(self._cuts, self.position)
         if index < len(self._cuts) and self._cuts[index] - self.position <= len(block):
-            return split_records(block[: self._cuts[index] - self.position], continuation, is_final=True)
-        records = split_records(block, continuation, is_final=False)
+            return encodings.split(block[: self._cuts[index] - self.position], encoding, rule, is_final=True)
+        records = encodings.split(block, encoding, rule, is_final=False)
         if records.consumed:
             return records
         end = 0
         if quiet >= timeouts.partial_seconds:
             end = len(block)
         elif quiet >= timeouts.record_seconds:
-            end = block.rfind(b"\n") + 1
+            end = encodings.end_of_last_line(block, encoding)
         if end:
             self._cuts.append(self.position + end)
-        return split_records(block[:end], continuation, is_final=True)
-
-    def assign_times(self, block: Block, *, latest: int) -> range:
-        """Return a time for each record of the block just read, in microseconds since the epoch.
-
-        The real times are unknown: they are after the previous block and near the file's modification time.  The
-        order must survive, so each record is later than all before it: by 1 ms, which is the resolution that OCI
-        displays, or by less when there are too many for the time until shortly after the modification time.
-
-        Args:
-            block: a block of at least one record.
-            latest: the latest time to return, because the modification time may be in the future.
-        """
-        count = len(block.records.texts)
-        at = min(block.modified_at_micros, latest)
-        since = at - _SPREAD_BEFORE_MICROS if self._latest_time_micros is None else self._latest_time_micros
-        end = min(max(at, since + count * _TIME_STEP_MICROS), at + _SPREAD_AFTER_MICROS, latest)
-        step = max(1, min(_TIME_STEP_MICROS, (end - since) // count))
-        first = max(since + step, end - (count - 1) * step)
-        self._latest_time_micros = first + (count - 1) * step
-        return range(first, first + count * step, step)
+            self._state = None
+        return encodings.split(block[:end], encoding, rule, is_final=True)
 
     def track(self, block: Block, end: int) -> Span:
         """Return a span for the bytes before an offset in the block just read; call it in order of the offsets."""
@@ -295,9 +360,9 @@ class Generation:
 
     def acknowledge(self, span: Span) -> None:
         """Mark a span as acknowledged; the acknowledged offset moves when all spans before it are."""
-        span.is_acknowledged = True
+        span.is_acknowledged, self._state = True, None
         while self._in_flight and self._in_flight[0].is_acknowledged:
-            done = self._in_flight.popleft()
+            done = self._in_flight.pop(0)
             self.acknowledged, self._tail = done.end, done.tail
         while self._cuts and self._cuts[0] <= self.acknowledged:
             self._cuts.pop(0)
@@ -312,16 +377,18 @@ def matches(state: GenerationState, descriptor: int) -> bool:
     return _fingerprint(head) == state.head and _fingerprint(tail) == state.tail
 
 
-def open_log(path: Path) -> int | None:
-    """Return a descriptor of a regular file; None if it is gone or of another type; OSError if not permitted."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    return None
+def starts_with(descriptor: int, other: int) -> bool:
+    """Return whether an open file starts with the whole content of another, maybe an unfinished copy."""
+    offset = 0
+    while part := os.pread(other, READ_BYTES, offset):
+        if os.pread(descriptor, len(part), offset) != part:
+            return False
+        offset += len(part)
+    return True
+
+
+def _is_touched(status: os.stat_result) -> bool:
+    return status.st_atime_ns == status.st_mtime_ns
 
 
 def _fingerprint(data: bytes) -> Fingerprint:

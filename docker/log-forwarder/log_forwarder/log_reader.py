@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from log_forwarder.discovery import FileDiscovery
 from log_forwarder.generation import Block, FlushTimeouts, Generation, Span, Truncated
 from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
-from log_forwarder.records import continuation_pattern
+from log_forwarder.multiline import rule_of
 from log_forwarder.settings import Settings
 
 _FLUSH_NOW: Final = FlushTimeouts(record_seconds=0.0, partial_seconds=0.0)
@@ -60,11 +61,11 @@ class LogReader:
         self._source = source
         self._checkpoint = checkpoint
         self._metrics = metrics
-        self._continuation = continuation_pattern(settings.continuation)
+        self._rule = rule_of(settings.multiline)
         self._timeouts = FlushTimeouts(
             record_seconds=settings.record_quiet_seconds, partial_seconds=settings.partial_quiet_seconds
         )
-        self._discovery = FileDiscovery(settings.directory, checkpoint.load(), metrics)
+        self._discovery = FileDiscovery(settings.directory, checkpoint.load(), metrics, settings.log_files)
         self._next_scan_at = 0.0
         self._round_robin: deque[Generation] = deque()
         self._batches: deque[Batch] = deque()
@@ -73,6 +74,7 @@ class LogReader:
         self._entries_in_flight = 0
         self._blocks_read = 0
         self._has_unsaved_progress = self._has_save_failed = False
+        self._last_growth_at = 0.0
 
     def next_call(self, now: float, *, flush: bool = False) -> PutLogsCall | None:
         """Return the next call, or None when there are too few records for one yet.
@@ -86,7 +88,7 @@ class LogReader:
         if now >= self._next_scan_at or flush:
             self._discovery.scan(now, flush=flush)
             self._next_scan_at = now + self._settings.poll_seconds
-        self._round_robin = deque(self._discovery.generations)
+        self._round_robin = deque(self._discovery.polled)
         self._round_robin.rotate(-self._blocks_read)
         while self._round_robin and not self._is_full():
             self._read_block(now, flush=flush)
@@ -108,6 +110,8 @@ class LogReader:
 
     def on_idle(self) -> None:
         """Save new progress and update the gauges; for moments when nothing can be sent."""
+        with contextlib.suppress(OSError):  # the next read reports it
+            self._discovery.look()
         if self._has_unsaved_progress:
             self.save()
         self._update_gauges()
@@ -120,7 +124,7 @@ class LogReader:
     @property
     def last_growth_at(self) -> float:
         """When a read last found that a file had changed, in seconds of the clock of `next_call`."""
-        return max((generation.last_growth_at for generation in self._discovery.generations), default=0.0)
+        return self._last_growth_at
 
     def close(self) -> None:
         """Close all files without saving; the next run reads again what was not saved."""
@@ -141,7 +145,7 @@ class LogReader:
 
     def _update_gauges(self) -> None:
         self._metrics.set("unacknowledged_entries", self._entries_in_flight)
-        self._metrics.set("unread_bytes", sum(one.unread_bytes for one in self._discovery.generations))
+        self._metrics.set("unread_bytes", sum(one.lost_bytes for one in self._discovery.polled))
 
     def _is_full(self) -> bool:
         return (
@@ -152,14 +156,23 @@ class LogReader:
     def _read_block(self, now: float, *, flush: bool) -> None:
         """Read a block of the next generation in turn, and drop it from the round when it has no more."""
         generation = self._round_robin[0]
+        block = None
         try:
-            block = generation.read(self._continuation, _FLUSH_NOW if flush else self._timeouts, now)
+            descriptor = self._discovery.descriptor(generation, now)
+            if descriptor is not None:
+                timeouts = _FLUSH_NOW if flush else self._timeouts
+                block = generation.read(descriptor, self._rule, timeouts, now)
+                self._discovery.report_readable(generation)
         except Truncated:
             self._round_robin[0] = self._discovery.restart(generation)
             return
+        except OSError as exc:
+            self._discovery.report_unreadable(generation, exc, now)
+        self._last_growth_at = max(self._last_growth_at, generation.last_growth_at)
         self._round_robin.rotate(-1)
         if block is None:
             self._round_robin.pop()
+            self._discovery.rest(generation, now)
             return
         self._blocks_read += 1
         if not self._batches:
@@ -179,7 +192,9 @@ class LogReader:
             generation.acknowledge(generation.track(block, block.end))
             self._has_unsaved_progress = True
             return
-        times = generation.assign_times(block, latest=time.time_ns() // 1000)
+        times = generation.times.assign(
+            len(texts), modified_at_micros=block.modified_at_micros, latest_micros=time.time_ns() // 1000
+        )
         bounds = [(0, len(texts))]
         namespace = payload.id_namespace(self._source, generation.id)
         while bounds:

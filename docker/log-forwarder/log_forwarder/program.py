@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import resource
 import socket
@@ -19,6 +20,7 @@ from log_forwarder.json_log import log
 from log_forwarder.log_reader import LogReader, PutLogsCall
 from log_forwarder.metrics import Metrics
 from log_forwarder.principal import PrincipalError, ResourcePrincipal
+from log_forwarder.proxy import proxy_for
 from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
 from log_forwarder.settings import Settings, SettingsError
 from log_forwarder.status import StatusError, StatusServer, Watchdog
@@ -98,7 +100,15 @@ class Program:
         """Run until `stopping` is set; returns the exit status, see `main`."""
         for index in range(self._settings.senders):
             threading.Thread(target=self._run_sender, name=f"sender-{index}", daemon=True).start()
-        log("started", source=self._source, endpoint=self._settings.endpoint, port=self._status.server_address[1])
+        proxy = proxy_for(self._settings.endpoint, os.environ)
+        log(
+            "started",
+            source=self._source,
+            endpoint=self._settings.endpoint,
+            proxy=str(proxy or ""),
+            port=self._status.server_address[1],
+            log_files=", ".join(self._settings.log_files),
+        )
         while not self._stopping.is_set() and not self._sender_failed.is_set():
             self._step(flush=False)
         is_drained = self._drain()

@@ -1,4 +1,4 @@
-"""Split bytes into records: a record is a line together with the lines that continue it (a stack trace).
+"""Split bytes into records: a record is a line together with the lines that belong to it (see `multiline`).
 
 Where a record ends depends only on the bytes after its start, never on how many of them existed when it was read:
 the same bytes are split in the same way after a restart, and so get the same ids.
@@ -6,10 +6,10 @@ the same bytes are split in the same way after a restart, and so get the same id
 
 from __future__ import annotations
 
-import re
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 MAX_RECORD_BYTES: Final = 256 * 1024
 """Longer records are split.  With U+FFFD (3 bytes) for every byte they stay below 1 MB."""
@@ -17,7 +17,7 @@ MAX_RECORD_BYTES: Final = 256 * 1024
 MAX_RECORDS_PER_SPLIT: Final = 20_000
 """Bounds the memory for a block of very short lines."""
 
-_INNER_NEWLINE: Final = b"\xff"
+INNER_NEWLINE: Final = b"\xff"
 """Replaces newlines inside records while a block is split; this byte does not occur in UTF-8."""
 
 _UTF8_TRAILING_BYTE: Final = 0x80
@@ -29,7 +29,7 @@ _ESCAPES: Final = (
     (b"\\", rb"\\"),
     (b'"', rb"\""),
     *((bytes([code]), _SHORT.get(code, rb"\u%04x" % code)) for code in _CONTROLS),
-    (_INNER_NEWLINE, rb"\n"),
+    (INNER_NEWLINE, rb"\n"),
 )
 
 
@@ -48,34 +48,34 @@ class Records:
     consumed: int
 
 
-def continuation_pattern(continuation: str) -> re.Pattern[bytes]:
-    """Return a pattern that matches the newlines inside records.
+class RecordRule(Protocol):
+    """Decides which lines belong together."""
 
-    Args:
-        continuation: a regular expression for the beginning of lines that continue the line before; empty for none.
+    def join(self, block: bytes, *, is_final: bool) -> tuple[bytes, int]:
+        """Replace the newlines inside records by INNER_NEWLINE; return the block and the end of its last record.
 
-    Raises:
-        re.error: it is not a regular expression, or not one that can be part of another.
-    """
-    pattern = continuation.encode() or rb"(?!)"
-    # What follows the last newline is not known yet.
-    return re.compile(rb"\n(?=" + pattern + rb")(?!\Z)", re.MULTILINE)
+        The record that begins at that end may go on after the block; with `is_final` the last one ends with it.
+
+        Args:
+            block: begins with a record, and ends with a newline unless its last line is longer than
+                MAX_RECORD_BYTES or `is_final`.
+            is_final: nothing follows the block.
+        """
 
 
-def split_records(block: bytes, continuation: re.Pattern[bytes], *, is_final: bool) -> Records:
+def split_records(block: bytes, rule: RecordRule, *, is_final: bool) -> Records:
     """Split a block, which begins with a record, into records.
 
     Args:
         block: bytes of a file: at least 2 * MAX_RECORD_BYTES + 2, or all that exist.
-        continuation: see `continuation_pattern`.
+        rule: which lines belong together.
         is_final: whether the last record ends with the block.  Otherwise it is left in the block, because the next
             line may continue it.
     """
     whole = block
     if not is_final and len(block) - (complete := block.rfind(b"\n") + 1) <= MAX_RECORD_BYTES:
         whole = block[:complete]
-    joined = continuation.sub(_INNER_NEWLINE, whole)
-    end = len(whole) if is_final else joined.rfind(b"\n", 0, max(0, len(joined) - 1)) + 1
+    joined, end = rule.join(whole, is_final=is_final)
     lines = joined[:end].split(b"\n", MAX_RECORDS_PER_SPLIT) if end else []
     if len(lines) > MAX_RECORDS_PER_SPLIT:
         end -= len(lines[-1])
@@ -121,6 +121,8 @@ def _chunks(block: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _without_blank_records(texts: list[bytes], starts: list[int], consumed: int) -> Records:
+    if any(text.startswith(codecs.BOM_UTF8) for text in texts):
+        texts = [text.removeprefix(codecs.BOM_UTF8) for text in texts]
     if b"" in texts:
         kept = [(text, start) for text, start in zip(texts, starts, strict=True) if text]
         texts, starts = [text for text, _ in kept], [start for _, start in kept]
@@ -138,7 +140,7 @@ def _is_utf8(block: bytes) -> bool:
 def _escape_with_replacement(record: bytes) -> bytes:
     """Escape a record for JSON, with U+FFFD for bytes that are not UTF-8."""
     return _escape_for_json(
-        record.decode("utf-8", "replace").encode().replace(b"\n", _INNER_NEWLINE) + b"\n"
+        record.decode("utf-8", "replace").encode().replace(b"\n", INNER_NEWLINE) + b"\n"
     ).removesuffix(b"\n")
 
 
@@ -148,7 +150,7 @@ def _escape_for_json(block: bytes) -> bytes:
     Newlines stay, since they separate records; carriage returns before them are removed.  `bytes.replace` is fast
     when nothing matches, so one call per escape is faster than any test of each character.
     """
-    block = block.replace(b"\r\n", b"\n").replace(b"\r" + _INNER_NEWLINE, _INNER_NEWLINE)
+    block = block.replace(b"\r\n", b"\n").replace(b"\r" + INNER_NEWLINE, INNER_NEWLINE)
     for plain, escaped in _ESCAPES:
         block = block.replace(plain, escaped)
     return block

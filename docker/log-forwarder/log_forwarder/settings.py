@@ -8,13 +8,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from log_forwarder.records import continuation_pattern
-
-_CONTINUATION: Final = (
-    r"[ \t]|Traceback \(most recent call last\)|Caused by: |"
-    r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)(?::|\n)"
-)
-"""Indented lines, and the lines of a Java or Python stack trace that are not indented."""
+from log_forwarder.log_files import DEFAULT_PATTERNS
+from log_forwarder.multiline import TRACES, rule_of
+from log_forwarder.proxy import ProxyError, proxy_for
 
 _REGION_KEYS: Final = {"iad": "us-ashburn-1", "phx": "us-phoenix-1", "fra": "eu-frankfurt-1", "lhr": "uk-london-1"}
 """OCIDs of the oldest regions contain a key, not the region's name.  Source: oci.regions.REGIONS_SHORT_NAMES."""
@@ -54,14 +50,16 @@ class Settings:
         directory: the log directory.
         endpoint: base URL of the ingestion service.
         instance: name of the container instance, for tokens that do not contain its OCID.
-        continuation: see `records.continuation_pattern`.
+        multiline: see `multiline.rule_of`.
+        log_files: patterns of the files that are shipped, see `log_files.LogFiles`.
     """
 
     log_id: str
     directory: Path
     endpoint: str
     instance: str = ""
-    continuation: str = _CONTINUATION
+    multiline: str = TRACES
+    log_files: tuple[str, ...] = DEFAULT_PATTERNS
     batch_entries: int = _number(10_000, "OCISIDECAR_BATCH_ENTRIES", 1, 100_000)
     batch_bytes: int = _number(2_000_000, "OCISIDECAR_BATCH_BYTES", 10_000, 9_000_000)
     senders: int = _number(2, "OCISIDECAR_SENDERS", 1, 16)
@@ -84,7 +82,8 @@ class Settings:
         values: dict[str, Any] = {
             "log_id": _required(environment, "OCISIDECAR_LOG_ID", errors),
             "directory": Path(_required(environment, "OCISIDECAR_LOG_DIRECTORY", errors)),
-            "continuation": _continuation(environment, errors),
+            "multiline": _multiline(environment, errors),
+            "log_files": _log_files(environment, errors),
             "instance": environment.get("OCISIDECAR_INSTANCE", ""),
         }
         for one in fields(cls):
@@ -92,6 +91,10 @@ class Settings:
             if limits is not None and (text := environment.get(limits.variable)):
                 values[one.name] = _parsed(text, limits, errors)
         values["endpoint"] = _endpoint(environment, values["log_id"], errors)
+        try:
+            proxy_for(values["endpoint"], environment)
+        except ProxyError as exc:
+            errors.append(str(exc))
         if errors:
             raise SettingsError("\n".join(errors))
         return cls(**values)
@@ -104,13 +107,24 @@ def _required(environment: Mapping[str, str], variable: str, errors: list[str]) 
     return value
 
 
-def _continuation(environment: Mapping[str, str], errors: list[str]) -> str:
-    text = environment.get("OCISIDECAR_CONTINUATION", _CONTINUATION)
+def _multiline(environment: Mapping[str, str], errors: list[str]) -> str:
+    text = environment.get("OCISIDECAR_MULTILINE", "") or TRACES
     try:
-        continuation_pattern(text)
-    except re.error as exc:
-        errors.append(f"OCISIDECAR_CONTINUATION is not a valid regular expression: {exc}")
+        rule_of(text)
+    except ValueError as exc:
+        errors.append(f"OCISIDECAR_MULTILINE {exc}")
     return text
+
+
+def _log_files(environment: Mapping[str, str], errors: list[str]) -> tuple[str, ...]:
+    """Return the patterns: one a line, or separated by commas."""
+    text = environment.get("OCISIDECAR_LOG_FILES", "")
+    patterns = tuple(part for one in re.split(r"[,\n]", text) if (part := one.strip()))
+    if patterns and all(one.startswith("!") for one in patterns):
+        errors.append(f"OCISIDECAR_LOG_FILES has no pattern of a file that is shipped, got {text!r}")
+    if any(one.removeprefix("!").startswith("/") for one in patterns):
+        errors.append(f"OCISIDECAR_LOG_FILES must have paths below the log directory, got {text!r}")
+    return patterns or DEFAULT_PATTERNS
 
 
 def _parsed(text: str, limits: _Range, errors: list[str]) -> float:

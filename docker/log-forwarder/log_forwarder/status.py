@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
-from typing import Final
+from typing import Any, Final
 
 from log_forwarder.metrics import Metrics
 
 CLIENT_TIMEOUT_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.1
 
 
 class Watchdog:
@@ -72,6 +75,17 @@ class StatusServer(ThreadingHTTPServer):
         """Bind without resolving the host name, which blocks for seconds where there is no name server."""
         TCPServer.server_bind(self)
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; without a descriptor left, wait a moment instead of trying again at once."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_PAUSE_SECONDS)
+            raise
+
+    def handle_error(self, *_: object) -> None:
+        """Log nothing: a client that disconnects is no fault of the forwarder's."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: StatusServer
@@ -80,7 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Respond to one request."""
         if self.path == "/metrics":
-            self.server.metrics.set("resident_memory_bytes", _resident_bytes())
+            with contextlib.suppress(OSError):  # no descriptor is left: the last value stays
+                self.server.metrics.set("resident_memory_bytes", _resident_bytes())
             self._respond(HTTPStatus.OK, self.server.metrics.text())
         elif self.path == "/healthy":
             failure = self.server.watchdog.failure()

@@ -94,4 +94,5 @@ SERVICES: Final[tuple[Service, ...]] = (
     LIMITS_SERVICE,
     SECRETS,
     SCANNING,
+    *absent_kinds.FURTHER_SERVICES,
 )

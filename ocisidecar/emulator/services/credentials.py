@@ -12,7 +12,7 @@ from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, not_found
 from ocisidecar.emulator.paging import page_of_items, page_of_records, select
 from ocisidecar.emulator.schema import body
-from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY
+from ocisidecar.emulator.services.identity import CREATED_AT_ONCE, DELETED_AT_ONCE, IDENTITY
 from ocisidecar.emulator.services.users import USERS
 from ocisidecar.emulator.state import Record
 
@@ -28,8 +28,8 @@ AUTH_TOKENS: Final = Collection(
     details=body("description!"),
     changes=body("description"),
     filters=(),
-    create_phases=CREATE_PHASES,
-    delete_phases=DELETE_PHASES,
+    create_phases=CREATED_AT_ONCE,
+    delete_phases=DELETED_AT_ONCE,
     etag="40",
 )
 ITEM: Final = {"collection": AUTH_TOKENS, "headers": ("etag",)}

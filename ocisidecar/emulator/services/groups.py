@@ -13,7 +13,7 @@ from ocisidecar.emulator.declarations import Call, Collection, Result, Unique
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, body, tagged
-from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, require_in_tenancy
+from ocisidecar.emulator.services.identity import CREATED_AT_ONCE, DELETED_AT_ONCE, IDENTITY, require_in_tenancy
 from ocisidecar.emulator.state import Record
 
 MEMBERSHIP: Final = "user-group-membership"
@@ -41,8 +41,8 @@ GROUPS: Final = crud.declare_collection(
         details=tagged("compartmentId! name! description!"),
         changes=tagged("description"),
         filters=("name", "lifecycleState"),
-        create_phases=CREATE_PHASES,
-        delete_phases=DELETE_PHASES,
+        create_phases=CREATED_AT_ONCE,
+        delete_phases=DELETED_AT_ONCE,
         etag="40",
         unique=Unique(member="name", scope=(), code="GroupAlreadyExists", message="Group '{name}' already exists"),
         before_create=_complete_group,
@@ -69,8 +69,8 @@ MEMBERSHIPS: Final = Collection(
     item="/userGroupMemberships/{userGroupMembershipId}",
     details=body("userId! groupId!"),
     filters=("userId", "groupId"),
-    create_phases=CREATE_PHASES,
-    delete_phases=DELETE_PHASES,
+    create_phases=CREATED_AT_ONCE,
+    delete_phases=DELETED_AT_ONCE,
     etag="40",
     before_create=_complete_membership,
 )

@@ -40,6 +40,9 @@ TAGGING_WORK_REQUESTS: Final = WorkRequests(
 
 CREATE_PHASES: Final = (("CREATING", "identity"), ("ACTIVE", ""))
 DELETE_PHASES: Final = (("DELETING", "identity"), (None, ""))
+CREATED_AT_ONCE: Final = (("ACTIVE", ""),)
+DELETED_AT_ONCE: Final = (("DELETING", ""), (None, ""))
+"""Users, groups, memberships and credentials: user_crud.py of the SDK's examples never waits for one."""
 
 
 @IDENTITY.operation("GET", "/tenancies/{tenancyId}", "get_tenancy")

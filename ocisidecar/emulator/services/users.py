@@ -15,7 +15,7 @@ from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import etag, timestamp
 from ocisidecar.emulator.schema import JsonObject, body, tagged
 from ocisidecar.emulator.services.groups import require_no_membership
-from ocisidecar.emulator.services.identity import CREATE_PHASES, DELETE_PHASES, IDENTITY, require_in_tenancy
+from ocisidecar.emulator.services.identity import CREATED_AT_ONCE, DELETED_AT_ONCE, IDENTITY, require_in_tenancy
 from ocisidecar.emulator.signature import Principal, read_public_key
 from ocisidecar.emulator.state import Cloud, Record
 
@@ -74,8 +74,8 @@ USERS: Final = crud.declare_collection(
         details=tagged("compartmentId! name! description! email"),
         changes=tagged("description email dbUserName:unsupported"),
         filters=("name", "lifecycleState"),
-        create_phases=CREATE_PHASES,
-        delete_phases=DELETE_PHASES,
+        create_phases=CREATED_AT_ONCE,
+        delete_phases=DELETED_AT_ONCE,
         etag="40",
         unique=Unique(member="name", scope=(), code="UserAlreadyExists", message="User '{name}' already exists"),
         before_create=_complete,

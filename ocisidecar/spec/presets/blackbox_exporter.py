@@ -10,9 +10,10 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import BLACKBOX_EXPORTER
 from ocisidecar.spec.volume import VolumeSpec
 
-IMAGE = "quay.io/prometheus/blackbox-exporter:v0.27.0"
+IMAGE = BLACKBOX_EXPORTER.url
 PORT = 9115
 _NOBODY = 65534
 _DIRECTORY = "/etc/blackbox_exporter"

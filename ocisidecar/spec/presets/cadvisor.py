@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
+from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import CADVISOR
 
-IMAGE = "gcr.io/cadvisor/cadvisor:v0.52.1"
+IMAGE = CADVISOR.url
 PORT = 8080
+_NOBODY = 65534
 
 _WARNING = (
     "cadvisor has almost nothing to report in OCI Container Instances: without a Docker socket, host paths and "
@@ -32,5 +35,6 @@ def cadvisor(*, image_url: str | None = None) -> SidecarSpec:
         is_essential=False,
         vcpus_limit=0.1,
         memory_limit_in_gbs=0.25,
+        security_context=SecurityContext.restricted(run_as_user=_NOBODY),
         warnings=(_WARNING,),
     )

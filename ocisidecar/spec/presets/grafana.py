@@ -4,58 +4,89 @@ from __future__ import annotations
 
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.own_images import own_image
-from ocisidecar.spec.scrape import ScrapeTarget
+from ocisidecar.spec.scrape import SCRAPE_INTERVAL_VARIABLE, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
-from ocisidecar.spec.volume import FileContent, VolumeSpec
+from ocisidecar.spec.volume import HALF_A_PAIR, FileContent, VolumeSpec
 
 PORT = 3000
 _USER = 472
 _SECRETS = "/etc/grafana-secret"
 
+_NOTHING_OUTSIDE = {
+    "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
+    "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+    "GF_ANALYTICS_FEEDBACK_LINKS_ENABLED": "false",
+    "GF_ANALYTICS_REPORTING_ENABLED": "false",
+    "GF_NEWS_NEWS_FEED_ENABLED": "false",
+    "GF_PLUGINS_PLUGIN_ADMIN_ENABLED": "false",
+    "GF_SECURITY_DISABLE_GRAVATAR": "true",
+    "GF_SNAPSHOTS_EXTERNAL_ENABLED": "false",
+}
+"""It sends nothing to others, and an administrator cannot install plugins, which are programs."""
+_TLS = {
+    "GF_SECURITY_COOKIE_SECURE": "true",
+    "GF_SERVER_CERT_FILE": f"{_SECRETS}/tls.crt",
+    "GF_SERVER_CERT_KEY": f"{_SECRETS}/tls.key",
+    "GF_SERVER_PROTOCOL": "https",
+}
 _WITHOUT_ADMIN = {
     "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true",
     "GF_AUTH_ANONYMOUS_ENABLED": "true",
     "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
     "GF_AUTH_DISABLE_LOGIN_FORM": "true",
 }
+_WITH_ADMIN = {"GF_SECURITY_ADMIN_PASSWORD__FILE": f"{_SECRETS}/admin_password"}
 
 
 def grafana(
     *,
     image_url: str | None = None,
     admin_password: FileContent | None = None,
+    certificate: FileContent | None = None,
+    private_key: FileContent | None = None,
     version: str = "1",
+    scrape_interval_in_seconds: int = 15,
 ) -> SidecarSpec:
     """Return Grafana with data source and dashboards.
 
     Args:
         image_url: an image instead of our own, which is looked up below the provisioner's `image_prefix`.
         admin_password: of the user `admin`, best as `SecretRef`; None creates no such user; anyone who reaches the
-            port may then view the dashboards, but change nothing.
-        version: change it together with an `admin_password` given literally, which enters no digest.
+            port may then view the dashboards, but change nothing; it may be opened to the VCN only.
+        certificate: with `private_key`: of the server, in PEM form; the port then speaks HTTPS.
+        private_key: of the certificate, best as `SecretRef`.
+        version: change it together with an `admin_password` or a key given literally, which enter no digest.
+        scrape_interval_in_seconds: of a Prometheus with a configuration of your own; that of a generated one is
+            known.
 
     Its data ends with the instance.  Port 3000 is not opened by this: add it to the instance's `ports` for that.
+    With a certificate Prometheus does not scrape it, and OCI checks only that it accepts connections.
     """
-    environment = {"GF_SERVER_HTTP_PORT": str(PORT), "GF_ANALYTICS_REPORTING_ENABLED": "false"}
+    environment = {
+        "GF_SERVER_HTTP_PORT": str(PORT),
+        **_NOTHING_OUTSIDE,
+        SCRAPE_INTERVAL_VARIABLE: f"{scrape_interval_in_seconds}s",
+    }
     mounts = {"/var/lib/grafana": VolumeSpec.empty_dir("grafana-data")}
-    if admin_password is None:
-        environment |= _WITHOUT_ADMIN
-    else:
-        environment["GF_SECURITY_ADMIN_PASSWORD__FILE"] = f"{_SECRETS}/admin_password"
-        mounts[_SECRETS] = VolumeSpec.config_file(
-            "grafana-secret", {"admin_password": admin_password}, secret_version=version
-        )
+    given = {"admin_password": admin_password, "tls.crt": certificate, "tls.key": private_key}
+    files = {name: content for name, content in given.items() if content is not None}
+    has_tls = {"tls.crt", "tls.key"} <= files.keys()
+    environment |= _WITHOUT_ADMIN if admin_password is None else _WITH_ADMIN
+    environment |= _TLS if has_tls else {}
+    if files:
+        mounts[_SECRETS] = VolumeSpec.config_file("grafana-secret", files, secret_version=version)
     return SidecarSpec(
         "grafana",
         image_url=image_url or own_image("grafana"),
         environment_variables=environment,
         mounts=mounts,
-        health_checks=(HealthCheck.http(PORT, path="/api/health"),),
-        scrape=ScrapeTarget(PORT),
+        health_checks=(HealthCheck.tcp(PORT) if has_tls else HealthCheck.http(PORT, path="/api/health"),),
+        scrape=None if has_tls else ScrapeTarget(PORT),
         is_essential=False,
         vcpus_limit=0.25,
         memory_limit_in_gbs=0.5,
         ephemeral_storage_in_gbs=0.5,
         security_context=SecurityContext.restricted(run_as_user=_USER),
+        problems=() if (certificate is None) == (private_key is None) else (HALF_A_PAIR,),
     )

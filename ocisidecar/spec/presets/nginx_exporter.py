@@ -6,8 +6,9 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import NGINX_EXPORTER
 
-IMAGE = "docker.io/nginx/nginx-prometheus-exporter:1.4.2"
+IMAGE = NGINX_EXPORTER.url
 PORT = 9113
 _USER = 1001
 
@@ -19,12 +20,16 @@ def nginx_exporter(
 
     Args:
         image_url: an image with the same command line instead of the pinned official one.
-        scrape_uri: where nginx serves `stub_status`; allow 127.0.0.1 only.
+        scrape_uri: where nginx serves `stub_status`; allow 127.0.0.1 only.  With `https://` its certificate is
+            verified.
     """
+    arguments = [f"--nginx.scrape-uri={scrape_uri}", f"--web.listen-address=0.0.0.0:{PORT}"]
+    if scrape_uri.lower().startswith("https:"):
+        arguments.append("--nginx.ssl-verify")  # off by default
     return SidecarSpec(
         "nginx-exporter",
         image_url=image_url or IMAGE,
-        arguments=(f"--nginx.scrape-uri={scrape_uri}", f"--web.listen-address=0.0.0.0:{PORT}"),
+        arguments=arguments,
         health_checks=(HealthCheck.http(PORT, path="/metrics"),),
         scrape=ScrapeTarget(PORT),
         vcpus_limit=0.1,

@@ -6,8 +6,9 @@ from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.third_party_images import NODE_EXPORTER
 
-IMAGE = "quay.io/prometheus/node-exporter:v1.9.1"
+IMAGE = NODE_EXPORTER.url
 PORT = 9100
 _NOBODY = 65534
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from ocisidecar.spec.health import HealthCheck
 from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
-from ocisidecar.spec.volume import FileContent, VolumeSpec
+from ocisidecar.spec.third_party_images import PROMETHEUS
+from ocisidecar.spec.volume import HALF_A_PAIR, FileContent, VolumeSpec
 
-IMAGE = "quay.io/prometheus/prometheus:v3.5.0"
+IMAGE = PROMETHEUS.url
 PORT = 9090
 _NOBODY = 65534
-_WRITE_AHEAD_LOG_GBS = 1
+_COMPACTION_GBS = 1
+"""Beyond the limit for a while: a compaction writes a block before it removes those that the block replaces."""
+_WEB = "/etc/prometheus-web"
+_BCRYPT = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
+_UNREAD = (
+    "asks for a password or HTTPS, so Grafana and the management agent beside it, and verify(), cannot read it"
+)
 
 
 def prometheus(
@@ -23,39 +32,97 @@ def prometheus(
     scrape_interval_in_seconds: int = 15,
     remote_write: Sequence[str] = (),
     retention_size_in_gbs: int = 4,
+    certificate: FileContent | None = None,
+    private_key: FileContent | None = None,
+    users: Mapping[str, str] | None = None,
+    version: str = "1",
 ) -> SidecarSpec:
     """Return Prometheus, which scrapes every other container of the instance that declares metrics.
 
     Args:
-        image_url: an image with the same command line instead of the pinned official one.
+        image_url: an image with the same command line instead of the pinned official one: Prometheus 3.
         config: your own `prometheus.yml` instead of the generated one; the next two arguments then mean nothing.
         scrape_interval_in_seconds: time between two scrapes of a target.
         remote_write: URLs that receive every sample, without credentials; for those write your own `config`.
-        retention_size_in_gbs: GB of samples kept, of the instance's 15 GB; a write-ahead log comes on top.
+        retention_size_in_gbs: GB that samples and the write-ahead log take, of the instance's 15 GB; 1 GB more is
+            reserved for compactions.
+        certificate: with `private_key`: of the server, in PEM form; the port then speaks HTTPS.
+        private_key: of the certificate, best as `SecretRef`.
+        users: name → bcrypt hash of the password, as `htpasswd -nBC 10 <name>` prints it: nobody else is let in.
+            In a spec file each `$` of it is written `$$`.
+        version: change it together with a key or `users`, which enter no digest.
+
+    With a certificate or users it does not scrape itself, OCI checks only that it accepts connections, and what
+    reads it at http://127.0.0.1:9090, such as Grafana and the management agent beside it, is refused; so is
+    `verify()`.
 
     Its data ends with the instance.  Port 9090 is not opened by this: add it to the instance's `ports` for that.
     """
-    generated = PrometheusConfig(
-        scrape_interval_in_seconds=scrape_interval_in_seconds, remote_write=tuple(remote_write)
-    )
-    content = generated if config is None else config
+    interval, targets = scrape_interval_in_seconds, tuple(remote_write)
+    generated = PrometheusConfig(scrape_interval_in_seconds=interval, remote_write=targets)
+    protection = _protection(certificate, private_key, users or {}, version)
     return SidecarSpec(
         "prometheus",
         image_url=image_url or IMAGE,
-        arguments=(
-            "--config.file=/etc/prometheus/prometheus.yml",
-            "--storage.tsdb.path=/prometheus",
-            f"--storage.tsdb.retention.size={retention_size_in_gbs}GB",
-            f"--web.listen-address=0.0.0.0:{PORT}",
-        ),
+        arguments=_arguments(retention_size_in_gbs, is_protected=bool(protection)),
         mounts={
-            "/etc/prometheus": VolumeSpec.config_file("prometheus-config", {"prometheus.yml": content}),
+            "/etc/prometheus": VolumeSpec.config_file("prometheus-config", {"prometheus.yml": config or generated}),
             "/prometheus": VolumeSpec.empty_dir("prometheus-data"),
+            **protection,
         },
-        health_checks=(HealthCheck.http(PORT, path="/-/healthy"),),
-        scrape=ScrapeTarget(PORT),
+        health_checks=(HealthCheck.tcp(PORT) if protection else HealthCheck.http(PORT, path="/-/healthy"),),
+        scrape=None if protection else ScrapeTarget(PORT),
         vcpus_limit=0.5,
         memory_limit_in_gbs=1,
-        ephemeral_storage_in_gbs=retention_size_in_gbs + _WRITE_AHEAD_LOG_GBS,
+        ephemeral_storage_in_gbs=retention_size_in_gbs + _COMPACTION_GBS,
         security_context=SecurityContext.restricted(run_as_user=_NOBODY),
+        warnings=(_UNREAD,) if protection else (),
+        problems=tuple(_problems(certificate, private_key, users or {})),
     )
+
+
+def _arguments(retention_size_in_gbs: int, *, is_protected: bool) -> tuple[str, ...]:
+    return (
+        "--config.file=/etc/prometheus/prometheus.yml",
+        "--storage.tsdb.path=/prometheus",
+        # In the configuration this is possible only from a version after 3.5 on, and 3.5 refuses to start then;
+        # the flag, deprecated since, works in all of version 3, and with a configuration of your own.
+        f"--storage.tsdb.retention.size={retention_size_in_gbs}GB",
+        # By default any page that an operator opens may read what is served.
+        "--web.cors.origin=none",
+        f"--web.listen-address=0.0.0.0:{PORT}",
+        *((f"--web.config.file={_WEB}/web.yml",) if is_protected else ()),
+    )
+
+
+def _protection(
+    certificate: FileContent | None, private_key: FileContent | None, users: Mapping[str, str], version: str
+) -> dict[str, VolumeSpec]:
+    """Return the mount of a web configuration; none without a certificate and users.
+
+    Source: Prometheus documentation, "HTTPS and authentication".
+    """
+    web: dict[str, object] = {}
+    files: dict[str, FileContent] = {}
+    if certificate is not None and private_key is not None:
+        web["tls_server_config"] = {"cert_file": f"{_WEB}/tls.crt", "key_file": f"{_WEB}/tls.key"}
+        files |= {"tls.crt": certificate, "tls.key": private_key}
+    if users:
+        web["basic_auth_users"] = {name: str(users[name]) for name in sorted(users)}
+    if not web:
+        return {}
+    files["web.yml"] = json.dumps(web, indent=2) + "\n"
+    return {_WEB: VolumeSpec.config_file("prometheus-web", files, secret_version=version)}
+
+
+def _problems(
+    certificate: FileContent | None, private_key: FileContent | None, users: Mapping[str, str]
+) -> Iterator[str]:
+    if (certificate is None) != (private_key is None):
+        yield HALF_A_PAIR
+    for name, value in users.items():
+        if not _BCRYPT.fullmatch(str(value)):
+            yield (
+                f"users[{name!r}] must be the bcrypt hash of a password, never the password: take what "
+                f"`htpasswd -nBC 10 {name}` prints behind the colon"
+            )

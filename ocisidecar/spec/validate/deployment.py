@@ -9,12 +9,14 @@ from ocisidecar.spec import limits
 from ocisidecar.spec.alarm import INSTANCES
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.internet import as_block, public_addresses
 from ocisidecar.spec.logs import LoggingSpec
 from ocisidecar.spec.named_items import repeated
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.spec.validate.audience import Audience
-from ocisidecar.spec.validate.fields import Problem
+from ocisidecar.spec.validate.egress import egress_problems
+from ocisidecar.spec.validate.fields import VCN, Problem
 from ocisidecar.spec.validate.paths import below, containers_of
 from ocisidecar.wire import Key, Ref
 
@@ -44,8 +46,46 @@ def membership_problems(instance: InstanceSpec, spec: DeploymentSpec, audience: 
     """Yield what does not fit between an instance and its deployment, with paths below the instance."""
     yield from _address(instance, spec.effective_network, audience)
     yield from _references(instance, spec, audience)
+    yield from _rules(instance, spec.effective_network)
+    yield from _anonymous(instance, spec.effective_network)
+    yield from egress_problems(instance, spec.effective_network, audience)
     yield from below("freeform_tags", _tags({**spec.freeform_tags, **instance.freeform_tags}, _FREE_TAGS))
     yield from below("vnic_freeform_tags", _tags(instance.vnic_freeform_tags, limits.FREEFORM_TAGS))
+
+
+def _rules(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Problem]:
+    """Demand that ports and egress fit into one network security group."""
+    incoming = sum(len(set(port.sources)) for port in instance.ports)
+    outgoing = 1 + sum(len(rule.spans) for rule in (instance.egress.rules if instance.egress is not None else ()))
+    if network.kind != "existing" and incoming + outgoing > limits.RULES_PER_GROUP:
+        message = f"a network security group holds {limits.RULES_PER_GROUP} rules, and a port takes one for each"
+        total = f"source: {incoming} beside {outgoing} outgoing"
+        yield "ports", f"{message} {total}. Give wider ranges, or open fewer ports"
+
+
+def _anonymous(instance: InstanceSpec, network: NetworkSpec) -> Iterator[Problem]:
+    """Refuse sources outside the VCN for a Grafana that lets everyone view."""
+    variables = [one.environment_variables for one in instance.sidecars]
+    served = {
+        str(one.get("GF_SERVER_HTTP_PORT", "3000"))
+        for one in variables
+        if one.get("GF_AUTH_ANONYMOUS_ENABLED") == "true"
+    }
+    for number, port in enumerate(instance.ports):
+        outside = [source for source in port.sources if not _is_in_vcn(source, network)]
+        if str(port.port) in served and outside:
+            who = f"only the VCN may reach it, and not {', '.join(outside)}"
+            remedy = "give admin_password, or leave these sources out"
+            yield f"ports[{number}].sources", f"everyone may view the Grafana at {port.port}, so {who}: {remedy}"
+
+
+def _is_in_vcn(source: str, network: NetworkSpec) -> bool:
+    block, vcn = as_block(source), _block(network.cidr_block)
+    if block is None:
+        return source == VCN
+    if network.kind in {"private", "public"}:
+        return vcn is not None and isinstance(block, ipaddress.IPv4Network) and block.subnet_of(vcn)
+    return public_addresses([block], block.version) == 0
 
 
 def _tags(tags: Mapping[str, str], most: int) -> Iterator[Problem]:

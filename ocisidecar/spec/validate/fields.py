@@ -110,6 +110,18 @@ def cidr(shortest: int, longest: int) -> Validator:
     return validator
 
 
+VCN = "vcn"
+"""As a source of traffic: every address of the deployment's VCN."""
+
+_ANY_CIDR = cidr(0, 32)
+
+
+def vcn_or_cidr(value: str) -> str | None:
+    """Demand the word for the VCN or an IPv4 network in CIDR notation."""
+    problem = None if value == VCN else _ANY_CIDR(value)
+    return problem and f"must be {VCN!r} or an IPv4 CIDR block such as 203.0.113.0/24, got {value!r}"
+
+
 def ip_address(value: str) -> str | None:
     """Demand an IPv4 or IPv6 address."""
     try:
@@ -157,20 +169,57 @@ HOSTNAME_LABEL = matches(
     r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a host name label: 1 to 63 letters, digits and inner '-'"
 )
 ENVIRONMENT_NAME = matches(r"[A-Za-z_][A-Za-z0-9_.-]*", "a name of letters, digits, '_', '.' and '-'")
+_HOST_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 REGISTRY_HOST = matches(
-    r"[A-Za-z0-9.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?",
+    rf"({_HOST_LABEL}(\.{_HOST_LABEL})*|\[[0-9A-Fa-f:]+\])(:[0-9]+)?",
     "a registry's name such as fra.ocir.io, without scheme and path",
 )
 REPOSITORY_PATH = matches(r"[a-z0-9]+(([._]|__|-+|/)[a-z0-9]+)*", "lower-case words joined by '/', '-', '_' or '.'")
 """Source of both: github.com/distribution/reference, "domain" and "remote-name"."""
-IMAGE_PREFIX = matches(
-    r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*/?",
-    "a registry with a path, such as fra.ocir.io/namespace/path",
-)
-IMAGE_URL = matches(
-    r"[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?",
-    "an image reference such as fra.ocir.io/namespace/web:1.4",
-)
+_LONGEST_IMAGE_NAME = 255
+_LONGEST_TAG = 128
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_EXAMPLE_IMAGE = "an image reference such as fra.ocir.io/namespace/web:1.4"
+
+
+def _image_name_problem(name: str) -> str | None:
+    """Return what is wrong with a registry and a repository's path; with one word alone, that is the path."""
+    first, slash, rest = name.partition("/")
+    has_registry = bool(slash) and (bool({".", ":", "["} & set(first)) or first == "localhost")
+    if has_registry and REGISTRY_HOST(first):
+        return f"{first!r} is not a registry's name such as fra.ocir.io"
+    path = rest if has_registry else name
+    if REPOSITORY_PATH(path) is None:
+        too_long = f"registry and path have {len(name)} characters, and {_LONGEST_IMAGE_NAME} at most are allowed"
+        return too_long if len(name) > _LONGEST_IMAGE_NAME else None
+    if REPOSITORY_PATH(path.lower()) is None:
+        return f"registries take only lower case in {path!r}"
+    return f"the path {path!r} is not lower-case words joined by '/', '-', '_' or '.'"
+
+
+def image_reference(value: str) -> str | None:
+    """Demand an image reference as registries and engines take it.
+
+    Source: github.com/distribution/reference, "reference.go" and "regexp.go"; a first component is a registry where
+    it has a dot or a port, or is localhost.
+    """
+    named, at, digest = value.partition("@")
+    head, slash, last = named.rpartition("/")
+    last, colon, tag = last.partition(":")
+    problem = _image_name_problem(f"{head}{slash}{last}")
+    if problem is None and colon and (not _TAG.fullmatch(tag) or len(tag) > _LONGEST_TAG):
+        problem = f"the tag {tag!r} is not 1 to {_LONGEST_TAG} letters, digits, '_', '.' and '-'"
+    if problem is None and at and not _DIGEST.fullmatch(digest):
+        problem = f"the digest {digest!r} is not sha256: and 64 hexadecimal digits in lower case"
+    return problem and f"must be {_EXAMPLE_IMAGE}, got {value!r}: {problem}"
+
+
+def image_prefix(value: str) -> str | None:
+    """Demand a registry with a path, below which images are; it may end in '/'."""
+    problem = _image_name_problem(value.removesuffix("/") + "/x")
+    expected = "a registry with a path, such as fra.ocir.io/namespace/path"
+    return problem and f"must be {expected}, got {value!r}: {problem}"
 
 
 def _after(unit: str) -> str:

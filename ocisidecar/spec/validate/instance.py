@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 
 from ocisidecar.spec.instance import InstanceSpec
@@ -14,15 +13,6 @@ from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.spec.validate.paths import below, containers_of, joined
 
-_SECRET_NAME = re.compile(
-    r"(.*_)?(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(API|ACCESS|PRIVATE|SECRET)_?KEY)", re.IGNORECASE
-)
-_IN_CLEAR = "looks like a secret, and OCI shows environment variables in clear text: mount it as a file with {}"
-_AS_FILE = 'VolumeSpec.config_file("secrets", {"value": SecretRef("ocid1.vaultsecret…")}), or write Plain("…")'
-_AS_FILE_IN_FILES = (
-    "the volume {config_file: {name: secrets, files: {value: {secret: ocid1.vaultsecret…}}}}, or write {plain: …}"
-)
-_IF_PUBLIC = " if everyone who sees the container may read it"
 _WITHOUT_PREFIX = (
     "{!r} is one of this project's own images: build and push it with `python scripts/build_all.py`, then give {}, "
     "or the image_url of this sidecar"
@@ -39,7 +29,6 @@ def instance_problems(instance: InstanceSpec, audience: Audience) -> Iterator[Pr
     volumes = {volume.name for volume in instance.declared_volumes}
     for path, container in containers_of(instance):
         yield from below(path, _mounts(container, volumes, audience))
-        yield from below(path, _secrets(container, audience))
         yield from ((path, problem) for problem in container.problems)
 
 
@@ -85,13 +74,6 @@ def _mounts(container: SidecarSpec, volumes: Collection[str], audience: Audience
             yield f'mounts["{mount_path}"]', f"there is no volume {mount.volume_name!r}{advice}"
     for mount_path in repeated(mount_path.rstrip("/") for mount_path in container.mounts):
         yield f'mounts["{mount_path}"]', "is mounted twice"
-
-
-def _secrets(container: SidecarSpec, audience: Audience) -> Iterator[Problem]:
-    for name, value in container.environment_variables.items():
-        if isinstance(value, str) and value and _SECRET_NAME.fullmatch(name):
-            remedy = audience.words(python=_AS_FILE, file=_AS_FILE_IN_FILES)
-            yield f'environment_variables["{name}"]', _IN_CLEAR.format(remedy) + _IF_PUBLIC
 
 
 def _ports(instance: InstanceSpec) -> Iterator[Problem]:

@@ -15,21 +15,26 @@ from attrs import Attribute, evolve, has
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.positions import Origin
+from ocisidecar.spec.secret_texts import masked
 from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.capacity import capacity_problems
 from ocisidecar.spec.validate.deployment import deployment_problems, membership_problems
 from ocisidecar.spec.validate.fields import (
     ELEMENT_VALIDATORS,
     FIELD_VALIDATORS,
-    IMAGE_PREFIX,
     NAME_VALIDATORS,
     Problem,
     Validator,
 )
+from ocisidecar.spec.validate.fields import (
+    image_prefix as valid_image_prefix,
+)
 from ocisidecar.spec.validate.instance import image_problems, instance_problems
 from ocisidecar.spec.validate.paths import below
 from ocisidecar.spec.validate.place import Place, place_problems
-from ocisidecar.spec.validate.types import elements_of, parts_of, type_problems
+from ocisidecar.spec.validate.secrets import secret_problems
+from ocisidecar.spec.validate.types import REPORTED, elements_of, parts_of, type_problems
 
 
 def validate(
@@ -51,8 +56,9 @@ def validate(
     if place is not None:
         problems += place_problems(spec, place)
     if image_prefix is not None:
-        problems += _failed((IMAGE_PREFIX,), image_prefix, "image_prefix")
-    return tuple(SpecProblem(path, message) for path, message in dict.fromkeys(problems))
+        problems += _failed((valid_image_prefix,), image_prefix, "image_prefix")
+    found = [SpecProblem(path, masked(message)) for path, message in dict.fromkeys(problems) if message != REPORTED]
+    return tuple(_placed(spec, problem) for problem in found)
 
 
 def check(
@@ -87,16 +93,23 @@ def raise_problems(
     Raises:
         SpecError: holds every problem of all of them.
     """
-    found = [(spec, problem) for spec in specs for problem in problems_of(spec)]
+    found = [(spec, _placed(spec, problem)) for spec in specs for problem in problems_of(spec)]
     if found:
         is_one = len(specs) == 1
         raise SpecError(
-            [
-                problem if is_one else evolve(problem, path=f"{spec.name}: {problem.path}")
-                for spec, problem in found
-            ],
+            [problem if is_one else _of_several(spec, problem) for spec, problem in found],
             source=specs[0].source_file if is_one else None,
         )
+
+
+def _placed(spec: DeploymentSpec, problem: SpecProblem) -> SpecProblem:
+    """Return the problem with its place in the file; a wrong value for `origin` itself has none."""
+    return spec.origin.placed(problem) if isinstance(spec.origin, Origin) and not problem.place else problem
+
+
+def _of_several(spec: DeploymentSpec, problem: SpecProblem) -> SpecProblem:
+    place = f"{spec.source_file}, {problem.place}" if problem.place else ""
+    return evolve(problem, path=f"{spec.name}: {problem.path}", place=place)
 
 
 def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:
@@ -105,6 +118,7 @@ def _problems(spec: DeploymentSpec, *, need_prefix: bool) -> Iterator[Problem]:
     wrong = {path for path, _ in mistyped}
     yield from mistyped
     yield from _part_problems(spec, "", wrong)
+    yield from secret_problems(spec, audience)
     for instance, path in elements_of(spec.instances, "instances"):
         if isinstance(instance, InstanceSpec) and not _holds(wrong, path):
             yield from below(path, instance_problems(instance, audience))

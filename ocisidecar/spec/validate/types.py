@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from attrs import Attribute, fields, has, resolve_types
 
+from ocisidecar.spec.as_written import Interpolated, Unmade, Word
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
 from ocisidecar.spec.suggestions import did_you_mean
@@ -19,6 +20,8 @@ from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.fields import Problem
 from ocisidecar.wire import Ref
 
+REPORTED = ""
+"""The message of a problem that was reported when the spec was read."""
 _WORDS: Mapping[Any, str] = {
     str: "text",
     bytes: "bytes",
@@ -43,6 +46,8 @@ _GIVEN_IN_FILES: Mapping[type, str] = {
     int: "a number",
     float: "a number",
     str: "text",
+    Word: "a word that some readers of YAML take for true or false",
+    Interpolated: "text",
     list: "a list",
     tuple: "a list",
     dict: "a mapping",
@@ -85,6 +90,9 @@ def type_problems_of(
 
     `is_shown` says whether messages may show the value.
     """
+    if isinstance(value, Unmade):
+        yield path, REPORTED
+        return
     fitting = next((option for option in _options(hint) if _fits(value, *option)), None)
     if fitting is None:
         given = _given(value, hint, audience, is_shown=is_shown)
@@ -119,7 +127,7 @@ def _fits(value: object, kind: Any, arguments: tuple[Any, ...]) -> bool:
         return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
     if kind is Sequence:
         return isinstance(value, tuple)
-    return isinstance(value, kind)
+    return isinstance(value, kind) and not isinstance(value, Word)
 
 
 def _described(hint: Any, audience: Audience) -> str:
@@ -169,7 +177,7 @@ def word_for(value: object) -> str:
 def _advice(value: object, hint: Any, path: str, *, is_shown: bool) -> str:
     """Return what to write instead, if that is known."""
     kinds = dict(_options(hint))
-    if str in kinds and isinstance(value, int | float):
+    if str in kinds and isinstance(value, int | float | Word):
         return "; put it in quotes"
     if not is_shown or not isinstance(value, str):
         return ""

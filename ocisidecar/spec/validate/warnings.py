@@ -7,10 +7,21 @@ from collections.abc import Iterator
 from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
 from ocisidecar.spec.limits import SHAPES
+from ocisidecar.spec.network import NetworkSpec
+from ocisidecar.spec.secret_texts import masked_content
+from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.validate.paths import containers_of, joined
 
-_WHOLE_INTERNET = "0.0.0.0/0"
+_UNNOTICED = (
+    "holds what looks like a secret, which enters no hash in a tag, so that a changed one alone goes unnoticed: "
+    "take it from a vault secret, or set secret_version and change that with it"
+)
+_ALL_LOG_GROUPS = (
+    "an existing log does not show its group, so the right to push lines covers all log groups of the compartment: "
+    "give log_group_id instead of log_id"
+)
 
 
 def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
@@ -26,7 +37,7 @@ def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
         for alarm in spec.alarms
         if not alarm.destinations
     )
-    return (*of_instances, *of_alarms)
+    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_alarms)
 
 
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
@@ -37,13 +48,17 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
                 f"{shape} is not a known shape, so its limits are not checked (known: {', '.join(SHAPES)})",
             )
     for port in instance.ports:
-        if _WHOLE_INTERNET in port.sources:
+        if is_whole_internet(port.sources):
             yield "ports", f"{port.protocol} {port.port} is open to the whole internet"
-    if instance.ports and spec.effective_network.kind == "existing":
-        yield (
-            "ports",
-            "must be opened by the owner of the existing subnet; this deployment does not open them",
-        )
+        elif is_internet(port.sources):
+            count = public_addresses(blocks_in(port.sources))
+            cover = f"its sources cover {count:,} public addresses ({', '.join(port.sources)})"
+            yield "ports", f"{port.protocol} {port.port} is open to the internet: {cover}"
+    yield from _of_jobs(instance)
+    yield from _of_existing_network(instance, spec.effective_network)
+    yield from _hidden_changes(instance)
+    if spec.effective_logging.log_id is not None and any(_pushes(one) for one in instance.containers):
+        yield "statements", _ALL_LOG_GROUPS
     for path, container in containers_of(instance):
         yield from ((path, warning) for warning in container.warnings)
         if not _is_pinned(container.image_url):
@@ -56,6 +71,38 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
             )
 
 
+def _pushes(container: SidecarSpec) -> bool:
+    return any(one.resource_type == "log-content" for one in container.statements)
+
+
+def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
+    if instance.sidecars and instance.container_restart_policy != "ALWAYS":
+        names = ", ".join(sidecar.name for sidecar in instance.sidecars)
+        ends = "an instance ends with the last of its containers, and presets never end"
+        yield "container_restart_policy", f"{ends}: after the app it runs on, and costs, with {names}"
+
+
+def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:
+    if network.kind != "existing":
+        return
+    if instance.ports:
+        yield "ports", "must be opened by the owner of the existing subnet; this deployment does not open them"
+    scraped = sorted({target.port for sidecar in instance.sidecars for target in sidecar.scrape})
+    if scraped:
+        what = f"answer without a password on {', '.join(map(str, scraped))}"
+        yield "sidecars", f"{what} to whoever the rules of the existing subnet admit, which verify() checks"
+
+
+def _hidden_changes(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
+    for volume in instance.all_volumes:
+        for path, content in volume.files.items():
+            if not isinstance(content, bytes) or volume.secret_version is not None:
+                continue
+            if masked_content((volume.name, path), content) != content:
+                yield f'volumes["{volume.name}"].files["{path}"]', _UNNOTICED
+
+
 def _is_pinned(image_url: str) -> bool:
-    _, colon, tag = image_url.rpartition("/")[2].partition(":")
-    return "@" in image_url or bool(colon and tag != "latest")
+    """Tell whether the URL has a digest, or a tag with a number, unlike `latest`, `stable` and `main`."""
+    tag = image_url.rpartition("/")[2].partition(":")[2]
+    return "@" in image_url or any(character.isdigit() for character in tag)

@@ -20,14 +20,14 @@ from ocisidecar.emulator.known_operations import FILE
 HEAD = """\
 # The operations of OCI's API, from the Python SDK {version}.
 # Written by `python -m tests.emulator.contract.sdk_operations`.
-# A client of the SDK with its host, below it its paths, * for a parameter, then methods and their names;
-# an indented path continues the one above it.
+# A client of the SDK with its host, below it its paths, * for a parameter and ** for one that may hold slashes,
+# then methods and their names; an indented path continues the one above it.
 """
 
 
 @frozen(kw_only=True, order=True)
 class SdkOperation:
-    """One method of a client of the SDK; `path` begins with the version and has * for parameters."""
+    """One method of a client of the SDK; `path` begins with the version and has * and ** for parameters."""
 
     client: str
     host: str
@@ -44,11 +44,11 @@ def sdk_operations() -> tuple[SdkOperation, ...]:
 
 
 def _operations_in(file: Path) -> Iterator[SdkOperation]:
-    head, *methods = re.split(r"\n    def (?=\w+\()", file.read_text())
+    head, *methods = re.split(r"\n    (?:async )?def (?=\w+\()", file.read_text())
     text = "".join(methods)
     client = re.search(r"^class (\w+)\(", head, re.MULTILINE)
     base = re.search(r"'base_path': '([^']*)'", text)
-    host = re.search(r"'service_endpoint_template': 'https://([\w-]+)", text)
+    host = re.search(r"service_endpoint_template(?:': '|=\")https://(?:\{dualStack\?[^:}]*:)?([\w-]+)", text)
     for method in methods:
         path = re.search(r'resource_path = "([^"]+)"', method)
         verb = re.search(r'method = "(\w+)"', method)
@@ -56,10 +56,15 @@ def _operations_in(file: Path) -> Iterator[SdkOperation]:
             yield SdkOperation(
                 client=f"{file.parent.name}.{client[1]}",
                 host=host[1] if host else "",
-                path=re.sub(r"[^/]*\{[^/]*", "*", base[1].rstrip("/") + path[1]),
+                path=re.sub(r"[^/]*\{[^/]*", _parameter, base[1].rstrip("/") + path[1]),
                 method=verb[1],
                 name=method[: method.index("(")],
             )
+
+
+def _parameter(segment: re.Match[str]) -> str:
+    """Return the sign for a parameter; the SDK sends the slashes of a path within a repository as they are."""
+    return "**" if segment[0].endswith("Path}") else "*"
 
 
 def text() -> str:

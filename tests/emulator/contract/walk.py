@@ -9,6 +9,7 @@ import pytest
 
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Assumptions, Emulator, Latencies
+from ocisidecar.emulator.regions import REGIONS
 from tests.emulator.contract.checking_client import CheckingClient, Exchange
 from tests.emulator.contract.identity_steps import identities, tags, users
 from tests.emulator.contract.instance_steps import container_instances
@@ -69,22 +70,47 @@ def refusals(walk: Walk) -> None:
 
 def absent_kinds(walk: Walk) -> None:
     """List the kinds that cannot be made."""
-    for noun in (
-        "drgs",
-        "cpes",
-        "ip_sec_connections",
-        "local_peering_gateways",
-        "remote_peering_connections",
-        "virtual_circuits",
-    ):
-        getattr(walk.network, f"list_{noun}")(walk.home)
+    for client, path, lists in LISTS_OF_ABSENT_KINDS:
+        for name in lists.split():
+            getattr(walk.client(client, path), f"list_{name}")(compartment_id=walk.home)
     walk.network.list_ipv6s(subnet_id=walk.ids["subnet"])
-    walk.client("core.ComputeClient", "/iaas").list_instances(walk.home)
-    logging = walk.client("logging.LoggingManagementClient", "/logging")
-    logging.list_unified_agent_configurations(walk.home)
-    logging.list_log_saved_searches(walk.home)
+    identity = walk.client("identity.IdentityClient", "/identity")
+    identity.list_identity_providers("SAML2", walk.emulator.tenancy_id)
+    identity.list_network_sources(walk.emulator.tenancy_id)
+    files = walk.client("file_storage.FileStorageClient", "/filestorage")
+    domain = REGIONS[walk.emulator.app.cloud.home_region].domain_names()[0]
+    files.list_file_systems(walk.home, domain)
+    files.list_mount_targets(walk.home, domain)
     storage = walk.client("object_storage.ObjectStorageClient", "/objectstorage")
     storage.list_buckets(storage.get_namespace(), walk.home)
+
+
+LISTS_OF_ABSENT_KINDS = (
+    (
+        "core.VirtualNetworkClient",
+        "/iaas",
+        "drgs cpes ip_sec_connections local_peering_gateways remote_peering_connections virtual_circuits",
+    ),
+    ("core.ComputeClient", "/iaas", "instances compute_capacity_reservations volume_attachments"),
+    (
+        "core.BlockstorageClient",
+        "/iaas",
+        "volumes boot_volumes volume_groups volume_backups boot_volume_backups volume_group_backups",
+    ),
+    ("logging.LoggingManagementClient", "/logging", "unified_agent_configurations log_saved_searches"),
+    ("analytics.AnalyticsClient", "/analytics", "analytics_instances"),
+    (
+        "database.DatabaseClient",
+        "/database",
+        "autonomous_databases cloud_exadata_infrastructures cloud_vm_clusters db_homes db_systems",
+    ),
+    ("dns.DnsClient", "/dns", "zones"),
+    ("events.EventsClient", "/events", "rules"),
+    ("integration.IntegrationInstanceClient", "/integration", "integration_instances"),
+    ("key_management.KmsVaultClient", "/kms", "vaults"),
+    ("load_balancer.LoadBalancerClient", "/iaas", "load_balancers"),
+    ("streaming.StreamAdminClient", "/streaming", "streams"),
+)
 
 
 def moves(walk: Walk) -> None:

@@ -1,0 +1,160 @@
+"""Presets in one pod with what they watch: databases with passwords, probes, and an app without a Content-Type.
+
+`test_images.py` runs those of nginx and Redis, the node exporter and every query of the dashboards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from ocisidecar.engine import Engine, RunningPod
+from ocisidecar.engine.owner import CONTAINER, POD
+from ocisidecar.resources.instance_request import compose
+from ocisidecar.spec import DeploymentSpec, InstanceSpec, ScrapeTarget, SidecarSpec, VolumeSpec
+from ocisidecar.spec.third_party_images import REDIS
+from ocisidecar.wire import resolve_fields
+from tests.standins.images import MARIADB, POSTGRES, PYTHON
+
+NAME = f"presets-{os.getpid()}"
+PASSWORD = "a#b$c${D}\"d'e f\\g`h;i%jk&l/m@n:o=p{q}\\"
+"""Without `?`, with which the MySQL exporter cannot log in: the preset refuses it."""
+
+APP = """
+import http.server
+
+class Metrics(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response_only(200)
+        self.end_headers()
+        self.wfile.write(b"app_answers 1\\n")
+
+http.server.ThreadingHTTPServer(("127.0.0.1", 8000), Metrics).serve_forever()
+"""
+
+
+def with_file(name: str, image: str, path: str, text: str, *command: str) -> SidecarSpec:
+    """Return a database that reads a file."""
+    directory, _, file = path.rpartition("/")
+    config = VolumeSpec.config_file(f"{name}-config", {file: text})
+    return SidecarSpec(name, image_url=image, command=command, mounts={directory: config})
+
+
+def doubled(text: str, *characters: str) -> str:
+    """Return a text with each of these characters twice."""
+    for character in characters:
+        text = text.replace(character, character * 2)
+    return text
+
+
+INITIAL_SQL = "/docker-entrypoint-initdb.d/init.sql"
+REDIS_CONFIG = "/etc/redis-config/redis.conf"
+REDIS_PASSWORD = "requirepass " + json.dumps(PASSWORD) + "\nprotected-mode no\n"
+MARIADB_ROLE = (
+    f"CREATE USER IF NOT EXISTS exporter@'%' IDENTIFIED BY '{doubled(PASSWORD, chr(92), chr(39))}';\n"
+    "GRANT PROCESS, REPLICATION CLIENT, SLAVE MONITOR, SELECT ON *.* TO exporter@'%';\n"
+)
+POSTGRES_ROLE = f"CREATE ROLE postgres_exporter LOGIN PASSWORD '{doubled(PASSWORD, chr(39))}' IN ROLE pg_monitor\n"
+WEB = (
+    InstanceSpec(
+        "web", image_url=PYTHON, command=["python3", "-c", APP], memory_in_gbs=8, scrape=ScrapeTarget(8000)
+    )
+    .with_sidecar(with_file("mariadb", MARIADB, INITIAL_SQL, MARIADB_ROLE))
+    .with_sidecar(with_file("postgres", POSTGRES, INITIAL_SQL, POSTGRES_ROLE))
+    .with_sidecar(with_file("redis", REDIS.url, REDIS_CONFIG, REDIS_PASSWORD, "redis-server", REDIS_CONFIG))
+    .with_sidecar(
+        SidecarSpec.mysql_exporter(my_cnf=f"[client]\npassword = `{PASSWORD.replace('$', '${DOLLAR}')}`\n")
+    )
+    .with_sidecar(SidecarSpec.postgres_exporter(password=PASSWORD))
+    .with_sidecar(SidecarSpec.redis_exporter(passwords=json.dumps({"redis://127.0.0.1:6379": PASSWORD})))
+    .with_sidecar(SidecarSpec.blackbox_exporter(targets=("http://127.0.0.1:8000/", "tcp://127.0.0.1:5432")))
+    .with_sidecar(SidecarSpec.prometheus(scrape_interval_in_seconds=1))
+)
+
+
+@pytest.fixture(scope="module")
+def pod(engine: Engine, images: Mapping[str, str]):
+    body = compose(DeploymentSpec("web", [WEB]), WEB, replica=0).body
+    pod = engine.run_pod(resolve_fields(body, str), name=NAME, images=images)
+    try:
+        yield pod
+    finally:
+        pod.close()
+
+
+def get(pod: RunningPod, port: int, path: str) -> tuple[int, str]:
+    """Return the status and the text of a response; 0 if there is none."""
+    connection = HTTPConnection(pod.address, port, timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError:
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def query(pod: RunningPod, expression: str) -> list[dict[str, Any]]:
+    """Return the series that Prometheus returns for an expression; none while it starts."""
+    status, text = get(pod, 9090, f"/api/v1/query?query={quote(expression)}")
+    return json.loads(text)["data"]["result"] if status == 200 else []
+
+
+def value(pod: RunningPod, expression: str) -> float:
+    """Return the value of an expression's only series; NaN if there is none."""
+    found = query(pod, expression)
+    return float(found[0]["value"][1]) if len(found) == 1 else float("nan")
+
+
+def test_every_target_is_up(pod: RunningPod, eventually: Callable[..., None]) -> None:
+    """Prometheus scrapes every container that declares metrics, also one that answers without a Content-Type."""
+    targets = sum(len(container.scrape) for container in WEB.containers)
+    eventually(lambda: len(query(pod, "up == 1")) == targets, seconds=60)
+    assert value(pod, "app_answers") == 1
+
+
+@pytest.mark.parametrize("metric", ["mysql_up", "pg_up", "redis_up"])
+def test_passwords_may_have_any_character(pod: RunningPod, metric: str, eventually: Callable[..., None]) -> None:
+    """Each database exporter logs in with a password of quotes, blanks and all that files and shells interpret."""
+    eventually(lambda: value(pod, metric) == 1)
+
+
+def test_probes_answer(pod: RunningPod, eventually: Callable[..., None]) -> None:
+    """The blackbox exporter's HTTP and TCP probes succeed, each with its target as instance."""
+    eventually(
+        lambda: (
+            {one["metric"]["instance"] for one in query(pod, "probe_success == 1")}
+            == {"http://127.0.0.1:8000/", "tcp://127.0.0.1:5432"}
+        )
+    )
+
+
+def test_databases_are_measured(pod: RunningPod, eventually: Callable[..., None]) -> None:
+    """The exporters report connections and sizes, for which their users' rights suffice."""
+    names = ("mysql_global_status_threads_connected", "pg_stat_database_numbackends", "redis_connected_clients")
+    eventually(lambda: all(query(pod, name) for name in names))
+    assert query(pod, "pg_database_size_bytes")
+
+
+def test_redis_exporter_scrapes_no_other_server(pod: RunningPod, eventually: Callable[..., None]) -> None:
+    """A caller cannot make the exporter send its password to an address of the caller's choice."""
+    eventually(lambda: get(pod, 9121, "/metrics")[0] == 200)
+    assert get(pod, 9121, "/scrape?target=redis://127.0.0.1:1")[0] == 404
+
+
+@pytest.mark.usefixtures("pod")
+def test_generated_configuration_is_valid(engine: Engine) -> None:
+    """The promtool of Prometheus 3 accepts the configuration that is generated for the instance."""
+    labels = [f"{POD}={NAME}", f"{CONTAINER}=prometheus"]
+    (prometheus,) = engine.api.containers(filters={"label": labels})
+    check = ["promtool", "check", "config", "/etc/prometheus/prometheus.yml"]
+    made = engine.api.exec_create(prometheus["Id"], check)
+    said = engine.api.exec_start(made["Id"]).decode()
+    assert engine.api.exec_inspect(made["Id"])["ExitCode"] == 0, said

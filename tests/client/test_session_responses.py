@@ -348,13 +348,12 @@ class TestMalformedAnswers:
         answers.add("GET", VCN, json={"id": "x", "lifecycleState": "AVAILABLE"})
         assert get_vcn().status == 200
 
-    def test_a_loop_of_redirects_is_a_lost_connection(
-        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]
-    ) -> None:
-        """A loop of redirects raises ConnectionLost."""
+    def test_a_redirect_is_not_followed(self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]) -> None:
+        """A redirect raises ConfigError after one request."""
         answers.add("GET", VCN, status=302, headers={"location": VCN})
-        with pytest.raises(ConnectionLost, match="TooManyRedirects"):
+        with pytest.raises(ConfigError, match="get_vcn: the endpoint redirects"):
             get_vcn()
+        assert len(answers.calls) == 1
 
     def test_a_connection_error_is_one_line(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ocisidecar.observe.instances import Instance
     from ocisidecar.verify.findings import Diagnosis
 
+_MOST_DIAGNOSED = 20
+"""How many instances are diagnosed when an apply fails: each takes a dozen requests."""
+
 
 @frozen
 class ServiceConnection:
@@ -70,7 +73,7 @@ class ServiceConnection:
         outcomes = self.carry_out(plans, reporter, cancel)
         back = self._ways_back(outcomes, cancel)
         found = {
-            one.plan.name: _diagnosis(self.deployment(one.plan.name, one.resources), one.causes)
+            one.plan.name: self._diagnosis(self.deployment(one.plan.name, one.resources), one.causes)
             for one in outcomes
             if one.plan.name in back
         }
@@ -78,7 +81,7 @@ class ServiceConnection:
         deployments = tuple(self.deployment(outcome.plan.name, outcome.resources) for outcome in outcomes)
         for outcome in outcomes:
             reporter.emit(final_event(outcome, cancel.reason))
-        raise_failures(outcomes, deployments, cancel.reason, diagnose=_diagnosis, diagnoses=found)
+        raise_failures(outcomes, deployments, cancel.reason, diagnose=self._diagnosis, diagnoses=found)
         return deployments
 
     def carry_out(self, plans: Sequence[Plan], reporter: Reporter, cancel: Cancel) -> tuple[Outcome, ...]:
@@ -96,6 +99,19 @@ class ServiceConnection:
                 plan = read_roll_back(outcome, self.reader(outcome.plan.name, cancel=cancel))
                 back.update({outcome.plan.name: plan} if plan is not None else {})
         return back
+
+    def _diagnosis(self, deployment: Deployment, causes: Mapping[str, Exception]) -> Diagnosis | None:
+        """Return the diagnosis of a deployment whose instances failed; None where it is not possible."""
+        failed = frozenset(key for key in causes if key.startswith("container-instance/"))
+        if not failed:
+            return None
+        from ocisidecar.verify.diagnose import diagnose
+
+        reader, most = self.reader(deployment.name), _MOST_DIAGNOSED
+        try:
+            return diagnose(reader, deployment.resources, first=failed, most_instances=most)
+        except (Exception, KeyboardInterrupt):  # noqa: BLE001 the failure that is diagnosed matters more
+            return None
 
     def deployment(self, name: str, resources: Mapping[Key, Live]) -> Deployment:
         """Return a deployment that uses this connection."""
@@ -155,16 +171,6 @@ class ServiceConnection:
         snapshot = self.planner.snapshot(name, cancelling)
         plan = plan_start_stop(self.planner.identity(name), snapshot, action, instance=instance)
         return self.run((plan,), on_event, cancelling)[0]
-
-
-def _diagnosis(deployment: Deployment, causes: Mapping[str, Exception]) -> Diagnosis | None:
-    """Return the diagnosis of a deployment whose instances failed; None where it is not possible."""
-    if not any(key.startswith("container-instance/") for key in causes):
-        return None
-    try:
-        return deployment.diagnose()
-    except (Exception, KeyboardInterrupt):  # noqa: BLE001 the failure that is diagnosed matters more
-        return None
 
 
 def base_url(instance: Instance, port: int) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
 from ocisidecar.apply.limits import Limits
+from ocisidecar.client.loopback import is_loopback_url
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ConfigError
@@ -60,6 +60,11 @@ def cloud_target(
     url = find("endpoint", argument=endpoint, environment=os.environ)
     if url and not url.value.startswith(("http://", "https://")):
         raise ConfigError(f"endpoint {url.value!r} ({url.source}) is not a URL, e.g. http://127.0.0.1:8000.")
+    if url and url.value.startswith("http://") and not is_loopback_url(url.value):
+        raise ConfigError(
+            f"endpoint {url.value!r} ({url.source}) is not encrypted, and calls carry secrets: use https://; "
+            "http:// is for addresses of this machine, such as http://127.0.0.1:8000."
+        )
     prefix = find("image_prefix", argument=image_prefix, environment=os.environ)
     return CloudTarget(
         Session(credentials, clock, url.value if url else None),
@@ -132,5 +137,4 @@ def is_emulator(endpoint: str | None = None) -> bool:
     from ocisidecar.credentials import find
 
     url = find("endpoint", argument=endpoint, environment=os.environ)
-    host = urlsplit(url.value if url else "").hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    return url is not None and is_loopback_url(url.value)

@@ -356,7 +356,7 @@ class ApplyFailed(OciSidecarError):
     Attributes:
         deployment: what exists now; `deployments` of each item of a sequence, in its order.
         causes: key of the failed step → its exception.
-        diagnosis: the likely causes, with evidence and remedy, where an instance failed; else None.
+        diagnosis: the likely causes where an instance failed, else None; of many it looks at 20, failed ones first.
         rolled_back: keys of instances that are again as before; see `RolloutSpec.on_failure`.
     """
 

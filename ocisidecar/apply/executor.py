@@ -8,6 +8,7 @@ order and what each waits for; only reactions to failures are decided here.
 
 from __future__ import annotations
 
+import heapq
 import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,7 +67,7 @@ class Executor:
     _plans: dict[str, tuple[Plan, Site]] = field(factory=dict, init=False)
     _operations: dict[OperationId, Operation] = field(factory=dict, init=False)
     _order: TopologicalSorter[OperationId] = field(factory=TopologicalSorter, init=False)
-    _ready: list[OperationId] = field(factory=list, init=False)
+    _ready: list[tuple[int, OperationId]] = field(factory=list, init=False)
     _attempts: dict[OperationId, Attempt] = field(factory=dict, init=False)
     _resources: dict[tuple[str, Key], Live] = field(factory=dict, init=False)
     _causes: dict[str, dict[str, Exception]] = field(factory=dict, init=False)
@@ -159,10 +160,10 @@ class Executor:
             return
         for name in self._deferred.take_due(self._now()):
             self._submit(name)
-        self._ready.extend(self._order.get_ready())
-        self._ready.sort(key=lambda name: (-self._operations[name].depth, name))
+        for name in self._order.get_ready():
+            heapq.heappush(self._ready, (-self._operations[name].depth, name))
         while self._ready and self._in_flight < self.limits.max_workers:
-            name = self._ready.pop(0)
+            _, name = heapq.heappop(self._ready)
             if name.deployment not in self._causes:
                 self._began[name] = self._now()
                 self.reporter.started(self._operations[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 _FIRST_SECONDS = 0.005
-_SHORTEST_SECONDS = 0.3
+_SHORTEST_SECONDS = 0.4
 _LONGEST_SECONDS = 10.0
 _SHARE_OF_WAITED = 0.03
 _POLLS_PER_REMAINING = 2.5

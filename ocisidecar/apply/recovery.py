@@ -101,7 +101,7 @@ class Deferred:
 
     def take_due(self, now: float) -> tuple[OperationId, ...]:
         """Return the operations that begin now, the longest due first, and forget them."""
-        found = tuple(name for due, name in sorted((due, name) for name, due in self._due.items()) if due <= now)
+        found = tuple(name for due, name in sorted((due, name) for name, due in self._due.items() if due <= now))
         for name in found:
             del self._due[name]
         return found

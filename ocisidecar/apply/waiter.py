@@ -30,6 +30,8 @@ _DOUBT_SECONDS = 5.0
 _LONG_REMOVAL_SECONDS = 120.0
 _UNKNOWN_SECONDS = 60.0
 _SHARE_TO_SETTLE = 0.25
+_LISTED_PER_GET = 100
+"""A GET costs about as much CPU as so many entries of a list."""
 
 
 _PHASES: Mapping[Goal, Phase] = {
@@ -69,6 +71,7 @@ class Watch:
         superseded: OCIDs of its key that the plan knew.
         began: when its operation began; how long it took to be ready shows how long its containers take to start.
         phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
+        listed: how many resources the last list had in which it was looked for; set by `poll`.
         is_seen: whether a poll has shown the resource; set by `poll`.
         succeeded_since: since when its work request has been seen to have succeeded; set by `poll`.
         working_since: since when every poll has shown all of its containers working; set by `poll`.
@@ -90,6 +93,7 @@ class Watch:
     listed_by: float | None = None
     superseded: frozenset[str] = frozenset()
     phase: Phase = field(default=Phase.PENDING, init=False)
+    listed: int = field(default=0, init=False)
     is_seen: bool = field(default=False, init=False)
     succeeded_since: float | None = field(default=None, init=False)
     working_since: float | None = field(default=None, init=False)
@@ -193,6 +197,8 @@ def _group_key(watch: Watch) -> tuple[str, str, str]:
 def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tuple[Observation, ...]:
     """Poll one group: one list for all, and a GET or work request where the list leaves doubt.
 
+    A few stragglers of a crowd are read by GET alone, because each list would have the whole crowd.
+
     Args:
         watches: of one kind below one parent.
         caller: makes the calls.
@@ -200,10 +206,10 @@ def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tup
             but not more than a quarter of the time that they took to start.
     """
     kind, site = watches[0].kind, watches[0].site
-    lives = kind.list_live(caller, site, watches[0].parent_id)
+    lives = () if _are_stragglers(watches) else _list(watches, caller)
     observations = tuple(_observe(watch, lives, caller) for watch in watches)
-    if any(watch.listed_by is not None for watch in watches):
-        by_key = _by_key(lives)
+    if any(one.watch.listed_by is not None and one.status is WaitStatus.REACHED for one in observations):
+        by_key = _by_key(lives or _list(watches, caller))
         observations = tuple(_with_rival(one, by_key, caller) for one in observations)
     ready = {
         one.watch.live_id: one.watch.health
@@ -219,6 +225,18 @@ def poll(watches: Sequence[Watch], caller: Caller, settle_seconds: float) -> tup
         else one
         for one in observations
     )
+
+
+def _are_stragglers(watches: Sequence[Watch]) -> bool:
+    listed = max(watch.listed for watch in watches)
+    return listed >= _LISTED_PER_GET * len(watches) and all(watch.live_id for watch in watches)
+
+
+def _list(watches: Sequence[Watch], caller: Caller) -> tuple[Live, ...]:
+    lives = watches[0].kind.list_live(caller, watches[0].site, watches[0].parent_id)
+    for watch in watches:
+        watch.listed = len(lives)
+    return lives
 
 
 def _by_key(lives: Iterable[Live]) -> Mapping[tuple[str, Key], Sequence[Live]]:

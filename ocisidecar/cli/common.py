@@ -50,8 +50,15 @@ def run_command(run: Callable[[], int], *, program: str) -> int:
 
 def print_error(message: str, code: ExitCode, *, program: str = "ocisidecar") -> ExitCode:
     """Write a message to standard error and return the code."""
-    sys.stderr.write(f"{program}: {message}\n")
+    sys.stderr.write(f"{program}: {shown(message)}\n")
     return code
+
+
+def shown(text: str) -> str:
+    """Return a text of whatever origin in a form that does nothing to a terminal, whose lines stay lines."""
+    from ocisidecar.views.page import printable
+
+    return printable(text.replace("\t", "    "))
 
 
 def confirm(prompt: str, expected: str, *, hint: str) -> bool:
@@ -67,7 +74,7 @@ def confirm(prompt: str, expected: str, *, hint: str) -> bool:
     """
     if sys.stdin is None or not sys.stdin.isatty():  # None where standard input is closed
         raise ConfigError(hint)
-    sys.stderr.write(prompt)
+    sys.stderr.write(shown(prompt))
     sys.stderr.flush()
     return sys.stdin.readline().strip() == expected
 
@@ -127,6 +134,7 @@ def print_log(deployment: Deployment, options: Options) -> None:
     """Print the log lines that the options of `add_log_arguments` select, each as soon as it is read."""
     for line in _log_lines(deployment, options):
         text = json.dumps(line.to_dict(), ensure_ascii=False) if options.json else str(line)
+        text = shown(text) if sys.stdout.isatty() else text
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 

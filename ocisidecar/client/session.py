@@ -19,6 +19,7 @@ from typing import Any
 from attrs import Factory, define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
+from ocisidecar.client.loopback import is_loopback_url
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
@@ -32,6 +33,10 @@ from ocisidecar.wire import Json, objects
 _LOG = logging.getLogger("ocisidecar.client.session")
 _TIMEOUT_SECONDS = (10, 60)  # connect, read: the SDK's own defaults
 _PAGE_LIMIT = 100
+_REDIRECTED = (
+    "the endpoint redirects to another address, which is not followed because the request may carry secrets: check "
+    "endpoint, region and proxy."
+)
 _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
 """Page size by service, the largest known to be accepted.
 
@@ -161,7 +166,7 @@ class Session:
             options["service_endpoint"] = oci.regions.endpoint_for(
                 module, region=region, service_endpoint_template=template
             )
-        return client_class(
+        made = client_class(
             {**self.credentials.client_config, "region": region},
             signer=self.credentials.signer,
             retry_strategy=oci.retry.NoneRetryStrategy(),
@@ -170,6 +175,11 @@ class Session:
             skip_deserialization=True,
             **options,
         )
+        # A redirect would get the signed request with its body, also at another host or without encryption.
+        made.base_client.session.max_redirects = 0
+        # Loopback traffic goes through no proxy.
+        made.base_client.session.trust_env = not is_loopback_url(made.base_client.endpoint)
+        return made
 
 
 def _expand(endpoint: str, region: str, service: str) -> str:
@@ -305,6 +315,9 @@ class Caller:
             self.session.has_responded = True
             raise self._service_error(operation, error) from None
         except (requests.exceptions.RequestException, HTTPError) as error:
+            # The SDK wraps the errors of its HTTP library.
+            if any(isinstance(one, requests.exceptions.TooManyRedirects) for one in (error, *error.args)):
+                raise ConfigError(f"{operation}: {_REDIRECTED}") from None
             raise ConnectionLost(operation=operation, key=self.key, service_message=describe(error)) from None
         except UnicodeDecodeError as error:
             message = f"the response cannot be read: {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAX_CLIENT_REQUEST_ID: Final = 98
+MAX_UNAUTHENTICATED: Final = 1000
+"""Requests that no key signed and that are recorded; later ones are forgotten, since anybody can send them."""
 
 
 @frozen(kw_only=True)
@@ -64,6 +67,7 @@ class App:
         self._router = Router(services)
         self._throttle = throttle
         self._requests: list[RecordedRequest] = []
+        self._unauthenticated = 0
         self._lock = threading.Lock()
 
     @property
@@ -76,6 +80,7 @@ class App:
         """Drop the recorded requests."""
         with self._lock:
             self._requests.clear()
+            self._unauthenticated = 0
 
     def respond(self, request: Request) -> tuple[Response, LoseResponse | None]:
         """Return the response and, when an injected fault says so, how it gets lost on its way."""
@@ -175,7 +180,9 @@ class App:
             time=self.cloud.clock.time(),
         )
         with self._lock:
-            self._requests.append(recorded)
+            self._unauthenticated += status == HTTPStatus.UNAUTHORIZED
+            if status != HTTPStatus.UNAUTHORIZED or self._unauthenticated <= MAX_UNAUTHENTICATED:
+                self._requests.append(recorded)
 
 
 class _ResponseLost(Exception):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from attrs import asdict
 
+from ocisidecar.emulator.client_config import write_private
 from ocisidecar.emulator.emulator import Emulator
 from ocisidecar.emulator.lifecycle import Latencies
 from ocisidecar.emulator.state import Assumptions
@@ -100,5 +101,5 @@ def _write_environment(emulator: Emulator, directory: Path) -> Path:
     """Write the environment variables into a file that shells can source; returns its path."""
     file = directory / "environment"
     variables = emulator.environment_with(directory)
-    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+    write_private(file, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
     return file

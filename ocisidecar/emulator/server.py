@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import socket
 import threading
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,6 +22,15 @@ BACKLOG: Final = 256
 POLL_SECONDS: Final = 0.02
 WRITE_BUFFER: Final = 1 << 20
 JOIN_SECONDS: Final = 5.0
+MAX_BODY_BYTES: Final = 8 * 2**20
+READ_TIMEOUT_SECONDS: Final = 60.0
+_LONGEST_LENGTH: Final = 10
+_REFUSED_BODY: Final = json.dumps(
+    {
+        "code": "InvalidParameter",
+        "message": f"The length is malformed, or the body incomplete or larger than {MAX_BODY_BYTES} bytes.",
+    }
+)
 
 
 class _Handler(WSGIRequestHandler):
@@ -30,25 +41,44 @@ class _Handler(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     wbufsize = WRITE_BUFFER
+    timeout = READ_TIMEOUT_SECONDS
     disable_nagle_algorithm = True
     server: _Server
 
     def run_wsgi(self) -> None:
         environ = self.make_environ()
-        if environ.get("wsgi.input_terminated"):
-            body = environ["wsgi.input"].read()
-        else:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = self._body(environ)
+        if body is None:
+            self.close_connection = True
+            self._send(Response(_REFUSED_BODY, status=HTTPStatus.BAD_REQUEST, content_type="application/json"))
+            return
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         response, loss = self.server.emulated.respond(Request(environ))
         data = response.get_data()
         if loss is None:
-            self._send(response, data)
+            self._send(response)
         else:
             self._send_lost(response, data, loss)
 
-    def _send(self, response: Response, data: bytes, length: int | None = None) -> None:
+    def _body(self, environ: Mapping[str, Any]) -> bytes | None:
+        """Return the request's body; None where its length is malformed or too large, or it ends early."""
+        try:
+            if environ.get("wsgi.input_terminated"):
+                body = environ["wsgi.input"].read(MAX_BODY_BYTES + 1)
+                return body if len(body) <= MAX_BODY_BYTES else None
+            length = self.headers.get("content-length") or "0"
+            if not (length.isascii() and length.isdecimal()) or len(length) > _LONGEST_LENGTH:
+                return None
+            if int(length) > MAX_BODY_BYTES:
+                return None
+            body = self.rfile.read(int(length))
+        except (OSError, ValueError):
+            return None
+        return body if len(body) == int(length) else None
+
+    def _send(self, response: Response, data: bytes | None = None, length: int | None = None) -> None:
+        data = response.get_data() if data is None else data
         self.send_response_only(response.status_code)
         self.send_header("date", self.date_time_string(self.server.emulated.cloud.clock.time()))
         for name, value in response.headers.items():
@@ -65,6 +95,7 @@ class _Handler(WSGIRequestHandler):
             self._send(response, data[: len(data) // 2], len(data))
         elif loss.manner == "silence":
             # Returns when the client gives up, or when the emulator closes.
+            self.connection.settimeout(None)
             self.connection.recv(1)
 
     def log(self, *_args: Any) -> None:

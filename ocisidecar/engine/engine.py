@@ -17,6 +17,7 @@ from docker.errors import APIError, DockerException
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.engine import images
 from ocisidecar.engine.access import Access, detect_access
+from ocisidecar.engine.contexts import ContextUnusable, engine_url
 from ocisidecar.engine.errors import raising_pod_failed
 from ocisidecar.engine.networks import Networks, remove_network
 from ocisidecar.engine.owner import KIND, Owner
@@ -55,12 +56,18 @@ class Engine:
 
     @classmethod
     def connect(cls, base_url: str | None = None) -> Engine:
-        """Connect to the engine at `base_url`; the default is `DOCKER_HOST`, else the default socket.
+        """Connect to the engine at `base_url`; the default is the one that the `docker` command would use.
+
+        That is `DOCKER_HOST`, else the context of `DOCKER_CONTEXT` or of `docker context use`, else the usual
+        socket.
 
         Raises:
             DockerUnavailable: no engine answers there.
         """
-        url = base_url or os.environ.get("DOCKER_HOST") or _DEFAULT_URL
+        try:
+            url, source = (base_url, "as given") if base_url else engine_url(os.environ, _DEFAULT_URL)
+        except ContextUnusable as error:
+            raise DockerUnavailable(f"No Docker engine can be used: {error}.") from error
         try:
             tls = None if base_url else docker.utils.kwargs_from_env().get("tls")
             _check_socket(url)
@@ -71,7 +78,7 @@ class Engine:
             )
         except (DockerException, OSError) as error:
             raise DockerUnavailable(
-                f"No Docker engine answers at {url}: {error}. Start one that you may use, or name it in "
+                f"No Docker engine answers at {url} ({source}): {error}. Start one that you may use, or name it in "
                 "DOCKER_HOST, as `docker context ls` shows it; without one, containers can only be simulated."
             ) from error
 

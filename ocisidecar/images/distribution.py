@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 from attrs import define, field, frozen
 
+from ocisidecar.client.loopback import is_loopback
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ImageError, LoginFailed
 from ocisidecar.spec.secret_texts import masked
@@ -222,22 +222,15 @@ class RegistryClient:
         """Send a request, and retry it on failures that are likely to pass."""
         import requests
 
+        options: dict[str, Any] = {"timeout": _TIMEOUT_SECONDS, "allow_redirects": False, "stream": True}
         sent = {**(headers or {}), **({} if authorization is None else {"Authorization": authorization})}
 
         def attempt() -> requests.Response:
             # Any `auth`, even one without effect, keeps requests from using credentials of ~/.netrc.  Redirects are
             # not followed: their target would get body and credentials, and registries redirect blobs only.
-            response = self._http.request(
-                method,
-                url,
-                headers=sent,
-                data=body,
-                timeout=_TIMEOUT_SECONDS,
-                auth=lambda request: request,
-                allow_redirects=False,
-                stream=True,
+            return _read(
+                self._http.request(method, url, headers=sent, data=body, auth=lambda request: request, **options)
             )
-            return _read(response)
 
         retryable = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
         retry = retrying(
@@ -317,18 +310,6 @@ def _read(response: requests.Response) -> requests.Response:
             raise ImageError(f"the response of {response.url} is longer than {_MAX_BODY_BYTES // 2**20} MB.")
     response._content = content  # noqa: SLF001 where requests itself keeps it
     return response
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host, with or without a port, is a loopback address."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def _token(response: requests.Response) -> str:

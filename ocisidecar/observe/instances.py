@@ -9,7 +9,7 @@ Source: oci.container_instances.models.ContainerInstanceSummary, Container and C
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from attrs import asdict, define, field, frozen
@@ -218,8 +218,14 @@ def attachment_of(instance: Instance) -> Attachment:
     return instance._attachments.of(instance.id)  # noqa: SLF001 of this module
 
 
-def read_instances(reader: DeploymentReader) -> tuple[Instance, ...]:
-    """Return the deployment's instances, in the order of their names and numbers."""
+def read_instances(
+    reader: DeploymentReader, *, first: Collection[str] = (), most: int | None = None
+) -> tuple[Instance, ...]:
+    """Return the deployment's instances, in the order of their names and numbers.
+
+    Each takes several requests, so of many only as many as `most` are read: those with the keys in `first`, then
+    others that are not ready.
+    """
     kind, site, caller = KINDS["container-instance"], reader.site, reader.caller
     compartment_id = site.identity.compartment_id
 
@@ -232,16 +238,18 @@ def read_instances(reader: DeploymentReader) -> tuple[Instance, ...]:
 
     entries, container_entries = reader.call_all((instances, containers))
     lives = [live for entry in entries if (live := kind.live(entry, site)) is not None]
+    lives.sort(key=lambda live: (str(live.key) not in first, live.phase is Phase.READY))
+    lives = sorted(lives[:most], key=lambda live: (*_natural_order(live.key.name), live.time_created))
     ids = {live.id for live in lives}
     container_ids = [text(one, "id") for one in container_entries if text(one, "containerInstanceId") in ids]
     bodies = reader.call_all(
         [partial(_read, reader, CLIENT, "get_container", container_id) for container_id in container_ids]
     )
     attachments = Attachments(partial(_read_attachments, reader, tuple(sorted(ids))))
-    return tuple(
-        _instance(live, [body for body in bodies if text(body, "containerInstanceId") == live.id], attachments)
-        for live in sorted(lives, key=lambda live: (*_natural_order(live.key.name), live.time_created))
-    )
+    containers_of: dict[str, list[Mapping[str, Json]]] = {}
+    for body in bodies:
+        containers_of.setdefault(text(body, "containerInstanceId"), []).append(body)
+    return tuple(_instance(live, containers_of.get(live.id, []), attachments) for live in lives)
 
 
 def _read_attachments(reader: DeploymentReader, instance_ids: Sequence[str]) -> Mapping[str, Attachment]:

@@ -165,13 +165,10 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
 
     def with_details(self, caller: Caller, site: Site, lives: Sequence[Live]) -> tuple[Live, ...]:
         """Return the instances with the images and limits of their containers, which take one list for all."""
-        entries = list(caller.pages(self.client, "list_containers", site.identity.compartment_id))
-        return tuple(
-            evolve(
-                live, known=_known(live, [one for one in entries if text(one, "containerInstanceId") == live.id])
-            )
-            for live in lives
-        )
+        containers: dict[str, list[Mapping[str, Json]]] = {}
+        for entry in caller.pages(self.client, "list_containers", site.identity.compartment_id):
+            containers.setdefault(text(entry, "containerInstanceId"), []).append(entry)
+        return tuple(evolve(live, known=_known(live, containers.get(live.id, []))) for live in lives)
 
     def with_place(self, caller: Caller, live: Live) -> Live:
         """Return an instance with its VNICs, which show its subnet and its security groups."""

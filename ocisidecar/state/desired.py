@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -111,7 +112,7 @@ class Desired:
         """Whether it can exist beside an earlier resource of its key."""
         return self.rollout is not None and self.rollout.overlap
 
-    @property
+    @cached_property
     def shared(self) -> frozenset[Ref]:
         """Resources of shared deployments that it needs."""
         return self.relies_on | {ref for ref in references(self.body) if ref.deployment}
@@ -121,7 +122,7 @@ class Desired:
         """Shared deployments that it needs, sorted."""
         return tuple(sorted({ref.deployment for ref in self.shared}))
 
-    @property
+    @cached_property
     def needs(self) -> frozenset[Key]:
         """Keys of the same deployment that must be ready first."""
         referred = (ref.key for ref in references(self.body) if not ref.deployment and ref.key.kind != VAULT_SECRET)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -76,13 +77,17 @@ class Snapshot:
     resources: tuple[Live, ...] = ()
     invisible: Mapping[str, str] = field(factory=dict)
 
-    def of(self, deployment: str) -> dict[Key, tuple[Live, ...]]:
+    def of(self, deployment: str) -> Mapping[Key, tuple[Live, ...]]:
         """Return the live resources of one deployment by key, oldest first, and those that are going last."""
-        found: dict[Key, list[Live]] = {}
+        return self._by_deployment.get(deployment, {})
+
+    @cached_property
+    def _by_deployment(self) -> Mapping[str, Mapping[Key, tuple[Live, ...]]]:
+        found: dict[str, dict[Key, tuple[Live, ...]]] = {}
         for live in sorted(self.resources, key=lambda live: (live.phase is Phase.GOING, live.age_order)):
-            if live.deployment == deployment:
-                found.setdefault(live.key, []).append(live)
-        return {key: tuple(lives) for key, lives in found.items()}
+            lives = found.setdefault(live.deployment, {})
+            lives[live.key] = (*lives.get(live.key, ()), live)
+        return found
 
     def deployments(self) -> tuple[str, ...]:
         """Return the names of all deployments, sorted."""

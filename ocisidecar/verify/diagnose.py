@@ -7,7 +7,7 @@ The rules that turn it into findings are pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -59,9 +59,18 @@ class _Observations:
     creating_seconds: Mapping[Key, float]
 
 
-def diagnose(reader: DeploymentReader, resources: Mapping[str, str]) -> Diagnosis:
-    """Return what is wrong, ranked; see `Deployment.diagnose`.  Reads only."""
-    inspection = inspect(reader, resources)
+def diagnose(
+    reader: DeploymentReader,
+    resources: Mapping[str, str],
+    *,
+    first: Collection[str] = (),
+    most_instances: int | None = None,
+) -> Diagnosis:
+    """Return what is wrong, ranked; see `Deployment.diagnose`.  Reads only.
+
+    `first` and `most_instances` limit the instances that are looked at, see `read_instances`.
+    """
+    inspection = inspect(reader, resources, first=first, most_instances=most_instances)
     observations = _Observations(
         inspection=inspection,
         errors=_read_errors(reader, inspection),

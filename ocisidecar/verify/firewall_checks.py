@@ -60,7 +60,7 @@ def _judged(context: CheckContext, instance: Instance, firewall: Firewall) -> Ch
         admitted = sorted({one for rules in firewall.rule_sets for one in rules.openings if not one.is_outgoing})
         detail = f"admits {', '.join(map(str, admitted)) or 'nothing'}"
         return Check(name=_NAME, key=instance.key, status=Status.PASSED, detail=detail)
-    is_failure = not firewall.is_in_existing_subnet or _reaches_a_listener(chain(*wider.values()), spec, declared)
+    is_failure = not _is_existing(context, firewall) or _reaches_a_listener(chain(*wider.values()), spec, declared)
     details = (f"{', '.join(map(str, found))} by {rule_set}" for rule_set, found in wider.items())
     remedies = dict.fromkeys(_remedy(context, firewall, rule_set) for rule_set in wider)
     return Check(
@@ -89,6 +89,12 @@ def _declared(
         return (_EVERYTHING_OUT,)
     own = own_group(instance.name, {str(key): lives[0].id for key, lives in context.inspection.lives.items()})
     return next((one.openings for one in firewall.rule_sets if one.id == own), None)
+
+
+def _is_existing(context: CheckContext, firewall: Firewall) -> bool:
+    """Return whether the subnet is one that others made, which may be another deployment of ours."""
+    is_declared = context.spec is not None and context.spec.effective_network.kind == "existing"
+    return firewall.is_in_existing_subnet or is_declared
 
 
 def _let_in(spec: InstanceSpec, firewall: Firewall) -> Iterator[Opening]:
@@ -131,7 +137,7 @@ def _remedy(context: CheckContext, firewall: Firewall, rule_set: RuleSet) -> str
         return "apply the spec, which gives each instance a group of its own"
     if is_own:
         return "apply the spec, which removes the rules"
-    if firewall.is_in_existing_subnet:
+    if _is_existing(context, firewall):
         return f"have the owner of {rule_set} remove the rules"
     if rule_set.kind == GROUP:
         others = ", ".join(f'"{one}"' for one in firewall.group_ids if one != rule_set.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from attrs import field, frozen
@@ -59,12 +59,20 @@ def statements_in(policy: Live) -> list[str]:
     return [str(one) for one in listed] if isinstance(listed, list) else []
 
 
-def inspect(reader: DeploymentReader, resources: Mapping[str, str]) -> Inspection:
+def inspect(
+    reader: DeploymentReader,
+    resources: Mapping[str, str],
+    *,
+    first: Collection[str] = (),
+    most_instances: int | None = None,
+) -> Inspection:
     """Read a deployment from the control plane.
 
     Args:
         reader: of the deployment.
         resources: key → OCID of the resources that it is known to have had.
+        first: keys of instances that are read before others, see `read_instances`.
+        most_instances: how many of them are read; all by default.
     """
     snapshot = reader.snapshot()
     lives = snapshot.of(reader.site.identity.name)
@@ -76,7 +84,7 @@ def inspect(reader: DeploymentReader, resources: Mapping[str, str]) -> Inspectio
         [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in to_confirm],
     )
     unlisted = {key: (live,) for key, live in zip(to_confirm, found, strict=True) if live is not None}
-    instances = read_instances(reader)
+    instances = read_instances(reader, first=first, most=most_instances)
     return Inspection(
         site=reader.site,
         snapshot=snapshot,

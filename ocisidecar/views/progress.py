@@ -31,7 +31,7 @@ from ocisidecar.events import (
 )
 from ocisidecar.plan.plan import Action
 from ocisidecar.views.page import Tone, count_of, printable
-from ocisidecar.views.terminal import style_of
+from ocisidecar.views.terminal import is_terminal, style_of
 
 _WORDS: Final[Mapping[Action, tuple[str, str]]] = {
     Action.CREATE: ("creating", "created"),
@@ -136,7 +136,7 @@ class Progress:
         self._began = self._clock.time() - event.elapsed_seconds
         is_repeated = self._status.has_told(event)
         self._status = self._status.after(event)
-        if isinstance(event, StepEvent) and self._live is None and self._console.is_terminal:
+        if isinstance(event, StepEvent) and self._live is None and is_terminal(self._console):
             self._live = self._start()
         is_up_to_date = self._status.planned.get(event.deployment) == 0
         line = _line(event, is_live=self._live is not None, is_up_to_date=is_up_to_date)
@@ -179,7 +179,7 @@ class Progress:
             (f"{line.sign} {printable(self._status.subject(event))}", style_of(line.tone)),
             f" {printable(line.text)}",
         )
-        self._console.print(text, soft_wrap=True)
+        self._console.print(text if is_terminal(self._console) else Text(text.plain), soft_wrap=True)
 
     def _view(self) -> RenderableType:
         status, seconds = self._status, self._clock.time() - self._began

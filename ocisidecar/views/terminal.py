@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -43,10 +44,16 @@ def renderable(page: Page) -> RenderableType:
 def show(page: Page, console: Console) -> None:
     """Print the page: in the width and colours of a terminal, or else as plain text."""
     console.print(
-        renderable(page) if console.is_terminal else Text(as_text(page)),
-        soft_wrap=not console.is_terminal,
+        renderable(page) if is_terminal(console) else Text(as_text(page)),
+        soft_wrap=not is_terminal(console),
         crop=False,
     )
+
+
+def is_terminal(console: Console) -> bool:
+    """Return whether a console is a terminal, which a variable that only forces colours does not make it."""
+    is_coloured_only = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+    return console.is_terminal and (not is_coloured_only or console.file.isatty())
 
 
 def style_of(tone: Tone) -> str:

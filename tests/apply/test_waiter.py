@@ -128,6 +128,28 @@ class TestPoll:
         assert {seen.status for seen in observations} == {WaitStatus.REACHED}
         assert kind.asked == ["list"]
 
+    def test_a_straggler_of_a_crowd_is_read_alone(self, clock):
+        """Once a list has shown a hundred others, the last one is polled by GET, and listed before it is used."""
+        crowd = [live(Phase.READY, number=number, name=f"subnet/{number}") for number in range(2, 102)]
+        kind = ScriptedKind(*crowd, live(Phase.PENDING), got=live(Phase.PENDING))
+        last = watch(kind, listed_by=clock.time() + 60)
+        polled = [poll([last], Caller(clock), 10.0)[0].status for _ in range(3)]
+        assert polled == [WaitStatus.PENDING] * 3
+        assert kind.asked == ["list", "get", "get"]
+        kind.got = live(Phase.READY)
+        kind.listed = (*crowd, live(Phase.READY))
+        assert poll([last], Caller(clock), 10.0)[0].status is WaitStatus.REACHED
+        assert kind.asked == ["list", "get", "get", "get", "list"]
+
+    def test_several_stragglers_of_a_smaller_crowd_share_a_list(self, clock):
+        """Where GETs cost more than the list, everything is listed."""
+        crowd = (live(Phase.PENDING, number=number, name=f"subnet/{number}") for number in range(2, 152))
+        kind = ScriptedKind(*crowd)
+        both = [watch(kind, number=number) for number in (2, 3)]
+        for _ in range(2):
+            poll(both, Caller(clock), 10.0)
+        assert kind.asked == ["list", "list"]
+
     @pytest.mark.parametrize(
         ("got", "status"), [(Phase.READY, WaitStatus.REACHED), (Phase.GOING, WaitStatus.DISAPPEARED)]
     )

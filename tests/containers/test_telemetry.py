@@ -117,7 +117,7 @@ def test_the_evidence_names_what_was_seen(report):
 def test_prometheus_need_not_be_reached(provisioner, deployment, eventually):
     """If port 9090 is closed, the state of the targets comes from OCI Monitoring."""
     closed = {"securityRuleIds": _rules_for(provisioner, deployment, 9090)}
-    group = deployment.resources["network-security-group/web"]
+    group = deployment.resources["network-security-group/shop"]
     caller = reader_of(provisioner, "shop").caller
     caller.call("core.VirtualNetworkClient", "remove_network_security_group_security_rules", group, closed)
 
@@ -133,7 +133,7 @@ def _rules_for(provisioner, deployment, port: int) -> list[str]:
     rules = reader_of(provisioner, "shop").caller.pages(
         "core.VirtualNetworkClient",
         "list_network_security_group_security_rules",
-        deployment.resources["network-security-group/web"],
+        deployment.resources["network-security-group/shop"],
         direction="INGRESS",
     )
     return [one["id"] for one in rules if one["tcpOptions"]["destinationPortRange"]["min"] == port]

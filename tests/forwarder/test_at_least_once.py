@@ -48,6 +48,17 @@ STEPS = st.one_of(
     ],
     batch_entries=1,
 )
+@example(  # the truncated file is renamed before it is seen that it was truncated
+    steps=[
+        ("write", "app.log", ".\n"),
+        ("step",),
+        ("step",),
+        ("step",),
+        ("copytruncate", "app.log", False, "{}.log.{}"),
+        ("rename", "app.log", "{}.log.{}"),
+    ],
+    batch_entries=1,
+)
 @given(steps=st.lists(STEPS, max_size=40), batch_entries=st.integers(1, 4))
 def test_every_word_arrives_and_duplicates_have_equal_ids(steps, batch_entries):
     """Appends, both kinds of rotation, kills and lost responses in any order lose no word and change no id."""

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from ocisidecar.client.loopback import is_loopback
 from ocisidecar.clock import VirtualClock
 from ocisidecar.errors import ImageError, LoginFailed
 from ocisidecar.images.distribution import (
@@ -30,7 +31,6 @@ from ocisidecar.images.distribution import (
     OCI_MANIFEST,
     Manifest,
     RegistryClient,
-    is_loopback,
     manifest_list,
 )
 

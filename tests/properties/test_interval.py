@@ -42,5 +42,5 @@ def test_arrivals_never_make_it_longer(waited, waiting, arrived, span):
 
 @given(waited=st.floats(10, 3600))
 def test_a_single_resource_is_late_by_a_small_share(waited):
-    """A single resource is noticed at most 3 % of the time waited, or 0.3 s, after it is ready."""
-    assert interval(waited, 1) <= max(0.3, 0.03 * waited)
+    """A single resource is noticed at most 3 % of the time waited, or 0.4 s, after it is ready."""
+    assert interval(waited, 1) <= max(0.4, 0.03 * waited)

@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocisidecar.resources.instance_request import compose
-from ocisidecar.spec import DeploymentSpec, Mount, NetworkSpec, SecurityContext, SidecarSpec, VolumeSpec
+from ocisidecar.spec import (
+    DeploymentSpec,
+    InstanceSpec,
+    Mount,
+    NetworkSpec,
+    SecurityContext,
+    SidecarSpec,
+    VolumeSpec,
+)
 from ocisidecar.spec.files import dump_spec, load_spec
 from ocisidecar.spec.validate.spec import validate
 from tests.strategies import deployments
@@ -75,6 +83,12 @@ def test_no_value_is_too_wrong(spec: DeploymentSpec, data: st.DataObject):
         broken = put(junk)
         assert repr(broken)
         assert all(problem.message for problem in validate(broken))
+
+
+def test_a_wrong_origin_is_a_problem_like_others():
+    """A value that is no origin is reported at its path, and places no other problem."""
+    found = validate(DeploymentSpec("shop", [InstanceSpec("web", image_url="")], origin=3))
+    assert {problem.path for problem in found} >= {"origin", 'instances["web"].image_url'}
 
 
 @slow

@@ -308,3 +308,16 @@ def test_a_diagnosis_turns_into_json():
             }
         ],
     }
+
+
+def test_of_many_instances_those_that_failed_are_diagnosed(make_provisioner):
+    """An apply of 60 instances of which one fails reads the containers of 20, among them those of that one."""
+    provisioner = make_provisioner()
+    emulator = provisioner.emulator
+    emulator.inject(Fault.failed("create_container_instance", message="The host was lost.", nth=50))
+    with pytest.raises(ApplyFailed) as caught:
+        provisioner.apply(InstanceSpec("web", image_url="web:1", replicas=60))
+    (failed,) = caught.value.causes
+    assert [one.key for one in caught.value.diagnosis.findings] == [failed]
+    read = {one.path for one in emulator.requests if one.operation == "get_container"}
+    assert len(read) <= 20

@@ -198,6 +198,15 @@ class TestExistingSubnets:
         join_group(deployment, WEB, rule(80, balancer, sourceType="NETWORK_SECURITY_GROUP"), vcn=subnet[1])
         assert "tcp 80" not in found(deployment.verify(spec), "open-ports", WEB).detail
 
+    def test_a_group_of_another_deployment(self, provisioner):
+        """A group of another deployment that an instance joins belongs to others too, as does the subnet."""
+        other = provisioner.apply(evolve(SHOP, name="other", instances=[evolve(APP, ports=[22])]), wait="ready")
+        subnet, group = (other.resources[key] for key in ("subnet/main", "network-security-group/web"))
+        spec = evolve(SHOP, network=NetworkSpec.existing(subnet, nsg_ids=[group]))
+        check = found(provisioner.apply(spec, wait="ready").verify(spec), "open-ports", API)
+        assert check.status is Status.WARNED
+        assert check.remedy.startswith("have the owner of the network security group other-web (")
+
     def test_without_a_spec_nothing_is_known(self, provisioner, subnet):
         """Without a spec and a group of its own, an instance is not checked."""
         spec = evolve(SHOP, network=NetworkSpec.existing(subnet[0]))

@@ -253,7 +253,8 @@ class FileDiscovery:
         possible_copies = [one for one in new_files.values() if one.originals]
         by_path = {info.path: file_id for file_id, info in files.items()} if possible_copies else {}
         for one in possible_copies:
-            self._restart_truncated(self._originals_of(one, by_path), now)
+            renamed = [generation for generation in self.polled if generation.path in one.originals]
+            self._restart_truncated((*self._originals_of(one, by_path), *renamed), now)
         for file_id, new in sorted(
             new_files.items(), key=lambda item: (bool(item[1].originals), item[1].info.mtime_and_size)
         ):

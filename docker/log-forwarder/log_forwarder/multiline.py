@@ -204,6 +204,6 @@ def _undecided_from(block: bytes, floor: int, complete: int) -> int:
     for start, line in list(_lines_before(block, complete, floor)):
         if SIGN.match(line) or HEADER.match(line) or BEGINNING.match(line):
             found = min(found, _head_of(block, start, floor, is_start=True))
-    while found < complete and len(block) - found > records.MAX_RECORD_BYTES // 4:
+    while found < complete and len(block) - found > records.MAX_RECORD_BYTES:
         found = block.find(b"\n", found) + 1
     return found

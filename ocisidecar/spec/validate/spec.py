@@ -15,6 +15,7 @@ from attrs import Attribute, evolve, has
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
+from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.secret_texts import masked
 from ocisidecar.spec.validate.audience import Audience
 from ocisidecar.spec.validate.capacity import capacity_problems
@@ -57,7 +58,7 @@ def validate(
     if image_prefix is not None:
         problems += _failed((valid_image_prefix,), image_prefix, "image_prefix")
     found = [SpecProblem(path, masked(message)) for path, message in dict.fromkeys(problems) if message != REPORTED]
-    return tuple(spec.origin.placed(problem) for problem in found) if spec.origin else tuple(found)
+    return tuple(_placed(spec, problem) for problem in found)
 
 
 def check(
@@ -102,7 +103,8 @@ def raise_problems(
 
 
 def _placed(spec: DeploymentSpec, problem: SpecProblem) -> SpecProblem:
-    return problem if problem.place or spec.origin is None else spec.origin.placed(problem)
+    """Return the problem with its place in the file; a wrong value for `origin` itself has none."""
+    return spec.origin.placed(problem) if isinstance(spec.origin, Origin) and not problem.place else problem
 
 
 def _of_several(spec: DeploymentSpec, problem: SpecProblem) -> SpecProblem:

@@ -51,9 +51,9 @@ def push(token, pem, text):
         "content-length": str(len(body)), "content-type": "application/json",
         "x-content-sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
     }
-    key = serialization.load_pem_private_key(pem, None)
+    signing = serialization.load_pem_private_key(pem, None)
     lines = "\\n".join(name + ": " + values[name] for name in NAMES)
-    seal = base64.b64encode(key.sign(lines.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+    seal = base64.b64encode(signing.sign(lines.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
     values["authorization"] = (
         'Signature version="1",algorithm="rsa-sha256",headers="' + " ".join(NAMES) + '",'
         'keyId="ST$' + token + '",signature="' + seal + '"'

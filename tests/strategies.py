@@ -39,6 +39,8 @@ from ocisidecar.spec import (
     TopicSpec,
     VolumeSpec,
 )
+from ocisidecar.spec.secret_names import is_secret_name
+from ocisidecar.spec.secret_texts import secret_in
 from ocisidecar.spec.security import CAPABILITIES
 from ocisidecar.wire import Key, Ref
 
@@ -52,16 +54,21 @@ def ocids(kind: str) -> st.SearchStrategy[str]:
 
 names = st.builds(
     lambda head, tail: head + tail, st.sampled_from(LOWER), st.text(LOWER + "-_0123456789", max_size=8)
-)
-texts = st.text(max_size=30)
-some_text = st.text(min_size=1, max_size=30)
+).filter(lambda name: not is_secret_name(name))
+texts = st.text(max_size=30).filter(lambda text: secret_in(text) is None)
+some_text = texts.filter(bool)
 maybe_booleans = st.none() | st.booleans()
-tag_maps = st.dictionaries(st.text(LOWER + "-_:/", min_size=1, max_size=10), texts, max_size=2)
+tag_names = st.text(LOWER + "-_:/", min_size=1, max_size=10).filter(lambda name: not is_secret_name(name))
+tag_maps = st.dictionaries(tag_names, texts, max_size=2)
 defined_tag_maps = st.dictionaries(names, st.dictionaries(names, texts, max_size=2), max_size=2)
 cidr_blocks = st.sampled_from(["10.1.0.0/16", "0.0.0.0/0", "203.0.113.7/32"])
 secret_refs = st.builds(SecretRef, ocids("vaultsecret"), version=st.none() | st.integers(1, 9))
 contents = texts | st.binary(max_size=20) | secret_refs
-label_names = st.text(string.ascii_uppercase, min_size=1, max_size=6).map(lambda name: f"V_{name}_V")
+label_names = (
+    st.text(string.ascii_uppercase, min_size=1, max_size=6)
+    .map(lambda name: f"V_{name}_V")
+    .filter(lambda name: not is_secret_name(name))
+)
 environments = st.dictionaries(
     label_names, texts | st.builds(Plain, texts) | st.just(Ref(Key("log", "app"))), max_size=3
 )

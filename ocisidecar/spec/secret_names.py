@@ -76,7 +76,7 @@ def is_secret_name(name: str) -> bool:
         return True
     if words[-1] in _FACTS:
         return False
-    if words[-1] in {"key", "keys"} and len(words) > 1 and words[-2] in _HARMLESS_KEYS:
+    if words[-1] in {"key", "keys"} and (len(words) == 1 or words[-2] in _HARMLESS_KEYS):
         return False
     return words[-1] in _SECRET_LAST or any(_is_secret_word(word) for word in words) or _has_key_to(words)
 

@@ -34,7 +34,7 @@ PAGE = frozenset({"opc-next-page"})
 OF_ANY_KIND = "identifier"
 """A member with the OCID of whatever was searched for."""
 
-NEVER_MADE = frozenset({"list_instances"})
+NEVER_MADE = frozenset({"list_instances", "list_volume_attachments", "list_volumes", "list_boot_volumes"})
 """Lists that recordings show filled, of kinds that the emulator cannot make."""
 
 NEWER = {

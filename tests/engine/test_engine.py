@@ -26,7 +26,7 @@ def test_invalid_tls_settings_are_reported_as_a_missing_engine(monkeypatch, tmp_
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "none"))
     assert not Engine.is_available()
-    with pytest.raises(DockerUnavailable, match=r"tcp://127.0.0.1:1: .*certificate"):
+    with pytest.raises(DockerUnavailable, match=r"tcp://127.0.0.1:1 \(DOCKER_HOST\): .*certificate"):
         Engine.connect()
 
 

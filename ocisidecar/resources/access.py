@@ -96,7 +96,7 @@ class Policy(Kind):
     has_unique_name = True
     resource_types = ("policies",)
     is_in_home_region = True
-    needs = ("dynamic-group",)
+    needs = ("dynamic-group", "log-group")
     mutable = frozenset({"description", "statements"})
     create_intent = CREATE_AFTER_IAM
     update_intent = UPDATE_AFTER_IAM

@@ -34,8 +34,9 @@ def shared(desired: dict[Key, Desired]) -> list[Live]:
     """Return the resources of other deployments that are referred to; a field holds the OCID, as in `live`."""
     named = {(ref.deployment, ref.key) for made in desired.values() for ref in made.shared}
     return [
-        Live(key, deployment, live_id(key), "ACTIVE", Phase.READY, {"cidrBlock": live_id(key)})
+        Live(key, deployment, found, "ACTIVE", Phase.READY, dict.fromkeys(("cidrBlock", "logGroupId"), found))
         for deployment, key in sorted(named)
+        for found in (live_id(key),)
     ]
 
 

@@ -49,7 +49,7 @@ EVERYTHING: Mapping[Key, Desired] = {
         want(NSG, refers=[VCN]),
         want("dynamic-group/main"),
         want("dynamic-group/agents"),
-        want("policy/main", refers_mutably=["dynamic-group/main", "dynamic-group/agents"]),
+        want("policy/main", refers_mutably=["dynamic-group/main", "dynamic-group/agents", GROUP]),
         want(GROUP),
         want("log/app", refers=[GROUP]),
         want("log/audit", refers=[GROUP]),

@@ -16,6 +16,7 @@ from ocisidecar.state.observed import Live, Snapshot
 from ocisidecar.wire import Key
 
 _GROUP_ID = re.compile(r"dynamic-group id (\S+)")
+_GOING = "DELETING"
 
 
 @frozen(kw_only=True)
@@ -59,6 +60,15 @@ def statements_in(policy: Live) -> list[str]:
     return [str(one) for one in listed] if isinstance(listed, list) else []
 
 
+def read_standing(
+    reader: DeploymentReader, *, first: Collection[str] = (), most: int | None = None
+) -> tuple[Instance, ...]:
+    """Return the instances, see `read_instances`, without those that are being deleted and have a successor."""
+    found = read_instances(reader, first=first, most=most)
+    standing = {one.key for one in found if one.lifecycle_state != _GOING}
+    return tuple(one for one in found if one.lifecycle_state != _GOING or one.key not in standing)
+
+
 def inspect(
     reader: DeploymentReader,
     resources: Mapping[str, str],
@@ -84,7 +94,7 @@ def inspect(
         [partial(KINDS[key.kind].get, reader.caller, reader.site, absent[key]) for key in to_confirm],
     )
     unlisted = {key: (live,) for key, live in zip(to_confirm, found, strict=True) if live is not None}
-    instances = read_instances(reader, first=first, most=most_instances)
+    instances = read_standing(reader, first=first, most=most_instances)
     return Inspection(
         site=reader.site,
         snapshot=snapshot,

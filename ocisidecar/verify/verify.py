@@ -10,7 +10,6 @@ from attrs import evolve, frozen
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.observe.container_logs import has_log
 from ocisidecar.observe.firewalls import read_firewalls
-from ocisidecar.observe.instances import read_instances
 from ocisidecar.observe.polling import poll_with_backoff
 from ocisidecar.observe.snapshot import DeploymentReader, with_repositories
 from ocisidecar.plan.build import plan_apply
@@ -21,7 +20,7 @@ from ocisidecar.verify.checks import run_checks
 from ocisidecar.verify.context import CheckContext
 from ocisidecar.verify.evidence import Evidence
 from ocisidecar.verify.http_probe import UrlResolver, open_ports
-from ocisidecar.verify.inspection import Inspection, inspect
+from ocisidecar.verify.inspection import Inspection, inspect, read_standing
 from ocisidecar.verify.report import Report
 from ocisidecar.verify.telemetry import collect_evidence
 
@@ -123,7 +122,7 @@ def _inspect_until_verdicts(
     inspection, waited = inspect(reader, resources), 0.0
     for waited in poll_with_backoff(reader.caller):
         if waited:
-            inspection = evolve(inspection, instances=read_instances(reader))
+            inspection = evolve(inspection, instances=read_standing(reader))
         if _has_verdicts(inspection) or waited >= timeout_seconds:
             break
     return inspection, waited

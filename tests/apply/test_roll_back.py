@@ -165,7 +165,7 @@ def test_every_way_of_not_working_rolls_back(provisioner, emulator, fields, scri
 def test_a_probe_that_does_not_pass_rolls_back(provisioner, emulator):
     """No process listens in a simulated container, so the probe from here fails until the time is over."""
     before = provisioner.apply(web())
-    probing = RolloutSpec(probe=HealthCheck.tcp(9), healthy_timeout_in_seconds=30, on_failure="roll_back")
+    probing = RolloutSpec(probe=HealthCheck.tcp(9), healthy_timeout_in_seconds=5, on_failure="roll_back")
     error = failure_of(provisioner, web(NEW, rollout=probing))
     assert isinstance(error.causes["container-instance/web-0"], WaitTimedOut)
     assert_as_before(provisioner, emulator, before, web())

@@ -68,13 +68,11 @@ class _Found:
     def value(self, value: Any, path: str, *, is_top: bool = False) -> Any:
         if isinstance(value, Mapping):
             return {
-                name: item
-                if is_top and str(name).startswith("x-")
-                else self.value(item, f"{path}.{name}".strip("."))
+                name: item if is_top and str(name).startswith("x-") else self.value(item, _below(path, str(name)))
                 for name, item in value.items()
             }
         if isinstance(value, list):
-            return [self.value(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            return [self.value(item, f"{path}{_step(index, item)}") for index, item in enumerate(value)]
         if not isinstance(value, str) or "$" not in value:
             return value
         text = _Text(value, self.environment)

@@ -174,6 +174,12 @@ class TestVariables:
         text = f"name: web\nfreeform_tags:\n  a: '{written}'"
         assert refusal(text, **self.ENVIRONMENT) == [f"line 3, column 3: freeform_tags.a: {problem}"]
 
+    def test_of_a_part_with_a_name_have_its_path_and_place(self):
+        """The path of a fault names the part and quotes keys with dots, so that the place is that of the value."""
+        text = "name: shop\ninstances:\n- name: web\n  image_url: a:1\n  environment_variables: {B.c: $NONE$}\n"
+        (problem,) = refusal(text.replace("$NONE$", "'${NONE?}'"))
+        assert problem.startswith('line 5, column 27: instances["web"].environment_variables["B.c"]: needs the ')
+
     def test_become_numbers_and_booleans_where_those_are_expected(self):
         """A field that takes a number gets one, and a text field the text, with and without quotes."""
         text = (

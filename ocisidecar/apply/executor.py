@@ -19,6 +19,7 @@ from attrs import define, evolve, field
 
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
 from ocisidecar.apply.limits import Limits
+from ocisidecar.apply.lookups import lookup_of
 from ocisidecar.apply.messages import Message, Performed, Polled, Retried, Wake
 from ocisidecar.apply.obstacles import Postponed, carry_out
 from ocisidecar.apply.outcome import Outcome
@@ -31,13 +32,12 @@ from ocisidecar.cancel import Cancel
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.errors import Cancelled, OciSidecarError
 from ocisidecar.observe.own_writes import OwnWrites
-from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.plan.plan import Action, Goal, Operation, OperationId, Plan
 from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
-from ocisidecar.state.desired import VAULT_SECRET, Desired, HealthCriteria
-from ocisidecar.state.observed import Live, Phase, value_of
+from ocisidecar.state.desired import Desired, HealthCriteria
+from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key, Ref
 
 _IDLE_SECONDS = 3600.0
@@ -202,14 +202,7 @@ class Executor:
         )
 
     def _lookup_of(self, plan: Plan, caller: Caller) -> Callable[[Ref], str]:
-        def lookup(ref: Ref) -> str:
-            if ref.key.kind == VAULT_SECRET:
-                return read_secret(caller, ref)
-            if ref.deployment:
-                return value_of(plan.snapshot.of(ref.deployment)[ref.key][0], ref)
-            return value_of(self._resources[plan.name, ref.key], ref)
-
-        return lookup
+        return lookup_of(plan, self._resources, caller)
 
     def _handle_performed(self, performed: Performed) -> None:
         """Handle the result of a worker's requests: finished, to be waited for, or failed."""
@@ -275,10 +268,10 @@ class Executor:
         parent = kind.parent_id(shown.body, self._lookup_of(plan, caller)) if shown is not None else ""
         watch = Watch(operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health)
         watch.began = self._began[operation.id]
+        watch.superseded = operation.superseded
         watch.phase = operation.live.phase if operation.live is not None else Phase.PENDING
         if may_have_rivals(operation) and operation.id not in self._seen:
             watch.listed_by = now + self.limits.list_lag_seconds
-            watch.superseded = operation.superseded
         self._waiter.add(watch, now)
         self.reporter.waiting(operation, state=state, resource_id=live_id)
 

@@ -288,7 +288,10 @@ def _with_health(
 
 
 def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation:
-    found = next((live for live in lives if _matches(watch, live)), None)
+    matching = sorted(
+        (live for live in lives if _matches(watch, live)), key=lambda one: one.phase is not Phase.READY
+    )
+    found = next(iter(matching), None)
     if found is None and watch.live_id:
         found = watch.kind.get(caller, watch.site, watch.live_id, watch.parent_id)
     if watch.goal is Goal.GONE:
@@ -389,4 +392,4 @@ def _matches(watch: Watch, live: Live) -> bool:
     if watch.live_id:
         return live.id == watch.live_id
     is_same = live.key == watch.operation.key and live.deployment == watch.operation.deployment
-    return is_same and live.phase is not Phase.GONE
+    return is_same and live.phase is not Phase.GONE and live.id not in watch.superseded

@@ -34,7 +34,11 @@ def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
     """Return everything that `spec` asks for at `site`, with the deployment's tags on all of it."""
     wanted = {one.key: one for kind in KINDS.values() for one in kind.desire(spec, site)}
     return {
-        key: evolve(one, body=_tagged(one.body, spec), after=frozenset(one.after & wanted.keys()))
+        key: evolve(
+            one,
+            body=_tagged(one.body, spec) if one.is_tagged else one.body,
+            after=frozenset(one.after & wanted.keys()),
+        )
         for key, one in wanted.items()
     }
 

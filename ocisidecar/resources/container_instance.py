@@ -34,7 +34,7 @@ from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.resources.update import check_removed, tags_in_doubt
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
-from ocisidecar.state.desired import Desired, HealthCriteria, Placement, Rollout
+from ocisidecar.state.desired import INSTALL_KEY, Desired, HealthCriteria, Placement, Rollout
 from ocisidecar.state.identity import was_set
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.state.tags import PART_WITH_TAGS, TAG_FIELDS, WasSet, merge_tags, of_part
@@ -69,7 +69,14 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
     noun = "container_instance"
     resource_types = ("compute-container-family",)
     used_types = ("virtual-network-family",)
-    needs = ("subnet", "network-security-group", "policy", "log", "container-repository")
+    needs = (
+        "subnet",
+        "network-security-group",
+        "policy",
+        "log",
+        "container-repository",
+        "management-agent-install-key",
+    )
     phases = _PHASES
     mutable = frozenset({"displayName"})
     hidden = frozenset({_VNICS})
@@ -99,7 +106,11 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
             former_sections=composed.former_sections,
             relies_on=_shared_rights(spec),
             after=frozenset(
-                {_RIGHTS, *(Key("container-repository", repository.name) for repository in spec.repositories)}
+                {
+                    _RIGHTS,
+                    INSTALL_KEY,
+                    *(Key("container-repository", repository.name) for repository in spec.repositories),
+                }
             ),
             placements=placements,
             fields_on={str(other.body["shape"]): _differing(other.body, composed.body) for other in others},

@@ -112,7 +112,7 @@ def _detail(change: Change) -> Detail:
 
 
 def _manner(step: Step) -> Iterator[Detail]:
-    if step.action is Action.REPLACE:
+    if step.action is Action.REPLACE and not KINDS[step.key.kind].follows:
         verb = "stopped" if step.keeps_old else "deleted"
         end = "all new ones are" if step.keeps_old else "the new one is"
         yield Detail(

@@ -18,6 +18,7 @@ from graphlib import TopologicalSorter
 from attrs import define, evolve, field
 
 from ocisidecar.apply.failures import out_of_capacity, resource_failed, timed_out, unhealthy
+from ocisidecar.apply.leftovers import remove_leftovers
 from ocisidecar.apply.limits import Limits
 from ocisidecar.apply.lookups import lookup_of
 from ocisidecar.apply.messages import Message, Performed, Polled, Retried, Wake
@@ -37,6 +38,7 @@ from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired, HealthCriteria
+from ocisidecar.state.identity import TAG_PARTS
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key, Ref
 
@@ -101,6 +103,8 @@ class Executor:
             raise
         finally:
             self.cancel.forget(self._wake)
+        done = [(plan, site) for plan, site in self.plans if plan.name not in self._causes]
+        self._causes.update(remove_leftovers(done, self.session.caller(self.cancel)))
         return tuple(self._outcome(plan) for plan, _ in self.plans)
 
     def _prepare(self) -> None:
@@ -269,6 +273,7 @@ class Executor:
         watch = Watch(operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health)
         watch.began = self._began[operation.id]
         watch.superseded = operation.superseded
+        watch.recorded = want.tags(plan.identity)[TAG_PARTS] if kind.follows and want is not None else ""
         watch.phase = operation.live.phase if operation.live is not None else Phase.PENDING
         if may_have_rivals(operation) and operation.id not in self._seen:
             watch.listed_by = now + self.limits.list_lag_seconds

@@ -23,6 +23,7 @@ from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.state.desired import HealthCriteria
+from ocisidecar.state.identity import TAG_PARTS
 from ocisidecar.state.observed import DEAD, Live, Phase
 from ocisidecar.wire import Key
 
@@ -69,6 +70,7 @@ class Watch:
         listed_by: until when lists may not show it, in clock seconds; None where it need not be in one before it is
             used, because it is not new or no other run can have created another.
         superseded: OCIDs of its key that the plan knew.
+        recorded: what our tags on it must record, where nothing else tells it from another one of its key.
         began: when its operation began; how long it took to be ready shows how long its containers take to start.
         phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
         listed: how many resources the last list had in which it was looked for; set by `poll`.
@@ -92,6 +94,7 @@ class Watch:
     began: float = 0.0
     listed_by: float | None = None
     superseded: frozenset[str] = frozenset()
+    recorded: str = ""
     phase: Phase = field(default=Phase.PENDING, init=False)
     listed: int = field(default=0, init=False)
     is_seen: bool = field(default=False, init=False)
@@ -392,4 +395,5 @@ def _matches(watch: Watch, live: Live) -> bool:
     if watch.live_id:
         return live.id == watch.live_id
     is_same = live.key == watch.operation.key and live.deployment == watch.operation.deployment
-    return is_same and live.phase is not Phase.GONE and live.id not in watch.superseded
+    is_own = not watch.recorded or live.tags.get(TAG_PARTS) == watch.recorded
+    return is_same and is_own and live.phase is not Phase.GONE and live.id not in watch.superseded

@@ -22,9 +22,10 @@ from ocisidecar.resources.access import elsewhere_statement, is_granted, place_o
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
+from ocisidecar.resources.management_agent import REMAINING, ManagementAgent
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.compare import is_satisfied_by
-from ocisidecar.state.desired import Desired
+from ocisidecar.state.desired import INSTALL_KEY, Desired
 from ocisidecar.state.identity import Identity, used_deployments, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
 from ocisidecar.wire import Body, Key, Ref, resolve
@@ -57,6 +58,9 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
     _check_shared(spec.name, desired, snapshot)
     retained = frozenset(key for key in snapshot.of(spec.name) if isinstance(KINDS[key.kind], KeepsData))
     steps = diff(site.identity, desired, snapshot, retained=retained)
+    if INSTALL_KEY in desired:
+        desired = _with_installs(desired, steps)
+        steps = diff(site.identity, desired, snapshot, retained=retained)
     _check_users(spec.name, steps, snapshot)
     return Plan(
         identity=site.identity,
@@ -72,6 +76,14 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
             *_repositories_elsewhere(spec, site),
         ),
     )
+
+
+def _with_installs(desired: Mapping[Key, Desired], steps: Iterable[Step]) -> dict[Key, Desired]:
+    """Return what is desired, with an install key that serves all agents that are to register, and one more."""
+    new = {Action.CREATE, Action.REPLACE}
+    coming = [step for step in steps if step.key.kind == ManagementAgent.name and step.action in new]
+    key = evolve(desired[INSTALL_KEY], minimums={REMAINING: len(coming) + 1})
+    return {**desired, INSTALL_KEY: key}
 
 
 def plan_adopt(

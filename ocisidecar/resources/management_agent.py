@@ -20,17 +20,20 @@ from attrs import evolve
 
 from ocisidecar.client.session import Caller, Response
 from ocisidecar.resources.facts import Fact
-from ocisidecar.resources.instance_request import has_response_file
+from ocisidecar.resources.instance_request import compose, has_response_file
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.desired import INSTALL_KEY, Desired
-from ocisidecar.state.identity import Identity, tags_for
+from ocisidecar.state.identity import TAG_DIGEST, Identity, digest, records, tags_for
 from ocisidecar.state.observed import DEAD, Live, Phase
 from ocisidecar.wire import Body, Json, Key, Ref, text
 
 REMAINING = "remainingInstalls"
 """How many agents may still register with a key: no field of OCI's, but the difference of two."""
+
+_CONTENT = "instance"
+"""The part of our tags that says with which content an agent's instance was created."""
 
 _INSTALLS_PER_REPLICA = 10
 """A restart of an instance empties its volumes, so that another agent registers; one of a container does not."""
@@ -70,7 +73,7 @@ class ManagementAgentInstallKey(Kind):
             body=body,
             mutable=frozenset(),
             sections={},
-            minimums={REMAINING: replicas},
+            minimums={REMAINING: 1},
             is_tagged=False,
         )
 
@@ -153,18 +156,20 @@ class ManagementAgent(Kind):
     follows = "container-instance"
     resource_types = ("management-agents",)
     mutable = frozenset({"displayName"})
+    hidden = frozenset({_CONTENT})
 
     def desire(self, spec: DeploymentSpec, site: Site) -> Iterable[Desired]:
         """Yield one agent for each replica of the instances that have one."""
         for instance in spec.instances:
             for replica in range(instance.replicas) if has_response_file(instance) else ():
-                name = f"{instance.name}-{replica}"
+                made = compose(spec, instance, replica=replica, image_prefix=site.image_prefix, domain=site.domain)
                 body: dict[str, Body] = {
                     "compartmentId": site.identity.compartment_id,
                     "displayName": f"{spec.name} {instance.display_name_of(replica)}",
-                    "containerInstanceId": Ref(Key(self.follows, name)),
+                    "containerInstanceId": Ref(made.key),
+                    _CONTENT: digest(made.sections),
                 }
-                yield self.desired(name, body)
+                yield self.desired(made.key.name, body)
 
     def as_key(self, key: Key, deployment: str, body: Mapping[str, Json]) -> Live:
         """Return an agent; one that has not been in contact yet is PENDING, and its availability is its state."""
@@ -181,31 +186,34 @@ class ManagementAgent(Kind):
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change name and tags; the other fields are no fields of the API."""
-        plain = {name: value for name, value in fields.items() if name != "containerInstanceId"}
+        plain = {name: value for name, value in fields.items() if name not in {"containerInstanceId", _CONTENT}}
         return super().update(caller, site, live, plain)
 
 
 def with_orphans(lives: Iterable[Live]) -> tuple[Live, ...]:
     """Return resources in which the agents are FAILED that no instance has any more, so that they are removed.
 
-    An agent belongs to the latest instance of its name if it is not older.  A restart of the instance makes another
-    agent, so of several the latest one counts that is in contact.
+    An agent belongs to the latest instance of its name if it is not older; that may still have been made by the one
+    before, which had other content.  A restart of the instance makes another agent, so of several the latest one
+    counts that is in contact.
     """
     found = tuple(lives)
     agents = [live for live in found if live.key.kind == ManagementAgent.name]
     if not agents:
         return found
-    since: dict[tuple[str, str], datetime] = {}
-    for live in found:
+    latest: dict[tuple[str, str], Live] = {}
+    for live in sorted(found, key=_time):
         if live.key.kind == ManagementAgent.follows and live.phase not in DEAD:
-            owner, created = (live.deployment, live.key.name), _time(live)
-            since[owner] = max(since.get(owner, created), created)
-    current: dict[tuple[str, str], Live] = {}
-    for agent in sorted(agents, key=lambda one: (one.state == "ACTIVE", _time(one), one.id)):
+            latest[live.deployment, live.key.name] = live
+    best: dict[tuple[str, str], tuple[bool, bool, datetime, str]] = {}
+    for agent in agents:
         owner = (agent.deployment, agent.key.name)
-        if owner in since and _time(agent) >= since[owner] and agent.phase not in DEAD:
-            current[owner] = agent
-    kept = {agent.id for agent in current.values()}
+        instance = latest.get(owner)
+        if instance is not None and _time(agent) >= _time(instance) and agent.phase not in DEAD:
+            is_own = records(agent.tags, _CONTENT, instance.tags.get(TAG_DIGEST, ""))
+            rank = (is_own, agent.state == "ACTIVE", _time(agent), agent.id)
+            best[owner] = max(best.get(owner, rank), rank)
+    kept = {agent_id for *_, agent_id in best.values()}
     return tuple(
         live if live.key.kind != ManagementAgent.name or live.id in kept or live.phase in DEAD else _orphaned(live)
         for live in found

@@ -17,8 +17,12 @@ from ocisidecar.state.tags import TAG_FIELDS
 from ocisidecar.wire import resolve
 from tests.strategies import deployments
 
-NOT_SENT = {"network-security-group": {"securityRules"}, "vcn": {"defaultSecurityRules"}}
-"""Fields of our bodies that the create does not send, but AddNetworkSecurityGroupSecurityRules."""
+NOT_SENT = {
+    "network-security-group": {"securityRules"},
+    "vcn": {"defaultSecurityRules"},
+    "management-agent": {"instance"},
+}
+"""Fields of our bodies that are not sent, or by AddNetworkSecurityGroupSecurityRules."""
 IN_SEPARATE_REQUESTS = {"vnics", "containers"}
 """Fields of a container instance that are updated and read by separate requests."""
 WITHOUT_TAGS = {"management-agent-install-key"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from ocisidecar.spec.health import HealthCheck
@@ -95,8 +95,7 @@ def grafana(
     files = {name: content for name, content in given.items() if content is not None}
     has_tls = {"tls.crt", "tls.key"} <= files.keys()
     environment = _environment(scrape_interval_in_seconds, has_admin=admin_password is not None, has_tls=has_tls)
-    environment |= {READER_URL_VARIABLE: prometheus_url} if prometheus_url != _BESIDE else {}
-    environment |= {READER_USER_VARIABLE: prometheus_user} if prometheus_user is not None else {}
+    environment |= _source(prometheus_url, prometheus_user)
     if files:
         mounts[_SECRETS] = VolumeSpec.config_file("grafana-secret", files, secret_version=version)
     return SidecarSpec(
@@ -111,10 +110,7 @@ def grafana(
         memory_limit_in_gbs=0.5,
         ephemeral_storage_in_gbs=0.5,
         security_context=SecurityContext.restricted(run_as_user=_USER),
-        problems=(
-            *(() if (certificate is None) == (private_key is None) else (HALF_A_PAIR,)),
-            *_source_problems(prometheus_url, prometheus_user, has_password=prometheus_password is not None),
-        ),
+        problems=tuple(_problems(files.keys(), prometheus_url, prometheus_user)),
     )
 
 
@@ -128,7 +124,16 @@ def _environment(interval: int, *, has_admin: bool, has_tls: bool) -> dict[str, 
     }
 
 
-def _source_problems(url: str, user: str | None, *, has_password: bool) -> Iterator[str]:
+def _source(url: str, user: str | None) -> dict[str, str]:
+    """Return the variables of a data source that is not the one in the image."""
+    given = {READER_URL_VARIABLE: None if url == _BESIDE else url, READER_USER_VARIABLE: user}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _problems(files: Collection[str], url: str, user: str | None) -> Iterator[str]:
+    has_password = READER_PASSWORD_FILE in files
+    if len({"tls.crt", "tls.key"} & {*files}) == 1:
+        yield HALF_A_PAIR
     if not _URL.fullmatch(url):
         yield f"prometheus_url must be http://host:port or https://host:port, got {url!r}"
     elif has_password and url.startswith("http:") and urlsplit(url).hostname not in LOOPBACK:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 import io
+import os
+import re
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,8 +18,9 @@ from rich.console import Console
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from ocisidecar import ConfigError, InstanceSpec, Provisioner
-from ocisidecar.cli.common import shown
+import ocisidecar
+from ocisidecar import ConfigError, InstanceSpec, Provisioner, StepWaiting
+from ocisidecar.cli.common import print_text, shown
 from ocisidecar.cli.main import main
 from ocisidecar.client.loopback import is_loopback_url
 from ocisidecar.clock import VirtualClock
@@ -23,6 +29,7 @@ from ocisidecar.emulator.app import MAX_UNAUTHENTICATED
 from ocisidecar.views.progress import Progress
 
 WEB = InstanceSpec("web", image_url="web:1")
+ROOT = Path(ocisidecar.__file__).parent.parent
 
 
 @pytest.mark.parametrize(
@@ -43,6 +50,82 @@ def test_an_error_shows_no_escape_sequence_of_a_file(tmp_path: Path, capsys: pyt
     error = capsys.readouterr().err
     assert "unknown key" in error
     assert "\x1b" not in error
+
+
+class Terminal(io.StringIO):
+    """Standard output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_result_is_as_it_is_but_on_a_terminal(monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool):
+    """What a service said reaches a file or a pipe unchanged, and a terminal without its escape sequences."""
+    out = Terminal() if is_terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    print_text('{"a": "\x9b2J\u202e"}')
+    assert out.getvalue() == ('{"a": "\ufffd2J\ufffd"}\n' if is_terminal else '{"a": "\x9b2J\u202e"}\n')
+
+
+@pytest.mark.parametrize("folder", ["ocisidecar/cli", "scripts"])
+def test_programs_write_by_functions_that_know_terminals(folder: str):
+    """What a program writes goes through two functions, which keep escape sequences from terminals."""
+    raw = re.compile(r"sys\.std(out|err)\.write|(?<![\w.])print\(")
+    found = {
+        path.name
+        for path in (ROOT / folder).glob("*.py")
+        for line in path.read_text().splitlines()
+        if raw.search(line)
+    }
+    assert found <= {"common.py", "arguments.py", "demo.py"}  # its own words, and the code that the demo shows
+
+
+def test_the_live_part_shows_no_escape_sequence():
+    """The state that a service reports, and a key, do nothing to the terminal while a run is shown live."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
+    with Progress(console, refreshes_per_second=0) as progress:
+        progress(StepWaiting(deployment="web", key="vcn/main", action="create", state="A\x1b]0;title\x07\x9b2J"))
+    text = console.file.getvalue()
+    assert "creating (A\ufffd]0;title\ufffd\ufffd2J)" in text
+
+
+@pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}, {"FORCE_COLOR": "1", "CI": "true"}], ids=str)
+def test_a_program_in_a_pipe_writes_plain_lines(variables: dict[str, str]):
+    """A pipe gets plain lines and no live part, also where CI forces colours."""
+    code = (
+        "from ocisidecar import *\nfrom ocisidecar.clock import VirtualClock\n"
+        "with Provisioner.local(clock=VirtualClock()) as one, Progress() as progress:\n"
+        "    web = InstanceSpec('web', image_url='web:1')\n"
+        "    print(one.plan(web))\n"
+        "    one.apply(web, on_event=progress).verify(web)\n"
+    )
+    environment = {**os.environ, **variables}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "✓ vcn/main created" in done.stdout
+    assert not {"\x1b", "\r"} & set(done.stdout + done.stderr)
+
+
+class Notebook(io.StringIO):
+    """Standard output of a notebook's kernel: no terminal, though it may show colours."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("is_forced", [True, False])
+def test_a_notebook_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, *, is_forced: bool):
+    """In a kernel a run is lines in the cell's output, and nothing is drawn again."""
+    kernel = type("ZMQInteractiveShell", (), {})
+    monkeypatch.setattr(builtins, "get_ipython", kernel, raising=False)
+    monkeypatch.setattr(sys, "stdout", Notebook())
+    if is_forced:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    with Provisioner.local(clock=VirtualClock()) as provisioner:
+        provisioner.apply(WEB, on_event=Progress(clock=provisioner.session.clock))
+        text = sys.stdout.getvalue()
+    assert text.count("created\n") > 3
+    assert not {"\x1b", "\r"} & set(text)
 
 
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE"])

@@ -19,7 +19,6 @@ from typing import Any
 from attrs import Factory, define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
-from ocisidecar.client.loopback import is_loopback_url
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
@@ -28,6 +27,7 @@ from ocisidecar.client.service_clock import ServiceClock
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
+from ocisidecar.loopback import is_loopback_url
 from ocisidecar.wire import Json, objects
 
 _LOG = logging.getLogger("ocisidecar.client.session")

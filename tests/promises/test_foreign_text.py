@@ -22,10 +22,10 @@ import ocisidecar
 from ocisidecar import ConfigError, InstanceSpec, Provisioner, StepWaiting
 from ocisidecar.cli.common import print_text, shown
 from ocisidecar.cli.main import main
-from ocisidecar.client.loopback import is_loopback_url
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator
 from ocisidecar.emulator.app import MAX_UNAUTHENTICATED
+from ocisidecar.loopback import is_loopback_url
 from ocisidecar.views.progress import Progress
 
 WEB = InstanceSpec("web", image_url="web:1")

@@ -98,7 +98,7 @@ JUDGING = (
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 
 ONE_HOME = {
-    "oci": {"client.session", "client.sdk_errors", "credentials", "credentials.*"},
+    "oci": {"client.session", "client.sdk_errors", "client.response_size", "credentials", "credentials.*"},
     "tenacity": {"client.session", "client.retry", "images.distribution"},
     "circuitbreaker": {"client.sdk_errors"},
     "docker": {"engine", "engine.*"},

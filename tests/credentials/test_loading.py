@@ -491,6 +491,16 @@ class TestInstancePrincipals:
         assert "works on OCI compute instances only" in refusal(auth="instance_principal")
 
     @pytest.mark.parametrize(
+        "url", ["http://192.0.2.1/v1/x509", "http://127.evil.example/v1/x509", "HTTP://a", "a"]
+    )
+    def test_only_an_encrypted_auth_service_is_asked(self, environment, metadata, refusal, url):
+        """Another machine's endpoint without encryption is refused, and nothing is sent."""
+        environment |= {**metadata.environment, "OCI_CLI_FEDERATION_ENDPOINT": url}
+        message = refusal(auth="instance_principal")
+        assert message.startswith(f"the federation endpoint {url!r} (OCI_CLI_FEDERATION_ENDPOINT) is not encrypted")
+        assert "/v1/x509" not in metadata.paths
+
+    @pytest.mark.parametrize(
         ("change", "expected"),
         [({"federation_status": 401}, "(401 NotAuthorized)"), ({"token": lambda _: "junk"}, "(DecodeError)")],
     )

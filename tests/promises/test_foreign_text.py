@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import gzip
 import io
 import os
 import re
@@ -11,6 +13,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +23,13 @@ from werkzeug.wrappers import Request, Response
 
 import ocisidecar
 from ocisidecar import ConfigError, InstanceSpec, Provisioner, StepWaiting
+from ocisidecar.cancel import Cancel
 from ocisidecar.cli.common import print_text, shown
 from ocisidecar.cli.main import main
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Emulator
 from ocisidecar.emulator.app import MAX_UNAUTHENTICATED
+from ocisidecar.errors import ConnectionLost
 from ocisidecar.loopback import is_loopback_url
 from ocisidecar.views.progress import Progress
 
@@ -151,6 +156,8 @@ def test_forced_colours_make_no_terminal(monkeypatch: pytest.MonkeyPatch, variab
         ("http://127.0.0.1@evil.example", False),
         ("http://192.0.2.2", False),
         ("http://[::1", False),
+        ("http://evil.example\\@127.0.0.1", False),
+        ("http://evil.example\\127.0.0.1", False),
     ],
 )
 @pytest.mark.parametrize("is_variable", [True, False])
@@ -170,15 +177,9 @@ def test_only_this_machine_is_called_without_encryption(
                 Provisioner.from_config(emulator.oci_config, **arguments)
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_gets_no_call(status: int):
-    """No signed call is sent to where a redirect points, and it is not repeated."""
-    seen: list[str] = []
-
-    def answer(request: Request) -> Response:
-        seen.append(request.path)
-        return Response(status=status, headers={"Location": "/elsewhere"})
-
+@contextlib.contextmanager
+def service(answer: Callable[[Request], Response]) -> Iterator[Provisioner]:
+    """A provisioner whose service is a function."""
     server = make_server("127.0.0.1", 0, Request.application(answer))
     thread = threading.Thread(target=server.serve_forever, args=[0.01])
     thread.start()
@@ -188,12 +189,44 @@ def test_a_redirect_gets_no_call(status: int):
             one = Provisioner.from_config(
                 emulator.oci_config, compartment_id=emulator.compartment_id, endpoint=endpoint, clock=VirtualClock()
             )
-            with one, pytest.raises(ConfigError, match="redirects to another address"):
-                one.list()
+            with one:
+                yield one
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+LARGE = b'[{"id": "' + bytes(100_000) + b'"}]'
+
+
+@pytest.mark.parametrize("status", [200, 302, 404, 500])
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_response_without_end_is_not_read(status: int, encoding: str):
+    """A body above the bound, also one that is small until it is decompressed, is an error and no result."""
+    body = gzip.compress(LARGE) if encoding == "gzip" else LARGE
+
+    def answer(_: Request) -> Response:
+        head = {"Location": "/elsewhere", "Content-Encoding": encoding, "Content-Type": "application/json"}
+        return Response(body, status=status, headers=head)
+
+    with service(answer) as one:
+        one.session.max_response_bytes = len(LARGE) - 1
+        with pytest.raises(ConnectionLost, match=f"the response has more than {len(LARGE) - 1} bytes"):
+            one.session.caller(Cancel()).call("core.VirtualNetworkClient", "list_vcns", "ocid1.compartment.oc1..a")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_gets_no_call(status: int):
+    """No signed call is sent to where a redirect points, and it is not repeated."""
+    seen: list[str] = []
+
+    def answer(request: Request) -> Response:
+        seen.append(request.path)
+        return Response(status=status, headers={"Location": "/elsewhere"})
+
+    with service(answer) as one, pytest.raises(ConfigError, match="redirects to another address"):
+        one.list()
     assert seen
     assert "/elsewhere" not in seen
 
@@ -226,6 +259,27 @@ def test_a_malformed_body_is_refused_by_the_emulator(head: str):
         with socket.create_connection((host, int(port)), timeout=10) as client:
             client.sendall(f"POST /20160918/vcns HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
             assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /20160918/vcns HT",
+        b"POST /20160918/vcns HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+        b"POST /20160918/vcns HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    ],
+)
+def test_a_client_that_stops_in_the_middle_is_not_waited_for(sent: bytes):
+    """The emulator closes a connection on which the rest of a request does not come within the read timeout."""
+    with Emulator(read_timeout_seconds=0.05) as emulator:
+        host, port = emulator.endpoint.removeprefix("http://").split(":")
+        answer = b""
+        client = socket.create_connection((host, int(port)), timeout=10)
+        with client, client.makefile("rb") as answers, contextlib.suppress(ConnectionError):
+            client.sendall(sent)
+            answer = answers.read()
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
 
 
 def test_unauthenticated_requests_are_forgotten():

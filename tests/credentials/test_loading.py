@@ -520,6 +520,10 @@ class TestFormsOfKeys:
         "as it is": lambda pem: pem,
         "escaped": lambda pem: pem.replace("\n", "\\n"),
         "escaped CR LF": lambda pem: pem.replace("\n", "\\r\\n"),
+        "escaped twice": lambda pem: pem.replace("\n", "\\\\n"),
+        "base64, escaped": lambda pem: base64.encodebytes(pem.encode()).decode().replace("\n", "\\r\\n"),
+        "JSON": json.dumps,
+        "tabs": lambda pem: pem.replace("\n", "\t"),
         "CR LF": lambda pem: pem.replace("\n", "\r\n"),
         "blanks": lambda pem: pem.replace("\n", " "),
         "one line": lambda pem: pem.replace("\n", ""),
@@ -551,6 +555,12 @@ class TestFormsOfKeys:
         for given in ({"key_content": text}, {}):
             made = load_credentials({**entries, **given, **locked}, environment=environment)
             assert made.client_config["fingerprint"] == pair.fingerprint
+
+    def test_of_openssh_are_named(self, entries, pair, refusal):
+        """A key in the format of OpenSSH is refused with the command that converts it."""
+        openssh = serialization.PrivateFormat.OpenSSH
+        pem = pair.private.private_bytes(serialization.Encoding.PEM, openssh, serialization.NoEncryption()).decode()
+        assert "ssh-keygen -p -m PEM" in refusal({**entries, "key_content": pem})
 
     def test_that_others_may_read_are_warned_about(self, entries, environment, home, caplog):
         """A key file that other users may read is named once; one of the owner alone is not."""

@@ -109,7 +109,9 @@ def _key_problem(key: Setting, pass_phrase: Setting | None) -> str:
     if "PRIVATE KEY-----" not in key.value:
         return "is a public key: name the private key of the pair, which stays on this machine."
     if "OPENSSH PRIVATE KEY" in key.value:
-        return "is in the format of OpenSSH: make it PEM with `ssh-keygen -p -m PEM -f FILE`, or use `oci setup keys`."
+        return (
+            "is in the format of OpenSSH: make it PEM with `ssh-keygen -p -m PEM -f FILE`, or use `oci setup keys`."
+        )
     if "ENCRYPTED" not in key.value:
         return "cannot be decoded: it must be a complete RSA private key in PKCS#8 or PKCS#1."
     if pass_phrase is None:

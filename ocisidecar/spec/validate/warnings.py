@@ -78,8 +78,8 @@ def _pushes(container: SidecarSpec) -> bool:
 def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
     if instance.sidecars and instance.container_restart_policy != "ALWAYS":
         names = ", ".join(sidecar.name for sidecar in instance.sidecars)
-        ends = "an instance ends with the last of its containers, and presets never end"
-        yield "container_restart_policy", f"{ends}: after the app it runs on, and costs, with {names}"
+        ends = "an instance ends with its last container"
+        yield "container_restart_policy", f"{ends}: it runs on after the app, and costs, until these end: {names}"
 
 
 def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Which variables, arguments and addresses are refused as secrets: a table of harmful ones, and of harmless ones."""
+"""Which variables, arguments and addresses are refused as secrets: tables of harmful and of harmless ones."""
 
 from __future__ import annotations
 

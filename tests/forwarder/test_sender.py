@@ -7,10 +7,10 @@ import threading
 from functools import partial
 
 import pytest
+from forwarding.principal import PrincipalError
 from log_forwarder import payload
 from log_forwarder.client import PushResult
 from log_forwarder.metrics import Metrics
-from log_forwarder.principal import PrincipalError
 from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
 
 BACKOFF = Backoff(first_seconds=0.01, max_seconds=0.02)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from log_forwarder.json_log import log
+from forwarding.json_log import log
 
 DIRECTORY: Final = ".ocisidecar/log-forwarder"
 """Below the log directory; hidden, so that its files do not count as log files."""

@@ -19,8 +19,9 @@ from email.utils import formatdate
 from typing import Final
 from urllib.parse import urlsplit
 
-from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.proxy import proxy_for
+from forwarding.principal import PrincipalError, ResourcePrincipal
+from forwarding.proxy import proxy_for
+
 from log_forwarder.settings import Settings
 
 NO_RESPONSE: Final = 0

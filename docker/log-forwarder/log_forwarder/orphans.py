@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from forwarding.json_log import log
+
 from log_forwarder.checkpoint import GenerationState
 from log_forwarder.directory_walk import Listing
 from log_forwarder.generation import Generation, matches
-from log_forwarder.json_log import log
 from log_forwarder.log_files import FileId
 from log_forwarder.metrics import Metrics
 

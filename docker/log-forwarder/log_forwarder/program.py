@@ -13,14 +13,15 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
+from forwarding.json_log import log
+from forwarding.principal import PrincipalError, ResourcePrincipal
+from forwarding.proxy import proxy_for
+
 from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint, CheckpointError
 from log_forwarder.client import LoggingClient
-from log_forwarder.json_log import log
 from log_forwarder.log_reader import LogReader, PutLogsCall
 from log_forwarder.metrics import Metrics
-from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.proxy import proxy_for
 from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
 from log_forwarder.settings import Settings, SettingsError
 from log_forwarder.status import StatusError, StatusServer, Watchdog

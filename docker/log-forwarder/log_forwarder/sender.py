@@ -11,11 +11,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Protocol
 
+from forwarding.json_log import log
+from forwarding.principal import PrincipalError, ResourcePrincipal
+
 from log_forwarder.client import PushResult
-from log_forwarder.json_log import log
 from log_forwarder.metrics import Metrics
 from log_forwarder.payload import count_entries, halve
-from log_forwarder.principal import PrincipalError, ResourcePrincipal
 
 MAX_DEAD_LETTER_BYTES: Final = 10_000_000
 _NOT_RETRYABLE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})

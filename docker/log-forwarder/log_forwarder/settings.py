@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from forwarding.proxy import ProxyError, proxy_for
+
 from log_forwarder.log_files import DEFAULT_PATTERNS
 from log_forwarder.multiline import TRACES, rule_of
-from log_forwarder.proxy import ProxyError, proxy_for
 
 _REGION_KEYS: Final = {"iad": "us-ashburn-1", "phx": "us-phoenix-1", "fra": "eu-frankfurt-1", "lhr": "uk-london-1"}
 """OCIDs of the oldest regions contain a key, not the region's name.  Source: oci.regions.REGIONS_SHORT_NAMES."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from forwarding.json_log import log
-
-from log_forwarder.metrics import Metrics
+from forwarding.metrics import Metrics
 
 _RETRY_AFTER_SECONDS: Final = 1.0
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator import client_config
+from ocisidecar.emulator.agent_registry import catch_up
 from ocisidecar.emulator.app import App, RecordedRequest
 from ocisidecar.emulator.declarations import Operation, Service
 from ocisidecar.emulator.faults import Fault, FaultSchedule
@@ -255,6 +256,7 @@ class Emulator(OutOfBand, People):
         """
         cloud = self.app.cloud
         with cloud.lock:
+            catch_up(cloud, cloud.clock.time())
             return tuple(
                 lifetime(record) for record in cloud.store.history if not record.is_builtin and not record.is_part
             )
@@ -269,6 +271,7 @@ class Emulator(OutOfBand, People):
         cloud = self.app.cloud
         with cloud.lock:
             now = cloud.clock.time()
+            catch_up(cloud, now)
             found = {
                 kind: [
                     record.id

@@ -15,6 +15,7 @@ from ocisidecar.emulator.faults import FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime, Phase, Timeline
 from ocisidecar.emulator.metric_store import MetricStore
+from ocisidecar.emulator.outbox import Outbox
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME, REGIONS
 from ocisidecar.emulator.schema import JsonObject
@@ -169,6 +170,8 @@ class Assumptions:
             use by dander, commit f902e3f: 400 "Setting isImmutable is not currently supported", also on update.
         accepts_silent_alarms: whether an alarm may have no destinations.  UNCONFIRMED: the field is required, and
             no minimum is documented.
+        accepts_equal_subscriptions: whether a topic may have two subscriptions of the same protocol and endpoint;
+            otherwise the second one is refused with 409.  UNCONFIRMED: neither is documented.
         accepts_root_by_id: whether a policy statement may say `in compartment id <OCID of the tenancy>` for
             `in tenancy`.  UNCONFIRMED: the documented syntax for the root compartment is `in tenancy`.
         accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
@@ -212,6 +215,7 @@ class Assumptions:
     containers_have_own_tags: bool = False
     accepts_immutable_repositories: bool = False
     accepts_silent_alarms: bool = False
+    accepts_equal_subscriptions: bool = False
     accepts_root_by_id: bool = False
     accepts_exact_source: bool = False
     max_query_characters: int = 2048
@@ -243,6 +247,7 @@ class Cloud:
     pods: Pods
     store: Store = field(factory=Store)
     metrics: MetricStore = field(factory=MetricStore)
+    outbox: Outbox = field(factory=Outbox)
     tokens: RetryTokens = field(factory=RetryTokens)
     lock: threading.RLock = field(factory=threading.RLock)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
@@ -12,6 +11,7 @@ from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.topic import DEFAULT_TOPIC
 from ocisidecar.spec.validate.paths import containers_of, joined
 from ocisidecar.spec.web_config import protection_of, reader_of
 

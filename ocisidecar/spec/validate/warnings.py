@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
@@ -12,6 +11,7 @@ from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.topic import DEFAULT_TOPIC
 from ocisidecar.spec.validate.paths import containers_of, joined
 from ocisidecar.spec.web_config import protection_of, reader_of
 
@@ -80,8 +80,8 @@ def _pushes(container: SidecarSpec) -> bool:
 def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
     if instance.sidecars and instance.container_restart_policy != "ALWAYS":
         names = ", ".join(sidecar.name for sidecar in instance.sidecars)
-        ends = "an instance ends with the last of its containers, and presets never end"
-        yield "container_restart_policy", f"{ends}: after the app it runs on, and costs, with {names}"
+        ends = "an instance ends with its last container"
+        yield "container_restart_policy", f"{ends}: it runs on after the app, and costs, until these end: {names}"
 
 
 def _of_protected(instance: InstanceSpec) -> Iterator[tuple[str, str]]:

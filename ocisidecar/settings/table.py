@@ -15,6 +15,7 @@ from attrs import Factory, field, fields, frozen
 from ocisidecar.settings.secret import SECRET, Secret
 from ocisidecar.settings.value_types import (
     DEFINED_TAGS,
+    EGRESS,
     FLAG,
     GROUPS,
     HOST,
@@ -32,6 +33,7 @@ from ocisidecar.settings.value_types import (
     ocid,
 )
 from ocisidecar.settings.variable import VARIABLE, Variable, metadata, variable
+from ocisidecar.spec.egress import EgressSpec
 
 
 def _image(what: str, path: str) -> Any:
@@ -170,6 +172,13 @@ class Values:
         (),
         example="",
         targets=("ports[].sources",),
+    )
+
+    egress_cidr: EgressSpec | None = field(
+        default=None,
+        metadata=metadata(
+            "Where instances may connect to. Empty: everywhere.", EGRESS, example="", targets=("egress",)
+        ),
     )
 
     enable_logging: bool = variable("Make a log group and a log.", FLAG, default=True)

@@ -126,8 +126,8 @@ def _in_its_place(job: Job, want: Desired, error: ServiceCallError) -> Exception
 
 def _may_be_taken(kind: Kind, error: ServiceCallError) -> bool:
     """Return whether a create may be refused because another resource has the name or the place."""
-    if kind.has_unique_name:
-        return _is_name_taken(error)
+    if _is_name_taken(error):
+        return True
     if not kind.is_alone_in_vcn:
         return False
     is_taken = any(word in error.service_message for word in _TAKEN_WORDS)

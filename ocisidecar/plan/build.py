@@ -22,6 +22,7 @@ from ocisidecar.resources.access import elsewhere_statement, is_granted, place_o
 from ocisidecar.resources.capabilities import KeepsData
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS, NEEDS
+from ocisidecar.resources.subscription import PENDING, confirmation
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.state.compare import is_satisfied_by
 from ocisidecar.state.desired import Desired
@@ -66,6 +67,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
             *_lacking_rights(spec, site, snapshot),
             *_invisible_groups(spec, site, snapshot),
             *_repositories_elsewhere(spec, site),
+            *_unconfirmed(spec, desired, snapshot),
         ),
     )
 
@@ -300,6 +302,13 @@ def _repositories_elsewhere(spec: DeploymentSpec, site: Site) -> Iterator[str]:
             yield (
                 f"the tenancy has no repository ({statement.where}) in this region: push the image before the apply"
             )
+
+
+def _unconfirmed(spec: DeploymentSpec, desired: Collection[Key], snapshot: Snapshot) -> Iterator[str]:
+    """Yield a warning for each subscription that stays and that nobody has confirmed."""
+    for key, lives in sorted(snapshot.of(spec.name).items()):
+        if key in desired and key.kind == "subscription" and lives[0].state == PENDING:
+            yield f"{key} is not confirmed and gets no messages: {confirmation(lives[0].body)}"
 
 
 def _check_adoptable(want: Desired, live: Live, ids: Mapping[Key, str], snapshot: Snapshot) -> None:

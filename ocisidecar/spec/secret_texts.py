@@ -52,6 +52,7 @@ _SHAPES: Final[Sequence[tuple[str, str]]] = (
         r"\b[Bb]asic\s+(?P<secret>(?=[a-z]*[A-Z0-9+/=])(?:[A-Za-z0-9+/]{4}){2,}[A-Za-z0-9+/]{0,3}={0,2})(?![\w-])",
     ),
     ("a webhook", r"(?i)hooks\.slack\.com/(?:services|workflows)/(?P<secret>[^\s\"']+)"),
+    ("a webhook", r"(?i)events\.(?:eu\.)?pagerduty\.com/integration/(?P<secret>[^\s/\"']+)"),
     ("a webhook", r"(?i)discord(?:app)?\.com/api/webhooks/(?P<secret>[^\s\"']+)"),
 )
 """What it is, and the pattern of it."""

@@ -11,7 +11,6 @@ from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.sidecar import SidecarSpec
-from ocisidecar.spec.topic import DEFAULT_TOPIC
 from ocisidecar.spec.validate.paths import containers_of, joined
 
 _UNNOTICED = (
@@ -31,13 +30,13 @@ def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
         for instance in spec.instances
         for path, message in _warnings(instance, spec)
     )
-    of_alarms = (
-        f'alarms["{alarm.name}"].destinations: none is given, so the alarm notifies the topic '
-        f"{DEFAULT_TOPIC.name!r} of this deployment: subscribe to it"
-        for alarm in spec.alarms
-        if not alarm.destinations
+    of_topics = (
+        f"the topic {topic.name!r} has no subscriptions, so alarms reach nobody until somebody subscribes to it: "
+        "give it some, such as mailto:ops@example.com"
+        for topic in spec.topics
+        if not topic.subscriptions
     )
-    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_alarms)
+    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_topics)
 
 
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:

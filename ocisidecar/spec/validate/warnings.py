@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ocisidecar.spec.alarm import DEFAULT_TOPIC
@@ -22,6 +23,8 @@ _ALL_LOG_GROUPS = (
     "an existing log does not show its group, so the right to push lines covers all log groups of the compartment: "
     "give log_group_id instead of log_id"
 )
+_PLATFORM = re.compile(r"amd64|arm(32|64)?(v\d)?|x86_64|i386|s390x|ppc64le|(alpine|debian|ubuntu)[\d.]*")
+"""Words of tags whose numbers name no version of the image's program."""
 
 
 def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
@@ -103,6 +106,6 @@ def _hidden_changes(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
 
 
 def _is_pinned(image_url: str) -> bool:
-    """Tell whether the URL has a digest, or a tag with a number, unlike `latest`, `stable` and `main`."""
+    """Tell whether the URL has a digest, or a tag with a number, unlike `main` and `stable-alpine3.23`."""
     tag = image_url.rpartition("/")[2].partition(":")[2]
-    return "@" in image_url or any(character.isdigit() for character in tag)
+    return "@" in image_url or re.search(r"\d", _PLATFORM.sub("", tag)) is not None

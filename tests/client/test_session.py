@@ -187,7 +187,7 @@ class TestThrottling:
         caller = session.caller(Cancel(clock=clock), notify=lambda *retry: notified.append(retry))
         emulator.inject(Fault.error("list_vcns", "TooManyRequests", retry_after=asked))
         caller.call(NETWORK, "list_vcns", emulator.compartment_id)
-        assert notified == [("429 TooManyRequests (throttled)", 1, waited)]
+        assert notified == [("429 TooManyRequests (throttled, at most 200 attempts in 600 s)", 1, waited)]
 
     def test_a_retry_after_beyond_the_policy_is_final(
         self, emulator: Emulator, clock: VirtualClock, list_vcns: Callable[[], Any]

@@ -10,8 +10,8 @@ from ocisidecar.clock import Clock
 _LONGEST_NUMBER: Final = 9
 
 
-def retry_after_seconds(value: str, clock: Clock) -> float:
-    """Return the seconds of a Retry-After header, a number or a date; 0 without one.
+def retry_after_seconds(value: str, clock: Clock) -> float | None:
+    """Return the seconds of a Retry-After header, a number or a date; None without either.
 
     Source: RFC 9110, 10.2.3.
     """
@@ -20,4 +20,4 @@ def retry_after_seconds(value: str, clock: Clock) -> float:
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - clock.time())
     except (TypeError, ValueError, OverflowError):
-        return 0.0
+        return None

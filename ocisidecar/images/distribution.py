@@ -272,7 +272,7 @@ def _seconds_to_wait(clock: Clock, state: tenacity.RetryCallState) -> float:
     own: float = min(_FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), _MAX_WAIT_SECONDS)
     response = None if state.outcome is None or state.outcome.failed else state.outcome.result()
     asked = retry_after_seconds(str(getattr(response, "headers", {}).get("Retry-After", "")), clock)
-    return max(own, asked)
+    return max(own, asked or 0.0)
 
 
 def _realm_parts(realm: str) -> SplitResult:

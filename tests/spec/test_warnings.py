@@ -9,10 +9,12 @@ from ocisidecar.spec import (
     AccessSpec,
     DeploymentSpec,
     InstanceSpec,
+    LoggingSpec,
     NetworkSpec,
     PlacementSpec,
     Port,
     SidecarSpec,
+    VolumeSpec,
 )
 from ocisidecar.spec.validate.warnings import spec_warnings
 
@@ -115,6 +117,20 @@ def test_rights_that_others_must_grant():
     instance = WEB.with_sidecar(SidecarSpec.log_forwarder())
     (warning,) = spec_warnings(evolve(SHOP, access=AccessSpec.none()).with_instance(instance))
     assert warning.endswith("others must grant these rights: use log-content")
+
+
+def test_the_right_to_push_into_an_existing_log_is_for_all_log_groups():
+    """OCI reads a log only by its group, so that the plan of an existing log says how far the right goes."""
+    web = WEB.with_volume(VolumeSpec.empty_dir("logs"), mount_path="/logs").with_sidecar(
+        SidecarSpec.log_forwarder()
+    )
+    spec = SHOP.with_instance(web)
+    by_log = evolve(spec, logging=LoggingSpec.existing(log_id="ocid1.log.oc1.eu-frankfurt-1.a"))
+    (warning,) = [one for one in spec_warnings(by_log) if "all log groups" in one]
+    assert warning.startswith('instances["web"].statements: an existing log does not show its group, so the right ')
+    assert warning.endswith("give log_group_id instead of log_id")
+    by_group = evolve(spec, logging=LoggingSpec.existing(log_group_id="ocid1.loggroup.oc1.eu-frankfurt-1.a"))
+    assert not any("log groups" in one for one in (*spec_warnings(spec), *spec_warnings(by_group)))
 
 
 @pytest.mark.parametrize("policy", ["NEVER", "ON_FAILURE"])

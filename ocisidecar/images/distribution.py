@@ -18,9 +18,9 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 from attrs import define, field, frozen
 
-from ocisidecar.client.loopback import is_loopback
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ImageError, LoginFailed
+from ocisidecar.loopback import is_loopback
 from ocisidecar.spec.secret_texts import masked
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Alarms, and the topics that they notify."""
+"""Alarms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from attrs import field, frozen
 from ocisidecar.spec.converters import as_tuple, same
 from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.topic import DEFAULT_TOPIC, TopicSpec
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, duration, length, matches, ocid, validated
 
 INSTANCES = "$instances"
@@ -29,19 +30,6 @@ Source: Oracle documentation, "Container Instance Metrics".
 Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
 
 
-@frozen(repr=False)
-class TopicSpec(ShortRepr):
-    """A notification topic that the deployment makes; its name is made unique in the tenancy.
-
-    Source: oci.ons.models.CreateTopicDetails.
-    """
-
-    name: str = field(metadata=validated(RESOURCE_NAME))
-    description: str | None = field(default=None, kw_only=True, metadata=validated(length(1, 400)))
-
-
-DEFAULT_TOPIC = TopicSpec("alarms")
-"""Where alarms without destinations notify."""
 Destination: TypeAlias = str | TopicSpec
 _KINDS = ("onstopic", "stream")
 

@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.access import AccessSpec
-from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
+from ocisidecar.spec.alarm import AlarmSpec
 from ocisidecar.spec.converters import as_tuple, same, text_map
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
@@ -17,6 +17,7 @@ from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.topic import TopicSpec
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, length, matches, validated
 from ocisidecar.wire import Ref
 

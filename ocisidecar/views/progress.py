@@ -184,10 +184,14 @@ class Progress:
     def _view(self) -> RenderableType:
         status, seconds = self._status, self._clock.time() - self._began
         lines = [
-            Text(f"    {status.subject(event)} {_under_way(event)}", style=style_of(Tone.CALM), no_wrap=True)
+            Text(f"    {printable(_running(status, event))}", style=style_of(Tone.CALM), no_wrap=True)
             for event in status.running.values()
         ]
         return Group(Spinner("line", text=f"{status.headline}, {seconds:.0f} s"), *lines)
+
+
+def _running(status: _Status, event: StepEvent) -> str:
+    return f"{status.subject(event)} {_under_way(event)}"
 
 
 def _line(event: Event, *, is_live: bool, is_up_to_date: bool) -> _Line | None:

@@ -78,11 +78,26 @@ class TestApp:
         assert web(f"CONTAINER_ENV_VARS='{text}'\n").environment_variables == expected
 
     @pytest.mark.parametrize(
-        "text", ["OTEL=service.name=web,deployment.environment=prod", "JAVA_OPTS=-Da=1,b=2", "A=x,service.name=web"]
+        "text",
+        [
+            "OTEL=service.name=web,deployment.environment=prod",
+            "JAVA_OPTS=-Da=1,b=2",
+            "JAVA_OPTS=-Xmx1g -Da=1,b=2",
+            "URL=http://x/?a=1,b=2",
+            "CONNECTION=Server=db;Timeout=1,retries=2",
+            "A=x,service.name=web",
+            "A= b , C = d",
+        ],
     )
     def test_ambiguous_environment(self, web, text):
         """Pairs that may be part of the value before them are refused, with the form that is clear."""
         with pytest.raises(SettingsError, match=r'may hold pairs itself: put each value in quotes, as in A="b=1'):
+            web(f"CONTAINER_ENV_VARS='{text}'\n")
+
+    @pytest.mark.parametrize("text", ["A=1,A=2", 'A="1",B=2,A=3', '{"A": "1", "A": "2"}'])
+    def test_a_name_that_is_there_twice(self, web, text):
+        """No value is silently taken for another of the same name."""
+        with pytest.raises(SettingsError, match="CONTAINER_ENV_VARS has A twice"):
             web(f"CONTAINER_ENV_VARS='{text}'\n")
 
     def test_log_level(self, web):

@@ -102,8 +102,8 @@ def test_a_job_whose_sidecars_never_end(policy: str):
     assert spec_warnings(SHOP.with_instance(job)) == ()
     (warning,) = spec_warnings(SHOP.with_instance(job.with_sidecar(SidecarSpec.node_exporter())))
     assert warning == (
-        'instances["web"].container_restart_policy: an instance ends with the last of its containers, and presets '
-        "never end: after the app it runs on, and costs, with node-exporter"
+        'instances["web"].container_restart_policy: an instance ends with its last container: it runs on after '
+        "the app, and costs, until these end: node-exporter"
     )
     always = WEB.with_sidecar(SidecarSpec.node_exporter())
     assert spec_warnings(SHOP.with_instance(always)) == ()

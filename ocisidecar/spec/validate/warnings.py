@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
@@ -12,7 +11,9 @@ from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.topic import DEFAULT_TOPIC
 from ocisidecar.spec.validate.paths import containers_of, joined
+from ocisidecar.spec.web_config import protection_of, reader_of
 
 _UNNOTICED = (
     "holds what looks like a secret, which enters no hash in a tag, so that a changed one alone goes unnoticed: "
@@ -57,6 +58,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
     yield from _of_jobs(instance)
     yield from _of_existing_network(instance, spec.effective_network)
     yield from _hidden_changes(instance)
+    yield from _of_protected(instance)
     if spec.effective_logging.log_id is not None and any(_pushes(one) for one in instance.containers):
         yield "statements", _ALL_LOG_GROUPS
     for path, container in containers_of(instance):
@@ -78,8 +80,15 @@ def _pushes(container: SidecarSpec) -> bool:
 def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
     if instance.sidecars and instance.container_restart_policy != "ALWAYS":
         names = ", ".join(sidecar.name for sidecar in instance.sidecars)
-        ends = "an instance ends with the last of its containers, and presets never end"
-        yield "container_restart_policy", f"{ends}: after the app it runs on, and costs, with {names}"
+        ends = "an instance ends with its last container"
+        yield "container_restart_policy", f"{ends}: it runs on after the app, and costs, until these end: {names}"
+
+
+def _of_protected(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
+    protection = protection_of(instance)
+    if protection is not None and (protection.users or not protection.is_known) and reader_of(instance) is None:
+        path = f'sidecars["{protection.container}"]'
+        yield path, "asks for a password, and no container has a user of it, so verify() cannot read its targets"
 
 
 def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:

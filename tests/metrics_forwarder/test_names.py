@@ -67,7 +67,7 @@ def test_dimensions_are_legal_and_can_be_read_again(labels):
 def test_a_series_without_labels_has_the_instance_or_its_source():
     """A series without labels has the dimension of the instance, or its source: OCI wants one."""
     labels = (("__name__", "up"),)
-    assert dimensions(labels, {"containerInstance": "web/web-0"}) == {"containerInstance": "web/web-0"}
+    assert dimensions(labels, {"container_instance": "web-0"}) == {"container_instance": "web-0"}
     assert dimensions(labels, {}) == {"source": "metrics-forwarder"}
 
 

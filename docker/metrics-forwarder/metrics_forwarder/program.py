@@ -189,6 +189,12 @@ def _forwarder(settings: Settings, metrics: Metrics) -> Forwarder:
         Aggregator(rules),
         clock=Clock(wall=time.time, monotonic=time.monotonic),
         metrics=metrics,
-        extra={"containerInstance": settings.instance} if settings.instance else {},
+        extra=_place(settings.instance),
         max_points=round(settings.max_streams * (MAX_AGE_SECONDS / settings.interval_seconds + 1)),
     )
+
+
+def _place(instance: str) -> dict[str, str]:
+    """Return the dimensions of an instance such as `web/web-0`, which are the labels that our Prometheus adds."""
+    deployment, _, name = instance.rpartition("/")
+    return {key: one for key, one in (("deployment", deployment), ("container_instance", name)) if one}

@@ -14,7 +14,7 @@ from metrics_forwarder.samples import NAME
 INTERNAL: Final = "go|process|promhttp|prometheus|scrape|net_conntrack|python|jvm|node"
 DEFAULT: Final = (
     f'{{__name__!~"({INTERNAL})_.*|.*_created"}}',
-    '{__name__=~"node_load1|node_memory_MemAvailable_bytes|node_network_(receive|transmit)_bytes_total"}',
+    '{__name__=~"scrape_duration_seconds|node_load1|node_memory_MemAvailable_bytes|node_network_(receive|transmit)_bytes_total"}',
 )
 """What the app itself measures, and little of what runtimes and exporters say about themselves and the host."""
 

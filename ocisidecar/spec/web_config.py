@@ -16,7 +16,6 @@ from attrs import field, frozen
 
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.sidecar import SidecarSpec
-from ocisidecar.spec.syntax import MalformedText, parse_yaml
 from ocisidecar.spec.volume import StoredContent
 
 WEB_CONFIG_FLAG: Final = "--web.config.file="
@@ -143,6 +142,8 @@ def _protection(instance: InstanceSpec, container: SidecarSpec, path: str) -> Pr
 def _document(content: StoredContent | None) -> Mapping[str, object] | None:
     if not isinstance(content, bytes):
         return None
+    from ocisidecar.spec.syntax import MalformedText, parse_yaml
+
     try:
         document = parse_yaml(content.decode(errors="replace")).document
     except MalformedText:

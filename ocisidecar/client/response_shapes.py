@@ -15,6 +15,7 @@ from typing import Any
 _SERVICES_WITH_ITEMS = frozenset({"artifacts", "container_instances", "vulnerability_scanning"})
 """Services whose lists are objects with `items`; those of others are bare arrays."""
 
+_SECRET_ID = "secretId"  # nosec B105  # noqa: S105 - the name of a field
 _ID_FIELDS: Mapping[str, str] = {
     "identity.list_availability_domains": "name",
     "identity.list_region_subscriptions": "regionName",
@@ -23,8 +24,8 @@ _ID_FIELDS: Mapping[str, str] = {
     "container_instances.list_work_request_errors": "message",
     "logging.list_work_request_errors": "message",
     "monitoring.summarize_metrics_data": "name",
-    "secrets.get_secret_bundle": "secretId",
-    "secrets.list_secret_bundle_versions": "secretId",
+    "secrets.get_secret_bundle": _SECRET_ID,
+    "secrets.list_secret_bundle_versions": _SECRET_ID,
     "artifacts.get_container_configuration": "namespace",
     "limits.list_limit_definitions": "name",
     "limits.list_limit_values": "name",

@@ -12,7 +12,9 @@ from urllib.parse import quote
 from attrs import frozen
 from werkzeug import Request, Response
 
+from ocisidecar.emulator import agent_channel
 from ocisidecar.emulator.access import authorise
+from ocisidecar.emulator.agent_registry import catch_up
 from ocisidecar.emulator.declarations import Call, Operation, Result, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.faults import Effect, LoseResponse, Refuse
@@ -91,6 +93,10 @@ class App:
         loss: LoseResponse | None = None
         try:
             path = _raw_path(request)
+            if path.startswith(agent_channel.PREFIX):
+                response = agent_channel.respond(self.cloud, request)
+                self._record(request, None, response.status_code)
+                return response, None
             match = self._router.find(request.method, path)
             # Uploads need no signed body; all of them are operations that the emulator does not have.
             principal = ANONYMOUS
@@ -136,6 +142,7 @@ class App:
             return other, None
         with cloud.lock:
             now = cloud.clock.time()
+            catch_up(cloud, now)
             self._throttle.admit(operation.service.name, now)
             call = Call(
                 cloud=cloud,

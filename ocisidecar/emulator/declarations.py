@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import Factory, define, field, frozen
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, MultiDict
 
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Effect
@@ -53,7 +53,7 @@ class Call:
     region: str
     principal: Principal
     path: Mapping[str, str]
-    query: Mapping[str, str]
+    query: MultiDict[str, str]
     headers: Headers
     body: JsonObject
     now: float

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator import client_config
+from ocisidecar.emulator.agent_registry import catch_up
 from ocisidecar.emulator.app import App, RecordedRequest
 from ocisidecar.emulator.courier import Courier
 from ocisidecar.emulator.declarations import Operation, Service
@@ -25,7 +26,7 @@ from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
-from ocisidecar.emulator.server import Listener
+from ocisidecar.emulator.server import LOOPBACK, READ_TIMEOUT_SECONDS, Listener
 from ocisidecar.emulator.service_limits import all_limits
 from ocisidecar.emulator.services import SERVICES
 from ocisidecar.emulator.services.alarms import evaluate_alarms
@@ -70,6 +71,7 @@ class Emulator(OutOfBand, People):
         containers: "simulated"; "docker" for the Docker engine that the environment names (DOCKER_HOST) or the
             local one; "auto" for docker where an engine answers and simulated elsewhere.
         images: with Docker, the local images to run in place of those that containers name, by the latter.
+        read_timeout_seconds: how long it waits for the rest of a request, and on an idle connection (> 0).
         services: what it offers; by default `ocisidecar.emulator.services.SERVICES`.
 
     Raises:
@@ -92,6 +94,7 @@ class Emulator(OutOfBand, People):
         requests_per_second: float | None = None,
         containers: str = "simulated",
         images: Mapping[str, str] | None = None,
+        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
         services: Sequence[Service] = SERVICES,
     ) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
@@ -106,7 +109,8 @@ class Emulator(OutOfBand, People):
         self._engine = _engine_for(containers, self.clock)
         self._images = dict(images or {})
         self._services = tuple(services)
-        self._pod_listeners = PodListeners(lambda host: Listener(self.app, host=host), lambda: self.endpoint)
+        self._read_timeout_seconds = read_timeout_seconds
+        self._pod_listeners = PodListeners(lambda host: self._listen(host=host), lambda: self.endpoint)
         self._courier = Courier(self.clock, lambda: self.app.cloud, evaluate_alarms)
         self.app = App(self._new_cloud(), self._services, Throttle(requests_per_second))
         self._listener: Listener | None = None
@@ -123,8 +127,11 @@ class Emulator(OutOfBand, People):
     def start(self) -> Self:
         """Open the port; does nothing when the emulator is started already."""
         if self._listener is None:
-            self._listener = Listener(self.app, self._port)
+            self._listener = self._listen(self._port)
         return self
+
+    def _listen(self, port: int = 0, *, host: str = LOOPBACK) -> Listener:
+        return Listener(self.app, port, host=host, read_timeout_seconds=self._read_timeout_seconds)
 
     def close(self) -> None:
         """Close the port and all connections, and remove all real containers.  Idempotent."""
@@ -254,6 +261,7 @@ class Emulator(OutOfBand, People):
         """
         cloud = self.app.cloud
         with cloud.lock:
+            catch_up(cloud, cloud.clock.time())
             return tuple(
                 lifetime(record) for record in cloud.store.history if not record.is_builtin and not record.is_part
             )
@@ -268,6 +276,7 @@ class Emulator(OutOfBand, People):
         cloud = self.app.cloud
         with cloud.lock:
             now = cloud.clock.time()
+            catch_up(cloud, now)
             found = {
                 kind: [
                     record.id

@@ -189,6 +189,10 @@ class Assumptions:
         availability_of_limits: what get_resource_availability answers for the limits that exist: "known" numbers,
             "null" numbers, or "missing", which is a 404.  Source: oci.limits for the 404; null answers are on
             record.  UNCONFIRMED: which limits answer in which way.
+        agent_silent_after_seconds: after how long without a heartbeat a management agent is SILENT.  UNCONFIRMED:
+            no number is documented; a longer time hides for longer that an agent is gone.
+        shows_ended_install_keys: whether an install key that has expired or is used up is TERMINATED; otherwise it
+            stays ACTIVE.  UNCONFIRMED: the word exists, and no document says what it is for.
         lists_shapes_without_limit: whether list_container_instance_shapes lists shapes of which the tenancy may
             have no core.  UNCONFIRMED: neither a document nor a record says so.
     """
@@ -219,6 +223,8 @@ class Assumptions:
     has_resource_id_claim: bool = False
     dynamic_groups_match_tags: bool = False
     availability_of_limits: str = field(default="known", validator=in_(("known", "null", "missing")))
+    agent_silent_after_seconds: float = 600
+    shows_ended_install_keys: bool = False
     lists_shapes_without_limit: bool = True
 
 

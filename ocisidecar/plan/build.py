@@ -28,7 +28,7 @@ from ocisidecar.state.compare import is_satisfied_by
 from ocisidecar.state.desired import Desired
 from ocisidecar.state.identity import Identity, used_deployments, was_set
 from ocisidecar.state.observed import Live, Phase, Snapshot, value_of
-from ocisidecar.wire import Body, Key, Ref, resolve
+from ocisidecar.wire import Body, Key, Ref, resolve, text
 
 
 def desire(spec: DeploymentSpec, site: Site) -> dict[Key, Desired]:
@@ -63,6 +63,7 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
         snapshot=snapshot,
         warnings=(
             *warnings,
+            *_untagged_places(steps, desired),
             *closed_ports(spec, desired, snapshot),
             *_lacking_rights(spec, site, snapshot),
             *_invisible_groups(spec, site, snapshot),
@@ -70,6 +71,23 @@ def plan_apply(spec: DeploymentSpec, site: Site, snapshot: Snapshot, *, warnings
             *_unconfirmed(spec, desired, snapshot),
         ),
     )
+
+
+def _untagged_places(steps: Sequence[Step], desired: Mapping[Key, Desired]) -> Iterator[str]:
+    """Yield a warning for each resource that is created although what stays lies in another one."""
+    made = {step.key for step in steps if step.action is Action.CREATE and not step.going}
+    lies: dict[Key, tuple[Key, str]] = {}
+    for step in steps:
+        for name, value in desired[step.key].body.items() if step.live is not None and step.key in desired else ():
+            place = text(step.live.body, name) if step.live is not None else ""
+            is_made = isinstance(value, Ref) and not value.deployment and value.key in made
+            if isinstance(value, Ref) and is_made and place and name not in step.changed_fields:
+                lies.setdefault(value.key, (step.key, place))
+    for key, (inside, place) in lies.items():
+        yield (
+            f"{key} is created, but {inside} lies in {place}, which has lost this deployment's tags or is not "
+            f'listed yet: to go on using that one, first take it over with adopt(spec, {{"{key}": "{place}"}})'
+        )
 
 
 def plan_adopt(

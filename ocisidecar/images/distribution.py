@@ -301,7 +301,7 @@ def _read(response: requests.Response) -> requests.Response:
 def _token(response: requests.Response) -> str:
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(body.get("token") or body.get("access_token") or "") if isinstance(body, dict) else ""
 
@@ -324,5 +324,5 @@ def _error_text(response: requests.Response) -> str:
     try:
         errors = response.json()["errors"]
         return "; ".join(f"{one['code']}: {one['message']}" for one in errors)
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return " ".join(response.text.split()) or "(no text)"

@@ -23,6 +23,7 @@ from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
 from ocisidecar.client.response_size import MAX_RESPONSE_BYTES, bound_responses
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
+from ocisidecar.client.retry_after import retry_after_seconds
 from ocisidecar.client.sdk_errors import describe, unsent_errors
 from ocisidecar.client.service_clock import ServiceClock
 from ocisidecar.clock import Clock
@@ -374,10 +375,6 @@ class Caller:
             code=code,
             service_message=message,
             opc_request_id=str(error.request_id or ""),
-            retry_after_seconds=_seconds((error.headers or {}).get("retry-after")),
+            retry_after_seconds=retry_after_seconds((error.headers or {}).get("retry-after", ""), self.clock),
             served=str((error.headers or {}).get("date") or ""),
         )
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdecimal() else None

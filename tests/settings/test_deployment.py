@@ -18,6 +18,7 @@ from ocisidecar import (
     TopicSpec,
 )
 from ocisidecar.errors import SettingsError
+from ocisidecar.resources.access import statements_of
 from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import variables
 
@@ -205,7 +206,8 @@ class TestSidecars:
         instance = web(f"{lines}CONTAINER_OCPUS=2\n", local=True)
         assert names(instance) == [
             "prometheus", "node-exporter", "nginx-exporter", "redis-exporter", "postgres-exporter",
-            "mysql-exporter", "blackbox-exporter", "log-forwarder", "management-agent", "grafana",
+            "mysql-exporter", "blackbox-exporter", "log-forwarder", "metrics-forwarder", "management-agent",
+            "grafana",
         ]  # fmt: skip
         off = lines.replace("true", "false")
         assert names(web(off)) == []
@@ -223,6 +225,7 @@ class TestSidecars:
         [
             ("PROMETHEUS_SIDECAR", "PROMETHEUS_SIDECAR", "prometheus"),
             ("LOG_FORWARDER_SIDECAR", "LOG_FORWARDER_SIDECAR", "log-forwarder"),
+            ("METRICS_FORWARDER_SIDECAR", "METRICS_FORWARDER_SIDECAR", "metrics-forwarder"),
             ("MGMT_AGENT_SIDECAR", "MANAGEMENT_AGENT_SIDECAR", "management-agent"),
             ("GRAFANA_SIDECAR", "GRAFANA_SIDECAR", "grafana"),
         ],
@@ -315,10 +318,14 @@ class TestImages:
         assert settings(f"{registry}OCISIDECAR_IMAGE_PREFIX=r/p\n").image_prefix == "r/p"
 
     def test_images_of_the_tenancy_are_pulled_by_a_policy(self, spec):
-        """The dynamic group may read repositories if images come from OCIR, and not otherwise."""
-        statements = spec("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n").access.statements
-        assert [(one.verb, one.resource_type) for one in statements] == [("read", "repos")]
-        assert spec().access.statements == ()
+        """The dynamic group may read the repository of an image in OCIR, and no other one."""
+
+        def pulls(text=""):
+            found = statements_of(spec(text), image_prefix=None)
+            return [(one.verb, one.where) for one in found if one.resource_type == "repos"]
+
+        assert pulls("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n") == [("read", "target.repo.name='web'")]
+        assert pulls() == []
 
     @pytest.mark.parametrize("host", ["fra.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"])
     def test_credentials_are_for_the_registry_that_the_images_are_in(self, spec, host):
@@ -329,7 +336,7 @@ class TestImages:
         )
         (secret,) = deployment.instance("web").image_pull_secrets
         assert (secret.registry_endpoint, secret.username) == (host, "ns/ada")
-        assert deployment.access.statements == ()
+        assert all(one.resource_type != "repos" for one in statements_of(deployment, image_prefix=None))
 
     @pytest.mark.parametrize("name", ["ada", "ns/ada"])
     def test_the_user_stands_behind_the_namespace(self, web, name):

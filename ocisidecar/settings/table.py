@@ -369,22 +369,6 @@ class Values:
     max_wait_time: int = variable("Seconds that one resource may take to become ready.", SECONDS, 1200)
 
 
-SECTIONS: Final[Mapping[str, str]] = {
-    "oci_cli_profile": "Account and region",
-    "container_instance_name": "The app and its instances",
-    "subnet_ocid": "Network",
-    "enable_logging": "Logs",
-    "enable_prometheus_sidecar": "Prometheus",
-    "enable_prometheus_exporters": "Exporters",
-    "enable_management_agent_sidecar": "Metrics in OCI Monitoring",
-    "enable_grafana_sidecar": "Grafana",
-    "enable_alarms": "Alarms",
-    "ocir_region": "Images and their registry",
-    "freeform_tags": "Tags",
-    "verbose": "Behaviour of the scripts",
-}
-"""Field → the heading before it in the template."""
-
 IMAGES: Final[Mapping[str, str]] = {
     "app-with-metrics": "APP_WITH_METRICS_IMAGE",
     "grafana": "GRAFANA_SIDECAR_IMAGE",

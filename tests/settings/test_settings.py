@@ -9,7 +9,8 @@ import pytest
 
 from ocisidecar import ConfigError, Provisioner, SettingProblem, Settings, SettingsError
 from ocisidecar.emulator import Emulator
-from ocisidecar.settings.table import SECTIONS, Values, variables
+from ocisidecar.settings.table import Values, variables
+from ocisidecar.settings.template import SECTIONS
 from ocisidecar.settings.unused import UNUSED
 
 SECRET_TEXT = "k]j64r{1sJSSF-;)K8"

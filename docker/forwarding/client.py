@@ -10,8 +10,10 @@ import json
 import os
 import select
 import ssl
-from dataclasses import dataclass
-from email.utils import formatdate
+import time
+from dataclasses import dataclass, field
+from email.utils import formatdate, parsedate_to_datetime
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,7 +26,8 @@ NO_RESPONSE: Final = 0
 MAX_RETRY_AFTER_SECONDS: Final = 300.0
 """A longer Retry-After counts as this."""
 
-_MAX_RESPONSE_BYTES: Final = 64 * 1024
+_MAX_RESPONSE_BYTES: Final = 1024 * 1024
+_TOLERATED_SKEW_SECONDS: Final = 60.0
 _SUCCESS: Final = 2
 _JSON: Final = "application/json"
 
@@ -37,11 +40,15 @@ class PushResult:
         status: the HTTP status, or NO_RESPONSE.
         reason: for people: the service's error code and message with the request id, or the network error.
         retry_after_seconds: the response's Retry-After, 0 to MAX_RETRY_AFTER_SECONDS; 0 without one.
+        content: the body of the response.
+        service_time_seconds: the response's Date, since the epoch; 0 without one.
     """
 
     status: int
     reason: str = ""
     retry_after_seconds: float = 0.0
+    content: bytes = field(default=b"", compare=False, repr=False)
+    service_time_seconds: float = field(default=0.0, compare=False)
 
     @property
     def is_accepted(self) -> bool:
@@ -71,6 +78,7 @@ class PushClient:
         self._user_agent = user_agent
         self._is_tls = parts.scheme == "https"
         self._proxy = proxy_for(url, os.environ)
+        self._skew_seconds = 0.0
         self._connection: http.client.HTTPConnection | None = None
 
     def push(self, body: bytes) -> PushResult:
@@ -94,13 +102,23 @@ class PushClient:
         reason = (
             "" if response.status // 100 == _SUCCESS else _reason(content, response.getheader("opc-request-id"))
         )
-        return PushResult(response.status, reason, _seconds(response.getheader("retry-after")))
+        service_time = _time(response.getheader("date"))
+        if response.status == HTTPStatus.UNAUTHORIZED and service_time:
+            self._correct_clock(service_time)
+        return PushResult(
+            response.status, reason, _seconds(response.getheader("retry-after")), content, service_time
+        )
 
     def close(self) -> None:
         """Close the connection; the next push opens a new one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _correct_clock(self, service_time: float) -> None:
+        """Sign with the service's time from now on where the own clock is wrong: it refuses a skew of 5 minutes."""
+        skew = service_time - time.time()
+        self._skew_seconds = skew if abs(skew) > _TOLERATED_SKEW_SECONDS else 0.0
 
     def _connected(self) -> http.client.HTTPConnection:
         if self._connection is not None and _has_ended(self._connection):
@@ -124,7 +142,7 @@ class PushClient:
 
     def _headers(self, body: bytes) -> dict[str, str]:
         signed = {
-            "date": formatdate(usegmt=True),
+            "date": formatdate(time.time() + self._skew_seconds, usegmt=True),
             "host": self._host,
             "content-length": str(len(body)),
             "content-type": _JSON,
@@ -162,5 +180,13 @@ def _seconds(text: str | None) -> float:
     """Return a Retry-After in seconds; a date, which OCI does not send, counts as 0."""
     try:
         return min(max(0.0, float(text or 0)), MAX_RETRY_AFTER_SECONDS)
+    except ValueError:
+        return 0.0
+
+
+def _time(text: str | None) -> float:
+    """Return a Date in seconds since the epoch; 0 if there is none."""
+    try:
+        return parsedate_to_datetime(text or "").timestamp()
     except ValueError:
         return 0.0

@@ -23,6 +23,7 @@ class TelemetryRole:
         log_source: the `source` of its entries unless that is the instance's OCID; empty if it ships none.
         log_volume: the volume that it reads these files from.
         metric_namespace: the namespace in OCI Monitoring that it sends samples to; empty if it sends none.
+        takes_writes: whether these are samples that a Prometheus or an app sends to it.
         prometheus_port: the port of its Prometheus API; None if it is not a Prometheus.
         is_protected: whether that may ask for a password or speak HTTPS.
     """
@@ -31,6 +32,7 @@ class TelemetryRole:
     log_source: str = ""
     log_volume: str = ""
     metric_namespace: str = ""
+    takes_writes: bool = False
     prometheus_port: int | None = None
     is_protected: bool = False
 
@@ -53,6 +55,7 @@ def telemetry_role_of(body: Mapping[str, Json]) -> TelemetryRole:
         log_source=text(variables, "OCISIDECAR_INSTANCE"),
         log_volume=mounts.get(directory, ""),
         metric_namespace=text(variables, "OCISIDECAR_METRIC_NAMESPACE"),
+        takes_writes="OCISIDECAR_RECEIVE_PORT" in variables,
         prometheus_port=port,
         is_protected=port is not None and any(word.startswith(_WEB_CONFIG_FLAG) for word in words),
     )

@@ -184,6 +184,7 @@ def _with_sidecars(instance: InstanceSpec, values: Values) -> InstanceSpec:
         (values.enable_mysql_exporter, SidecarSpec.mysql_exporter),
         (values.enable_blackbox_exporter, lambda: SidecarSpec.blackbox_exporter(targets=(f"{app_url}/",))),
         (values.enable_log_forwarder_sidecar, lambda: _log_forwarder(values)),
+        (values.enable_metrics_forwarder_sidecar, lambda: _metrics_forwarder(values)),
         (values.enable_management_agent_sidecar, lambda: _management_agent(values)),
         (values.enable_grafana_sidecar, lambda: _grafana(values)),
     )
@@ -207,6 +208,16 @@ def _log_forwarder(values: Values) -> SidecarSpec:
         multiline=values.log_forwarder_sidecar_multiline,
     )
     return _limited(sidecar, values, values.log_forwarder_sidecar_memory_gb, values.log_forwarder_sidecar_ocpus)
+
+
+def _metrics_forwarder(values: Values) -> SidecarSpec:
+    sidecar = SidecarSpec.metrics_forwarder(
+        image_url=values.metrics_forwarder_sidecar_image,
+        metric_namespace=values.metrics_namespace,
+    )
+    return _limited(
+        sidecar, values, values.metrics_forwarder_sidecar_memory_gb, values.metrics_forwarder_sidecar_ocpus
+    )
 
 
 def _management_agent(values: Values) -> SidecarSpec:

@@ -150,6 +150,7 @@ def _structuring(directory: Path) -> Converter:
         (lambda hint: get_origin(hint) in {tuple, Sequence}, partial(_sequence, converter)),
         (lambda hint: get_origin(hint) is Mapping, partial(_mapping, converter)),
         (_is_text_or_part, partial(_text_or_part, converter)),
+        (lambda hint: set(get_args(hint)) == {str, SecretRef}, partial(_subscriber, converter)),
         (lambda hint: Plain in get_args(hint), _environment_value),
         (lambda hint: PrometheusConfig in get_args(hint), partial(_content, converter, directory)),
         (lambda hint: NoneType in get_args(hint), partial(_optional, converter)),
@@ -277,6 +278,11 @@ def _environment_value(value: Any, _: Any) -> Any:
             raise _ProblemsFound([("ref", f"must be <kind>/<name> such as log/app, got {inner!r}")])
         return Ref(key)
     return value
+
+
+def _subscriber(converter: Converter, value: Any, _: Any) -> Any:
+    word, inner = _only_item(value)
+    return _at(word, lambda: converter.structure(inner, SecretRef)) if word == "secret" else value
 
 
 def _content(converter: Converter, directory: Path, value: Any, _: Any) -> Any:

@@ -169,7 +169,8 @@ class TestSidecars:
         instance = web(f"{lines}CONTAINER_OCPUS=2\n", local=True)
         assert names(instance) == [
             "prometheus", "node-exporter", "nginx-exporter", "redis-exporter", "postgres-exporter",
-            "mysql-exporter", "blackbox-exporter", "log-forwarder", "management-agent", "grafana",
+            "mysql-exporter", "blackbox-exporter", "log-forwarder", "metrics-forwarder", "management-agent",
+            "grafana",
         ]  # fmt: skip
         off = lines.replace("true", "false")
         assert names(web(off)) == []
@@ -187,6 +188,7 @@ class TestSidecars:
         [
             ("PROMETHEUS_SIDECAR", "PROMETHEUS_SIDECAR", "prometheus"),
             ("LOG_FORWARDER_SIDECAR", "LOG_FORWARDER_SIDECAR", "log-forwarder"),
+            ("METRICS_FORWARDER_SIDECAR", "METRICS_FORWARDER_SIDECAR", "metrics-forwarder"),
             ("MGMT_AGENT_SIDECAR", "MANAGEMENT_AGENT_SIDECAR", "management-agent"),
             ("GRAFANA_SIDECAR", "GRAFANA_SIDECAR", "grafana"),
         ],

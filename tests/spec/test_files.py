@@ -221,8 +221,8 @@ def test_wrong_types_are_left_to_validation():
             "name: shop\nzzz: 1",
             [
                 (
-                    "zzz: unknown key; known are name, instances, network, access, logging, alarms, repositories, "
-                    "freeform_tags, defined_tags"
+                    "zzz: unknown key; known are name, instances, network, access, logging, alarms, topic, "
+                    "repositories, freeform_tags, defined_tags"
                 )
             ],
         ),

@@ -28,15 +28,37 @@ def test_a_plain_spec_has_no_warnings():
 
 
 @pytest.mark.parametrize(
-    "image_url", ["nginx", "nginx:latest", "localhost:5000/nginx", "nginx:stable", "localhost:5000/nginx:main"]
+    "image_url",
+    [
+        "nginx",
+        "nginx:latest",
+        "localhost:5000/nginx",
+        "nginx:stable",
+        "localhost:5000/nginx:main",
+        "nginx:edge",
+        "nginx:stable-alpine3.23",
+        "nginx:latest-arm64",
+        "nginx:main-linux-x86_64",
+        "nginx:arm64v8",
+    ],
 )
 def test_unpinned_images(image_url: str):
-    """An image whose tag has no number is warned about."""
+    """An image whose tag has no number, or only that of a platform, is warned about."""
     (warning,) = spec_warnings(SHOP.with_instance(WEB.with_image(image_url)))
     assert warning == f'instances["web"].image_url: {image_url} can change without a new plan: pin a version'
 
 
-@pytest.mark.parametrize("image_url", ["nginx:1", "localhost:5000/nginx:1", "nginx@sha256:" + "0" * 64])
+@pytest.mark.parametrize(
+    "image_url",
+    [
+        "nginx:1",
+        "localhost:5000/nginx:1",
+        "nginx@sha256:" + "0" * 64,
+        "nginx:1.30-alpine3.23",
+        "nginx:main-1a2b3c4-arm64",
+        "nginx:build45",
+    ],
+)
 def test_pinned_images(image_url: str):
     """An image with a version or a digest is not warned about."""
     assert spec_warnings(SHOP.with_instance(WEB.with_image(image_url))) == ()

@@ -286,8 +286,15 @@ class Values:
     memory_alarm_threshold: float = variable(
         "Percent of memory.", PERCENT, 80.0, targets=('alarms["memory-utilization"]',)
     )
+    notification_subscriptions: tuple[str, ...] = variable(
+        "Who is notified: mailto:…, sms:+…, https://…",
+        LIST,
+        (),
+        targets=("topic.subscriptions",),
+        is_of_account=True,
+    )
     notification_topic_ocid: str | None = variable(
-        "Existing topic that alarms notify. Empty: a topic is made; subscribe to it to be notified.",
+        "Existing topic that alarms notify. Empty: a topic is made, with NOTIFICATION_SUBSCRIPTIONS.",
         ocid("onstopic"),
         example="",
         is_of_account=True,

@@ -13,8 +13,8 @@ from ocisidecar.client.session import METRIC_INGESTION
 from ocisidecar.observe.instances import Instance
 from ocisidecar.observe.metrics import MetricRow, read_metrics
 from ocisidecar.observe.snapshot import DeploymentReader
-from ocisidecar.spec.alarm import NATIVE_NAMESPACE
 from ocisidecar.spec.name_pattern import name_pattern
+from ocisidecar.spec.ready_alarms import NATIVE_NAMESPACE
 from ocisidecar.timestamps import now, rfc3339
 from ocisidecar.verify.metric_samples import USAGE
 

@@ -35,9 +35,7 @@ from ocisidecar.settings.variable import VARIABLE, Variable, metadata, variable
 
 
 def _image(what: str, path: str) -> Any:
-    description = (
-        f"Image of {what}. Empty: the one this version was tested with. scripts/build_all.py writes it here."
-    )
+    description = f"Image of {what}. Empty: the version that was tested. scripts/build_all.py writes it here."
     return variable(description, TEXT, example="", targets=(path,))
 
 
@@ -287,11 +285,7 @@ class Values:
         "Percent of memory.", PERCENT, 80.0, targets=('alarms["memory-utilization"]',)
     )
     notification_subscriptions: tuple[str, ...] = variable(
-        "Who is notified: mailto:…, sms:+…, https://…",
-        LIST,
-        (),
-        targets=("topic.subscriptions",),
-        is_of_account=True,
+        "Who is notified: mailto:…, https://…", LIST, (), targets=("topic.subscriptions",), is_of_account=True
     )
     notification_topic_ocid: str | None = variable(
         "Existing topic that alarms notify. Empty: a topic is made, with NOTIFICATION_SUBSCRIPTIONS.",

@@ -37,9 +37,7 @@ from ocisidecar.spec.egress import EgressSpec
 
 
 def _image(what: str, path: str) -> Any:
-    description = (
-        f"Image of {what}. Empty: the one this version was tested with. scripts/build_all.py writes it here."
-    )
+    description = f"Image of {what}. Empty: the version that was tested. scripts/build_all.py writes it here."
     return variable(description, TEXT, example="", targets=(path,))
 
 
@@ -295,8 +293,11 @@ class Values:
     memory_alarm_threshold: float = variable(
         "Percent of memory.", PERCENT, 80.0, targets=('alarms["memory-utilization"]',)
     )
+    notification_subscriptions: tuple[str, ...] = variable(
+        "Who is notified: mailto:…, https://…", LIST, (), targets=("topic.subscriptions",), is_of_account=True
+    )
     notification_topic_ocid: str | None = variable(
-        "Existing topic that alarms notify. Empty: a topic is made; subscribe to it to be notified.",
+        "Existing topic that alarms notify. Empty: a topic is made, with NOTIFICATION_SUBSCRIPTIONS.",
         ocid("onstopic"),
         example="",
         is_of_account=True,

@@ -292,16 +292,26 @@ class TestLogsAndAlarms:
         assert spec().alarms == ()
 
     @pytest.mark.parametrize(
-        ("line", "topic"), [(f"NOTIFICATION_TOPIC_OCID={TOPIC}\n", TOPIC), ("", TopicSpec("alarms"))]
+        ("line", "destinations", "topic"),
+        [
+            (f"NOTIFICATION_TOPIC_OCID={TOPIC}\n", [TOPIC], None),
+            ("", [], TopicSpec("alarms")),
+            (
+                "NOTIFICATION_SUBSCRIPTIONS=mailto:ops@example.com,https://example.com/hook\n",
+                [],
+                TopicSpec("alarms", subscriptions=["mailto:ops@example.com", "https://example.com/hook"]),
+            ),
+        ],
     )
-    def test_alarms_notify_somebody(self, spec, line, topic):
+    def test_alarms_notify_somebody(self, spec, line, destinations, topic):
         """There are alarms for CPU, memory, storage and absence, and each has a topic."""
-        alarms = spec(f"ENABLE_ALARMS=true\nCPU_ALARM_THRESHOLD=70\nMEMORY_ALARM_THRESHOLD=90.5\n{line}").alarms
-        assert alarms == (
-            AlarmSpec.cpu_utilization(70, destinations=[topic]),
-            AlarmSpec.memory_utilization(90.5, destinations=[topic]),
-            AlarmSpec.ephemeral_storage(destinations=[topic]),
-            AlarmSpec.absence(destinations=[topic]),
+        made = spec(f"ENABLE_ALARMS=true\nCPU_ALARM_THRESHOLD=70\nMEMORY_ALARM_THRESHOLD=90.5\n{line}")
+        assert made.topic == topic
+        assert made.alarms == (
+            AlarmSpec.cpu_utilization(70, destinations=destinations),
+            AlarmSpec.memory_utilization(90.5, destinations=destinations),
+            AlarmSpec.ephemeral_storage(destinations=destinations),
+            AlarmSpec.absence(destinations=destinations),
         )
 
 

@@ -42,6 +42,11 @@ class OciSidecarError(Exception):
         return (type(self).__new__, (type(self), *self.args), self.__dict__)
 
 
+def _unicode(text: str) -> str:
+    """Return a text in which half of a surrogate pair, which cannot be printed, is written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 @frozen
 class SpecProblem:
     """One problem in a spec.
@@ -52,8 +57,8 @@ class SpecProblem:
         place: line and column in the file that holds the spec; empty for a spec that was made in Python.
     """
 
-    path: str
-    message: str
+    path: str = field(converter=_unicode)
+    message: str = field(converter=_unicode)
     place: str = field(default="", eq=False)
 
     def __str__(self) -> str:
@@ -94,7 +99,7 @@ class SettingProblem:
 
     place: str
     variable: str
-    message: str
+    message: str = field(converter=_unicode)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.variable} {self.message}" if self.variable else f"{self.place}: {self.message}"
@@ -226,7 +231,7 @@ class ServiceCallError(OciSidecarError):
 
 
 def _shorten(text: str, limit: int = 400) -> str:
-    flat = " ".join(text.split()) or "(no text)"
+    flat = " ".join(_unicode(text).split()) or "(no text)"
     flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
     return flat if flat.endswith((".", "…", "!", "?")) else flat + "."
 

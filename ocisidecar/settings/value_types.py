@@ -109,7 +109,10 @@ def _defined_tags(text: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def _json_object(text: str) -> dict[str, object]:
-    found = json.loads(text)
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError from None
     if isinstance(found, dict):
         return found
     raise ValueError

@@ -34,11 +34,14 @@ def _options(value: Mapping[str, str | None]) -> Mapping[str, str | None]:
 
 def _read(content: FileContent) -> StoredContent:
     if isinstance(content, str):
-        return content.encode()
+        try:
+            return content.encode()
+        except UnicodeEncodeError:
+            return content  # which validation refuses
     if isinstance(content, Path):
         try:
             return content.read_bytes()
-        except OSError:
+        except (OSError, ValueError):  # which a name with a NUL is
             return content
     return content
 

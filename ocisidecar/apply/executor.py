@@ -115,6 +115,7 @@ class Executor:
             for operation in plan.operations:
                 self._operations[operation.id] = operation
                 self._order.add(operation.id, *operation.needs)
+                self._waiter.chains.add(operation)
         self._order.prepare()
 
     def _loop(self) -> None:
@@ -145,14 +146,13 @@ class Executor:
             self._in_flight -= isinstance(message, Performed | Polled)
 
     def _handle(self, message: Message) -> None:
+        self._in_flight -= isinstance(message, Performed | Polled)
         match message:
             case Retried():
                 self.reporter.emit(message.event)
             case Performed():
-                self._in_flight -= 1
                 self._handle_performed(message)
             case Polled():
-                self._in_flight -= 1
                 self._handle_polled(message)
 
     def _start_ready(self) -> None:
@@ -294,6 +294,7 @@ class Executor:
         elif live is not None and operation.predecessor is not None and operation.predecessor.phase is Phase.READY:
             self.reporter.replaced(operation, operation.predecessor, live)
         self._done.add(name)
+        self._waiter.chains.ended(name)
         self._iam_writes.note(operation, self._now())
         self.reporter.finished(operation, live)
         self._order.done(name)
@@ -316,8 +317,7 @@ class Executor:
         future.add_done_callback(lambda done: self._inbox.put(Polled(watches, done)))
 
     def _handle_polled(self, polled: Polled) -> None:
-        now = self._now()
-        error = polled.error
+        now, error = self._now(), polled.error
         if error is not None:
             for watch in polled.watches:
                 self._waiter.remove(watch.operation, now)

@@ -1,8 +1,7 @@
 """Waiting for resources: the watched resources, the schedule of polls, and their results.
 
 Waiting is batched: one list per kind serves all watches of that kind.  Absence and failure are confirmed by a GET,
-because lists lag.  There is no table of durations: the interval grows with the time already waited, and with many
-resources their rate of completion predicts when the last one will be ready.
+because lists lag.  `intervals` says how often: there is no table of durations.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from enum import StrEnum
 from attrs import define, evolve, field, frozen
 
 from ocisidecar.apply.health_probe import passes
-from ocisidecar.apply.intervals import interval
+from ocisidecar.apply.intervals import Chains, interval
 from ocisidecar.apply.rivals import oldest_rival
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import NotAuthorizedOrNotFound
@@ -33,7 +32,6 @@ _SHARE_TO_SETTLE = 0.25
 _LISTED_PER_GET = 100
 """A GET costs about as much CPU as so many entries of a list."""
 
-
 _PHASES: Mapping[Goal, Phase] = {
     Goal.READY: Phase.READY,
     Goal.HEALTHY: Phase.READY,
@@ -41,8 +39,6 @@ _PHASES: Mapping[Goal, Phase] = {
     Goal.RESTARTED: Phase.READY,
 }
 _SETTLED = frozenset({Phase.READY, Phase.STOPPED})
-
-
 _INTERVAL_FACTORS: Mapping[Goal, float] = {Goal.HEALTHY: 4.0, Goal.GONE: 0.6}
 """Goal → factor for the interval: health checks take seconds; deletions are short, and others wait for them."""
 
@@ -128,7 +124,9 @@ class _Group:
     """The watches that one list serves."""
 
     watches: dict[OperationId, Watch] = field(factory=dict)
-    due: float = 0.0
+    polled: float = 0.0
+    interval_seconds: float = 0.0
+    depths: dict[str, int] = field(factory=dict)
     is_polling: bool = False
     first_reached: float = 0.0
     reached: int = 0
@@ -141,8 +139,9 @@ class _Group:
 
 @define
 class Waiter:
-    """Keeps the watches and schedules their polls.  Used by the coordinating thread only."""
+    """Keeps the watches and schedules their polls, by the run's `chains`.  For the coordinating thread only."""
 
+    chains: Chains = field(factory=Chains)
     _groups: dict[tuple[str, str, str], _Group] = field(factory=dict)
 
     def add(self, watch: Watch, now: float) -> None:
@@ -150,8 +149,9 @@ class Waiter:
         group = self._groups.setdefault(_group_key(watch), _Group())
         if not group.watches:
             group.reached = 0
-            group.due = now + interval(0.0, 1)
+            group.polled, group.interval_seconds, group.depths = now, interval(0.0, 1), {}
         group.watches[watch.operation] = watch
+        self._deepen(group, watch)
 
     def remove(self, operation: OperationId, now: float) -> None:
         """Stop watching a resource that has reached its goal or failed."""
@@ -167,13 +167,13 @@ class Waiter:
 
     def seconds_until_due(self, now: float) -> float | None:
         """Return the seconds until the next poll, or None when nothing waits for one."""
-        dues = [group.due for group in self._groups.values() if group.watches and not group.is_polling]
+        dues = [self._due(group) for group in self._groups.values() if group.watches and not group.is_polling]
         return max(0.0, min(dues) - now) if dues else None
 
     def take_due(self, now: float) -> Iterable[tuple[Watch, ...]]:
         """Yield the groups to poll now; each is due again only after `polled`."""
         for group in self._groups.values():
-            if group.watches and not group.is_polling and group.due <= now:
+            if group.watches and not group.is_polling and self._due(group) <= now:
                 group.is_polling = True
                 yield tuple(group.watches.values())
 
@@ -184,9 +184,17 @@ class Waiter:
         if group.watches:
             waited = now - min(watch.since for watch in group.watches.values())
             since_first = now - group.first_reached if group.reached else None
-            group.due = (
-                now + interval(waited, len(group.watches), group.reached, since_first) * group.interval_factor
-            )
+            seconds = interval(waited, len(group.watches), group.reached, since_first)
+            group.polled, group.interval_seconds, group.depths = now, seconds * group.interval_factor, {}
+            for watch in group.watches.values():
+                self._deepen(group, watch)
+
+    def _deepen(self, group: _Group, watch: Watch) -> None:
+        if watch.goal is not Goal.HEALTHY:  # polled rarely anyway
+            self.chains.deepen(group.depths, watch.operation)
+
+    def _due(self, group: _Group) -> float:
+        return group.polled + group.interval_seconds * self.chains.interval_factor(group.depths)
 
 
 def _group_key(watch: Watch) -> tuple[str, str, str]:

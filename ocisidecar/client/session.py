@@ -19,15 +19,17 @@ from typing import Any
 from attrs import Factory, define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
-from ocisidecar.client.loopback import is_loopback_url
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
+from ocisidecar.client.response_size import MAX_RESPONSE_BYTES, bound_responses
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
+from ocisidecar.client.retry_after import retry_after_seconds
 from ocisidecar.client.sdk_errors import describe, unsent_errors
 from ocisidecar.client.service_clock import ServiceClock
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
+from ocisidecar.loopback import is_loopback_url
 from ocisidecar.wire import Json, objects
 
 _LOG = logging.getLogger("ocisidecar.client.session")
@@ -91,11 +93,13 @@ class Session:
         clock: the source of time.
         endpoint: base URL for all services, instead of the region's; `{region}` and `{service}` in it are
             replaced by the region's name and the SDK's module name.
+        max_response_bytes: a larger body is an error, as if no response had arrived.
     """
 
     credentials: Credentials
     clock: Clock
     endpoint: str | None = None
+    max_response_bytes: int = MAX_RESPONSE_BYTES
     _local: threading.local = field(factory=threading.local, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _clients: list[Any] = field(factory=list, init=False)
@@ -178,6 +182,7 @@ class Session:
             skip_deserialization=True,
             **options,
         )
+        bound_responses(made.base_client.session, self.max_response_bytes)
         # A redirect would get the signed request with its body, also at another host or without encryption.
         made.base_client.session.max_redirects = 0
         # Loopback traffic goes through no proxy.
@@ -375,10 +380,6 @@ class Caller:
             code=code,
             service_message=message,
             opc_request_id=str(error.request_id or ""),
-            retry_after_seconds=_seconds((error.headers or {}).get("retry-after")),
+            retry_after_seconds=retry_after_seconds((error.headers or {}).get("retry-after", ""), self.clock),
             served=str((error.headers or {}).get("date") or ""),
         )
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdecimal() else None

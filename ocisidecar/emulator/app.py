@@ -12,7 +12,9 @@ from urllib.parse import quote
 from attrs import frozen
 from werkzeug import Request, Response
 
+from ocisidecar.emulator import agent_channel
 from ocisidecar.emulator.access import authorise
+from ocisidecar.emulator.agent_registry import catch_up
 from ocisidecar.emulator.declarations import Call, Operation, Result, Service
 from ocisidecar.emulator.errors import ServiceError, invalid
 from ocisidecar.emulator.faults import Effect, LoseResponse, Refuse
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 MAX_CLIENT_REQUEST_ID: Final = 98
 MAX_UNAUTHENTICATED: Final = 1000
 """Requests that no key signed and that are recorded; later ones are forgotten, since anybody can send them."""
+
+ANONYMOUS: Final = Principal(id="", tenancy_id="")
+"""Whoever visits a URL with a token in its query, such as the one that confirms a subscription."""
 
 
 @frozen(kw_only=True)
@@ -88,9 +93,15 @@ class App:
         loss: LoseResponse | None = None
         try:
             path = _raw_path(request)
+            if path.startswith(agent_channel.PREFIX):
+                response = agent_channel.respond(self.cloud, request)
+                self._record(request, None, response.status_code)
+                return response, None
             match = self._router.find(request.method, path)
             # Uploads need no signed body; all of them are operations that the emulator does not have.
-            principal = self._verify(request, may_stream=match is None)
+            principal = ANONYMOUS
+            if not _takes_token(request, match):
+                principal = self._verify(request, may_stream=match is None)
             if match is None:
                 raise self._router.refusal(request.method, path)
             response, loss = self._perform(request, match, principal)
@@ -131,6 +142,7 @@ class App:
             return other, None
         with cloud.lock:
             now = cloud.clock.time()
+            catch_up(cloud, now)
             self._throttle.admit(operation.service.name, now)
             call = Call(
                 cloud=cloud,
@@ -146,7 +158,8 @@ class App:
                 alternatives=match.alternatives,
             )
             try:
-                authorise(call)
+                if principal is not ANONYMOUS:
+                    authorise(call)
                 result = _run_once(call)
             except ServiceError:
                 if losses:
@@ -198,6 +211,11 @@ class _EmptyError(ServiceError):
 
     def __init__(self, status: int) -> None:
         super().__init__("", "", status=status)
+
+
+def _takes_token(request: Request, match: Match | None) -> bool:
+    """Return whether the request is unsigned and needs no signature."""
+    return match is not None and not match.operation.is_signed and "authorization" not in request.headers
 
 
 def _raw_path(request: Request) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import Factory, define, field, frozen
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, MultiDict
 
 from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.faults import Effect
@@ -53,7 +53,7 @@ class Call:
     region: str
     principal: Principal
     path: Mapping[str, str]
-    query: Mapping[str, str]
+    query: MultiDict[str, str]
     headers: Headers
     body: JsonObject
     now: float
@@ -155,6 +155,7 @@ class Operation:
         is_create: whether opc-retry-token applies.
         permission: lets resource principals call it.
         collection: the collection it belongs to.
+        is_signed: whether a request needs a signature; otherwise a token in its query is enough.
     """
 
     service: Service
@@ -172,6 +173,7 @@ class Operation:
     is_create: bool = False
     permission: Permission | None = None
     collection: Collection | None = None
+    is_signed: bool = True
 
 
 @define(eq=False, kw_only=True)

@@ -100,6 +100,8 @@ _REALISTIC: Final[Mapping[str, tuple[float, float]]] = {
     "container_instance_delete": (40, 60),
     "container_instance_action": (15, 45),
     "vnic_release": (60, 180),
+    "management_agent": (0.5, 2),
+    "agent_registration": (120, 240),
 }
 """Shortest and longest duration of each resource in `Latencies.realistic`, whose docstring has the sources."""
 
@@ -121,6 +123,8 @@ class Latencies:
         container_instance_create: until ACTIVE.
         container_instance_delete: until DELETED.
         container_instance_action: start, stop, restart, update, move.
+        management_agent: install keys, agents and their data sources.
+        agent_registration: from the start of a simulated container that is a management agent until it registers.
         vnic_release: from the instance's DELETED until its VNIC no longer uses subnet and security groups.
         deleted_visible: how long a deleted container instance stays readable and listed.
         jitter: 0 to 1: each duration is drawn once per resource, from the seed, within +- this share of its value.
@@ -138,6 +142,8 @@ class Latencies:
     container_instance_create: float = 0.0
     container_instance_delete: float = 0.0
     container_instance_action: float = 0.0
+    management_agent: float = 0.0
+    agent_registration: float = 0.0
     vnic_release: float = 0.0
     deleted_visible: float = 600.0
     jitter: float = 0.0
@@ -173,14 +179,16 @@ class Latencies:
         - network: 0.5 to 2 s.  Source: the deletion of a VCN took at most 1 s in that log of Terraform; recorded
           answers to creates show AVAILABLE.  UNCONFIRMED: that anything takes longer.
         - logging: 1 to 5 s.  UNCONFIRMED: the one recorded work request began and finished in the same millisecond.
-        - identity, monitoring, notification, artifacts: 0.5 to 2 s.  UNCONFIRMED: no measurement was found.
+        - agent_registration: 2 to 4 minutes.  UNCONFIRMED: no measurement was found.
+        - identity, monitoring, notification, artifacts, management_agent: 0.5 to 2 s.  UNCONFIRMED: no measurement
+          was found.
 
         `deleted_visible` stays as it is by default; of lists that lag behind no record exists (`Fault.stale_list`).
 
         Args:
             seed: any integer.
         """
-        chance = random.Random(seed)  # noqa: S311 - no secret
+        chance = random.Random(seed)  # nosec B311  # noqa: S311 - no secret
         means = {
             name: chance.uniform(shortest / (1 - _JITTER), longest / (1 + _JITTER))
             for name, (shortest, longest) in _REALISTIC.items()
@@ -192,4 +200,5 @@ class Latencies:
         mean: float = getattr(self, name)
         if not self.jitter or not mean:
             return mean
-        return mean * random.Random(draw_key).uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret
+        chance = random.Random(draw_key)  # nosec B311  # noqa: S311 - no secret
+        return mean * chance.uniform(1 - self.jitter, 1 + self.jitter)

@@ -54,6 +54,7 @@ _WORK_TYPES: Final[Mapping[str, str]] = {
     "core-work-request": "vcns",
     "identity-work-request": "compartments",
     "logging-work-request": "log-groups",
+    "management_agent-work-request": "management-agents",
 }
 _FREE: Final = frozenset({"get_namespace", "get_service", "list_regions", "list_services"})
 """Operations that every user of the tenancy may call.  UNCONFIRMED."""
@@ -77,6 +78,8 @@ _USE_SUFFICES: Final = frozenset(
         "restart_container_instance",
         "update_container_instance",
         "update_container",
+        "update_management_agent",
+        "update_management_agent_install_key",
         "update_topic",
         "update_vnic",
     }

@@ -41,9 +41,13 @@ class _Handler(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     wbufsize = WRITE_BUFFER
-    timeout = READ_TIMEOUT_SECONDS
     disable_nagle_algorithm = True
     server: _Server
+
+    def setup(self) -> None:
+        """Bound how long a read may take."""
+        super().setup()
+        self.connection.settimeout(self.server.read_timeout_seconds)
 
     def run_wsgi(self) -> None:
         environ = self.make_environ()
@@ -105,8 +109,9 @@ class _Handler(WSGIRequestHandler):
 class _Server(ThreadedWSGIServer):
     """Tracks its open connections, so that closing leaves no socket and no thread behind."""
 
-    def __init__(self, listener: socket.socket, app: App) -> None:
+    def __init__(self, listener: socket.socket, app: App, read_timeout_seconds: float) -> None:
         self.emulated = app
+        self.read_timeout_seconds = read_timeout_seconds
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._lock = threading.Lock()
         host, port = listener.getsockname()
@@ -136,12 +141,14 @@ class Listener:
     """A running server on a port of one address, this machine's loopback by default.
 
     Opening binds the port (OSError when it is taken; 0 picks a free one).  Closing returns after the last
-    connection has ended.
+    connection has ended.  A connection on which nothing comes for `read_timeout_seconds` is closed.
     """
 
-    def __init__(self, app: App, port: int = 0, *, host: str = LOOPBACK) -> None:
+    def __init__(
+        self, app: App, port: int = 0, *, host: str = LOOPBACK, read_timeout_seconds: float = READ_TIMEOUT_SECONDS
+    ) -> None:
         with socket.create_server((host, port), backlog=BACKLOG) as listener:
-            self._server = _Server(listener, app)
+            self._server = _Server(listener, app, read_timeout_seconds)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL_SECONDS,), name="oci-emulator", daemon=True
         )

@@ -216,9 +216,13 @@ class WorkRequests:
             "entityUri": affected.uri,
         }
 
+    def entity_tag(self, record: Record, now: float) -> str:
+        """Return the entity tag of a work request; empty where the service has none."""
+        return etag(record.id, 0, record.state_at(now), self.etag) if self.etag else ""
+
     def _get(self, call: Call) -> Result:
         record = self._find(call)
-        tag = etag(record.id, 0, record.state_at(call.now), self.etag) if self.etag else ""
+        tag = self.entity_tag(record, call.now)
         return Result(body=self.view(record, call.now), headers={"etag": tag} if tag else {})
 
     def _parts(self, member: str) -> Any:
@@ -256,5 +260,5 @@ def _is_selected(record: Record, now: float, compartment_id: str, wanted: Mappin
     )
 
 
-_RESOURCE_FILTERS: Final = frozenset({"resourceId", "resourceIdentifier"})
-_MEMBERS: Final = {"workRequestId": "id"}
+_RESOURCE_FILTERS: Final = frozenset({"resourceId", "resourceIdentifier", "agentId"})
+_MEMBERS: Final = {"workRequestId": "id", "type": "operationType"}

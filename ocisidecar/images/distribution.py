@@ -10,7 +10,6 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -18,9 +17,10 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 from attrs import define, field, frozen
 
-from ocisidecar.client.loopback import is_loopback
+from ocisidecar.client.retry_after import retry_after_seconds
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ImageError, LoginFailed
+from ocisidecar.loopback import is_loopback
 from ocisidecar.spec.secret_texts import masked
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ _TIMEOUT_SECONDS: Final = (10, 60)
 _ATTEMPTS: Final = 5
 _MAX_SECONDS: Final = 60.0
 _MAX_BODY_BYTES: Final = 8 * 2**20
-_LONGEST_NUMBER: Final = 9
 _FIRST_WAIT_SECONDS: Final = 0.5
 _MAX_WAIT_SECONDS: Final = 8.0
 _RETRYABLE: Final = frozenset({429, 500, 502, 503, 504})
@@ -296,21 +295,8 @@ def _seconds_to_wait(clock: Clock, state: tenacity.RetryCallState) -> float:
     """Return the wait that the registry asks for, and at least that of the attempt."""
     own: float = min(_FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), _MAX_WAIT_SECONDS)
     response = None if state.outcome is None or state.outcome.failed else state.outcome.result()
-    asked = _retry_after(str(getattr(response, "headers", {}).get("Retry-After", "")), clock)
-    return max(own, asked)
-
-
-def _retry_after(value: str, clock: Clock) -> float:
-    """Return the seconds of a Retry-After header, a number or a date; 0 without one.
-
-    Source: RFC 9110, 10.2.3.
-    """
-    if value.strip().isdecimal():
-        return float(value.strip()[:_LONGEST_NUMBER])
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - clock.time())
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
+    asked = retry_after_seconds(str(getattr(response, "headers", {}).get("Retry-After", "")), clock)
+    return max(own, asked or 0.0)
 
 
 def _realm_parts(realm: str) -> SplitResult:

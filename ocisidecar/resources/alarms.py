@@ -16,7 +16,7 @@ from ocisidecar.wire import Body, Key, Ref
 
 
 class Topic(Kind):
-    """A notification topic; subscriptions are left to those who want to be notified.
+    """A notification topic.
 
     API: ons/20181201, NotificationTopic.  Its OCID is called `topicId`, and names are unique in the tenancy.
     """
@@ -65,7 +65,9 @@ class Alarm(Kind):
         """Yield the alarms, watching the metrics of the deployment's compartment."""
         display_names = [name for instance in spec.instances for name in instance.display_names]
         for alarm in spec.alarms:
-            yield self.desired(alarm.name, self._body(alarm, site, display_names))
+            body = self._body(alarm, site, display_names)
+            body["destinations"] = [_destination(one) for one in spec.destinations_of(alarm)]
+            yield self.desired(alarm.name, body)
 
     def facts(self, body: Mapping[str, Body]) -> Iterator[Fact]:
         """Yield its query, labelled with its severity."""
@@ -80,7 +82,6 @@ class Alarm(Kind):
             "resourceGroup": alarm.resource_group,
             "query": alarm.query_for(display_names),
             "severity": alarm.severity,
-            "destinations": [_destination(one) for one in alarm.effective_destinations],
             "isEnabled": alarm.is_enabled,
             "pendingDuration": alarm.pending_duration,
             "body": alarm.body,

@@ -10,7 +10,6 @@ from attrs import evolve
 from ocisidecar.settings.secret import Secret
 from ocisidecar.settings.table import Values, variables
 from ocisidecar.spec import (
-    AccessSpec,
     AlarmSpec,
     DeploymentSpec,
     HealthCheck,
@@ -22,7 +21,6 @@ from ocisidecar.spec import (
     Port,
     ScrapeTarget,
     SidecarSpec,
-    Statement,
     TopicSpec,
     VolumeSpec,
 )
@@ -47,7 +45,6 @@ _PROMETHEUS_OWN_PORT: Final = (
     "app's port, or leave it empty"
 )
 _OTHER_PLATFORM: Final = "leaves out {}, which is what {} runs: its containers would fail with an exec format error"
-_PULLS: Final = Statement("read", "repos", reason="OCI pulls the images from the tenancy's registry")
 
 Remark = tuple[str, str]
 """A variable, and a message about it."""
@@ -82,7 +79,6 @@ def deployment_spec(values: Values) -> DeploymentSpec:
         instance.name,
         (instance,),
         network=_network(values),
-        access=_access(registries, values),
         logging=_logging(values),
         alarms=_alarms(values),
         freeform_tags=values.freeform_tags,
@@ -188,6 +184,7 @@ def _with_sidecars(instance: InstanceSpec, values: Values) -> InstanceSpec:
         (values.enable_mysql_exporter, SidecarSpec.mysql_exporter),
         (values.enable_blackbox_exporter, lambda: SidecarSpec.blackbox_exporter(targets=(f"{app_url}/",))),
         (values.enable_log_forwarder_sidecar, lambda: _log_forwarder(values)),
+        (values.enable_metrics_forwarder_sidecar, lambda: _metrics_forwarder(values)),
         (values.enable_management_agent_sidecar, lambda: _management_agent(values)),
         (values.enable_grafana_sidecar, lambda: _grafana(values)),
     )
@@ -211,6 +208,16 @@ def _log_forwarder(values: Values) -> SidecarSpec:
         multiline=values.log_forwarder_sidecar_multiline,
     )
     return _limited(sidecar, values, values.log_forwarder_sidecar_memory_gb, values.log_forwarder_sidecar_ocpus)
+
+
+def _metrics_forwarder(values: Values) -> SidecarSpec:
+    sidecar = SidecarSpec.metrics_forwarder(
+        image_url=values.metrics_forwarder_sidecar_image,
+        metric_namespace=values.metrics_namespace,
+    )
+    return _limited(
+        sidecar, values, values.metrics_forwarder_sidecar_memory_gb, values.metrics_forwarder_sidecar_ocpus
+    )
 
 
 def _management_agent(values: Values) -> SidecarSpec:
@@ -345,8 +352,3 @@ def _pull_secret(host: str, username: str, given: Secret, version: str) -> Image
     if given.place == "vault":
         return ImagePullSecret.vault(host, secret_id=given.word)
     return ImagePullSecret.basic(host, username=username, password=given.known, version=version)
-
-
-def _access(registries: Mapping[str, str], values: Values) -> AccessSpec:
-    pulls_by_policy = registries and not values.ocir_username
-    return AccessSpec.deployment(statements=(_PULLS,) if pulls_by_policy else ())

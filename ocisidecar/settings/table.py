@@ -251,6 +251,12 @@ class Values:
     mgmt_agent_sidecar_image: str | None = _image("the management agent", 'sidecars["management-agent"].image_url')
     mgmt_agent_sidecar_memory_gb: float | None = _memory("management-agent")
     mgmt_agent_sidecar_ocpus: float | None = _ocpus("management-agent")
+    enable_metrics_forwarder_sidecar: bool = variable(
+        "Run the metrics forwarder: it sends metrics there without an agent, on Arm too.", FLAG, default=False
+    )
+    metrics_forwarder_sidecar_image: str | None = _image("it", 'sidecars["metrics-forwarder"].image_url')
+    metrics_forwarder_sidecar_memory_gb: float | None = _memory("metrics-forwarder")
+    metrics_forwarder_sidecar_ocpus: float | None = _ocpus("metrics-forwarder")
     metrics_namespace: str = variable(
         "Where its metrics appear in OCI Monitoring.", NAMESPACE, "container_monitoring"
     )
@@ -374,6 +380,7 @@ IMAGES: Final[Mapping[str, str]] = {
     "app-with-metrics": "APP_WITH_METRICS_IMAGE",
     "grafana": "GRAFANA_SIDECAR_IMAGE",
     "log-forwarder": "LOG_FORWARDER_SIDECAR_IMAGE",
+    "metrics-forwarder": "METRICS_FORWARDER_SIDECAR_IMAGE",
     "management-agent": "MGMT_AGENT_SIDECAR_IMAGE",
     "prometheus": "PROMETHEUS_SIDECAR_IMAGE",
 }

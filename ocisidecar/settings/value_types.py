@@ -25,12 +25,14 @@ _PAIR = re.compile(
 )
 """A pair with its value in quotes, or one whose value ends before the next name."""
 _ITEM = re.compile(rf"\s*({_QUOTED})\s*(?:,|$)|([^,]*)(?:,|$)", re.DOTALL)
-_LOOKS_LIKE_PAIRS = re.compile(r"[A-Za-z0-9_.-]+=(?!=)")
+_LOOKS_LIKE_PAIRS = re.compile(r"(?:^|[\s;,?&])[A-Za-z0-9_.-]+=(?!=|$)")
+_PAIR_WITH_BLANKS = re.compile(rf",\s*{_NAME}\s+=")
 _NOT_OF_SHELLS = re.compile(r"[.-]")
 _AMBIGUOUS = (
     'is ambiguous, because the value of {} may hold pairs itself: put each value in quotes, as in A="b=1,c=2",D=3, '
     "or write a JSON object of strings"
 )
+_TWICE = "has {} twice"
 
 
 class Refused(ValueError):
@@ -79,13 +81,17 @@ def _pairs(text: str) -> Mapping[str, str]:
         if bare[0] and _may_belong(name, *bare):
             raise Refused(_AMBIGUOUS.format(bare[0]))
         bare = (found[3] or "", found[4] or "")
+        if _PAIR_WITH_BLANKS.search(bare[1]):
+            raise Refused(_AMBIGUOUS.format(name))
+        if name in pairs:
+            raise Refused(_TWICE.format(name))
         pairs[name] = _unquoted(found[2]) if found[1] else bare[1].rstrip()
     return pairs
 
 
 def _may_belong(name: str, previous: str, value: str) -> bool:
     """Return whether a pair may be a part of the value before it, as in `LABELS=a=1,b=2`."""
-    if _LOOKS_LIKE_PAIRS.match(value):
+    if _LOOKS_LIKE_PAIRS.search(value):
         return not name.isupper()
     return bool(_NOT_OF_SHELLS.search(name)) and not _NOT_OF_SHELLS.search(previous)
 
@@ -110,12 +116,19 @@ def _defined_tags(text: str) -> Mapping[str, Mapping[str, str]]:
 
 def _json_object(text: str) -> dict[str, object]:
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_each_once)
     except RecursionError:
         raise ValueError from None
     if isinstance(found, dict):
         return found
     raise ValueError
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise Refused(_TWICE.format(twice))
+    return dict(pairs)
 
 
 def ocid(*kinds: str) -> ValueType:

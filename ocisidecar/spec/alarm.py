@@ -1,4 +1,4 @@
-"""Alarms, and the topics that they notify."""
+"""Alarms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from attrs import field, frozen
 from ocisidecar.spec.converters import as_tuple, same
 from ocisidecar.spec.name_pattern import name_pattern
 from ocisidecar.spec.repr import ShortRepr
+from ocisidecar.spec.topic import TopicSpec
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, Problem, duration, length, matches, ocid, validated
 
 INSTANCES = "$instances"
@@ -29,19 +30,6 @@ Source: Oracle documentation, "Container Instance Metrics".
 Severity = Literal["CRITICAL", "ERROR", "WARNING", "INFO"]
 
 
-@frozen(repr=False)
-class TopicSpec(ShortRepr):
-    """A notification topic that the deployment makes; its name is made unique in the tenancy.
-
-    Source: oci.ons.models.CreateTopicDetails.
-    """
-
-    name: str = field(metadata=validated(RESOURCE_NAME))
-    description: str | None = field(default=None, kw_only=True, metadata=validated(length(1, 400)))
-
-
-DEFAULT_TOPIC = TopicSpec("alarms")
-"""Where alarms without destinations notify."""
 Destination: TypeAlias = str | TopicSpec
 _KINDS = ("onstopic", "stream")
 
@@ -77,7 +65,7 @@ class AlarmSpec(ShortRepr):
         body: text of the notification.
         repeat_notification_duration: PT1M to P30D; None means that a firing alarm notifies once.
         destinations: OCIDs of a topic and a stream, or a `TopicSpec`; OCI allows one of each service.  By default
-            the deployment's topic `alarms`: OCI may refuse an alarm that notifies nothing (UNCONFIRMED).
+            `DeploymentSpec.topic`: OCI may refuse an alarm that notifies nothing (UNCONFIRMED).
         message_format: of notifications.
         is_enabled: whether it is evaluated.
 
@@ -178,11 +166,6 @@ class AlarmSpec(ShortRepr):
     def query_for(self, display_names: Sequence[str]) -> str:
         """Return the query with `$instances` replaced by a pattern of these display names; see `name_pattern`."""
         return self.query.replace(INSTANCES, name_pattern(display_names))
-
-    @property
-    def effective_destinations(self) -> tuple[Destination, ...]:
-        """Its destinations, or the deployment's own topic."""
-        return self.destinations or (DEFAULT_TOPIC,)
 
     def contradictions(self) -> list[Problem]:
         """Return what is wrong between fields, as pairs of field and message."""

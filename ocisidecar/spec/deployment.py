@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 
 from ocisidecar.errors import SpecError, SpecProblem
 from ocisidecar.spec.access import AccessSpec
-from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
+from ocisidecar.spec.alarm import AlarmSpec, Destination
 from ocisidecar.spec.converters import as_tuple, same, text_map
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.logs import LoggingSpec
@@ -17,6 +17,7 @@ from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.repr import ShortRepr
 from ocisidecar.spec.tags import DEFINED, FREEFORM, as_defined_tags
+from ocisidecar.spec.topic import DEFAULT_TOPIC, TopicSpec
 from ocisidecar.spec.validate.fields import RESOURCE_NAME, length, matches, validated
 from ocisidecar.wire import Ref
 
@@ -81,6 +82,7 @@ class DeploymentSpec(ShortRepr):
         access: None means `AccessSpec.deployment()`.
         logging: None means `LoggingSpec.deployment()` where a container refers to a log, else none.
         alarms: by unique name.
+        topic: where alarms without destinations notify; None means a topic `alarms`, if there are such alarms.
         repositories: by unique name; made before anything else.
         freeform_tags, defined_tags: of every resource that can have tags.
         source_file, origin: the file that `load_spec` read it from, and where its parts are in it, for messages;
@@ -93,6 +95,7 @@ class DeploymentSpec(ShortRepr):
     access: AccessSpec | None = field(default=None, kw_only=True)
     logging: LoggingSpec | None = field(default=None, kw_only=True)
     alarms: tuple[AlarmSpec, ...] = field(default=(), kw_only=True, converter=_alarms)
+    topic: TopicSpec | None = field(default=None, kw_only=True)
     repositories: tuple[RepositorySpec, ...] = field(default=(), kw_only=True, converter=_repositories)
     freeform_tags: Mapping[str, str] = field(factory=dict, kw_only=True, converter=text_map, metadata=FREEFORM)
     defined_tags: Mapping[str, Mapping[str, str]] = field(
@@ -149,9 +152,13 @@ class DeploymentSpec(ShortRepr):
 
     @property
     def topics(self) -> tuple[TopicSpec, ...]:
-        """The topics that the alarms bring along, each once, in order."""
-        found = (one for alarm in self.alarms for one in alarm.effective_destinations if isinstance(one, TopicSpec))
-        return tuple(dict.fromkeys(found))
+        """Its own topic, and those that the alarms bring along, each once, in order."""
+        found = (one for alarm in self.alarms for one in self.destinations_of(alarm) if isinstance(one, TopicSpec))
+        return tuple(dict.fromkeys([*([self.topic] if self.topic else ()), *found]))
+
+    def destinations_of(self, alarm: AlarmSpec) -> tuple[Destination, ...]:
+        """Return the destinations of an alarm, or the deployment's own topic where it names none."""
+        return alarm.destinations or (self.topic or DEFAULT_TOPIC,)
 
 
 def as_deployment(what: object) -> DeploymentSpec:

@@ -6,6 +6,7 @@ import inspect
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from typing import Any
 
 import circuitbreaker
@@ -353,7 +354,7 @@ class TestMalformedAnswers:
         answer = caller.call("container_instances.ContainerInstanceClient", "retrieve_logs", "x")
         assert answer.text == "ready"
 
-    @pytest.mark.parametrize("value", ["²", "soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"])
+    @pytest.mark.parametrize("value", ["²", "soon", "-1", "1.5", "Wed, 99 Oct 2026 07:28:00 GMT"])
     def test_a_retry_after_that_is_not_a_number_is_ignored(
         self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], value: str
     ) -> None:
@@ -361,6 +362,17 @@ class TestMalformedAnswers:
         answers.add("GET", VCN, status=429, headers={"retry-after": value})
         answers.add("GET", VCN, json={"id": "x", "lifecycleState": "AVAILABLE"})
         assert get_vcn().status == 200
+
+    def test_a_retry_after_may_be_a_date(
+        self, answers: responses.RequestsMock, get_vcn: Callable[[], Any], clock: VirtualClock
+    ) -> None:
+        """A gateway that names a date gets no request before."""
+        began = clock.time()
+        date = formatdate(began + 30, usegmt=True)
+        answers.add("GET", VCN, status=429, headers={"retry-after": date})
+        answers.add("GET", VCN, json={"id": "x", "lifecycleState": "AVAILABLE"})
+        get_vcn()
+        assert 29 <= clock.time() - began <= 31
 
     def test_a_redirect_is_not_followed(self, answers: responses.RequestsMock, get_vcn: Callable[[], Any]) -> None:
         """A redirect raises ConfigError after one request."""

@@ -47,7 +47,7 @@ def test_utf_16_is_read(simulation, logs, encoding, has_mark):
 @pytest.mark.parametrize("encoding", MARKS)
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_mark_may_be_read_in_parts(simulation, logs, encoding, count):
-    """A file that was read when it had only its first bytes, or half of its mark, is read as what it becomes."""
+    """A file that was read when it had its first bytes only, half a mark perhaps, is read as what it becomes."""
     data = MARKS[encoding] + "a\u0100\nb\n".encode(encoding)
     with (logs / "app.log").open("wb", buffering=0) as file:
         file.write(data[:count])

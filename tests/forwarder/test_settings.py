@@ -8,9 +8,10 @@ from pathlib import Path
 
 import oci
 import pytest
+from forwarding.settings import SettingsError
 from log_forwarder.multiline import rule_of
 from log_forwarder.records import split_records
-from log_forwarder.settings import Settings, SettingsError
+from log_forwarder.settings import Settings
 
 LOG = "ocid1.log.oc1.eu-frankfurt-1.amaaaaaa"
 README = Path(__file__).parents[2] / "docker" / "log-forwarder" / "README.md"

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from ocisidecar.client.loopback import is_loopback
 from ocisidecar.clock import VirtualClock
 from ocisidecar.errors import ImageError, LoginFailed
 from ocisidecar.images.distribution import (
@@ -33,6 +32,7 @@ from ocisidecar.images.distribution import (
     RegistryClient,
     manifest_list,
 )
+from ocisidecar.loopback import is_loopback
 
 BASIC = f"Basic {base64.b64encode(b'alice:hunter2').decode()}"
 

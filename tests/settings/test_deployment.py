@@ -8,6 +8,7 @@ import pytest
 
 from ocisidecar import AlarmSpec, NetworkSpec, PlacementSpec, Port, ScrapeTarget, SecretRef, TopicSpec
 from ocisidecar.errors import SettingsError
+from ocisidecar.resources.access import statements_of
 from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import variables
 
@@ -78,11 +79,26 @@ class TestApp:
         assert web(f"CONTAINER_ENV_VARS='{text}'\n").environment_variables == expected
 
     @pytest.mark.parametrize(
-        "text", ["OTEL=service.name=web,deployment.environment=prod", "JAVA_OPTS=-Da=1,b=2", "A=x,service.name=web"]
+        "text",
+        [
+            "OTEL=service.name=web,deployment.environment=prod",
+            "JAVA_OPTS=-Da=1,b=2",
+            "JAVA_OPTS=-Xmx1g -Da=1,b=2",
+            "URL=http://x/?a=1,b=2",
+            "CONNECTION=Server=db;Timeout=1,retries=2",
+            "A=x,service.name=web",
+            "A= b , C = d",
+        ],
     )
     def test_ambiguous_environment(self, web, text):
         """Pairs that may be part of the value before them are refused, with the form that is clear."""
         with pytest.raises(SettingsError, match=r'may hold pairs itself: put each value in quotes, as in A="b=1'):
+            web(f"CONTAINER_ENV_VARS='{text}'\n")
+
+    @pytest.mark.parametrize("text", ["A=1,A=2", 'A="1",B=2,A=3', '{"A": "1", "A": "2"}'])
+    def test_a_name_that_is_there_twice(self, web, text):
+        """No value is silently taken for another of the same name."""
+        with pytest.raises(SettingsError, match="CONTAINER_ENV_VARS has A twice"):
             web(f"CONTAINER_ENV_VARS='{text}'\n")
 
     def test_log_level(self, web):
@@ -153,7 +169,8 @@ class TestSidecars:
         instance = web(f"{lines}CONTAINER_OCPUS=2\n", local=True)
         assert names(instance) == [
             "prometheus", "node-exporter", "nginx-exporter", "redis-exporter", "postgres-exporter",
-            "mysql-exporter", "blackbox-exporter", "log-forwarder", "management-agent", "grafana",
+            "mysql-exporter", "blackbox-exporter", "log-forwarder", "metrics-forwarder", "management-agent",
+            "grafana",
         ]  # fmt: skip
         off = lines.replace("true", "false")
         assert names(web(off)) == []
@@ -171,6 +188,7 @@ class TestSidecars:
         [
             ("PROMETHEUS_SIDECAR", "PROMETHEUS_SIDECAR", "prometheus"),
             ("LOG_FORWARDER_SIDECAR", "LOG_FORWARDER_SIDECAR", "log-forwarder"),
+            ("METRICS_FORWARDER_SIDECAR", "METRICS_FORWARDER_SIDECAR", "metrics-forwarder"),
             ("MGMT_AGENT_SIDECAR", "MANAGEMENT_AGENT_SIDECAR", "management-agent"),
             ("GRAFANA_SIDECAR", "GRAFANA_SIDECAR", "grafana"),
         ],
@@ -263,10 +281,14 @@ class TestImages:
         assert settings(f"{registry}OCISIDECAR_IMAGE_PREFIX=r/p\n").image_prefix == "r/p"
 
     def test_images_of_the_tenancy_are_pulled_by_a_policy(self, spec):
-        """The dynamic group may read repositories if images come from OCIR, and not otherwise."""
-        statements = spec("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n").access.statements
-        assert [(one.verb, one.resource_type) for one in statements] == [("read", "repos")]
-        assert spec().access.statements == ()
+        """The dynamic group may read the repository of an image in OCIR, and no other one."""
+
+        def pulls(text=""):
+            found = statements_of(spec(text), image_prefix=None)
+            return [(one.verb, one.where) for one in found if one.resource_type == "repos"]
+
+        assert pulls("CONTAINER_IMAGE=fra.ocir.io/ns/web:1\n") == [("read", "target.repo.name='web'")]
+        assert pulls() == []
 
     @pytest.mark.parametrize("host", ["fra.ocir.io", "ocir.eu-frankfurt-1.oci.oraclecloud.com"])
     def test_credentials_are_for_the_registry_that_the_images_are_in(self, spec, host):
@@ -277,7 +299,7 @@ class TestImages:
         )
         (secret,) = deployment.instance("web").image_pull_secrets
         assert (secret.registry_endpoint, secret.username) == (host, "ns/ada")
-        assert deployment.access.statements == ()
+        assert all(one.resource_type != "repos" for one in statements_of(deployment, image_prefix=None))
 
     @pytest.mark.parametrize("name", ["ada", "ns/ada"])
     def test_the_user_stands_behind_the_namespace(self, web, name):

@@ -32,6 +32,8 @@ from ocisidecar.emulator.declarations import Service
 from ocisidecar.emulator.services import (
     absent_kinds,
     addresses,
+    agent_data_sources,
+    agents,
     containers,
     credentials,
     domains,
@@ -53,6 +55,7 @@ from ocisidecar.emulator.services.limits import SERVICE as LIMITS_SERVICE
 from ocisidecar.emulator.services.logging_ingestion import INGESTION
 from ocisidecar.emulator.services.logging_management import LOGGING
 from ocisidecar.emulator.services.logging_search import SEARCH
+from ocisidecar.emulator.services.management_agent import MANAGEMENT_AGENT
 from ocisidecar.emulator.services.metrics import METRIC_INGESTION
 from ocisidecar.emulator.services.notification import SUBSCRIPTIONS_SERVICE, TOPICS_SERVICE
 from ocisidecar.emulator.services.object_storage import OBJECT_STORAGE
@@ -63,6 +66,8 @@ from ocisidecar.emulator.services.vulnerability_scanning import SCANNING
 PARTS: Final = (
     absent_kinds,
     addresses,
+    agent_data_sources,
+    agents,
     containers,
     credentials,
     domains,
@@ -86,6 +91,7 @@ SERVICES: Final[tuple[Service, ...]] = (
     SEARCH,
     ALARMS.service,
     METRIC_INGESTION,
+    MANAGEMENT_AGENT,
     TOPICS_SERVICE,
     SUBSCRIPTIONS_SERVICE,
     ARTIFACTS,

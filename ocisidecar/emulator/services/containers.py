@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from werkzeug.datastructures import MultiDict
+
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import ServiceError, not_found
@@ -93,7 +95,7 @@ def list_containers(call: Call) -> Result:
     """Respond with containers; their state is that of the process, not of the record."""
     call.compartment(call.query["compartmentId"])
     wanted = call.query.get("lifecycleState")
-    query = {name: value for name, value in call.query.items() if name != "lifecycleState"}
+    query = MultiDict({name: value for name, value in call.query.items() if name != "lifecycleState"})
     call.query = query
     records = select(call, call.cloud.store.all("container", call.now), ("compartmentId", *CONTAINERS.filters))
     chosen = [

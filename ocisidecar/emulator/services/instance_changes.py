@@ -15,6 +15,7 @@ from typing import Final
 from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from ocisidecar.emulator.agent_registry import expect_agents
 from ocisidecar.emulator.faults import Fail
 from ocisidecar.emulator.image_pulls import PULL_REFUSED
 from ocisidecar.emulator.lifecycle import GONE, Phase, Timeline
@@ -91,6 +92,7 @@ class InstanceChange:
             moment = self._finish(at)
             for record in self._records():
                 record.timeline = record.timeline.then(moment, [("ACTIVE", 0.0)])
+            expect_agents(self.cloud, self.instance, moment)
 
     def failed(self, at: float, message: str) -> None:
         """The containers cannot be started: the instance is FAILED."""

@@ -15,6 +15,8 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from ocisidecar.emulator import mql
+from ocisidecar.emulator.agent_metrics import NAMESPACE as AGENT_NAMESPACE
+from ocisidecar.emulator.agent_metrics import post_agent_metrics
 from ocisidecar.emulator.declarations import AccessTarget, Call, Permission, Result, Service
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import moment, timestamp
@@ -239,6 +241,8 @@ def streams_of(
     cloud: Cloud, region: str, compartment_ids: frozenset[str], namespace: str, resource_group: str | None
 ) -> Callable[[str], Iterator[mql.Stream]]:
     """Return a function from a metric's name to its streams; None selects the streams without a resource group."""
+    if namespace == AGENT_NAMESPACE:
+        post_agent_metrics(cloud, cloud.clock.time())
 
     def find(name: str) -> Iterator[mql.Stream]:
         for key in cloud.metrics.keys(region, compartment_ids):
@@ -288,6 +292,7 @@ def list_metrics(call: Call) -> Result:
     wanted = {name: request[name] for name in _SORT_MEMBERS.values() if name in request}
     dimensions = {} if group_by else request.get("dimensionFilters", {})
     rows: dict[Hashable, JsonObject] = {}
+    post_agent_metrics(call.cloud, call.now)
     for key in call.cloud.metrics.keys(call.region, compartments_of(call)):
         metric = _listed_metric(key)
         if wanted.items() <= metric.items() and dimensions.items() <= metric["dimensions"].items():

@@ -33,6 +33,7 @@ def deployment_problems(spec: DeploymentSpec, audience: Audience) -> Iterator[Pr
         yield "alarms", f"two different topics have the name {name!r}: make them equal, or rename one"
     yield from below("network", _network(spec.effective_network, sum(one.replicas for one in spec.instances)))
     yield from _sharing(spec, audience)
+    yield from _given_twice(spec)
     for alarm in spec.alarms:
         if INSTANCES in alarm.query and not spec.instances:
             yield (
@@ -118,6 +119,18 @@ def _sharing(spec: DeploymentSpec, audience: Audience) -> Iterator[Problem]:
         if name == spec.name:
             given = audience.words(python=f".of({name!r})", file=f"{{of: {name}}}")
             yield field, f"{given} names this deployment itself: name the deployment that has the {field}"
+
+
+def _given_twice(spec: DeploymentSpec) -> Iterator[Problem]:
+    """Demand that instances, which share a subnet, have different addresses and host names."""
+    for field in ("private_ip", "hostname_label"):
+        owners: dict[str, str] = {}
+        for instance in spec.instances:
+            value = str(getattr(instance, field) or "").lower()
+            owner = owners.setdefault(value, instance.name)
+            if value and owner != instance.name:
+                message = f"{value} is that of the instance {owner!r} already, and both are in one subnet"
+                yield f'instances["{instance.name}"].{field}', message
 
 
 def _address(instance: InstanceSpec, network: NetworkSpec, audience: Audience) -> Iterator[Problem]:

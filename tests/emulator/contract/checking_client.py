@@ -110,7 +110,7 @@ class CheckingClient:
                 return data
             data = self._call(name, *arguments, **options)
             exchange = self.exchanges[-1]
-            if "page" in possible and "limit" not in options and len(exchange.items or ()) > 1:
+            if {"page", "limit"} <= possible and "limit" not in options and len(exchange.items or ()) > 1:
                 assert self._paged(name, *arguments, **options) == exchange.items, f"{name} pages otherwise"
             for selector in possible & {"display_name", "name"} if exchange.items else ():
                 self._call(name, *arguments, **options | {selector: "no such name"})

@@ -57,7 +57,7 @@ def leads_to_work_request(client: str, name: str) -> bool:
 def versioned_models(client: str) -> Mapping[str, str]:
     """Return the models that if-match protects, by the path of one resource."""
     methods = methods_of(client).values()
-    protected = {method.path for method in methods if "if_match" in method.options}
+    protected = {one.path for one in methods if "if_match" in one.options and one.method != "POST"}
     return {
         method.path: method.response_type
         for method in methods

@@ -10,6 +10,7 @@ import pytest
 from ocisidecar.clock import VirtualClock
 from ocisidecar.emulator import Assumptions, Emulator, Latencies
 from ocisidecar.emulator.regions import REGIONS
+from tests.emulator.contract.agent_steps import management_agents
 from tests.emulator.contract.checking_client import CheckingClient, Exchange
 from tests.emulator.contract.identity_steps import identities, tags, users
 from tests.emulator.contract.instance_steps import container_instances
@@ -190,6 +191,6 @@ def tear_down(walk: Walk) -> None:
 
 STEPS = (
     vcns, gateways, tables, subnets, security_groups, container_instances, addresses, identities, users, tags,
-    logging, entries, metrics, alarms, registry, scanning, vault, search, limits, absent_kinds,
+    logging, entries, metrics, alarms, management_agents, registry, scanning, vault, search, limits, absent_kinds,
     refusals, moves, tear_down,
 )  # fmt: skip

@@ -19,8 +19,11 @@ def is_loopback(host: str) -> bool:
 
 
 def is_loopback_url(url: str) -> bool:
-    """Return whether a URL names a loopback address."""
+    """Return whether a URL names a loopback address.
+
+    One with a backslash does not: HTTP clients end the host there.
+    """
     try:
-        return is_loopback(urlsplit(url).netloc.rpartition("@")[2])
+        return "\\" not in url and is_loopback(urlsplit(url).netloc.rpartition("@")[2])
     except ValueError:
         return False

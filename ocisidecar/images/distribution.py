@@ -131,7 +131,7 @@ class RegistryClient:
         session = requests.Session()
         session.trust_env = not is_loopback(self.host)  # loopback traffic goes through no proxy
         # Although redirects are not followed, requests would parse their targets, and raise what it raises then.
-        session.get_redirect_target = lambda _: None  # type: ignore[method-assign]
+        session.get_redirect_target = lambda _: None  # type: ignore[method-assign, assignment]
         return session
 
     def close(self) -> None:

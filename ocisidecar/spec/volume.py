@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from attrs import field, frozen
 
@@ -37,7 +37,7 @@ def _read(content: FileContent) -> StoredContent:
         try:
             return content.encode()
         except UnicodeEncodeError:
-            return content  # which validation refuses
+            return cast("bytes", content)  # which validation refuses
     if isinstance(content, Path):
         try:
             return content.read_bytes()

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-FORWARDER = Path(__file__).parents[2] / "docker" / "log-forwarder"
-sys.path.insert(0, str(FORWARDER))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

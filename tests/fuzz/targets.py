@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
+from tests.forwarder.conftest import SOURCES  # noqa: F401 makes the programs of docker/ importable
 from tests.fuzz import emulator_requests, log_files, registry_answers, service_answers, settings_files, spec_files
 
 NUMBERS_PER_SEED = 10_000_000

@@ -315,6 +315,9 @@ class TestTextsThatAreNoSpec:
             ),
             ("name: \x1b[2J", "line 1, column 7: the character U+001B is not allowed"),
             ('{"name": NaN}', "NaN is not JSON"),
+            ("name: !!timestamp a", "line 1, column 7: the tag !!timestamp is not of YAML 1.2's core schema"),
+            ("name: !!binary YWI=", "line 1, column 7: the tag !!binary is not of YAML 1.2's core schema"),
+            ("name: !!set {a, b}", "line 1, column 7: the tag !!set is not of YAML 1.2's core schema"),
         ],
     )
     def test_are_refused_in_a_sentence(self, text: str, problem: str):

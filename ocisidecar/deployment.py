@@ -12,8 +12,8 @@ from attrs import field, frozen
 
 from ocisidecar.errors import ConfigError, SpecError, SpecProblem
 from ocisidecar.plan.plan import Action
-from ocisidecar.spec.alarm import INSTANCES, NATIVE_NAMESPACE
 from ocisidecar.spec.name_pattern import name_pattern
+from ocisidecar.spec.ready_alarms import INSTANCES, NATIVE_NAMESPACE
 from ocisidecar.spec.suggestions import did_you_mean
 from ocisidecar.state.identity import Identity
 from ocisidecar.timestamps import Since, start_of

@@ -81,6 +81,7 @@ def deployment_spec(values: Values) -> DeploymentSpec:
         network=_network(values),
         logging=_logging(values),
         alarms=_alarms(values),
+        topic=_topic(values),
         freeform_tags=values.freeform_tags,
         defined_tags=values.defined_tags,
     )
@@ -98,6 +99,10 @@ def contradictions(values: Values) -> Iterator[Remark]:
             yield "ENABLE_LOG_FORWARDER_SIDECAR", f"needs {name}=true, or must be false itself"
     if values.enable_management_agent_sidecar:
         yield from _agent_contradictions(values)
+    if values.notification_subscriptions and values.notification_topic_ocid:
+        yield "NOTIFICATION_SUBSCRIPTIONS", "must be empty with NOTIFICATION_TOPIC_OCID: subscribe to that topic"
+    if values.notification_subscriptions and not values.enable_alarms:
+        yield "NOTIFICATION_SUBSCRIPTIONS", "needs ENABLE_ALARMS=true: there is nothing to notify of"
     if values.ocir_username and token(values) is None:
         yield "OCIR_USERNAME", "needs OCIR_AUTH_TOKEN, or must be empty: instances then pull by a policy"
 
@@ -141,6 +146,7 @@ def _app(values: Values) -> InstanceSpec:
         memory_in_gbs=values.container_memory_gb,
         replicas=values.container_count,
         ports=_ports(values),
+        egress=values.egress_cidr,
         environment_variables=variables_of_app,
         health_checks=(HealthCheck.http(values.container_port),),
         scrape=_app_scrape(values),
@@ -275,13 +281,19 @@ def _logging(values: Values) -> LoggingSpec:
 def _alarms(values: Values) -> tuple[AlarmSpec, ...]:
     if not values.enable_alarms:
         return ()
-    to = (values.notification_topic_ocid or TopicSpec("alarms"),)
+    to = (values.notification_topic_ocid,) if values.notification_topic_ocid else ()
     return (
         AlarmSpec.cpu_utilization(values.cpu_alarm_threshold, destinations=to),
         AlarmSpec.memory_utilization(values.memory_alarm_threshold, destinations=to),
         AlarmSpec.ephemeral_storage(destinations=to),
         AlarmSpec.absence(destinations=to),
     )
+
+
+def _topic(values: Values) -> TopicSpec | None:
+    if not values.enable_alarms or values.notification_topic_ocid:
+        return None
+    return TopicSpec("alarms", subscriptions=values.notification_subscriptions)
 
 
 def image_prefix(values: Values) -> str | None:

@@ -27,6 +27,7 @@ from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.interpolation import interpolate
 from ocisidecar.spec.positions import Origin
 from ocisidecar.spec.preset_registry import find_preset, preset_names
+from ocisidecar.spec.ready_alarms import READY
 from ocisidecar.spec.repr import default_of
 from ocisidecar.spec.scrape import PrometheusConfig
 from ocisidecar.spec.secret import Plain, SecretRef
@@ -44,7 +45,6 @@ from ocisidecar.wire import Key, Ref
 Document: TypeAlias = "bool | int | float | str | Sequence[Document] | Mapping[str, Document] | None"
 """What YAML and JSON can hold."""
 
-_READY_ALARMS = ("cpu_utilization", "memory_utilization", "ephemeral_storage", "absence")
 _START = "begin with `name: <deployment>` and `instances:`, or with the name and the image_url of one instance"
 _NOT_IN_DOCUMENTS = frozenset({"source_file", "origin"})
 _WRITTEN_ONLY = frozenset({"warnings", "problems"})
@@ -133,7 +133,7 @@ def positional_of(make: Any) -> str | None:
 def ways_of(cls: type) -> Mapping[str, Callable[..., Any]]:
     """Return the class methods that documents may use for a part: those named by its `kind`, and ready alarms."""
     kind = next((one for one in fields(resolve_types(cls)) if one.name == "kind"), None)
-    names = _READY_ALARMS if cls is AlarmSpec else get_args(kind.type) if kind else ()
+    names = tuple(READY) if cls is AlarmSpec else get_args(kind.type) if kind else ()
     return {name: getattr(cls, name) for name in names}
 
 
@@ -150,6 +150,7 @@ def _structuring(directory: Path) -> Converter:
         (lambda hint: get_origin(hint) in {tuple, Sequence}, partial(_sequence, converter)),
         (lambda hint: get_origin(hint) is Mapping, partial(_mapping, converter)),
         (_is_text_or_part, partial(_text_or_part, converter)),
+        (lambda hint: AlarmSpec in get_args(hint), partial(_alarm, converter)),
         (lambda hint: set(get_args(hint)) == {str, SecretRef}, partial(_subscriber, converter)),
         (lambda hint: Plain in get_args(hint), _environment_value),
         (lambda hint: PrometheusConfig in get_args(hint), partial(_content, converter, directory)),
@@ -278,6 +279,10 @@ def _environment_value(value: Any, _: Any) -> Any:
             raise _ProblemsFound([("ref", f"must be <kind>/<name> such as log/app, got {inner!r}")])
         return Ref(key)
     return value
+
+
+def _alarm(converter: Converter, value: Any, hint: Any) -> Any:
+    return value if value in get_args(get_args(hint)[1]) else converter.structure(value, AlarmSpec)
 
 
 def _subscriber(converter: Converter, value: Any, _: Any) -> Any:

@@ -9,7 +9,8 @@ import pytest
 
 from ocisidecar import ConfigError, Provisioner, SettingProblem, Settings, SettingsError
 from ocisidecar.emulator import Emulator
-from ocisidecar.settings.table import SECTIONS, Values, variables
+from ocisidecar.settings.table import Values, variables
+from ocisidecar.settings.template import SECTIONS
 from ocisidecar.settings.unused import UNUSED
 
 SECRET_TEXT = "k]j64r{1sJSSF-;)K8"
@@ -36,6 +37,10 @@ OLD_FILE = {
     "VERBOSE", "DRY_RUN", "AUTO_APPROVE", "CLEANUP_ON_FAILURE", "MAX_WAIT_TIME", "RETRY_ATTEMPTS", "RETRY_DELAY",
     "DEPLOY_MONITORING_VM", "ENABLE_GRAFANA", "SSH_PUBLIC_KEY", "CREATE_NSG", "ALLOWED_CIDR",
 }  # fmt: skip
+
+FROM_OCIR = (
+    "ENABLE_PROMETHEUS_SIDECAR=false\nENABLE_PROMETHEUS_EXPORTERS=false\nCONTAINER_IMAGE=fra.ocir.io/acme/web:1.4\n"
+)
 
 
 def problems(call):
@@ -152,6 +157,11 @@ class TestProblems:
             ("CONTAINER_ENV_VARS=PORT", "CONTAINER_ENV_VARS", "NAME=value pairs"),
             ("CONTAINER_ENV_VARS=API_KEY=x", "CONTAINER_ENV_VARS", "looks like a secret"),
             ("ALLOWED_CIDR=everybody", "ALLOWED_CIDR", "an IPv4 CIDR block"),
+            ("EGRESS_CIDR=everybody", "EGRESS_CIDR", "destinations separated by commas, each vcn or a CIDR block"),
+            ("EGRESS_CIDR=none,vcn", "EGRESS_CIDR", "none alone for no destination"),
+            (f"{FROM_OCIR}EGRESS_CIDR=10.0.0.999/24", "EGRESS_CIDR", "must be 'vcn' or an IPv4 CIDR block"),
+            (f"{FROM_OCIR}EGRESS_CIDR=vcn:99999", "EGRESS_CIDR", "must be 1 to 65535"),
+            ("EGRESS_CIDR=vcn:5432", "EGRESS_CIDR", "OCI pulls"),
             ("PROMETHEUS_SIDECAR_OCPUS=7", "PROMETHEUS_SIDECAR_OCPUS", "must be at most 2 logical CPUs"),
             ("PROMETHEUS_SIDECAR_MEMORY_GB=70", "PROMETHEUS_SIDECAR_MEMORY_GB", "must be at most 16 GB"),
             ("PROMETHEUS_SIDECAR_IMAGE='a b'", "PROMETHEUS_SIDECAR_IMAGE", "must be an image reference"),

@@ -138,7 +138,10 @@ def _defined_tags(text: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def _json_object(text: str) -> dict[str, object]:
-    found = json.loads(text, object_pairs_hook=_each_once)
+    try:
+        found = json.loads(text, object_pairs_hook=_each_once)
+    except RecursionError:
+        raise ValueError from None
     if isinstance(found, dict):
         return found
     raise ValueError

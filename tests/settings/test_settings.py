@@ -189,6 +189,11 @@ class TestProblems:
             ("MGMT_AGENT_RESPONSE_FILE=vault:mine", "MGMT_AGENT_RESPONSE_FILE", "vault:ocid1.vaultsecret"),
             ("OCIR_AUTH_TOKEN=env:TOKEN", "OCIR_AUTH_TOKEN", "TOKEN, which is not set"),
             ("OCIR_AUTH_TOKEN=file:nowhere", "OCIR_AUTH_TOKEN", "cannot be read"),
+            ("OCIR_AUTH_TOKEN=file:~no-such-user/a", "OCIR_AUTH_TOKEN", "cannot be: Could not determine home"),
+            ("OCIR_AUTH_TOKEN='file:a\0b'", "OCIR_AUTH_TOKEN", "cannot be: embedded null byte"),
+            ("OCIR_AUTH_TOKEN=file:/dev/zero", "OCIR_AUTH_TOKEN", "larger than 1000000 bytes"),
+            ("FREEFORM_TAGS='" + '{"a":' * 9000 + "'", "FREEFORM_TAGS", "must be"),
+            ('FREEFORM_TAGS=\'{"a":"\\ud800"}\'', "FREEFORM_TAGS", "which is not a character"),
             ("CONTAINER_INSTANCE_NAME=your-name", "CONTAINER_INSTANCE_NAME", "is not filled in: 'your-name'"),
             ("CONTAINER_IMAGE='<region>.ocir.io/x'", "CONTAINER_IMAGE", "is not filled in"),
             ("OCI_TENANCY_OCID=ocid1.tenancy...", "OCI_TENANCY_OCID", "is not filled in"),
@@ -198,6 +203,11 @@ class TestProblems:
         """A problem that validation finds in the spec names the variable in the file."""
         found = problems(lambda: settings(lines + "\n").deployment_spec())
         assert [said in message for (_, name), message in found.items() if name == variable] == [True]
+
+    def test_a_file_without_end_is_not_read(self):
+        """A device or a huge file is refused after 8 MB."""
+        with pytest.raises(SettingsError, match="larger than 8 MB"):
+            Settings.from_env_file("/dev/zero")
 
     def test_a_name_that_only_looks_like_the_templates(self, settings):
         """A value is a placeholder only where `your-` begins a part of it, not within a word."""

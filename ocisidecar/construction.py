@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from ocisidecar.apply.limits import Limits
-from ocisidecar.client.loopback import is_loopback_url
 from ocisidecar.client.session import Session
 from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.errors import ConfigError
+from ocisidecar.loopback import is_loopback_url
 
 if TYPE_CHECKING:
     from ocisidecar.credentials import Credentials

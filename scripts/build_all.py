@@ -63,7 +63,8 @@ def _build(options: Options, settings: Settings) -> int:
             _list_contents(image, options.sbom)
     if target is None:
         for image in built:
-            sys.stdout.write("".join(f"{variant.reference}\n" for variant in image.variants))
+            for variant in image.variants:
+                common.print_text(variant.reference)
         return ExitCode.OK
     pushed = [target.registry.push(image, on_event=progress) for image in built]
     _write(settings.path, pushed)
@@ -100,14 +101,17 @@ def _chosen(options: Options) -> tuple[images.ImageSource, ...]:
 def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
     """Print the URLs, and write them to the settings file if it is not the template."""
     known = {IMAGE_VARIABLES[image.name]: image.url for image in pushed if image.name in IMAGE_VARIABLES}
-    sys.stdout.write("".join(f'export {name}="{url}"\n' for name, url in known.items()))
-    sys.stdout.write("".join(f"{image.url}\n" for image in pushed if image.name not in IMAGE_VARIABLES))
+    for name, url in known.items():
+        common.print_text(f'export {name}="{url}"')
+    for image in pushed:
+        if image.name not in IMAGE_VARIABLES:
+            common.print_text(image.url)
     if not known:
         return
     if path.suffix == ".template" or not path.is_file():
-        sys.stderr.write(
+        common.say(
             "no settings file was changed: copy the template and pass the copy with --settings, "
-            "or set the variables printed above\n"
+            "or set the variables printed above"
         )
         return
     try:
@@ -116,13 +120,13 @@ def _write(path: Path, pushed: Sequence[images.PushedImage]) -> None:
         raise ConfigError(
             f"the images are pushed, but {path} cannot be written ({error}): set the variables printed above"
         ) from error
-    sys.stderr.write(f"{path}: {', '.join(known)} written\n")
+    common.say(f"{path}: {', '.join(known)} written")
 
 
 def _list_contents(image: images.BuiltImage, directory: Path) -> None:
     for variant in image.variants:
         name = f"{image.name}-{variant.platform.partition('/')[2]}.cdx.json"
-        sys.stderr.write(f"{images.sbom(variant, directory / name)} written\n")
+        common.say(f"{images.sbom(variant, directory / name)} written")
 
 
 @define
@@ -134,7 +138,7 @@ class _ProgressLog:
     def __call__(self, event: images.ImageEvent) -> None:
         text = self._text(event)
         if text:
-            sys.stderr.write(f"{event.elapsed_seconds:7.1f} s  {text}\n")
+            common.say(f"{event.elapsed_seconds:7.1f} s  {text}")
 
     def _text(self, event: images.ImageEvent) -> str:
         match event:

@@ -50,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _validate(context: ScriptContext) -> int:
     """Print a summary of the settings; reading them has validated them."""
     instance = context.spec.instances[0]
-    sys.stdout.write(
+    common.print_text(
         f"{context.options.settings} is valid: {context.spec.name}, {instance.replicas} x {instance.shape} with "
-        f"{len(instance.containers)} containers: {', '.join(one.name for one in instance.containers)}\n"
+        f"{len(instance.containers)} containers: {', '.join(one.name for one in instance.containers)}"
     )
     return ExitCode.OK
 
@@ -69,7 +69,7 @@ def _deploy(context: ScriptContext) -> int:
         plan = provisioner.plan(context.spec)
         common.print_page(common.error_console(), plan_page(plan))
         if context.settings.values.dry_run:
-            sys.stderr.write("DRY_RUN: nothing was changed\n")
+            common.say("DRY_RUN: nothing was changed")
             return ExitCode.OK
         if plan.changes and not _is_approved(context, "change"):
             return common.print_error("nothing was changed", ExitCode.WRONG_INPUT, program="deploy.py")
@@ -93,7 +93,7 @@ def _destroy(context: ScriptContext) -> int:
         plan = provisioner.plan_destroy(context.name, retain=options.retain, purge=options.purge, on_event=progress)
         common.print_page(common.error_console(), plan_page(plan))
         if context.settings.values.dry_run:
-            sys.stderr.write("DRY_RUN: nothing was deleted\n")
+            common.say("DRY_RUN: nothing was deleted")
             return ExitCode.OK
         if plan.changes and not _is_approved(context, "delete"):
             return common.print_error("nothing was deleted", ExitCode.WRONG_INPUT, program="deploy.py")
@@ -123,13 +123,13 @@ def _metrics(context: ScriptContext) -> int:
             for row in deployment.metrics(query, namespace=options.namespace, since=options.since or _LAST_HOUR)
         ]
     if options.json:
-        sys.stdout.write(json.dumps([row.to_dict() for row in rows], indent=2, ensure_ascii=False) + "\n")
+        common.print_text(json.dumps([row.to_dict() for row in rows], indent=2, ensure_ascii=False))
         return ExitCode.OK
     for row in rows:
         of = " ".join(f"{name}={value}" for name, value in sorted(row.dimensions.items()))
-        sys.stdout.write(f"{row.time:%Y-%m-%dT%H:%M:%SZ}  {row.name} {row.value:g}  {of}\n")
+        common.print_text(f"{row.time:%Y-%m-%dT%H:%M:%SZ}  {row.name} {row.value:g}  {of}")
     if not rows:
-        sys.stderr.write("no datapoints yet: the first ones arrive minutes after the start\n")
+        common.say("no datapoints yet: the first ones arrive minutes after the start")
     return ExitCode.OK
 
 
@@ -161,7 +161,7 @@ def _explain(provisioner: Provisioner, context: ScriptContext, progress: Progres
         return
     common.print_page(common.error_console(), findings_page(deployment.diagnose()))
     if is_first and context.settings.values.cleanup_on_failure:
-        sys.stderr.write("CLEANUP_ON_FAILURE: deleting what was created, except logs\n")
+        common.say("CLEANUP_ON_FAILURE: deleting what was created, except logs")
         provisioner.destroy(deployment, on_event=progress)
 
 

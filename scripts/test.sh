@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Without arguments: runs every check: ruff, mypy --strict, pytest with branch coverage in parallel processes.
+# Without arguments: runs every check: ruff, mypy --strict, bandit, pytest with branch coverage in parallel processes.
 # With arguments: runs pytest with these alone, in one process and without coverage: scripts/test.sh tests/spec -x
 # Both set up .venv first, and every check .venv-cli too, where oci-cli lives with its own pinned versions;
 # OCISIDECAR_OCI_CLI names an oci-cli to use instead; OCISIDECAR_OCI_CLI=none does without.
@@ -19,5 +19,6 @@ export PATH="$PWD/.venv/bin:$PATH"
 ruff check .
 ruff format --check .
 mypy
+bandit --quiet --recursive ocisidecar scripts docker
 coverage erase
 pytest --numprocesses auto --cov --cov-report=term

@@ -18,7 +18,8 @@ ROOT = Path(ocisidecar.__file__).parent
 MAY_IMPORT = {
     "clock": "",
     "text_files": "",
-    "errors": "",
+    "loopback": "",
+    "errors": "text_files",
     "events": "",
     "wire": "",
     "tracebacks": "",
@@ -26,10 +27,10 @@ MAY_IMPORT = {
     "timestamps": "clock errors",
     "aio": "cancel",
     "spec": "errors text_files tracebacks wire",
-    "credentials": "clock errors text_files",
-    "engine": "clock errors",
+    "credentials": "clock errors loopback text_files",
+    "engine": "clock errors loopback",
     "emulator": "clock engine",
-    "client": "cancel clock credentials errors wire",
+    "client": "cancel clock credentials errors loopback wire",
     "state": "spec wire",
     "resources": "client errors spec state wire",
     "observe": "client clock credentials errors resources state timestamps wire",
@@ -41,12 +42,12 @@ MAY_IMPORT = {
     "run_errors": "apply deployment errors verify",
     "connection": "apply cancel client deployment emulator errors events observe plan run_errors state verify wire",
     "destruction": "apply cancel connection deployment errors events plan resources run_errors state",
-    "construction": "apply client clock credentials emulator errors",
+    "construction": "apply client clock credentials emulator errors loopback",
     "views": "clock deployment events observe plan resources state verify wire",
     "provisioner": "apply cancel client clock connection construction deployment destruction emulator errors "
     "events observe plan preflight spec verify tracebacks",
     "settings": "clock credentials errors events provisioner spec text_files tracebacks",
-    "images": "cancel client clock engine errors provisioner spec wire tracebacks",
+    "images": "cancel client clock engine errors loopback provisioner spec wire tracebacks",
     "pod": "engine errors resources spec wire tracebacks",
     "pytest_plugin": "clock emulator provisioner",
     "cli": "cancel clock construction deployment emulator engine errors images observe provisioner settings spec "
@@ -97,7 +98,7 @@ JUDGING = (
 EDGES = ("oci", "docker", "tenacity", "threading", "time", "random", "secrets", "socket", "rich", "werkzeug")
 
 ONE_HOME = {
-    "oci": {"client.session", "client.sdk_errors", "credentials", "credentials.*"},
+    "oci": {"client.session", "client.sdk_errors", "client.response_size", "credentials", "credentials.*"},
     "tenacity": {"client.session", "client.retry", "images.distribution"},
     "circuitbreaker": {"client.sdk_errors"},
     "docker": {"engine", "engine.*"},

@@ -58,8 +58,8 @@ def named_paths() -> set[str]:
 @pytest.mark.parametrize("name", sorted(named_paths()))
 def test_every_path_on_the_map_exists(name: str):
     """Every path that ARCHITECTURE.md names exists below the repository or the package."""
-    forwarder = ROOT / "docker/log-forwarder/log_forwarder"
-    assert any((base / name).exists() for base in (ROOT, PACKAGE, forwarder)), f"{name} is not there"
+    programs = [ROOT / f"docker/{one}-forwarder/{one}_forwarder" for one in ("log", "metrics")]
+    assert any((base / name).exists() for base in (ROOT, PACKAGE, *programs)), f"{name} is not there"
 
 
 def test_the_map_names_enough_paths():

@@ -38,7 +38,6 @@ from ocisidecar.resources.capabilities import CompletedWhenReady
 from ocisidecar.resources.kind import Site
 from ocisidecar.resources.kinds import KINDS
 from ocisidecar.state.desired import Desired, HealthCriteria
-from ocisidecar.state.identity import TAG_PARTS
 from ocisidecar.state.observed import Live, Phase
 from ocisidecar.wire import Key, Ref
 
@@ -119,6 +118,7 @@ class Executor:
             for operation in plan.operations:
                 self._operations[operation.id] = operation
                 self._order.add(operation.id, *operation.needs)
+                self._waiter.chains.add(operation)
         self._order.prepare()
 
     def _loop(self) -> None:
@@ -149,14 +149,13 @@ class Executor:
             self._in_flight -= isinstance(message, Performed | Polled)
 
     def _handle(self, message: Message) -> None:
+        self._in_flight -= isinstance(message, Performed | Polled)
         match message:
             case Retried():
                 self.reporter.emit(message.event)
             case Performed():
-                self._in_flight -= 1
                 self._handle_performed(message)
             case Polled():
-                self._in_flight -= 1
                 self._handle_polled(message)
 
     def _start_ready(self) -> None:
@@ -273,7 +272,7 @@ class Executor:
         watch = Watch(operation.id, kind, site, goal, live_id, now, timeout, work_request_id, parent, state, health)
         watch.began = self._began[operation.id]
         watch.superseded = operation.superseded
-        watch.recorded = want.tags(plan.identity)[TAG_PARTS] if kind.follows and want is not None else ""
+        watch.tags = want.tags(plan.identity) if kind.follows and want is not None else {}
         watch.phase = operation.live.phase if operation.live is not None else Phase.PENDING
         if may_have_rivals(operation) and operation.id not in self._seen:
             watch.listed_by = now + self.limits.list_lag_seconds
@@ -292,6 +291,7 @@ class Executor:
         elif live is not None and operation.predecessor is not None and operation.predecessor.phase is Phase.READY:
             self.reporter.replaced(operation, operation.predecessor, live)
         self._done.add(name)
+        self._waiter.chains.ended(name)
         self._iam_writes.note(operation, self._now())
         self.reporter.finished(operation, live)
         self._order.done(name)
@@ -314,8 +314,7 @@ class Executor:
         future.add_done_callback(lambda done: self._inbox.put(Polled(watches, done)))
 
     def _handle_polled(self, polled: Polled) -> None:
-        now = self._now()
-        error = polled.error
+        now, error = self._now(), polled.error
         if error is not None:
             for watch in polled.watches:
                 self._waiter.remove(watch.operation, now)

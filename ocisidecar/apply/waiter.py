@@ -1,8 +1,7 @@
 """Waiting for resources: the watched resources, the schedule of polls, and their results.
 
 Waiting is batched: one list per kind serves all watches of that kind.  Absence and failure are confirmed by a GET,
-because lists lag.  There is no table of durations: the interval grows with the time already waited, and with many
-resources their rate of completion predicts when the last one will be ready.
+because lists lag.  `intervals` says how often: there is no table of durations.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from enum import StrEnum
 from attrs import define, evolve, field, frozen
 
 from ocisidecar.apply.health_probe import passes
-from ocisidecar.apply.intervals import interval
+from ocisidecar.apply.intervals import Chains, interval
 from ocisidecar.apply.rivals import oldest_rival
 from ocisidecar.client.session import Caller
 from ocisidecar.errors import NotAuthorizedOrNotFound
@@ -23,7 +22,6 @@ from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Kind, Site
 from ocisidecar.state.desired import HealthCriteria
-from ocisidecar.state.identity import TAG_PARTS
 from ocisidecar.state.observed import DEAD, Live, Phase
 from ocisidecar.wire import Key
 
@@ -34,7 +32,6 @@ _SHARE_TO_SETTLE = 0.25
 _LISTED_PER_GET = 100
 """A GET costs about as much CPU as so many entries of a list."""
 
-
 _PHASES: Mapping[Goal, Phase] = {
     Goal.READY: Phase.READY,
     Goal.HEALTHY: Phase.READY,
@@ -42,8 +39,6 @@ _PHASES: Mapping[Goal, Phase] = {
     Goal.RESTARTED: Phase.READY,
 }
 _SETTLED = frozenset({Phase.READY, Phase.STOPPED})
-
-
 _INTERVAL_FACTORS: Mapping[Goal, float] = {Goal.HEALTHY: 4.0, Goal.GONE: 0.6}
 """Goal → factor for the interval: health checks take seconds; deletions are short, and others wait for them."""
 
@@ -70,7 +65,7 @@ class Watch:
         listed_by: until when lists may not show it, in clock seconds; None where it need not be in one before it is
             used, because it is not new or no other run can have created another.
         superseded: OCIDs of its key that the plan knew.
-        recorded: what our tags on it must record, where nothing else tells it from another one of its key.
+        tags: that it must have, where nothing else tells it from another one of its key.
         began: when its operation began; how long it took to be ready shows how long its containers take to start.
         phase: the resource's phase before the operation, and GOING from when a poll has shown it; set by `poll`.
         listed: how many resources the last list had in which it was looked for; set by `poll`.
@@ -94,7 +89,7 @@ class Watch:
     began: float = 0.0
     listed_by: float | None = None
     superseded: frozenset[str] = frozenset()
-    recorded: str = ""
+    tags: Mapping[str, str] = field(factory=dict)
     phase: Phase = field(default=Phase.PENDING, init=False)
     listed: int = field(default=0, init=False)
     is_seen: bool = field(default=False, init=False)
@@ -131,7 +126,9 @@ class _Group:
     """The watches that one list serves."""
 
     watches: dict[OperationId, Watch] = field(factory=dict)
-    due: float = 0.0
+    polled: float = 0.0
+    interval_seconds: float = 0.0
+    depths: dict[str, int] = field(factory=dict)
     is_polling: bool = False
     first_reached: float = 0.0
     reached: int = 0
@@ -144,8 +141,9 @@ class _Group:
 
 @define
 class Waiter:
-    """Keeps the watches and schedules their polls.  Used by the coordinating thread only."""
+    """Keeps the watches and schedules their polls, by the run's `chains`.  For the coordinating thread only."""
 
+    chains: Chains = field(factory=Chains)
     _groups: dict[tuple[str, str, str], _Group] = field(factory=dict)
 
     def add(self, watch: Watch, now: float) -> None:
@@ -153,8 +151,9 @@ class Waiter:
         group = self._groups.setdefault(_group_key(watch), _Group())
         if not group.watches:
             group.reached = 0
-            group.due = now + interval(0.0, 1)
+            group.polled, group.interval_seconds, group.depths = now, interval(0.0, 1), {}
         group.watches[watch.operation] = watch
+        self._deepen(group, watch)
 
     def remove(self, operation: OperationId, now: float) -> None:
         """Stop watching a resource that has reached its goal or failed."""
@@ -170,13 +169,13 @@ class Waiter:
 
     def seconds_until_due(self, now: float) -> float | None:
         """Return the seconds until the next poll, or None when nothing waits for one."""
-        dues = [group.due for group in self._groups.values() if group.watches and not group.is_polling]
+        dues = [self._due(group) for group in self._groups.values() if group.watches and not group.is_polling]
         return max(0.0, min(dues) - now) if dues else None
 
     def take_due(self, now: float) -> Iterable[tuple[Watch, ...]]:
         """Yield the groups to poll now; each is due again only after `polled`."""
         for group in self._groups.values():
-            if group.watches and not group.is_polling and group.due <= now:
+            if group.watches and not group.is_polling and self._due(group) <= now:
                 group.is_polling = True
                 yield tuple(group.watches.values())
 
@@ -187,9 +186,17 @@ class Waiter:
         if group.watches:
             waited = now - min(watch.since for watch in group.watches.values())
             since_first = now - group.first_reached if group.reached else None
-            group.due = (
-                now + interval(waited, len(group.watches), group.reached, since_first) * group.interval_factor
-            )
+            seconds = interval(waited, len(group.watches), group.reached, since_first)
+            group.polled, group.interval_seconds, group.depths = now, seconds * group.interval_factor, {}
+            for watch in group.watches.values():
+                self._deepen(group, watch)
+
+    def _deepen(self, group: _Group, watch: Watch) -> None:
+        if watch.goal is not Goal.HEALTHY:  # polled rarely anyway
+            self.chains.deepen(group.depths, watch.operation)
+
+    def _due(self, group: _Group) -> float:
+        return group.polled + group.interval_seconds * self.chains.interval_factor(group.depths)
 
 
 def _group_key(watch: Watch) -> tuple[str, str, str]:
@@ -278,7 +285,8 @@ def _with_health(
     if health.failures:
         return Observation(watch, WaitStatus.UNHEALTHY, ready.live, (*health.failures, *health.pending))
     watch.pending = "; ".join(health.pending)
-    if health.pending or ready.live is None or not _passes_probe(watch, kind, ready.live, caller):
+    probe, live = watch.health.probe, ready.live
+    if health.pending or live is None or (probe is not None and not passes(probe, kind.address(caller, live))):
         watch.working_since = None
         watch.pending = watch.pending or "its probe does not pass yet"
         return Observation(watch, WaitStatus.PENDING, ready.live)
@@ -291,10 +299,7 @@ def _with_health(
 
 
 def _observe(watch: Watch, lives: Sequence[Live], caller: Caller) -> Observation:
-    matching = sorted(
-        (live for live in lives if _matches(watch, live)), key=lambda one: one.phase is not Phase.READY
-    )
-    found = next(iter(matching), None)
+    found = next((live for live in lives if _matches(watch, live)), None)
     if found is None and watch.live_id:
         found = watch.kind.get(caller, watch.site, watch.live_id, watch.parent_id)
     if watch.goal is Goal.GONE:
@@ -339,11 +344,6 @@ def _observe_removal(watch: Watch, found: Live | None, caller: Caller) -> Observ
     if not has_failed:
         return Observation(watch, WaitStatus.PENDING, found)
     return Observation(watch, WaitStatus.FAILED, found, kind.failure(caller, watch.site, found, request_id))
-
-
-def _passes_probe(watch: Watch, kind: HealthChecked, found: Live, caller: Caller) -> bool:
-    probe = watch.health.probe
-    return probe is None or passes(probe, kind.address(caller, found))
 
 
 def _judge_by_work(watch: Watch, kind: HasWorkRequests, found: Live, caller: Caller) -> Observation:
@@ -395,5 +395,5 @@ def _matches(watch: Watch, live: Live) -> bool:
     if watch.live_id:
         return live.id == watch.live_id
     is_same = live.key == watch.operation.key and live.deployment == watch.operation.deployment
-    is_own = not watch.recorded or live.tags.get(TAG_PARTS) == watch.recorded
-    return is_same and is_own and live.phase is not Phase.GONE and live.id not in watch.superseded
+    is_own = is_same and watch.tags.items() <= live.tags.items()
+    return is_own and live.phase is not Phase.GONE and live.id not in watch.superseded

@@ -50,8 +50,19 @@ def run_command(run: Callable[[], int], *, program: str) -> int:
 
 def print_error(message: str, code: ExitCode, *, program: str = "ocisidecar") -> ExitCode:
     """Write a message to standard error and return the code."""
-    sys.stderr.write(f"{program}: {shown(message)}\n")
+    say(f"{program}: {message}")
     return code
+
+
+def say(text: str) -> None:
+    """Write a line to standard error, where progress, notices and errors go."""
+    sys.stderr.write(f"{shown(text)}\n")
+
+
+def print_text(text: str) -> None:
+    """Write lines of a result to standard output as they are; on a terminal, without its control characters."""
+    sys.stdout.write(f"{shown(text) if sys.stdout.isatty() else text}\n")
+    sys.stdout.flush()
 
 
 def shown(text: str) -> str:
@@ -92,7 +103,7 @@ def confirm_destroy(name: str) -> bool:
 def show(value: T, page_of: Callable[[T], Page], *, as_json: bool) -> None:
     """Print the result on standard output."""
     if as_json:
-        sys.stdout.write(f"{value.to_json()}\n")
+        print_text(value.to_json())
     else:
         print_page(output_console(), page_of(value))
 
@@ -133,10 +144,7 @@ def progress() -> Progress:
 def print_log(deployment: Deployment, options: Options) -> None:
     """Print the log lines that the options of `add_log_arguments` select, each as soon as it is read."""
     for line in _log_lines(deployment, options):
-        text = json.dumps(line.to_dict(), ensure_ascii=False) if options.json else str(line)
-        text = shown(text) if sys.stdout.isatty() else text
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        print_text(json.dumps(line.to_dict(), ensure_ascii=False) if options.json else str(line))
 
 
 def _log_lines(deployment: Deployment, options: Options) -> Iterator[LogLine]:
@@ -159,7 +167,7 @@ def run_checks(deployment: Deployment, spec: DeploymentSpec | None, options: Opt
     """Check a deployment with the options of `add_check_arguments`; a terminal shows how long that may take."""
     if sys.stderr.isatty() and not options.no_telemetry:
         longest = f"{options.telemetry_timeout:g} s"
-        sys.stderr.write(f"Checking {deployment.name}; metrics and log lines may take up to {longest} to arrive.\n")
+        say(f"Checking {deployment.name}; metrics and log lines may take up to {longest} to arrive.")
     return deployment.verify(
         spec,
         max_restarts=options.max_restarts,

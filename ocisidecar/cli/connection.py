@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ocisidecar.cli.arguments import Options
-from ocisidecar.cli.common import shown
+from ocisidecar.cli.common import say
 from ocisidecar.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,5 +78,5 @@ def read_settings(path: str | Path, options: Options, *, local: bool | None = No
     is_local = is_emulator(options.endpoint) if local is None else local
     settings = Settings.from_env_file(path, local=is_local, environment=environment)
     for warning in settings.warnings:
-        sys.stderr.write(f"warning: {shown(str(warning))}\n")
+        say(f"warning: {warning}")
     return settings

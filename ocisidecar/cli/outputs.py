@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 
 from ocisidecar.cli.arguments import Options
+from ocisidecar.cli.common import print_text
 from ocisidecar.deployment import Deployment
 from ocisidecar.errors import ConfigError
 from ocisidecar.spec.suggestions import did_you_mean
@@ -27,7 +27,7 @@ def print_outputs(deployment: Deployment, options: Options) -> None:
         text = json.dumps(found, indent=2, ensure_ascii=False)
     else:
         text = found if isinstance(found, str) else "\n".join(f"{name}={value}" for name, value in found.items())
-    sys.stdout.write(f"{text}\n")
+    print_text(text)
 
 
 def find_output(outputs: Mapping[str, str], word: str) -> str:

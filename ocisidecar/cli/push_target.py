@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from collections.abc import Callable, Iterable
 
 from attrs import frozen
@@ -13,6 +12,7 @@ from ocisidecar import images
 from ocisidecar.cancel import Cancel
 from ocisidecar.cli import connection
 from ocisidecar.cli.arguments import Options
+from ocisidecar.cli.common import say
 from ocisidecar.errors import ConfigError
 from ocisidecar.observe.vault_secrets import read_secret
 from ocisidecar.provisioner import Provisioner
@@ -43,9 +43,9 @@ class PushTarget:
             names = [self.registry.repository_name(name) for name in names]
             for repository in images.ensure_repositories(provisioner, names):
                 if repository.is_new:
-                    sys.stderr.write(f"created repository {repository.name}\n")
+                    say(f"created repository {repository.name}")
                 elif repository.is_public:
-                    sys.stderr.write(f"warning: repository {repository.name} is public: anyone can pull from it\n")
+                    say(f"warning: repository {repository.name} is public: anyone can pull from it")
 
 
 def push_target(options: Options, settings: Settings) -> PushTarget:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from ocisidecar.errors import ConfigError
 from ocisidecar.settings import write_values
 from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import IMAGES
-from ocisidecar.spec.alarm import NATIVE_NAMESPACE
+from ocisidecar.spec.ready_alarms import NATIVE_NAMESPACE
 
 if TYPE_CHECKING:
     from ocisidecar.deployment import Deployment
@@ -51,7 +50,7 @@ METRIC_NAMESPACE: Final = NATIVE_NAMESPACE
 _SIMULATED: Final = "simulated"
 _SPEED: Final = 20
 """Seconds of the emulator's clock per second, with simulated containers."""
-_LOCAL: Final = "--local: uses an emulator inside this process; everything is gone when it ends\n"
+_LOCAL: Final = "--local: uses an emulator inside this process; everything is gone when it ends"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +133,7 @@ class ScriptContext:
     def _connection(self) -> Provisioner:
         if not self.options.local:
             return connection.connect(self.options, self.settings)
-        sys.stderr.write(_LOCAL)
+        common.say(_LOCAL)
         containers = self.options.containers
         clock = FastClock(_SPEED) if containers == _SIMULATED else None
         return self.settings.provisioner(containers=containers, images=dict(self.options.image), clock=clock)
@@ -146,12 +145,19 @@ class ScriptContext:
             yield provisioner.get(self.name)
 
 
+class _Formatter(logging.Formatter):
+    """Formats records that do nothing to a terminal: a request id is the service's text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return common.shown(super().format(record))
+
+
 @contextmanager
 def request_logging(settings: Settings) -> Iterator[None]:
     """Log each request to standard error inside the `with` block, if VERBOSE is set."""
     log = logging.getLogger("ocisidecar")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(name)s %(message)s"))
     level = log.level
     if settings.values.verbose:
         log.addHandler(handler)

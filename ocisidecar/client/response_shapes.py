@@ -15,6 +15,7 @@ from typing import Any
 _SERVICES_WITH_ITEMS = frozenset({"artifacts", "container_instances", "vulnerability_scanning"})
 """Services whose lists are objects with `items`; those of others are bare arrays."""
 
+_SECRET_ID = "secretId"  # nosec B105  # noqa: S105 - the name of a field
 _ID_FIELDS: Mapping[str, str] = {
     "identity.list_availability_domains": "name",
     "identity.list_region_subscriptions": "regionName",
@@ -23,13 +24,15 @@ _ID_FIELDS: Mapping[str, str] = {
     "container_instances.list_work_request_errors": "message",
     "logging.list_work_request_errors": "message",
     "monitoring.summarize_metrics_data": "name",
-    "secrets.get_secret_bundle": "secretId",
-    "secrets.list_secret_bundle_versions": "secretId",
+    "secrets.get_secret_bundle": _SECRET_ID,
+    "secrets.list_secret_bundle_versions": _SECRET_ID,
     "artifacts.get_container_configuration": "namespace",
+    "core.list_network_security_group_vnics": "vnicId",
     "limits.list_limit_definitions": "name",
     "limits.list_limit_values": "name",
     "limits.list_services": "name",
     "limits.get_resource_availability": "",
+    "ons.update_subscription": "",
     **{f"ons.{one}_topic{'s' if one == 'list' else ''}": "topicId" for one in ("create", "get", "list", "update")},
 }
 """The field that every object of an operation's response has, where it is not `id`; empty for none."""
@@ -50,12 +53,16 @@ _NOUNS_WITH_STATE = frozenset(
         "security_list",
         "service_gateway",
         "subnet",
+        "subscription",
         "topic",
         "vcn",
         "vnic",
     }
 )
 """What has a lifecycle state in every response: without one a resource would count as ready."""
+
+_WITHOUT_STATE = frozenset({"ons.update_subscription"})
+"""Operations whose response has neither state nor OCID, but only what they change."""
 
 _REQUIRED: Mapping[str, Mapping[str, type]] = {
     "container_instances.get_work_request": {"status": str},
@@ -154,6 +161,8 @@ def _problem_of_object(name: str, data: Any) -> str:
 
 
 def _with_state(name: str) -> Mapping[str, type]:
+    if name in _WITHOUT_STATE:
+        return {}
     _, _, noun = name.partition(".")[2].partition("_")
     singular = noun.removesuffix("ies") + "y" if noun.endswith("ies") else noun.removesuffix("s")
     return {"lifecycleState": str} if {noun, singular} & _NOUNS_WITH_STATE else {}

@@ -19,15 +19,17 @@ from typing import Any
 from attrs import Factory, define, evolve, field, frozen
 
 from ocisidecar.cancel import Cancel
-from ocisidecar.client.loopback import is_loopback_url
 from ocisidecar.client.rate_limit import RateLimiter, RetryBudget
 from ocisidecar.client.response_shapes import problem_of
+from ocisidecar.client.response_size import MAX_RESPONSE_BYTES, bound_responses
 from ocisidecar.client.retry import READ, Intent, Notify, RetryController, error_class
+from ocisidecar.client.retry_after import retry_after_seconds
 from ocisidecar.client.sdk_errors import describe, unsent_errors
 from ocisidecar.client.service_clock import ServiceClock
 from ocisidecar.clock import Clock
 from ocisidecar.credentials import Credentials
 from ocisidecar.errors import ConfigError, ConnectionLost, ServiceCallError
+from ocisidecar.loopback import is_loopback_url
 from ocisidecar.wire import Json, objects
 
 _LOG = logging.getLogger("ocisidecar.client.session")
@@ -45,6 +47,9 @@ Source: Container Instances API, ListContainerInstances (1 to 1000); for ons wha
 
 _WITHOUT_LIMIT = frozenset({"list_management_agent_install_keys"})
 """Lists whose page size cannot be chosen.  Source: the SDK."""
+
+MAX_PAGES = 10_000
+"""A list with more pages counts as one without an end."""
 
 METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
 """The client that posts metrics, which uses a separate host that the SDK does not choose by itself.
@@ -91,11 +96,13 @@ class Session:
         clock: the source of time.
         endpoint: base URL for all services, instead of the region's; `{region}` and `{service}` in it are
             replaced by the region's name and the SDK's module name.
+        max_response_bytes: a larger body is an error, as if no response had arrived.
     """
 
     credentials: Credentials
     clock: Clock
     endpoint: str | None = None
+    max_response_bytes: int = MAX_RESPONSE_BYTES
     _local: threading.local = field(factory=threading.local, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _clients: list[Any] = field(factory=list, init=False)
@@ -178,6 +185,7 @@ class Session:
             skip_deserialization=True,
             **options,
         )
+        bound_responses(made.base_client.session, self.max_response_bytes)
         # A redirect would get the signed request with its body, also at another host or without encryption.
         made.base_client.session.max_redirects = 0
         # Loopback traffic goes through no proxy.
@@ -289,8 +297,10 @@ class Caller:
             page = response.headers.get("opc-next-page")
             if not page:
                 return
-            if page in pages:
-                raise self._malformed(operation, response.status, response.headers, "its next page was sent before")
+            if page in pages or len(pages) >= MAX_PAGES:
+                is_known = page in pages
+                problem = "its next page was sent before" if is_known else f"it has more than {MAX_PAGES} pages"
+                raise self._malformed(operation, response.status, response.headers, problem)
             pages.add(page)
             query["page"] = page
 
@@ -375,10 +385,6 @@ class Caller:
             code=code,
             service_message=message,
             opc_request_id=str(error.request_id or ""),
-            retry_after_seconds=_seconds((error.headers or {}).get("retry-after")),
+            retry_after_seconds=retry_after_seconds((error.headers or {}).get("retry-after", ""), self.clock),
             served=str((error.headers or {}).get("date") or ""),
         )
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdecimal() else None

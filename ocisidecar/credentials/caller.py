@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ocisidecar.credentials.key_material import claims_of
 from ocisidecar.credentials.settings import Setting
 
-_TOKEN_PREFIX = "ST$"  # noqa: S105 - how the key id of a signer with a token begins
+_TOKEN_PREFIX = "ST$"  # nosec B105  # noqa: S105 - how the key id of a signer with a token begins
 
 
 def is_principal(signer: object) -> bool:

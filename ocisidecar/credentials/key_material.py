@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PEM_WIDTH = 64
+_ESCAPED = re.compile(r"\\+[rnt]")
+"""White space as programs escape it, also more than once."""
 _BLOCK = re.compile(
     r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\s*(?:Proc-Type:\s*(?P<type>4,ENCRYPTED)\s*"
     r"DEK-Info:\s*(?P<cipher>AES-\d+-CBC,[0-9A-Fa-f]{32}|[A-Z0-9-]+,[0-9A-Fa-f]{16}))?"
@@ -73,10 +75,10 @@ def _pem(text: str) -> str:
         bare = bare[1:-1].strip()
     if "-----BEGIN" not in bare:
         with contextlib.suppress(ValueError):
-            decoded = base64.b64decode("".join(bare.replace("\\n", "").split()), validate=True).decode()
+            decoded = base64.b64decode("".join(_ESCAPED.sub("", bare).split()), validate=True).decode()
             return _pem(decoded) if "-----BEGIN" in decoded else bare
         return bare
-    blocks = [*_BLOCK.finditer(bare.replace("\\r", "\r").replace("\\n", "\n"))]
+    blocks = [*_BLOCK.finditer(_ESCAPED.sub("\n", bare))]
     block = next((one for one in blocks if "PRIVATE KEY" in one["label"]), None)
     if block is None:
         return bare
@@ -106,6 +108,10 @@ def _key_problem(key: Setting, pass_phrase: Setting | None) -> str:
         return "is not PEM text: it must be an RSA private key that begins with a -----BEGIN line."
     if "PRIVATE KEY-----" not in key.value:
         return "is a public key: name the private key of the pair, which stays on this machine."
+    if "OPENSSH PRIVATE KEY" in key.value:
+        return (
+            "is in the format of OpenSSH: make it PEM with `ssh-keygen -p -m PEM -f FILE`, or use `oci setup keys`."
+        )
     if "ENCRYPTED" not in key.value:
         return "cannot be decoded: it must be a complete RSA private key in PKCS#8 or PKCS#1."
     if pass_phrase is None:

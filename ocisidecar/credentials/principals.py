@@ -13,12 +13,14 @@ from ocisidecar.clock import Clock
 from ocisidecar.credentials.key_material import parse_key, require_rsa, require_unexpired
 from ocisidecar.credentials.settings import Setting, read_file, variable
 from ocisidecar.errors import ConfigError
+from ocisidecar.loopback import is_loopback_url
 
 # Source: DEFAULT_METADATA_URL_BASE, DEFAULT_METADATA_URL_BASE_IPV6 and METADATA_URL_BASE_ENV_VAR in
 # oci/auth/signers/instance_principals_security_token_signer.py.
 _METADATA_URLS = ("http://169.254.169.254/opc/v2", "http://[fd00:c1::a9fe:a9fe]/opc/v2")
 _METADATA_URL_VARIABLE = "OCI_METADATA_BASE_URL"
 _METADATA_TIMEOUT_SECONDS = 2.0
+_LONGEST_REGION = 100
 
 # Source: oci/auth/signers/resource_principals_signer.py.  2.2 is what containers and functions get.
 _VERSION = "2.2"
@@ -92,7 +94,8 @@ def instance_principal(environment: Mapping[str, str], federation_endpoint: Sett
         federation_endpoint: URL of the auth service, with its path; None for the region's own.
 
     Raises:
-        ConfigError: this is not an OCI instance, or the auth service issued no token.
+        ConfigError: this is not an OCI instance, the federation endpoint is not encrypted, or the auth service
+            issued no token.
     """
     import jwt
     from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadataError
@@ -106,7 +109,7 @@ def instance_principal(environment: Mapping[str, str], federation_endpoint: Sett
             f"{' or '.join(_metadata_urls(environment))} within {_METADATA_TIMEOUT_SECONDS:g} s; elsewhere use "
             "another auth."
         )
-    endpoint = federation_endpoint.value if federation_endpoint else None
+    endpoint = _encrypted(federation_endpoint) if federation_endpoint else None
     try:
         return InstancePrincipalsSecurityTokenSigner(
             federation_endpoint=endpoint,
@@ -129,6 +132,16 @@ def instance_principal(environment: Mapping[str, str], federation_endpoint: Sett
     )
 
 
+def _encrypted(endpoint: Setting) -> str:
+    url = endpoint.value
+    if not url.startswith("https://") and not is_loopback_url(url):
+        raise ConfigError(
+            f"the federation endpoint {url!r} ({endpoint.source}) is not encrypted, and the token that it "
+            "issues is a secret: use https://, or leave it out for that of the region."
+        )
+    return url
+
+
 def _metadata_urls(environment: Mapping[str, str]) -> tuple[str, ...]:
     override = environment.get(_METADATA_URL_VARIABLE, "").strip()
     return (override,) if override else _METADATA_URLS
@@ -146,7 +159,10 @@ def _metadata_region(environment: Mapping[str, str]) -> Setting | None:
                 )
                 answer = connection.getresponse()
                 if answer.status == http.HTTPStatus.OK:
-                    return Setting(answer.read().decode("utf-8", errors="replace"), f"the metadata service {url}")
+                    return Setting(
+                        answer.read(_LONGEST_REGION).decode("utf-8", errors="replace"),
+                        f"the metadata service {url}",
+                    )
     return None
 
 

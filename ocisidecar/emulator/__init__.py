@@ -12,6 +12,7 @@ from ocisidecar.emulator.app import RecordedRequest
 from ocisidecar.emulator.emulator import Emulator
 from ocisidecar.emulator.faults import Fault
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
+from ocisidecar.emulator.outbox import Notification
 from ocisidecar.emulator.program import serve
 from ocisidecar.emulator.service_limits import TRIAL_LIMITS
 from ocisidecar.emulator.simulated_pods import ContainerScript
@@ -25,6 +26,7 @@ __all__ = [
     "Fault",
     "Latencies",
     "Lifetime",
+    "Notification",
     "RecordedRequest",
     "serve",
 ]

@@ -33,6 +33,9 @@ MAX_CLIENT_REQUEST_ID: Final = 98
 MAX_UNAUTHENTICATED: Final = 1000
 """Requests that no key signed and that are recorded; later ones are forgotten, since anybody can send them."""
 
+ANONYMOUS: Final = Principal(id="", tenancy_id="")
+"""Whoever visits a URL with a token in its query, such as the one that confirms a subscription."""
+
 
 @frozen(kw_only=True)
 class RecordedRequest:
@@ -96,7 +99,9 @@ class App:
                 return response, None
             match = self._router.find(request.method, path)
             # Uploads need no signed body; all of them are operations that the emulator does not have.
-            principal = self._verify(request, may_stream=match is None)
+            principal = ANONYMOUS
+            if not _takes_token(request, match):
+                principal = self._verify(request, may_stream=match is None)
             if match is None:
                 raise self._router.refusal(request.method, path)
             response, loss = self._perform(request, match, principal)
@@ -153,7 +158,8 @@ class App:
                 alternatives=match.alternatives,
             )
             try:
-                authorise(call)
+                if principal is not ANONYMOUS:
+                    authorise(call)
                 result = _run_once(call)
             except ServiceError:
                 if losses:
@@ -205,6 +211,11 @@ class _EmptyError(ServiceError):
 
     def __init__(self, status: int) -> None:
         super().__init__("", "", status=status)
+
+
+def _takes_token(request: Request, match: Match | None) -> bool:
+    """Return whether the request is unsigned and needs no signature."""
+    return match is not None and not match.operation.is_signed and "authorization" not in request.headers
 
 
 def _raw_path(request: Request) -> str:

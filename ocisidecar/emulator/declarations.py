@@ -155,6 +155,7 @@ class Operation:
         is_create: whether opc-retry-token applies.
         permission: lets resource principals call it.
         collection: the collection it belongs to.
+        is_signed: whether a request needs a signature; otherwise a token in its query is enough.
     """
 
     service: Service
@@ -172,6 +173,7 @@ class Operation:
     is_create: bool = False
     permission: Permission | None = None
     collection: Collection | None = None
+    is_signed: bool = True
 
 
 @define(eq=False, kw_only=True)

@@ -13,20 +13,23 @@ from ocisidecar.clock import Clock, SystemClock
 from ocisidecar.emulator import client_config
 from ocisidecar.emulator.agent_registry import catch_up
 from ocisidecar.emulator.app import App, RecordedRequest
+from ocisidecar.emulator.courier import Courier
 from ocisidecar.emulator.declarations import Operation, Service
 from ocisidecar.emulator.faults import Fault, FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.initial_state import create_builtin_tenancy, create_builtin_user
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime
 from ocisidecar.emulator.out_of_band import OutOfBand
+from ocisidecar.emulator.outbox import Outbox
 from ocisidecar.emulator.people import People
 from ocisidecar.emulator.pod_listeners import PodListeners
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME
 from ocisidecar.emulator.resource_principal import issue_token
-from ocisidecar.emulator.server import Listener
+from ocisidecar.emulator.server import LOOPBACK, READ_TIMEOUT_SECONDS, Listener
 from ocisidecar.emulator.service_limits import all_limits
 from ocisidecar.emulator.services import SERVICES
+from ocisidecar.emulator.services.alarms import evaluate_alarms
 from ocisidecar.emulator.signature import KeyRing, Principal, fingerprint, make_key, pem, read_public_key
 from ocisidecar.emulator.simulated_pods import ContainerScript, SimulatedPods
 from ocisidecar.emulator.state import ENDED, Assumptions, Cloud, lifetime
@@ -68,6 +71,7 @@ class Emulator(OutOfBand, People):
         containers: "simulated"; "docker" for the Docker engine that the environment names (DOCKER_HOST) or the
             local one; "auto" for docker where an engine answers and simulated elsewhere.
         images: with Docker, the local images to run in place of those that containers name, by the latter.
+        read_timeout_seconds: how long it waits for the rest of a request, and on an idle connection (> 0).
         services: what it offers; by default `ocisidecar.emulator.services.SERVICES`.
 
     Raises:
@@ -90,6 +94,7 @@ class Emulator(OutOfBand, People):
         requests_per_second: float | None = None,
         containers: str = "simulated",
         images: Mapping[str, str] | None = None,
+        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
         services: Sequence[Service] = SERVICES,
     ) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
@@ -104,7 +109,9 @@ class Emulator(OutOfBand, People):
         self._engine = _engine_for(containers, self.clock)
         self._images = dict(images or {})
         self._services = tuple(services)
-        self._pod_listeners = PodListeners(lambda host: Listener(self.app, host=host), lambda: self.endpoint)
+        self._read_timeout_seconds = read_timeout_seconds
+        self._pod_listeners = PodListeners(lambda host: self._listen(host=host), lambda: self.endpoint)
+        self._courier = Courier(self.clock, lambda: self.app.cloud, evaluate_alarms)
         self.app = App(self._new_cloud(), self._services, Throttle(requests_per_second))
         self._listener: Listener | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
@@ -120,11 +127,15 @@ class Emulator(OutOfBand, People):
     def start(self) -> Self:
         """Open the port; does nothing when the emulator is started already."""
         if self._listener is None:
-            self._listener = Listener(self.app, self._port)
+            self._listener = self._listen(self._port)
         return self
+
+    def _listen(self, port: int = 0, *, host: str = LOOPBACK) -> Listener:
+        return Listener(self.app, port, host=host, read_timeout_seconds=self._read_timeout_seconds)
 
     def close(self) -> None:
         """Close the port and all connections, and remove all real containers.  Idempotent."""
+        self._courier.close()
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -333,6 +344,7 @@ class Emulator(OutOfBand, People):
             faults=FaultSchedule(self._seed),
             ids=ids,
             pods=self._new_pods(),
+            outbox=Outbox(self._courier.nudge),
         )
         create_builtin_tenancy(cloud)
         create_builtin_user(cloud, cloud.user_id, "operator", self._key.public_key())

@@ -260,7 +260,7 @@ class FaultSchedule:
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311 - no secret
+        self._random = random.Random(self.seed)  # nosec B311  # noqa: S311 - no secret
 
     def add(self, faults: Iterable[Fault]) -> None:
         """Add faults; each counts from now."""

@@ -30,9 +30,9 @@ class Ids:
         self._seed = seed
         self._count = 0
         self._public = chain.from_iterable(block.hosts() for block in PUBLIC_BLOCKS)
-        self._random = random.Random(seed)  # noqa: S311 - identifiers, no secrets
+        self._random = random.Random(seed)  # nosec B311  # noqa: S311 - identifiers, no secrets
         # Request ids are drawn outside the lock, so they must not shift the others.
-        self._requests = random.Random(seed)  # noqa: S311 - identifiers, no secrets
+        self._requests = random.Random(seed)  # nosec B311  # noqa: S311 - identifiers, no secrets
 
     def ocid(self, kind: str, region: str = "", binding: Binding = "aaaaaaaa", *, slots: str = "") -> str:
         """Return a new OCID; kinds without a region (identity's) have an empty slot, a few have further `slots`."""

@@ -188,7 +188,7 @@ class Latencies:
         Args:
             seed: any integer.
         """
-        chance = random.Random(seed)  # noqa: S311 - no secret
+        chance = random.Random(seed)  # nosec B311  # noqa: S311 - no secret
         means = {
             name: chance.uniform(shortest / (1 - _JITTER), longest / (1 + _JITTER))
             for name, (shortest, longest) in _REALISTIC.items()
@@ -200,4 +200,5 @@ class Latencies:
         mean: float = getattr(self, name)
         if not self.jitter or not mean:
             return mean
-        return mean * random.Random(draw_key).uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret
+        chance = random.Random(draw_key)  # nosec B311  # noqa: S311 - no secret
+        return mean * chance.uniform(1 - self.jitter, 1 + self.jitter)

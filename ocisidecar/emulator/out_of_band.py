@@ -1,10 +1,12 @@
-"""What reaches a tenancy in other ways than through the API: pushed images, scan results, e-mails, secrets."""
+"""What reaches and leaves a tenancy in other ways than through the API: images, scan results, messages, secrets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from ocisidecar.emulator.app import App
+from ocisidecar.emulator.courier import Courier
+from ocisidecar.emulator.outbox import Notification
 from ocisidecar.emulator.services import vulnerability_scanning
 from ocisidecar.emulator.services.artifacts import push_image
 from ocisidecar.emulator.services.notification import confirmation_token
@@ -15,6 +17,7 @@ class OutOfBand:
     """The methods of `Emulator` that stand for other programs and people.  Thread-safe."""
 
     app: App
+    _courier: Courier
 
     def push_image(self, repository_id: str, version: str) -> str:
         """Push an image, tagged `version`, into a container repository; returns its OCID.
@@ -64,6 +67,21 @@ class OutOfBand:
         cloud = self.app.cloud
         with cloud.lock:
             return confirmation_token(cloud, subscription_id)
+
+    def deliver(self) -> None:
+        """Evaluate all alarms, and send what is due to endpoints on the loopback interface; waits for answers.
+
+        On a clock that runs by itself this also happens without a call, every ten seconds of it, as soon as a
+        topic has such an endpoint.
+        """
+        self._courier.deliver()
+
+    @property
+    def notifications(self) -> tuple[Notification, ...]:
+        """All messages to the endpoints of subscriptions, oldest first, those of ended ones included."""
+        cloud = self.app.cloud
+        with cloud.lock:
+            return tuple(delivery.notification for delivery in cloud.outbox.deliveries)
 
     def store_secret(self, *versions: bytes) -> str:
         """Store a secret with these versions, the current one last, in the vault; returns its OCID."""

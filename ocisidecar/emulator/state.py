@@ -15,6 +15,7 @@ from ocisidecar.emulator.faults import FaultSchedule
 from ocisidecar.emulator.ids import Ids
 from ocisidecar.emulator.lifecycle import Latencies, Lifetime, Phase, Timeline
 from ocisidecar.emulator.metric_store import MetricStore
+from ocisidecar.emulator.outbox import Outbox
 from ocisidecar.emulator.pods import Pods
 from ocisidecar.emulator.regions import HOME, REGIONS
 from ocisidecar.emulator.schema import JsonObject
@@ -169,6 +170,8 @@ class Assumptions:
             use by dander, commit f902e3f: 400 "Setting isImmutable is not currently supported", also on update.
         accepts_silent_alarms: whether an alarm may have no destinations.  UNCONFIRMED: the field is required, and
             no minimum is documented.
+        accepts_equal_subscriptions: whether a topic may have two subscriptions of the same protocol and endpoint;
+            otherwise the second one is refused with 409.  UNCONFIRMED: neither is documented.
         accepts_root_by_id: whether a policy statement may say `in compartment id <OCID of the tenancy>` for
             `in tenancy`.  UNCONFIRMED: the documented syntax for the root compartment is `in tenancy`.
         accepts_exact_source: whether log search accepts `source = '<OCID>'`; a pattern such as `'*<OCID>'` always
@@ -188,6 +191,9 @@ class Assumptions:
             record.  UNCONFIRMED: which limits answer in which way.
         agent_silent_after_seconds: after how long without a heartbeat a management agent is SILENT.  UNCONFIRMED:
             no number is documented; a longer time hides for longer that an agent is gone.
+        keeps_repeated_datapoints: whether a datapoint that is posted again, with the time of one that the stream
+            has, counts beside that; otherwise it takes its place.  UNCONFIRMED: the field `count` of a datapoint
+            suggests that datapoints are added up, so that sum() and count() double.
         shows_ended_install_keys: whether an install key that has expired or is used up is TERMINATED; otherwise it
             stays ACTIVE.  UNCONFIRMED: the word exists, and no document says what it is for.
         lists_shapes_without_limit: whether list_container_instance_shapes lists shapes of which the tenancy may
@@ -212,6 +218,7 @@ class Assumptions:
     containers_have_own_tags: bool = False
     accepts_immutable_repositories: bool = False
     accepts_silent_alarms: bool = False
+    accepts_equal_subscriptions: bool = False
     accepts_root_by_id: bool = False
     accepts_exact_source: bool = False
     max_query_characters: int = 2048
@@ -220,6 +227,7 @@ class Assumptions:
     dynamic_groups_match_tags: bool = False
     availability_of_limits: str = field(default="known", validator=in_(("known", "null", "missing")))
     agent_silent_after_seconds: float = 600
+    keeps_repeated_datapoints: bool = True
     shows_ended_install_keys: bool = False
     lists_shapes_without_limit: bool = True
 
@@ -242,9 +250,13 @@ class Cloud:
     ids: Ids
     pods: Pods
     store: Store = field(factory=Store)
-    metrics: MetricStore = field(factory=MetricStore)
+    metrics: MetricStore = field(init=False)
+    outbox: Outbox = field(factory=Outbox)
     tokens: RetryTokens = field(factory=RetryTokens)
     lock: threading.RLock = field(factory=threading.RLock)
+
+    def __attrs_post_init__(self) -> None:
+        self.metrics = MetricStore(keeps_repeated=self.assumptions.keeps_repeated_datapoints)
 
     def draw_phases(self, draw_key: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
         """Return phases with drawn durations: second items name fields of `Latencies`, or are empty for none."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any, Literal
-from urllib.parse import urlsplit
+
+from ocisidecar.loopback import is_loopback_url
 
 Access = Literal["ADDRESS", "LOOPBACK", "NONE"]
 """At the pods' IP addresses; at published ports, on this machine's loopback interface; or not at all."""
@@ -23,13 +23,6 @@ def detect_access(base_url: str, info: Mapping[str, Any]) -> Access:
         info: the engine's response to `info`.
     """
     if base_url not in _LOCAL_SOCKETS:
-        return "LOOPBACK" if _is_loopback(urlsplit(base_url).hostname or "") else "NONE"
+        return "LOOPBACK" if is_loopback_url(base_url) else "NONE"
     is_isolated = info["OperatingSystem"] == "Docker Desktop" or "name=rootless" in (info["SecurityOptions"] or ())
     return "LOOPBACK" if is_isolated or sys.platform != "linux" else "ADDRESS"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

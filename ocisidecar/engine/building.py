@@ -111,8 +111,9 @@ def tag_image(engine: Engine, image: str, reference: str) -> None:
 
 def build_image(
     engine: Engine,
-    directory: Path,
+    context: Path,
     *,
+    dockerfile: Path,
     reference: str,
     platform: str,
     arguments: Mapping[str, str],
@@ -120,7 +121,7 @@ def build_image(
     stop: Stop,
     use_cache: bool = True,
 ) -> Generator[BuilderEvent, None, None]:
-    """Build a directory into an image tagged `reference`; blocks between events, and is cancelled by `close()`.
+    """Build a Dockerfile into an image tagged `reference`; blocks between events, and is cancelled by `close()`.
 
     Raises:
         ImageError: the build failed, with the engine's message; or `stop` was set.
@@ -128,7 +129,8 @@ def build_image(
 
     def start() -> Iterator[Message]:
         return engine.api.build(
-            path=str(directory),
+            path=str(context),
+            dockerfile=str(dockerfile),
             tag=reference,
             platform=platform,
             buildargs=dict(arguments),

@@ -76,7 +76,8 @@ class Engine:
                     url, version="auto", timeout=_TIMEOUT_SECONDS, tls=tls or False, max_pool_size=_MAX_CONNECTIONS
                 )
             )
-        except (DockerException, OSError) as error:
+        except (DockerException, OSError, AttributeError, TypeError) as error:
+            # The client takes config.json, and what is in it, for objects without a look.
             raise DockerUnavailable(
                 f"No Docker engine answers at {url} ({source}): {error}. Start one that you may use, or name it in "
                 "DOCKER_HOST, as `docker context ls` shows it; without one, containers can only be simulated."

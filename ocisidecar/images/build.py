@@ -289,7 +289,8 @@ class _Builder:
         image_id = ""
         building = build_image(
             self.engine,
-            job.source.directory,
+            job.source.context,
+            dockerfile=job.source.directory.resolve() / "Dockerfile",
             reference=job.reference,
             platform=job.platform,
             arguments=job.arguments,

@@ -15,6 +15,7 @@ from ocisidecar.errors import ConfigError
 INSTALLED: Final = "share/ocisidecar/docker"
 """Below the installation's data directory: see `[options.data_files]` in setup.cfg."""
 
+_CONTEXT: Final = re.compile(r"^#\s*context=(\S+)\s*$", re.MULTILINE)
 _BASE: Final = re.compile(r"""^ARG\s+BASE_IMAGE=["']?([^\s"'$]+)["']?\s*$""", re.MULTILINE | re.IGNORECASE)
 
 
@@ -24,10 +25,10 @@ class ImageSource:
 
     Attributes:
         name: of the image, e.g. `prometheus`.
-        directory: contains the `Dockerfile` and what it copies.
+        directory: contains the `Dockerfile` and what it copies, unless the Dockerfile names another `context`.
 
     Raises:
-        ConfigError: there is no `Dockerfile` in the directory.
+        ConfigError: there is no `Dockerfile` in the directory, or it is not below the context that it names.
     """
 
     name: str
@@ -36,6 +37,20 @@ class ImageSource:
     def __attrs_post_init__(self) -> None:
         if not (self.directory / "Dockerfile").is_file():
             raise ConfigError(f"image {self.name}: there is no Dockerfile in {self.directory}")
+        if not self.directory.resolve().is_relative_to(self.context):
+            raise ConfigError(
+                f"image {self.name}: the Dockerfile is not below the context that it names: {self.context}"
+            )
+
+    @property
+    def context(self) -> Path:
+        """The build context, an absolute path: what `COPY` finds.
+
+        It is `directory`, unless the Dockerfile has a line such as `# context=..`, relative to its directory: so
+        several images can carry what lies beside them.
+        """
+        found = _CONTEXT.search(self._text)
+        return (self.directory / (found[1] if found else ".")).resolve()
 
     @property
     def base_image(self) -> str | None:
@@ -43,8 +58,12 @@ class ImageSource:
 
         None if there is no such argument, or if its default depends on another one.
         """
-        found = _BASE.search((self.directory / "Dockerfile").read_text(encoding="utf-8"))
+        found = _BASE.search(self._text)
         return found[1] if found else None
+
+    @property
+    def _text(self) -> str:
+        return (self.directory / "Dockerfile").read_text(encoding="utf-8")
 
 
 def own_images(directory: str | os.PathLike[str] | None = None) -> tuple[ImageSource, ...]:

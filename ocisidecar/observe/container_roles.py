@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -23,14 +23,18 @@ class TelemetryRole:
         log_source: the `source` of its entries unless that is the instance's OCID; empty if it ships none.
         log_volume: the volume that it reads these files from.
         metric_namespace: the namespace in OCI Monitoring that it sends samples to; empty if it sends none.
-        prometheus_port: the port of its Prometheus API; None if it is not a Prometheus, or asks for a password.
+        takes_writes: whether these are samples that a Prometheus or an app sends to it.
+        prometheus_port: the port of its Prometheus API; None if it is not a Prometheus.
+        is_protected: whether that may ask for a password or speak HTTPS.
     """
 
     log_id: str = ""
     log_source: str = ""
     log_volume: str = ""
     metric_namespace: str = ""
+    takes_writes: bool = False
     prometheus_port: int | None = None
+    is_protected: bool = False
 
 
 def telemetry_role_of(body: Mapping[str, Json]) -> TelemetryRole:
@@ -43,19 +47,22 @@ def telemetry_role_of(body: Mapping[str, Json]) -> TelemetryRole:
     variables = variables if isinstance(variables, Mapping) else {}
     directory = text(variables, "OCISIDECAR_LOG_DIRECTORY")
     mounts = {text(mount, "mountPath"): text(mount, "volumeName") for mount in objects(body.get("volumeMounts"))}
+    arguments = body.get("arguments")
+    words = [word for word in arguments if isinstance(word, str)] if isinstance(arguments, list) else []
+    port = _prometheus_port(words)
     return TelemetryRole(
         log_id=text(variables, "OCISIDECAR_LOG_ID"),
         log_source=text(variables, "OCISIDECAR_INSTANCE"),
         log_volume=mounts.get(directory, ""),
         metric_namespace=text(variables, "OCISIDECAR_METRIC_NAMESPACE"),
-        prometheus_port=_prometheus_port(body.get("arguments")),
+        takes_writes="OCISIDECAR_RECEIVE_PORT" in variables,
+        prometheus_port=port,
+        is_protected=port is not None and any(word.startswith(_WEB_CONFIG_FLAG) for word in words),
     )
 
 
-def _prometheus_port(arguments: Json) -> int | None:
-    words = [word for word in arguments if isinstance(word, str)] if isinstance(arguments, list) else []
-    is_protected = any(word.startswith(_WEB_CONFIG_FLAG) for word in words)
-    if is_protected or not any(word.startswith(_PROMETHEUS_FLAG) for word in words):
+def _prometheus_port(words: Sequence[str]) -> int | None:
+    if not any(word.startswith(_PROMETHEUS_FLAG) for word in words):
         return None
     addresses = [word.removeprefix(_ADDRESS_FLAG) for word in words if word.startswith(_ADDRESS_FLAG)]
     port = addresses[-1].rpartition(":")[2] if addresses else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import statistics
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
@@ -45,9 +46,10 @@ def fetch(
     path: str,
     *,
     headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
     timeout_seconds: float = _TIMEOUT_SECONDS,
 ) -> Response:
-    """GET a path once, without following redirects.
+    """GET a path once, without following redirects; an https URL with `tls`, or else with the system's authorities.
 
     Blocks for at most the timeout in each of three steps: connecting, sending, and reading.  The duration is taken
     from the system's clock, because an instance answers in real time whatever clock the session has.
@@ -55,7 +57,12 @@ def fetch(
     parts = urlsplit(base_url)
     clock = SystemClock()
     began = clock.time()
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_seconds)
+    host = parts.hostname or ""
+    connection = (
+        http.client.HTTPSConnection(host, parts.port, timeout=timeout_seconds, context=tls)
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(host, parts.port, timeout=timeout_seconds)
+    )
     try:
         connection.request("GET", path, headers=dict(headers or {}))
         response = connection.getresponse()

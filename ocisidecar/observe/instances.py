@@ -189,8 +189,10 @@ class Instance:
 
     @property
     def metric_agent(self) -> Container | None:
-        """The container that sends metrics to OCI Monitoring, or None."""
-        return next((one for one in self.containers if one.telemetry_role.metric_namespace), None)
+        """The container that sends the samples of a Prometheus to OCI Monitoring, or None."""
+        has_prometheus = any(one.telemetry_role.prometheus_port for one in self.containers)
+        senders = (one for one in self.containers if one.telemetry_role.metric_namespace)
+        return next((one for one in senders if has_prometheus or not one.telemetry_role.takes_writes), None)
 
     @property
     def private_ip(self) -> str:

@@ -27,13 +27,15 @@ from ocisidecar.resources.capabilities import (
     Startable,
     TakesAddresses,
 )
+from ocisidecar.resources.container_environment import Place
 from ocisidecar.resources.container_health import Health, is_running, judge
 from ocisidecar.resources.facts import Fact, objects_in
-from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, compose
+from ocisidecar.resources.instance_request import CONTAINER_SECTIONS, INSTANCE_SECTIONS, Composed, compose
 from ocisidecar.resources.kind import Accepted, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.resources.update import check_removed, tags_in_doubt
 from ocisidecar.spec import DeploymentSpec, InstanceSpec, PlacementSpec
+from ocisidecar.spec.scrape import BUDGET_VARIABLES
 from ocisidecar.state.desired import INSTALL_KEY, Desired, HealthCriteria, Placement, Rollout
 from ocisidecar.state.identity import was_set
 from ocisidecar.state.observed import Live, Phase
@@ -90,12 +92,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
     def _replica(self, spec: DeploymentSpec, instance: InstanceSpec, replica: int, site: Site) -> Desired:
         placements = placement_order(instance.placement, instance.shape, replica, site.availability_domains)
         shapes = dict.fromkeys((instance.shape, *(placement.shape for placement in placements)))
-        composed, *others = (
-            compose(
-                spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape, domain=site.domain
-            )
-            for shape in shapes
-        )
+        composed, *others = (compose_at(site, spec, instance, replica, shape) for shape in shapes)
         has_address = instance.private_ip is not None or instance.hostname_label is not None
         return Desired(
             key=composed.key,
@@ -132,6 +129,7 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
         yield "shape", ", ".join(filter(None, (str(body.get("shape")), *amounts)))
         for container in objects_in(body, "containers"):
             yield str(container.get("displayName")), str(container.get("imageUrl"))
+            yield from _budget(container)
         free = [str(one.get("displayName")) for one in objects_in(body, "containers") if not _has_user(one)]
         if free:
             yield (
@@ -141,7 +139,8 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
                     "capabilities but NET_RAW"
                 ),
             )
-            yield "narrowed by", "container_security_context=SecurityContext.restricted(run_as_user=…)"
+            fields = "run_as_user, is_root_file_system_readonly, drop_capabilities"
+            yield "narrowed by", f"container_security_context: {fields}"
 
     def update(self, caller: Caller, site: Site, live: Live, fields: Mapping[str, Json]) -> Accepted:
         """Change the VNIC first, then names and tags, whose hashes say that it is as wanted.
@@ -250,9 +249,26 @@ class ContainerInstance(HasWorkRequests, Startable, HealthChecked, HasDetails, H
             check_removed(live.key, shown, [name for name, value in fields.items() if value is None])
 
 
+def compose_at(
+    site: Site, spec: DeploymentSpec, instance: InstanceSpec, replica: int, shape: str | None = None
+) -> Composed:
+    """Return a container instance of a spec at a site, as `compose` does."""
+    identity = site.identity
+    place = Place(domain=site.domain, region=identity.region, compartment_id=identity.compartment_id)
+    return compose(spec, instance, replica=replica, image_prefix=site.image_prefix, shape=shape, place=place)
+
+
 def _has_user(container: Mapping[str, Body]) -> bool:
     context = container.get("securityContext")
     return isinstance(context, Mapping) and "runAsUser" in context
+
+
+def _budget(container: Mapping[str, Body]) -> Iterator[Fact]:
+    """Yield how much a container sends to OCI Monitoring at most."""
+    variables = container.get("environmentVariables")
+    if isinstance(variables, Mapping) and all(name in variables for name in BUDGET_VARIABLES):
+        streams, seconds = (int(str(variables[name])) for name in BUDGET_VARIABLES)
+        yield "sends at most", f"{streams} metric streams, {round(streams * 60 / seconds)} datapoints a minute"
 
 
 def _amount(value: Body, unit: str) -> str:

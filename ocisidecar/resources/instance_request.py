@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from attrs import evolve, field, frozen
 
 from ocisidecar.errors import SpecError, SpecProblem
-from ocisidecar.resources.container_environment import Surroundings, environment_of, surroundings_of
+from ocisidecar.resources.container_environment import NOWHERE, Place, Surroundings, environment_of, surroundings_of
 from ocisidecar.spec import (
     AgentResponseFile,
     DeploymentSpec,
@@ -27,6 +27,7 @@ from ocisidecar.spec import (
 )
 from ocisidecar.spec.limits import SHAPES
 from ocisidecar.spec.own_images import OWN_IMAGES
+from ocisidecar.spec.scrape import RECEIVE_PORT_VARIABLE
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.volume import StoredContent
 from ocisidecar.state.desired import RESPONSE_FILE
@@ -125,7 +126,7 @@ def compose(
     replica: int,
     image_prefix: str | None = None,
     shape: str | None = None,
-    domain: str = "",
+    place: Place = NOWHERE,
 ) -> Composed:
     """Return the `replica`-th container instance of a validated spec.
 
@@ -135,7 +136,7 @@ def compose(
         replica: from 0.
         image_prefix: registry and path below which our own images are; None keeps their symbolic names.
         shape: in place of the instance's, for a placement with another shape.
-        domain: of the realm's endpoints, e.g. `oraclecloud.com`; empty if it is not known.
+        place: of the deployment.
 
     Raises:
         SpecError: a file that the spec names could not be read.
@@ -143,7 +144,7 @@ def compose(
     name = f"{instance.name}-{replica}"
     on_shape = shape or instance.shape
     files = {volume.name: _files(volume, deployment, instance, name) for volume in instance.all_volumes}
-    surroundings = surroundings_of(deployment, instance, name=name, image_prefix=image_prefix, domain=domain)
+    surroundings = surroundings_of(deployment, instance, name=name, image_prefix=image_prefix, place=place)
     containers = _containers(instance, on_shape, surroundings)
     vnic = _vnic(instance, deployment.effective_network, display_name=name)
     body = wire.present(
@@ -272,6 +273,8 @@ def _vnic(instance: InstanceSpec, network: NetworkSpec, *, display_name: str) ->
 def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpec, name: str) -> Mapping[str, Body]:
     labels = {"deployment": deployment.name, "container_instance": name}
     targets = [(container.name, target) for container in instance.containers for target in container.scrape]
+    variables = [container.environment_variables for container in instance.containers]
+    receive_ports = [str(one[RECEIVE_PORT_VARIABLE]) for one in variables if RECEIVE_PORT_VARIABLE in one]
 
     def data(path: str, content: StoredContent) -> Body:
         if isinstance(content, SecretRef):
@@ -280,7 +283,8 @@ def _files(volume: VolumeSpec, deployment: DeploymentSpec, instance: InstanceSpe
         if isinstance(content, AgentResponseFile):
             return Ref(Key(RESPONSE_FILE, name))
         if isinstance(content, PrometheusConfig):
-            return wire.base64_text(content.render(targets, labels=labels).encode())
+            text = content.render(targets, labels=labels, receive_ports=receive_ports)
+            return wire.base64_text(text.encode())
         if isinstance(content, bytes):
             return wire.base64_text(content)
         raise SpecError([SpecProblem(f'volumes["{volume.name}"].files["{path}"]', f"cannot read {content}")])

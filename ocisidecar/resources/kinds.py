@@ -21,6 +21,7 @@ from ocisidecar.resources.network import (
 )
 from ocisidecar.resources.nsg import NetworkSecurityGroup
 from ocisidecar.resources.registry import ContainerRepository
+from ocisidecar.resources.subscription import Subscription
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
@@ -39,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
         LogGroup(),
         Log(),
         Topic(),
+        Subscription(),
         Alarm(),
         ManagementAgentInstallKey(),
         ContainerInstance(),

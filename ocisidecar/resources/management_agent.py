@@ -19,8 +19,9 @@ from typing import ClassVar
 from attrs import evolve
 
 from ocisidecar.client.session import Caller, Response
+from ocisidecar.resources.container_instance import compose_at
 from ocisidecar.resources.facts import Fact
-from ocisidecar.resources.instance_request import compose, has_response_file
+from ocisidecar.resources.instance_request import has_response_file
 from ocisidecar.resources.kind import Accepted, Kind, Site
 from ocisidecar.resources.phases import ACTIVE_PHASES
 from ocisidecar.spec import DeploymentSpec
@@ -162,7 +163,7 @@ class ManagementAgent(Kind):
         """Yield one agent for each replica of the instances that have one."""
         for instance in spec.instances:
             for replica in range(instance.replicas) if has_response_file(instance) else ():
-                made = compose(spec, instance, replica=replica, image_prefix=site.image_prefix, domain=site.domain)
+                made = compose_at(site, spec, instance, replica)
                 body: dict[str, Body] = {
                     "compartmentId": site.identity.compartment_id,
                     "displayName": f"{spec.name} {instance.display_name_of(replica)}",

@@ -6,7 +6,7 @@ Constructors only normalise; `ocisidecar.spec.validate.spec` reports every probl
 from __future__ import annotations
 
 from ocisidecar.spec.access import AccessSpec
-from ocisidecar.spec.alarm import AlarmSpec, TopicSpec
+from ocisidecar.spec.alarm import AlarmSpec
 from ocisidecar.spec.deployment import DeploymentSpec, RepositorySpec, as_deployment
 from ocisidecar.spec.egress import EgressRule, EgressSpec
 from ocisidecar.spec.health import HealthCheck
@@ -18,6 +18,7 @@ from ocisidecar.spec.scrape import PrometheusConfig, ScrapeTarget
 from ocisidecar.spec.secret import ImagePullSecret, Plain, SecretRef
 from ocisidecar.spec.security import InstanceSecurityContext, SecurityContext, Statement
 from ocisidecar.spec.sidecar import SidecarSpec
+from ocisidecar.spec.topic import TopicSpec
 from ocisidecar.spec.volume import Mount, VolumeSpec
 
 __all__ = [

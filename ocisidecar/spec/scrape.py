@@ -15,6 +15,18 @@ from ocisidecar.spec.validate.fields import PORT, between, matches, validated
 SCRAPE_INTERVAL_VARIABLE = "OCISIDECAR_SCRAPE_INTERVAL"
 """A container with this variable gets the interval of the generated configuration of the Prometheus beside it."""
 
+RECEIVE_PORT_VARIABLE = "OCISIDECAR_RECEIVE_PORT"
+"""A container with this variable takes remote writes at this port of 127.0.0.1."""
+
+BUDGET_VARIABLES = ("OCISIDECAR_MAX_STREAMS", "OCISIDECAR_INTERVAL_SECONDS")
+"""A container with these variables sends at most so many streams, each with a datapoint in so many seconds."""
+
+_SMALL_QUEUE = {"max_shards": 1, "max_samples_per_send": 500, "retry_on_http_429": True}
+"""For a receiver in the same instance: samples in their order, and little memory.
+
+Source: Prometheus documentation, "Configuration", queue_config, and "Remote write tuning".
+"""
+
 ScrapeProtocol: TypeAlias = Literal[
     "PrometheusProto",
     "PrometheusText0.0.4",
@@ -72,8 +84,16 @@ class PrometheusConfig(ShortRepr):
         metadata=validated(each=(matches(r"https?://[^\s@]+", "an http or https URL without user and password"),)),
     )
 
-    def render(self, targets: Iterable[tuple[str, ScrapeTarget]], *, labels: Mapping[str, str]) -> str:
+    def render(
+        self,
+        targets: Iterable[tuple[str, ScrapeTarget]],
+        *,
+        labels: Mapping[str, str],
+        receive_ports: Iterable[str] = (),
+    ) -> str:
         """Return the file for `targets`, pairs of container name and target; `labels` go on every sample.
+
+        Every sample is also written to the containers of the instance that receive at `receive_ports`.
 
         The file is JSON, which every YAML parser reads and the standard library writes.  It is for Prometheus 3:
         versions before do not know `fallback_scrape_protocol`.
@@ -83,8 +103,12 @@ class PrometheusConfig(ShortRepr):
             "global": {"scrape_interval": interval, "external_labels": dict(sorted(labels.items()))},
             "scrape_configs": list(_jobs(targets)),
         }
-        if self.remote_write:
-            document["remote_write"] = [{"url": url} for url in self.remote_write]
+        writes: list[object] = [{"url": url} for url in self.remote_write]
+        writes += [
+            {"url": f"http://127.0.0.1:{port}/api/v1/write", "queue_config": _SMALL_QUEUE} for port in receive_ports
+        ]
+        if writes:
+            document["remote_write"] = writes
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

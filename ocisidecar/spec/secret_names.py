@@ -21,7 +21,7 @@ _SECRET_ENDS: Final = (
 )
 """Ends of words anywhere in a name: PGPASSWORD and REQUIREPASS are found, PASSENGER and TOKENIZER are not."""
 _OTHER_ENDS: Final = _words("bypass compass encompass overpass surpass trespass underpass oldpwd")
-_SECRET_LAST: Final = _words("auth cookie pin jwt otp salt bearer key keys")
+_SECRET_LAST: Final = _words("auth cookie pin jwt otp salt bearer key keys pw psk sig cred creds passwort")
 """Words that mean a secret only at the end of a name: REDISCLI_AUTH, but not AUTH_URL."""
 _KEYS_TO: Final = _words("api secret access private encryption signing master")
 """What a key is for whose name may go on: SECRET_KEY_BASE."""
@@ -29,7 +29,7 @@ _HARMLESS_KEYS: Final = _words(
     "public pub sort sorting sorted partition primary foreign cache routing hot shard object index group "
     "row map dict translation message registry unique lookup range hash idempotency locale config feature "
     "answer issue project tag label metric dimension join candidate record entry field column any home "
-    "escape enter return authorized known allowed"
+    "escape enter return authorized known allowed zone time date event topic stream bucket"
 )
 """What a key is of that opens nothing."""
 _FACTS: Final = _words(
@@ -38,7 +38,8 @@ _FACTS: Final = _words(
     "disabled required optional type types kind algorithm alg policy header headers issuer audience scope "
     "scopes uri url endpoint host hostname port region prefix suffix version parameter field class "
     "provider mode method format encoding rotation interval budget location mount arn ocid strength "
-    "validator validators hasher hashers usage rate through"
+    "validator validators hasher hashers usage rate through manager store backend engine source driver "
+    "plugin service server status state level role roles group groups user users username"
 )
 """Last words of names for what only describes a secret: PASSWORD_FILE, TOKEN_TTL."""
 _FLAGS: Final = _words(
@@ -70,7 +71,7 @@ def is_secret_name(name: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
     while words and words[-1].isdigit():
         words.pop()
-    if not words or words[0] in _FLAGS or words == ["pwd"]:
+    if not words or words[0] in _FLAGS or name == "PWD":
         return False
     if is_address_name(name) or ("webhook" in words and words[-1] in {"url", "uri"}):
         return True
@@ -94,7 +95,7 @@ def is_address_name(name: str) -> bool:
 def is_harmless(value: str) -> bool:
     """Return whether a value is no secret whatever its name: empty, a mode, a path, or a reference to elsewhere."""
     text = value.strip()
-    return not text or any(pattern.fullmatch(text) for pattern in (_MODES, _ELSEWHERE, _PATH))
+    return re.search(r"\w", text) is None or any(pattern.fullmatch(text) for pattern in (_MODES, _ELSEWHERE, _PATH))
 
 
 def _is_secret_word(word: str) -> bool:

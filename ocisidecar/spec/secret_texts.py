@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from ocisidecar.spec.secret_names import is_address_name, is_harmless, is_secret_name
@@ -23,7 +25,7 @@ _SHAPES: Final[Sequence[tuple[str, str]]] = (
     # A colon behind the host is a port: http://host:80/path@x has no password.
     (
         "a password in an address",
-        rf"(?i){_SCHEME}[^\s/?#@:\"']{{0,256}}:(?!\d{{1,5}}(?:[/?#,]|$))(?P<secret>[^\s\"'<>]{{1,1024}})@(?=[\w.\[(])",
+        rf"(?i)(?:{_SCHEME}|(?<![^\s=\"'])//)[^\s/?#@:\"']{{0,256}}:(?!\d{{1,5}}(?:[/?#,]|$))(?P<secret>[^\s\"'<>]{{1,1024}})@(?=[\w.\[(])",
     ),
     ("a key in an address", rf"(?i){_SCHEME}(?P<secret>(?=[a-z_-]*\d)[\w-]{{16,256}})@(?=[\w.\[])"),
     (
@@ -31,7 +33,7 @@ _SHAPES: Final[Sequence[tuple[str, str]]] = (
         (
             r"(?i)(?<![^\s=,;\"'(<\[])(?!(?:mailto|e?mail|sips?|xmpp|acct|owner|contact|user|group|domain|serviceaccount):"
             rf"[^\s@:]{{1,256}}@{_HOST}(?:[\s,\"')>\]]|$))"
-            rf"[\w.%+-]{{1,256}}:(?P<secret>[^\s@/:\"']{{1,256}})@(?!sha\d+:)(?={_HOST}(?:[:/?(,\s\"')>\]]|$))"
+            rf"[\w.%+-]{{1,256}}:(?P<secret>[^\s@/:\"']{{1,256}})@(?!sha\d+:)(?={_HOST}(?:[:/?(,\s\"')>\]]|$)|\()"
         ),
     ),
     ("a private key", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----(?P<secret>[^-]+)"),
@@ -46,25 +48,49 @@ _SHAPES: Final[Sequence[tuple[str, str]]] = (
             r"dckr_pat_[\w-]{10,}|NRAK-\w{16,}|eyJ[\w-]{6,}\.eyJ[\w-]{4,}(?:\.[\w-]*)?)"
         ),
     ),
+    ("a token", r"(?<![A-Za-z0-9])(?:bot)?(?P<secret>\d{8,12}:AA[\w-]{30,})"),
+    ("a password in an address", r"(?i)\bjdbc:oracle:\w+:[\w$#]{1,128}/(?P<secret>[^\s@/\"']{1,256})@"),
+    ("a pre-authenticated request", r"(?i)\bobjectstorage\.[\w.-]+/p/(?P<secret>[\w~.+=-]{8,})/n/"),
     ("a token", r"(?i)\bBearer\s+(?P<secret>[\w.~+/=-]{8,})"),
     (
         "a password",
         r"\b[Bb]asic\s+(?P<secret>(?=[a-z]*[A-Z0-9+/=])(?:[A-Za-z0-9+/]{4}){2,}[A-Za-z0-9+/]{0,3}={0,2})(?![\w-])",
     ),
     ("a webhook", r"(?i)hooks\.slack\.com/(?:services|workflows)/(?P<secret>[^\s\"']+)"),
+    ("a webhook", r"(?i)events\.(?:eu\.)?pagerduty\.com/integration/(?P<secret>[^\s/\"']+)"),
+    ("a webhook", r"(?i)\boffice(?:365)?\.com/webhook(?:b2)?/(?P<secret>[^\s\"']+)"),
     ("a webhook", r"(?i)discord(?:app)?\.com/api/webhooks/(?P<secret>[^\s\"']+)"),
 )
 """What it is, and the pattern of it."""
 _PATTERNS: Final = tuple((what, re.compile(pattern)) for what, pattern in _SHAPES)
 _ENCODED: Final = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]+={0,2}")
 """A PEM block in base64."""
-_VALUE: Final = r"(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^\s\"'{}\[\]]+))"
+_VALUE: Final = r"(?:[bru]{0,2}\"(?P<double>[^\"]*)\"|[bru]{0,2}'(?P<single>[^']*)'|(?P<bare>[^\s\"'{}\[\]]+))"
 _PAIR: Final = re.compile(
     r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]{0,127})"
-    r"(?:[\"']?=|\s{1,8}=\s{0,8}(?=[\"'])|[\"']\s{0,8}:\s{0,8})"
+    r"(?:[\"']?=|\s{1,8}=\s{0,8}(?=[bru]{0,2}[\"'])|[\"']\s{0,8}:\s{0,8})"
     rf"(?={_VALUE})"
 )
 _OPTION: Final = re.compile(rf"(?<!\S)--?(?P<name>[A-Za-z][\w.-]{{0,127}})\s{{1,8}}(?!-)(?={_VALUE})")
+_HEADER: Final = re.compile(
+    rf"(?<![\w.-])(?P<name>[A-Za-z]\w*(?:-\w+)+|Authorization|Cookie):\s{{1,8}}(?={_VALUE})", re.IGNORECASE
+)
+_PROGRAMS: Final = tuple(
+    re.compile(rf"(?<![\w-]){pattern}")
+    for pattern in (
+        r"curl\s(?:[^|;&\n]{0,400}\s)?(?:-u|--user|--proxy-user)[\s=]{0,8}[\"']?[^\s:\"'$]{1,256}:(?P<secret>[^\s\"'|;&]+)",
+        r"redis-cli\s(?:[^|;&\n]{0,400}\s)?(?:-a|--pass)[\s=]{1,8}[\"']?(?P<secret>[^\s\"'|;&]+)",
+        r"(?:mysql|mysqldump|mysqladmin|mariadb)\s(?:[^|;&\n]{0,400}\s)?-p[\"']?(?P<secret>[^\s\"'|;&]+)",
+        r"-pass(?:in|out)?\s{1,8}[\"']?pass:(?P<secret>[^\s\"'|;&]+)",
+    )
+)
+"""Options whose short names mean a password with these programs only."""
+_INTERPRETER: Final = re.compile(r"(?:.*/)?(?:python|pypy|node|nodejs|deno|bun|ruby|perl|php)[\d.]*")
+_CODE: Final = re.compile(
+    r"(?m)^\s*(?:import|from|const|let|var|def|class|use|require)\s|;\s*import\s|\b(?:print|puts|require|console\.log)\(|"
+    r"\bdef \w+\(|=>"
+)
+"""What only a program in Python, JavaScript or Ruby has, where literals are in quotes and other words are names."""
 _LINE: Final = re.compile(
     r"^[ \t]*(?:- )?(?P<name>[A-Za-z_][\w.-]{0,127})"
     r"(?:(?::[ \t]+|[ \t]*=[ \t]*)(?P<rest>[^\s\"'][^\r\n]*)|[ \t]+(?P<bare>[^\s#\"'=:]\S*)[ \t;]*$)",
@@ -87,11 +113,14 @@ def is_secret(name: str, value: str) -> bool:
 
 def secret_arguments(arguments: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield (index, what it is) of the arguments of a command line that hold a secret."""
+    to_programs = frozenset(_passwords_to_programs(arguments))
     for index, argument in enumerate(arguments):
-        found = next(_spans(argument), None)
+        found = next(_spans(argument, is_code=_is_code(arguments, index)), None)
         before = arguments[index - 1] if index else ""
         if found is not None:
             yield index, found[0]
+        elif index in to_programs:
+            yield index, "a password"
         elif _is_option(before) and not argument.startswith("-") and is_secret(before, argument):
             yield index, f"the value of {before}"
 
@@ -146,24 +175,39 @@ def _shaped(text: str) -> Iterator[tuple[str, int, int]]:
             yield "a private key", *found.span()
 
 
-def _spans(text: str) -> Iterator[tuple[str, int, int]]:
+def _spans(text: str, *, is_code: bool = False) -> Iterator[tuple[str, int, int]]:
     """Yield (what it is, start, end) of the secrets in a text of names and values, such as an argument."""
     yield from _shaped(text)
-    for pattern in (_PAIR, _OPTION):
-        yield from _named(pattern, text)
+    for pattern in (_PAIR, _OPTION, _HEADER):
+        yield from _named(pattern, text, is_code=is_code)
+
+
+def _is_code(arguments: Sequence[str], index: int) -> bool:
+    """Return whether an argument is a program in a language that has its literals in quotes."""
+    is_inline = index > 0 and arguments[index - 1] in {"-c", "-e", "-r", "--eval"}
+    is_interpreted = any(_INTERPRETER.fullmatch(one) for one in arguments[:index])
+    return (is_inline and is_interpreted) or _CODE.search(arguments[index]) is not None
+
+
+def _passwords_to_programs(arguments: Sequence[str]) -> Iterator[int]:
+    text, starts = " ".join(arguments), [0, *accumulate(len(one) + 1 for one in arguments)]
+    for pattern in _PROGRAMS:
+        for found in pattern.finditer(text):
+            if not is_harmless(found["secret"]):
+                yield bisect_right(starts, found.start("secret")) - 1
 
 
 def _lines(text: str) -> Iterator[tuple[str, int, int]]:
     return _named(_LINE, text)
 
 
-def _named(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, int, int]]:
+def _named(pattern: re.Pattern[str], text: str, *, is_code: bool = False) -> Iterator[tuple[str, int, int]]:
     for found in pattern.finditer(text):
         group = next(
             group for group in ("double", "single", "bare", "rest") if found.groupdict().get(group) is not None
         )
-        first = re.split(r"[&;,]", found[group])[0]
-        if is_secret(found["name"], first):
+        first = re.split(r"[&;,]", found[group])[0].rstrip(")]}:")
+        if not (is_code and group == "bare") and is_secret(found["name"], first):
             yield f"the value of {found['name']}", *found.span(group)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ocisidecar.spec.presets import grafana as _grafana
     from ocisidecar.spec.presets import log_forwarder as _log_forwarder
     from ocisidecar.spec.presets import management_agent as _management_agent
+    from ocisidecar.spec.presets import metrics_forwarder as _metrics_forwarder
     from ocisidecar.spec.presets import mysql_exporter as _mysql_exporter
     from ocisidecar.spec.presets import nginx_exporter as _nginx_exporter
     from ocisidecar.spec.presets import node_exporter as _node_exporter
@@ -75,6 +76,7 @@ class SidecarSpec(ContainerFields, metaclass=_PresetNamespace):
         grafana = staticmethod(_grafana.grafana)
         log_forwarder = staticmethod(_log_forwarder.log_forwarder)
         management_agent = staticmethod(_management_agent.management_agent)
+        metrics_forwarder = staticmethod(_metrics_forwarder.metrics_forwarder)
         mysql_exporter = staticmethod(_mysql_exporter.mysql_exporter)
         nginx_exporter = staticmethod(_nginx_exporter.nginx_exporter)
         node_exporter = staticmethod(_node_exporter.node_exporter)

@@ -12,7 +12,7 @@ from ocisidecar.state.identity import Identity, digest, tags_for
 from ocisidecar.state.tags import TAG_FIELDS, tag_names
 from ocisidecar.wire import Body, Key, Ref, references
 
-VAULT_SECRET = "secret"  # noqa: S105 a kind, not a password
+VAULT_SECRET = "secret"  # nosec B105  # noqa: S105 a kind, not a password
 """Kind of the references that stand for a vault secret's content: `secret/<OCID>`, its version as field."""
 
 RESPONSE_FILE = "response-file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from ocisidecar.observe.outputs import admitted_ports, own_group
 from ocisidecar.spec import DeploymentSpec
 from ocisidecar.verify.evidence import AppProbe, PrometheusTargets, TargetStatus
 from ocisidecar.verify.inspection import Inspection
+from ocisidecar.verify.prometheus_access import PrometheusAccess
 from ocisidecar.wire import Json, objects, tags_of, text
 
 UrlResolver: TypeAlias = Callable[[Instance, int], str | None]
@@ -24,6 +26,7 @@ UrlResolver: TypeAlias = Callable[[Instance, int], str | None]
 _REQUESTS = 5
 NONCE = "ocisidecar-nonce"
 """Query parameter that marks a request, so that its line can be found in the app's log."""
+_UNENCRYPTED = "the password of {} would be sent unencrypted to {}: give Prometheus a certificate"
 _TRY_INSIDE = "run verify() where the instance can be reached: in its VCN, or through a bastion"
 
 
@@ -49,20 +52,26 @@ def probe_app(instance: Instance, resolve_url: UrlResolver, open_ports: Collecti
 
 
 def probe_prometheus(
-    instance: Instance, resolve_url: UrlResolver, open_ports: Collection[int]
+    instance: Instance, resolve_url: UrlResolver, open_ports: Collection[int], access: PrometheusAccess
 ) -> PrometheusTargets:
-    """Request the targets of the Prometheus in the instance.
+    """Request the targets of the Prometheus in the instance, with `access`.
 
     Source: Prometheus documentation, "HTTP API", Targets.
     """
-    ports = [one.telemetry_role.prometheus_port for one in instance.containers]
-    port = next(filter(None, ports), None)
-    if port is None:
+    roles = [one.telemetry_role for one in instance.containers]
+    role = next((one for one in roles if one.prometheus_port is not None), None)
+    if role is None or role.prometheus_port is None:
         return PrometheusTargets(reason="the instance has no Prometheus")
-    base, reason = _base_url(instance, port, resolve_url, open_ports)
+    base, reason = _base_url(instance, role.prometheus_port, resolve_url, open_ports)
     if not base:
         return PrometheusTargets(reason=reason)
-    response = fetch(base, "/api/v1/targets?state=active")
+    if access.tls is not None:
+        base = f"https://{base.partition('://')[2]}"
+    elif access.headers and not _is_here(instance, base):
+        return PrometheusTargets(reason=_UNENCRYPTED.format(access.user, base))
+    if access.reason:
+        return PrometheusTargets(reason=access.reason)
+    response = fetch(base, "/api/v1/targets?state=active", headers=access.headers, tls=access.tls)
     if not response.status and not response.is_refused:
         return PrometheusTargets(reason=f"{response.error}; {_TRY_INSIDE}")
     targets = _parse_targets(response.body) if response.is_success else ()
@@ -71,6 +80,8 @@ def probe_prometheus(
         reason = f"no Prometheus of this instance answered at {base}, but {caveat}; {_TRY_INSIDE}"
         return PrometheusTargets(reason=reason)
     error = "" if response.is_success else response.error or f"it answered with status {response.status}"
+    if access.user and response.status == HTTPStatus.UNAUTHORIZED:
+        error += f": it does not take the password of {access.user}; its hash in users may be of another one"
     return PrometheusTargets(targets=targets, reported_by="Prometheus", reason=error)
 
 
@@ -110,9 +121,14 @@ def _base_url(
 def _caveat(instance: Instance, base: str) -> str:
     """Return why a response from this URL may come from another machine; empty if it cannot."""
     address = ip_address(urlsplit(base).hostname or "")
-    if instance.emulated_address or address.is_loopback or address.is_global:
+    if _is_here(instance, base) or address.is_global:
         return ""
     return f"{address} is a private address, which may belong to another machine here"
+
+
+def _is_here(instance: Instance, base: str) -> bool:
+    """Return whether the instance runs on this machine, so that what is sent to it leaves it not."""
+    return bool(instance.emulated_address) or ip_address(urlsplit(base).hostname or "").is_loopback
 
 
 def _parse_targets(body: bytes) -> tuple[TargetStatus, ...]:

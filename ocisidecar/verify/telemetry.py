@@ -19,13 +19,23 @@ from ocisidecar.observe.log_search import Arrival, LogEntry
 from ocisidecar.observe.metrics import MetricRow
 from ocisidecar.observe.polling import Poll, PollResult, merge, poll_all
 from ocisidecar.observe.snapshot import DeploymentReader
+from ocisidecar.spec import DeploymentSpec
+from ocisidecar.state.observed import Live
 from ocisidecar.timestamps import now
 from ocisidecar.verify.evidence import AppProbe, Evidence, InstanceEvidence, PrometheusTargets
 from ocisidecar.verify.http_probe import UrlResolver, probe_app, probe_prometheus
 from ocisidecar.verify.inspection import Inspection
 from ocisidecar.verify.log_probe import LogDestination, LogProbe, Markers, find_forwarded, log_destinations
-from ocisidecar.verify.metric_probe import find_datapoint, find_samples, find_usage, namespaces, send_datapoint
+from ocisidecar.verify.metric_probe import (
+    find_alarm_data,
+    find_datapoint,
+    find_samples,
+    find_usage,
+    namespaces,
+    send_datapoint,
+)
 from ocisidecar.verify.metric_samples import SAMPLES, samples_of, usage_of
+from ocisidecar.verify.prometheus_access import PrometheusAccess, access_to_prometheus
 
 _APP_LINES_SECONDS = 30.0
 """How long to keep waiting for the app's own lines after the first line of any source: some apps write none."""
@@ -37,6 +47,7 @@ def collect_evidence(
     *,
     resolve_url: UrlResolver,
     open_ports: Mapping[str, Collection[int]],
+    spec: DeploymentSpec | None,
     read_only: bool,
     timeout_seconds: float,
 ) -> Evidence:
@@ -47,6 +58,7 @@ def collect_evidence(
         inspection: its resources and instances.
         resolve_url: gives the base URL of an instance's port.
         open_ports: for each instance, by name, the ports that may be probed.
+        spec: names the user and the certificate of a protected Prometheus.
         read_only: send no nonce; see the module.
         timeout_seconds: how long to wait until the nonce is found.
 
@@ -57,8 +69,10 @@ def collect_evidence(
         reader=reader,
         instances=tuple(one for one in inspection.instances if one.is_active),
         logs=log_destinations(inspection),
+        alarms=tuple(inspection.of_kind("alarm")),
         resolve_url=resolve_url,
         open_ports=open_ports,
+        spec=spec,
         markers=Markers("" if read_only else uuid.uuid4().hex),
     ).run(timeout_seconds)
 
@@ -70,8 +84,10 @@ class _Collector:
     reader: DeploymentReader
     instances: tuple[Instance, ...]
     logs: tuple[LogDestination, ...]
+    alarms: tuple[Live, ...]
     resolve_url: UrlResolver
     open_ports: Mapping[str, Collection[int]]
+    spec: DeploymentSpec | None
     markers: Markers
 
     def run(self, timeout_seconds: float) -> Evidence:
@@ -80,7 +96,8 @@ class _Collector:
         arrivals, datapoints = self._arrivals(apps), self._datapoints()
         forwarded, targets = self._forwarded(), self._targets()
         samples, usage = self._samples(), self._usage()
-        groups = (arrivals, datapoints, forwarded, targets, samples)
+        alarm_data = self._alarm_data()
+        groups = (arrivals, datapoints, forwarded, targets, samples, alarm_data)
         polls = [usage, *(poll for group in groups for poll in group.values())]
         poll_all(self.reader, polls, timeout_seconds=timeout_seconds)
         errors = self._forwarder_errors()
@@ -92,6 +109,7 @@ class _Collector:
             arrivals={key: poll.result for key, poll in arrivals.items()},
             datapoints={namespace: poll.result for namespace, poll in datapoints.items()},
             usage=usage.result,
+            alarm_data={key: poll.result for key, poll in alarm_data.items()},
             instances={
                 one.name: InstanceEvidence(
                     app=apps[one.name],
@@ -167,13 +185,14 @@ class _Collector:
         return {one.instance: open_errors(lines) for one, lines in zip(forwarders, logs, strict=True)}
 
     def _targets(self) -> dict[str, Poll[PrometheusTargets]]:
-        return {
-            instance.name: Poll(
-                partial(probe_prometheus, instance, self.resolve_url, self.open_ports[instance.name]),
-                lambda found, _: found.are_all_up or not found.reported_by,
-            )
-            for instance in self.instances
-        }
+        def make_poll(instance: Instance) -> Poll[PrometheusTargets]:
+            access = access_of(instance.name) if _is_protected(instance) else PrometheusAccess()
+            ports = self.open_ports[instance.name]
+            probe = partial(probe_prometheus, instance, self.resolve_url, ports, access)
+            return Poll(probe, lambda found, _: found.are_all_up or not found.reported_by)
+
+        access_of = partial(access_to_prometheus, self.reader.caller, self.spec)
+        return {instance.name: make_poll(instance) for instance in self.instances}
 
     def _samples(self) -> dict[tuple[str, str], Poll[tuple[MetricRow, ...]]]:
         senders: dict[str, list[Instance]] = {}
@@ -192,6 +211,12 @@ class _Collector:
             for namespace in senders
             for metric in SAMPLES
         }
+
+    def _alarm_data(self) -> dict[str, Poll[tuple[MetricRow, ...]]]:
+        def is_done(rows: tuple[MetricRow, ...], elapsed_seconds: float) -> bool:
+            return bool(rows) or elapsed_seconds >= _APP_LINES_SECONDS
+
+        return {str(one.key): Poll(partial(find_alarm_data, self.reader, one), is_done) for one in self.alarms}
 
     def _usage(self) -> Poll[tuple[MetricRow, ...]]:
         def is_done(rows: tuple[MetricRow, ...], _: float) -> bool:
@@ -213,3 +238,7 @@ def _sends_to(instance: Instance, log: LogDestination) -> bool:
 
 def _only_of(instance: Instance, samples: PollResult[tuple[MetricRow, ...]]) -> PollResult[tuple[MetricRow, ...]]:
     return evolve(samples, value=samples_of(samples.value or (), instance))
+
+
+def _is_protected(instance: Instance) -> bool:
+    return any(one.telemetry_role.is_protected for one in instance.containers)

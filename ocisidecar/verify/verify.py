@@ -106,6 +106,7 @@ def _evidence(
         inspection,
         resolve_url=resolve_url,
         open_ports=open_ports(inspection, spec),
+        spec=spec,
         read_only=options.read_only,
         timeout_seconds=options.telemetry_timeout_seconds,
     )

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from ocisidecar.apply.intervals import interval
 from ocisidecar.apply.waiter import Waiter, WaitStatus, Watch, poll
-from ocisidecar.plan.plan import Action, Goal, OperationId
+from ocisidecar.plan.plan import Action, Goal, Operation, OperationId
 from ocisidecar.resources.capabilities import HasWorkRequests, HealthChecked
 from ocisidecar.resources.container_health import Health
 from ocisidecar.resources.kind import Site
@@ -402,6 +402,46 @@ class TestWaiter:
     def test_health_is_polled_less_often(self):
         """The interval between polls of health is four times the usual one."""
         waiter, one = Waiter(), watch(ScriptedKind(), goal=Goal.HEALTHY)
+        waiter.add(one, 0.0)
+        list(waiter.take_due(60.0))
+        waiter.polled([one], 60.0)
+        assert waiter.seconds_until_due(60.0) == pytest.approx(4 * interval(60.0, 1))
+
+    def test_what_others_take_longer_than_is_polled_less_often(self):
+        """The interval grows with each operation that the longest open chain has more, up to fourfold."""
+        waiter, one = Waiter(), watch(ScriptedKind(), since=0.0)
+        longer = [OperationId("web", key("vcn/main"), Action.CREATE, str(depth)) for depth in range(6)]
+        for depth, name in enumerate(longer):
+            waiter.chains.add(Operation(id=name, depth=depth))
+        waiter.chains.add(Operation(id=OperationId("api", key("vcn/main"), Action.CREATE), depth=9))
+        waiter.chains.add(Operation(id=one.operation, depth=0))
+        waiter.add(one, 0.0)
+        list(waiter.take_due(60.0))
+        waiter.polled([one], 60.0)
+        found = []
+        for name in reversed(longer):
+            found.append(waiter.seconds_until_due(60.0) / interval(60.0, 1))
+            waiter.chains.ended(name)
+        assert found == pytest.approx([4, 4, 4, 3, 2, 1])
+
+    def test_the_deepest_watch_decides_how_often_its_group_is_polled(self):
+        """A group with a watch on the longest chain is polled as often as if it were alone."""
+        waiter, kind = Waiter(), ScriptedKind()
+        both = [watch(kind, since=0.0), watch(kind, number=2, since=0.0)]
+        for one, depth in zip(both, (3, 0), strict=True):
+            waiter.chains.add(Operation(id=one.operation, depth=depth))
+            waiter.add(one, 0.0)
+        list(waiter.take_due(60.0))
+        waiter.polled(both, 60.0)
+        assert waiter.seconds_until_due(60.0) == pytest.approx(interval(60.0, 2))
+        waiter.remove(both[0].operation, 60.0)
+        waiter.polled(both, 60.0)
+        assert waiter.seconds_until_due(60.0) == pytest.approx(4 * interval(60.0, 1, 1, 0.0))
+
+    def test_health_is_not_polled_even_less_often_beside_a_longer_chain(self):
+        """The interval between polls of health does not grow while longer chains are open."""
+        waiter, one = Waiter(), watch(ScriptedKind(), goal=Goal.HEALTHY)
+        waiter.chains.add(Operation(id=OperationId("web", key("vcn/main"), Action.CREATE), depth=3))
         waiter.add(one, 0.0)
         list(waiter.take_due(60.0))
         waiter.polled([one], 60.0)

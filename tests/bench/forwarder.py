@@ -182,7 +182,7 @@ def shippers(log: Path, work: Path, port: int) -> dict[str, tuple[list[str], dic
     """Return the command and environment of each shipper."""
     forwarder = {
         **_identity(work),
-        "PYTHONPATH": str(SOURCES),
+        "PYTHONPATH": f"{SOURCES}:{SOURCES.parent}",
         "OCISIDECAR_ENDPOINT": f"http://127.0.0.1:{port}",
         "OCISIDECAR_LOG_ID": "ocid1.log.oc1.eu-frankfurt-1.a",
         "OCISIDECAR_LOG_DIRECTORY": str(log.parent),

@@ -491,6 +491,16 @@ class TestInstancePrincipals:
         assert "works on OCI compute instances only" in refusal(auth="instance_principal")
 
     @pytest.mark.parametrize(
+        "url", ["http://192.0.2.1/v1/x509", "http://127.evil.example/v1/x509", "HTTP://a", "a"]
+    )
+    def test_only_an_encrypted_auth_service_is_asked(self, environment, metadata, refusal, url):
+        """Another machine's endpoint without encryption is refused, and nothing is sent."""
+        environment |= {**metadata.environment, "OCI_CLI_FEDERATION_ENDPOINT": url}
+        message = refusal(auth="instance_principal")
+        assert message.startswith(f"the federation endpoint {url!r} (OCI_CLI_FEDERATION_ENDPOINT) is not encrypted")
+        assert "/v1/x509" not in metadata.paths
+
+    @pytest.mark.parametrize(
         ("change", "expected"),
         [({"federation_status": 401}, "(401 NotAuthorized)"), ({"token": lambda _: "junk"}, "(DecodeError)")],
     )
@@ -510,6 +520,10 @@ class TestFormsOfKeys:
         "as it is": lambda pem: pem,
         "escaped": lambda pem: pem.replace("\n", "\\n"),
         "escaped CR LF": lambda pem: pem.replace("\n", "\\r\\n"),
+        "escaped twice": lambda pem: pem.replace("\n", "\\\\n"),
+        "base64, escaped": lambda pem: base64.encodebytes(pem.encode()).decode().replace("\n", "\\r\\n"),
+        "JSON": json.dumps,
+        "tabs": lambda pem: pem.replace("\n", "\t"),
         "CR LF": lambda pem: pem.replace("\n", "\r\n"),
         "blanks": lambda pem: pem.replace("\n", " "),
         "one line": lambda pem: pem.replace("\n", ""),
@@ -541,6 +555,12 @@ class TestFormsOfKeys:
         for given in ({"key_content": text}, {}):
             made = load_credentials({**entries, **given, **locked}, environment=environment)
             assert made.client_config["fingerprint"] == pair.fingerprint
+
+    def test_of_openssh_are_named(self, entries, pair, refusal):
+        """A key in the format of OpenSSH is refused with the command that converts it."""
+        openssh = serialization.PrivateFormat.OpenSSH
+        pem = pair.private.private_bytes(serialization.Encoding.PEM, openssh, serialization.NoEncryption()).decode()
+        assert "ssh-keygen -p -m PEM" in refusal({**entries, "key_content": pem})
 
     def test_that_others_may_read_are_warned_about(self, entries, environment, home, caplog):
         """A key file that other users may read is named once; one of the owner alone is not."""

@@ -1,10 +1,8 @@
-"""Rules for every Dockerfile of `docker/`, and for all shell scripts."""
+"""Rules for every Dockerfile of `docker/`."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from ocisidecar.images.sources import ImageSource, own_images
 from tests.standins.images import BASES
 
 ROOT = Path(__file__).parents[2]
-SHELL_SCRIPTS = sorted(path for folder in ("docker", "tests/standins") for path in (ROOT / folder).rglob("*.sh"))
 
 each_image = pytest.mark.parametrize("source", own_images(ROOT / "docker"), ids=lambda source: source.name)
 
@@ -72,14 +69,3 @@ def test_no_secret_is_set(source: ImageSource) -> None:
     """No environment variable or build argument of an image is named like a password, key or token."""
     names = re.findall(r"(\w+)=", " ".join(rest for word, rest in instructions(source) if word in {"ENV", "ARG"}))
     assert not [name for name in names if re.search("PASSWORD|SECRET|TOKEN|KEY", name)]
-
-
-@pytest.mark.parametrize("script", SHELL_SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_shell_script_has_no_known_fault(script: Path) -> None:
-    """Shellcheck accepts the script, which is executable and exits if a command fails."""
-    if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed")
-    found = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
-    assert not found.stdout
-    assert script.stat().st_mode & 0o111
-    assert re.search(r"^set -eu", script.read_text(), re.MULTILINE)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ocisidecar.emulator import Emulator, Latencies
+from ocisidecar.emulator import Assumptions, Emulator, Latencies
 
 
 @pytest.fixture
@@ -45,11 +45,17 @@ def test_an_update_changes_the_description(topics, topic):
     assert (changed.name, changed.description) == ("alerts", "pages people")
 
 
-@pytest.mark.parametrize(("protocol", "state"), [("EMAIL", "PENDING"), ("ORACLE_FUNCTIONS", "ACTIVE")])
-def test_a_subscription_waits_for_confirmation(emulator, subscriptions, topic, protocol, state):
+@pytest.mark.parametrize(
+    ("protocol", "endpoint", "state"),
+    [
+        ("EMAIL", "ops@example.com", "PENDING"),
+        ("ORACLE_FUNCTIONS", "ocid1.fnfunc.oc1.eu-frankfurt-1.aaaa", "ACTIVE"),
+    ],
+)
+def test_a_subscription_waits_for_confirmation(emulator, subscriptions, topic, protocol, endpoint, state):
     """A subscription is PENDING, unless its protocol needs no confirmation."""
     details = {"topicId": topic.topic_id, "compartmentId": emulator.compartment_id, "protocol": protocol}
-    made = subscriptions.create_subscription({**details, "endpoint": "ops@example.com"}).data
+    made = subscriptions.create_subscription({**details, "endpoint": endpoint}).data
     assert made.lifecycle_state == state
     assert isinstance(made.created_time, int)
     listed = subscriptions.list_subscriptions(emulator.compartment_id, topic_id=topic.topic_id).data
@@ -89,6 +95,49 @@ def test_a_token_confirms_and_ends_a_subscription(emulator, subscriptions, subsc
     refused(404, "NotAuthorizedOrNotFound", subscriptions.get_subscription, subscription.id)
     with pytest.raises(LookupError, match="does not exist"):
         emulator.confirmation_token(subscription.id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"protocol": "PIGEON"}, "InvalidParameter"),
+        ({"endpoint": "nobody"}, "InvalidParameter"),
+        ({"protocol": "SLACK", "endpoint": "https://example.com/"}, "InvalidParameter"),
+        ({"endpoint": None}, "MissingParameter"),
+    ],
+)
+def test_a_wrong_subscription_is_refused(emulator, subscriptions, topic, changes, code, refused):
+    """A subscription with an unknown protocol, or an endpoint of another protocol, is refused."""
+    details = {"topicId": topic.topic_id, "compartmentId": emulator.compartment_id, "protocol": "EMAIL"}
+    details["endpoint"] = "ops@example.com"
+    refused(400, code, subscriptions.create_subscription, details | changes)
+
+
+def test_a_topic_has_one_subscription_of_an_endpoint(
+    emulator, subscriptions, subscription, make_emulator, client_of, refused
+):
+    """An equal subscription is refused with 409 while the first one exists, unless assumed otherwise."""
+    details = {"topicId": subscription.topic_id, "compartmentId": emulator.compartment_id, "protocol": "EMAIL"}
+    details["endpoint"] = "ops@example.com"
+    refused(409, "NotAuthorizedOrResourceAlreadyExists", subscriptions.create_subscription, details)
+    subscriptions.delete_subscription(subscription.id)
+    subscriptions.create_subscription(details)
+    other = make_emulator(assumptions=Assumptions(accepts_equal_subscriptions=True))
+    home = {"compartmentId": other.compartment_id}
+    control = client_of(other, "ons.NotificationControlPlaneClient")
+    home["topicId"] = control.create_topic({"name": "alerts", **home}).data.topic_id
+    accepting = client_of(other, "ons.NotificationDataPlaneClient")
+    first, second = (accepting.create_subscription(details | home).data.id for _ in range(2))
+    assert first != second
+
+
+def test_a_change_names_the_version_that_it_is_of(subscriptions, subscription, refused):
+    """An update or a delete with an outdated entity tag is refused with 412."""
+    tag = subscriptions.get_subscription(subscription.id).data.etag
+    subscriptions.update_subscription(subscription.id, {"freeformTags": {"a": "b"}}, if_match=tag)
+    changes = {"freeformTags": {"a": "c"}}
+    refused(412, "NoEtagMatch", subscriptions.update_subscription, subscription.id, changes, if_match=tag)
+    refused(412, "NoEtagMatch", subscriptions.delete_subscription, subscription.id, if_match=tag)
 
 
 def test_a_topic_on_its_way_out_takes_no_subscription(clock, client_of, refused):

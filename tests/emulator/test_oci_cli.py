@@ -1,7 +1,7 @@
 """The unmodified oci-cli as an independent client of the emulator.
 
 It pins other versions than the SDK's, so it has a separate virtual environment:
-`python -m venv .venv-cli && .venv-cli/bin/pip install oci-cli`.  Or OCISIDECAR_OCI_CLI names the executable; with
+`scripts/environments.sh`.  Or OCISIDECAR_OCI_CLI names the executable; with
 `none` these tests are skipped.
 """
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
+from ocisidecar.engine import DockerUnavailable, Engine
 from ocisidecar.engine.contexts import ContextUnusable, engine_url
 
 USUAL = "unix:///usual.sock"
@@ -49,3 +53,30 @@ def test_a_malformed_configuration_is_that_of_the_usual_socket(tmp_path: Path, t
     (tmp_path / ".docker").mkdir()
     (tmp_path / ".docker/config.json").write_text(text)
     assert engine_url({"HOME": str(tmp_path)}, USUAL)[0] == USUAL
+
+
+def hang_up(engine: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            engine.accept()[0].close()
+
+
+@pytest.mark.parametrize("text", ["[]", "5", '"x"', '{"proxies": []}'])
+def test_a_malformed_configuration_does_not_end_in_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+):
+    """What the Docker client cannot use of its configuration is an engine that cannot be reached."""
+    (tmp_path / "config.json").write_text(text)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(tmp_path / "docker.sock"))
+        engine.listen()
+        hanging_up = threading.Thread(target=hang_up, args=[engine])
+        hanging_up.start()
+        try:
+            with pytest.raises(DockerUnavailable):
+                Engine.connect()
+        finally:
+            engine.shutdown(socket.SHUT_RDWR)
+            hanging_up.join()

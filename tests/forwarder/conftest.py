@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ocisidecar import InstanceSpec, Provisioner, SidecarSpec, VolumeSpec
 
 SOURCES = Path(__file__).parents[2] / "docker" / "log-forwarder"
-sys.path.insert(0, str(SOURCES))
+sys.path[:0] = [str(SOURCES), str(SOURCES.parent)]
 
 TIMEOUT_SECONDS = 60.0
 
@@ -139,7 +139,7 @@ class Process:
         with self.log_path.open("ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "log_forwarder"],
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **self.environment},
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{SOURCES}:{SOURCES.parent}", **self.environment},
                 stderr=stderr,
             )
 

@@ -16,8 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
-from log_forwarder.client import MAX_RETRY_AFTER_SECONDS, NO_RESPONSE, LoggingClient, PushResult
-from log_forwarder.principal import ResourcePrincipal
+from forwarding.client import MAX_RETRY_AFTER_SECONDS, NO_RESPONSE, PushResult
+from forwarding.principal import ResourcePrincipal
+from log_forwarder.client import LoggingClient
 from log_forwarder.settings import Settings
 
 from tests.forwarder.conftest import TIMEOUT_SECONDS

@@ -45,6 +45,18 @@ def test_utf_16_is_read(simulation, logs, encoding, has_mark):
 
 
 @pytest.mark.parametrize("encoding", MARKS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_mark_may_be_read_in_parts(simulation, logs, encoding, count):
+    """A file that was read when it had its first bytes only, half a mark perhaps, is read as what it becomes."""
+    data = MARKS[encoding] + "a\u0100\nb\n".encode(encoding)
+    with (logs / "app.log").open("wb", buffering=0) as file:
+        file.write(data[:count])
+        simulation.step()
+        file.write(data[count:])
+    assert texts(simulation) == ["a\u0100", "b"]
+
+
+@pytest.mark.parametrize("encoding", MARKS)
 def test_a_large_file_in_utf_16_is_read(simulation, logs, encoding):
     """Megabytes in UTF-16, with a character of four bytes at every boundary, arrive once."""
     lines = [f"{number:05} " + "\U0001f600" * (number % 50) for number in range(20_000)]

@@ -99,6 +99,16 @@ def test_lines_of_traces_in_any_order_do_not_depend_on_when_they_are_read():
 
 
 @pytest.mark.usefixtures("short_records")
+def test_a_trace_within_what_may_be_another_is_not_decided_before_it():
+    """A trace between a cause and its first frame, which may belong to the cause, waits for the lines after it."""
+    lines = "Caused by: a.B: c", "goroutine 1 [running]:", "ValueError: d", "    f()", "\tat a.B.c(B.java:1)", "end"
+    text = "".join(f"{line}\n" for line in lines)
+    whole = texts_growing(text, [])
+    for end in range(len(text)):
+        assert texts_growing(text, [end]) == whole
+
+
+@pytest.mark.usefixtures("short_records")
 def test_a_very_long_trace_is_cut_between_lines():
     """A trace beyond the limit of a record is cut at an end of a line, and nothing of it is missing."""
     trace = "x.Error: a\n" + "\tat a.B.c(B.java:1)\n" * 60

@@ -8,7 +8,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from log_forwarder.principal import SIGNED_HEADERS, PrincipalError, ResourcePrincipal
+from forwarding.principal import SIGNED_HEADERS, PrincipalError, ResourcePrincipal
 
 VALUES = dict.fromkeys(SIGNED_HEADERS, "x")
 TEXT = "\n".join(f"{name}: x" for name in SIGNED_HEADERS).encode()

@@ -6,8 +6,9 @@ import socket
 import threading
 
 import pytest
-from log_forwarder.client import NO_RESPONSE, LoggingClient
-from log_forwarder.proxy import Proxy, ProxyError, proxy_for
+from forwarding.client import NO_RESPONSE
+from forwarding.proxy import Proxy, ProxyError, proxy_for
+from log_forwarder.client import LoggingClient
 from log_forwarder.settings import Settings
 
 OCI = "https://ingestion.logging.eu-frankfurt-1.oci.oraclecloud.com"

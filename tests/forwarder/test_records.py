@@ -89,6 +89,14 @@ def test_long_lines_are_split_between_characters():
     assert max(len(part.encode()) for part in parts) <= 16
 
 
+@pytest.mark.parametrize("other", [b"", b"\xff"], ids=["text", "with other bytes"])
+def test_a_carriage_return_is_text_unless_a_newline_follows(other):
+    """Carriage returns are left out before newlines only, also in a line that is too long or has other bytes."""
+    block = b"0123456789abcde\r" * 2 + b"\r\n" + other + b"a\r\r\nb\r"
+    parts = [part.replace("\ufffd", "") for part in texts(block)]
+    assert "".join(parts) == "0123456789abcde\r" * 2 + "a\r" + "b\r"
+
+
 @pytest.mark.parametrize("first", ["", "one\n"])
 def test_a_byte_order_mark_is_not_text(first):
     """U+FEFF at the beginning of a record, as programs put it before their first line, is left out."""

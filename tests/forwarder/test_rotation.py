@@ -9,7 +9,8 @@ import shutil
 import threading
 
 import pytest
-from log_forwarder.checkpoint import Checkpoint, CheckpointError
+from forwarding.state_directory import DirectoryError
+from log_forwarder.checkpoint import Checkpoint
 
 from tests.forwarder.simulation import Simulation
 
@@ -248,6 +249,6 @@ def test_a_new_device_number_changes_no_id(simulation):
 
 @pytest.mark.usefixtures("simulation")
 def test_one_volume_has_one_forwarder(logs):
-    """A second forwarder for a volume raises CheckpointError, which says that another has locked it."""
-    with pytest.raises(CheckpointError, match="locked by another"):
+    """A second forwarder for a volume raises DirectoryError, which says that another has locked it."""
+    with pytest.raises(DirectoryError, match="locked by another"):
         Checkpoint(logs)

@@ -7,11 +7,13 @@ import threading
 from functools import partial
 
 import pytest
+from forwarding.backoff import Backoff
+from forwarding.client import PushResult
+from forwarding.dead_letters import DeadLetterFile
+from forwarding.principal import PrincipalError
 from log_forwarder import payload
-from log_forwarder.client import PushResult
 from log_forwarder.metrics import Metrics
-from log_forwarder.principal import PrincipalError
-from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
+from log_forwarder.sender import Aborted, Sender
 
 BACKOFF = Backoff(first_seconds=0.01, max_seconds=0.02)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import oci
 import pytest
+from forwarding.settings import SettingsError
 from log_forwarder.multiline import rule_of
 from log_forwarder.records import split_records
-from log_forwarder.settings import Settings, SettingsError
+from log_forwarder.settings import Settings
 
 LOG = "ocid1.log.oc1.eu-frankfurt-1.amaaaaaa"
 README = Path(__file__).parents[2] / "docker" / "log-forwarder" / "README.md"
@@ -105,6 +106,13 @@ def test_lines_are_joined_as_set(setting, records):
     rule = rule_of(read(OCISIDECAR_MULTILINE=setting).multiline)
     texts = split_records(b"a\n\tat b.C.d(C.java:1)\nc\n", rule, is_final=True).texts
     assert [json.loads(b'"' + text + b'"') for text in texts] == records
+
+
+@pytest.mark.parametrize("pattern", ["^(", "^a{99999999999}", "^" + "(" * 5000], ids=["open", "large", "deep"])
+def test_a_pattern_that_is_none_is_an_error(pattern):
+    """What Python's regular expressions cannot be is an error that names the variable."""
+    with pytest.raises(SettingsError, match="OCISIDECAR_MULTILINE is not a valid regular expression"):
+        read(OCISIDECAR_MULTILINE=pattern)
 
 
 def test_patterns_of_files_are_separated_by_commas_or_lines():

@@ -13,6 +13,16 @@ Caused by: java.io.IOException: x
 \tat a.b.E.<init>(E.java:9)
 \t... 12 more"""
 
+JAVA_BLANK_LINES = """\
+java.lang.IllegalStateException: boom
+\tat a.b.C.m(C.java:1)
+
+Caused by: java.io.IOException: x
+\tat a.b.E.<init>(E.java:9)
+
+Caused by: java.net.SocketException: y
+\t... 12 more"""
+
 JAVA_LONG_MESSAGES = """\
 com.fasterxml.jackson.databind.JsonMappingException: Unrecognized field
 second line of the message

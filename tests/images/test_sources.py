@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import configparser
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from ocisidecar.errors import ConfigError
 from ocisidecar.images import ImageSource, own_images
-from ocisidecar.images.sources import INSTALLED
+from ocisidecar.images.sources import INSTALLED as TARGET
 
+INSTALLED = PurePosixPath(TARGET)
 ROOT = Path(__file__).parents[2]
 
 
@@ -62,6 +63,22 @@ def test_a_source_needs_a_dockerfile(tmp_path):
         ImageSource("web", tmp_path)
 
 
+@pytest.mark.parametrize(("line", "context"), [("", "a/web"), ("# context=..", "a"), ("#context=../..", "")])
+def test_a_dockerfile_names_its_context(tmp_path, line, context):
+    """The context is the directory of the Dockerfile, or the one that its comment names."""
+    directory = tmp_path / "a" / "web"
+    directory.mkdir(parents=True)
+    (directory / "Dockerfile").write_text(f"{line}\nFROM scratch\n")
+    assert ImageSource("web", directory).context == tmp_path.resolve() / context
+
+
+def test_a_context_holds_its_dockerfile(tmp_path):
+    """A context beside the Dockerfile raises ConfigError with image and context."""
+    (tmp_path / "Dockerfile").write_text("# context=../other\nFROM scratch\n")
+    with pytest.raises(ConfigError, match=f"image web: .* not below the context .*{tmp_path.parent}/other"):
+        ImageSource("web", tmp_path)
+
+
 def test_the_checkout_holds_the_images_that_specs_name():
     """Without an argument, the sources are those of the checkout, and each starts from a base that can be named."""
     sources = {source.name: source for source in own_images()}
@@ -81,7 +98,7 @@ def test_an_installation_contains_every_source():
     missing = [
         str(path.relative_to(ROOT))
         for path in files
-        if path not in _matched(declared.get(f"{INSTALLED}/{path.parent.relative_to(ROOT / 'docker')}", []))
+        if path not in _matched(declared.get((INSTALLED / path.parent.relative_to(ROOT / "docker")).as_posix(), []))
     ]
     assert missing == []
 

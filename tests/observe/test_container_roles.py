@@ -41,6 +41,12 @@ def test_prometheus():
     assert role(moved).prometheus_port == 80
 
 
+def test_a_protected_prometheus():
+    """A Prometheus with a web configuration is recognised as one that may ask for a password."""
+    users = {"ops": "$2y$10$" + "a" * 53}
+    assert role(SidecarSpec.prometheus(users=users)) == TelemetryRole(prometheus_port=9090, is_protected=True)
+
+
 @pytest.mark.parametrize("preset", [SidecarSpec.node_exporter, SidecarSpec.nginx_exporter, SidecarSpec.grafana])
 def test_others_have_no_role(preset):
     """Exporters and Grafana have an empty role."""

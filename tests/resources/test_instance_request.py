@@ -15,6 +15,8 @@ from hypothesis import HealthCheck as Health
 from hypothesis import given, settings
 
 from ocisidecar.errors import SpecError
+from ocisidecar.resources.container_environment import Place
+from ocisidecar.resources.container_instance import ContainerInstance
 from ocisidecar.resources.instance_request import (
     CONTAINER_SECTIONS,
     INSTANCE_SECTIONS,
@@ -44,7 +46,7 @@ from ocisidecar.spec import (
 from ocisidecar.spec.validate.spec import validate
 from ocisidecar.state.identity import digest
 from ocisidecar.state.tags import TAG_FIELDS
-from ocisidecar.wire import Key, Ref, references, resolve
+from ocisidecar.wire import Body, Key, Ref, references, resolve
 from tests.strategies import deployments
 
 WEB = (
@@ -402,11 +404,50 @@ def test_logs(logging: LoggingSpec | None, log: str):
 
 def test_log_forwarders_know_where_they_are():
     """The log forwarder gets the name of its instance and the realm's domain; other containers do not."""
-    body = wire_of(compose(DeploymentSpec("shop", [WEB]), WEB, replica=1, domain="oraclecloud.eu"))
+    body = wire_of(compose(DeploymentSpec("shop", [WEB]), WEB, replica=1, place=Place(domain="oraclecloud.eu")))
     *others, forwarder = (one.get("environmentVariables", {}) for one in body["containers"])
     assert not any("OCISIDECAR_INSTANCE" in one for one in others)
     assert forwarder["OCISIDECAR_INSTANCE"] == "shop/web-1"
     assert forwarder["OCISIDECAR_DOMAIN"] == "oraclecloud.eu"
+
+
+def test_metrics_forwarders_know_where_they_are():
+    """The metrics forwarder gets instance, domain, region and compartment; what is unknown is left out."""
+    web = InstanceSpec("web", image_url="a:1", sidecars=[SidecarSpec.metrics_forwarder()])
+
+    def added(place: Place) -> dict[str, Body]:
+        composed_body = compose(DeploymentSpec("shop", [web]), web, replica=1, place=place)
+        given = SidecarSpec.metrics_forwarder().environment_variables
+        variables = wire_of(composed_body)["containers"][1]["environmentVariables"]
+        return {name: value for name, value in variables.items() if name not in given}
+
+    place = Place(domain="oraclecloud.eu", region="eu-frankfurt-1", compartment_id="ocid1.compartment.oc19..a")
+    assert added(place) == {
+        "OCISIDECAR_INSTANCE": "shop/web-1",
+        "OCISIDECAR_DOMAIN": "oraclecloud.eu",
+        "OCISIDECAR_REGION": "eu-frankfurt-1",
+        "OCISIDECAR_COMPARTMENT_ID": "ocid1.compartment.oc19..a",
+    }
+    assert added(Place()) == {"OCISIDECAR_INSTANCE": "shop/web-1"}
+
+
+def test_prometheus_writes_to_the_metrics_forwarder_beside_it():
+    """A generated configuration writes to the forwarder, in one shard and small requests, beside what was asked."""
+    prometheus = SidecarSpec.prometheus(remote_write=["https://example.org/write"])
+    web = InstanceSpec("web", image_url="a:1", sidecars=[prometheus, SidecarSpec.metrics_forwarder()])
+    other, forwarder = json.loads(data_of(composed(web), "prometheus.yml"))["remote_write"]
+    assert other == {"url": "https://example.org/write"}
+    assert forwarder["url"] == "http://127.0.0.1:9181/api/v1/write"
+    assert forwarder["queue_config"] == {"max_shards": 1, "max_samples_per_send": 500, "retry_on_http_429": True}
+    assert "remote_write" not in json.loads(data_of(composed(WEB), "prometheus.yml"))
+
+
+def test_the_budget_of_metrics_is_a_fact():
+    """A plan shows how many streams and datapoints a minute the forwarder sends at most."""
+    forwarder = SidecarSpec.metrics_forwarder(max_streams=300, interval_in_seconds=120)
+    web = InstanceSpec("web", image_url="a:1", sidecars=[forwarder])
+    facts = dict(ContainerInstance().facts(composed(web).body))
+    assert facts["sends at most"] == "300 metric streams, 150 datapoints a minute"
 
 
 def test_grafana_knows_how_often_prometheus_scrapes():

@@ -33,13 +33,12 @@ MEANINGS = {
     "DELETED": Phase.GONE,
     "TERMINATED": Phase.GONE,
 }
-
-
-SPECIAL = {
+OWN_MEANINGS = {
     "container-instance": {"INACTIVE": Phase.STOPPED},
+    # nothing can register with an install key that is switched off or over
     "management-agent-install-key": {"INACTIVE": Phase.FAILED, "TERMINATED": Phase.FAILED},
+    "subscription": {"PENDING": Phase.READY},  # only its endpoint's owner can change that
 }
-"""Words that mean something else for a kind: with an install key that is off or over nothing can register."""
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
@@ -63,7 +62,7 @@ class TestEveryKind:
         details, _ = model(kind, "{}" if kind.name != "topic" else "NotificationTopic")
         words = {value for name, value in vars(details).items() if name.startswith("LIFECYCLE_STATE_")}
         assert words
-        expected = {**MEANINGS, **SPECIAL.get(kind.name, {})}
+        expected = {**MEANINGS, **OWN_MEANINGS.get(kind.name, {})}
         assert {word: kind.phase(word) for word in words} == {word: expected[word] for word in words}
 
     def test_is_named_like_its_key(self, kind):

@@ -33,6 +33,9 @@ def problems_of(instance: InstanceSpec, network: NetworkSpec | None = None) -> l
     return [str(problem) for problem in validate(spec, accepts_symbolic_images=True)]
 
 
+HTTPS = "https://127.0.0.1:9090"
+
+
 @pytest.mark.parametrize(
     ("context", "added", "dropped"),
     [
@@ -116,7 +119,83 @@ def test_prometheus_takes_a_certificate_and_users():
     spec = DeploymentSpec("shop", [WEB.with_sidecar(sidecar)])
     assert validate(spec) == ()
     assert HASH not in repr(spec)
-    assert any("asks for a password" in warning for warning in spec_warnings(spec))
+    assert any("cannot read its targets" in warning for warning in spec_warnings(spec))
+    read = SidecarSpec.grafana(prometheus_url=HTTPS, prometheus_user="ops", prometheus_password=KEY)
+    spec = DeploymentSpec("shop", [WEB.with_sidecar(sidecar).with_sidecar(read)])
+    assert validate(spec, accepts_symbolic_images=True) == ()
+    assert not any("cannot read its targets" in warning for warning in spec_warnings(spec))
+
+
+def test_grafana_reads_a_protected_prometheus():
+    """The password is a mounted file and no variable; the user's name and the URL are variables."""
+    sidecar = SidecarSpec.grafana(prometheus_url=HTTPS, prometheus_user="ops", prometheus_password=KEY, version="4")
+    volume: Any = sidecar.mounts["/etc/grafana-secret"].volume
+    assert volume.files == {"prometheus_password": KEY}
+    assert volume.secret_version == "4"
+    assert sidecar.environment_variables["OCISIDECAR_PROMETHEUS_USER"] == "ops"
+    assert sidecar.environment_variables["OCISIDECAR_PROMETHEUS_URL"] == HTTPS
+    assert KEY.secret_id not in str(sidecar.environment_variables)
+    plain = SidecarSpec.grafana().environment_variables
+    assert not any(name.startswith("OCISIDECAR_PROMETHEUS") for name in plain)
+
+
+USERS = SidecarSpec.prometheus(users={"ops": HASH})
+TLS = SidecarSpec.prometheus(certificate="-----BEGIN CERTIFICATE-----", private_key=KEY)
+AGENT = SidecarSpec.management_agent(response_file=KEY)
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "reader", "words"),
+    [
+        (USERS, SidecarSpec.grafana(), "asks for a password: give prometheus_user, one of ops"),
+        (USERS, SidecarSpec.grafana(prometheus_user="eve", prometheus_password=KEY), "is none of the users"),
+        (
+            USERS,
+            SidecarSpec.grafana(prometheus_url=HTTPS, prometheus_user="ops", prometheus_password=KEY),
+            "give prometheus_url='http://127.0.0.1:9090'",
+        ),
+        (TLS, SidecarSpec.grafana(), "give prometheus_url='https://127.0.0.1:9090'"),
+        (TLS, AGENT, "cannot read prometheus, which asks for HTTPS: Oracle's scraper takes plain http"),
+        (USERS, AGENT, "which asks for a password: "),
+        (USERS, SidecarSpec.grafana(prometheus_user="ops", prometheus_password=KEY), ""),
+        (TLS, SidecarSpec.grafana(prometheus_url=HTTPS), ""),
+        (USERS, SidecarSpec.grafana(prometheus_url="https://metrics.example.com"), ""),
+        (USERS, SidecarSpec.management_agent(response_file=KEY, scrape_url="http://127.0.0.1:9100/metrics"), ""),
+        (SidecarSpec.prometheus(), AGENT, ""),
+        (SidecarSpec.prometheus(), SidecarSpec.grafana(), ""),
+    ],
+)
+def test_what_cannot_read_prometheus_is_refused(prometheus: SidecarSpec, reader: SidecarSpec, words: str):
+    """A reader without the user or the scheme that Prometheus asks for is refused with what to write instead."""
+    found = problems_of(WEB.with_sidecar(prometheus).with_sidecar(reader))
+    assert len(found) == bool(words)
+    assert all(words in one for one in found)
+    if reader is AGENT and words:
+        assert "http://127.0.0.1:9100/metrics" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "problem"),
+    [
+        (SidecarSpec.grafana(prometheus_user="ops"), "give both, or neither"),
+        (SidecarSpec.grafana(prometheus_password=KEY), "give both, or neither"),
+        (SidecarSpec.grafana(prometheus_user="a:b", prometheus_password=KEY), "must have no colon"),
+        (SidecarSpec.grafana(prometheus_url="127.0.0.1:9090"), "must be http://host:port"),
+        (SidecarSpec.grafana(prometheus_url="http://u:hunter2@127.0.0.1:9090"), "must be http://host:port"),
+        (
+            SidecarSpec.grafana(
+                prometheus_url="http://10.0.0.5:9090", prometheus_user="ops", prometheus_password=KEY
+            ),
+            "would be sent unencrypted to http://10.0.0.5:9090",
+        ),
+        (SidecarSpec.prometheus(users={"a:b": HASH}), "users: a name must have no colon"),
+    ],
+)
+def test_what_a_data_source_cannot_be_is_refused(sidecar: SidecarSpec, problem: str):
+    """Half a pair, a user that no request can name, and a password over plain HTTP are refused."""
+    found = problems_of(WEB.with_sidecar(sidecar))
+    assert any(problem in one for one in found)
+    assert "hunter2" not in str(found)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +284,9 @@ sidecars:
   image_url: docker.io/acme/grafana:1
   certificate: {{file: tls.crt}}
   private_key: {{secret: {KEY.secret_id}}}
+  prometheus_url: https://127.0.0.1:9090
+  prometheus_user: ops
+  prometheus_password: {{secret: {KEY.secret_id}}}
 """
     )
     spec = load_spec(tmp_path / "web.yaml")

@@ -41,11 +41,12 @@ def with_all(*sidecars: SidecarSpec) -> DeploymentSpec:
 
 
 def test_every_preset_of_the_contract_is_there():
-    """There are exactly these eleven presets."""
+    """There are exactly these twelve presets."""
     assert set(PRESETS) == {
         "prometheus",
         "management_agent",
         "log_forwarder",
+        "metrics_forwarder",
         "grafana",
         "node_exporter",
         "nginx_exporter",
@@ -203,11 +204,82 @@ def test_log_forwarder_has_settings_only_where_they_differ():
         {"log_files": "*.log"},
         {"multiline": "on"},
         {"multiline": "^("},
+        {"multiline": "^a{99999999999}"},
+        {"multiline": "^" + "(" * 5000},
     ],
 )
 def test_log_forwarder_refuses_what_the_forwarder_refuses(arguments):
     """Patterns that match nothing, and rules for lines that are unknown or invalid, are problems of the spec."""
     assert len(SidecarSpec.log_forwarder(**arguments).problems) == 1
+
+
+def test_metrics_forwarder_posts_to_its_namespace_only():
+    """The forwarder may post to its namespace and nothing else, and keeps its state on a volume of its own."""
+    sidecar = SidecarSpec.metrics_forwarder(metric_namespace="shop")
+    (statement,) = sidecar.statements
+    assert (statement.verb, statement.resource_type) == ("use", "metrics")
+    assert statement.where == "target.metrics.namespace='shop'"
+    assert statement.principal == "computecontainerinstance"
+    assert volume_at(sidecar, "/var/lib/metrics-forwarder").kind == "empty_dir"
+    assert not sidecar.problems
+
+
+def test_metrics_forwarder_has_settings_only_where_they_differ():
+    """Selectors, histograms, resource group and proxy are variables unless they are the defaults."""
+    plain = SidecarSpec.metrics_forwarder().environment_variables
+    assert plain["OCISIDECAR_MAX_STREAMS"] == "200"
+    sidecar = SidecarSpec.metrics_forwarder(
+        resource_group="web",
+        metrics=["up", 'http_requests_total{code=~"5.."}'],
+        histograms=(0.5, 0.999),
+        https_proxy="http://proxy:3128",
+    )
+    assert not sidecar.problems
+    assert {name: one for name, one in sidecar.environment_variables.items() if name not in plain} == {
+        "OCISIDECAR_RESOURCE_GROUP": "web",
+        "OCISIDECAR_METRICS": 'up\nhttp_requests_total{code=~"5.."}',
+        "OCISIDECAR_HISTOGRAMS": "0.5,0.999",
+        "HTTPS_PROXY": "http://proxy:3128",
+    }
+    buckets = SidecarSpec.metrics_forwarder(histograms="buckets")
+    assert buckets.environment_variables["OCISIDECAR_HISTOGRAMS"] == "buckets"
+    assert not buckets.problems
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"metric_namespace": "oci_web"},
+        {"metric_namespace": "a' or 'b"},
+        {"resource_group": "1"},
+        {"metrics": "up"},
+        {"metrics": [""]},
+        {"metrics": ["up\ndown"]},
+        {"metrics": ["a b"]},
+        {"metrics": ['up{job="a" code="b"}']},
+        {"metrics": ['up{job=~"("}']},
+        {"histograms": "all"},
+        {"histograms": ()},
+        {"histograms": (50,)},
+        {"max_streams": 0},
+        {"max_streams": 5001},
+        {"interval_in_seconds": 0},
+    ],
+)
+def test_metrics_forwarder_refuses_what_the_forwarder_refuses(arguments):
+    """Names, selectors, quantiles and budgets that the forwarder does not take are problems of the spec."""
+    assert len(SidecarSpec.metrics_forwarder(**arguments).problems) == 1
+
+
+def test_metrics_forwarder_tells_all_problems_at_once():
+    """Each wrong argument is a problem of its own."""
+    sidecar = SidecarSpec.metrics_forwarder(metric_namespace="-", metrics=["a b", "{"], max_streams=0)
+    assert [problem.partition(" ")[0] for problem in sidecar.problems] == [
+        "metric_namespace",
+        "metrics[0]",
+        "metrics[1]",
+        "max_streams",
+    ]
 
 
 def test_management_agent_gets_its_key_as_a_file():

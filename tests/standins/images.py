@@ -40,6 +40,7 @@ BASES = {
     "grafana": stand_in("grafana"),
     "log-forwarder": DEBIAN,
     "management-agent": stand_in("management-agent"),
+    "metrics-forwarder": DEBIAN,
     "prometheus": stand_in("prometheus"),
 }
 """Directory of `docker/` → the stand-in for its `BASE_IMAGE`."""

@@ -16,10 +16,11 @@ The path of a line, one module per stage:
     payload         records to the JSON of PutLogs, with ids that stay the same when an entry is sent again
     log_reader      many files to PutLogs calls, and acknowledgements to progress
     sender          a call until it is accepted: retries, back-off, dead letters
-    client          one HTTP request, maybe through a proxy; principal signs it
+    client          where PutLogs is
     checkpoint      the state that survives a SIGKILL
 
-`program` runs them; `settings`, `proxy`, `file_faults`, `metrics`, `status` and `json_log` support them.
+`program` runs them; `settings`, `file_faults`, `metrics` and the package `forwarding`, which the forwarders share,
+support them.
 
 A *generation* is one log file between its creation and its removal, as in "logrotate keeps seven generations":
 renaming it in a rotation does not end it, truncating it does.  The file that takes its name is the next one.

@@ -1,16 +1,13 @@
 """`python3 -m log_forwarder`."""
 
 import os
-import signal
 import sys
-import threading
+
+from forwarding.process import stopping_on_signals
 
 
 def _run() -> int:
-    """Install signal handlers before anything else: the kernel does not deliver unhandled signals to process 1."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = stopping_on_signals()
     from log_forwarder.program import main
 
     return main(os.environ, stopping)

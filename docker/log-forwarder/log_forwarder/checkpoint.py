@@ -6,24 +6,19 @@ it.  There is no fsync: the page cache outlives the process, and the volume does
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from log_forwarder.json_log import log
+from forwarding.json_log import log
+from forwarding.state_directory import DirectoryLock
 
 DIRECTORY: Final = ".ocisidecar/log-forwarder"
 """Below the log directory; hidden, so that its files do not count as log files."""
 
 _VERSION: Final = 1
-
-
-class CheckpointError(Exception):
-    """The state directory cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +70,12 @@ class Checkpoint:
         log_directory: the log directory, which contains the state directory.
 
     Raises:
-        CheckpointError: the directory is not writable, or another process has locked it.
+        DirectoryError: the directory is not writable, or another process has locked it.
     """
 
     def __init__(self, log_directory: Path) -> None:
         self.directory = log_directory / DIRECTORY
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            os.close(self._lock)
-            raise CheckpointError(
-                f"{self.directory} is locked by another log forwarder: run only one per volume"
-            ) from exc
-        except OSError as exc:
-            raise CheckpointError(
-                f"cannot write to {self.directory} ({exc.strerror}): the volume must be writable for "
-                f"uid {os.getuid()} and have free space; where the volume is root's, run as root (run_as_user=0)"
-            ) from exc
+        self._lock = DirectoryLock(self.directory, "log forwarder")
         self._path = self.directory / "state.json"
         self._texts: dict[str, tuple[GenerationState, str]] = {}
 
@@ -129,7 +111,7 @@ class Checkpoint:
 
     def close(self) -> None:
         """Unlock the directory."""
-        os.close(self._lock)
+        self._lock.release()
 
 
 def _parsed(text: str) -> tuple[GenerationState, ...]:

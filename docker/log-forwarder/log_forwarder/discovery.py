@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from forwarding.json_log import log
+from forwarding.metrics import Metrics
+
 from log_forwarder.checkpoint import GenerationState
 from log_forwarder.directory_walk import DirectoryWalk, Listing
 from log_forwarder.file_faults import FileFaults
 from log_forwarder.generation import Generation, Truncated, matches, starts_with
-from log_forwarder.json_log import log
 from log_forwarder.log_files import DEFAULT_PATTERNS, FileId, FileInfo, LogFiles, NewFile
-from log_forwarder.metrics import Metrics
 from log_forwarder.open_files import OpenFiles, birth_ns
 from log_forwarder.orphans import UNKNOWN_SECONDS, Orphan, Orphans, count_lost
 

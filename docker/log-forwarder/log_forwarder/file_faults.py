@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from log_forwarder.json_log import log
-from log_forwarder.metrics import Metrics
+from forwarding.json_log import log
+from forwarding.metrics import Metrics
 
 _RETRY_AFTER_SECONDS: Final = 1.0
 

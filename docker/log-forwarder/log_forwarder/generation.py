@@ -254,11 +254,13 @@ class Generation:
         quiet = now - self.last_growth_at
         if self._has_partial_record and quiet < timeouts.record_seconds:
             return None
+        known = self._encoding
         recent, block = self._next_block(descriptor)
         self.size, self._looked_at, self._state = status.st_size, size_and_mtime, None
         records = self._split(block, rule, timeouts, quiet)
         self._has_partial_record = not records.consumed
         if not records.consumed:
+            self._encoding = known  # the next look may show more of the bytes that decide it
             return None
         offset = self.position
         self.position += records.consumed

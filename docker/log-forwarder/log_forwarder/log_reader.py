@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from forwarding.json_log import log
+from forwarding.metrics import Metrics
+
 from log_forwarder import payload
 from log_forwarder.checkpoint import Checkpoint
 from log_forwarder.discovery import FileDiscovery
 from log_forwarder.generation import Block, FlushTimeouts, Generation, Span, Truncated
-from log_forwarder.json_log import log
-from log_forwarder.metrics import Metrics
 from log_forwarder.multiline import rule_of
 from log_forwarder.settings import Settings
 

@@ -1,11 +1,10 @@
-"""Counters and gauges of the forwarder, in Prometheus' text format.  Their names are an interface."""
+"""Counters and gauges of the forwarder.  Their names are an interface."""
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 
-PREFIX: Final = "log_forwarder_"
+from forwarding import metrics
 
 _HELP: Final = {
     "read_bytes_total": "Bytes read from log files.",
@@ -32,38 +31,8 @@ _HELP: Final = {
 }
 
 
-class Metrics:
-    """Counters (`*_total`) and gauges; all start at 0.  Thread-safe."""
+class Metrics(metrics.Metrics):
+    """The metrics of the log forwarder."""
 
     def __init__(self) -> None:
-        self._values: dict[str, float] = dict.fromkeys(_HELP, 0)
-        self._lock = threading.Lock()
-
-    def add(self, name: str, value: float = 1) -> None:
-        """Increase a value."""
-        with self._lock:
-            self._values[name] += value
-
-    def set(self, name: str, value: float) -> None:
-        """Set a value."""
-        with self._lock:
-            self._values[name] = value
-
-    def get(self, name: str) -> float:
-        """Return a value."""
-        with self._lock:
-            return self._values[name]
-
-    def text(self) -> str:
-        """Return all values in Prometheus' text format."""
-        with self._lock:
-            values = dict(self._values)
-        lines = []
-        for name, value in values.items():
-            kind = "counter" if name.endswith("_total") else "gauge"
-            lines += [
-                f"# HELP {PREFIX}{name} {_HELP[name]}",
-                f"# TYPE {PREFIX}{name} {kind}",
-                f"{PREFIX}{name} {value:.17g}",
-            ]
-        return "\n".join(lines) + "\n"
+        super().__init__("log_forwarder_", _HELP)

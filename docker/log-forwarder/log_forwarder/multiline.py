@@ -48,7 +48,7 @@ def rule_of(multiline: str) -> RecordRule:
         )
     try:
         return StartRule(multiline)
-    except re.error as exc:
+    except (re.error, OverflowError, RecursionError) as exc:
         raise ValueError(f"is not a valid regular expression: {exc}") from exc
 
 
@@ -90,17 +90,22 @@ class TraceRule:
         complete = len(block) if is_final else block.rfind(b"\n") + 1
         parts: list[bytes] = []
         floor = at = 0
+        refused: int | None = None
         while (sign := _next_sign(block, at, complete)) is not None:
             span = _trace_at(block, sign, floor, complete)
             if span is None:
+                refused = sign if refused is None else refused
                 at = sign + 1
                 continue
+            if not is_final and refused is not None and _may_begin(block, refused, complete):
+                break
             head, stop = span
             if not is_final and not _has_ended(block, head, stop, complete):
                 return b"".join((*parts, block[floor:])), head
             last = stop - 1 if block[stop - 1 : stop] == b"\n" else stop
             parts += [block[floor:head], block[head:last].replace(b"\n", INNER_NEWLINE), block[last:stop]]
             floor = at = stop
+            refused = None
         end = complete if is_final else _undecided_from(block, floor, complete)
         return b"".join((*parts, block[floor:])) if parts else block, end
 
@@ -125,6 +130,11 @@ def _trace_at(block: bytes, sign: int, floor: int, complete: int) -> tuple[int, 
     if match.end() > limit:
         match = TRACE.match(block, sign, limit)
     return (head, match.end()) if match is not None and match.end() > head else None
+
+
+def _may_begin(block: bytes, sign: int, complete: int) -> bool:
+    """Return whether the next lines may make a trace of a sign that begins none with the lines that there are."""
+    return block.count(b"\n", sign, complete) < _LINES_AFTER
 
 
 def _limit(block: bytes, head: int, complete: int) -> int:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from forwarding.json_log import log
+from forwarding.metrics import Metrics
+
 from log_forwarder.checkpoint import GenerationState
 from log_forwarder.directory_walk import Listing
 from log_forwarder.generation import Generation, matches
-from log_forwarder.json_log import log
 from log_forwarder.log_files import FileId
-from log_forwarder.metrics import Metrics
 
 UNKNOWN_SECONDS: Final = 3600.0
 """How long a missing file is expected while a directory cannot be listed: it may have been moved there."""

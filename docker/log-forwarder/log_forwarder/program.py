@@ -13,17 +13,22 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
+from forwarding.backoff import Backoff
+from forwarding.dead_letters import DeadLetterFile
+from forwarding.json_log import log
+from forwarding.principal import PrincipalError, ResourcePrincipal
+from forwarding.proxy import proxy_for
+from forwarding.settings import SettingsError
+from forwarding.state_directory import DirectoryError
+from forwarding.status import StatusError, StatusServer, Watchdog
+
 from log_forwarder import payload
-from log_forwarder.checkpoint import Checkpoint, CheckpointError
+from log_forwarder.checkpoint import Checkpoint
 from log_forwarder.client import LoggingClient
-from log_forwarder.json_log import log
 from log_forwarder.log_reader import LogReader, PutLogsCall
 from log_forwarder.metrics import Metrics
-from log_forwarder.principal import PrincipalError, ResourcePrincipal
-from log_forwarder.proxy import proxy_for
-from log_forwarder.sender import Aborted, Backoff, DeadLetterFile, Sender
-from log_forwarder.settings import Settings, SettingsError
-from log_forwarder.status import StatusError, StatusServer, Watchdog
+from log_forwarder.sender import Aborted, Sender
+from log_forwarder.settings import Settings
 
 DRAINED: Final = 0
 NOT_DRAINED: Final = 1
@@ -42,8 +47,10 @@ def main(environment: Mapping[str, str], stopping: threading.Event) -> int:
         settings = Settings.from_environment(environment)
         principal = ResourcePrincipal(environment)
         checkpoint = Checkpoint(settings.directory)
-        status = StatusServer(settings.metrics_port, Watchdog(settings.stuck_seconds), Metrics())
-    except (SettingsError, PrincipalError, CheckpointError, StatusError) as exc:
+        status = StatusServer(
+            settings.metrics_port, Watchdog(settings.stuck_seconds, "entry", "entries"), Metrics()
+        )
+    except (SettingsError, PrincipalError, DirectoryError, StatusError) as exc:
         for error in str(exc).splitlines():
             log("cannot start", level="ERROR", reason=error)
         return CANNOT_START

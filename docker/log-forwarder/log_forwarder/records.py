@@ -100,12 +100,12 @@ def _split_carefully(block: bytes, lengths: list[int], end: int) -> Records:
     for length in lengths:
         for first, last in _chunks(block, start, start + length):
             starts.append(first)
-            texts.append(_escape_with_replacement(block[first:last]))
+            texts.append(_escape_with_replacement(block, first, last))
         start += length + 1
     *full, (end, _) = _chunks(block, end, len(block.removesuffix(b"\n")))
     for first, last in full:
         starts.append(first)
-        texts.append(_escape_with_replacement(block[first:last]))
+        texts.append(_escape_with_replacement(block, first, last))
     return _without_blank_records(texts, starts, end)
 
 
@@ -137,11 +137,15 @@ def _is_utf8(block: bytes) -> bool:
     return True
 
 
-def _escape_with_replacement(record: bytes) -> bytes:
-    """Escape a record for JSON, with U+FFFD for bytes that are not UTF-8."""
-    return _escape_for_json(
-        record.decode("utf-8", "replace").encode().replace(b"\n", INNER_NEWLINE) + b"\n"
-    ).removesuffix(b"\n")
+def _escape_with_replacement(block: bytes, first: int, last: int) -> bytes:
+    """Escape a record, or a part of one, for JSON, with U+FFFD for bytes that are not UTF-8.
+
+    A carriage return at its end belongs to the newline after it; without one it is text.
+    """
+    record = block[first:last]
+    if block[last : last + 1] == b"\n":
+        record = record.removesuffix(b"\r")
+    return _escape_for_json(record.decode("utf-8", "replace").encode().replace(b"\n", INNER_NEWLINE))
 
 
 def _escape_for_json(block: bytes) -> bytes:

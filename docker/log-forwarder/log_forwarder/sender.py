@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final, Protocol
 
-from log_forwarder.client import PushResult
-from log_forwarder.json_log import log
-from log_forwarder.metrics import Metrics
-from log_forwarder.payload import count_entries, halve
-from log_forwarder.principal import PrincipalError, ResourcePrincipal
+from forwarding.backoff import Backoff
+from forwarding.client import PushResult
+from forwarding.dead_letters import DeadLetterFile
+from forwarding.json_log import log
+from forwarding.metrics import Metrics
+from forwarding.principal import PrincipalError, ResourcePrincipal
 
-MAX_DEAD_LETTER_BYTES: Final = 10_000_000
+from log_forwarder.payload import count_entries, halve
+
 _NOT_RETRYABLE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 """Statuses that reject the content of a call: sending the same content again cannot succeed."""
 
 _MAX_DELAY_WHILE_STOPPING_SECONDS: Final = 1.0
-_RANDOM: Final = random.SystemRandom()
 
 
 class Aborted(Exception):
     """The time is up; the call may or may not have been accepted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """Exponential back-off with jitter.
-
-    Args:
-        first_seconds: maximum delay after the first failure; doubles with each further one.
-        max_seconds: maximum delay after any failure.
-    """
-
-    first_seconds: float
-    max_seconds: float
-
-    def delay_seconds(self, failures: int) -> float:
-        """Return the delay after so many failures in a row, at least 1: from half of the step to all of it."""
-        step = min(self.max_seconds, self.first_seconds * 2.0 ** min(failures - 1, 16))
-        return step * _RANDOM.uniform(0.5, 1.0)
 
 
 class Push(Protocol):
@@ -52,34 +32,6 @@ class Push(Protocol):
 
     def __call__(self, body: bytes) -> PushResult:
         """Return the result; raise nothing."""
-
-
-class DeadLetterFile:
-    """The entries that the service rejects, one JSON object per line in `refused.jsonl`.  Thread-safe.
-
-    Args:
-        directory: the state directory.
-        max_bytes: size at which the file becomes `refused.jsonl.1`, which replaces the previous one.
-    """
-
-    def __init__(self, directory: Path, *, max_bytes: int = MAX_DEAD_LETTER_BYTES) -> None:
-        self._path = directory / "refused.jsonl"
-        self._max_bytes = max_bytes
-        self._lock = threading.Lock()
-
-    def append(self, body: bytes, reason: str) -> bool:
-        """Write a call of one entry; False when that fails."""
-        line = json.dumps({"reason": reason, "call": json.loads(body)}).encode() + b"\n"
-        try:
-            with self._lock:
-                if self._path.exists() and self._path.stat().st_size + len(line) > self._max_bytes:
-                    self._path.replace(self._path.with_suffix(".jsonl.1"))
-                with self._path.open("ab") as file:
-                    file.write(line)
-        except OSError as exc:
-            log("cannot write to the dead-letter file", level="ERROR", reason=exc.strerror)
-            return False
-        return True
 
 
 class Sender:

@@ -35,7 +35,9 @@ _DETAIL: Final = rb"[ \t]+(?:- (?:locked|waiting|parking|eliminated) |\[CIRCULAR
 _THROWN_LINE: Final = (
     rb"(?:[ \t]+at [^\n]*\{\r?\n(?:[ \t]+[^\n]*\n){0,40}?[ \t]*\}" + _LINE + rb"|"
     rb"(?:" + rb"|".join((_FRAME, _OMITTED, _INNER, _RUBY_FRAME, _DETAIL)) + rb")" + _LINE + rb"|"
-    rb"[ \t]*(?:Caused by|Suppressed|Wrapped by): "
+    rb"(?:"
+    + _BLANK
+    + rb")?[ \t]*(?:Caused by|Suppressed|Wrapped by): "
     + _LINE
     + rb"(?:(?!"
     + RECORD

@@ -1,32 +1,42 @@
-"""Monitoring: alarms, and their status, computed from the posted metrics.  API: monitoring/20180401.
+"""Monitoring: alarms, their status and history, from the posted metrics.  API: monitoring/20180401.
 
-Source: oci.monitoring.models.CreateAlarmDetails and AlarmStatusSummary.  UNCONFIRMED: that missing data ends a
-breach, and that a disabled alarm is OK.
+Source: oci.monitoring.models.CreateAlarmDetails, AlarmStatusSummary and AlarmHistoryEntry; Oracle, "Suppressing
+Alarms": a suppressed alarm is evaluated and notifies of nothing.  UNCONFIRMED: that a disabled alarm is OK, that
+the status of a suppressed one is SUSPENDED, the order of a history, and that it shows the states of a day.
+Missing: overrides, and notifications for each metric stream; all of them are grouped.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from ocisidecar.emulator import crud
+from ocisidecar.emulator.alarm_messages import alarm_body, alarm_title, summary
+from ocisidecar.emulator.alarm_watch import EVALUATION_SECONDS, RESET_SECONDS, Event, Rule, Watch
 from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Result
 from ocisidecar.emulator.errors import invalid
 from ocisidecar.emulator.ids import kind_of, moment, timestamp
+from ocisidecar.emulator.mql import Query
 from ocisidecar.emulator.mql_evaluation import evaluate
-from ocisidecar.emulator.paging import page_of_records, select
+from ocisidecar.emulator.paging import page_of_items, page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, Validator, body, many, tagged
 from ocisidecar.emulator.services.metrics import MONITORING, compartments_of, parse_query, streams_of
-from ocisidecar.emulator.state import Record
+from ocisidecar.emulator.services.topic_messages import send_to_topic
+from ocisidecar.emulator.state import Cloud, Record
 
-EVALUATION_SECONDS: Final = 60
-"""An alarm is evaluated once a minute."""
+STATES_SHOWN: Final = 24 * 60
+"""How many evaluations the history of an alarm's states shows."""
+MOST_EVALUATIONS: Final = 7 * 24 * 60
+"""How many evaluations are made up for when an alarm was not looked at for long."""
 
+_STATES: Final = "STATE_HISTORY"
 _TRANSITIONS: Final = "STATE_TRANSITION_HISTORY"
-LOOK_BACK_SECONDS: Final = 2 * 3600
+_JUDGED_BY: Final = ("query", "namespace", "resourceGroup", "metricCompartmentId", "pendingDuration", "isEnabled")
+"""Members of which a change makes an alarm begin anew."""
 
 _DURATIONS: Final = {
     "pendingDuration": (60, 3600),
@@ -79,6 +89,9 @@ def _complete(call: Call) -> JsonObject:
 
 def _revise(call: Call, alarm: Record, changes: JsonObject) -> JsonObject:
     _check(call, {**alarm.body, **changes})
+    watch = watched(call.cloud, alarm, call.now)
+    if any(name in changes and changes[name] != alarm.body[name] for name in _JUDGED_BY):
+        watch.forget(watch.until)
     return {**changes, "timeUpdated": timestamp(call.now)}
 
 
@@ -151,6 +164,7 @@ def remove_alarm_suppression(call: Call) -> Result:
     """End the suppression of an alarm.  UNCONFIRMED: the status."""
     alarm = call.get(ALARMS.kind, call.resource_id)
     crud.check_etag(call, ALARMS, alarm)
+    watched(call.cloud, alarm, call.now)
     alarm.change({"suppression": None, "timeUpdated": timestamp(call.now)})
     return Result()
 
@@ -174,85 +188,136 @@ def list_alarms_status(call: Call) -> Result:
 
 @MONITORING.operation("GET", f"{ALARMS.item}/history", "get_alarm_history", collection=ALARMS)
 def get_alarm_history(call: Call) -> Result:
-    """Respond with the history of a firing alarm: its last transition.  Earlier ones are not kept."""
+    """Respond with a page of an alarm's transitions and states, newest first."""
     alarm = call.get(ALARMS.kind, call.path["alarmId"])
-    status = _status(call, alarm)
-    since = status["timestampTriggered"]
-    first = call.query.get("timestampGreaterThanOrEqualTo", since)
-    last = call.query.get("timestampLessThan")
-    is_shown = (
-        status["status"] == "FIRING"
-        and call.query.get("alarmHistorytype", _TRANSITIONS) == _TRANSITIONS
-        and moment(first) <= moment(since)
-        and (last is None or moment(since) < moment(last))
-    )
-    entry = {
-        "alarmSummary": status["alarmSummary"],
-        "summary": "State transitioned from OK to Firing",
-        "timestamp": since,
-        "timestampTriggered": since,
-    }
-    return Result(
-        body={
-            "alarmId": alarm.id,
-            "isEnabled": alarm.body["isEnabled"],
-            "entries": [entry] if is_shown else [],
+    watch = watched(call.cloud, alarm, call.now)
+    wanted = call.query.get("alarmHistorytype")
+    entries = [
+        *(_transitions(alarm, watch) if wanted in {None, _TRANSITIONS} else ()),
+        *(_states(alarm, watch) if wanted in {None, _STATES} else ()),
+    ]
+    first, last = (call.query.get(f"timestamp{end}") for end in ("GreaterThanOrEqualTo", "LessThan"))
+    chosen = [
+        entry
+        for entry in entries
+        if (first is None or moment(first) <= moment(entry["timestamp"]))
+        and (last is None or moment(entry["timestamp"]) < moment(last))
+    ]
+    page = page_of_items(call, sorted(chosen, key=lambda entry: str(entry["timestamp"]), reverse=True))
+    body = {"alarmId": alarm.id, "isEnabled": alarm.body["isEnabled"], "entries": page.body}
+    return Result(body=body, headers=page.headers)
+
+
+def _transitions(alarm: Record, watch: Watch) -> Iterator[JsonObject]:
+    for event in watch.transitions:
+        words = "from OK to Firing" if event.is_firing else "from Firing to OK"
+        yield {
+            "alarmSummary": _summary(alarm, _word(is_firing=event.is_firing), len(event.streams)),
+            "summary": f"State transitioned {words}",
+            "timestamp": timestamp(event.at + _slack_seconds(alarm)),
+            "timestampTriggered": timestamp(event.at),
         }
-    )
+
+
+def _states(alarm: Record, watch: Watch) -> Iterator[JsonObject]:
+    evaluations = int((watch.until - watch.since) // EVALUATION_SECONDS)
+    for number in range(min(evaluations, STATES_SHOWN)):
+        at = watch.until - number * EVALUATION_SECONDS
+        state = _word(is_firing=watch.is_firing_at(at))
+        yield {
+            "alarmSummary": _summary(alarm, state),
+            "summary": f"The alarm state is {state}",
+            "timestamp": timestamp(at + _slack_seconds(alarm)),
+            "timestampTriggered": None,
+        }
+
+
+def _word(*, is_firing: bool) -> str:
+    return "FIRING" if is_firing else "OK"
+
+
+def _summary(alarm: Record, state: str, streams: int = 0) -> str:
+    own: str | None = alarm.body["alarmSummary"]
+    return own or summary(alarm.body, state, streams)
 
 
 def _status(call: Call, alarm: Record) -> JsonObject:
-    suppression = alarm.body["suppression"]
-    since = _breached_since(call, alarm) if alarm.body["isEnabled"] else None
-    status = "OK" if since is None else "FIRING"
-    if suppression and moment(suppression["timeSuppressFrom"]) <= call.now < moment(
-        suppression["timeSuppressUntil"]
-    ):
-        status = "SUSPENDED"
+    watch = watched(call.cloud, alarm, call.now)
+    state = _word(is_firing=bool(watch.firing))
+    transitions = watch.transitions
     return {
         "id": alarm.id,
         "displayName": alarm.body["displayName"],
         "severity": alarm.body["severity"],
         "ruleName": alarm.body["ruleName"],
-        "timestampTriggered": alarm.body["timeUpdated"] if since is None else timestamp(since),
-        "status": status,
-        "suppression": suppression,
-        "alarmSummary": alarm.body["alarmSummary"] or f"{alarm.body['displayName']} is {status}",
+        "timestampTriggered": timestamp(transitions[-1].at) if transitions else alarm.body["timeUpdated"],
+        "status": "SUSPENDED" if _is_suppressed(alarm, call.now) else state,
+        "suppression": alarm.body["suppression"],
+        "alarmSummary": _summary(alarm, state, len(watch.firing)),
     }
 
 
-def _breached_since(call: Call, alarm: Record) -> float | None:
-    """Return when the alarm began to fire, as far as two hours back; None while it does not fire.
+def _is_suppressed(alarm: Record, at: float) -> bool:
+    span = alarm.body["suppression"]
+    return bool(span) and moment(span["timeSuppressFrom"]) <= at < moment(span["timeSuppressUntil"])
 
-    It fires when each evaluation of the pending duration was a breach, up to the latest one or the one before:
-    the data of the running minute may still be on their way.
-    """
+
+def _slack_seconds(alarm: Record) -> float:
+    return _seconds(alarm.body["evaluationSlackDuration"])
+
+
+def evaluate_alarms(cloud: Cloud) -> None:
+    """Bring all alarms up to the present, and send their notifications.  Called under the cloud's lock."""
+    now = cloud.clock.time()
+    for alarm in cloud.store.all(ALARMS.kind, now):
+        if alarm.state_at(now) == "ACTIVE":
+            watched(cloud, alarm, now)
+
+
+def watched(cloud: Cloud, alarm: Record, now: float) -> Watch:
+    """Return what an alarm has seen up to now; notifies of what it had not seen yet."""
+    until = (now - _slack_seconds(alarm)) // EVALUATION_SECONDS * EVALUATION_SECONDS
+    watch: Watch | None = alarm.hidden.get("watch")
+    if watch is None:
+        begin = (alarm.created_at - _slack_seconds(alarm)) // EVALUATION_SECONDS * EVALUATION_SECONDS
+        watch = alarm.hidden["watch"] = Watch(begin, begin)
+    if not alarm.body["isEnabled"] or until - watch.until > MOST_EVALUATIONS * EVALUATION_SECONDS:
+        watch.forget(until)
+    if until <= watch.until:
+        return watch
     members = alarm.body
-    query = parse_query(call.cloud, members["query"])
-    interval = max(selection.interval_seconds for selection in query.selections)
-    evaluations = int(_seconds(members["pendingDuration"])) // EVALUATION_SECONDS
-    end = call.now - interval + EVALUATION_SECONDS
-    latest = (math.ceil(end / EVALUATION_SECONDS) - 1) * EVALUATION_SECONDS
-    compartment_ids = frozenset({members["metricCompartmentId"]})
-    found = evaluate(
-        query,
-        streams_of(call.cloud, call.region, compartment_ids, members["namespace"], members["resourceGroup"]),
-        start=end - LOOK_BACK_SECONDS,
-        end=end,
+    query = parse_query(cloud, members["query"])
+    rule = _rule(alarm, query)
+    streams = streams_of(
+        cloud,
+        alarm.region,
+        frozenset({members["metricCompartmentId"]}),
+        members["namespace"],
+        members["resourceGroup"],
     )
-    moments = [
-        breaches[-evaluations] + interval
-        for series in found
-        for last in (latest, latest - EVALUATION_SECONDS)
-        if len(breaches := _breaches(dict(series.points), last)) >= evaluations
-    ]
-    return min(moments, default=None)
+    found = evaluate(query, streams, start=watch.until - rule.interval_seconds, end=until)
+    for event in watch.advance(rule, found, until):
+        _notify(cloud, alarm, event, now)
+    return watch
 
 
-def _breaches(values: Mapping[float, float], last: float) -> list[float]:
-    """Return the consecutive breaching evaluations that end with `last`, latest first."""
-    row = []
-    while values.get(last):
-        row.append(last)
-        last -= EVALUATION_SECONDS
-    return row
+def _rule(alarm: Record, query: Query) -> Rule:
+    repeat = alarm.body["repeatNotificationDuration"]
+    is_absence = all(selection.statistic == "absent" for selection in query.selections)
+    return Rule(
+        interval_seconds=max(selection.interval_seconds for selection in query.selections),
+        pending_evaluations=int(_seconds(alarm.body["pendingDuration"]) // EVALUATION_SECONDS),
+        reset_seconds=0.0 if is_absence else RESET_SECONDS,
+        repeat_seconds=None if repeat is None else _seconds(repeat),
+    )
+
+
+def _notify(cloud: Cloud, alarm: Record, event: Event, now: float) -> None:
+    """Send an event to the alarm's topics, unless the alarm was suppressed when it came to light."""
+    if _is_suppressed(alarm, event.at + _slack_seconds(alarm)):
+        return
+    for destination in alarm.body["destinations"]:
+        topic = cloud.store.find("topic", destination, now)
+        if topic is not None and topic.state_at(now) == "ACTIVE":
+            body_for = partial(alarm_body, alarm.body, event)
+            send_to_topic(cloud, topic, now, title=alarm_title(alarm.body), body_for=body_for)

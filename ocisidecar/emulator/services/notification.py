@@ -1,8 +1,8 @@
 """Notifications: topics, the subscriptions that wait for confirmation, and messages.
 
 Source: oci.ons.NotificationControlPlaneClient and NotificationDataPlaneClient.  UNCONFIRMED: the code of the 409
-for a duplicate name of a topic, that subscriptions are deleted with their topic, the host in `apiEndpoint`, and how
-a wrong token is refused.
+for a duplicate name of a topic, that subscriptions are deleted with their topic, the host in `apiEndpoint`, how a
+wrong token is refused, and which durations a delivery policy may have.
 """
 
 from __future__ import annotations
@@ -13,15 +13,25 @@ from typing import Final
 from ocisidecar.emulator import crud
 from ocisidecar.emulator.compartment_moves import declare_move
 from ocisidecar.emulator.declarations import Call, Collection, Permission, Result, Service, Unique
-from ocisidecar.emulator.errors import invalid, not_found
+from ocisidecar.emulator.errors import ServiceError, invalid, not_found
 from ocisidecar.emulator.ids import timestamp
 from ocisidecar.emulator.paging import page_of_records, select
 from ocisidecar.emulator.schema import JsonObject, body, tagged
-from ocisidecar.emulator.state import Cloud, Record
+from ocisidecar.emulator.services.topic_messages import (
+    ask_for_confirmation,
+    link,
+    remember_endpoint,
+    send_to_topic,
+)
+from ocisidecar.emulator.state import ENDED, Cloud, Record
+from ocisidecar.emulator.subscription_endpoints import endpoint_error
 from ocisidecar.emulator.tagging import check_defined_tags
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """Source: oci.ons.NotificationDataPlaneClient.publish_message."""
+
+MESSAGES_PER_MINUTE: Final = 60
+"""Of one topic.  Source: oci.ons.NotificationDataPlaneClient.publish_message."""
 
 CONFIRMED_AT_ONCE: Final = frozenset({"ORACLE_FUNCTIONS"})
 """Protocols whose endpoints belong to the tenancy, so that their subscriptions need no confirmation."""
@@ -56,6 +66,7 @@ def _show_topic(_cloud: Cloud, record: Record, now: float) -> JsonObject:
 def _release_topic(call: Call, record: Record) -> None:
     for subscription in call.cloud.where("subscription", call.now, topicId=record.id):
         subscription.transition(call.now, [("DELETED", 0.0), (None, 0.0)])
+        call.cloud.outbox.drop(subscription.id)
 
 
 TOPICS: Final = crud.declare_collection(
@@ -93,13 +104,17 @@ declare_move(TOPICS)
     permission=Permission(verb="use", resource_type="ons-topics"),
 )
 def publish_message(call: Call) -> Result:
-    """Accept a message for a topic."""
-    topic = call.get("topic", call.resource_id)
+    """Accept a message for a topic, and send it to the topic's confirmed subscriptions."""
+    topic = crud.get_usable(call, "topic", call.path["topicId"])
     size = len(call.body["body"].encode())
     if not 0 < size <= MAX_MESSAGE_BYTES:
         raise invalid(f"body must have 1 to {MAX_MESSAGE_BYTES} bytes, got {size}")
-    message_id = call.cloud.ids.hexadecimal(32)
-    topic.hidden.setdefault("messages", []).append({"id": message_id, **call.body})
+    latest = [at for at in topic.hidden.get("published", ()) if at > call.now - 60]
+    if len(latest) >= MESSAGES_PER_MINUTE:
+        raise ServiceError("TooManyRequests")
+    topic.hidden["published"] = [*latest, call.now]
+    title, text = call.body.get("title", ""), call.body["body"]
+    message_id = send_to_topic(call.cloud, topic, call.now, title=title, body_for=lambda _: text)
     return Result(body={"messageId": message_id, "timeStamp": timestamp(call.now)})
 
 
@@ -114,6 +129,14 @@ DEFAULT_DELIVERY: Final[JsonObject] = {
 
 def _complete_subscription(call: Call) -> JsonObject:
     crud.get_usable(call, "topic", call.body["topicId"])
+    error = endpoint_error(call.body["protocol"], call.body["endpoint"])
+    if error is not None:
+        raise invalid(error)
+    same = {name: call.body[name] for name in ("topicId", "protocol", "endpoint")}
+    others = call.cloud.where("subscription", call.now, **same)
+    is_taken = any(one.state_at(call.now) not in ENDED for one in others)
+    if is_taken and not call.cloud.assumptions.accepts_equal_subscriptions:
+        raise ServiceError("NotAuthorizedOrResourceAlreadyExists")
     return {
         "createdTime": int(call.now * 1000),
         "timeCreated": None,
@@ -123,9 +146,15 @@ def _complete_subscription(call: Call) -> JsonObject:
 
 
 def _after_create(call: Call, record: Record) -> None:
-    record.hidden["token"] = call.cloud.ids.hexadecimal(32)
+    remember_endpoint(call, record)
     if record.body["protocol"] in CONFIRMED_AT_ONCE:
         record.transition(call.now, [("ACTIVE", 0.0)])
+    else:
+        ask_for_confirmation(call.cloud, record, call.now)
+
+
+def _release_subscription(call: Call, record: Record) -> None:
+    call.cloud.outbox.drop(record.id)
 
 
 def _show_subscription(_cloud: Cloud, record: Record, now: float) -> JsonObject:
@@ -151,6 +180,7 @@ SUBSCRIPTIONS: Final = crud.declare_collection(
         delete_phases=[("DELETED", "notification"), (None, "")],
         before_create=_complete_subscription,
         after_create=_after_create,
+        before_delete=_release_subscription,
         view=_show_subscription,
         summary_without=frozenset({"deliverPolicy"}),
         is_listed=False,
@@ -196,13 +226,16 @@ def update_subscription(call: Call) -> Result:
     record = call.get(SUBSCRIPTIONS.kind, call.resource_id)
     crud.require_state(call, record, {"PENDING", "ACTIVE"})
     crud.check_etag(call, SUBSCRIPTIONS, record)
+    policy = call.body.get("deliveryPolicy", {}).get("backoffRetryPolicy")
+    if policy is not None and policy["maxRetryDuration"] < 0:
+        raise invalid("maxRetryDuration must not be negative")
     check_defined_tags(call, call.body)
     record.change(call.body)
     shown = {name: record.body[name] for name in ("deliveryPolicy", "freeformTags", "definedTags")}
     return Result(body=shown, headers={"etag": crud.entity_tag(SUBSCRIPTIONS, record, call.now)})
 
 
-_BY_TOKEN: Final = {"query": ("token", "protocol"), "collection": SUBSCRIPTIONS}
+_BY_TOKEN: Final = {"query": ("token", "protocol"), "collection": SUBSCRIPTIONS, "is_signed": False}
 
 
 @SUBSCRIPTIONS_SERVICE.operation(
@@ -214,13 +247,12 @@ def get_confirm_subscription(call: Call) -> Result:
     if record.state_at(call.now) == "PENDING":
         record.transition(call.now, [("ACTIVE", 0.0)])
     topic = call.get("topic", record.body["topicId"])
-    link = f"{topic.body['apiEndpoint']}/20181201/subscriptions/{record.id}/unsubscription"
     return Result(
         body={
             "topicName": topic.body["name"],
             "topicId": topic.id,
             "endpoint": record.body["endpoint"],
-            "unsubscribeUrl": f"{link}?token={record.hidden['token']}&protocol={record.body['protocol']}",
+            "unsubscribeUrl": link(record, "unsubscription"),
             "message": "Subscription confirmed",
             "subscriptionId": record.id,
         }
@@ -233,6 +265,7 @@ def get_confirm_subscription(call: Call) -> Result:
 def get_unsubscription(call: Call) -> Result:
     """End a subscription with its token."""
     record = _by_token(call)
+    call.cloud.outbox.drop(record.id)
     record.transition(call.now, crud.draw_phases(call, record.id, SUBSCRIPTIONS.delete_phases))
     return Result(body="Subscription ended")
 
@@ -255,6 +288,7 @@ def _by_token(call: Call) -> Record:
 def resend_subscription_confirmation(call: Call) -> Result:
     """Send a pending subscription's token again."""
     record = crud.require_state(call, call.get(SUBSCRIPTIONS.kind, call.resource_id), {"PENDING"})
+    ask_for_confirmation(call.cloud, record, call.now)
     return crud.resource_result(call, record)
 
 

@@ -12,6 +12,7 @@ from ocisidecar.spec.security import SecurityContext
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.third_party_images import PROMETHEUS
 from ocisidecar.spec.volume import HALF_A_PAIR, FileContent, VolumeSpec
+from ocisidecar.spec.web_config import USER_NAME, WEB_CONFIG_FLAG
 
 IMAGE = PROMETHEUS.url
 PORT = 9090
@@ -20,9 +21,6 @@ _COMPACTION_GBS = 1
 """Beyond the limit for a while: a compaction writes a block before it removes those that the block replaces."""
 _WEB = "/etc/prometheus-web"
 _BCRYPT = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
-_UNREAD = (
-    "asks for a password or HTTPS, so Grafana and the management agent beside it, and verify(), cannot read it"
-)
 
 
 def prometheus(
@@ -52,9 +50,10 @@ def prometheus(
             In a spec file each `$` of it is written `$$`.
         version: change it together with a key or `users`, which enter no digest.
 
-    With a certificate or users it does not scrape itself, OCI checks only that it accepts connections, and what
-    reads it at http://127.0.0.1:9090, such as Grafana and the management agent beside it, is refused; so is
-    `verify()`.
+    With a certificate or users it does not scrape itself, and OCI checks only that it accepts connections, because
+    every path is protected.  Grafana beside it is given one of the users (`prometheus_user`) and, with a
+    certificate, the https URL (`prometheus_url`); Oracle's management agent can do neither, so a spec with both is
+    refused.  `verify()` reads as Grafana's user, over a network through HTTPS only.
 
     Its data ends with the instance.  Port 9090 is not opened by this: add it to the instance's `ports` for that.
     """
@@ -76,7 +75,6 @@ def prometheus(
         memory_limit_in_gbs=1,
         ephemeral_storage_in_gbs=retention_size_in_gbs + _COMPACTION_GBS,
         security_context=SecurityContext.restricted(run_as_user=_NOBODY),
-        warnings=(_UNREAD,) if protection else (),
         problems=tuple(_problems(certificate, private_key, users or {})),
     )
 
@@ -91,7 +89,7 @@ def _arguments(retention_size_in_gbs: int, *, is_protected: bool) -> tuple[str, 
         # By default any page that an operator opens may read what is served.
         "--web.cors.origin=none",
         f"--web.listen-address=0.0.0.0:{PORT}",
-        *((f"--web.config.file={_WEB}/web.yml",) if is_protected else ()),
+        *((f"{WEB_CONFIG_FLAG}{_WEB}/web.yml",) if is_protected else ()),
     )
 
 
@@ -121,6 +119,8 @@ def _problems(
     if (certificate is None) != (private_key is None):
         yield HALF_A_PAIR
     for name, value in users.items():
+        if not USER_NAME.fullmatch(name):
+            yield f"users: a name must have no colon and no control characters, got {name!r}"
         if not _BCRYPT.fullmatch(str(value)):
             yield (
                 f"users[{name!r}] must be the bcrypt hash of a password, never the password: take what "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from ocisidecar.spec.alarm import DEFAULT_TOPIC
 from ocisidecar.spec.deployment import DeploymentSpec
 from ocisidecar.spec.instance import InstanceSpec
 from ocisidecar.spec.internet import blocks_in, is_internet, is_whole_internet, public_addresses
@@ -13,6 +13,7 @@ from ocisidecar.spec.network import NetworkSpec
 from ocisidecar.spec.secret_texts import masked_content
 from ocisidecar.spec.sidecar import SidecarSpec
 from ocisidecar.spec.validate.paths import containers_of, joined
+from ocisidecar.spec.web_config import protection_of, reader_of
 
 _UNNOTICED = (
     "holds what looks like a secret, which enters no hash in a tag, so that a changed one alone goes unnoticed: "
@@ -22,6 +23,8 @@ _ALL_LOG_GROUPS = (
     "an existing log does not show its group, so the right to push lines covers all log groups of the compartment: "
     "give log_group_id instead of log_id"
 )
+_PLATFORM = re.compile(r"amd64|arm(32|64)?(v\d)?|x86_64|i386|s390x|ppc64le|(alpine|debian|ubuntu)[\d.]*")
+"""Words of tags whose numbers name no version of the image's program."""
 
 
 def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
@@ -31,13 +34,13 @@ def spec_warnings(spec: DeploymentSpec) -> tuple[str, ...]:
         for instance in spec.instances
         for path, message in _warnings(instance, spec)
     )
-    of_alarms = (
-        f'alarms["{alarm.name}"].destinations: none is given, so the alarm notifies the topic '
-        f"{DEFAULT_TOPIC.name!r} of this deployment: subscribe to it"
-        for alarm in spec.alarms
-        if not alarm.destinations
+    of_topics = (
+        f"the topic {topic.name!r} has no subscriptions, so alarms reach nobody until somebody subscribes to it: "
+        "give it some, such as mailto:ops@example.com"
+        for topic in spec.topics
+        if not topic.subscriptions
     )
-    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_alarms)
+    return (*(spec.origin.warnings if spec.origin else ()), *of_instances, *of_topics)
 
 
 def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[str, str]]:
@@ -57,6 +60,7 @@ def _warnings(instance: InstanceSpec, spec: DeploymentSpec) -> Iterator[tuple[st
     yield from _of_jobs(instance)
     yield from _of_existing_network(instance, spec.effective_network)
     yield from _hidden_changes(instance)
+    yield from _of_protected(instance)
     if spec.effective_logging.log_id is not None and any(_pushes(one) for one in instance.containers):
         yield "statements", _ALL_LOG_GROUPS
     for path, container in containers_of(instance):
@@ -78,8 +82,15 @@ def _pushes(container: SidecarSpec) -> bool:
 def _of_jobs(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
     if instance.sidecars and instance.container_restart_policy != "ALWAYS":
         names = ", ".join(sidecar.name for sidecar in instance.sidecars)
-        ends = "an instance ends with the last of its containers, and presets never end"
-        yield "container_restart_policy", f"{ends}: after the app it runs on, and costs, with {names}"
+        ends = "an instance ends with its last container"
+        yield "container_restart_policy", f"{ends}: it runs on after the app, and costs, until these end: {names}"
+
+
+def _of_protected(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
+    protection = protection_of(instance)
+    if protection is not None and (protection.users or not protection.is_known) and reader_of(instance) is None:
+        path = f'sidecars["{protection.container}"]'
+        yield path, "asks for a password, and no container has a user of it, so verify() cannot read its targets"
 
 
 def _of_existing_network(instance: InstanceSpec, network: NetworkSpec) -> Iterator[tuple[str, str]]:
@@ -103,6 +114,6 @@ def _hidden_changes(instance: InstanceSpec) -> Iterator[tuple[str, str]]:
 
 
 def _is_pinned(image_url: str) -> bool:
-    """Tell whether the URL has a digest, or a tag with a number, unlike `latest`, `stable` and `main`."""
+    """Tell whether the URL has a digest, or a tag with a number, unlike `main` and `stable-alpine3.23`."""
     tag = image_url.rpartition("/")[2].partition(":")[2]
-    return "@" in image_url or any(character.isdigit() for character in tag)
+    return "@" in image_url or re.search(r"\d", _PLATFORM.sub("", tag)) is not None

@@ -13,7 +13,7 @@ from pathlib import Path
 from socketserver import TCPServer
 from typing import Any, Final
 
-from log_forwarder.metrics import Metrics
+from forwarding.metrics import Metrics
 
 CLIENT_TIMEOUT_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.1
@@ -23,16 +23,19 @@ class Watchdog:
     """Detects a stuck forwarder.  Thread-safe.
 
     Args:
-        stuck_seconds: maximum time without an iteration of the main loop, or without an accepted entry while
-            entries are waiting.
+        stuck_seconds: maximum time without an iteration of the main loop, or without an accepted item while
+            items are waiting.
+        item: what is sent, as a word: `entry`.
+        items: several of it: `entries`.
     """
 
-    def __init__(self, stuck_seconds: float) -> None:
+    def __init__(self, stuck_seconds: float, item: str, items: str) -> None:
         self._stuck_seconds = stuck_seconds
+        self._item, self._items = item, items
         self._iterated_at = self._progressed_at = time.monotonic()
 
     def record_iteration(self, *, has_progressed: bool) -> None:
-        """Record one iteration of the main loop, and whether an entry was accepted or none is waiting."""
+        """Record one iteration of the main loop, and whether an item was accepted or none is waiting."""
         self._iterated_at = time.monotonic()
         if has_progressed:
             self._progressed_at = self._iterated_at
@@ -43,9 +46,8 @@ class Watchdog:
         if now - self._iterated_at > self._stuck_seconds:
             return f"the main loop has not run for {now - self._iterated_at:.0f} s"
         if now - self._progressed_at > self._stuck_seconds:
-            return (
-                f"no entry was accepted for {now - self._progressed_at:.0f} s while entries are waiting; see stderr"
-            )
+            waited = f"{now - self._progressed_at:.0f} s"
+            return f"no {self._item} was accepted for {waited} while {self._items} are waiting; see stderr"
         return ""
 
 

@@ -1,0 +1,127 @@
+"""What senders send, in one form for all protocols."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+NAME: Final = "__name__"
+LE: Final = "le"
+
+Labels = tuple[tuple[str, str], ...]
+"""Pairs of name and value, sorted by name; the metric's name is the label `__name__`."""
+
+_STALE: Final = struct.pack("<Q", 0x7FF0000000000002)
+_COUNTER_SUFFIXES: Final = ("_total", "_bucket", "_count", "_sum")
+
+
+class Kind(StrEnum):
+    """How the values of a series are to be understood."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    """Grows, and begins anew at zero."""
+    DELTA = "delta"
+    """Each value is what was added since the one before."""
+
+
+class Type(StrEnum):
+    """The type of a metric family."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    SUMMARY = "summary"
+
+
+TYPES: Final = {
+    1: Type.COUNTER,
+    2: Type.GAUGE,
+    3: Type.HISTOGRAM,
+    4: Type.GAUGE,
+    5: Type.SUMMARY,
+    6: Type.GAUGE,
+    7: Type.GAUGE,
+}
+"""Prometheus' numbers, in both versions of remote write; gauge histograms, infos and state sets are gauges."""
+
+
+@dataclass(slots=True)
+class Series:
+    """Samples of one series.
+
+    Args:
+        labels: sorted and unique.
+        points: (milliseconds since the epoch, value), in the order of time.
+        kind: None if the sender does not tell.
+        start_ms: since when a counter has counted; 0 if unknown.
+    """
+
+    labels: Labels
+    points: list[tuple[int, float]]
+    kind: Kind | None = None
+    start_ms: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """The content of a request.
+
+    Args:
+        series: the valid ones.
+        types: metric family → type.
+        invalid: why parts of the request are invalid.
+        unsupported: number of native and exponential histograms, which are not forwarded.
+    """
+
+    series: list[Series] = field(default_factory=list)
+    types: dict[str, Type] = field(default_factory=dict)
+    invalid: list[str] = field(default_factory=list)
+    unsupported: int = 0
+
+    @property
+    def count(self) -> int:
+        """The number of samples."""
+        return sum(len(one.points) for one in self.series)
+
+
+class DecodeError(Exception):
+    """A request that is not what its headers say."""
+
+
+def is_stale(value: float) -> bool:
+    """Return whether a value is Prometheus' stale marker: the series has ended."""
+    return value != value and struct.pack("<d", value) == _STALE  # noqa: PLR0124 - NaN
+
+
+STALE: Final[float] = struct.unpack("<d", _STALE)[0]
+
+
+def sorted_labels(pairs: Iterable[tuple[str, str]]) -> Labels:
+    """Return labels without blank values; ValueError says what is wrong with them."""
+    labels = tuple(sorted(pair for pair in pairs if pair[1]))
+    names = [name for name, _ in labels]
+    if len(set(names)) < len(names):
+        raise ValueError(f"a label occurs twice: {', '.join(names)}")
+    if NAME not in names:
+        raise ValueError(f"a series has no name: {', '.join(names)}")
+    if not names[0]:
+        raise ValueError("a label has no name")
+    return labels
+
+
+def kind_of(name: str, family_type: Type | None) -> Kind:
+    """Return the kind of a series by its name and the type of its family."""
+    if family_type is Type.GAUGE:
+        return Kind.GAUGE
+    if family_type is Type.COUNTER or name.endswith(_COUNTER_SUFFIXES):
+        return Kind.COUNTER
+    return Kind.GAUGE
+
+
+def family_of(name: str) -> str:
+    """Return the family of a series by its name: without the suffix of a counter, histogram or summary."""
+    return next((name.removesuffix(one) for one in _COUNTER_SUFFIXES if name.endswith(one)), name)

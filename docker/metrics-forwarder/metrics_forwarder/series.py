@@ -1,0 +1,137 @@
+"""One series over time: from the values of a sender to what is added in an interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from metrics_forwarder.samples import LE, NAME, Kind, Labels
+
+_REPEATED_MS: Final = 10 * 60 * 1000
+"""A gauge or delta that is older than the one before by up to this is one that was sent again."""
+
+
+@dataclass(slots=True)
+class Open:
+    """What an interval that has not ended has of a series: the value so far, and the time of its last sample."""
+
+    value: float
+    at_ms: int
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of a series.
+
+    Args:
+        labels: its identity.
+        kind: how its values are to be understood.
+        last: the last value; None before the first one.
+        last_ms: the time of that, milliseconds since the epoch.
+        start_ms: since when the counter has counted; 0 if unknown.
+        is_stale: whether the sender has said that the series has ended.
+        seen_at: of the monotonic clock, when the last sample came.
+        is_changed: since it was stored.
+        intervals: number of an interval → what it has so far.
+    """
+
+    labels: Labels
+    kind: Kind
+    last: float | None = None
+    last_ms: int = 0
+    start_ms: int = 0
+    is_stale: bool = False
+    seen_at: float = 0.0
+    is_changed: bool = True
+    intervals: dict[int, Open] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        return next(value for name, value in self.labels if name == NAME)
+
+    @property
+    def bound(self) -> float | None:
+        """The upper bound, if this is a bucket of a histogram."""
+        if self.kind is Kind.GAUGE or not self.name.endswith("_bucket"):
+            return None
+        text = next((value for name, value in self.labels if name == LE), "")
+        try:
+            return float(text)
+        except ValueError:
+            return None
+
+    def add(self, at_ms: int, value: float, start_ms: int, *, interval_ms: int, counts_since_ms: int) -> bool:
+        """Take a finite value; returns False for one that was taken before or is older than that.
+
+        Args:
+            at_ms: its time.
+            value: the value.
+            start_ms: since when a counter has counted; 0 if the sender does not tell.
+            interval_ms: the length of an interval.
+            counts_since_ms: the first value of a counter that has counted since then or later counts in full; of
+                any other it is unknown how much of it was sent before.
+        """
+        if self._is_repeated(at_ms, value, start_ms):
+            return False
+        added = self._added(value, start_ms, counts_since_ms)
+        self.last, self.last_ms, self.start_ms = value, at_ms, start_ms
+        self.is_stale, self.is_changed = False, True
+        if added is not None:
+            self._open(at_ms, added, at_ms // interval_ms)
+        return True
+
+    def _is_repeated(self, at_ms: int, value: float, start_ms: int) -> bool:
+        """Whether a value was taken before: a counter tells by the value also when the clock was put back."""
+        if self.last is None or at_ms > self.last_ms:
+            return False
+        if self.kind is Kind.COUNTER:
+            return value <= self.last and start_ms <= self.start_ms
+        return self.last_ms - at_ms <= _REPEATED_MS
+
+    def _added(self, value: float, start_ms: int, counts_since_ms: int) -> float | None:
+        """Return what a value adds to its interval; None for a counter of which it is unknown."""
+        if self.kind is not Kind.COUNTER:
+            return value
+        if self.last is None:
+            return value if start_ms and start_ms >= counts_since_ms else None
+        has_begun_anew = value < self.last or (self.start_ms and start_ms > self.start_ms)
+        return value if has_begun_anew else value - self.last
+
+    def _open(self, at_ms: int, added: float, interval: int) -> None:
+        before = self.intervals.get(interval)
+        if before is None:
+            self.intervals[interval] = Open(added, at_ms)
+            return
+        before.value = added if self.kind is Kind.GAUGE else before.value + added
+        before.at_ms = max(before.at_ms, at_ms)
+
+    def to_row(self, ended: Collection[int]) -> list[Any]:
+        """Return what is stored, as JSON values, without the intervals that have ended."""
+        intervals = [
+            [number, one.value, one.at_ms] for number, one in self.intervals.items() if number not in ended
+        ]
+        return [self.labels, self.kind, self.last, self.last_ms, self.start_ms, self.is_stale, intervals]
+
+    @classmethod
+    def from_row(cls, row: list[Any], seen_at: float) -> State:
+        """Return what was stored."""
+        labels, kind, last, last_ms, start_ms, is_stale, intervals = row
+        return cls(
+            tuple((name, value) for name, value in labels),
+            Kind(kind),
+            last,
+            last_ms,
+            start_ms,
+            is_stale,
+            seen_at,
+            is_changed=False,
+            intervals={number: Open(value, at_ms) for number, value, at_ms in intervals},
+        )
+
+
+def is_number(value: float) -> bool:
+    """Return whether OCI takes a value: JSON has neither NaN nor infinity."""
+    return math.isfinite(value)

@@ -1,0 +1,199 @@
+"""The metrics forwarder as a process, and an emulated tenancy that it sends to."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from ocisidecar.emulator import Emulator
+
+SOURCES = Path(__file__).parents[2] / "docker" / "metrics-forwarder"
+sys.path[:0] = [str(SOURCES), str(SOURCES.parent)]
+
+TIMEOUT_SECONDS = 60.0
+NAMESPACE = "web"
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
+    """Return as soon as a condition holds; fail after a timeout.  `what` describes the condition."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        pause.wait(0.02)
+    pytest.fail(f"not within {seconds:g} s: {what}")
+
+
+@define
+class Tenancy:
+    """An emulated tenancy, and what the namespace received there."""
+
+    emulator: Emulator
+    identity: Path
+
+    def issue(self) -> None:
+        """Write a key, and a token that is valid for a day."""
+        key = generate_private_key(65537, 2048)
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        (self.identity / "token").write_text(self.emulator.issue_token(public_key=public, seconds=86400))
+        (self.identity / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    def environment(self, volume: Path) -> dict[str, str]:
+        """Return the variables that platform and spec set for a forwarder."""
+        return {
+            "OCI_RESOURCE_PRINCIPAL_VERSION": "2.2",
+            "OCI_RESOURCE_PRINCIPAL_RPST": str(self.identity / "token"),
+            "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": str(self.identity / "key"),
+            "OCISIDECAR_ENDPOINT": self.emulator.endpoint,
+            "OCISIDECAR_COMPARTMENT_ID": self.emulator.compartment_id,
+            "OCISIDECAR_METRIC_NAMESPACE": NAMESPACE,
+            "OCISIDECAR_STATE_DIRECTORY": str(volume),
+            "OCISIDECAR_RECEIVE_PORT": "0",
+            "OCISIDECAR_METRICS_PORT": "0",
+            "OCISIDECAR_DELAY_SECONDS": "0.05",
+            "OCISIDECAR_STOP_QUIET_SECONDS": "0",
+            "OCISIDECAR_BACKOFF_SECONDS": "0.02",
+            "OCISIDECAR_MAX_BACKOFF_SECONDS": "0.1",
+            "OCISIDECAR_CALLS_PER_SECOND": "50",
+        }
+
+    def streams(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[int, float]]]:
+        """Return what arrived: name and dimensions → (milliseconds, value), oldest first."""
+        cloud = self.emulator.app.cloud
+        with cloud.lock:
+            keys = list(cloud.metrics.keys(cloud.home_region, [self.emulator.compartment_id]))
+            return {
+                (key.name, key.dimensions): [
+                    (round(one.time * 1000), one.value) for one in cloud.metrics.stream(key).datapoints
+                ]
+                for key in keys
+                if key.namespace == NAMESPACE
+            }
+
+    def points(self, name: str) -> list[tuple[int, float]]:
+        """Return what arrived of the only stream of a name; nothing without one."""
+        found = [points for (one, _), points in self.streams().items() if one == name]
+        assert len(found) <= 1
+        return found[0] if found else []
+
+
+@define
+class Process:
+    """A forwarder in a separate process; its log on stderr goes to a file."""
+
+    environment: dict[str, str]
+    log_path: Path
+    process: subprocess.Popen[bytes] | None = None
+    _offset: int = field(default=0, init=False)
+
+    def start(self) -> Process:
+        """Start it, again or for the first time; returns when it has logged `started`."""
+        self._offset = len(self.events())
+        self._begin()
+        wait_until(lambda: self.started() or self.process.poll() is not None, "the forwarder starts")
+        assert self.process.poll() is None, self.log_path.read_text()
+        return self
+
+    def run(self) -> int:
+        """Start it and wait for its end; returns the exit status."""
+        self._begin()
+        return self.wait()
+
+    def _begin(self) -> None:
+        with self.log_path.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "metrics_forwarder"],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{SOURCES}:{SOURCES.parent}", **self.environment},
+                stderr=stderr,
+            )
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the lines of its log."""
+        if not self.log_path.exists():
+            return []
+        return [json.loads(line) for line in self.log_path.read_text().splitlines() if line.startswith("{")]
+
+    def started(self) -> dict[str, Any] | None:
+        """Return the line `started` of the running process."""
+        return next((one for one in self.events()[self._offset :] if one["event"] == "started"), None)
+
+    @property
+    def port(self) -> int:
+        """The port for senders."""
+        return self.started()["receive_port"]
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Return status and body of its own pages."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.started()["port"], timeout=30)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, name: str) -> float:
+        """Return one of its own metrics, named without the prefix."""
+        lines = self.ask("/metrics")[1].splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"metrics_forwarder_{name} "))
+
+    def kill(self) -> None:
+        """Send SIGKILL and wait for the end."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Send SIGTERM and wait for the end; returns the exit status."""
+        self.process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end of the process; returns the exit status."""
+        return self.process.wait(TIMEOUT_SECONDS)
+
+
+@pytest.fixture
+def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
+    identity = tmp_path / "identity"
+    identity.mkdir()
+    with Emulator(seed=1) as emulator:
+        tenancy = Tenancy(emulator, identity)
+        tenancy.issue()
+        yield tenancy
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """The volume of the forwarder."""
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def start_forwarder(tenancy: Tenancy, volume: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Starts a forwarder for `volume`; settings are environment variables without the prefix OCISIDECAR_."""
+    processes = []
+
+    def start(**settings: Any) -> Process:
+        given = {f"OCISIDECAR_{name}": str(value) for name, value in settings.items()}
+        process = Process({**tenancy.environment(volume), **given}, tmp_path / f"forwarder-{len(processes)}.jsonl")
+        processes.append(process)
+        return process.start()
+
+    yield start
+    for process in processes:
+        if process.process.poll() is None:
+            process.kill()

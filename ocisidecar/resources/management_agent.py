@@ -170,6 +170,9 @@ class ManagementAgent(Kind):
                     "containerInstanceId": Ref(made.key),
                     _CONTENT: digest(made.sections),
                 }
+                if (access := spec.effective_access).defined_tag is not None:
+                    namespace, _, key = access.defined_tag.partition(".")
+                    body["definedTags"] = {namespace: {key: access.name or spec.name}}
                 yield self.desired(made.key.name, body)
 
     def as_key(self, key: Key, deployment: str, body: Mapping[str, Json]) -> Live:

@@ -23,6 +23,14 @@ def replicas(count: int, **fields: object) -> DeploymentSpec:
 
 
 @pytest.fixture
+def latencies() -> Latencies:
+    """What agents depend on takes its time; all that is only in the way does not."""
+    return Latencies(
+        container_instance_create=40, container_instance_delete=30, management_agent=2, agent_registration=120
+    )
+
+
+@pytest.fixture
 def cloud(clock, latencies):
     with Emulator(clock=clock, latencies=latencies) as emulator:
         yield emulator

@@ -27,6 +27,7 @@ _ID_FIELDS: Mapping[str, str] = {
     "secrets.get_secret_bundle": _SECRET_ID,
     "secrets.list_secret_bundle_versions": _SECRET_ID,
     "artifacts.get_container_configuration": "namespace",
+    "core.list_network_security_group_vnics": "vnicId",
     "limits.list_limit_definitions": "name",
     "limits.list_limit_values": "name",
     "limits.list_services": "name",

@@ -45,6 +45,9 @@ _PAGE_LIMITS: Mapping[str, int] = {"container_instances": 1000, "ons": 50}
 Source: Container Instances API, ListContainerInstances (1 to 1000); for ons what public clients send (UNCONFIRMED).
 """
 
+MAX_PAGES = 10_000
+"""A list with more pages counts as one without an end."""
+
 METRIC_INGESTION = "monitoring.MonitoringClient/telemetry-ingestion"
 """The client that posts metrics, which uses a separate host that the SDK does not choose by itself.
 
@@ -289,8 +292,10 @@ class Caller:
             page = response.headers.get("opc-next-page")
             if not page:
                 return
-            if page in pages:
-                raise self._malformed(operation, response.status, response.headers, "its next page was sent before")
+            if page in pages or len(pages) >= MAX_PAGES:
+                is_known = page in pages
+                problem = "its next page was sent before" if is_known else f"it has more than {MAX_PAGES} pages"
+                raise self._malformed(operation, response.status, response.headers, problem)
             pages.add(page)
             query["page"] = page
 

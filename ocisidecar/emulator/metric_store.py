@@ -28,9 +28,14 @@ class _StreamData:
 
 
 class MetricStore:
-    """All streams, in the order of their first datapoint.  Used under the emulator's lock."""
+    """All streams, in the order of their first datapoint.  Used under the emulator's lock.
 
-    def __init__(self) -> None:
+    Args:
+        keeps_repeated: whether a datapoint with the time of another counts beside it, or takes its place.
+    """
+
+    def __init__(self, *, keeps_repeated: bool = True) -> None:
+        self._keeps_repeated = keeps_repeated
         self._streams: dict[StreamKey, _StreamData] = {}
 
     def add(
@@ -38,6 +43,9 @@ class MetricStore:
     ) -> None:
         """Store datapoints of a stream; the latest metadata apply to the whole stream."""
         data = self._streams.setdefault(key, _StreamData())
+        if not self._keeps_repeated:
+            times = {point.time for point in datapoints}
+            data.datapoints = [point for point in data.datapoints if point.time not in times]
         data.datapoints.extend(datapoints)
         data.metadata = metadata or data.metadata
 

@@ -191,6 +191,9 @@ class Assumptions:
             record.  UNCONFIRMED: which limits answer in which way.
         agent_silent_after_seconds: after how long without a heartbeat a management agent is SILENT.  UNCONFIRMED:
             no number is documented; a longer time hides for longer that an agent is gone.
+        keeps_repeated_datapoints: whether a datapoint that is posted again, with the time of one that the stream
+            has, counts beside that; otherwise it takes its place.  UNCONFIRMED: the field `count` of a datapoint
+            suggests that datapoints are added up, so that sum() and count() double.
         shows_ended_install_keys: whether an install key that has expired or is used up is TERMINATED; otherwise it
             stays ACTIVE.  UNCONFIRMED: the word exists, and no document says what it is for.
         lists_shapes_without_limit: whether list_container_instance_shapes lists shapes of which the tenancy may
@@ -224,6 +227,7 @@ class Assumptions:
     dynamic_groups_match_tags: bool = False
     availability_of_limits: str = field(default="known", validator=in_(("known", "null", "missing")))
     agent_silent_after_seconds: float = 600
+    keeps_repeated_datapoints: bool = True
     shows_ended_install_keys: bool = False
     lists_shapes_without_limit: bool = True
 
@@ -246,10 +250,13 @@ class Cloud:
     ids: Ids
     pods: Pods
     store: Store = field(factory=Store)
-    metrics: MetricStore = field(factory=MetricStore)
+    metrics: MetricStore = field(init=False)
     outbox: Outbox = field(factory=Outbox)
     tokens: RetryTokens = field(factory=RetryTokens)
     lock: threading.RLock = field(factory=threading.RLock)
+
+    def __attrs_post_init__(self) -> None:
+        self.metrics = MetricStore(keeps_repeated=self.assumptions.keeps_repeated_datapoints)
 
     def draw_phases(self, draw_key: str, named: Sequence[tuple[str | None, str]]) -> list[Phase]:
         """Return phases with drawn durations: second items name fields of `Latencies`, or are empty for none."""

@@ -146,6 +146,7 @@ def _app(values: Values) -> InstanceSpec:
         memory_in_gbs=values.container_memory_gb,
         replicas=values.container_count,
         ports=_ports(values),
+        egress=values.egress_cidr,
         environment_variables=variables_of_app,
         health_checks=(HealthCheck.http(values.container_port),),
         scrape=_app_scrape(values),

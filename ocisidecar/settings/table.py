@@ -15,6 +15,7 @@ from attrs import Factory, field, fields, frozen
 from ocisidecar.settings.secret import SECRET, Secret
 from ocisidecar.settings.value_types import (
     DEFINED_TAGS,
+    EGRESS,
     FLAG,
     GROUPS,
     HOST,
@@ -32,6 +33,7 @@ from ocisidecar.settings.value_types import (
     ocid,
 )
 from ocisidecar.settings.variable import VARIABLE, Variable, metadata, variable
+from ocisidecar.spec.egress import EgressSpec
 
 
 def _image(what: str, path: str) -> Any:
@@ -168,6 +170,13 @@ class Values:
         (),
         example="",
         targets=("ports[].sources",),
+    )
+
+    egress_cidr: EgressSpec | None = field(
+        default=None,
+        metadata=metadata(
+            "Where instances may connect to. Empty: everywhere.", EGRESS, example="", targets=("egress",)
+        ),
     )
 
     enable_logging: bool = variable("Make a log group and a log.", FLAG, default=True)
@@ -360,22 +369,6 @@ class Values:
     )
     max_wait_time: int = variable("Seconds that one resource may take to become ready.", SECONDS, 1200)
 
-
-SECTIONS: Final[Mapping[str, str]] = {
-    "oci_cli_profile": "Account and region",
-    "container_instance_name": "The app and its instances",
-    "subnet_ocid": "Network",
-    "enable_logging": "Logs",
-    "enable_prometheus_sidecar": "Prometheus",
-    "enable_prometheus_exporters": "Exporters",
-    "enable_management_agent_sidecar": "Metrics in OCI Monitoring",
-    "enable_grafana_sidecar": "Grafana",
-    "enable_alarms": "Alarms",
-    "ocir_region": "Images and their registry",
-    "freeform_tags": "Tags",
-    "verbose": "Behaviour of the scripts",
-}
-"""Field → the heading before it in the template."""
 
 IMAGES: Final[Mapping[str, str]] = {
     "app-with-metrics": "APP_WITH_METRICS_IMAGE",

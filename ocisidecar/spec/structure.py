@@ -125,8 +125,8 @@ def parameters_of(make: Any) -> Mapping[str, tuple[Any, Any]]:
 @cache
 def positional_of(make: Any) -> str | None:
     """Return the argument that a document may give alone, without its name."""
-    first = next(iter(signature(make).parameters.values()))
-    return None if first.kind is Parameter.KEYWORD_ONLY else first.name
+    first = next(iter(signature(make).parameters.values()), None)
+    return None if first is None or first.kind is Parameter.KEYWORD_ONLY else first.name
 
 
 @cache
@@ -320,9 +320,8 @@ def _made(converter: Converter, make: Any, value: Any) -> Any:
         given = {}
     if not isinstance(given, Mapping):
         if not has(make):
-            _refuse(
-                [("", f"must be a mapping with keys such as {', '.join([*parameters][:3])}, got {word_for(value)}")]
-            )
+            keys = f"must be a mapping with keys such as {', '.join([*parameters][:3])}"
+            _refuse([("", f"{keys if parameters else 'takes no arguments'}, got {word_for(value)}")])
         return value
     problems = [(str(name), _unknown(str(name), parameters)) for name in given if name not in parameters]
     problems += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from typing import Any
@@ -18,6 +19,7 @@ from oci.auth.certificate_retriever import InvalidCertificateFromInstanceMetadat
 from urllib3.exceptions import ProtocolError
 
 from ocisidecar.cancel import Cancel
+from ocisidecar.client import session
 from ocisidecar.client.retry import CREATE
 from ocisidecar.client.session import Caller, Session
 from ocisidecar.clock import VirtualClock
@@ -237,6 +239,18 @@ class TestMalformedAnswers:
         )
         with pytest.raises(ConnectionLost, match="its next page was sent before"):
             list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
+
+    def test_pages_without_number_are_an_error(
+        self, answers: responses.RequestsMock, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A list whose pages always have another one raises ConnectionLost after 10,000 of them; here after 10."""
+        assert session.MAX_PAGES == 10_000
+        monkeypatch.setattr(session, "MAX_PAGES", 10)
+        numbers = itertools.count()
+        answers.add_callback("GET", VCNS, lambda _: (200, {"opc-next-page": f"page-{next(numbers)}"}, "[]"))
+        with pytest.raises(ConnectionLost, match="it has more than 10 pages"):
+            list(caller.pages("core.VirtualNetworkClient", "list_vcns", TENANCY))
+        assert next(numbers) == 11
 
     @pytest.mark.parametrize("body", ["", "{}", '{"id": null}', "[]", "<html>", '{"displayName": "x"}'])
     def test_a_create_without_id_has_an_unknown_outcome(

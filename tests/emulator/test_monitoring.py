@@ -137,6 +137,19 @@ class TestPosting:
         refused(400, "InvalidParameter", post, *metrics)
         assert post(*metrics[:50], *metrics[:50]).data.failed_metrics_count == 0
 
+    @pytest.mark.parametrize(("keeps_repeated", "total"), [(True, 14.0), (False, 7.0)])
+    def test_a_datapoint_that_is_posted_again(self, make_emulator, client_of, metric, keeps_repeated, total):
+        """A datapoint that is posted again counts twice, or once where that is assumed."""
+        emulator = make_emulator(assumptions=Assumptions(keeps_repeated_datapoints=keeps_repeated))
+        ingestion = client_of(emulator, "monitoring.MonitoringClient")
+        again = {**metric(7.0), "compartmentId": emulator.compartment_id}
+        for _ in range(2):
+            ingestion.post_metric_data({"metricData": [again]})
+        asked = {"namespace": "app", "query": "Load[1m].sum()"}
+        monitoring = client_of(emulator, "monitoring.MonitoringClient")
+        (found,) = monitoring.summarize_metrics_data(emulator.compartment_id, asked).data
+        assert [point.value for point in found.aggregated_datapoints] == [total]
+
     def test_an_unknown_compartment_is_refused(self, post, metric, refused):
         """A post to an unknown compartment gets 404."""
         refused(404, "NotAuthorizedOrNotFound", post, metric(1.0, compartmentId="ocid1.compartment.oc1..none"))

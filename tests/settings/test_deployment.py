@@ -6,12 +6,25 @@ import re
 
 import pytest
 
-from ocisidecar import AlarmSpec, NetworkSpec, PlacementSpec, Port, ScrapeTarget, SecretRef, TopicSpec
+from ocisidecar import (
+    AlarmSpec,
+    EgressRule,
+    EgressSpec,
+    NetworkSpec,
+    PlacementSpec,
+    Port,
+    ScrapeTarget,
+    SecretRef,
+    TopicSpec,
+)
 from ocisidecar.errors import SettingsError
 from ocisidecar.resources.access import statements_of
 from ocisidecar.settings.deployment import platforms
 from ocisidecar.settings.table import variables
 
+FROM_OCIR = (
+    "CONTAINER_IMAGE=fra.ocir.io/acme/web:1.4\nENABLE_PROMETHEUS_SIDECAR=false\nENABLE_PROMETHEUS_EXPORTERS=false\n"
+)
 SUBNET = "ocid1.subnet.oc1.fra.a"
 GROUP = "ocid1.networksecuritygroup.oc1.fra.a"
 TOPIC = "ocid1.onstopic.oc1.fra.a"
@@ -152,6 +165,30 @@ class TestNetwork:
         assert web("PROMETHEUS_ALLOWED_CIDR=vcn\n").ports == (Port(8080), Port(9090))
         ports = web("PROMETHEUS_ALLOWED_CIDR=203.0.113.7/32\nALLOWED_CIDR=198.51.100.0/24\n").ports
         assert ports == (Port(8080, sources=["198.51.100.0/24"]), Port(9090, sources=["203.0.113.7/32"]))
+
+    @pytest.mark.parametrize(
+        ("text", "egress"),
+        [
+            ("none", EgressSpec()),
+            ("vcn", EgressSpec(["vcn"])),
+            (
+                "vcn:5432, vcn:6379,203.0.113.0/24:443",
+                EgressSpec([EgressRule("vcn", ports=[5432, 6379]), EgressRule("203.0.113.0/24", ports=[443])]),
+            ),
+            (
+                "10.0.0.2/32:53/udp,10.0.0.2/32:53",
+                EgressSpec(
+                    [EgressRule("10.0.0.2/32", ports=[53], protocol="udp"), EgressRule("10.0.0.2/32", ports=[53])]
+                ),
+            ),
+            ("vcn:80,vcn", EgressSpec(["vcn"])),
+        ],
+    )
+    def test_egress_is_narrowed(self, web, text, egress):
+        """EGRESS_CIDR names destinations, and without it instances may connect to everything."""
+        assert web().egress is None
+        lines = f"{FROM_OCIR}EGRESS_CIDR='{text}'\n"
+        assert web(lines).egress == egress
 
     def test_existing(self, spec):
         """An existing subnet and its groups are used unchanged."""

@@ -33,6 +33,7 @@ NOT_DRAINED: Final = 1
 CANNOT_START: Final = 2
 
 _TICK_SECONDS: Final = 0.25
+_DONE: Final = ("sent_points_total", "refused_points_total", "expired_points_total")
 _CANNOT_START: Final = (SettingsError, PrincipalError, DirectoryError, StatusError, ReceiverError)
 
 
@@ -72,6 +73,7 @@ class Program:
         self._is_last = threading.Event()
         self._sender_ended = threading.Event()
         self._metrics = Metrics()
+        self._done_before = 0.0
         self._forwarder = _forwarder(settings, self._metrics)
         watchdog = Watchdog(settings.stuck_seconds, "datapoint", "datapoints")
         self._status = StatusServer(settings.metrics_port, watchdog, self._metrics)
@@ -111,15 +113,16 @@ class Program:
         try:
             self._forwarder.tick(is_last=is_last)
         except StoreError as exc:
-            self._metrics.add("save_failures_total")
-            if self._metrics.get("save_failures_total").is_integer():
-                log("cannot write to the volume", level="ERROR", reason=str(exc))
-        sent = self._metrics.get("sent_points_total")
-        has_progressed = not self._forwarder.has_points or sent > self._sent_before
-        self._sent_before = sent
+            self._report(exc)
+        done = sum(self._metrics.get(name) for name in _DONE)
+        has_progressed = not self._forwarder.has_points or done > self._done_before
+        self._done_before = done
         self._status.watchdog.record_iteration(has_progressed=has_progressed)
 
-    _sent_before = 0.0
+    def _report(self, error: StoreError) -> None:
+        self._metrics.add("save_failures_total")
+        if int(self._metrics.get("save_failures_total")).bit_count() == 1:  # the 1st, 2nd, 4th, ...
+            log("cannot write to the volume", level="ERROR", reason=str(error))
 
     def _drain(self) -> bool:
         """Take what still comes for a while, then send everything; False when the grace period ends before."""
@@ -145,8 +148,7 @@ class Program:
                 try:
                     has_sent = self._sender.send_waiting()
                 except StoreError as exc:
-                    self._metrics.add("save_failures_total")
-                    log("cannot write to the volume", level="ERROR", reason=str(exc))
+                    self._report(exc)
                     has_sent = False
                 if not has_sent:
                     self._aborted.wait(_TICK_SECONDS)

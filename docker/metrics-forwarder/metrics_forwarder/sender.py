@@ -140,11 +140,17 @@ class Sender:
         if self._failures:
             log("push accepted again", failures=self._failures)
             self._failures = 0
-        messages = failed_streams(result.content)
-        refused = [one for one in points if _key(json.loads(one.stream)) in messages]
-        self._metrics.add("sent_points_total", len(points) - len(refused))
-        for one in refused:
-            self._set_aside([one], messages[_key(json.loads(one.stream))], result)
+        failed_count, messages = failed_metrics(result.content)
+        named: dict[str, list[QueuedPoint]] = {}
+        for one in points:
+            key = _key(json.loads(one.stream))
+            if key in messages:
+                named.setdefault(key, []).append(one)
+        for key, refused in named.items():
+            self._set_aside(refused, messages[key], result)
+        if failed_count > len(named):
+            log("metrics failed that the answer does not name", level="ERROR", metrics=failed_count - len(named))
+        self._metrics.add("sent_points_total", len(points) - sum(map(len, named.values())))
         self._forwarder.remove_points(points)
 
     def _on_refused(self, points: list[QueuedPoint], result: PushResult) -> None:
@@ -226,13 +232,14 @@ def body_of(points: Sequence[QueuedPoint], destination: Destination) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def failed_streams(content: bytes) -> dict[str, str]:
-    """Return what a successful answer says about metrics that failed nevertheless: stream → message."""
+def failed_metrics(content: bytes) -> tuple[int, dict[str, str]]:
+    """Return what a successful answer says about metrics that failed nevertheless: how many; stream → message."""
     try:
-        failed = json.loads(content)["failedMetrics"] or ()
-        return {_key(one["metricData"]): str(one["message"]) for one in failed}
+        answer = json.loads(content)
+        failed = answer["failedMetrics"] or ()
+        return int(answer["failedMetricsCount"]), {_key(one["metricData"]): str(one["message"]) for one in failed}
     except (ValueError, KeyError, TypeError):
-        return {}
+        return 0, {}
 
 
 def _key(metric: dict[str, Any]) -> str:

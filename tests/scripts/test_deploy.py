@@ -42,7 +42,7 @@ class TestLocal:
         code, out, err = script("deploy", "deploy", "--settings", TEMPLATE, "--local")
         assert (code, "monitoring-demo: 12 resources." in out) == (0, True)
         assert "12 to create" in err
-        assert "All checks of monitoring-demo that could run passed: 41 passed, 7 skipped." in err
+        assert "All checks of monitoring-demo that could run passed: 41 passed, 8 skipped." in err
         assert "everything is gone when it ends" in err
 
     def test_as_a_program_of_its_own(self, tmp_path):

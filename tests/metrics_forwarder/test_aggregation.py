@@ -219,7 +219,7 @@ class TestTypes:
         types = {"queue_count": Type.GAUGE, "jobs": Type.COUNTER}
         add(aggregator, one("queue_count", (15, 7.0)), one("jobs", (15, 6.0)), one("jobs", (30, 9.0)), types=types)
         found = {dict(point.labels)["__name__"]: point.value for point in end(aggregator)}
-        assert found["queue_count"] == 7.0
+        assert found == {"queue_count": 7.0, "jobs": 3.0}
         assert aggregator.states[sorted_labels([("__name__", "jobs")])].kind is Kind.COUNTER
 
     def test_a_gauge_of_another_name_decides_nothing(self):

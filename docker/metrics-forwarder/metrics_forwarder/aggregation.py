@@ -176,13 +176,14 @@ class Aggregator:
         return found
 
     def _check_kind(self, state: State, series: Series) -> None:
-        """Change the kind of a series whose type becomes known late."""
+        """Change the kind of a series whose type becomes known late; what it has of open intervals is void."""
         kind = series.kind
         if kind is None:
             name = state.name
             kind = kind_of(name, self._type_of(name))
         if kind is not state.kind:
             state.kind, state.last, state.is_changed = kind, None, True
+            state.intervals.clear()
             self._streams |= self._streams_of(state)
 
     def _type_of(self, name: str) -> Type | None:

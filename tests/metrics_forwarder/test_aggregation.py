@@ -31,7 +31,7 @@ def make(max_streams=100, quantiles=(), selector="{}", counts_since_ms=0):
 
 def one(name, *points, kind=None, start_ms=0, **labels):
     """Return samples; times are seconds after START."""
-    key = sorted_labels({"__name__": name, **labels}.items())
+    key = sorted_labels(tuple({"__name__": name, **labels}.items()))
     return Series(key, [(START + round(at * 1000), value) for at, value in points], kind, start_ms)
 
 
@@ -220,7 +220,7 @@ class TestTypes:
         add(aggregator, one("queue_count", (15, 7.0)), one("jobs", (15, 6.0)), one("jobs", (30, 9.0)), types=types)
         found = {dict(point.labels)["__name__"]: point.value for point in end(aggregator)}
         assert found == {"queue_count": 7.0, "jobs": 3.0}
-        assert aggregator.states[sorted_labels([("__name__", "jobs")])].kind is Kind.COUNTER
+        assert aggregator.states[sorted_labels((("__name__", "jobs"),))].kind is Kind.COUNTER
 
     def test_a_gauge_of_another_name_decides_nothing(self):
         """The gauge `queue` does not make a gauge of the counter `queue_total`."""
@@ -246,8 +246,8 @@ class TestHistograms:
         assert aggregator.stream_count == 2
         labels = {"__name__": "latency_seconds", "path": "/"}
         assert end(aggregator) == [
-            Point(sorted_labels({**labels, "quantile": "0.5"}.items()), START + 30_000, pytest.approx(0.3)),
-            Point(sorted_labels({**labels, "quantile": "0.99"}.items()), START + 30_000, 0.5),
+            Point(sorted_labels(tuple({**labels, "quantile": "0.5"}.items())), START + 30_000, pytest.approx(0.3)),
+            Point(sorted_labels(tuple({**labels, "quantile": "0.99"}.items())), START + 30_000, 0.5),
         ]
 
     def test_buckets(self):

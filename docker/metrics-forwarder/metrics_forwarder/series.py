@@ -34,6 +34,7 @@ class State:
         is_stale: whether the sender has said that the series has ended.
         seen_at: of the monotonic clock, when the last sample came.
         is_changed: since it was stored.
+        types_seen: how many changes of types its kind takes into account.
         intervals: number of an interval → what it has so far.
     """
 
@@ -45,6 +46,7 @@ class State:
     is_stale: bool = False
     seen_at: float = 0.0
     is_changed: bool = True
+    types_seen: int = -1
     intervals: dict[int, Open] = field(default_factory=dict)
 
     @property

@@ -99,6 +99,14 @@ def test_deltas_are_added_up():
     assert values(aggregator) == [(20, 7.0), (70, 5.0)]
 
 
+def test_deltas_of_several_processes_are_added_up():
+    """Deltas of several processes, whose times are not in order, count once each, also when one is sent again."""
+    aggregator = make()
+    for at, start in ((10, 0), (9.5, -0.5), (20, 10), (19.5, 9.5), (19.5, 9.5), (20, 10)):
+        add(aggregator, one("orders", (at, 1.0), kind=Kind.DELTA, start_ms=START + round(start * 1000)))
+    assert values(aggregator) == [(20, 4.0)]
+
+
 @pytest.mark.parametrize("kind", [Kind.COUNTER, Kind.GAUGE, Kind.DELTA])
 def test_what_is_sent_again_counts_once(kind):
     """A request that is sent again changes nothing, and its samples are counted as repeated."""

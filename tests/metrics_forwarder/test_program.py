@@ -97,6 +97,18 @@ def test_bodies_that_are_not_what_they_say_are_refused_for_good(start_forwarder,
     assert (nameless.status, nameless.headers["x-prometheus-remote-write-samples-written"]) == (400, "1")
 
 
+def test_bodies_come_in_chunks_and_are_bounded(tenancy, start_forwarder, start_ms):
+    """A body in chunks is taken; one that is too long is refused for good, whole or in chunks."""
+    forwarder = start_forwarder()
+    body = version_1(series("up", (start_ms, 1.0)))
+    assert post(forwarder.port, iter([body[:5], body[5:]])).status == 204
+    too_long = bytes(4_000_001)
+    assert post(forwarder.port, too_long).status == 413
+    assert post(forwarder.port, iter([too_long])).status == 413
+    assert forwarder.stop() == 0
+    assert tenancy.points("up") == [(start_ms, 1.0)]
+
+
 def test_a_killed_forwarder_has_lost_nothing_that_it_answered(tenancy, start_forwarder, start_ms):
     """After a SIGKILL the next start continues with counters, minutes and datapoints as they were."""
     forwarder = start_forwarder()
